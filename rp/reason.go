@@ -1,0 +1,33 @@
+package rp
+
+// Reason says why a session ended. A session ends for exactly one reason; the
+// literal reaches the page, the log, the event and the metric.
+type Reason string
+
+const (
+	// UserLogout: the person pressed "log out" in this app.
+	UserLogout Reason = "user_logout"
+	// Idle: no activity in this app for Config.Idle.
+	Idle Reason = "idle"
+	// Absolute: the session reached Config.Absolute.
+	Absolute Reason = "absolute"
+	// IdPCeiling: the IdP said beforehand when the session ends at the latest
+	// (ID token session_expiry, token response refresh_expires_in and the like).
+	IdPCeiling Reason = "idp_ceiling"
+	// RefreshRejected: the IdP answered invalid_grant to the current refresh token.
+	RefreshRejected Reason = "refresh_rejected"
+	// APIUnauthorized: an API or the userinfo endpoint refused the access token,
+	// and a second look confirmed it.
+	APIUnauthorized Reason = "api_unauthorized"
+	// BackchannelLogout: a valid logout token arrived.
+	BackchannelLogout Reason = "backchannel_logout"
+	// FrontchannelLogout: the IdP loaded the front-channel logout URI.
+	FrontchannelLogout Reason = "frontchannel_logout"
+	// Replaced: the same browser logged in again.
+	Replaced Reason = "replaced"
+	// Admin: the app's own code ended the session.
+	Admin Reason = "admin"
+	// Unconfirmed: the IdP answered prompt=none with login_required or with
+	// another person, or the record could no longer be read.
+	Unconfirmed Reason = "unconfirmed"
+)

@@ -1,0 +1,157 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Answers of a Store. Everything else that a Store returns is a system failure:
+// it never ends a session, the request is answered with 503 and the browser
+// keeps its cookie.
+var (
+	// ErrNotFound: there is no such record, and no memory of an ended one.
+	ErrNotFound = errors.New("rp: no such session")
+	// ErrConflict: the record is at another version, the key, the once-id or
+	// the lease is taken.
+	ErrConflict = errors.New("rp: conflict with a concurrent change")
+	// ErrEnded: the session has ended, or a logout forbids to create it.
+	ErrEnded = errors.New("rp: session has ended")
+)
+
+// Key is a SHA-256 value: of a session's cookie id, of (issuer, sid), of
+// (issuer, subject), of a once-id. A dump of a store therefore yields no cookie
+// that lives and no name of a person.
+type Key [32]byte
+
+// Record is what a Store keeps of one session: sealed bytes and the few clear
+// fields it has to index. Times count in whole milliseconds of UTC; a Store may
+// cut off everything finer.
+type Record struct {
+	Key     Key       // SHA-256 of the cookie's id
+	Version uint64    // 1 after Create, one more after each Replace; set by the Store
+	Refs    []Key     // what End and List find it by, besides Key: 1 to 8, no doubles
+	Begun   time.Time // when the log-in that led to it was started
+	Active  time.Time // the person's last activity; only ever grows
+	Due     time.Time // when Claim hands it out; zero: never
+	Sealed  []byte    // opaque, at most 64 KiB
+	End     End       // zero while the session lives
+}
+
+// End says why and when a session ended and how long that is remembered.
+type End struct {
+	Reason Reason
+	At     time.Time
+	Until  time.Time // the Store forgets the ended record and the tombstone after it
+}
+
+// Ended reports whether the record is only the memory of a session.
+func (r *Record) Ended() bool { return r.End.Reason != "" }
+
+// Selector says which sessions End ends: the one under Key, or all under Ref.
+// Exactly one of the two is set. The conditions narrow it; their zero value is
+// "any".
+type Selector struct {
+	Key       Key
+	Version   uint64    // with Key: only while the record is at this version
+	IdleSince time.Time // with Key: only if the last activity is not after it
+
+	Ref     Key
+	BegunBy time.Time // with Ref: only sessions begun at or before it
+}
+
+// Change is what Watch reports: a session that changed or ended.
+type Change struct {
+	Key     Key    // zero: changes may have been missed, look at everything again
+	Version uint64 // the version after the change
+	Reason  Reason // not empty: it ended
+}
+
+// Lease is the right, for a while, to be the only one who refreshes a session.
+type Lease struct {
+	ID    Key
+	Fence uint64 // grows with every new grant of the same ID
+}
+
+// A Store keeps sessions. One Store value serves all requests of an instance;
+// all its methods are safe for concurrent use. Instances that share a back end
+// act as one: every atomicity named here holds across them.
+//
+// Bytes are handed over, not copied: after a call the Store owns rec.Sealed and
+// rec.Refs, and nobody, neither Store nor caller, ever writes to a slice that
+// was handed over or out.
+//
+// Package storetest runs this contract against any implementation.
+type Store interface {
+	// Load returns the record under key. For an ended session that is still
+	// remembered it returns the record, End set, together with ErrEnded.
+	// Else ErrNotFound. A record that Create, Replace, Touch or End has
+	// returned for is seen by every later Load on this instance at once, on
+	// other instances within a second.
+	Load(ctx context.Context, key Key) (Record, error)
+
+	// Create stores a new record as version 1. ErrConflict if the key is taken,
+	// by a live or an ended session. ErrEnded if a tombstone (see End) covers
+	// one of rec.Refs. Create and End of the same Ref are serialised: whichever
+	// comes last sees the other, so no session slips through.
+	Create(ctx context.Context, rec Record) error
+
+	// Replace puts rec in place of the record at rec.Version and makes it the
+	// next version. ErrConflict if the record is at another version, ErrEnded if
+	// it has ended or a tombstone covers one of rec.Refs that the record did not
+	// have before, ErrNotFound if it is absent; in all these cases nothing is
+	// changed. Begun stays; Active and a later Due that Touch has written
+	// meanwhile are not set back (the later of both stands), unless rec.Due is
+	// before the stored Due because rec lowered it on purpose: Due is taken from
+	// rec whenever rec.Active is not older than the stored Active.
+	Replace(ctx context.Context, rec Record) error
+
+	// Touch moves Active and Due forward. It is monotonic: a call whose active
+	// is not after the stored one changes nothing and is no error. The version
+	// stays. ErrNotFound, ErrEnded as in Load. A Store may write touches late,
+	// but not later than its documentation says.
+	Touch(ctx context.Context, key Key, active, due time.Time) error
+
+	// End ends every live session that sel matches, in one step with leaving
+	// its memory: from then on Load of it answers ErrEnded. Due of an ended
+	// record is end.At, so that Claim hands it out for cleaning up. With a Ref a
+	// tombstone is left as well, whether or not a session matched: until
+	// end.Until no record with that Ref and Begun not after sel.BegunBy (zero:
+	// any) can be created. A second tombstone on a Ref never weakens the first.
+	//
+	// It returns the records that this very call ended, as they were before,
+	// with End set. Each session is in the answer of exactly one End call of
+	// all instances. No match is no error.
+	End(ctx context.Context, sel Selector, end End) ([]Record, error)
+
+	// List returns the live records under ref, in no order.
+	List(ctx context.Context, ref Key) ([]Record, error)
+
+	// Claim returns up to limit records, live or ended, whose Due is set and not
+	// after now, the most overdue first, and moves their Due to now+hold in the
+	// same step: within hold nobody else gets them. It is how expired sessions
+	// are found and how clean-up after an end is retried.
+	Claim(ctx context.Context, now time.Time, hold time.Duration, limit int) ([]Record, error)
+
+	// Settle replaces Sealed and Due of an ended record; a zero due means that
+	// nothing remains to be done and the record only waits for End.Until.
+	// ErrNotFound if there is no ended record under key.
+	Settle(ctx context.Context, key Key, sealed []byte, due time.Time) error
+
+	// Once answers nil the first time an id is shown and ErrConflict after that,
+	// until the given time has passed.
+	Once(ctx context.Context, id Key, until time.Time) error
+
+	// Acquire grants the lease on id for ttl, or answers ErrConflict while
+	// another holder has it. Renew prolongs it, Release gives it back; both
+	// answer ErrConflict if it is no longer l's.
+	Acquire(ctx context.Context, id Key, ttl time.Duration) (Lease, error)
+	Renew(ctx context.Context, l Lease, ttl time.Duration) error
+	Release(ctx context.Context, l Lease) error
+
+	// Watch calls fn for every Replace and End on any instance,
+	// this one included, until ctx is done or the connection is lost; it returns
+	// the reason. Its first call is a Change with a zero Key, as soon as it
+	// listens. fn must not block.
+	Watch(ctx context.Context, fn func(Change)) error
+}
