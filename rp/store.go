@@ -100,10 +100,8 @@ type Store interface {
 	// next version. ErrConflict if the record is at another version, ErrEnded if
 	// it has ended or a tombstone covers one of rec.Refs that the record did not
 	// have before, ErrNotFound if it is absent; in all these cases nothing is
-	// changed. Begun stays; Active and a later Due that Touch has written
-	// meanwhile are not set back (the later of both stands), unless rec.Due is
-	// before the stored Due because rec lowered it on purpose: Due is taken from
-	// rec whenever rec.Active is not older than the stored Active.
+	// changed. Begun stays as it was created. Touch wins: if the stored Active is
+	// after rec.Active, the stored Active and Due stand, else rec's are taken.
 	Replace(ctx context.Context, rec Record) error
 
 	// Touch moves Active and Due forward. It is monotonic: a call whose active
