@@ -1,0 +1,87 @@
+# One command is the gate: make test. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# The generator and the linters are pinned in a module of their own.
+TOOL := go tool -modfile=tools/go.mod
+
+BENCH      ?= .
+BENCHTIME  ?= 1s
+FUZZTIME   ?= 10s
+SIMTIMEOUT ?= 2h
+
+.PHONY: help
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r target what; do
+		printf '  make %-10s %s\n' "$$target" "$$what"
+	done
+
+.PHONY: test
+test: need generated gofmt vet lint race ## the gate: needs, generated code, gofmt, vet, linters, all tests with -race
+
+.PHONY: demo
+demo: ## start the IdP, three apps, the API and the control room
+	@go run ./demo
+
+.PHONY: generate
+generate: ## regenerate the templ pages
+	@echo "== generate: templ"
+	$(TOOL) templ generate
+
+# errcheck leaves tests alone: their deferred Closes would drown what it finds.
+.PHONY: lint
+lint: ## staticcheck and errcheck (exceptions: staticcheck.conf, tools/errcheck.txt)
+	@echo "== lint: staticcheck"
+	$(TOOL) staticcheck ./...
+	echo "== lint: errcheck"
+	$(TOOL) errcheck -ignoregenerated -ignoretests -exclude tools/errcheck.txt ./...
+
+.PHONY: bench
+bench: ## every benchmark (BENCH=regexp BENCHTIME=1s)
+	@echo "== bench: $(BENCH), $(BENCHTIME) each"
+	go test -run '^$$' -bench '$(BENCH)' -benchtime '$(BENCHTIME)' -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target in turn (FUZZTIME=10s each)
+	@tools/fuzz.sh '$(FUZZTIME)'
+
+.PHONY: simulate
+simulate: ## the simulation's long lane (SIMTIMEOUT=2h at most)
+	@echo "== simulate: long lane, at most $(SIMTIMEOUT)"
+	TANDEM_SIMULATE=long go test -count=1 -v -timeout '$(SIMTIMEOUT)' ./e2e/simulation/...
+
+# The steps of the gate, each of which may be run alone.
+
+.PHONY: need
+need:
+	@tools/need.sh
+
+.PHONY: generated
+generated: generate
+	@echo "== generated: *_templ.go is what the committed *.templ yields"
+	git diff --exit-code -- '*_templ.go'
+	new=$$(git ls-files --others --exclude-standard -- '*_templ.go')
+	[ -z "$$new" ] || { echo "generated, but not committed:"; echo "$$new"; exit 1; }
+
+.PHONY: gofmt
+gofmt:
+	@echo "== gofmt"
+	unformatted=$$(gofmt -l .)
+	[ -z "$$unformatted" ] || { echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; }
+
+.PHONY: vet
+vet:
+	@echo "== vet"
+	go vet ./...
+
+# -race needs cgo. TANDEM_GATE=1: a test that lacks a browser or a server fails
+# here; only outside the gate may it skip.
+.PHONY: race
+race:
+	@echo "== race: go test -race ./..."
+	TANDEM_GATE=1 CGO_ENABLED=1 go test -race ./...

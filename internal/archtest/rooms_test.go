@@ -1,0 +1,71 @@
+package archtest
+
+import "slices"
+
+// rooms is the module's plan: who may reach whom. A room that is not here fails
+// the test. A library that is not here needs a reason to be added; golang.org/x
+// is named package by package for the same purpose.
+func rooms() []room {
+	// What go-oidc, oauth2 and gorilla/sessions are, with all they need.
+	core := []string{
+		"github.com/gorilla/...",
+		"github.com/coreos/go-oidc/v3/...",
+		"github.com/go-jose/go-jose/v4/...",
+		"golang.org/x/oauth2/...",
+		"golang.org/x/sync/...",
+	}
+	// What echo v4 pulls itself.
+	echo := []string{
+		"github.com/labstack/echo/v4/...",
+		"github.com/labstack/gommon/...",
+		"github.com/mattn/go-colorable",
+		"github.com/mattn/go-isatty",
+		"github.com/valyala/bytebufferpool",
+		"github.com/valyala/fasttemplate",
+		"golang.org/x/crypto/acme/...",
+		"golang.org/x/net/...",
+		"golang.org/x/sys/...",
+		"golang.org/x/text/...",
+		"golang.org/x/time/rate",
+	}
+	bbolt := []string{"go.etcd.io/bbolt/...", "golang.org/x/sys/..."}
+	rueidis := []string{"github.com/redis/rueidis/...", "golang.org/x/sys/..."}
+	pgx := []string{
+		"github.com/jackc/pgx/v5/...",
+		"github.com/jackc/pgpassfile",
+		"github.com/jackc/pgservicefile",
+		"github.com/jackc/puddle/v2/...",
+		"golang.org/x/text/...",
+	}
+	rapid := []string{"pgregory.net/rapid"}
+
+	// Test code is out of reach of what people link into their programs.
+	testCode := []string{"testing/...", "net/http/httptest"}
+	contract := []string{"rp", "rp/internal/..."}
+	everything := []string{"rp/...", "nethttpadapter/...", "echoadapter/...", "idp-mock/..."}
+
+	return []room{
+		{path: "rp/internal/...", modules: core, never: testCode},
+		{path: "rp", rooms: []string{"rp/internal/..."}, modules: core, never: testCode},
+		{path: "rp/resourceserver", rooms: contract, modules: core, never: testCode},
+
+		// Stores know the contract and their own driver, never each other.
+		{path: "rp/memstore", rooms: contract, modules: core, never: testCode},
+		{path: "rp/boltstore", rooms: contract, modules: slices.Concat(core, bbolt), never: testCode},
+		{path: "rp/redisstore", rooms: contract, modules: slices.Concat(core, rueidis), never: testCode},
+		{path: "rp/pgstore", rooms: contract, modules: slices.Concat(core, pgx), never: testCode},
+		{path: "rp/storetest", rooms: contract, modules: slices.Concat(core, rapid)},
+
+		{path: "nethttpadapter", rooms: contract, modules: core, never: testCode},
+		{path: "echoadapter", rooms: contract, modules: slices.Concat(core, echo), never: testCode},
+
+		// Never rp, not even in its tests: one bug must not hide in both.
+		{path: "idp-mock/...", modules: []string{"github.com/go-jose/go-jose/v4/...", "github.com/a-h/templ/..."}, tests: true},
+
+		// Programs at the top: nobody imports them.
+		{path: "demo/...", rooms: everything, modules: []string{anything}},
+		{path: "e2e/...", rooms: append(everything, "demo/..."), modules: []string{anything}},
+
+		{path: "internal/archtest"},
+	}
+}
