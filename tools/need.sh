@@ -22,7 +22,6 @@ missing() {
 }
 
 has go || { echo "need: Go 1.26 or later is not installed: https://go.dev/dl/" >&2; exit 1; }
-has git || { echo "need: git is not installed" >&2; exit 1; }
 
 echo "== need: C compiler, chromium, redis-server, postgresql, nodejs, npm"
 mapfile -t packages < <(missing | tr ' ' '\n')
