@@ -26,7 +26,8 @@ type Key [32]byte
 
 // Record is what a Store keeps of one session: sealed bytes and the few clear
 // fields it has to index. Times count in whole milliseconds of UTC; a Store may
-// cut off everything finer.
+// cut off everything finer, before it compares as well. A time at or before the
+// Unix epoch counts as zero.
 type Record struct {
 	Key     Key       // SHA-256 of the cookie's id
 	Version uint64    // 1 after Create, one more after each Replace; set by the Store
@@ -40,9 +41,9 @@ type Record struct {
 
 // End says why and when a session ended and how long that is remembered.
 type End struct {
-	Reason Reason
-	At     time.Time
-	Until  time.Time // the Store forgets the ended record and the tombstone after it
+	Reason Reason    // not empty, at most 64 bytes
+	At     time.Time // not zero
+	Until  time.Time // not zero; the Store forgets the ended record and the tombstone after it
 }
 
 // Ended reports whether the record is only the memory of a session.
@@ -79,7 +80,13 @@ type Lease struct {
 //
 // Bytes are handed over, not copied: after a call the Store owns rec.Sealed and
 // rec.Refs, and nobody, neither Store nor caller, ever writes to a slice that
-// was handed over or out.
+// was handed over or out. What is handed out has no spare capacity, so that an
+// append to it copies.
+//
+// A call whose ctx is done does nothing and returns the ctx's error. An argument
+// that Check refuses is an error too and changes nothing. After any other system
+// failure the change may or may not have been made; the caller reads again.
+// "Now" is the Store's own clock, except where a time is handed over.
 //
 // Package storetest runs this contract against any implementation.
 type Store interface {
@@ -87,12 +94,14 @@ type Store interface {
 	// remembered it returns the record, End set, together with ErrEnded.
 	// Else ErrNotFound. A record that Create, Replace, Touch or End has
 	// returned for is seen by every later Load on this instance at once, on
-	// other instances within a second.
+	// other instances within a second. An ended session is remembered up to and
+	// including End.Until.
 	Load(ctx context.Context, key Key) (Record, error)
 
 	// Create stores a new record as version 1. ErrConflict if the key is taken,
 	// by a live or an ended session. ErrEnded if a tombstone (see End) covers
-	// one of rec.Refs. Create and End of the same Ref are serialised: whichever
+	// one of rec.Refs; where both apply, either answer. rec.Version and rec.End
+	// are not looked at. Create and End of the same Ref are serialised: whichever
 	// comes last sees the other, so no session slips through.
 	Create(ctx context.Context, rec Record) error
 
@@ -100,7 +109,7 @@ type Store interface {
 	// next version. ErrConflict if the record is at another version, ErrEnded if
 	// it has ended or a tombstone covers one of rec.Refs that the record did not
 	// have before, ErrNotFound if it is absent; in all these cases nothing is
-	// changed. Begun stays as it was created. Touch wins: if the stored Active is
+	// changed. Ended comes before conflict. Begun stays as it was created. Touch wins: if the stored Active is
 	// after rec.Active, the stored Active and Due stand, else rec's are taken.
 	Replace(ctx context.Context, rec Record) error
 
@@ -110,16 +119,18 @@ type Store interface {
 	// but not later than its documentation says.
 	Touch(ctx context.Context, key Key, active, due time.Time) error
 
-	// End ends every live session that sel matches, in one step with leaving
-	// its memory: from then on Load of it answers ErrEnded. Due of an ended
+	// End ends every live session that sel matches, each in one step with leaving
+	// its memory: from then on Load of it answers ErrEnded. The version stays. Due of an ended
 	// record is end.At, so that Claim hands it out for cleaning up. With a Ref a
 	// tombstone is left as well, whether or not a session matched: until
 	// end.Until no record with that Ref and Begun not after sel.BegunBy (zero:
-	// any) can be created. A second tombstone on a Ref never weakens the first.
+	// any) can be created. A second tombstone on a Ref never weakens the first:
+	// each counts for itself, up to and including its own Until.
 	//
 	// It returns the records that this very call ended, as they were before,
 	// with End set. Each session is in the answer of exactly one End call of
-	// all instances. No match is no error.
+	// all instances. No match is no error. A call that fails half-way returns
+	// those it knows to have ended beside the error; the rest comes by Claim.
 	End(ctx context.Context, sel Selector, end End) ([]Record, error)
 
 	// List returns the live records under ref, in no order.
@@ -127,8 +138,10 @@ type Store interface {
 
 	// Claim returns up to limit records, live or ended, whose Due is set and not
 	// after now, the most overdue first, and moves their Due to now+hold in the
-	// same step: within hold nobody else gets them. It is how expired sessions
-	// are found and how clean-up after an end is retried.
+	// same step: within hold nobody else gets them. They are returned with the
+	// Due that they had before. It is how expired sessions are found and how
+	// clean-up after an end is retried. It is also where a Store forgets what is
+	// past its time: whoever runs one calls Claim regularly, say each second.
 	Claim(ctx context.Context, now time.Time, hold time.Duration, limit int) ([]Record, error)
 
 	// Settle replaces Sealed and Due of an ended record; a zero due means that
@@ -137,19 +150,23 @@ type Store interface {
 	Settle(ctx context.Context, key Key, sealed []byte, due time.Time) error
 
 	// Once answers nil the first time an id is shown and ErrConflict after that,
-	// until the given time has passed.
+	// up to and including the given time.
 	Once(ctx context.Context, id Key, until time.Time) error
 
 	// Acquire grants the lease on id for ttl, or answers ErrConflict while
-	// another holder has it. Renew prolongs it, Release gives it back; both
-	// answer ErrConflict if it is no longer l's.
+	// another holder has it. Renew makes it end ttl from now, Release gives it
+	// back; both answer ErrConflict if it is no longer l's: once the ttl has
+	// passed it is nobody's, also while nobody else has taken it.
 	Acquire(ctx context.Context, id Key, ttl time.Duration) (Lease, error)
 	Renew(ctx context.Context, l Lease, ttl time.Duration) error
 	Release(ctx context.Context, l Lease) error
 
 	// Watch calls fn for every Replace and End on any instance,
 	// this one included, until ctx is done or the connection is lost; it returns
-	// the reason. Its first call is a Change with a zero Key, as soon as it
-	// listens. fn must not block.
+	// the reason, and the caller calls it again. Its first call is a Change with
+	// a zero Key, as soon as it listens; another one follows whenever changes may
+	// have been missed. The calls come one after the other, none after Watch has
+	// returned; a Load made in fn sees the change or a later one. fn must not
+	// block.
 	Watch(ctx context.Context, fn func(Change)) error
 }

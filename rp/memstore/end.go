@@ -1,0 +1,111 @@
+package memstore
+
+import (
+	"context"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// End implements rp.Store.
+func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Record, error) {
+	if err := sel.Check(); err != nil {
+		return nil, err
+	}
+	if err := end.Check(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	how := &ending{end.Reason, millis(end.At), millis(end.Until)}
+	if sel.Ref == (rp.Key{}) {
+		return s.endAll(s.byKey(&sel.Key), how, func(e *entry) bool {
+			return (sel.Version == 0 || e.version == sel.Version) &&
+				(sel.IdleSince.IsZero() || e.active <= millis(sel.IdleSince))
+		}), nil
+	}
+
+	// The tombstone first: whoever creates from now on sees it, whoever has
+	// created is in the list.
+	begunBy := millis(sel.BegunBy)
+	now := s.clock()
+	r := s.ref(&sel.Ref)
+	r.mu.Lock()
+	r.forgetSome(now, forgetPerCall)
+	if how.until >= now {
+		r.bury(sel.Ref, tombstone{begunBy, how.until})
+	}
+	list := r.under(&sel.Ref)
+	r.mu.Unlock()
+	return s.endAll(list, how, func(e *entry) bool {
+		return e.hasRef(sel.Ref) && (begunBy == 0 || e.begun <= begunBy)
+	}), nil
+}
+
+func (s *Store) byKey(key *rp.Key) []*entry {
+	sh := s.session(key)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if e := sh.find(key); e != nil {
+		return []*entry{e}
+	}
+	return nil
+}
+
+func (s *Store) endAll(list []*entry, how *ending, match func(*entry) bool) []rp.Record {
+	now := s.clock()
+	var ended []rp.Record
+	for _, e := range list {
+		if rec, ok := s.endOne(e, how, now, match); ok {
+			ended = append(ended, rec)
+		}
+	}
+	return ended
+}
+
+func (s *Store) endOne(e *entry, how *ending, now int64, match func(*entry) bool) (rp.Record, bool) {
+	sh := s.session(&e.key)
+	sh.mu.Lock()
+	sh.forgetSome(now, forgetPerCall)
+	if e.end != nil || !match(e) { // an entry that is no longer in the map has ended as well
+		sh.mu.Unlock()
+		return rp.Record{}, false
+	}
+	rec := e.record()
+	rec.End = rp.End{Reason: how.reason, At: timeOf(how.at), Until: timeOf(how.until)}
+	e.end = how
+	e.due = how.at
+	sh.due.set(e)
+	sh.forget.push(how.until, e)
+	s.watchers.tell(rp.Change{Key: e.key, Version: e.version, Reason: how.reason})
+	sh.mu.Unlock()
+
+	for i := range rec.Refs {
+		r := s.ref(&rec.Refs[i])
+		r.mu.Lock()
+		r.unlink(&rec.Refs[i], e)
+		r.mu.Unlock()
+	}
+	return rec, true
+}
+
+// List implements rp.Store.
+func (s *Store) List(ctx context.Context, ref rp.Key) ([]rp.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r := s.ref(&ref)
+	r.mu.RLock()
+	list := r.under(&ref)
+	r.mu.RUnlock()
+	var live []rp.Record
+	for _, e := range list {
+		sh := s.session(&e.key)
+		sh.mu.RLock()
+		if e.end == nil && e.hasRef(ref) {
+			live = append(live, e.record())
+		}
+		sh.mu.RUnlock()
+	}
+	return live, nil
+}

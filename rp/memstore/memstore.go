@@ -1,0 +1,165 @@
+package memstore
+
+import (
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// Options of a Store. The zero value is right for production.
+type Options struct {
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Store is an rp.Store in memory.
+//
+// Order of locks: reference shards by rising index, then one session shard,
+// then a watcher. id shards are taken alone.
+type Store struct {
+	now      func() time.Time
+	sessions [shardCount]sessionShard
+	refs     [shardCount]refShard
+	ids      [shardCount]idShard
+	fence    atomic.Uint64
+	watchers watchers
+}
+
+var _ rp.Store = (*Store)(nil)
+
+const shardCount = 256 // one byte of the key
+
+// New returns an empty Store.
+func New(o Options) *Store {
+	s := &Store{now: o.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	for i := range shardCount {
+		s.sessions[i].byKey = make(map[uint64]*entry)
+		s.refs[i].one = make(map[uint64]*entry)
+		s.refs[i].many = make(map[uint64]map[*entry]struct{})
+		s.refs[i].tombs = make(map[rp.Key][]tombstone)
+		s.ids[i].once = make(map[rp.Key]int64)
+		s.ids[i].leases = make(map[rp.Key]lease)
+	}
+	return s
+}
+
+func (s *Store) clock() int64 { return millis(s.now()) }
+
+// entry is one session, live or ended. Its fields are guarded by its shard's
+// lock; key and begun never change.
+//
+// The size counts: a million of them are to stay below 400 bytes each, the maps
+// and heaps that point to them included. Hence maps keyed by eight bytes of the
+// hash instead of 32, with a chain for the keys that share them, and times as
+// milliseconds.
+type entry struct {
+	key     rp.Key
+	refs    []rp.Key
+	sealed  []byte
+	version uint64
+	begun   int64
+	active  int64
+	due     int64
+	end     *ending // nil while it lives
+	next    *entry  // another key with the same eight bytes
+	pos     int32   // 1 + index in the shard's due heap; 0: not in it
+}
+
+type ending struct {
+	reason    rp.Reason
+	at, until int64
+}
+
+func (e *entry) forgotten(now int64) bool { return e.end != nil && e.end.until < now }
+
+func (e *entry) hasRef(ref rp.Key) bool {
+	for i := range e.refs {
+		if e.refs[i] == ref {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *entry) record() rp.Record {
+	r := rp.Record{
+		Key: e.key, Version: e.version, Refs: e.refs, Sealed: e.sealed,
+		Begun: timeOf(e.begun), Active: timeOf(e.active), Due: timeOf(e.due),
+	}
+	if e.end != nil {
+		r.End = rp.End{Reason: e.end.reason, At: timeOf(e.end.at), Until: timeOf(e.end.until)}
+	}
+	return r
+}
+
+type sessionShard struct {
+	mu     sync.RWMutex
+	byKey  map[uint64]*entry
+	due    dueHeap          // what Claim hands out
+	forget expiries[*entry] // ended entries by End.Until
+	_      [64]byte         // keeps the locks of neighbours off one cache line
+}
+
+func (s *Store) session(key *rp.Key) *sessionShard { return &s.sessions[key[0]] }
+
+// prefix is what the maps are keyed by. Keys are SHA-256 values, so any eight
+// bytes do.
+func prefix(key *rp.Key) uint64 { return binary.LittleEndian.Uint64(key[8:16]) }
+
+func (sh *sessionShard) find(key *rp.Key) *entry {
+	e := sh.byKey[prefix(key)]
+	for e != nil && e.key != *key {
+		e = e.next
+	}
+	return e
+}
+
+func (sh *sessionShard) insert(e *entry) {
+	p := prefix(&e.key)
+	e.next = sh.byKey[p]
+	sh.byKey[p] = e
+}
+
+func (sh *sessionShard) remove(e *entry) {
+	p := prefix(&e.key)
+	at := sh.byKey[p]
+	switch {
+	case at == e && e.next == nil:
+		delete(sh.byKey, p)
+	case at == e:
+		sh.byKey[p] = e.next
+	default:
+		for at.next != e {
+			at = at.next
+		}
+		at.next = e.next
+	}
+	sh.due.remove(e)
+}
+
+// forgetSome drops at most n ended entries that are past their time.
+func (sh *sessionShard) forgetSome(now int64, n int) (more bool) {
+	for ; n > 0; n-- {
+		e, ok := sh.forget.pop(now)
+		if !ok {
+			return false
+		}
+		sh.remove(e)
+	}
+	return true
+}
+
+func millis(t time.Time) int64 { return max(0, t.UnixMilli()) }
+
+func timeOf(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

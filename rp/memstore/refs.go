@@ -1,0 +1,142 @@
+package memstore
+
+import (
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// refShard finds live sessions by reference, and keeps the tombstones. A sid has
+// one session as a rule, a subject a few; so the common case is one pointer.
+// References that share the eight bytes share a set: whoever walks it looks at
+// the entry's own refs.
+type refShard struct {
+	mu     sync.RWMutex
+	one    map[uint64]*entry
+	many   map[uint64]map[*entry]struct{}
+	tombs  map[rp.Key][]tombstone
+	forget expiries[rp.Key] // exactly one item for each key of tombs
+	_      [64]byte
+}
+
+type tombstone struct{ begunBy, until int64 }
+
+func (r *refShard) link(ref *rp.Key, e *entry) {
+	p := prefix(ref)
+	if set := r.many[p]; set != nil {
+		set[e] = struct{}{}
+		return
+	}
+	switch other := r.one[p]; other {
+	case e:
+	case nil:
+		r.one[p] = e
+	default:
+		delete(r.one, p)
+		r.many[p] = map[*entry]struct{}{other: {}, e: {}}
+	}
+}
+
+func (r *refShard) unlink(ref *rp.Key, e *entry) {
+	p := prefix(ref)
+	if r.one[p] == e {
+		delete(r.one, p)
+		return
+	}
+	set := r.many[p]
+	delete(set, e)
+	if len(set) == 1 {
+		delete(r.many, p)
+		for last := range set {
+			r.one[p] = last
+		}
+	}
+}
+
+// under returns the entries that may be under ref.
+func (r *refShard) under(ref *rp.Key) []*entry {
+	p := prefix(ref)
+	if e := r.one[p]; e != nil {
+		return []*entry{e}
+	}
+	set := r.many[p]
+	list := make([]*entry, 0, len(set))
+	for e := range set {
+		list = append(list, e)
+	}
+	return list
+}
+
+// bury leaves a tombstone. Those that it makes superfluous go: it covers all
+// that they cover, for as long.
+func (r *refShard) bury(ref rp.Key, t tombstone) {
+	if t.begunBy == 0 {
+		t.begunBy = math.MaxInt64
+	}
+	old, known := r.tombs[ref]
+	for _, o := range old {
+		if o.begunBy >= t.begunBy && o.until >= t.until {
+			return
+		}
+	}
+	kept := slices.DeleteFunc(old, func(o tombstone) bool { return o.begunBy <= t.begunBy && o.until <= t.until })
+	r.tombs[ref] = append(kept, t)
+	if !known {
+		r.forget.push(t.until, ref)
+	}
+}
+
+// forbids reports whether a tombstone covers a session under ref.
+func (r *refShard) forbids(ref rp.Key, begun, now int64) bool {
+	for _, t := range r.tombs[ref] {
+		if t.until >= now && begun <= t.begunBy {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *refShard) forgetSome(now int64, n int) (more bool) {
+	for ; n > 0; n-- {
+		ref, ok := r.forget.pop(now)
+		if !ok {
+			return false
+		}
+		left := slices.DeleteFunc(r.tombs[ref], func(t tombstone) bool { return t.until < now })
+		if len(left) == 0 {
+			delete(r.tombs, ref)
+			continue
+		}
+		r.tombs[ref] = left
+		first := left[0].until
+		for _, t := range left {
+			first = min(first, t.until)
+		}
+		r.forget.push(first, ref)
+	}
+	return true
+}
+
+func (s *Store) ref(ref *rp.Key) *refShard { return &s.refs[ref[0]] }
+
+// lockRefs locks the shards of all refs, in rising order, and returns how to
+// unlock them.
+func (s *Store) lockRefs(refs ...[]rp.Key) (unlock func()) {
+	var bits [shardCount / 64]uint64
+	for _, list := range refs {
+		for i := range list {
+			bits[list[i][0]/64] |= 1 << (list[i][0] % 64)
+		}
+	}
+	each := func(f func(*sync.RWMutex)) {
+		for i := range shardCount {
+			if bits[i/64]&(1<<(i%64)) != 0 {
+				f(&s.refs[i].mu)
+			}
+		}
+	}
+	each((*sync.RWMutex).Lock)
+	return func() { each((*sync.RWMutex).Unlock) }
+}

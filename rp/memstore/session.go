@@ -1,0 +1,206 @@
+package memstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+const forgetPerCall = 4 // more than one call can add, so that what is over never piles up
+
+// Load implements rp.Store.
+func (s *Store) Load(ctx context.Context, key rp.Key) (rp.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return rp.Record{}, err
+	}
+	sh := s.session(&key)
+	sh.mu.RLock()
+	e := sh.find(&key)
+	if e == nil {
+		sh.mu.RUnlock()
+		return rp.Record{}, rp.ErrNotFound
+	}
+	rec := e.record()
+	sh.mu.RUnlock()
+	if rec.Ended() {
+		if millis(rec.End.Until) < s.clock() {
+			return rp.Record{}, rp.ErrNotFound
+		}
+		return rec, rp.ErrEnded
+	}
+	return rec, nil
+}
+
+// Create implements rp.Store.
+func (s *Store) Create(ctx context.Context, rec rp.Record) error {
+	if err := rec.Check(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	e := &entry{
+		key: rec.Key, refs: slices.Clip(rec.Refs), sealed: slices.Clip(rec.Sealed), version: 1,
+		begun: millis(rec.Begun), active: millis(rec.Active), due: millis(rec.Due),
+	}
+	now := s.clock()
+	defer s.lockRefs(e.refs)()
+	for i := range e.refs {
+		r := s.ref(&e.refs[i])
+		r.forgetSome(now, forgetPerCall)
+		if r.forbids(e.refs[i], e.begun, now) {
+			return rp.ErrEnded
+		}
+	}
+	if !s.session(&e.key).add(e, now) {
+		return rp.ErrConflict
+	}
+	for i := range e.refs {
+		s.ref(&e.refs[i]).link(&e.refs[i], e)
+	}
+	return nil
+}
+
+func (sh *sessionShard) add(e *entry, now int64) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.forgetSome(now, forgetPerCall)
+	if other := sh.find(&e.key); other != nil {
+		if !other.forgotten(now) {
+			return false
+		}
+		for sh.forgetSome(now, forgetPerCall) { // it is among those
+		}
+	}
+	sh.insert(e)
+	sh.due.set(e)
+	return true
+}
+
+// Replace implements rp.Store.
+func (s *Store) Replace(ctx context.Context, rec rp.Record) error {
+	if err := rec.Check(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	rec.Refs, rec.Sealed = slices.Clip(rec.Refs), slices.Clip(rec.Sealed)
+	sh := s.session(&rec.Key)
+	now := s.clock()
+
+	sh.mu.Lock()
+	e, err := sh.at(&rec, now)
+	if err != nil || slices.Equal(e.refs, rec.Refs) {
+		if err == nil {
+			s.swap(sh, e, &rec)
+		}
+		sh.mu.Unlock()
+		return err
+	}
+	old := e.refs
+	sh.mu.Unlock()
+
+	// Other references: their shards come first in the order of locks. As long
+	// as the version is the same, so are the old refs.
+	defer s.lockRefs(old, rec.Refs)()
+	sh.mu.Lock()
+	if e, err = sh.at(&rec, now); err == nil && s.forbidden(e, rec.Refs, now) {
+		err = rp.ErrEnded
+	}
+	if err == nil {
+		s.swap(sh, e, &rec)
+	}
+	sh.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	for i := range old {
+		s.ref(&old[i]).unlink(&old[i], e)
+	}
+	for i := range rec.Refs {
+		s.ref(&rec.Refs[i]).link(&rec.Refs[i], e)
+	}
+	return nil
+}
+
+// at returns the live entry that rec wants to replace.
+func (sh *sessionShard) at(rec *rp.Record, now int64) (*entry, error) {
+	e := sh.find(&rec.Key)
+	switch {
+	case e == nil || e.forgotten(now):
+		return nil, rp.ErrNotFound
+	case e.end != nil:
+		return nil, rp.ErrEnded
+	case e.version != rec.Version:
+		return nil, rp.ErrConflict
+	}
+	return e, nil
+}
+
+func (s *Store) forbidden(e *entry, refs []rp.Key, now int64) bool {
+	for i := range refs {
+		if !e.hasRef(refs[i]) && s.ref(&refs[i]).forbids(refs[i], e.begun, now) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Store) swap(sh *sessionShard, e *entry, rec *rp.Record) {
+	e.version++
+	e.refs, e.sealed = rec.Refs, rec.Sealed
+	if active := millis(rec.Active); active >= e.active {
+		e.active, e.due = active, millis(rec.Due)
+		sh.due.set(e)
+	}
+	s.watchers.tell(rp.Change{Key: e.key, Version: e.version})
+}
+
+// Touch implements rp.Store.
+func (s *Store) Touch(ctx context.Context, key rp.Key, active, due time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	sh := s.session(&key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.find(&key)
+	switch {
+	case e == nil:
+		return rp.ErrNotFound
+	case e.end != nil:
+		if e.forgotten(s.clock()) {
+			return rp.ErrNotFound
+		}
+		return rp.ErrEnded
+	}
+	if a := millis(active); a > e.active {
+		e.active, e.due = a, millis(due)
+		sh.due.set(e)
+	}
+	return nil
+}
+
+// Settle implements rp.Store.
+func (s *Store) Settle(ctx context.Context, key rp.Key, sealed []byte, due time.Time) error {
+	if len(sealed) > rp.MaxSealed {
+		return fmt.Errorf("memstore: Settle: sealed has %d bytes: at most %d are allowed", len(sealed), rp.MaxSealed)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	sh := s.session(&key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.find(&key)
+	if e == nil || e.end == nil || e.forgotten(s.clock()) {
+		return rp.ErrNotFound
+	}
+	e.sealed, e.due = slices.Clip(sealed), millis(due)
+	sh.due.set(e)
+	return nil
+}
