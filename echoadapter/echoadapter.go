@@ -1,0 +1,93 @@
+// Package echoadapter puts Tandem's sessions in front of echo v4 handlers.
+//
+// Refusals are returned to echo as *echo.HTTPError with the library's error
+// inside, so that the application's own HTTPErrorHandler and logging middleware
+// see them; echo's default handler renders them as the library's JSON. Redirects
+// and the library's own pages are written at once.
+package echoadapter
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// Adapter serves the library's endpoints and guards handlers.
+type Adapter struct{ rp *rp.RelyingParty }
+
+// New returns an adapter for auth.
+func New(auth *rp.RelyingParty) *Adapter { return &Adapter{auth} }
+
+// Register mounts the library's endpoints on a group, which must have the prefix
+// of Config.Prefix:
+//
+//	web.Register(e.Group("/auth"))
+func (a *Adapter) Register(g *echo.Group) {
+	for _, e := range a.rp.Endpoints() {
+		g.Add(e.Method, e.Path, func(c echo.Context) error {
+			if err := e.Handle(c.Response(), c.Request()); err != nil {
+				return a.render(c, err)
+			}
+			return nil
+		})
+	}
+}
+
+// RequireLogin lets a request through only with a session, which the handler
+// finds with Session or with rp.FromContext.
+func (a *Adapter) RequireLogin() echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			s, err := a.rp.Authenticate(c.Request())
+			if err != nil {
+				return a.render(c, err)
+			}
+			c.SetRequest(c.Request().WithContext(rp.NewContext(c.Request().Context(), s)))
+			return next(c)
+		}
+	}
+}
+
+// Session returns the session of a request, nil if there is none.
+func Session(c echo.Context) *rp.Session { return rp.FromContext(c.Request().Context()) }
+
+// Passive marks a route whose requests a page makes by itself, such as a poll:
+// they never keep anybody signed in. Put it before RequireLogin:
+//
+//	e.GET("/feed", feed, web.Passive(), web.RequireLogin())
+func (a *Adapter) Passive() echo.MiddlewareFunc { return mark(rp.Passive) }
+
+// Active marks a route whose requests are activity whatever they look like. Put
+// it before RequireLogin.
+func (a *Adapter) Active() echo.MiddlewareFunc { return mark(rp.Active) }
+
+func mark(class rp.Class) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if s := Session(c); s != nil && s.Class() != class {
+				// Too late: the request has been counted already.
+				return echo.NewHTTPError(http.StatusInternalServerError,
+					"echoadapter: put Passive and Active before RequireLogin, as in e.GET(path, handler, web.Passive(), web.RequireLogin())")
+			}
+			c.SetRequest(c.Request().WithContext(rp.WithClass(c.Request().Context(), class)))
+			return next(c)
+		}
+	}
+}
+
+func (a *Adapter) render(c echo.Context, err error) error {
+	answer := a.rp.Answer(c.Request(), err)
+	if answer.Problem == nil {
+		answer.Write(c.Response())
+		if answer.Status < http.StatusBadRequest {
+			return nil // a redirect is no failure
+		}
+		return &echo.HTTPError{Code: answer.Status, Message: http.StatusText(answer.Status), Internal: err}
+	}
+	for name, v := range answer.Header {
+		c.Response().Header()[name] = v
+	}
+	return &echo.HTTPError{Code: answer.Status, Message: answer.Problem, Internal: err}
+}

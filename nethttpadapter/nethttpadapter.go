@@ -1,0 +1,72 @@
+// Package nethttpadapter puts Tandem's sessions in front of net/http handlers,
+// and of every router that takes them (chi, gorilla/mux, …).
+package nethttpadapter
+
+import (
+	"net/http"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// Adapter serves the library's endpoints and guards handlers.
+type Adapter struct{ rp *rp.RelyingParty }
+
+// New returns an adapter for auth.
+func New(auth *rp.RelyingParty) *Adapter { return &Adapter{auth} }
+
+// Endpoints serves everything below the prefix of Config.Prefix; mount it there:
+//
+//	mux.Handle("/auth/", web.Endpoints())
+//
+// The path must reach it whole, without http.StripPrefix.
+func (a *Adapter) Endpoints() http.Handler {
+	mux := http.NewServeMux()
+	for _, e := range a.rp.Endpoints() {
+		mux.HandleFunc(e.Method+" "+a.rp.Prefix()+e.Path, func(w http.ResponseWriter, r *http.Request) {
+			if err := e.Handle(w, r); err != nil {
+				a.rp.Answer(r, err).Write(w)
+			}
+		})
+	}
+	return mux
+}
+
+// RequireLogin lets a request through only with a session, which the handler
+// finds with rp.FromContext. Others get what rp.RelyingParty.Answer says: a
+// redirect to the log-in, 401, or 503 while the IdP or the store cannot answer.
+func (a *Adapter) RequireLogin(next http.Handler) http.Handler {
+	class, marked := classOf(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if marked {
+			r = r.WithContext(rp.WithClass(r.Context(), class))
+		}
+		s, err := a.rp.Authenticate(r)
+		if err != nil {
+			a.rp.Answer(r, err).Write(w)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(rp.NewContext(r.Context(), s)))
+	})
+}
+
+// Passive marks a route whose requests a page makes by itself, such as a poll:
+// they never keep anybody signed in. It may stand inside or outside RequireLogin.
+func (a *Adapter) Passive(next http.Handler) http.Handler { return classed{next, rp.Passive} }
+
+// Active marks a route whose requests are activity whatever they look like.
+func (a *Adapter) Active(next http.Handler) http.Handler { return classed{next, rp.Active} }
+
+// classed is a handler with a mark that RequireLogin can see before it calls it.
+type classed struct {
+	http.Handler
+	class rp.Class
+}
+
+func (c classed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.Handler.ServeHTTP(w, r.WithContext(rp.WithClass(r.Context(), c.class)))
+}
+
+func classOf(h http.Handler) (rp.Class, bool) {
+	c, ok := h.(classed)
+	return c.class, ok
+}

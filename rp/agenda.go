@@ -1,0 +1,207 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+)
+
+// agenda is what this process has still to do for sessions that were active
+// here: store the last activity, and report it to the IdP (trailing signal).
+//
+// Activity reaches the store at most once per session and granule. The first
+// activity after a quiet granule is stored at once, later ones when the granule
+// is over, so the store is never further behind than one granule, and nobody who
+// compares clocks with it can be wrong about an idle limit of ten granules.
+type agenda struct {
+	mu     sync.Mutex
+	items  map[Key]*item
+	closed bool
+}
+
+type item struct {
+	active   time.Time // latest activity here
+	stored   time.Time // activity that is in the store or on its way
+	flush    *time.Timer
+	trailing *time.Timer
+}
+
+func newAgenda() *agenda { return &agenda{items: map[Key]*item{}} }
+
+// latest returns the later of the stored activity and what is known here.
+func (a *agenda) latest(key Key, stored time.Time) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if i := a.items[key]; i != nil && i.active.After(stored) {
+		return i.active
+	}
+	return stored
+}
+
+// granule is how much activity is gathered before it is stored again: a minute,
+// less where the idle limit is short.
+func granule(idle time.Duration) time.Duration {
+	if idle == 0 {
+		return time.Minute
+	}
+	return min(time.Minute, idle/10)
+}
+
+// touch notes activity at st.rec.Active; stored is what the store had.
+func (p *RelyingParty) touch(st *state, policy lifetime.Policy, stored time.Time) {
+	key, active := st.rec.Key, st.rec.Active
+	every := granule(policy.Idle)
+	now := false
+	a := p.agenda
+	a.mu.Lock()
+	i := a.items[key]
+	if i == nil {
+		i = &item{stored: stored}
+		a.items[key] = i
+	}
+	if i.stored.Before(stored) {
+		i.stored = stored
+	}
+	if i.active.Before(active) {
+		i.active = active
+	}
+	if a.closed || active.Sub(i.stored) >= every {
+		now, i.stored = true, active
+	}
+	if i.flush == nil && !a.closed { // it also clears the item away
+		i.flush = time.AfterFunc(max(i.stored.Add(every).Sub(active), 0), func() { _ = p.flush(p.ctx, key) })
+	}
+	if p.cfg.TrailingSignal && policy.SignalEvery > 0 && i.trailing == nil && !a.closed {
+		at := lifetime.NextSignal(st.clocks(), policy)
+		i.trailing = time.AfterFunc(max(at.Sub(active), time.Second), func() { p.trail(key) })
+	}
+	a.mu.Unlock()
+	if now {
+		due := p.due(st, policy)
+		p.goes(func(ctx context.Context) { p.store(ctx, key, active, due) })
+	}
+}
+
+// flush stores the latest activity of a session.
+func (p *RelyingParty) flush(ctx context.Context, key Key) error {
+	a := p.agenda
+	a.mu.Lock()
+	i := a.items[key]
+	if i == nil {
+		a.mu.Unlock()
+		return nil
+	}
+	active := i.active
+	pending := active.After(i.stored)
+	i.flush, i.stored = nil, active
+	if i.trailing == nil {
+		delete(a.items, key)
+	}
+	a.mu.Unlock()
+	if !pending {
+		return nil
+	}
+	st, err := p.load(ctx, key)
+	if err != nil {
+		return nil // ended or unreadable: there is nothing to keep
+	}
+	st.rec.Active = active
+	return p.store(ctx, key, active, p.due(st, p.policy(st)))
+}
+
+func (p *RelyingParty) store(ctx context.Context, key Key, active, due time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
+	defer cancel()
+	err := p.cfg.Store.Touch(ctx, key, active, due)
+	if err != nil && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrNotFound) {
+		p.log.Warn("activity could not be stored", "session", key.name(), "error", err)
+		return err
+	}
+	return nil
+}
+
+// trail sends the trailing signal, if no request has caused one meanwhile.
+func (p *RelyingParty) trail(key Key) {
+	a := p.agenda
+	a.mu.Lock()
+	var active time.Time
+	if i := a.items[key]; i != nil {
+		active, i.trailing = i.active, nil
+		if i.flush == nil {
+			delete(a.items, key)
+		}
+	}
+	closed := a.closed
+	a.mu.Unlock()
+	if closed {
+		return
+	}
+	p.goes(func(ctx context.Context) {
+		st, err := p.load(ctx, key)
+		if err != nil {
+			return
+		}
+		if st.rec.Active.Before(active) {
+			st.rec.Active = active
+		}
+		at := lifetime.NextSignal(st.clocks(), p.policy(st))
+		if at.IsZero() || at.After(p.now()) {
+			return
+		}
+		var trouble *UnavailableError
+		if _, err := p.tell(ctx, st); errors.As(err, &trouble) {
+			p.trailAgain(key, st.rec.Active, trouble.RetryAfter)
+		}
+	})
+}
+
+// trailAgain repeats a trailing signal that could not be sent. It stops by
+// itself: without further activity it is given up when nobody is due any more.
+func (p *RelyingParty) trailAgain(key Key, active time.Time, after time.Duration) {
+	if p.now().Sub(active) > max(p.cfg.TrustFor, p.cfg.IdPWindow) {
+		return
+	}
+	a := p.agenda
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return
+	}
+	i := a.items[key]
+	if i == nil {
+		i = &item{active: active, stored: active}
+		a.items[key] = i
+	}
+	if i.trailing == nil {
+		i.trailing = time.AfterFunc(max(after, time.Second), func() { p.trail(key) })
+	}
+}
+
+// due is when the sweeper is to look at a session.
+func (p *RelyingParty) due(st *state, policy lifetime.Policy) time.Time {
+	const longest = 30 * 24 * time.Hour
+	return lifetime.Forget(st.clocks(), policy, longest)
+}
+
+// close stops all timers and returns what is still to be stored.
+func (a *agenda) close() []Key {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	var late []Key
+	for key, i := range a.items {
+		if i.flush != nil {
+			i.flush.Stop()
+		}
+		if i.trailing != nil {
+			i.trailing.Stop()
+		}
+		if i.active.After(i.stored) {
+			late = append(late, key)
+		}
+	}
+	return late
+}

@@ -1,0 +1,105 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/keyset"
+	"github.com/tandem-sso/tandem/rp/internal/logouttoken"
+)
+
+const maxLogoutBody = 64 << 10
+
+// BackchannelLogout receives logout tokens from the IdP (OpenID Connect
+// Back-Channel Logout 1.0 §2.5). It depends on no cookie. Its only error is a
+// *RequestError; nil means 200 was written, also for a session that is not known
+// (§2.7).
+func (p *RelyingParty) BackchannelLogout(w http.ResponseWriter, r *http.Request) error {
+	noStore(w.Header()) // BCL-23
+	r.Body = http.MaxBytesReader(w, r.Body, maxLogoutBody)
+	if contentType(r.Header) != "application/x-www-form-urlencoded" {
+		return badLogout(errors.New("not a form (application/x-www-form-urlencoded)"))
+	}
+	if err := r.ParseForm(); err != nil {
+		return badLogout(errors.New("malformed or too large form"))
+	}
+	raw := r.PostForm["logout_token"]
+	if len(raw) != 1 { // BCL-03
+		return badLogout(errors.New("exactly one logout_token is needed"))
+	}
+	ctx, cancel := p.detached(r.Context())
+	defer cancel()
+	c := &p.cfg
+	token, err := logouttoken.Verify(ctx, raw[0], logouttoken.Want{
+		Issuer: c.Issuer, ClientID: c.ClientID, Alg: c.IDTokenAlg, Keys: p.idp.keys.Limited(c.IDTokenAlg),
+		Now: c.Now(), Skew: c.Skew, Strict: c.StrictLogoutToken, TrustedAudiences: c.TrustedAudiences,
+	})
+	if err != nil {
+		var down *keyset.UnavailableError
+		if errors.As(err, &down) {
+			return p.logoutFailed(err)
+		}
+		return badLogout(err)
+	}
+	return p.logoutByToken(ctx, w, token)
+}
+
+func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter, token *logouttoken.Token) error {
+	sel := Selector{Ref: subjectRef(p.cfg.Issuer, token.Subject), BegunBy: token.IssuedAt.Add(time.Second - time.Millisecond)}
+	if token.SID != "" {
+		sel = Selector{Ref: sidRef(p.cfg.Issuer, token.SID)}
+		if ok, err := p.sameSubject(ctx, sel.Ref, token.Subject); err != nil {
+			return p.logoutFailed(err)
+		} else if !ok {
+			return badLogout(errors.New("sub is not that of the session sid"))
+		}
+	}
+	ended, err := p.end(ctx, sel, BackchannelLogout)
+	if err != nil {
+		return p.logoutFailed(err)
+	}
+	// Only after the logout, so that a token whose logout failed can be sent again.
+	if token.ID != "" {
+		err := p.cfg.Store.Once(ctx, hash("jti", p.cfg.Issuer, token.ID), token.Until)
+		if errors.Is(err, ErrConflict) && p.cfg.StrictLogoutToken {
+			return badLogout(errors.New("jti was shown before"))
+		}
+	}
+	p.log.Info("logout token accepted", "sessions", len(ended))
+	w.WriteHeader(http.StatusOK) // the conformance suite wants 200, not 204
+	return nil
+}
+
+// sameSubject reports whether a sid, if it is known at all, is this subject's
+// (BCL-15).
+func (p *RelyingParty) sameSubject(ctx context.Context, sid Key, subject string) (bool, error) {
+	if subject == "" {
+		return true, nil
+	}
+	known, err := p.cfg.Store.List(ctx, sid)
+	if err != nil {
+		return false, err
+	}
+	for _, rec := range known {
+		if st, err := p.open(rec); err == nil && st.data.Subject != subject {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func badLogout(err error) error {
+	return &RequestError{Status: http.StatusBadRequest, Code: "invalid_request", Err: err}
+}
+
+// logoutFailed is 400 by the letter (§2.8); IdPs that deliver again do so after a
+// 5xx only.
+func (p *RelyingParty) logoutFailed(err error) error {
+	status := http.StatusBadRequest
+	if p.cfg.LogoutRetry503 {
+		status = http.StatusServiceUnavailable
+	}
+	return &RequestError{Status: status, Code: "temporarily_unavailable", Err: err}
+}

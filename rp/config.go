@@ -1,0 +1,384 @@
+package rp
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/seal"
+)
+
+// Secret is a string that prints as [redacted].
+type Secret string
+
+func (Secret) String() string       { return "[redacted]" }
+func (Secret) GoString() string     { return "[redacted]" }
+func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// MarshalText keeps a Secret out of JSON and the like.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
+// Kind is what a client holds after the log-in, and thereby how it tells the IdP
+// of activity and how it learns that the session has ended.
+type Kind uint8
+
+const (
+	// RefreshToken: the client refreshes; that extends the IdP session, and a
+	// rejected refresh is its end. The default.
+	RefreshToken Kind = iota
+	// ReferenceToken: only an access token, which an API or the IdP looks up.
+	// Calls of the userinfo endpoint, or of an introspecting API, extend; a 401
+	// that survives a second look is the end.
+	ReferenceToken
+	// NoToken: the ID token only. Nothing is told unless SilentCheck is set; the
+	// end comes by back-channel or front-channel logout.
+	NoToken
+)
+
+func (k Kind) String() string {
+	switch k {
+	case RefreshToken:
+		return "refresh-token"
+	case ReferenceToken:
+		return "reference-token"
+	case NoToken:
+		return "no-token"
+	}
+	return fmt.Sprintf("Kind(%d)", uint8(k))
+}
+
+// Keys are 32-byte master keys. The first seals, all open: to roll, put a new
+// key in front and drop the old one when Absolute has passed.
+type Keys [][]byte
+
+// NewKey returns a random key.
+func NewKey() []byte {
+	k := make([]byte, seal.KeySize)
+	_, _ = rand.Read(k)
+	return k
+}
+
+// ParseKeys reads keys of 64 hexadecimal digits each, separated by commas.
+func ParseKeys(s string) (Keys, error) {
+	var keys Keys
+	for part := range strings.SplitSeq(s, ",") {
+		k, err := hex.DecodeString(strings.TrimSpace(part))
+		if err != nil || len(k) != seal.KeySize {
+			return nil, fmt.Errorf("rp: key %d is not %d hexadecimal digits (make one with: openssl rand -hex 32)", len(keys)+1, 2*seal.KeySize)
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+// Config configures a RelyingParty. Issuer, ClientID, BaseURL, Keys and Store
+// are required; the zero value of everything else is a safe default.
+type Config struct {
+	Issuer       string // the IdP's issuer identifier, compared exactly
+	ClientID     string
+	ClientSecret Secret // empty: a public client
+	BaseURL      string // scheme and host of this app as browsers see it, no path
+	Kind         Kind
+	Keys         Keys
+	Store        Store
+
+	// Prefix is where the adapters mount the endpoints. Default "/auth". The IdP
+	// must know BaseURL+Prefix+"/callback", +"/logged-out" and, for logout,
+	// +"/backchannel-logout" and +"/frontchannel-logout".
+	Prefix string
+	// Scopes to ask for. Default "openid". Kind RefreshToken needs what makes the
+	// IdP issue a refresh token, which for many is "offline_access".
+	Scopes []string
+	// APIs are the origins (https://api.example.com) to which Session.Client adds
+	// the access token. No other host ever sees it, not even by a redirect.
+	APIs []string
+	// APIIntrospects says that the APIs ask the IdP about every token, which
+	// extends the IdP session: then a call of an API is a signal, and the
+	// userinfo endpoint is asked only if the app was used without calling one.
+	APIIntrospects bool
+
+	// SignalEvery is δ: how often an active person is reported to the IdP at the
+	// most. Default: a fifth of IdPWindow if that is configured or learnt, else
+	// half the access token's lifetime, at most 5 min; jittered by ±10 %.
+	SignalEvery time.Duration
+	// TrustFor is how long the app serves active requests on one confirmation of
+	// the IdP. After that it asks first, and if the IdP cannot answer, it answers
+	// 503. Default 5 min; never longer than the IdP's window where that is known.
+	TrustFor time.Duration
+	// IdPWindow is W, the IdP's idle window. Default: learnt from token responses
+	// (refresh_expires_in, refresh_token_timeout), else unknown.
+	IdPWindow time.Duration
+	// Idle ends a session after this time without activity in this app. Default
+	// 0: the IdP's window decides alone, for all apps together.
+	Idle time.Duration
+	// Absolute ends a session this long after the log-in. Default 8 h; negative:
+	// no limit.
+	Absolute time.Duration
+	// TrailingSignal reports activity once more at its due time, even if no
+	// further request comes, so that W counts from the last activity and not from
+	// the last signal.
+	TrailingSignal bool
+	// SilentCheck lets an app of Kind NoToken confirm a session that was not
+	// confirmed for TrustFor by a top-level prompt=none round trip on a navigation.
+	SilentCheck bool
+
+	// Classify overrides which requests are activity; ok false leaves the choice
+	// to the library (see Activity).
+	Classify func(*http.Request) (c Class, ok bool)
+
+	// IDTokenAlg is the signature algorithm of ID and logout tokens. Default
+	// RS256. It is not taken from discovery: what the IdP can do is not what it
+	// was registered to do.
+	IDTokenAlg string
+	// TrustedAudiences may stand in an ID token beside ClientID.
+	TrustedAudiences []string
+	// MaxAge asks the IdP to authenticate again if that is longer ago.
+	MaxAge time.Duration
+	// Skew is the tolerated difference of clocks. Default 60 s, at most 5 min.
+	Skew time.Duration
+	// LoginTimeout is how long a person may take at the IdP. Default 15 min.
+	LoginTimeout time.Duration
+	// RequestTimeout bounds one call of the IdP. Default 30 s.
+	RequestTimeout time.Duration
+	// StrictLogoutToken demands typ logout+jwt, exp and an unseen jti of logout
+	// tokens (ASVS 10.5.5). Default: what certified IdPs really send.
+	StrictLogoutToken bool
+	// LogoutRetry503 answers 503 instead of 400 to a valid logout token that could
+	// not be carried out, for IdPs that deliver again after a 5xx.
+	LogoutRetry503 bool
+
+	// TrustedOrigins may send unsafe requests (POST, …) beside BaseURL itself.
+	TrustedOrigins []string
+	// CookieName of the session cookie. Default "__Host-tandem"; the __Host-
+	// prefix is added if missing.
+	CookieName string
+
+	// HTTPClient is used for all calls of the IdP and of APIs; its redirect policy
+	// and timeout are replaced. Default: http.DefaultTransport.
+	HTTPClient *http.Client
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Logger receives what an operator should know. Default slog.Default(). No
+	// token, cookie or name of a person is ever logged.
+	Logger *slog.Logger
+	// Events are told what happens to sessions.
+	Events Events
+
+	// InsecureAllowHTTP permits http URLs for the IdP and this app on hosts that
+	// are not loopback.
+	InsecureAllowHTTP bool
+}
+
+// ConfigError names the field that is wrong and the cure.
+type ConfigError struct {
+	Field string
+	Cure  string
+}
+
+func (e *ConfigError) Error() string { return "rp: Config." + e.Field + ": " + e.Cure }
+
+func wrong(field, cure string, args ...any) error {
+	return &ConfigError{Field: field, Cure: fmt.Sprintf(cure, args...)}
+}
+
+const maxSkew = 5 * time.Minute
+
+// withDefaults returns the complete configuration, or every fault in it at once.
+func (c Config) withDefaults() (Config, error) {
+	var faults []error
+	fault := func(field, cure string, args ...any) { faults = append(faults, wrong(field, cure, args...)) }
+
+	if c.Issuer == "" {
+		fault("Issuer", "is empty; set it to the issuer identifier of the IdP, such as https://login.example.com")
+	} else if err := checkURL(c.Issuer, c.InsecureAllowHTTP); err != nil {
+		fault("Issuer", "%v", err)
+	}
+	if c.ClientID == "" {
+		fault("ClientID", "is empty; set it to the id under which the IdP knows this app")
+	}
+	if c.BaseURL == "" {
+		fault("BaseURL", "is empty; set it to scheme and host of this app as browsers see it, such as https://notes.example.com")
+	} else if err := checkOrigin(c.BaseURL, c.InsecureAllowHTTP); err != nil {
+		fault("BaseURL", "%v", err)
+	}
+	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
+	if c.Kind > NoToken {
+		fault("Kind", "is %d; use rp.RefreshToken, rp.ReferenceToken or rp.NoToken", c.Kind)
+	}
+	if len(c.Keys) == 0 {
+		fault("Keys", "is empty; give at least one key of 32 random bytes (rp.ParseKeys reads hexadecimal, rp.NewKey makes one for a try)")
+	}
+	for i, k := range c.Keys {
+		if len(k) != seal.KeySize {
+			fault("Keys", "key %d has %d bytes, needs %d", i+1, len(k), seal.KeySize)
+		}
+	}
+	if c.Store == nil {
+		fault("Store", "is nil; memstore.New for tests, boltstore.Open for one process, redisstore.New or pgstore.New for several")
+	}
+
+	c.Prefix = "/" + strings.Trim(orElse(c.Prefix, "/auth"), "/")
+	if c.Prefix == "/" || strings.ContainsAny(c.Prefix, "?#%\\ ") || strings.Contains(c.Prefix, "//") {
+		fault("Prefix", "is %q; use a plain path such as /auth", c.Prefix)
+	}
+	if len(c.Scopes) == 0 {
+		c.Scopes = []string{"openid"}
+	}
+	if !slices.Contains(c.Scopes, "openid") {
+		fault("Scopes", "lacks \"openid\"; without it there is no ID token")
+	}
+	for i, api := range c.APIs {
+		if err := checkOrigin(api, c.InsecureAllowHTTP); err != nil {
+			fault("APIs", "%v", err)
+		} else {
+			c.APIs = slices.Clone(c.APIs)
+			c.APIs[i] = origin(api)
+		}
+	}
+	for _, o := range c.TrustedOrigins {
+		if err := checkOrigin(o, c.InsecureAllowHTTP); err != nil {
+			fault("TrustedOrigins", "%v", err)
+		}
+	}
+
+	for _, d := range []struct {
+		field  string
+		value  *time.Duration
+		preset time.Duration
+	}{
+		{"TrustFor", &c.TrustFor, 5 * time.Minute},
+		{"Absolute", &c.Absolute, 8 * time.Hour},
+		{"Skew", &c.Skew, time.Minute},
+		{"LoginTimeout", &c.LoginTimeout, 15 * time.Minute},
+		{"RequestTimeout", &c.RequestTimeout, 30 * time.Second},
+		{"SignalEvery", &c.SignalEvery, 0},
+		{"IdPWindow", &c.IdPWindow, 0},
+		{"Idle", &c.Idle, 0},
+		{"MaxAge", &c.MaxAge, 0},
+	} {
+		switch {
+		case *d.value == 0:
+			*d.value = d.preset
+		case *d.value < 0 && d.field != "Absolute":
+			fault(d.field, "is negative; use a positive duration, or 0 for the default")
+		}
+	}
+	if c.Absolute < 0 {
+		c.Absolute = 0
+	}
+	if c.Skew > maxSkew {
+		fault("Skew", "is %v; more than %v would accept tokens long after their end", c.Skew, maxSkew)
+	}
+	if c.IdPWindow > 0 && c.SignalEvery >= c.IdPWindow {
+		fault("SignalEvery", "is %v, not less than IdPWindow (%v): active people would be logged out between two signals; use a fifth of IdPWindow", c.SignalEvery, c.IdPWindow)
+	}
+	if c.SilentCheck && c.Kind != NoToken {
+		fault("SilentCheck", "is for Kind rp.NoToken; a client with tokens has a better way to ask")
+	}
+	if c.APIIntrospects && c.Kind == NoToken {
+		fault("APIIntrospects", "needs a client with tokens")
+	}
+
+	c.IDTokenAlg = orElse(c.IDTokenAlg, "RS256")
+	if !slices.Contains(signatureAlgs, c.IDTokenAlg) {
+		fault("IDTokenAlg", "is %q; use one of %s", c.IDTokenAlg, strings.Join(signatureAlgs, ", "))
+	}
+	c.CookieName = "__Host-" + strings.TrimPrefix(orElse(c.CookieName, "tandem"), "__Host-")
+	if (&http.Cookie{Name: c.CookieName, Value: "x"}).Valid() != nil {
+		fault("CookieName", "is not a valid cookie name")
+	}
+	if c.HTTPClient == nil {
+		c.HTTPClient = &http.Client{}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, errors.Join(faults...)
+}
+
+// Symmetric algorithms are left out: the client secret would sign for the IdP.
+var signatureAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+func orElse(s, preset string) string {
+	if s == "" {
+		return preset
+	}
+	return s
+}
+
+func checkURL(raw string, allowHTTP bool) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return fmt.Errorf("is %q, which is not an absolute URL", raw)
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return fmt.Errorf("is %q; it must have no query, fragment or user", raw)
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):
+		return nil
+	case u.Scheme == "http":
+		return fmt.Errorf("is %q; use https (http is for loopback; InsecureAllowHTTP permits it elsewhere)", raw)
+	}
+	return fmt.Errorf("is %q; use an https URL", raw)
+}
+
+// checkRemote is checkURL for URLs of the IdP, which may carry a query.
+func checkRemote(raw string, allowHTTP bool) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return fmt.Errorf("is %q, which is not an absolute URL", raw)
+	}
+	u.RawQuery = ""
+	return checkURL(u.String(), allowHTTP)
+}
+
+func checkOrigin(raw string, allowHTTP bool) error {
+	if err := checkURL(raw, allowHTTP); err != nil {
+		return err
+	}
+	if u, _ := url.Parse(raw); u.Path != "" && u.Path != "/" {
+		return fmt.Errorf("is %q; give scheme and host only, without a path", raw)
+	}
+	return nil
+}
+
+// origin is the normal form: lower case, without a default port.
+func origin(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return originOf(u)
+}
+
+func originOf(u *url.URL) string {
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	scheme := strings.ToLower(u.Scheme)
+	if port != "" && !(scheme == "https" && port == "443") && !(scheme == "http" && port == "80") {
+		host += ":" + port
+	}
+	return scheme + "://" + host
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,61 @@
+package rp
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strings"
+)
+
+const idLen = 43 // characters of 256 bits in base64url
+
+// newID makes a session id and the key under which it is stored.
+func newID() (id string, key Key) {
+	var b [32]byte
+	_, _ = rand.Read(b[:])
+	id = base64.RawURLEncoding.EncodeToString(b[:])
+	return id, sha256.Sum256([]byte(id))
+}
+
+// sessionKey finds the session cookie. Anything that does not look like one of
+// ours is no cookie at all.
+func (p *RelyingParty) sessionKey(h http.Header) (Key, bool) {
+	for _, line := range h["Cookie"] {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			value, ok := strings.CutPrefix(strings.TrimLeft(pair, " "), p.cfg.CookieName)
+			if !ok || len(value) != idLen+1 || value[0] != '=' {
+				continue
+			}
+			if id := value[1:]; isID(id) {
+				var b [idLen]byte
+				copy(b[:], id)
+				return sha256.Sum256(b[:]), true
+			}
+		}
+	}
+	return Key{}, false
+}
+
+func isID(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
+
+// sessionCookie has no Max-Age: the end of a session is decided by the server,
+// never by the browser (SP 800-63B §5.1). Lax and not Strict, because a link
+// from another site must find the person signed in; unsafe requests are
+// protected by their origin (see ErrCrossOrigin).
+func (p *RelyingParty) sessionCookie(id string) *http.Cookie {
+	return &http.Cookie{
+		Name: p.cfg.CookieName, Value: id, Path: "/",
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}

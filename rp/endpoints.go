@@ -1,0 +1,30 @@
+package rp
+
+import "net/http"
+
+// Endpoint is one of the library's own pages. An adapter mounts it at
+// Prefix()+Path and renders its error with RelyingParty.Answer.
+type Endpoint struct {
+	Method string
+	Path   string // below Prefix
+	Handle func(http.ResponseWriter, *http.Request) error
+}
+
+// Prefix is where the endpoints belong.
+func (p *RelyingParty) Prefix() string { return p.cfg.Prefix }
+
+// Endpoints lists the library's pages.
+func (p *RelyingParty) Endpoints() []Endpoint {
+	return []Endpoint{
+		{http.MethodGet, "/login", p.StartLogin},
+		{http.MethodGet, "/callback", p.FinishLogin},
+		{http.MethodPost, "/callback", p.FinishLogin},
+		{http.MethodPost, "/logout", p.Logout},
+		{http.MethodGet, "/logged-out", p.LoggedOut},
+		{http.MethodPost, "/backchannel-logout", p.BackchannelLogout},
+		{http.MethodGet, "/frontchannel-logout", p.FrontchannelLogout},
+		{http.MethodGet, "/session", p.ServeStatus},
+		{http.MethodGet, "/events", p.ServeEvents},
+		{http.MethodPost, "/activity", p.ServeActivity},
+	}
+}

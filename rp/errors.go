@@ -1,0 +1,69 @@
+package rp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrAnonymous says: the request carries no cookie of a session, or one that nobody
+// knows.
+var ErrAnonymous = errors.New("rp: no session")
+
+// ErrUnconfirmed says: a passive request found a session that the IdP has not
+// confirmed for too long. The session has not ended; the next active request
+// asks the IdP.
+var ErrUnconfirmed = errors.New("rp: the session waits for a confirmation that only an active request may fetch")
+
+// ErrReauthenticate says: the IdP wants to see the person again. The session is kept
+// until the new log-in replaces it.
+var ErrReauthenticate = errors.New("rp: the IdP asks for a new log-in")
+
+// ErrSilentCheck says: the session of a client without tokens has to be confirmed by
+// a prompt=none round trip, which this navigation can make.
+var ErrSilentCheck = errors.New("rp: the session is to be confirmed by a silent log-in")
+
+// ErrCrossOrigin says: an unsafe request that another site has caused.
+var ErrCrossOrigin = errors.New("rp: unsafe request from another origin")
+
+// EndedError says: the session is over.
+type EndedError struct{ Reason Reason }
+
+func (e *EndedError) Error() string { return "rp: session has ended: " + string(e.Reason) }
+
+// Is makes errors.Is(err, ErrEnded) true.
+func (e *EndedError) Is(target error) bool { return target == ErrEnded }
+
+// UnavailableError says: the store or the IdP cannot answer now. Nothing is known
+// about the session, and it is kept.
+type UnavailableError struct {
+	RetryAfter time.Duration
+	Err        error
+}
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("rp: cannot confirm the session, try again in %v: %v", e.RetryAfter, e.Err)
+}
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// LoginError says: a log-in could not be finished. Its text is for the log; the page
+// shows Title and Advice, which never contain anything that came from outside.
+type LoginError struct {
+	Status int // 400, or 502 if the IdP is to blame
+	Title  string
+	Advice string
+	Err    error
+}
+
+func (e *LoginError) Error() string { return fmt.Sprintf("rp: log-in: %s: %v", e.Title, e.Err) }
+func (e *LoginError) Unwrap() error { return e.Err }
+
+// RequestError says: a request to one of the endpoints is not acceptable.
+type RequestError struct {
+	Status int
+	Code   string // for the JSON answer, as in RFC 6749 §5.2
+	Err    error
+}
+
+func (e *RequestError) Error() string { return fmt.Sprintf("rp: %s: %v", e.Code, e.Err) }
+func (e *RequestError) Unwrap() error { return e.Err }

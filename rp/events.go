@@ -1,0 +1,47 @@
+package rp
+
+import (
+	"encoding/hex"
+	"time"
+)
+
+// Events are callbacks about sessions. They are called one after another on the
+// goroutine that caused them and must return quickly. Any may be nil.
+type Events struct {
+	Login   func(LoginEvent)
+	Signal  func(SignalEvent)
+	Refresh func(SignalEvent)
+	// End is called exactly once for each session that ends, on one instance.
+	End func(EndEvent)
+}
+
+// LoginEvent says: a session began.
+type LoginEvent struct {
+	Session string // hash; the same in all events and logs of the session
+	Subject string
+	SID     string
+	At      time.Time
+}
+
+// SignalEvent says: the IdP was told that the person is active, or could not be told.
+type SignalEvent struct {
+	Session string
+	How     string // "refresh", "userinfo", "api" or "prompt=none"
+	Verdict string // "ok", "ended", "retry", "unknown", "misconfigured", "interact"
+	At      time.Time
+	Err     error // nil if Verdict is "ok"
+}
+
+// EndEvent says: a session ended.
+type EndEvent struct {
+	Session string
+	Subject string // empty if the record could not be read
+	SID     string
+	Reason  Reason
+	At      time.Time
+	Begun   time.Time
+}
+
+// name is how a session is called in logs and events: part of a hash of a hash
+// of the cookie.
+func (k Key) name() string { return hex.EncodeToString(k[:6]) }

@@ -1,0 +1,219 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+const (
+	leaseTTL   = 10 * time.Second
+	leaseRenew = leaseTTL / 3
+)
+
+// flights makes sure that at most one call to the IdP is under way per session
+// in this process, and remembers after a failed one when to try again.
+type flights struct {
+	mu     sync.Mutex
+	flying map[Key]*flight
+	pauses map[Key]pause
+}
+
+type flight struct {
+	done chan struct{}
+	st   *state // valid after done
+	err  error
+}
+
+type pause struct {
+	failures int
+	until    time.Time
+	cause    error
+}
+
+func newFlights() *flights {
+	return &flights{flying: map[Key]*flight{}, pauses: map[Key]pause{}}
+}
+
+func (f *flights) underWay(key Key) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.flying[key] != nil
+}
+
+// join returns the flight of a session; mine means that the caller has to fly it.
+func (f *flights) join(key Key) (fl *flight, mine bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fl = f.flying[key]; fl != nil {
+		return fl, false
+	}
+	fl = &flight{done: make(chan struct{})}
+	f.flying[key] = fl
+	return fl, true
+}
+
+func (f *flights) land(key Key, fl *flight, st *state, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fl.st, fl.err = st, err
+	delete(f.flying, key)
+	close(fl.done)
+}
+
+// paused returns how long no call is to be made for a session.
+func (f *flights) paused(key Key, now time.Time) (time.Duration, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.pauses[key]
+	return p.until.Sub(now), p.cause
+}
+
+// failed notes a failure and returns the pause after it: what the server asked
+// for, else exponential with jitter.
+func (f *flights) failed(key Key, v verdict.Verdict, asked time.Duration, now time.Time, cause error) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.pauses[key]
+	p.failures++
+	d := asked
+	if d == 0 {
+		d = verdict.Backoff(v, p.failures)
+		d -= d / 4 * time.Duration(now.UnixMilli()%256) / 256
+	}
+	p.until, p.cause = now.Add(d), cause
+	f.pauses[key] = p
+	if len(f.pauses) > 1024 { // of sessions that never came back
+		for k, old := range f.pauses {
+			if now.Sub(old.until) > time.Hour {
+				delete(f.pauses, k)
+			}
+		}
+	}
+	return d
+}
+
+func (f *flights) succeeded(key Key) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.pauses, key)
+}
+
+// fly asks the IdP about a session on a goroutine of its own and waits for the
+// answer as long as ctx allows; whoever asks at the same time shares the answer.
+// enough tells from the present state whether the call has been made already, by
+// another request or another instance.
+func (p *RelyingParty) fly(ctx context.Context, key Key, enough func(*record.Data) bool) (*state, error) {
+	for range 2 {
+		if wait, cause := p.flights.paused(key, p.now()); wait > 0 {
+			return nil, &UnavailableError{RetryAfter: wait, Err: cause}
+		}
+		fl, mine := p.flights.join(key)
+		if mine && !p.goes(func(ctx context.Context) {
+			st, err := p.ask(ctx, key, enough)
+			p.flights.land(key, fl, st, err)
+		}) {
+			p.flights.land(key, fl, nil, unavailable(time.Second, "this instance is shutting down"))
+		}
+		select {
+		case <-fl.done:
+		case <-ctx.Done():
+			return nil, unavailable(time.Second, "the request was given up: %w", ctx.Err())
+		}
+		if fl.err != nil {
+			return nil, fl.err
+		}
+		if mine || enough(fl.st.data) {
+			return fl.st, nil
+		}
+	}
+	return nil, unavailable(time.Second, "the IdP was not asked in time")
+}
+
+// ask takes the session's lease, looks again whether the call is still needed,
+// and makes it. Only one instance holds the lease.
+func (p *RelyingParty) ask(ctx context.Context, key Key, enough func(*record.Data) bool) (*state, error) {
+	lease, st, err := p.lead(ctx, key, enough)
+	if err != nil || st != nil {
+		return st, err
+	}
+	defer p.keep(ctx, lease)()
+	// The look under the lease is the one that counts (C4).
+	if st, err = p.load(ctx, key); err != nil || enough(st.data) {
+		return st, err
+	}
+	switch p.means(st.data) {
+	case byRefresh:
+		return p.refresh(ctx, st)
+	case byUserinfo:
+		return p.userinfo(ctx, st)
+	}
+	return st, nil
+}
+
+// lead returns the lease, or the state once another instance has done the work.
+func (p *RelyingParty) lead(ctx context.Context, key Key, enough func(*record.Data) bool) (Lease, *state, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*p.cfg.RequestTimeout+2*leaseTTL)
+	defer cancel()
+	t := p.hub.subscribe(key)
+	defer t.release()
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		changed := t.change()
+		lease, err := p.cfg.Store.Acquire(ctx, leaseID(key), leaseTTL)
+		if err == nil {
+			return lease, nil, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return Lease{}, nil, unavailable(2*time.Second, "the session store failed: %w", err)
+		}
+		st, err := p.load(ctx, key)
+		if err != nil || enough(st.data) {
+			return Lease{}, st, err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return Lease{}, nil, unavailable(time.Second, "another instance is asking the IdP: %w", ctx.Err())
+		}
+		timer.Stop()
+	}
+}
+
+// keep renews a lease until the returned function gives it back.
+func (p *RelyingParty) keep(ctx context.Context, lease Lease) (release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(leaseRenew)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				// A lease that was lost is not fought for: the version check at the
+				// commit protects the session, and a failure here heals by itself.
+				if err := p.cfg.Store.Renew(ctx, lease, leaseTTL); err != nil && ctx.Err() == nil {
+					p.log.Warn("the lease on a session could not be renewed", "error", err)
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTTL)
+		defer cancel()
+		if err := p.cfg.Store.Release(ctx, lease); err != nil && !errors.Is(err, ErrConflict) {
+			p.log.Warn("the lease on a session could not be given back; it runs out by itself", "error", err)
+		}
+	}
+}

@@ -1,0 +1,25 @@
+package rp
+
+import "net/http"
+
+// FrontchannelLogout is loaded by the IdP in an iframe (OpenID Connect
+// Front-Channel Logout 1.0 §2). Browsers keep our cookie from it, so it works
+// from iss and sid alone; a sid without iss is accepted, as Entra ID sends it,
+// because the issuer of this client is fixed (FCL-03). It does nothing without a
+// sid, and always answers 200: there is nobody to tell an error.
+func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request) error {
+	noStore(w.Header())
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+origin(p.cfg.Issuer))
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	q := r.URL.Query()
+	sid, iss := q.Get("sid"), q.Get("iss")
+	if sid != "" && len(sid) <= 1024 && (iss == "" || iss == p.cfg.Issuer) {
+		ctx, cancel := p.detached(r.Context())
+		defer cancel()
+		if _, err := p.end(ctx, Selector{Ref: sidRef(p.cfg.Issuer, sid)}, FrontchannelLogout); err != nil {
+			return err
+		}
+	}
+	_, err := w.Write([]byte("<!DOCTYPE html><title>Logged out</title>"))
+	return err
+}

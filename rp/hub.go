@@ -1,0 +1,87 @@
+package rp
+
+import "sync"
+
+// hub tells those in this process who wait for something to happen to a session:
+// streams, Session.Done, and requests that wait for another instance's refresh.
+type hub struct {
+	mu     sync.Mutex
+	topics map[Key]*topic
+}
+
+// topic is one session that somebody watches.
+type topic struct {
+	hub  *hub
+	key  Key
+	subs int
+	done chan struct{} // closed at the end
+
+	// guarded by hub.mu
+	reason  Reason
+	changed chan struct{} // closed and renewed at every change
+}
+
+func newHub() *hub { return &hub{topics: map[Key]*topic{}} }
+
+func (h *hub) subscribe(key Key) *topic {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.topics[key]
+	if t == nil {
+		t = &topic{hub: h, key: key, done: make(chan struct{}), changed: make(chan struct{})}
+		h.topics[key] = t
+	}
+	t.subs++
+	return t
+}
+
+// release gives a subscription back, once.
+func (t *topic) release() {
+	t.hub.mu.Lock()
+	defer t.hub.mu.Unlock()
+	if t.subs--; t.subs == 0 && t.hub.topics[t.key] == t {
+		delete(t.hub.topics, t.key)
+	}
+}
+
+// change returns a channel that is closed at the next change.
+func (t *topic) change() <-chan struct{} {
+	t.hub.mu.Lock()
+	defer t.hub.mu.Unlock()
+	return t.changed
+}
+
+// Reason is valid once done is closed.
+func (t *topic) why() Reason {
+	t.hub.mu.Lock()
+	defer t.hub.mu.Unlock()
+	return t.reason
+}
+
+// announce passes a change on. An end is announced once; the reason of the first
+// announcement stays.
+func (h *hub) announce(c Change) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.topics[c.Key]
+	if t == nil {
+		return
+	}
+	close(t.changed)
+	t.changed = make(chan struct{})
+	if c.Reason != "" && t.reason == "" {
+		t.reason = c.Reason
+		close(t.done)
+	}
+}
+
+// watched lists the sessions that somebody watches.
+func (h *hub) watched() []Key {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	keys := make([]Key, 0, len(h.topics))
+	for k := range h.topics {
+		keys = append(keys, k)
+	}
+	return keys
+}

@@ -1,0 +1,188 @@
+// Package idtoken checks ID tokens: what go-oidc checks, and what it leaves to
+// its caller (OpenID Connect Core 1.0 §3.1.3.7, §3.1.3.8, §12.2).
+package idtoken
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+)
+
+// MaxSize bounds a raw ID token in bytes.
+const MaxSize = 16 << 10
+
+// MaxAge is how old a new ID token may be: it comes straight from the IdP.
+const MaxAge = 10 * time.Minute
+
+// ErrOtherUser says: a refreshed ID token speaks of another issuer or subject than
+// the session does (Core §12.2). It ends the session.
+var ErrOtherUser = errors.New("idtoken: issuer or subject is not the session's")
+
+// Claims are the claims that the library itself uses.
+type Claims struct {
+	Subject       string
+	SID           string
+	AuthTime      time.Time // zero: not told
+	IssuedAt      time.Time
+	SessionExpiry time.Time // IPSIE SL1 session_expiry; zero: not told
+	Raw           []byte    // the whole payload, JSON
+}
+
+// Want is what a token has to fit to.
+type Want struct {
+	Issuer   string
+	ClientID string
+	Alg      string // the one expected algorithm
+	Keys     oidc.KeySet
+	Now      time.Time
+	Skew     time.Duration
+
+	TrustedAudiences []string      // other audiences that may stand beside ClientID
+	Nonce            string        // must be equal; empty only for a refresh
+	AccessToken      string        // for at_hash, if that is present
+	MaxAge           time.Duration // of the authentication; zero: not asked for
+
+	// For a refresh: what the session knows.
+	Refresh bool
+	Subject string
+}
+
+type payload struct {
+	AZP           *string  `json:"azp"`
+	Nonce         *string  `json:"nonce"`
+	SID           string   `json:"sid"`
+	Subject       string   `json:"sub"`
+	IssuedAt      *float64 `json:"iat"`
+	AuthTime      *float64 `json:"auth_time"`
+	SessionExpiry *float64 `json:"session_expiry"`
+}
+
+// Verify checks raw and returns its claims. Not checked: that auth_time of a
+// refreshed token is the original one, because IdPs move it when the person
+// authenticates again in another app.
+func Verify(ctx context.Context, raw string, want Want) (*Claims, error) {
+	if len(raw) > MaxSize {
+		return nil, fmt.Errorf("idtoken: longer than %d bytes", MaxSize)
+	}
+	if err := checkType(raw); err != nil {
+		return nil, err
+	}
+	v := oidc.NewVerifier(want.Issuer, want.Keys, &oidc.Config{
+		ClientID:             want.ClientID,
+		SupportedSigningAlgs: []string{want.Alg},
+		Now:                  func() time.Time { return want.Now.Add(-want.Skew) },
+		SkipIssuerCheck:      true, // below, exact and without the exception for Google
+	})
+	token, err := v.Verify(ctx, raw)
+	if err != nil {
+		return nil, fmt.Errorf("idtoken: %w", err)
+	}
+	var p payload
+	var rawClaims json.RawMessage
+	if err := token.Claims(&p); err != nil {
+		return nil, errors.New("idtoken: a claim has the wrong type")
+	}
+	if err := token.Claims(&rawClaims); err != nil {
+		return nil, err
+	}
+	if err := check(token, p, want); err != nil {
+		return nil, err
+	}
+	return &Claims{
+		Subject: p.Subject, SID: p.SID, Raw: rawClaims,
+		AuthTime: instant(p.AuthTime), IssuedAt: instant(p.IssuedAt), SessionExpiry: instant(p.SessionExpiry),
+	}, nil
+}
+
+func check(t *oidc.IDToken, p payload, want Want) error {
+	if t.Issuer != want.Issuer { // CORE-05
+		if want.Refresh {
+			return ErrOtherUser
+		}
+		return fmt.Errorf("idtoken: iss is %q, not %q", clip(t.Issuer), want.Issuer)
+	}
+	if p.Subject == "" || len(p.Subject) > 255 { // Core §2
+		return errors.New("idtoken: sub is missing or longer than 255 characters")
+	}
+	if want.Refresh && p.Subject != want.Subject { // CORE-10
+		return ErrOtherUser
+	}
+	for _, aud := range t.Audience { // CORE-05; go-oidc has seen ClientID among them
+		if aud != want.ClientID && !slices.Contains(want.TrustedAudiences, aud) {
+			return fmt.Errorf("idtoken: aud names %q too, which is not a trusted audience", clip(aud))
+		}
+	}
+	if p.AZP != nil && *p.AZP != want.ClientID {
+		return fmt.Errorf("idtoken: azp is %q, not this client", clip(*p.AZP))
+	}
+	switch { // CORE-07
+	case p.IssuedAt == nil:
+		return errors.New("idtoken: iat is missing")
+	case instant(p.IssuedAt).After(want.Now.Add(want.Skew)):
+		return errors.New("idtoken: iat is in the future: compare the clocks of this machine and the IdP")
+	case instant(p.IssuedAt).Before(want.Now.Add(-MaxAge - want.Skew)):
+		return errors.New("idtoken: iat is too long ago: compare the clocks of this machine and the IdP")
+	}
+	if want.Nonce != "" && (p.Nonce == nil || subtle.ConstantTimeCompare([]byte(*p.Nonce), []byte(want.Nonce)) != 1) {
+		return errors.New("idtoken: nonce is not the one that this log-in sent")
+	}
+	if want.MaxAge > 0 {
+		if p.AuthTime == nil {
+			return errors.New("idtoken: auth_time is missing although max_age was asked for")
+		}
+		if instant(p.AuthTime).Add(want.MaxAge + want.Skew).Before(want.Now) {
+			return errors.New("idtoken: the authentication is older than max_age")
+		}
+	}
+	if t.AccessTokenHash != "" && want.AccessToken != "" { // CORE-08
+		if err := t.VerifyAccessToken(want.AccessToken); err != nil {
+			return errors.New("idtoken: at_hash is not that of the access token")
+		}
+	}
+	return nil
+}
+
+// checkType refuses tokens that say they are something else (RFC 8725 §3.11).
+func checkType(raw string) error {
+	head, _, ok := strings.Cut(raw, ".")
+	if !ok {
+		return errors.New("idtoken: not a signed token")
+	}
+	b, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil {
+		return errors.New("idtoken: malformed header")
+	}
+	var h struct {
+		Type string `json:"typ"`
+	}
+	if err := json.Unmarshal(b, &h); err != nil {
+		return errors.New("idtoken: malformed header")
+	}
+	typ := strings.TrimPrefix(strings.ToLower(h.Type), "application/")
+	if strings.HasSuffix(typ, "+jwt") && typ != "id_token+jwt" {
+		return fmt.Errorf("idtoken: typ says it is a %q", clip(h.Type))
+	}
+	return nil
+}
+
+func instant(seconds *float64) time.Time {
+	if seconds == nil || *seconds <= 0 || *seconds > 1<<40 {
+		return time.Time{}
+	}
+	return time.Unix(int64(*seconds), 0).UTC()
+}
+
+func clip(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "…"
+	}
+	return s
+}

@@ -1,0 +1,144 @@
+// Package verdict says what a failed call means for the session. It is the only
+// place that does: one pure function per kind of call, one table to test them
+// with (RT-01…RT-15, API-01).
+package verdict
+
+import "net/http"
+
+// Verdict is the meaning of an answer.
+type Verdict uint8
+
+const (
+	// OK: a good answer.
+	OK Verdict = iota
+	// Ended: the IdP says that the session is over. The caller still has to make
+	// sure that the token it showed was the current one.
+	Ended
+	// Retry: trouble that passes. Nothing is concluded about the session.
+	Retry
+	// Unknown: the request may have been carried out. One try with the same
+	// token, then whatever that answers.
+	Unknown
+	// Misconfigured: this client and this IdP do not fit. Loud, rarely retried,
+	// every session is kept.
+	Misconfigured
+	// Interact: the IdP wants to see the person. The session is kept; a
+	// navigation is sent to the log-in.
+	Interact
+	// StepUp: the token is good, but not good enough for this resource.
+	StepUp
+	// Blamed: this API refuses a token that the IdP vouches for. Its fault.
+	Blamed
+)
+
+var names = [...]string{"ok", "ended", "retry", "unknown", "misconfigured", "interact", "step_up", "blamed"}
+
+func (v Verdict) String() string { return names[v] }
+
+// Fault is what went wrong below HTTP.
+type Fault uint8
+
+const (
+	None      Fault = iota
+	NotSent         // DNS, refused, broken before the request was written
+	TLS             // the server could not prove who it is
+	Sent            // time-out or reset after the request was written
+	Malformed       // a success that is none: no JSON, no access_token, too large
+	BadID           // a success with an ID token that must not be used
+	OtherUser       // a success for another issuer or subject
+)
+
+// Answer is what came back, or did not.
+type Answer struct {
+	Fault  Fault
+	Status int    // HTTP status; 0 without an answer
+	Code   string // OAuth error code, or the error of a Bearer challenge
+}
+
+// Token judges an answer of the token endpoint to a refresh.
+// RFC 6749 §5.2; OpenID Connect Core 1.0 §12.2.
+func Token(a Answer) Verdict {
+	switch a.Fault {
+	case NotSent, Malformed, BadID:
+		return Retry // RT-07, RT-09, RT-10
+	case TLS:
+		return Misconfigured // RT-07
+	case Sent:
+		return Unknown // RT-08
+	case OtherUser:
+		return Ended // CORE-10
+	}
+	switch {
+	case a.Status >= 200 && a.Status < 300:
+		return OK
+	case a.Status >= 300 && a.Status < 400:
+		return Misconfigured // RT-15
+	case a.Status == http.StatusTooManyRequests, a.Status >= 500:
+		return Retry // RT-05, RT-06; whatever code stands in it
+	}
+	switch a.Code {
+	case "invalid_grant":
+		return Ended // RT-01
+	case "temporarily_unavailable", "server_error":
+		return Retry // RT-05
+	case "interaction_required", "login_required", "consent_required", "account_selection_required":
+		return Interact // RT-13
+	case "":
+		// A 4xx without an OAuth error is a proxy or a firewall speaking.
+		if a.Status == http.StatusRequestTimeout || a.Status == http.StatusTooEarly {
+			return Retry
+		}
+	}
+	return Misconfigured // RT-02, RT-03, RT-04, RT-12, RT-14
+}
+
+// Userinfo judges an answer of the userinfo endpoint, the probe that says
+// whether the IdP still knows the access token.
+func Userinfo(a Answer) Verdict {
+	switch {
+	case a.Fault == OtherUser:
+		return Ended // CORE-11
+	case a.Fault == TLS:
+		return Misconfigured
+	case a.Fault != None:
+		return Retry // asking twice does no harm: nothing is consumed
+	case a.Status == http.StatusOK:
+		return OK
+	case a.Status == http.StatusUnauthorized && (a.Code == "" || a.Code == "invalid_token"):
+		return Ended
+	case a.Status == http.StatusTooManyRequests, a.Status >= 500, a.Status == http.StatusRequestTimeout:
+		return Retry
+	}
+	return Misconfigured // e.g. 403: the openid scope is missing
+}
+
+// API judges an answer of a resource server to a request with our token. Ended
+// means here: look a second time (refresh or probe) before believing it.
+// RFC 6750 §3.1, RFC 9470 §3.
+func API(a Answer) Verdict {
+	switch {
+	case a.Fault != None:
+		return Retry
+	case a.Status == http.StatusUnauthorized && a.Code == "insufficient_user_authentication":
+		return StepUp
+	case a.Status == http.StatusUnauthorized && (a.Code == "invalid_token" || a.Code == ""):
+		return Ended
+	case a.Status == http.StatusForbidden && a.Code == "insufficient_scope":
+		return StepUp
+	case a.Status == http.StatusTooManyRequests, a.Status >= 500:
+		return Retry
+	}
+	return OK
+}
+
+// SecondLook decides about a session whose token an API refused twice: probe is
+// the verdict of the userinfo endpoint. An API alone never logs anybody out.
+func SecondLook(probe Verdict) Verdict {
+	switch probe {
+	case Ended:
+		return Ended
+	case OK:
+		return Blamed
+	}
+	return Retry
+}

@@ -1,0 +1,341 @@
+package rp
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/gorilla/sessions"
+	"golang.org/x/oauth2"
+
+	"github.com/tandem-sso/tandem/rp/internal/idtoken"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/seal"
+)
+
+const (
+	maxLogins   = 5  // log-ins in flight per browser; the oldest gives way
+	flowNameLen = 12 // characters of state in the name of a log-in's cookie
+	maxReturnTo = 1024
+)
+
+// newLoginStore keeps log-ins in flight in the browser: each in an encrypted
+// cookie of its own, so that tabs that start at the same moment do not overwrite
+// each other's.
+func newLoginStore(c *Config) (*sessions.CookieStore, error) {
+	var pairs [][]byte
+	for _, k := range c.Keys {
+		mac, err := seal.Derive(k, "login mac", 64)
+		if err != nil {
+			return nil, err
+		}
+		enc, err := seal.Derive(k, "login encryption", 32)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, mac, enc)
+	}
+	s := sessions.NewCookieStore(pairs...)
+	// Lax, because the callback is a navigation that another site has started.
+	s.Options = &sessions.Options{Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	s.MaxAge(int(c.LoginTimeout / time.Second))
+	return s, nil
+}
+
+// flow is one log-in in flight.
+type flow struct {
+	state, nonce, verifier string
+	returnTo               string
+	begun                  time.Time
+	silent                 bool
+}
+
+func (p *RelyingParty) loginCookie(state string) string {
+	return p.cfg.CookieName + "-login-" + state[:flowNameLen]
+}
+
+// StartLogin sends the browser to the IdP. It reads the query parameters
+// return_to, a path of this app, and silent.
+func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error {
+	noStore(w.Header())
+	q := r.URL.Query()
+	f := flow{
+		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
+		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(),
+		silent: q.Get("silent") == "1" && p.cfg.SilentCheck,
+	}
+	p.dropOldLogins(w, r)
+	s, _ := p.logins.New(r, p.loginCookie(f.state)) // an error is an old cookie that we overwrite
+	f.save(s)
+	if err := s.Save(r, w); err != nil {
+		return fmt.Errorf("rp: the log-in cookie cannot be written: %w", err)
+	}
+	opts := []oauth2.AuthCodeOption{
+		oauth2.S256ChallengeOption(f.verifier),
+		oauth2.SetAuthURLParam("nonce", f.nonce),
+	}
+	if f.silent {
+		opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
+	}
+	if p.cfg.MaxAge > 0 && !f.silent {
+		opts = append(opts, oauth2.SetAuthURLParam("max_age", fmt.Sprint(int(p.cfg.MaxAge/time.Second))))
+	}
+	http.Redirect(w, r, p.idp.oauth.AuthCodeURL(f.state, opts...), http.StatusFound)
+	return nil
+}
+
+func (f *flow) save(s *sessions.Session) {
+	s.Values = map[any]any{
+		"state": f.state, "nonce": f.nonce, "verifier": f.verifier,
+		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent,
+	}
+}
+
+func (f *flow) load(s *sessions.Session) bool {
+	var ok [6]bool
+	var begun int64
+	f.state, ok[0] = s.Values["state"].(string)
+	f.nonce, ok[1] = s.Values["nonce"].(string)
+	f.verifier, ok[2] = s.Values["verifier"].(string)
+	f.returnTo, ok[3] = s.Values["return_to"].(string)
+	begun, ok[4] = s.Values["begun"].(int64)
+	f.silent, ok[5] = s.Values["silent"].(bool)
+	f.begun = time.UnixMilli(begun).UTC()
+	return ok == [6]bool{true, true, true, true, true, true} && f.state != "" && f.nonce != "" && f.verifier != ""
+}
+
+// dropOldLogins keeps the number of log-in cookies bounded.
+func (p *RelyingParty) dropOldLogins(w http.ResponseWriter, r *http.Request) {
+	prefix := p.cfg.CookieName + "-login-"
+	type old struct {
+		name  string
+		begun time.Time
+	}
+	var found []old
+	for _, c := range r.Cookies() {
+		if !strings.HasPrefix(c.Name, prefix) || len(found) == 4*maxLogins {
+			continue
+		}
+		var f flow
+		if s, err := p.logins.New(r, c.Name); err != nil || !f.load(s) {
+			f.begun = time.Time{}
+		}
+		found = append(found, old{c.Name, f.begun})
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].begun.After(found[j].begun) })
+	for i := maxLogins - 1; i < len(found); i++ {
+		p.forgetLogin(w, found[i].name)
+	}
+}
+
+func (p *RelyingParty) forgetLogin(w http.ResponseWriter, name string) {
+	http.SetCookie(w, &http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+// FinishLogin is the redirection endpoint: it checks the IdP's answer, fetches
+// the tokens and begins a session under a new id. Its errors are *LoginError and
+// *UnavailableError; nothing that the query says is repeated on a page.
+func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error {
+	noStore(w.Header())
+	params, err := callbackParams(w, r)
+	if err != nil {
+		return badLogin("This log-in link is not valid.", err)
+	}
+	f, err := p.takeFlow(w, r, params.Get("state"))
+	if err != nil {
+		return err
+	}
+	// RFC 9207 §2.4: also before an error is believed.
+	if iss := params.Get("iss"); iss != p.cfg.Issuer && (iss != "" || p.idp.IssInResponse) {
+		return badLogin("The answer did not come from the expected log-in service.", errors.New("iss is missing or is not Config.Issuer"))
+	}
+	if code := params.Get("error"); code != "" {
+		return p.loginRefused(w, r, f, code)
+	}
+	if params.Get("code") == "" {
+		return badLogin("This log-in link is not valid.", errors.New("neither code nor error"))
+	}
+	got, err := p.exchange(r.Context(), params.Get("code"), f)
+	if err != nil {
+		return err
+	}
+	if f.silent {
+		return p.confirmSilently(w, r, f, got)
+	}
+	return p.begin(w, r, f, got)
+}
+
+// callbackParams reads a GET query or a form_post; a repeated parameter is an
+// attack (RFC 6749 §3.1).
+func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	params := r.URL.Query()
+	if r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+		if err := r.ParseForm(); err != nil {
+			return nil, errors.New("malformed form")
+		}
+		params = r.PostForm
+	}
+	for name, v := range params {
+		if len(v) > 1 {
+			return nil, fmt.Errorf("parameter %s stands twice", clean(name))
+		}
+	}
+	return params, nil
+}
+
+// takeFlow finds the log-in that a state belongs to, in this browser, and uses
+// it up.
+func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, state string) (*flow, error) {
+	const title = "This log-in was not started in this browser, or is too old."
+	if len(state) != idLen || !isID(state) {
+		return nil, badLogin(title, errors.New("no state of ours"))
+	}
+	name := p.loginCookie(state)
+	s, err := p.logins.New(r, name)
+	var f flow
+	if err != nil || s.IsNew || !f.load(s) || subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) != 1 {
+		return nil, badLogin(title, errors.New("no log-in cookie for this state"))
+	}
+	p.forgetLogin(w, name)
+	if p.now().Sub(f.begun) > p.cfg.LoginTimeout {
+		return nil, badLogin(title, errors.New("older than Config.LoginTimeout"))
+	}
+	switch err := p.cfg.Store.Once(r.Context(), hash("state", state), f.begun.Add(p.cfg.LoginTimeout+time.Minute)); {
+	case errors.Is(err, ErrConflict):
+		return nil, badLogin("This log-in has been finished already.", errors.New("state shown twice"))
+	case err != nil:
+		return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+	}
+	return &f, nil
+}
+
+// exchange trades the code for tokens. A code can be used once, so a browser
+// that hangs up does not stop it.
+func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tokens, error) {
+	ctx, cancel := p.detached(ctx)
+	defer cancel()
+	ctx, written := traced(ctx)
+	token, err := p.idp.oauth.Exchange(ctx, code, oauth2.VerifierOption(f.verifier))
+	if err != nil {
+		a, asked, err := p.tokenFault(err, written)
+		if a.Status >= 400 && a.Status < 500 && a.Code == "invalid_grant" {
+			return nil, badLogin("The log-in service did not accept this log-in.", err)
+		}
+		if a.Fault != 0 || a.Status >= 500 || a.Status == http.StatusTooManyRequests {
+			return nil, &UnavailableError{RetryAfter: max(asked, time.Second), Err: err}
+		}
+		p.log.Error("log-in failed: this client and the IdP do not fit", "error", err)
+		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service refused this application.", Advice: "Please tell the people who run it.", Err: err}
+	}
+	got, err := p.checkTokens(ctx, token, idtoken.Want{Nonce: f.nonce, MaxAge: p.cfg.MaxAge})
+	if err != nil {
+		return nil, badLogin("The log-in service's answer could not be trusted.", err)
+	}
+	return got, nil
+}
+
+// begin creates the session. A logout that came while this log-in was under way
+// has left a tombstone, which refuses it (C5).
+func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, got *tokens) error {
+	ctx, cancel := p.detached(r.Context())
+	defer cancel()
+	id, key := newID()
+	now := p.now()
+	d := &record.Data{Started: now, Signalled: now, Confirmed: now}
+	got.apply(d)
+	p.keepOnly(d)
+	rec := Record{
+		Key: key, Refs: refs(p.cfg.Issuer, d.Subject, d.SID, ""),
+		Begun: f.begun, Active: now,
+	}
+	st := &state{rec, d}
+	rec.Due = p.due(st, p.policy(st))
+	rec, err := p.sealed(rec, d)
+	if err != nil {
+		return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer is too large.", Err: err}
+	}
+	switch err := p.cfg.Store.Create(ctx, rec); {
+	case errors.Is(err, ErrEnded):
+		p.orphaned(got)
+		return badLogin("You were logged out while this log-in was under way.", err)
+	case err != nil:
+		p.orphaned(got)
+		return unavailable(2*time.Second, "the session store failed: %w", err)
+	}
+	if old, ok := p.sessionKey(r.Header); ok { // ASVS 7.2.4: the old id dies
+		if _, err := p.end(ctx, Selector{Key: old}, Replaced); err != nil {
+			p.log.Warn("the browser's former session could not be ended", "session", old.name(), "error", err)
+		}
+	}
+	http.SetCookie(w, p.sessionCookie(id))
+	p.log.Info("log-in", "session", key.name())
+	if fn := p.cfg.Events.Login; fn != nil {
+		fn(LoginEvent{Session: key.name(), Subject: d.Subject, SID: d.SID, At: now})
+	}
+	http.Redirect(w, r, f.returnTo, http.StatusSeeOther)
+	return nil
+}
+
+// keepOnly drops what this kind of client has no use for.
+func (p *RelyingParty) keepOnly(d *record.Data) {
+	switch p.cfg.Kind {
+	case ReferenceToken:
+		d.RefreshToken = ""
+	case NoToken:
+		d.AccessToken, d.RefreshToken, d.TokenType, d.TokenEnds, d.TokenLife = "", "", "", time.Time{}, 0
+	}
+}
+
+// loginRefused handles an error of the authorization endpoint.
+func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *flow, code string) error {
+	if f.silent {
+		return p.silentRefused(w, r, f, code)
+	}
+	err := fmt.Errorf("the authorization endpoint answered %s", clean(code))
+	switch code {
+	case "access_denied":
+		return badLogin("The log-in was cancelled or refused.", err)
+	case "temporarily_unavailable", "server_error":
+		return &UnavailableError{RetryAfter: 5 * time.Second, Err: err}
+	}
+	return badLogin("The log-in service could not log you in.", err)
+}
+
+func badLogin(title string, err error) error {
+	return &LoginError{Status: http.StatusBadRequest, Title: title, Advice: "Please log in again.", Err: err}
+}
+
+// SafeReturnTo returns path if it leads to a page of this very app, else "/":
+// there is no open redirector (RFC 9700 §4.11).
+func SafeReturnTo(path string) string {
+	if path == "" || len(path) > maxReturnTo || path[0] != '/' || strings.HasPrefix(path, "//") {
+		return "/"
+	}
+	for _, c := range []byte(path) { // browsers read \ as / and drop control characters
+		if c <= ' ' || c == '\\' || c >= 0x7f {
+			return "/"
+		}
+	}
+	u, err := url.Parse(path)
+	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") {
+		return "/"
+	}
+	return path
+}
+
+func random() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func noStore(h http.Header) { h.Set("Cache-Control", "no-store") }

@@ -1,0 +1,94 @@
+package rp
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/tandem-sso/tandem/rp/internal/record"
+)
+
+// Logout ends the session and then the one at the IdP (OpenID Connect
+// RP-Initiated Logout 1.0). It takes POST from this origin only, so no other
+// site can log anybody out. Our session ends first: whatever happens at the IdP
+// afterwards, this app is left (RIL-03).
+//
+// The browser is sent on by a form that submits itself, so that the ID token is
+// in no URL, history or log; a client that does not name its kind of request
+// (no Fetch Metadata) is redirected instead.
+func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
+	noStore(w.Header())
+	if p.csrf.Check(r) != nil {
+		return ErrCrossOrigin
+	}
+	landing := p.cfg.Prefix + "/logged-out"
+	key, ok := p.sessionKey(r.Header)
+	if !ok {
+		http.Redirect(w, r, landing, http.StatusSeeOther)
+		return nil
+	}
+	d, err := p.remembered(r, key)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := p.detached(r.Context())
+	defer cancel()
+	if _, err := p.end(ctx, Selector{Key: key}, UserLogout); err != nil {
+		return err
+	}
+	// What the browser has cached of private pages goes, its back/forward cache
+	// included. Not "cookies": that would take those of sibling apps with it.
+	w.Header().Set("Clear-Site-Data", `"cache"`)
+	if p.idp.EndSessionURL == "" || d == nil {
+		http.Redirect(w, r, landing, http.StatusSeeOther)
+		return nil
+	}
+	fields := url.Values{
+		"client_id":                {p.cfg.ClientID},
+		"id_token_hint":            {d.IDToken},
+		"post_logout_redirect_uri": {p.cfg.BaseURL + landing},
+		"state":                    {random()},
+	}
+	if first(r.Header, "Sec-Fetch-Mode") == "navigate" {
+		return writeForm(w, p.idp.EndSessionURL, fields)
+	}
+	target, err := url.Parse(p.idp.EndSessionURL)
+	if err != nil {
+		return err
+	}
+	q := target.Query()
+	for name := range fields {
+		q.Set(name, fields.Get(name))
+	}
+	target.RawQuery = q.Encode()
+	http.Redirect(w, r, target.String(), http.StatusSeeOther)
+	return nil
+}
+
+// remembered returns what is known of a session, live or ended: an ended one
+// still has its ID token, so that the person can leave the IdP too.
+func (p *RelyingParty) remembered(r *http.Request, key Key) (*record.Data, error) {
+	rec, err := p.cfg.Store.Load(r.Context(), key)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, nil
+	case err != nil && !errors.Is(err, ErrEnded):
+		return nil, unavailable(0, "the session store failed: %w", err)
+	}
+	st, err := p.open(rec)
+	if err != nil {
+		return nil, nil
+	}
+	return st.data, nil
+}
+
+// LoggedOut is where the IdP sends the browser after a logout. It tolerates any
+// state, or none, because nothing depends on it, and never logs in by itself
+// (RIL-06).
+func (p *RelyingParty) LoggedOut(w http.ResponseWriter, _ *http.Request) error {
+	noStore(w.Header())
+	return writePage(w, http.StatusOK, page{
+		Title: "You are logged out.", Advice: "You can close this page or log in again.",
+		Link: p.cfg.Prefix + "/login", LinkText: "Log in",
+	})
+}

@@ -1,0 +1,88 @@
+package rp
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"net/url"
+)
+
+// page is one of the library's own few pages. It is plain on purpose; an app
+// that wants its own look handles the errors itself.
+type page struct {
+	Title, Advice  string
+	Link, LinkText string
+	Style          template.CSS
+}
+
+const (
+	pageStyle  = `:root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}a,button{font:inherit}`
+	formScript = `document.forms[0].submit()`
+)
+
+var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Title}}</title><style>{{.Style}}</style></head>
+<body><main><h1>{{.Title}}</h1><p>{{.Advice}}</p>{{if .Link}}<p><a href="{{.Link}}">{{.LinkText}}</a></p>{{end}}</main></body></html>
+`))
+
+var formTemplate = template.Must(template.New("form").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Logging out</title><style>{{.Style}}</style></head>
+<body><main><h1>Logging out</h1><p>You have left this application. The log-in service comes next.</p>
+<form method="post" action="{{.Action}}">{{range $name, $v := .Fields}}<input type="hidden" name="{{$name}}" value="{{index $v 0}}">{{end}}<button>Continue</button></form>
+</main><script>{{.Script}}</script></body></html>
+`))
+
+func csp(style, script string) string {
+	v := "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src " + sourceHash(style)
+	if script != "" {
+		v += "; script-src " + sourceHash(script)
+	}
+	return v // no form-action: browsers apply it to the redirects behind the form, too
+}
+
+func sourceHash(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(h[:]) + "'"
+}
+
+func (pg page) render() []byte {
+	pg.Style = pageStyle
+	var b bytes.Buffer
+	_ = pageTemplate.Execute(&b, pg) // cannot fail: the data fits the template
+	return b.Bytes()
+}
+
+func pageHeader(h http.Header, script string) {
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", csp(pageStyle, script))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+}
+
+func writePage(w http.ResponseWriter, status int, pg page) error {
+	pageHeader(w.Header(), "")
+	w.WriteHeader(status)
+	_, err := w.Write(pg.render())
+	return err
+}
+
+// writeForm sends the browser on by POST.
+func writeForm(w http.ResponseWriter, action string, fields url.Values) error {
+	var b bytes.Buffer
+	err := formTemplate.Execute(&b, struct {
+		Style  template.CSS
+		Script template.JS
+		Action string
+		Fields url.Values
+	}{pageStyle, formScript, action, fields})
+	if err != nil {
+		return err
+	}
+	pageHeader(w.Header(), formScript)
+	_, err = w.Write(b.Bytes())
+	return err
+}

@@ -1,0 +1,164 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/sessions"
+
+	"github.com/tandem-sso/tandem/rp/internal/seal"
+)
+
+// RelyingParty is one client of one OpenID Provider. It is safe for concurrent
+// use; make it with New and Close it.
+type RelyingParty struct {
+	cfg     Config
+	idp     *provider
+	ring    *seal.Ring
+	logins  *sessions.CookieStore
+	csrf    *http.CrossOriginProtection
+	apis    map[string]bool
+	log     *slog.Logger
+	hub     *hub
+	cache   *cache
+	flights *flights
+	agenda  *agenda
+	kick    chan struct{} // wakes the sweeper
+
+	ctx    context.Context // of the background work; ended by Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	gate   sync.Mutex // orders goes and Close, so that Wait never misses an Add
+}
+
+// New checks the configuration, discovers the IdP and starts the background
+// work. ctx bounds the discovery only. A *ConfigError, or several joined, names
+// what is wrong with the configuration; any other error means that the IdP could
+// not be reached, and trying again later may help.
+func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	ring, err := seal.NewRing("record", cfg.Keys...)
+	if err != nil {
+		return nil, wrong("Keys", "%v", err)
+	}
+	logins, err := newLoginStore(&cfg)
+	if err != nil {
+		return nil, wrong("Keys", "%v", err)
+	}
+	csrf := http.NewCrossOriginProtection()
+	for _, o := range append([]string{cfg.BaseURL}, cfg.TrustedOrigins...) {
+		if err := csrf.AddTrustedOrigin(origin(o)); err != nil {
+			return nil, wrong("TrustedOrigins", "%v", err)
+		}
+	}
+	idp, err := discover(ctx, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	p := &RelyingParty{
+		cfg: cfg, idp: idp, ring: ring, logins: logins, csrf: csrf, apis: map[string]bool{},
+		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: newCache(), flights: newFlights(),
+		agenda: newAgenda(), kick: make(chan struct{}, 1),
+	}
+	for _, api := range cfg.APIs {
+		p.apis[api] = true
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.goes(p.watch)
+	p.goes(p.sweep)
+	return p, nil
+}
+
+// Close stops the background work and waits for it: running calls of the IdP are
+// given up, activity that was not stored yet is stored. The Store stays open; it
+// is the caller's.
+func (p *RelyingParty) Close() error {
+	late := p.agenda.close()
+	p.gate.Lock()
+	p.cancel()
+	p.gate.Unlock()
+	p.work.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var errs []error
+	for _, key := range late {
+		errs = append(errs, p.flush(ctx, key))
+	}
+	return errors.Join(errs...)
+}
+
+// goes runs f on a goroutine that Close waits for; false when closed.
+func (p *RelyingParty) goes(f func(context.Context)) bool {
+	p.gate.Lock()
+	defer p.gate.Unlock()
+	if p.ctx.Err() != nil {
+		return false
+	}
+	p.work.Go(func() { f(p.ctx) })
+	return true
+}
+
+// watch passes on what other instances report, and connects again when that
+// fails.
+func (p *RelyingParty) watch(ctx context.Context) {
+	for n := 1; ctx.Err() == nil; n++ {
+		began := p.cfg.Now()
+		err := p.cfg.Store.Watch(ctx, p.noticed)
+		if ctx.Err() != nil {
+			return
+		}
+		if p.cfg.Now().Sub(began) > time.Minute {
+			n = 1
+		}
+		p.log.Warn("the store stopped reporting changes; connecting again", "error", err)
+		sleep(ctx, min(time.Second<<min(n-1, 4), 10*time.Second))
+	}
+}
+
+// noticed must not block: it runs on the store's goroutine.
+func (p *RelyingParty) noticed(c Change) {
+	if c.Key != (Key{}) {
+		p.hub.announce(c)
+		return
+	}
+	p.goes(p.lookAgain)
+}
+
+// lookAgain re-reads every watched session after a gap in the reports.
+func (p *RelyingParty) lookAgain(ctx context.Context) {
+	for _, key := range p.hub.watched() {
+		rec, err := p.cfg.Store.Load(ctx, key)
+		switch {
+		case errors.Is(err, ErrEnded):
+			p.hub.announce(Change{Key: key, Reason: rec.End.Reason})
+		case errors.Is(err, ErrNotFound):
+			p.hub.announce(Change{Key: key, Reason: Unconfirmed})
+		case err == nil:
+			p.hub.announce(Change{Key: key, Version: rec.Version})
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// now is the clock in what a Store keeps: milliseconds of UTC.
+func (p *RelyingParty) now() time.Time { return p.cfg.Now().UTC().Truncate(time.Millisecond) }
+
+func unavailable(after time.Duration, format string, args ...any) error {
+	return &UnavailableError{RetryAfter: after, Err: fmt.Errorf(format, args...)}
+}

@@ -1,0 +1,238 @@
+package rp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+// means is how a session can tell the IdP that the person is active, and ask
+// whether it still lives.
+type means uint8
+
+const (
+	byNothing means = iota
+	byRefresh
+	byUserinfo
+	bySilentLogin
+)
+
+func (p *RelyingParty) means(d *record.Data) means {
+	switch {
+	case p.cfg.Kind == NoToken && p.cfg.SilentCheck:
+		return bySilentLogin
+	case p.cfg.Kind == NoToken:
+		return byNothing
+	case p.cfg.Kind == RefreshToken && d.RefreshToken != "":
+		return byRefresh
+	case d.AccessToken != "" && p.idp.UserinfoURL != "":
+		return byUserinfo
+	}
+	return byNothing
+}
+
+// signalBeside tells the IdP without anybody waiting for it.
+func (p *RelyingParty) signalBeside(st *state) {
+	key := st.rec.Key
+	if m := p.means(st.data); m == byNothing || m == bySilentLogin || p.flights.underWay(key) {
+		return
+	}
+	if wait, _ := p.flights.paused(key, p.now()); wait > 0 {
+		return
+	}
+	p.goes(func(ctx context.Context) { _, _ = p.tell(ctx, st) }) // judged and logged there
+}
+
+// signalFirst confirms a session before it is served.
+func (p *RelyingParty) signalFirst(ctx context.Context, st *state) (*state, error) {
+	if p.means(st.data) == bySilentLogin {
+		return nil, ErrSilentCheck
+	}
+	return p.tell(ctx, st)
+}
+
+// tell makes the call that st lacks: one signal after st.Signalled.
+func (p *RelyingParty) tell(ctx context.Context, st *state) (*state, error) {
+	seen := st.data
+	return p.fly(ctx, st.rec.Key, func(d *record.Data) bool {
+		return d.Signalled.After(seen.Signalled) || d.Generation > seen.Generation
+	})
+}
+
+// userinfo asks the userinfo endpoint, which extends the IdP session where the
+// IdP looks the access token up, and says whether it still lives.
+func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) {
+	sent := p.now()
+	answer, asked, cause := p.callUserinfo(ctx, st.data)
+	v := verdict.Userinfo(answer)
+	p.signalled(st, "userinfo", v, cause)
+	switch v {
+	case verdict.OK:
+		p.flights.succeeded(st.rec.Key)
+		return p.commit(ctx, st, func(d *record.Data) { d.Signalled, d.Confirmed = sent, sent })
+	case verdict.Ended:
+		return p.rejected(ctx, st, APIUnauthorized)
+	}
+	return nil, p.postponed(st, v, asked, cause)
+}
+
+func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) (a verdict.Answer, retryAfter time.Duration, err error) {
+	ctx, cancel := p.detached(ctx)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.idp.UserinfoURL, nil)
+	if err != nil {
+		return verdict.Answer{Fault: verdict.NotSent}, 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+d.AccessToken)
+	req.Header.Set("Accept", "application/json")
+	resp, err := p.idp.client.Do(req)
+	if err != nil {
+		return verdict.Answer{Fault: netFault(err, true)}, 0, quiet("userinfo", err)
+	}
+	defer resp.Body.Close()
+	a.Status = resp.StatusCode
+	if a.Status != http.StatusOK {
+		c, _ := verdict.Bearer(resp.Header)
+		a.Code = c.Error
+		return a, verdict.RetryAfter(resp.Header, p.now(), maxRetryAfter), fmt.Errorf("userinfo answered %d %s", a.Status, clean(a.Code))
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		a.Fault = netFault(err, true)
+		return a, 0, quiet("userinfo", err)
+	}
+	var claims struct {
+		Subject string `json:"sub"`
+	}
+	switch contentType(resp.Header) {
+	case "application/jwt": // signed userinfo: the status is the answer we need
+		return a, 0, nil
+	}
+	if err := json.Unmarshal(body, &claims); err != nil || claims.Subject == "" {
+		a.Fault = verdict.Malformed
+		return a, 0, errors.New("userinfo answered 200 without a sub")
+	}
+	if claims.Subject != d.Subject { // Core §5.3.2, CORE-11
+		a.Fault = verdict.OtherUser
+		return a, 0, errors.New("userinfo speaks of another subject")
+	}
+	return a, 0, nil
+}
+
+// commit changes a session under its version; a save by somebody else meanwhile
+// is kept. Errors: *EndedError, *UnavailableError.
+func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*record.Data)) (*state, error) {
+	generation := st.data.Generation
+	for n := 1; ; n++ {
+		d := *st.data
+		change(&d)
+		next := &state{st.rec, &d}
+		rec := st.rec
+		rec.Refs = refs(p.cfg.Issuer, d.Subject, d.SID, d.OldSID)
+		rec.Due = p.due(next, p.policy(next))
+		rec, err := p.sealed(rec, &d)
+		if err != nil {
+			return nil, err
+		}
+		switch err = p.cfg.Store.Replace(ctx, rec); {
+		case err == nil:
+			rec.Version++
+			next.rec = rec
+			p.cache.put(rec.Key, rec.Version, &d)
+			p.hub.announce(Change{Key: rec.Key, Version: rec.Version})
+			return next, nil
+		case errors.Is(err, ErrEnded):
+			return nil, p.howEnded(ctx, rec.Key)
+		case errors.Is(err, ErrNotFound):
+			return nil, &EndedError{Unconfirmed}
+		case !errors.Is(err, ErrConflict):
+			// What the IdP has just given us must not be lost: the old refresh token
+			// is spent. So this goes on while the process lives.
+			p.log.Warn("a session could not be stored; trying again", "session", rec.Key.name(), "error", err)
+			sleep(ctx, verdict.Backoff(verdict.Retry, n))
+			if ctx.Err() != nil || n == 60 {
+				return nil, unavailable(time.Second, "the session store failed: %w", err)
+			}
+			continue
+		}
+		if st, err = p.load(ctx, rec.Key); err != nil {
+			return nil, err
+		}
+		if st.data.Generation != generation {
+			return st, nil // our lease ran out, and another instance has newer tokens
+		}
+	}
+}
+
+func (p *RelyingParty) howEnded(ctx context.Context, key Key) error {
+	var ended *EndedError
+	if _, err := p.load(ctx, key); errors.As(err, &ended) {
+		return ended
+	}
+	return &EndedError{BackchannelLogout} // a tombstone refused a new sid
+}
+
+// rejected ends a session whose token the IdP refuses, unless the token was not
+// the current one any more.
+func (p *RelyingParty) rejected(ctx context.Context, st *state, reason Reason) (*state, error) {
+	for range 10 {
+		now, err := p.load(ctx, st.rec.Key)
+		if err != nil {
+			return nil, err
+		}
+		if now.data.Generation != st.data.Generation {
+			return now, nil // RT-01: another instance has rotated meanwhile
+		}
+		ended, err := p.end(ctx, Selector{Key: now.rec.Key, Version: now.rec.Version}, reason)
+		if err != nil {
+			return nil, err
+		}
+		if len(ended) > 0 {
+			return nil, &EndedError{reason}
+		}
+	}
+	return nil, unavailable(time.Second, "the session changes faster than it can be ended")
+}
+
+// postponed turns a failure that says nothing about the session into an error.
+func (p *RelyingParty) postponed(st *state, v verdict.Verdict, asked time.Duration, cause error) error {
+	if v == verdict.Interact {
+		return ErrReauthenticate
+	}
+	if cause == nil {
+		cause = errors.New("the IdP's answer was of no use")
+	}
+	wait := p.flights.failed(st.rec.Key, v, asked, p.now(), cause)
+	return &UnavailableError{RetryAfter: wait, Err: cause}
+}
+
+// signalled reports a call of the IdP to the log and to Config.Events.
+func (p *RelyingParty) signalled(st *state, how string, v verdict.Verdict, cause error) {
+	switch v {
+	case verdict.OK:
+		p.log.Debug("the IdP was told of activity", "session", st.rec.Key.name(), "how", how)
+	case verdict.Ended:
+		p.log.Info("the IdP refused the session's token", "session", st.rec.Key.name(), "how", how, "error", cause)
+	case verdict.Misconfigured:
+		p.log.Error("this client and the IdP do not fit; sessions are kept", "session", st.rec.Key.name(), "how", how, "error", cause)
+	default:
+		p.log.Warn("the IdP could not be asked; sessions are kept", "session", st.rec.Key.name(), "how", how, "verdict", v.String(), "error", cause)
+	}
+	e := SignalEvent{Session: st.rec.Key.name(), How: how, Verdict: v.String(), At: p.now(), Err: cause}
+	if v == verdict.OK {
+		e.Err = nil
+	}
+	if f := p.cfg.Events.Signal; f != nil {
+		f(e)
+	}
+	if f := p.cfg.Events.Refresh; f != nil && how == "refresh" {
+		f(e)
+	}
+}

@@ -1,0 +1,60 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/record"
+)
+
+// confirmSilently handles a prompt=none round trip that succeeded: the IdP
+// session lives. If it is another person's now, ours is over.
+func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f *flow, got *tokens) error {
+	ctx, cancel := p.detached(r.Context())
+	defer cancel()
+	key, ok := p.sessionKey(r.Header)
+	if !ok {
+		return p.begin(w, r, f, got)
+	}
+	st, err := p.load(ctx, key)
+	var trouble *UnavailableError
+	switch {
+	case errors.As(err, &trouble):
+		return err
+	case err != nil, st.data.Subject != got.id.Subject:
+		return p.begin(w, r, f, got) // a new session, a new id; the old one is replaced
+	}
+	confirmed := f.begun // the IdP looked at its session after that
+	_, err = p.commit(ctx, st, func(d *record.Data) {
+		got.apply(d)
+		p.keepOnly(d)
+		d.Confirmed, d.Signalled = confirmed, confirmed
+		d.Generation++
+	})
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, f.returnTo, http.StatusSeeOther)
+	return nil
+}
+
+// silentRefused handles a prompt=none round trip that failed. Only the errors
+// that mean "there is no session" end ours (Core §3.1.2.6, SM-04); trouble at the
+// IdP is not a logout.
+func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *flow, code string) error {
+	switch code {
+	case "login_required", "interaction_required", "consent_required", "account_selection_required":
+		if key, ok := p.sessionKey(r.Header); ok {
+			ctx, cancel := p.detached(context.WithoutCancel(r.Context()))
+			defer cancel()
+			if _, err := p.end(ctx, Selector{Key: key}, Unconfirmed); err != nil {
+				return err
+			}
+		}
+		http.Redirect(w, r, f.returnTo, http.StatusSeeOther) // the page decides whether to log in
+		return nil
+	}
+	return unavailable(5*time.Second, "the silent check was answered with %s", clean(code))
+}

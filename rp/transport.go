@@ -1,0 +1,266 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+// APIError is what Session.Client returns instead of an answer that concerns the
+// session or its token.
+type APIError struct {
+	Status    int
+	Code      string // error of the Bearer challenge
+	Scope     string // needed scope, with insufficient_scope
+	ACRValues string // needed authentication (RFC 9470 §3)
+	MaxAge    string
+	Err       error
+}
+
+var (
+	// ErrStepUp: the token is good but not good enough; send the person to a
+	// log-in with what APIError names.
+	ErrStepUp = errors.New("rp: the API asks for a stronger authorization")
+	// ErrBlamedAPI: the API refuses a token that the IdP vouches for. The session
+	// is kept; the API is misconfigured.
+	ErrBlamedAPI = errors.New("rp: the API refuses a token that the IdP calls good")
+	// ErrNoAccessToken: there is no access token that could be used now.
+	ErrNoAccessToken = errors.New("rp: no access token")
+)
+
+func (e *APIError) Error() string { return fmt.Sprintf("%v (%d %s)", e.Err, e.Status, clean(e.Code)) }
+func (e *APIError) Unwrap() error { return e.Err }
+
+// Client returns an HTTP client for the APIs named in Config.APIs. It adds the
+// access token and renews it when needed; a 401 is looked at twice and ends the
+// session only if the IdP confirms it. Other hosts never get the token.
+//
+// Besides network errors its calls return *EndedError, *UnavailableError,
+// *APIError and ErrNoAccessToken, all found by errors.Is and errors.As.
+func (s *Session) Client() *http.Client {
+	base := s.rp.cfg.HTTPClient
+	return &http.Client{Transport: &apiTransport{s, orDefault(base.Transport)}}
+}
+
+type apiTransport struct {
+	session *Session
+	next    http.RoundTripper
+}
+
+func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	s := t.session
+	if !s.rp.apis[originOf(r.URL)] {
+		if r.Response != nil {
+			return t.next.RoundTrip(withoutToken(r)) // a redirect away from the API
+		}
+		closeBody(r)
+		return nil, fmt.Errorf("rp: %s is not in Config.APIs, so it gets no access token", originOf(r.URL))
+	}
+	st, err := s.usable(r.Context())
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	sent := s.rp.now()
+	resp, err := t.send(r, st, false)
+	if err != nil {
+		return nil, err
+	}
+	answer, challenge := apiAnswer(resp)
+	switch verdict.API(answer) {
+	case verdict.OK:
+		s.called(st, sent, resp.StatusCode)
+		return resp, nil
+	case verdict.StepUp:
+		drain(resp)
+		return nil, &APIError{Status: answer.Status, Code: challenge.Error, Scope: challenge.Scope, ACRValues: challenge.ACR, MaxAge: challenge.MaxAge, Err: ErrStepUp}
+	case verdict.Ended:
+		return t.refused(r, resp, st, answer)
+	}
+	return resp, nil // the API's own trouble is the caller's to handle
+}
+
+// refused handles a 401: a fresh token and a second try where that is possible,
+// then the IdP's word (API-01).
+func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, answer verdict.Answer) (*http.Response, error) {
+	s := t.session
+	if s.class == Passive {
+		return resp, nil // asking the IdP would extend the session
+	}
+	if s.rp.means(st.data) == byRefresh {
+		renewed, err := s.rp.renew(r.Context(), st)
+		if err != nil {
+			drain(resp)
+			return nil, err
+		}
+		s.now.Store(renewed)
+		if !replayable(r) {
+			return resp, nil // the next call has the fresh token
+		}
+		drain(resp)
+		if resp, err = t.send(r, renewed, true); err != nil {
+			return nil, err
+		}
+		if answer, _ = apiAnswer(resp); verdict.API(answer) != verdict.Ended {
+			return resp, nil
+		}
+		st = renewed
+	}
+	drain(resp)
+	probed, v, err := s.rp.probe(r.Context(), st)
+	switch verdict.SecondLook(v) {
+	case verdict.Blamed:
+		s.now.Store(probed)
+		s.rp.log.Error("an API refuses a token that the IdP calls good; the session is kept", "api", originOf(r.URL))
+		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
+	}
+	if err == nil {
+		err = unavailable(time.Second, "the IdP could not be asked about a refused token")
+	}
+	return nil, err
+}
+
+func (t *apiTransport) send(r *http.Request, st *state, again bool) (*http.Response, error) {
+	out := r.Clone(r.Context())
+	if again && r.GetBody != nil {
+		body, err := r.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		out.Body = body
+	}
+	out.Header.Set("Authorization", "Bearer "+st.data.AccessToken)
+	return t.next.RoundTrip(out)
+}
+
+// usable returns the session with an access token that has not run out. A
+// passive request does without a refresh (C7).
+func (s *Session) usable(ctx context.Context) (*state, error) {
+	st := s.now.Load()
+	if st.data.AccessToken == "" {
+		return nil, ErrNoAccessToken
+	}
+	const early = 5 * time.Second // for the way to the API
+	ends := st.data.TokenEnds
+	if ends.IsZero() || s.rp.now().Before(ends.Add(-min(early, st.data.TokenLife/10))) {
+		return st, nil
+	}
+	if s.rp.means(st.data) != byRefresh {
+		return st, nil // the API's 401 decides
+	}
+	if s.class == Passive {
+		return nil, fmt.Errorf("%w: it ran out, and a passive request does not renew it", ErrNoAccessToken)
+	}
+	renewed, err := s.rp.renew(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	s.now.Store(renewed)
+	return renewed, nil
+}
+
+// AccessToken returns an access token that has not run out, for clients that
+// cannot use Client. Whoever holds it must keep it from logs, URLs and other
+// hosts. Errors as Client's.
+func (s *Session) AccessToken(ctx context.Context) (string, error) {
+	st, err := s.usable(ctx)
+	if err != nil {
+		return "", err
+	}
+	return st.data.AccessToken, nil
+}
+
+// called takes an API's answer as a signal, where the API introspects.
+func (s *Session) called(st *state, sent time.Time, status int) {
+	p := s.rp
+	if !p.cfg.APIIntrospects || status >= 400 || s.class == Passive {
+		return
+	}
+	every := p.policy(st).SignalEvery
+	if sent.Sub(st.data.Signalled) < every/2 {
+		return // said often enough
+	}
+	p.goes(func(ctx context.Context) {
+		_, err := p.commit(ctx, st, func(d *record.Data) {
+			if d.Signalled.Before(sent) {
+				d.Signalled, d.Confirmed = sent, sent
+			}
+		})
+		p.signalled(st, "api", verdict.OK, nil)
+		if err != nil {
+			p.log.Debug("an API call could not be noted as a signal", "session", st.rec.Key.name(), "error", err)
+		}
+	})
+}
+
+// renew forces a refresh of the token in st; whoever sees the same token refused
+// shares it.
+func (p *RelyingParty) renew(ctx context.Context, st *state) (*state, error) {
+	seen := st.data.Generation
+	return p.fly(ctx, st.rec.Key, func(d *record.Data) bool { return d.Generation > seen })
+}
+
+// probe asks the userinfo endpoint about the token of st (second look).
+func (p *RelyingParty) probe(ctx context.Context, st *state) (*state, verdict.Verdict, error) {
+	if p.idp.UserinfoURL == "" {
+		// Nobody else can be asked; the API has refused a fresh token twice, or the
+		// only one there is.
+		if p.means(st.data) == byRefresh {
+			return st, verdict.OK, nil // just renewed: the IdP's session lives
+		}
+		_, err := p.rejected(ctx, st, APIUnauthorized)
+		return nil, verdict.Ended, err
+	}
+	if p.means(st.data) == byUserinfo {
+		seen := p.now()
+		next, err := p.fly(ctx, st.rec.Key, func(d *record.Data) bool {
+			return !d.Signalled.Before(seen) || d.Generation > st.data.Generation
+		})
+		return next, probed(err), err
+	}
+	next, err := p.userinfo(ctx, st)
+	return next, probed(err), err
+}
+
+func probed(err error) verdict.Verdict {
+	switch {
+	case err == nil:
+		return verdict.OK
+	case errors.Is(err, ErrEnded):
+		return verdict.Ended
+	}
+	return verdict.Retry
+}
+
+func apiAnswer(resp *http.Response) (verdict.Answer, verdict.Challenge) {
+	c, _ := verdict.Bearer(resp.Header)
+	return verdict.Answer{Status: resp.StatusCode, Code: c.Error}, c
+}
+
+func withoutToken(r *http.Request) *http.Request {
+	out := r.Clone(r.Context())
+	out.Header.Del("Authorization")
+	return out
+}
+
+func replayable(r *http.Request) bool {
+	return r.Body == nil || r.Body == http.NoBody || r.GetBody != nil
+}
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+}
+
+// drain lets the connection be used again.
+func drain(resp *http.Response) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+	_ = resp.Body.Close()
+}
