@@ -1,0 +1,288 @@
+package idpmock
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Defaults of a [Config]. A negative duration, where a field allows it, turns
+// the feature off.
+const (
+	DefaultIdleWindow           = 15 * time.Minute
+	DefaultAbsoluteLifetime     = 8 * time.Hour
+	DefaultAccessTokenLifetime  = 5 * time.Minute
+	DefaultIDTokenLifetime      = 5 * time.Minute
+	DefaultRefreshTokenLifetime = 30 * 24 * time.Hour
+	DefaultCodeLifetime         = time.Minute
+	DefaultSweepEvery           = time.Second
+	DefaultDeliveryTimeout      = 5 * time.Second
+	DefaultLogoutWait           = time.Second
+)
+
+// Config of an [IDP]. Only Issuer is required; the zero value of everything
+// else is a sensible provider.
+type Config struct {
+	// Issuer is the URL of the provider, without query, fragment and trailing
+	// slash. Its path, if any, prefixes every endpoint.
+	Issuer string
+	// Now is the clock (default time.Now). [IDP.Advance] adds to it, so apps
+	// under test should use [IDP.Now], not this.
+	Now func() time.Time
+
+	Clients []Client
+	// Users who may sign in. Empty: every user name is accepted, and is its own
+	// subject.
+	Users []User
+
+	// IdleWindow W: a session ends so long after its last touch. Every touch
+	// sets the deadline to exactly now + W. Default 15 min.
+	IdleWindow time.Duration
+	// AbsoluteLifetime of a session from the last entry of credentials on.
+	// Default 8 h.
+	AbsoluteLifetime time.Duration
+	// CoordinateClientLifetimes binds the tokens of every client to the
+	// person's session: refresh, userinfo and introspection extend it, and fail
+	// once it is gone. [Client.CoordinateLifetime] overrides it.
+	CoordinateClientLifetimes bool
+	// ExpiredSessionsTriggerBackchannelLogout sends logout tokens on expiry to
+	// all clients of the session; without it only coordinated ones get one.
+	ExpiredSessionsTriggerBackchannelLogout bool
+	// Policies for several apps in one session, beyond the reference behaviour.
+	Policies Policies
+
+	// SigningAlg of ID tokens, logout tokens and JWT access tokens: RS256 (the
+	// default) or ES256.
+	SigningAlg string
+	// Keys to sign with, at most one RSA and one P-256 key. Missing ones are
+	// generated, an RSA key in the background.
+	Keys []crypto.Signer
+
+	IDTokenLifetime time.Duration // default 5 min
+	CodeLifetime    time.Duration // default 1 min
+	// RefreshExpiresIn adds refresh_expires_in to token responses, as Keycloak
+	// does: the seconds until the refresh token or the session runs out.
+	RefreshExpiresIn bool
+	// SessionExpiry adds the session_expiry claim to ID tokens: the absolute
+	// end of the session.
+	SessionExpiry bool
+	// SIDPerClient gives each client its own sid for one session, as
+	// oidc-provider does.
+	SIDPerClient bool
+	// RefreshReuseGrace accepts a consumed refresh token once more for so long,
+	// in case its answer was lost. Default 0: reuse revokes the family.
+	RefreshReuseGrace time.Duration
+	// ACRValues that a request may ask for; the first is the default. Default "1".
+	ACRValues []string
+	// RequirePAR makes clients push their authorization requests (RFC 9126).
+	RequirePAR bool
+	// DPoPNonce demands a nonce of the provider in every DPoP proof.
+	DPoPNonce bool
+
+	// SweepEvery is how often expired sessions are looked for and due
+	// deliveries are sent. Default 1 s; negative: only by [IDP.Sweep] and
+	// [IDP.Advance], and lazily when a session is used.
+	SweepEvery time.Duration
+
+	// HTTPClient delivers logout tokens and reads clients' jwks_uri. Its
+	// redirects are never followed. Default: a client of its own.
+	HTTPClient *http.Client
+	// DeliveryTimeout of one attempt to deliver a logout token. Default 5 s.
+	DeliveryTimeout time.Duration
+	// DeliveryRetries are the pauses before each further attempt after a
+	// failure that may pass. Default 1 s, 5 s, 30 s; non-nil and empty: none.
+	DeliveryRetries []time.Duration
+	// LogoutWait is how long end_session waits for the first attempts before it
+	// redirects. Default 1 s; negative: not at all.
+	LogoutWait time.Duration
+
+	// ControlAPI serves the HTTP control API and the status page under
+	// /_mock/. It has no authentication: whoever reaches it, rules.
+	ControlAPI bool
+}
+
+// AccessTokenType says what an access token looks like.
+type AccessTokenType string
+
+const (
+	// JWT access tokens (RFC 9068) can be read by the API itself. The zero
+	// value of the type means JWT.
+	JWT AccessTokenType = "jwt"
+	// Reference tokens are opaque; the API introspects them.
+	Reference AccessTokenType = "reference"
+)
+
+// Client of the provider: an app, or an API that introspects.
+type Client struct {
+	ID string `json:"id"`
+	// Secret for client_secret_basic and client_secret_post. Empty, without
+	// JWKS: a public client.
+	Secret string `json:"secret,omitempty"`
+	// JWKS holds the public keys for private_key_jwt, as a JSON key set.
+	JWKS []byte `json:"-"`
+	// AuthMethod pins one of client_secret_basic, client_secret_post,
+	// private_key_jwt and none. Empty: whatever fits the fields above.
+	AuthMethod string `json:"auth_method,omitempty"`
+
+	RedirectURIs           []string `json:"redirect_uris,omitempty"`             // compared exactly
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"` // compared exactly
+
+	BackchannelLogoutURI       string `json:"backchannel_logout_uri,omitempty"`
+	BackchannelSessionRequired bool   `json:"backchannel_logout_session_required,omitempty"`
+	FrontchannelLogoutURI      string `json:"frontchannel_logout_uri,omitempty"`
+	// FrontchannelSessionRequired adds iss and sid to the front-channel URI.
+	FrontchannelSessionRequired bool `json:"frontchannel_logout_session_required,omitempty"`
+
+	AccessTokenType     AccessTokenType `json:"access_token_type,omitempty"`
+	AccessTokenLifetime time.Duration   `json:"access_token_lifetime,omitempty"` // default 5 min
+	// Audience of access tokens besides the issuer.
+	Audience []string `json:"audience,omitempty"`
+	// RefreshTokens are issued at every log-in, whatever the scope.
+	RefreshTokens bool `json:"refresh_tokens,omitempty"`
+	// RefreshTokenLifetime counts from the log-in. Default 30 days.
+	RefreshTokenLifetime time.Duration `json:"refresh_token_lifetime,omitempty"`
+	// ReusableRefreshTokens are not rotated: the same one stays good.
+	ReusableRefreshTokens bool `json:"reusable_refresh_tokens,omitempty"`
+
+	// CoordinateLifetime overrides [Config.CoordinateClientLifetimes].
+	CoordinateLifetime *bool `json:"coordinate_lifetime,omitempty"`
+	// IdleWindow of this app, for [Policies]. Default: the global one.
+	IdleWindow time.Duration `json:"idle_window,omitempty"`
+	// Exempt apps keep their tokens when the session ends; those tokens are
+	// good for that app only and never extend the session.
+	Exempt bool `json:"exempt,omitempty"`
+
+	// PKCEOptional accepts requests without code_challenge (RFC 7636). With
+	// one, the verifier is always demanded.
+	PKCEOptional bool `json:"pkce_optional,omitempty"`
+	// RequirePAR as in [Config], for this client.
+	RequirePAR bool `json:"require_par,omitempty"`
+	// DPoPBound access tokens are demanded (RFC 9449).
+	DPoPBound bool `json:"dpop_bound_access_tokens,omitempty"`
+}
+
+// Policies for sessions of several apps.
+type Policies struct {
+	// MostRestrictive makes the window of a session the least of the
+	// IdleWindows of the apps opened since sign-in, instead of the global one.
+	MostRestrictive bool `json:"most_restrictive,omitempty"`
+	// SeparateTimers gives each app its own idle deadline within the session:
+	// activity in one app does not keep another one signed in.
+	SeparateTimers bool `json:"separate_timers,omitempty"`
+}
+
+// User who can sign in.
+type User struct {
+	Username string         `json:"username"`
+	Subject  string         `json:"subject,omitempty"`  // default: Username
+	Password string         `json:"password,omitempty"` // empty: any, and none
+	Name     string         `json:"name,omitempty"`
+	Email    string         `json:"email,omitempty"`
+	Claims   map[string]any `json:"claims,omitempty"` // further ones, in ID token and userinfo
+}
+
+// Bool is for fields such as [Client.CoordinateLifetime].
+func Bool(b bool) *bool { return &b }
+
+func or[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// withDefaults fills what is zero and reports every mistake at once.
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf("idpmock: "+format, a...)) }
+
+	c.IdleWindow = or(c.IdleWindow, DefaultIdleWindow)
+	c.AbsoluteLifetime = or(c.AbsoluteLifetime, DefaultAbsoluteLifetime)
+	c.IDTokenLifetime = or(c.IDTokenLifetime, DefaultIDTokenLifetime)
+	c.CodeLifetime = or(c.CodeLifetime, DefaultCodeLifetime)
+	c.SweepEvery = or(c.SweepEvery, DefaultSweepEvery)
+	c.DeliveryTimeout = or(c.DeliveryTimeout, DefaultDeliveryTimeout)
+	c.LogoutWait = or(c.LogoutWait, DefaultLogoutWait)
+	c.SigningAlg = or(c.SigningAlg, "RS256")
+	if c.DeliveryRetries == nil {
+		c.DeliveryRetries = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second}
+	}
+	if len(c.ACRValues) == 0 {
+		c.ACRValues = []string{"1"}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+
+	u, err := url.Parse(c.Issuer)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(c.Issuer, "/") {
+		bad("Config.Issuer: %q is no http(s) URL without query, fragment and trailing slash", c.Issuer)
+	}
+	if c.SigningAlg != "RS256" && c.SigningAlg != "ES256" {
+		bad("Config.SigningAlg: %q is neither RS256 nor ES256", c.SigningAlg)
+	}
+	for name, d := range map[string]time.Duration{"IdleWindow": c.IdleWindow, "AbsoluteLifetime": c.AbsoluteLifetime, "IDTokenLifetime": c.IDTokenLifetime, "CodeLifetime": c.CodeLifetime, "DeliveryTimeout": c.DeliveryTimeout} {
+		if d < 0 {
+			bad("Config.%s: %v is negative", name, d)
+		}
+	}
+
+	c.Clients = slices.Clone(c.Clients)
+	seen := map[string]bool{}
+	for i := range c.Clients {
+		cl := &c.Clients[i]
+		if cl.ID == "" || seen[cl.ID] {
+			bad("Config.Clients[%d].ID: %q is empty or taken", i, cl.ID)
+		}
+		seen[cl.ID] = true
+		errs = append(errs, cl.complete()...)
+	}
+	c.Users = slices.Clone(c.Users)
+	clear(seen)
+	for i := range c.Users {
+		us := &c.Users[i]
+		us.Subject = or(us.Subject, us.Username)
+		if us.Username == "" || seen[us.Username] {
+			bad("Config.Users[%d].Username: %q is empty or taken", i, us.Username)
+		}
+		seen[us.Username] = true
+	}
+	return c, errors.Join(errs...)
+}
+
+// complete fills a client's defaults.
+func (cl *Client) complete() (errs []error) {
+	cl.AccessTokenType = or(cl.AccessTokenType, JWT)
+	cl.AccessTokenLifetime = or(cl.AccessTokenLifetime, DefaultAccessTokenLifetime)
+	cl.RefreshTokenLifetime = or(cl.RefreshTokenLifetime, DefaultRefreshTokenLifetime)
+	if cl.AccessTokenType != JWT && cl.AccessTokenType != Reference {
+		errs = append(errs, fmt.Errorf("idpmock: Client %q: AccessTokenType: %q is neither %q nor %q", cl.ID, cl.AccessTokenType, JWT, Reference))
+	}
+	check := func(field, v string) {
+		u, err := url.Parse(v)
+		if err != nil || !u.IsAbs() || u.Fragment != "" {
+			errs = append(errs, fmt.Errorf("idpmock: Client %q: %s: %q is no absolute URI without fragment", cl.ID, field, v))
+		}
+	}
+	for _, v := range cl.RedirectURIs {
+		check("RedirectURIs", v)
+	}
+	for _, v := range cl.PostLogoutRedirectURIs {
+		check("PostLogoutRedirectURIs", v)
+	}
+	if cl.BackchannelLogoutURI != "" {
+		check("BackchannelLogoutURI", cl.BackchannelLogoutURI) // BCL-01
+	}
+	if cl.FrontchannelLogoutURI != "" {
+		check("FrontchannelLogoutURI", cl.FrontchannelLogoutURI) // FCL-01
+	}
+	return errs
+}
+
+func (cl *Client) public() bool { return cl.Secret == "" && len(cl.JWKS) == 0 }

@@ -1,0 +1,80 @@
+package idpmock
+
+import (
+	"slices"
+	"time"
+)
+
+// DeliveryFault spoils deliveries of logout tokens.
+type DeliveryFault struct {
+	Client string `json:"client,omitempty"` // "": every one
+	Times  int    `json:"times,omitempty"`  // 0: once; Always: until ClearDeliveryFaults
+
+	Token   LogoutFault   `json:"token,omitempty"`
+	Lose    bool          `json:"lose,omitempty"`    // it is never sent
+	Delay   time.Duration `json:"delay,omitempty"`   // on the provider's clock
+	Copies  int           `json:"copies,omitempty"`  // so many more, sent at the same time: same token, same jti
+	Reorder bool          `json:"reorder,omitempty"` // held until the next one to the same client has arrived
+}
+
+type deliveryFaults struct{ list []*DeliveryFault }
+
+// FaultDelivery puts a fault of deliveries in force. Of several that match the
+// oldest applies.
+func (p *IDP) FaultDelivery(f DeliveryFault) {
+	f.Times = or(f.Times, 1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spoilt.list = append(p.spoilt.list, &f)
+}
+
+// ClearDeliveryFaults takes all of them out of force; what they hold stays held.
+func (p *IDP) ClearDeliveryFaults() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spoilt.list = nil
+}
+
+func (p *IDP) takeDeliveryFault(client string) *DeliveryFault {
+	for i, f := range p.spoilt.list {
+		if f.Client != "" && f.Client != client {
+			continue
+		}
+		taken := *f
+		if f.Times > 0 {
+			if f.Times--; f.Times == 0 {
+				p.spoilt.list = slices.Delete(p.spoilt.list, i, i+1)
+			}
+		}
+		return &taken
+	}
+	return nil
+}
+
+// spoilDeliveryLocked applies a fault to a fresh delivery and reports whether it
+// is to be sent at all.
+func (p *IDP) spoilDeliveryLocked(d *Delivery) bool {
+	f := p.takeDeliveryFault(d.Client)
+	if f == nil {
+		return true
+	}
+	d.fault = f
+	if f.Lose {
+		p.emit(Event{Kind: EventDelivery, Client: d.Client, SID: d.session, Subject: d.Subject, Endpoint: EndpointBackchannel, Outcome: "lost by a fault"})
+		return false
+	}
+	d.Next = d.Next.Add(f.Delay)
+	d.held = f.Reorder
+	d.copies = f.Copies
+	return true
+}
+
+// releaseLocked lets go of what was held until a delivery to the client arrived.
+func (p *IDP) releaseLocked(client string, now time.Time) {
+	for _, d := range p.outbox {
+		if d.Client == client && d.held {
+			d.held = false
+		}
+	}
+	p.dispatchLocked(now)
+}

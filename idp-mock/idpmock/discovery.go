@@ -1,0 +1,55 @@
+package idpmock
+
+import "net/http"
+
+func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
+	cfg := p.settings()
+	auth := []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	writeJSON(w, http.StatusOK, map[string]any{
+		"issuer":                                           cfg.Issuer,
+		"authorization_endpoint":                           p.endpoint(PathAuthorize),
+		"token_endpoint":                                   p.endpoint(PathToken),
+		"userinfo_endpoint":                                p.endpoint(PathUserinfo),
+		"introspection_endpoint":                           p.endpoint(PathIntrospect),
+		"revocation_endpoint":                              p.endpoint(PathRevoke),
+		"end_session_endpoint":                             p.endpoint(PathEndSession),
+		"check_session_iframe":                             p.endpoint(PathCheckSession),
+		"pushed_authorization_request_endpoint":            p.endpoint(PathPAR),
+		"jwks_uri":                                         p.endpoint(PathJWKS),
+		"require_pushed_authorization_requests":            cfg.RequirePAR,
+		"response_types_supported":                         []string{"code"},
+		"response_modes_supported":                         []string{"query", "form_post"},
+		"grant_types_supported":                            []string{"authorization_code", "refresh_token"},
+		"scopes_supported":                                 supportedScopes,
+		"subject_types_supported":                          []string{"public"},
+		"acr_values_supported":                             cfg.ACRValues,
+		"claims_supported":                                 []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid", "name", "preferred_username", "email", "email_verified"},
+		"prompt_values_supported":                          []string{"none", "login", "select_account", "consent"},
+		"code_challenge_methods_supported":                 []string{"S256"},
+		"id_token_signing_alg_values_supported":            []string{cfg.SigningAlg},
+		"token_endpoint_auth_methods_supported":            auth,
+		"introspection_endpoint_auth_methods_supported":    auth,
+		"revocation_endpoint_auth_methods_supported":       auth,
+		"token_endpoint_auth_signing_alg_values_supported": []string{"RS256", "ES256", "PS256", "EdDSA"},
+		"dpop_signing_alg_values_supported":                []string{"ES256", "RS256", "PS256", "EdDSA"},
+		"authorization_response_iss_parameter_supported":   true, // RFC 9207
+		"backchannel_logout_supported":                     true,
+		"backchannel_logout_session_supported":             true,
+		"frontchannel_logout_supported":                    true,
+		"frontchannel_logout_session_supported":            true,
+		"claims_parameter_supported":                       false,
+		"request_parameter_supported":                      false,
+		"request_uri_parameter_supported":                  false,
+	})
+}
+
+func (p *IDP) jwks(w http.ResponseWriter, r *http.Request) {
+	set, err := p.keys.public(p.settings().SigningAlg)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	writeJSON(w, http.StatusOK, set)
+}

@@ -1,0 +1,208 @@
+package idpmock
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Always is a [Fault.Times] without end.
+const Always = -1
+
+// Fault spoils requests to the provider. The zero value of everything but what
+// it does: every client, every endpoint, once.
+type Fault struct {
+	Client   string   `json:"client,omitempty"`   // "": every one
+	Endpoint Endpoint `json:"endpoint,omitempty"` // "": every one
+	Skip     int      `json:"skip,omitempty"`     // let so many matching requests pass first
+	Times    int      `json:"times,omitempty"`    // 0: once; Always: until removed
+
+	// Status answers without doing anything, with Error as OAuth error code, or
+	// with Body. Status 0 with Error means 400, with Body 200.
+	Status      int               `json:"status,omitempty"`
+	Error       string            `json:"error,omitempty"`
+	Body        string            `json:"body,omitempty"`
+	ContentType string            `json:"content_type,omitempty"` // of Body; default application/json
+	RetryAfter  string            `json:"retry_after,omitempty"`  // seconds or an HTTP date
+	Header      map[string]string `json:"header,omitempty"`       // e.g. Location, WWW-Authenticate, DPoP-Nonce
+
+	Delay      time.Duration `json:"delay,omitempty"`       // before the request takes effect
+	DelayAfter time.Duration `json:"delay_after,omitempty"` // between the effect and the answer: slow rotation
+	// Gate and GateAfter are waited for where Delay and DelayAfter wait, until
+	// they are closed.
+	Gate      <-chan struct{} `json:"-"`
+	GateAfter <-chan struct{} `json:"-"`
+
+	DropBefore      bool `json:"drop_before,omitempty"`       // cut the connection, nothing has happened
+	DropAfterCommit bool `json:"drop_after_commit,omitempty"` // cut it after the effect
+
+	// Response spoils the answer of a request that takes effect.
+	Response ResponseFault `json:"response,omitempty"`
+	// IDToken spoils the ID token in the answer.
+	IDToken IDTokenFault `json:"id_token,omitempty"`
+}
+
+func (f *Fault) refuses() bool { return f.Status != 0 || f.Error != "" || f.Body != "" }
+
+// String says what the fault does.
+func (f *Fault) String() string {
+	var parts []string
+	add := func(yes bool, format string, a ...any) {
+		if yes {
+			parts = append(parts, fmt.Sprintf(format, a...))
+		}
+	}
+	add(f.Delay > 0, "delay %v", f.Delay)
+	add(f.Gate != nil, "gate")
+	add(f.DropBefore, "drop before")
+	add(f.Status != 0, "status %d", f.Status)
+	add(f.Error != "", "error %s", f.Error)
+	add(f.Body != "", "body of %d bytes", len(f.Body))
+	add(f.Response != "", "response %s", f.Response)
+	add(f.IDToken != "", "ID token %s", f.IDToken)
+	add(f.DelayAfter > 0, "delay %v after", f.DelayAfter)
+	add(f.GateAfter != nil, "gate after")
+	add(f.DropAfterCommit, "drop after commit")
+	return strings.Join(parts, ", ")
+}
+
+func (f *Fault) waitBefore(ctx context.Context) bool { return pause(ctx, f.Delay, f.Gate) }
+func (f *Fault) waitAfter(ctx context.Context) bool  { return pause(ctx, f.DelayAfter, f.GateAfter) }
+
+func pause(ctx context.Context, d time.Duration, gate <-chan struct{}) bool {
+	if d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	if gate != nil {
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Fault) write(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	if f.RetryAfter != "" {
+		w.Header().Set("Retry-After", f.RetryAfter)
+	}
+	status, body := f.Status, f.Body
+	w.Header().Set("Content-Type", or(f.ContentType, "application/json"))
+	if f.Error != "" {
+		status = or(status, http.StatusBadRequest)
+		if body == "" {
+			b, _ := json.Marshal(oauthError{Code: f.Error, Desc: "a fault of the test"}) // cannot fail
+			body = string(b)
+		}
+		if status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", `Bearer error="`+f.Error+`"`)
+		}
+	}
+	for k, v := range f.Header {
+		w.Header().Set(k, v)
+	}
+	w.WriteHeader(or(status, http.StatusOK))
+	w.Write([]byte(body))
+}
+
+// ActiveFault is a fault in force.
+type ActiveFault struct {
+	set     *faults
+	fault   Fault
+	skip    int
+	left    int
+	hits    int
+	arrived chan struct{}
+}
+
+// Hits says how many requests it has spoilt.
+func (a *ActiveFault) Hits() int {
+	a.set.mu.Lock()
+	defer a.set.mu.Unlock()
+	return a.hits
+}
+
+// Arrived is closed when the first request meets the fault.
+func (a *ActiveFault) Arrived() <-chan struct{} { return a.arrived }
+
+// Remove takes the fault out of force. Requests that wait at it wait on.
+func (a *ActiveFault) Remove() {
+	a.set.mu.Lock()
+	defer a.set.mu.Unlock()
+	a.set.list = slices.DeleteFunc(a.set.list, func(o *ActiveFault) bool { return o == a })
+}
+
+type faults struct {
+	mu   sync.Mutex
+	list []*ActiveFault
+}
+
+// Fault puts a fault in force. Of several that match a request the oldest
+// applies.
+func (p *IDP) Fault(f Fault) *ActiveFault {
+	a := &ActiveFault{set: &p.faults, fault: f, skip: f.Skip, left: or(f.Times, 1), arrived: make(chan struct{})}
+	p.faults.mu.Lock()
+	defer p.faults.mu.Unlock()
+	p.faults.list = append(p.faults.list, a)
+	return a
+}
+
+// ClearFaults takes all faults out of force, those of deliveries included.
+func (p *IDP) ClearFaults() {
+	p.faults.mu.Lock()
+	defer p.faults.mu.Unlock()
+	p.faults.list = nil
+}
+
+// ActiveFaults lists what is in force.
+func (p *IDP) ActiveFaults() []Fault {
+	p.faults.mu.Lock()
+	defer p.faults.mu.Unlock()
+	out := make([]Fault, 0, len(p.faults.list))
+	for _, a := range p.faults.list {
+		f := a.fault
+		f.Times, f.Skip = a.left, a.skip
+		out = append(out, f)
+	}
+	return out
+}
+
+func (fs *faults) take(ep Endpoint, client string) *Fault {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for i, a := range fs.list {
+		if !a.fault.Endpoint.covers(ep) || a.fault.Client != "" && a.fault.Client != client {
+			continue
+		}
+		if a.fault.Endpoint == "" && ep == EndpointControl {
+			continue
+		}
+		if a.skip > 0 {
+			a.skip--
+			continue
+		}
+		if a.hits++; a.hits == 1 {
+			close(a.arrived)
+		}
+		if a.left > 0 {
+			if a.left--; a.left == 0 {
+				fs.list = slices.Delete(fs.list, i, i+1)
+			}
+		}
+		return &a.fault
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package idpmock
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ResponseFault names a way to spoil a JSON answer after it has taken effect.
+type ResponseFault string
+
+// The faults of answers. The rows in brackets are those of standards.md.
+const (
+	ResponseNotJSON        ResponseFault = "not-json"         // [RT-09] HTML with status 200
+	ResponseTruncated      ResponseFault = "truncated"        // [RT-09] half of the JSON
+	ResponseEmpty          ResponseFault = "empty"            // [RT-09]
+	ResponseNoAccessToken  ResponseFault = "no-access-token"  // [RT-09]
+	ResponseNoTokenType    ResponseFault = "no-token-type"    // [RT-09]
+	ResponseNoRefreshToken ResponseFault = "no-refresh-token" // [RT-11] the old one stays good
+	ResponseNoExpiresIn    ResponseFault = "no-expires-in"    // [RT-11]
+	ResponseNoIDToken      ResponseFault = "no-id-token"      // [CORE-10]
+	ResponseTokenTypeCase  ResponseFault = "token-type-case"  // [RT-11] "bEARER"
+	ResponseHuge           ResponseFault = "huge"             // 4 MiB of padding
+	ResponseWrongSub       ResponseFault = "wrong-sub"        // [userinfo-invalid-sub] userinfo of somebody else
+	ResponseNoSub          ResponseFault = "no-sub"           // userinfo without sub
+)
+
+// ResponseFaults lists them all.
+func ResponseFaults() []ResponseFault {
+	return []ResponseFault{ResponseNotJSON, ResponseTruncated, ResponseEmpty, ResponseNoAccessToken, ResponseNoTokenType, ResponseNoRefreshToken,
+		ResponseNoExpiresIn, ResponseNoIDToken, ResponseTokenTypeCase, ResponseHuge, ResponseWrongSub, ResponseNoSub}
+}
+
+// spoil applies Response to an answer.
+func (f *Fault) spoil(b *buffer) {
+	if b.status >= 400 {
+		return
+	}
+	for k, v := range f.Header {
+		b.Header().Set(k, v)
+	}
+	switch f.Response {
+	case "":
+	case ResponseNotJSON:
+		b.Header().Set("Content-Type", "text/html")
+		b.body.Reset()
+		b.body.WriteString("<!doctype html><title>Welcome</title><p>Please sign in to the wireless network.")
+	case ResponseTruncated:
+		b.body.Truncate(b.body.Len() / 2)
+	case ResponseEmpty:
+		b.body.Reset()
+	default:
+		var fields map[string]any
+		if json.Unmarshal(b.body.Bytes(), &fields) != nil {
+			return
+		}
+		f.Response.edit(fields)
+		body, err := json.Marshal(fields)
+		if err != nil {
+			return
+		}
+		b.body.Reset()
+		b.body.Write(body)
+	}
+}
+
+func (r ResponseFault) edit(fields map[string]any) {
+	switch r {
+	case ResponseNoAccessToken:
+		delete(fields, "access_token")
+	case ResponseNoTokenType:
+		delete(fields, "token_type")
+	case ResponseNoRefreshToken:
+		delete(fields, "refresh_token")
+	case ResponseNoExpiresIn:
+		delete(fields, "expires_in")
+	case ResponseNoIDToken:
+		delete(fields, "id_token")
+	case ResponseTokenTypeCase:
+		fields["token_type"] = "bEARER"
+	case ResponseHuge:
+		fields["padding"] = strings.Repeat("x", 4<<20)
+	case ResponseWrongSub:
+		if sub, ok := fields["sub"].(string); ok {
+			fields["sub"] = sub + "INVALID"
+		}
+	case ResponseNoSub:
+		delete(fields, "sub")
+	}
+}
+
+// IDTokenFault names a way to spoil ID tokens.
+type IDTokenFault string
+
+// The faults of ID tokens, after the modules of the OpenID Foundation's
+// conformance suite (prefix oidcc-client-test). Those marked + must be accepted.
+const (
+	IDTokenInvalidIss       IDTokenFault = "invalid-iss"
+	IDTokenMissingIss       IDTokenFault = "missing-iss"
+	IDTokenInvalidAud       IDTokenFault = "invalid-aud"
+	IDTokenMissingAud       IDTokenFault = "missing-aud"
+	IDTokenAudArray         IDTokenFault = "aud-array"           // + [valid-aud-as-array]
+	IDTokenSecondaryAud     IDTokenFault = "secondary-aud"       // [invalid-secondary-aud] an untrusted further audience
+	IDTokenInvalidAzp       IDTokenFault = "invalid-azp"         // azp of another client
+	IDTokenMissingSub       IDTokenFault = "missing-sub"         //
+	IDTokenInvalidSub       IDTokenFault = "invalid-sub"         // [refresh-token-invalid-sub] sub+"1"
+	IDTokenMissingIat       IDTokenFault = "missing-iat"         //
+	IDTokenFutureIat        IDTokenFault = "future-iat"          // an hour ahead
+	IDTokenMissingExp       IDTokenFault = "missing-exp"         //
+	IDTokenExpired          IDTokenFault = "expired"             // [invalid-expired-exp] by six minutes
+	IDTokenInvalidNonce     IDTokenFault = "invalid-nonce"       // [nonce-invalid]
+	IDTokenMissingNonce     IDTokenFault = "missing-nonce"       //
+	IDTokenInvalidAtHash    IDTokenFault = "invalid-athash"      //
+	IDTokenMissingAtHash    IDTokenFault = "missing-athash"      // + in the code flow
+	IDTokenSigNone          IDTokenFault = "sig-none"            // [idtoken-sig-none, invalid-null-alg]
+	IDTokenInvalidSig       IDTokenFault = "invalid-sig"         // [invalid-sig-rs256, -es256]
+	IDTokenAlternateAlg     IDTokenFault = "alternate-alg"       // [invalid-alternate-alg] ES256 for RS256 and the reverse, by a published key
+	IDTokenSigHS256         IDTokenFault = "sig-hs256"           // [invalid-sig-hs256] by the client's secret
+	IDTokenMissingKid       IDTokenFault = "missing-kid"         // + [kid-absent-…]
+	IDTokenUnknownKid       IDTokenFault = "unknown-kid"         // a key that is in no JWKS
+	IDTokenRotatedKey       IDTokenFault = "rotated-key"         // + [signing-key-rotation-just-before-signing]
+	IDTokenMissingSid       IDTokenFault = "missing-sid"         // +
+	IDTokenChangedSid       IDTokenFault = "changed-sid"         // + [CORE-10] for a refresh
+	IDTokenChangedAuthTime  IDTokenFault = "changed-auth-time"   // [CORE-10] for a refresh
+	IDTokenMissingAuthTime  IDTokenFault = "missing-auth-time"   // [CORE-07] matters with max_age
+	IDTokenNonceOnRefresh   IDTokenFault = "nonce-on-refresh"    // + [CORE-10] should be absent, else equal
+	IDTokenTypLogout        IDTokenFault = "typ-logout"          // typ logout+jwt
+	IDTokenNotAJWT          IDTokenFault = "not-a-jwt"           //
+	IDTokenInvalidIssuerIss IDTokenFault = "other-tenant-issuer" // the issuer with a path added
+)
+
+// IDTokenFaults lists them all, sorted by name.
+func IDTokenFaults() []IDTokenFault { return slices.Sorted(maps.Keys(idTokenFaults)) }

@@ -1,0 +1,184 @@
+package idpmock
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// jwt is a token in the making, so that faults can get at all of it.
+type jwt struct {
+	claims map[string]any
+	typ    string
+	alg    string
+	sign   func(*jwt) (string, error) // nil: with the current key
+	client *Client
+	grant  *grant
+	now    time.Time
+	first  bool // not a refresh
+}
+
+// idToken makes an ID token. first is false for a refresh: no nonce, and
+// auth_time of the original authentication (OpenID Connect Core 1.0 §12.2).
+func (p *IDP) idToken(cfg *settings, now time.Time, c *Client, g *grant, absolute time.Time, accessToken string, first bool, fault IDTokenFault) (string, error) {
+	claims := userClaims(g.user, g.scope)
+	claims["iss"], claims["sub"], claims["aud"] = cfg.Issuer, g.user.Subject, c.ID
+	claims["iat"], claims["exp"] = now.Unix(), now.Add(cfg.IDTokenLifetime).Unix()
+	claims["auth_time"], claims["acr"], claims["sid"] = g.authTime.Unix(), g.acr, g.sid
+	if accessToken != "" {
+		claims["at_hash"] = halfHash(accessToken)
+	}
+	if first && g.nonce != "" {
+		claims["nonce"] = g.nonce
+	}
+	if cfg.SessionExpiry && !absolute.IsZero() {
+		claims["session_expiry"] = absolute.Unix()
+	}
+	t := &jwt{claims: claims, typ: "JWT", alg: cfg.SigningAlg, client: c, grant: g, now: now, first: first}
+	if spoil := idTokenFaults[fault]; spoil != nil {
+		spoil(p, t)
+	}
+	if t.sign != nil {
+		return t.sign(t)
+	}
+	return p.keys.sign(t.alg, t.typ, t.claims)
+}
+
+// halfHash is at_hash for the SHA-256 family (OpenID Connect Core 1.0 §3.1.3.6).
+func halfHash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+func userClaims(u User, scope []string) map[string]any {
+	claims := map[string]any{}
+	for k, v := range u.Claims {
+		claims[k] = v
+	}
+	if slices.Contains(scope, "profile") {
+		claims["preferred_username"] = u.Username
+		claims["name"] = or(u.Name, u.Username)
+	}
+	if slices.Contains(scope, "email") && u.Email != "" {
+		claims["email"], claims["email_verified"] = u.Email, true
+	}
+	return claims
+}
+
+// idTokenFaults applies each fault by its name.
+var idTokenFaults = map[IDTokenFault]func(*IDP, *jwt){
+	IDTokenInvalidIss:       func(_ *IDP, t *jwt) { t.claims["iss"] = t.claims["iss"].(string) + "INVALID" },
+	IDTokenInvalidIssuerIss: func(_ *IDP, t *jwt) { t.claims["iss"] = t.claims["iss"].(string) + "/other" },
+	IDTokenMissingIss:       without("iss"),
+	IDTokenInvalidAud:       func(_ *IDP, t *jwt) { t.claims["aud"] = t.client.ID + "INVALID" },
+	IDTokenMissingAud:       without("aud"),
+	IDTokenAudArray:         func(_ *IDP, t *jwt) { t.claims["aud"] = []string{t.client.ID} },
+	IDTokenSecondaryAud: func(_ *IDP, t *jwt) {
+		t.claims["aud"], t.claims["azp"] = []string{t.client.ID, "somebody-else"}, t.client.ID
+	},
+	IDTokenInvalidAzp:      func(_ *IDP, t *jwt) { t.claims["azp"] = "somebody-else" },
+	IDTokenMissingSub:      without("sub"),
+	IDTokenInvalidSub:      func(_ *IDP, t *jwt) { t.claims["sub"] = t.claims["sub"].(string) + "1" },
+	IDTokenMissingIat:      without("iat"),
+	IDTokenFutureIat:       func(_ *IDP, t *jwt) { t.claims["iat"] = t.now.Add(time.Hour).Unix(); t.extend(2 * time.Hour) },
+	IDTokenMissingExp:      without("exp"),
+	IDTokenExpired:         func(_ *IDP, t *jwt) { t.extend(-6 * time.Minute) },
+	IDTokenInvalidNonce:    func(_ *IDP, t *jwt) { t.claims["nonce"] = t.grant.nonce + "INVALID" },
+	IDTokenMissingNonce:    without("nonce"),
+	IDTokenInvalidAtHash:   func(_ *IDP, t *jwt) { t.claims["at_hash"] = halfHash("another token") },
+	IDTokenMissingAtHash:   without("at_hash"),
+	IDTokenSigNone:         func(_ *IDP, t *jwt) { t.sign = unsigned },
+	IDTokenInvalidSig:      func(p *IDP, t *jwt) { t.sign = p.brokenSignature },
+	IDTokenAlternateAlg:    func(_ *IDP, t *jwt) { t.alg = otherAlg(t.alg) },
+	IDTokenSigHS256:        func(_ *IDP, t *jwt) { t.sign = signedWithSecret },
+	IDTokenMissingKid:      func(p *IDP, t *jwt) { t.sign = p.withoutKid },
+	IDTokenUnknownKid:      func(p *IDP, t *jwt) { t.sign = p.hiddenSignature },
+	IDTokenRotatedKey:      func(p *IDP, t *jwt) { t.sign = p.rotatedSignature },
+	IDTokenMissingSid:      without("sid"),
+	IDTokenChangedSid:      func(_ *IDP, t *jwt) { t.claims["sid"] = newSecret() },
+	IDTokenChangedAuthTime: func(_ *IDP, t *jwt) { t.claims["auth_time"] = t.grant.authTime.Add(42 * time.Second).Unix() },
+	IDTokenMissingAuthTime: without("auth_time"),
+	IDTokenNonceOnRefresh:  func(_ *IDP, t *jwt) { t.claims["nonce"] = t.grant.nonce },
+	IDTokenTypLogout:       func(_ *IDP, t *jwt) { t.typ = "logout+jwt" },
+	IDTokenNotAJWT:         func(_ *IDP, t *jwt) { t.sign = func(*jwt) (string, error) { return "not-a-jwt", nil } },
+}
+
+func without(claim string) func(*IDP, *jwt) {
+	return func(_ *IDP, t *jwt) { delete(t.claims, claim) }
+}
+
+func (t *jwt) extend(d time.Duration) { t.claims["exp"] = t.now.Add(d).Unix() }
+
+func otherAlg(alg string) string {
+	if alg == "RS256" {
+		return "ES256"
+	}
+	return "RS256"
+}
+
+// unsigned is an alg none token (RFC 7515 §A.5), which go-jose rightly refuses
+// to make.
+func unsigned(t *jwt) (string, error) {
+	header, err := json.Marshal(map[string]string{"alg": "none", "typ": t.typ})
+	if err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(t.claims)
+	if err != nil {
+		return "", err
+	}
+	enc := base64.RawURLEncoding
+	return enc.EncodeToString(header) + "." + enc.EncodeToString(payload) + ".", nil
+}
+
+// brokenSignature flips a bit in the signature.
+func (p *IDP) brokenSignature(t *jwt) (string, error) {
+	raw, err := p.keys.sign(t.alg, t.typ, t.claims)
+	if err != nil {
+		return "", err
+	}
+	dot := strings.LastIndexByte(raw, '.')
+	sig, err := base64.RawURLEncoding.DecodeString(raw[dot+1:])
+	if err != nil {
+		return "", err
+	}
+	sig[len(sig)/2] ^= 1
+	return raw[:dot+1] + base64.RawURLEncoding.EncodeToString(sig), nil
+}
+
+func signedWithSecret(t *jwt) (string, error) {
+	secret := sha256.Sum256([]byte(t.client.Secret))
+	key := []byte(t.client.Secret)
+	if len(key) < 32 { // go-jose wants 256 bits
+		key = secret[:]
+	}
+	return signJWS(jose.HS256, key, t.typ, t.claims)
+}
+
+func (p *IDP) withoutKid(t *jwt) (string, error) {
+	jwk, err := p.keys.key(t.alg)
+	if err != nil {
+		return "", err
+	}
+	return signJWS(jose.SignatureAlgorithm(t.alg), jwk.Key, t.typ, t.claims)
+}
+
+func (p *IDP) hiddenSignature(t *jwt) (string, error) {
+	jwk, err := p.keys.hiddenKey(t.alg)
+	if err != nil {
+		return "", err
+	}
+	return signJWS(jose.SignatureAlgorithm(t.alg), jwk, t.typ, t.claims)
+}
+
+func (p *IDP) rotatedSignature(t *jwt) (string, error) {
+	if err := p.keys.rotate(t.alg, false); err != nil {
+		return "", err
+	}
+	return p.keys.sign(t.alg, t.typ, t.claims)
+}

@@ -1,0 +1,162 @@
+package idpmock
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// duration reads "1m30s" or a number of seconds, and writes the former.
+type duration time.Duration
+
+func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
+
+func (d *duration) UnmarshalJSON(b []byte) error {
+	var text string
+	if json.Unmarshal(b, &text) == nil {
+		v, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf(`idpmock: %q is no duration such as "15m" or "1.5s"`, text)
+		}
+		*d = duration(v)
+		return nil
+	}
+	var seconds float64
+	if err := json.Unmarshal(b, &seconds); err != nil {
+		return fmt.Errorf(`idpmock: %s is no duration: want "15m" or a number of seconds`, b)
+	}
+	if seconds > 1e9 || seconds < -1e9 {
+		return fmt.Errorf("idpmock: %s is no duration: too many seconds", b)
+	}
+	*d = duration(seconds * float64(time.Second))
+	return nil
+}
+
+// strict decodes JSON and refuses what it does not know: a misspelt setting
+// must not be silently ignored.
+func strict(b []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("idpmock: there is something after the JSON value")
+	}
+	return nil
+}
+
+type plainClient Client
+
+type clientJSON struct {
+	*plainClient
+	JWKS                 json.RawMessage `json:"jwks,omitempty"`
+	AccessTokenLifetime  duration        `json:"access_token_lifetime,omitempty"`
+	RefreshTokenLifetime duration        `json:"refresh_token_lifetime,omitempty"`
+	IdleWindow           duration        `json:"idle_window,omitempty"`
+}
+
+// MarshalJSON writes the client as a configuration file has it, without its
+// secret.
+func (c Client) MarshalJSON() ([]byte, error) {
+	if c.Secret != "" {
+		c.Secret = "[redacted]"
+	}
+	return json.Marshal(clientJSON{(*plainClient)(&c), c.JWKS, duration(c.AccessTokenLifetime), duration(c.RefreshTokenLifetime), duration(c.IdleWindow)})
+}
+
+// UnmarshalJSON reads a client. Fields that are absent keep their value.
+func (c *Client) UnmarshalJSON(b []byte) error {
+	j := clientJSON{(*plainClient)(c), c.JWKS, duration(c.AccessTokenLifetime), duration(c.RefreshTokenLifetime), duration(c.IdleWindow)}
+	if err := strict(b, &j); err != nil {
+		return err
+	}
+	c.JWKS, c.AccessTokenLifetime, c.RefreshTokenLifetime, c.IdleWindow = j.JWKS, time.Duration(j.AccessTokenLifetime), time.Duration(j.RefreshTokenLifetime), time.Duration(j.IdleWindow)
+	return nil
+}
+
+// configJSON is a configuration file, and what the control API changes.
+type configJSON struct {
+	Issuer                                  *string     `json:"issuer,omitempty"`
+	Clients                                 *[]Client   `json:"clients,omitempty"`
+	Users                                   *[]User     `json:"users,omitempty"`
+	IdleWindow                              *duration   `json:"idle_window,omitempty"`
+	AbsoluteLifetime                        *duration   `json:"absolute_lifetime,omitempty"`
+	CoordinateClientLifetimes               *bool       `json:"coordinate_client_lifetimes,omitempty"`
+	ExpiredSessionsTriggerBackchannelLogout *bool       `json:"expired_sessions_trigger_backchannel_logout,omitempty"`
+	Policies                                *Policies   `json:"policies,omitempty"`
+	SigningAlg                              *string     `json:"signing_alg,omitempty"`
+	IDTokenLifetime                         *duration   `json:"id_token_lifetime,omitempty"`
+	CodeLifetime                            *duration   `json:"code_lifetime,omitempty"`
+	RefreshExpiresIn                        *bool       `json:"refresh_expires_in,omitempty"`
+	SessionExpiry                           *bool       `json:"session_expiry,omitempty"`
+	SIDPerClient                            *bool       `json:"sid_per_client,omitempty"`
+	RefreshReuseGrace                       *duration   `json:"refresh_reuse_grace,omitempty"`
+	ACRValues                               *[]string   `json:"acr_values,omitempty"`
+	RequirePAR                              *bool       `json:"require_par,omitempty"`
+	DPoPNonce                               *bool       `json:"dpop_nonce,omitempty"`
+	SweepEvery                              *duration   `json:"sweep_every,omitempty"`
+	DeliveryTimeout                         *duration   `json:"delivery_timeout,omitempty"`
+	DeliveryRetries                         *[]duration `json:"delivery_retries,omitempty"`
+	LogoutWait                              *duration   `json:"logout_wait,omitempty"`
+	ControlAPI                              *bool       `json:"control_api,omitempty"`
+}
+
+// apply copies what j has over c.
+func (j *configJSON) apply(c *Config) {
+	put(&c.Issuer, j.Issuer)
+	put(&c.Clients, j.Clients)
+	put(&c.Users, j.Users)
+	putDuration(&c.IdleWindow, j.IdleWindow)
+	putDuration(&c.AbsoluteLifetime, j.AbsoluteLifetime)
+	put(&c.CoordinateClientLifetimes, j.CoordinateClientLifetimes)
+	put(&c.ExpiredSessionsTriggerBackchannelLogout, j.ExpiredSessionsTriggerBackchannelLogout)
+	put(&c.Policies, j.Policies)
+	put(&c.SigningAlg, j.SigningAlg)
+	putDuration(&c.IDTokenLifetime, j.IDTokenLifetime)
+	putDuration(&c.CodeLifetime, j.CodeLifetime)
+	put(&c.RefreshExpiresIn, j.RefreshExpiresIn)
+	put(&c.SessionExpiry, j.SessionExpiry)
+	put(&c.SIDPerClient, j.SIDPerClient)
+	putDuration(&c.RefreshReuseGrace, j.RefreshReuseGrace)
+	put(&c.ACRValues, j.ACRValues)
+	put(&c.RequirePAR, j.RequirePAR)
+	put(&c.DPoPNonce, j.DPoPNonce)
+	putDuration(&c.SweepEvery, j.SweepEvery)
+	putDuration(&c.DeliveryTimeout, j.DeliveryTimeout)
+	if j.DeliveryRetries != nil {
+		c.DeliveryRetries = make([]time.Duration, 0, len(*j.DeliveryRetries))
+		for _, d := range *j.DeliveryRetries {
+			c.DeliveryRetries = append(c.DeliveryRetries, time.Duration(d))
+		}
+	}
+	putDuration(&c.LogoutWait, j.LogoutWait)
+	put(&c.ControlAPI, j.ControlAPI)
+}
+
+func put[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func putDuration(to *time.Duration, from *duration) {
+	if from != nil {
+		*to = time.Duration(*from)
+	}
+}
+
+// UnmarshalJSON reads a configuration file. Its names are those of the Go
+// fields in snake case; a duration is "15m" or a number of seconds; an unknown
+// name is an error. Fields that are absent keep their value.
+func (c *Config) UnmarshalJSON(b []byte) error {
+	var j configJSON
+	if err := strict(b, &j); err != nil {
+		return fmt.Errorf("idpmock: configuration: %w", err)
+	}
+	j.apply(c)
+	return nil
+}

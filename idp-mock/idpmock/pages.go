@@ -1,0 +1,96 @@
+package idpmock
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
+	"net/url"
+)
+
+const style = `
+:root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif }
+body { max-width: 26rem; margin: 10vh auto; padding: 0 1rem }
+label { display: block; margin: 1rem 0 .25rem; font-weight: 600 }
+input { font: inherit; width: 100%; box-sizing: border-box; padding: .6rem; border: 1px solid GrayText; border-radius: .3rem }
+button { font: inherit; padding: .6rem 1.2rem; margin: 1.5rem .5rem 0 0; border: 1px solid GrayText; border-radius: .3rem; cursor: pointer }
+button.main { background: #1a4fb4; border-color: #1a4fb4; color: #fff }
+:focus-visible { outline: 3px solid #f90; outline-offset: 2px }
+.alert { padding: .6rem 1rem; border-left: 4px solid #c22; background: color-mix(in srgb, #c22 12%, Canvas) }
+.hint { color: GrayText; font-weight: 400 }
+iframe { display: none }
+`
+
+const postScript = `document.forms[0].submit()`
+
+// contentPolicy admits our inline style and script by hash. There is no
+// form-action: browsers hold the redirect to the client against it.
+var contentPolicy = "default-src 'none'; style-src '" + hashSource(style) + "'; script-src '" + hashSource(postScript) + "'; frame-ancestors 'none'; base-uri 'none'"
+
+func hashSource(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func page(body string) *template.Template {
+	return template.Must(template.New("").Parse(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{block "title" .}}{{.Title}}{{end}}</title><style>` + style + `</style></head><body><main>` + body + `</main></body></html>`))
+}
+
+type loginData struct {
+	Title, Action, Tx, Client, Username, Current, Error string
+	Users                                               []User
+}
+
+func (p *IDP) loginPage(cfg *settings, tx string, a *authRequest) loginData {
+	return loginData{Title: "Sign in", Action: p.path + PathLogin, Tx: tx, Client: a.client.ID, Username: a.loginHint, Users: cfg.Users}
+}
+
+var loginTemplate = page(`
+<h1>Sign in</h1>
+<p>to continue to <strong>{{.Client}}</strong></p>
+{{with .Error}}<p class="alert" role="alert" id="error">{{.}}</p>{{end}}
+<form method="post" action="{{.Action}}">
+<input type="hidden" name="tx" value="{{.Tx}}">
+{{with .Current}}<button class="main" name="action" value="continue" formnovalidate>Continue as {{.}}</button>{{end}}
+<label for="username">User name</label>
+<input id="username" name="username" value="{{.Username}}" required autofocus autocomplete="username" autocapitalize="none" spellcheck="false" list="users"{{if .Error}} aria-invalid="true" aria-describedby="error"{{end}}>
+{{with .Users}}<datalist id="users">{{range .}}<option value="{{.Username}}">{{.Name}}</option>{{end}}</datalist>{{end}}
+<label for="password">Password <span class="hint">(only if this user has one)</span></label>
+<input id="password" name="password" type="password" autocomplete="current-password">
+<button class="main" id="signin" name="action" value="signin">Sign in</button>
+<button name="action" value="cancel" formnovalidate>Cancel</button>
+</form>`)
+
+type messagePage struct{ Title, Text, Code string }
+
+var errorTemplate = page(`
+<h1>{{.Title}}</h1>
+<p class="alert" role="alert">{{.Text}}</p>
+{{with .Code}}<p class="hint">{{.}}</p>{{end}}`)
+
+var messageTemplate = page(`
+<h1>{{.Title}}</h1>
+<p role="status">{{.Text}}</p>`)
+
+type formPostPage struct {
+	Title, Action string
+	Fields        url.Values
+}
+
+var formPostTemplate = page(`
+<form method="post" action="{{.Action}}">
+{{range $name, $values := .Fields}}{{range $values}}<input type="hidden" name="{{$name}}" value="{{.}}">{{end}}{{end}}
+<noscript><button class="main">Continue</button></noscript>
+</form><script>` + postScript + `</script>`)
+
+type confirmPage struct{ Title, Action, Tx, Username string }
+
+var confirmTemplate = page(`
+<h1>Sign out?</h1>
+<p>{{with .Username}}You are signed in as <strong>{{.}}</strong>.{{else}}An application asks to sign you out.{{end}}</p>
+<form method="post" action="{{.Action}}">
+<input type="hidden" name="tx" value="{{.Tx}}">
+<button class="main" name="action" value="signout">Sign out</button>
+<button name="action" value="stay">Stay signed in</button>
+</form>`)

@@ -1,0 +1,170 @@
+package idpmock
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// accessTokenOf reads a token as RFC 6750 §2.1 and §2.2 and RFC 9449 §7.1 say;
+// not from the query, which ends up in logs.
+func accessTokenOf(r *http.Request) (scheme, token string, err *oauthError) {
+	if h := r.Header.Get("Authorization"); h != "" {
+		s, t, _ := strings.Cut(h, " ")
+		switch strings.ToLower(s) {
+		case "bearer":
+			scheme = "Bearer"
+		case "dpop":
+			scheme = "DPoP"
+		}
+		if scheme != "" {
+			token = strings.TrimSpace(t)
+		}
+	}
+	if form := r.PostForm.Get("access_token"); form != "" {
+		if token != "" {
+			return "", "", errInvalidRequest("the access token is there twice")
+		}
+		scheme, token = "Bearer", form
+	}
+	return scheme, token, nil
+}
+
+func errInvalidToken(desc string) *oauthError {
+	return &oauthError{status: http.StatusUnauthorized, Code: "invalid_token", Desc: desc, scheme: "Bearer"}
+}
+
+func (p *IDP) userinfo(w http.ResponseWriter, r *http.Request) {
+	cfg, now := p.settings(), p.Now()
+	scheme, raw, oerr := accessTokenOf(r)
+	if oerr != nil {
+		writeError(w, r, oerr)
+		return
+	}
+	if raw == "" { // RFC 6750 §3.1: no error code where no token was sent
+		w.Header().Set("WWW-Authenticate", `Bearer realm="idp-mock"`)
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	jkt := ""
+	if scheme == "DPoP" {
+		if jkt, oerr = p.dpopProof(cfg, w, r, raw); oerr != nil {
+			oerr.status, oerr.scheme = http.StatusUnauthorized, "DPoP"
+			writeError(w, r, oerr)
+			return
+		}
+	}
+	p.mu.Lock()
+	var t *accessToken
+	if t = p.access[keyOf(raw)]; t != nil && t.jkt != "" && t.jkt != jkt {
+		oerr = errInvalidToken("the token is bound to a DPoP key")
+		oerr.scheme = "DPoP"
+	} else {
+		t, oerr = p.useTokenLocked(cfg, now, raw, EndpointUserinfo)
+	}
+	p.mu.Unlock()
+	switch {
+	case oerr != nil:
+	case !slices.Contains(t.grant.scope, "openid"):
+		oerr = &oauthError{status: http.StatusForbidden, Code: "insufficient_scope", Desc: "openid is needed", scheme: "Bearer"}
+	}
+	if oerr != nil {
+		writeError(w, r, oerr)
+		return
+	}
+	claims := userClaims(t.grant.user, t.grant.scope)
+	claims["sub"] = t.grant.user.Subject
+	writeJSON(w, http.StatusOK, claims)
+}
+
+// useTokenLocked finds a good access token; its session is checked and extended.
+// JWT access tokens are looked up too: nothing is taken from their text.
+func (p *IDP) useTokenLocked(cfg *settings, now time.Time, raw string, by Endpoint) (*accessToken, *oauthError) {
+	t := p.access[keyOf(raw)]
+	switch {
+	case t == nil || !now.Before(t.until):
+		return nil, errInvalidToken("the access token is unknown or has expired")
+	case t.grant.revoked:
+		return nil, errInvalidToken("the access token was revoked")
+	case !p.useSession(cfg, now, t.grant, by):
+		p.revokeGrantLocked(t.grant, "session is gone")
+		return nil, errInvalidToken("the session has ended")
+	}
+	return t, nil
+}
+
+// introspect answers RFC 7662. Every confidential client may ask about every
+// token, a public one about its own; that the reason of an inactive token is
+// withheld is §2.2.
+func (p *IDP) introspect(w http.ResponseWriter, r *http.Request) {
+	cfg, now := p.settings(), p.Now()
+	c, oerr := p.authenticate(cfg, r)
+	if oerr == nil && r.PostForm.Get("token") == "" {
+		oerr = errInvalidRequest("token is missing")
+	}
+	if oerr != nil {
+		writeError(w, r, oerr)
+		return
+	}
+	writeJSON(w, http.StatusOK, p.describe(cfg, now, c, r.PostForm.Get("token")))
+}
+
+func (p *IDP) describe(cfg *settings, now time.Time, c *Client, raw string) map[string]any {
+	inactive := map[string]any{"active": false}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if k := p.refresh[keyOf(raw)]; k != nil {
+		g := k.grant
+		// A refresh token is shown to its own client only, and this is no use of it.
+		if g.client != c.ID || g.revoked || !k.consumed.IsZero() || !now.Before(g.until) {
+			return inactive
+		}
+		if s := p.sessions[g.session]; cfg.coordinated(g.client) && p.liveLocked(cfg, now, s) == nil {
+			return inactive
+		}
+		return map[string]any{"active": true, "token_type": "refresh_token", "client_id": g.client, "sub": g.user.Subject, "iss": cfg.Issuer,
+			"scope": strings.Join(g.scope, " "), "iat": g.created.Unix(), "exp": g.until.Unix(), "sid": g.sid}
+	}
+	if t := p.access[keyOf(raw)]; t == nil || c.public() && t.grant.client != c.ID {
+		return inactive
+	}
+	t, oerr := p.useTokenLocked(cfg, now, raw, EndpointIntrospect)
+	if oerr != nil {
+		return inactive
+	}
+	g := t.grant
+	answer := map[string]any{"active": true, "token_type": "Bearer", "client_id": g.client, "sub": g.user.Subject, "username": g.user.Username,
+		"iss": cfg.Issuer, "aud": t.aud, "scope": strings.Join(g.scope, " "), "iat": t.issued.Unix(), "exp": t.until.Unix(), "jti": t.jti, "sid": g.sid}
+	if t.jkt != "" {
+		answer["token_type"] = "DPoP"
+		answer["cnf"] = map[string]string{"jkt": t.jkt}
+	}
+	return answer
+}
+
+// revoke is RFC 7009: a refresh token takes its family with it; an unknown
+// token is a success.
+func (p *IDP) revoke(w http.ResponseWriter, r *http.Request) {
+	cfg := p.settings()
+	c, oerr := p.authenticate(cfg, r)
+	if oerr == nil && r.PostForm.Get("token") == "" {
+		oerr = errInvalidRequest("token is missing")
+	}
+	if oerr != nil {
+		writeError(w, r, oerr)
+		return
+	}
+	key := keyOf(r.PostForm.Get("token"))
+	p.mu.Lock()
+	if k := p.refresh[key]; k != nil && k.grant.client == c.ID {
+		p.revokeGrantLocked(k.grant, "revoked by the client")
+	}
+	if t := p.access[key]; t != nil && t.grant.client == c.ID {
+		delete(p.access, key)
+	}
+	p.mu.Unlock()
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+}
