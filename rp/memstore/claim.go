@@ -55,65 +55,80 @@ type claim struct {
 	tops       expiries[int] // shards by their most overdue entry
 }
 
+// Each of the following steps is one hold of a lock, bounded by sweepStep
+// whatever the number of sessions.
+
 // sweep forgets what is over and returns the Due of the most overdue entry, zero
 // if none is.
-func (sh *sessionShard) sweep(c *claim) int64 {
+func (sh *sessionShard) sweep(c *claim) (at int64) {
 	for more := true; more; {
-		sh.mu.Lock()
-		more = sh.forgetSome(c.clock, sweepStep)
-		sh.mu.Unlock()
+		more = sh.forgetStep(c.clock)
 	}
-	for {
-		sh.mu.Lock()
-		e, more := sh.top(c)
-		var at int64
-		if e != nil {
-			at = e.due
-		}
-		sh.mu.Unlock()
-		if !more {
-			return at
-		}
+	for more := true; more; {
+		at, more = sh.firstStep(c)
 	}
+	return at
 }
 
-func (sh *sessionShard) top(c *claim) (e *entry, more bool) {
-	return sh.due.first(c.now, sweepStep)
+func (sh *sessionShard) forgetStep(now int64) (more bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.forgetSome(now, sweepStep)
+}
+
+func (sh *sessionShard) firstStep(c *claim) (at int64, more bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e, more := sh.due.first(c.now, sweepStep)
+	if e != nil {
+		at = e.due
+	}
+	return at, more
 }
 
 // take claims the most overdue entry and returns the Due of the next.
 func (sh *sessionShard) take(c *claim) (rec rp.Record, ok bool, next int64) {
-	sh.mu.Lock()
-	e, more := sh.top(c)
-	if e != nil && !e.forgotten(c.clock) {
-		rec, ok = e.record(), true
-	}
-	if e != nil {
-		e.due = c.until
-		e, more = sh.top(c)
-	}
-	if e != nil {
-		next = e.due
-	}
-	sh.mu.Unlock()
-	if more {
-		next = sh.sweep(c)
+	rec, ok = sh.takeStep(c)
+	for more := true; more; {
+		next, more = sh.firstStep(c)
 	}
 	return rec, ok, next
 }
 
+func (sh *sessionShard) takeStep(c *claim) (rec rp.Record, ok bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e, _ := sh.due.first(c.now, sweepStep)
+	if e == nil {
+		return rec, false
+	}
+	if !e.forgotten(c.clock) {
+		rec, ok = e.record(), true
+	}
+	e.due = c.until
+	return rec, ok
+}
+
 func (r *refShard) sweep(now int64) {
 	for more := true; more; {
-		r.mu.Lock()
-		more = r.forgetSome(now, sweepStep)
-		r.mu.Unlock()
+		more = r.forgetStep(now)
 	}
+}
+
+func (r *refShard) forgetStep(now int64) (more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.forgetSome(now, sweepStep)
 }
 
 func (sh *idShard) sweep(now int64) {
 	for more := true; more; {
-		sh.mu.Lock()
-		more = sh.forgetSome(now, sweepStep)
-		sh.mu.Unlock()
+		more = sh.forgetStep(now)
 	}
+}
+
+func (sh *idShard) forgetStep(now int64) (more bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.forgetSome(now, sweepStep)
 }

@@ -20,7 +20,7 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 	how := &ending{end.Reason, millis(end.At), millis(end.Until)}
 	if sel.Ref == (rp.Key{}) {
 		return s.endAll(s.byKey(&sel.Key), how, func(e *entry) bool {
-			return (sel.Version == 0 || e.version == sel.Version) &&
+			return (sel.Version == 0 || uint64(e.version) == sel.Version) &&
 				(sel.IdleSince.IsZero() || e.active <= millis(sel.IdleSince))
 		}), nil
 	}
@@ -77,7 +77,7 @@ func (s *Store) endOne(e *entry, how *ending, now int64, match func(*entry) bool
 	e.due = how.at
 	sh.due.set(e)
 	sh.forget.push(how.until, e)
-	s.watchers.tell(rp.Change{Key: e.key, Version: e.version, Reason: how.reason})
+	s.watchers.tell(rp.Change{Key: e.key, Version: uint64(e.version), Reason: how.reason})
 	sh.mu.Unlock()
 
 	for i := range rec.Refs {

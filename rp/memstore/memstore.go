@@ -41,7 +41,7 @@ func New(o Options) *Store {
 	for i := range shardCount {
 		s.sessions[i].byKey = make(map[uint64]*entry)
 		s.refs[i].one = make(map[uint64]*entry)
-		s.refs[i].many = make(map[uint64]map[*entry]struct{})
+		s.refs[i].many = make(map[uint64][]*entry)
 		s.refs[i].tombs = make(map[rp.Key][]tombstone)
 		s.ids[i].once = make(map[rp.Key]int64)
 		s.ids[i].leases = make(map[rp.Key]lease)
@@ -57,17 +57,17 @@ func (s *Store) clock() int64 { return millis(s.now()) }
 // The size counts: a million of them are to stay below 400 bytes each, the maps
 // and heaps that point to them included. Hence maps keyed by eight bytes of the
 // hash instead of 32, with a chain for the keys that share them, and times as
-// milliseconds.
+// milliseconds. An entry is 128 bytes, which is a size class.
 type entry struct {
 	key     rp.Key
 	refs    []rp.Key
 	sealed  []byte
-	version uint64
 	begun   int64
 	active  int64
 	due     int64
 	end     *ending // nil while it lives
 	next    *entry  // another key with the same eight bytes
+	version uint32  // enough for a change each second of 136 years
 	pos     int32   // 1 + index in the shard's due heap; 0: not in it
 }
 
@@ -89,7 +89,7 @@ func (e *entry) hasRef(ref rp.Key) bool {
 
 func (e *entry) record() rp.Record {
 	r := rp.Record{
-		Key: e.key, Version: e.version, Refs: e.refs, Sealed: e.sealed,
+		Key: e.key, Version: uint64(e.version), Refs: e.refs, Sealed: e.sealed,
 		Begun: timeOf(e.begun), Active: timeOf(e.active), Due: timeOf(e.due),
 	}
 	if e.end != nil {

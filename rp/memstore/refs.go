@@ -15,7 +15,7 @@ import (
 type refShard struct {
 	mu     sync.RWMutex
 	one    map[uint64]*entry
-	many   map[uint64]map[*entry]struct{}
+	many   map[uint64][]*entry // two or more, without order
 	tombs  map[rp.Key][]tombstone
 	forget expiries[rp.Key] // exactly one item for each key of tombs
 	_      [64]byte
@@ -23,10 +23,13 @@ type refShard struct {
 
 type tombstone struct{ begunBy, until int64 }
 
+// link is called for all refs of e in one go.
 func (r *refShard) link(ref *rp.Key, e *entry) {
 	p := prefix(ref)
 	if set := r.many[p]; set != nil {
-		set[e] = struct{}{}
+		if set[len(set)-1] != e { // another ref of e with the same eight bytes
+			r.many[p] = append(set, e)
+		}
 		return
 	}
 	switch other := r.one[p]; other {
@@ -35,7 +38,7 @@ func (r *refShard) link(ref *rp.Key, e *entry) {
 		r.one[p] = e
 	default:
 		delete(r.one, p)
-		r.many[p] = map[*entry]struct{}{other: {}, e: {}}
+		r.many[p] = []*entry{other, e}
 	}
 }
 
@@ -46,13 +49,17 @@ func (r *refShard) unlink(ref *rp.Key, e *entry) {
 		return
 	}
 	set := r.many[p]
-	delete(set, e)
-	if len(set) == 1 {
-		delete(r.many, p)
-		for last := range set {
-			r.one[p] = last
-		}
+	i, last := slices.Index(set, e), len(set)-1
+	if i < 0 {
+		return
 	}
+	set[i], set[last] = set[last], nil
+	if last == 1 {
+		delete(r.many, p)
+		r.one[p] = set[0]
+		return
+	}
+	r.many[p] = set[:last]
 }
 
 // under returns the entries that may be under ref.
@@ -61,12 +68,7 @@ func (r *refShard) under(ref *rp.Key) []*entry {
 	if e := r.one[p]; e != nil {
 		return []*entry{e}
 	}
-	set := r.many[p]
-	list := make([]*entry, 0, len(set))
-	for e := range set {
-		list = append(list, e)
-	}
-	return list
+	return slices.Clone(r.many[p])
 }
 
 // bury leaves a tombstone. Those that it makes superfluous go: it covers all

@@ -135,7 +135,7 @@ func (sh *sessionShard) at(rec *rp.Record, now int64) (*entry, error) {
 		return nil, rp.ErrNotFound
 	case e.end != nil:
 		return nil, rp.ErrEnded
-	case e.version != rec.Version:
+	case uint64(e.version) != rec.Version:
 		return nil, rp.ErrConflict
 	}
 	return e, nil
@@ -157,7 +157,7 @@ func (s *Store) swap(sh *sessionShard, e *entry, rec *rp.Record) {
 		e.active, e.due = active, millis(rec.Due)
 		sh.due.set(e)
 	}
-	s.watchers.tell(rp.Change{Key: e.key, Version: e.version})
+	s.watchers.tell(rp.Change{Key: e.key, Version: uint64(e.version)})
 }
 
 // Touch implements rp.Store.

@@ -1,0 +1,98 @@
+package memstore_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/memstore"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// In a bubble time.Now is virtual; the store follows it, and no goroutine of it
+// keeps the bubble from ending.
+func TestSynctest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := memstore.New(memstore.Options{})
+		var changes []rp.Change
+		done := make(chan error)
+		go func() { done <- s.Watch(ctx, func(c rp.Change) { changes = append(changes, c) }) }()
+		synctest.Wait()
+
+		now := time.Now()
+		key := rp.Key{1}
+		rec := rp.Record{Key: key, Refs: []rp.Key{{2}}, Begun: now, Active: now, Due: now.Add(time.Hour)}
+		if err := s.Create(ctx, rec); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		due, err := s.Claim(ctx, time.Now(), time.Minute, 10)
+		if err != nil || len(due) != 1 {
+			t.Fatalf("Claim: %d, %v", len(due), err)
+		}
+		end := rp.End{Reason: rp.Idle, At: time.Now(), Until: time.Now().Add(time.Hour)}
+		if _, err := s.End(ctx, rp.Selector{Key: key}, end); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if _, err := s.Load(ctx, key); !errors.Is(err, rp.ErrEnded) {
+			t.Fatalf("Load: %v", err)
+		}
+		time.Sleep(time.Millisecond)
+		if _, err := s.Load(ctx, key); !errors.Is(err, rp.ErrNotFound) {
+			t.Fatalf("Load: %v", err)
+		}
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Fatalf("Watch: %v", err)
+		}
+		if len(changes) != 2 || changes[1] != (rp.Change{Key: key, Version: 1, Reason: rp.Idle}) {
+			t.Fatalf("changes: %+v", changes)
+		}
+	})
+}
+
+// A watcher that cannot follow is told to look at everything again, instead of
+// being waited for or piling up changes.
+func TestSlowWatcher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := memstore.New(memstore.Options{})
+		blocked, calls := make(chan struct{}), make(chan rp.Change, 100_000)
+		go s.Watch(ctx, func(c rp.Change) { <-blocked; calls <- c })
+		synctest.Wait()
+		now := time.Now()
+		rec := rp.Record{Key: rp.Key{1}, Refs: []rp.Key{{2}}, Begun: now, Active: now}
+		if err := s.Create(ctx, rec); err != nil {
+			t.Fatal(err)
+		}
+		const n = 10_000
+		for v := range uint64(n) {
+			rec.Version = v + 1
+			if err := s.Replace(ctx, rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		close(blocked)
+		synctest.Wait()
+		<-calls // the first
+		if c := <-calls; c != (rp.Change{}) {
+			t.Fatalf("after changes were missed the first is %+v, want a zero one", c)
+		}
+		var last rp.Change
+		for len(calls) > 0 {
+			last = <-calls
+		}
+		if last.Version != n+1 {
+			t.Fatalf("the last change is %+v", last)
+		}
+	})
+}
