@@ -126,8 +126,10 @@ type Config struct {
 	// further request comes, so that W counts from the last activity and not from
 	// the last signal.
 	TrailingSignal bool
-	// SilentCheck lets an app of Kind NoToken confirm a session that was not
-	// confirmed for TrustFor by a top-level prompt=none round trip on a navigation.
+	// SilentCheck lets an app that has no better way to ask (Kind NoToken, or an
+	// IdP whose profile says that tokens do not follow its session) confirm a
+	// session that was not confirmed for TrustFor by a top-level prompt=none round
+	// trip on a navigation.
 	SilentCheck bool
 
 	// Classify overrides which requests are activity; ok false leaves the choice
@@ -154,6 +156,13 @@ type Config struct {
 	// LogoutRetry503 answers 503 instead of 400 to a valid logout token that could
 	// not be carried out, for IdPs that deliver again after a 5xx.
 	LogoutRetry503 bool
+
+	// Profile says what the IdP honours. Default: ProfileFor(Issuer).
+	Profile *Profile
+	// MassLogoutPause keeps sessions for so long when the IdP suddenly refuses the
+	// tokens of many (see MassLogoutEvent): they are answered 503 once trust has run
+	// out, and looked at again afterwards. Default 0: the IdP is believed at once.
+	MassLogoutPause time.Duration
 
 	// TrustedOrigins may send unsafe requests (POST, …) beside BaseURL itself.
 	TrustedOrigins []string
@@ -263,6 +272,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"IdPWindow", &c.IdPWindow, 0},
 		{"Idle", &c.Idle, 0},
 		{"MaxAge", &c.MaxAge, 0},
+		{"MassLogoutPause", &c.MassLogoutPause, 0},
 	} {
 		switch {
 		case *d.value == 0:
@@ -280,8 +290,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.IdPWindow > 0 && c.SignalEvery >= c.IdPWindow {
 		fault("SignalEvery", "is %v, not less than IdPWindow (%v): active people would be logged out between two signals; use a fifth of IdPWindow", c.SignalEvery, c.IdPWindow)
 	}
-	if c.SilentCheck && c.Kind != NoToken {
-		fault("SilentCheck", "is for Kind rp.NoToken; a client with tokens has a better way to ask")
+	if c.Profile == nil {
+		known := ProfileFor(c.Issuer)
+		c.Profile = &known
 	}
 	if c.APIIntrospects && c.Kind == NoToken {
 		fault("APIIntrospects", "needs a client with tokens")

@@ -13,6 +13,9 @@ type Events struct {
 	Refresh func(SignalEvent)
 	// End is called exactly once for each session that ends, on one instance.
 	End func(EndEvent)
+	// MassLogout is called at most once a minute when suspiciously many sessions
+	// are refused at once.
+	MassLogout func(MassLogoutEvent)
 }
 
 // LoginEvent says: a session began.

@@ -65,11 +65,16 @@ func (f *flights) land(key Key, fl *flight, st *state, err error) {
 	close(fl.done)
 }
 
-// paused returns how long no call is to be made for a session.
+// paused returns how long no call is to be made for a session, because of its
+// own failures or of one that concerns the whole client (kept under the zero
+// Key): then one session after the other tries, not all at once.
 func (f *flights) paused(key Key, now time.Time) (time.Duration, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.pauses[key]
+	if all := f.pauses[Key{}]; all.until.After(p.until) {
+		p = all
+	}
 	return p.until.Sub(now), p.cause
 }
 
@@ -101,20 +106,22 @@ func (f *flights) succeeded(key Key) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.pauses, key)
+	delete(f.pauses, Key{})
 }
 
 // fly asks the IdP about a session on a goroutine of its own and waits for the
 // answer as long as ctx allows; whoever asks at the same time shares the answer.
-// enough tells from the present state whether the call has been made already, by
-// another request or another instance.
-func (p *RelyingParty) fly(ctx context.Context, key Key, enough func(*record.Data) bool) (*state, error) {
+// forToken asks for a fresh access token even where a refresh is no signal. enough
+// tells from the present state whether the call has been made already, by another
+// request or another instance.
+func (p *RelyingParty) fly(ctx context.Context, key Key, forToken bool, enough func(*record.Data) bool) (*state, error) {
 	for range 2 {
 		if wait, cause := p.flights.paused(key, p.now()); wait > 0 {
 			return nil, &UnavailableError{RetryAfter: wait, Err: cause}
 		}
 		fl, mine := p.flights.join(key)
 		if mine && !p.goes(func(ctx context.Context) {
-			st, err := p.ask(ctx, key, enough)
+			st, err := p.ask(ctx, key, forToken, enough)
 			p.flights.land(key, fl, st, err)
 		}) {
 			p.flights.land(key, fl, nil, unavailable(time.Second, "this instance is shutting down"))
@@ -136,7 +143,7 @@ func (p *RelyingParty) fly(ctx context.Context, key Key, enough func(*record.Dat
 
 // ask takes the session's lease, looks again whether the call is still needed,
 // and makes it. Only one instance holds the lease.
-func (p *RelyingParty) ask(ctx context.Context, key Key, enough func(*record.Data) bool) (*state, error) {
+func (p *RelyingParty) ask(ctx context.Context, key Key, forToken bool, enough func(*record.Data) bool) (*state, error) {
 	lease, st, err := p.lead(ctx, key, enough)
 	if err != nil || st != nil {
 		return st, err
@@ -146,13 +153,10 @@ func (p *RelyingParty) ask(ctx context.Context, key Key, enough func(*record.Dat
 	if st, err = p.load(ctx, key); err != nil || enough(st.data) {
 		return st, err
 	}
-	switch p.means(st.data) {
-	case byRefresh:
+	if st.data.RefreshToken != "" && (forToken || p.means(st.data) == byRefresh) {
 		return p.refresh(ctx, st)
-	case byUserinfo:
-		return p.userinfo(ctx, st)
 	}
-	return st, nil
+	return p.userinfo(ctx, st)
 }
 
 // lead returns the lease, or the state once another instance has done the work.

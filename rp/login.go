@@ -25,6 +25,7 @@ const (
 	maxLogins   = 5  // log-ins in flight per browser; the oldest gives way
 	flowNameLen = 12 // characters of state in the name of a log-in's cookie
 	maxReturnTo = 1024
+	maxAgent    = 200
 )
 
 // newLoginStore keeps log-ins in flight in the browser: each in an encrypted
@@ -253,6 +254,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	d := &record.Data{Started: now, Signalled: now, Confirmed: now}
 	got.apply(d)
 	p.keepOnly(d)
+	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
 	rec := Record{
 		Key: key, Refs: refs(p.cfg.Issuer, d.Subject, d.SID, ""),
 		Begun: f.begun, Active: now,
@@ -277,6 +279,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 		}
 	}
 	http.SetCookie(w, p.sessionCookie(id))
+	p.observe(got)
 	p.log.Info("log-in", "session", key.name())
 	if fn := p.cfg.Events.Login; fn != nil {
 		fn(LoginEvent{Session: key.name(), Subject: d.Subject, SID: d.SID, At: now})

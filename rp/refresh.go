@@ -42,22 +42,28 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 			v = verdict.Retry
 		}
 	}
+	v = p.believed(v)
 	p.signalled(st, "refresh", v, cause)
 	switch v {
 	case verdict.OK:
 		p.flights.succeeded(st.rec.Key)
-		next, err := p.commit(ctx, st, func(d *record.Data) {
+		p.observe(got)
+		next, err := p.commitTokens(ctx, st, func(d *record.Data) {
 			got.apply(d)
-			d.Signalled, d.Confirmed = sent, sent
-			d.Generation++
+			if p.cfg.Profile.RefreshExtends {
+				confirm(d, sent)
+			}
 		})
 		var ended *EndedError
-		if errors.As(err, &ended) {
-			p.orphaned(got)
+		if errors.As(err, &ended) || errors.Is(err, ErrAnonymous) {
+			p.orphaned(got) // BCL-19
 		}
 		return next, err
 	case verdict.Ended:
 		return p.rejected(ctx, st, RefreshRejected)
+	}
+	if verdict.ClientWide(answer) {
+		p.flights.failed(Key{}, v, asked, p.now(), cause)
 	}
 	return nil, p.postponed(st, v, asked, cause)
 }

@@ -28,6 +28,8 @@ type RelyingParty struct {
 	cache   *cache
 	flights *flights
 	agenda  *agenda
+	guard   guard
+	found   findings
 	kick    chan struct{} // wakes the sweeper
 
 	ctx    context.Context // of the background work; ended by Close
@@ -72,6 +74,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		p.apis[api] = true
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.report(judgeProvider(&p.cfg, &idp.metadata))
 	p.goes(p.watch)
 	p.goes(p.sweep)
 	return p, nil

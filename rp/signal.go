@@ -24,16 +24,17 @@ const (
 	bySilentLogin
 )
 
+// means takes the first way that this session has and the IdP honours: refresh,
+// userinfo, prompt=none.
 func (p *RelyingParty) means(d *record.Data) means {
+	honours := p.cfg.Profile
 	switch {
-	case p.cfg.Kind == NoToken && p.cfg.SilentCheck:
-		return bySilentLogin
-	case p.cfg.Kind == NoToken:
-		return byNothing
-	case p.cfg.Kind == RefreshToken && d.RefreshToken != "":
+	case d.RefreshToken != "" && honours.RefreshExtends:
 		return byRefresh
-	case d.AccessToken != "" && p.idp.UserinfoURL != "":
+	case d.AccessToken != "" && p.idp.UserinfoURL != "" && honours.UserinfoExtends:
 		return byUserinfo
+	case p.cfg.SilentCheck:
+		return bySilentLogin
 	}
 	return byNothing
 }
@@ -61,7 +62,7 @@ func (p *RelyingParty) signalFirst(ctx context.Context, st *state) (*state, erro
 // tell makes the call that st lacks: one signal after st.Signalled.
 func (p *RelyingParty) tell(ctx context.Context, st *state) (*state, error) {
 	seen := st.data
-	return p.fly(ctx, st.rec.Key, func(d *record.Data) bool {
+	return p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
 		return d.Signalled.After(seen.Signalled) || d.Generation > seen.Generation
 	})
 }
@@ -72,15 +73,25 @@ func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) 
 	sent := p.now()
 	answer, asked, cause := p.callUserinfo(ctx, st.data)
 	v := verdict.Userinfo(answer)
+	v = p.believed(v)
 	p.signalled(st, "userinfo", v, cause)
 	switch v {
 	case verdict.OK:
 		p.flights.succeeded(st.rec.Key)
-		return p.commit(ctx, st, func(d *record.Data) { d.Signalled, d.Confirmed = sent, sent })
+		return p.commit(ctx, st, func(d *record.Data) bool { return confirm(d, sent) })
 	case verdict.Ended:
 		return p.rejected(ctx, st, APIUnauthorized)
 	}
 	return nil, p.postponed(st, v, asked, cause)
+}
+
+// confirm notes a confirmation; false if a later one is known already.
+func confirm(d *record.Data, at time.Time) bool {
+	if !d.Confirmed.Before(at) {
+		return false
+	}
+	d.Signalled, d.Confirmed = at, at
+	return true
 }
 
 func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) (a verdict.Answer, retryAfter time.Duration, err error) {
@@ -124,59 +135,6 @@ func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) (a verd
 		return a, 0, errors.New("userinfo speaks of another subject")
 	}
 	return a, 0, nil
-}
-
-// commit changes a session under its version; a save by somebody else meanwhile
-// is kept. Errors: *EndedError, *UnavailableError.
-func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*record.Data)) (*state, error) {
-	generation := st.data.Generation
-	for n := 1; ; n++ {
-		d := *st.data
-		change(&d)
-		next := &state{st.rec, &d}
-		rec := st.rec
-		rec.Refs = refs(p.cfg.Issuer, d.Subject, d.SID, d.OldSID)
-		rec.Due = p.due(next, p.policy(next))
-		rec, err := p.sealed(rec, &d)
-		if err != nil {
-			return nil, err
-		}
-		switch err = p.cfg.Store.Replace(ctx, rec); {
-		case err == nil:
-			rec.Version++
-			next.rec = rec
-			p.cache.put(rec.Key, rec.Version, &d)
-			p.hub.announce(Change{Key: rec.Key, Version: rec.Version})
-			return next, nil
-		case errors.Is(err, ErrEnded):
-			return nil, p.howEnded(ctx, rec.Key)
-		case errors.Is(err, ErrNotFound):
-			return nil, &EndedError{Unconfirmed}
-		case !errors.Is(err, ErrConflict):
-			// What the IdP has just given us must not be lost: the old refresh token
-			// is spent. So this goes on while the process lives.
-			p.log.Warn("a session could not be stored; trying again", "session", rec.Key.name(), "error", err)
-			sleep(ctx, verdict.Backoff(verdict.Retry, n))
-			if ctx.Err() != nil || n == 60 {
-				return nil, unavailable(time.Second, "the session store failed: %w", err)
-			}
-			continue
-		}
-		if st, err = p.load(ctx, rec.Key); err != nil {
-			return nil, err
-		}
-		if st.data.Generation != generation {
-			return st, nil // our lease ran out, and another instance has newer tokens
-		}
-	}
-}
-
-func (p *RelyingParty) howEnded(ctx context.Context, key Key) error {
-	var ended *EndedError
-	if _, err := p.load(ctx, key); errors.As(err, &ended) {
-		return ended
-	}
-	return &EndedError{BackchannelLogout} // a tombstone refused a new sid
 }
 
 // rejected ends a session whose token the IdP refuses, unless the token was not

@@ -26,12 +26,13 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 	case err != nil, st.data.Subject != got.id.Subject:
 		return p.begin(w, r, f, got) // a new session, a new id; the old one is replaced
 	}
-	confirmed := f.begun // the IdP looked at its session after that
-	_, err = p.commit(ctx, st, func(d *record.Data) {
+	// The IdP has looked at its session within this round trip. Not its beginning
+	// counts but now: a round trip longer than TrustFor would never come to an end.
+	confirmed := p.now()
+	_, err = p.commitTokens(ctx, st, func(d *record.Data) {
 		got.apply(d)
 		p.keepOnly(d)
-		d.Confirmed, d.Signalled = confirmed, confirmed
-		d.Generation++
+		confirm(d, confirmed)
 	})
 	if err != nil {
 		return err

@@ -93,7 +93,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 	if s.class == Passive {
 		return resp, nil // asking the IdP would extend the session
 	}
-	if s.rp.means(st.data) == byRefresh {
+	if st.data.RefreshToken != "" {
 		renewed, err := s.rp.renew(r.Context(), st)
 		if err != nil {
 			drain(resp)
@@ -151,7 +151,7 @@ func (s *Session) usable(ctx context.Context) (*state, error) {
 	if ends.IsZero() || s.rp.now().Before(ends.Add(-min(early, st.data.TokenLife/10))) {
 		return st, nil
 	}
-	if s.rp.means(st.data) != byRefresh {
+	if st.data.RefreshToken == "" {
 		return st, nil // the API's 401 decides
 	}
 	if s.class == Passive {
@@ -179,7 +179,7 @@ func (s *Session) AccessToken(ctx context.Context) (string, error) {
 // called takes an API's answer as a signal, where the API introspects.
 func (s *Session) called(st *state, sent time.Time, status int) {
 	p := s.rp
-	if !p.cfg.APIIntrospects || status >= 400 || s.class == Passive {
+	if !p.cfg.APIIntrospects || !p.cfg.Profile.IntrospectionExtends || status >= 400 || s.class == Passive {
 		return
 	}
 	every := p.policy(st).SignalEvery
@@ -187,11 +187,7 @@ func (s *Session) called(st *state, sent time.Time, status int) {
 		return // said often enough
 	}
 	p.goes(func(ctx context.Context) {
-		_, err := p.commit(ctx, st, func(d *record.Data) {
-			if d.Signalled.Before(sent) {
-				d.Signalled, d.Confirmed = sent, sent
-			}
-		})
+		_, err := p.commit(ctx, st, func(d *record.Data) bool { return confirm(d, sent) })
 		p.signalled(st, "api", verdict.OK, nil)
 		if err != nil {
 			p.log.Debug("an API call could not be noted as a signal", "session", st.rec.Key.name(), "error", err)
@@ -203,7 +199,7 @@ func (s *Session) called(st *state, sent time.Time, status int) {
 // shares it.
 func (p *RelyingParty) renew(ctx context.Context, st *state) (*state, error) {
 	seen := st.data.Generation
-	return p.fly(ctx, st.rec.Key, func(d *record.Data) bool { return d.Generation > seen })
+	return p.fly(ctx, st.rec.Key, true, func(d *record.Data) bool { return d.Generation > seen })
 }
 
 // probe asks the userinfo endpoint about the token of st (second look).
@@ -211,15 +207,15 @@ func (p *RelyingParty) probe(ctx context.Context, st *state) (*state, verdict.Ve
 	if p.idp.UserinfoURL == "" {
 		// Nobody else can be asked; the API has refused a fresh token twice, or the
 		// only one there is.
-		if p.means(st.data) == byRefresh {
-			return st, verdict.OK, nil // just renewed: the IdP's session lives
+		if st.data.RefreshToken != "" {
+			return st, verdict.OK, nil // just renewed: the IdP vouches for it
 		}
 		_, err := p.rejected(ctx, st, APIUnauthorized)
 		return nil, verdict.Ended, err
 	}
-	if p.means(st.data) == byUserinfo {
+	if st.data.RefreshToken == "" {
 		seen := p.now()
-		next, err := p.fly(ctx, st.rec.Key, func(d *record.Data) bool {
+		next, err := p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
 			return !d.Signalled.Before(seen) || d.Generation > st.data.Generation
 		})
 		return next, probed(err), err

@@ -50,6 +50,7 @@ type Data struct {
 	Generation uint64
 
 	Values string // the app's own values, encoded by the caller
+	Agent  string // the browser's User-Agent at the log-in, cut off, for lists of sessions
 }
 
 // Encode returns the binary form.
@@ -67,9 +68,9 @@ func (d *Data) Encode() []byte {
 	return b
 }
 
-func (d *Data) strings() [10]*string {
+func (d *Data) strings() [11]*string {
 	return [...]*string{&d.Subject, &d.SID, &d.OldSID, &d.IDToken, &d.Claims,
-		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values}
+		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent}
 }
 
 func (d *Data) numbers() [9]int64 {

@@ -92,6 +92,16 @@ func Token(a Answer) Verdict {
 	return Misconfigured // RT-02, RT-03, RT-04, RT-12, RT-14
 }
 
+// ClientWide reports whether a failure concerns every session of this client, so
+// that one trial call at a time is enough (RT-02, RT-03, RT-06, RT-15).
+func ClientWide(a Answer) bool {
+	switch a.Code {
+	case "invalid_client", "unauthorized_client", "unsupported_grant_type":
+		return true
+	}
+	return a.Fault == TLS || a.Status == http.StatusTooManyRequests || (a.Status >= 300 && a.Status < 400)
+}
+
 // Userinfo judges an answer of the userinfo endpoint, the probe that says
 // whether the IdP still knows the access token.
 func Userinfo(a Answer) Verdict {

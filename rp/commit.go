@@ -1,0 +1,80 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+// commit changes a session under its version. change is applied to the state as
+// it is at that moment, so that nothing that others save meanwhile is lost; it
+// says false if there is nothing left to change. Errors: *EndedError,
+// *UnavailableError, and ErrAnonymous if the record is gone.
+func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*record.Data) bool) (*state, error) {
+	for {
+		d := *st.data
+		if !change(&d) {
+			return st, nil
+		}
+		next := &state{st.rec, &d}
+		rec := st.rec
+		rec.Refs = refs(p.cfg.Issuer, d.Subject, d.SID, d.OldSID)
+		rec.Due = p.due(next, p.policy(next))
+		rec, err := p.sealed(rec, &d)
+		if err != nil {
+			return nil, err
+		}
+		switch err = p.cfg.Store.Replace(ctx, rec); {
+		case err == nil:
+			rec.Version++
+			next.rec = rec
+			p.cache.put(rec.Key, rec.Version, &d)
+			p.hub.announce(Change{Key: rec.Key, Version: rec.Version})
+			return next, nil
+		case errors.Is(err, ErrEnded):
+			return nil, p.howEnded(ctx, rec.Key)
+		case errors.Is(err, ErrNotFound):
+			return nil, ErrAnonymous
+		case !errors.Is(err, ErrConflict):
+			return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+		}
+		if st, err = p.load(ctx, rec.Key); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// commitTokens stores fresh tokens. They must not be lost, because the refresh
+// token before them is spent: so it goes on through an outage of the store while
+// the process lives. If another instance has stored newer ones meanwhile, those
+// stand.
+func (p *RelyingParty) commitTokens(ctx context.Context, st *state, change func(*record.Data)) (*state, error) {
+	generation := st.data.Generation
+	for n := 1; ; n++ {
+		next, err := p.commit(ctx, st, func(d *record.Data) bool {
+			if d.Generation != generation {
+				return false
+			}
+			change(d)
+			d.Generation++
+			return true
+		})
+		var trouble *UnavailableError
+		if !errors.As(err, &trouble) || ctx.Err() != nil {
+			return next, err
+		}
+		p.log.Warn("fresh tokens could not be stored; trying again", "session", st.rec.Key.name(), "error", err)
+		sleep(ctx, verdict.Backoff(verdict.Retry, n))
+	}
+}
+
+func (p *RelyingParty) howEnded(ctx context.Context, key Key) error {
+	var ended *EndedError
+	if _, err := p.load(ctx, key); errors.As(err, &ended) {
+		return ended
+	}
+	return &EndedError{BackchannelLogout} // a tombstone refused a new sid
+}

@@ -1,0 +1,169 @@
+package rp
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+)
+
+// Finding is one thing about this client and its IdP that an operator should
+// know, in plain words: what will go wrong, and what the library does about it.
+type Finding struct {
+	Code    string // stable, for tests and dashboards
+	Serious bool   // people will be logged out too early, or stay too long
+	Text    string
+}
+
+func (f Finding) String() string { return f.Text }
+
+// findings are told once each.
+type findings struct {
+	mu   sync.Mutex
+	list []Finding
+}
+
+// add notes a finding and reports whether it is new.
+func (f *findings) add(n Finding) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, old := range f.list {
+		if old.Code == n.Code {
+			return false
+		}
+	}
+	f.list = append(f.list, n)
+	return true
+}
+
+// Findings returns what is known so far: from discovery at once, from token
+// responses as they come.
+func (p *RelyingParty) Findings() []Finding {
+	p.found.mu.Lock()
+	defer p.found.mu.Unlock()
+	return append([]Finding(nil), p.found.list...)
+}
+
+func (p *RelyingParty) report(list []Finding) {
+	for _, f := range list {
+		if !p.found.add(f) {
+			continue
+		}
+		if f.Serious {
+			p.log.Warn(f.Text, "finding", f.Code)
+		} else {
+			p.log.Info(f.Text, "finding", f.Code)
+		}
+	}
+}
+
+// observe compares a token response with the configuration.
+func (p *RelyingParty) observe(t *tokens) { p.report(judgeTokens(&p.cfg, t)) }
+
+// Diagnose checks a configuration, discovers the IdP and says what does not fit,
+// without serving anybody. What only a log-in can show (lifetimes, sid, refresh
+// tokens) is found by RelyingParty.Findings afterwards.
+func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	idp, err := discover(ctx, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	return judgeProvider(&cfg, &idp.metadata), nil
+}
+
+func judgeProvider(c *Config, m *metadata) []Finding {
+	var out []Finding
+	say := func(serious bool, code, text string, args ...any) {
+		out = append(out, Finding{Code: code, Serious: serious, Text: fmt.Sprintf(text, args...)})
+	}
+	pr := c.Profile
+	say(false, "profile", "The IdP is taken for %q: a refresh %s its session, userinfo %s, introspection %s; set Config.Profile if that is wrong.",
+		pr.Name, extends(pr.RefreshExtends), extends(pr.UserinfoExtends), extends(pr.IntrospectionExtends))
+
+	noMeans := !c.SilentCheck && (c.Kind == NoToken ||
+		!(c.Kind == RefreshToken && pr.RefreshExtends) && !(pr.UserinfoExtends && m.UserinfoURL != ""))
+	if noMeans && c.Kind != NoToken {
+		say(true, "no_signal", "No call with a token extends this IdP's session: activity here does not keep people signed in elsewhere, and the app cannot ask whether the session lives; set Config.SilentCheck, or Config.Idle for a limit of its own.")
+	}
+	if c.Kind == NoToken && !c.SilentCheck {
+		say(false, "told_nothing", "A client without tokens tells the IdP nothing: people who use only this app are logged out after the IdP's window; set Config.SilentCheck if that is not wanted.")
+	}
+	if !m.BackchannelLogout {
+		switch {
+		case noMeans && c.Idle == 0:
+			say(true, "blind", "The IdP offers no back-channel logout and this client cannot ask: a session ends after Config.Absolute (%v) only; set Config.Idle or Config.SilentCheck.", c.Absolute)
+		default:
+			say(false, "no_backchannel", "The IdP offers no back-channel logout: a logout elsewhere is noticed at the next signal, after %v at the latest, and by nobody who is idle.", c.TrustFor)
+		}
+	} else if !m.BackchannelSID {
+		say(false, "backchannel_without_sid", "The IdP's logout tokens carry no sid: a logout in one browser ends the person's sessions in all of them.")
+	} else if !pr.LogoutOnExpiry && noMeans && c.Idle == 0 {
+		say(true, "no_logout_on_expiry", "This kind of IdP sends no logout token when its session expires by inactivity, and this client cannot ask: set Config.Idle or Config.SilentCheck.")
+	}
+	if m.EndSessionURL == "" {
+		say(false, "no_end_session", "The IdP has no end_session_endpoint: a logout here leaves the person signed in there, and the next log-in needs no password.")
+	}
+	if m.RevocationURL == "" && c.Kind != NoToken {
+		say(false, "no_revocation", "The IdP has no revocation endpoint: tokens of an ended session live until they run out.")
+	}
+	if m.UserinfoURL == "" && c.Kind == ReferenceToken {
+		say(true, "no_userinfo", "The IdP has no userinfo endpoint: only calls of an API tell it of activity, and one API's 401 has to be believed without a second look.")
+	}
+	if !m.IssInResponse {
+		say(false, "no_iss", "The IdP does not name itself in its answers (RFC 9207); that matters only if this app uses several IdPs.")
+	}
+	if c.IdPWindow > 0 && c.TrustFor > c.IdPWindow {
+		say(false, "trust_capped", "Config.TrustFor (%v) is longer than the IdP's window; the window (%v) counts.", c.TrustFor, c.IdPWindow)
+	}
+	if c.Idle > 0 && c.IdPWindow > c.Idle {
+		say(false, "idle_below_window", "Config.Idle (%v) is shorter than the IdP's window (%v): this app logs out people who are active in another one.", c.Idle, c.IdPWindow)
+	}
+	return out
+}
+
+func extends(yes bool) string {
+	if yes {
+		return "extends"
+	}
+	return "does not extend"
+}
+
+func judgeTokens(c *Config, t *tokens) []Finding {
+	var out []Finding
+	say := func(serious bool, code, text string, args ...any) {
+		out = append(out, Finding{Code: code, Serious: serious, Text: fmt.Sprintf(text, args...)})
+	}
+	w := c.IdPWindow
+	if w == 0 {
+		w = t.window
+	}
+	if w > 0 && t.life >= w && c.Kind != NoToken {
+		every := c.SignalEvery
+		if every == 0 {
+			every = lifetime.DefaultSignalEvery(w, t.life)
+		}
+		say(false, "token_outlives_window", "The access token lives %v and the IdP's window is %v: a client that refreshes only when the token nears its end logs active people out; this library reports activity every %v.", t.life, w, every.Round(time.Second))
+	}
+	if w == 0 && c.Kind != NoToken {
+		say(false, "window_unknown", "The IdP does not say how long its idle window is; set Config.IdPWindow, or people who return after it are served for up to %v before the IdP is asked.", c.TrustFor)
+	}
+	if c.Kind == RefreshToken && t.refresh == "" && t.id != nil {
+		say(true, "no_refresh_token", "The IdP issued no refresh token; many need the scope offline_access, or a setting of the client. Userinfo is used instead, where it helps.")
+	}
+	if t.id != nil && t.id.SID == "" {
+		say(false, "no_sid", "The ID token carries no sid: a logout token can only name the person, and ends the sessions in all browsers.")
+	}
+	if t.life == 0 && c.Kind != NoToken {
+		say(false, "no_expires_in", "The token response has no expires_in: a token's end is noticed by the API's 401 only.")
+	}
+	if c.SignalEvery > 0 && w > 0 && c.SignalEvery >= w {
+		say(true, "signals_too_rare", "Config.SignalEvery (%v) is not shorter than the IdP's window (%v): active people will be logged out between two signals.", c.SignalEvery, w)
+	}
+	return out
+}

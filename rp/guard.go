@@ -1,0 +1,75 @@
+package rp
+
+import (
+	"sync"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+const (
+	guardWindow = time.Minute
+	guardLeast  = 20 // rejections in a window before anybody is alarmed
+)
+
+// MassLogoutEvent says: within a minute the IdP has refused the tokens of many
+// sessions, and of more than half of those that asked. That is what a lost
+// signing key, a restored backup or a wrong deployment at the IdP looks like.
+type MassLogoutEvent struct {
+	Rejected int
+	Asked    int
+	At       time.Time
+	Paused   time.Duration // sessions are kept for so long (Config.MassLogoutPause)
+}
+
+// guard counts verdicts. One window of memory is enough: an alarm is about now.
+type guard struct {
+	mu       sync.Mutex
+	began    time.Time
+	asked    int
+	rejected int
+	alarmed  bool
+	until    time.Time // rejections are not believed before it
+}
+
+// count notes a verdict. alarm is true once per window; paused means that this
+// rejection is not to be believed yet.
+func (g *guard) count(rejected bool, now time.Time, pause time.Duration) (e MassLogoutEvent, alarm, paused bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if now.Sub(g.began) >= guardWindow || now.Before(g.began) {
+		g.began, g.asked, g.rejected, g.alarmed = now, 0, 0, false
+	}
+	g.asked++
+	if !rejected {
+		return MassLogoutEvent{}, false, false
+	}
+	g.rejected++
+	if g.rejected >= guardLeast && 2*g.rejected > g.asked && !g.alarmed {
+		g.alarmed, alarm = true, true
+		if g.until.Before(now) {
+			g.until = now.Add(pause)
+		}
+	}
+	return MassLogoutEvent{Rejected: g.rejected, Asked: g.asked, At: now, Paused: pause}, alarm, now.Before(g.until)
+}
+
+// believed turns a rejection into a failure that passes while there are too many
+// of them (Config.MassLogoutPause), and raises the alarm.
+func (p *RelyingParty) believed(v verdict.Verdict) verdict.Verdict {
+	if v != verdict.OK && v != verdict.Ended {
+		return v
+	}
+	e, alarm, paused := p.guard.count(v == verdict.Ended, p.now(), p.cfg.MassLogoutPause)
+	if alarm {
+		p.log.Error("the IdP refuses the tokens of many sessions at once; is it in order?",
+			"rejected", e.Rejected, "asked", e.Asked, "window", guardWindow, "paused_for", e.Paused)
+		if fn := p.cfg.Events.MassLogout; fn != nil {
+			fn(e)
+		}
+	}
+	if v == verdict.Ended && paused {
+		return verdict.Retry
+	}
+	return v
+}

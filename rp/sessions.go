@@ -1,0 +1,89 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"sort"
+	"time"
+)
+
+// SessionInfo describes a session to the person whose it is.
+type SessionInfo struct {
+	Name      string // as in logs and events; good for EndOwn
+	Current   bool   // the one that asks
+	Started   time.Time
+	Active    time.Time // last activity, to the minute
+	UserAgent string    // at the log-in; from the browser, so escape it
+}
+
+// List returns the live sessions of this person in this app, the latest active
+// first (ASVS 7.5.2).
+func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
+	recs, err := s.rp.cfg.Store.List(ctx, subjectRef(s.Issuer(), s.Subject()))
+	if err != nil {
+		return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+	}
+	out := make([]SessionInfo, 0, len(recs))
+	for _, rec := range recs {
+		st, err := s.rp.open(rec)
+		if err != nil {
+			continue
+		}
+		out = append(out, SessionInfo{
+			Name: rec.Key.name(), Current: rec.Key == s.key, Started: st.data.Started,
+			Active: s.rp.agenda.latest(rec.Key, rec.Active), UserAgent: st.data.Agent,
+		})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Active.After(out[j].Active) })
+	return out, nil
+}
+
+// EndOwn ends one of this person's own sessions by its name, with UserLogout.
+// ErrNotFound if the person has no such session.
+func (s *Session) EndOwn(ctx context.Context, name string) error {
+	recs, err := s.rp.cfg.Store.List(ctx, subjectRef(s.Issuer(), s.Subject()))
+	if err != nil {
+		return unavailable(2*time.Second, "the session store failed: %w", err)
+	}
+	for _, rec := range recs {
+		if rec.Key.name() == name {
+			_, err := s.rp.end(ctx, Selector{Key: rec.Key}, UserLogout)
+			return err
+		}
+	}
+	return ErrNotFound
+}
+
+// EndOthers ends all of this person's sessions in this app but this one (ASVS
+// 7.4.3) and returns how many.
+func (s *Session) EndOthers(ctx context.Context) (int, error) {
+	all, err := s.List(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, info := range all {
+		if info.Current {
+			continue
+		}
+		if err := s.EndOwn(ctx, info.Name); err != nil && !errors.Is(err, ErrNotFound) {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// EndSubject ends all sessions of a person in this app with Admin, those whose
+// log-in is under way included, and returns how many had begun (ASVS 7.4.2,
+// 7.4.5). Log-ins started afterwards are not affected.
+func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, error) {
+	ended, err := p.end(ctx, Selector{Ref: subjectRef(p.cfg.Issuer, subject), BegunBy: p.now()}, Admin)
+	return len(ended), err
+}
+
+// EndSID ends the sessions that belong to one session of the IdP with Admin.
+func (p *RelyingParty) EndSID(ctx context.Context, sid string) (int, error) {
+	ended, err := p.end(ctx, Selector{Ref: sidRef(p.cfg.Issuer, sid)}, Admin)
+	return len(ended), err
+}
