@@ -34,22 +34,22 @@ func DuendeProfile() Profile {
 	return Profile{Name: "duende", RefreshExtends: true, UserinfoExtends: true, IntrospectionExtends: true, LogoutOnExpiry: true}
 }
 
-// KeycloakProfile: a refresh resets SSO Session Idle; introspection does not any
+// KeycloakProfile is Keycloak: a refresh resets SSO Session Idle; introspection does not any
 // more (KEYCLOAK-18982), and expiry sends no logout token.
 func KeycloakProfile() Profile { return Profile{Name: "keycloak", RefreshExtends: true} }
 
-// Auth0Profile: only the authorization endpoint extends the session; refresh
+// Auth0Profile is Auth0: only the authorization endpoint extends the session; refresh
 // tokens outlive it.
 func Auth0Profile() Profile { return Profile{Name: "auth0"} }
 
-// OktaProfile: refresh tokens have a clock of their own.
+// OktaProfile is Okta: refresh tokens have a clock of their own.
 func OktaProfile() Profile { return Profile{Name: "okta"} }
 
-// EntraProfile: refresh tokens have a clock of their own; front-channel logout
+// EntraProfile is Microsoft Entra ID: refresh tokens have a clock of their own; front-channel logout
 // only.
 func EntraProfile() Profile { return Profile{Name: "entra"} }
 
-// HydraProfile: refresh tokens are independent of the login session.
+// HydraProfile is Ory Hydra: refresh tokens are independent of the login session.
 func HydraProfile() Profile { return Profile{Name: "hydra"} }
 
 // ProfileFor guesses from the issuer; what it does not know is generic.
