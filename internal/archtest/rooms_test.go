@@ -50,6 +50,7 @@ func rooms() []room {
 		{path: "rp/resourceserver", rooms: contract, modules: core, never: testCode},
 
 		// Stores know the contract and their own driver, never each other.
+		{path: "rp/internal/storekit", rooms: contract, modules: core, never: testCode},
 		{path: "rp/memstore", rooms: contract, modules: core, never: testCode},
 		{path: "rp/boltstore", rooms: contract, modules: slices.Concat(core, bbolt), never: testCode},
 		{path: "rp/redisstore", rooms: contract, modules: slices.Concat(core, rueidis), never: testCode},
@@ -67,5 +68,6 @@ func rooms() []room {
 		{path: "e2e/...", rooms: append(everything, "demo/..."), modules: []string{anything}},
 
 		{path: "internal/archtest"},
+		{path: "internal/servertest"}, // real servers for tests
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/storekit"
 )
 
 // sweepStep bounds what is done under one hold of a shard's lock.
@@ -20,7 +21,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, hold time.Duration, li
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := claim{now: millis(now), clock: s.clock()}
+	c := claim{now: storekit.Millis(now), clock: s.clock()}
 	c.until = c.now + hold.Milliseconds()
 	for i := range shardCount {
 		if err := ctx.Err(); err != nil {

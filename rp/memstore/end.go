@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/storekit"
 )
 
 // End implements rp.Store.
@@ -17,17 +18,17 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	how := &ending{end.Reason, millis(end.At), millis(end.Until)}
+	how := &ending{end.Reason, storekit.Millis(end.At), storekit.Millis(end.Until)}
 	if sel.Ref == (rp.Key{}) {
 		return s.endAll(s.byKey(&sel.Key), how, func(e *entry) bool {
 			return (sel.Version == 0 || uint64(e.version) == sel.Version) &&
-				(sel.IdleSince.IsZero() || e.active <= millis(sel.IdleSince))
+				(sel.IdleSince.IsZero() || e.active <= storekit.Millis(sel.IdleSince))
 		}), nil
 	}
 
 	// The tombstone first: whoever creates from now on sees it, whoever has
 	// created is in the list.
-	begunBy := millis(sel.BegunBy)
+	begunBy := storekit.Millis(sel.BegunBy)
 	now := s.clock()
 	r := s.ref(&sel.Ref)
 	r.mu.Lock()
@@ -72,12 +73,12 @@ func (s *Store) endOne(e *entry, how *ending, now int64, match func(*entry) bool
 		return rp.Record{}, false
 	}
 	rec := e.record()
-	rec.End = rp.End{Reason: how.reason, At: timeOf(how.at), Until: timeOf(how.until)}
+	rec.End = rp.End{Reason: how.reason, At: storekit.Time(how.at), Until: storekit.Time(how.until)}
 	e.end = how
 	e.due = how.at
 	sh.due.set(e)
 	sh.forget.push(how.until, e)
-	s.watchers.tell(rp.Change{Key: e.key, Version: uint64(e.version), Reason: how.reason})
+	s.watchers.Tell(rp.Change{Key: e.key, Version: uint64(e.version), Reason: how.reason})
 	sh.mu.Unlock()
 
 	for i := range rec.Refs {

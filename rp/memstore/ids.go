@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/storekit"
 )
 
 // idShard keeps once-ids and leases. Each key of a map has exactly one item in
@@ -57,7 +58,7 @@ func (s *Store) Once(ctx context.Context, id rp.Key, until time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	now, u := s.clock(), millis(until)
+	now, u := s.clock(), storekit.Millis(until)
 	sh := s.id(&id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

@@ -1,12 +1,14 @@
 package memstore
 
 import (
+	"context"
 	"encoding/binary"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/storekit"
 )
 
 // Options of a Store. The zero value is right for production.
@@ -25,7 +27,7 @@ type Store struct {
 	refs     [shardCount]refShard
 	ids      [shardCount]idShard
 	fence    atomic.Uint64
-	watchers watchers
+	watchers storekit.Watchers
 }
 
 var _ rp.Store = (*Store)(nil)
@@ -49,7 +51,7 @@ func New(o Options) *Store {
 	return s
 }
 
-func (s *Store) clock() int64 { return millis(s.now()) }
+func (s *Store) clock() int64 { return storekit.Millis(s.now()) }
 
 // entry is one session, live or ended. Its fields are guarded by its shard's
 // lock; key and begun never change.
@@ -90,10 +92,10 @@ func (e *entry) hasRef(ref rp.Key) bool {
 func (e *entry) record() rp.Record {
 	r := rp.Record{
 		Key: e.key, Version: uint64(e.version), Refs: e.refs, Sealed: e.sealed,
-		Begun: timeOf(e.begun), Active: timeOf(e.active), Due: timeOf(e.due),
+		Begun: storekit.Time(e.begun), Active: storekit.Time(e.active), Due: storekit.Time(e.due),
 	}
 	if e.end != nil {
-		r.End = rp.End{Reason: e.end.reason, At: timeOf(e.end.at), Until: timeOf(e.end.until)}
+		r.End = rp.End{Reason: e.end.reason, At: storekit.Time(e.end.at), Until: storekit.Time(e.end.until)}
 	}
 	return r
 }
@@ -155,11 +157,7 @@ func (sh *sessionShard) forgetSome(now int64, n int) (more bool) {
 	return true
 }
 
-func millis(t time.Time) int64 { return max(0, t.UnixMilli()) }
-
-func timeOf(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
+// Watch implements rp.Store. fn runs in the caller's goroutine.
+func (s *Store) Watch(ctx context.Context, fn func(rp.Change)) error {
+	return s.watchers.Watch(ctx, nil, nil, fn)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/storekit"
 )
 
 const sealedBytes = 3 << 10
@@ -112,7 +113,7 @@ type holds struct {
 // sweep is Claim with a stop-watch around each step.
 func (h *holds) sweep(s *Store, round int, kind string, now time.Time, limit int) (claimed int) {
 	start := time.Now()
-	c := claim{now: millis(now), clock: s.clock()}
+	c := claim{now: storekit.Millis(now), clock: s.clock()}
 	c.until = c.now + 1000
 	for i := range shardCount {
 		last := time.Now()

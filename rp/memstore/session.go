@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/storekit"
 )
 
 const forgetPerCall = 4 // more than one call can add, so that what is over never piles up
@@ -26,7 +27,7 @@ func (s *Store) Load(ctx context.Context, key rp.Key) (rp.Record, error) {
 	rec := e.record()
 	sh.mu.RUnlock()
 	if rec.Ended() {
-		if millis(rec.End.Until) < s.clock() {
+		if storekit.Millis(rec.End.Until) < s.clock() {
 			return rp.Record{}, rp.ErrNotFound
 		}
 		return rec, rp.ErrEnded
@@ -44,7 +45,7 @@ func (s *Store) Create(ctx context.Context, rec rp.Record) error {
 	}
 	e := &entry{
 		key: rec.Key, refs: slices.Clip(rec.Refs), sealed: slices.Clip(rec.Sealed), version: 1,
-		begun: millis(rec.Begun), active: millis(rec.Active), due: millis(rec.Due),
+		begun: storekit.Millis(rec.Begun), active: storekit.Millis(rec.Active), due: storekit.Millis(rec.Due),
 	}
 	now := s.clock()
 	defer s.lockRefs(e.refs)()
@@ -153,11 +154,11 @@ func (s *Store) forbidden(e *entry, refs []rp.Key, now int64) bool {
 func (s *Store) swap(sh *sessionShard, e *entry, rec *rp.Record) {
 	e.version++
 	e.refs, e.sealed = rec.Refs, rec.Sealed
-	if active := millis(rec.Active); active >= e.active {
-		e.active, e.due = active, millis(rec.Due)
+	if active := storekit.Millis(rec.Active); active >= e.active {
+		e.active, e.due = active, storekit.Millis(rec.Due)
 		sh.due.set(e)
 	}
-	s.watchers.tell(rp.Change{Key: e.key, Version: uint64(e.version)})
+	s.watchers.Tell(rp.Change{Key: e.key, Version: uint64(e.version)})
 }
 
 // Touch implements rp.Store.
@@ -178,8 +179,8 @@ func (s *Store) Touch(ctx context.Context, key rp.Key, active, due time.Time) er
 		}
 		return rp.ErrEnded
 	}
-	if a := millis(active); a > e.active {
-		e.active, e.due = a, millis(due)
+	if a := storekit.Millis(active); a > e.active {
+		e.active, e.due = a, storekit.Millis(due)
 		sh.due.set(e)
 	}
 	return nil
@@ -200,7 +201,7 @@ func (s *Store) Settle(ctx context.Context, key rp.Key, sealed []byte, due time.
 	if e == nil || e.end == nil || e.forgotten(s.clock()) {
 		return rp.ErrNotFound
 	}
-	e.sealed, e.due = slices.Clip(sealed), millis(due)
+	e.sealed, e.due = slices.Clip(sealed), storekit.Millis(due)
 	sh.due.set(e)
 	return nil
 }

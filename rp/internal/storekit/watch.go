@@ -1,4 +1,4 @@
-package memstore
+package storekit
 
 import (
 	"context"
@@ -13,10 +13,8 @@ import (
 // favour of "look at everything again".
 const maxBehind = 4096
 
-// watchers hands changes to every Watch. tell is called under a session's lock,
-// so that the changes of one session keep their order; it never waits. fn runs
-// in Watch's own goroutine, without a lock.
-type watchers struct {
+// Watchers hands changes to every Watch. The zero value is ready for use.
+type Watchers struct {
 	mu   sync.Mutex // for changes of the list
 	list atomic.Pointer[[]*watcher]
 }
@@ -27,7 +25,9 @@ type watcher struct {
 	queue []rp.Change
 }
 
-func (ws *watchers) tell(c rp.Change) {
+// Tell hands c to every Watch. It never waits, so it may be called under the
+// lock that gives the changes of one session their order.
+func (ws *Watchers) Tell(c rp.Change) {
 	list := ws.list.Load()
 	if list == nil {
 		return
@@ -58,7 +58,7 @@ func (w *watcher) take() []rp.Change {
 	return queue
 }
 
-func (ws *watchers) edit(f func([]*watcher) []*watcher) {
+func (ws *Watchers) edit(f func([]*watcher) []*watcher) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	var list []*watcher
@@ -72,21 +72,24 @@ func (ws *watchers) edit(f func([]*watcher) []*watcher) {
 	ws.list.Store(&list)
 }
 
-// Watch implements rp.Store.
-func (s *Store) Watch(ctx context.Context, fn func(rp.Change)) error {
+// Watch is rp.Store's Watch. fn runs in the caller's goroutine, without a lock.
+// It ends with ctx, or with closed, whose error it then returns.
+func (ws *Watchers) Watch(ctx context.Context, closed <-chan struct{}, errClosed error, fn func(rp.Change)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	w := &watcher{wake: make(chan struct{}, 1), queue: []rp.Change{{}}}
 	w.wake <- struct{}{}
-	s.watchers.edit(func(l []*watcher) []*watcher { return append(l, w) })
-	defer s.watchers.edit(func(l []*watcher) []*watcher {
+	ws.edit(func(l []*watcher) []*watcher { return append(l, w) })
+	defer ws.edit(func(l []*watcher) []*watcher {
 		return slices.DeleteFunc(l, func(o *watcher) bool { return o == w })
 	})
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-closed:
+			return errClosed
 		case <-w.wake:
 		}
 		for _, c := range w.take() {

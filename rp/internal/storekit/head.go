@@ -1,0 +1,105 @@
+package storekit
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// The head of a record is everything but Key and Sealed:
+//
+//	offset  bytes
+//	     0      1  layout, 1
+//	     1      8  version
+//	     9      8  begun      times are milliseconds since 1970, 0: zero
+//	    17      8  active
+//	    25      8  due
+//	    33      8  end.at     0: it lives
+//	    41      8  end.until
+//	    49      8  tag        the store's own
+//	    57      1  length of the reason
+//	    58      1  number of references
+//	    59         reason, references
+//
+// Numbers are big-endian. The offsets are fixed, so that a script in a server
+// can read and patch them.
+const (
+	layout   = 1
+	headSize = 59
+
+	offVersion = 1
+	offBegun   = 9
+	offActive  = 17
+	offDue     = 25
+	offAt      = 33
+	offUntil   = 41
+	offTag     = 49
+	offReason  = 57
+	offRefs    = 58
+)
+
+// ErrHead is the error of ParseHead.
+var ErrHead = errors.New("the stored record is damaged or of a newer version of Tandem")
+
+// AppendHead appends the head of r.
+func AppendHead(b []byte, r *rp.Record, tag uint64) []byte {
+	put := func(v int64) { b = binary.BigEndian.AppendUint64(b, uint64(v)) }
+	b = append(b, layout)
+	put(int64(r.Version))
+	put(Millis(r.Begun))
+	put(Millis(r.Active))
+	put(Millis(r.Due))
+	put(Millis(r.End.At))
+	put(Millis(r.End.Until))
+	put(int64(tag))
+	b = append(b, byte(len(r.End.Reason)), byte(len(r.Refs)))
+	b = append(b, r.End.Reason...)
+	for i := range r.Refs {
+		b = append(b, r.Refs[i][:]...)
+	}
+	return b
+}
+
+// ParseHead reads a head and returns what follows it. It keeps nothing of b.
+func ParseHead(b []byte) (r rp.Record, tag uint64, rest []byte, err error) {
+	if len(b) < headSize || b[0] != layout {
+		return r, 0, nil, ErrHead
+	}
+	reason, refs := int(b[offReason]), int(b[offRefs])
+	if refs > rp.MaxRefs || len(b) < headSize+reason+refs*len(rp.Key{}) {
+		return r, 0, nil, ErrHead
+	}
+	at := func(off int) time.Time { return Time(int64(binary.BigEndian.Uint64(b[off:]))) }
+	r = rp.Record{
+		Version: binary.BigEndian.Uint64(b[offVersion:]),
+		Begun:   at(offBegun),
+		Active:  at(offActive),
+		Due:     at(offDue),
+		Refs:    make([]rp.Key, refs),
+	}
+	if reason > 0 {
+		r.End = rp.End{Reason: rp.Reason(b[headSize : headSize+reason]), At: at(offAt), Until: at(offUntil)}
+	}
+	rest = b[headSize+reason:]
+	for i := range r.Refs {
+		rest = rest[copy(r.Refs[i][:], rest):]
+	}
+	return r, binary.BigEndian.Uint64(b[offTag:]), rest, nil
+}
+
+// Clock returns active and due of a head without looking at the rest; ok is
+// false if it is none, or the head of an ended record.
+func Clock(head []byte) (active, due int64, ok bool) {
+	if len(head) < headSize || head[0] != layout || head[offReason] != 0 {
+		return 0, 0, false
+	}
+	return int64(binary.BigEndian.Uint64(head[offActive:])), int64(binary.BigEndian.Uint64(head[offDue:])), true
+}
+
+// SetClock writes active and due into a head for which Clock was ok.
+func SetClock(head []byte, active, due int64) {
+	binary.BigEndian.PutUint64(head[offActive:], uint64(active))
+	binary.BigEndian.PutUint64(head[offDue:], uint64(due))
+}
