@@ -35,12 +35,13 @@ func (a *Adapter) Endpoints() http.Handler {
 // finds with rp.FromContext. Others get what rp.RelyingParty.Answer says: a
 // redirect to the log-in, 401, or 503 while the IdP or the store cannot answer.
 func (a *Adapter) RequireLogin(next http.Handler) http.Handler {
-	class, marked := classOf(next)
+	authenticate := a.rp.Authenticate
+	if marked, ok := next.(classed); ok {
+		next = marked.Handler
+		authenticate = func(r *http.Request) (*rp.Session, error) { return a.rp.AuthenticateAs(r, marked.class) }
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if marked {
-			r = r.WithContext(rp.WithClass(r.Context(), class))
-		}
-		s, err := a.rp.Authenticate(r)
+		s, err := authenticate(r)
 		if err != nil {
 			a.rp.Answer(r, err).Write(w)
 			return
@@ -64,9 +65,4 @@ type classed struct {
 
 func (c classed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.Handler.ServeHTTP(w, r.WithContext(rp.WithClass(r.Context(), c.class)))
-}
-
-func classOf(h http.Handler) (rp.Class, bool) {
-	c, ok := h.(classed)
-	return c.class, ok
 }

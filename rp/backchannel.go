@@ -83,7 +83,7 @@ func (p *RelyingParty) sameSubject(ctx context.Context, sid Key, subject string)
 		return false, err
 	}
 	for _, rec := range known {
-		if st, err := p.open(rec); err == nil && st.data.Subject != subject {
+		if d, err := p.open(&rec); err == nil && d.Subject != subject {
 			return false, nil
 		}
 	}

@@ -32,8 +32,8 @@ func (p *RelyingParty) end(ctx context.Context, sel Selector, reason Reason) ([]
 	for _, rec := range ended {
 		p.hub.announce(Change{Key: rec.Key, Reason: reason})
 		e := EndEvent{Session: rec.Key.name(), Reason: reason, At: now, Begun: rec.Begun}
-		if st, err := p.open(rec); err == nil {
-			e.Subject, e.SID = st.data.Subject, st.data.SID
+		if d, err := p.open(&rec); err == nil {
+			e.Subject, e.SID = d.Subject, d.SID
 		}
 		p.cache.drop(rec.Key)
 		p.log.Info("session ended", "session", rec.Key.name(), "reason", string(reason))
@@ -107,11 +107,12 @@ func (p *RelyingParty) sweepOnce(ctx context.Context) {
 // lookAtExpired ends a session whose Due has come if its time is really up; it
 // asks nobody, because asking would extend.
 func (p *RelyingParty) lookAtExpired(ctx context.Context, rec Record) {
-	st, err := p.open(rec)
+	data, err := p.open(&rec)
 	if err != nil {
 		_, _ = p.end(ctx, Selector{Key: rec.Key}, Unconfirmed)
 		return
 	}
+	st := &state{rec, data}
 	st.rec.Active = p.agenda.latest(rec.Key, rec.Active)
 	switch d := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Passive); {
 	case d.End != lifetime.Live:
@@ -124,13 +125,13 @@ func (p *RelyingParty) lookAtExpired(ctx context.Context, rec Record) {
 // cleanUp revokes what an ended session held. Until that has worked, or the
 // record is forgotten, it is tried again.
 func (p *RelyingParty) cleanUp(ctx context.Context, rec Record) {
-	st, err := p.open(rec)
+	data, err := p.open(&rec)
 	if err != nil {
 		_ = p.cfg.Store.Settle(ctx, rec.Key, nil, time.Time{})
 		return
 	}
 	next := time.Time{}
-	d := *st.data
+	d := *data
 	if wait := p.revoke(ctx, &d); wait > 0 {
 		next = p.now().Add(wait)
 	} else {

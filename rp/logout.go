@@ -75,11 +75,11 @@ func (p *RelyingParty) remembered(r *http.Request, key Key) (*record.Data, error
 	case err != nil && !errors.Is(err, ErrEnded):
 		return nil, unavailable(0, "the session store failed: %w", err)
 	}
-	st, err := p.open(rec)
+	d, err := p.open(&rec)
 	if err != nil {
 		return nil, nil
 	}
-	return st.data, nil
+	return d, nil
 }
 
 // LoggedOut is where the IdP sends the browser after a logout. It tolerates any

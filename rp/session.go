@@ -33,9 +33,26 @@ type Session struct {
 	class Class
 	ctx   context.Context // the request's: bounds the life of Done's subscription
 	now   atomic.Pointer[state]
+	home  *carrier
 }
 
 type sessionKey struct{}
+
+// carrier is a session, what was read of it and the context that carries it, in
+// one piece of memory: the hot path allocates it and the request's copy, nothing
+// else.
+type carrier struct {
+	context.Context
+	session Session
+	read    state
+}
+
+func (c *carrier) Value(key any) any {
+	if _, ok := key.(sessionKey); ok {
+		return &c.session
+	}
+	return c.Context.Value(key)
+}
 
 // FromContext returns the session that the adapters' RequireLogin has put there,
 // nil if there is none.
@@ -46,6 +63,9 @@ func FromContext(ctx context.Context) *Session {
 
 // NewContext returns a context that carries the session.
 func NewContext(ctx context.Context, s *Session) context.Context {
+	if s != nil && s.ctx == ctx {
+		return s.home
+	}
 	return context.WithValue(ctx, sessionKey{}, s)
 }
 
@@ -112,6 +132,11 @@ func (s *Session) End(ctx context.Context) error {
 // ErrSilentCheck, ErrCrossOrigin; RelyingParty.Answer turns each into what the
 // browser should see.
 func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
+	return p.AuthenticateAs(r, p.Activity(r))
+}
+
+// AuthenticateAs is Authenticate for a request whose class is known.
+func (p *RelyingParty) AuthenticateAs(r *http.Request, class Class) (*Session, error) {
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return nil, ErrAnonymous
@@ -119,7 +144,6 @@ func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
 	if !safeMethod(r.Method) && p.csrf.Check(r) != nil {
 		return nil, ErrCrossOrigin
 	}
-	class := p.Activity(r)
 	for range 3 {
 		s, err := p.session(r, key, class)
 		if err != errChanged {
@@ -138,8 +162,9 @@ func safeMethod(m string) bool {
 
 func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session, error) {
 	ctx := r.Context()
-	st, err := p.load(ctx, key)
-	if err != nil {
+	c := &carrier{Context: ctx}
+	st := &c.read
+	if err := p.loadInto(ctx, key, st); err != nil {
 		return nil, err
 	}
 	now := p.now()
@@ -165,41 +190,54 @@ func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session,
 	case lifetime.Due:
 		p.signalBeside(st)
 	case lifetime.Overdue:
+		var err error
 		if st, err = p.signalFirst(ctx, st); err != nil {
 			return nil, err
 		}
 	}
-	s := &Session{rp: p, key: key, class: class, ctx: ctx}
+	s := &c.session
+	s.rp, s.key, s.class, s.ctx, s.home = p, key, class, ctx, c
 	s.now.Store(st)
 	return s, nil
 }
 
 // load reads a session. Errors: ErrAnonymous, *EndedError, *UnavailableError.
 func (p *RelyingParty) load(ctx context.Context, key Key) (*state, error) {
-	rec, err := p.cfg.Store.Load(ctx, key)
+	st := &state{}
+	if err := p.loadInto(ctx, key, st); err != nil {
+		return nil, err
+	}
+	return st, nil
+}
+
+func (p *RelyingParty) loadInto(ctx context.Context, key Key, st *state) (err error) {
+	st.rec, err = p.cfg.Store.Load(ctx, key)
 	switch {
 	case err == nil:
-		return p.open(rec)
+		st.data, err = p.open(&st.rec)
+		return err
 	case errors.Is(err, ErrEnded):
-		return nil, &EndedError{rec.End.Reason}
+		return &EndedError{st.rec.End.Reason}
 	case errors.Is(err, ErrNotFound):
-		return nil, ErrAnonymous
+		return ErrAnonymous
 	}
-	return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+	return unavailable(2*time.Second, "the session store failed: %w", err)
 }
 
 // open decrypts and decodes a record. One that cannot be read is over for this
 // browser, but is left alone in the store: another instance may have the key.
-func (p *RelyingParty) open(rec Record) (*state, error) {
+func (p *RelyingParty) open(rec *Record) (*record.Data, error) {
 	if d := p.cache.get(rec.Key, rec.Version); d != nil {
-		return &state{rec, d}, nil
+		return d, nil
 	}
 	plain, err := p.ring.Open(rec.Sealed, rec.Key[:])
 	if err == nil {
 		var d *record.Data
 		if d, err = record.Decode(plain); err == nil {
-			p.cache.put(rec.Key, rec.Version, d)
-			return &state{rec, d}, nil
+			if !rec.Ended() {
+				p.cache.put(rec.Key, rec.Version, d)
+			}
+			return d, nil
 		}
 	}
 	p.log.Error("a session record cannot be read: was its key removed from Config.Keys?", "session", rec.Key.name(), "error", err)
