@@ -72,7 +72,7 @@ func (p *RelyingParty) touch(st *state, policy lifetime.Policy, stored time.Time
 		now, i.stored = true, active
 	}
 	if i.flush == nil && !a.closed { // it also clears the item away
-		i.flush = time.AfterFunc(max(i.stored.Add(every).Sub(active), 0), func() { _ = p.flush(p.ctx, key) })
+		i.flush = time.AfterFunc(max(i.stored.Add(every).Sub(active), 0), func() { _ = p.flush(p.calls, key) })
 	}
 	if p.cfg.TrailingSignal && policy.SignalEvery > 0 && i.trailing == nil && !a.closed {
 		at := lifetime.NextSignal(st.clocks(), policy)

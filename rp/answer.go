@@ -142,6 +142,9 @@ func navigation(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
+	if strings.Contains(first(r.Header, "Sec-Purpose"), "prefetch") {
+		return false // a browser's guess must not start a log-in
+	}
 	return wantsPage(r)
 }
 

@@ -148,7 +148,8 @@ func (p *RelyingParty) cleanUp(ctx context.Context, rec Record) {
 
 // orphaned revokes tokens that came too late for their session.
 func (p *RelyingParty) orphaned(t *tokens) {
-	p.goes(func(ctx context.Context) {
+	p.goes(func(context.Context) {
+		ctx := p.ctx
 		d := &record.Data{AccessToken: t.access, RefreshToken: t.refresh}
 		for n := 1; n <= 5; n++ {
 			wait := p.revoke(ctx, d)

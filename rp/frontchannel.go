@@ -1,6 +1,9 @@
 package rp
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // FrontchannelLogout is loaded by the IdP in an iframe (OpenID Connect
 // Front-Channel Logout 1.0 §2). Browsers keep our cookie from it, so it works
@@ -16,8 +19,16 @@ func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request
 	if sid != "" && len(sid) <= 1024 && (iss == "" || iss == p.cfg.Issuer) {
 		ctx, cancel := p.detached(r.Context())
 		defer cancel()
-		if _, err := p.end(ctx, Selector{Ref: sidRef(p.cfg.Issuer, sid)}, FrontchannelLogout); err != nil {
-			return err
+		// Anybody can send this, so an unknown sid must leave nothing in the store.
+		ref := sidRef(p.cfg.Issuer, sid)
+		known, err := p.cfg.Store.List(ctx, ref)
+		if err != nil {
+			return unavailable(2*time.Second, "the session store failed: %w", err)
+		}
+		if len(known) > 0 {
+			if _, err := p.end(ctx, Selector{Ref: ref}, FrontchannelLogout); err != nil {
+				return err
+			}
 		}
 	}
 	_, err := w.Write([]byte("<!DOCTYPE html><title>Logged out</title>"))

@@ -154,7 +154,7 @@ func checkEndpoint(raw string, allowHTTP bool) error {
 	return checkRemote(raw, allowHTTP)
 }
 
-// call gives a request to the IdP a context that outlives the browser's.
+// detached gives a call a context that outlives the browser's.
 func (p *RelyingParty) detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return p.detachedFor(ctx, p.cfg.RequestTimeout)
 }
@@ -162,6 +162,6 @@ func (p *RelyingParty) detached(ctx context.Context) (context.Context, context.C
 func (p *RelyingParty) detachedFor(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, p.idp.client)
 	ctx, cancel := context.WithTimeout(ctx, d)
-	stop := context.AfterFunc(p.ctx, cancel) // Close ends it
+	stop := context.AfterFunc(p.calls, cancel) // the end of Close
 	return ctx, func() { stop(); cancel() }
 }

@@ -32,10 +32,12 @@ type RelyingParty struct {
 	found   findings
 	kick    chan struct{} // wakes the sweeper
 
-	ctx    context.Context // of the background work; ended by Close
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-	gate   sync.Mutex // orders goes and Close, so that Wait never misses an Add
+	ctx   context.Context // of loops and streams; ended by Close at once
+	stop  context.CancelFunc
+	calls context.Context // of calls to the IdP; Close lets them finish
+	abort context.CancelFunc
+	work  sync.WaitGroup
+	gate  sync.Mutex // orders goes and Close, so that Wait never misses an Add
 }
 
 // New checks the configuration, discovers the IdP and starts the background
@@ -73,22 +75,30 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	for _, api := range cfg.APIs {
 		p.apis[api] = true
 	}
-	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.calls, p.abort = context.WithCancel(context.Background())
 	p.report(judgeProvider(&p.cfg, &idp.metadata))
-	p.goes(p.watch)
-	p.goes(p.sweep)
+	p.goes(func(context.Context) { p.watch(p.ctx) })
+	p.goes(func(context.Context) { p.sweep(p.ctx) })
 	return p, nil
 }
 
-// Close stops the background work and waits for it: running calls of the IdP are
-// given up, activity that was not stored yet is stored. The Store stays open; it
-// is the caller's.
+// closeGrace is how long Close waits for running calls: a refresh that is cut off
+// may have spent its token.
+const closeGrace = 10 * time.Second
+
+// Close stops the background work, lets running calls of the IdP finish for up to
+// 10 s, and stores activity that was not stored yet. The Store stays open; it is
+// the caller's.
 func (p *RelyingParty) Close() error {
 	late := p.agenda.close()
 	p.gate.Lock()
-	p.cancel()
+	p.stop()
 	p.gate.Unlock()
+	grace := time.AfterFunc(closeGrace, p.abort)
 	p.work.Wait()
+	grace.Stop()
+	p.abort()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	var errs []error
@@ -98,14 +108,15 @@ func (p *RelyingParty) Close() error {
 	return errors.Join(errs...)
 }
 
-// goes runs f on a goroutine that Close waits for; false when closed.
+// goes runs f on a goroutine that Close waits for; false when closed. Its context
+// is that of calls.
 func (p *RelyingParty) goes(f func(context.Context)) bool {
 	p.gate.Lock()
 	defer p.gate.Unlock()
 	if p.ctx.Err() != nil {
 		return false
 	}
-	p.work.Go(func() { f(p.ctx) })
+	p.work.Go(func() { f(p.calls) })
 	return true
 }
 
@@ -132,7 +143,7 @@ func (p *RelyingParty) noticed(c Change) {
 		p.hub.announce(c)
 		return
 	}
-	p.goes(p.lookAgain)
+	p.goes(func(context.Context) { p.lookAgain(p.ctx) })
 }
 
 // lookAgain re-reads every watched session after a gap in the reports.
