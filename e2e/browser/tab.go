@@ -1,0 +1,157 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/storage"
+	"github.com/chromedp/chromedp"
+)
+
+// Browser is one person's browser: its tabs share cookies.
+type Browser struct {
+	t   testing.TB
+	ctx context.Context
+}
+
+// Patience is how long a tab waits for a condition before it fails the test. It
+// is far longer than anything takes, even with the race detector on a busy
+// machine.
+const Patience = 20 * time.Second
+
+// Tab is one page. It is for one goroutine.
+type Tab struct {
+	t    testing.TB
+	ctx  context.Context
+	name string
+
+	mu      sync.Mutex
+	console []string
+}
+
+const maxConsole = 200 // lines that are kept
+
+// Tab opens an empty tab. The name is for failures. An exception that nothing
+// caught, or a breach of the page's content security policy, fails the test.
+func (b *Browser) Tab(name string) *Tab {
+	b.t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	tab := &Tab{t: b.t, ctx: ctx, name: name}
+	if err := bounded(ctx, startTimeout, func(ctx context.Context) error { return chromedp.Do(ctx) }); err != nil {
+		cancel()
+		b.t.Fatalf("browser: no new tab: %v", err)
+	}
+	messages := chromedp.Console(ctx) // subscribed from here on
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			tab.wrote(m)
+		}
+	}()
+	b.t.Cleanup(func() { cancel(); <-read })
+	return tab
+}
+
+// Open opens a tab at a URL.
+func (b *Browser) Open(name, url string) *Tab {
+	b.t.Helper()
+	tab := b.Tab(name)
+	tab.Go(url)
+	return tab
+}
+
+func (tab *Tab) wrote(m chromedp.ConsoleMessage) {
+	line := m.String()
+	if m.URL != "" {
+		line += fmt.Sprintf(" (%s:%d)", m.URL, m.Line+1)
+	}
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	if len(tab.console) < maxConsole {
+		tab.console = append(tab.console, line)
+	}
+	if m.IsException() || strings.Contains(m.Text, "Content Security Policy") {
+		tab.t.Errorf("%s: the page broke: %s", tab.name, line)
+	}
+}
+
+// Console returns what the pages of this tab have written so far.
+func (tab *Tab) Console() []string {
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	return append([]string(nil), tab.console...)
+}
+
+// run runs one action, which must succeed within Patience.
+func run[T any](tab *Tab, what string, action chromedp.Action[T]) T {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, Patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, action)
+	if err != nil {
+		tab.Fail("%s: %v", what, err)
+	}
+	return v
+}
+
+// Go navigates and waits until the page that it leads to, redirects included, has
+// loaded. An error page of the application is a page, too.
+func (tab *Tab) Go(url string) {
+	tab.t.Helper()
+	run(tab, "open "+url, chromedp.Navigate(url))
+}
+
+// Reload loads the page again.
+func (tab *Tab) Reload() {
+	tab.t.Helper()
+	run(tab, "reload", chromedp.Reload())
+}
+
+// Back goes back in the history. It does not wait for the page: one that comes
+// from the back/forward cache does not load.
+func (tab *Tab) Back() {
+	tab.t.Helper()
+	run(tab, "go back", chromedp.Evaluate[chromedp.Void]("setTimeout(() => history.back())"))
+}
+
+// Click clicks the element with the mouse once it is visible. It does not wait
+// for what the click starts.
+func (tab *Tab) Click(css string) {
+	tab.t.Helper()
+	run(tab, "click "+css, chromedp.Click(chromedp.CSS(css), chromedp.NodeVisible))
+}
+
+// Type types into the element, key by key.
+func (tab *Tab) Type(css, text string) {
+	tab.t.Helper()
+	run(tab, "type into "+css, chromedp.SendKeys(chromedp.CSS(css), text, chromedp.NodeVisible))
+}
+
+// Eval evaluates JavaScript in the page; a promise is awaited.
+func Eval[T any](tab *Tab, script string) T {
+	tab.t.Helper()
+	return run(tab, "evaluate "+script, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+}
+
+// Cookies returns all cookies of this browser, those that scripts cannot see
+// included.
+func (tab *Tab) Cookies() []*network.Cookie {
+	tab.t.Helper()
+	id := chromedp.FromContext(tab.ctx).BrowserContextID
+	ctx, cancel := context.WithTimeout(tab.ctx, Patience)
+	defer cancel()
+	got, err := chromedp.CallBrowser(ctx, storage.GetCookies, storage.GetCookiesParams{BrowserContextID: id})
+	if err != nil {
+		tab.Fail("read the cookies: %v", err)
+	}
+	return got.Cookies
+}
