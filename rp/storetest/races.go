@@ -192,6 +192,29 @@ var raceTests = []test{
 				got.Active.UnixMilli() == latest.Load() && got.Due.Equal(got.Active.Add(time.Hour))
 		})
 	}},
+	{"TouchedOrIdle", func(e *env) { // C1: who was active in time is not ended as idle
+		for range 40 {
+			rec := e.create(e.session())
+			var touched error
+			var ended []rp.Record
+			end := e.ending(time.Minute)
+			e.together(2, func(i int, s rp.Store) (err error) {
+				if i == 0 {
+					touched = s.Touch(e.ctx, rec.Key, rec.Active.Add(time.Second), rec.Due)
+					return nil
+				}
+				ended, err = s.End(e.ctx, rp.Selector{Key: rec.Key, IdleSince: rec.Active}, end)
+				return err
+			})
+			if len(ended) == 1 {
+				e.want(touched, rp.ErrEnded)
+				e.load(rec.Key, rp.ErrEnded)
+			} else {
+				e.want(touched, nil)
+				e.load(rec.Key, nil)
+			}
+		}
+	}},
 	{"EachClaimIsOnes", func(e *env) {
 		const n = 120
 		for i := range n {

@@ -1,0 +1,174 @@
+package boltstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/storekit"
+)
+
+// Defaults of Options.
+const (
+	DefaultFlushEvery = time.Second
+	DefaultCacheBytes = 64 << 20
+	DefaultLockWait   = time.Second
+)
+
+// ErrClosed is the system failure of every call after Close.
+var ErrClosed = errors.New("boltstore: the store is closed")
+
+// Options of a Store. The zero value is right for production.
+type Options struct {
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// FlushEvery bounds how long a touch stays in memory only: after a crash a
+	// session's last activity may be older by so much. 0 means one second.
+	FlushEvery time.Duration
+	// CacheBytes bounds the records kept in memory for Load. 0 means 64 MiB.
+	CacheBytes int
+	// LockWait bounds how long Open waits for another process to let go of the
+	// file. 0 means one second.
+	LockWait time.Duration
+}
+
+func (o *Options) complete() error {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	for _, f := range []struct {
+		name string
+		d    *time.Duration
+		def  time.Duration
+	}{
+		{"FlushEvery", &o.FlushEvery, DefaultFlushEvery},
+		{"LockWait", &o.LockWait, DefaultLockWait},
+	} {
+		if *f.d < 0 {
+			return fmt.Errorf("boltstore: Options.%s is %v: it must not be negative", f.name, *f.d)
+		}
+		if *f.d == 0 {
+			*f.d = f.def
+		}
+	}
+	switch {
+	case o.CacheBytes < 0:
+		return fmt.Errorf("boltstore: Options.CacheBytes is %d: it must not be negative", o.CacheBytes)
+	case o.CacheBytes == 0:
+		o.CacheBytes = DefaultCacheBytes
+	}
+	return nil
+}
+
+// Store is an rp.Store in one file.
+type Store struct {
+	now      func() time.Time
+	db       *bolt.DB
+	shards   [shardCount]shard
+	watchers storekit.Watchers
+
+	ops        chan *op
+	touched    chan struct{} // a touch waits for the disk
+	failing    atomic.Bool   // the last write failed: no touch is kept in memory only
+	flushEvery time.Duration
+	closing    chan struct{}
+	closed     func() error
+	stopped    chan struct{}
+}
+
+var _ rp.Store = (*Store)(nil)
+
+// Open opens the file at path and creates it if it is missing. Close the Store
+// when done with it.
+func Open(path string, o Options) (*Store, error) {
+	if path == "" {
+		return nil, errors.New("boltstore: path is empty: name the file to keep the sessions in")
+	}
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: o.LockWait, FreelistType: bolt.FreelistMapType})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("boltstore: another process has %s open (only one can): %w", path, err)
+	} else if err != nil {
+		return nil, fmt.Errorf("boltstore: open %s: %w", path, err)
+	}
+	if err := db.Update(prepare); err != nil {
+		return nil, errors.Join(fmt.Errorf("boltstore: prepare %s: %w", path, err), db.Close())
+	}
+	s := &Store{
+		now: o.Now, db: db, flushEvery: o.FlushEvery,
+		ops: make(chan *op, maxBatch), touched: make(chan struct{}, 1),
+		closing: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	s.closed = sync.OnceValue(s.shutDown)
+	for i := range s.shards {
+		s.shards[i].init(o.CacheBytes / shardCount)
+	}
+	go s.run()
+	return s, nil
+}
+
+// Close writes what is still in memory and closes the file. Calls in flight get
+// ErrClosed or their answer.
+func (s *Store) Close() error { return s.closed() }
+
+func (s *Store) shutDown() error {
+	close(s.closing)
+	<-s.stopped
+	err := s.flush()
+	return errors.Join(err, s.db.Close())
+}
+
+func (s *Store) clock() int64 { return storekit.Millis(s.now()) }
+
+// Watch implements rp.Store.
+func (s *Store) Watch(ctx context.Context, fn func(rp.Change)) error {
+	return s.watchers.Watch(ctx, s.closing, ErrClosed, fn)
+}
+
+// The buckets. Sealed bytes have their own, so that a touch rewrites only a
+// small page.
+var (
+	bucketMeta   = []byte("meta")
+	bucketHead   = []byte("head")   // key → storekit head
+	bucketSealed = []byte("sealed") // key → sealed bytes
+	bucketDue    = []byte("due")    // due, key
+	bucketRefs   = []byte("refs")   // ref, key: of live sessions
+	bucketTombs  = []byte("tombs")  // ref, begun by → until
+	bucketOnce   = []byte("once")   // id → until
+	bucketLeases = []byte("leases") // id → fence, until
+	bucketForget = []byte("forget") // until, kind, id: what to look at when that time has come
+)
+
+var keyLayout = []byte("layout")
+
+const layout = 1
+
+func prepare(tx *bolt.Tx) error {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		if name, _ := tx.Cursor().First(); name != nil {
+			return errors.New("it is a bolt file of something else")
+		}
+		for _, name := range [][]byte{bucketMeta, bucketHead, bucketSealed, bucketDue, bucketRefs,
+			bucketTombs, bucketOnce, bucketLeases, bucketForget} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket(bucketMeta).Put(keyLayout, binary.BigEndian.AppendUint64(nil, layout))
+	}
+	if v := meta.Get(keyLayout); len(v) != 8 || binary.BigEndian.Uint64(v) != layout {
+		return fmt.Errorf("its layout is %x, this version of Tandem reads %d", v, layout)
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package boltstore_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/boltstore"
+	"github.com/tandem-sso/tandem/rp/storetest"
+)
+
+func TestContract(t *testing.T) {
+	for name, o := range map[string]boltstore.Options{
+		"": {}, "NothingInMemory": {CacheBytes: 1}, "FlushedAtOnce": {FlushEvery: time.Nanosecond},
+	} {
+		factory := func(t *testing.T) storetest.Backend {
+			clock := storetest.NewClock()
+			o.Now = clock.Now
+			s := open(t, filepath.Join(t.TempDir(), "sessions.db"), o)
+			return storetest.Backend{Store: s, Now: clock.Now, Advance: clock.Advance}
+		}
+		if name == "" {
+			storetest.Run(t, factory)
+		} else {
+			t.Run(name, func(t *testing.T) { storetest.Run(t, factory) })
+		}
+	}
+}
+
+func TestSurvivesRestart(t *testing.T) {
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "sessions.db")
+	s := open(t, path, boltstore.Options{FlushEvery: time.Hour})
+	for i := range 3 {
+		if err := s.Create(ctx, record(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	active := time.Now().Add(time.Minute).Truncate(time.Millisecond)
+	if err := s.Touch(ctx, nth('k', 0), active, active.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	end := rp.End{Reason: rp.Admin, At: time.Now(), Until: time.Now().Add(time.Hour)}
+	if _, err := s.End(ctx, rp.Selector{Ref: nth('s', 1)}, end); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Once(ctx, nth('o', 0), end.Until); err != nil {
+		t.Fatal(err)
+	}
+	lease, err := s.Acquire(ctx, nth('l', 0), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil { // writes the touch
+		t.Fatal(err)
+	}
+
+	s = open(t, path, boltstore.Options{})
+	if rec, err := s.Load(ctx, nth('k', 0)); err != nil || !rec.Active.Equal(active) {
+		t.Errorf("Load: active %v, want %v; %v", rec.Active, active, err)
+	}
+	if _, err := s.Load(ctx, nth('k', 1)); !errors.Is(err, rp.ErrEnded) {
+		t.Errorf("Load of an ended session: %v", err)
+	}
+	again := record(7)
+	again.Refs = []rp.Key{nth('s', 1)}
+	if err := s.Create(ctx, again); !errors.Is(err, rp.ErrEnded) {
+		t.Errorf("Create under a tombstone: %v", err)
+	}
+	if err := s.Once(ctx, nth('o', 0), end.Until); !errors.Is(err, rp.ErrConflict) {
+		t.Errorf("Once again: %v", err)
+	}
+	if _, err := s.Acquire(ctx, nth('l', 0), time.Hour); !errors.Is(err, rp.ErrConflict) {
+		t.Errorf("Acquire: %v", err)
+	}
+	if err := s.Release(ctx, lease); err != nil {
+		t.Errorf("Release: %v", err)
+	}
+	if l, err := s.Acquire(ctx, nth('l', 0), time.Hour); err != nil || l.Fence <= lease.Fence {
+		t.Errorf("Acquire: fence %d after %d, %v", l.Fence, lease.Fence, err)
+	}
+}
+
+// What is over leaves the file.
+func TestForgets(t *testing.T) {
+	ctx, path, clock := t.Context(), filepath.Join(t.TempDir(), "sessions.db"), storetest.NewClock()
+	s := open(t, path, boltstore.Options{Now: clock.Now})
+	end := rp.End{Reason: rp.Admin, At: clock.Now(), Until: clock.Now().Add(time.Minute)}
+	for i := range 100 {
+		if err := s.Create(ctx, record(i)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.End(ctx, rp.Selector{Ref: nth('s', i)}, end); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Once(ctx, nth('o', i), end.Until); err != nil {
+			t.Fatal(err)
+		}
+		l, err := s.Acquire(ctx, nth('l', i), time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Renew(ctx, l, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock.Advance(time.Hour)
+	if _, err := s.Claim(ctx, clock.Now(), time.Minute, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.View(func(tx *bolt.Tx) error {
+		return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
+			if n := b.Stats().KeyN; n != 0 && string(name) != "meta" {
+				t.Errorf("%d entries are left in %q", n, name)
+			}
+			return nil
+		})
+	})
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	for want, o := range map[string]boltstore.Options{
+		"Options.FlushEvery": {FlushEvery: -1},
+		"Options.CacheBytes": {CacheBytes: -1},
+		"Options.LockWait":   {LockWait: -1},
+	} {
+		if _, err := boltstore.Open(filepath.Join(dir, "a"), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want the name %s in it", err, want)
+		}
+	}
+	if _, err := boltstore.Open("", boltstore.Options{}); err == nil {
+		t.Error("an empty path is opened")
+	}
+
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("something else\n", 10_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	foreign := filepath.Join(dir, "foreign")
+	db, err := bolt.Open(foreign, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Update(func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("theirs")); return err })
+	db.Close()
+	newer := filepath.Join(dir, "newer")
+	if s, err := boltstore.Open(newer, boltstore.Options{}); err != nil {
+		t.Fatal(err)
+	} else if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = bolt.Open(newer, 0o600, nil); err != nil {
+		t.Fatal(err)
+	}
+	db.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte("meta")).Put([]byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, 2})
+	})
+	db.Close()
+	open(t, filepath.Join(dir, "taken"), boltstore.Options{})
+	for _, name := range []string{"text", "foreign", "newer", "taken", "missing/dir"} {
+		_, err := boltstore.Open(filepath.Join(dir, name), boltstore.Options{LockWait: time.Millisecond})
+		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, name)) {
+			t.Errorf("%s: %v, want an error that names the file", name, err)
+		}
+	}
+}
+
+func TestClose(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "sessions.db"), boltstore.Options{})
+	watched := make(chan error, 1)
+	first := make(chan struct{})
+	go func() { watched <- s.Watch(context.Background(), func(rp.Change) { close(first) }) }()
+	<-first
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				if err := s.Create(context.Background(), record(i<<32|n)); errors.Is(err, boltstore.ErrClosed) {
+					return
+				} else if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	if err := s.Create(context.Background(), record(-1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if err := <-watched; !errors.Is(err, boltstore.ErrClosed) {
+		t.Errorf("Watch: %v", err)
+	}
+	if _, err := s.Load(context.Background(), nth('k', -1)); !errors.Is(err, boltstore.ErrClosed) {
+		t.Errorf("Load: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close again: %v", err)
+	}
+}

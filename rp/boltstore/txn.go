@@ -1,0 +1,260 @@
+package boltstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/storekit"
+)
+
+// txn is one write transaction and what it does to the memory once it is on
+// disk. The first failure sticks and undoes the whole of it.
+type txn struct {
+	s     *Store
+	now   int64
+	dirty bool
+	err   error
+
+	head, sealed, due, refs, tombs, once, leases, marks *bolt.Bucket
+
+	states  map[rp.Key]*state
+	flushed []flushed
+	changes []rp.Change
+}
+
+// state is a session in the transaction: as it will be, and as the indexes have it.
+type state struct {
+	rec  *rp.Record // nil: there is none
+	due  int64      // in bucketDue under it; 0: not there
+	refs []rp.Key   // in bucketRefs under them
+}
+
+type flushed struct {
+	key rp.Key
+	t   touch
+}
+
+func newTxn(s *Store, tx *bolt.Tx) *txn {
+	return &txn{
+		s: s, now: s.clock(), states: make(map[rp.Key]*state),
+		head: tx.Bucket(bucketHead), sealed: tx.Bucket(bucketSealed), due: tx.Bucket(bucketDue),
+		refs: tx.Bucket(bucketRefs), tombs: tx.Bucket(bucketTombs), once: tx.Bucket(bucketOnce),
+		leases: tx.Bucket(bucketLeases), marks: tx.Bucket(bucketForget),
+	}
+}
+
+func (t *txn) fail(err error) {
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+func (t *txn) put(b *bolt.Bucket, key, value []byte) {
+	if t.err == nil {
+		t.dirty = true
+		t.fail(b.Put(key, value))
+	}
+}
+
+func (t *txn) del(b *bolt.Bucket, key []byte) {
+	if t.err == nil {
+		t.dirty = true
+		t.fail(b.Delete(key))
+	}
+}
+
+// fetch reads a record, nil if there is none.
+func fetch(head, sealed *bolt.Bucket, key rp.Key) (*rp.Record, error) {
+	b := head.Get(key[:])
+	if b == nil {
+		return nil, nil
+	}
+	r, _, _, err := storekit.ParseHead(b)
+	if err != nil {
+		return nil, fmt.Errorf("session %x…: %w", key[:4], err)
+	}
+	r.Key = key
+	r.Sealed = slices.Clip(bytes.Clone(sealed.Get(key[:]))) // bolt's bytes live as long as the transaction
+	return &r, nil
+}
+
+// load returns the state of a session. From then on touches of it wait. What is
+// forgotten is absent.
+func (t *txn) load(key rp.Key) *state {
+	if st := t.states[key]; st != nil {
+		return st
+	}
+	st := new(state)
+	t.states[key] = st
+	touched := t.s.shard(&key).begin(&key)
+	r, err := fetch(t.head, t.sealed, key)
+	if err != nil {
+		t.fail(err)
+		return st
+	}
+	if r == nil {
+		return st
+	}
+	st.rec, st.due = r, storekit.Millis(r.Due)
+	if !r.Ended() {
+		st.refs = r.Refs
+	}
+	if touched.apply(r); storekit.Millis(r.Due) != st.due || touched != (touch{}) {
+		t.save(st)
+	}
+	if r.Ended() && storekit.Millis(r.End.Until) < t.now {
+		t.remove(st)
+	}
+	return st
+}
+
+// save writes st.rec, all but Sealed, and puts the indexes right.
+func (t *txn) save(st *state) {
+	r := st.rec
+	t.put(t.head, r.Key[:], storekit.AppendHead(nil, r, 0))
+	if due := storekit.Millis(r.Due); due != st.due {
+		t.unindexDue(st)
+		if st.due = due; due != 0 {
+			t.put(t.due, dueKey(due, &r.Key), nil)
+		}
+	}
+	var want []rp.Key
+	if !r.Ended() {
+		want = r.Refs
+	}
+	t.index(&r.Key, st.refs, want)
+	st.refs = want
+}
+
+func (t *txn) putSealed(r *rp.Record) { t.put(t.sealed, r.Key[:], r.Sealed) }
+
+func (t *txn) remove(st *state) {
+	key := st.rec.Key
+	t.del(t.head, key[:])
+	t.del(t.sealed, key[:])
+	t.unindexDue(st)
+	t.index(&key, st.refs, nil)
+	*st = state{}
+}
+
+func (t *txn) unindexDue(st *state) {
+	if st.due != 0 {
+		t.del(t.due, dueKey(st.due, &st.rec.Key))
+	}
+}
+
+func (t *txn) index(key *rp.Key, have, want []rp.Key) {
+	for i := range have {
+		if !slices.Contains(want, have[i]) {
+			t.del(t.refs, refKey(&have[i], key))
+		}
+	}
+	for i := range want {
+		if !slices.Contains(have, want[i]) {
+			t.put(t.refs, refKey(&want[i], key), nil)
+		}
+	}
+}
+
+// under lists the keys of the live sessions under ref.
+func under(refs *bolt.Bucket, ref rp.Key) (keys []rp.Key) {
+	c := refs.Cursor()
+	for k, _ := c.Seek(ref[:]); bytes.HasPrefix(k, ref[:]); k, _ = c.Next() {
+		keys = append(keys, rp.Key(k[len(ref):]))
+	}
+	return keys
+}
+
+// flush writes all touches that are in memory only. Sessions that the
+// transaction has loaded had theirs written then.
+func (t *txn) flush() {
+	for i := range t.s.shards {
+		sh := &t.s.shards[i]
+		sh.mu.RLock()
+		from := len(t.flushed)
+		for key, touched := range sh.touches {
+			if t.states[key] == nil {
+				t.flushed = append(t.flushed, flushed{key, touched})
+			}
+		}
+		sh.mu.RUnlock()
+		for _, f := range t.flushed[from:] {
+			t.flushOne(f)
+		}
+	}
+}
+
+func (t *txn) flushOne(f flushed) {
+	head := t.head.Get(f.key[:])
+	active, due, ok := storekit.Clock(head)
+	if !ok || active >= f.t.active {
+		return
+	}
+	head = bytes.Clone(head)
+	storekit.SetClock(head, f.t.active, f.t.due)
+	t.put(t.head, f.key[:], head)
+	if due != f.t.due {
+		if due != 0 {
+			t.del(t.due, dueKey(due, &f.key))
+		}
+		if f.t.due != 0 {
+			t.put(t.due, dueKey(f.t.due, &f.key), nil)
+		}
+	}
+}
+
+// finish carries the outcome into memory and tells the watchers.
+func (t *txn) finish() {
+	for key, st := range t.states {
+		if sh := t.s.shard(&key); t.err != nil {
+			sh.abandon(&key)
+		} else {
+			sh.finish(&key, st.rec)
+		}
+	}
+	if t.err != nil {
+		return
+	}
+	for _, f := range t.flushed {
+		t.s.shard(&f.key).flushed(&f.key, f.t)
+	}
+	for _, c := range t.changes {
+		t.s.watchers.Tell(c)
+	}
+}
+
+func dueKey(due int64, key *rp.Key) []byte {
+	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 40), uint64(due)), key[:]...)
+}
+
+func refKey(ref, key *rp.Key) []byte {
+	return append(append(make([]byte, 0, 64), ref[:]...), key[:]...)
+}
+
+// tombKey orders the tombstones of a ref; "any" is the latest begun-by there is.
+func tombKey(ref *rp.Key, begunBy int64) []byte {
+	if begunBy == 0 {
+		begunBy = math.MaxInt64
+	}
+	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 40), ref[:]...), uint64(begunBy))
+}
+
+func number(b []byte) int64 {
+	if len(b) < 8 {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(b))
+}
+
+func bytesOf(numbers ...int64) (b []byte) {
+	for _, n := range numbers {
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
+	}
+	return b
+}
