@@ -42,9 +42,11 @@ lint: ## staticcheck and errcheck (exceptions: staticcheck.conf, tools/errcheck.
 	$(TOOL) errcheck -ignoregenerated -ignoretests -exclude tools/errcheck.txt ./...
 
 .PHONY: bench
-bench: ## every benchmark (BENCH=regexp BENCHTIME=1s)
+bench: ## every benchmark (BENCH=regexp BENCHTIME=1s), and the hot path beside its floor and the peers
 	@echo "== bench: $(BENCH), $(BENCHTIME) each"
 	go test -run '^$$' -bench '$(BENCH)' -benchtime '$(BENCHTIME)' -benchmem ./...
+	echo "== bench: one authenticated request beside its floor and the peers"
+	cd bench && go run .
 
 .PHONY: fuzz
 fuzz: ## every fuzz target in turn (FUZZTIME=10s each)

@@ -1,0 +1,116 @@
+// Command bench prints what a session costs per authenticated request, beside
+// its floor and the peers, all in one run: the ratios count, not the times.
+//
+//	go run . [-rounds 7] [-each 150ms] [-redis 127.0.0.1:6379] [-server]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 7, "rounds; every subject runs once in each, the median counts")
+	each := flag.Duration("each", 150*time.Millisecond, "time for one subject in one round")
+	redis := flag.String("redis", "", "address of a Redis server; empty: a redis-server is started, if there is one")
+	server := flag.Bool("server", true, "whole servers over loopback, too")
+	flag.Parse()
+	if err := run(context.Background(), *rounds, *each, *redis, *server); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// subject is one way to authenticate a request.
+type subject struct {
+	name    string
+	handler http.Handler
+	request *http.Request
+
+	serial, parallel []float64 // ns per request, one per round
+	allocs           float64
+}
+
+func run(ctx context.Context, rounds int, each time.Duration, redis string, server bool) error {
+	subjects, closeAll, err := build(ctx, redis)
+	defer closeAll()
+	if err != nil {
+		return err
+	}
+	for _, s := range subjects {
+		s.allocs = testing.AllocsPerRun(100, func() { s.handler.ServeHTTP(nowhere{}, s.request) })
+	}
+	for range rounds { // in turn, so that a drift of the machine hits all alike
+		for _, s := range subjects {
+			s.serial = append(s.serial, timed(s, each, 1))
+			s.parallel = append(s.parallel, timed(s, each, runtime.GOMAXPROCS(0)))
+		}
+	}
+	table(subjects)
+	if server {
+		return servers(subjects, rounds)
+	}
+	return nil
+}
+
+// timed returns nanoseconds per request.
+func timed(s *subject, each time.Duration, workers int) float64 {
+	var (
+		wait  sync.WaitGroup
+		mu    sync.Mutex
+		total int
+	)
+	began := time.Now()
+	for range workers {
+		wait.Go(func() {
+			n := 0
+			w := nowhere{}
+			for n == 0 || time.Since(began) < each {
+				for range 64 {
+					s.handler.ServeHTTP(w, s.request)
+				}
+				n += 64
+			}
+			mu.Lock()
+			total += n
+			mu.Unlock()
+		})
+	}
+	wait.Wait()
+	return float64(time.Since(began)) / float64(total)
+}
+
+func table(subjects []*subject) {
+	bare := median(subjects[0].serial)
+	floor := median(subjects[1].serial) - bare
+	fmt.Printf("%-44s %12s %12s %8s %8s\n", "one authenticated request, in process", "ns, 1 core", "ns, all", "allocs", "net ×")
+	for _, s := range subjects {
+		m := median(s.serial)
+		net := "–"
+		if s != subjects[0] {
+			net = fmt.Sprintf("%.2f", (m-bare)/floor)
+		}
+		fmt.Printf("%-44s %12.0f %12.0f %8.0f %8s\n", s.name, m, median(s.parallel), s.allocs, net)
+	}
+	fmt.Println("net ×: work added to the bare handler, in units of the floor's")
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// nowhere is a ResponseWriter without cost.
+type nowhere struct{}
+
+func (nowhere) Header() http.Header         { return http.Header{} }
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (nowhere) WriteHeader(int)             {}

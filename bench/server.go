@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"time"
+)
+
+const (
+	connections = 64
+	serverTime  = 700 * time.Millisecond // for one server in one round
+)
+
+// servers drives whole servers over loopback, each with 64 connections, in turn.
+func servers(subjects []*subject, rounds int) error {
+	type result struct {
+		s    *subject
+		addr string
+		raw  []byte
+		rate []float64
+	}
+	var all []*result
+	for _, s := range subjects {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		srv := &http.Server{Handler: s.handler, ReadHeaderTimeout: time.Second}
+		go func() { _ = srv.Serve(l) }()
+		defer func() { _ = srv.Close() }()
+		r := s.request.Clone(s.request.Context())
+		r.Host = l.Addr().String()
+		raw, err := httputil.DumpRequest(r, false)
+		if err != nil {
+			return err
+		}
+		all = append(all, &result{s: s, addr: l.Addr().String(), raw: raw})
+	}
+	for range rounds {
+		for _, r := range all {
+			n, err := drive(r.addr, r.raw)
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.s.name, err)
+			}
+			r.rate = append(r.rate, n)
+		}
+	}
+	fmt.Printf("\n%-44s %12s %12s\n", "whole server, 64 connections", "requests/s", "bare ÷ it")
+	for _, r := range all {
+		var ratios []float64
+		for i := range r.rate { // round by round: the machine drifts
+			ratios = append(ratios, all[0].rate[i]/r.rate[i])
+		}
+		fmt.Printf("%-44s %12.0f %12.2f\n", r.s.name, median(r.rate), median(ratios))
+	}
+	return nil
+}
+
+// drive returns requests per second. The same bytes are sent again and again,
+// and the answer is read up to its end, so that the driver costs little.
+func drive(addr string, raw []byte) (float64, error) {
+	var (
+		wait  sync.WaitGroup
+		mu    sync.Mutex
+		total int
+		fault error
+	)
+	began := time.Now()
+	for range connections {
+		wait.Go(func() {
+			n, err := driveOne(addr, raw, began)
+			mu.Lock()
+			defer mu.Unlock()
+			total += n
+			if err != nil {
+				fault = err
+			}
+		})
+	}
+	wait.Wait()
+	return float64(total) / time.Since(began).Seconds(), fault
+}
+
+func driveOne(addr string, raw []byte, began time.Time) (n int, err error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close() }()
+	in := bufio.NewReader(conn)
+	for time.Since(began) < serverTime {
+		if _, err := conn.Write(raw); err != nil {
+			return n, err
+		}
+		first, err := in.ReadSlice('\n')
+		if err != nil {
+			return n, err
+		}
+		if !bytes.Contains(first, []byte(" 200 ")) {
+			return n, fmt.Errorf("answered %q", first)
+		}
+		for len(bytes.TrimSpace(first)) > 0 {
+			if first, err = in.ReadSlice('\n'); err != nil {
+				return n, err
+			}
+		}
+		n++
+	}
+	return n, nil
+}

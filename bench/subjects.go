@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+
+	"github.com/alexedwards/scs/v2"
+	scsmem "github.com/alexedwards/scs/v2/memstore"
+	"github.com/gorilla/securecookie"
+	"github.com/gorilla/sessions"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/nethttpadapter"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/memstore"
+)
+
+const (
+	origin  = "http://127.0.0.1:9"
+	payload = 2600 // bytes of values; with tokens a record of about 3 KB
+)
+
+var bare = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+
+// build makes the subjects: the first is the bare handler, the second the floor.
+func build(ctx context.Context, redis string) (subjects []*subject, closeAll func(), err error) {
+	var closers []func()
+	closeAll = func() {
+		for i := len(closers) - 1; i >= 0; i-- {
+			closers[i]()
+		}
+	}
+	add := func(name string, h http.Handler, cookies ...*http.Cookie) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		for _, c := range cookies {
+			r.AddCookie(c)
+		}
+		subjects = append(subjects, &subject{name: name, handler: h, request: r})
+	}
+	add("bare handler", bare)
+	h, c := floor()
+	add("floor: cookie, SHA-256, sharded map, context", h, c)
+
+	idp, err := idpmock.New(idpmock.Config{Issuer: "http://127.0.0.1:8", Clients: []idpmock.Client{{ID: "bench", Secret: "bench", RefreshTokens: true,
+		RedirectURIs: []string{origin + "/auth/callback"}}}})
+	if err != nil {
+		return subjects, closeAll, err
+	}
+	closers = append(closers, func() { _ = idp.Close() })
+
+	tandem := func(name string, store rp.Store) error {
+		read, touch, cookie, stop, err := tandemApp(ctx, idp, store)
+		if err != nil {
+			return err
+		}
+		closers = append(closers, stop)
+		add("tandem, "+name+", passive (read)", read, cookie)
+		add("tandem, "+name+", active (read and touch)", touch, cookie)
+		return nil
+	}
+	if err := tandem("memstore", memstore.New(memstore.Options{})); err != nil {
+		return subjects, closeAll, err
+	}
+	for _, size := range []int{16, payload} {
+		h, c := gorillaCookie(size)
+		add(fmt.Sprintf("gorilla CookieStore, %d B", size), h, c)
+	}
+	for _, touch := range []bool{false, true} {
+		h, c := scsApp(scsmem.NewWithCleanupInterval(0), touch)
+		add("scs memory, 3 KB, "+map[bool]string{false: "read", true: "touch"}[touch], h, c)
+	}
+	more, stop, err := redisSubjects(redis, tandem, add)
+	closers = append(closers, stop)
+	if !more {
+		fmt.Println("(no Redis: those rows are left out)")
+	}
+	return subjects, closeAll, err
+}
+
+// floor is the least that any server-side session does.
+func floor() (http.Handler, *http.Cookie) {
+	type shard struct {
+		sync.RWMutex
+		m map[[32]byte]*string
+	}
+	var shards [256]shard
+	for i := range shards {
+		shards[i].m = map[[32]byte]*string{}
+	}
+	id := token()
+	key := sha256.Sum256([]byte(id))
+	user := "ada"
+	shards[key[0]].m[key] = &user
+	type ctxKey struct{}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, line := range r.Header["Cookie"] {
+			value, ok := strings.CutPrefix(line, "__Host-floor=")
+			if !ok {
+				continue
+			}
+			var b [43]byte
+			copy(b[:], value)
+			key := sha256.Sum256(b[:])
+			s := &shards[key[0]]
+			s.RLock()
+			found := s.m[key]
+			s.RUnlock()
+			bare.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ctxKey{}, found)))
+		}
+	}), &http.Cookie{Name: "__Host-floor", Value: id}
+}
+
+func token() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// tandemApp logs somebody in and returns two routes and the session's cookie.
+func tandemApp(ctx context.Context, idp *idpmock.IDP, store rp.Store) (read, touch http.Handler, cookie *http.Cookie, stop func(), err error) {
+	auth, err := rp.New(ctx, rp.Config{
+		Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin,
+		Keys: rp.Keys{rp.NewKey()}, Store: store, Logger: slog.New(slog.DiscardHandler),
+		HTTPClient: &http.Client{Transport: direct{idp.Handler()}},
+	})
+	if err != nil {
+		return nil, nil, nil, nil, err
+	}
+	stop = func() { _ = auth.Close() }
+	web := nethttpadapter.New(auth)
+	jar := map[string]*http.Cookie{}
+	get := func(target string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, target, nil)
+		for _, c := range jar {
+			r.AddCookie(c)
+		}
+		w := httptest.NewRecorder()
+		web.Endpoints().ServeHTTP(w, r)
+		for _, c := range w.Result().Cookies() {
+			jar[c.Name] = c
+		}
+		return w
+	}
+	started := get("/auth/login")
+	back, err := idp.Browser("ada").Authorize(ctx, started.Header().Get("Location"))
+	if err != nil {
+		return nil, nil, nil, stop, err
+	}
+	get(strings.TrimPrefix(back, origin))
+	cookie = jar["__Host-tandem"]
+	if cookie == nil {
+		return nil, nil, nil, stop, fmt.Errorf("no session after the log-in")
+	}
+	fill := httptest.NewRequest(http.MethodPost, "/", nil)
+	fill.AddCookie(cookie)
+	values, err := auth.Values().New(fill, "bench")
+	if err != nil {
+		return nil, nil, nil, stop, err
+	}
+	values.Values["notes"] = strings.Repeat("x", payload)
+	if err := values.Save(fill, httptest.NewRecorder()); err != nil {
+		return nil, nil, nil, stop, err
+	}
+	return web.RequireLogin(web.Passive(bare)), web.RequireLogin(bare), cookie, stop, nil
+}
+
+// direct carries requests to a handler without a network.
+type direct struct{ h http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	in := httptest.NewRequest(r.Method, r.URL.String(), r.Body)
+	in.Header = r.Header
+	d.h.ServeHTTP(w, in)
+	return w.Result(), nil
+}
+
+func gorillaCookie(size int) (http.Handler, *http.Cookie) {
+	store := sessions.NewCookieStore(rp.NewKey(), rp.NewKey())
+	for _, c := range store.Codecs {
+		c.(*securecookie.SecureCookie).MaxLength(0) // 3 KB grow to more than a cookie may hold
+	}
+	r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
+	s, _ := store.Get(r, "gorilla")
+	s.Values["user"], s.Values["notes"] = "ada", strings.Repeat("x", size)
+	if err := s.Save(r, w); err != nil {
+		panic(err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Its registry lives in the request; a fresh copy is what a server has.
+		if s, err := store.New(r, "gorilla"); err == nil && s.Values["user"] == "ada" {
+			bare.ServeHTTP(w, r)
+		}
+	}), w.Result().Cookies()[0]
+}
+
+func scsApp(store scs.Store, touch bool) (http.Handler, *http.Cookie) {
+	m := scs.New()
+	m.Store = store
+	if touch {
+		m.IdleTimeout = m.Lifetime / 2 // an idle timeout makes scs write at every request
+	}
+	w := httptest.NewRecorder()
+	m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.Put(r.Context(), "user", "ada")
+		m.Put(r.Context(), "notes", strings.Repeat("x", payload))
+	})).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	return m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.GetString(r.Context(), "user") == "ada" {
+			bare.ServeHTTP(w, r)
+		}
+	})), w.Result().Cookies()[0]
+}
