@@ -16,7 +16,9 @@ import (
 // activity after a quiet granule is stored at once, later ones when the granule
 // is over, so the store is never further behind than one granule, and nobody who
 // compares clocks with it can be wrong about an idle limit of ten granules.
-type agenda struct {
+type agenda struct{ shards [64]agendaShard }
+
+type agendaShard struct {
 	mu     sync.Mutex
 	items  map[Key]*item
 	closed bool
@@ -29,13 +31,22 @@ type item struct {
 	trailing *time.Timer
 }
 
-func newAgenda() *agenda { return &agenda{items: map[Key]*item{}} }
+func newAgenda() *agenda {
+	a := &agenda{}
+	for i := range a.shards {
+		a.shards[i].items = map[Key]*item{}
+	}
+	return a
+}
+
+func (a *agenda) of(key Key) *agendaShard { return &a.shards[int(key[0])%len(a.shards)] }
 
 // latest returns the later of the stored activity and what is known here.
 func (a *agenda) latest(key Key, stored time.Time) time.Time {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if i := a.items[key]; i != nil && i.active.After(stored) {
+	s := a.of(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := s.items[key]; i != nil && i.active.After(stored) {
 		return i.active
 	}
 	return stored
@@ -55,7 +66,7 @@ func (p *RelyingParty) touch(st *state, policy lifetime.Policy, stored time.Time
 	key, active := st.rec.Key, st.rec.Active
 	every := granule(policy.Idle)
 	now := false
-	a := p.agenda
+	a := p.agenda.of(key)
 	a.mu.Lock()
 	i := a.items[key]
 	if i == nil {
@@ -87,7 +98,7 @@ func (p *RelyingParty) touch(st *state, policy lifetime.Policy, stored time.Time
 
 // flush stores the latest activity of a session.
 func (p *RelyingParty) flush(ctx context.Context, key Key) error {
-	a := p.agenda
+	a := p.agenda.of(key)
 	a.mu.Lock()
 	i := a.items[key]
 	if i == nil {
@@ -125,7 +136,7 @@ func (p *RelyingParty) store(ctx context.Context, key Key, active, due time.Time
 
 // trail sends the trailing signal, if no request has caused one meanwhile.
 func (p *RelyingParty) trail(key Key) {
-	a := p.agenda
+	a := p.agenda.of(key)
 	a.mu.Lock()
 	var active time.Time
 	if i := a.items[key]; i != nil {
@@ -164,7 +175,7 @@ func (p *RelyingParty) trailAgain(key Key, active time.Time, after time.Duration
 	if p.now().Sub(active) > max(p.cfg.TrustFor, p.cfg.IdPWindow) {
 		return
 	}
-	a := p.agenda
+	a := p.agenda.of(key)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -186,13 +197,22 @@ func (p *RelyingParty) due(st *state, policy lifetime.Policy) time.Time {
 	return lifetime.Forget(st.clocks(), policy, longest)
 }
 
-// close stops all timers and returns what is still to be stored.
+// close stops all timers and returns the sessions whose activity is still to be
+// stored.
 func (a *agenda) close() []Key {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.closed = true
 	var late []Key
-	for key, i := range a.items {
+	for i := range a.shards {
+		late = append(late, a.shards[i].close()...)
+	}
+	return late
+}
+
+func (s *agendaShard) close() []Key {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	var late []Key
+	for key, i := range s.items {
 		if i.flush != nil {
 			i.flush.Stop()
 		}

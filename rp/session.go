@@ -194,6 +194,9 @@ func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session,
 		if st, err = p.signalFirst(ctx, st); err != nil {
 			return nil, err
 		}
+		if e := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Active).End; e != lifetime.Live {
+			return nil, p.expire(ctx, st, e) // the answer did not move the ceiling
+		}
 	}
 	s := &c.session
 	s.rp, s.key, s.class, s.ctx, s.home = p, key, class, ctx, c
@@ -257,10 +260,12 @@ func (p *RelyingParty) sealed(rec Record, d *record.Data) (Record, error) {
 // policy is the configuration as it applies to one session.
 func (p *RelyingParty) policy(st *state) lifetime.Policy {
 	c := &p.cfg
-	pol := lifetime.Policy{Idle: c.Idle, Absolute: c.Absolute, Window: c.IdPWindow, Renews: st.data.RefreshToken != ""}
-	if p.means(st.data) == byNothing {
+	how := p.means(st.data)
+	pol := lifetime.Policy{Idle: c.Idle, Absolute: c.Absolute, Window: c.IdPWindow}
+	if how == byNothing {
 		return pol
 	}
+	pol.Renews = how == byRefresh || how == bySilentLogin
 	pol.SignalEvery, pol.TrustFor = c.SignalEvery, c.TrustFor
 	if pol.SignalEvery == 0 {
 		w := c.IdPWindow

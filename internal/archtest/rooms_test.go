@@ -60,7 +60,9 @@ func rooms() []room {
 		{path: "nethttpadapter", rooms: contract, modules: core, never: testCode},
 		{path: "echoadapter", rooms: contract, modules: slices.Concat(core, echo), never: testCode},
 
-		// Never rp, not even in its tests: one bug must not hide in both.
+		// Never rp, not even in its tests: one bug must not hide in both. The suite
+		// reads an OP's pages as a browser would.
+		{path: "idp-mock/opsuite", rooms: []string{"idp-mock/..."}, modules: []string{"github.com/go-jose/go-jose/v4/...", "golang.org/x/net/html/..."}, tests: true},
 		{path: "idp-mock/...", modules: []string{"github.com/go-jose/go-jose/v4/...", "github.com/a-h/templ/..."}, tests: true},
 
 		// Programs at the top: nobody imports them.

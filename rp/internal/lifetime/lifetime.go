@@ -78,6 +78,8 @@ const passiveFactor = 3
 // Decide applies every clock rule to a request of the given class at now.
 func Decide(s Session, p Policy, now time.Time, c Class) Decision {
 	switch d := Deadlines(s, p); {
+	case past(s.Ceiling, now) && (d.Absolute.Equal(s.Ceiling)):
+		return Decision{End: Ceiling}
 	case past(d.Absolute, now):
 		return Decision{End: Absolute}
 	case past(d.LocalIdle, now):
@@ -85,7 +87,7 @@ func Decide(s Session, p Policy, now time.Time, c Class) Decision {
 	case past(s.Ceiling, now):
 		// An IdP that announced session_expiry wants to be asked again after it
 		// (IPSIE SL1); it is the end only if that did not move it.
-		if !p.Renews || !s.Confirmed.Before(s.Ceiling) {
+		if !s.Confirmed.Before(s.Ceiling) {
 			return Decision{End: Ceiling}
 		}
 		if c == Passive {
@@ -132,8 +134,8 @@ type Limits struct {
 // Idle returns the earlier of the two idle limits, zero if there is none.
 func (l Limits) Idle() time.Time { return earlier(l.LocalIdle, l.Vouched) }
 
-// Deadlines computes the limits of a session. Absolute does not contain the
-// ceiling when it can still move.
+// Deadlines computes the limits of a session. The ceiling counts where it cannot
+// move any more.
 func Deadlines(s Session, p Policy) Limits {
 	var l Limits
 	if p.Idle > 0 {
@@ -141,6 +143,9 @@ func Deadlines(s Session, p Policy) Limits {
 	}
 	if p.Absolute > 0 {
 		l.Absolute = s.Started.Add(p.Absolute)
+	}
+	if !p.Renews {
+		l.Absolute = earlier(l.Absolute, s.Ceiling)
 	}
 	if w := window(s, p); w > 0 && p.SignalEvery > 0 {
 		l.Vouched = s.Confirmed.Add(w)
@@ -152,11 +157,7 @@ func Deadlines(s Session, p Policy) Limits {
 // it: the first of its hard limits, or longest after its last activity.
 func Forget(s Session, p Policy, longest time.Duration) time.Time {
 	l := Deadlines(s, p)
-	hard := earlier(earlier(l.LocalIdle, l.Absolute), s.Active.Add(longest))
-	if !p.Renews {
-		hard = earlier(hard, s.Ceiling)
-	}
-	return hard
+	return earlier(earlier(l.LocalIdle, l.Absolute), s.Active.Add(longest))
 }
 
 // NextSignal returns when activity that the IdP has not been told of is to be
