@@ -1,0 +1,208 @@
+package virtualtime
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// work is activity in one app only, with breaks shorter than W − δ. Meanwhile
+// the pages of the other apps poll.
+func (p *ada) work(a app, d time.Duration) {
+	p.w.Helper()
+	r := rand.New(rand.NewPCG(1, 2))
+	for until := time.Now().Add(d); time.Now().Before(until); {
+		p.visit(a)
+		time.Sleep(time.Duration(r.Int64N(int64(11*time.Minute + 30*time.Second))))
+	}
+	p.visit(a)
+}
+
+// A day on which only one app is used: the others are still there in the evening
+// (C1, C3). Then the person leaves, pages keep polling, and every app lets go,
+// each for a reason of its own (C2, C7).
+func TestOneActiveAppKeepsAll(t *testing.T) {
+	for _, tokens := range []struct {
+		name     string
+		lifetime time.Duration
+	}{{"access tokens shorter than W", 5 * time.Minute}, {"access tokens longer than W", time.Hour}} {
+		t.Run(tokens.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, told{news}, func(c *idpmock.Client) {
+					if c.RefreshTokens {
+						c.AccessTokenLifetime = tokens.lifetime
+					}
+				})
+				p := w.ada()
+				p.signIn(notes)
+				p.visit(photos) // single sign-on: no form
+				p.visit(news)
+				if n := len(w.idp.Sessions()); n != 1 {
+					t.Fatalf("%d IdP sessions, want 1", n)
+				}
+
+				p.work(notes, 6*time.Hour)
+				for _, a := range all {
+					p.hasState(a, "live", "")
+					p.visit(a)
+				}
+				p.leaves(notes, photos, news)
+
+				p.hasState(news, "ended", rp.BackchannelLogout)
+				p.isOut(notes)
+				p.isOut(photos)
+				p.isOut(news)
+				w.ended(notes, rp.RefreshRejected)
+				w.ended(photos, rp.APIUnauthorized)
+				w.ended(news, rp.BackchannelLogout)
+				for _, a := range all {
+					p.hasState(a, "ended", w.endsOf(a)[0].Reason)
+				}
+			})
+		})
+	}
+}
+
+// leaves: the person goes, the pages stay open and poll until the window is over.
+// The IdP hears nothing in the meantime, and no app serves a poll after W.
+func (p *ada) leaves(apps ...app) {
+	p.w.Helper()
+	synctest.Wait() // signals that run beside the last pages
+	idp := p.w.idp
+	left := time.Now()
+	last := idp.Sessions()[0].IdleDeadline
+	if early, late := left.Add(window-5*time.Minute), left.Add(window); last.Before(early) || last.After(late) {
+		p.w.Errorf("the IdP session ends at %v; the person left at %v", last, left)
+	}
+	idp.ResetRequests()
+	for time.Now().Before(last.Add(2 * time.Second)) {
+		for _, a := range apps {
+			p.Fetch(http.MethodGet, a.url("/poll"))
+			p.Fetch(http.MethodGet, a.url("/auth/session"))
+		}
+		if len(idp.Sessions()) > 0 && idp.Sessions()[0].IdleDeadline != last {
+			p.w.Fatal("a poll has extended the IdP session")
+		}
+		time.Sleep(time.Minute)
+	}
+	idp.Settle()
+	for _, e := range []idpmock.Endpoint{idpmock.EndpointToken, idpmock.EndpointUserinfo, idpmock.EndpointIntrospect, idpmock.EndpointAuthorize} {
+		idp.Expect(e, "", 0)
+	}
+	for _, a := range apps {
+		if page := p.Fetch(http.MethodGet, a.url("/poll")); page.Status != http.StatusUnauthorized {
+			p.w.Errorf("%s serves an absent person %v after W: %s", a.name, time.Since(last), page)
+		}
+	}
+}
+
+// Each of the apps alone can keep the others: what it tells the IdP by differs,
+// what the person sees does not. The app without tokens has nothing to tell.
+func TestActiveInThisAppOnly(t *testing.T) {
+	for _, active := range []app{notes, photos} {
+		t.Run(active.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, all, nil)
+				p := w.ada()
+				p.signIn(news)
+				p.visit(notes)
+				p.visit(photos)
+				p.work(active, 4*time.Hour)
+				for _, a := range all {
+					p.visit(a)
+				}
+				p.leaves(all...)
+				for _, a := range all { // all are told, all know why
+					p.hasState(a, "ended", rp.BackchannelLogout)
+					w.ended(a, rp.BackchannelLogout)
+					p.isOut(a)
+				}
+			})
+		})
+	}
+	t.Run("news cannot", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, all, nil)
+			p := w.ada()
+			p.signIn(news)
+			p.visit(notes)
+			for range 4 {
+				time.Sleep(4 * time.Minute)
+				if s := p.status(news); s.State == "live" {
+					p.visit(news)
+				}
+			}
+			for _, a := range []app{news, notes} {
+				p.hasState(a, "ended", rp.BackchannelLogout)
+			}
+		})
+	})
+}
+
+// Log out in one app: the others follow at once, not after W (C8), and whoever
+// logs in again gets a new session under a new cookie.
+func TestLogoutFollows(t *testing.T) {
+	for _, leaving := range all {
+		t.Run(leaving.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, all, nil)
+				p := w.ada()
+				p.signIn(notes)
+				p.visit(photos)
+				p.visit(news)
+				before := p.Cookies(leaving.url("/"))
+				time.Sleep(time.Hour / 12)
+
+				began := time.Now()
+				done := p.Submit(p.Post(leaving.url("/auth/logout"), nil, nil))
+				if done.Status != http.StatusOK || done.URL.Path != "/auth/logged-out" || done.URL.Host != leaving.name+".example" {
+					t.Fatalf("not logged out: %s", done)
+				}
+				w.idp.Settle()
+				if d := time.Since(began); d > time.Second {
+					t.Errorf("the others followed after %v", d)
+				}
+				for _, a := range all {
+					reason := rp.BackchannelLogout
+					if a == leaving {
+						reason = rp.UserLogout
+					}
+					p.hasState(a, "ended", reason)
+					w.ended(a, reason)
+				}
+				if n := len(w.idp.Sessions()); n != 0 {
+					t.Errorf("%d IdP sessions are left", n)
+				}
+				p.signIn(leaving)
+				after := p.Cookies(leaving.url("/"))
+				if len(before) != 1 || len(after) != 1 || before[0].Value == after[0].Value {
+					t.Errorf("cookies before %d, after %d, or the same value", len(before), len(after))
+				}
+			})
+		})
+	}
+}
+
+// The IdP session ends after its absolute lifetime however busy the person is.
+func TestAbsoluteEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, all, nil)
+		p := w.ada()
+		p.signIn(notes)
+		p.visit(photos)
+		end := time.Now().Add(day)
+		for time.Now().Before(end.Add(-9 * time.Minute)) {
+			p.visit(notes)
+			p.visit(photos)
+			time.Sleep(8 * time.Minute)
+		}
+		time.Sleep(time.Until(end) + 2*time.Second)
+		p.isOut(notes)
+		p.isOut(photos)
+	})
+}

@@ -1,0 +1,219 @@
+package virtualtime
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tandem-sso/tandem/e2e/person"
+	"github.com/tandem-sso/tandem/echoadapter"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/nethttpadapter"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/memstore"
+)
+
+const (
+	window = 15 * time.Minute // W
+	day    = 12 * time.Hour
+)
+
+// The three kinds of client, one app each, and the API that photos calls.
+var (
+	notes  = app{"notes", rp.RefreshToken}
+	photos = app{"photos", rp.ReferenceToken} // on echo
+	news   = app{"news", rp.NoToken}
+	all    = []app{notes, photos, news}
+)
+
+type app struct {
+	name string
+	kind rp.Kind
+}
+
+func (a app) url(path string) string { return "https://" + a.name + ".example" + path }
+
+// told is which apps the IdP sends logout tokens to.
+type told []app
+
+func (l told) uri(a app) string {
+	for _, b := range l {
+		if a == b {
+			return a.url("/auth/backchannel-logout")
+		}
+	}
+	return ""
+}
+
+// world is an IdP with the apps around it.
+type world struct {
+	*testing.T
+	idp *idptest.Server
+
+	mu   sync.Mutex
+	ends map[string][]rp.EndEvent
+}
+
+// newWorld starts everything inside a bubble.
+func newWorld(t *testing.T, told told, tune func(*idpmock.Client)) *world {
+	w := &world{T: t, ends: map[string][]rp.EndEvent{}}
+	var clients []idpmock.Client
+	for _, a := range all {
+		c := idpmock.Client{ID: a.name, Secret: a.name + "-secret", RedirectURIs: []string{a.url("/auth/callback")},
+			PostLogoutRedirectURIs: []string{a.url("/auth/logged-out")}, BackchannelLogoutURI: told.uri(a),
+			RefreshTokens: a.kind == rp.RefreshToken}
+		if a.kind == rp.ReferenceToken {
+			c.AccessTokenType, c.AccessTokenLifetime = idpmock.Reference, day
+		}
+		if tune != nil {
+			tune(&c)
+		}
+		clients = append(clients, c)
+	}
+	w.idp = idptest.StartMem(t, idptest.WithClients(clients...), idptest.WithConfig(func(c *idpmock.Config) {
+		c.SigningAlg, c.IdleWindow, c.AbsoluteLifetime = "ES256", window, day
+	}))
+	for _, a := range all {
+		w.serve(a)
+	}
+	return w
+}
+
+func (w *world) serve(a app) {
+	auth, err := rp.New(w.Context(), rp.Config{
+		Issuer: w.idp.URL, ClientID: a.name, ClientSecret: rp.Secret(a.name + "-secret"), BaseURL: a.url(""), Kind: a.kind,
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IdPWindow: window, Absolute: day, IDTokenAlg: "ES256",
+		HTTPClient: w.idp.Net.Client(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Events: rp.Events{End: func(e rp.EndEvent) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.ends[a.name] = append(w.ends[a.name], e)
+		}},
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	handler := netHTTP(auth)
+	if a == photos {
+		handler = onEcho(auth)
+	}
+	stop, err := w.idp.Net.Serve(strings.TrimPrefix(a.url(""), "https://"), handler)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() {
+		stop()
+		if err := auth.Close(); err != nil {
+			w.Error(err)
+		}
+	})
+}
+
+func netHTTP(auth *rp.RelyingParty) http.Handler {
+	web := nethttpadapter.New(auth)
+	private := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "private of %s", rp.FromContext(r.Context()).Subject())
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", web.Endpoints())
+	mux.Handle("GET /private", web.RequireLogin(private))
+	mux.Handle("GET /poll", web.RequireLogin(web.Passive(private)))
+	return mux
+}
+
+func onEcho(auth *rp.RelyingParty) http.Handler {
+	web := echoadapter.New(auth)
+	private := func(c echo.Context) error {
+		return c.String(http.StatusOK, "private of "+echoadapter.Session(c).Subject())
+	}
+	e := echo.New()
+	web.Register(e.Group("/auth"))
+	e.GET("/private", private, web.RequireLogin())
+	e.GET("/poll", private, web.Passive(), web.RequireLogin())
+	return e
+}
+
+// endsOf returns what the app has told of ends so far.
+func (w *world) endsOf(a app) []rp.EndEvent {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]rp.EndEvent(nil), w.ends[a.name]...)
+}
+
+// ended demands that the app has had exactly one end, for this reason.
+func (w *world) ended(a app, reason rp.Reason) {
+	w.Helper()
+	if ends := w.endsOf(a); len(ends) != 1 || ends[0].Reason != reason {
+		w.Errorf("ends of %s: %+v, want one for %s", a.name, ends, reason)
+	}
+}
+
+// ada is the person of the stories.
+type ada struct {
+	*person.Person
+	w *world
+}
+
+func (w *world) ada() *ada {
+	p := person.New(w, w.idp.Net.Transport())
+	p.Filled = map[string][]string{"username": {"ada"}}
+	return &ada{p, w}
+}
+
+// signIn opens a private page and fills in the IdP's form.
+func (p *ada) signIn(a app) {
+	p.w.Helper()
+	form := p.Go(a.url("/private"))
+	if form.URL.Host != "idp.example" || form.Status != http.StatusOK {
+		p.w.Fatalf("no sign-in page: %s", form)
+	}
+	p.isIn(a, p.Submit(form))
+}
+
+// visit opens a private page, which must show without a question.
+func (p *ada) visit(a app) {
+	p.w.Helper()
+	p.isIn(a, p.Go(a.url("/private")))
+}
+
+func (p *ada) isIn(a app, page *person.Page) {
+	p.w.Helper()
+	if page.Status != http.StatusOK || page.URL.String() != a.url("/private") || page.Body != "private of ada" {
+		p.w.Fatalf("not in %s at %v: %s", a.name, time.Now(), page)
+	}
+}
+
+// isOut opens a private page, which must ask to sign in.
+func (p *ada) isOut(a app) {
+	p.w.Helper()
+	page := p.Go(a.url("/private"))
+	if page.URL.Host != "idp.example" || !strings.Contains(page.Body, "Sign in") || strings.Contains(page.Body, "private of") {
+		p.w.Fatalf("not signed out of %s: %s", a.name, page)
+	}
+}
+
+func (p *ada) status(a app) rp.Status {
+	p.w.Helper()
+	page := p.Fetch(http.MethodGet, a.url("/auth/session"))
+	var s rp.Status
+	if err := json.Unmarshal([]byte(page.Body), &s); err != nil || page.Status != http.StatusOK {
+		p.w.Fatalf("status of %s: %v: %s", a.name, err, page)
+	}
+	return s
+}
+
+func (p *ada) hasState(a app, state string, reason rp.Reason) {
+	p.w.Helper()
+	if s := p.status(a); s.State != state || s.Reason != reason {
+		p.w.Errorf("%s at %v: %+v, want %s %s", a.name, time.Now(), s, state, reason)
+	}
+}
