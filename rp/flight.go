@@ -21,6 +21,7 @@ type flights struct {
 	mu     sync.Mutex
 	flying map[Key]*flight
 	pauses map[Key]pause
+	tidied time.Time
 }
 
 type flight struct {
@@ -92,14 +93,21 @@ func (f *flights) failed(key Key, v verdict.Verdict, asked time.Duration, now ti
 	}
 	p.until, p.cause = now.Add(d), cause
 	f.pauses[key] = p
-	if len(f.pauses) > 1024 { // of sessions that never came back
-		for k, old := range f.pauses {
-			if now.Sub(old.until) > time.Hour {
-				delete(f.pauses, k)
-			}
+	f.forget(now)
+	return d
+}
+
+// forget drops, once a minute, the pauses of sessions that did not come back.
+func (f *flights) forget(now time.Time) {
+	if now.Sub(f.tidied) < time.Minute {
+		return
+	}
+	f.tidied = now
+	for k, old := range f.pauses {
+		if now.Sub(old.until) > 10*time.Minute {
+			delete(f.pauses, k)
 		}
 	}
-	return d
 }
 
 func (f *flights) succeeded(key Key) {
