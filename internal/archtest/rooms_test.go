@@ -71,5 +71,6 @@ func rooms() []room {
 
 		{path: "internal/archtest"},
 		{path: "internal/servertest"}, // real servers for tests
+		{path: "internal/jwttest"},    // tokens for tests
 	}
 }
