@@ -44,6 +44,7 @@ type Set struct {
 	mu      sync.Mutex // never held over I/O
 	keys    []jose.JSONWebKey
 	tried   time.Time // start of the last fetch
+	failed  error     // of the last fetch
 	current *fetch
 }
 
@@ -93,11 +94,12 @@ func (v *View) VerifySignature(ctx context.Context, token string) ([]byte, error
 	if v.limited && len(known) > 0 && knows(known, kid) {
 		return nil, ErrNoKey // the named key was tried: a fetch would change nothing
 	}
-	if v.limited && !tried.IsZero() && v.set.now().Sub(tried) < Interval {
-		if len(known) == 0 {
-			return nil, &UnavailableError{errors.New("the last try was moments ago")}
+	if v.limited {
+		if soon, failed := v.set.tooSoon(); failed != nil {
+			return nil, &UnavailableError{failed} // the key may be there: nobody could look
+		} else if soon {
+			return nil, ErrNoKey
 		}
-		return nil, ErrNoKey
 	}
 	if err := v.set.refresh(ctx, tried); err != nil {
 		return nil, &UnavailableError{err}
@@ -136,6 +138,19 @@ func (s *Set) lookup() ([]jose.JSONWebKey, time.Time) {
 	return s.keys, s.tried
 }
 
+// tooSoon reports whether the last fetch is so fresh that no other one is to be
+// made, and how that one failed. One that is still under way is not too soon: it
+// is to be waited for, or all but the first of several logout tokens that arrive
+// together would be refused.
+func (s *Set) tooSoon() (soon bool, failed error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil || s.tried.IsZero() || s.now().Sub(s.tried) >= Interval {
+		return false, nil
+	}
+	return true, s.failed
+}
+
 // refresh fetches the keys unless somebody has begun to since seen; callers at
 // the same time share one fetch.
 func (s *Set) refresh(ctx context.Context, seen time.Time) error {
@@ -167,7 +182,7 @@ func (s *Set) run(ctx context.Context, f *fetch) {
 	if err == nil {
 		s.keys = keys
 	}
-	f.err = err
+	f.err, s.failed = err, err
 	s.current = nil
 	s.mu.Unlock()
 	close(f.done)
