@@ -221,7 +221,7 @@ func Warn(l Limits, s Session, p Policy) time.Time {
 		at = end.Add(-WarnBefore(span))
 	}
 	if !l.Absolute.IsZero() {
-		at = earlier(at, l.Absolute.Add(-WarnBefore(p.Absolute)))
+		at = earlier(at, l.Absolute.Add(-WarnBefore(l.Absolute.Sub(s.Started))))
 	}
 	return at
 }
