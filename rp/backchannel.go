@@ -61,11 +61,9 @@ func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter,
 		return p.logoutFailed(err)
 	}
 	// Only after the logout, so that a token whose logout failed can be sent again.
-	if token.ID != "" {
-		err := p.cfg.Store.Once(ctx, hash("jti", p.cfg.Issuer, token.ID), token.Until)
-		if errors.Is(err, ErrConflict) && p.cfg.StrictLogoutToken {
-			return badLogout(errors.New("jti was shown before"))
-		}
+	err = p.cfg.Store.Once(ctx, hash("jti", p.cfg.Issuer, token.ID), token.Until)
+	if errors.Is(err, ErrConflict) && p.cfg.StrictLogoutToken {
+		return badLogout(errors.New("jti was shown before"))
 	}
 	p.log.Info("logout token accepted", "sessions", len(ended))
 	w.WriteHeader(http.StatusOK) // the conformance suite wants 200, not 204

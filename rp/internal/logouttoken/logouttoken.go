@@ -48,7 +48,7 @@ type Want struct {
 type Token struct {
 	Subject  string
 	SID      string
-	ID       string    // jti; empty if absent, which only the lenient mode accepts
+	ID       string    // jti
 	IssuedAt time.Time // whole seconds
 	Until    time.Time // after it the token is refused
 }
@@ -157,7 +157,7 @@ func check(payload []byte, want Want) (*Token, error) {
 		return nil, errors.New("logout token has an empty sub or sid")
 	case c.Subject == nil && c.SID == nil: // BCL-10
 		return nil, errors.New("logout token has neither sub nor sid")
-	case want.Strict && (c.ID == nil || *c.ID == ""): // BCL-13
+	case c.ID == nil || *c.ID == "": // BCL-13: REQUIRED by §2.4, and every IdP sends it
 		return nil, errors.New("logout token has no jti")
 	}
 	t := &Token{Subject: deref(c.Subject), SID: deref(c.SID), ID: deref(c.ID)}
