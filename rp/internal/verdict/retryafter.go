@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ func RetryAfter(h http.Header, now time.Time, most time.Duration) time.Duration 
 		return 0
 	}
 	var d time.Duration
-	if n, err := strconv.ParseUint(v, 10, 63); err == nil {
+	if n, err := strconv.ParseUint(v, 10, 63); err == nil || errors.Is(err, strconv.ErrRange) { // out of range: n is the most
 		if n > uint64(most/time.Second) {
 			return most
 		}
