@@ -111,6 +111,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer idp.Close()
 	fmt.Fprintf(stdout, "issuer %s\nlistening on %s\n", idp.Issuer(), l.Addr())
+	if cfg.ControlAPI {
+		fmt.Fprintf(stdout, "status page %s%s\n", idp.Issuer(), idpmock.PathControl)
+	}
 	return serve(ctx, l, idp.Handler())
 }
 

@@ -2,6 +2,8 @@ package idpmock
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,6 +17,27 @@ type DeliveryFault struct {
 	Delay   time.Duration `json:"delay,omitempty"`   // on the provider's clock
 	Copies  int           `json:"copies,omitempty"`  // so many more, sent at the same time: same token, same jti
 	Reorder bool          `json:"reorder,omitempty"` // held until the next one to the same client has arrived
+}
+
+// String says what the fault does.
+func (f *DeliveryFault) String() string {
+	var parts []string
+	if f.Token != "" {
+		parts = append(parts, "token "+string(f.Token))
+	}
+	if f.Lose {
+		parts = append(parts, "lose")
+	}
+	if f.Delay > 0 {
+		parts = append(parts, "delay "+f.Delay.String())
+	}
+	if f.Copies > 0 {
+		parts = append(parts, strconv.Itoa(f.Copies)+" copies")
+	}
+	if f.Reorder {
+		parts = append(parts, "reorder")
+	}
+	return strings.Join(parts, ", ")
 }
 
 type deliveryFaults struct{ list []*DeliveryFault }
@@ -58,7 +81,7 @@ func (p *IDP) spoilDeliveryLocked(d *Delivery) bool {
 	if f == nil {
 		return true
 	}
-	d.fault = f
+	d.fault, d.Fault = f, f.String()
 	if f.Lose {
 		p.emit(Event{Kind: EventDelivery, Client: d.Client, SID: d.session, Subject: d.Subject, Endpoint: EndpointBackchannel, Outcome: "lost by a fault"})
 		return false

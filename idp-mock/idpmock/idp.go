@@ -57,6 +57,9 @@ type IDP struct {
 	seen     map[string]time.Time // jti of client assertions and DPoP proofs, until
 	outbox   []*Delivery
 	spoilt   deliveryFaults
+	browsers map[string]*Browser // of the control API, by name
+	held     map[string]*heldFault
+	faultIDs int
 	quiet    chan struct{}
 	subs     map[chan Event]*subscriber
 	history  []Event
@@ -139,6 +142,7 @@ func New(c Config) (*IDP, error) {
 		codes: map[tokenKey]*code{}, refresh: map[tokenKey]*refreshToken{}, access: map[tokenKey]*accessToken{},
 		requests: map[tokenKey]*interaction{}, pushed: map[tokenKey]*pushedRequest{}, logouts: map[tokenKey]*logoutRequest{},
 		seen: map[string]time.Time{}, subs: map[chan Event]*subscriber{},
+		browsers: map[string]*Browser{}, held: map[string]*heldFault{},
 		out: deliveryClient(set.HTTPClient),
 	}
 	p.set.Store(set)

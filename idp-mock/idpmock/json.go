@@ -62,9 +62,7 @@ type clientJSON struct {
 // MarshalJSON writes the client as a configuration file has it, without its
 // secret.
 func (c Client) MarshalJSON() ([]byte, error) {
-	if c.Secret != "" {
-		c.Secret = "[redacted]"
-	}
+	c.Secret = ""
 	return json.Marshal(clientJSON{(*plainClient)(&c), c.JWKS, duration(c.AccessTokenLifetime), duration(c.RefreshTokenLifetime), duration(c.IdleWindow)})
 }
 
@@ -159,4 +157,79 @@ func (c *Config) UnmarshalJSON(b []byte) error {
 	}
 	j.apply(c)
 	return nil
+}
+
+type (
+	plainFault         Fault
+	plainDeliveryFault DeliveryFault
+	plainRequest       Request
+)
+
+type faultJSON struct {
+	*plainFault
+	Delay      duration `json:"delay,omitempty"`
+	DelayAfter duration `json:"delay_after,omitempty"`
+}
+
+// MarshalJSON writes the fault as the control API reads it.
+func (f Fault) MarshalJSON() ([]byte, error) {
+	return json.Marshal(faultJSON{(*plainFault)(&f), duration(f.Delay), duration(f.DelayAfter)})
+}
+
+// UnmarshalJSON reads a fault; durations are "2s" or a number of seconds.
+func (f *Fault) UnmarshalJSON(b []byte) error {
+	j := faultJSON{plainFault: (*plainFault)(f)}
+	if err := strict(b, &j); err != nil {
+		return err
+	}
+	f.Delay, f.DelayAfter = time.Duration(j.Delay), time.Duration(j.DelayAfter)
+	return nil
+}
+
+type deliveryFaultJSON struct {
+	*plainDeliveryFault
+	Delay duration `json:"delay,omitempty"`
+}
+
+// MarshalJSON writes the fault as the control API reads it.
+func (f DeliveryFault) MarshalJSON() ([]byte, error) {
+	return json.Marshal(deliveryFaultJSON{(*plainDeliveryFault)(&f), duration(f.Delay)})
+}
+
+// UnmarshalJSON reads a fault; durations are "2s" or a number of seconds.
+func (f *DeliveryFault) UnmarshalJSON(b []byte) error {
+	j := deliveryFaultJSON{plainDeliveryFault: (*plainDeliveryFault)(f)}
+	if err := strict(b, &j); err != nil {
+		return err
+	}
+	f.Delay = time.Duration(j.Delay)
+	return nil
+}
+
+// MarshalJSON writes the duration as text.
+func (r Request) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		*plainRequest
+		Duration duration `json:"duration"`
+	}{(*plainRequest)(&r), duration(r.Duration)})
+}
+
+// settingsJSON is the current configuration for the control API, the clients'
+// secrets and the users' passwords left out.
+func settingsJSON(c Config) configJSON {
+	retries := make([]duration, 0, len(c.DeliveryRetries))
+	for _, d := range c.DeliveryRetries {
+		retries = append(retries, duration(d))
+	}
+	users := make([]User, 0, len(c.Users))
+	for _, u := range c.Users {
+		u.Password = ""
+		users = append(users, u)
+	}
+	d := func(v time.Duration) *duration { x := duration(v); return &x }
+	return configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
+		CoordinateClientLifetimes: &c.CoordinateClientLifetimes, ExpiredSessionsTriggerBackchannelLogout: &c.ExpiredSessionsTriggerBackchannelLogout,
+		Policies: &c.Policies, SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
+		SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequirePAR: &c.RequirePAR,
+		DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait), ControlAPI: &c.ControlAPI}
 }

@@ -73,6 +73,10 @@ func (p *IDP) routes() http.Handler {
 	route("POST "+PathEndSession, EndpointEndSession, p.endSession)
 	route("POST "+PathEndSession+"/confirm", EndpointEndSession, p.confirmLogout)
 	route("GET "+PathCheckSession, EndpointCheckSession, p.checkSession)
+	if p.settings().ControlAPI {
+		prefix := strings.TrimSuffix(PathControl, "/")
+		mux.Handle(p.path+PathControl, http.StripPrefix(p.path+prefix, p.ControlHandler()))
+	}
 	return mux
 }
 
