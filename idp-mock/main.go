@@ -110,9 +110,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer idp.Close()
-	fmt.Fprintf(stdout, "issuer %s\nlistening on %s\n", idp.Issuer(), l.Addr())
+	hello := fmt.Sprintf("issuer %s\nlistening on %s\n", idp.Issuer(), l.Addr())
 	if cfg.ControlAPI {
-		fmt.Fprintf(stdout, "status page %s%s\n", idp.Issuer(), idpmock.PathControl)
+		hello += fmt.Sprintf("status page %s%s\n", idp.Issuer(), idpmock.PathControl)
+	}
+	if _, err := io.WriteString(stdout, hello); err != nil {
+		return err
 	}
 	return serve(ctx, l, idp.Handler())
 }

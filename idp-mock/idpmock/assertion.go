@@ -35,7 +35,7 @@ func unverifiedSubject(raw string) string {
 	if len(raw) > maxToken {
 		return ""
 	}
-	jws, err := jose.ParseSigned(raw, clientAlgs)
+	jws, err := jose.ParseSignedCompact(raw, clientAlgs)
 	if err != nil {
 		return ""
 	}
@@ -92,7 +92,7 @@ func (p *IDP) clientByAssertion(cfg *settings, r *http.Request) (*Client, *oauth
 // verifyWithSet tries the keys of a JSON key set, those with the token's kid
 // only, if it has one.
 func verifyWithSet(raw string, set []byte) ([]byte, bool) {
-	jws, err := jose.ParseSigned(raw, clientAlgs)
+	jws, err := jose.ParseSignedCompact(raw, clientAlgs)
 	if err != nil || len(jws.Signatures) != 1 {
 		return nil, false
 	}
@@ -140,7 +140,7 @@ func (p *IDP) dpopProof(cfg *settings, w http.ResponseWriter, r *http.Request, t
 	case len(proofs[0]) > maxToken:
 		return bad("the proof is too long")
 	}
-	jws, err := jose.ParseSigned(proofs[0], clientAlgs)
+	jws, err := jose.ParseSignedCompact(proofs[0], clientAlgs)
 	if err != nil || len(jws.Signatures) != 1 {
 		return bad("the proof cannot be read")
 	}

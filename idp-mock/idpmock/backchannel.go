@@ -89,7 +89,7 @@ func (p *IDP) attempt(d *Delivery) {
 		token := d.token
 		for range d.copies {
 			p.mu.Lock()
-			p.goLocked(func() { p.post(p.ctx, cfg, d.uri, token) }) // what becomes of a copy matters to nobody
+			p.goLocked(func() { _, _ = p.post(p.ctx, cfg, d.uri, token) }) // what becomes of a copy matters to nobody
 			p.mu.Unlock()
 		}
 		d.copies = 0
@@ -187,7 +187,7 @@ func (p *IDP) Outbox() []Delivery {
 	return out
 }
 
-// ErrClosed: the provider was closed while something waited for it.
+// ErrClosed means that the provider was closed while something waited for it.
 var ErrClosed = errors.New("idpmock: closed")
 
 // Settle waits until the outbox is empty: every logout token was delivered, or

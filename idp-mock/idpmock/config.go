@@ -257,32 +257,32 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // complete fills a client's defaults.
-func (cl *Client) complete() (errs []error) {
-	cl.AccessTokenType = or(cl.AccessTokenType, JWT)
-	cl.AccessTokenLifetime = or(cl.AccessTokenLifetime, DefaultAccessTokenLifetime)
-	cl.RefreshTokenLifetime = or(cl.RefreshTokenLifetime, DefaultRefreshTokenLifetime)
-	if cl.AccessTokenType != JWT && cl.AccessTokenType != Reference {
-		errs = append(errs, fmt.Errorf("idpmock: Client %q: AccessTokenType: %q is neither %q nor %q", cl.ID, cl.AccessTokenType, JWT, Reference))
+func (c *Client) complete() (errs []error) {
+	c.AccessTokenType = or(c.AccessTokenType, JWT)
+	c.AccessTokenLifetime = or(c.AccessTokenLifetime, DefaultAccessTokenLifetime)
+	c.RefreshTokenLifetime = or(c.RefreshTokenLifetime, DefaultRefreshTokenLifetime)
+	if c.AccessTokenType != JWT && c.AccessTokenType != Reference {
+		errs = append(errs, fmt.Errorf("idpmock: Client %q: AccessTokenType: %q is neither %q nor %q", c.ID, c.AccessTokenType, JWT, Reference))
 	}
 	check := func(field, v string) {
 		u, err := url.Parse(v)
 		if err != nil || !u.IsAbs() || u.Fragment != "" {
-			errs = append(errs, fmt.Errorf("idpmock: Client %q: %s: %q is no absolute URI without fragment", cl.ID, field, v))
+			errs = append(errs, fmt.Errorf("idpmock: Client %q: %s: %q is no absolute URI without fragment", c.ID, field, v))
 		}
 	}
-	for _, v := range cl.RedirectURIs {
+	for _, v := range c.RedirectURIs {
 		check("RedirectURIs", v)
 	}
-	for _, v := range cl.PostLogoutRedirectURIs {
+	for _, v := range c.PostLogoutRedirectURIs {
 		check("PostLogoutRedirectURIs", v)
 	}
-	if cl.BackchannelLogoutURI != "" {
-		check("BackchannelLogoutURI", cl.BackchannelLogoutURI) // BCL-01
+	if c.BackchannelLogoutURI != "" {
+		check("BackchannelLogoutURI", c.BackchannelLogoutURI) // BCL-01
 	}
-	if cl.FrontchannelLogoutURI != "" {
-		check("FrontchannelLogoutURI", cl.FrontchannelLogoutURI) // FCL-01
+	if c.FrontchannelLogoutURI != "" {
+		check("FrontchannelLogoutURI", c.FrontchannelLogoutURI) // FCL-01
 	}
 	return errs
 }
 
-func (cl *Client) public() bool { return cl.Secret == "" && len(cl.JWKS) == 0 }
+func (c *Client) public() bool { return c.Secret == "" && len(c.JWKS) == 0 }

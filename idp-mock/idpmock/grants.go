@@ -46,8 +46,6 @@ type accessToken struct {
 	aud    []string
 }
 
-func (g *grant) offline() bool { return slices.Contains(g.scope, "offline_access") }
-
 // useSession is the reference behaviour's heart, the session check of every
 // call with a token: it reports whether the session that g came from still
 // lives for the client, and extends it. Clients that are not coordinated are

@@ -149,7 +149,7 @@ func New(c Config) (*IDP, error) {
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.handler = p.routes()
 	if set.SigningAlg == "RS256" {
-		p.wg.Go(func() { p.keys.key("RS256") }) // ready by the time the first token is asked for
+		p.wg.Go(func() { _, _ = p.keys.key("RS256") }) // ready by the time the first token is asked for, which tells of errors
 	}
 	if set.SweepEvery > 0 {
 		p.wg.Go(p.sweeper)
@@ -161,7 +161,7 @@ func New(c Config) (*IDP, error) {
 func (p *IDP) Handler() http.Handler { return p.handler }
 
 // Close stops the sweeper and the deliveries and waits for them.
-func (p *IDP) Close() error {
+func (p *IDP) Close() {
 	p.mu.Lock()
 	p.closed = true
 	for ch, s := range p.subs {
@@ -172,14 +172,13 @@ func (p *IDP) Close() error {
 	p.cancel()
 	p.wg.Wait()
 	p.out.CloseIdleConnections()
-	return nil
 }
 
 // Run serves until ctx ends, then closes the provider. Only for callers that
 // like it that way: [New] has started everything already.
-func (p *IDP) Run(ctx context.Context) error {
+func (p *IDP) Run(ctx context.Context) {
 	<-ctx.Done()
-	return p.Close()
+	p.Close()
 }
 
 // Issuer of the provider.

@@ -181,7 +181,7 @@ func (k *keyring) verify(alg, raw string) (map[string]any, error) {
 	if len(raw) > maxToken {
 		return nil, errTokenTooLong
 	}
-	jws, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if err != nil {
 		return nil, err
 	}

@@ -16,17 +16,17 @@ func TestMostRestrictiveApp(t *testing.T) {
 	}, func(t *testing.T, w *world) {
 		b := w.Browser("ada")
 		notes := w.login(b, "notes")
-		if got := w.session(b).IdleDeadline.Sub(time.Now()); got != 15*time.Minute {
+		if got := time.Until(w.session(b).IdleDeadline); got != 15*time.Minute {
 			t.Fatalf("window before mail is opened: %v", got)
 		}
 		time.Sleep(time.Minute)
 		w.login(b, "mail")
-		if got := w.session(b).IdleDeadline.Sub(time.Now()); got != 5*time.Minute {
+		if got := time.Until(w.session(b).IdleDeadline); got != 5*time.Minute {
 			t.Fatalf("window after mail was opened: %v", got)
 		}
 		time.Sleep(4 * time.Minute)
-		notes = w.refresh("notes", notes.text("refresh_token"))
-		if got := w.session(b).IdleDeadline.Sub(time.Now()); got != 5*time.Minute {
+		w.refresh("notes", notes.text("refresh_token"))
+		if got := time.Until(w.session(b).IdleDeadline); got != 5*time.Minute {
 			t.Fatalf("activity in notes gives %v", got)
 		}
 		time.Sleep(5*time.Minute + 2*time.Second) // the sweeper must have seen that the deadline moved in
@@ -41,7 +41,7 @@ func TestWindowIsGlobalByDefault(t *testing.T) {
 	inBubble(t, func(c *idpmock.Config) { c.Clients[1].IdleWindow = 5 * time.Minute }, func(t *testing.T, w *world) {
 		b := w.Browser("ada")
 		w.login(b, "mail")
-		if got := w.session(b).IdleDeadline.Sub(time.Now()); got != 15*time.Minute {
+		if got := time.Until(w.session(b).IdleDeadline); got != 15*time.Minute {
 			t.Errorf("window %v", got)
 		}
 	})
@@ -114,7 +114,7 @@ func TestUpdate(t *testing.T) {
 		if err := w.Update(func(c *idpmock.Config) { c.IdleWindow = 3 * time.Minute }); err != nil {
 			t.Fatal(err)
 		}
-		tok = w.refresh("notes", tok.text("refresh_token"))
+		w.refresh("notes", tok.text("refresh_token"))
 		time.Sleep(3*time.Minute + 2*time.Second)
 		if len(w.Sessions()) != 0 {
 			t.Error("the old window is in force")

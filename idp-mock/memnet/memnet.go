@@ -47,8 +47,8 @@ func (n *Net) Serve(host string, h http.Handler) (stop func(), err error) {
 	}
 	s := &http.Server{Handler: h}
 	done := make(chan struct{})
-	go func() { defer close(done); s.Serve(l) }()
-	return func() { s.Close(); <-done }, nil
+	go func() { defer close(done); _ = s.Serve(l) }() // ends with stop
+	return func() { _ = s.Close(); <-done }, nil
 }
 
 // Fail makes every new connection to host fail with err until Fail(host, nil).

@@ -101,10 +101,10 @@ func start(t testing.TB, l net.Listener, issuer string, n *memnet.Net, opts []Op
 	}
 	hs := &http.Server{Handler: idp.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
-	go func() { defer close(done); hs.Serve(l) }()
+	go func() { defer close(done); _ = hs.Serve(l) }() // ends with hs.Close
 	t.Cleanup(func() {
 		idp.Close()
-		hs.Close()
+		_ = hs.Close()
 		<-done
 		if n != nil {
 			n.Close()
