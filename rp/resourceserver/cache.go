@@ -1,0 +1,61 @@
+package resourceserver
+
+import (
+	"container/list"
+	"crypto/sha256"
+	"sync"
+	"time"
+)
+
+type key = [sha256.Size]byte
+
+// cache keeps the answers that were used last, at most size of them. Tokens are
+// known by their hash: the cache holds none that could be stolen.
+type cache struct {
+	mu      sync.Mutex
+	size    int
+	entries map[key]*list.Element
+	recent  list.List // of *entry, the last used one first
+}
+
+type entry struct {
+	key   key
+	token *Token // nil: not active
+	until time.Time
+}
+
+func newCache(size int) *cache { return &cache{size: size, entries: map[key]*list.Element{}} }
+
+// get answers with what is known at now; ok false: the IdP has to be asked.
+func (c *cache) get(k key, now time.Time) (t *Token, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[k]
+	if e == nil {
+		return nil, false
+	}
+	known := e.Value.(*entry)
+	if !now.Before(known.until) {
+		c.remove(e)
+		return nil, false
+	}
+	c.recent.MoveToFront(e)
+	return known.token, true
+}
+
+func (c *cache) put(k key, t *Token, until time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.entries[k]; e != nil {
+		c.remove(e)
+	}
+	c.entries[k] = c.recent.PushFront(&entry{k, t, until})
+	if c.recent.Len() > c.size {
+		c.remove(c.recent.Back())
+	}
+}
+
+func (c *cache) remove(e *list.Element) {
+	delete(c.entries, e.Value.(*entry).key)
+	c.recent.Remove(e)
+}

@@ -1,0 +1,145 @@
+package resourceserver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Secret is a string that prints as [redacted].
+type Secret string
+
+func (Secret) String() string       { return "[redacted]" }
+func (Secret) GoString() string     { return "[redacted]" }
+func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// MarshalText keeps a Secret out of JSON and the like.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
+// Config configures a Server. ClientID, ClientSecret and one of Issuer and
+// IntrospectionURL are required; the zero value of everything else is a safe
+// default.
+type Config struct {
+	// Issuer is the IdP's issuer identifier; its discovery document names the
+	// introspection endpoint.
+	Issuer string
+	// IntrospectionURL is the introspection endpoint, for an authorization server
+	// without discovery. It is then authenticated to by client_secret_basic.
+	IntrospectionURL string
+
+	ClientID     string // this API, as the IdP knows it
+	ClientSecret Secret
+
+	// Audience: one of these must be in the token's aud. Default: none is asked
+	// for, because many IdPs name no API there. Set it wherever yours does: else
+	// a token that was issued for another API is taken here.
+	Audience []string
+
+	// CacheFor is how long an answer is used again for the same token, never
+	// longer than the token lives. Default 0: every request is asked about.
+	CacheFor time.Duration
+	// CacheSize is how many answers are kept at most. Default 10,000.
+	CacheSize int
+
+	// Timeout bounds one question. Default 10 s.
+	Timeout time.Duration
+	// HTTPClient asks. Its redirect policy, timeout and cookie jar are replaced.
+	// Default: http.DefaultTransport.
+	HTTPClient *http.Client
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Logger receives what an operator should know, never a token. Default
+	// slog.Default().
+	Logger *slog.Logger
+
+	// InsecureAllowHTTP permits http URLs of the IdP on hosts that are not
+	// loopback: then tokens and the secret cross the network in clear.
+	InsecureAllowHTTP bool
+}
+
+// ConfigError names the field that is wrong and the cure.
+type ConfigError struct {
+	Field string
+	Cure  string
+}
+
+func (e *ConfigError) Error() string { return "resourceserver: Config." + e.Field + ": " + e.Cure }
+
+// withDefaults returns the complete configuration, or every fault in it at once.
+func (c Config) withDefaults() (Config, error) {
+	var faults []error
+	fault := func(field, cure string, args ...any) {
+		faults = append(faults, &ConfigError{field, fmt.Sprintf(cure, args...)})
+	}
+	switch {
+	case c.Issuer == "" && c.IntrospectionURL == "":
+		fault("Issuer", "is empty; set it to the issuer identifier of the IdP, such as https://login.example.com (or set IntrospectionURL)")
+	case c.IntrospectionURL != "":
+		if err := checkURL(c.IntrospectionURL, c.InsecureAllowHTTP); err != nil {
+			fault("IntrospectionURL", "%v", err)
+		}
+	default:
+		if err := checkURL(c.Issuer, c.InsecureAllowHTTP); err != nil {
+			fault("Issuer", "%v", err)
+		}
+	}
+	if c.ClientID == "" {
+		fault("ClientID", "is empty; set it to the id under which the IdP knows this API")
+	}
+	if c.ClientSecret == "" {
+		fault("ClientSecret", "is empty; RFC 7662 §2.1 demands that whoever introspects is authenticated")
+	}
+	if c.CacheFor < 0 {
+		fault("CacheFor", "is negative; use a positive duration, or 0 for no cache")
+	}
+	if c.CacheSize < 0 {
+		fault("CacheSize", "is negative; use a positive number, or 0 for the default")
+	}
+	if c.Timeout < 0 {
+		fault("Timeout", "is negative; use a positive duration, or 0 for the default")
+	}
+	if c.CacheSize == 0 {
+		c.CacheSize = 10_000
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.HTTPClient == nil {
+		c.HTTPClient = &http.Client{}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, errors.Join(faults...)
+}
+
+func checkURL(raw string, allowHTTP bool) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return fmt.Errorf("is %q, which is not an absolute URL", raw)
+	case u.User != nil || u.Fragment != "":
+		return errors.New("must have no user and no fragment")
+	case u.Scheme == "https", u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):
+		return nil
+	case u.Scheme == "http":
+		return fmt.Errorf("is %q; use https (http is for loopback; InsecureAllowHTTP permits it elsewhere)", raw)
+	}
+	return fmt.Errorf("is %q; use an https URL", raw)
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,76 @@
+package resourceserver
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Check authenticates a request and returns what the IdP says of its token.
+// Errors: ErrNoToken, ErrMalformed, ErrAmbiguous, ErrInactive,
+// *UnavailableError; Refuse renders each.
+func (s *Server) Check(r *http.Request) (*Token, error) {
+	raw, err := BearerToken(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	return s.Introspect(r.Context(), raw)
+}
+
+// Require lets a request through only with a good token that has all of scopes;
+// the handler finds it with FromContext. Others get what RFC 6750 §3 says, or
+// 503 while the IdP cannot be asked: that an IdP is down does not make a token
+// bad, and a 401 would log people out.
+func (s *Server) Require(next http.Handler, scopes ...string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t, err := s.Check(r)
+		switch {
+		case err != nil:
+			s.Refuse(w, r, err)
+		case !t.HasScope(scopes...):
+			challenge(w, http.StatusForbidden, `Bearer error="insufficient_scope", scope="`+strings.Join(scopes, " ")+`"`)
+		default:
+			next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), t)))
+		}
+	})
+}
+
+// Refuse answers a request whose Check failed.
+func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	var trouble *UnavailableError
+	switch {
+	case errors.Is(err, ErrNoToken):
+		challenge(w, http.StatusUnauthorized, "Bearer")
+	case errors.Is(err, ErrAmbiguous):
+		challenge(w, http.StatusBadRequest, `Bearer error="invalid_request"`)
+	case errors.Is(err, ErrInactive), errors.Is(err, ErrMalformed):
+		challenge(w, http.StatusUnauthorized, `Bearer error="invalid_token"`)
+	case errors.As(err, &trouble):
+		if !errors.Is(r.Context().Err(), context.Canceled) {
+			s.cfg.Logger.Warn("a token could not be checked", "error", err)
+		}
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(trouble.RetryAfter.Seconds())))))
+		problem(w, http.StatusServiceUnavailable, "temporarily_unavailable")
+	default:
+		problem(w, http.StatusInternalServerError, "server_error")
+	}
+}
+
+func challenge(w http.ResponseWriter, status int, c string) {
+	w.Header().Set("WWW-Authenticate", c)
+	code := "unauthorized"
+	if _, after, ok := strings.Cut(c, `error="`); ok {
+		code, _, _ = strings.Cut(after, `"`)
+	}
+	problem(w, status, code)
+}
+
+func problem(w http.ResponseWriter, status int, code string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(`{"error":"` + code + `"}` + "\n")) // the codes are ours
+}

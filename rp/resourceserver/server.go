@@ -1,0 +1,234 @@
+package resourceserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const maxAnswer = 1 << 20 // bytes that are read of any answer of the IdP
+
+// ErrInactive says: the IdP does not vouch for the token. Whether it has run
+// out, was revoked, or never existed, RFC 7662 §2.2 leaves open on purpose.
+var ErrInactive = errors.New("resourceserver: the token is not active")
+
+// UnavailableError says: the IdP cannot be asked now. Nothing is known about the
+// token.
+type UnavailableError struct {
+	RetryAfter time.Duration
+	Err        error
+}
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("resourceserver: the IdP cannot be asked about the token, try again in %v: %v", e.RetryAfter, e.Err)
+}
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// Server checks access tokens for one API. It is safe for concurrent use and
+// starts nothing in the background.
+type Server struct {
+	cfg      Config
+	client   *http.Client
+	endpoint string
+	inForm   bool // the secret goes into the form, not into a header
+	cache    *cache
+}
+
+// New checks the configuration and, if IntrospectionURL is not set, reads the
+// discovery document. ctx bounds that only. A *ConfigError, or several joined,
+// names what is wrong with the configuration; any other error means that the IdP
+// could not be reached, and trying again later may help.
+func New(ctx context.Context, c Config) (*Server, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	client := *c.HTTPClient
+	client.Timeout = 0 // the contexts bound each call
+	client.Jar = nil
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	s := &Server{cfg: c, client: &client, endpoint: c.IntrospectionURL}
+	if c.CacheFor > 0 {
+		s.cache = newCache(c.CacheSize)
+	}
+	if s.endpoint == "" {
+		if err := s.discover(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// discover reads what OpenID Connect Discovery 1.0 §4 and RFC 8414 §2 say of
+// introspection.
+func (s *Server) discover(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	wrap := func(err error) error {
+		return fmt.Errorf("resourceserver: Config.Issuer: discovery of %s failed: %w", s.cfg.Issuer, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.cfg.Issuer, "/")+"/.well-known/openid-configuration", nil)
+	if err != nil {
+		return wrap(err)
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, body, err := s.do(req)
+	if err != nil {
+		return wrap(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return wrap(fmt.Errorf("it answered %s", resp.Status))
+	}
+	var found struct {
+		Issuer        string   `json:"issuer"`
+		Introspection string   `json:"introspection_endpoint"`
+		Methods       []string `json:"introspection_endpoint_auth_methods_supported"`
+	}
+	if err := json.Unmarshal(body, &found); err != nil {
+		return wrap(errors.New("its document is malformed"))
+	}
+	if found.Issuer != s.cfg.Issuer { // Discovery §4.3
+		return &ConfigError{"Issuer", fmt.Sprintf("the IdP calls itself %q; set exactly that", found.Issuer)}
+	}
+	if found.Introspection == "" {
+		return &ConfigError{"Issuer", "the IdP has no introspection endpoint in its discovery document; set IntrospectionURL if it has one"}
+	}
+	if err := checkURL(found.Introspection, s.cfg.InsecureAllowHTTP); err != nil {
+		return &ConfigError{"Issuer", "the IdP's introspection_endpoint " + err.Error()}
+	}
+	s.endpoint = found.Introspection
+	s.inForm = len(found.Methods) > 0 && !slices.Contains(found.Methods, "client_secret_basic")
+	return nil
+}
+
+func (s *Server) do(req *http.Request) (*http.Response, []byte, error) {
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, nil, withoutURL(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		err = errors.New("the answer is too large")
+	}
+	return resp, body, err
+}
+
+// withoutURL keeps an address that may carry a secret out of error texts.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// Introspect asks the IdP about an access token. Errors: ErrInactive,
+// *UnavailableError.
+func (s *Server) Introspect(ctx context.Context, token string) (*Token, error) {
+	if token == "" || len(token) > MaxToken {
+		return nil, ErrInactive
+	}
+	if s.cache == nil {
+		t, _, err := s.ask(ctx, token)
+		return t, err
+	}
+	key := sha256.Sum256([]byte(token))
+	if t, ok := s.cache.get(key, s.cfg.Now()); ok {
+		if t == nil {
+			return nil, ErrInactive
+		}
+		return t, nil
+	}
+	t, until, err := s.ask(ctx, token)
+	if err == nil || errors.Is(err, ErrInactive) { // "inactive" is final; trouble is not
+		s.cache.put(key, t, until)
+	}
+	return t, err
+}
+
+// ask is one question; until is how long its answer may be used.
+func (s *Server) ask(ctx context.Context, token string) (t *Token, until time.Time, err error) {
+	asked := s.cfg.Now()
+	until = asked.Add(s.cfg.CacheFor)
+	body, err := s.send(ctx, token)
+	if err != nil {
+		return nil, until, err
+	}
+	t, a, err := parse(body)
+	switch {
+	case err != nil:
+		return nil, until, s.trouble(time.Second, err)
+	case t == nil:
+		return nil, until, ErrInactive
+	}
+	if why := a.unfit(&s.cfg, asked); why != "" {
+		s.cfg.Logger.Info("a token was refused", "reason", why, "client_id", t.ClientID)
+		return nil, until, fmt.Errorf("%w: %s", ErrInactive, why)
+	}
+	if !t.Expires.IsZero() && t.Expires.Before(until) {
+		until = t.Expires // INTR-01
+	}
+	return t, until, nil
+}
+
+func (s *Server) send(ctx context.Context, token string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
+	if s.inForm {
+		form.Set("client_id", s.cfg.ClientID)
+		form.Set("client_secret", string(s.cfg.ClientSecret))
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, s.trouble(time.Second, errors.New("the endpoint's URL is not valid"))
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	if !s.inForm { // RFC 6749 §2.3.1: both are form-encoded first
+		req.SetBasicAuth(url.QueryEscape(s.cfg.ClientID), url.QueryEscape(string(s.cfg.ClientSecret)))
+	}
+	resp, body, err := s.do(req)
+	switch {
+	case err != nil:
+		return nil, s.trouble(time.Second, err)
+	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden, resp.StatusCode == http.StatusBadRequest:
+		s.cfg.Logger.Error("the IdP refuses this API's introspection: check ClientID and ClientSecret", "status", resp.StatusCode)
+		return nil, s.trouble(30*time.Second, fmt.Errorf("it answered %s", resp.Status))
+	case resp.StatusCode != http.StatusOK:
+		return nil, s.trouble(retryAfter(resp.Header), fmt.Errorf("it answered %s", resp.Status))
+	}
+	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return nil, s.trouble(time.Second, errors.New("its answer is no application/json"))
+	}
+	return body, nil
+}
+
+func (s *Server) trouble(after time.Duration, err error) error {
+	return &UnavailableError{RetryAfter: after, Err: err}
+}
+
+// retryAfter reads seconds only, between a second and a minute; the date form is
+// taken as a few seconds.
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if v == "" {
+		return time.Second
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		return 5 * time.Second
+	}
+	return min(max(time.Duration(min(n, 60))*time.Second, time.Second), time.Minute)
+}

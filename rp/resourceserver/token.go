@@ -1,0 +1,142 @@
+package resourceserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Token is what the IdP says about an access token that is good.
+type Token struct {
+	Subject  string    // sub: whose it is; empty if no person stands behind it
+	ClientID string    // client_id: the app it was issued to
+	Issuer   string    // iss, empty if the IdP does not say
+	Scope    []string  // what it allows
+	Audience []string  // aud
+	Expires  time.Time // exp; zero if the IdP does not say
+	// Claims is the whole answer, for what is not named above.
+	Claims json.RawMessage
+}
+
+// HasScope tells whether the token allows all of scopes.
+func (t *Token) HasScope(scopes ...string) bool {
+	for _, s := range scopes {
+		if !slices.Contains(t.Scope, s) {
+			return false
+		}
+	}
+	return true
+}
+
+type tokenKey struct{}
+
+// FromContext returns the token that Require has put there, nil if there is
+// none.
+func FromContext(ctx context.Context) *Token {
+	t, _ := ctx.Value(tokenKey{}).(*Token)
+	return t
+}
+
+// NewContext returns a context that carries the token, for tests of handlers.
+func NewContext(ctx context.Context, t *Token) context.Context {
+	return context.WithValue(ctx, tokenKey{}, t)
+}
+
+// answer is an introspection response (RFC 7662 §2.2).
+type answer struct {
+	Active    *bool        `json:"active"`
+	Subject   string       `json:"sub"`
+	ClientID  string       `json:"client_id"`
+	Issuer    string       `json:"iss"`
+	Scope     string       `json:"scope"`
+	Audience  stringOrList `json:"aud"`
+	Expires   *seconds     `json:"exp"`
+	NotBefore *seconds     `json:"nbf"`
+	TokenType string       `json:"token_type"`
+	TokenUse  string       `json:"token_use"` // Ory
+	Confirm   *struct{}    `json:"cnf"`       // whatever it holds
+}
+
+// parse reads an introspection response. A nil token without error means: not
+// active.
+func parse(body []byte) (*Token, *answer, error) {
+	var a answer
+	if err := json.Unmarshal(body, &a); err != nil {
+		return nil, nil, fmt.Errorf("the answer is no JSON object: %w", err)
+	}
+	if a.Active == nil {
+		return nil, nil, errors.New("the answer does not say whether the token is active")
+	}
+	if !*a.Active {
+		return nil, &a, nil
+	}
+	t := &Token{Subject: a.Subject, ClientID: a.ClientID, Issuer: a.Issuer, Scope: strings.Fields(a.Scope), Audience: a.Audience, Claims: body}
+	if a.Expires != nil {
+		t.Expires = a.Expires.time()
+	}
+	return t, &a, nil
+}
+
+// unfit tells why an active token is nevertheless not good here.
+func (a *answer) unfit(c *Config, now time.Time) string {
+	switch {
+	case a.Expires != nil && !now.Before(a.Expires.time()):
+		return "it has expired"
+	case a.NotBefore != nil && now.Add(time.Minute).Before(a.NotBefore.time()):
+		return "it is not good yet"
+	case a.Confirm != nil:
+		// RFC 9449 §7.1: a token that is bound to a key is not good as bearer.
+		return "it is bound to a key and was sent as a bearer token"
+	case a.TokenUse != "" && a.TokenUse != "access_token":
+		return "it is no access token"
+	case c.Issuer != "" && a.Issuer != "" && a.Issuer != c.Issuer:
+		return "it was issued by another issuer"
+	case len(c.Audience) > 0 && !slices.ContainsFunc(c.Audience, func(want string) bool { return slices.Contains(a.Audience, want) }):
+		return "it was not issued for this API"
+	}
+	switch strings.ToLower(a.TokenType) {
+	case "", "bearer", "access_token":
+		return ""
+	}
+	return "it is no bearer access token" // some IdPs describe refresh tokens, too
+}
+
+// stringOrList is an aud: one string or several (RFC 7519 §4.1.3).
+type stringOrList []string
+
+func (s *stringOrList) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*s = nil
+		if one != "" {
+			*s = []string{one}
+		}
+		return nil
+	}
+	var many []string
+	if err := json.Unmarshal(b, &many); err != nil {
+		return errors.New("aud is neither a string nor a list of strings")
+	}
+	*s = many
+	return nil
+}
+
+// seconds is a NumericDate (RFC 7519 §2), with or without a fraction.
+type seconds float64
+
+const maxSeconds = 1 << 40 // the year 36,812
+
+func (s *seconds) UnmarshalJSON(b []byte) error {
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil || f < 0 || f > maxSeconds {
+		return errors.New("a time is not a number of seconds")
+	}
+	*s = seconds(f)
+	return nil
+}
+
+func (s seconds) time() time.Time { return time.UnixMilli(int64(float64(s) * 1000)) }
