@@ -1,0 +1,171 @@
+// Package api is the demo's API: it takes access tokens and asks the IdP about
+// each.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/localhost"
+	"github.com/tandem-sso/tandem/demo/server"
+	"github.com/tandem-sso/tandem/rp/resourceserver"
+)
+
+// Config of the API. Issuer, ClientID and ClientSecret are required.
+type Config struct {
+	Issuer       string
+	ClientID     string
+	ClientSecret resourceserver.Secret
+	Listen       string // default 127.0.0.1:9200; port 0 picks one
+	Listener     net.Listener
+	BaseURL      string        // default: http:// and the address it listens on
+	Cache        time.Duration // how long an answer of the IdP is used again. 0: never
+
+	Wait              time.Duration // as in app.Config
+	InsecureAllowHTTP bool
+	Progress          io.Writer
+	Logger            *slog.Logger
+	Now               func() time.Time
+	Transport         http.RoundTripper
+	// Watch is told of every call of /whoami. May be nil.
+	Watch func(Call)
+}
+
+// Call of the API.
+type Call struct {
+	At      time.Time
+	Subject string // empty if the token was refused
+	Client  string
+	Status  int
+}
+
+// API is a running API.
+type API struct {
+	cfg    Config
+	server *server.Server
+}
+
+// Identity is the JSON of /whoami.
+type Identity struct {
+	Subject string     `json:"subject"`
+	Client  string     `json:"client"`
+	Scope   []string   `json:"scope,omitempty"`
+	Expires *time.Time `json:"expires,omitempty"` // of the token
+}
+
+// Start starts the API; it serves when Start returns. ctx bounds the start only.
+func Start(ctx context.Context, c Config) (a *API, err error) {
+	if c, err = c.complete(); err != nil {
+		return nil, err
+	}
+	a = &API{cfg: c, server: server.Start(c.Listener, c.Logger)}
+	tokens, err := app.Await(ctx, c.Wait, c.Progress, "the IdP at "+c.Issuer, func(ctx context.Context) (*resourceserver.Server, error) {
+		return resourceserver.New(ctx, resourceserver.Config{
+			Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, CacheFor: c.Cache,
+			HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, InsecureAllowHTTP: c.InsecureAllowHTTP,
+		})
+	})
+	if err != nil {
+		_ = a.Close()
+		return nil, err
+	}
+	a.server.Use(a.routes(tokens))
+	fmt.Fprintf(c.Progress, "api serves on %s (client %q of %s)\n", a.URL(), c.ClientID, c.Issuer)
+	return a, nil
+}
+
+func (c Config) complete() (Config, error) {
+	if c.Progress == nil {
+		c.Progress = io.Discard
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Transport == nil {
+		c.Transport = localhost.Transport()
+	}
+	var faults []error
+	for _, f := range []struct{ flag, value, cure string }{
+		{"issuer", c.Issuer, "is missing; set it to the issuer identifier of the IdP, such as http://127.0.0.1:9000"},
+		{"client-id", c.ClientID, "is missing; set it to the id under which the IdP knows this API"},
+		{"client-secret", string(c.ClientSecret), "is missing; an API that introspects has to authenticate (RFC 7662 §2.1)"},
+	} {
+		if f.value == "" {
+			faults = append(faults, &app.FlagError{Flag: f.flag, Cure: f.cure})
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return c, err
+	}
+	if c.Listener == nil {
+		if c.Listen == "" {
+			c.Listen = "127.0.0.1:9200"
+		}
+		l, err := net.Listen("tcp", c.Listen)
+		if err != nil {
+			return c, fmt.Errorf("-listen %s: %w", c.Listen, err)
+		}
+		c.Listener = l
+	}
+	if c.BaseURL == "" {
+		c.BaseURL = server.URL(c.Listener)
+	}
+	return c, nil
+}
+
+func (a *API) routes(tokens *resourceserver.Server) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /whoami", a.watched(tokens.Require(http.HandlerFunc(whoami))))
+	return mux
+}
+
+func whoami(w http.ResponseWriter, r *http.Request) {
+	t := resourceserver.FromContext(r.Context())
+	id := Identity{Subject: t.Subject, Client: t.ClientID, Scope: t.Scope}
+	if !t.Expires.IsZero() {
+		id.Expires = &t.Expires
+	}
+	if seen, ok := r.Context().Value(callKey{}).(*Call); ok {
+		seen.Subject, seen.Client = t.Subject, t.ClientID
+	}
+	app.JSON(w, http.StatusOK, id)
+}
+
+type callKey struct{}
+
+func (a *API) watched(next http.Handler) http.Handler {
+	if a.cfg.Watch == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		call := &Call{At: a.cfg.Now()}
+		rec := &app.StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
+		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), callKey{}, call)))
+		call.Status = rec.Status
+		a.cfg.Watch(*call)
+	})
+}
+
+// URL is where the API is called.
+func (a *API) URL() string { return a.cfg.BaseURL }
+
+// Addr is where it listens.
+func (a *API) Addr() string { return a.server.Addr() }
+
+// Run serves until ctx ends, then closes the API.
+func (a *API) Run(ctx context.Context) error {
+	return errors.Join(a.server.Wait(ctx), a.Close())
+}
+
+// Close ends the API: running requests get a moment to finish.
+func (a *API) Close() error { return a.server.Close() }

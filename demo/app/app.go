@@ -1,0 +1,203 @@
+// Package app is what the demo's three apps have in common: configuration, life
+// cycle, pages. What an app does with the library stands in its own package.
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/localhost"
+	"github.com/tandem-sso/tandem/demo/server"
+	"github.com/tandem-sso/tandem/demo/ui"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// Spec says which app it is.
+type Spec struct {
+	Name   string // as in the flag -app
+	Title  string // for people
+	Kind   rp.Kind
+	Listen string // default
+	// APIIntrospects as in rp.Config.
+	APIIntrospects bool
+	// Routes builds the app once its relying party is there.
+	Routes func(*App) http.Handler
+}
+
+// App is a running app.
+type App struct {
+	Spec
+	RP *rp.RelyingParty
+
+	cfg      Config
+	server   *server.Server
+	release  func() error // of the store
+	visitors visitors
+}
+
+// Start starts an app and returns once it serves. ctx bounds the start only;
+// Close ends the app. Errors that the person at the terminal can cure are
+// *FlagError or *rp.ConfigError.
+func Start(ctx context.Context, spec Spec, c Config) (*App, error) {
+	c, err := spec.complete(c)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{Spec: spec, cfg: c, server: server.Start(c.Listener, c.Logger), release: func() error { return nil }}
+	if err := a.start(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) start(ctx context.Context) error {
+	config, err := a.cfg.relyingParty(a.Kind)
+	if err != nil {
+		return err
+	}
+	store, release, err := openStore(a.cfg.Store, a.cfg.Now)
+	if err != nil {
+		return err
+	}
+	a.release = release
+	config.Store, config.APIIntrospects = store, a.APIIntrospects && a.cfg.APIURL != ""
+	if a.RP, err = a.connect(ctx, config); err != nil {
+		return err
+	}
+	a.server.Use(own(a.Routes(a)))
+	fmt.Fprintf(a.cfg.Progress, "%s serves on %s (client %q of %s)\n", a.Name, a.URL(), a.cfg.ClientID, a.cfg.Issuer)
+	return nil
+}
+
+// complete fills in the defaults and opens the listener.
+func (spec *Spec) complete(c Config) (Config, error) {
+	if c.Progress == nil {
+		c.Progress = io.Discard
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Transport == nil {
+		c.Transport = localhost.Transport()
+	}
+	if c.CookieName == "" {
+		c.CookieName = CookieNameFor(c.ClientID)
+	}
+	var faults []error
+	if c.Issuer == "" {
+		faults = append(faults, &FlagError{"issuer", "is missing; set it to the issuer identifier of the IdP, such as http://127.0.0.1:9000"})
+	}
+	if c.ClientID == "" {
+		faults = append(faults, &FlagError{"client-id", "is missing; set it to the id under which the IdP knows this app"})
+	}
+	if err := errors.Join(faults...); err != nil {
+		return c, err
+	}
+	if c.Listener == nil {
+		if c.Listen == "" {
+			c.Listen = spec.Listen
+		}
+		l, err := net.Listen("tcp", c.Listen)
+		if err != nil {
+			return c, fmt.Errorf("-listen %s: %w", c.Listen, err)
+		}
+		c.Listener = l
+	}
+	if c.BaseURL == "" {
+		c.BaseURL = server.URL(c.Listener)
+	}
+	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
+	return c, nil
+}
+
+// connect makes the relying party; while the IdP cannot be reached it tries
+// again for as long as -wait says. Wrong configuration is not waited for.
+func (a *App) connect(ctx context.Context, config rp.Config) (*rp.RelyingParty, error) {
+	return Await(ctx, a.cfg.Wait, a.cfg.Progress, "the IdP at "+a.cfg.Issuer, func(ctx context.Context) (*rp.RelyingParty, error) {
+		c := config
+		if len(c.Scopes) == 0 {
+			scopes, unreachable := a.defaultScopes(ctx)
+			c.Scopes = scopes
+			if unreachable != nil {
+				p, err := rp.New(ctx, c) // says it better, and knows what will not pass
+				if err != nil {
+					return nil, err
+				}
+				return nil, errors.Join(unreachable, p.Close()) // it came up this moment
+			}
+		}
+		return rp.New(ctx, c)
+	})
+}
+
+// defaultScopes asks for a refresh token where the app needs one and the IdP
+// lists the scope for it. Not on Keycloak: there it makes an offline session,
+// which is not the person's and outlives it.
+func (a *App) defaultScopes(ctx context.Context) ([]string, error) {
+	scopes := []string{"openid", "profile"}
+	if a.Kind != rp.RefreshToken || rp.ProfileFor(a.cfg.Issuer).Name == "keycloak" {
+		return scopes, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(a.cfg.Issuer, "/")+"/.well-known/openid-configuration", nil)
+	if err != nil {
+		return scopes, nil // rp.New says what is wrong with the issuer
+	}
+	resp, err := a.cfg.Transport.RoundTrip(req)
+	if err != nil {
+		return scopes, fmt.Errorf("%s cannot be reached: %w", a.cfg.Issuer, err)
+	}
+	defer resp.Body.Close()
+	var found struct {
+		Scopes []string `json:"scopes_supported"`
+	}
+	// Whatever is wrong with the document, rp.New says it better.
+	_ = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&found)
+	if slices.Contains(found.Scopes, "offline_access") {
+		scopes = append(scopes, "offline_access")
+	}
+	return scopes, nil
+}
+
+// own adds what every app serves.
+func own(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/", ui.Static())
+	mux.Handle("/", next)
+	return mux
+}
+
+// URL is how browsers reach the app.
+func (a *App) URL() string { return a.cfg.BaseURL }
+
+// Addr is where it listens.
+func (a *App) Addr() string { return a.server.Addr() }
+
+// Run serves until ctx ends, then closes the app.
+func (a *App) Run(ctx context.Context) error {
+	return errors.Join(a.server.Wait(ctx), a.Close())
+}
+
+// Close ends the app: running requests get a moment to finish.
+func (a *App) Close() error {
+	err := a.server.Close()
+	if a.RP != nil {
+		err = errors.Join(err, a.RP.Close())
+	}
+	release := a.release
+	a.release = func() error { return nil }
+	return errors.Join(err, release())
+}

@@ -1,0 +1,35 @@
+// Package notoken is the demo's app that keeps no token at all, on echo: it only
+// knows who signed in, and learns of the end by back-channel logout. With
+// SilentCheck it asks by itself, by a prompt=none visit.
+package notoken
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/echoadapter"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// Start starts the app; it serves when Start returns.
+func Start(ctx context.Context, c app.Config) (*app.App, error) {
+	return app.Start(ctx, app.Spec{
+		Name: "notoken", Title: "Wiki", Kind: rp.NoToken, Listen: "127.0.0.1:9103", Routes: routes,
+	}, c)
+}
+
+func routes(a *app.App) http.Handler {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	web := echoadapter.New(a.RP)
+	web.Register(e.Group(a.RP.Prefix()))
+	e.GET("/", echo.WrapHandler(http.HandlerFunc(a.Home)))
+	e.GET("/private", echo.WrapHandler(a.Seen(a.Private)), web.Active(), web.RequireLogin())
+	e.GET("/me", echo.WrapHandler(a.Seen(a.Me)), web.Active(), web.RequireLogin())
+	e.GET("/passive", echo.WrapHandler(a.Seen(a.Passive)), web.Passive(), web.RequireLogin())
+	e.GET("/call-api", echo.WrapHandler(a.Seen(a.CallAPI)), web.Active(), web.RequireLogin())
+	return e
+}

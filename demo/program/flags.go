@@ -1,0 +1,154 @@
+package program
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/app"
+)
+
+// options are the values of all flags.
+type options struct {
+	app string
+
+	issuer, clientID, clientSecret string
+	listen, baseURL, apiURL        string
+	scopes, store, sealKey         string
+	idTokenAlg, profile            string
+	signalEvery, trustFor          time.Duration
+	idpWindow, idle, absolute      time.Duration
+	trailing, silentCheck          bool
+	insecureHTTP, verbose          bool
+	wait, cache                    time.Duration
+
+	portBase            int
+	idpIdle, idpMaximum time.Duration
+	tokenLife           time.Duration
+}
+
+// apps that run alone.
+var apps = []string{"refreshtoken", "referencetoken", "notoken", "api"}
+
+// Which flags go with which mode: s the three apps, a the API, d the whole demo.
+var modes = map[string]string{
+	"app": "sad", "v": "sad",
+	"issuer": "sa", "client-id": "sa", "client-secret": "sa", "listen": "sa", "base-url": "sa", "wait": "sa", "insecure-allow-http": "sa",
+	"api-url": "s", "scopes": "s", "store": "sd", "seal-key": "s", "id-token-alg": "s", "profile": "s", "idp-window": "s",
+	"signal-every": "sd", "trust-for": "sd", "idle": "sd", "absolute": "sd", "trailing": "sd", "silent-check": "sd",
+	"cache":            "ad",
+	"listen-port-base": "d", "idp-idle": "d", "idp-absolute": "d", "token-life": "d",
+}
+
+func (o *options) flags(out io.Writer) *flag.FlagSet {
+	f := flag.NewFlagSet("demo", flag.ContinueOnError)
+	f.SetOutput(out)
+	f.StringVar(&o.app, "app", "", "run one program alone: "+strings.Join(apps, ", ")+" (default: the whole demo)")
+
+	f.StringVar(&o.issuer, "issuer", "", "issuer identifier of the IdP")
+	f.StringVar(&o.clientID, "client-id", "", "id under which the IdP knows this program")
+	f.StringVar(&o.clientSecret, "client-secret", "", "its secret; empty for a public client. Better in TANDEM_CLIENT_SECRET: others can read a command line")
+	f.StringVar(&o.listen, "listen", "", "address to listen on; port 0 picks one (default 127.0.0.1: 9101 refreshtoken, 9102 referencetoken, 9103 notoken, 9200 api)")
+	f.StringVar(&o.baseURL, "base-url", "", "the program as browsers see it (default http:// and the address)")
+	f.StringVar(&o.apiURL, "api-url", "", "base URL of the API that /call-api calls")
+	f.StringVar(&o.scopes, "scopes", "", `scopes to ask for, with spaces between (default "openid profile"; refreshtoken adds offline_access if the IdP lists it, except Keycloak)`)
+	f.StringVar(&o.store, "store", "memory", "where sessions are kept: memory, bolt:FILE, redis://HOST:PORT/DB or postgres://…")
+	f.StringVar(&o.sealKey, "seal-key", "", "64 hexadecimal digits that seal sessions and cookies (default: random)")
+	f.StringVar(&o.idTokenAlg, "id-token-alg", "RS256", "signature algorithm that the IdP was told to use")
+	f.StringVar(&o.profile, "profile", "", "what the IdP honours: generic, duende, keycloak, auth0, okta, entra, hydra (default: guessed from the issuer)")
+	f.DurationVar(&o.signalEvery, "signal-every", 0, "how often activity is reported to the IdP at the most (default: the library's choice, a fifth of the IdP's window where that is known)")
+	f.DurationVar(&o.trustFor, "trust-for", 5*time.Minute, "how long one confirmation of the IdP is trusted")
+	f.DurationVar(&o.idpWindow, "idp-window", 0, "the IdP's idle window, if it does not say so itself")
+	f.DurationVar(&o.idle, "idle", 0, "idle limit of this app alone (default 0: the IdP decides)")
+	f.DurationVar(&o.absolute, "absolute", 8*time.Hour, "longest session")
+	f.BoolVar(&o.trailing, "trailing", false, "report the last activity, too")
+	f.BoolVar(&o.silentCheck, "silent-check", false, "confirm sessions by prompt=none where tokens cannot")
+	f.DurationVar(&o.wait, "wait", 0, "how long to wait for an IdP that cannot be reached yet")
+	f.BoolVar(&o.insecureHTTP, "insecure-allow-http", false, "allow http beyond loopback")
+	f.BoolVar(&o.verbose, "v", false, "log what happens to sessions")
+
+	f.DurationVar(&o.cache, "cache", 0, "api: how long an introspection is used again (default 0: never)")
+
+	f.IntVar(&o.portBase, "listen-port-base", 0, "whole demo: first of seven ports (default 9000, or free ones if those are taken)")
+	f.DurationVar(&o.idpIdle, "idp-idle", 2*time.Minute, "whole demo: the IdP's idle window")
+	f.DurationVar(&o.idpMaximum, "idp-absolute", time.Hour, "whole demo: the IdP's longest session")
+	f.DurationVar(&o.tokenLife, "token-life", time.Minute, "whole demo: lifetime of access tokens")
+	f.Usage = func() {
+		fmt.Fprint(out, "Usage:\n  go run ./demo                the whole demo\n  go run ./demo -app NAME …    one program alone\n\nEvery flag has an environment twin, such as TANDEM_CLIENT_SECRET.\n\n")
+		f.PrintDefaults()
+	}
+	return f
+}
+
+// twin is the environment variable of a flag.
+func twin(name string) string {
+	return "TANDEM_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// parse reads the flags, and the environment for those that are not given.
+func parse(args []string, getenv func(string) string, stderr io.Writer) (*options, error) {
+	o := &options{}
+	f := o.flags(stderr)
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q: flags start with -", f.Arg(0))
+	}
+	given := map[string]bool{}
+	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
+	var faults []error
+	f.VisitAll(func(g *flag.Flag) {
+		v := getenv(twin(g.Name))
+		if v == "" || given[g.Name] {
+			return
+		}
+		if err := g.Value.Set(v); err != nil {
+			faults = append(faults, fmt.Errorf("%s: not a value for -%s", twin(g.Name), g.Name)) // v may be a secret
+		}
+	})
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	if o.app != "" && !slices.Contains(apps, o.app) {
+		return nil, &app.FlagError{Flag: "app", Cure: fmt.Sprintf("is %q; use one of %s, or leave it out for the whole demo", o.app, strings.Join(apps, ", "))}
+	}
+	for name := range given {
+		if !strings.Contains(modes[name], o.mode()) {
+			fmt.Fprintf(stderr, "note: -%s has no effect %s\n", name, map[string]string{"s": "on an app", "a": "on the API", "d": "without -app"}[o.mode()])
+		}
+	}
+	return o, o.check()
+}
+
+func (o *options) mode() string {
+	switch o.app {
+	case "":
+		return "d"
+	case "api":
+		return "a"
+	}
+	return "s"
+}
+
+// check finds what the libraries cannot know.
+func (o *options) check() error {
+	var faults []error
+	for name, d := range map[string]time.Duration{
+		"signal-every": o.signalEvery, "trust-for": o.trustFor, "idp-window": o.idpWindow, "idle": o.idle, "wait": o.wait, "cache": o.cache,
+		"idp-idle": o.idpIdle, "idp-absolute": o.idpMaximum, "token-life": o.tokenLife,
+	} {
+		if d < 0 {
+			faults = append(faults, &app.FlagError{Flag: name, Cure: "is negative; use a positive duration such as 30s"})
+		}
+	}
+	if o.portBase < 0 || o.portBase > 65000 {
+		faults = append(faults, &app.FlagError{Flag: "listen-port-base", Cure: "is not a port; use a number up to 65000"})
+	}
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(faults...)
+}

@@ -1,0 +1,77 @@
+// Package program is the demo as a program: flags in, running servers out. It is
+// a package so that tests can start the very same program in process.
+package program
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/tandem-sso/tandem/demo/api"
+	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/notoken"
+	"github.com/tandem-sso/tandem/demo/referencetoken"
+	"github.com/tandem-sso/tandem/demo/refreshtoken"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/resourceserver"
+)
+
+// Run is the program: it serves until ctx ends. getenv reads the environment.
+// With -h it returns flag.ErrHelp.
+func Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	o, err := parse(args, getenv, stderr)
+	if err != nil {
+		return err
+	}
+	level := slog.LevelWarn
+	if o.verbose {
+		level = slog.LevelDebug
+	}
+	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	switch o.app {
+	case "":
+		return o.everything(ctx, stdout, logger)
+	case "api":
+		return o.api(ctx, stdout, logger)
+	}
+	return o.single(ctx, stdout, logger)
+}
+
+func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
+	start := map[string]func(context.Context, app.Config) (*app.App, error){
+		"refreshtoken": refreshtoken.Start, "referencetoken": referencetoken.Start, "notoken": notoken.Start,
+	}[o.app]
+	a, err := start(ctx, app.Config{
+		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: rp.Secret(o.clientSecret),
+		Listen: o.listen, BaseURL: o.baseURL, APIURL: o.apiURL, Scopes: strings.Fields(o.scopes), Store: o.store, SealKey: rp.Secret(o.sealKey),
+		SignalEvery: o.signalEvery, TrustFor: o.trustFor, IdPWindow: o.idpWindow, Idle: o.idle, Absolute: o.absolute,
+		Trailing: o.trailing, SilentCheck: o.silentCheck, IDTokenAlg: o.idTokenAlg, Profile: o.profile,
+		Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range a.RP.Findings() {
+		if f.Serious {
+			fmt.Fprintln(stdout, "note:", f)
+		}
+	}
+	return a.Run(ctx)
+}
+
+func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
+	a, err := api.Start(ctx, api.Config{
+		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: resourceserver.Secret(o.clientSecret), Listen: o.listen, BaseURL: o.baseURL,
+		Cache: o.cache, Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
+	})
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
+
+func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
+	return fmt.Errorf("the whole demo is not wired up yet: use -app %s", strings.Join(apps, "|"))
+}

@@ -1,0 +1,91 @@
+package program_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/program"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+)
+
+func env(pairs ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+}
+
+func TestBadFlags(t *testing.T) {
+	for _, c := range []struct {
+		args, want string
+		env        []string
+	}{
+		{args: "-app nope", want: `-app is "nope"`},
+		{args: "-app refreshtoken", want: "-issuer is missing"},
+		{args: "-app refreshtoken -issuer http://127.0.0.1:1", want: "-client-id is missing"},
+		{args: "-app api -issuer http://127.0.0.1:1 -client-id x", want: "-client-secret is missing"},
+		{args: "-app notoken extra", want: `unexpected argument "extra"`},
+		{args: "-no-such-flag", want: "not defined: -no-such-flag"},
+		{args: "-app notoken -idle x", want: `invalid value "x" for flag -idle`},
+		{args: "-app notoken -idle -3s", want: "-idle is negative"},
+		{args: "-app notoken", env: []string{"TANDEM_TRUST_FOR", "soon"}, want: "TANDEM_TRUST_FOR: not a value for -trust-for"},
+		{args: "", env: []string{"TANDEM_APP", "nope"}, want: `-app is "nope"`},
+		{args: "-app notoken -client-id x -listen 127.0.0.1:0", env: []string{"TANDEM_ISSUER", "http://127.0.0.1:1"}, want: "discovery of http://127.0.0.1:1 failed"},
+	} {
+		err := program.Run(t.Context(), strings.Fields(c.args), env(c.env...), io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.args, err)
+		}
+	}
+	var help bytes.Buffer
+	if err := program.Run(t.Context(), []string{"-h"}, env(), io.Discard, &help); !errors.Is(err, flag.ErrHelp) || !strings.Contains(help.String(), "-signal-every") {
+		t.Error(err, help.String())
+	}
+}
+
+// A secret in the environment that does not fit its flag is not repeated, and a
+// flag beats its twin.
+func TestEnvironmentTwins(t *testing.T) {
+	idp := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "api", Secret: "s3cret"}))
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	out, in := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		done <- program.Run(ctx, []string{"-app", "api", "-client-id", "api"}, env(
+			"TANDEM_ISSUER", idp.URL, "TANDEM_CLIENT_ID", "other", "TANDEM_CLIENT_SECRET", "s3cret", "TANDEM_LISTEN", "127.0.0.1:0"), in, io.Discard)
+		in.Close()
+	}()
+	line := make([]byte, 1000)
+	n, err := out.Read(line)
+	if err != nil {
+		t.Fatal(err, <-done)
+	}
+	m := regexp.MustCompile(`^api serves on (http://127\.0\.0\.1:\d+) \(client "api" of `).FindSubmatch(line[:n])
+	if m == nil {
+		t.Fatalf("%s", line[:n])
+	}
+	resp, err := http.Get(string(m[1]) + "/healthz")
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatal(resp, err)
+	}
+	resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,32 @@
+// Package referencetoken is the demo's app that has only an access token, which
+// means nothing by itself: the API asks the IdP about it. These questions tell
+// the IdP of activity, and the API's 401 tells the app of the end.
+package referencetoken
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/nethttpadapter"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// Start starts the app; it serves when Start returns.
+func Start(ctx context.Context, c app.Config) (*app.App, error) {
+	return app.Start(ctx, app.Spec{
+		Name: "referencetoken", Title: "Reports", Kind: rp.ReferenceToken, Listen: "127.0.0.1:9102", APIIntrospects: true, Routes: routes,
+	}, c)
+}
+
+func routes(a *app.App) http.Handler {
+	web := nethttpadapter.New(a.RP)
+	mux := http.NewServeMux()
+	mux.Handle(a.RP.Prefix()+"/", web.Endpoints())
+	mux.HandleFunc("GET /{$}", a.Home)
+	mux.Handle("GET /private", web.RequireLogin(web.Active(a.Seen(a.Private))))
+	mux.Handle("GET /me", web.RequireLogin(web.Active(a.Seen(a.Me))))
+	mux.Handle("GET /passive", web.RequireLogin(web.Passive(a.Seen(a.Passive))))
+	mux.Handle("GET /call-api", web.RequireLogin(web.Active(a.Seen(a.CallAPI))))
+	return mux
+}

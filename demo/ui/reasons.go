@@ -1,0 +1,37 @@
+package ui
+
+import "github.com/tandem-sso/tandem/rp"
+
+// Reason is the answer to "why was I logged out?".
+type Reason struct {
+	Reason rp.Reason
+	Title  string
+	Text   string
+}
+
+// Reasons in the order of the library's list.
+func Reasons() []Reason {
+	return []Reason{
+		{rp.UserLogout, "You logged out", "Somebody pressed “Log out” in this app, in this browser."},
+		{rp.Idle, "This app's own idle limit was reached", "Nobody was active in this app for longer than it allows, whatever happened in the other apps."},
+		{rp.Absolute, "The longest time was reached", "However active a person is, a session lasts only so long; then a new log-in is needed."},
+		{rp.IdPCeiling, "The log-in service had set this end", "It said beforehand when the session ends at the latest, and that moment has come."},
+		{rp.RefreshRejected, "The log-in service's session is over", "The app wanted to report activity by refreshing its token, and was refused: the session there had ended, most likely because nobody was active in any app."},
+		{rp.APIUnauthorized, "The API no longer takes the token", "It answered 401, and a second look at the log-in service confirmed it: the session there is over."},
+		{rp.BackchannelLogout, "The log-in service told the app", "It called the app behind the scenes (back-channel logout): somebody logged out in another app, or nobody was active anywhere for too long."},
+		{rp.FrontchannelLogout, "The log-in service told the app by the browser", "While somebody logged out elsewhere, its page loaded this app's logout address (front-channel logout)."},
+		{rp.Replaced, "There is a newer session", "The same browser logged in again; the old session was thrown away with its id."},
+		{rp.Admin, "The app ended it", "The app's own code or its administrator ended this session."},
+		{rp.Unconfirmed, "The log-in service did not confirm it", "Asked in the background, it answered that nobody, or somebody else, is signed in there."},
+	}
+}
+
+// ReasonOf returns the words for a reason.
+func ReasonOf(r rp.Reason) Reason {
+	for _, known := range Reasons() {
+		if known.Reason == r {
+			return known
+		}
+	}
+	return Reason{r, "The session is over", ""}
+}

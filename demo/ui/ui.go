@@ -1,0 +1,68 @@
+// Package ui is how the demo looks: the frame of every page, style and scripts,
+// and the words for the reasons why sessions end. Nothing is loaded from
+// elsewhere.
+package ui
+
+import (
+	"bytes"
+	"embed"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/a-h/templ"
+)
+
+//go:embed static
+var files embed.FS
+
+// Static serves /static/.
+func Static() http.Handler {
+	next := http.FileServerFS(files)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/") {
+			http.NotFound(w, r)
+			return
+		}
+		// The name stays the same when the program changes.
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Page is a whole document.
+type Page struct {
+	Title   string
+	Scripts []string // in /static/
+	// FormsTo is where a form may lead besides this origin: a logout goes on to
+	// the IdP, and browsers hold redirects against the policy.
+	FormsTo string
+	Body    templ.Component
+}
+
+// Write renders a page.
+func Write(w http.ResponseWriter, r *http.Request, status int, p Page) {
+	var b bytes.Buffer
+	if err := layout(p).Render(r.Context(), &b); err != nil {
+		http.Error(w, "the page cannot be rendered", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", policy(p.FormsTo))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+}
+
+func policy(formsTo string) string {
+	forms := "'self'"
+	if u, err := url.Parse(formsTo); err == nil && u.Host != "" {
+		forms += " " + u.Scheme + "://" + u.Host
+	}
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action " + forms +
+		"; frame-ancestors 'none'; base-uri 'none'"
+}
