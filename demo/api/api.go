@@ -77,7 +77,7 @@ func Start(ctx context.Context, c Config) (a *API, err error) {
 		return nil, err
 	}
 	a.server.Use(a.routes(tokens))
-	fmt.Fprintf(c.Progress, "api serves on %s (client %q of %s)\n", a.URL(), c.ClientID, c.Issuer)
+	_, _ = fmt.Fprintf(c.Progress, "api serves on %s (client %q of %s)\n", a.URL(), c.ClientID, c.Issuer)
 	return a, nil
 }
 

@@ -74,7 +74,7 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	a.server.Use(own(a.Routes(a)))
-	fmt.Fprintf(a.cfg.Progress, "%s serves on %s (client %q of %s)\n", a.Name, a.URL(), a.cfg.ClientID, a.cfg.Issuer)
+	_, _ = fmt.Fprintf(a.cfg.Progress, "%s serves on %s (client %q of %s)\n", a.Name, a.URL(), a.cfg.ClientID, a.cfg.Issuer)
 	return nil
 }
 

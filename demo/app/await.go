@@ -27,7 +27,7 @@ func Await[T any](ctx context.Context, wait time.Duration, progress io.Writer, w
 		case left <= 0:
 			return v, fmt.Errorf("gave up after %v: %w", wait, err)
 		}
-		fmt.Fprintf(progress, "waiting for %s, for another %v: %v\n", what, left.Round(time.Second), err)
+		_, _ = fmt.Fprintf(progress, "waiting for %s, for another %v: %v\n", what, left.Round(time.Second), err)
 		t := time.NewTimer(min(pause, left))
 		select {
 		case <-t.C:

@@ -78,7 +78,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.DurationVar(&o.idpMaximum, "idp-absolute", time.Hour, "whole demo: the IdP's longest session")
 	f.DurationVar(&o.tokenLife, "token-life", time.Minute, "whole demo: lifetime of access tokens")
 	f.Usage = func() {
-		fmt.Fprint(out, "Usage:\n  go run ./demo                the whole demo\n  go run ./demo -app NAME …    one program alone\n\nEvery flag has an environment twin, such as TANDEM_CLIENT_SECRET.\n\n")
+		_, _ = fmt.Fprint(out, "Usage:\n  go run ./demo                the whole demo\n  go run ./demo -app NAME …    one program alone\n\nEvery flag has an environment twin, such as TANDEM_CLIENT_SECRET.\n\n")
 		f.PrintDefaults()
 	}
 	return f
@@ -119,7 +119,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (*option
 	}
 	for name := range given {
 		if !strings.Contains(modes[name], o.mode()) {
-			fmt.Fprintf(stderr, "note: -%s has no effect %s\n", name, map[string]string{"s": "on an app", "a": "on the API", "d": "without -app"}[o.mode()])
+			_, _ = fmt.Fprintf(stderr, "note: -%s has no effect %s\n", name, map[string]string{"s": "on an app", "a": "on the API", "d": "without -app"}[o.mode()])
 		}
 	}
 	return o, o.check()

@@ -55,7 +55,7 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 	}
 	for _, f := range a.RP.Findings() {
 		if f.Serious {
-			fmt.Fprintln(stdout, "note:", f)
+			_, _ = fmt.Fprintln(stdout, "note:", f)
 		}
 	}
 	return a.Run(ctx)
