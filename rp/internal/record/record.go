@@ -2,10 +2,11 @@
 // sealed. Decoding costs one allocation of the text and no reflection: JSON of
 // the same 3 KB takes hundreds of times longer.
 //
-// Layout: a version byte, then fields in a fixed order, each a uvarint length
-// and its bytes; times are milliseconds since 1970 as varints. A reader skips
-// fields that it does not know at the end and leaves absent ones zero, so that
-// two releases can share a store during a rolling upgrade.
+// Layout: a version byte; the number of texts and each with its length; the
+// number of numbers and each as a varint, times in milliseconds since 1970. A
+// reader skips what it does not know and leaves zero what is not there, so that
+// two releases can share a store during a rolling upgrade: new fields go to the
+// end of their list, and none is ever removed from it.
 package record
 
 import (
@@ -57,12 +58,15 @@ type Data struct {
 func (d *Data) Encode() []byte {
 	b := make([]byte, 0, 256+len(d.IDToken)+len(d.Claims)+len(d.AccessToken)+len(d.RefreshToken)+len(d.Values))
 	b = append(b, version)
-	for _, s := range d.strings() {
+	texts := d.strings()
+	b = binary.AppendUvarint(b, uint64(len(texts)))
+	for _, s := range texts {
 		b = binary.AppendUvarint(b, uint64(len(*s)))
 		b = append(b, *s...)
 	}
-	n := d.numbers()
-	for _, v := range n {
+	numbers := d.numbers()
+	b = binary.AppendUvarint(b, uint64(len(numbers)))
+	for _, v := range numbers {
 		b = binary.AppendVarint(b, v)
 	}
 	return b
@@ -83,35 +87,64 @@ func Decode(b []byte) (*Data, error) {
 	if len(b) == 0 || b[0] != version {
 		return nil, ErrMalformed
 	}
-	text := string(b) // one copy; the fields are parts of it
-	at := 1
+	r := reader{b: b, text: string(b), at: 1} // one copy; the fields are parts of it
 	d := &Data{}
-	for _, s := range d.strings() {
-		n, size := binary.Uvarint(b[at:])
-		if size <= 0 || n > uint64(len(b)-at-size) {
-			return nil, ErrMalformed
+	texts := d.strings()
+	for i := range r.length() {
+		if s := r.string(); i < len(texts) {
+			*texts[i] = s
 		}
-		at += size
-		*s = text[at : at+int(n)]
-		at += int(n)
 	}
 	var v [9]int64
-	for i := range v {
-		n, size := binary.Varint(b[at:])
-		if size <= 0 {
-			if at == len(b) {
-				break // written by a release that did not have this field yet
-			}
-			return nil, ErrMalformed
+	for i := range r.length() {
+		if n := r.number(); i < len(v) {
+			v[i] = n
 		}
-		v[i] = n
-		at += size
+	}
+	if r.bad {
+		return nil, ErrMalformed
 	}
 	d.Started, d.AuthTime, d.Signalled, d.Confirmed = instant(v[0]), instant(v[1]), instant(v[2]), instant(v[3])
 	d.TokenEnds, d.Ceiling = instant(v[4]), instant(v[5])
 	d.Window, d.TokenLife = time.Duration(v[6])*time.Millisecond, time.Duration(v[7])*time.Millisecond
 	d.Generation = uint64(v[8])
 	return d, nil
+}
+
+// reader reads until something does not fit; from then on it is bad.
+type reader struct {
+	b    []byte
+	text string
+	at   int
+	bad  bool
+}
+
+// length reads how many bytes or fields follow; each takes a byte at least.
+func (r *reader) length() int {
+	n, size := binary.Uvarint(r.b[r.at:])
+	if size <= 0 || n > uint64(len(r.b)-r.at-size) {
+		r.bad = true
+		return 0
+	}
+	r.at += size
+	return int(n)
+}
+
+func (r *reader) string() string {
+	n := r.length()
+	s := r.text[r.at : r.at+n]
+	r.at += n
+	return s
+}
+
+func (r *reader) number() int64 {
+	n, size := binary.Varint(r.b[r.at:])
+	if size <= 0 {
+		r.bad = true
+		return 0
+	}
+	r.at += size
+	return n
 }
 
 func ms(t time.Time) int64 {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ func full() Data {
 		AccessToken: "access", TokenType: "Bearer", RefreshToken: "refresh", Scope: "openid profile",
 		Started: began, AuthTime: began.Add(-time.Hour), Signalled: began.Add(1), Confirmed: began.Add(time.Minute),
 		TokenEnds: began.Add(time.Hour), Ceiling: began.Add(8 * time.Hour), Window: 15 * time.Minute, TokenLife: 5 * time.Minute,
-		Generation: 7, Values: "\x00\xff",
+		Generation: 7, Values: "\x00\xff", Agent: "Firefox",
 	}
 }
 
@@ -89,64 +90,85 @@ func TestTimesAreMillisecondsOfUTC(t *testing.T) {
 	}
 }
 
-// A record of an older release lacks the last numbers: they are zero.
-func TestOlderRecord(t *testing.T) {
+// lists puts a record together from any number of fields, as another release
+// may have written it.
+func lists(texts []string, numbers []int64) []byte {
+	b := binary.AppendUvarint([]byte{version}, uint64(len(texts)))
+	for _, s := range texts {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	b = binary.AppendUvarint(b, uint64(len(numbers)))
+	for _, n := range numbers {
+		b = binary.AppendVarint(b, n)
+	}
+	return b
+}
+
+// An older release wrote fewer fields, a newer one writes more: what both know
+// is read, what only one knows does no harm.
+func TestOtherReleases(t *testing.T) {
 	in := full()
-	b := in.Encode()
-	n := in.numbers()
-	for cut := len(n) - 1; cut >= 0; cut-- {
-		b = b[:len(b)-len(binary.AppendVarint(nil, n[cut]))]
-		out, err := Decode(b)
-		if err != nil {
-			t.Fatalf("without the last %d numbers: %v", len(n)-cut, err)
-		}
-		got := out.numbers()
-		for i := range got {
-			want := n[i]
-			if i >= cut {
-				want = 0
+	var texts []string
+	for _, s := range in.strings() {
+		texts = append(texts, *s)
+	}
+	all := in.numbers()
+	numbers := all[:]
+	for nt := range len(texts) + 4 {
+		for nn := range len(numbers) + 4 {
+			theirs := append(slices.Clone(texts), "new", "fields", "of theirs")[:nt]
+			counts := append(slices.Clone(numbers), 1, -1, 1<<62)[:nn]
+			out, err := Decode(lists(theirs, counts))
+			if err != nil {
+				t.Fatalf("%d texts, %d numbers: %v", nt, nn, err)
 			}
-			if got[i] != want {
-				t.Errorf("without the last %d numbers: number %d is %d, want %d", len(n)-cut, i, got[i], want)
+			for i, s := range out.strings() {
+				if i < nt && *s != texts[i] || i >= nt && *s != "" {
+					t.Errorf("%d texts, %d numbers: text %d is %q", nt, nn, i, *s)
+				}
 			}
-		}
-		if out.Values != in.Values {
-			t.Errorf("without the last %d numbers the text is lost", len(n)-cut)
+			for i, n := range out.numbers() {
+				if i < nn && n != numbers[i] || i >= nn && n != 0 {
+					t.Errorf("%d texts, %d numbers: number %d is %d", nt, nn, i, n)
+				}
+			}
 		}
 	}
 }
 
-// A record of a newer release has more behind what this one knows.
-func TestNewerRecord(t *testing.T) {
+// The order of the fields is in every store: a change of it would mix up the
+// sessions of two releases.
+func TestLayoutStays(t *testing.T) {
 	in := full()
-	in.Signalled = began
-	out, err := Decode(append(in.Encode(), 1, 2, 3, 0xff, 0xff))
-	if err != nil || *out != in {
-		t.Errorf("%+v, %v", out, err)
+	want := lists(
+		[]string{"ada", "sid-2", "sid-1", "e.y.J", `{"sub":"ada"}`, "access", "Bearer", "refresh", "openid profile", "\x00\xff", "Firefox"},
+		[]int64{ms(in.Started), ms(in.AuthTime), ms(in.Signalled), ms(in.Confirmed), ms(in.TokenEnds), ms(in.Ceiling), 900_000, 300_000, 7})
+	if got := in.Encode(); !bytes.Equal(got, want) {
+		t.Errorf("%q\nwant\n%q", got, want)
 	}
 }
 
 func TestMalformed(t *testing.T) {
 	in := full()
 	b := in.Encode()
-	texts := len(b)
-	for _, v := range in.numbers() {
-		texts -= len(binary.AppendVarint(nil, v))
-	}
-	for cut := range texts { // inside of the text: nothing can be read
+	for cut := range b {
 		if _, err := Decode(b[:cut]); !errors.Is(err, ErrMalformed) {
-			t.Errorf("cut off after %d bytes: %v", cut, err)
+			t.Errorf("cut off after %d of %d bytes: %v", cut, len(b), err)
 		}
 	}
+	ones := bytes.Repeat([]byte{0xff}, 12)
 	for name, b := range map[string][]byte{
-		"nothing":                        {},
-		"version 0":                      {0},
-		"another version":                append([]byte{version + 1}, b[1:]...),
-		"a length of 2^64-1":             append([]byte{version}, bytes.Repeat([]byte{0xff}, 9)...),
-		"a length that overflows an int": append([]byte{version}, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f),
-		"a length beyond 64 bits":        append([]byte{version}, bytes.Repeat([]byte{0xff}, 12)...),
-		"half a number":                  append(b[:texts:texts], 0x80),
-		"a number beyond 64 bits":        append(b[:texts:texts], bytes.Repeat([]byte{0xff}, 12)...),
+		"version 0":                  {0},
+		"another version":            append([]byte{version + 1}, b[1:]...),
+		"a count of texts only":      {version, 1},
+		"more texts than bytes":      {version, 9, 0, 0, 0},
+		"a count beyond 64 bits":     append([]byte{version}, ones...),
+		"a length beyond 64 bits":    append([]byte{version, 1}, ones...),
+		"a length of 2^63-1":         {version, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0, 0},
+		"more numbers than bytes":    {version, 0, 9, 0, 0, 0},
+		"half a number":              {version, 0, 1, 0x80},
+		"a number beyond 64 bits":    append([]byte{version, 0, 1}, ones...),
+		"an endless number of texts": {version, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0},
 	} {
 		if _, err := Decode(b); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
