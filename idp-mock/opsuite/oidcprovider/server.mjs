@@ -1,11 +1,11 @@
-// oidc-provider, set up for the black-box suite. The clients come as JSON on
+// oidc-provider, set up for tests. The configuration comes as one line of JSON on
 // standard input; the issuer goes to standard output. It ends with its input.
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
 
 const lines = process.stdin[Symbol.asyncIterator]();
 const { value } = await lines.next();
-const clients = JSON.parse(value);
+const { clients, wide } = JSON.parse(value);
 process.stdin.on('end', () => process.exit(0));
 (async () => { for await (const _ of lines); process.exit(0); })();
 
@@ -17,12 +17,12 @@ server.listen(0, '127.0.0.1', () => {
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
     pkce: { required: () => true },
-    // its own dispatcher refuses loopback addresses, where the suite listens
+    // its own dispatcher refuses loopback addresses, where the tests listen
     fetch: (url, { dispatcher, ...options }) => fetch(url, options),
-    enableHttpPostMethods: true,
-    cookies: { long: { sameSite: 'none' } },
+    enableHttpPostMethods: wide,
+    ...(wide ? { cookies: { long: { sameSite: 'none' } } } : {}),
     rotateRefreshToken: true,
-    issueRefreshToken: () => true,
+    issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
     features: {
       devInteractions: { enabled: true },
       introspection: { enabled: true },

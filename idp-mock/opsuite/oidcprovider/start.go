@@ -1,0 +1,115 @@
+// Package oidcprovider starts npm's oidc-provider, an OpenID certified provider
+// that shares nothing with ours, for tests. It needs node 20 and npm.
+package oidcprovider
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Config of one provider. Every name and password signs in, and the subject is
+// the name.
+type Config struct {
+	// Clients in the words of OpenID Connect Dynamic Client Registration.
+	Clients []any `json:"clients"`
+	// Wide lets the authorization and end_session endpoints take POST, and sends
+	// the session cookie across sites for that. Without it the provider is as it
+	// comes.
+	Wide bool `json:"wide"`
+}
+
+// Start starts a provider on a free port and returns its issuer; the provider
+// ends with the test. dir is where this package lies.
+func Start(t testing.TB, dir string, c Config) (issuer string) {
+	t.Helper()
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatal("node is not installed, which npm's oidc-provider needs; on Debian: apt-get install nodejs npm")
+	}
+	if err := install(dir); err != nil {
+		t.Fatal(err)
+	}
+	config, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(node, "server.mjs")
+	cmd.Dir = dir
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close() // it ends with its input
+		timer := time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() })
+		cmd.Wait()
+		timer.Stop()
+		if t.Failed() {
+			t.Logf("oidc-provider said:\n%s", stderr.String())
+		}
+	})
+	if _, err := stdin.Write(append(config, '\n')); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("oidc-provider did not start: %v", err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// install fetches what package-lock.json pins, once. Test binaries that do it at
+// the same moment do not meet: each fetches elsewhere, and one result moves in.
+func install(dir string) error {
+	done := filepath.Join(dir, "node_modules")
+	if _, err := os.Stat(filepath.Join(done, "oidc-provider")); err == nil {
+		return nil
+	}
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		return errors.New("npm is not installed, which fetches oidc-provider; on Debian: apt-get install nodejs npm")
+	}
+	tmp, err := os.MkdirTemp(dir, ".install-") // beside node_modules, so that it can be renamed
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(tmp, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	cmd := exec.Command(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	cmd.Dir = tmp
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm ci in %s: %w\n%s", dir, err, out)
+	}
+	err = os.Rename(filepath.Join(tmp, "node_modules"), done)
+	if errors.Is(err, fs.ErrExist) {
+		return nil // another was faster
+	}
+	return err
+}
