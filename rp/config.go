@@ -164,6 +164,11 @@ type Config struct {
 	// out, and looked at again afterwards. Default 0: the IdP is believed at once.
 	MassLogoutPause time.Duration
 
+	// LogoutByPost sends the browser to the IdP's end_session_endpoint by a form
+	// instead of a redirect, so that the ID token is in no URL. It needs an IdP that
+	// takes POST there and whose session cookie is SameSite=None.
+	LogoutByPost bool
+
 	// TrustedOrigins may send unsafe requests (POST, …) beside BaseURL itself.
 	TrustedOrigins []string
 	// CookieName of the session cookie. Default "__Host-tandem"; the __Host-

@@ -13,9 +13,10 @@ import (
 // site can log anybody out. Our session ends first: whatever happens at the IdP
 // afterwards, this app is left (RIL-03).
 //
-// The browser is sent on by a form that submits itself, so that the ID token is
-// in no URL, history or log; a client that does not name its kind of request
-// (no Fetch Metadata) is redirected instead.
+// The browser is sent on by a redirect: browsers withhold an IdP's SameSite=Lax
+// cookies from a form that another site posts, so that the IdP would find nobody
+// to log out. The price is an ID token in one URL, kept from Referer headers;
+// Config.LogoutByPost avoids it where the IdP is known to cope.
 func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
 	if p.csrf.Check(r) != nil {
@@ -49,7 +50,8 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 		"post_logout_redirect_uri": {p.cfg.BaseURL + landing},
 		"state":                    {random()},
 	}
-	if first(r.Header, "Sec-Fetch-Mode") == "navigate" {
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	if p.cfg.LogoutByPost {
 		return writeForm(w, p.idp.EndSessionURL, fields)
 	}
 	target, err := url.Parse(p.idp.EndSessionURL)
