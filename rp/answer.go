@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Answer is what a browser or script is to see instead of the page it asked for.
@@ -65,18 +66,26 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 		return p.refuse(r, login.Status, "login_failed", page{
 			Title: login.Title, Advice: login.Advice, Link: p.cfg.Prefix + "/login", LinkText: "Log in"})
 	case errors.As(err, &request):
-		return jsonAnswer(request.Status, struct {
+		a := jsonAnswer(request.Status, struct {
 			Error       string `json:"error"`
 			Description string `json:"error_description,omitempty"`
 		}{request.Code, request.Err.Error()}, nil)
+		if request.RetryAfter > 0 {
+			retryAfter(a.Header, request.RetryAfter)
+		}
+		return a
 	case errors.As(err, &trouble):
 		a := p.refuse(r, http.StatusServiceUnavailable, "temporarily_unavailable", page{
 			Title:  "Please try again in a moment.",
 			Advice: "The log-in service cannot be reached right now. You are still logged in."})
-		a.Header.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(trouble.RetryAfter.Seconds())))))
+		retryAfter(a.Header, trouble.RetryAfter)
 		return a
 	}
 	return p.refuse(r, http.StatusInternalServerError, "server_error", page{Title: "Something went wrong.", Advice: "Please try again."})
+}
+
+func retryAfter(h http.Header, d time.Duration) {
+	h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))))
 }
 
 func (p *RelyingParty) challenge(r *http.Request, pr Problem) Answer {

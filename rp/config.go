@@ -132,6 +132,15 @@ type Config struct {
 	// trip on a navigation.
 	SilentCheck bool
 
+	// MaxStreams bounds the open event streams of this instance; beyond it a page
+	// is answered 503 and polls. Default 20 000, at about 30 KB each; negative: no
+	// streams at all.
+	MaxStreams int
+	// MaxStreamsPerSession bounds those of one session; beyond it 429. One browser
+	// needs one, however many tabs it has, or one per tab where it has no Web
+	// Locks. Default 8.
+	MaxStreamsPerSession int
+
 	// Classify overrides which requests are activity; ok false leaves the choice
 	// to the library (see Activity).
 	Classify func(*http.Request) (c Class, ok bool)
@@ -301,6 +310,16 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.APIIntrospects && c.Kind == NoToken {
 		fault("APIIntrospects", "needs a client with tokens")
+	}
+
+	if c.MaxStreams == 0 {
+		c.MaxStreams = 20_000
+	}
+	if c.MaxStreamsPerSession == 0 {
+		c.MaxStreamsPerSession = 8
+	}
+	if c.MaxStreamsPerSession < 0 {
+		fault("MaxStreamsPerSession", "is negative; use a positive number, or 0 for the default (MaxStreams negative turns streams off)")
 	}
 
 	c.IDTokenAlg = orElse(c.IDTokenAlg, "RS256")

@@ -26,5 +26,8 @@ func (p *RelyingParty) Endpoints() []Endpoint {
 		{http.MethodGet, "/session", p.ServeStatus},
 		{http.MethodGet, "/events", p.ServeEvents},
 		{http.MethodPost, "/activity", p.ServeActivity},
+		{http.MethodGet, "/draft-key", p.ServeDraftKey},
+		{http.MethodGet, "/session.js", p.ServeScript},
+		{http.MethodGet, "/session.d.ts", p.ServeTypes},
 	}
 }

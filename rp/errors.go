@@ -63,6 +63,8 @@ type RequestError struct {
 	Status int
 	Code   string // for the JSON answer, as in RFC 6749 §5.2
 	Err    error
+	// RetryAfter, if not zero, says when the same request may work.
+	RetryAfter time.Duration
 }
 
 func (e *RequestError) Error() string { return fmt.Sprintf("rp: %s: %v", e.Code, e.Err) }

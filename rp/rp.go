@@ -28,6 +28,8 @@ type RelyingParty struct {
 	cache   *cache
 	flights *flights
 	agenda  *agenda
+	streams streams
+	reports throttle // of activity
 	guard   guard
 	found   findings
 	kick    chan struct{} // wakes the sweeper
@@ -71,6 +73,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		cfg: cfg, idp: idp, ring: ring, logins: logins, csrf: csrf, apis: map[string]bool{},
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: newCache(), flights: newFlights(),
 		agenda: newAgenda(), kick: make(chan struct{}, 1),
+		streams: streams{of: map[Key]int{}}, reports: throttle{full: map[Key]time.Time{}},
 	}
 	for _, api := range cfg.APIs {
 		p.apis[api] = true

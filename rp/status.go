@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -22,41 +23,111 @@ type Status struct {
 	AbsoluteSeconds *int64 `json:"absolute_seconds"`
 	// WarnSeconds: until the person should be warned of the nearer of the two.
 	WarnSeconds *int64 `json:"warn_seconds"`
+
+	// Limits says the same in milliseconds and by kind, for session.js.
+	Limits []StatusLimit `json:"limits,omitempty"`
+	// ReportMS: how often, in milliseconds, a page that is used should POST
+	// activity at the most.
+	ReportMS int64 `json:"report_ms,omitempty"`
+	// Confirm says how a page lets the person confirm the session: "activity" by
+	// POST activity, "navigation" only by going to a page (SilentCheck).
+	Confirm string `json:"confirm,omitempty"`
+
+	// next is when the clock alone may change this, zero: never.
+	next    time.Time
+	version uint64
+}
+
+// StatusLimit is one of the limits of a session.
+type StatusLimit struct {
+	// Kind is "idle": inactivity in this app ends the session; "fixed": it ends
+	// whatever the person does; or "trust": so long the IdP's last word is good.
+	// "trust" is no end: another app may have kept the IdP session alive, and
+	// activity finds out.
+	Kind   string `json:"kind"`
+	Reason Reason `json:"reason,omitempty"` // how it will have ended
+	EndMS  int64  `json:"end_ms"`           // milliseconds from now, not negative
+	WarnMS int64  `json:"warn_ms"`          // when the person should be told
 }
 
 // SessionStatus says how the session of a request stands. It never extends
-// anything. Its error is an *UnavailableError.
+// anything; a session whose time is up is ended by it, as by any request. Its
+// error is an *UnavailableError.
 func (p *RelyingParty) SessionStatus(r *http.Request) (Status, error) {
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return Status{State: "anonymous"}, nil
 	}
-	st, err := p.load(r.Context(), key)
-	return p.status(st, err)
+	return p.look(r.Context(), key)
 }
 
-func (p *RelyingParty) status(st *state, err error) (Status, error) {
-	var ended *EndedError
-	switch {
-	case errors.As(err, &ended):
-		return Status{State: "ended", Reason: ended.Reason}, nil
-	case errors.Is(err, ErrAnonymous):
-		return Status{State: "anonymous"}, nil
-	case err != nil:
-		return Status{}, err
+// look says how a session stands.
+func (p *RelyingParty) look(ctx context.Context, key Key) (Status, error) {
+	for range 3 {
+		st, err := p.load(ctx, key)
+		if err == nil {
+			var s Status
+			if s, err = p.status(ctx, st); err == nil {
+				return s, nil
+			}
+		}
+		var ended *EndedError
+		switch {
+		case errors.As(err, &ended):
+			return Status{State: "ended", Reason: ended.Reason}, nil
+		case errors.Is(err, ErrAnonymous):
+			return Status{State: "anonymous"}, nil
+		case err != errChanged:
+			return Status{}, err
+		}
 	}
+	return Status{}, unavailable(time.Second, "the session changes faster than it can be read")
+}
+
+func (p *RelyingParty) status(ctx context.Context, st *state) (Status, error) {
 	now := p.now()
 	st.rec.Active = p.agenda.latest(st.rec.Key, st.rec.Active)
 	policy := p.policy(st)
-	if d := lifetime.Decide(st.clocks(), policy, now, lifetime.Passive); d.End != lifetime.Live {
-		return Status{State: "ended", Reason: reasons[d.End]}, nil // the sweeper is about to say so
+	clocks := st.clocks()
+	if d := lifetime.Decide(clocks, policy, now, lifetime.Passive); d.End != lifetime.Live {
+		return Status{}, p.expire(ctx, st, d.End)
 	}
-	limits := lifetime.Deadlines(st.clocks(), policy)
-	s := Status{State: "live", Subject: st.data.Subject,
-		IdleSeconds: until(limits.Idle(), now), AbsoluteSeconds: until(limits.Absolute, now)}
-	s.WarnSeconds = until(lifetime.Warn(limits, st.clocks(), policy), now)
+	s := Status{State: "live", Subject: st.data.Subject, Confirm: "activity", version: st.rec.Version}
+	if p.means(st.data) == bySilentLogin {
+		s.Confirm = "navigation"
+	}
+	limits := lifetime.Deadlines(clocks, policy)
+	s.IdleSeconds, s.AbsoluteSeconds = until(limits.Idle(), now), until(limits.Absolute, now)
+	s.WarnSeconds = until(lifetime.Warn(limits, clocks, policy), now)
+	for _, l := range lifetime.Horizon(clocks, policy) {
+		s.Limits = append(s.Limits, StatusLimit{
+			Kind: limitKinds[l.Kind], Reason: reasons[l.End],
+			EndMS:  max(l.At.Sub(now), 0).Milliseconds(),
+			WarnMS: max(l.Warn.Sub(now), 0).Milliseconds(),
+		})
+		if l.At.After(now) && (s.next.IsZero() || l.At.Before(s.next)) {
+			s.next = l.At
+		}
+	}
+	report := maxReport
+	if policy.Idle > 0 {
+		report = min(report, policy.Idle/20)
+	}
+	if policy.SignalEvery > 0 {
+		report = min(report, policy.SignalEvery/4)
+	}
+	s.ReportMS = max(report, minReport).Milliseconds()
 	return s, nil
 }
+
+var limitKinds = [...]string{lifetime.ByIdle: "idle", lifetime.ByClock: "fixed", lifetime.ByTrust: "trust"}
+
+// A page reports activity often enough that the last report is never older than
+// a twentieth of the idle limit.
+const (
+	minReport = 500 * time.Millisecond
+	maxReport = 30 * time.Second
+)
 
 func until(t, now time.Time) *int64 {
 	if t.IsZero() {
@@ -72,17 +143,24 @@ func (p *RelyingParty) ServeStatus(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	noStore(w.Header())
-	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(s)
+	return writeJSON(w, s)
 }
 
-// ServeActivity notes that the person did something on the page. It takes POST
-// from this origin only and answers with Status.
-func (p *RelyingParty) ServeActivity(w http.ResponseWriter, r *http.Request) error {
-	noStore(w.Header())
-	if _, err := p.Authenticate(r.WithContext(WithClass(r.Context(), Active))); err != nil {
+func writeJSON(w http.ResponseWriter, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
 		return err
 	}
-	return p.ServeStatus(w, r)
+	h := w.Header()
+	noStore(h)
+	ownSite(h)
+	h.Set("Content-Type", "application/json")
+	_, err = w.Write(append(data, '\n'))
+	return err
+}
+
+// ownSite keeps an answer out of other sites' pages.
+func ownSite(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }

@@ -5,86 +5,172 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 )
 
-const heartbeat = 15 * time.Second // shorter than the idle limits of proxies
+const (
+	heartbeat    = 15 * time.Second       // shorter than the idle limits of proxies
+	lookEvery    = time.Minute            // even if nothing was reported
+	pushGap      = 100 * time.Millisecond // a session that changes all the time is not pushed faster
+	writeTimeout = 10 * time.Second       // for one event, to a browser that does not read
+)
 
 // ServeEvents is a stream of server-sent events about the session: "session"
 // with a Status at the start and at each change, "ended" with a Status as the
-// last one. It never extends anything.
+// last one, and comments as heartbeats. It is passive and never extends
+// anything. It looks by itself at the instants when the session's own clocks run
+// out, so that a page hears of an end in time whoever else is asleep.
+//
+// A browser that comes back, with or without Last-Event-ID, gets the present
+// state first; there is nothing to replay, because a state says it all.
+//
+// Errors: ErrAnonymous, ErrCrossOrigin, *RequestError (429 with Retry-After above
+// Config.MaxStreamsPerSession; 501 if streams are off or a middleware's
+// ResponseWriter cannot flush) and *UnavailableError (also above
+// Config.MaxStreams). A page polls GET session then.
 func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error {
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return ErrAnonymous
 	}
+	// A sibling site sends the cookie along and could keep connections busy.
+	if !sameOrigin(r.Header) {
+		return ErrCrossOrigin
+	}
+	if p.ctx.Err() != nil {
+		return unavailable(time.Second, "this instance is shutting down")
+	}
+	if err := p.streams.enter(key, &p.cfg); err != nil {
+		return err
+	}
+	defer p.streams.leave(key)
 	t := p.hub.subscribe(key) // before the first look, so that nothing falls between
 	defer t.release()
 	changed := t.change()
-	s, err := p.SessionStatus(r)
+	s, err := p.look(r.Context(), key)
 	if err != nil {
 		return err
 	}
-	h := w.Header()
-	noStore(h)
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	out := http.NewResponseController(w)
-	tick := time.NewTicker(heartbeat)
-	defer tick.Stop()
+	if s.State == "anonymous" {
+		return ErrAnonymous
+	}
+	out := &eventWriter{w: w, to: http.NewResponseController(w)}
+	if err := out.begin(); err != nil {
+		return err
+	}
 	for {
 		if s.State != "live" {
-			return send(w, out, "ended", s)
-		}
-		if err := send(w, out, "session", s); err != nil {
-			return nil // the browser has gone
-		}
-		if s, err = p.nextStatus(w, r, out, t, changed, tick.C); err != nil {
+			_ = out.event("ended", s)
 			return nil
 		}
-		changed = t.change()
+		if out.event("session", s) != nil {
+			return nil // the browser has gone, or does not read
+		}
+		if s, changed, err = p.nextStatus(r, key, t, changed, s.next, out); err != nil {
+			return nil
+		}
 	}
 }
 
 var errGone = errors.New("rp: stream is over")
 
-// nextStatus waits for a change; heartbeats tell proxies and us that both sides
-// are there.
-func (p *RelyingParty) nextStatus(w http.ResponseWriter, r *http.Request, out *http.ResponseController, t *topic, changed <-chan struct{}, beat <-chan time.Time) (Status, error) {
+// nextStatus waits until there is something to say.
+func (p *RelyingParty) nextStatus(r *http.Request, key Key, t *topic, changed <-chan struct{}, due time.Time, out *eventWriter) (Status, <-chan struct{}, error) {
+	lookIn := lookEvery
+	if !due.IsZero() {
+		// One more than the clock's grain: at the instant itself it is not over yet
+		// for all limits.
+		lookIn = min(lookIn, max(due.Sub(p.now()), 0)+2*time.Millisecond)
+	}
+	look, beat := time.Now().Add(lookIn), time.Now().Add(heartbeat)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
+		timer.Reset(min(time.Until(look), time.Until(beat)))
 		select {
 		case <-t.done:
-			return Status{State: "ended", Reason: t.why()}, nil
+			return Status{State: "ended", Reason: t.why()}, nil, nil
 		case <-changed:
-			select {
-			case <-t.done:
-				return Status{State: "ended", Reason: t.why()}, nil
-			default:
+			// Let a burst of changes pass, but never an end.
+			changed, look = nil, time.Now().Add(pushGap)
+		case now := <-timer.C:
+			if !now.Before(look) {
+				changed = t.change() // before the look, as at the start
+				s, err := p.look(r.Context(), key)
+				var trouble *UnavailableError
+				if !errors.As(err, &trouble) || r.Context().Err() != nil {
+					return s, changed, err
+				}
+				// The store is away, the session may well live: say nothing, look again.
+				look = time.Now().Add(max(trouble.RetryAfter, time.Second))
 			}
-			return p.SessionStatus(r)
-		case <-beat:
-			if _, err := w.Write([]byte(": still here\n\n")); err != nil || out.Flush() != nil {
-				return Status{}, errGone
+			if !now.Before(beat) {
+				if out.comment() != nil {
+					return Status{}, nil, errGone
+				}
+				beat = now.Add(heartbeat)
 			}
 		case <-r.Context().Done():
-			return Status{}, errGone
+			return Status{}, nil, errGone
 		case <-p.ctx.Done():
-			return Status{}, errGone // shutting down: the browser connects elsewhere
+			return Status{}, nil, errGone // shutting down: the browser connects elsewhere
 		}
 	}
 }
 
-func send(w http.ResponseWriter, out *http.ResponseController, event string, s Status) error {
+// eventWriter writes server-sent events (HTML Standard §9.2), each under a
+// deadline of its own: a browser that does not read cannot hold the goroutine.
+type eventWriter struct {
+	w  http.ResponseWriter
+	to *http.ResponseController
+}
+
+func (e *eventWriter) begin() error {
+	h := e.w.Header()
+	noStore(h)
+	ownSite(h)
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	if err := e.flush(); errors.Is(err, http.ErrNotSupported) {
+		h.Del("Content-Type")
+		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams",
+			Err: errors.New("a middleware's ResponseWriter can neither flush nor unwrap; give it an Unwrap method")}
+	}
+	return nil // any other error shows at the first event
+}
+
+func (e *eventWriter) event(name string, s Status) error {
 	data, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	b.WriteString("event: " + event + "\ndata: ")
-	b.Write(data)
+	b := bytes.NewBuffer(make([]byte, 0, len(data)+64))
+	b.WriteString("event: " + name + "\nid: " + strconv.FormatUint(s.version, 10) + "\ndata: ")
+	b.Write(data) // without line breaks
 	b.WriteString("\n\n")
-	if _, err := w.Write(b.Bytes()); err != nil {
+	return e.write(b.Bytes())
+}
+
+// comment tells proxies and both sides that the other one is there.
+func (e *eventWriter) comment() error { return e.write([]byte(":\n\n")) }
+
+func (e *eventWriter) write(b []byte) error {
+	_ = e.to.SetWriteDeadline(time.Now().Add(writeTimeout)) // where it is not supported the server's own limit holds
+	if _, err := e.w.Write(b); err != nil {
 		return err
 	}
-	return out.Flush()
+	return e.to.Flush()
+}
+
+func (e *eventWriter) flush() error {
+	_ = e.to.SetWriteDeadline(time.Now().Add(writeTimeout))
+	return e.to.Flush()
+}
+
+// sameOrigin reports whether a request that a page makes comes from a page of
+// this origin, as far as the browser says (Fetch Metadata).
+func sameOrigin(h http.Header) bool {
+	site := first(h, "Sec-Fetch-Site")
+	return site == "" || site == "same-origin"
 }

@@ -1,0 +1,49 @@
+package rp
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+
+	"github.com/tandem-sso/tandem/rp/internal/seal"
+)
+
+// ServeDraftKey gives a page of a live session the keys of this person's drafts:
+// with the first session.js encrypts what was typed into forms marked
+// data-tandem-keep when a session ends, with any of them it opens that after the
+// next log-in of the same person. Another person gets other keys. They say
+// nothing about any other key and live as long as Config.Keys. It is passive.
+func (p *RelyingParty) ServeDraftKey(w http.ResponseWriter, r *http.Request) error {
+	noStore(w.Header())
+	if !sameOrigin(r.Header) || first(r.Header, "Sec-Fetch-Mode") == "navigate" {
+		return ErrCrossOrigin
+	}
+	s, err := p.Authenticate(r.WithContext(WithClass(r.Context(), Passive)))
+	if err != nil {
+		return err
+	}
+	keys, err := p.draftKeys(s.Subject())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, struct {
+		Keys [][]byte `json:"keys"`
+	}{keys})
+}
+
+func (p *RelyingParty) draftKeys(subject string) ([][]byte, error) {
+	var keys [][]byte
+	for _, master := range p.cfg.Keys {
+		k, err := seal.Derive(master, "page drafts", sha256.Size)
+		if err != nil {
+			return nil, err
+		}
+		mac := hmac.New(sha256.New, k)
+		for _, part := range []string{p.cfg.Issuer, p.cfg.ClientID, subject} {
+			fmt.Fprintf(mac, "%d:%s", len(part), part)
+		}
+		keys = append(keys, mac.Sum(nil))
+	}
+	return keys, nil
+}

@@ -1,0 +1,63 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+)
+
+// ServeActivity notes that the person did something on the page, and answers
+// with Status. It takes POST from this very origin only, and from one session
+// not more than a burst of 20 and then two a second.
+//
+// If the IdP is due to be told, it is told before the answer, so that a person
+// who presses "stay signed in" learns at once whether that is still possible:
+// the error is then an *EndedError. Trouble at the IdP is no error as long as
+// the session is trusted; Status says until when.
+func (p *RelyingParty) ServeActivity(w http.ResponseWriter, r *http.Request) error {
+	noStore(w.Header())
+	key, ok := p.sessionKey(r.Header)
+	if !ok {
+		return ErrAnonymous
+	}
+	if !sameOrigin(r.Header) || first(r.Header, "Sec-Fetch-Mode") == "navigate" {
+		return ErrCrossOrigin // Authenticate asks http.CrossOriginProtection as well
+	}
+	if wait := p.reports.take(key, p.cfg.Now()); wait > 0 {
+		return &RequestError{Status: http.StatusTooManyRequests, Code: "slow_down", RetryAfter: wait,
+			Err: errors.New("activity is reported too often")}
+	}
+	s, err := p.Authenticate(r.WithContext(WithClass(r.Context(), Active)))
+	if err != nil {
+		return err
+	}
+	if err := p.confirmDue(r.Context(), s); err != nil {
+		return err
+	}
+	return p.ServeStatus(w, r)
+}
+
+// confirmWait bounds how long a page waits for a signal that is merely due.
+const confirmWait = 5 * time.Second
+
+// confirmDue waits for the signal that Authenticate has found to be due and only
+// sent off.
+func (p *RelyingParty) confirmDue(ctx context.Context, s *Session) error {
+	st := s.now.Load()
+	if m := p.means(st.data); m == byNothing || m == bySilentLogin {
+		return nil
+	}
+	if lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Active).Signal == lifetime.NotDue {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, confirmWait)
+	defer cancel()
+	_, err := p.tell(ctx, st)
+	if errors.Is(err, ErrEnded) || errors.Is(err, ErrAnonymous) {
+		return err
+	}
+	return nil
+}

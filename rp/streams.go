@@ -1,0 +1,80 @@
+package rp
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// streams counts the open event streams of this instance.
+type streams struct {
+	mu  sync.Mutex
+	all int
+	of  map[Key]int
+}
+
+// enter takes a place for a stream of a session; leave gives it back.
+func (s *streams) enter(key Key, c *Config) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case c.MaxStreams < 0:
+		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams", Err: errors.New("this app does not push; poll")}
+	case s.all >= c.MaxStreams:
+		return &UnavailableError{RetryAfter: streamsRetry, Err: errors.New("Config.MaxStreams is reached on this instance")}
+	case s.of[key] >= c.MaxStreamsPerSession:
+		return &RequestError{Status: http.StatusTooManyRequests, Code: "too_many_streams", RetryAfter: streamsRetry,
+			Err: errors.New("this session has too many open event streams")}
+	}
+	s.all++
+	s.of[key]++
+	return nil
+}
+
+func (s *streams) leave(key Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.of[key]--; s.of[key] == 0 {
+		delete(s.of, key)
+	}
+}
+
+const streamsRetry = 30 * time.Second
+
+// throttle bounds how often each session may ask for something: a burst, then
+// one every interval (the generic cell rate algorithm: one time per session).
+type throttle struct {
+	mu     sync.Mutex
+	full   map[Key]time.Time // when the session will have its burst back
+	purged time.Time
+}
+
+const (
+	activityEvery = 500 * time.Millisecond
+	activityBurst = 20
+)
+
+// take returns zero, or how long the session has to wait.
+func (t *throttle) take(key Key, now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	full := t.full[key]
+	if full.Before(now) {
+		full = now
+	}
+	if wait := full.Sub(now) - (activityBurst-1)*activityEvery; wait > 0 {
+		return wait
+	}
+	if len(t.full) > 4096 && now.Sub(t.purged) > time.Second {
+		t.purged = now
+		for k, f := range t.full {
+			if f.Before(now) {
+				delete(t.full, k)
+			}
+		}
+	}
+	t.full[key] = full.Add(activityEvery)
+	return 0
+}
