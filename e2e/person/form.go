@@ -25,20 +25,20 @@ func firstForm(page string) (*form, error) {
 	}
 	for n := range doc.Descendants() {
 		if n.Type == html.ElementNode && n.Data == "form" {
-			return readForm(n), nil
+			return readForm(doc, n), nil
 		}
 	}
 	return nil, errNoForm
 }
 
-func readForm(n *html.Node) *form {
+func readForm(doc, n *html.Node) *form {
 	f := &form{action: attr(n, "action"), method: strings.ToUpper(attr(n, "method")), fields: url.Values{}}
 	if f.method == "" {
 		f.method = http.MethodGet
 	}
 	pressed := false
-	for c := range n.Descendants() {
-		if c.Type != html.ElementNode {
+	for c := range doc.Descendants() {
+		if c.Type != html.ElementNode || !belongs(c, n) {
 			continue
 		}
 		name, kind := attr(c, "name"), strings.ToLower(attr(c, "type"))
@@ -58,6 +58,20 @@ func readForm(n *html.Node) *form {
 		}
 	}
 	return f
+}
+
+// belongs: a control belongs to the form that its form attribute names, else to
+// the one around it.
+func belongs(c, form *html.Node) bool {
+	if id := attr(c, "form"); id != "" {
+		return id == attr(form, "id")
+	}
+	for p := c.Parent; p != nil; p = p.Parent {
+		if p == form {
+			return true
+		}
+	}
+	return false
 }
 
 func attr(n *html.Node, name string) string {
