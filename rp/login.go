@@ -3,65 +3,20 @@ package rp
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"sort"
-	"strings"
 	"time"
 
-	"github.com/gorilla/sessions"
 	"golang.org/x/oauth2"
 
 	"github.com/tandem-sso/tandem/rp/internal/idtoken"
 	"github.com/tandem-sso/tandem/rp/internal/record"
-	"github.com/tandem-sso/tandem/rp/internal/seal"
 )
 
-const (
-	maxLogins   = 5  // log-ins in flight per browser; the oldest gives way
-	flowNameLen = 12 // characters of state in the name of a log-in's cookie
-	maxReturnTo = 1024
-	maxAgent    = 200
-)
-
-// newLoginStore keeps log-ins in flight in the browser: each in an encrypted
-// cookie of its own, so that tabs that start at the same moment do not overwrite
-// each other's.
-func newLoginStore(c *Config) (*sessions.CookieStore, error) {
-	var pairs [][]byte
-	for _, k := range c.Keys {
-		mac, err := seal.Derive(k, "login mac", 64)
-		if err != nil {
-			return nil, err
-		}
-		enc, err := seal.Derive(k, "login encryption", 32)
-		if err != nil {
-			return nil, err
-		}
-		pairs = append(pairs, mac, enc)
-	}
-	s := sessions.NewCookieStore(pairs...)
-	// Lax, because the callback is a navigation that another site has started.
-	s.Options = &sessions.Options{Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	s.MaxAge(int(c.LoginTimeout / time.Second))
-	return s, nil
-}
-
-// flow is one log-in in flight.
-type flow struct {
-	state, nonce, verifier string
-	returnTo               string
-	begun                  time.Time
-	silent                 bool
-}
-
-func (p *RelyingParty) loginCookie(state string) string {
-	return p.cfg.CookieName + "-login-" + state[:flowNameLen]
-}
+const maxAgent = 200 // bytes of a User-Agent that are kept
 
 // StartLogin sends the browser to the IdP. It reads the query parameters
 // return_to, a path of this app, and silent.
@@ -91,54 +46,6 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 	}
 	http.Redirect(w, r, p.idp.oauth.AuthCodeURL(f.state, opts...), http.StatusFound)
 	return nil
-}
-
-func (f *flow) save(s *sessions.Session) {
-	s.Values = map[any]any{
-		"state": f.state, "nonce": f.nonce, "verifier": f.verifier,
-		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent,
-	}
-}
-
-func (f *flow) load(s *sessions.Session) bool {
-	var ok [6]bool
-	var begun int64
-	f.state, ok[0] = s.Values["state"].(string)
-	f.nonce, ok[1] = s.Values["nonce"].(string)
-	f.verifier, ok[2] = s.Values["verifier"].(string)
-	f.returnTo, ok[3] = s.Values["return_to"].(string)
-	begun, ok[4] = s.Values["begun"].(int64)
-	f.silent, ok[5] = s.Values["silent"].(bool)
-	f.begun = time.UnixMilli(begun).UTC()
-	return ok == [6]bool{true, true, true, true, true, true} && f.state != "" && f.nonce != "" && f.verifier != ""
-}
-
-// dropOldLogins keeps the number of log-in cookies bounded.
-func (p *RelyingParty) dropOldLogins(w http.ResponseWriter, r *http.Request) {
-	prefix := p.cfg.CookieName + "-login-"
-	type old struct {
-		name  string
-		begun time.Time
-	}
-	var found []old
-	for _, c := range r.Cookies() {
-		if !strings.HasPrefix(c.Name, prefix) || len(found) == 4*maxLogins {
-			continue
-		}
-		var f flow
-		if s, err := p.logins.New(r, c.Name); err != nil || !f.load(s) {
-			f.begun = time.Time{}
-		}
-		found = append(found, old{c.Name, f.begun})
-	}
-	sort.Slice(found, func(i, j int) bool { return found[i].begun.After(found[j].begun) })
-	for i := maxLogins - 1; i < len(found); i++ {
-		p.forgetLogin(w, found[i].name)
-	}
-}
-
-func (p *RelyingParty) forgetLogin(w http.ResponseWriter, name string) {
-	http.SetCookie(w, &http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
 // FinishLogin is the redirection endpoint: it checks the IdP's answer, fetches
@@ -191,32 +98,6 @@ func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 		}
 	}
 	return params, nil
-}
-
-// takeFlow finds the log-in that a state belongs to, in this browser, and uses
-// it up.
-func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, state string) (*flow, error) {
-	const title = "This log-in was not started in this browser, or is too old."
-	if len(state) != idLen || !isID(state) {
-		return nil, badLogin(title, errors.New("no state of ours"))
-	}
-	name := p.loginCookie(state)
-	s, err := p.logins.New(r, name)
-	var f flow
-	if err != nil || s.IsNew || !f.load(s) || subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) != 1 {
-		return nil, badLogin(title, errors.New("no log-in cookie for this state"))
-	}
-	p.forgetLogin(w, name)
-	if p.now().Sub(f.begun) > p.cfg.LoginTimeout {
-		return nil, badLogin(title, errors.New("older than Config.LoginTimeout"))
-	}
-	switch err := p.cfg.Store.Once(r.Context(), hash("state", state), f.begun.Add(p.cfg.LoginTimeout+time.Minute)); {
-	case errors.Is(err, ErrConflict):
-		return nil, badLogin("This log-in has been finished already.", errors.New("state shown twice"))
-	case err != nil:
-		return nil, unavailable(2*time.Second, "the session store failed: %w", err)
-	}
-	return &f, nil
 }
 
 // exchange trades the code for tokens. A code can be used once, so a browser
@@ -315,24 +196,6 @@ func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *f
 
 func badLogin(title string, err error) error {
 	return &LoginError{Status: http.StatusBadRequest, Title: title, Advice: "Please log in again.", Err: err}
-}
-
-// SafeReturnTo returns path if it leads to a page of this very app, else "/":
-// there is no open redirector (RFC 9700 §4.11).
-func SafeReturnTo(path string) string {
-	if path == "" || len(path) > maxReturnTo || path[0] != '/' || strings.HasPrefix(path, "//") {
-		return "/"
-	}
-	for _, c := range []byte(path) { // browsers read \ as / and drop control characters
-		if c <= ' ' || c == '\\' || c >= 0x7f {
-			return "/"
-		}
-	}
-	u, err := url.Parse(path)
-	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") {
-		return "/"
-	}
-	return path
 }
 
 func random() string {

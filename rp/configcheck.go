@@ -1,0 +1,221 @@
+package rp
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/seal"
+)
+
+const maxSkew = 5 * time.Minute
+
+// withDefaults returns the complete configuration, or every fault in it at once.
+func (c Config) withDefaults() (Config, error) {
+	var faults []error
+	fault := func(field, cure string, args ...any) { faults = append(faults, wrong(field, cure, args...)) }
+
+	if c.Issuer == "" {
+		fault("Issuer", "is empty; set it to the issuer identifier of the IdP, such as https://login.example.com")
+	} else if err := checkURL(c.Issuer, c.InsecureAllowHTTP); err != nil {
+		fault("Issuer", "%v", err)
+	}
+	if c.ClientID == "" {
+		fault("ClientID", "is empty; set it to the id under which the IdP knows this app")
+	}
+	if c.BaseURL == "" {
+		fault("BaseURL", "is empty; set it to scheme and host of this app as browsers see it, such as https://notes.example.com")
+	} else if err := checkOrigin(c.BaseURL, c.InsecureAllowHTTP); err != nil {
+		fault("BaseURL", "%v", err)
+	}
+	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
+	if c.Kind > NoToken {
+		fault("Kind", "is %d; use rp.RefreshToken, rp.ReferenceToken or rp.NoToken", c.Kind)
+	}
+	if len(c.Keys) == 0 {
+		fault("Keys", "is empty; give at least one key of 32 random bytes (rp.ParseKeys reads hexadecimal, rp.NewKey makes one for a try)")
+	}
+	for i, k := range c.Keys {
+		if len(k) != seal.KeySize {
+			fault("Keys", "key %d has %d bytes, needs %d", i+1, len(k), seal.KeySize)
+		}
+	}
+	if c.Store == nil {
+		fault("Store", "is nil; memstore.New for tests, boltstore.Open for one process, redisstore.New or pgstore.New for several")
+	}
+
+	c.Prefix = "/" + strings.Trim(orElse(c.Prefix, "/auth"), "/")
+	if c.Prefix == "/" || strings.ContainsAny(c.Prefix, "?#%\\ ") || strings.Contains(c.Prefix, "//") {
+		fault("Prefix", "is %q; use a plain path such as /auth", c.Prefix)
+	}
+	if len(c.Scopes) == 0 {
+		c.Scopes = []string{"openid"}
+	}
+	if !slices.Contains(c.Scopes, "openid") {
+		fault("Scopes", "lacks \"openid\"; without it there is no ID token")
+	}
+	for i, api := range c.APIs {
+		if err := checkOrigin(api, c.InsecureAllowHTTP); err != nil {
+			fault("APIs", "%v", err)
+		} else {
+			c.APIs = slices.Clone(c.APIs)
+			c.APIs[i] = origin(api)
+		}
+	}
+	for _, o := range c.TrustedOrigins {
+		if err := checkOrigin(o, c.InsecureAllowHTTP); err != nil {
+			fault("TrustedOrigins", "%v", err)
+		}
+	}
+
+	for _, d := range []struct {
+		field  string
+		value  *time.Duration
+		preset time.Duration
+	}{
+		{"TrustFor", &c.TrustFor, 5 * time.Minute},
+		{"Absolute", &c.Absolute, 8 * time.Hour},
+		{"Skew", &c.Skew, time.Minute},
+		{"LoginTimeout", &c.LoginTimeout, 15 * time.Minute},
+		{"RequestTimeout", &c.RequestTimeout, 30 * time.Second},
+		{"SignalEvery", &c.SignalEvery, 0},
+		{"IdPWindow", &c.IdPWindow, 0},
+		{"Idle", &c.Idle, 0},
+		{"MaxAge", &c.MaxAge, 0},
+		{"MassLogoutPause", &c.MassLogoutPause, 0},
+	} {
+		switch {
+		case *d.value == 0:
+			*d.value = d.preset
+		case *d.value < 0 && d.field != "Absolute":
+			fault(d.field, "is negative; use a positive duration, or 0 for the default")
+		}
+	}
+	if c.Absolute < 0 {
+		c.Absolute = 0
+	}
+	if c.Skew > maxSkew {
+		fault("Skew", "is %v; more than %v would accept tokens long after their end", c.Skew, maxSkew)
+	}
+	if c.IdPWindow > 0 && c.SignalEvery >= c.IdPWindow {
+		fault("SignalEvery", "is %v, not less than IdPWindow (%v): active people would be logged out between two signals; use a fifth of IdPWindow", c.SignalEvery, c.IdPWindow)
+	}
+	if c.Profile == nil {
+		known := ProfileFor(c.Issuer)
+		c.Profile = &known
+	}
+	if c.APIIntrospects && c.Kind == NoToken {
+		fault("APIIntrospects", "needs a client with tokens")
+	}
+
+	if c.MaxStreams == 0 {
+		c.MaxStreams = 20_000
+	}
+	if c.MaxStreamsPerSession == 0 {
+		c.MaxStreamsPerSession = 8
+	}
+	if c.MaxStreamsPerSession < 0 {
+		fault("MaxStreamsPerSession", "is negative; use a positive number, or 0 for the default (MaxStreams negative turns streams off)")
+	}
+
+	c.IDTokenAlg = orElse(c.IDTokenAlg, "RS256")
+	if !slices.Contains(signatureAlgs, c.IDTokenAlg) {
+		fault("IDTokenAlg", "is %q; use one of %s", c.IDTokenAlg, strings.Join(signatureAlgs, ", "))
+	}
+	c.CookieName = "__Host-" + strings.TrimPrefix(orElse(c.CookieName, "tandem"), "__Host-")
+	if (&http.Cookie{Name: c.CookieName, Value: "x"}).Valid() != nil {
+		fault("CookieName", "is not a valid cookie name")
+	}
+	if c.HTTPClient == nil {
+		c.HTTPClient = &http.Client{}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, errors.Join(faults...)
+}
+
+// Symmetric algorithms are left out: the client secret would sign for the IdP.
+var signatureAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+func orElse(s, preset string) string {
+	if s == "" {
+		return preset
+	}
+	return s
+}
+
+func checkURL(raw string, allowHTTP bool) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return fmt.Errorf("is %q, which is not an absolute URL", raw)
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return fmt.Errorf("is %q; it must have no query, fragment or user", raw)
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):
+		return nil
+	case u.Scheme == "http":
+		return fmt.Errorf("is %q; use https (http is for loopback; InsecureAllowHTTP permits it elsewhere)", raw)
+	}
+	return fmt.Errorf("is %q; use an https URL", raw)
+}
+
+// checkRemote is checkURL for URLs of the IdP, which may carry a query.
+func checkRemote(raw string, allowHTTP bool) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return fmt.Errorf("is %q, which is not an absolute URL", raw)
+	}
+	u.RawQuery = ""
+	return checkURL(u.String(), allowHTTP)
+}
+
+func checkOrigin(raw string, allowHTTP bool) error {
+	if err := checkURL(raw, allowHTTP); err != nil {
+		return err
+	}
+	if u, _ := url.Parse(raw); u.Path != "" && u.Path != "/" {
+		return fmt.Errorf("is %q; give scheme and host only, without a path", raw)
+	}
+	return nil
+}
+
+// origin is the normal form: lower case, without a default port.
+func origin(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return originOf(u)
+}
+
+func originOf(u *url.URL) string {
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	scheme := strings.ToLower(u.Scheme)
+	if port != "" && !(scheme == "https" && port == "443") && !(scheme == "http" && port == "80") {
+		host += ":" + port
+	}
+	return scheme + "://" + host
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
