@@ -159,6 +159,9 @@ func (p *IDP) showClock(w http.ResponseWriter, r *http.Request) error {
 	return okJSON(w, map[string]any{"now": p.Now(), "advanced": duration(p.offset.Load())})
 }
 
+// maxAdvance at a time, so that no clock overflows by a slip.
+const maxAdvance = 10 * 365 * 24 * time.Hour
+
 func (p *IDP) advanceClock(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		By duration `json:"by"`
@@ -166,8 +169,8 @@ func (p *IDP) advanceClock(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
-	if in.By <= 0 {
-		return errInvalidRequest(`by must be positive, such as {"by":"16m"}: time does not run backwards`)
+	if in.By <= 0 || time.Duration(in.By) > maxAdvance {
+		return errInvalidRequest(`by must be positive and at most ten years, such as {"by":"16m"}: time does not run backwards`)
 	}
 	p.Advance(time.Duration(in.By))
 	return p.showClock(w, r)

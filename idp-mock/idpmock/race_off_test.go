@@ -1,0 +1,5 @@
+//go:build !race
+
+package idpmock_test
+
+const raceDetector = false

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// start runs the program as main does and returns what it prints first.
+func start(t *testing.T, args ...string) (issuer, address string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r, w := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), w, io.Discard)
+		w.CloseWithError(io.EOF)
+		done <- err
+	}()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("it does not end")
+		}
+	})
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		if v, ok := strings.CutPrefix(lines.Text(), "issuer "); ok {
+			issuer = v
+		}
+		if v, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
+			go io.Copy(io.Discard, r)
+			return issuer, v
+		}
+	}
+	cancel()
+	t.Fatal("it did not start")
+	return
+}
+
+func fetch(t *testing.T, address, host, path string) (int, map[string]any) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = host
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var fields map[string]any
+	body, _ := io.ReadAll(resp.Body)
+	_ = json.Unmarshal(body, &fields)
+	return resp.StatusCode, fields
+}
+
+func TestRun(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "idp.json")
+	if err := os.WriteFile(file, []byte(`{"idle_window":"2m","signing_alg":"ES256","users":[{"username":"ada"}],
+		"clients":[{"id":"notes","secret":"s","redirect_uris":["http://notes.localhost:9101/auth/callback"]}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	issuer, address := start(t, "-config", file, "-client", "mail,,http://mail.localhost:9102", "-absolute", "1h")
+	host := strings.TrimPrefix(issuer, "http://")
+	if !strings.HasPrefix(issuer, "http://idp.localhost:") {
+		t.Errorf("issuer %q", issuer)
+	}
+	status, meta := fetch(t, address, host, "/.well-known/openid-configuration")
+	if status != http.StatusOK || meta["issuer"] != issuer || meta["token_endpoint"] != issuer+"/token" {
+		t.Errorf("%d %v", status, meta)
+	}
+	status, cfg := fetch(t, address, host, "/_mock/config")
+	clients, _ := cfg["clients"].([]any)
+	if status != http.StatusOK || cfg["idle_window"] != "2m0s" || cfg["absolute_lifetime"] != "1h0m0s" || cfg["coordinate_client_lifetimes"] != true || len(clients) != 2 {
+		t.Errorf("%d %v", status, cfg)
+	}
+	if status, _ := fetch(t, address, host, "/healthz"); status != http.StatusOK {
+		t.Errorf("healthz %d", status)
+	}
+}
+
+func TestFlagsBeatTheFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "idp.json")
+	if err := os.WriteFile(file, []byte(`{"issuer":"http://127.0.0.1:1","signing_alg":"RS256","control_api":true}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	issuer, address := start(t, "-config", file, "-issuer", "http://idp.localhost/realm", "-alg", "ES256", "-control=false")
+	if issuer != "http://idp.localhost/realm" {
+		t.Errorf("issuer %q", issuer)
+	}
+	status, meta := fetch(t, address, "idp.localhost", "/realm/.well-known/openid-configuration")
+	if algs, _ := meta["id_token_signing_alg_values_supported"].([]any); status != http.StatusOK || len(algs) != 1 || algs[0] != "ES256" {
+		t.Errorf("%d %v", status, meta)
+	}
+	if status, _ := fetch(t, address, "idp.localhost", "/realm/_mock/config"); status != http.StatusNotFound {
+		t.Errorf("the control API is on: %d", status)
+	}
+}
+
+func TestMistakesAreNamed(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.json")
+	if err := os.WriteFile(bad, []byte(`{"idle_windo":"2m"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		"idle_windo":          {"-config", bad},
+		"no-such-file":        {"-config", "no-such-file"},
+		"SigningAlg":          {"-alg", "none"},
+		"-client":             {"-client", "only-an-id"},
+		"unexpected argument": {"serve"},
+		"Config.Issuer":       {"-issuer", "ftp://x"},
+		"IdleWindow":          {"-idle", "-5m"},
+	} {
+		var stderr bytes.Buffer
+		err := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, args...), io.Discard, &stderr)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
