@@ -94,6 +94,12 @@ func judgeProvider(c *Config, m *metadata) []Finding {
 	if c.Kind == NoToken && !c.SilentCheck {
 		say(false, "told_nothing", "A client without tokens tells the IdP nothing: people who use only this app are logged out after the IdP's window; set Config.SilentCheck if that is not wanted.")
 	}
+	switch {
+	case c.APIIntrospects && !pr.IntrospectionExtends:
+		say(false, "introspection_extends_not", "Config.APIIntrospects is set, but introspection does not extend this IdP's session: calls of an API are not taken for signals.")
+	case !c.APIIntrospects && len(c.APIs) > 0 && c.Kind == ReferenceToken:
+		say(false, "api_is_no_signal", "Nobody said that the APIs introspect (Config.APIIntrospects), so their answers prove nothing: the IdP is told of activity by userinfo calls of the app itself.")
+	}
 	if !m.BackchannelLogout {
 		switch {
 		case noMeans && c.Idle == 0:
