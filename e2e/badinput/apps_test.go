@@ -1,0 +1,137 @@
+package badinput
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/notoken"
+	"github.com/tandem-sso/tandem/demo/referencetoken"
+	"github.com/tandem-sso/tandem/demo/refreshtoken"
+	"github.com/tandem-sso/tandem/e2e/person"
+	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+var demo = process.Program{Package: "./demo"}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	demo.Close()
+	os.Exit(code)
+}
+
+// target is one app with an IdP of its own.
+type target struct {
+	*testing.T
+	idp *idptest.Server
+	url string
+}
+
+var starts = map[string]func(context.Context, app.Config) (*app.App, error){
+	"refreshtoken": refreshtoken.Start, "referencetoken": referencetoken.Start, "notoken": notoken.Start,
+}
+
+// each runs a test against every app: two adapters, three kinds.
+func each(t *testing.T, test func(target)) {
+	for name, start := range starts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			base := "http://" + l.Addr().String()
+			idp := idptest.Start(t, idptest.WithClients(client(base)))
+			a, err := start(t.Context(), app.Config{Issuer: idp.URL, ClientID: "app", ClientSecret: "s3cret", Listener: l,
+				CookieName: "app", Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := a.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			test(target{t, idp, base})
+		})
+	}
+}
+
+func client(base string) idpmock.Client {
+	return idpmock.Client{ID: "app", Secret: "s3cret", RefreshTokens: true,
+		RedirectURIs: []string{base + "/auth/callback"}, PostLogoutRedirectURIs: []string{base + "/auth/logged-out"},
+		BackchannelLogoutURI: base + "/auth/backchannel-logout"}
+}
+
+const cookieName = "__Host-app"
+
+func (x target) person(name string) *person.Person {
+	p := person.New(x, nil)
+	p.Filled = url.Values{"username": {name}}
+	return p
+}
+
+// signedIn returns a person with a session.
+func (x target) signedIn(name string) *person.Person {
+	x.Helper()
+	p := x.person(name)
+	page := p.Submit(p.Go(x.url + "/private"))
+	if page.Status != http.StatusOK || page.URL.Path != "/private" {
+		x.Fatalf("not signed in: %s", page)
+	}
+	return p
+}
+
+func (x target) state(p *person.Person) rp.Status {
+	x.Helper()
+	page := p.Fetch(http.MethodGet, x.url+"/auth/session")
+	var s rp.Status
+	if err := json.Unmarshal([]byte(page.Body), &s); err != nil || page.Status != http.StatusOK {
+		x.Fatalf("status: %v: %s", err, page)
+	}
+	return s
+}
+
+func (x target) live(p *person.Person) {
+	x.Helper()
+	if s := x.state(p); s.State != "live" {
+		x.Errorf("the session has suffered: %+v", s)
+	}
+}
+
+// session returns the session cookie that the browser holds.
+func (x target) session(p *person.Person) string {
+	for _, c := range p.Cookies(x.url) {
+		if c.Name == cookieName {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// raw sends a request with exactly these headers.
+func (x target) raw(method, path, body string, header http.Header) *http.Response {
+	x.Helper()
+	req, err := http.NewRequest(method, x.url+path, strings.NewReader(body))
+	if err != nil {
+		x.Fatal(err)
+	}
+	req.Header = header
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		x.Fatal(err)
+	}
+	x.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
