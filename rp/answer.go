@@ -63,8 +63,12 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 		return p.refuse(r, http.StatusForbidden, "cross_origin", page{
 			Title: "This request came from another site.", Advice: "Please go back and try again from this application."})
 	case errors.As(err, &login):
-		return p.refuse(r, login.Status, "login_failed", page{
+		a := p.refuse(r, login.Status, "login_failed", page{
 			Title: login.Title, Advice: login.Advice, Link: p.cfg.Prefix + "/login", LinkText: "Log in"})
+		if errors.As(err, &trouble) {
+			retryAfter(a.Header, trouble.RetryAfter)
+		}
+		return a
 	case errors.As(err, &request):
 		a := jsonAnswer(request.Status, struct {
 			Error       string `json:"error"`

@@ -49,7 +49,7 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // LoginError says: a log-in could not be finished. Its text is for the log; the page
 // shows Title and Advice, which never contain anything that came from outside.
 type LoginError struct {
-	Status int // 400, or 502 if the IdP is to blame
+	Status int // 400, or 502 or 503 if the IdP is to blame
 	Title  string
 	Advice string
 	Err    error

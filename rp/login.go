@@ -113,7 +113,7 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 			return nil, badLogin("The log-in service did not accept this log-in.", err)
 		}
 		if a.Fault != 0 || a.Status >= 500 || a.Status == http.StatusTooManyRequests {
-			return nil, &UnavailableError{RetryAfter: max(asked, time.Second), Err: err}
+			return nil, f.postponed(&UnavailableError{RetryAfter: max(asked, time.Second), Err: err})
 		}
 		p.log.Error("log-in failed: this client and the IdP do not fit", "error", err)
 		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service refused this application.", Advice: "Please tell the people who run it.", Err: err}
@@ -189,9 +189,19 @@ func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *f
 	case "access_denied":
 		return badLogin("The log-in was cancelled or refused.", err)
 	case "temporarily_unavailable", "server_error":
-		return &UnavailableError{RetryAfter: 5 * time.Second, Err: err}
+		return f.postponed(&UnavailableError{RetryAfter: 5 * time.Second, Err: err})
 	}
 	return badLogin("The log-in service could not log you in.", err)
+}
+
+// postponed is trouble at the IdP during a log-in. Its code or state is spent, so
+// the page offers a new one; only at a silent check is somebody logged in still.
+func (f *flow) postponed(err *UnavailableError) error {
+	if f.silent {
+		return err
+	}
+	return &LoginError{Status: http.StatusServiceUnavailable, Title: "The log-in could not be finished.",
+		Advice: "The log-in service cannot be reached right now. Please try again in a moment.", Err: err}
 }
 
 func badLogin(title string, err error) error {
