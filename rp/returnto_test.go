@@ -1,0 +1,65 @@
+package rp_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// RFC9700-01: the tricks that open redirectors fall for.
+func TestSafeReturnTo(t *testing.T) {
+	for _, good := range []string{
+		"/", "/private", "/private/", "/a/b?x=1&y=/z", "/a?next=https://evil.example/", "/a#top", "/a?q=%2F%2Fevil.example", "/%41", "/a//b", "/~ada/", "/a:b", "/a@b", "/a=b;c,d", "/?", "/a%20b",
+	} {
+		if got := rp.SafeReturnTo(good); got != good {
+			t.Errorf("SafeReturnTo(%q) = %q", good, got)
+		}
+	}
+	for _, bad := range []string{
+		"", "private", "?x", "#x", ".", "..",
+		"https://evil.example", "http://evil.example/", "HTTPS://evil.example", "https:evil.example", "https:/evil.example", "https:///evil.example",
+		"//evil.example", "///evil.example", "////evil.example", "//evil.example/%2f..", "//evil.example@notes.example", "//notes.example@evil.example",
+		`/\evil.example`, `\/evil.example`, `\\evil.example`, `/\/evil.example`, `//\evil.example`, `/a\b`,
+		"/\t/evil.example", "/\n/evil.example", "/\r/evil.example", "\t//evil.example", " //evil.example", "/ /evil.example", "/\x00/evil.example", "/a\x7fb",
+		"/%2f/evil.example", "/%2Fevil.example",
+		"javascript:alert(1)", "data:text/html,x", "//javascript:alert(1)", "mailto:x@evil.example",
+		"/\u2028/evil.example", "/\u00a0/evil.example", "/／evil.example", "／／evil.example", "/é",
+		"/%zz", "/%", "/" + strings.Repeat("x", 1024),
+	} {
+		if got := rp.SafeReturnTo(bad); got != "/" {
+			t.Errorf("SafeReturnTo(%q) = %q", bad, got)
+		}
+	}
+}
+
+// Whatever comes back, a browser that resolves it against BaseURL stays here.
+// The resolution is that of the URL standard (WHATWG): tabs and line ends are
+// dropped, blanks and control characters around it too, and \ is /.
+func FuzzSafeReturnTo(f *testing.F) {
+	for _, s := range []string{"/a", "//evil", `/\evil`, "/\t/evil", "/.//evil", "/..//evil", "/%2f/evil", "https://evil", "/a?b#c", "/:80", "/@evil", "/;//evil"} {
+		f.Add(s)
+	}
+	home, err := url.Parse(base)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := rp.SafeReturnTo(s)
+		if got != s && got != "/" {
+			t.Fatalf("SafeReturnTo(%q) = %q, which is neither", s, got)
+		}
+		seen := strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(strings.TrimFunc(got, func(r rune) bool { return r <= ' ' }))
+		if !strings.HasPrefix(seen, "/") || strings.HasPrefix(seen, "//") {
+			t.Fatalf("SafeReturnTo(%q) = %q leaves this site", s, got)
+		}
+		u, err := home.Parse(seen)
+		if err != nil || u.Scheme != home.Scheme || u.Host != home.Host || u.User != nil {
+			t.Fatalf("SafeReturnTo(%q) = %q leads to %v, %v", s, got, u, err)
+		}
+		if strings.ContainsAny(got, "\r\n\x00") {
+			t.Fatalf("SafeReturnTo(%q) = %q splits the header", s, got)
+		}
+	})
+}

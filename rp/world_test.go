@@ -1,0 +1,223 @@
+package rp_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/nethttpadapter"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/memstore"
+)
+
+// Where everybody is on the in-memory network.
+const (
+	base   = "https://notes.example"
+	issuer = "https://idp.example"
+	cookie = "__Host-tandem"
+)
+
+// setup is what a test changes of the world. All fields may be nil.
+type setup struct {
+	kind      rp.Kind
+	config    func(*rp.Config)
+	client    func(*idpmock.Client)
+	idp       func(*idpmock.Config)
+	api       http.Handler // at https://api.example
+	instances int          // default 1; they share one store
+}
+
+// world is an IdP and one app, "notes", in a synctest bubble: virtual time, and
+// a network in memory.
+type world struct {
+	*testing.T
+	idp   *idptest.Server
+	store *memstore.Store
+	keys  rp.Keys
+	auth  []*rp.RelyingParty // one per instance
+	log   *syncBuffer
+
+	mu      sync.Mutex
+	logins  []rp.LoginEvent
+	signals []rp.SignalEvent
+	ends    []rp.EndEvent
+}
+
+// inBubble runs f in a world of its own.
+func inBubble(t *testing.T, s setup, f func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { f(t, newWorld(t, s)) })
+}
+
+func newWorld(t *testing.T, s setup) *world {
+	t.Cleanup(func() { time.Sleep(time.Second) }) // net/http lingers on connections that it closes early
+	w := &world{T: t, keys: rp.Keys{rp.NewKey()}, log: &syncBuffer{}}
+	client := idpmock.Client{
+		ID: "notes", Secret: "s3cret", RedirectURIs: []string{base + "/auth/callback"},
+		PostLogoutRedirectURIs: []string{base + "/auth/logged-out"}, BackchannelLogoutURI: base + "/auth/backchannel-logout",
+		RefreshTokens: s.kind == rp.RefreshToken,
+	}
+	if s.kind == rp.ReferenceToken {
+		client.AccessTokenType, client.AccessTokenLifetime = idpmock.Reference, 8*time.Hour
+	}
+	if s.client != nil {
+		s.client(&client)
+	}
+	w.idp = idptest.StartMem(t, idptest.WithClients(client, idpmock.Client{ID: "api", Secret: "api"}, other()), idptest.WithConfig(func(c *idpmock.Config) {
+		c.SigningAlg = "ES256"
+		if s.idp != nil {
+			s.idp(c)
+		}
+	}))
+	w.store = memstore.New(memstore.Options{})
+	if s.api != nil {
+		w.serve("api.example", s.api)
+	}
+	for range max(1, s.instances) {
+		w.auth = append(w.auth, w.relyingParty(s))
+	}
+	var apps []http.Handler
+	for _, a := range w.auth {
+		apps = append(apps, w.app(a))
+	}
+	// The load balancer: a header chooses the instance.
+	w.serve("notes.example", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.Header.Get("X-Instance"))
+		apps[n].ServeHTTP(rw, r)
+	}))
+	return w
+}
+
+// other is another app in the person's browser.
+func other() idpmock.Client {
+	return idpmock.Client{ID: "photos", Secret: "s3cret", RedirectURIs: []string{"https://photos.example/cb"}, RefreshTokens: true}
+}
+
+func (w *world) serve(host string, h http.Handler) {
+	w.Helper()
+	stop, err := w.idp.Net.Serve(host, h)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(stop)
+}
+
+func (w *world) config(s setup) rp.Config {
+	c := rp.Config{
+		Issuer: w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Kind: s.kind,
+		Keys: w.keys, Store: w.store, IDTokenAlg: "ES256", APIs: []string{"https://api.example"},
+		HTTPClient: w.idp.Net.Client(), Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Events: rp.Events{
+			Login:  func(e rp.LoginEvent) { w.note(func() { w.logins = append(w.logins, e) }) },
+			Signal: func(e rp.SignalEvent) { w.note(func() { w.signals = append(w.signals, e) }) },
+			End:    func(e rp.EndEvent) { w.note(func() { w.ends = append(w.ends, e) }) },
+		},
+	}
+	if s.config != nil {
+		s.config(&c)
+	}
+	return c
+}
+
+func (w *world) note(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+func (w *world) relyingParty(s setup) *rp.RelyingParty {
+	w.Helper()
+	a, err := rp.New(w.Context(), w.config(s))
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			w.Errorf("Close: %v", err)
+		}
+	})
+	return a
+}
+
+// app is a small application as its author would write it.
+func (w *world) app(auth *rp.RelyingParty) http.Handler {
+	web := nethttpadapter.New(auth)
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", web.Endpoints())
+	private := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		s := rp.FromContext(r.Context())
+		fmt.Fprintf(rw, "hello %s", s.Subject())
+	})
+	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "welcome") })
+	mux.Handle("/private", web.RequireLogin(private))
+	mux.Handle("/private/", web.RequireLogin(private))
+	mux.Handle("/passive", web.RequireLogin(web.Passive(private)))
+	call := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		resp, err := rp.FromContext(r.Context()).Client().Get("https://api.example/whoami")
+		if err != nil {
+			auth.Answer(r, err).Write(rw)
+			return
+		}
+		defer resp.Body.Close()
+		rw.WriteHeader(resp.StatusCode)
+		io.Copy(rw, resp.Body)
+	})
+	mux.Handle("/call", web.RequireLogin(call))
+	mux.Handle("/call-passive", web.RequireLogin(web.Passive(call)))
+	return mux
+}
+
+// reasons returns the reasons for which sessions have ended so far, in order.
+func (w *world) reasons() []rp.Reason {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []rp.Reason
+	for _, e := range w.ends {
+		out = append(out, e.Reason)
+	}
+	return out
+}
+
+// expectEnds fails unless exactly these sessions have ended, each once (C8).
+func (w *world) expectEnds(want ...rp.Reason) {
+	w.Helper()
+	synctest.Wait()
+	if got := w.reasons(); fmt.Sprint(got) != fmt.Sprint(want) {
+		w.Errorf("sessions ended for %v, want %v", got, want)
+	}
+}
+
+func (w *world) signalCount() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.signals)
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func (s *syncBuffer) has(text string) bool { return strings.Contains(s.String(), text) }
