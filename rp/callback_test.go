@@ -160,14 +160,13 @@ func TestExpiredLogin(t *testing.T) {
 	inBubble(t, setup{}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		authURL := v.start("/auth/login")
-		thief := v.thief() // whose cookies do not expire
 		time.Sleep(14 * time.Minute)
 		if a := v.get(v.authorize(authURL)); a.status != http.StatusSeeOther {
 			t.Errorf("after 14 min: %v", a)
 		}
 		v = w.visitor("ada")
 		authURL = v.start("/auth/login")
-		thief = v.thief()
+		thief := v.thief() // whose cookies do not expire
 		time.Sleep(15*time.Minute + time.Second)
 		callback := v.authorize(authURL)
 		for _, b := range []*visitor{v, thief} {

@@ -197,12 +197,6 @@ func (w *world) expectEnds(want ...rp.Reason) {
 	}
 }
 
-func (w *world) signalCount() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.signals)
-}
-
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
