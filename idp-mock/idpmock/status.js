@@ -23,7 +23,8 @@ async function show() {
     ["clock", "sessions", "clients", "faults", "events", "requests?limit=50"].map(p => call("GET", p)));
   now = new Date(clock.now);
   document.getElementById("clock").textContent = now.toLocaleString();
-  if (!document.activeElement?.closest("#sessions")) rows("sessions", sessions, (row, s) => {
+  const focused = document.activeElement?.getAttribute("aria-label"); // the button may be drawn anew under the person's finger
+  rows("sessions", sessions, (row, s) => {
     [s.username, s.sid.slice(0, 8) + "…", time(s.auth_time), left(s.idle_deadline), left(s.absolute_deadline)].forEach(v => cell(row, v));
     cell(row, s.clients.map(c => c.id + " (" + time(c.last_active) + ")").join(", "));
     const path = "sessions/" + encodeURIComponent(s.sid), both = document.createElement("span");
@@ -31,6 +32,7 @@ async function show() {
       button("End", "end the session of " + s.username, act(() => call("DELETE", path))));
     cell(row, both);
   });
+  if (focused) [...document.querySelectorAll("#sessions button")].find(b => b.getAttribute("aria-label") === focused)?.focus();
   rows("clients", clients, (row, c) => [c.id, c.access_token_type, c.refresh_tokens ? "yes" : "no", c.backchannel_logout_uri,
     c.exempt ? "exempt" : c.coordinate_lifetime ?? "as the provider"].forEach(v => cell(row, v)));
   rows("faults", faults, (row, f) => {
