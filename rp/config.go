@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -15,12 +16,17 @@ import (
 // Secret is a string that prints as [redacted].
 type Secret string
 
-func (Secret) String() string       { return "[redacted]" }
-func (Secret) GoString() string     { return "[redacted]" }
-func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+const redacted = "[redacted]"
+
+func (Secret) String() string       { return redacted }
+func (Secret) GoString() string     { return redacted }
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Format redacts also under verbs that do not fit a string, such as %d.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // MarshalText keeps a Secret out of JSON and the like.
-func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Kind is what a client holds after the log-in, and thereby how it tells the IdP
 // of activity and how it learns that the session has ended.
@@ -52,8 +58,15 @@ func (k Kind) String() string {
 }
 
 // Keys are 32-byte master keys. The first seals, all open: to roll, put a new
-// key in front and drop the old one when Absolute has passed.
+// key in front and drop the old one when Absolute has passed. They print as
+// [redacted].
 type Keys [][]byte
+
+func (Keys) String() string               { return redacted }
+func (Keys) GoString() string             { return redacted }
+func (Keys) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (Keys) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
+func (Keys) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // NewKey returns a random key.
 func NewKey() []byte {

@@ -160,7 +160,7 @@ func checkURL(raw string, allowHTTP bool) error {
 	case err != nil || u.Host == "" || u.Opaque != "":
 		return fmt.Errorf("is %q, which is not an absolute URL", raw)
 	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return fmt.Errorf("is %q; it must have no query, fragment or user", raw)
+		return fmt.Errorf("is %q; it must have no query, fragment or user", u.Redacted())
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):

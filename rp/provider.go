@@ -51,6 +51,9 @@ func discover(ctx context.Context, c *Config) (*provider, error) {
 	defer cancel()
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, client), c.Issuer)
 	if err != nil {
+		if text := err.Error(); len(text) > 500 { // go-oidc repeats the whole page that came instead
+			err = errors.New(text[:500] + " …")
+		}
 		return nil, fmt.Errorf("rp: Config.Issuer: discovery of %s failed: %w (is the IdP running, and is this its exact issuer identifier?)", c.Issuer, err)
 	}
 	p := &provider{client: client}
