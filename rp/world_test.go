@@ -215,3 +215,13 @@ func (s *syncBuffer) String() string {
 }
 
 func (s *syncBuffer) has(text string) bool { return strings.Contains(s.String(), text) }
+
+func readAll(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
