@@ -1,0 +1,108 @@
+// Package servertest starts real servers for tests, Redis and PostgreSQL on free
+// loopback ports with their data in a temporary directory, and a TCP proxy that
+// makes the network to them fail. A server that is not installed is an error with
+// the name of the package to install, never a reason to skip.
+package servertest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// server is one process that can be stopped, killed, frozen and started again.
+type server struct {
+	Addr string // host:port
+
+	start func() *exec.Cmd // a new command each time
+	ready func() error
+	stop  os.Signal // asks it to shut down in good order
+	log   string    // file
+
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	done chan struct{} // closed when cmd has ended
+}
+
+// Start starts the server and waits until it answers. It keeps its data and its
+// port over restarts.
+func (s *server) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd != nil {
+		return fmt.Errorf("servertest: %s already runs", s.cmd.Path)
+	}
+	cmd := s.start()
+	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = out.Close() }()
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("servertest: %w", err)
+	}
+	done := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // how it ended is in its log
+		close(done)
+	}()
+	deadline := time.After(30 * time.Second)
+	for {
+		err := s.ready()
+		if err == nil {
+			s.cmd, s.done = cmd, done
+			return nil
+		}
+		select {
+		case <-done:
+			return fmt.Errorf("servertest: %s ended at once:\n%s", cmd.Path, s.tail())
+		case <-deadline:
+			_ = cmd.Process.Kill()
+			<-done
+			return fmt.Errorf("servertest: %s does not answer: %w\n%s", cmd.Path, err, s.tail())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (s *server) tail() string {
+	b, _ := os.ReadFile(s.log)
+	return string(b[max(0, len(b)-2000):])
+}
+
+// Stop shuts the server down in good order and waits until it has ended.
+func (s *server) Stop() { s.end(s.stop) }
+
+// Kill is kill -9.
+func (s *server) Kill() { s.end(syscall.SIGKILL) }
+
+func (s *server) end(sig os.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(sig) // it may be gone
+	select {
+	case <-s.done:
+	case <-time.After(20 * time.Second):
+		_ = s.cmd.Process.Kill()
+		<-s.done
+	}
+	s.cmd = nil
+}
+
+// freePort returns a loopback port that nobody listens on at the moment.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

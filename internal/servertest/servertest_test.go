@@ -1,0 +1,113 @@
+package servertest
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+func TestRedis(t *testing.T) {
+	r, err := StartRedis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, end := range []func(){r.Stop, r.Kill} {
+		end()
+		if err := redisPing(r.Addr); err == nil {
+			t.Fatal("it answers after its end")
+		}
+		if err := r.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPostgres(t *testing.T) {
+	p, err := StartPostgres()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, end := range []func(){p.Stop, p.Kill} {
+		end()
+		if err := postgresPing(p.Addr); err == nil {
+			t.Fatal("it answers after its end")
+		}
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestProxy(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { io.Copy(c, c); c.Close() }()
+		}
+	}()
+	p, err := StartProxy(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	dial := func() net.Conn {
+		t.Helper()
+		c, err := net.Dial("tcp", p.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	echo := func(c net.Conn, wait time.Duration) error {
+		if _, err := c.Write([]byte("x")); err != nil {
+			return err
+		}
+		c.SetReadDeadline(time.Now().Add(wait))
+		_, err := io.ReadFull(c, make([]byte, 1))
+		return err
+	}
+	c := dial()
+	if err := echo(c, 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	p.Delay(50 * time.Millisecond)
+	start := time.Now()
+	if err := echo(c, 5*time.Second); err != nil || time.Since(start) < 50*time.Millisecond {
+		t.Fatalf("delayed: %v after %v", err, time.Since(start))
+	}
+	p.Stall()
+	if err := echo(c, 100*time.Millisecond); err == nil {
+		t.Fatal("a stalled proxy lets an answer pass")
+	}
+	p.Restore()
+	if err := echo(c, 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	c = dial()
+	if err := echo(c, 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	p.Cut()
+	if err := echo(c, 5*time.Second); err == nil {
+		t.Fatal("a cut connection answers")
+	}
+	if err := echo(dial(), 5*time.Second); err == nil {
+		t.Fatal("a new connection answers while all are cut")
+	}
+	p.Restore()
+	if err := echo(dial(), 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+}
