@@ -72,5 +72,6 @@ func rooms() []room {
 		{path: "internal/archtest"},
 		{path: "internal/servertest"}, // real servers for tests
 		{path: "internal/jwttest"},    // tokens for tests
+		{path: "rp/internal/faulttest", rooms: append([]string{"internal/servertest"}, contract...), modules: core},
 	}
 }

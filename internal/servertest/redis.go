@@ -58,24 +58,27 @@ func StartRedis(args ...string) (*Redis, error) {
 
 // redisPing waits for the end of loading, too.
 func redisPing(addr string) error {
+	answer, err := redisDo(addr, "PING")
+	if err == nil && answer != "+PONG" {
+		return errors.New(answer)
+	}
+	return err
+}
+
+// redisDo sends an inline command and returns what comes back, in one piece.
+func redisDo(addr, cmd string) (string, error) {
 	c, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(time.Second))
-	if _, err := c.Write([]byte("PING\r\n")); err != nil {
-		return err
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := c.Write([]byte(cmd + "\r\n")); err != nil {
+		return "", err
 	}
-	var b [64]byte
-	n, err := c.Read(b[:])
-	if err != nil {
-		return err
-	}
-	if answer := string(b[:n]); !strings.HasPrefix(answer, "+PONG") {
-		return errors.New(strings.TrimSpace(answer))
-	}
-	return nil
+	b := make([]byte, 64<<10)
+	n, err := c.Read(b)
+	return strings.TrimSpace(string(b[:n])), err
 }
 
 // Close kills the server and removes its data.

@@ -3,6 +3,7 @@ package servertest
 import (
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 )
@@ -21,6 +22,28 @@ func TestRedis(t *testing.T) {
 		if err := r.Start(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestRedisCluster(t *testing.T) {
+	c, err := StartRedisCluster(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var moved, ok int
+	for _, r := range c.Nodes {
+		switch answer, err := redisDo(r.Addr, "SET key value"); {
+		case err == nil && answer == "+OK":
+			ok++
+		case err == nil && strings.HasPrefix(answer, "-MOVED"):
+			moved++
+		default:
+			t.Errorf("%q, %v", answer, err)
+		}
+	}
+	if ok != 1 || moved != 1 {
+		t.Errorf("%d nodes have the slot, %d point to another", ok, moved)
 	}
 }
 

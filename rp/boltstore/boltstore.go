@@ -79,7 +79,7 @@ type Store struct {
 	touched    chan struct{} // a touch waits for the disk
 	failing    atomic.Bool   // the last write failed: no touch is kept in memory only
 	flushEvery time.Duration
-	closing    chan struct{}
+	closing    chan error // only ever closed
 	closed     func() error
 	stopped    chan struct{}
 }
@@ -107,7 +107,7 @@ func Open(path string, o Options) (*Store, error) {
 	s := &Store{
 		now: o.Now, db: db, flushEvery: o.FlushEvery,
 		ops: make(chan *op, maxBatch), touched: make(chan struct{}, 1),
-		closing: make(chan struct{}), stopped: make(chan struct{}),
+		closing: make(chan error), stopped: make(chan struct{}),
 	}
 	s.closed = sync.OnceValue(s.shutDown)
 	for i := range s.shards {

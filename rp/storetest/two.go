@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"errors"
+	"runtime"
+	"slices"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
@@ -35,6 +37,37 @@ var twoTests = []test{
 		rec.Sealed, rec.Due = newBytes(9), time.Time{}
 		e.want(e.Store.Settle(e.ctx, rec.Key, rec.Sealed, rec.Due), nil)
 		see("Settle", rec, rp.ErrEnded)
+	}},
+	{"HowSoonAnEndIsSeen", func(e *env) { // C8
+		e.needSecond()
+		w := e.watch(e.Second)
+		var refused, announced []time.Duration
+		for range 100 {
+			rec := e.create(e.session())
+			e.loadFrom(e.Second, rec.Key, nil)
+			e.loadFrom(e.Second, rec.Key, nil) // hot
+			start := time.Now()
+			e.end(rp.Selector{Ref: rec.Refs[0]})
+			for {
+				_, err := e.Second.Load(e.ctx, rec.Key)
+				if errors.Is(err, rp.ErrEnded) {
+					break
+				}
+				e.want(err, nil)
+				if time.Since(start) > time.Second {
+					e.Fatal("an ended session is served for more than a second")
+				}
+				runtime.Gosched()
+			}
+			refused = append(refused, time.Since(start))
+			w.has(rp.Change{Key: rec.Key, Version: 1, Reason: rp.UserLogout})
+			announced = append(announced, time.Since(start))
+		}
+		w.end()
+		for what, d := range map[string][]time.Duration{"refused": refused, "announced": announced} {
+			slices.Sort(d)
+			e.Logf("%s by the other instance, from the call of End on: median %v, p99 %v", what, d[len(d)/2], d[len(d)*99/100])
+		}
 	}},
 	{"TheOthersWritesCount", func(e *env) {
 		e.needSecond()

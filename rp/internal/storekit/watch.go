@@ -16,13 +16,22 @@ const maxBehind = 4096
 // Watchers hands changes to every Watch. The zero value is ready for use.
 type Watchers struct {
 	mu   sync.Mutex // for changes of the list
-	list atomic.Pointer[[]*watcher]
+	list atomic.Pointer[[]*Queue]
 }
 
-type watcher struct {
+// Queue holds the changes that one Watch has not yet handed on. It begins with
+// the zero Change with which every Watch begins.
+type Queue struct {
 	wake  chan struct{}
 	mu    sync.Mutex
 	queue []rp.Change
+}
+
+// NewQueue returns a Queue that has just begun.
+func NewQueue() *Queue {
+	q := &Queue{wake: make(chan struct{}, 1)}
+	q.Add(rp.Change{})
+	return q
 }
 
 // Tell hands c to every Watch. It never waits, so it may be called under the
@@ -33,35 +42,60 @@ func (ws *Watchers) Tell(c rp.Change) {
 		return
 	}
 	for _, w := range *list {
-		w.add(c)
+		w.Add(c)
 	}
 }
 
-func (w *watcher) add(c rp.Change) {
-	w.mu.Lock()
-	if len(w.queue) >= maxBehind {
-		w.queue = append(w.queue[:0], rp.Change{})
+// Add never waits. Too many changes that wait become one: look at everything.
+func (q *Queue) Add(c rp.Change) {
+	q.mu.Lock()
+	if len(q.queue) >= maxBehind {
+		q.queue = append(q.queue[:0], rp.Change{})
 	}
-	w.queue = append(w.queue, c)
-	w.mu.Unlock()
+	q.queue = append(q.queue, c)
+	q.mu.Unlock()
 	select {
-	case w.wake <- struct{}{}:
+	case q.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (w *watcher) take() []rp.Change {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	queue := w.queue
-	w.queue = nil
+func (q *Queue) take() []rp.Change {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	queue := q.queue
+	q.queue = nil
 	return queue
 }
 
-func (ws *Watchers) edit(f func([]*watcher) []*watcher) {
+// Run hands the changes to fn, in the caller's goroutine and without a lock,
+// until ctx is done, or until lost yields an error or is closed; then it returns
+// ctx's error, that error, or errLost.
+func (q *Queue) Run(ctx context.Context, lost <-chan error, errLost error, fn func(rp.Change)) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-lost:
+			if err == nil {
+				err = errLost
+			}
+			return err
+		case <-q.wake:
+		}
+		for _, c := range q.take() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			fn(c)
+		}
+	}
+}
+
+func (ws *Watchers) edit(f func([]*Queue) []*Queue) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	var list []*watcher
+	var list []*Queue
 	if old := ws.list.Load(); old != nil {
 		list = slices.Clone(*old)
 	}
@@ -72,31 +106,15 @@ func (ws *Watchers) edit(f func([]*watcher) []*watcher) {
 	ws.list.Store(&list)
 }
 
-// Watch is rp.Store's Watch. fn runs in the caller's goroutine, without a lock.
-// It ends with ctx, or with closed, whose error it then returns.
-func (ws *Watchers) Watch(ctx context.Context, closed <-chan struct{}, errClosed error, fn func(rp.Change)) error {
+// Watch is rp.Store's Watch. It ends with ctx, or with lost; see Queue.Run.
+func (ws *Watchers) Watch(ctx context.Context, lost <-chan error, errLost error, fn func(rp.Change)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w := &watcher{wake: make(chan struct{}, 1), queue: []rp.Change{{}}}
-	w.wake <- struct{}{}
-	ws.edit(func(l []*watcher) []*watcher { return append(l, w) })
-	defer ws.edit(func(l []*watcher) []*watcher {
-		return slices.DeleteFunc(l, func(o *watcher) bool { return o == w })
+	q := NewQueue()
+	ws.edit(func(l []*Queue) []*Queue { return append(l, q) })
+	defer ws.edit(func(l []*Queue) []*Queue {
+		return slices.DeleteFunc(l, func(o *Queue) bool { return o == q })
 	})
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-closed:
-			return errClosed
-		case <-w.wake:
-		}
-		for _, c := range w.take() {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			fn(c)
-		}
-	}
+	return q.Run(ctx, lost, errLost, fn)
 }
