@@ -104,6 +104,7 @@ func (p *IDP) sendBack(w http.ResponseWriter, r *http.Request, a *authRequest, p
 	if a.state != "" {
 		params.Set("state", a.state)
 	}
+	p.spoilRedirect(a.client.ID, params)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if a.responseMode == "form_post" {

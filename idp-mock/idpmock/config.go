@@ -74,6 +74,9 @@ type Config struct {
 	// SIDPerClient gives each client its own sid for one session, as
 	// oidc-provider does.
 	SIDPerClient bool
+	// SIDOnlyIfRequired leaves sid out of the logout tokens of clients without
+	// BackchannelSessionRequired, as Keycloak does.
+	SIDOnlyIfRequired bool
 	// RefreshReuseGrace accepts a consumed refresh token once more for so long,
 	// in case its answer was lost. Default 0: reuse revokes the family.
 	RefreshReuseGrace time.Duration
@@ -132,7 +135,9 @@ type Client struct {
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`             // compared exactly
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"` // compared exactly
 
-	BackchannelLogoutURI       string `json:"backchannel_logout_uri,omitempty"`
+	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
+	// BackchannelSessionRequired matters with [Config.SIDOnlyIfRequired]; else
+	// every logout token has a sid.
 	BackchannelSessionRequired bool   `json:"backchannel_logout_session_required,omitempty"`
 	FrontchannelLogoutURI      string `json:"frontchannel_logout_uri,omitempty"`
 	// FrontchannelSessionRequired adds iss and sid to the front-channel URI.
@@ -156,6 +161,9 @@ type Client struct {
 	// Exempt apps keep their tokens when the session ends; those tokens are
 	// good for that app only and never extend the session.
 	Exempt bool `json:"exempt,omitempty"`
+
+	// UserinfoSigned answers userinfo as a JWT (OpenID Connect Core 1.0 §5.3.2).
+	UserinfoSigned bool `json:"userinfo_signed,omitempty"`
 
 	// PKCEOptional accepts requests without code_challenge (RFC 7636). With
 	// one, the verifier is always demanded.

@@ -212,6 +212,11 @@ func TestControlAPI(t *testing.T) {
 
 		id := c.call("POST", "/faults", 201, object{"endpoint": "token/refresh", "client": "notes", "hold": "after", "delay": "1s"}).(object)["id"].(string)
 		c.call("POST", "/faults", 400, object{"hold": "sometimes"})
+		c.call("POST", "/faults", 400, object{"name": "no-such"})
+		c.call("POST", "/faults", 201, object{"name": "RT-05", "client": "mail", "retry_after": "9"})
+		if got := w.ActiveFaults()[1]; got.Status != 503 || got.Client != "mail" || got.RetryAfter != "9" || got.Endpoint != idpmock.EndpointRefresh {
+			t.Errorf("%+v", got)
+		}
 		c.call("POST", "/faults", 400, object{"id_token": "no-such"})
 		done := make(chan answer, 1)
 		go func() { done <- w.refresh("notes", tok.text("refresh_token")) }()
@@ -226,7 +231,7 @@ func TestControlAPI(t *testing.T) {
 		c.call("DELETE", "/faults/{id}", 204, nil, id)
 		c.call("POST", "/faults/{id}/release", 404, nil, id)
 		c.call("POST", "/faults", 201, object{"endpoint": "userinfo", "status": 503, "retry_after": "5", "times": -1})
-		if list := c.call("GET", "/faults", 200, nil).([]any); len(list) != 1 {
+		if list := c.call("GET", "/faults", 200, nil).([]any); len(list) != 2 {
 			t.Errorf("faults: %v", list)
 		}
 		if a := w.userinfo(tok.text("access_token")); a.status != 503 {
@@ -247,6 +252,8 @@ func TestControlAPI(t *testing.T) {
 
 		c.call("POST", "/delivery-faults", 204, object{"client": "notes", "delay": "5s"})
 		c.call("POST", "/delivery-faults", 400, object{"token": "no-such"})
+		c.call("POST", "/delivery-faults", 400, object{"name": "no-such"})
+		c.call("POST", "/delivery-faults", 204, object{"name": "oidcc-client-test-rp-backchannel-rpinitlogout-no-event", "client": "nobody"})
 		if clock := c.call("POST", "/clock/advance", 200, object{"by": "16m"}).(object); clock["advanced"] != "16m0s" {
 			t.Errorf("%v", clock)
 		}

@@ -2,6 +2,7 @@ package idpmock
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -24,17 +25,57 @@ type faultRequest struct {
 	Hold string
 }
 
-// UnmarshalJSON splits hold from the fault's own fields.
-func (f *faultRequest) UnmarshalJSON(b []byte) error {
+// UnmarshalJSON splits hold and name from the fault's own fields, which go over
+// those of the named fault.
+func (f *faultRequest) UnmarshalJSON(b []byte) (err error) {
+	if name := nameIn(b); name != "" {
+		if f.Fault, err = NamedFault(name); err != nil {
+			return err
+		}
+	}
 	var j struct {
 		faultJSON
 		Hold string `json:"hold"`
+		Name string `json:"name"`
 	}
 	j.plainFault = (*plainFault)(&f.Fault)
 	if err := strict(b, &j); err != nil {
 		return err
 	}
 	f.Delay, f.DelayAfter, f.Hold = time.Duration(j.Delay), time.Duration(j.DelayAfter), j.Hold
+	return nil
+}
+
+// nameIn reads the member name of a JSON object, "" if there is none.
+func nameIn(b []byte) string {
+	var j struct {
+		Name string `json:"name"`
+	}
+	if json.Unmarshal(b, &j) != nil {
+		return "" // the strict reading that follows tells why
+	}
+	return j.Name
+}
+
+// deliveryFaultRequest is a DeliveryFault that may have a name.
+type deliveryFaultRequest struct{ DeliveryFault }
+
+// UnmarshalJSON reads the fault's own fields over those of the named one.
+func (f *deliveryFaultRequest) UnmarshalJSON(b []byte) (err error) {
+	if name := nameIn(b); name != "" {
+		if f.DeliveryFault, err = NamedDeliveryFault(name); err != nil {
+			return err
+		}
+	}
+	var j struct {
+		deliveryFaultJSON
+		Name string `json:"name"`
+	}
+	j.plainDeliveryFault = (*plainDeliveryFault)(&f.DeliveryFault)
+	if err := strict(b, &j); err != nil {
+		return err
+	}
+	f.Delay = time.Duration(j.Delay)
 	return nil
 }
 
@@ -127,14 +168,14 @@ func (p *IDP) listFaults(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *IDP) addDeliveryFault(w http.ResponseWriter, r *http.Request) error {
-	var in DeliveryFault
+	var in deliveryFaultRequest
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
 	if in.Token != "" && logoutFaults[in.Token] == nil {
 		return errInvalidRequest("token: unknown fault")
 	}
-	p.FaultDelivery(in)
+	p.FaultDelivery(in.DeliveryFault)
 	return noContent(w)
 }
 

@@ -97,8 +97,12 @@ func (p *IDP) parseLogout(cfg *settings, form url.Values) (to string, hint map[s
 	if !slices.Contains(c.PostLogoutRedirectURIs, uri) { // exact, RIL-02
 		return "", nil, errInvalidRequest("post_logout_redirect_uri is not registered for this client")
 	}
+	params := url.Values{}
 	if state := form.Get("state"); state != "" {
-		uri = addQuery(uri, url.Values{"state": {state}})
+		params.Set("state", state)
+	}
+	if p.spoilRedirect(c.ID, params); len(params) > 0 {
+		uri = addQuery(uri, params)
 	}
 	return uri, hint, nil
 }

@@ -41,7 +41,8 @@ type Fault struct {
 	DropBefore      bool `json:"drop_before,omitempty"`       // cut the connection, nothing has happened
 	DropAfterCommit bool `json:"drop_after_commit,omitempty"` // cut it after the effect
 
-	// Response spoils the answer of a request that takes effect.
+	// Response spoils the answer of a request that takes effect. With
+	// EndpointCallback only this and Error apply.
 	Response ResponseFault `json:"response,omitempty"`
 	// IDToken spoils the ID token in the answer.
 	IDToken IDTokenFault `json:"id_token,omitempty"`
@@ -187,8 +188,8 @@ func (fs *faults) take(ep Endpoint, client string) *Fault {
 		if !a.fault.Endpoint.covers(ep) || a.fault.Client != "" && a.fault.Client != client {
 			continue
 		}
-		if a.fault.Endpoint == "" && ep == EndpointControl {
-			continue
+		if a.fault.Endpoint == "" && ep == EndpointCallback {
+			continue // it has met the request before
 		}
 		if a.skip > 0 {
 			a.skip--

@@ -3,6 +3,7 @@ package idpmock
 import (
 	"encoding/json"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -24,12 +25,20 @@ const (
 	ResponseHuge           ResponseFault = "huge"             // 4 MiB of padding
 	ResponseWrongSub       ResponseFault = "wrong-sub"        // [userinfo-invalid-sub] userinfo of somebody else
 	ResponseNoSub          ResponseFault = "no-sub"           // userinfo without sub
+	ResponseIssuerMismatch ResponseFault = "issuer-mismatch"  // [discovery-issuer-mismatch]
+
+	// For EndpointCallback.
+	RedirectOtherState ResponseFault = "other-state"
+	RedirectNoState    ResponseFault = "no-state"
+	RedirectOtherIss   ResponseFault = "other-iss" // [invalid-authorization-response-iss]
+	RedirectNoIss      ResponseFault = "no-iss"    // [remove-authorization-response-iss]
 )
 
 // ResponseFaults lists them all.
 func ResponseFaults() []ResponseFault {
 	return []ResponseFault{ResponseNotJSON, ResponseTruncated, ResponseEmpty, ResponseNoAccessToken, ResponseNoTokenType, ResponseNoRefreshToken,
-		ResponseNoExpiresIn, ResponseNoIDToken, ResponseTokenTypeCase, ResponseHuge, ResponseWrongSub, ResponseNoSub}
+		ResponseNoExpiresIn, ResponseNoIDToken, ResponseTokenTypeCase, ResponseHuge, ResponseWrongSub, ResponseNoSub,
+		ResponseIssuerMismatch, RedirectOtherState, RedirectNoState, RedirectOtherIss, RedirectNoIss}
 }
 
 // spoil applies Response to an answer.
@@ -87,6 +96,34 @@ func (r ResponseFault) edit(fields map[string]any) {
 		}
 	case ResponseNoSub:
 		delete(fields, "sub")
+	case ResponseIssuerMismatch:
+		if iss, ok := fields["issuer"].(string); ok {
+			fields["issuer"] = iss + "INVALID"
+		}
+	}
+}
+
+// spoilRedirect applies a fault of EndpointCallback, if one is in force, to the
+// parameters of a redirect back to a client.
+func (p *IDP) spoilRedirect(client string, params url.Values) {
+	f := p.faults.take(EndpointCallback, client)
+	if f == nil {
+		return
+	}
+	p.notify(Event{Kind: EventFault, Client: client, Endpoint: EndpointCallback, Outcome: f.String()})
+	if f.Error != "" {
+		params.Del("code")
+		params.Set("error", f.Error)
+	}
+	switch f.Response {
+	case RedirectOtherState:
+		params.Set("state", params.Get("state")+"INVALID")
+	case RedirectNoState:
+		params.Del("state")
+	case RedirectOtherIss:
+		params.Set("iss", params.Get("iss")+"INVALID")
+	case RedirectNoIss:
+		params.Del("iss")
 	}
 }
 
@@ -113,6 +150,7 @@ const (
 	IDTokenMissingNonce     IDTokenFault = "missing-nonce"       //
 	IDTokenInvalidAtHash    IDTokenFault = "invalid-athash"      //
 	IDTokenMissingAtHash    IDTokenFault = "missing-athash"      // + in the code flow
+	IDTokenInvalidCHash     IDTokenFault = "invalid-chash"       // a c_hash that fits no code
 	IDTokenSigNone          IDTokenFault = "sig-none"            // [idtoken-sig-none, invalid-null-alg]
 	IDTokenInvalidSig       IDTokenFault = "invalid-sig"         // [invalid-sig-rs256, -es256]
 	IDTokenAlternateAlg     IDTokenFault = "alternate-alg"       // [invalid-alternate-alg] ES256 for RS256 and the reverse, by a published key

@@ -124,7 +124,7 @@ func (p *IDP) endLocked(cfg *settings, s *session, cause Cause) {
 		if cause.expiry() && !cfg.ExpiredSessionsTriggerBackchannelLogout && !cfg.coordinated(c.ID) {
 			continue
 		}
-		p.enqueueLocked(c, s.user.Subject, v.sid, s.sid)
+		p.enqueueLocked(cfg, c, s.user.Subject, v.sid, s.sid)
 	}
 }
 
@@ -139,7 +139,7 @@ func (p *IDP) endVisitLocked(cfg *settings, s *session, v *visit) {
 	}
 	p.emit(Event{Kind: EventEnd, Client: v.client, SID: s.sid, Subject: s.user.Subject, Outcome: string(CauseIdle)})
 	if c := cfg.clients[v.client]; c != nil && c.BackchannelLogoutURI != "" {
-		p.enqueueLocked(c, s.user.Subject, v.sid, s.sid)
+		p.enqueueLocked(cfg, c, s.user.Subject, v.sid, s.sid)
 	}
 }
 

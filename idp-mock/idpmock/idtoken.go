@@ -92,6 +92,7 @@ var idTokenFaults = map[IDTokenFault]func(*IDP, *jwt){
 	IDTokenMissingNonce:    without("nonce"),
 	IDTokenInvalidAtHash:   func(_ *IDP, t *jwt) { t.claims["at_hash"] = halfHash("another token") },
 	IDTokenMissingAtHash:   without("at_hash"),
+	IDTokenInvalidCHash:    func(_ *IDP, t *jwt) { t.claims["c_hash"] = halfHash("another code") },
 	IDTokenSigNone:         func(_ *IDP, t *jwt) { t.sign = unsigned },
 	IDTokenInvalidSig:      func(p *IDP, t *jwt) { t.sign = p.brokenSignature },
 	IDTokenAlternateAlg:    func(_ *IDP, t *jwt) { t.alg = otherAlg(t.alg) },

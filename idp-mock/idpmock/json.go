@@ -92,6 +92,7 @@ type configJSON struct {
 	RefreshExpiresIn                        *bool       `json:"refresh_expires_in,omitempty"`
 	SessionExpiry                           *bool       `json:"session_expiry,omitempty"`
 	SIDPerClient                            *bool       `json:"sid_per_client,omitempty"`
+	SIDOnlyIfRequired                       *bool       `json:"sid_only_if_required,omitempty"`
 	RefreshReuseGrace                       *duration   `json:"refresh_reuse_grace,omitempty"`
 	ACRValues                               *[]string   `json:"acr_values,omitempty"`
 	RequirePAR                              *bool       `json:"require_par,omitempty"`
@@ -119,6 +120,7 @@ func (j *configJSON) apply(c *Config) {
 	put(&c.RefreshExpiresIn, j.RefreshExpiresIn)
 	put(&c.SessionExpiry, j.SessionExpiry)
 	put(&c.SIDPerClient, j.SIDPerClient)
+	put(&c.SIDOnlyIfRequired, j.SIDOnlyIfRequired)
 	putDuration(&c.RefreshReuseGrace, j.RefreshReuseGrace)
 	put(&c.ACRValues, j.ACRValues)
 	put(&c.RequirePAR, j.RequirePAR)
@@ -230,6 +232,6 @@ func settingsJSON(c Config) configJSON {
 	return configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
 		CoordinateClientLifetimes: &c.CoordinateClientLifetimes, ExpiredSessionsTriggerBackchannelLogout: &c.ExpiredSessionsTriggerBackchannelLogout,
 		Policies: &c.Policies, SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
-		SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequirePAR: &c.RequirePAR,
+		SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequirePAR: &c.RequirePAR,
 		DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait), ControlAPI: &c.ControlAPI}
 }

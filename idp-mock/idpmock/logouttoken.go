@@ -72,6 +72,12 @@ const (
 	LogoutIsIDToken        LogoutFault = "is-id-token"
 	LogoutNotAJWT          LogoutFault = "not-a-jwt"
 	LogoutHuge             LogoutFault = "huge" // 300 KiB
+
+	// What real providers send.
+	LogoutLikeHydra       LogoutFault = "like-hydra"        // typ JWT, no sub, no exp, aud array
+	LogoutLikeDex         LogoutFault = "like-dex"          // no typ
+	LogoutLikeZitadel     LogoutFault = "like-zitadel"      // typ JWT, 15 minutes
+	LogoutLikeOldKeycloak LogoutFault = "like-old-keycloak" // no exp, a boolean event beside the real one
 )
 
 // Verdict is what a client should make of a spoilt token.
@@ -90,7 +96,7 @@ func (f LogoutFault) Verdict() Verdict {
 	case "", LogoutLongExp, LogoutTypApplication, LogoutSidOnly, LogoutSubOnly, LogoutUnknownSid, LogoutUnknownSub, LogoutAudArray, LogoutExtraEvent,
 		LogoutExtraClaim, LogoutRotatedKey:
 		return Accept
-	case LogoutNoExp, LogoutNoTyp, LogoutTypJWT, LogoutFixedJti, LogoutNoKid:
+	case LogoutNoExp, LogoutNoTyp, LogoutTypJWT, LogoutFixedJti, LogoutNoKid, LogoutLikeHydra, LogoutLikeDex, LogoutLikeZitadel, LogoutLikeOldKeycloak:
 		return Depends
 	}
 	return Reject
@@ -148,6 +154,17 @@ var logoutFaults = map[LogoutFault]func(*IDP, *jwt){
 		t.typ = "JWT"
 		delete(t.claims, "events")
 		t.claims["nonce"], t.claims["auth_time"] = "n-0S6_WzA2Mj", t.now.Unix()
+	},
+	LogoutLikeHydra: func(_ *IDP, t *jwt) {
+		t.typ, t.claims["aud"] = "JWT", []string{t.client.ID}
+		delete(t.claims, "sub")
+		delete(t.claims, "exp")
+	},
+	LogoutLikeDex:     func(_ *IDP, t *jwt) { t.typ = "" },
+	LogoutLikeZitadel: func(_ *IDP, t *jwt) { t.typ = "JWT"; t.extend(15 * time.Minute) },
+	LogoutLikeOldKeycloak: func(_ *IDP, t *jwt) {
+		delete(t.claims, "exp")
+		t.claims["events"] = map[string]any{logoutEvent: struct{}{}, "revoke_offline_access": true}
 	},
 	LogoutNotAJWT: func(_ *IDP, t *jwt) { t.sign = func(*jwt) (string, error) { return "not-a-jwt", nil } },
 	LogoutHuge:    func(_ *IDP, t *jwt) { t.claims["padding"] = string(make([]byte, 50<<10)) }, // 6 bytes of JSON each

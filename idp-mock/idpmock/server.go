@@ -34,6 +34,9 @@ const (
 	EndpointCheckSession Endpoint = "check_session"
 	EndpointControl      Endpoint = "control"      // session API and control API
 	EndpointBackchannel  Endpoint = "back-channel" // deliveries, from us to a client
+	// EndpointCallback stands for the redirect back to a client, from authorize,
+	// login or end_session, for faults.
+	EndpointCallback Endpoint = "callback"
 )
 
 // Paths of the endpoints, relative to the issuer.

@@ -76,7 +76,23 @@ func (p *IDP) userinfo(w http.ResponseWriter, r *http.Request) {
 	}
 	claims := userClaims(t.grant.user, t.grant.scope)
 	claims["sub"] = t.grant.user.Subject
-	writeJSON(w, http.StatusOK, claims)
+	c := cfg.clients[t.grant.client]
+	if c == nil || !c.UserinfoSigned {
+		writeJSON(w, http.StatusOK, claims)
+		return
+	}
+	claims["iss"], claims["aud"] = cfg.Issuer, c.ID
+	if f := exchangeOf(r).fault; f != nil {
+		f.Response.edit(claims) // later it would break the signature
+	}
+	signed, err := p.keys.sign(cfg.SigningAlg, "JWT", claims)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/jwt")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write([]byte(signed))
 }
 
 // useTokenLocked finds a good access token; its session is checked and extended.
