@@ -3,6 +3,7 @@ package virtualtime
 import (
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,6 +145,56 @@ func TestActiveInThisAppOnly(t *testing.T) {
 	})
 }
 
+// A day of nothing but API calls, in an app that has only an access token: each
+// call is looked up at the IdP by the API, and that is all the IdP hears.
+func TestCallsOfTheAPIKeepAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, all, nil)
+		p := w.ada()
+		p.signIn(photos)
+		p.visit(notes)
+		w.idp.ResetRequests()
+		calls := 0
+		for until := time.Now().Add(4 * time.Hour); time.Now().Before(until); calls++ {
+			time.Sleep(2 * time.Minute) // within δ: nothing else becomes due
+			if page := p.Fetch(http.MethodGet, photos.url("/api")); page.Status != http.StatusOK || page.Body != "API knows ada" {
+				t.Fatalf("call %d: %s", calls, page)
+			}
+		}
+		w.idp.Expect(idpmock.EndpointIntrospect, "", calls)
+		w.idp.Expect(idpmock.EndpointUserinfo, "", 0)
+		p.visit(notes)
+	})
+}
+
+// The session ends at the IdP and nobody is told. An app that calls the API
+// learns of it from the API's 401, at the first call and not only when its trust
+// runs out; what it makes of it depends on what it can ask.
+func TestEndSeenByTheAPI(t *testing.T) {
+	for a, reason := range map[app]rp.Reason{notes: rp.RefreshRejected, photos: rp.APIUnauthorized} {
+		t.Run(a.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, nil, nil)
+				p := w.ada()
+				p.signIn(a)
+				time.Sleep(10 * time.Second)
+				if err := w.idp.EndSession(w.idp.Sessions()[0].SID); err != nil {
+					t.Fatal(err)
+				}
+				p.hasState(a, "live", "") // how could it know
+				w.idp.ResetRequests()
+				page := p.Fetch(http.MethodGet, a.url("/api"))
+				if page.Status != http.StatusUnauthorized || !strings.Contains(page.Body, string(reason)) {
+					t.Errorf("the call: %s", page)
+				}
+				w.idp.Expect(idpmock.EndpointIntrospect, "", 1)
+				w.ended(a, reason)
+				p.isOut(a)
+			})
+		})
+	}
+}
+
 // Log out in one app: the others follow at once, not after W (C8), and whoever
 // logs in again gets a new session under a new cookie.
 func TestLogoutFollows(t *testing.T) {
@@ -159,7 +210,7 @@ func TestLogoutFollows(t *testing.T) {
 				time.Sleep(time.Hour / 12)
 
 				began := time.Now()
-				done := p.Submit(p.Post(leaving.url("/auth/logout"), nil, nil))
+				done := p.Post(leaving.url("/auth/logout"), nil, nil)
 				if done.Status != http.StatusOK || done.URL.Path != "/auth/logged-out" || done.URL.Host != leaving.name+".example" {
 					t.Fatalf("not logged out: %s", done)
 				}

@@ -2,10 +2,12 @@ package virtualtime
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +22,7 @@ import (
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/resourceserver"
 )
 
 const (
@@ -27,7 +30,9 @@ const (
 	day    = 12 * time.Hour
 )
 
-// The three kinds of client, one app each, and the API that photos calls.
+const apiURL = "https://api.example"
+
+// The three kinds of client, one app each.
 var (
 	notes  = app{"notes", rp.RefreshToken}
 	photos = app{"photos", rp.ReferenceToken} // on echo
@@ -79,20 +84,39 @@ func newWorld(t *testing.T, told told, tune func(*idpmock.Client)) *world {
 		}
 		clients = append(clients, c)
 	}
+	clients = append(clients, idpmock.Client{ID: "api", Secret: "api-secret"})
 	w.idp = idptest.StartMem(t, idptest.WithClients(clients...), idptest.WithConfig(func(c *idpmock.Config) {
 		c.SigningAlg, c.IdleWindow, c.AbsoluteLifetime = "ES256", window, day
 	}))
+	w.serveAPI()
 	for _, a := range all {
 		w.serve(a)
 	}
 	return w
 }
 
+// serveAPI starts the API behind notes and photos; it introspects every token.
+func (w *world) serveAPI() {
+	api, err := resourceserver.New(w.Context(), resourceserver.Config{Issuer: w.idp.URL, ClientID: "api", ClientSecret: "api-secret",
+		HTTPClient: w.idp.Net.Client(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		w.Fatal(err)
+	}
+	stop, err := w.idp.Net.Serve("api.example", api.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "API knows %s", resourceserver.FromContext(r.Context()).Subject)
+	})))
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(stop)
+}
+
 func (w *world) serve(a app) {
 	auth, err := rp.New(w.Context(), rp.Config{
 		Issuer: w.idp.URL, ClientID: a.name, ClientSecret: rp.Secret(a.name + "-secret"), BaseURL: a.url(""), Kind: a.kind,
 		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IdPWindow: window, Absolute: day, IDTokenAlg: "ES256",
-		HTTPClient: w.idp.Net.Client(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		APIs: []string{apiURL}, APIIntrospects: a.kind != rp.NoToken,
+		HTTPClient: w.idp.Net.Client(), Logger: slog.New(slog.DiscardHandler),
 		Events: rp.Events{End: func(e rp.EndEvent) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -127,7 +151,26 @@ func netHTTP(auth *rp.RelyingParty) http.Handler {
 	mux.Handle("/auth/", web.Endpoints())
 	mux.Handle("GET /private", web.RequireLogin(private))
 	mux.Handle("GET /poll", web.RequireLogin(web.Passive(private)))
+	mux.Handle("GET /api", web.RequireLogin(callAPI(auth)))
 	return mux
+}
+
+// callAPI passes the API's answer on.
+func callAPI(auth *rp.RelyingParty) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		resp, err := rp.FromContext(r.Context()).Client().Get(apiURL)
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		if err != nil {
+			auth.Answer(r, err).Write(w)
+			return
+		}
+		defer resp.Body.Close()
+		w.WriteHeader(resp.StatusCode)
+		io.Copy(w, resp.Body)
+	})
 }
 
 func onEcho(auth *rp.RelyingParty) http.Handler {
@@ -139,6 +182,7 @@ func onEcho(auth *rp.RelyingParty) http.Handler {
 	web.Register(e.Group("/auth"))
 	e.GET("/private", private, web.RequireLogin())
 	e.GET("/poll", private, web.Passive(), web.RequireLogin())
+	e.GET("/api", echo.WrapHandler(callAPI(auth)), web.RequireLogin())
 	return e
 }
 
