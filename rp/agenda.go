@@ -151,28 +151,39 @@ func (p *RelyingParty) trail(key Key) {
 		return
 	}
 	p.goes(func(ctx context.Context) {
+		var trouble *UnavailableError
 		st, err := p.load(ctx, key)
 		if err != nil {
+			if errors.As(err, &trouble) {
+				p.trailAgain(key, active, trouble.RetryAfter, granule(0))
+			}
 			return
 		}
 		if st.rec.Active.Before(active) {
 			st.rec.Active = active
 		}
-		at := lifetime.NextSignal(st.clocks(), p.policy(st))
-		if at.IsZero() || at.After(p.now()) {
+		policy := p.policy(st)
+		at := lifetime.NextSignal(st.clocks(), policy)
+		if at.IsZero() {
 			return
 		}
-		var trouble *UnavailableError
+		// Another signal was sent meanwhile, and the activity came after it; or
+		// this timer was faster than a clock of whole milliseconds.
+		if wait := at.Sub(p.now()); wait > 0 {
+			p.trailAgain(key, st.rec.Active, wait, policy.SignalEvery)
+			return
+		}
 		if _, err := p.tell(ctx, st); errors.As(err, &trouble) {
-			p.trailAgain(key, st.rec.Active, trouble.RetryAfter)
+			p.trailAgain(key, st.rec.Active, trouble.RetryAfter, policy.SignalEvery)
 		}
 	})
 }
 
-// trailAgain repeats a trailing signal that could not be sent. It stops by
-// itself: without further activity it is given up when nobody is due any more.
-func (p *RelyingParty) trailAgain(key Key, active time.Time, after time.Duration) {
-	if p.now().Sub(active) > max(p.cfg.TrustFor, p.cfg.IdPWindow) {
+// trailAgain comes back to a trailing signal that could not be sent yet. Twice δ
+// after the activity it is given up: the later it came, the longer an absent
+// person would stay signed in (C2).
+func (p *RelyingParty) trailAgain(key Key, active time.Time, after, every time.Duration) {
+	if p.now().Add(after).Sub(active) > 2*every+time.Second {
 		return
 	}
 	a := p.agenda.of(key)
