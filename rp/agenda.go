@@ -85,7 +85,7 @@ func (p *RelyingParty) touch(st *state, policy lifetime.Policy, stored time.Time
 	if i.flush == nil && !a.closed { // it also clears the item away
 		i.flush = time.AfterFunc(max(i.stored.Add(every).Sub(active), 0), func() { _ = p.flush(p.calls, key) })
 	}
-	if p.cfg.TrailingSignal && policy.SignalEvery > 0 && i.trailing == nil && !a.closed {
+	if m := p.means(st.data); p.cfg.TrailingSignal && (m == byRefresh || m == byUserinfo) && i.trailing == nil && !a.closed {
 		at := lifetime.NextSignal(st.clocks(), policy)
 		i.trailing = time.AfterFunc(max(at.Sub(active), time.Second), func() { p.trail(key) })
 	}

@@ -164,6 +164,9 @@ func (p *RelyingParty) ask(ctx context.Context, key Key, forToken bool, enough f
 	if st.data.RefreshToken != "" && (forToken || p.means(st.data) == byRefresh) {
 		return p.refresh(ctx, st)
 	}
+	if st.data.AccessToken == "" {
+		return st, nil // nothing to ask with: its 401 would say nothing about the session
+	}
 	return p.userinfo(ctx, st)
 }
 
