@@ -24,6 +24,11 @@ const remember = 24 * time.Hour
 // request finds it alive any more, then everybody who waits for it, then the
 // clean-up in the background.
 func (p *RelyingParty) end(ctx context.Context, sel Selector, reason Reason) ([]Record, error) {
+	return p.endFor(ctx, sel, reason, "")
+}
+
+// endFor is end with what is known of the reason besides.
+func (p *RelyingParty) endFor(ctx context.Context, sel Selector, reason Reason, detail string) ([]Record, error) {
 	now := p.now()
 	ended, err := p.cfg.Store.End(ctx, sel, End{Reason: reason, At: now, Until: now.Add(remember)})
 	if err != nil {
@@ -31,12 +36,16 @@ func (p *RelyingParty) end(ctx context.Context, sel Selector, reason Reason) ([]
 	}
 	for _, rec := range ended {
 		p.hub.announce(Change{Key: rec.Key, Reason: reason})
-		e := EndEvent{Session: rec.Key.name(), Reason: reason, At: now, Begun: rec.Begun}
+		e := EndEvent{Session: rec.Key.name(), Reason: reason, Detail: detail, At: now, Begun: rec.Begun}
 		if d, err := p.open(&rec); err == nil {
 			e.Subject, e.SID = d.Subject, d.SID
 		}
 		p.cache.drop(rec.Key)
-		p.log.Info("session ended", "session", rec.Key.name(), "reason", string(reason))
+		about := []any{"session", rec.Key.name(), "reason", string(reason)}
+		if detail != "" {
+			about = append(about, "detail", detail)
+		}
+		p.log.Info("session ended", about...)
 		if fn := p.cfg.Events.End; fn != nil {
 			fn(e)
 		}

@@ -41,6 +41,7 @@ type EndEvent struct {
 	Subject string // empty if the record could not be read
 	SID     string
 	Reason  Reason
+	Detail  string // what a Revocation says about it; from outside, else empty
 	At      time.Time
 	Begun   time.Time
 }

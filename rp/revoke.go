@@ -1,0 +1,88 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Revocation is an order to end sessions that comes neither from the person nor
+// by a logout token: a Shared Signals event (package ssf), a support tool, a
+// directory that disabled an account. Subject, SID or both say whose sessions;
+// where both are set, both have to fit.
+type Revocation struct {
+	Subject string // the person, by the IdP's identifier
+	SID     string // one session of the IdP
+
+	// BegunBy spares the sessions whose log-in was started after it. Zero, or a
+	// time that has not come yet: now.
+	BegunBy time.Time
+
+	// Detail says who asked and why, for the log and EndEvent; it is cut to 200
+	// bytes, and control characters are dropped.
+	Detail string
+}
+
+const maxDetail = 200
+
+// Revoke ends the sessions that r names with Admin, those whose log-in is under
+// way included, and returns how many had begun. It may be repeated: sessions that
+// have ended already, or begun after r.BegunBy, are not concerned. Its error is
+// an *UnavailableError, or says that r names nobody.
+func (p *RelyingParty) Revoke(ctx context.Context, r Revocation) (int, error) {
+	if r.Subject == "" && r.SID == "" {
+		return 0, errors.New("rp: Revocation has neither Subject nor SID: set one or both")
+	}
+	by := r.BegunBy.UTC().Truncate(time.Millisecond)
+	if now := p.now(); r.BegunBy.IsZero() || by.After(now) {
+		by = now
+	}
+	sel := Selector{Ref: subjectRef(p.cfg.Issuer, r.Subject), BegunBy: by}
+	if r.SID != "" {
+		sel.Ref = sidRef(p.cfg.Issuer, r.SID)
+		ok, err := p.sameSubject(ctx, sel.Ref, r.Subject)
+		if err != nil {
+			return 0, unavailable(2*time.Second, "the session store failed: %w", err)
+		}
+		if !ok {
+			return 0, nil // the session is somebody else's
+		}
+	}
+	ended, err := p.endFor(ctx, sel, Admin, printable(r.Detail, maxDetail))
+	return len(ended), err
+}
+
+// Once reports whether an id, such as the jti of a token, is shown for the first
+// time since the last until that was given with it, on whichever instance.
+func (p *RelyingParty) Once(ctx context.Context, id string, until time.Time) (bool, error) {
+	switch err := p.cfg.Store.Once(ctx, hash("once", id), until); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, ErrConflict):
+		return false, nil
+	default:
+		return false, unavailable(2*time.Second, "the session store failed: %w", err)
+	}
+}
+
+// Issuer is the IdP's issuer identifier.
+func (p *RelyingParty) Issuer() string { return p.cfg.Issuer }
+
+// printable makes text from outside fit for a log line.
+func printable(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == utf8.RuneError || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+			return -1
+		}
+		return r
+	}, s)
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
+}
