@@ -5,6 +5,7 @@ package keyset
 
 import (
 	"context"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -223,7 +224,7 @@ func Parse(body []byte) ([]jose.JSONWebKey, error) {
 	var keys []jose.JSONWebKey
 	for _, raw := range doc.Keys {
 		var k jose.JSONWebKey
-		if k.UnmarshalJSON(raw) != nil || !k.Valid() || !k.IsPublic() || (k.Use != "" && k.Use != "sig") {
+		if k.UnmarshalJSON(raw) != nil || !k.Valid() || !k.IsPublic() || (k.Use != "" && k.Use != "sig") || weak(k) {
 			continue
 		}
 		if keys = append(keys, k); len(keys) == maxKeys {
@@ -234,4 +235,10 @@ func Parse(body []byte) ([]jose.JSONWebKey, error) {
 		return nil, errors.New("jwks_uri answered no key that verifies signatures")
 	}
 	return keys, nil
+}
+
+// weak: RSA keys have at least 2048 bits (RFC 7518 §3.3, §3.5).
+func weak(k jose.JSONWebKey) bool {
+	key, ok := k.Key.(*rsa.PublicKey)
+	return ok && key.N.BitLen() < 2048
 }
