@@ -49,6 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	expiry := flags.Bool("expiry-logout", true, "send logout tokens to all clients on expiry")
 	control := flags.Bool("control", true, "serve the control API and the status page under /_mock/, without authentication")
 	client := flags.String("client", "", "a client: id,secret,base-URL; its URIs are base/auth/callback, base/auth/logged-out, base/auth/backchannel-logout")
+	signals := flags.String("ssf", "", "transmit Shared Signals to a receiver: token,audience; the token is for the management API and for polls")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -110,6 +111,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer idp.Close()
+	handler := idp.Handler()
+	if *signals != "" {
+		token, audience, _ := strings.Cut(*signals, ",")
+		transmitter, err := idpmock.NewTransmitter(idp, idpmock.TransmitterConfig{OnEnd: true,
+			Receivers: []idpmock.StreamReceiver{{Token: token, Audience: []string{audience}}}})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = transmitter.Close() }() // always nil
+		handler = transmitter.Beside(handler)
+	}
 	hello := fmt.Sprintf("issuer %s\nlistening on %s\n", idp.Issuer(), l.Addr())
 	if cfg.ControlAPI {
 		hello += fmt.Sprintf("status page %s%s\n", idp.Issuer(), idpmock.PathControl)
@@ -117,7 +129,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if _, err := io.WriteString(stdout, hello); err != nil {
 		return err
 	}
-	return serve(ctx, l, idp.Handler())
+	return serve(ctx, l, handler)
 }
 
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {

@@ -94,6 +94,21 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestSharedSignals(t *testing.T) {
+	issuer, address := start(t, "-alg", "ES256", "-ssf", "s3cret,https://notes.example")
+	host := strings.TrimPrefix(issuer, "http://")
+	status, meta := fetch(t, address, host, "/.well-known/ssf-configuration")
+	if status != http.StatusOK || meta["issuer"] != issuer || meta["configuration_endpoint"] != issuer+"/ssf/stream" {
+		t.Errorf("%d %v", status, meta)
+	}
+	if status, _ := fetch(t, address, host, "/ssf/stream"); status != http.StatusUnauthorized {
+		t.Errorf("without the token: %d", status)
+	}
+	if status, _ := fetch(t, address, host, "/.well-known/openid-configuration"); status != http.StatusOK {
+		t.Errorf("the provider beside it: %d", status)
+	}
+}
+
 func TestFlagsBeatTheFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "idp.json")
 	if err := os.WriteFile(file, []byte(`{"issuer":"http://127.0.0.1:1","signing_alg":"RS256","control_api":true}`), 0o600); err != nil {
