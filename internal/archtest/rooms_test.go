@@ -47,6 +47,7 @@ func rooms() []room {
 	return []room{
 		{path: "rp/internal/...", modules: core, never: testCode},
 		{path: "rp", rooms: []string{"rp/internal/..."}, modules: core, never: testCode},
+		{path: "rp/ssf", rooms: contract, modules: core, never: testCode},
 		{path: "rp/resourceserver", rooms: contract, modules: core, never: testCode},
 
 		// Stores know the contract and their own driver, never each other.

@@ -1,0 +1,154 @@
+package ssf_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/memnet"
+	"github.com/tandem-sso/tandem/nethttpadapter"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/ssf"
+)
+
+// A receiver of pushed events, beside the log-in.
+func Example() {
+	ctx := context.Background()
+	e := startExample(ctx)
+	defer e.close()
+
+	// Once, by hand or by a small program: make a stream.
+	transmitter, err := ssf.Discover(ctx, ssf.TransmitterConfig{
+		Issuer: "https://idp.example", HTTPClient: e.net.Client(),
+		AccessToken: func(context.Context) (rp.Secret, error) { return "token-for-the-management-api", nil },
+	})
+	check(err)
+	stream, err := transmitter.CreateStream(ctx, ssf.StreamRequest{
+		Method: ssf.Push, PushURL: "https://notes.example/ssf/events", PushToken: "at-least-16-random-characters",
+	})
+	check(err)
+
+	// In the app: receive it.
+	received := make(chan ssf.Event)
+	receiver, err := ssf.New(ssf.Config{
+		Sessions: e.auth, Transmitter: transmitter, Alg: "ES256",
+		Audience: stream.Audience, StreamID: stream.ID, PushToken: "at-least-16-random-characters",
+		Received: func(e ssf.Event) { received <- e },
+	})
+	check(err)
+	defer receiver.Close() // before the RelyingParty
+	e.mux.Handle("POST /ssf/events", receiver)
+
+	e.signIn(ctx, "ada")
+	e.administratorRevokes("ada", "laptop was stolen")
+	event := <-received
+	fmt.Printf("by %s, %s: %d session ended\n", event.Initiator, event.Reason, event.Ended)
+	// Output: by admin, laptop was stolen: 1 session ended
+}
+
+// The same with a stream that the app asks.
+func Example_poll() {
+	ctx := context.Background()
+	e := startExample(ctx)
+	defer e.close()
+	transmitter, err := ssf.Discover(ctx, ssf.TransmitterConfig{
+		Issuer: "https://idp.example", HTTPClient: e.net.Client(),
+		AccessToken: func(context.Context) (rp.Secret, error) { return "token-for-the-management-api", nil },
+	})
+	check(err)
+	stream, err := transmitter.CreateStream(ctx, ssf.StreamRequest{Method: ssf.Poll})
+	check(err)
+
+	received := make(chan ssf.Event)
+	receiver, err := ssf.New(ssf.Config{
+		Sessions: e.auth, Transmitter: transmitter, Alg: "ES256",
+		Audience: stream.Audience, StreamID: stream.ID, PollURL: stream.URL,
+		Received: func(e ssf.Event) { received <- e },
+	})
+	check(err)
+	defer receiver.Close()
+
+	e.signIn(ctx, "ada")
+	e.administratorRevokes("ada", "laptop was stolen")
+	fmt.Println((<-received).Ended)
+	// Output: 1
+}
+
+// example is an IdP that transmits, and an app, in memory.
+type example struct {
+	net         *memnet.Net
+	idp         *idpmock.IDP
+	transmitter *idpmock.Transmitter
+	auth        *rp.RelyingParty
+	mux         *http.ServeMux
+	stops       []func()
+}
+
+func startExample(ctx context.Context) *example {
+	e := &example{net: memnet.New(), mux: http.NewServeMux()}
+	var err error
+	e.idp, err = idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", HTTPClient: e.net.Client(), Clients: []idpmock.Client{{
+		ID: "notes", Secret: "s3cret", RedirectURIs: []string{"https://notes.example/auth/callback"}, RefreshTokens: true,
+	}}})
+	check(err)
+	e.transmitter, err = idpmock.NewTransmitter(e.idp, idpmock.TransmitterConfig{Receivers: []idpmock.StreamReceiver{
+		{Token: "token-for-the-management-api", Audience: []string{"https://notes.example"}},
+	}})
+	check(err)
+	e.serve("idp.example", e.transmitter.Beside(e.idp.Handler()))
+	e.auth, err = rp.New(ctx, rp.Config{
+		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example", IDTokenAlg: "ES256",
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), HTTPClient: e.net.Client(),
+	})
+	check(err)
+	e.mux.Handle("/auth/", nethttpadapter.New(e.auth).Endpoints())
+	e.serve("notes.example", e.mux)
+	return e
+}
+
+func (e *example) serve(host string, h http.Handler) {
+	stop, err := e.net.Serve(host, h)
+	check(err)
+	e.stops = append(e.stops, stop)
+}
+
+func (e *example) signIn(ctx context.Context, user string) {
+	c := e.net.Client()
+	c.Jar, _ = cookiejar.New(nil)
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := c.Get("https://notes.example/auth/login")
+	check(err)
+	callback, err := e.idp.Browser(user).Authorize(ctx, resp.Header.Get("Location"))
+	check(err)
+	_, err = c.Get(callback)
+	check(err)
+}
+
+func (e *example) administratorRevokes(subject, reason string) {
+	event := e.transmitter.SessionRevoked(subject, "", "admin", reason)
+	event.Payload["event_timestamp"] = float64(time.Now().UnixMilli()) / 1000
+	for _, s := range e.transmitter.Streams() {
+		_, err := e.transmitter.Send(s.ID, event)
+		check(err)
+	}
+}
+
+func (e *example) close() {
+	e.transmitter.Close()
+	e.auth.Close()
+	e.idp.Close()
+	for _, stop := range e.stops {
+		stop()
+	}
+	e.net.Close()
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

@@ -1,0 +1,270 @@
+package ssf_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/ssf"
+)
+
+// A stream is made, read, paused, resumed and deleted (the conformance suite's
+// openid-ssf-receiver-stream-create-delete, -status-update, -supported-events).
+func TestStream(t *testing.T) {
+	bothWays(t, setup{}, func(w *world, method string) {
+		ctx := w.Context()
+		made := w.stream(method)
+		if made.ID == "" || made.Method != method || !slices.Equal(made.Audience, []string{audience, "https://notes.example/mobile"}) ||
+			!slices.Equal(made.EventsDelivered, []string{ssf.SessionRevoked}) {
+			w.Errorf("stream %+v", made)
+		}
+		read, err := w.client.Stream(ctx, made.ID)
+		if err != nil || read.ID != made.ID || read.URL != made.URL {
+			w.Errorf("read %+v, %v", read, err)
+		}
+		var status *ssf.StatusError
+		if _, err := w.client.CreateStream(ctx, ssf.StreamRequest{Method: ssf.Poll}); !errors.As(err, &status) || status.Status != 409 {
+			w.Errorf("a second stream: %v", err)
+		}
+		for _, s := range []ssf.StreamStatus{ssf.Paused, ssf.Disabled, ssf.Enabled} {
+			if err := w.client.SetStatus(ctx, made.ID, s); err != nil {
+				w.Error(err)
+			}
+			if got, err := w.client.Status(ctx, made.ID); got != s || err != nil {
+				w.Errorf("status %q, %v, want %q", got, err, s)
+			}
+		}
+		if err := w.client.SetStatus(ctx, made.ID, "gone"); err == nil {
+			w.Error("an unknown status was accepted")
+		}
+		if err := w.client.DeleteStream(ctx, made.ID); err != nil {
+			w.Error(err)
+		}
+		if _, err := w.client.Stream(ctx, made.ID); !errors.As(err, &status) || status.Status != 404 {
+			w.Errorf("a deleted stream: %v", err)
+		}
+		if err := w.client.DeleteStream(ctx, made.ID); !errors.As(err, &status) || status.Status != 404 {
+			w.Errorf("a deleted stream, deleted again: %v", err)
+		}
+	})
+}
+
+// The authorization header of a push stream is the one that the receiver wants;
+// it is shown to nobody.
+func TestStreamRequest(t *testing.T) {
+	inBubble(t, setup{}, func(w *world) {
+		for field, r := range map[string]ssf.StreamRequest{
+			"StreamRequest.Method":    {},
+			"StreamRequest.PushURL":   {Method: ssf.Push, PushToken: pushToken},
+			"StreamRequest.PushToken": {Method: ssf.Push, PushURL: pushURL, PushToken: "short"},
+		} {
+			var bad *ssf.ConfigError
+			if _, err := w.client.CreateStream(w.Context(), r); !errors.As(err, &bad) || bad.Field != field {
+				t.Errorf("%v, want a fault of %s", err, field)
+			}
+		}
+	})
+}
+
+// What a transmitter answers is not believed blindly.
+func TestStreamAnswers(t *testing.T) {
+	good := map[string]any{"stream_id": "1", "iss": "https://odd.example", "aud": "a", "delivery": map[string]any{"method": ssf.Poll, "endpoint_url": "https://odd.example/p"}}
+	for name, change := range map[string]func(map[string]any){
+		"good":         nil,
+		"another iss":  func(m map[string]any) { m["iss"] = "https://odd.example/" },
+		"no stream_id": func(m map[string]any) { delete(m, "stream_id") },
+		"no aud":       func(m map[string]any) { delete(m, "aud") },
+		"no delivery":  func(m map[string]any) { delete(m, "delivery") },
+		"poll by plain http": func(m map[string]any) {
+			m["delivery"] = map[string]any{"method": ssf.Poll, "endpoint_url": "http://odd.example/p"}
+		},
+		"huge": func(m map[string]any) { m["description"] = strings.Repeat("x", 1<<20) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, setup{}, func(w *world) {
+				mux := http.NewServeMux()
+				mux.HandleFunc("GET /.well-known/ssf-configuration", func(rw http.ResponseWriter, _ *http.Request) {
+					_ = json.NewEncoder(rw).Encode(map[string]string{"issuer": "https://odd.example", "jwks_uri": "https://odd.example/jwks", "configuration_endpoint": "https://odd.example/s"})
+				})
+				mux.HandleFunc("GET /s", func(rw http.ResponseWriter, _ *http.Request) {
+					m := map[string]any{}
+					for k, v := range good {
+						m[k] = v
+					}
+					if change != nil {
+						change(m)
+					}
+					_ = json.NewEncoder(rw).Encode(m)
+				})
+				w.serve("odd.example", mux)
+				cfg := w.transmitterConfig()
+				cfg.Issuer = "https://odd.example"
+				client, err := ssf.Discover(w.Context(), cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := client.Stream(w.Context(), "1"); (err == nil) != (change == nil) {
+					t.Errorf("error %v", err)
+				}
+				if _, err := client.Status(w.Context(), "1"); !errors.Is(err, ssf.ErrNoEndpoint) {
+					t.Errorf("without status_endpoint: %v", err)
+				}
+				if err := client.SetStatus(w.Context(), "1", ssf.Paused); !errors.Is(err, ssf.ErrNoEndpoint) {
+					t.Errorf("without status_endpoint: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A token for the management API is needed, and goes nowhere else.
+func TestAccessToken(t *testing.T) {
+	inBubble(t, setup{}, func(w *world) {
+		stream := w.stream(ssf.Poll)
+		for name, token := range map[string]func(context.Context) (rp.Secret, error){
+			"none": nil, "wrong": func(context.Context) (rp.Secret, error) { return "wrong", nil },
+			"of another receiver": func(context.Context) (rp.Secret, error) { return "of-somebody-else", nil },
+		} {
+			cfg := w.transmitterConfig()
+			cfg.AccessToken = token
+			client, err := ssf.Discover(w.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var status *ssf.StatusError
+			want := 401
+			if name == "of another receiver" {
+				want = 404
+			}
+			if _, err := client.Stream(w.Context(), stream.ID); !errors.As(err, &status) || status.Status != want {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		// A redirect is not followed, so the token does not leave.
+		leaked := false
+		w.serve("evil.example", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			leaked = leaked || r.Header.Get("Authorization") != ""
+		}))
+		w.serve("moved.example", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "ssf-configuration") {
+				_ = json.NewEncoder(rw).Encode(map[string]string{"issuer": "https://moved.example", "jwks_uri": "https://moved.example/jwks", "configuration_endpoint": "https://moved.example/s"})
+				return
+			}
+			http.Redirect(rw, r, "https://evil.example/", http.StatusTemporaryRedirect)
+		}))
+		cfg := w.transmitterConfig()
+		cfg.Issuer = "https://moved.example"
+		client, err := ssf.Discover(w.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Stream(w.Context(), "1"); err == nil || leaked {
+			t.Errorf("error %v, leaked %v", err, leaked)
+		}
+	})
+}
+
+func TestDiscover(t *testing.T) {
+	inBubble(t, setup{}, func(w *world) {
+		// With a path the well-known part stands before it (§7.2.1).
+		deep, err := idpmock.NewTransmitter(w.idp.IDP, idpmock.TransmitterConfig{Issuer: "https://deep.example/tenant/7",
+			Receivers: []idpmock.StreamReceiver{{Token: apiToken, Audience: []string{audience}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Cleanup(func() { deep.Close() })
+		w.serve("deep.example", deep.Handler())
+		cfg := w.transmitterConfig()
+		cfg.Issuer = "https://deep.example/tenant/7"
+		found, err := ssf.Discover(w.Context(), cfg)
+		if err != nil || found.Issuer() != cfg.Issuer {
+			t.Fatalf("%v", err)
+		}
+		if _, err := found.CreateStream(w.Context(), ssf.StreamRequest{Method: ssf.Poll}); err != nil {
+			t.Error(err)
+		}
+
+		meta := map[string]any{"issuer": "https://odd.example", "jwks_uri": "https://odd.example/jwks"}
+		w.serve("odd.example", http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(rw).Encode(meta) }))
+		for name, c := range map[string]struct {
+			issuer string
+			meta   map[string]any
+			field  bool // it is the configuration's fault
+		}{
+			"good":             {issuer: "https://odd.example"},
+			"empty":            {field: true},
+			"http":             {issuer: "http://odd.example", field: true},
+			"query":            {issuer: "https://odd.example?a=b", field: true},
+			"another issuer":   {issuer: "https://odd.example/x", field: true},
+			"no keys":          {issuer: "https://odd.example", meta: map[string]any{"jwks_uri": ""}, field: true},
+			"keys by http":     {issuer: "https://odd.example", meta: map[string]any{"jwks_uri": "http://odd.example/jwks"}, field: true},
+			"endpoint by http": {issuer: "https://odd.example", meta: map[string]any{"verification_endpoint": "http://odd.example/v"}, field: true},
+			"not there":        {issuer: "https://nowhere.example"},
+			"not JSON":         {issuer: "https://odd.example", meta: map[string]any{"issuer": 7}},
+		} {
+			meta = map[string]any{"issuer": "https://odd.example", "jwks_uri": "https://odd.example/jwks"}
+			for k, v := range c.meta {
+				meta[k] = v
+			}
+			cfg := w.transmitterConfig()
+			cfg.Issuer = c.issuer
+			_, err := ssf.Discover(w.Context(), cfg)
+			var bad *ssf.ConfigError
+			switch {
+			case name == "good" && err != nil, name != "good" && err == nil, errors.As(err, &bad) != c.field:
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+// Every fault of a configuration is named, all at once.
+func TestConfig(t *testing.T) {
+	inBubble(t, setup{}, func(w *world) {
+		good := ssf.Config{Sessions: w.auth, Transmitter: w.client, Audience: []string{audience}, PushToken: pushToken}
+		if r, err := ssf.New(good); err != nil {
+			t.Error(err)
+		} else if err := errors.Join(r.Close(), r.Close()); err != nil {
+			t.Error(err)
+		}
+		for field, change := range map[string]func(*ssf.Config){
+			"Config.Sessions":    func(c *ssf.Config) { c.Sessions = nil },
+			"Config.Transmitter": func(c *ssf.Config) { c.Transmitter = nil },
+			"Config.Audience":    func(c *ssf.Config) { c.Audience = nil },
+			"Config.PushToken":   func(c *ssf.Config) { c.PushToken = "" },
+			"Config.PollURL":     func(c *ssf.Config) { c.PollURL = "http://ssf.example/poll" },
+			"Config.PollEvery":   func(c *ssf.Config) { c.PollEvery = -time.Second },
+			"Config.MaxEvents":   func(c *ssf.Config) { c.MaxEvents = 1000 },
+			"Config.Alg":         func(c *ssf.Config) { c.Alg = "none" },
+		} {
+			cfg := good
+			change(&cfg)
+			_, err := ssf.New(cfg)
+			var bad *ssf.ConfigError
+			if !errors.As(err, &bad) || bad.Field != field || bad.Cure == "" {
+				t.Errorf("%s: %v", field, err)
+			}
+		}
+		_, err := ssf.New(ssf.Config{Alg: "HS256", MaxEvents: -1})
+		for _, field := range []string{"Sessions", "Transmitter", "Audience", "PushToken", "Alg", "MaxEvents"} {
+			if err == nil || !strings.Contains(err.Error(), "Config."+field) {
+				t.Errorf("%v does not name %s", err, field)
+			}
+		}
+		if r, err := ssf.New(good); err != nil {
+			t.Error(err)
+		} else {
+			var bad *ssf.ConfigError
+			if err := r.Verify(w.Context()); !errors.As(err, &bad) || bad.Field != "Config.StreamID" {
+				t.Errorf("Verify without a stream: %v", err)
+			}
+		}
+	})
+}

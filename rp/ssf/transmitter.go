@@ -1,0 +1,218 @@
+package ssf
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/keyset"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+const (
+	maxAnswer     = 64 << 10 // bytes of an answer of the management API
+	maxRetryAfter = 5 * time.Minute
+)
+
+// TransmitterConfig says where the transmitter is. Issuer is required.
+type TransmitterConfig struct {
+	// Issuer is the transmitter's issuer identifier, compared exactly; often, but
+	// not always, the IdP's.
+	Issuer string
+	// AccessToken is sent to the management API and to the poll endpoint. It is
+	// asked for before every call, so it has to remember a token while that is
+	// good; for OAuth use golang.org/x/oauth2/clientcredentials with the scopes
+	// ssf.read and ssf.manage. Default: none is sent, which suffices for push.
+	AccessToken func(context.Context) (rp.Secret, error)
+	// HTTPClient is used for all calls; its redirect policy and timeout are
+	// replaced. Default: http.DefaultTransport.
+	HTTPClient *http.Client
+	// RequestTimeout bounds one call. Default 30 s.
+	RequestTimeout time.Duration
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// InsecureAllowHTTP permits http URLs on hosts that are not loopback.
+	InsecureAllowHTTP bool
+}
+
+// Transmitter is a transmitter as it describes itself (§7.1).
+type Transmitter struct {
+	cfg    TransmitterConfig
+	meta   metadata
+	client *http.Client
+	keys   *keyset.Set
+}
+
+type metadata struct {
+	Issuer          string   `json:"issuer"`
+	JWKSURL         string   `json:"jwks_uri"`
+	DeliveryMethods []string `json:"delivery_methods_supported"`
+	ConfigURL       string   `json:"configuration_endpoint"`
+	StatusURL       string   `json:"status_endpoint"`
+	VerificationURL string   `json:"verification_endpoint"`
+	Critical        []string `json:"critical_subject_members"`
+}
+
+// Discover reads the transmitter's configuration from its well-known place
+// (§7.2). A *ConfigError names what is wrong with cfg; any other error means that
+// the transmitter could not be reached, and trying again later may help.
+func Discover(ctx context.Context, cfg TransmitterConfig) (*Transmitter, error) {
+	if err := checkURL(cfg.Issuer, cfg.InsecureAllowHTTP); err != nil {
+		return nil, &ConfigError{"TransmitterConfig.Issuer", err.Error()}
+	}
+	if cfg.RequestTimeout < 0 {
+		return nil, &ConfigError{"TransmitterConfig.RequestTimeout", "is negative; use a positive duration, or 0 for 30 s"}
+	}
+	cfg.RequestTimeout = orElse(cfg.RequestTimeout, 30*time.Second)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	t := &Transmitter{cfg: cfg, client: remote(cfg.HTTPClient)}
+	where, err := wellKnown(cfg.Issuer)
+	if err != nil {
+		return nil, &ConfigError{"TransmitterConfig.Issuer", err.Error()}
+	}
+	req, err := http.NewRequest(http.MethodGet, where, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	if err := t.do(ctx, req, http.StatusOK, &t.meta); err != nil {
+		return nil, fmt.Errorf("ssf: TransmitterConfig.Issuer: discovery at %s failed: %w", where, err)
+	}
+	if t.meta.Issuer != cfg.Issuer { // §7.2.4
+		return nil, &ConfigError{"TransmitterConfig.Issuer", fmt.Sprintf("the transmitter calls itself %q; set exactly that", t.meta.Issuer)}
+	}
+	for _, e := range []struct {
+		name, url string
+		required  bool
+	}{
+		{"jwks_uri", t.meta.JWKSURL, true}, {"configuration_endpoint", t.meta.ConfigURL, false},
+		{"status_endpoint", t.meta.StatusURL, false}, {"verification_endpoint", t.meta.VerificationURL, false},
+	} {
+		if e.url == "" && !e.required {
+			continue
+		}
+		if err := checkURL(e.url, cfg.InsecureAllowHTTP); err != nil {
+			return nil, &ConfigError{"TransmitterConfig.Issuer", fmt.Sprintf("the transmitter's %s %v", e.name, err)}
+		}
+	}
+	t.keys = keyset.New(t.meta.JWKSURL, t.client, cfg.Now)
+	return t, nil
+}
+
+// Issuer of the transmitter.
+func (t *Transmitter) Issuer() string { return t.meta.Issuer }
+
+// wellKnown puts the well-known part between host and path (§7.2.1).
+func wellKnown(issuer string) (string, error) {
+	u, err := url.Parse(issuer)
+	if err != nil || u.RawQuery != "" {
+		return "", errors.New("has a query; an issuer identifier has none")
+	}
+	u.Path = "/.well-known/ssf-configuration" + strings.TrimSuffix(u.Path, "/")
+	u.RawPath = ""
+	return u.String(), nil
+}
+
+func (t *Transmitter) isCritical(member string) bool { return slices.Contains(t.meta.Critical, member) }
+
+// StatusError says: the transmitter did not answer a call as it should have.
+type StatusError struct {
+	Status     int
+	RetryAfter time.Duration // zero if it did not say
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("the transmitter answered %d", e.Status) }
+
+// ErrNoEndpoint says: the transmitter does not offer this call.
+var ErrNoEndpoint = errors.New("ssf: the transmitter has no such endpoint")
+
+// call makes one authorized JSON call; in and out may be nil.
+func (t *Transmitter) call(ctx context.Context, method, where string, in any, status int, out any) error {
+	if where == "" {
+		return ErrNoEndpoint
+	}
+	var body io.Reader
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequest(method, where, body)
+	if err != nil {
+		return err
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", "application/json")
+	if err := t.authorize(ctx, req); err != nil {
+		return err
+	}
+	return t.do(ctx, req, status, out)
+}
+
+func (t *Transmitter) authorize(ctx context.Context, req *http.Request) error {
+	if t.cfg.AccessToken == nil {
+		return nil
+	}
+	token, err := t.cfg.AccessToken(ctx)
+	if err != nil {
+		return fmt.Errorf("ssf: TransmitterConfig.AccessToken failed: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+string(token))
+	return nil
+}
+
+func (t *Transmitter) do(ctx context.Context, req *http.Request, status int, out any) error {
+	return t.doWithin(ctx, t.cfg.RequestTimeout, req, status, maxAnswer, out)
+}
+
+func (t *Transmitter) doWithin(ctx context.Context, limit time.Duration, req *http.Request, status, most int, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	resp, err := t.client.Do(req.WithContext(ctx))
+	if err != nil {
+		return quiet(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != status && !(out == nil && resp.StatusCode/100 == 2) {
+		return &StatusError{resp.StatusCode, verdict.RetryAfter(resp.Header, t.cfg.Now(), maxRetryAfter)}
+	}
+	if out == nil {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
+	switch {
+	case err != nil:
+		return quiet(err)
+	case len(body) > most:
+		return fmt.Errorf("the transmitter's answer has more than %d bytes", most)
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return errors.New("the transmitter's answer is not the JSON that it should be")
+	}
+	return nil
+}
+
+// quiet keeps the kind of a network error and drops the URL, which may carry a
+// name.
+func quiet(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return fmt.Errorf("the transmitter did not answer: %w", err)
+}
