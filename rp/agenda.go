@@ -134,7 +134,8 @@ func (p *RelyingParty) store(ctx context.Context, key Key, active, due time.Time
 	return nil
 }
 
-// trail sends the trailing signal, if no request has caused one meanwhile.
+// trail sends a signal that no request waits for, if none was sent meanwhile: the
+// trailing one, or one that gave an API call the chance to be it.
 func (p *RelyingParty) trail(key Key) {
 	a := p.agenda.of(key)
 	a.mu.Lock()
@@ -170,7 +171,9 @@ func (p *RelyingParty) trail(key Key) {
 		// Another signal was sent meanwhile, and the activity came after it; or
 		// this timer was faster than a clock of whole milliseconds.
 		if wait := at.Sub(p.now()); wait > 0 {
-			p.trailAgain(key, st.rec.Active, wait, policy.SignalEvery)
+			if p.cfg.TrailingSignal {
+				p.trailAgain(key, st.rec.Active, wait, policy.SignalEvery)
+			}
 			return
 		}
 		if _, err := p.tell(ctx, st); errors.As(err, &trouble) {
@@ -179,7 +182,7 @@ func (p *RelyingParty) trail(key Key) {
 	})
 }
 
-// trailAgain comes back to a trailing signal that could not be sent yet. Twice δ
+// trailAgain comes (back) to a signal that cannot be sent yet. Twice δ
 // after the activity it is given up: the later it came, the longer an absent
 // person would stay signed in (C2).
 func (p *RelyingParty) trailAgain(key Key, active time.Time, after, every time.Duration) {

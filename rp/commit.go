@@ -14,7 +14,13 @@ import (
 // says false if there is nothing left to change. Errors: *EndedError,
 // *UnavailableError, and ErrAnonymous if the record is gone.
 func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*record.Data) bool) (*state, error) {
-	for {
+	for n := 0; ; n++ {
+		if n >= 10 { // somebody writes this session all the time
+			sleep(ctx, time.Duration(n)*time.Millisecond)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, unavailable(time.Second, "the session could not be changed in time: %w", err)
+		}
 		d := *st.data
 		if !change(&d) {
 			return st, nil

@@ -188,7 +188,7 @@ func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session,
 	}
 	switch decision.Signal {
 	case lifetime.Due:
-		p.signalBeside(st)
+		p.signalBeside(st, policy)
 	case lifetime.Overdue:
 		var err error
 		if st, err = p.signalFirst(ctx, st); err != nil {

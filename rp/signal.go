@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
@@ -40,9 +41,15 @@ func (p *RelyingParty) means(d *record.Data) means {
 }
 
 // signalBeside tells the IdP without anybody waiting for it.
-func (p *RelyingParty) signalBeside(st *state) {
+func (p *RelyingParty) signalBeside(st *state, policy lifetime.Policy) {
 	key := st.rec.Key
-	if m := p.means(st.data); m == byNothing || m == bySilentLogin || p.flights.underWay(key) {
+	m := p.means(st.data)
+	if m == byNothing || m == bySilentLogin || p.flights.underWay(key) {
+		return
+	}
+	if m == byUserinfo && p.cfg.APIIntrospects {
+		// The handler is about to call an API, perhaps; then that is the signal.
+		p.trailAgain(key, st.rec.Active, min(policy.SignalEvery/4, 5*time.Second), policy.SignalEvery)
 		return
 	}
 	if wait, _ := p.flights.paused(key, p.now()); wait > 0 {
