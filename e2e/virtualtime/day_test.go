@@ -73,11 +73,12 @@ func TestOneActiveAppKeepsAll(t *testing.T) {
 // The IdP hears nothing in the meantime, and no app serves a poll after W.
 func (p *ada) leaves(apps ...app) {
 	p.w.Helper()
-	synctest.Wait() // signals that run beside the last pages
-	idp := p.w.idp
 	left := time.Now()
+	time.Sleep(5 * time.Second) // an app whose API may be the signal waits so long
+	synctest.Wait()             // signals that run beside the last pages
+	idp := p.w.idp
 	last := idp.Sessions()[0].IdleDeadline
-	if early, late := left.Add(window-5*time.Minute), left.Add(window); last.Before(early) || last.After(late) {
+	if early, late := left.Add(window-5*time.Minute), left.Add(window+5*time.Second); last.Before(early) || last.After(late) {
 		p.w.Errorf("the IdP session ends at %v; the person left at %v", last, left)
 	}
 	idp.ResetRequests()
