@@ -47,7 +47,13 @@ func (p *RelyingParty) BackchannelLogout(w http.ResponseWriter, r *http.Request)
 }
 
 func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter, token *logouttoken.Token) error {
-	sel := Selector{Ref: subjectRef(p.cfg.Issuer, token.Subject), BegunBy: token.IssuedAt.Add(time.Second - time.Millisecond)}
+	// BCL-18: what began before the logout. Log-ins that begin from now on are later
+	// ones, also where the IdP's clock is ahead of ours.
+	begunBy := token.IssuedAt.Add(time.Second - time.Millisecond) // iat has whole seconds
+	if now := p.now(); begunBy.After(now) {
+		begunBy = now
+	}
+	sel := Selector{Ref: subjectRef(p.cfg.Issuer, token.Subject), BegunBy: begunBy}
 	if token.SID != "" {
 		sel = Selector{Ref: sidRef(p.cfg.Issuer, token.SID)}
 		if ok, err := p.sameSubject(ctx, sel.Ref, token.Subject); err != nil {
