@@ -3,6 +3,7 @@ package ssf_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"time"
@@ -37,6 +38,7 @@ func Example() {
 	receiver, err := ssf.New(ssf.Config{
 		Sessions: e.auth, Transmitter: transmitter, Alg: "ES256",
 		Audience: stream.Audience, StreamID: stream.ID, PushToken: "at-least-16-random-characters",
+		Logger:   slog.New(slog.DiscardHandler),
 		Received: func(e ssf.Event) { received <- e },
 	})
 	check(err)
@@ -67,6 +69,7 @@ func Example_poll() {
 	receiver, err := ssf.New(ssf.Config{
 		Sessions: e.auth, Transmitter: transmitter, Alg: "ES256",
 		Audience: stream.Audience, StreamID: stream.ID, PollURL: stream.URL,
+		Logger:   slog.New(slog.DiscardHandler),
 		Received: func(e ssf.Event) { received <- e },
 	})
 	check(err)
@@ -103,6 +106,7 @@ func startExample(ctx context.Context) *example {
 	e.auth, err = rp.New(ctx, rp.Config{
 		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example", IDTokenAlg: "ES256",
 		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), HTTPClient: e.net.Client(),
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	check(err)
 	e.mux.Handle("/auth/", nethttpadapter.New(e.auth).Endpoints())
@@ -122,10 +126,12 @@ func (e *example) signIn(ctx context.Context, user string) {
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := c.Get("https://notes.example/auth/login")
 	check(err)
+	resp.Body.Close()
 	callback, err := e.idp.Browser(user).Authorize(ctx, resp.Header.Get("Location"))
 	check(err)
-	_, err = c.Get(callback)
+	resp, err = c.Get(callback)
 	check(err)
+	resp.Body.Close()
 }
 
 func (e *example) administratorRevokes(subject, reason string) {
