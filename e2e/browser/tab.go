@@ -2,12 +2,14 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
@@ -96,11 +98,22 @@ func run[T any](tab *Tab, what string, action chromedp.Action[T]) T {
 	tab.t.Helper()
 	ctx, cancel := context.WithTimeout(tab.ctx, Patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, action)
-	if err != nil {
-		tab.Fail("%s: %v", what, err)
+	for {
+		v, err := chromedp.Run(ctx, action)
+		switch {
+		case err == nil:
+			return v
+		case !replaced(err):
+			tab.Fail("%s: %v", what, err)
+		}
 	}
-	return v
+}
+
+// replaced: the page has replaced the element between finding and using it, so it
+// is to be found again. The protocol has no code for it.
+func replaced(err error) bool {
+	var e *cdproto.Error
+	return errors.As(err, &e) && (strings.Contains(e.Message, "No node with given id") || strings.Contains(e.Message, "not find node"))
 }
 
 // Go navigates and waits until the page that it leads to, redirects included, has

@@ -73,7 +73,8 @@ func (tab *Tab) WaitGone(css string) {
 // Text returns the visible text of an element, which must come to exist.
 func (tab *Tab) Text(css string) string {
 	tab.t.Helper()
-	return strings.TrimSpace(run(tab, "read "+css, chromedp.Text(chromedp.CSS(css))))
+	tab.Wait(fmt.Sprintf("document.querySelector(%s)", quote(css)))
+	return strings.TrimSpace(Eval[string](tab, fmt.Sprintf("document.querySelector(%s)?.innerText ?? ''", quote(css))))
 }
 
 // URL returns where the tab is.
