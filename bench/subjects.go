@@ -54,7 +54,7 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 	if err != nil {
 		return subjects, closeAll, err
 	}
-	closers = append(closers, func() { _ = idp.Close() })
+	closers = append(closers, idp.Close)
 
 	tandem := func(name string, store rp.Store) error {
 		read, touch, cookie, stop, err := tandemApp(ctx, idp, store)
@@ -77,7 +77,7 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 		h, c := scsApp(scsmem.NewWithCleanupInterval(0), touch)
 		add("scs memory, 3 KB, "+map[bool]string{false: "read", true: "touch"}[touch], h, c)
 	}
-	more, stop, err := redisSubjects(redis, tandem, add)
+	more, stop, err := redisSubjects(ctx, redis, tandem, add)
 	closers = append(closers, stop)
 	if !more {
 		fmt.Println("(no Redis: those rows are left out)")
