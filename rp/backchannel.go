@@ -99,11 +99,12 @@ func badLogout(err error) error {
 }
 
 // logoutFailed is 400 by the letter (§2.8); IdPs that deliver again do so after a
-// 5xx only.
+// 5xx only. The cause is for the log: it may name what is inside this system.
 func (p *RelyingParty) logoutFailed(err error) error {
+	p.log.Warn("a logout token could not be carried out", "error", err)
 	status := http.StatusBadRequest
 	if p.cfg.LogoutRetry503 {
 		status = http.StatusServiceUnavailable
 	}
-	return &RequestError{Status: status, Code: "temporarily_unavailable", Err: err}
+	return &RequestError{Status: status, Code: "temporarily_unavailable", Err: errors.New("the logout cannot be carried out now"), RetryAfter: 5 * time.Second}
 }
