@@ -1,0 +1,269 @@
+package rp_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// C5, BCL-18: a logout that arrives before the log-in's callback has finished
+// wins, by sid and by sub; the tokens that came too late are revoked.
+func TestLogoutOvertakesLogin(t *testing.T) {
+	for _, fault := range []idpmock.LogoutFault{"", idpmock.LogoutSidOnly, idpmock.LogoutSubOnly} {
+		inBubble(t, setup{}, func(t *testing.T, w *world) {
+			w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true}) // ours is the only one
+			v := w.visitor("ada")
+			callback := v.authorize(v.start("/auth/login"))
+			gate := make(chan struct{})
+			exchange := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, GateAfter: gate})
+			answer := make(chan *reply)
+			go func() {
+				a, err := v.try("GET", callback, nil, navigating)
+				if err != nil {
+					t.Error(err)
+				}
+				answer <- a
+			}()
+			<-exchange.Arrived()
+			session := v.session()
+			w.judged(w.deliver(w.logoutToken(session, fault)), true)
+			close(gate)
+			if a := <-answer; a == nil || a.status != http.StatusBadRequest || !strings.Contains(a.body, "logged out") {
+				t.Errorf("%q: %v", fault, a)
+			}
+			if v.id() != "" {
+				t.Errorf("%q: a session cookie was set", fault)
+			}
+			time.Sleep(time.Minute)
+			w.expectEnds() // it never began
+			w.idp.Expect(idpmock.EndpointRevoke, "notes", 2)
+			if len(w.logins) > 0 {
+				t.Errorf("%q: a log-in was announced", fault)
+			}
+		})
+	}
+}
+
+// C5, BCL-19: a logout beats the refresh in flight; what that brings is revoked.
+func TestLogoutBeatsRefresh(t *testing.T) {
+	for name, end := range map[string]func(w *world, v *visitor) rp.Reason{
+		"back-channel": func(w *world, v *visitor) rp.Reason {
+			w.judged(w.deliver(w.logoutToken(v.session())), true)
+			return rp.BackchannelLogout
+		},
+		"front-channel": func(w *world, v *visitor) rp.Reason {
+			w.visitor("").get("/auth/frontchannel-logout?iss=" + issuer + "&sid=" + v.session().SID)
+			return rp.FrontchannelLogout
+		},
+		"user": func(_ *world, v *visitor) rp.Reason { v.submit("/auth/logout"); return rp.UserLogout },
+		"admin": func(w *world, _ *visitor) rp.Reason {
+			if n, err := w.auth[0].EndSubject(w.Context(), "ada"); n != 1 || err != nil {
+				w.Errorf("EndSubject: %d, %v", n, err)
+			}
+			return rp.Admin
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, setup{}, func(t *testing.T, w *world) {
+				w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+				v := w.visitor("ada")
+				v.login()
+				time.Sleep(6 * time.Minute) // trust has run out: the page waits for the refresh
+				gate := make(chan struct{})
+				refresh := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, GateAfter: gate})
+				answer := make(chan *reply)
+				go func() { a, _ := v.try("GET", "/private", nil, fetching); answer <- a }()
+				<-refresh.Arrived()
+				reason := end(w, v)
+				w.expectEnds(reason)
+				close(gate)
+				if a := <-answer; a == nil || a.status != http.StatusUnauthorized || !strings.Contains(a.body, string(reason)) {
+					t.Errorf("the page: %v", a)
+				}
+				time.Sleep(5 * time.Minute)
+				v.expect("ended", reason)
+				w.expectEnds(reason)
+				// Both families of the tokens are gone: the record's and the late ones.
+				if n := w.idp.Count(idpmock.EndpointRevoke, "notes"); n < 2 {
+					t.Errorf("%d revocations", n)
+				}
+			})
+		})
+	}
+}
+
+// failingStore fails on demand, as a store does whose network is down.
+type failingStore struct {
+	rp.Store
+	fail atomic.Pointer[string] // the method that fails
+}
+
+var errDown = errors.New("store: connection refused")
+
+func (s *failingStore) down(method string) bool {
+	f := s.fail.Load()
+	return f != nil && (*f == method || *f == "*")
+}
+
+func (s *failingStore) Load(ctx context.Context, k rp.Key) (rp.Record, error) {
+	if s.down("Load") {
+		return rp.Record{}, errDown
+	}
+	return s.Store.Load(ctx, k)
+}
+
+func (s *failingStore) Create(ctx context.Context, r rp.Record) error {
+	if s.down("Create") {
+		return errDown
+	}
+	return s.Store.Create(ctx, r)
+}
+
+func (s *failingStore) Replace(ctx context.Context, r rp.Record) error {
+	if s.down("Replace") {
+		return errDown
+	}
+	return s.Store.Replace(ctx, r)
+}
+
+func (s *failingStore) End(ctx context.Context, sel rp.Selector, e rp.End) ([]rp.Record, error) {
+	if s.down("End") {
+		return nil, errDown
+	}
+	return s.Store.End(ctx, sel, e)
+}
+
+func (s *failingStore) Once(ctx context.Context, k rp.Key, until time.Time) error {
+	if s.down("Once") {
+		return errDown
+	}
+	return s.Store.Once(ctx, k, until)
+}
+
+func (s *failingStore) Acquire(ctx context.Context, k rp.Key, ttl time.Duration) (rp.Lease, error) {
+	if s.down("Acquire") {
+		return rp.Lease{}, errDown
+	}
+	return s.Store.Acquire(ctx, k, ttl)
+}
+
+func (s *failingStore) breaks(method string) { s.fail.Store(&method) }
+func (s *failingStore) heals()               { s.fail.Store(nil) }
+
+// flaky returns a setup whose store can be broken.
+func flaky(change func(*rp.Config)) (setup, *failingStore) {
+	store := &failingStore{}
+	return setup{config: func(c *rp.Config) {
+		store.Store = c.Store
+		c.Store = store
+		if change != nil {
+			change(c)
+		}
+	}}, store
+}
+
+// C6: trouble with the store is 503 with Retry-After and takes no cookie; when
+// it passes, everybody is still there.
+func TestStoreOutage(t *testing.T) {
+	s, store := flaky(nil)
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		callback := v.authorize(v.start("/auth/login"))
+		unavailable := func(what string, a *reply) {
+			t.Helper()
+			if a.status != 503 || a.header.Get("Retry-After") == "" || len(setCookies(a)[cookie].String()) > 0 {
+				t.Errorf("%s: %v", what, a)
+			}
+			if strings.Contains(a.body, "connection refused") {
+				t.Errorf("%s tells the inside: %v", what, a)
+			}
+		}
+		v.login()
+		for _, method := range []string{"Load", "*"} {
+			store.breaks(method)
+			unavailable("a page", v.get("/private"))
+			unavailable("a script", v.fetch("/private"))
+			unavailable("status", v.fetch("/auth/session"))
+			unavailable("logout", v.submit("/auth/logout"))
+			store.heals()
+			v.welcome()
+		}
+		store.breaks("End")
+		unavailable("logout that cannot end", v.submit("/auth/logout"))
+		store.heals()
+		v.expect("live", "")
+		store.breaks("Once")
+		unavailable("a callback whose state cannot be used up", v.get(callback))
+		store.heals()
+		store.breaks("Create")
+		unavailable("a callback that cannot create", v.get(v.authorize(v.start("/auth/login"))))
+		store.heals()
+		v.welcome()
+		w.expectEnds()
+		time.Sleep(time.Minute)
+		w.idp.Expect(idpmock.EndpointRevoke, "notes", 2) // the tokens that found no place
+		synctest.Wait()
+	})
+}
+
+// BCL-21: by the letter 400 when the logout failed, and 503 where the IdP is
+// known to deliver again; the same token then works.
+func TestBackchannelDuringAnOutage(t *testing.T) {
+	for status, retry503 := range map[int]bool{400: false, 503: true} {
+		s, store := flaky(func(c *rp.Config) { c.LogoutRetry503, c.StrictLogoutToken = retry503, true })
+		inBubble(t, s, func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			v.login()
+			raw := w.logoutToken(v.session())
+			store.breaks("End")
+			if a := w.deliver(raw); a.status != status || a.header.Get("Cache-Control") != "no-store" || strings.Contains(a.body, "connection refused") {
+				t.Errorf("%v, want %d", a, status)
+			}
+			store.heals()
+			v.expect("live", "")
+			w.judged(w.deliver(raw), true) // also strictly: it had not been carried out
+			v.expect("ended", rp.BackchannelLogout)
+		})
+	}
+	for status, retry503 := range map[int]bool{400: false, 503: true} {
+		inBubble(t, setup{config: func(c *rp.Config) { c.LogoutRetry503 = retry503 }}, func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			v.login()
+			time.Sleep(time.Minute)
+			raw := w.logoutToken(v.session(), idpmock.LogoutRotatedKey)
+			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointJWKS, Status: 500})
+			if a := w.deliver(raw); a.status != status {
+				t.Errorf("keys cannot be fetched: %v, want %d", a, status)
+			}
+			time.Sleep(11 * time.Second)
+			w.judged(w.deliver(raw), true)
+			v.expect("ended", rp.BackchannelLogout)
+		})
+	}
+}
+
+// BCL-25: 50 tokens with invented key ids cause one fetch of keys per interval.
+func TestFloodOfJunkTokens(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		before := w.idp.Count(idpmock.EndpointJWKS, "")
+		time.Sleep(time.Minute)
+		for range 50 {
+			w.judged(w.deliver(w.logoutToken(v.session(), idpmock.LogoutUnknownKid)), false)
+		}
+		if n := w.idp.Count(idpmock.EndpointJWKS, "") - before; n != 1 {
+			t.Errorf("%d fetches of keys", n)
+		}
+		v.expect("live", "")
+		w.judged(w.deliver(w.logoutToken(v.session())), true)
+	})
+}
