@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -78,30 +79,32 @@ func (p *IDP) dispatchLocked(now time.Time) {
 // attempt delivers once and settles what follows.
 func (p *IDP) attempt(d *Delivery) {
 	cfg, now := p.settings(), p.Now()
+	p.mu.Lock()
+	token, until, copies := d.token, d.until, d.copies
+	d.copies = 0
+	p.mu.Unlock()
 	var fault LogoutFault
 	if d.fault != nil {
 		fault = d.fault.Token
 	}
 	var err error
-	if d.token == "" || !now.Before(d.until) {
-		d.until = now.Add(logoutTokenLifetime)
-		d.token, err = p.logoutToken(cfg, now, d.Client, d.Subject, d.SID, fault)
+	if token == "" || !now.Before(until) {
+		until = now.Add(logoutTokenLifetime)
+		token, err = p.logoutToken(cfg, now, d.Client, d.Subject, d.SID, fault)
 	}
 	status := 0
 	if err == nil {
-		token := d.token
-		for range d.copies {
+		for range copies {
 			p.mu.Lock()
 			p.goLocked(func() { _, _ = p.post(p.ctx, cfg, d.uri, token) }) // what becomes of a copy matters to nobody
 			p.mu.Unlock()
 		}
-		d.copies = 0
-		status, err = p.post(p.ctx, cfg, d.uri, d.token)
+		status, err = p.post(p.ctx, cfg, d.uri, token)
 	}
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	d.busy = false
+	d.busy, d.token, d.until = false, token, until
 	d.Attempts++
 	d.Status, d.Error = status, ""
 	if err != nil {
@@ -114,7 +117,7 @@ func (p *IDP) attempt(d *Delivery) {
 	case status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout:
 		outcome, again = "refused: "+http.StatusText(status), true
 	case status != http.StatusOK && status != http.StatusNoContent: // BCLO-04: 204 is fine too
-		outcome = "refused: " + http.StatusText(status)
+		outcome = "refused: " + strconv.Itoa(status) + " " + http.StatusText(status)
 	}
 	p.emit(Event{Kind: EventDelivery, Client: d.Client, SID: d.session, Subject: d.Subject, Endpoint: EndpointBackchannel, Outcome: outcome})
 	if d.Attempts == 1 {

@@ -68,7 +68,7 @@ func (b *Browser) As(user string) *Browser {
 
 // Session returns the session of this browser.
 func (b *Browser) Session() (Session, error) {
-	for _, c := range b.jar.Cookies(b.root()) {
+	for _, c := range b.Cookies() {
 		if c.Name == cookieSession {
 			b.idp.mu.Lock()
 			s := b.idp.cookies[keyOf(c.Value)]
@@ -82,6 +82,9 @@ func (b *Browser) Session() (Session, error) {
 	}
 	return Session{}, ErrNoSession
 }
+
+// Cookies of the provider that this browser keeps, to put into another one.
+func (b *Browser) Cookies() []*http.Cookie { return b.jar.Cookies(b.root()) }
 
 func (b *Browser) root() *url.URL {
 	u, _ := url.Parse(b.idp.endpoint(PathAuthorize)) // the issuer was checked
