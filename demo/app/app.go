@@ -40,8 +40,10 @@ type App struct {
 
 	cfg      Config
 	server   *server.Server
+	store    rp.Store
 	release  func() error // of the store
-	visitors visitors
+	keys     rp.Keys
+	visitors *visitors
 }
 
 // Start starts an app and returns once it serves. ctx bounds the start only;
@@ -52,7 +54,7 @@ func Start(ctx context.Context, spec Spec, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Spec: spec, cfg: c, server: server.Start(c.Listener, c.Logger), release: func() error { return nil }}
+	a := &App{Spec: spec, cfg: c, server: server.Start(c.Listener, c.Logger), release: func() error { return nil }, visitors: &visitors{}}
 	if err := a.start(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -64,18 +66,40 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, release, err := openStore(a.cfg.Store, a.cfg.Now)
-	if err != nil {
+	if a.keys, err = a.cfg.keys(); err != nil {
 		return err
 	}
-	a.release = release
-	config.Store, config.APIIntrospects = store, a.APIIntrospects && a.cfg.APIURL != ""
+	if a.store, a.release, err = openStore(ctx, a.cfg.Store, a.cfg.Now); err != nil {
+		return err
+	}
+	return a.serve(ctx, config)
+}
+
+func (a *App) serve(ctx context.Context, config rp.Config) (err error) {
+	config.Keys, config.Store = a.keys, a.store
+	config.APIIntrospects = a.APIIntrospects && a.cfg.APIURL != ""
 	if a.RP, err = a.connect(ctx, config); err != nil {
 		return err
 	}
 	a.server.Use(own(a.Routes(a)))
 	_, _ = fmt.Fprintf(a.cfg.Progress, "%s serves on %s (client %q of %s)\n", a.Name, a.URL(), a.cfg.ClientID, a.cfg.Issuer)
 	return nil
+}
+
+// Again returns the app with another configuration: on the same listener and
+// with the same sessions, whatever Listen, Store and SealKey say now. The old
+// one must not be used any more; if there is an error, it serves on.
+func (a *App) Again(ctx context.Context, change func(*Config)) (*App, error) {
+	next := *a
+	change(&next.cfg)
+	config, err := next.cfg.relyingParty(a.Kind)
+	if err != nil {
+		return nil, err
+	}
+	if err := next.serve(ctx, config); err != nil {
+		return nil, err
+	}
+	return &next, a.RP.Close()
 }
 
 // complete fills in the defaults and opens the listener.

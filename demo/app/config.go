@@ -103,14 +103,6 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 		Scopes: c.Scopes, SignalEvery: c.SignalEvery, TrustFor: c.TrustFor, IdPWindow: c.IdPWindow, Idle: c.Idle, Absolute: c.Absolute,
 		TrailingSignal: c.Trailing, SilentCheck: c.SilentCheck, IDTokenAlg: c.IDTokenAlg, CookieName: c.CookieName,
 		HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, Events: c.Events, InsecureAllowHTTP: c.InsecureAllowHTTP,
-		Keys: rp.Keys{rp.NewKey()},
-	}
-	if c.SealKey != "" {
-		keys, err := rp.ParseKeys(string(c.SealKey))
-		if err != nil {
-			return out, &FlagError{"seal-key", "is not 64 hexadecimal digits (make one with: openssl rand -hex 32)"}
-		}
-		out.Keys = keys
 	}
 	if c.APIURL != "" {
 		u, err := url.Parse(c.APIURL)
@@ -130,4 +122,15 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 		out.Profile = &p
 	}
 	return out, nil
+}
+
+func (c *Config) keys() (rp.Keys, error) {
+	if c.SealKey == "" {
+		return rp.Keys{rp.NewKey()}, nil
+	}
+	keys, err := rp.ParseKeys(string(c.SealKey))
+	if err != nil {
+		return nil, &FlagError{"seal-key", "is not 64 hexadecimal digits (make one with: openssl rand -hex 32)"}
+	}
+	return keys, nil
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -10,7 +11,7 @@ import (
 )
 
 // openStore opens what the flag -store names; close releases it.
-func openStore(name string, now func() time.Time) (s rp.Store, close func() error, err error) {
+func openStore(_ context.Context, name string, now func() time.Time) (s rp.Store, close func() error, err error) {
 	nothing := func() error { return nil }
 	scheme, _, _ := strings.Cut(name, ":")
 	switch scheme {
