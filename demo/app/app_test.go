@@ -438,17 +438,19 @@ func (p *progress) String() string {
 func TestWrongConfiguration(t *testing.T) {
 	good := app.Config{Issuer: "http://127.0.0.1:1", ClientID: "x", Listen: "127.0.0.1:0", Wait: time.Hour, Logger: slog.New(slog.DiscardHandler)}
 	for text, change := range map[string]func(*app.Config){
-		"-issuer is missing":                  func(c *app.Config) { c.Issuer = "" },
-		"-client-id is missing":               func(c *app.Config) { c.ClientID = "" },
-		"Config.Issuer: is \"ftp://x\"":       func(c *app.Config) { c.Issuer = "ftp://x" },
-		"-seal-key is not 64 hexadecimal":     func(c *app.Config) { c.SealKey = "abc" },
-		"-store is \"sqlite:x\"":              func(c *app.Config) { c.Store = "sqlite:x" },
-		"-api-url is \"nowhere\"":             func(c *app.Config) { c.APIURL = "nowhere" },
-		"-profile is \"x\"":                   func(c *app.Config) { c.Profile = "x" },
-		"Config.IDTokenAlg: is \"HS256\"":     func(c *app.Config) { c.IDTokenAlg = "HS256" },
-		"Config.BaseURL: is \"http://x.com\"": func(c *app.Config) { c.BaseURL = "http://x.com" },
-		"-listen 127.0.0.1:x":                 func(c *app.Config) { c.Listen = "127.0.0.1:x" },
-		"Config.TrustFor: is negative":        func(c *app.Config) { c.TrustFor = -1 },
+		"-issuer is missing":                       func(c *app.Config) { c.Issuer = "" },
+		"-client-id is missing":                    func(c *app.Config) { c.ClientID = "" },
+		"Config.Issuer: is \"ftp://x\"":            func(c *app.Config) { c.Issuer = "ftp://x" },
+		"-seal-key is not 64 hexadecimal":          func(c *app.Config) { c.SealKey = "abc" },
+		"-store is of the unknown kind \"sqlite\"": func(c *app.Config) { c.Store = "sqlite:x" },
+		"-store names no file":                     func(c *app.Config) { c.Store = "bolt:" },
+		"-store: ":                                 func(c *app.Config) { c.Store = "bolt:/nowhere/x.db" },
+		"-api-url is \"nowhere\"":                  func(c *app.Config) { c.APIURL = "nowhere" },
+		"-profile is \"x\"":                        func(c *app.Config) { c.Profile = "x" },
+		"Config.IDTokenAlg: is \"HS256\"":          func(c *app.Config) { c.IDTokenAlg = "HS256" },
+		"Config.BaseURL: is \"http://x.com\"":      func(c *app.Config) { c.BaseURL = "http://x.com" },
+		"-listen 127.0.0.1:x":                      func(c *app.Config) { c.Listen = "127.0.0.1:x" },
+		"Config.TrustFor: is negative":             func(c *app.Config) { c.TrustFor = -1 },
 	} {
 		c := good
 		change(&c)
@@ -491,5 +493,47 @@ func TestWatch(t *testing.T) {
 	w.do("POST", "/auth/logout", url.Values{})
 	if known := w.app.Known(); known[0].Status.State != "ended" || known[0].Status.Reason != rp.UserLogout {
 		t.Fatalf("%+v", known)
+	}
+}
+
+// Sessions in a file survive a restart, if the key does.
+func TestBoltStoreSurvives(t *testing.T) {
+	var c app.Config
+	w := start(t, "notoken", func(given *app.Config) {
+		given.Store = "bolt:" + t.TempDir() + "/sessions.db"
+		given.SealKey = rp.Secret(strings.Repeat("0a", 32))
+		c = *given
+	})
+	w.signIn()
+	c.Listener, c.Listen, c.BaseURL = nil, w.app.Addr(), w.app.URL()
+	w.closed(w.app)
+	again, err := notoken.Start(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.app = again
+	defer w.closed(again)
+	if status, v := w.json("/me"); status != 200 || v["subject"] != "ada" {
+		t.Fatal(status, v)
+	}
+}
+
+// Another configuration with the same sessions, for the control room.
+func TestAgain(t *testing.T) {
+	w := start(t, "refreshtoken")
+	w.signIn()
+	next, err := w.app.Again(t.Context(), func(c *app.Config) { c.Idle = time.Minute })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.app = next
+	if status, v := w.json("/auth/session"); status != 200 || v["state"] != "live" || v["idle_seconds"].(float64) > 60 {
+		t.Fatal(status, v)
+	}
+	if _, err := next.Again(t.Context(), func(c *app.Config) { c.Idle = -1 }); err == nil {
+		t.Fatal("a bad configuration was taken")
+	}
+	if status, v := w.json("/me"); status != 200 {
+		t.Fatal("after a refused change:", status, v)
 	}
 }

@@ -7,18 +7,29 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/boltstore"
 	"github.com/tandem-sso/tandem/rp/memstore"
 )
 
-// openStore opens what the flag -store names; close releases it.
-func openStore(_ context.Context, name string, now func() time.Time) (s rp.Store, close func() error, err error) {
+// openStore opens what the flag -store names; release closes it. An error does
+// not repeat the name where that may carry a password.
+func openStore(_ context.Context, name string, now func() time.Time) (s rp.Store, release func() error, err error) {
 	nothing := func() error { return nil }
-	scheme, _, _ := strings.Cut(name, ":")
+	scheme, rest, _ := strings.Cut(name, ":")
 	switch scheme {
 	case "", "memory":
 		return memstore.New(memstore.Options{Now: now}), nothing, nil
-	case "bolt", "redis", "postgres", "postgresql":
-		return nil, nil, &FlagError{"store", fmt.Sprintf("is %q, and this build has no %s store yet; use memory", name, scheme)}
+	case "bolt":
+		if rest == "" {
+			return nil, nothing, &FlagError{"store", "names no file; use bolt:FILE"}
+		}
+		bolt, err := boltstore.Open(rest, boltstore.Options{Now: now})
+		if err != nil {
+			return nil, nothing, fmt.Errorf("-store: %w", err)
+		}
+		return bolt, bolt.Close, nil
+	case "redis", "postgres", "postgresql":
+		return nil, nothing, &FlagError{"store", "is " + scheme + "://…, which this build does not have yet; use memory or bolt:FILE"}
 	}
-	return nil, nil, &FlagError{"store", fmt.Sprintf("is %q; use memory, bolt:FILE, redis://HOST:PORT/DB or postgres://…", name)}
+	return nil, nothing, &FlagError{"store", fmt.Sprintf("is of the unknown kind %q; use memory, bolt:FILE, redis://HOST:PORT/DB or postgres://…", scheme)}
 }

@@ -33,6 +33,7 @@ type visitors struct {
 
 type visitor struct {
 	Visit
+	active time.Time // of the latest active visit
 	cookie string
 }
 
@@ -56,8 +57,14 @@ func (a *App) Seen(next http.HandlerFunc) http.Handler {
 func (vs *visitors) note(v Visit, cookie string) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
-	vs.list = slices.DeleteFunc(vs.list, func(o *visitor) bool { return o.Session == v.Session })
-	vs.list = slices.Insert(vs.list, 0, &visitor{v, cookie})
+	active := v.At
+	vs.list = slices.DeleteFunc(vs.list, func(o *visitor) bool {
+		if o.Session == v.Session && v.Class == rp.Passive.String() {
+			active = o.active
+		}
+		return o.Session == v.Session
+	})
+	vs.list = slices.Insert(vs.list, 0, &visitor{v, active, cookie})
 	if len(vs.list) > maxVisitors {
 		vs.list = vs.list[:maxVisitors]
 	}
@@ -66,6 +73,7 @@ func (vs *visitors) note(v Visit, cookie string) {
 // Known is a session that the control room shows.
 type Known struct {
 	Visit  // the latest one
+	Active time.Time
 	Status rp.Status
 }
 
@@ -79,7 +87,7 @@ func (a *App) Known() []Known {
 	for _, v := range list {
 		r := &http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {v.cookie}}}
 		if status, err := a.RP.SessionStatus(r); err == nil {
-			out = append(out, Known{v.Visit, status})
+			out = append(out, Known{v.Visit, v.active, status})
 		}
 	}
 	return out

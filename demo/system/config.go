@@ -1,0 +1,79 @@
+package system
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/app"
+)
+
+// Config of a System. The zero value is good: free ports, short windows.
+type Config struct {
+	// PortBase is the first of Ports ports. 0: free ones are picked.
+	PortBase int
+	Settings Settings
+	// Store of the apps, as the flag -store; a bolt file gets the app's name
+	// added. Default: memory.
+	Store    string
+	Progress io.Writer // for a person at a terminal
+	Logger   *slog.Logger
+	// Now is the clock under the demo's own, which can be moved. Default time.Now.
+	Now func() time.Time
+}
+
+// Ports a whole demo takes, from Config.PortBase on: the control room, the IdP,
+// Notes, Reports, Wiki and the API; one is spare.
+const Ports = 7
+
+// Settings can be changed while the system runs.
+type Settings struct {
+	IdPIdle     time.Duration `json:"idp_idle"`     // W; default 2 min
+	IdPAbsolute time.Duration `json:"idp_absolute"` // default 1 h
+	TokenLife   time.Duration `json:"token_life"`   // of Notes' access token; default 1 min
+
+	SignalEvery time.Duration `json:"signal_every"` // δ; 0: a fifth of W
+	TrustFor    time.Duration `json:"trust_for"`    // 0: 5 min, at most W
+	Idle        time.Duration `json:"idle"`         // 0: none
+	Absolute    time.Duration `json:"absolute"`     // 0: 8 h
+	Trailing    bool          `json:"trailing"`
+	SilentCheck bool          `json:"silent_check"` // in Wiki, which has no token
+}
+
+// withDefaults fills what is zero.
+func (s Settings) withDefaults() Settings {
+	for _, d := range []struct {
+		v      *time.Duration
+		preset time.Duration
+	}{{&s.IdPIdle, 2 * time.Minute}, {&s.IdPAbsolute, time.Hour}, {&s.TokenLife, time.Minute}, {&s.TrustFor, 5 * time.Minute}, {&s.Absolute, 8 * time.Hour}} {
+		if *d.v == 0 {
+			*d.v = d.preset
+		}
+	}
+	return s
+}
+
+// check names the flag, which is also the name on the page.
+func (s Settings) check() error {
+	var faults []error
+	for _, d := range []struct {
+		flag string
+		v    time.Duration
+		zero bool
+	}{{"idp-idle", s.IdPIdle, false}, {"idp-absolute", s.IdPAbsolute, false}, {"token-life", s.TokenLife, false},
+		{"signal-every", s.SignalEvery, true}, {"trust-for", s.TrustFor, false}, {"idle", s.Idle, true}, {"absolute", s.Absolute, false}} {
+		switch {
+		case d.v == 0 && d.zero:
+		case d.v < time.Second:
+			faults = append(faults, &app.FlagError{Flag: d.flag, Cure: fmt.Sprintf("is %v; use a second at least", d.v)})
+		case d.v > 365*24*time.Hour:
+			faults = append(faults, &app.FlagError{Flag: d.flag, Cure: fmt.Sprintf("is %v; use a year at most", d.v)})
+		}
+	}
+	if s.SignalEvery >= s.IdPIdle {
+		faults = append(faults, &app.FlagError{Flag: "signal-every", Cure: fmt.Sprintf("is %v, not less than the IdP's window of %v: active people would be logged out between two signals", s.SignalEvery, s.IdPIdle)})
+	}
+	return errors.Join(faults...)
+}

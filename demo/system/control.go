@@ -1,0 +1,160 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/person"
+	"github.com/tandem-sso/tandem/demo/timeline"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// downSwitch takes the IdP down: connections are cut, as if nobody was there.
+type downSwitch struct{ off atomic.Bool }
+
+func (d *downSwitch) set(down bool) { d.off.Store(down) }
+
+func (d *downSwitch) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.off.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// SetIdPDown takes the IdP down or brings it back.
+func (s *System) SetIdPDown(down bool) {
+	if s.down.off.Swap(down) == down {
+		return
+	}
+	e := timeline.Event{Kind: timeline.Control, From: IdP, Title: "IdP down", Clause: "C6", Text: "Every connection to it is cut. Nobody is logged out by that."}
+	if !down {
+		e.Title, e.Text = "IdP back", "The apps find it again by themselves."
+	}
+	s.note(e)
+}
+
+// IdPDown tells whether it is down.
+func (s *System) IdPDown() bool { return s.down.off.Load() }
+
+// LoseDeliveries makes the IdP lose all logout tokens, or stop losing them.
+func (s *System) LoseDeliveries(lose bool) {
+	s.IDP.ClearDeliveryFaults()
+	e := timeline.Event{Kind: timeline.Control, From: IdP, Title: "Logout tokens arrive again"}
+	if lose {
+		s.IDP.FaultDelivery(idpmock.DeliveryFault{Lose: true, Times: idpmock.Always})
+		e.Title, e.Text = "Logout tokens get lost", "As with a firewall between the IdP and the apps, or an IdP that sends none on expiry."
+	}
+	s.note(e)
+}
+
+// Jump moves the clock and says so on the timeline.
+func (s *System) Jump(d time.Duration) {
+	s.note(timeline.Event{Kind: timeline.Control, From: Person, Title: "Clock moved by " + d.String(), Text: "One clock serves the IdP, the apps and the API."})
+	s.Advance(d)
+}
+
+// EndAtIdP ends a session at the IdP, as an administrator would.
+func (s *System) EndAtIdP(sid string) error { return s.IDP.EndSession(sid) }
+
+// SignIn signs a person in to the apps, in the given browser, one after another:
+// credentials are asked for once.
+func (s *System) SignIn(ctx context.Context, b *person.Browser, apps ...string) error {
+	for _, id := range apps {
+		a := s.App(id)
+		if a == nil {
+			return fmt.Errorf("there is no app %q", id)
+		}
+		r, err := b.Open(ctx, a.URL()+"/private")
+		if err != nil {
+			return err
+		}
+		if r.Status != http.StatusOK || r.URL.Path != "/private" {
+			return fmt.Errorf("the log-in to %s led to %d at %s", Name(id), r.Status, r.URL.Redacted())
+		}
+	}
+	return nil
+}
+
+// The things that a person can do in an app.
+const (
+	DoActive  = "active"
+	DoPassive = "passive"
+	DoCallAPI = "call-api"
+	DoLogout  = "logout"
+)
+
+// Do lets the browser that has a session do something in an app.
+func (s *System) Do(ctx context.Context, id, session, what string) (person.Result, error) {
+	a := s.App(id)
+	if a == nil {
+		return person.Result{}, fmt.Errorf("there is no app %q", id)
+	}
+	cookies, ok := a.CookieOf(session)
+	if !ok {
+		return person.Result{}, fmt.Errorf("%s has not seen such a session", Name(id))
+	}
+	b := person.New("")
+	defer b.Close()
+	if err := b.Take(a.URL(), cookies); err != nil {
+		return person.Result{}, err
+	}
+	return Act(ctx, b, a, what)
+}
+
+// Act does something in an app with a browser.
+func Act(ctx context.Context, b *person.Browser, a *app.App, what string) (person.Result, error) {
+	switch what {
+	case DoActive:
+		return b.Fetch(ctx, a.URL()+"/me")
+	case DoPassive:
+		return b.Fetch(ctx, a.URL()+"/passive")
+	case DoCallAPI:
+		return b.Fetch(ctx, a.URL()+"/call-api")
+	case DoLogout:
+		return b.Post(ctx, a.URL()+a.RP.Prefix()+"/logout", nil)
+	}
+	return person.Result{}, fmt.Errorf("nobody knows how to do %q", what)
+}
+
+// Snapshot is the system at one moment.
+type Snapshot struct {
+	Now      time.Time         `json:"now"`
+	Settings Settings          `json:"settings"`
+	IdPDown  bool              `json:"idp_down"`
+	IdP      []idpmock.Session `json:"idp"`
+	Apps     []AppSession      `json:"apps"`
+}
+
+// AppSession is a session in an app.
+type AppSession struct {
+	App        string    `json:"app"`
+	Session    string    `json:"session"`
+	SID        string    `json:"sid"`
+	Subject    string    `json:"subject"`
+	State      string    `json:"state"` // live or ended
+	Reason     rp.Reason `json:"reason,omitempty"`
+	LastActive time.Time `json:"last_active"`
+	Status     rp.Status `json:"status"`
+}
+
+// Look takes a snapshot. It extends nothing.
+func (s *System) Look() Snapshot {
+	out := Snapshot{Now: s.Now(), Settings: s.Settings(), IdPDown: s.IdPDown(), IdP: s.IDP.Sessions(), Apps: []AppSession{}}
+	if out.IdP == nil {
+		out.IdP = []idpmock.Session{}
+	}
+	for _, id := range Apps() {
+		for _, k := range s.App(id).Known() {
+			out.Apps = append(out.Apps, AppSession{App: id, Session: k.Session, SID: k.SID, Subject: k.Subject, State: k.Status.State,
+				Reason: k.Status.Reason, LastActive: k.Active, Status: k.Status})
+		}
+	}
+	return out
+}

@@ -1,0 +1,168 @@
+package system
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/api"
+	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/timeline"
+	"github.com/tandem-sso/tandem/demo/ui"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// note adds to the log, at the demo's time.
+func (s *System) note(e timeline.Event) {
+	if e.At.IsZero() {
+		e.At = s.Now()
+	}
+	s.Log.Add(e)
+}
+
+// watch translates what the IdP says until it closes.
+func (s *System) watch() {
+	events, stop := s.IDP.Subscribe(timeline.Keep)
+	s.unwatch = stop
+	go func() {
+		defer close(s.watched)
+		for e := range events {
+			if out, ok := s.fromIdP(e); ok {
+				s.note(out)
+			}
+		}
+	}()
+}
+
+// calls names what tells the IdP.
+var calls = map[idpmock.Endpoint]string{
+	idpmock.EndpointRefresh: "Refresh", idpmock.EndpointUserinfo: "Userinfo", idpmock.EndpointIntrospect: "Introspection",
+	idpmock.EndpointAuthorize: "Visit", idpmock.EndpointCode: "Code exchange", idpmock.EndpointControl: "Session API",
+}
+
+func (s *System) fromIdP(e idpmock.Event) (timeline.Event, bool) {
+	out := timeline.Event{At: e.Time, From: e.Client, To: IdP, SID: e.SID, Subject: e.Subject}
+	call := calls[e.Endpoint]
+	switch e.Endpoint {
+	case idpmock.EndpointIntrospect:
+		out.From = API // it asks about a token of the client
+	case idpmock.EndpointAuthorize:
+		out.From = Person
+	}
+	if out.From == "" {
+		out.From = IdP
+	}
+	switch e.Kind {
+	case idpmock.EventSignIn:
+		out.Kind, out.From, out.Title = timeline.Login, Person, "Signed in at the IdP"
+		out.Text = "Credentials were entered: the IdP session began, or began anew."
+	case idpmock.EventJoin:
+		out.Kind, out.Title = timeline.Told, Name(e.Client)+" joined the IdP session"
+		out.Text = "The IdP gave the app a code without asking for credentials again, if it knew the person already. The visit extended the session."
+	case idpmock.EventSignal:
+		out.Kind, out.Clause = timeline.Told, "C1"
+		out.Title = call + " told the IdP"
+		out.Text = "The person was active, and the IdP session now ends at " + clock(e.Deadline) + " unless somebody is active again."
+		if e.Outcome != "extended" {
+			out.Kind, out.Clause, out.Title = timeline.Asked, "", call+" extended nothing"
+			out.Text = "This client's tokens are not bound to the IdP session, so the call neither extended nor checked it."
+		}
+	case idpmock.EventRefused:
+		out.Kind, out.Clause, out.Title = timeline.Refused, "C2", call+" refused"
+		out.Text = "The IdP session is over, so its tokens are worth nothing: " + e.Outcome + "."
+	case idpmock.EventEnd:
+		out.Kind, out.From, out.To, out.Reason = timeline.Ended, IdP, "", e.Outcome
+		out.Title, out.Text, out.Clause = "IdP session ended: "+e.Outcome, ends[e.Outcome], "C2"
+	case idpmock.EventDelivery:
+		out.Kind, out.From, out.To, out.Clause = timeline.Delivered, IdP, e.Client, "C8"
+		out.Title, out.Text = "Logout token to "+Name(e.Client), "Back-channel logout: the IdP called the app, and the app ended the session before it answered."
+		if e.Outcome != "delivered" {
+			out.Kind, out.Title, out.Text = timeline.Lost, "Logout token to "+Name(e.Client)+" "+e.Outcome, "The app does not know yet. It finds out at its next signal; an app without token, at the next delivery."
+		}
+	case idpmock.EventFault:
+		out.Kind, out.Title, out.Clause = timeline.Trouble, "The IdP was made to fail", "C6"
+		out.Text = e.Outcome
+	default:
+		return out, false
+	}
+	return out, true
+}
+
+// ends says what the causes of the IdP mean.
+var ends = map[string]string{
+	string(idpmock.CauseIdle):     "Nobody was active in any of its apps for the whole window.",
+	string(idpmock.CauseAbsolute): "The longest time was reached, however active the person was.",
+	string(idpmock.CauseLogout):   "The person logged out in one app; the IdP now tells the others.",
+	string(idpmock.CauseAdmin):    "It was ended at the IdP, as an administrator or a security tool would.",
+	string(idpmock.CauseReplaced): "Somebody else signed in in the same browser.",
+}
+
+func clock(t time.Time) string { return t.Format("15:04:05") }
+
+// events translates what the library says in an app.
+func (s *System) events(id string) rp.Events {
+	return rp.Events{
+		Login: func(e rp.LoginEvent) {
+			s.note(timeline.Event{At: e.At, Kind: timeline.Login, From: Person, To: id, Title: "Log-in to " + Name(id), Session: e.Session, SID: e.SID, Subject: e.Subject,
+				Text: "The app checked the ID token and made a session of its own, under a new random id."})
+		},
+		Signal: func(e rp.SignalEvent) {
+			if e.Verdict == "ok" {
+				return // the IdP tells it better: it knows the new deadline
+			}
+			out := timeline.Event{At: e.At, Kind: timeline.Trouble, From: id, To: IdP, Session: e.Session, Clause: "C6",
+				Title: fmt.Sprintf("%s: %s", e.How, e.Verdict), Text: "No verdict on the session: it is kept, and asked about again."}
+			if e.Verdict == "ended" {
+				out.Kind, out.Clause, out.Title, out.Text = timeline.Refused, "C2", "Verdict of the "+e.How+": the session is over", "The library looked twice before it believed it."
+			}
+			s.note(out)
+		},
+		End: func(e rp.EndEvent) {
+			why := ui.ReasonOf(e.Reason)
+			s.note(timeline.Event{At: e.At, Kind: timeline.Ended, From: id, Session: e.Session, SID: e.SID, Subject: e.Subject, Reason: string(e.Reason), Clause: clauseOf(e.Reason),
+				Title: Name(id) + " session ended: " + string(e.Reason), Text: why.Title + ". " + why.Text})
+		},
+	}
+}
+
+func clauseOf(r rp.Reason) string {
+	switch r {
+	case rp.Idle, rp.RefreshRejected, rp.APIUnauthorized, rp.Unconfirmed:
+		return "C2"
+	case rp.BackchannelLogout, rp.FrontchannelLogout:
+		return "C8"
+	case rp.Replaced, rp.UserLogout:
+		return "C5"
+	}
+	return ""
+}
+
+// visited translates a request in an app.
+func (s *System) visited(id string) func(app.Visit) {
+	return func(v app.Visit) {
+		e := timeline.Event{At: v.At, Kind: timeline.Active, From: Person, To: id, Session: v.Session, SID: v.SID, Subject: v.Subject, Clause: "C1",
+			Title: "Active in " + Name(id), Text: "GET " + v.Path + " because a person did something."}
+		if v.Class == rp.Passive.String() {
+			e.Kind, e.Clause, e.Title, e.Text = timeline.Passive, "C7", "Poll of "+Name(id), "GET "+v.Path+" by the page itself: it is served, and keeps nobody signed in."
+		}
+		if v.Status >= 400 {
+			e.Text += fmt.Sprintf(" Answered %d %s.", v.Status, http.StatusText(v.Status))
+		}
+		s.note(e)
+	}
+}
+
+func (s *System) apiCalled(c api.Call) {
+	e := timeline.Event{At: c.At, Kind: timeline.Asked, From: c.Client, To: API, Subject: c.Subject, Title: Name(c.Client) + " called the API",
+		Text: "The API asks the IdP about the token, which tells the IdP that the person is active."}
+	if c.Client == "" {
+		e.From, e.To, e.Title = API, "", fmt.Sprintf("API answered %d", c.Status)
+		e.Kind, e.Text = timeline.Trouble, "The API could not check the token. That is no verdict."
+		if c.Status == http.StatusUnauthorized {
+			e.Kind, e.Text = timeline.Refused, "The IdP no longer vouches for the token, so the API answers 401 "+strings.TrimSpace("invalid_token")+"."
+		}
+	}
+	s.note(e)
+}
