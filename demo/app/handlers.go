@@ -148,5 +148,5 @@ func (a *App) Page(w http.ResponseWriter, r *http.Request, title string, content
 	if title != "" {
 		name = title + " · " + name
 	}
-	ui.Write(w, r, http.StatusOK, ui.Page{Title: name, Scripts: []string{"app.js"}, FormsTo: a.cfg.Issuer, Body: frame(a, content)})
+	ui.Write(w, r, http.StatusOK, ui.Page{Title: name, Scripts: []string{"/static/app.js"}, FormsTo: a.cfg.Issuer, Body: frame(a, content)})
 }

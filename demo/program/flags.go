@@ -29,6 +29,8 @@ type options struct {
 	portBase            int
 	idpIdle, idpMaximum time.Duration
 	tokenLife           time.Duration
+
+	given map[string]bool // by flag or environment
 }
 
 // apps that run alone.
@@ -73,7 +75,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 
 	f.DurationVar(&o.cache, "cache", 0, "api: how long an introspection is used again (default 0: never)")
 
-	f.IntVar(&o.portBase, "listen-port-base", 0, "whole demo: first of seven ports (default 9000, or free ones if those are taken)")
+	f.IntVar(&o.portBase, "listen-port-base", 0, "whole demo: first of seven ports; 0 picks free ones (default 9000, or free ones if those are taken)")
 	f.DurationVar(&o.idpIdle, "idp-idle", 2*time.Minute, "whole demo: the IdP's idle window")
 	f.DurationVar(&o.idpMaximum, "idp-absolute", time.Hour, "whole demo: the IdP's longest session")
 	f.DurationVar(&o.tokenLife, "token-life", time.Minute, "whole demo: lifetime of access tokens")
@@ -100,8 +102,10 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (*option
 		return nil, fmt.Errorf("unexpected argument %q: flags start with -", f.Arg(0))
 	}
 	given := map[string]bool{}
+	o.given = given
 	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
 	var faults []error
+	var fromEnv []string // may be there for several programs
 	f.VisitAll(func(g *flag.Flag) {
 		v := getenv(twin(g.Name))
 		if v == "" || given[g.Name] {
@@ -110,6 +114,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (*option
 		if err := g.Value.Set(v); err != nil {
 			faults = append(faults, fmt.Errorf("%s: not a value for -%s", twin(g.Name), g.Name)) // v may be a secret
 		}
+		fromEnv = append(fromEnv, g.Name)
 	})
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -121,6 +126,9 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (*option
 		if !strings.Contains(modes[name], o.mode()) {
 			_, _ = fmt.Fprintf(stderr, "note: -%s has no effect %s\n", name, map[string]string{"s": "on an app", "a": "on the API", "d": "without -app"}[o.mode()])
 		}
+	}
+	for _, name := range fromEnv {
+		given[name] = true
 	}
 	return o, o.check()
 }

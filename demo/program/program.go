@@ -4,16 +4,20 @@ package program
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"strings"
+	"syscall"
 
 	"github.com/tandem-sso/tandem/demo/api"
 	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/controlroom"
 	"github.com/tandem-sso/tandem/demo/notoken"
 	"github.com/tandem-sso/tandem/demo/referencetoken"
 	"github.com/tandem-sso/tandem/demo/refreshtoken"
+	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/resourceserver"
 )
@@ -72,6 +76,40 @@ func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger
 	return a.Run(ctx)
 }
 
+// everything starts the whole demo. Without -listen-port-base the usual ports are
+// tried first, so that addresses stay the same from start to start.
 func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
-	return fmt.Errorf("the whole demo is not wired up yet: use -app %s", strings.Join(apps, "|"))
+	c := system.Config{PortBase: o.portBase, Store: o.store, Logger: logger, Settings: system.Settings{
+		IdPIdle: o.idpIdle, IdPAbsolute: o.idpMaximum, TokenLife: o.tokenLife, SignalEvery: o.signalEvery, TrustFor: o.trustFor,
+		Idle: o.idle, Absolute: o.absolute, Trailing: o.trailing, SilentCheck: o.silentCheck, APICache: o.cache}}
+	usual := !o.given["listen-port-base"]
+	if usual {
+		c.PortBase = usualPort
+	}
+	room, err := controlroom.Start(ctx, c)
+	if usual && errors.Is(err, syscall.EADDRINUSE) {
+		c.PortBase = 0
+		room, err = controlroom.Start(ctx, c)
+	}
+	if err != nil {
+		return err
+	}
+	s := room.System
+	_, _ = fmt.Fprintf(stdout, `
+  Tandem demo: one sign-on, three apps, and a room to watch them from
+
+  Control room    %s
+
+  Notes           %s   keeps a refresh token
+  Reports         %s   keeps a reference token, calls the API
+  Wiki            %s   keeps no token
+  API             %s
+  IdP             %s   sign in as ada, grace or alan; no password
+
+  An IdP session ends %v after the last activity. Ctrl-C ends the demo.
+
+`, room.URL(), s.App(system.Notes).URL(), s.App(system.Reports).URL(), s.App(system.Wiki).URL(), s.API.URL(), s.IDP.Issuer(), o.idpIdle)
+	return room.Run(ctx)
 }
+
+const usualPort = 9000

@@ -40,6 +40,7 @@ type Settings struct {
 	Absolute    time.Duration `json:"absolute"`     // 0: 8 h
 	Trailing    bool          `json:"trailing"`
 	SilentCheck bool          `json:"silent_check"` // in Wiki, which has no token
+	APICache    time.Duration `json:"-"`            // of the API; fixed at the start
 }
 
 // withDefaults fills what is zero.

@@ -45,6 +45,9 @@ func (s *System) IdPDown() bool { return s.down.off.Load() }
 
 // LoseDeliveries makes the IdP lose all logout tokens, or stop losing them.
 func (s *System) LoseDeliveries(lose bool) {
+	if s.losing.Swap(lose) == lose {
+		return
+	}
 	s.IDP.ClearDeliveryFaults()
 	e := timeline.Event{Kind: timeline.Control, From: IdP, Title: "Logout tokens arrive again"}
 	if lose {
@@ -54,10 +57,12 @@ func (s *System) LoseDeliveries(lose bool) {
 	s.note(e)
 }
 
-// Jump moves the clock and says so on the timeline.
-func (s *System) Jump(d time.Duration) {
-	s.note(timeline.Event{Kind: timeline.Control, From: Person, Title: "Clock moved by " + d.String(), Text: "One clock serves the IdP, the apps and the API."})
-	s.Advance(d)
+// Losing tells whether logout tokens get lost.
+func (s *System) Losing() bool { return s.losing.Load() }
+
+// SayJump puts on the timeline that the clock is about to move by d.
+func (s *System) SayJump(d time.Duration) {
+	s.note(timeline.Event{Kind: timeline.Control, From: Person, Title: "Clock moves by " + d.String(), Text: "One clock serves the IdP, the apps and the API."})
 }
 
 // EndAtIdP ends a session at the IdP, as an administrator would.

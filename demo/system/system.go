@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/api"
@@ -72,7 +73,8 @@ type System struct {
 	apps     map[string]*app.App
 	settings Settings
 
-	down downSwitch
+	down   downSwitch
+	losing atomic.Bool
 }
 
 // Start starts everything and returns once all of it serves.
@@ -158,14 +160,15 @@ func clients(s Settings, site func(string) string) []idpmock.Client {
 
 func (s *System) startApps(ctx context.Context, c Config, listeners map[string]net.Listener, site func(string) string) (err error) {
 	s.API, err = api.Start(ctx, api.Config{Issuer: site(IdP), ClientID: API, ClientSecret: API + "-secret", Listener: listeners[API], BaseURL: site(API),
-		Logger: c.Logger, Now: s.Now, Transport: s.transport, Watch: s.apiCalled})
+		Cache: c.Settings.APICache, Logger: c.Logger, Now: s.Now, Transport: s.transport, Watch: s.apiCalled})
 	if err != nil {
 		return err
 	}
 	start := map[string]func(context.Context, app.Config) (*app.App, error){Notes: refreshtoken.Start, Reports: referencetoken.Start, Wiki: notoken.Start}
 	for _, id := range Apps() {
 		conf := app.Config{Issuer: site(IdP), ClientID: id, ClientSecret: rp.Secret(id + "-secret"), Listener: listeners[id], BaseURL: site(id),
-			Store: storeOf(c.Store, id), Logger: c.Logger, Now: s.Now, Transport: s.transport, Events: s.events(id), Watch: s.visited(id)}
+			Store: storeOf(c.Store, id), Logger: c.Logger, Now: s.Now, Transport: s.transport, Events: s.events(id), Watch: s.visited(id),
+			Profile: "duende"} // which the mock behaves like
 		if id != Wiki {
 			conf.APIURL = site(API)
 		}

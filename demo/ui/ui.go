@@ -6,6 +6,7 @@ package ui
 import (
 	"bytes"
 	"embed"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,7 +18,10 @@ import (
 var files embed.FS
 
 // Static serves /static/.
-func Static() http.Handler {
+func Static() http.Handler { return Files(files) }
+
+// Files serves files, but no directories.
+func Files(files fs.FS) http.Handler {
 	next := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/") {
@@ -34,7 +38,8 @@ func Static() http.Handler {
 // Page is a whole document.
 type Page struct {
 	Title   string
-	Scripts []string // in /static/
+	Styles  []string // paths, beside the common one
+	Scripts []string // paths
 	// FormsTo is where a form may lead besides this origin: a logout goes on to
 	// the IdP, and browsers hold redirects against the policy.
 	FormsTo string

@@ -1,0 +1,127 @@
+// Package controlroom is the demo's page: it shows the session at the IdP and
+// those of the apps side by side, and lets people see single sign-on time out.
+package controlroom
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/localhost"
+	"github.com/tandem-sso/tandem/demo/server"
+	"github.com/tandem-sso/tandem/demo/system"
+	"github.com/tandem-sso/tandem/demo/ui"
+)
+
+//go:embed static
+var files embed.FS
+
+// Room is a running control room with the system behind it.
+type Room struct {
+	System *system.System
+	server *server.Server
+	pilot  *pilot
+	people people
+	logger *slog.Logger
+}
+
+// Start starts the whole demo: IdP, apps, API and the page. It serves when Start
+// returns; ctx bounds the start only.
+func Start(ctx context.Context, c system.Config) (*Room, error) {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	s, err := system.Start(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	r := &Room{System: s, server: server.Start(s.Room, c.Logger), logger: c.Logger}
+	r.pilot = startPilot(s, c.Logger)
+	r.server.Use(r.handler())
+	return r, nil
+}
+
+// URL is how browsers reach the page.
+func (r *Room) URL() string { return r.System.RoomURL }
+
+// Run serves until ctx ends, then closes everything.
+func (r *Room) Run(ctx context.Context) error {
+	return errors.Join(r.server.Wait(ctx), r.Close())
+}
+
+// Close ends everything.
+func (r *Room) Close() error {
+	r.pilot.close()
+	err := r.server.Close()
+	r.people.close()
+	return errors.Join(err, r.System.Close())
+}
+
+func (r *Room) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/", ui.Static())
+	mux.Handle("GET /room/", http.StripPrefix("/room", ui.Files(files)))
+	mux.HandleFunc("GET /{$}", r.page)
+	mux.HandleFunc("GET /events", r.events)
+	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) { app.JSON(w, http.StatusOK, r.look()) })
+	mux.HandleFunc("GET /export.json", r.export)
+	mux.HandleFunc("POST /act", r.act)
+	// Whoever reaches the page, rules; so no other site may, by the visitor's
+	// browser (a form, or a name of theirs that leads here).
+	csrf := http.NewCrossOriginProtection()
+	return ours(csrf.Handler(mux))
+}
+
+// ours lets only names of this machine in: DNS rebinding makes another site's
+// name lead here.
+func ours(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		if ip := net.ParseIP(strings.Trim(host, "[]")); !localhost.Is(host) && (ip == nil || !ip.IsLoopback()) {
+			http.Error(w, "this is the control room of a demo on another machine's loopback", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (r *Room) page(w http.ResponseWriter, req *http.Request) {
+	ui.Write(w, req, http.StatusOK, ui.Page{
+		Title: "Control room · Tandem", Styles: []string{"/room/static/room.css"}, Scripts: []string{"/room/static/room.js"}, Body: page(r.System),
+	})
+}
+
+func (r *Room) export(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Disposition", `attachment; filename="tandem-timeline.json"`)
+	events, _ := r.System.Log.Since(0)
+	app.JSON(w, http.StatusOK, map[string]any{"snapshot": r.look(), "events": events})
+}
+
+// snapshot is what the page shows beside the timeline.
+type snapshot struct {
+	system.Snapshot
+	Speed  int            `json:"speed"`
+	Pilots map[string]int `json:"pilots"` // seconds between two acts of the person, by app
+	Losing bool           `json:"losing"` // logout tokens
+}
+
+func (r *Room) look() snapshot {
+	speed, pilots := r.pilot.state()
+	return snapshot{Snapshot: r.System.Look(), Speed: speed, Pilots: pilots, Losing: r.System.Losing()}
+}
+
+// decode reads a small JSON object.
+func decode(w http.ResponseWriter, r *http.Request, v any) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<10))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}

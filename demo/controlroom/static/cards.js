@@ -1,0 +1,108 @@
+// The cards: the session at the IdP and those in the apps, of one person.
+import { ago, left } from "./time.js";
+
+// groups lists the sessions at the IdP that are or were, the latest first.
+export function groups(snapshot) {
+	const out = new Map();
+	for (const s of snapshot.idp) out.set(s.sid, { sid: s.sid, subject: s.sub, live: true, began: Date.parse(s.created) });
+	for (const a of snapshot.apps) {
+		const known = out.get(a.sid);
+		if (!known) out.set(a.sid, { sid: a.sid, subject: a.subject, live: false, began: Date.parse(a.last_active) });
+	}
+	return [...out.values()].sort((a, b) => Number(b.live) - Number(a.live) || b.began - a.began).slice(0, 6);
+}
+
+export class Cards {
+	#cards = new Map();
+	#clock;
+	#why;
+
+	constructor(root, clock, why) {
+		this.#clock = clock;
+		this.#why = why;
+		for (const card of root.querySelectorAll("[data-card]")) {
+			this.#cards.set(card.dataset.card, { card, rings: {}, last: null });
+		}
+	}
+
+	// update shows the sessions of the IdP session sid.
+	update(snapshot, sid) {
+		const now = Date.parse(snapshot.now);
+		const idp = snapshot.idp.find((s) => s.sid === sid);
+		this.#set("idp", idp ? "live" : sid ? "ended" : "nobody", {
+			last: idp && Date.parse(idp.last_active),
+			rings: idp && {
+				idle: { end: Date.parse(idp.idle_deadline), whole: snapshot.settings.idp_idle / 1e6 },
+				absolute: { end: Date.parse(idp.absolute_deadline), whole: Date.parse(idp.absolute_deadline) - Date.parse(idp.auth_time) },
+			},
+			data: { sid: sid ?? "" },
+			note: idp && `${idp.sub}, signed in to ${idp.clients.length} of 3 apps.`,
+		});
+		for (const id of ["notes", "reports", "wiki"]) {
+			const s = sid && snapshot.apps.find((a) => a.app === id && a.sid === sid);
+			const end = (seconds) => (seconds === null ? null : now + seconds * 1000);
+			this.#set(id, s ? s.state : "nobody", {
+				last: s && Date.parse(s.last_active),
+				rings: s && s.state === "live" && {
+					idle: { end: end(s.status.idle_seconds), whole: (snapshot.settings.idle || snapshot.settings.idp_idle) / 1e6 },
+					absolute: { end: end(s.status.absolute_seconds), whole: snapshot.settings.absolute / 1e6 },
+				},
+				data: { sid: s ? s.sid : "", session: s ? s.session : "" },
+				reason: s?.reason,
+			});
+		}
+	}
+
+	#set(id, state, { last, rings, data, reason, note }) {
+		const c = this.#cards.get(id);
+		c.last = last ?? null;
+		c.state = state;
+		c.note = note;
+		Object.assign(c.card.dataset, data);
+		c.rings = rings || {};
+		c.card.dataset.state = state;
+		text(c.card.querySelector("[data-state]"), { live: "signed in", ended: "ended", nobody: "not signed in", anonymous: "ended" }[state]);
+		for (const b of c.card.querySelectorAll("[data-act]")) {
+			// An ended session may be tried: the answer shows why it is over.
+			b.disabled = state === "nobody" || (state !== "live" && (b.dataset.act === "logout" || b.dataset.act === "end"));
+		}
+		const why = c.card.querySelector("[data-why]");
+		const words = state === "ended" ? this.#why(id, data, reason) : null;
+		why.hidden = !words;
+		if (words) {
+			text(why.querySelector("[data-why-title]"), words.title);
+			text(why.querySelector("[data-why-text]"), words.text);
+			text(why.querySelector("[data-why-reason]"), words.reason);
+		}
+		c.card.querySelector(".rings").hidden = state !== "live";
+	}
+
+	// tick turns the rings.
+	tick() {
+		const now = this.#clock.now();
+		for (const { card, rings, last, note } of this.#cards.values()) {
+			for (const figure of card.querySelectorAll("[data-ring]")) {
+				const ring = rings[figure.dataset.ring];
+				const hand = figure.querySelector(".hand");
+				const value = figure.querySelector(".ring-value");
+				if (!ring) continue;
+				if (ring.end === null) {
+					text(value, "–");
+					hand.setAttribute("stroke-dasharray", "0 100");
+					continue;
+				}
+				const ms = Math.max(0, ring.end - now);
+				text(value, left(ms / 1000));
+				hand.setAttribute("stroke-dasharray", `${Math.min(100, (100 * ms) / ring.whole).toFixed(2)} 100`);
+				figure.classList.toggle("low", ms < Math.min(20_000, ring.whole / 4));
+			}
+			const parts = [note, last && `Last active ${ago((now - last) / 1000)} ago.`].filter(Boolean);
+			text(card.querySelector("[data-note]"), parts.join(" "));
+		}
+	}
+}
+
+// text writes only what has changed: screen readers and the layout stay calm.
+function text(el, value) {
+	if (el.textContent !== value) el.textContent = value;
+}

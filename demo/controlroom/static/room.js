@@ -1,0 +1,219 @@
+// The control room: what the server pushes is shown, what people press is sent.
+import { Cards, groups } from "./cards.js";
+import { Swim, details, kinds } from "./swim.js";
+import { standalone } from "./draw.js";
+import { Clock, at, format, parse } from "./time.js";
+
+const names = { person: "Person", notes: "Notes", reports: "Reports", wiki: "Wiki", api: "API", idp: "IdP", room: "Control room" };
+const $ = (selector) => document.querySelector(selector);
+const clock = new Clock();
+const remembered = (key, fallback) => JSON.parse(sessionStorage.getItem(key) ?? "null") ?? fallback;
+const remember = (key, value) => sessionStorage.setItem(key, JSON.stringify(value));
+
+let snapshot = null;
+let chosen = remembered("sid", null);
+const hidden = new Set(remembered("hidden", []));
+const ends = new Map(); // the "ended" events, by lane and session
+
+// Orders.
+
+async function order(o) {
+	try {
+		const answer = await fetch("/act", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(o) });
+		const body = await answer.json();
+		if (!answer.ok) throw new Error(body.error_description ?? body.error);
+		if (body.done) toast(body.done);
+		return "";
+	} catch (e) {
+		toast(e.message);
+		return e.message;
+	}
+}
+
+let toastTimer;
+function toast(text) {
+	$("#toast").textContent = text;
+	clearTimeout(toastTimer);
+	toastTimer = setTimeout(() => ($("#toast").textContent = ""), 4000);
+}
+
+document.addEventListener("click", async (e) => {
+	const b = e.target.closest("button");
+	if (!b) return;
+	const card = b.closest("[data-card]");
+	const d = b.dataset;
+	b.classList.add("busy");
+	if (d.do) await order({ do: d.do, seconds: Number(d.seconds ?? 0), user: d.user });
+	else if (d.toggle) await order({ do: d.toggle, on: b.getAttribute("aria-pressed") !== "true" });
+	else if (d.act) await order({ do: d.act, app: card.dataset.card, session: card.dataset.session, sid: card.dataset.sid });
+	b.classList.remove("busy");
+	if (d.do === "clear") swim.clear();
+});
+
+document.addEventListener("change", (e) => {
+	const pilot = e.target.dataset.pilot;
+	if (pilot) order({ do: "pilot", app: pilot, seconds: e.target.checked ? 10 : 0 });
+});
+
+// Durations.
+
+const settings = $("#settings");
+let touched = false;
+settings.addEventListener("input", () => (touched = true));
+settings.addEventListener("submit", async (e) => {
+	e.preventDefault();
+	const to = {};
+	for (const input of settings.elements) {
+		if (!input.name) continue;
+		to[input.name] = input.type === "checkbox" ? input.checked : parse(input.value);
+		if (to[input.name] === null) return input.reportValidity();
+	}
+	const problem = await order({ do: "settings", settings: to });
+	$("#settings-answer").textContent = problem || "Applied.";
+	if (!problem) touched = false;
+});
+
+function showSettings(s) {
+	if (touched) return;
+	for (const input of settings.elements) {
+		if (!(input.name in s)) continue;
+		if (input.type === "checkbox") input.checked = s[input.name];
+		else input.value = format(s[input.name]);
+	}
+}
+
+// Why a session is over: the app says its reason, the timeline the IdP's.
+
+function why(id, data, reason) {
+	const event = ends.get(id === "idp" ? "idp" + data.sid : id + data.session);
+	const words = document.querySelector(`template[data-reason="${CSS.escape(reason ?? "")}"]`);
+	if (words) return { title: words.dataset.title, text: words.content.textContent, reason };
+	if (event) return { title: event.title, text: event.text, reason: event.reason };
+	return { title: "It is over", text: "", reason: reason ?? "" };
+}
+
+const cards = new Cards($("#cards"), clock, why);
+
+// The timeline.
+
+const swim = new Swim($("#scroll"), $("#swim"), hidden, (e) => {
+	const clause = e.clause && document.querySelector(`template[data-clause="${e.clause}"]`);
+	$("#details").replaceChildren(...details(e, names, clause));
+});
+
+for (const [kind, label] of Object.entries(kinds)) {
+	const b = document.createElement("button");
+	b.type = "button";
+	b.textContent = label;
+	b.className = `chip k-${kind}`;
+	b.setAttribute("aria-pressed", String(!hidden.has(kind)));
+	b.addEventListener("click", () => {
+		if (!hidden.delete(kind)) hidden.add(kind);
+		b.setAttribute("aria-pressed", String(!hidden.has(kind)));
+		remember("hidden", [...hidden]);
+		swim.refresh();
+	});
+	$("#filters").append(b);
+}
+
+$("#pause").addEventListener("click", (e) => {
+	const on = e.target.getAttribute("aria-pressed") !== "true";
+	e.target.setAttribute("aria-pressed", String(on));
+	e.target.textContent = on ? "Go on" : "Pause";
+	swim.pause(on);
+});
+
+$("#export-svg").addEventListener("click", () => {
+	const text = standalone(swim.layout, names, (e) => !hidden.has(e.kind));
+	const a = document.createElement("a");
+	a.href = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+	a.download = "tandem-timeline.svg";
+	a.click();
+	URL.revokeObjectURL(a.href);
+});
+
+const list = $("#list");
+function listed(events) {
+	for (const e of events.slice(-30)) {
+		const li = document.createElement("li");
+		const b = document.createElement("button");
+		b.type = "button";
+		b.className = "line";
+		const time = document.createElement("time");
+		time.textContent = at(Date.parse(e.at));
+		const mark = document.createElement("span");
+		mark.className = `mark k-${e.kind}`;
+		b.append(time, mark, e.title);
+		b.addEventListener("click", () => swim.show(e.id));
+		li.append(b);
+		list.prepend(li);
+	}
+	while (list.children.length > 30) list.lastChild.remove();
+}
+
+// What the server pushes.
+
+function tabs() {
+	const all = groups(snapshot);
+	if (!all.some((g) => g.sid === chosen) || (!all.find((g) => g.sid === chosen).live && all[0]?.live && chosenByUs)) {
+		chosen = all[0]?.sid ?? null;
+		chosenByUs = true;
+	}
+	const root = $("#tabs");
+	const key = JSON.stringify([all, chosen]);
+	if (root.dataset.key === key) return;
+	root.dataset.key = key;
+	const focused = root.contains(document.activeElement);
+	root.replaceChildren(...all.map((g) => {
+		const b = document.createElement("button");
+		b.type = "button";
+		b.className = "tab";
+		b.role = "tab";
+		b.ariaSelected = String(g.sid === chosen);
+		b.textContent = `${g.subject} · ${g.live ? "live" : "over"} · since ${at(g.began)}`;
+		b.addEventListener("click", () => {
+			chosen = g.sid;
+			chosenByUs = false;
+			remember("sid", chosen);
+			show();
+		});
+		return b;
+	}));
+	if (focused) root.querySelector("[aria-selected=true]")?.focus();
+}
+let chosenByUs = chosen === null;
+
+function show() {
+	tabs();
+	cards.update(snapshot, chosen);
+	cards.tick();
+	showSettings(snapshot.settings);
+	for (const b of document.querySelectorAll("[data-do=speed]")) b.setAttribute("aria-pressed", String(Number(b.dataset.seconds) === snapshot.speed));
+	$("[data-toggle=idp-down]").setAttribute("aria-pressed", String(snapshot.idp_down));
+	$("[data-toggle=lose]").setAttribute("aria-pressed", String(snapshot.losing));
+	for (const box of document.querySelectorAll("[data-pilot]")) box.checked = box.dataset.pilot in snapshot.pilots;
+}
+
+const stream = new EventSource("/events");
+stream.addEventListener("snapshot", (e) => {
+	snapshot = JSON.parse(e.data);
+	clock.set(Date.parse(snapshot.now), snapshot.speed);
+	show();
+});
+stream.addEventListener("log", (e) => {
+	const events = JSON.parse(e.data);
+	for (const event of events) {
+		if (event.kind === "ended") ends.set(event.from + (event.session ?? event.sid), event);
+	}
+	swim.add(events);
+	listed(events);
+});
+stream.addEventListener("error", () => document.body.classList.add("offline"));
+stream.addEventListener("open", () => document.body.classList.remove("offline"));
+
+setInterval(() => {
+	$("#now").value = at(clock.now());
+	const ahead = Math.round((clock.now() - Date.now()) / 1000);
+	$("#offset").textContent = ahead > 1 ? `${format(ahead * 1e9)} ahead of yours` : "";
+	if (snapshot) cards.tick();
+}, 200);
