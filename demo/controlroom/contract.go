@@ -24,10 +24,3 @@ func Contract() []Clause {
 func lanes() []string {
 	return []string{system.Person, system.Notes, system.Reports, system.Wiki, system.API, system.IdP}
 }
-
-func idleLabel(card string) string {
-	if card == system.IdP {
-		return "until the idle end"
-	}
-	return "as far as it knows"
-}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-sso/tandem/demo/localhost"
 	"github.com/tandem-sso/tandem/demo/program"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
@@ -86,6 +87,50 @@ func TestEnvironmentTwins(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	stop()
 	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// The whole demo: prints where it is, serves, ends when told.
+func TestEverything(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	out, in := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		done <- program.Run(ctx, []string{"-listen-port-base", "0", "-idp-idle", "1m"}, env(), in, io.Discard)
+		in.Close()
+	}()
+	var text strings.Builder
+	part := make([]byte, 4096)
+	for !strings.Contains(text.String(), "Ctrl-C") {
+		n, err := out.Read(part)
+		if err != nil {
+			t.Fatal(err, <-done)
+		}
+		text.Write(part[:n])
+	}
+	tr := localhost.Transport()
+	defer tr.CloseIdleConnections()
+	urls := regexp.MustCompile(`http://(\w+)\.localhost:\d+`).FindAllString(text.String(), -1)
+	if len(urls) != 6 || !strings.Contains(text.String(), "1m0s after the last activity") {
+		t.Errorf("%s", text.String())
+	}
+	for _, u := range urls {
+		resp, err := (&http.Client{Transport: tr}).Get(u + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 200 {
+			t.Errorf("%s: %s", u, resp.Status)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := program.Run(t.Context(), nil, env("TANDEM_IDP_IDLE", "1ms", "TANDEM_LISTEN_PORT_BASE", "0"), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "-idp-idle is 1ms") {
 		t.Error(err)
 	}
 }

@@ -147,6 +147,9 @@ type AppSession struct {
 	Reason     rp.Reason `json:"reason,omitempty"`
 	LastActive time.Time `json:"last_active"`
 	Status     rp.Status `json:"status"`
+	// Of the access token, zero if the app keeps none.
+	TokenBegan time.Time `json:"token_began,omitzero"`
+	TokenEnds  time.Time `json:"token_ends,omitzero"`
 }
 
 // Look takes a snapshot. It extends nothing.
@@ -157,8 +160,10 @@ func (s *System) Look() Snapshot {
 	}
 	for _, id := range Apps() {
 		for _, k := range s.App(id).Known() {
-			out.Apps = append(out.Apps, AppSession{App: id, Session: k.Session, SID: k.SID, Subject: k.Subject, State: k.Status.State,
-				Reason: k.Status.Reason, LastActive: k.Active, Status: k.Status})
+			one := AppSession{App: id, Session: k.Session, SID: k.SID, Subject: k.Subject, State: k.Status.State,
+				Reason: k.Status.Reason, LastActive: k.Active, Status: k.Status}
+			one.TokenBegan, one.TokenEnds = s.tokens.of(id, k.SID)
+			out.Apps = append(out.Apps, one)
 		}
 	}
 	return out

@@ -73,6 +73,7 @@ type System struct {
 	apps     map[string]*app.App
 	settings Settings
 
+	tokens tokens
 	down   downSwitch
 	losing atomic.Bool
 }

@@ -29,6 +29,12 @@ func (s *System) watch() {
 	go func() {
 		defer close(s.watched)
 		for e := range events {
+			switch settings := s.Settings(); e.Client {
+			case Notes:
+				s.tokens.note(e, settings.TokenLife)
+			case Reports:
+				s.tokens.note(e, settings.IdPAbsolute)
+			}
 			if out, ok := s.fromIdP(e); ok {
 				s.note(out)
 			}

@@ -44,8 +44,9 @@ export class Cards {
 			this.#set(id, s ? s.state : "nobody", {
 				last: s && Date.parse(s.last_active),
 				rings: s && s.state === "live" && {
-					idle: { end: end(s.status.idle_seconds), whole: (snapshot.settings.idle || snapshot.settings.idp_idle) / 1e6 },
+					idle: { end: end(s.status.idle_seconds), whole: (snapshot.settings.idle || snapshot.settings.idp_idle) / 1e6, over: !snapshot.settings.idle },
 					absolute: { end: end(s.status.absolute_seconds), whole: snapshot.settings.absolute / 1e6 },
+					token: s.token_ends && { end: Date.parse(s.token_ends), whole: Date.parse(s.token_ends) - Date.parse(s.token_began), calm: true },
 				},
 				data: { sid: s ? s.sid : "", session: s ? s.session : "" },
 				reason: s?.reason,
@@ -86,15 +87,15 @@ export class Cards {
 				const hand = figure.querySelector(".hand");
 				const value = figure.querySelector(".ring-value");
 				if (!ring) continue;
-				if (ring.end === null) {
-					text(value, "–");
-					hand.setAttribute("stroke-dasharray", "0 100");
-					continue;
-				}
-				const ms = Math.max(0, ring.end - now);
-				text(value, left(ms / 1000));
+				const label = figure.querySelector("figcaption");
+				label.dataset.usual ??= label.textContent;
+				const ms = ring.end === null ? 0 : Math.max(0, ring.end - now);
+				// An app that only knows the IdP's window asks before it gives up (C3).
+				const asks = ring.over && ring.end !== null && ms === 0;
+				text(value, ring.end === null ? "–" : asks ? "asks" : left(ms / 1000));
+				text(label, ring.end === null ? "only the IdP knows" : asks ? "the IdP first" : label.dataset.usual);
 				hand.setAttribute("stroke-dasharray", `${Math.min(100, (100 * ms) / ring.whole).toFixed(2)} 100`);
-				figure.classList.toggle("low", ms < Math.min(20_000, ring.whole / 4));
+				figure.classList.toggle("low", !ring.calm && !ring.over && ring.end !== null && ms < Math.min(20_000, ring.whole / 4));
 			}
 			const parts = [note, last && `Last active ${ago((now - last) / 1000)} ago.`].filter(Boolean);
 			text(card.querySelector("[data-note]"), parts.join(" "));

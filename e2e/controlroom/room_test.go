@@ -1,0 +1,85 @@
+package controlroom_test
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tandem-sso/tandem/demo/controlroom"
+	"github.com/tandem-sso/tandem/demo/system"
+	"github.com/tandem-sso/tandem/e2e/browser"
+)
+
+var chromium browser.Process
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	chromium.Close()
+	os.Exit(code)
+}
+
+func start(t *testing.T) *controlroom.Room {
+	t.Helper()
+	room, err := controlroom.Start(t.Context(), system.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := room.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return room
+}
+
+func card(id string) string { return fmt.Sprintf("[data-card=%s]", id) }
+
+// A person who is new to it: sign in with one button, be active in one app only,
+// see all four sessions live; move the clock, see them end and why.
+func TestTheRoomTellsTheStory(t *testing.T) {
+	room := start(t)
+	b := chromium.New(t)
+	tab := b.Open("room", room.URL())
+	tab.WaitText("#cards", "not signed in")
+	tab.Click("[data-do=sign-in][data-user=ada]")
+	for _, id := range []string{"idp", "notes", "reports", "wiki"} {
+		tab.WaitText(card(id), "signed in")
+	}
+	tab.Click("[data-pilot=notes]")
+	for range 3 { // three minutes; the window is two
+		tab.Click("[data-do=jump][data-seconds='60']")
+		tab.Wait("!document.querySelector('.busy')")
+	}
+	for _, id := range []string{"idp", "notes", "reports", "wiki"} {
+		tab.WaitText(card(id)+" [data-state]", "signed in")
+	}
+	shot(tab, "live")
+	tab.Click("[data-pilot=notes]")
+	tab.Wait("!document.querySelector('[data-pilot=notes]').checked")
+	tab.Click("[data-do=jump][data-seconds='300']")
+	for _, id := range []string{"idp", "notes", "reports", "wiki"} {
+		tab.WaitText(card(id)+" [data-state]", "ended")
+	}
+	tab.WaitText(card("wiki"), "backchannel_logout")
+	tab.WaitText(card("idp"), "idle")
+	shot(tab, "ended")
+
+	tab.Reload() // the state survives
+	tab.WaitText(card("wiki"), "backchannel_logout")
+	tab.Wait("document.querySelectorAll('#swim .event').length > 5")
+}
+
+// shot takes a picture if somebody wants to look: TANDEM_SHOTS is a directory.
+func shot(tab *browser.Tab, name string) {
+	dir := os.Getenv("TANDEM_SHOTS")
+	if dir == "" {
+		return
+	}
+	tab.Resize(1400, 900)
+	tab.Screenshot(filepath.Join(dir, name+"-desktop.png"))
+	tab.Resize(390, 844)
+	tab.Screenshot(filepath.Join(dir, name+"-phone.png"))
+	tab.Resize(1280, 900)
+}
