@@ -1,12 +1,15 @@
 package otheridp
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/person"
@@ -54,15 +57,19 @@ type setup struct {
 	process          *process.Process
 }
 
-func start(t *testing.T, name string) setup {
+func start(t *testing.T, name string, flags ...string) setup {
+	return startWith(t, name, name == "refreshtoken", flags...)
+}
+
+func startWith(t *testing.T, name string, refresh bool, flags ...string) setup {
 	s := setup{app: "http://" + process.FreeAddr(t), api: "http://" + process.FreeAddr(t)}
 	s.issuer = oidcprovider.Start(t, "../../idp-mock/opsuite/oidcprovider", oidcprovider.Config{
-		Clients: []any{client(name, s.app, name == "refreshtoken"), apiClient()}})
+		Clients: []any{client(name, s.app, refresh), apiClient()}})
 	hidden := process.Env{"TANDEM_CLIENT_SECRET": secret}
 	demo.Start(t, hidden, "-app", "api", "-issuer", s.issuer, "-client-id", "api",
 		"-listen", strings.TrimPrefix(s.api, "http://")).Ready(s.api)
-	s.process = demo.Start(t, hidden, "-app", name, "-issuer", s.issuer, "-client-id", name,
-		"-listen", strings.TrimPrefix(s.app, "http://"), "-base-url", s.app, "-api-url", s.api).Ready(s.app)
+	s.process = demo.Start(t, hidden, append([]string{"-app", name, "-issuer", s.issuer, "-client-id", name,
+		"-listen", strings.TrimPrefix(s.app, "http://"), "-base-url", s.app, "-api-url", s.api}, flags...)...).Ready(s.app)
 	return s
 }
 
@@ -73,8 +80,7 @@ func TestAppAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, name)
-			p := visitor{person.New(t, nil), t, s}
-			p.Filled = url.Values{"login": {"ada"}, "password": {"any"}}
+			p := newVisitor(t, s)
 
 			if page := p.Go(s.app + "/"); page.Status != http.StatusOK || strings.Contains(page.Body, "ada") {
 				t.Fatalf("the public page: %s", page)
@@ -104,6 +110,12 @@ type visitor struct {
 	*person.Person
 	t *testing.T
 	s setup
+}
+
+func newVisitor(t *testing.T, s setup) visitor {
+	p := visitor{person.New(t, nil), t, s}
+	p.Filled = url.Values{"login": {"ada"}, "password": {"any"}}
+	return p
 }
 
 type status struct {
@@ -191,9 +203,11 @@ func (p visitor) logsOut() {
 }
 
 // leavesTheIdP logs out at the provider itself: the app is told on the back
-// channel, before the provider's own page is there.
+// channel, before the provider's own page is there, and its open streams tell the
+// pages.
 func (p visitor) leavesTheIdP() {
 	p.t.Helper()
+	events := p.stream()
 	page := p.Submit(p.Go(p.s.issuer + "/session/end"))
 	if page.Status != http.StatusOK {
 		p.t.Fatalf("the provider does not log out: %s", page)
@@ -201,7 +215,32 @@ func (p visitor) leavesTheIdP() {
 	if got := p.status(); got.State != "ended" || got.Reason != "backchannel_logout" {
 		p.t.Errorf("after the back-channel logout: %+v\n%s", got, p.s.process.Output())
 	}
+	if all, err := io.ReadAll(events); err != nil || !strings.Contains(string(all), "event: session") ||
+		!strings.Contains(string(all), "event: ended") || !strings.Contains(string(all), `"reason":"backchannel_logout"`) {
+		p.t.Errorf("the stream (%v):\n%s", err, all)
+	}
 	if page := p.Fetch(http.MethodGet, p.s.app+"/me"); page.Status != http.StatusUnauthorized || !strings.Contains(page.Body, `"backchannel_logout"`) {
 		p.t.Errorf("/me after the back-channel logout: %s", page)
 	}
+}
+
+// stream opens the app's event stream, which ends with the session.
+func (p visitor) stream() io.Reader {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	p.t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.s.app+"/auth/events", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	for _, c := range p.Cookies(p.s.app) {
+		req.AddCookie(c)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		p.t.Fatalf("the event stream: %v %v", resp, err)
+	}
+	p.t.Cleanup(func() { resp.Body.Close() })
+	return resp.Body
 }
