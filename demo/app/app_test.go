@@ -25,6 +25,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/refreshtoken"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/rp"
 )
 
@@ -535,5 +536,41 @@ func TestAgain(t *testing.T) {
 	}
 	if status, v := w.json("/me"); status != 200 {
 		t.Fatal("after a refused change:", status, v)
+	}
+}
+
+// Two instances of one app share sessions in Redis; another app's are apart.
+func TestRedisStoreIsShared(t *testing.T) {
+	redis, err := servertest.StartRedis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(redis.Close)
+	var c app.Config
+	w := start(t, "notoken", func(given *app.Config) {
+		given.Store = "redis://" + redis.Addr + "/0"
+		given.SealKey = rp.Secret(strings.Repeat("0a", 32))
+		given.Now = nil // Redis has a clock of its own
+		c = *given
+	})
+	w.signIn()
+	c.Listener, c.Listen, c.BaseURL = nil, "127.0.0.1:0", w.app.URL()
+	second, err := notoken.Start(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.closed(second)
+	if status, v := w.json("http://" + second.Addr() + "/me"); status != 200 || v["subject"] != "ada" {
+		t.Fatal("the second instance does not know the session:", status, v)
+	}
+	c.ClientID = "notoken2" // and so another prefix, but the same cookie
+	c.CookieName = app.CookieNameFor("notoken")
+	other, err := notoken.Start(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.closed(other)
+	if status, v := w.json("http://" + other.Addr() + "/me"); status != 401 {
+		t.Fatal("another app knows the session:", status, v)
 	}
 }
