@@ -1,0 +1,84 @@
+package pgstore_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/tandem-sso/tandem/internal/servertest"
+	"github.com/tandem-sso/tandem/rp/pgstore"
+	"github.com/tandem-sso/tandem/rp/storetest"
+)
+
+// shared is for all tests that leave the server alone.
+var shared *servertest.Postgres
+
+func TestMain(m *testing.M) {
+	var err error
+	if shared, err = servertest.StartPostgres(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	shared.Close()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+var schemas atomic.Int64
+
+func newSchema() string { return fmt.Sprintf("test%d", schemas.Add(1)) }
+
+func open(tb testing.TB, url string, o pgstore.Options) *pgstore.Store {
+	tb.Helper()
+	if o.Schema == "" {
+		o.Schema = newSchema()
+	}
+	o.Migrate = true
+	s, err := pgstore.Open(tb.Context(), url, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Backend {
+		clock := storetest.NewClock()
+		o := pgstore.Options{Now: clock.Now, Schema: newSchema()}
+		return storetest.Backend{Store: open(t, shared.URL, o), Second: open(t, shared.URL, o), Now: clock.Now, Advance: clock.Advance}
+	})
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for want, o := range map[string]pgstore.Options{
+		"Options.Schema":  {Schema: `a"; DROP`},
+		"Options.Timeout": {Timeout: -1},
+		"pgstore.Migrate": {Schema: "nothing_there"},
+	} {
+		if _, err := pgstore.Open(t.Context(), shared.URL, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s in it", err, want)
+		}
+	}
+	bad := "postgres://tandem:hunter2@host:port/x"
+	if _, err := pgstore.Open(t.Context(), bad, pgstore.Options{}); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Open of a bad URL: %v", err)
+	}
+	if _, err := pgstore.Open(t.Context(), "postgres://tandem:hunter2@127.0.0.1:1/x", pgstore.Options{}); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Open where nobody listens: %v", err)
+	}
+}

@@ -1,0 +1,171 @@
+package pgstore
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/storekit"
+)
+
+// Load implements rp.Store.
+func (s *Store) Load(ctx context.Context, key rp.Key) (rp.Record, error) {
+	var c columns
+	err := s.one(ctx, true, s.sql.load, []any{key[:]}, c.into()...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return rp.Record{}, rp.ErrNotFound
+	} else if err != nil {
+		return rp.Record{}, err
+	}
+	r, err := c.record()
+	switch {
+	case err != nil:
+		return rp.Record{}, failure(ctx, err)
+	case r.Ended() && c.endUntil < s.localTime():
+		return rp.Record{}, rp.ErrNotFound
+	case r.Ended():
+		return r, rp.ErrEnded
+	}
+	return r, nil
+}
+
+// List implements rp.Store.
+func (s *Store) List(ctx context.Context, ref rp.Key) ([]rp.Record, error) {
+	return s.many(ctx, true, s.sql.list, ref[:])
+}
+
+// locks are the numbers of the references' advisory locks, in the order in which
+// they have to be taken. References that share one are merely slower.
+func locks(refs []rp.Key) []int64 {
+	list := make([]int64, len(refs))
+	for i := range refs {
+		list[i] = int64(binary.BigEndian.Uint64(refs[i][:]))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// locked runs a statement after the locks of references, in one transaction and
+// one round trip. The statement comes after the locks so that it sees what was
+// committed while they were waited for.
+func (s *Store) locked(ctx context.Context, lock string, on any, last func(*pgx.Batch)) error {
+	return s.do(ctx, false, func(ctx context.Context) error {
+		batch := new(pgx.Batch)
+		batch.Queue(lock, on)
+		last(batch)
+		return s.pool.SendBatch(ctx, batch).Close()
+	})
+}
+
+func verdict(answer string) error {
+	switch answer {
+	case "ok":
+		return nil
+	case "absent":
+		return rp.ErrNotFound
+	case "ended":
+		return rp.ErrEnded
+	case "conflict":
+		return rp.ErrConflict
+	}
+	return fmt.Errorf("pgstore: a statement answered %q", answer)
+}
+
+// Create implements rp.Store.
+func (s *Store) Create(ctx context.Context, rec rp.Record) error {
+	if err := rec.Check(); err != nil {
+		return err
+	}
+	var answer string
+	err := s.locked(ctx, s.sql.lockShared, locks(rec.Refs), func(b *pgx.Batch) {
+		b.Queue(s.sql.create, s.clock(), rec.Key[:], storekit.Millis(rec.Begun), storekit.Millis(rec.Active),
+			storekit.Millis(rec.Due), join(rec.Refs), split(rec.Refs), notNil(rec.Sealed)).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&answer) })
+	})
+	if err != nil {
+		return err
+	}
+	return verdict(answer)
+}
+
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// payload is what NOTIFY carries of a change.
+func payload(c rp.Change) string {
+	return hex.EncodeToString(c.Key[:]) + ":" + strconv.FormatUint(c.Version, 10) + ":" + string(c.Reason)
+}
+
+// signed is a version as the table has it. One that it cannot have matches none.
+func signed(version uint64) int64 {
+	if version > math.MaxInt64 {
+		return -1
+	}
+	return int64(version)
+}
+
+// Replace implements rp.Store.
+func (s *Store) Replace(ctx context.Context, rec rp.Record) error {
+	if err := rec.Check(); err != nil {
+		return err
+	}
+	var answer string
+	args := []any{s.clock(), rec.Key[:], signed(rec.Version), storekit.Millis(rec.Active), storekit.Millis(rec.Due),
+		join(rec.Refs), notNil(rec.Sealed), payload(rp.Change{Key: rec.Key, Version: rec.Version + 1})}
+	err := s.one(ctx, false, s.sql.replace, args, &answer)
+	if err == nil && answer == "refs" {
+		err = s.locked(ctx, s.sql.lockShared, locks(rec.Refs), func(b *pgx.Batch) {
+			b.Queue(s.sql.rerefer, append(args, split(rec.Refs))...).
+				QueryRow(func(row pgx.Row) error { return row.Scan(&answer) })
+		})
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return rp.ErrNotFound
+	} else if err != nil {
+		return err
+	}
+	return verdict(answer)
+}
+
+// Touch implements rp.Store. It does not wait for the server's disk.
+func (s *Store) Touch(ctx context.Context, key rp.Key, active, due time.Time) error {
+	for {
+		var answer string
+		err := s.one(ctx, false, s.sql.touch,
+			[]any{s.clock(), key[:], storekit.Millis(active), storekit.Millis(due)}, &answer)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return rp.ErrNotFound
+		} else if err != nil {
+			return err
+		}
+		if answer != "again" {
+			return verdict(answer)
+		}
+	}
+}
+
+// Settle implements rp.Store.
+func (s *Store) Settle(ctx context.Context, key rp.Key, sealed []byte, due time.Time) error {
+	if len(sealed) > rp.MaxSealed {
+		return fmt.Errorf("pgstore: Settle: sealed has %d bytes: at most %d are allowed", len(sealed), rp.MaxSealed)
+	}
+	var answer string
+	err := s.one(ctx, false, s.sql.settle, []any{s.clock(), key[:], notNil(sealed), storekit.Millis(due)}, &answer)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return rp.ErrNotFound
+	}
+	return err
+}
