@@ -13,6 +13,7 @@ import (
 )
 
 func TestEndCoversThePage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	notes := w.apps["notes"]
 	tab := chromium.New(t).Tab("notes")
@@ -62,6 +63,7 @@ func TestEndCoversThePage(t *testing.T) {
 }
 
 func TestReasons(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		reason rp.Reason
 		tune   func(*rp.Config)
@@ -99,6 +101,7 @@ func TestReasons(t *testing.T) {
 
 // A page without the element, all of it private, is covered as well.
 func TestEndWithoutElement(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	tab := chromium.New(t).Tab("notes")
 	w.signIn(tab, "ada", w.apps["notes"].url+"/bare")
@@ -110,6 +113,7 @@ func TestEndWithoutElement(t *testing.T) {
 
 // The app's own modal dialog does not stay above the cover.
 func TestEndOverAnOpenDialog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	tab := chromium.New(t).Tab("notes")
 	w.signIn(tab, "ada", w.apps["notes"].url+"/")
@@ -123,6 +127,7 @@ func TestEndOverAnOpenDialog(t *testing.T) {
 
 // A public page stays public: nothing is covered before somebody was logged in.
 func TestPublicPage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = 2 * time.Second }})
 	notes := w.apps["notes"]
 	tab := chromium.New(t).Tab("notes")
@@ -138,6 +143,7 @@ func TestPublicPage(t *testing.T) {
 }
 
 func TestLogout(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{apps: []string{"notes", "mail"}})
 	b := chromium.New(t)
 	one, two, mail := b.Tab("one"), b.Tab("two"), b.Tab("mail")
