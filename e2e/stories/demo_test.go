@@ -1,0 +1,117 @@
+package stories
+
+import (
+	"log/slog"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/controlroom"
+	"github.com/tandem-sso/tandem/demo/system"
+	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+var (
+	chromium browser.Process
+	program  = process.Program{Package: "./demo"}
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	chromium.Close()
+	program.Close()
+	os.Exit(code)
+}
+
+// W of the stories. A page of the busiest machine must load well within it.
+const window = 8 * time.Second
+
+// scene is the demo and a person's browser with a tab for each app.
+type scene struct {
+	*testing.T
+	room *controlroom.Room
+	demo *system.System
+	tabs map[string]*browser.Tab
+}
+
+// short is a life in seconds.
+var short = system.Settings{IdPIdle: window, TrustFor: 2 * time.Second, TokenLife: 3 * time.Second}
+
+func start(t *testing.T, settings system.Settings) *scene {
+	room, err := controlroom.Start(t.Context(), system.Config{Logger: slog.New(slog.DiscardHandler), Settings: settings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo := room.System
+	t.Cleanup(func() {
+		if err := room.Close(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			events, _ := demo.Log.Since(0)
+			for _, e := range events[max(0, len(events)-60):] {
+				t.Logf("%s %-9s %-8s → %-8s %s", e.At.Format("05.000"), e.Kind, e.From, e.To, e.Title)
+			}
+		}
+	})
+	return &scene{T: t, room: room, demo: demo, tabs: map[string]*browser.Tab{}}
+}
+
+func (s *scene) url(app, path string) string { return s.demo.App(app).URL() + path }
+
+// signIn opens every app in a tab of its own: the IdP asks once.
+func (s *scene) signIn(b *browser.Browser) {
+	s.Helper()
+	for i, app := range system.Apps() {
+		tab := b.Open(app, s.url(app, "/private"))
+		s.tabs[app] = tab
+		if i == 0 {
+			tab.WaitURL(s.demo.IDP.Issuer())
+			tab.Type("#username", "ada")
+			tab.Click("#signin")
+		}
+		tab.WaitURL(s.url(app, "/private"))
+		tab.WaitText("#subject", "ada")
+	}
+	if got := len(s.demo.IDP.Sessions()); got != 1 {
+		s.Fatalf("%d IdP sessions, want 1: the apps do not share it", got)
+	}
+}
+
+// session returns the IdP session, false when it is over.
+func (s *scene) session() (idpmock.Session, bool) {
+	all := s.demo.IDP.Sessions()
+	if len(all) == 0 {
+		return idpmock.Session{}, false
+	}
+	return all[0], true
+}
+
+// status asks from the app's own page; it extends nothing.
+func (s *scene) status(app string) (got rp.Status) {
+	s.Helper()
+	a := s.tabs[app].Fetch(http.MethodGet, "/auth/session")
+	s.tabs[app].JSON(a, &got)
+	return got
+}
+
+// endsWith waits until the page itself shows that its session is over, and why.
+// Private content must be gone from it.
+func (s *scene) endsWith(app string, reason rp.Reason) {
+	s.Helper()
+	tab := s.tabs[app]
+	tab.WaitText(".card.ended", "You are signed out")
+	if got := tab.Text(".card.ended code"); got != string(reason) {
+		tab.Fail("the page tells the reason %q, want %q", got, reason)
+	}
+	if browser.Eval[bool](tab, `document.documentElement.outerHTML.includes("Lovelace")`) {
+		tab.Fail("private content is left on the page")
+	}
+	if got := s.status(app); got.State != "ended" || got.Reason != reason {
+		tab.Fail("the status is %+v, want ended, %s", got, reason)
+	}
+}
