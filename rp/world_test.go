@@ -46,6 +46,7 @@ type world struct {
 	keys  rp.Keys
 	auth  []*rp.RelyingParty // one per instance
 	log   *syncBuffer
+	run   func(http.ResponseWriter, *http.Request, *rp.Session) // serves /run and /run-passive
 
 	mu      sync.Mutex
 	logins  []rp.LoginEvent
@@ -162,18 +163,9 @@ func (w *world) app(auth *rp.RelyingParty) http.Handler {
 	mux.Handle("/private", web.RequireLogin(private))
 	mux.Handle("/private/", web.RequireLogin(private))
 	mux.Handle("/passive", web.RequireLogin(web.Passive(private)))
-	call := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		resp, err := rp.FromContext(r.Context()).Client().Get("https://api.example/whoami")
-		if err != nil {
-			auth.Answer(r, err).Write(rw)
-			return
-		}
-		defer resp.Body.Close()
-		rw.WriteHeader(resp.StatusCode)
-		io.Copy(rw, resp.Body)
-	})
-	mux.Handle("/call", web.RequireLogin(call))
-	mux.Handle("/call-passive", web.RequireLogin(web.Passive(call)))
+	run := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.run(rw, r, rp.FromContext(r.Context())) })
+	mux.Handle("/run", web.RequireLogin(run))
+	mux.Handle("/run-passive", web.RequireLogin(web.Passive(run)))
 	return mux
 }
 
