@@ -68,6 +68,10 @@ type Config struct {
 	// RefreshExpiresIn adds refresh_expires_in to token responses, as Keycloak
 	// does: the seconds until the refresh token or the session runs out.
 	RefreshExpiresIn bool
+	// RefreshTokenTimeout adds refresh_token_timeout and authorization_expires_in
+	// (draft-ietf-oauth-refresh-token-expiration-03): the seconds until the idle
+	// and the absolute end.
+	RefreshTokenTimeout bool
 	// SessionExpiry adds the session_expiry claim to ID tokens: the absolute
 	// end of the session.
 	SessionExpiry bool
@@ -92,8 +96,8 @@ type Config struct {
 	// [IDP.Advance], and lazily when a session is used.
 	SweepEvery time.Duration
 
-	// HTTPClient delivers logout tokens and reads clients' jwks_uri. Its
-	// redirects are never followed. Default: a client of its own.
+	// HTTPClient delivers logout tokens; it follows no redirect. Default: a
+	// client of its own, to which *.localhost is loopback.
 	HTTPClient *http.Client
 	// DeliveryTimeout of one attempt to deliver a logout token. Default 5 s.
 	DeliveryTimeout time.Duration

@@ -6,7 +6,7 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 	cfg := p.settings()
 	auth := []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	writeJSON(w, http.StatusOK, map[string]any{
+	meta := map[string]any{
 		"issuer":                                           cfg.Issuer,
 		"authorization_endpoint":                           p.endpoint(PathAuthorize),
 		"token_endpoint":                                   p.endpoint(PathToken),
@@ -41,7 +41,11 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 		"claims_parameter_supported":                       false,
 		"request_parameter_supported":                      false,
 		"request_uri_parameter_supported":                  false,
-	})
+	}
+	if cfg.RefreshTokenTimeout {
+		meta["refresh_token_expiration_types_supported"] = []string{"authorization", "token_timeout"}
+	}
+	writeJSON(w, http.StatusOK, meta)
 }
 
 func (p *IDP) jwks(w http.ResponseWriter, r *http.Request) {

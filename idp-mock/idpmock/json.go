@@ -90,6 +90,7 @@ type configJSON struct {
 	IDTokenLifetime                         *duration   `json:"id_token_lifetime,omitempty"`
 	CodeLifetime                            *duration   `json:"code_lifetime,omitempty"`
 	RefreshExpiresIn                        *bool       `json:"refresh_expires_in,omitempty"`
+	RefreshTokenTimeout                     *bool       `json:"refresh_token_timeout,omitempty"`
 	SessionExpiry                           *bool       `json:"session_expiry,omitempty"`
 	SIDPerClient                            *bool       `json:"sid_per_client,omitempty"`
 	SIDOnlyIfRequired                       *bool       `json:"sid_only_if_required,omitempty"`
@@ -118,6 +119,7 @@ func (j *configJSON) apply(c *Config) {
 	putDuration(&c.IDTokenLifetime, j.IDTokenLifetime)
 	putDuration(&c.CodeLifetime, j.CodeLifetime)
 	put(&c.RefreshExpiresIn, j.RefreshExpiresIn)
+	put(&c.RefreshTokenTimeout, j.RefreshTokenTimeout)
 	put(&c.SessionExpiry, j.SessionExpiry)
 	put(&c.SIDPerClient, j.SIDPerClient)
 	put(&c.SIDOnlyIfRequired, j.SIDOnlyIfRequired)
@@ -232,6 +234,6 @@ func settingsJSON(c Config) configJSON {
 	return configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
 		CoordinateClientLifetimes: &c.CoordinateClientLifetimes, ExpiredSessionsTriggerBackchannelLogout: &c.ExpiredSessionsTriggerBackchannelLogout,
 		Policies: &c.Policies, SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
-		SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequirePAR: &c.RequirePAR,
+		RefreshTokenTimeout: &c.RefreshTokenTimeout, SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequirePAR: &c.RequirePAR,
 		DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait), ControlAPI: &c.ControlAPI}
 }

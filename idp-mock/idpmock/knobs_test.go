@@ -18,10 +18,10 @@ import (
 
 // F5, IDP-02: hints that a client may learn the window and the ceiling from.
 func TestHints(t *testing.T) {
-	inBubble(t, func(c *idpmock.Config) { c.RefreshExpiresIn, c.SessionExpiry = true, true }, func(t *testing.T, w *world) {
+	inBubble(t, func(c *idpmock.Config) { c.RefreshExpiresIn, c.RefreshTokenTimeout, c.SessionExpiry = true, true, true }, func(t *testing.T, w *world) {
 		tok := w.login(w.Browser("ada"), "notes")
-		if tok.fields["refresh_expires_in"] != 900.0 {
-			t.Errorf("%v", tok.fields["refresh_expires_in"])
+		if tok.fields["refresh_expires_in"] != 900.0 || tok.fields["refresh_token_timeout"] != 900.0 || tok.fields["authorization_expires_in"] != 8*3600.0 {
+			t.Errorf("%v", tok.fields)
 		}
 		begun := time.Now()
 		if _, c := peek(t, tok.text("id_token")); int64(c["session_expiry"].(float64)) != begun.Add(8*time.Hour).Unix() {

@@ -192,6 +192,26 @@ func (p *IDP) revokeGrantLocked(g *grant, why string) {
 	p.emit(Event{Kind: EventRevoked, Client: g.client, SID: g.session, Subject: g.user.Subject, Outcome: why})
 }
 
+// hint tells a client how long its refresh token and its grant will last.
+func (p *IDP) hint(cfg *settings, now time.Time, c *Client, t *toIssue, answer map[string]any) {
+	idle, end := t.grant.until, t.grant.until
+	if cfg.coordinated(c.ID) {
+		if t.idle.Before(idle) {
+			idle = t.idle
+		}
+		if t.absolute.Before(end) {
+			end = t.absolute
+		}
+	}
+	if cfg.RefreshExpiresIn {
+		answer["refresh_expires_in"] = int64(idle.Sub(now) / time.Second)
+	}
+	if cfg.RefreshTokenTimeout {
+		answer["refresh_token_timeout"] = int64(idle.Sub(now) / time.Second)
+		answer["authorization_expires_in"] = int64(end.Sub(now) / time.Second)
+	}
+}
+
 // issue makes the token answer. It signs, so no lock is held.
 func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt string, f *Fault) (map[string]any, error) {
 	g := t.grant
@@ -219,12 +239,8 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt str
 	if t.refresh != "" {
 		answer["refresh_token"] = t.refresh
 	}
-	if cfg.RefreshExpiresIn && c.RefreshTokens {
-		end := g.until
-		if cfg.coordinated(c.ID) && t.idle.Before(end) {
-			end = t.idle
-		}
-		answer["refresh_expires_in"] = int64(end.Sub(now) / time.Second)
+	if c.RefreshTokens {
+		p.hint(cfg, now, c, t, answer)
 	}
 	if slices.Contains(t.scope, "openid") {
 		var fault IDTokenFault

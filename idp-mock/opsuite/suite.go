@@ -7,6 +7,7 @@
 package opsuite
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -50,7 +51,9 @@ type Clients struct {
 // Target is a provider under test. Every user name and password must be good.
 type Target struct {
 	Issuer string
-	HTTP   *http.Client // default: one of the suite's own
+	// Patience with logout tokens. Default 10 s.
+	Patience time.Duration
+	HTTP     *http.Client // default: one of the suite's own
 }
 
 // suite is what every test works with.
@@ -144,7 +147,7 @@ func (s *suite) receive(w http.ResponseWriter, r *http.Request) {
 // logoutTokens waits until the client has got n logout tokens since forget.
 func (s *suite) logoutTokens(t *testing.T, client string, n int) []received {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(cmp.Or(s.target.Patience, 10*time.Second))
 	for {
 		s.mu.Lock()
 		got := s.tokens[client]

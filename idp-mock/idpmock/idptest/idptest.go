@@ -29,21 +29,31 @@ type Server struct {
 	t testing.TB
 }
 
-// Option changes the configuration.
-type Option func(*idpmock.Config)
+// Option changes what is started.
+type Option func(*options)
+
+type options struct {
+	config idpmock.Config
+	wrap   []func(http.Handler) http.Handler
+}
 
 // WithClients adds clients.
 func WithClients(c ...idpmock.Client) Option {
-	return func(cfg *idpmock.Config) { cfg.Clients = append(cfg.Clients, c...) }
+	return func(o *options) { o.config.Clients = append(o.config.Clients, c...) }
 }
 
 // WithUsers adds users; without any, every name is good.
 func WithUsers(u ...idpmock.User) Option {
-	return func(cfg *idpmock.Config) { cfg.Users = append(cfg.Users, u...) }
+	return func(o *options) { o.config.Users = append(o.config.Users, u...) }
 }
 
 // WithConfig changes anything.
-func WithConfig(f func(*idpmock.Config)) Option { return f }
+func WithConfig(f func(*idpmock.Config)) Option { return func(o *options) { f(&o.config) } }
+
+// WithHandler wraps the provider's handler, for what no fault does.
+func WithHandler(wrap func(http.Handler) http.Handler) Option {
+	return func(o *options) { o.wrap = append(o.wrap, wrap) }
+}
 
 // rsaKey is made once per test binary: it takes a tenth of a second.
 var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
@@ -54,16 +64,17 @@ var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// defaults of a test: coordinated lifetimes, everybody told of every end.
-func config(issuer string, opts []Option) idpmock.Config {
-	cfg := idpmock.Config{Issuer: issuer, CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true}
-	for _, o := range opts {
-		o(&cfg)
+// settle applies the options to the defaults of a test: coordinated lifetimes,
+// everybody told of every end.
+func settle(issuer string, opts []Option) options {
+	o := options{config: idpmock.Config{Issuer: issuer, CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true}}
+	for _, apply := range opts {
+		apply(&o)
 	}
-	if cfg.SigningAlg != "ES256" && len(cfg.Keys) == 0 {
-		cfg.Keys = []crypto.Signer{rsaKey()}
+	if o.config.SigningAlg != "ES256" && len(o.config.Keys) == 0 {
+		o.config.Keys = []crypto.Signer{rsaKey()}
 	}
-	return cfg
+	return o
 }
 
 // Start serves a provider on a loopback port until the test ends. Lifetimes are
@@ -89,17 +100,22 @@ func StartMem(t testing.TB, opts ...Option) *Server {
 	if err != nil {
 		t.Fatalf("idptest: %v", err)
 	}
-	opts = append([]Option{func(c *idpmock.Config) { c.HTTPClient = n.Client() }}, opts...)
+	opts = append([]Option{WithConfig(func(c *idpmock.Config) { c.HTTPClient = n.Client() })}, opts...)
 	return start(t, l, "https://idp.example", n, opts)
 }
 
 func start(t testing.TB, l net.Listener, issuer string, n *memnet.Net, opts []Option) *Server {
 	t.Helper()
-	idp, err := idpmock.New(config(issuer, opts))
+	o := settle(issuer, opts)
+	idp, err := idpmock.New(o.config)
 	if err != nil {
 		t.Fatalf("idptest: %v", err)
 	}
-	hs := &http.Server{Handler: idp.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	handler := idp.Handler()
+	for _, wrap := range o.wrap {
+		handler = wrap(handler)
+	}
+	hs := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = hs.Serve(l) }() // ends with hs.Close
 	t.Cleanup(func() {
