@@ -1,0 +1,216 @@
+package simulation
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// calls notes a call that an instance is about to make, and judges whether it
+// may (C4, C7).
+func (o *oracle) calls(in *instance, s *sent) *call {
+	now := o.lock()
+	defer o.unlock()
+	c := &call{sent: s, in: in, by: in.now.Load(), from: now, to: never, chain: o.chains[s.token]}
+	if s.kind == callCode && c.chain == nil {
+		c.chain = &chain{code: s.token, revoked: map[string]bool{}}
+		o.chains[s.token] = c.chain
+	}
+	o.note(in.name, "calls %s%s", s.kind, o.whose(c))
+	o.counts["calls: "+s.kind.String()]++
+	if c.chain == nil || c.chain.session == nil {
+		return c
+	}
+	own := c.chain.session
+	switch s.kind {
+	case callRefresh:
+		o.judgeRefresh(c, own)
+		o.judgeSignal(c, own)
+	case callUserinfo:
+		o.judgeSignal(c, own)
+	default:
+		return c
+	}
+	own.calls = append(own.calls, c)
+	return c
+}
+
+func (o *oracle) whose(c *call) string {
+	if c.chain == nil || c.chain.session == nil {
+		return ""
+	}
+	return " for " + c.chain.session.label
+}
+
+// judgeRefresh holds C4: at most one refresh is in flight per session across all
+// instances, and a refresh token for which a new one was received is never
+// presented again. One retry after an unknown outcome is allowed at once.
+func (o *oracle) judgeRefresh(c *call, s *session) {
+	for _, other := range s.calls {
+		if other.kind == callRefresh && other.to == never {
+			o.breach("C4", "%s refreshes %s while %s has a refresh in flight since %s", c.in.name, s.label, other.in.name, stamp(other.from))
+		}
+	}
+	i := slices.IndexFunc(c.chain.refresh, func(t *token) bool { return t.value == c.token })
+	if i < 0 {
+		o.breach("C4", "%s shows a refresh token of %s that nobody has received", c.in.name, s.label)
+		return
+	}
+	t := c.chain.refresh[i]
+	unknown := 0
+	for _, p := range t.shown {
+		switch {
+		case p.status == http.StatusOK && p.sent.refresh != "":
+			// Only the death of the instance that held the answer excuses it.
+			if next := c.chain.refresh[min(i+1, len(c.chain.refresh)-1)]; next.by == nil || !next.by.dead() {
+				o.breach("C4", "%s presents a refresh token of %s that was rotated at %s", c.in.name, s.label, stamp(p.to))
+			}
+		case p.status == 0 && c.from-p.to < 500*time.Millisecond:
+			unknown++
+		}
+	}
+	if unknown > 1 {
+		o.breach("C4", "%s presents a refresh token of %s for the third time without a pause", c.in.name, s.label)
+	}
+	t.shown = append(t.shown, c)
+}
+
+// dead: Close has been called.
+func (r *running) dead() bool {
+	r.gate.Lock()
+	defer r.gate.Unlock()
+	return r.closing
+}
+
+// judgeSignal holds C7 and the half of C2 that is about signals: a signal is
+// sent only if the person was active since the last one that succeeded, and soon
+// after that activity.
+func (o *oracle) judgeSignal(c *call, s *session) {
+	since := s.began
+	if s.ok != nil {
+		since = s.ok.from
+	}
+	last := time.Duration(-1)
+	for _, v := range slices.Backward(s.activity) {
+		last = max(last, min(v.end, c.from))
+		if v.end < c.from {
+			break
+		}
+	}
+	skew := s.app.skew()
+	if last < 0 || last < since-skew {
+		o.breach("C7", "%s signals for %s by %s; the last activity was at %s, the last signal at %s", c.in.name, s.label, c.kind, stamp(max(last, 0)), stamp(since))
+		return
+	}
+	late := c.from - last
+	allowed := o.mostSignalEvery(s.app) + skew + time.Second
+	if o.excused(s.app, pathIdP|pathStore|pathRestart, last, c.from) {
+		allowed += feltAfter
+	}
+	if late > allowed {
+		o.breach("C2", "%s signals for %s %v after the last activity; it should have been reported within %v or not at all", c.in.name, s.label, late, allowed)
+	}
+}
+
+// answered notes what came back.
+func (o *oracle) answered(c *call, s *sent) {
+	now := o.lock()
+	defer o.unlock()
+	c.to = now
+	took := ""
+	if now > c.from {
+		took = " after " + (now - c.from).String()
+	}
+	o.note(c.in.name, "%s%s: %d %s%s", s.kind, o.whose(c), s.status, s.err, took)
+	if c.chain == nil {
+		return
+	}
+	switch s.kind {
+	case callRevoke:
+		if s.status == http.StatusOK {
+			c.chain.revoked[s.token] = true
+		}
+		return
+	case callResource:
+		if own := c.chain.session; own != nil && own.app.knobs.Introspects && s.status == http.StatusOK {
+			own.ok = c
+		}
+		return
+	}
+	if s.status == 0 && s.kind == callRefresh {
+		c.chain.lost = true
+		o.counts["unknown outcomes of a refresh"]++
+	}
+	if !c.good() {
+		return
+	}
+	if own := c.chain.session; own != nil {
+		if s.kind == callRefresh {
+			o.judgePace(c, own)
+		}
+		own.ok = c
+	}
+	if s.access != "" {
+		c.chain.access, c.chain.fetched = s.access, now
+		o.chains[s.access] = c.chain
+	}
+	if s.refresh != "" {
+		t := &token{value: s.refresh, by: c.by}
+		if own := c.chain.session; own != nil && own.endAt < now {
+			t.orphan = true
+			o.counts["orphaned tokens"]++
+		}
+		c.chain.refresh = append(c.chain.refresh, t)
+		o.chains[s.refresh] = c.chain
+	}
+}
+
+// judgePace holds the other half of C4: N requests on M instances cause one
+// token request. Two successful ones are apart by what makes one due or overdue,
+// unless the API has refused a token meanwhile.
+func (o *oracle) judgePace(c *call, s *session) {
+	if s.ok == nil || s.ok.kind != callRefresh || o.excused(s.app, pathAPI, s.ok.from-time.Minute, c.from) {
+		return
+	}
+	k := s.app.knobs
+	if t := o.truth.sessions[s.sid]; o.w.h.ExpiresIn && t != nil && t.signedIn+o.w.h.IdPAbsolute-c.from < o.w.h.Window+2*time.Minute {
+		return // the end of the IdP session shortens what it says of its window
+	}
+	least := min(o.leastSignalEvery(s.app), orDefault(k.TrustFor, 5*time.Minute), k.TokenLife-5*time.Second) - s.app.skew() - time.Second
+	if gap := c.from - s.ok.from; gap < least {
+		o.breach("C4", "%s refreshes %s %v after the refresh before, which is sooner than anything calls for (%v)", c.in.name, s.label, gap, least)
+	}
+}
+
+func orDefault(d, preset time.Duration) time.Duration {
+	if d == 0 {
+		return preset
+	}
+	return d
+}
+
+// signalEvery is δ by the words of rp.Config: configured, or a fifth of W where
+// that is known, or half the access token's lifetime, at most 5 minutes.
+func (o *oracle) signalEvery(a *app, w time.Duration) time.Duration {
+	const most = 5 * time.Minute
+	k := a.knobs
+	switch {
+	case k.SignalEvery > 0:
+		return k.SignalEvery
+	case k.KnowsWindow:
+		return min(o.w.h.Window/5, most)
+	case o.w.h.ExpiresIn && a.n == 0: // learnt from refresh_expires_in
+		return min(w/5, most)
+	}
+	return min(k.TokenLife/2, most)
+}
+
+// mostSignalEvery and leastSignalEvery are δ with its jitter of ±10 %. What is
+// learnt of W at a log-in can be shorter by the time a code may wait (1 min).
+func (o *oracle) mostSignalEvery(a *app) time.Duration {
+	return o.signalEvery(a, o.w.h.Window) * 11 / 10
+}
+
+func (o *oracle) leastSignalEvery(a *app) time.Duration {
+	return o.signalEvery(a, o.w.h.Window-time.Minute) * 9 / 10
+}

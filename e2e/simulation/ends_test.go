@@ -1,0 +1,290 @@
+package simulation
+
+import (
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// The store, as the oracle sees it through the wrapper of each instance.
+
+func (o *oracle) named(key rp.Key) *session { return o.sessions[hex.EncodeToString(key[:6])] }
+
+func (o *oracle) created(in *instance, rec rp.Record, err error) {
+	o.lock()
+	defer o.unlock()
+	if s := o.named(rec.Key); s != nil && err == nil {
+		o.breach("C5", "%s creates %s a second time", in.name, s.label)
+	}
+}
+
+func (o *oracle) replaced(in *instance, rec rp.Record, err error) {
+	now := o.lock()
+	defer o.unlock()
+	if s := o.named(rec.Key); s != nil && err == nil && s.endAt <= now {
+		o.breach("C5", "%s saves %s, which ended at %s", in.name, s.label, stamp(s.endAt))
+	}
+}
+
+func (o *oracle) loaded(in *instance, key rp.Key, rec rp.Record, err error) {
+	if err != nil {
+		return
+	}
+	now := o.lock()
+	defer o.unlock()
+	if s := o.named(key); s != nil && s.endAt < now {
+		o.breach("C5", "%s finds %s alive in the store, which ended at %s", in.name, s.label, stamp(s.endAt))
+	}
+	_ = rec
+}
+
+// storeEnded: the store has ended sessions for good. From here on nobody may be
+// served, and an event has to follow at once (C8) unless the store lied to the
+// instance about it.
+func (o *oracle) storeEnded(in *instance, recs []rp.Record) {
+	if len(recs) == 0 {
+		return
+	}
+	now := o.lock()
+	defer o.unlock()
+	for _, rec := range recs {
+		s := o.named(rec.Key)
+		if s == nil {
+			continue
+		}
+		if s.endAt != never {
+			o.breach("C8", "the store ends %s twice", s.label)
+			return
+		}
+		s.endAt = now
+		o.note(in.name, "ends %s in the store: %s", s.label, rec.End.Reason)
+		by := now
+		if o.excused(s.app, pathStore|pathRestart, now, now) {
+			by += 5 * time.Minute // the sweeper finds it
+		}
+		o.later(by, func(time.Duration) {
+			if s.tellAt > by {
+				o.breach("C8", "%s ended at %s, and no event says so", s.label, stamp(s.endAt))
+			}
+		})
+		o.expectStreams(s)
+	}
+}
+
+// expectStreams: every open tab on every instance is told within a second.
+func (o *oracle) expectStreams(s *session) {
+	end := s.endAt
+	for v := range o.visits {
+		if v.q.kind != stream || v.session != s.name {
+			continue
+		}
+		by := end + time.Second
+		if o.excused(s.app, pathWatch|pathStore|pathRestart, end, by) {
+			by += feltAfter
+		}
+		o.later(by, func(time.Duration) {
+			if v.toldAt > by && v.end > by {
+				o.breach("C8", "%s ended at %s, and its stream on %s was not told within %v", s.label, stamp(end), v.in.name, by-end)
+			}
+		})
+	}
+}
+
+// ended is the library's event. C8: exactly one per session; C6: its reason must
+// be true.
+func (o *oracle) ended(in *instance, e rp.EndEvent) {
+	now := o.lock()
+	defer o.unlock()
+	s := o.sessions[e.Session]
+	if s == nil {
+		o.breach("C8", "%s announces the end of a session that never began", in.name)
+		return
+	}
+	o.note(in.name, "announces the end of %s: %s", s.label, e.Reason)
+	o.counts["ends: "+string(e.Reason)]++
+	if s.tellAt != never {
+		o.breach("C8", "a second event says that %s ended (%s, %s)", s.label, s.reason, e.Reason)
+		return
+	}
+	s.tellAt, s.reason = now, e.Reason
+	if s.endAt == never {
+		o.breach("C8", "%s announces the end of %s, which lives on in the store", in.name, s.label)
+		return
+	}
+	o.explain(s, s.endAt)
+	o.expectRevocation(s)
+}
+
+// explain holds C6 and C3: only a verdict that the IdP really gave, a clock that
+// has really run out, or somebody's will ends a session.
+func (o *oracle) explain(s *session, at time.Duration) {
+	t := o.truth.sessions[s.sid]
+	wrong := func(why string) {
+		o.breach("C6", "%s ends for %s, but %s", s.label, s.reason, why)
+	}
+	underWay := func(kind actKind) bool {
+		for v := range o.visits {
+			if v.q.kind == kind && v.session == s.name {
+				return true
+			}
+		}
+		return false
+	}
+	switch s.reason {
+	case rp.UserLogout:
+		if !underWay(logout) {
+			wrong("nobody has logged out")
+		}
+	case rp.Admin:
+		if !underWay(adminEnd) {
+			wrong("the app has not ended it")
+		}
+	case rp.Replaced:
+		if !underWay(login) {
+			wrong("nobody logs in in its browser")
+		}
+	case rp.BackchannelLogout:
+		if t.ended > at {
+			wrong("the IdP session lives")
+		} else if !t.arrived[s.app.n] {
+			wrong("no logout token for it has arrived")
+		}
+	case rp.Idle, rp.Absolute:
+		if o.clockEndAt(s, at) != s.reason {
+			wrong("that clock has not run out")
+		}
+	case rp.RefreshRejected, rp.APIUnauthorized:
+		o.explainRefusal(s, t, at, wrong)
+	case rp.Unconfirmed:
+		if !underWay(login) || t.ended > at {
+			wrong("the IdP has not refused a silent log-in")
+		}
+	default:
+		wrong("nothing in this history can cause that")
+	}
+}
+
+// explainRefusal: the IdP has refused the current token, and has had cause to.
+func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wrong func(string)) {
+	refused := slices.ContainsFunc(s.calls, func(c *call) bool {
+		switch {
+		case c.to > at:
+			return false
+		case s.reason == rp.RefreshRejected:
+			return c.kind == callRefresh && c.err == "invalid_grant"
+		}
+		return c.kind == callUserinfo && c.status == 401
+	})
+	c := s.chain
+	switch {
+	case !refused:
+		wrong("the IdP has refused nothing")
+	case t.ended <= at:
+	case s.reason == rp.APIUnauthorized && at >= c.fetched+s.app.knobs.TokenLife-s.app.skew():
+	case t.revoked[s.app.n]["refresh token reuse"] && c.lost:
+		o.counts["sessions lost with an answer"]++
+	default:
+		wrong("its session at the IdP lives, and no answer about its tokens was lost")
+	}
+}
+
+// clockEnd says which of the app's own clocks has run out for a session, if any.
+func (o *oracle) clockEnd(s *session) rp.Reason { return o.clockEndAt(s, o.w.at()) }
+
+func (o *oracle) clockEndAt(s *session, at time.Duration) rp.Reason {
+	skew := s.app.skew()
+	if at >= s.began+orDefault(s.app.knobs.Absolute, 8*time.Hour)-skew {
+		return rp.Absolute
+	}
+	if idle := s.app.knobs.Idle; idle > 0 && at >= o.lastServed(s, at)+idle-skew {
+		return rp.Idle
+	}
+	return ""
+}
+
+// lastServed is when the person was last active in the app and the app knew it.
+func (o *oracle) lastServed(s *session, before time.Duration) time.Duration {
+	last := s.began
+	for _, v := range s.activity {
+		if v.start <= before && v.end <= before && v.served() != "" {
+			last = max(last, v.start)
+		}
+	}
+	return last
+}
+
+// expectRevocation: what an ended session held is revoked.
+func (o *oracle) expectRevocation(s *session) {
+	c := s.chain
+	if c == nil {
+		return
+	}
+	token := c.access
+	if n := len(c.refresh); n > 0 {
+		token = c.refresh[n-1].value
+	}
+	if token == "" || s.app.n == 2 { // an app without tokens has kept none
+		return
+	}
+	o.later(s.endAt+30*time.Minute, func(now time.Duration) {
+		if !c.revoked[token] && !o.excused(s.app, pathIdP|pathStore|pathRestart, s.endAt, now) {
+			o.breach("C5", "%s ended at %s, and its token was not revoked by %s", s.label, stamp(s.endAt), stamp(now))
+		}
+	})
+}
+
+// judgeIdle holds C1 when an IdP session has run out: no app whose person was
+// active less than W − δ ago may have let that happen. With the trailing signal
+// the bound is W.
+func (o *oracle) judgeIdle(t *idpSession) {
+	if t.cause != idpmock.CauseIdle {
+		return
+	}
+	for _, s := range o.born {
+		if s.sid != t.sid {
+			continue
+		}
+		late, ok := o.mostSilence(s)
+		if !ok {
+			continue
+		}
+		for _, v := range slices.Backward(s.activity) {
+			if v.served() == "" || v.end > t.ended || v.start > s.endAt || !o.counts1(s, v) {
+				continue
+			}
+			paths := pathIdP | pathStore | pathRestart
+			if o.excused(s.app, paths, v.start-time.Second, v.end+late+time.Second) {
+				continue
+			}
+			if end := t.last + o.w.h.Window; end < v.start+o.w.h.Window-late {
+				o.breach("C1", "%s ran out at %s although %s was used at %s, only %v earlier (W %v, at most %v untold)",
+					t.label, stamp(end), s.label, stamp(v.start), end-v.start, o.w.h.Window, late)
+			}
+			break
+		}
+	}
+}
+
+// mostSilence is how long activity in a session may remain untold: δ, with the
+// trailing signal nothing but the tolerance of the clocks. ok false: this app
+// has no way to tell.
+func (o *oracle) mostSilence(s *session) (time.Duration, bool) {
+	k := s.app.knobs
+	slack := s.app.skew() + 2*time.Second
+	switch {
+	case s.app.n == 2 && !k.Silent:
+		return 0, false
+	case s.app.n == 2:
+		return orDefault(k.TrustFor, 5*time.Minute) + slack, true
+	case k.Trailing:
+		return slack, true
+	}
+	return o.mostSignalEvery(s.app) + slack, true
+}
+
+// counts1: activity that this app can report at all. An app without tokens
+// reports by navigations only.
+func (o *oracle) counts1(s *session, v *visit) bool { return s.app.n != 2 || v.q.kind == click }

@@ -1,0 +1,189 @@
+package simulation
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// horizon is how long people act in a history; after it everybody is gone.
+const horizon = 8 * time.Hour
+
+// maxSkew is the most by which two clocks of a history differ: the library's
+// default tolerance (rp.Config.Skew, 60 s).
+const maxSkew = time.Minute
+
+// history is everything that is decided beforehand: who is configured how, and
+// who does what when. It is plain data, so that it shrinks.
+type history struct {
+	Window       time.Duration // W
+	IdPAbsolute  time.Duration
+	ExpiresIn    bool          // the IdP tells refresh_expires_in
+	ReuseGrace   time.Duration // the IdP accepts a consumed refresh token once more
+	Apps         [3]appKnobs
+	Acts         []act
+	People       int // 1 or 2
+	BrowsersEach int // 1 or 2
+}
+
+type appKnobs struct {
+	SignalEvery time.Duration // 0: the default
+	TrustFor    time.Duration // 0: the default
+	KnowsWindow bool          // Config.IdPWindow is set
+	Idle        time.Duration
+	Absolute    time.Duration // 0: the default
+	Trailing    bool
+	Silent      bool          // SilentCheck, for the app without tokens
+	Introspects bool          // APIIntrospects
+	TokenLife   time.Duration // of access tokens
+	Skew        [2]time.Duration
+}
+
+// act is one thing that happens Gap after the one before.
+type act struct {
+	Gap     time.Duration
+	Kind    actKind
+	Browser int
+	App     int
+	Inst    int // 0, 1; 2: alternating
+	Count   int
+	Every   time.Duration
+	Variant int
+}
+
+type actKind int
+
+const (
+	click         actKind = iota // a navigation; logs in if need be
+	fetch                        // a script's request because of a click
+	callAPI                      // a click whose handler calls the API
+	poll                         // a tab that polls
+	stream                       // a tab with an event stream
+	status                       // a tab that polls the library's status
+	logout                       // the logout button
+	login                        // the person asks for the log-in page and takes time over it
+	adminEnd                     // the app ends the session
+	idpEnd                       // an administrator ends the session at the IdP
+	restart                      // an instance goes away and comes back
+	faultIdP                     // calls of the IdP go wrong
+	faultDelivery                // logout tokens go astray
+	faultStore                   // the store goes wrong
+	faultAPI                     // the API goes wrong
+	kinds
+)
+
+var kindNames = [kinds]string{"click", "fetch", "call-api", "poll", "stream", "status", "logout", "login", "admin-end",
+	"idp-end", "restart", "fault-idp", "fault-delivery", "fault-store", "fault-api"}
+
+func (k actKind) String() string { return kindNames[k] }
+
+// Shrinking goes towards the first element.
+var (
+	peaceful = []actKind{click, click, click, click, fetch, fetch, callAPI, callAPI, poll, poll, stream, status, logout, login, adminEnd, idpEnd}
+	troubled = append([]actKind{restart, faultIdP, faultIdP, faultIdP, faultDelivery, faultStore, faultStore, faultAPI}, peaceful...)
+)
+
+func drawHistory(t *rapid.T) *history {
+	minutes := func(label string, of ...int) time.Duration {
+		return time.Duration(rapid.SampledFrom(of).Draw(t, label)) * time.Minute
+	}
+	h := &history{
+		Window:       minutes("W", 15, 10, 30),
+		IdPAbsolute:  minutes("IdP absolute", 30*60, 10*60, 3*60),
+		ExpiresIn:    rapid.Bool().Draw(t, "refresh_expires_in"),
+		ReuseGrace:   minutes("grace", 0, 1),
+		People:       rapid.IntRange(1, 2).Draw(t, "people"),
+		BrowsersEach: rapid.IntRange(1, 2).Draw(t, "browsers each"),
+	}
+	skewed := rapid.Bool().Draw(t, "skewed clocks")
+	for i := range h.Apps {
+		k := &h.Apps[i]
+		k.SignalEvery = minutes("δ", 0, 0, 2, 4)
+		k.TrustFor = minutes("trust", 0, 0, 2, 8)
+		k.KnowsWindow = rapid.Bool().Draw(t, "knows W")
+		k.Absolute = minutes("absolute", 0, 24*60, 4*60)
+		k.Trailing = rapid.Bool().Draw(t, "trailing")
+		k.TokenLife = minutes("token life", 60, 5, 20)
+		k.Idle = minutes("idle", 0, 0, 0, 20)
+		switch i {
+		case 1:
+			k.TokenLife = minutes("reference token life", 24*60, 24*60, 2*60)
+			k.Introspects = rapid.Bool().Draw(t, "API introspects")
+		case 2:
+			k.Silent = rapid.Bool().Draw(t, "silent check")
+		}
+		if skewed {
+			for n := range k.Skew {
+				k.Skew[n] = time.Duration(rapid.IntRange(-30, 30).Draw(t, "skew")) * time.Second
+			}
+		}
+	}
+	of := troubled
+	if rapid.IntRange(0, 3).Draw(t, "peace") == 0 {
+		of = peaceful
+	}
+	h.Acts = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) act { return drawAct(t, h, of) }), 1, 90).Draw(t, "acts")
+	return h
+}
+
+func drawAct(t *rapid.T, h *history, of []actKind) act {
+	a := act{
+		Kind:    rapid.SampledFrom(of).Draw(t, "kind"),
+		Gap:     drawGap(t, h),
+		Browser: rapid.IntRange(0, h.People*h.BrowsersEach-1).Draw(t, "browser"),
+		App:     rapid.IntRange(0, len(h.Apps)-1).Draw(t, "app"),
+		Inst:    rapid.IntRange(0, 2).Draw(t, "instance"),
+		Count:   1,
+		Variant: rapid.IntRange(0, 1<<16-1).Draw(t, "variant"),
+	}
+	switch a.Kind {
+	case click, fetch, callAPI:
+		switch rapid.IntRange(0, 3).Draw(t, "burst") {
+		case 1: // at the same moment
+			a.Count = rapid.IntRange(2, 20).Draw(t, "count")
+		case 2, 3: // for a while
+			a.Count = rapid.IntRange(2, 40).Draw(t, "count")
+			a.Every = drawGap(t, h)
+		}
+	case poll, status:
+		a.Count = rapid.IntRange(1, 300).Draw(t, "count")
+		a.Every = time.Duration(rapid.IntRange(5, 120).Draw(t, "every")) * time.Second
+	case stream, faultIdP, faultStore, faultAPI, faultDelivery, restart, login:
+		a.Every = drawGap(t, h) // its duration
+		a.Count = rapid.IntRange(1, 5).Draw(t, "count")
+	}
+	return a
+}
+
+// drawGap draws a time between two events, with care for where rules change.
+func drawGap(t *rapid.T, h *history) time.Duration {
+	n := rapid.IntRange(0, 1000).Draw(t, "gap")
+	around := func(d time.Duration) time.Duration { return max(0, d+time.Duration(n-500)*60*time.Millisecond) }
+	switch rapid.IntRange(0, 9).Draw(t, "gap of") {
+	case 0:
+		return time.Duration(n) * time.Millisecond
+	case 1, 2:
+		return time.Duration(n) * 60 * time.Millisecond // up to a minute
+	case 3, 4, 5:
+		return time.Duration(n) * 600 * time.Millisecond // up to 10 minutes
+	case 6:
+		return around(h.Window / 5)
+	case 7:
+		return around(h.Window)
+	case 8:
+		return around(h.Window - h.Window/5)
+	}
+	return time.Duration(n) * 5400 * time.Millisecond // up to 90 minutes
+}
+
+func (h *history) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "W %v, IdP absolute %v, refresh_expires_in %v, reuse grace %v, %d people with %d browsers each\n",
+		h.Window, h.IdPAbsolute, h.ExpiresIn, h.ReuseGrace, h.People, h.BrowsersEach)
+	for i, k := range h.Apps {
+		fmt.Fprintf(&b, "%-5s %+v\n", appNames[i], k)
+	}
+	return b.String()
+}

@@ -1,0 +1,226 @@
+package simulation
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+func (v *visit) served() string {
+	if v.status != http.StatusOK {
+		return ""
+	}
+	return v.header.Get(servedHeader)
+}
+
+// problem is the JSON answer to scripts.
+type problem struct {
+	Error  string `json:"error"`
+	Reason string `json:"reason"`
+	State  string `json:"state"`
+}
+
+func (v *visit) problem() (p problem) {
+	_ = json.Unmarshal(v.body, &p)
+	return p
+}
+
+// judge holds the contract against one answer.
+func (o *oracle) judge(v *visit, s *session) {
+	if s == nil || v.down {
+		return
+	}
+	if v.dropped && s.endAt == never {
+		o.breach("C6", "%s takes the cookie of %s, which lives", v.in.name, s.label)
+	}
+	switch v.q.kind {
+	case status:
+		o.judgeStatus(v, s)
+		return
+	case stream, logout:
+		return
+	}
+	if name := v.served(); name != "" {
+		if name != s.name {
+			o.breach("C5", "%s serves another session than that of the cookie (%s)", v.in.name, s.label)
+		}
+		o.judgeServed(v, s)
+		return
+	}
+	o.judgeRefused(v, s)
+}
+
+// judgeServed holds C5 and C2.
+//
+// With a the person's last activity in any app that tells, L the last touch of
+// the IdP session, E its end (L + W, or earlier by a logout), D when the app has
+// accepted the logout token, C the app's last confirmation (C ≤ L), T = TrustFor
+// and S the tolerated difference of clocks:
+//
+//	every kind       t ≤ D, t ≤ last activity here + Idle + S, t ≤ log-in + Absolute + S
+//	refresh-token,   active:  t ≤ max(E, C + min(T, W)) + S    (W as far as the app knows it)
+//	reference-token  passive: t ≤ max(E, C + W) + S, W unknown: max(E, C + 3T) + S
+//	no-token         with SilentCheck as above, a navigation being active and all else passive;
+//	                 without it D, Idle and Absolute are all there is: it has no way to ask
+//
+// judgeSignal bounds L by a + δ (+10 % jitter, + S), so that E ≤ a + W + δ, and
+// from C ≤ L follows C + W ≤ E: with W known nobody is served after a + W + δ,
+// delivered or not; where W is unknown T takes its place, which is why T should
+// not exceed W.
+func (o *oracle) judgeServed(v *visit, s *session) {
+	if s.endAt < v.start {
+		o.breach("C5", "%s serves %s, which ended at %s", v.in.name, s.label, stamp(s.endAt))
+		return
+	}
+	t, k, skew := o.truth.sessions[s.sid], s.app.knobs, s.app.skew()
+	if at := t.accepted[s.app.n]; at < v.start {
+		o.breach("C2", "%s serves %s after the logout token that %s has accepted at %s", v.in.name, s.label, s.app.name, stamp(at))
+	}
+	if limit := s.began + orDefault(k.Absolute, 8*time.Hour) + skew; v.start > limit {
+		o.breach("C2", "%s serves %s after its absolute end at %s", v.in.name, s.label, stamp(limit))
+	}
+	if k.Idle > 0 {
+		last := s.began
+		for _, a := range s.activity {
+			if a != v && a.start < v.start {
+				last = max(last, min(a.end, v.start))
+			}
+		}
+		if v.start > last+k.Idle+skew {
+			o.breach("C2", "%s serves %s %v after the last activity, with an idle limit of %v", v.in.name, s.label, v.start-last, k.Idle)
+		}
+	}
+	end := min(t.ended, t.last+o.w.h.Window)
+	if v.start <= end || s.app.n == 2 && !k.Silent {
+		return
+	}
+	trust := orDefault(k.TrustFor, 5*time.Minute)
+	window := time.Duration(0) // as far as the app knows it
+	if k.KnowsWindow || o.w.h.ExpiresIn && s.app.n == 0 {
+		window = o.w.h.Window
+	}
+	asks := v.q.active && (s.app.n != 2 || v.q.kind == click)
+	limit := trust
+	switch {
+	case asks && window > 0:
+		limit = min(trust, window)
+	case asks:
+	case window > 0:
+		limit = window
+	default:
+		limit = 3 * trust
+	}
+	confirmed := s.began
+	if s.ok != nil {
+		confirmed = max(confirmed, s.ok.from)
+	}
+	limit += confirmed
+	if v.start <= max(end, limit)+skew {
+		return
+	}
+	// An answer that was given before the end may have been on its way.
+	if slices.ContainsFunc(s.calls, func(c *call) bool { return c.good() && c.from <= end && c.to >= v.start }) {
+		return
+	}
+	o.breach("C2", "%s serves %s at %s; its IdP session ended at %s, its last confirmation was good until %s",
+		v.in.name, s.label, stamp(v.start), stamp(end), stamp(limit))
+}
+
+// judgeRefused holds C6, C3 and C1: who is signed in is served, or is told to
+// try again while there is trouble; never does trouble take a session away.
+func (o *oracle) judgeRefused(v *visit, s *session) {
+	if s.endAt <= v.end {
+		o.judgeAfterEnd(v, s)
+		return
+	}
+	p := v.problem()
+	switch to := v.header.Get("Location"); {
+	case v.status == http.StatusServiceUnavailable:
+		if v.header.Get("Retry-After") == "" {
+			o.breach("C6", "503 without Retry-After from %s", v.in.name)
+		}
+		if !v.gaveUp && !o.excused(s.app, pathIdP|pathStore|pathRestart|pathAPI, v.start, v.end) {
+			o.breach("C3", "%s cannot serve %s, although nothing is out of order", v.in.name, s.label)
+		}
+	case v.status == http.StatusFound && strings.HasPrefix(to, "/auth/login") && strings.Contains(to, "silent=1"):
+		if !s.app.knobs.Silent || v.q.kind != click {
+			o.breach("C3", "%s sends %s to a silent log-in", v.in.name, v.q.kind)
+		}
+	case v.status == http.StatusUnauthorized && p.Error == "session_unconfirmed":
+		o.judgeUnconfirmed(v, s)
+	default:
+		o.breach("C6", "%s answers %d %s %s to %s, whose session %s has not ended", v.in.name, v.status, p.Error, to, v.q.kind, s.label)
+	}
+}
+
+// judgeUnconfirmed: what the app may not serve without asking, and may not ask
+// about, because asking would extend.
+func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
+	k := s.app.knobs
+	if v.q.active && !(s.app.n == 2 && v.q.kind != click) {
+		o.breach("C3", "%s does not ask the IdP about %s, though the person is active", v.in.name, s.label)
+		return
+	}
+	if s.app.n == 2 && !k.Silent {
+		o.breach("C3", "%s, which cannot ask, does not serve %s", v.in.name, s.label)
+		return
+	}
+	vouched := 3 * orDefault(k.TrustFor, 5*time.Minute)
+	switch {
+	case k.KnowsWindow:
+		vouched = o.w.h.Window
+	case o.w.h.ExpiresIn && s.app.n == 0:
+		vouched = o.w.h.Window - time.Minute // it may have learnt that much less
+	}
+	if t := o.truth.sessions[s.sid]; o.w.h.ExpiresIn && s.app.n == 0 && t.signedIn+o.w.h.IdPAbsolute-v.start < o.w.h.Window {
+		return // the IdP has announced an earlier end
+	}
+	confirmed := s.began
+	if s.ok != nil {
+		confirmed = max(confirmed, s.ok.from)
+	}
+	if v.end < confirmed+vouched-s.app.skew()-time.Second && !o.excused(s.app, pathIdP|pathStore|pathRestart, confirmed, v.end) {
+		o.breach("C3", "%s calls %s unconfirmed only %v after its last confirmation", v.in.name, s.label, v.end-confirmed)
+	}
+}
+
+// judgeAfterEnd: whoever comes after the end learns that it has ended, and why.
+func (o *oracle) judgeAfterEnd(v *visit, s *session) {
+	p := v.problem()
+	switch {
+	case v.status == http.StatusFound, v.status == http.StatusSeeOther:
+	case v.status == http.StatusServiceUnavailable:
+	case v.status == http.StatusNoContent: // it has just been ended by this very request
+	case v.status == http.StatusUnauthorized:
+		if p.Error == "session_ended" && s.reason != "" && p.Reason != string(s.reason) {
+			o.breach("C8", "%s says that %s ended for %s; it was %s", v.in.name, s.label, p.Reason, s.reason)
+		}
+		if p.Error == "login_required" && s.endAt < v.start {
+			o.breach("C8", "%s does not remember how %s ended", v.in.name, s.label)
+		}
+	default:
+		o.breach("C8", "%s answers %d to a request of %s, which has ended", v.in.name, v.status, s.label)
+	}
+}
+
+func (o *oracle) judgeStatus(v *visit, s *session) {
+	p := v.problem()
+	switch {
+	case v.status == http.StatusServiceUnavailable:
+		if !v.gaveUp && !o.excused(s.app, pathStore|pathRestart, v.start, v.end) {
+			o.breach("C6", "%s cannot tell the status of %s, although its store works", v.in.name, s.label)
+		}
+	case p.State == "live" && s.endAt < v.start:
+		o.breach("C5", "%s calls %s live, which ended at %s", v.in.name, s.label, stamp(s.endAt))
+	case p.State == "ended" && s.endAt > v.end:
+		if string(o.clockEnd(s)) != p.Reason {
+			o.breach("C6", "%s calls %s ended (%s), which lives", v.in.name, s.label, p.Reason)
+		}
+	case p.State == "ended" && s.reason != "" && s.endAt < v.start && p.Reason != string(s.reason):
+		o.breach("C8", "%s says that %s ended for %s; it was %s", v.in.name, s.label, p.Reason, s.reason)
+	case p.State == "anonymous":
+		o.breach("C6", "%s does not know %s", v.in.name, s.label)
+	}
+}

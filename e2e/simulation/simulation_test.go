@@ -1,0 +1,175 @@
+package simulation
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func long() bool { return os.Getenv("TANDEM_SIMULATE") == "long" }
+
+// result of one history.
+type result struct {
+	rules  string // that were broken, "" if none
+	report string
+	counts map[string]int
+}
+
+// play lets a history happen.
+func play(t *testing.T, h *history) (r result) {
+	synctest.Test(t, func(*testing.T) {
+		w, err := newWorld(h)
+		if err != nil {
+			r.rules, r.report = "set-up", err.Error()
+		} else {
+			w.happen()
+		}
+		w.close()
+		o := w.oracle
+		if len(o.broken) > 0 {
+			r.report = o.report()
+			r.rules = o.broken[0].rule // the first; others follow from it
+		}
+		r.counts = o.counts
+	})
+	return r
+}
+
+func (w *world) happen() {
+	for _, a := range w.h.Acts {
+		if w.at()+a.Gap >= horizon {
+			break
+		}
+		w.sleep(a.Gap)
+		if w.gone() {
+			break
+		}
+		w.acts.Go(func() { w.do(a) })
+	}
+	w.sleep(horizon - w.at())
+	w.oracle.say("-", "everybody has gone")
+	w.recover()
+	// Nobody is there any more: polling tabs and streams alone must not keep
+	// anything alive.
+	w.sleep(w.h.Window + 40*time.Minute)
+	w.oracle.final()
+}
+
+// recover takes all faults out of force.
+func (w *world) recover() {
+	w.idp.ClearFaults()
+	w.idp.ClearDeliveryFaults()
+	w.spoils.mu.Lock()
+	for _, f := range w.spoils.stores {
+		f.ops, f.race = 0, false
+	}
+	w.spoils.apiStatus = 0
+	w.spoils.mu.Unlock()
+	w.oracle.recovered()
+}
+
+// recovered ends all trouble.
+func (o *oracle) recovered() {
+	now := o.lock()
+	defer o.unlock()
+	for _, t := range o.troubles {
+		if t.to == never && t.path&pathRestart == 0 {
+			t.to, t.open = now, false
+		}
+	}
+}
+
+// final judges what can be judged only when all is quiet.
+func (o *oracle) final() {
+	now := o.lock()
+	defer o.unlock()
+	if len(o.broken) > 0 {
+		return
+	}
+	for _, s := range o.truth.sessions {
+		if s.ended == never {
+			o.breach("C2", "%s still lives at the IdP; everybody has been gone since %s", s.label, stamp(horizon))
+		}
+	}
+	for _, s := range o.born {
+		if s.endAt != never && s.tellAt == never {
+			o.breach("C8", "%s ended at %s, and no event has said so by %s", s.label, stamp(s.endAt), stamp(now))
+		}
+	}
+}
+
+// lane runs histories on both cores.
+func lane(t *testing.T, histories int) {
+	shards := 2
+	var mu sync.Mutex
+	sum := map[string]int{}
+	began := time.Now()
+	t.Run("shards", func(t *testing.T) {
+		for n := range shards {
+			t.Run(fmt.Sprint(n), func(t *testing.T) {
+				t.Parallel()
+				rapid.Check(t, func(rt *rapid.T) {
+					for range n { // another part of the same random numbers
+						rapid.Uint64().Draw(rt, "shard")
+					}
+					h := drawHistory(rt)
+					r := play(t, h)
+					mu.Lock()
+					sum["histories"]++
+					for name, c := range r.counts {
+						sum[name] += c
+					}
+					mu.Unlock()
+					if r.rules != "" {
+						rt.Log("\n" + r.report)
+						rt.Fatalf("the contract is broken: %s", r.rules)
+					}
+				})
+			})
+		}
+	})
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(sum)) {
+		fmt.Fprintf(&b, "\n  %-34s %9d", name, sum[name])
+	}
+	t.Logf("%d histories of %v in %v:%s", sum["histories"], horizon, time.Since(began).Round(time.Second), b.String())
+	if sum["histories"] < histories && !t.Failed() {
+		t.Errorf("only %d of %d histories were played", sum["histories"], histories)
+	}
+}
+
+func set(t *testing.T, name, value string) {
+	t.Helper()
+	old := flag.Lookup(name).Value.String()
+	if err := flag.Set(name, value); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set(name, old) })
+}
+
+// TestContract plays random histories and holds C1–C8 against all of them.
+func TestContract(t *testing.T) {
+	histories := 300
+	if n, err := strconv.Atoi(os.Getenv("TANDEM_HISTORIES")); err == nil {
+		histories = n
+	}
+	if long() {
+		histories = 10_000
+	}
+	set(t, "rapid.nofailfile", "true") // the seed is enough
+	set(t, "rapid.checks", fmt.Sprint((histories+1)/2))
+	if f := flag.Lookup("rapid.seed"); f.Value.String() == "0" && !long() {
+		set(t, "rapid.seed", "1") // the gate is the same for everybody
+	}
+	lane(t, histories)
+}

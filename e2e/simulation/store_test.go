@@ -1,0 +1,201 @@
+package simulation
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+var errStoreDown = errors.New("simulated: the store is down")
+
+// flakyStore is one instance's way to the store that all instances of an app
+// share. It can fail before or after the change, be slow, and lose races.
+type flakyStore struct {
+	rp.Store
+	in *instance
+}
+
+// spoil runs a call under the fault that is in force for it.
+func (s *flakyStore) spoil(ctx context.Context, op storeOp, do func() error) error {
+	f := s.in.app.w.spoils.store(s.in, op)
+	if f == nil {
+		return do()
+	}
+	if f.delay > 0 {
+		t := time.NewTimer(f.delay)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	switch {
+	case f.after:
+		_ = do()
+		return errStoreDown
+	case f.before:
+		return errStoreDown
+	}
+	return do()
+}
+
+func (s *flakyStore) Load(ctx context.Context, key rp.Key) (rec rp.Record, err error) {
+	got := false
+	err = s.spoil(ctx, opLoad, func() (err error) { got = true; rec, err = s.Store.Load(ctx, key); return err })
+	if got {
+		s.in.app.w.oracle.loaded(s.in, key, rec, err)
+	}
+	if errors.Is(err, errStoreDown) {
+		return rp.Record{}, err
+	}
+	return rec, err
+}
+
+func (s *flakyStore) Create(ctx context.Context, rec rp.Record) error {
+	return s.spoil(ctx, opCreate, func() error {
+		s.in.app.gate.note(rec.Due)
+		err := s.Store.Create(ctx, rec)
+		s.in.app.w.oracle.created(s.in, rec, err)
+		return err
+	})
+}
+
+func (s *flakyStore) Replace(ctx context.Context, rec rp.Record) error {
+	return s.spoil(ctx, opReplace, func() error {
+		if s.in.app.w.spoils.race(s.in) { // somebody else saves first
+			if other, err := s.Store.Load(ctx, rec.Key); err == nil {
+				_ = s.Store.Replace(ctx, other)
+			}
+		}
+		s.in.app.gate.note(rec.Due)
+		err := s.Store.Replace(ctx, rec)
+		s.in.app.w.oracle.replaced(s.in, rec, err)
+		return err
+	})
+}
+
+func (s *flakyStore) Touch(ctx context.Context, key rp.Key, active, due time.Time) error {
+	return s.spoil(ctx, opTouch, func() error {
+		s.in.app.gate.note(due)
+		return s.Store.Touch(ctx, key, active, due)
+	})
+}
+
+func (s *flakyStore) End(ctx context.Context, sel rp.Selector, end rp.End) (ended []rp.Record, err error) {
+	err = s.spoil(ctx, opEnd, func() (err error) {
+		s.in.app.gate.note(end.At)
+		ended, err = s.Store.End(ctx, sel, end)
+		s.in.app.w.oracle.storeEnded(s.in, ended)
+		return err
+	})
+	if errors.Is(err, errStoreDown) {
+		return nil, err
+	}
+	return ended, err
+}
+
+func (s *flakyStore) Claim(ctx context.Context, now time.Time, hold time.Duration, limit int) (out []rp.Record, err error) {
+	err = s.spoil(ctx, opClaim, func() (err error) {
+		g := &s.in.app.gate
+		if !g.open(now) {
+			return nil
+		}
+		out, err = s.Store.Claim(ctx, now, hold, limit)
+		if len(out) > 0 {
+			g.note(now.Add(hold))
+		}
+		if len(out) == limit || err != nil {
+			g.note(now)
+		}
+		return err
+	})
+	if errors.Is(err, errStoreDown) {
+		return nil, err
+	}
+	return out, err
+}
+
+func (s *flakyStore) Settle(ctx context.Context, key rp.Key, sealed []byte, due time.Time) error {
+	return s.spoil(ctx, opSettle, func() error {
+		s.in.app.gate.note(due)
+		return s.Store.Settle(ctx, key, sealed, due)
+	})
+}
+
+func (s *flakyStore) List(ctx context.Context, ref rp.Key) (out []rp.Record, err error) {
+	err = s.spoil(ctx, opList, func() (err error) { out, err = s.Store.List(ctx, ref); return err })
+	return out, err
+}
+
+func (s *flakyStore) Once(ctx context.Context, id rp.Key, until time.Time) error {
+	return s.spoil(ctx, opOnce, func() error { return s.Store.Once(ctx, id, until) })
+}
+
+func (s *flakyStore) Acquire(ctx context.Context, id rp.Key, ttl time.Duration) (l rp.Lease, err error) {
+	err = s.spoil(ctx, opAcquire, func() (err error) { l, err = s.Store.Acquire(ctx, id, ttl); return err })
+	return l, err
+}
+
+func (s *flakyStore) Renew(ctx context.Context, l rp.Lease, ttl time.Duration) error {
+	return s.spoil(ctx, opRenew, func() error { return s.Store.Renew(ctx, l, ttl) })
+}
+
+func (s *flakyStore) Release(ctx context.Context, l rp.Lease) error {
+	return s.spoil(ctx, opRelease, func() error { return s.Store.Release(ctx, l) })
+}
+
+func (s *flakyStore) Watch(ctx context.Context, fn func(rp.Change)) error {
+	return s.spoil(ctx, opWatch, func() error {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		defer s.in.app.w.spoils.watching(s.in, func() { cancel(errStoreDown) })()
+		return s.Store.Watch(ctx, fn)
+	})
+}
+
+// dueGate spares the simulation what costs most in a quiet hour: looking for
+// expired records through every shard of the store, ten times a minute on each
+// instance. It remembers every Due that was ever handed in, so it never
+// closes while one could be due.
+type dueGate struct {
+	mu   sync.Mutex
+	dues dueHeap
+}
+
+func (g *dueGate) note(due time.Time) {
+	if due.IsZero() {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	heap.Push(&g.dues, due.UnixMilli())
+}
+
+func (g *dueGate) open(now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	ms, any := now.UnixMilli(), false
+	for len(g.dues) > 0 && g.dues[0] <= ms {
+		heap.Pop(&g.dues)
+		any = true
+	}
+	return any
+}
+
+type dueHeap []int64
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i] < h[j] }
+func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Push(x any)        { *h = append(*h, x.(int64)) }
+func (h *dueHeap) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return x
+}

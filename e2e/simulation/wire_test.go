@@ -1,0 +1,124 @@
+package simulation
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+)
+
+// wire is an instance's way out. It sees what the instance really sends and
+// receives, tokens included, and tells the oracle.
+type wire struct {
+	in   *instance
+	next http.RoundTripper
+}
+
+// sent is one call of the IdP, as the instance sees it.
+type sent struct {
+	kind    callKind
+	token   string // shown: code, refresh token, access token
+	status  int    // 0: no answer, outcome unknown to the caller
+	err     string // OAuth error code
+	refresh string // received
+	access  string
+}
+
+type callKind int
+
+const (
+	callOther callKind = iota
+	callCode
+	callRefresh
+	callUserinfo
+	callRevoke
+	callResource // the API
+)
+
+var callNames = [...]string{"other", "code", "refresh", "userinfo", "revoke", "api"}
+
+func (k callKind) String() string { return callNames[k] }
+
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	s := classify(r)
+	if s.kind == callOther {
+		return w.next.RoundTrip(r)
+	}
+	o := w.in.app.w.oracle
+	c := o.calls(w.in, s)
+	resp, err := w.next.RoundTrip(r)
+	if err != nil {
+		o.answered(c, s)
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err == nil {
+		s.read(resp, body)
+	}
+	o.answered(c, s)
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
+	return resp, nil
+}
+
+// failing repeats the error that cut a body short.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) {
+	if f.err == nil {
+		return 0, io.EOF
+	}
+	return 0, f.err
+}
+
+func classify(r *http.Request) *sent {
+	s := &sent{}
+	bearer := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if r.URL.Host == apiHost {
+		s.kind, s.token = callResource, bearer
+		return s
+	}
+	switch r.URL.Path {
+	case idpmock.PathUserinfo:
+		s.kind, s.token = callUserinfo, bearer
+	case idpmock.PathToken:
+		form := formOf(r)
+		if form.Get("grant_type") == "refresh_token" {
+			s.kind, s.token = callRefresh, form.Get("refresh_token")
+		} else {
+			s.kind, s.token = callCode, form.Get("code")
+		}
+	case idpmock.PathRevoke:
+		s.kind, s.token = callRevoke, formOf(r).Get("token")
+	}
+	return s
+}
+
+func formOf(r *http.Request) url.Values {
+	if r.GetBody == nil {
+		return nil
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return nil
+	}
+	defer body.Close()
+	raw, _ := io.ReadAll(body)
+	form, _ := url.ParseQuery(string(raw))
+	return form
+}
+
+func (s *sent) read(resp *http.Response, body []byte) {
+	s.status = resp.StatusCode
+	var answer struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+		Error   string `json:"error"`
+	}
+	_ = json.Unmarshal(body, &answer) // not every answer is JSON
+	s.access, s.refresh, s.err = answer.Access, answer.Refresh, answer.Error
+}
