@@ -65,7 +65,7 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 			if next := c.chain.refresh[min(i+1, len(c.chain.refresh)-1)]; next.by == nil || !next.by.dead() {
 				o.breach("C4", "%s presents a refresh token of %s that was rotated at %s", c.in.name, s.label, stamp(p.to))
 			}
-		case p.status == 0 && c.from-p.to < 500*time.Millisecond:
+		case p.status == 0 && p.in == c.in && c.from-p.to < 500*time.Millisecond:
 			unknown++
 		}
 	}
@@ -87,8 +87,8 @@ func (r *running) dead() bool {
 // after that activity.
 func (o *oracle) judgeSignal(c *call, s *session) {
 	since := s.began
-	if s.ok != nil {
-		since = s.ok.from
+	if s.known != nil {
+		since = s.known.from
 	}
 	last := time.Duration(-1)
 	for _, v := range slices.Backward(s.activity) {
@@ -105,7 +105,7 @@ func (o *oracle) judgeSignal(c *call, s *session) {
 	late := c.from - last
 	allowed := o.mostSignalEvery(s.app) + skew + time.Second
 	if o.excused(s.app, pathIdP|pathStore|pathRestart, last, c.from) {
-		allowed += feltAfter
+		allowed += max(o.mostSignalEvery(s.app), feltAfter) // the bounded grace of C6
 	}
 	if late > allowed {
 		o.breach("C2", "%s signals for %s %v after the last activity; it should have been reported within %v or not at all", c.in.name, s.label, late, allowed)
@@ -133,7 +133,7 @@ func (o *oracle) answered(c *call, s *sent) {
 		return
 	case callResource:
 		if own := c.chain.session; own != nil && own.app.knobs.Introspects && s.status == http.StatusOK {
-			own.ok = c
+			o.confirmed(own, c)
 		}
 		return
 	}
@@ -148,7 +148,10 @@ func (o *oracle) answered(c *call, s *sent) {
 		if s.kind == callRefresh {
 			o.judgePace(c, own)
 		}
-		own.ok = c
+		o.confirmed(own, c)
+	}
+	if s.sid != "" {
+		c.chain.sid = s.sid
 	}
 	if s.access != "" {
 		c.chain.access, c.chain.fetched = s.access, now
@@ -162,6 +165,15 @@ func (o *oracle) answered(c *call, s *sent) {
 		}
 		c.chain.refresh = append(c.chain.refresh, t)
 		o.chains[s.refresh] = c.chain
+	}
+}
+
+// confirmed notes a successful signal. One that the app could not store counts as
+// far as the IdP is concerned; but the app may not know of it.
+func (o *oracle) confirmed(s *session, c *call) {
+	s.ok = c
+	if !o.excused(s.app, pathStore|pathRestart, c.from, c.to) {
+		s.known = c
 	}
 }
 

@@ -147,9 +147,10 @@ func (o *oracle) explain(s *session, at time.Duration) {
 			wrong("nobody logs in in its browser")
 		}
 	case rp.BackchannelLogout:
-		if t.ended > at {
-			wrong("the IdP session lives")
-		} else if !t.arrived[s.app.n] {
+		if !slices.ContainsFunc(append(s.was, s.sid), func(sid string) bool {
+			t := o.truth.sessions[sid]
+			return t.ended <= at && t.arrived[s.app.n]
+		}) {
 			wrong("no logout token for it has arrived")
 		}
 	case rp.Idle, rp.Absolute:
@@ -247,16 +248,12 @@ func (o *oracle) judgeIdle(t *idpSession) {
 		if s.sid != t.sid {
 			continue
 		}
-		late, ok := o.mostSilence(s)
-		if !ok {
-			continue
-		}
 		for _, v := range slices.Backward(s.activity) {
-			if v.served() == "" || v.end > t.ended || v.start > s.endAt || !o.counts1(s, v) {
+			late, ok := o.mostSilence(s, v)
+			if !ok || v.served() == "" || v.end > t.ended || v.end >= s.endAt || !o.counts1(s, v) {
 				continue
 			}
-			paths := pathIdP | pathStore | pathRestart
-			if o.excused(s.app, paths, v.start-time.Second, v.end+late+time.Second) {
+			if o.excused(s.app, pathIdP|pathStore|pathRestart, v.start-time.Second, v.end+time.Second) {
 				continue
 			}
 			if end := t.last + o.w.h.Window; end < v.start+o.w.h.Window-late {
@@ -269,9 +266,10 @@ func (o *oracle) judgeIdle(t *idpSession) {
 }
 
 // mostSilence is how long activity in a session may remain untold: δ, with the
-// trailing signal nothing but the tolerance of the clocks. ok false: this app
-// has no way to tell.
-func (o *oracle) mostSilence(s *session) (time.Duration, bool) {
+// trailing signal nothing but the tolerance of the clocks, if the session lived
+// until that was due and nothing was out of order. ok false: this app has no way
+// to tell.
+func (o *oracle) mostSilence(s *session, v *visit) (time.Duration, bool) {
 	k := s.app.knobs
 	slack := s.app.skew() + 2*time.Second
 	switch {
@@ -279,7 +277,8 @@ func (o *oracle) mostSilence(s *session) (time.Duration, bool) {
 		return 0, false
 	case s.app.n == 2:
 		return orDefault(k.TrustFor, 5*time.Minute) + slack, true
-	case k.Trailing:
+	case k.Trailing && s.endAt > v.end+o.mostSignalEvery(s.app) &&
+		!o.excused(s.app, pathIdP|pathStore|pathRestart, v.start, v.end+o.mostSignalEvery(s.app)+slack):
 		return slack, true
 	}
 	return o.mostSignalEvery(s.app) + slack, true
@@ -287,4 +286,4 @@ func (o *oracle) mostSilence(s *session) (time.Duration, bool) {
 
 // counts1: activity that this app can report at all. An app without tokens
 // reports by navigations only.
-func (o *oracle) counts1(s *session, v *visit) bool { return s.app.n != 2 || v.q.kind == click }
+func (o *oracle) counts1(s *session, v *visit) bool { return s.app.n != 2 || v.q.navigates() }

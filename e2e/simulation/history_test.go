@@ -50,7 +50,7 @@ type act struct {
 	Inst    int // 0, 1; 2: alternating
 	Count   int
 	Every   time.Duration
-	Variant int
+	V       [4]int // each below 16: whatever else is to be chosen
 }
 
 type actKind int
@@ -124,7 +124,10 @@ func drawHistory(t *rapid.T) *history {
 	if rapid.IntRange(0, 3).Draw(t, "peace") == 0 {
 		of = peaceful
 	}
-	h.Acts = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) act { return drawAct(t, h, of) }), 1, 90).Draw(t, "acts")
+	some := rapid.SliceOf(rapid.Custom(func(t *rapid.T) act { return drawAct(t, h, of) }))
+	for range 12 { // of five on average each: a busy history, which still shrinks to nothing
+		h.Acts = append(h.Acts, some.Draw(t, "acts")...)
+	}
 	return h
 }
 
@@ -136,7 +139,9 @@ func drawAct(t *rapid.T, h *history, of []actKind) act {
 		App:     rapid.IntRange(0, len(h.Apps)-1).Draw(t, "app"),
 		Inst:    rapid.IntRange(0, 2).Draw(t, "instance"),
 		Count:   1,
-		Variant: rapid.IntRange(0, 1<<16-1).Draw(t, "variant"),
+	}
+	for i := range a.V { // small ranges, because rapid prefers small numbers of large ones
+		a.V[i] = rapid.IntRange(0, 15).Draw(t, "variant")
 	}
 	switch a.Kind {
 	case click, fetch, callAPI:
@@ -159,7 +164,7 @@ func drawAct(t *rapid.T, h *history, of []actKind) act {
 
 // drawGap draws a time between two events, with care for where rules change.
 func drawGap(t *rapid.T, h *history) time.Duration {
-	n := rapid.IntRange(0, 1000).Draw(t, "gap")
+	n := rapid.IntRange(0, 30).Draw(t, "gap")*32 + rapid.IntRange(0, 31).Draw(t, "gap")
 	around := func(d time.Duration) time.Duration { return max(0, d+time.Duration(n-500)*60*time.Millisecond) }
 	switch rapid.IntRange(0, 9).Draw(t, "gap of") {
 	case 0:

@@ -50,6 +50,7 @@ type session struct {
 	name    string
 	label   string
 	sid     string
+	was     []string // sids before
 	browser *browser // nil until the callback has been answered
 	chain   *chain
 
@@ -61,12 +62,14 @@ type session struct {
 	activity []*visit // active requests that carried its cookie, oldest first
 	calls    []*call  // signals, oldest first
 	ok       *call    // the last successful one
+	known    *call    // the last successful one that the app can remember
 }
 
 // chain is what came out of one code: the tokens of a session.
 type chain struct {
 	session *session
 	code    string
+	sid     string
 	refresh []*token
 	access  string
 	fetched time.Duration // the last access token
@@ -91,7 +94,10 @@ type call struct {
 	from, to time.Duration // to: never while under way
 }
 
-func (c *call) good() bool { return c.status == http.StatusOK && c.err == "" }
+// good: the answer is one that a client can use.
+func (c *call) good() bool {
+	return c.status == http.StatusOK && c.err == "" && (c.access != "" || c.kind == callUserinfo && c.sub != "" || c.kind == callResource)
+}
 
 // visit is one request of a browser.
 type visit struct {

@@ -80,15 +80,18 @@ type request struct {
 	hangUp time.Duration
 }
 
+// navigates: the browser asks for a page, not a script.
+func (q request) navigates() bool { return q.kind == click || q.kind == adminEnd || q.kind == login }
+
 var requests = [kinds]request{
-	click:    {method: "GET", path: "/page", active: true},
-	fetch:    {method: "GET", path: "/page", active: true},
-	callAPI:  {method: "GET", path: "/call-api", active: true},
-	poll:     {method: "GET", path: "/poll"},
-	status:   {method: "GET", path: "/auth/session"},
-	stream:   {method: "GET", path: "/auth/events"},
-	logout:   {method: "POST", path: "/auth/logout"},
-	adminEnd: {method: "GET", path: "/end", active: true},
+	click:    {kind: click, method: "GET", path: "/page", active: true},
+	fetch:    {kind: fetch, method: "GET", path: "/page", active: true},
+	callAPI:  {kind: callAPI, method: "GET", path: "/call-api", active: true},
+	poll:     {kind: poll, method: "GET", path: "/poll"},
+	status:   {kind: status, method: "GET", path: "/auth/session"},
+	stream:   {kind: stream, method: "GET", path: "/auth/events"},
+	logout:   {kind: logout, method: "POST", path: "/auth/logout"},
+	adminEnd: {kind: adminEnd, method: "GET", path: "/end", active: true},
 }
 
 // send carries out a request and lets the oracle judge it.
@@ -237,12 +240,11 @@ func (w *world) do(a act) {
 	case click, fetch, callAPI:
 		w.repeat(a, w.gone, func(inst int) {
 			q := requests[a.Kind]
-			q.kind = a.Kind
-			if a.Variant%7 == 0 {
-				q.hangUp = time.Duration(a.Variant/7%200+1) * time.Millisecond
+			if a.V[0] == 7 {
+				q.hangUp = time.Duration(a.V[1]*a.V[2]+1) * 10 * time.Millisecond
 			}
 			if a.Kind == click {
-				b.navigate(app, inst, q, a.Variant%5 != 4, 0)
+				b.navigate(app, inst, q, a.V[3] < 12, 0)
 			} else {
 				b.send(app, inst, q, nil)
 			}
@@ -250,22 +252,20 @@ func (w *world) do(a act) {
 	case poll, status:
 		w.repeat(a, func() bool { return w.ctx.Err() != nil }, func(inst int) {
 			q := requests[a.Kind]
-			q.kind = a.Kind
 			b.send(app, inst, q, nil)
 		})
 	case stream:
 		b.streams(app, a.Inst, a.Every)
 	case logout:
-		b.logsOut(app, a.Inst, a.Variant%3 != 2)
+		b.logsOut(app, a.Inst, a.V[0] < 10)
 	case login:
 		dwell := min(a.Every, 14*time.Minute)
-		if a.Variant%2 == 0 {
-			dwell = min(dwell, time.Duration(a.Variant%50)*time.Second)
+		if a.V[0] < 8 {
+			dwell = min(dwell, time.Duration(a.V[1]*4)*time.Second)
 		}
 		b.login(app, a.Inst, "/auth/login?return_to=%2Fpage", dwell)
 	case adminEnd:
 		q := requests[adminEnd]
-		q.kind = adminEnd
 		b.send(app, a.Inst, q, nil)
 	case idpEnd:
 		if s, err := b.idp.Session(); err == nil {

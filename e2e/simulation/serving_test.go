@@ -101,7 +101,7 @@ func (o *oracle) judgeServed(v *visit, s *session) {
 	if k.KnowsWindow || o.w.h.ExpiresIn && s.app.n == 0 {
 		window = o.w.h.Window
 	}
-	asks := v.q.active && (s.app.n != 2 || v.q.kind == click)
+	asks := v.q.active && (s.app.n != 2 || v.q.navigates())
 	limit := trust
 	switch {
 	case asks && window > 0:
@@ -145,7 +145,7 @@ func (o *oracle) judgeRefused(v *visit, s *session) {
 			o.breach("C3", "%s cannot serve %s, although nothing is out of order", v.in.name, s.label)
 		}
 	case v.status == http.StatusFound && strings.HasPrefix(to, "/auth/login") && strings.Contains(to, "silent=1"):
-		if !s.app.knobs.Silent || v.q.kind != click {
+		if !s.app.knobs.Silent || !v.q.navigates() {
 			o.breach("C3", "%s sends %s to a silent log-in", v.in.name, v.q.kind)
 		}
 	case v.status == http.StatusUnauthorized && p.Error == "session_unconfirmed":
@@ -159,7 +159,7 @@ func (o *oracle) judgeRefused(v *visit, s *session) {
 // about, because asking would extend.
 func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 	k := s.app.knobs
-	if v.q.active && !(s.app.n == 2 && v.q.kind != click) {
+	if v.q.active && !(s.app.n == 2 && !v.q.navigates()) {
 		o.breach("C3", "%s does not ask the IdP about %s, though the person is active", v.in.name, s.label)
 		return
 	}

@@ -52,6 +52,7 @@ type storeSpoil struct {
 	before, after bool
 	race          bool
 	delay         time.Duration
+	raced         int
 }
 
 // spoils are the faults in force that are not the IdP's own.
@@ -83,9 +84,13 @@ func (s *spoils) race(in *instance) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.stores, func(f *storeSpoil) bool {
-		return f.race && f.app == in.app.n && (f.inst < 0 || f.inst == in.n)
-	})
+	for _, f := range s.stores {
+		if f.race && f.app == in.app.n && (f.inst < 0 || f.inst == in.n) {
+			f.raced++
+			return f.raced%4 != 0 // nobody loses for ever: a race has a winner, who goes away
+		}
+	}
+	return false
 }
 
 func (s *spoils) api() int {
@@ -161,26 +166,24 @@ const feltAfter = 3 * time.Minute
 func (w *world) spoilIdP(a act) {
 	endpoints := []idpmock.Endpoint{idpmock.EndpointRefresh, idpmock.EndpointRefresh, idpmock.EndpointUserinfo, "", idpmock.EndpointToken,
 		idpmock.EndpointIntrospect, idpmock.EndpointRevoke, idpmock.EndpointAuthorize, idpmock.EndpointCode}
-	v := a.Variant
-	f := idpmock.Fault{Endpoint: endpoints[v%len(endpoints)], Times: idpmock.Always}
+	f := idpmock.Fault{Endpoint: endpoints[a.V[0]%len(endpoints)], Times: idpmock.Always}
 	t := &trouble{path: pathIdP | pathLogin, app: -1, inst: -1, tail: feltAfter}
-	if v /= len(endpoints); v%2 == 0 && f.Endpoint != idpmock.EndpointIntrospect {
+	if a.V[1] < 8 && f.Endpoint != idpmock.EndpointIntrospect {
 		f.Client, t.app = appNames[a.App], a.App
 	}
-	v /= 2
 	slow := []time.Duration{100 * time.Millisecond, 2500 * time.Millisecond, 12 * time.Second, 29 * time.Second, 45 * time.Second}
-	switch kind := v % 9; kind {
+	switch a.V[2] % 9 {
 	case 0:
 		f.Status = http.StatusInternalServerError
 	case 1:
-		f.Status, f.RetryAfter = http.StatusTooManyRequests, []string{"7", "60", "240"}[v/9%3]
+		f.Status, f.RetryAfter = http.StatusTooManyRequests, []string{"7", "60", "240"}[a.V[3]%3]
 		t.tail += 5 * time.Minute
 	case 2:
 		f.Status, f.Error = http.StatusServiceUnavailable, "temporarily_unavailable"
 	case 3:
-		f.Delay = slow[v/9%len(slow)]
+		f.Delay = slow[a.V[3]%len(slow)]
 	case 4:
-		f.DelayAfter = slow[v/9%len(slow)]
+		f.DelayAfter = slow[a.V[3]%len(slow)]
 	case 5:
 		f.DropBefore = true
 	case 6:
@@ -204,13 +207,13 @@ func (w *world) spoilIdP(a act) {
 
 func (w *world) spoilDelivery(a act) {
 	f := idpmock.DeliveryFault{Times: a.Count, Client: appNames[a.App]}
-	switch v := a.Variant; v % 4 {
+	switch a.V[0] % 4 {
 	case 0:
 		f.Lose = true
 	case 1:
 		f.Delay = a.Every
 	case 2:
-		f.Copies = 1 + v/4%3
+		f.Copies = 1 + a.V[1]%3
 	case 3:
 		f.Reorder = true
 	}
@@ -220,20 +223,18 @@ func (w *world) spoilDelivery(a act) {
 
 func (w *world) spoilStore(a act) {
 	ops := []storeOp{opAll, opAll, opLoad, opReplace, opTouch, opEnd, opAcquire | opRenew | opRelease, opWatch, opCreate | opOnce, opClaim | opSettle | opList}
-	v := a.Variant
-	f := &storeSpoil{app: a.App, inst: [...]int{0, 1, -1}[a.Inst], ops: ops[v%len(ops)]}
+	f := &storeSpoil{app: a.App, inst: [...]int{0, 1, -1}[a.Inst], ops: ops[a.V[0]%len(ops)]}
 	t := &trouble{path: pathStore | pathLogin, app: f.app, inst: f.inst, tail: feltAfter}
-	v /= len(ops)
 	how := ""
-	switch v % 4 {
+	switch a.V[1] % 4 {
 	case 0:
 		f.before, how = true, "fails"
 	case 1:
 		f.after, how = true, "fails after the change"
 	case 2:
-		f.delay, how = time.Duration(v/4%40)*100*time.Millisecond, "is slow"
+		f.delay, how = time.Duration(a.V[2]*a.V[3])*20*time.Millisecond, "is slow"
 	case 3:
-		f.race, f.ops, how = true, opReplace, "loses every race"
+		f.race, f.ops, how = true, opReplace, "loses races"
 	}
 	if f.ops&opWatch != 0 {
 		t.path |= pathWatch
@@ -248,7 +249,7 @@ func (w *world) spoilStore(a act) {
 
 func (w *world) spoilAPI(a act) {
 	statuses := []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError, http.StatusUnauthorized}
-	status := statuses[a.Variant%len(statuses)]
+	status := statuses[a.V[0]%len(statuses)]
 	t := &trouble{path: pathAPI, app: -1, inst: -1, what: "the API answers " + http.StatusText(status)}
 	w.oracle.trouble(t)
 	w.spoils.mu.Lock()

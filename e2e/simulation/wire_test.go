@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -26,6 +27,8 @@ type sent struct {
 	err     string // OAuth error code
 	refresh string // received
 	access  string
+	sid     string // of the ID token received
+	sub     string // of the userinfo received
 }
 
 type callKind int
@@ -117,8 +120,26 @@ func (s *sent) read(resp *http.Response, body []byte) {
 	var answer struct {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
+		ID      string `json:"id_token"`
+		Sub     string `json:"sub"`
 		Error   string `json:"error"`
 	}
 	_ = json.Unmarshal(body, &answer) // not every answer is JSON
-	s.access, s.refresh, s.err = answer.Access, answer.Refresh, answer.Error
+	s.access, s.refresh, s.sub, s.err = answer.Access, answer.Refresh, answer.Sub, answer.Error
+	s.sid = claimsOf(answer.ID).SID
+}
+
+// claims are what the oracle wants to know of a token; it trusts the IdP.
+type claims struct {
+	SID string `json:"sid"`
+	Sub string `json:"sub"`
+}
+
+func claimsOf(token string) (c claims) {
+	if parts := strings.Split(token, "."); len(parts) == 3 {
+		if raw, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
+			_ = json.Unmarshal(raw, &c)
+		}
+	}
+	return c
 }
