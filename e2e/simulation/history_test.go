@@ -11,9 +11,9 @@ import (
 // horizon is how long people act in a history; after it everybody is gone.
 const horizon = 8 * time.Hour
 
-// maxSkew is the most by which two clocks of a history differ: the library's
-// default tolerance (rp.Config.Skew, 60 s).
-const maxSkew = time.Minute
+// maxSkew is how wrong the clock of an instance can be. Any two clocks then differ
+// by no more than the library tolerates (rp.Config.Skew, 60 s by default).
+const maxSkew = 30 // seconds
 
 // history is everything that is decided beforehand: who is configured how, and
 // who does what when. It is plain data, so that it shrinks.
@@ -116,7 +116,7 @@ func drawHistory(t *rapid.T) *history {
 		}
 		if skewed {
 			for n := range k.Skew {
-				k.Skew[n] = time.Duration(rapid.IntRange(-30, 30).Draw(t, "skew")) * time.Second
+				k.Skew[n] = time.Duration(rapid.IntRange(-maxSkew, maxSkew).Draw(t, "skew")) * time.Second
 			}
 		}
 	}
