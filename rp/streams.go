@@ -41,6 +41,13 @@ func (s *streams) leave(key Key) {
 	}
 }
 
+// OpenStreams returns how many event streams are open on this instance.
+func (p *RelyingParty) OpenStreams() int {
+	p.streams.mu.Lock()
+	defer p.streams.mu.Unlock()
+	return p.streams.all
+}
+
 const streamsRetry = 30 * time.Second
 
 // throttle bounds how often each session may ask for something: a burst, then

@@ -24,3 +24,13 @@ new MutationObserver(() => {
   probe.coveredAt = Date.now()
   requestAnimationFrame(() => setTimeout(() => { probe.paintedAt = Date.now() }))
 }).observe(document.documentElement, { attributes: true, attributeFilter: ['data-tandem'] })
+
+// Every state of the page since it was loaded, and whether it came back out of the
+// back/forward cache.
+probe.states = []
+new MutationObserver(() => {
+  const state = document.documentElement.dataset.tandem
+  if (state !== probe.states.at(-1)) probe.states.push(state)
+})
+  .observe(document.documentElement, { attributes: true, attributeFilter: ['data-tandem'] })
+addEventListener('pageshow', e => { if (e.persisted) probe.persisted = (probe.persisted ?? 0) + 1 })

@@ -69,6 +69,7 @@ type options struct {
 	client func(*idpmock.Client)
 	rp     func(*rp.Config)
 	apps   []string
+	hold   func(*world) // called when the IdP runs and no app does yet
 }
 
 func newWorld(t testing.TB, o options) *world {
@@ -105,6 +106,9 @@ func newWorld(t testing.TB, o options) *world {
 	}
 	w.idp = idp
 	t.Cleanup(idp.Close)
+	if o.hold != nil {
+		o.hold(w)
+	}
 	serve(t, l, idp.Handler())
 	for _, name := range o.apps {
 		w.apps[name].start(listeners[name], o.rp)

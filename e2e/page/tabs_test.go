@@ -1,0 +1,191 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+
+	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// One tab of the origin holds the stream. When it goes, another one takes over,
+// and no tab misses the end.
+func TestOneTabLeads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	b := chromium.New(t)
+	notes := w.apps["notes"]
+	var tabs []*browser.Tab
+	for i := range 4 {
+		tab := b.Tab(fmt.Sprint("tab ", i))
+		w.signIn(tab, "ada", notes.url+"/")
+		tabs = append(tabs, tab)
+	}
+	const stream = "GET /auth/events"
+	waitFor(t, "the first stream", func() bool { return notes.requests(stream) == 1 })
+	tabs[0].Go("about:blank")
+	waitFor(t, "another tab's stream", func() bool { return notes.requests(stream) == 2 })
+	if n := notes.requests(stream); n != 2 {
+		t.Errorf("%d streams were opened for four tabs, one after the other", n)
+	}
+	w.idp.EndUser("ada")
+	for _, tab := range tabs[1:] {
+		ended(tab, rp.BackchannelLogout)
+	}
+	if n := notes.requests(stream); n != 2 {
+		t.Errorf("%d streams were opened", n)
+	}
+}
+
+// waitFor waits for something on the server's side.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(browser.Patience); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// A server that does not push is polled; so is one whose stream breaks.
+func TestPolling(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{rp: func(c *rp.Config) { c.MaxStreams = -1 }})
+	notes := w.apps["notes"]
+	tab := chromium.New(t).Tab("notes")
+	w.signIn(tab, "ada", notes.url+"/")
+	waitFor(t, "an attempt to stream and the first poll", func() bool {
+		return notes.requests("GET /auth/events") > 0 && notes.requests("GET /auth/session") > 1
+	})
+	w.idp.EndUser("ada")
+	tab.WaitFor(30*time.Second, isCovered("ended")) // every 15 s, with jitter
+	if got := browser.Eval[string](tab, "probe.session.reason"); got != string(rp.BackchannelLogout) {
+		t.Errorf("ended for %q", got)
+	}
+}
+
+// A stream that breaks is opened again, and what happened meanwhile is told first.
+func TestStreamComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	notes := w.apps["notes"]
+	tab := chromium.New(t).Tab("notes")
+	w.signIn(tab, "ada", notes.url+"/")
+	waitFor(t, "the stream", func() bool { return notes.requests("GET /auth/events") == 1 })
+	notes.down()
+	if n, err := notes.auth.EndSubject(t.Context(), "ada"); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	notes.up()
+	ended(tab, rp.Admin)
+}
+
+// C8, measured where it counts: from the arrival of the logout token at the app to
+// the cover on the screen, in five tabs of each of three apps.
+func TestCoveredWithinASecond(t *testing.T) {
+	const tabsPerApp, rounds, limit = 5, 8, time.Second
+	names := []string{"notes", "mail", "photos"}
+	w := newWorld(t, options{apps: names})
+	b := chromium.New(t)
+	tabs := map[string][]*browser.Tab{}
+	for _, name := range names {
+		for i := range tabsPerApp {
+			tabs[name] = append(tabs[name], b.Tab(fmt.Sprintf("%s %d", name, i)))
+		}
+	}
+	var all []time.Duration
+	for range rounds {
+		for _, name := range names {
+			for _, tab := range tabs[name] {
+				w.signIn(tab, "ada", w.apps[name].url+"/")
+			}
+		}
+		for _, name := range names {
+			// Each tab has heard from its server, or from the tab that holds the stream.
+			waitFor(t, "a stream of "+name, func() bool { return w.apps[name].auth.OpenStreams() > 0 })
+		}
+		w.idp.EndUser("ada")
+		for _, name := range names {
+			for _, tab := range tabs[name] {
+				ended(tab, rp.BackchannelLogout)
+				tab.Wait("probe.paintedAt")
+				arrived := w.apps[name].lastToken()
+				painted := time.UnixMilli(browser.Eval[int64](tab, "probe.paintedAt"))
+				all = append(all, painted.Sub(arrived))
+			}
+		}
+	}
+	slices.Sort(all)
+	at := func(q float64) time.Duration {
+		return all[min(len(all)-1, int(q*float64(len(all))))].Round(time.Millisecond)
+	}
+	t.Logf("logout token arrived → covered on the screen, %d tabs of %d apps, %d times: median %v, p99 %v, max %v",
+		tabsPerApp*len(names), len(names), rounds, at(0.5), at(0.99), at(1))
+	if at(0.99) >= limit {
+		t.Errorf("p99 is %v, want less than %v", at(0.99), limit)
+	}
+}
+
+func (a *app) lastToken() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.tokens[len(a.tokens)-1]
+}
+
+// The same person logs in again in another tab: the ended tab notices.
+func TestLoggedInAgainElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	notes := w.apps["notes"]
+	b := chromium.New(t)
+	old, other := b.Tab("old"), b.Tab("other")
+	w.signIn(old, "ada", notes.url+"/")
+	w.idp.EndUser("ada")
+	ended(old, rp.BackchannelLogout)
+	w.signIn(other, "ada", notes.url+"/")
+	old.Wait(`probe.words("cover").includes("You are logged in again")`)
+	covered(old, "ended") // what was removed is not there any more
+	browser.Eval[bool](old, `probe.press("reload") ?? true`)
+	old.Wait(`!window.probe?.events.length && document.documentElement.dataset.tandem === "live"`)
+}
+
+// A new log-in replaces the session in all tabs of the browser: the same person
+// goes on, another one must not see the page.
+func TestReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	notes := w.apps["notes"]
+	b := chromium.New(t)
+	old, other := b.Tab("old"), b.Tab("other")
+	w.signIn(old, "ada", notes.url+"/")
+	other.Go(notes.url + "/auth/login") // the IdP knows ada
+	waitFor(t, "the new session's stream", func() bool { return notes.requests("GET /auth/events") >= 2 })
+	live(old)
+	if got := old.Text("#who"); got != "private of ada" {
+		t.Errorf("the page shows %q", got)
+	}
+
+	clearCookies(other, w.idp.Issuer())
+	other.Go(notes.url + "/auth/login")
+	other.Type("#username", "bob\r")
+	other.WaitURL(notes.url)
+	ended(old, rp.Replaced)
+	old.WaitGone("[data-tandem-private]")
+	if got := browser.Eval[string](old, `probe.words("cover")`); got == "" {
+		t.Error("nothing is told")
+	}
+}
+
+// clearCookies signs the browser out of the IdP without the IdP's knowing.
+func clearCookies(tab *browser.Tab, issuer string) {
+	for _, c := range tab.Cookies() {
+		if strings.Contains(issuer, c.Domain) {
+			browser.Call(tab, network.DeleteCookies, network.DeleteCookiesParams{Name: c.Name, Domain: c.Domain})
+		}
+	}
+}

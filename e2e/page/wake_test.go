@@ -1,0 +1,146 @@
+package page
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+
+	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/memstore"
+)
+
+// virtual makes the clock of the IdP the clock of all, so that Advance moves it.
+func virtual(t *testing.T, tune func(*rp.Config)) *world {
+	var w *world
+	now := func() time.Time { return w.idp.Now() }
+	w = newWorld(t, options{
+		idp: func(c *idpmock.Config) { c.AbsoluteLifetime = 24 * time.Hour },
+		rp: func(c *rp.Config) {
+			c.Now, c.Store = now, memstore.New(memstore.Options{Now: now})
+			tune(c)
+		},
+		hold: func(made *world) { w = made },
+	})
+	return w
+}
+
+// sleepy gives a page a clock that can leap, as it does while a laptop sleeps:
+// Date.now goes on, performance.now does not, and no timer runs in between.
+func sleepy(tab *browser.Tab) {
+	browser.Call(tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+		Source: `{ const now = Date.now.bind(Date); globalThis.slept = 0; Date.now = () => now() + slept }`,
+	})
+}
+
+// The lid is opened after the session has ended: the page is covered before
+// anything else, although the network is not back yet.
+func TestSleepBeyondTheEnd(t *testing.T) {
+	t.Parallel()
+	w := virtual(t, func(c *rp.Config) { c.Idle = 30 * time.Minute })
+	notes := w.apps["notes"]
+	tab := chromium.New(t).Tab("notes")
+	sleepy(tab)
+	w.signIn(tab, "ada", notes.url+"/")
+	notes.down()
+	w.idp.Advance(2 * time.Hour)
+	woken := browser.Eval[int64](tab, `(slept = 2 * 3600_000, Date.now())`)
+	ended(tab, rp.Idle)
+	at := browser.Eval[int64](tab, `probe.coveredAt`)
+	t.Logf("covered %d ms after waking up", at-woken)
+	if at-woken > 1100 { // the page looks at the clock once a second
+		t.Errorf("covered %d ms after waking up", at-woken)
+	}
+}
+
+// A clock that is only set forward is found out: the page is back unharmed.
+func TestClockSetForward(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = 30 * time.Minute }})
+	tab := chromium.New(t).Tab("notes")
+	sleepy(tab)
+	w.signIn(tab, "ada", w.apps["notes"].url+"/")
+	browser.Eval[bool](tab, `(slept = 2 * 3600_000, true)`)
+	tab.Wait(`probe.states.includes("covered") && document.documentElement.dataset.tandem === "live"`)
+	if got := tab.Text("#who"); got != "private of ada" {
+		t.Errorf("the page shows %q", got)
+	}
+	// Set back, the deadline does not move away.
+	browser.Eval[bool](tab, `(slept = -5 * 3600_000, true)`)
+	tab.Wait(`Date.now() < performance.timeOrigin`)
+	live(tab)
+}
+
+// A tab that the browser froze is covered before it is put away, so it can show
+// nothing before the server was asked.
+func TestFrozenTab(t *testing.T) {
+	t.Parallel()
+	for name, ends := range map[string]bool{"session lives": false, "session ends": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, options{})
+			tab := chromium.New(t).Tab("notes")
+			w.signIn(tab, "ada", w.apps["notes"].url+"/")
+			state := func(s page.SetWebLifecycleStateState) {
+				browser.Call(tab, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: s})
+			}
+			state(page.SetWebLifecycleStateStateFrozen)
+			covered(tab, "covered")
+			waitFor(t, "the stream to close", func() bool { return w.apps["notes"].auth.OpenStreams() == 0 })
+			if ends {
+				w.idp.EndUser("ada")
+			}
+			state(page.SetWebLifecycleStateStateActive)
+			if ends {
+				ended(tab, rp.BackchannelLogout)
+				if states := browser.Eval[string](tab, "probe.states.join()"); !strings.HasSuffix(states, "covered,ended") {
+					t.Errorf("it was shown in between: %v", states)
+				}
+				return
+			}
+			live(tab)
+			waitFor(t, "a new stream", func() bool { return w.apps["notes"].auth.OpenStreams() == 1 })
+			w.idp.EndUser("ada")
+			ended(tab, rp.BackchannelLogout)
+		})
+	}
+}
+
+// Out of the back/forward cache a page comes as it was left. It was left covered.
+func TestBackForwardCache(t *testing.T) {
+	t.Parallel()
+	for name, ends := range map[string]bool{"session lives": false, "session ends": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, options{})
+			notes := w.apps["notes"]
+			tab := chromium.New(t).Tab("notes")
+			w.signIn(tab, "ada", notes.url+"/")
+			browser.Eval[bool](tab, `(probe.before = true)`)
+			tab.Go(notes.url + "/public")
+			if ends {
+				w.idp.EndUser("ada")
+				waitFor(t, "the logout token", func() bool { return notes.requests("POST /auth/backchannel-logout") == 1 })
+			}
+			tab.Back()
+			tab.Wait(`window.probe?.before`)
+			if browser.Eval[int](tab, `probe.persisted ?? 0`) != 1 {
+				tab.Fail("this did not come out of the cache: %v", browser.Eval[any](tab, `performance.getEntriesByType("navigation")[0].notRestoredReasons`))
+			}
+			if !ends {
+				tab.Wait(`probe.states.join().endsWith("covered,live")`)
+				if got := tab.Text("#who"); got != "private of ada" {
+					t.Errorf("the page shows %q", got)
+				}
+				w.idp.EndUser("ada")
+				ended(tab, rp.BackchannelLogout)
+				return
+			}
+			ended(tab, rp.BackchannelLogout)
+			if states := browser.Eval[string](tab, "probe.states.join()"); !strings.HasSuffix(states, "covered,ended") {
+				t.Errorf("it was shown in between: %v", states)
+			}
+		})
+	}
+}
