@@ -2,9 +2,13 @@ package rp_test
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -217,3 +221,8 @@ func readAll(t *testing.T, resp *http.Response) string {
 	}
 	return string(b)
 }
+
+var (
+	errRefused     = &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	errCertificate = &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
+)

@@ -1,0 +1,185 @@
+package rp_test
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// patient is an IdP whose sessions outlive every outage here.
+func patient(c *idpmock.Config) { c.IdleWindow, c.AbsoluteLifetime = 3*time.Hour, 24*time.Hour }
+
+// C6: the IdP answers 500, or cannot be reached, for 30 min. Trust serves the
+// person for a while, then it is 503 with Retry-After and never the cookie; after
+// the repair everybody goes on without a new log-in.
+func TestOutage(t *testing.T) {
+	for _, kind := range []rp.Kind{rp.RefreshToken, rp.ReferenceToken} {
+		for name, down := range map[string]func(*world) (repair func()){
+			"500": func(w *world) func() {
+				f := w.idp.Fault(idpmock.Fault{Times: idpmock.Always, Status: 500})
+				return f.Remove
+			},
+			"502 of a proxy": func(w *world) func() {
+				f := w.idp.Fault(idpmock.Fault{Times: idpmock.Always, Status: 502, Body: "<html>Bad gateway", ContentType: "text/html"})
+				return f.Remove
+			},
+			"unreachable": func(w *world) func() {
+				// Open connections go with it, as they do when a host dies.
+				f := w.idp.Fault(idpmock.Fault{Times: idpmock.Always, DropBefore: true})
+				w.idp.Net.Fail("idp.example", errors.New("no route to host"))
+				return func() { f.Remove(); w.idp.Net.Fail("idp.example", nil) }
+			},
+		} {
+			t.Run(fmt.Sprint(kind, " ", name), func(t *testing.T) {
+				inBubble(t, setup{kind: kind, client: tokenOf(kind), idp: patient}, func(t *testing.T, w *world) {
+					people := []*visitor{w.visitor("ada"), w.visitor("bob"), w.visitor("eve")}
+					for _, v := range people {
+						v.login()
+					}
+					repair := down(w)
+					w.idp.ResetRequests()
+					served := map[int]int{}
+					for minute := range 30 {
+						for _, v := range people {
+							a := v.get("/private")
+							served[a.status]++
+							switch {
+							case minute < 5 && a.status != 200:
+								t.Fatalf("minute %d, trust has not run out: %v", minute, a)
+							case minute > 6 && a.status != 503:
+								t.Fatalf("minute %d, nobody vouches for the session: %v", minute, a)
+							}
+							if a.status == 503 {
+								if n, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || n < 1 || n > 300 {
+									t.Fatalf("Retry-After %q", a.header.Get("Retry-After"))
+								}
+							}
+							if len(a.header["Set-Cookie"]) > 0 {
+								t.Fatalf("a cookie was touched: %v", a)
+							}
+							v.expect("live", "")
+						}
+						time.Sleep(time.Minute)
+					}
+					// Backoff: 90 clicks must not become a storm.
+					if n := w.idp.Count("", ""); n > 120 {
+						t.Errorf("%d requests to an IdP that is down", n)
+					}
+					repair()
+					time.Sleep(time.Minute)
+					for _, v := range people {
+						v.welcome()
+					}
+					w.expectEnds()
+					if len(w.logins) != len(people) {
+						t.Errorf("%d log-ins", len(w.logins))
+					}
+				})
+			})
+		}
+	}
+}
+
+func tokenOf(kind rp.Kind) func(*idpmock.Client) {
+	if kind == rp.RefreshToken {
+		return longToken
+	}
+	return nil
+}
+
+// RT-05, RT-06: Retry-After is honoured in both forms, also by those who click
+// in between, and capped.
+func TestRetryAfter(t *testing.T) {
+	for _, kind := range []rp.Kind{rp.RefreshToken, rp.ReferenceToken} {
+		for name, row := range map[string]struct {
+			header func() string
+			wait   time.Duration
+		}{
+			"seconds": {func() string { return "120" }, 2 * time.Minute},
+			"a date":  {func() string { return time.Now().Add(3 * time.Minute).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT") }, 3 * time.Minute},
+			"a day":   {func() string { return "86400" }, 5 * time.Minute},
+		} {
+			inBubble(t, setup{kind: kind, client: tokenOf(kind), idp: patient}, func(t *testing.T, w *world) {
+				v := w.visitor("ada")
+				v.login()
+				time.Sleep(6 * time.Minute)
+				w.idp.ResetRequests()
+				w.idp.Fault(idpmock.Fault{Status: 429, RetryAfter: row.header()})
+				began := time.Now()
+				for time.Since(began) < row.wait {
+					a := v.get("/private")
+					left := row.wait - time.Since(began)
+					if n, _ := strconv.Atoi(a.header.Get("Retry-After")); a.status != 503 || time.Duration(n)*time.Second < left || time.Duration(n)*time.Second > left+time.Second {
+						t.Fatalf("%v %s, %v left: %v", kind, name, left, a)
+					}
+					if n := w.idp.Count(idpmock.EndpointRefresh, "") + w.idp.Count(idpmock.EndpointUserinfo, ""); n != 1 {
+						t.Fatalf("%v %s: asked %d times within %v", kind, name, n, time.Since(began))
+					}
+					time.Sleep(5 * time.Second)
+				}
+				v.welcome()
+			})
+		}
+	}
+}
+
+// A misconfiguration keeps all sessions and is tried again at least every
+// minute, so that a repaired IdP needs no restart (RT-02, RT-03, RT-14, RT-15).
+func TestMisconfigurationHeals(t *testing.T) {
+	for name, fault := range map[string]idpmock.Fault{
+		"RT-02 invalid_client":         {Status: 401, Error: "invalid_client"},
+		"RT-02 invalid_client 400":     {Error: "invalid_client"},
+		"RT-03 unauthorized_client":    {Error: "unauthorized_client"},
+		"RT-03 unsupported_grant_type": {Error: "unsupported_grant_type"},
+		"RT-03 invalid_request":        {Error: "invalid_request"},
+		"RT-04 invalid_scope":          {Error: "invalid_scope"},
+		"RT-12 use_dpop_nonce":         {Error: "use_dpop_nonce", Header: map[string]string{"DPoP-Nonce": "x"}},
+		"RT-14 an unknown code":        {Error: "pigeons"},
+		"RT-14 404":                    {Status: 404, Body: "not here", ContentType: "text/plain"},
+		"RT-14 403 of a firewall":      {Status: 403, Body: "<html>", ContentType: "text/html"},
+		"RT-15 302 to a portal":        {Status: 302, Header: map[string]string{"Location": "https://portal.example/"}},
+		"RT-15 307 to another host":    {Status: 307, Header: map[string]string{"Location": "https://evil.example/token"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, setup{client: longToken, idp: patient}, func(t *testing.T, w *world) {
+				stolen := 0
+				w.serve("evil.example", counting(&stolen))
+				ada, bob := w.visitor("ada"), w.visitor("bob")
+				ada.login()
+				bob.login()
+				fault.Endpoint, fault.Times = idpmock.EndpointRefresh, idpmock.Always
+				f := w.idp.Fault(fault)
+				w.idp.ResetRequests()
+				for range 60 { // ten minutes of clicks
+					time.Sleep(10 * time.Second)
+					for _, v := range []*visitor{ada, bob} {
+						if a := v.get("/private"); a.status != 200 && a.status != 503 {
+							t.Fatalf("%v", a)
+						}
+					}
+				}
+				n := w.idp.Count(idpmock.EndpointRefresh, "notes")
+				if n < 5 || n > 60 {
+					t.Errorf("tried %d times in ten minutes", n)
+				}
+				ada.expect("live", "")
+				f.Remove()
+				time.Sleep(time.Minute)
+				ada.welcome()
+				bob.welcome()
+				w.expectEnds()
+				if stolen > 0 {
+					t.Errorf("a redirect was followed %d times with a refresh token", stolen)
+				}
+				if !w.log.has("level=ERROR") {
+					t.Error("nobody is alarmed")
+				}
+			})
+		})
+	}
+}
