@@ -7,11 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -220,14 +222,18 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// FreeAddr returns a loopback address on which nobody listens. Somebody else may
-// take it before it is used; nothing on a test machine is that fast.
+// FreeAddr returns a loopback address on which nobody listens. Its port is below
+// those that systems give away by themselves, so that no outgoing connection and
+// no listener on port 0 can take it before the program does.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(10000+rand.IntN(20000)))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port between 10000 and 30000")
+	return ""
 }
