@@ -1,7 +1,6 @@
 package idpmock
 
 import (
-	"crypto/subtle"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -160,7 +159,7 @@ func (p *IDP) login(w http.ResponseWriter, r *http.Request) {
 	cookie := keyOf(cookieValue(r, cookieSession))
 	name := r.PostForm.Get("username")
 	user, known := cfg.user(name)
-	if action != "continue" && (!known || user.Password != "" && subtle.ConstantTimeCompare([]byte(user.Password), []byte(r.PostForm.Get("password"))) != 1) {
+	if action != "continue" && (!known || user.Password != "" && !sameSecret(user.Password, r.PostForm.Get("password"))) {
 		exchangeOf(r).code = "access_denied"
 		page := p.loginPage(cfg, tx, a)
 		page.Username, page.Error = name, "This user name and password do not fit. Try again."

@@ -96,6 +96,11 @@ func sameSecret(a, b string) bool {
 // peekClient says, for records and faults, which client a request is of, as
 // far as it shows without any check.
 func (p *IDP) peekClient(r *http.Request) string {
+	id := p.clientHint(r)
+	return id[:min(len(id), 128)]
+}
+
+func (p *IDP) clientHint(r *http.Request) string {
 	if id := r.Form.Get("client_id"); id != "" {
 		return id
 	}

@@ -2,6 +2,7 @@ package idpmock
 
 import (
 	"crypto"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // Defaults of a [Config]. A negative duration, where a field allows it, turns
@@ -287,6 +290,17 @@ func (c *Client) complete() (errs []error) {
 	}
 	for _, v := range c.PostLogoutRedirectURIs {
 		check("PostLogoutRedirectURIs", v)
+	}
+	if len(c.JWKS) > 0 {
+		var set jose.JSONWebKeySet
+		if err := json.Unmarshal(c.JWKS, &set); err != nil || len(set.Keys) == 0 {
+			errs = append(errs, fmt.Errorf("idpmock: Client %q: JWKS: no JSON key set with a key", c.ID))
+		}
+		for _, key := range set.Keys {
+			if !key.IsPublic() {
+				errs = append(errs, fmt.Errorf("idpmock: Client %q: JWKS: key %q is not public", c.ID, key.KeyID))
+			}
+		}
 	}
 	if c.BackchannelLogoutURI != "" {
 		check("BackchannelLogoutURI", c.BackchannelLogoutURI) // BCL-01

@@ -12,11 +12,13 @@ type DeliveryFault struct {
 	Client string `json:"client,omitempty"` // "": every one
 	Times  int    `json:"times,omitempty"`  // 0: once; Always: until ClearDeliveryFaults
 
-	Token   LogoutFault   `json:"token,omitempty"`
-	Lose    bool          `json:"lose,omitempty"`    // it is never sent
-	Delay   time.Duration `json:"delay,omitempty"`   // on the provider's clock
-	Copies  int           `json:"copies,omitempty"`  // so many more, sent at the same time: same token, same jti
-	Reorder bool          `json:"reorder,omitempty"` // held until the next one to the same client has arrived
+	Token  LogoutFault   `json:"token,omitempty"`
+	Lose   bool          `json:"lose,omitempty"`   // it is never sent
+	Delay  time.Duration `json:"delay,omitempty"`  // on the provider's clock
+	Copies int           `json:"copies,omitempty"` // so many more, sent at the same time: same token, same jti
+	// Reorder holds it until the next one to the same client has arrived; so
+	// long, [IDP.Settle] waits.
+	Reorder bool `json:"reorder,omitempty"`
 }
 
 // String says what the fault does.

@@ -109,7 +109,8 @@ func ExampleIDP_FaultDelivery() {
 func ExampleIDP_Extend() {
 	idp, _, stop := exampleIDP()
 	defer stop()
-	browser, _ := idp.SignIn("ada")
+	browser := idp.Browser("ada")
+	browser.Authorize(context.Background(), authURL(idp.Issuer(), "notes"))
 	session, _ := browser.Session()
 	idp.Advance(14 * time.Minute)
 	session, err := idp.Extend(session.SID, "notes")

@@ -109,7 +109,11 @@ func (f *Fault) write(w http.ResponseWriter) {
 			body = string(b)
 		}
 		if status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", `Bearer error="`+f.Error+`"`)
+			scheme := "Bearer"
+			if f.Error == "invalid_client" { // RFC 6749 §5.2
+				scheme = "Basic"
+			}
+			w.Header().Set("WWW-Authenticate", scheme+` error="`+f.Error+`"`)
 		}
 	}
 	for k, v := range f.Header {

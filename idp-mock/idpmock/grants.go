@@ -222,7 +222,8 @@ func (p *IDP) EndUser(sub string) int {
 
 // Extend slides a session's idle deadline, as if the person had been active in
 // the client ("" for none): what a session API offers, and how an API reports
-// activity that it saw.
+// activity that it saw. A client that is no part of the session does not become
+// one.
 func (p *IDP) Extend(sid, client string) (Session, error) {
 	cfg, now := p.settings(), p.Now()
 	if client != "" && cfg.clients[client] == nil {
@@ -234,7 +235,11 @@ func (p *IDP) Extend(sid, client string) (Session, error) {
 	if s == nil {
 		return Session{}, ErrNoSession
 	}
-	p.touchLocked(cfg, s, now, client, EndpointControl)
+	part := client
+	if s.visit(client) == nil {
+		part = ""
+	}
+	p.touchLocked(cfg, s, now, part, EndpointControl)
 	p.emit(Event{Kind: EventSignal, Client: client, SID: s.sid, Subject: s.user.Subject, Endpoint: EndpointControl, Outcome: "extended", Deadline: s.deadline()})
 	return s.snapshot(), nil
 }

@@ -200,7 +200,8 @@ func (p *IDP) Advance(d time.Duration) {
 	p.Sweep()
 }
 
-// Update changes the settings at run time: f gets a copy of the current ones.
+// Update changes the settings at run time: f gets a copy of the current ones and
+// must not call the provider.
 // Issuer, Keys, Now, HTTPClient and SweepEvery stay as they were. Deadlines of
 // sessions follow at their next touch.
 func (p *IDP) Update(f func(*Config)) error {

@@ -306,6 +306,9 @@ func TestExtend(t *testing.T) {
 		if _, err := w.Extend(sid, "notes"); err != nil {
 			t.Fatal(err)
 		}
+		if s, err := w.Extend(sid, "mail"); err != nil || len(s.Clients) != 1 { // no part of the session
+			t.Errorf("%+v %v", s, err)
+		}
 		time.Sleep(14 * time.Minute)
 		if s := w.session(b); s.SID != sid {
 			t.Error("another session")

@@ -60,8 +60,8 @@ func Start(t testing.TB, dir string, c Config) (issuer string) {
 	}
 	t.Cleanup(func() {
 		stdin.Close() // it ends with its input
-		timer := time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() })
-		cmd.Wait()
+		timer := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait() // killed or not, it is gone
 		timer.Stop()
 		if t.Failed() {
 			t.Logf("oidc-provider said:\n%s", stderr.String())
@@ -92,7 +92,7 @@ func install(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }()
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
