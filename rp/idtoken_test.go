@@ -16,7 +16,8 @@ func TestIDTokenFaultsAtLogin(t *testing.T) {
 		idpmock.IDTokenAudArray: true, idpmock.IDTokenMissingAtHash: true, idpmock.IDTokenMissingKid: true, idpmock.IDTokenRotatedKey: true,
 		idpmock.IDTokenMissingSid: true, idpmock.IDTokenChangedSid: true, idpmock.IDTokenChangedAuthTime: true,
 		idpmock.IDTokenMissingAuthTime: true, idpmock.IDTokenNonceOnRefresh: true,
-		idpmock.IDTokenInvalidSub: true, // sub+"1" is just another person, at a log-in
+		idpmock.IDTokenInvalidCHash: true, // c_hash means nothing in the code flow (Core §3.3.2.11)
+		idpmock.IDTokenInvalidSub:   true, // sub+"1" is just another person, at a log-in
 	}
 	for _, alg := range []string{"RS256", "ES256"} {
 		s := setup{
