@@ -24,6 +24,7 @@ type options struct {
 	idpWindow, idle, absolute      time.Duration
 	trailing, silentCheck          bool
 	insecureHTTP, verbose          bool
+	diagnose                       bool
 	wait, cache                    time.Duration
 
 	portBase            int
@@ -42,6 +43,7 @@ var modes = map[string]string{
 	"issuer": "sa", "client-id": "sa", "client-secret": "sa", "listen": "sa", "base-url": "sa", "wait": "sa", "insecure-allow-http": "sa",
 	"api-url": "s", "scopes": "s", "store": "sd", "seal-key": "s", "id-token-alg": "s", "profile": "s", "idp-window": "s",
 	"signal-every": "sd", "trust-for": "sd", "idle": "sd", "absolute": "sd", "trailing": "sd", "silent-check": "sd",
+	"diagnose":         "s",
 	"cache":            "ad",
 	"listen-port-base": "d", "idp-idle": "d", "idp-absolute": "d", "token-life": "d",
 }
@@ -70,6 +72,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.BoolVar(&o.trailing, "trailing", false, "report the last activity, too")
 	f.BoolVar(&o.silentCheck, "silent-check", false, "confirm sessions by prompt=none where tokens cannot")
 	f.DurationVar(&o.wait, "wait", 0, "how long to wait for an IdP that cannot be reached yet")
+	f.BoolVar(&o.diagnose, "diagnose", false, "say what this IdP and these settings will do to sessions, and stop")
 	f.BoolVar(&o.insecureHTTP, "insecure-allow-http", false, "allow http beyond loopback")
 	f.BoolVar(&o.verbose, "v", false, "log what happens to sessions")
 

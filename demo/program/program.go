@@ -57,6 +57,10 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 	if err != nil {
 		return err
 	}
+	if o.diagnose {
+		diagnose(stdout, a.RP.Findings())
+		return a.Close()
+	}
 	for _, f := range a.RP.Findings() {
 		if f.Serious {
 			_, _ = fmt.Fprintln(stdout, "note:", f)

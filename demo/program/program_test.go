@@ -134,3 +134,18 @@ func TestEverything(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// -diagnose says what does not fit, and serves nobody.
+func TestDiagnose(t *testing.T) {
+	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RedirectURIs: []string{"http://127.0.0.1:9103/auth/callback"}}))
+	var out bytes.Buffer
+	args := strings.Fields("-app notoken -client-id notes -client-secret s3cret -listen 127.0.0.1:0 -profile keycloak -diagnose -issuer " + s.URL)
+	if err := program.Run(t.Context(), args, env(), &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`taken for "keycloak"`, "! This kind of IdP sends no logout token", "1 marked with !"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}
