@@ -41,13 +41,20 @@ func (p *RelyingParty) sessionKey(h http.Header) (Key, bool) {
 
 func isID(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+		if !isIDChar[s[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+// isIDChar tells base64url from the rest, a table because every request asks.
+var isIDChar = func() (t [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+		t[c] = true
+	}
+	return t
+}()
 
 // sessionCookie has no Max-Age: the end of a session is decided by the server,
 // never by the browser (SP 800-63B §5.1). Lax and not Strict, because a link

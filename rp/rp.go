@@ -174,7 +174,7 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 // now is the clock in what a Store keeps: milliseconds of UTC.
-func (p *RelyingParty) now() time.Time { return p.cfg.Now().UTC().Truncate(time.Millisecond) }
+func (p *RelyingParty) now() time.Time { return time.UnixMilli(p.cfg.Now().UnixMilli()).UTC() }
 
 func unavailable(after time.Duration, format string, args ...any) error {
 	return &UnavailableError{RetryAfter: after, Err: fmt.Errorf(format, args...)}
