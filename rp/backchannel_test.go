@@ -81,6 +81,8 @@ func TestLogoutTokens(t *testing.T) {
 		// keys and form
 		idpmock.LogoutUnknownKid: never, idpmock.LogoutNoKid: always, idpmock.LogoutEmbeddedKey: never, idpmock.LogoutRotatedKey: always,
 		idpmock.LogoutBadSignature: never, idpmock.LogoutHS256: never, idpmock.LogoutIsIDToken: never, idpmock.LogoutNotAJWT: never, idpmock.LogoutHuge: never,
+		// as real providers send them
+		idpmock.LogoutLikeHydra: lenient, idpmock.LogoutLikeDex: lenient, idpmock.LogoutLikeZitadel: lenient, idpmock.LogoutLikeOldKeycloak: lenient,
 	}
 	for _, fault := range idpmock.LogoutFaults() {
 		if _, ok := rows[fault]; !ok {
