@@ -78,8 +78,7 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		s.called(st, sent, resp.StatusCode)
 		return resp, nil
 	case verdict.StepUp:
-		drain(resp)
-		return nil, &APIError{Status: answer.Status, Code: challenge.Error, Scope: challenge.Scope, ACRValues: challenge.ACR, MaxAge: challenge.MaxAge, Err: ErrStepUp}
+		return nil, stepUp(resp, challenge)
 	case verdict.Ended:
 		return t.refused(r, resp, st, answer)
 	}
@@ -107,7 +106,13 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 		if resp, err = t.send(r, renewed, true); err != nil {
 			return nil, err
 		}
-		if answer, _ = apiAnswer(resp); verdict.API(answer) != verdict.Ended {
+		var challenge verdict.Challenge
+		answer, challenge = apiAnswer(resp)
+		switch verdict.API(answer) {
+		case verdict.Ended:
+		case verdict.StepUp:
+			return nil, stepUp(resp, challenge)
+		default:
 			return resp, nil
 		}
 		st = renewed
@@ -124,6 +129,11 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 		err = unavailable(time.Second, "the IdP could not be asked about a refused token")
 	}
 	return nil, err
+}
+
+func stepUp(resp *http.Response, c verdict.Challenge) error {
+	drain(resp)
+	return &APIError{Status: resp.StatusCode, Code: c.Error, Scope: c.Scope, ACRValues: c.ACR, MaxAge: c.MaxAge, Err: ErrStepUp}
 }
 
 func (t *apiTransport) send(r *http.Request, st *state, again bool) (*http.Response, error) {
