@@ -516,7 +516,8 @@ function changed(f) {
   if (f.type === 'checkbox' || f.type === 'radio') return f.checked !== f.defaultChecked ? f.checked : undefined
   if (f.options) {
     const options = [...f.options]
-    return options.some(o => o.selected !== o.defaultSelected) ? options.filter(o => o.selected).map(o => o.value) : undefined
+    const preset = f.multiple || options.some(o => o.defaultSelected) // else the first one is
+    return options.some((o, i) => o.selected !== (preset ? o.defaultSelected : !i)) ? options.filter(o => o.selected).map(o => o.value) : undefined
   }
   return f.value !== f.defaultValue ? f.value : undefined
 }

@@ -1,0 +1,135 @@
+package page
+
+import (
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+
+	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+const reportPath = "POST /auth/activity"
+
+// Only what a person does counts, by the policy that the page chose.
+func TestWhatCountsAsActivity(t *testing.T) {
+	t.Parallel()
+	move := func(tab *browser.Tab, x float64) {
+		browser.Do(tab, "move the mouse", chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, 200))
+	}
+	script := func(tab *browser.Tab) {
+		browser.Eval[bool](tab, `(() => { for (const type of ["pointerdown", "keydown", "click", "wheel", "pointermove"]) button.dispatchEvent(new Event(type, {bubbles: true}))
+			button.click(); scrollTo(0, 10); return true })()`)
+	}
+	for _, row := range []struct {
+		name, policy string
+		do           func(*browser.Tab)
+		counts       bool
+	}{
+		{"moves", "input", func(tab *browser.Tab) { move(tab, 100); move(tab, 150) }, true},
+		{"click", "input", func(tab *browser.Tab) { tab.Click("#button") }, true},
+		{"key", "input", func(tab *browser.Tab) { press(tab, "a") }, true},
+		{"moves", "click", func(tab *browser.Tab) { move(tab, 100); move(tab, 150) }, false},
+		{"click", "click", func(tab *browser.Tab) { tab.Click("#button") }, true},
+		{"script", "click", script, false},
+		{"nothing at all", "visible", func(*browser.Tab) {}, true},
+		{"nothing at all", "click", func(*browser.Tab) {}, false},
+	} {
+		t.Run(row.name+" under "+row.policy, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			notes := w.apps["notes"]
+			tab := chromium.New(t).Tab("notes")
+			w.signIn(tab, "ada", notes.page("/", `activity="`+row.policy+`"`))
+			row.do(tab)
+			if row.counts {
+				waitFor(t, "a report", func() bool { return notes.requests(reportPath) == 1 })
+				return
+			}
+			browser.Eval[bool](tab, `new Promise(done => setTimeout(done, 1500, true))`)
+			if n := notes.requests(reportPath); n != 0 {
+				t.Errorf("%d reports", n)
+			}
+		})
+	}
+}
+
+// Input keeps the session, and is reported no more often than the server asks for.
+func TestInputKeepsTheSession(t *testing.T) {
+	t.Parallel()
+	const idle = 4 * time.Second // reported every 500 ms
+	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = idle }})
+	notes := w.apps["notes"]
+	tab := chromium.New(t).Tab("notes")
+	w.signIn(tab, "ada", notes.page("/", `activity="click"`))
+	began := time.Now()
+	for time.Since(began) < 2*idle {
+		press(tab, "a")
+	}
+	if browser.Eval[string](tab, `document.documentElement.dataset.tandem`) != "live" {
+		tab.Fail("an active person was logged out")
+	}
+	if n, most := notes.requests(reportPath), int(time.Since(began)/(500*time.Millisecond))+1; n > most {
+		t.Errorf("%d reports in %v, want at most %d", n, time.Since(began), most)
+	}
+	ended(tab, rp.Idle)
+}
+
+// C3 in the browser: while the person works in another app, the page of the quiet
+// one does not warn where nobody looks, is hidden when nobody vouches for it, asks
+// nobody (C7), and is back as soon as the person turns to it.
+func TestQuietAppInSingleSignOn(t *testing.T) {
+	t.Parallel()
+	const window = 6 * time.Second
+	w := newWorld(t, options{apps: []string{"notes", "mail"}, idp: func(c *idpmock.Config) { c.IdleWindow = window },
+		rp: func(c *rp.Config) { c.IdPWindow = window }})
+	b := chromium.New(t)
+	quiet, busy := b.Tab("notes"), b.Tab("mail")
+	w.signIn(quiet, "ada", w.apps["notes"].page("/", `activity="click"`))
+	hideTab(quiet, true)
+	w.signIn(busy, "ada", w.apps["mail"].page("/", `activity="click"`))
+	for began := time.Now(); time.Since(began) < 2*window; {
+		press(busy, "a")
+	}
+	covered(quiet, "covered")
+	if browser.Eval[bool](quiet, `probe.events.length > 0 || !document.querySelector("[data-tandem-private]")`) {
+		quiet.Fail("it warned, or ended: %v", browser.Eval[[]map[string]any](quiet, "probe.events"))
+	}
+	if n := w.idp.Count(idpmock.EndpointRefresh, "notes"); n != 0 {
+		t.Errorf("the quiet app asked the IdP %d times", n)
+	}
+	hideTab(quiet, false)
+	quiet.Wait(`probe.button("continue")`)
+	browser.Eval[bool](quiet, `probe.press("continue") ?? true`)
+	live(quiet)
+	live(busy)
+	// Nobody does anything any more: both end.
+	ended(quiet, rp.BackchannelLogout)
+	ended(busy, rp.BackchannelLogout)
+}
+
+// hideTab makes the page believe that it is in the background: headless chromium
+// shows all tabs at once.
+func hideTab(tab *browser.Tab, hidden bool) {
+	state := map[bool]string{true: "hidden", false: "visible"}[hidden]
+	browser.Eval[bool](tab, `(Object.defineProperties(document, {hidden: {configurable: true, value: `+map[bool]string{true: "true", false: "false"}[hidden]+`},
+		visibilityState: {configurable: true, value: "`+state+`"}}), document.dispatchEvent(new Event("visibilitychange")))`)
+}
+
+// Turning to a hidden tab that is paused is the person's act: it asks by itself.
+func TestTurningToAPausedTab(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{rp: func(c *rp.Config) { c.IdPWindow = 4 * time.Second }})
+	tab := chromium.New(t).Tab("notes")
+	w.signIn(tab, "ada", w.apps["notes"].url+"/")
+	hideTab(tab, true)
+	covered(tab, "covered")
+	hideTab(tab, false)
+	live(tab)
+	if got := tab.Text("#who"); got != "private of ada" {
+		t.Errorf("the page shows %q", got)
+	}
+}
