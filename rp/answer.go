@@ -79,9 +79,7 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 		}
 		return a
 	case errors.As(err, &trouble):
-		a := p.refuse(r, http.StatusServiceUnavailable, "temporarily_unavailable", page{
-			Title:  "Please try again in a moment.",
-			Advice: "The log-in service cannot be reached right now. You are still logged in."})
+		a := p.refuse(r, http.StatusServiceUnavailable, "temporarily_unavailable", p.outage(r))
 		retryAfter(a.Header, trouble.RetryAfter)
 		return a
 	}
@@ -90,6 +88,20 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 
 func retryAfter(h http.Header, d time.Duration) {
 	h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))))
+}
+
+// outage is the page of a 503. In the middle of a log-in nobody is logged in yet,
+// and the callback's query is not repeated.
+func (p *RelyingParty) outage(r *http.Request) page {
+	pg := page{Title: "Please try again in a moment.", Advice: "The log-in service cannot be reached right now."}
+	switch {
+	case r.URL.Path == p.cfg.Prefix+"/callback":
+		pg.Link, pg.LinkText = p.cfg.Prefix+"/login", "Log in"
+	case navigation(r) && !strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
+		pg.Advice += " You are still logged in."
+		pg.Link, pg.LinkText = SafeReturnTo(r.URL.RequestURI()), "Try again"
+	}
+	return pg
 }
 
 func (p *RelyingParty) challenge(r *http.Request, pr Problem) Answer {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/notoken"
@@ -54,7 +55,7 @@ func each(t *testing.T, test func(target)) {
 			base := "http://" + l.Addr().String()
 			idp := idptest.Start(t, idptest.WithClients(client(base)))
 			a, err := start(t.Context(), app.Config{Issuer: idp.URL, ClientID: "app", ClientSecret: "s3cret", Listener: l,
-				CookieName: "app", Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+				CookieName: "app", Now: idp.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +70,7 @@ func each(t *testing.T, test func(target)) {
 }
 
 func client(base string) idpmock.Client {
-	return idpmock.Client{ID: "app", Secret: "s3cret", RefreshTokens: true,
+	return idpmock.Client{ID: "app", Secret: "s3cret", RefreshTokens: true, AccessTokenLifetime: 8 * time.Hour,
 		RedirectURIs: []string{base + "/auth/callback"}, PostLogoutRedirectURIs: []string{base + "/auth/logged-out"},
 		BackchannelLogoutURI: base + "/auth/backchannel-logout"}
 }
