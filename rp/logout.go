@@ -16,7 +16,8 @@ import (
 // The browser is sent on by a redirect: browsers withhold an IdP's SameSite=Lax
 // cookies from a form that another site posts, so that the IdP would find nobody
 // to log out. The price is an ID token in one URL, kept from Referer headers;
-// Config.LogoutByPost avoids it where the IdP is known to cope.
+// Config.LogoutByPost avoids it where the IdP is known to cope. A script that
+// asks for JSON only gets the location instead of the redirect.
 func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
 	if p.csrf.Check(r) != nil {
@@ -25,8 +26,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	landing := p.cfg.Prefix + "/logged-out"
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
-		http.Redirect(w, r, landing, http.StatusSeeOther)
-		return nil
+		return sendOn(w, r, landing)
 	}
 	d, err := p.remembered(r, key)
 	if err != nil {
@@ -41,8 +41,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	// included. Not "cookies": that would take those of sibling apps with it.
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	if p.idp.EndSessionURL == "" || d == nil {
-		http.Redirect(w, r, landing, http.StatusSeeOther)
-		return nil
+		return sendOn(w, r, landing)
 	}
 	fields := url.Values{
 		"client_id":                {p.cfg.ClientID},
@@ -52,6 +51,11 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if p.cfg.LogoutByPost {
+		// A script gets no location and has to post a form of its own: it comes here
+		// again, and the ended session still knows its ID token.
+		if forScript(r.Header) {
+			return sendOn(w, r, "")
+		}
 		return writeForm(w, p.idp.EndSessionURL, fields)
 	}
 	target, err := url.Parse(p.idp.EndSessionURL)
@@ -63,8 +67,23 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 		q.Set(name, fields.Get(name))
 	}
 	target.RawQuery = q.Encode()
-	http.Redirect(w, r, target.String(), http.StatusSeeOther)
+	return sendOn(w, r, target.String())
+}
+
+// sendOn redirects, or tells a script where to go: fetch cannot follow a redirect
+// to another site, and a page's form-action policy may not let a form follow it.
+func sendOn(w http.ResponseWriter, r *http.Request, to string) error {
+	if forScript(r.Header) {
+		return writeJSON(w, struct {
+			Location string `json:"location"`
+		}{to})
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
+}
+
+func forScript(h http.Header) bool {
+	return first(h, "Accept") == "application/json" && first(h, "Sec-Fetch-Mode") != "navigate"
 }
 
 // remembered returns what is known of a session, live or ended: an ended one

@@ -3,6 +3,7 @@ package rp_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,6 +159,23 @@ func TestDraftKey(t *testing.T) {
 		w.idp.Settle()
 		if a := ada.do(http.MethodGet, "/auth/draft-key", nil); a.StatusCode != http.StatusUnauthorized {
 			t.Errorf("after the end: %d", a.StatusCode)
+		}
+	})
+}
+
+// A script is told where to go instead of being redirected where it cannot go.
+func TestLogoutOfAScript(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newPageWorld(t, nil, nil)
+		ada := w.login("ada")
+		var got struct{ Location string }
+		a := ada.do(http.MethodPost, "/auth/logout", http.Header{"Accept": {"application/json"}})
+		if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.StatusCode != http.StatusOK ||
+			!strings.HasPrefix(got.Location, w.idp.URL+"/") || !strings.Contains(got.Location, "id_token_hint=") || a.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%d %s", a.StatusCode, a.body)
+		}
+		if s := ada.do(http.MethodGet, "/auth/session", nil).status(t); s.Reason != rp.UserLogout {
+			t.Errorf("%+v", s)
 		}
 	})
 }

@@ -53,7 +53,7 @@ interface SessionMembers {
    */
   extend(): Promise<boolean>
   /** Ends the session here and at the IdP; leaves the page. */
-  logout(): void
+  logout(): Promise<void>
   /**
    * Puts drafts back into forms that were not there yet when the page loaded;
    * returns how many fields.
@@ -73,7 +73,7 @@ export interface Session extends EventTarget, SessionMembers {
 export const session: Session
 
 export function extend(): Promise<boolean>
-export function logout(): void
+export function logout(): Promise<void>
 
 /** What fetch throws after the end. */
 export class SessionEndedError extends Error {

@@ -77,7 +77,7 @@ class Session extends EventTarget {
   get reason() { return reason }
   get subject() { return subject }
   extend() { return extend() }
-  logout() { logout() }
+  logout() { return logout() }
   restore() { return restore() }
 }
 export const session = new Session()
@@ -302,7 +302,9 @@ export async function extend() {
   return report()
 }
 
-export function logout() {
+export async function logout() {
+  const { location: to } = await call('logout', { method: 'POST' }).then(r => r.json()).catch(() => ({}))
+  if (to) return location.assign(to)
   const form = document.createElement('form')
   form.method = 'post'
   form.action = new URL('logout', base)
@@ -672,7 +674,7 @@ class TandemSession extends HTMLElement {
   set onended(f) { session.onended = f }
   get onended() { return session.onended }
   extend() { return extend() }
-  logout() { logout() }
+  logout() { return logout() }
   restore() { return restore() }
 
   connectedCallback() {

@@ -150,7 +150,7 @@ func TestLogout(t *testing.T) {
 	w.signIn(one, "ada", w.apps["notes"].url+"/")
 	w.signIn(two, "ada", w.apps["notes"].url+"/")
 	w.signIn(mail, "ada", w.apps["mail"].url+"/")
-	browser.Eval[bool](one, `probe.session.logout() ?? true`)
+	browser.Eval[bool](one, `(probe.session.logout(), true)`)
 	one.WaitURL(w.apps["notes"].url + "/auth/logged-out")
 	ended(two, rp.UserLogout)
 	ended(mail, rp.BackchannelLogout)

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 // csp is as strict as a policy can be: a page with session.js needs no more.
-const csp = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+const csp = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
 //go:embed probe.js
