@@ -28,7 +28,7 @@ func record(i int) rp.Record {
 func BenchmarkStore(b *testing.B) {
 	const n = 1000
 	ctx := context.Background()
-	s := open(b, shared.URL, pgstore.Options{})
+	s := open(b, shared(b).URL, pgstore.Options{})
 	for i := range n {
 		if err := s.Create(ctx, record(i)); err != nil {
 			b.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -14,17 +15,29 @@ import (
 	"github.com/tandem-sso/tandem/rp/storetest"
 )
 
-// shared is for all tests that leave the server alone.
-var shared *servertest.Postgres
+// shared is the server of all tests that leave it alone.
+func shared(tb testing.TB) *servertest.Postgres {
+	tb.Helper()
+	server, err := started()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return server
+}
+
+var (
+	running *servertest.Postgres
+	started = sync.OnceValues(func() (_ *servertest.Postgres, err error) {
+		running, err = servertest.StartPostgres()
+		return running, err
+	})
+)
 
 func TestMain(m *testing.M) {
-	var err error
-	if shared, err = servertest.StartPostgres(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
 	code := m.Run()
-	shared.Close()
+	if running != nil {
+		running.Close()
+	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -60,7 +73,7 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
 		clock := storetest.NewClock()
 		o := pgstore.Options{Now: clock.Now, Schema: newSchema()}
-		return storetest.Backend{Store: open(t, shared.URL, o), Second: open(t, shared.URL, o), Now: clock.Now, Advance: clock.Advance}
+		return storetest.Backend{Store: open(t, shared(t).URL, o), Second: open(t, shared(t).URL, o), Now: clock.Now, Advance: clock.Advance}
 	})
 }
 
@@ -70,7 +83,7 @@ func TestOpenRefuses(t *testing.T) {
 		"Options.Timeout": {Timeout: -1},
 		"pgstore.Migrate": {Schema: "nothing_there"},
 	} {
-		if _, err := pgstore.Open(t.Context(), shared.URL, o); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := pgstore.Open(t.Context(), shared(t).URL, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s in it", err, want)
 		}
 	}

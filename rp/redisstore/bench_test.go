@@ -29,14 +29,14 @@ func BenchmarkStore(b *testing.B) {
 	const n = 1000
 	ctx := context.Background()
 	prefix := newPrefix()
-	s := open(b, shared.Addr, redisstore.Options{Prefix: prefix})
-	cold := open(b, shared.Addr, redisstore.Options{Prefix: prefix, CacheBytes: 1})
+	s := open(b, shared(b).Addr, redisstore.Options{Prefix: prefix})
+	cold := open(b, shared(b).Addr, redisstore.Options{Prefix: prefix, CacheBytes: 1})
 	for i := range n {
 		if err := s.Create(ctx, record(i)); err != nil {
 			b.Fatal(err)
 		}
 	}
-	bare, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{shared.Addr}, DisableCache: true})
+	bare, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{shared(b).Addr}, DisableCache: true})
 	if err != nil {
 		b.Fatal(err)
 	}

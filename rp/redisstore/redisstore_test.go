@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -15,17 +16,29 @@ import (
 	"github.com/tandem-sso/tandem/rp/storetest"
 )
 
-// shared is for all tests that leave the server alone.
-var shared *servertest.Redis
+// shared is the server of all tests that leave it alone.
+func shared(tb testing.TB) *servertest.Redis {
+	tb.Helper()
+	server, err := started()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return server
+}
+
+var (
+	running *servertest.Redis
+	started = sync.OnceValues(func() (_ *servertest.Redis, err error) {
+		running, err = servertest.StartRedis()
+		return running, err
+	})
+)
 
 func TestMain(m *testing.M) {
-	var err error
-	if shared, err = servertest.StartRedis(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
 	code := m.Run()
-	shared.Close()
+	if running != nil {
+		running.Close()
+	}
 	if code == 0 {
 		if err := goleak.Find(
 			// rueidis looks for a cluster first; what that leaves sleeps for a second at most.
@@ -68,7 +81,7 @@ func factory(addr string) storetest.Factory {
 	}
 }
 
-func TestContract(t *testing.T) { storetest.Run(t, factory(shared.Addr)) }
+func TestContract(t *testing.T) { storetest.Run(t, factory(shared(t).Addr)) }
 
 // On a Cluster a script whose keys are in more than one slot is refused.
 func TestContractOnCluster(t *testing.T) {
@@ -81,7 +94,7 @@ func TestContractOnCluster(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	client := rueidis.ClientOption{InitAddress: []string{shared.Addr}}
+	client := rueidis.ClientOption{InitAddress: []string{shared(t).Addr}}
 	tracking := client
 	tracking.ClientTrackingOptions = []string{"OPTOUT"}
 	for want, o := range map[string]redisstore.Options{
@@ -98,7 +111,7 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := redisstore.Open(t.Context(), "redis://:hunter2@[bad", redisstore.Options{}); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("Open of a bad URL: %v", err)
 	}
-	if s, err := redisstore.Open(t.Context(), "redis://"+shared.Addr+"/3", redisstore.Options{}); err != nil {
+	if s, err := redisstore.Open(t.Context(), "redis://"+shared(t).Addr+"/3", redisstore.Options{}); err != nil {
 		t.Error(err)
 	} else if err := s.Close(); err != nil {
 		t.Error(err)
