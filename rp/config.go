@@ -142,7 +142,7 @@ type Config struct {
 	SilentCheck bool
 
 	// MaxStreams bounds the open event streams of this instance; beyond it a page
-	// is answered 503 and polls. Default 20 000, at about 30 KB each; negative: no
+	// is answered 503 and polls. Default 20 000, at some 30 KB each; negative: no
 	// streams at all.
 	MaxStreams int
 	// MaxStreamsPerSession bounds those of one session; beyond it 429. One browser

@@ -24,7 +24,7 @@ import (
 
 // pageWorld is one app and its IdP on a network in memory, in virtual time.
 type pageWorld struct {
-	*testing.T
+	testing.TB
 	idp   *idptest.Server
 	auth  *rp.RelyingParty
 	store *flakyStore
@@ -45,8 +45,8 @@ func (s *flakyStore) Load(ctx context.Context, key rp.Key) (rp.Record, error) {
 	return s.Store.Load(ctx, key)
 }
 
-func newPageWorld(t *testing.T, tuneIDP func(*idpmock.Config), tune func(*rp.Config)) *pageWorld {
-	w := &pageWorld{T: t, store: &flakyStore{Store: memstore.New(memstore.Options{})}}
+func newPageWorld(t testing.TB, tuneIDP func(*idpmock.Config), tune func(*rp.Config)) *pageWorld {
+	w := &pageWorld{TB: t, store: &flakyStore{Store: memstore.New(memstore.Options{})}}
 	w.idp = idptest.StartMem(t, idptest.WithClients(idpmock.Client{
 		ID: "notes", Secret: "s3cret", RefreshTokens: true, RedirectURIs: []string{pageApp + "/auth/callback"},
 		BackchannelLogoutURI: pageApp + "/auth/backchannel-logout",
