@@ -30,6 +30,6 @@
 // On 2 cores with the server on the same machine, records of 3 KB: Load 0.07 to
 // 0.13 ms, Touch 0.12 ms, Replace 0.16 ms, Create and End together 0.6 ms, Claim
 // with nothing due 0.2 ms; what a commit waits for the disk comes on top of
-// Replace, Create and End. Ended records, tombstones, once-ids and leases that are over go with
-// Claim, up to 1000 of each at a time.
+// Replace, Create and End. Ended records, tombstones, once-ids and leases that
+// are over go with Claim, up to 1000 of each at a time.
 package pgstore

@@ -33,7 +33,8 @@ type Options struct {
 	// context. 0 means 2 seconds.
 	Timeout time.Duration
 	// Now is the clock, for tests. nil means the server's, so that instances
-	// whose clocks differ agree on leases and on what is forgotten.
+	// whose clocks differ agree on leases and on what is forgotten. (Only a Load
+	// compares End.Until with the instance's clock.)
 	Now func() time.Time
 }
 

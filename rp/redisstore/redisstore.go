@@ -37,7 +37,8 @@ type Options struct {
 	// CacheBytes bounds the records that are kept in local memory. 0 means 64 MiB.
 	CacheBytes int
 	// Now is the clock, for tests. nil means the server's, so that instances
-	// whose clocks differ agree on leases and on what is forgotten.
+	// whose clocks differ agree on leases and on what is forgotten. (Only a Load
+	// compares End.Until with the instance's clock.)
 	Now func() time.Time
 }
 
