@@ -226,7 +226,8 @@ func (p *RelyingParty) probe(ctx context.Context, st *state) (*state, verdict.Ve
 	if st.data.RefreshToken == "" {
 		seen := p.now()
 		next, err := p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
-			return !d.Signalled.Before(seen) || d.Generation > st.data.Generation
+			// Clocks are cut to milliseconds: one of the same may have been before.
+			return d.Signalled.After(seen) || d.Generation > st.data.Generation
 		})
 		return next, probed(err), err
 	}

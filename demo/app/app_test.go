@@ -284,7 +284,9 @@ func TestCallAPIFailures(t *testing.T) {
 		}
 	})
 	t.Run("session ended", func(t *testing.T) {
-		w := start(t, "referencetoken")
+		// All within one moment: the log-in just before is no answer to the 401.
+		now := time.Now()
+		w := start(t, "referencetoken", func(c *app.Config) { c.Now = func() time.Time { return now } })
 		w.signIn()
 		w.idp.FaultDelivery(idpmock.DeliveryFault{Lose: true, Times: idpmock.Always})
 		if err := w.idp.EndSession(w.idp.Sessions()[0].SID); err != nil {
