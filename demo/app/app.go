@@ -102,6 +102,38 @@ func (a *App) Again(ctx context.Context, change func(*Config)) (*App, error) {
 	return &next, a.RP.Close()
 }
 
+// Twin starts a second instance of the app, with the same sessions, as a load
+// balancer would have it: it answers for the same BaseURL, on another listener.
+// Close the twin first; the sessions are the first one's.
+func (a *App) Twin(ctx context.Context, l net.Listener) (*App, error) {
+	twin := *a
+	twin.cfg.Listener, twin.server, twin.RP = l, server.Start(l, a.cfg.Logger), nil
+	twin.release = func() error { return nil }
+	config, err := twin.cfg.relyingParty(a.Kind)
+	if err == nil {
+		err = twin.serve(ctx, config)
+	}
+	if err != nil {
+		return nil, errors.Join(err, twin.Close())
+	}
+	return &twin, nil
+}
+
+// AccessTokenOf hands out the token of a session, as a thief of tokens might get
+// hold of it. For demos.
+func (a *App) AccessTokenOf(ctx context.Context, session string) (string, error) {
+	cookies, ok := a.CookieOf(session)
+	if !ok {
+		return "", errors.New("there is no such session")
+	}
+	r := (&http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {cookies}}}).WithContext(rp.WithClass(ctx, rp.Passive))
+	s, err := a.RP.Authenticate(r)
+	if err != nil {
+		return "", err
+	}
+	return s.AccessToken(ctx)
+}
+
 // complete fills in the defaults and opens the listener.
 func (spec *Spec) complete(c Config) (Config, error) {
 	if c.Progress == nil {

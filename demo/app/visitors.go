@@ -20,6 +20,7 @@ type Visit struct {
 	Subject string
 	SID     string
 	Class   string // active or passive
+	Method  string
 	Path    string
 	Status  int
 }
@@ -46,7 +47,7 @@ func (a *App) Seen(next http.HandlerFunc) http.Handler {
 			return
 		}
 		rec := &StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
-		v := Visit{App: a.Name, At: a.cfg.Now(), Session: s.Name(), Subject: s.Subject(), SID: s.SID(), Class: s.Class().String(), Path: r.URL.Path}
+		v := Visit{App: a.Name, At: a.cfg.Now(), Session: s.Name(), Subject: s.Subject(), SID: s.SID(), Class: s.Class().String(), Method: r.Method, Path: r.URL.Path}
 		a.visitors.note(v, r.Header.Get("Cookie"))
 		next(rec, r)
 		v.Status = rec.Status
@@ -91,6 +92,13 @@ func (a *App) Known() []Known {
 		}
 	}
 	return out
+}
+
+// Forget forgets the sessions that were seen. They go on.
+func (a *App) Forget() {
+	a.visitors.mu.Lock()
+	defer a.visitors.mu.Unlock()
+	a.visitors.list = nil
 }
 
 // CookieOf returns the cookies of the browser that has a session.

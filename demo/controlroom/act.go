@@ -21,6 +21,7 @@ type order struct {
 	Session  string           `json:"session,omitempty"`
 	SID      string           `json:"sid,omitempty"`
 	User     string           `json:"user,omitempty"`
+	Story    string           `json:"story,omitempty"`
 	Seconds  int              `json:"seconds,omitempty"`
 	On       bool             `json:"on,omitempty"`
 	Settings *system.Settings `json:"settings,omitempty"`
@@ -83,6 +84,18 @@ func (r *Room) do(ctx context.Context, o order) (string, error) {
 			return "", errors.New("no settings were given")
 		}
 		return "", s.Change(ctx, *o.Settings)
+	case "story":
+		r.pilot.rest()
+		return "", r.stories.Begin(ctx, o.Story)
+	case "step":
+		r.stories.Stop()
+		return "", r.stories.Step(ctx)
+	case "play":
+		r.stories.Play()
+		return "", nil
+	case "stop":
+		r.stories.Stop()
+		return "", nil
 	case "clear":
 		s.Log.Clear()
 		return "", nil

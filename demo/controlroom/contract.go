@@ -1,7 +1,5 @@
 package controlroom
 
-import "github.com/tandem-sso/tandem/demo/system"
-
 // Clause of the contract that the library keeps.
 type Clause struct{ Name, Title, Text string }
 
@@ -18,9 +16,4 @@ func Contract() []Clause {
 		{"C7", "The absent do not linger", "No signal is sent unless the person was active since the last one."},
 		{"C8", "Everybody is told", "Every end has one reason, and reaches every open tab within a second."},
 	}
-}
-
-// lanes of the timeline from top to bottom.
-func lanes() []string {
-	return []string{system.Person, system.Notes, system.Reports, system.Wiki, system.API, system.IdP}
 }

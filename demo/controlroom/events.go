@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/tandem-sso/tandem/demo/timeline"
 )
 
 const (
@@ -14,6 +16,12 @@ const (
 	pulse = time.Second           // at the latest, so that limits that moved are seen
 	batch = 500                   // events in one message
 )
+
+// chunk of the timeline. A page that sees another epoch starts anew.
+type chunk struct {
+	Epoch  int              `json:"epoch"`
+	Events []timeline.Event `json:"events"`
+}
 
 // events pushes snapshots and the timeline (server-sent events). A browser that
 // comes back says what it has seen; a page that was reloaded gets all.
@@ -28,11 +36,11 @@ func (r *Room) events(w http.ResponseWriter, req *http.Request) {
 	out := http.NewResponseController(w)
 	ctx := req.Context()
 	for {
-		events, more := r.System.Log.Since(last)
-		for len(events) > 0 {
+		part := r.System.Log.Since(last)
+		for events := part.Events; len(events) > 0; {
 			n := min(len(events), batch)
 			last = events[n-1].ID
-			if send(w, "log", strconv.FormatInt(last, 10), events[:n]) != nil {
+			if send(w, "log", strconv.FormatInt(last, 10), chunk{part.Epoch, events[:n]}) != nil {
 				return
 			}
 			events = events[n:]
@@ -42,7 +50,7 @@ func (r *Room) events(w http.ResponseWriter, req *http.Request) {
 		}
 		wait := time.NewTimer(pulse)
 		select {
-		case <-more:
+		case <-part.More:
 		case <-wait.C:
 		case <-ctx.Done():
 			wait.Stop()

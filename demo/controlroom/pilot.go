@@ -15,8 +15,6 @@ import (
 const (
 	beat     = 100 * time.Millisecond // of real time, between two steps of a faster clock
 	maxSpeed = 120
-	maxSteps = 600                  // of a jump
-	stepReal = 2 * time.Millisecond // of real time, for what happens at each step
 )
 
 // pilot moves the clock, and the people who are active by themselves.
@@ -25,8 +23,6 @@ type pilot struct {
 	logger *slog.Logger
 	stop   context.CancelFunc
 	done   chan struct{}
-
-	moving sync.Mutex // one hand on the clock at a time; held over I/O on purpose
 
 	mu    sync.Mutex // guards all below
 	speed int
@@ -60,9 +56,7 @@ func (p *pilot) run(ctx context.Context) {
 		case now := <-tick.C:
 			speed, _ := p.state()
 			if d := now.Sub(last) * time.Duration(speed-1); d > 0 {
-				p.moving.Lock()
 				p.system.Advance(d)
-				p.moving.Unlock()
 			}
 			last = now
 			p.actAll(ctx)
@@ -70,25 +64,10 @@ func (p *pilot) run(ctx context.Context) {
 	}
 }
 
-// jump moves the clock by d in small steps, so that everything happens at its own
-// time and people who are active by themselves stay so.
+// jump moves the clock by d; people who are active by themselves stay so.
 func (p *pilot) jump(ctx context.Context, d time.Duration) error {
-	p.moving.Lock()
-	defer p.moving.Unlock()
 	p.system.SayJump(d)
-	step := max(time.Second, (d / maxSteps).Round(time.Millisecond))
-	for left := d; left > 0; left -= step {
-		p.system.Advance(min(step, left))
-		p.actAll(ctx)
-		t := time.NewTimer(stepReal)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return ctx.Err()
-		}
-	}
-	return nil
+	return p.system.Forward(ctx, d, p.actAll)
 }
 
 // actAll lets those act whose time has come.
@@ -148,6 +127,14 @@ func (p *pilot) fly(id string, seconds int) error {
 		p.last[id] = time.Time{}
 	}
 	return nil
+}
+
+// rest lets nobody act and the clock run as usual.
+func (p *pilot) rest() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.speed = 1
+	clear(p.every)
 }
 
 func (p *pilot) state() (speed int, every map[string]int) {

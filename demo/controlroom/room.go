@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/localhost"
+	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/ui"
@@ -24,11 +25,12 @@ var files embed.FS
 
 // Room is a running control room with the system behind it.
 type Room struct {
-	System *system.System
-	server *server.Server
-	pilot  *pilot
-	people people
-	logger *slog.Logger
+	System  *system.System
+	server  *server.Server
+	pilot   *pilot
+	people  people
+	stories *scenario.Player
+	logger  *slog.Logger
 }
 
 // Start starts the whole demo: IdP, apps, API and the page. It serves when Start
@@ -43,6 +45,7 @@ func Start(ctx context.Context, c system.Config) (*Room, error) {
 	}
 	r := &Room{System: s, server: server.Start(s.Room, c.Logger), logger: c.Logger}
 	r.pilot = startPilot(s, c.Logger)
+	r.stories = scenario.NewPlayer(s)
 	r.server.Use(r.handler())
 	return r, nil
 }
@@ -58,7 +61,7 @@ func (r *Room) Run(ctx context.Context) error {
 // Close ends everything.
 func (r *Room) Close() error {
 	r.pilot.close()
-	err := r.server.Close()
+	err := errors.Join(r.stories.Close(), r.server.Close())
 	r.people.close()
 	return errors.Join(err, r.System.Close())
 }
@@ -102,21 +105,23 @@ func (r *Room) page(w http.ResponseWriter, req *http.Request) {
 
 func (r *Room) export(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Disposition", `attachment; filename="tandem-timeline.json"`)
-	events, _ := r.System.Log.Since(0)
-	app.JSON(w, http.StatusOK, map[string]any{"snapshot": r.look(), "events": events})
+	app.JSON(w, http.StatusOK, map[string]any{"snapshot": r.look(), "events": r.System.Log.Since(0).Events})
 }
 
 // snapshot is what the page shows beside the timeline.
 type snapshot struct {
 	system.Snapshot
-	Speed  int            `json:"speed"`
-	Pilots map[string]int `json:"pilots"` // seconds between two acts of the person, by app
-	Losing bool           `json:"losing"` // logout tokens
+	Speed  int             `json:"speed"`
+	Pilots map[string]int  `json:"pilots"` // seconds between two acts of the person, by app
+	Losing bool            `json:"losing"` // logout tokens
+	Epoch  int             `json:"epoch"`  // of the timeline
+	Story  *scenario.State `json:"story,omitempty"`
 }
 
 func (r *Room) look() snapshot {
 	speed, pilots := r.pilot.state()
-	return snapshot{Snapshot: r.System.Look(), Speed: speed, Pilots: pilots, Losing: r.System.Losing()}
+	return snapshot{Snapshot: r.System.Look(), Speed: speed, Pilots: pilots, Losing: r.System.Losing(),
+		Epoch: r.System.Log.Epoch(), Story: r.stories.State()}
 }
 
 // decode reads a small JSON object.

@@ -119,7 +119,7 @@ func TestOrders(t *testing.T) {
 		t.Fatalf("%+v", l)
 	}
 	r.must(`{"do":"clear"}`)
-	if events, _ := r.System.Log.Since(0); len(events) > 10 {
+	if events := r.System.Log.Since(0).Events; len(events) > 10 {
 		t.Errorf("%d events after clear", len(events))
 	}
 }
@@ -184,7 +184,7 @@ func TestJump(t *testing.T) {
 	r.must(`{"do":"pilot","app":"wiki"}`)
 	r.must(`{"do":"pilot","app":"notes"}`)
 	r.must(`{"do":"jump","seconds":600}`)
-	events, _ := r.System.Log.Since(0)
+	events := r.System.Log.Since(0).Events
 	for _, e := range events {
 		if e.Kind == timeline.Ended && e.From == system.IdP {
 			// W counts from the last signal, which is up to δ and one act older.
@@ -238,11 +238,11 @@ func TestEvents(t *testing.T) {
 	r.stream(ctx, "", func(event, id, data string) {
 		switch event {
 		case "log":
-			var events []timeline.Event
-			if err := json.Unmarshal([]byte(data), &events); err != nil {
+			var chunk struct{ Events []timeline.Event }
+			if err := json.Unmarshal([]byte(data), &chunk); err != nil {
 				t.Error(err)
 			}
-			seen, last = append(seen, events...), id
+			seen, last = append(seen, chunk.Events...), id
 		case "snapshot":
 			if len(seen) > 0 && seen[len(seen)-1].Kind == timeline.Control {
 				stop()
@@ -264,7 +264,7 @@ func TestEvents(t *testing.T) {
 	ctx, stop = context.WithTimeout(t.Context(), 10*time.Second)
 	defer stop()
 	r.System.SetIdPDown(false)
-	var new []timeline.Event
+	var new struct{ Events []timeline.Event }
 	r.stream(ctx, last, func(event, _, data string) {
 		if event == "log" {
 			if err := json.Unmarshal([]byte(data), &new); err != nil {
@@ -273,7 +273,7 @@ func TestEvents(t *testing.T) {
 		}
 		stop()
 	})
-	if len(new) != 1 || new[0].Title != "IdP back" {
+	if len(new.Events) != 1 || new.Events[0].Title != "IdP back" {
 		t.Errorf("%+v", new)
 	}
 }

@@ -101,6 +101,28 @@ func (b *Browser) Open(ctx context.Context, page string) (Result, error) {
 	return r, errors.New("person: the sign-in page comes again and again")
 }
 
+// Callback follows a log-in until the IdP sends the browser back to site, and
+// returns that address without opening it: the log-in hangs in the air.
+func (b *Browser) Callback(ctx context.Context, login, site string) (string, error) {
+	held := ""
+	c := *b.client
+	c.CheckRedirect = func(r *http.Request, via []*http.Request) error {
+		if strings.HasPrefix(r.URL.String(), site) && len(via) > 0 {
+			held = r.URL.String()
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}
+	hold := &Browser{User: b.User, client: &c, tr: b.tr}
+	if _, err := hold.Open(ctx, login); err != nil {
+		return "", err
+	}
+	if held == "" {
+		return "", errors.New("person: the log-in did not lead back to " + site)
+	}
+	return held, nil
+}
+
 // Fetch asks for data, as a script of the page does.
 func (b *Browser) Fetch(ctx context.Context, page string) (Result, error) {
 	return b.do(ctx, http.MethodGet, page, nil, true)
@@ -128,6 +150,9 @@ func (b *Browser) do(ctx context.Context, method, page string, form url.Values, 
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	req.Header.Set("Accept", "text/html")
+	if method == http.MethodPost {
+		req.Header.Set("Origin", req.URL.Scheme+"://"+req.URL.Host)
+	}
 	req.Header.Set("User-Agent", "Tandem demo ("+b.User+")")
 	if script {
 		req.Header.Set("Accept", "application/json")

@@ -107,12 +107,13 @@ func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog
   Notes           %s   keeps a refresh token
   Reports         %s   keeps a reference token, calls the API
   Wiki            %s   keeps no token
+  Naive           %s   as many write it, for comparison
   API             %s
   IdP             %s   sign in as ada, grace or alan; no password
 
   An IdP session ends %v after the last activity. Ctrl-C ends the demo.
 
-`, room.URL(), s.App(system.Notes).URL(), s.App(system.Reports).URL(), s.App(system.Wiki).URL(), s.API.URL(), s.IDP.Issuer(), o.idpIdle)
+`, room.URL(), s.App(system.Notes).URL(), s.App(system.Reports).URL(), s.App(system.Wiki).URL(), s.Naive.URL(), s.API.URL(), s.IDP.Issuer(), o.idpIdle)
 	return room.Run(ctx)
 }
 

@@ -113,7 +113,7 @@ func TestEverything(t *testing.T) {
 	tr := localhost.Transport()
 	defer tr.CloseIdleConnections()
 	urls := regexp.MustCompile(`http://(\w+)\.localhost:\d+`).FindAllString(text.String(), -1)
-	if len(urls) != 6 || !strings.Contains(text.String(), "1m0s after the last activity") {
+	if len(urls) != 7 || !strings.Contains(text.String(), "1m0s after the last activity") {
 		t.Errorf("%s", text.String())
 	}
 	for _, u := range urls {

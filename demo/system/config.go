@@ -25,7 +25,7 @@ type Config struct {
 }
 
 // Ports a whole demo takes, from Config.PortBase on: the control room, the IdP,
-// Notes, Reports, Wiki and the API; one is spare.
+// Notes, Reports, Wiki, the API and the naive app.
 const Ports = 7
 
 // Settings can be changed while the system runs.

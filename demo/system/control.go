@@ -72,15 +72,18 @@ func (s *System) EndAtIdP(sid string) error { return s.IDP.EndSession(sid) }
 // credentials are asked for once.
 func (s *System) SignIn(ctx context.Context, b *person.Browser, apps ...string) error {
 	for _, id := range apps {
-		a := s.App(id)
-		if a == nil {
-			return fmt.Errorf("there is no app %q", id)
+		page := "/login"
+		if id != Naive {
+			page = "/private"
+			if s.App(id) == nil {
+				return fmt.Errorf("there is no app %q", id)
+			}
 		}
-		r, err := b.Open(ctx, a.URL()+"/private")
+		r, err := b.Open(ctx, s.URL(id)+page)
 		if err != nil {
 			return err
 		}
-		if r.Status != http.StatusOK || r.URL.Path != "/private" {
+		if r.Status != http.StatusOK || r.URL.Path != "/private" && id != Naive {
 			return fmt.Errorf("the log-in to %s led to %d at %s", Name(id), r.Status, r.URL.Redacted())
 		}
 	}
@@ -135,6 +138,15 @@ type Snapshot struct {
 	IdPDown  bool              `json:"idp_down"`
 	IdP      []idpmock.Session `json:"idp"`
 	Apps     []AppSession      `json:"apps"`
+	Naive    NaiveSession      `json:"naive"` // the latest
+}
+
+// NaiveSession is what is known of the naive app, which knows little itself.
+type NaiveSession struct {
+	Subject    string    `json:"subject"`
+	State      string    `json:"state"` // live, ended or empty
+	Reason     string    `json:"reason,omitempty"`
+	LastActive time.Time `json:"last_active"`
 }
 
 // AppSession is a session in an app.
@@ -158,6 +170,9 @@ func (s *System) Look() Snapshot {
 	if out.IdP == nil {
 		out.IdP = []idpmock.Session{}
 	}
+	s.mu.Lock()
+	out.Naive = s.naively
+	s.mu.Unlock()
 	for _, id := range Apps() {
 		for _, k := range s.App(id).Known() {
 			one := AppSession{App: id, Session: k.Session, SID: k.SID, Subject: k.Subject, State: k.Status.State,

@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/api"
 	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/localhost"
+	"github.com/tandem-sso/tandem/demo/naive"
 	"github.com/tandem-sso/tandem/demo/notoken"
 	"github.com/tandem-sso/tandem/demo/referencetoken"
 	"github.com/tandem-sso/tandem/demo/refreshtoken"
@@ -34,12 +35,13 @@ const (
 	Notes   = "notes"
 	Reports = "reports"
 	Wiki    = "wiki"
+	Naive   = "naive" // for comparison
 	API     = "api"
 	IdP     = "idp"
 )
 
 // Names of the lanes for people.
-var names = map[string]string{Person: "Person", Notes: "Notes", Reports: "Reports", Wiki: "Wiki", API: "API", IdP: "IdP"}
+var names = map[string]string{Person: "Person", Notes: "Notes", Reports: "Reports", Wiki: "Wiki", Naive: "Naive", API: "API", IdP: "IdP"}
 
 // Name of a lane for people.
 func Name(lane string) string {
@@ -49,14 +51,19 @@ func Name(lane string) string {
 	return lane
 }
 
-// Apps lists the lanes of the apps.
+// Lanes lists all lanes from top to bottom.
+func Lanes() []string { return []string{Person, Notes, Reports, Wiki, Naive, API, IdP} }
+
+// Apps lists the lanes of the apps that keep the contract.
 func Apps() []string { return []string{Notes, Reports, Wiki} }
 
 // System is a running system.
 type System struct {
 	IDP *idpmock.IDP
 	API *api.API
-	Log *timeline.Log
+	// Naive is an app as many write it, without the library.
+	Naive *naive.App
+	Log   *timeline.Log
 	// Room is a listener for the control room, whose URL is RoomURL.
 	Room    net.Listener
 	RoomURL string
@@ -72,7 +79,9 @@ type System struct {
 	mu       sync.Mutex // guards apps and settings
 	apps     map[string]*app.App
 	settings Settings
+	naively  NaiveSession
 
+	site   func(lane string) string
 	tokens tokens
 	down   downSwitch
 	losing atomic.Bool
@@ -99,7 +108,7 @@ func Start(ctx context.Context, c Config) (s *System, err error) {
 		return "http://" + lane + ".localhost:" + port
 	}
 	s = &System{Log: timeline.New(), Room: listeners[room], RoomURL: site(room), progress: c.Progress, logger: c.Logger,
-		transport: localhost.Transport(), apps: map[string]*app.App{}, settings: c.Settings, watched: make(chan struct{})}
+		transport: localhost.Transport(), apps: map[string]*app.App{}, settings: c.Settings, watched: make(chan struct{}), site: site}
 	s.IDP, err = idpmock.New(idpmock.Config{
 		Issuer: site(IdP), Now: c.Now, Clients: clients(c.Settings, site),
 		IdleWindow: c.Settings.IdPIdle, AbsoluteLifetime: c.Settings.IdPAbsolute,
@@ -127,7 +136,7 @@ const room = "room"
 // listen opens the ports of all programs.
 func listen(base int) (map[string]net.Listener, error) {
 	out := map[string]net.Listener{}
-	for i, lane := range []string{room, IdP, Notes, Reports, Wiki, API} {
+	for i, lane := range []string{room, IdP, Notes, Reports, Wiki, API, Naive} {
 		port := 0
 		if base != 0 {
 			port = base + i
@@ -156,7 +165,9 @@ func clients(s Settings, site func(string) string) []idpmock.Client {
 	// It has nothing to renew the token with, so the token lasts as long as the
 	// session may; the session, not the token's lifetime, is the limit.
 	reports.AccessTokenLifetime = s.IdPAbsolute
-	return []idpmock.Client{notes, reports, wiki, {ID: API, Secret: API + "-secret"}}
+	plain := idpmock.Client{ID: Naive, Secret: Naive + "-secret", RedirectURIs: []string{site(Naive) + "/callback"}, AccessTokenType: idpmock.Reference,
+		RefreshTokens: true, AccessTokenLifetime: s.TokenLife, RefreshTokenLifetime: s.IdPAbsolute}
+	return []idpmock.Client{notes, reports, wiki, plain, {ID: API, Secret: API + "-secret"}}
 }
 
 func (s *System) startApps(ctx context.Context, c Config, listeners map[string]net.Listener, site func(string) string) (err error) {
@@ -186,7 +197,9 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 		}
 		s.apps[id] = a
 	}
-	return nil
+	s.Naive, err = naive.Start(ctx, naive.Config{Issuer: site(IdP), ClientID: Naive, ClientSecret: Naive + "-secret", Listener: listeners[Naive], BaseURL: site(Naive),
+		Logger: c.Logger, Now: s.Now, Transport: s.transport, Watch: s.naiveSaid})
+	return err
 }
 
 // storeOf keeps the apps apart where a store is a file.
@@ -234,7 +247,7 @@ func (s *System) Change(ctx context.Context, to Settings) error {
 		c.IdleWindow, c.AbsoluteLifetime = to.IdPIdle, to.IdPAbsolute
 		for i := range c.Clients {
 			switch c.Clients[i].ID {
-			case Notes:
+			case Notes, Naive:
 				c.Clients[i].AccessTokenLifetime, c.Clients[i].RefreshTokenLifetime = to.TokenLife, to.IdPAbsolute
 			case Reports:
 				c.Clients[i].AccessTokenLifetime = to.IdPAbsolute
@@ -257,12 +270,77 @@ func (s *System) Change(ctx context.Context, to Settings) error {
 	s.mu.Lock()
 	s.settings = to
 	s.mu.Unlock()
-	s.note(timeline.Event{Kind: timeline.Control, From: IdP, Title: "Settings changed"})
+	s.note(timeline.Event{Kind: timeline.Control, From: IdP, Title: "Durations changed"})
 	return nil
 }
 
-// Advance moves the clock of everything forward.
+// Advance moves the clock of everything forward, in one step.
 func (s *System) Advance(d time.Duration) { s.IDP.Advance(d) }
+
+const (
+	maxSteps = 600                  // of Forward
+	stepReal = 2 * time.Millisecond // of real time, for what happens at each step
+)
+
+// Forward moves the clock in small steps, so that everything happens at its own
+// time. each, if not nil, is called after every step.
+func (s *System) Forward(ctx context.Context, d time.Duration, each func(context.Context)) error {
+	step := max(time.Second, (d / maxSteps).Round(time.Millisecond))
+	for left := d; left > 0; left -= step {
+		s.Advance(min(step, left))
+		if each != nil {
+			each(ctx)
+		}
+		t := time.NewTimer(stepReal)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Reset ends all sessions, repairs everything and forgets what has happened, so
+// that a story can begin with these settings.
+func (s *System) Reset(ctx context.Context, to Settings) error {
+	s.down.set(false)
+	s.losing.Store(false)
+	s.IDP.ClearFaults()
+	s.IDP.ClearDeliveryFaults()
+	for _, one := range s.IDP.Sessions() {
+		if err := s.IDP.EndSession(one.SID); err != nil && !errors.Is(err, idpmock.ErrNoSession) {
+			return err
+		}
+	}
+	quiet, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_ = s.IDP.Settle(quiet) // what an app cannot be told now, it finds out
+	to = to.withDefaults()
+	if err := s.IDP.Update(func(c *idpmock.Config) { c.Policies, c.Clients = idpmock.Policies{}, clients(to, s.site) }); err != nil {
+		return err
+	}
+	if err := s.Change(ctx, to); err != nil {
+		return err
+	}
+	for _, id := range Apps() {
+		s.App(id).Forget()
+	}
+	s.mu.Lock()
+	s.naively = NaiveSession{}
+	s.mu.Unlock()
+	s.Log.Clear()
+	return nil
+}
+
+// HTTP reaches everything here, as programs do.
+func (s *System) HTTP() *http.Client {
+	return &http.Client{Transport: s.transport, Timeout: 20 * time.Second}
+}
+
+// URL of a lane's program.
+func (s *System) URL(lane string) string { return s.site(lane) }
 
 // Close ends everything.
 func (s *System) Close() error {
@@ -271,6 +349,9 @@ func (s *System) Close() error {
 		if a := s.App(id); a != nil {
 			errs = append(errs, a.Close())
 		}
+	}
+	if s.Naive != nil {
+		errs = append(errs, s.Naive.Close())
 	}
 	if s.API != nil {
 		errs = append(errs, s.API.Close())

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/api"
 	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/naive"
 	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -87,6 +88,9 @@ func (s *System) fromIdP(e idpmock.Event) (timeline.Event, bool) {
 		if e.Outcome != "delivered" {
 			out.Kind, out.Title, out.Text = timeline.Lost, "Logout token to "+Name(e.Client)+" "+e.Outcome, "The app does not know yet. It finds out at its next signal; an app without token, at the next delivery."
 		}
+	case idpmock.EventRevoked:
+		out.Kind, out.Title, out.Clause = timeline.Refused, Name(e.Client)+"'s tokens revoked", "C4"
+		out.From, out.To, out.Text = IdP, e.Client, "All tokens of this log-in are worth nothing now: "+e.Outcome+"."
 	case idpmock.EventFault:
 		out.Kind, out.Title, out.Clause = timeline.Trouble, "The IdP was made to fail", "C6"
 		out.Text = e.Outcome
@@ -149,9 +153,9 @@ func clauseOf(r rp.Reason) string {
 func (s *System) visited(id string) func(app.Visit) {
 	return func(v app.Visit) {
 		e := timeline.Event{At: v.At, Kind: timeline.Active, From: Person, To: id, Session: v.Session, SID: v.SID, Subject: v.Subject, Clause: "C1",
-			Title: "Active in " + Name(id), Text: "GET " + v.Path + " because a person did something."}
+			Title: "Active in " + Name(id), Text: v.Method + " " + v.Path + " because a person did something."}
 		if v.Class == rp.Passive.String() {
-			e.Kind, e.Clause, e.Title, e.Text = timeline.Passive, "C7", "Poll of "+Name(id), "GET "+v.Path+" by the page itself: it is served, and keeps nobody signed in."
+			e.Kind, e.Clause, e.Title, e.Text = timeline.Passive, "C7", "Poll of "+Name(id), v.Method+" "+v.Path+" by the page itself: it is served, and keeps nobody signed in."
 		}
 		if v.Status >= 400 {
 			e.Text += fmt.Sprintf(" Answered %d %s.", v.Status, http.StatusText(v.Status))
@@ -171,4 +175,24 @@ func (s *System) apiCalled(c api.Call) {
 		}
 	}
 	s.note(e)
+}
+
+// naiveSaid translates what the naive app says.
+func (s *System) naiveSaid(e naive.Event) {
+	now := s.Now()
+	s.mu.Lock()
+	s.naively = NaiveSession{Subject: e.Subject, State: "live", LastActive: now}
+	if e.Kind == "ended" {
+		s.naively.State, s.naively.Reason = "ended", e.Why
+	}
+	s.mu.Unlock()
+	out := timeline.Event{At: now, Kind: timeline.Active, From: Person, To: Naive, Session: Naive, Subject: e.Subject, Title: "Request to Naive", Text: "GET " + e.Path + ". It cannot tell a person from a poll."}
+	switch e.Kind {
+	case "login":
+		out.Kind, out.Title, out.Text = timeline.Login, "Log-in to Naive", "It keeps the tokens in an encrypted cookie."
+	case "ended":
+		out.Kind, out.From, out.To, out.Reason = timeline.Ended, Naive, "", e.Why
+		out.Title, out.Text = "Naive logged the person out: "+e.Why, "Its refresh failed, and it does not ask why."
+	}
+	s.note(out)
 }

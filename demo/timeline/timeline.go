@@ -51,6 +51,7 @@ type Log struct {
 	mu     sync.Mutex
 	events []Event
 	last   int64
+	epoch  int           // how often Clear was called
 	more   chan struct{} // closed and renewed at every event
 }
 
@@ -71,13 +72,26 @@ func (l *Log) Add(e Event) {
 	l.more = make(chan struct{})
 }
 
-// Since returns the events after id, at most Keep, and a channel that is closed
-// when there are more.
-func (l *Log) Since(id int64) ([]Event, <-chan struct{}) {
+// Part of a log. More is closed when there are more events, or none any more.
+type Part struct {
+	Epoch  int // rises when the log is cleared
+	Events []Event
+	More   <-chan struct{}
+}
+
+// Since returns the events after id, at most Keep.
+func (l *Log) Since(id int64) Part {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i, _ := slices.BinarySearchFunc(l.events, id+1, func(e Event, id int64) int { return int(e.ID - id) })
-	return slices.Clone(l.events[max(i, len(l.events)-Keep):]), l.more
+	return Part{l.epoch, slices.Clone(l.events[max(i, len(l.events)-Keep):]), l.more}
+}
+
+// Epoch tells how often the log was cleared.
+func (l *Log) Epoch() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.epoch
 }
 
 // Clear forgets all events; their IDs are not used again.
@@ -85,6 +99,7 @@ func (l *Log) Clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.events = nil
+	l.epoch++
 	close(l.more)
 	l.more = make(chan struct{})
 }

@@ -54,6 +54,22 @@ export class Cards {
 		}
 	}
 
+	// naive shows the app that keeps no contract, if somebody uses it.
+	naive({ subject, state, reason, last_active }) {
+		const c = this.#cards.get("naive");
+		c.card.hidden = state === "";
+		if (state === "") return;
+		c.last = Date.parse(last_active);
+		c.note = `${subject}.`;
+		c.card.dataset.state = state;
+		text(c.card.querySelector("[data-state]"), state === "live" ? "believes in a session" : "logged out");
+		const why = c.card.querySelector("[data-why]");
+		why.hidden = state !== "ended";
+		text(why.querySelector("[data-why-title]"), "Its refresh failed");
+		text(why.querySelector("[data-why-text]"), "It did not look at the reason, and threw the session away.");
+		text(why.querySelector("[data-why-reason]"), reason ?? "");
+	}
+
 	#set(id, state, { last, rings, data, reason, note }) {
 		const c = this.#cards.get(id);
 		c.last = last ?? null;

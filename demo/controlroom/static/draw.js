@@ -83,7 +83,7 @@ export function standalone(layout, names, keep) {
 
 const exported = `
 text{font:12px system-ui,sans-serif;fill:#586174}.name{font-weight:600;font-size:14px;fill:#1b2436}
-.rail{stroke:#dcdde2}.life{opacity:.16}.lane-notes{fill:#0b6e66}.lane-reports{fill:#1d5fb8}.lane-wiki{fill:#a3470f}.lane-idp{fill:#6b4fd8}
+.rail{stroke:#dcdde2}.life{opacity:.16}.lane-notes{fill:#0b6e66}.lane-reports{fill:#1d5fb8}.lane-wiki{fill:#a3470f}.lane-naive{fill:#586174}.lane-idp{fill:#6b4fd8}
 .stem{stroke-width:2}.k-active *{stroke:#1b2436;fill:#1b2436}.k-passive *{stroke:#8a93a5;fill:#8a93a5}.k-passive .stem{stroke-dasharray:3 4}
 .k-told *,.k-login *{stroke:#0b6e66;fill:#0b6e66}.k-asked *{stroke:#7a5c00;fill:#7a5c00}.k-delivered *{stroke:#6b4fd8;fill:#6b4fd8}
 .k-refused *,.k-ended *,.k-lost *{stroke:#b3261e;fill:#b3261e}.k-trouble *{stroke:#9a5b00;fill:#9a5b00}.k-control *{stroke:#586174;fill:#586174}

@@ -5,8 +5,8 @@
 // apart so that each event can be pointed at, and a long silence is drawn short,
 // with its length written into the gap.
 
-export const lanes = ["person", "notes", "reports", "wiki", "api", "idp"];
-export const laneHeight = 58;
+export const lanes = ["person", "notes", "reports", "wiki", "naive", "api", "idp"];
+export const laneHeight = 52;
 export const top = 30;
 export const height = top + lanes.length * laneHeight;
 

@@ -1,10 +1,11 @@
 // The control room: what the server pushes is shown, what people press is sent.
 import { Cards, groups } from "./cards.js";
 import { Swim, details, kinds } from "./swim.js";
+import { Stories } from "./stories.js";
 import { standalone } from "./draw.js";
 import { Clock, at, format, parse } from "./time.js";
 
-const names = { person: "Person", notes: "Notes", reports: "Reports", wiki: "Wiki", api: "API", idp: "IdP", room: "Control room" };
+const names = { person: "Person", notes: "Notes", reports: "Reports", wiki: "Wiki", naive: "Naive", api: "API", idp: "IdP", room: "Control room" };
 const $ = (selector) => document.querySelector(selector);
 const clock = new Clock();
 const remembered = (key, fallback) => JSON.parse(sessionStorage.getItem(key) ?? "null") ?? fallback;
@@ -47,7 +48,6 @@ document.addEventListener("click", async (e) => {
 	else if (d.toggle) await order({ do: d.toggle, on: b.getAttribute("aria-pressed") !== "true" });
 	else if (d.act) await order({ do: d.act, app: card.dataset.card, session: card.dataset.session, sid: card.dataset.sid });
 	b.classList.remove("busy");
-	if (d.do === "clear") swim.clear();
 });
 
 document.addEventListener("change", (e) => {
@@ -92,6 +92,7 @@ function why(id, data, reason) {
 	return { title: "It is over", text: "", reason: reason ?? "" };
 }
 
+const stories = new Stories($("#stories"), order, remembered("story", null));
 const cards = new Cards($("#cards"), clock, why);
 
 // The timeline.
@@ -182,10 +183,15 @@ function tabs() {
 	if (focused) root.querySelector("[aria-selected=true]")?.focus();
 }
 let chosenByUs = chosen === null;
+let told;
 
 function show() {
 	tabs();
 	cards.update(snapshot, chosen);
+	cards.naive(snapshot.naive);
+	if (snapshot.story?.id !== told) chosenByUs = true; // a new story has people of its own
+	told = snapshot.story?.id;
+	stories.follow(snapshot.story);
 	cards.tick();
 	showSettings(snapshot.settings);
 	for (const b of document.querySelectorAll("[data-do=speed]")) b.setAttribute("aria-pressed", String(Number(b.dataset.seconds) === snapshot.speed));
@@ -194,14 +200,27 @@ function show() {
 	for (const box of document.querySelectorAll("[data-pilot]")) box.checked = box.dataset.pilot in snapshot.pilots;
 }
 
+// anew empties the timeline when the server has.
+let epoch = null;
+function anew(of) {
+	if (epoch !== null && of !== epoch) {
+		swim.clear();
+		ends.clear();
+		list.replaceChildren();
+	}
+	epoch = of;
+}
+
 const stream = new EventSource("/events");
 stream.addEventListener("snapshot", (e) => {
 	snapshot = JSON.parse(e.data);
+	anew(snapshot.epoch);
 	clock.set(Date.parse(snapshot.now), snapshot.speed);
 	show();
 });
 stream.addEventListener("log", (e) => {
-	const events = JSON.parse(e.data);
+	const { epoch: of, events } = JSON.parse(e.data);
+	anew(of);
 	for (const event of events) {
 		if (event.kind === "ended") ends.set(event.from + (event.session ?? event.sid), event);
 	}
