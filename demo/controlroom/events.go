@@ -36,7 +36,7 @@ func (r *Room) events(w http.ResponseWriter, req *http.Request) {
 	out := http.NewResponseController(w)
 	ctx := req.Context()
 	for {
-		part := r.System.Log.Since(last)
+		part := r.System.Log.Read(last)
 		for events := part.Events; len(events) > 0; {
 			n := min(len(events), batch)
 			last = events[n-1].ID

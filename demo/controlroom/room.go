@@ -105,7 +105,7 @@ func (r *Room) page(w http.ResponseWriter, req *http.Request) {
 
 func (r *Room) export(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Disposition", `attachment; filename="tandem-timeline.json"`)
-	app.JSON(w, http.StatusOK, map[string]any{"snapshot": r.look(), "events": r.System.Log.Since(0).Events})
+	app.JSON(w, http.StatusOK, map[string]any{"snapshot": r.look(), "events": r.System.Log.Read(0).Events})
 }
 
 // snapshot is what the page shows beside the timeline.

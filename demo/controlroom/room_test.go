@@ -119,7 +119,7 @@ func TestOrders(t *testing.T) {
 		t.Fatalf("%+v", l)
 	}
 	r.must(`{"do":"clear"}`)
-	if events := r.System.Log.Since(0).Events; len(events) > 10 {
+	if events := r.System.Log.Read(0).Events; len(events) > 10 {
 		t.Errorf("%d events after clear", len(events))
 	}
 }
@@ -184,7 +184,7 @@ func TestJump(t *testing.T) {
 	r.must(`{"do":"pilot","app":"wiki"}`)
 	r.must(`{"do":"pilot","app":"notes"}`)
 	r.must(`{"do":"jump","seconds":600}`)
-	events := r.System.Log.Since(0).Events
+	events := r.System.Log.Read(0).Events
 	for _, e := range events {
 		if e.Kind == timeline.Ended && e.From == system.IdP {
 			// W counts from the last signal, which is up to δ and one act older.

@@ -61,7 +61,7 @@ func TestScenarios(t *testing.T) {
 				t.Error("nothing was checked")
 			}
 			if t.Failed() {
-				events := s.Log.Since(0).Events
+				events := s.Log.Read(0).Events
 				for _, e := range events {
 					t.Log(e.At.Format("15:04:05"), e.Kind, e.From, "→", e.To, e.Title, e.Reason)
 				}

@@ -67,7 +67,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func kinds(s *system.System, want func(timeline.Event) bool) []timeline.Event {
-	events := s.Log.Since(0).Events
+	events := s.Log.Read(0).Events
 	return slices.DeleteFunc(events, func(e timeline.Event) bool { return !want(e) })
 }
 

@@ -79,8 +79,15 @@ type Part struct {
 	More   <-chan struct{}
 }
 
-// Since returns the events after id, at most Keep.
-func (l *Log) Since(id int64) Part {
+// Since returns the events after id, at most Keep, and a channel that is closed
+// when there are more.
+func (l *Log) Since(id int64) ([]Event, <-chan struct{}) {
+	part := l.Read(id)
+	return part.Events, part.More
+}
+
+// Read returns the events after id, at most Keep.
+func (l *Log) Read(id int64) Part {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i, _ := slices.BinarySearchFunc(l.events, id+1, func(e Event, id int64) int { return int(e.ID - id) })
