@@ -26,13 +26,30 @@ func New(auth *rp.RelyingParty) *Adapter { return &Adapter{auth} }
 //	web.Register(e.Group("/auth"))
 func (a *Adapter) Register(g *echo.Group) {
 	for _, e := range a.rp.Endpoints() {
-		g.Add(e.Method, e.Path, func(c echo.Context) error {
-			if err := e.Handle(c.Response(), c.Request()); err != nil {
+		handle := func(c echo.Context) error {
+			if err := e.Handle(response{c.Response()}, c.Request()); err != nil {
 				return a.render(c, err)
 			}
 			return nil
-		})
+		}
+		g.Add(e.Method, e.Path, handle)
+		if e.Method == http.MethodGet { // as net/http's mux does
+			g.Add(http.MethodHead, e.Path, handle)
+		}
 	}
+}
+
+// response is echo's, with a Flush that neither panics nor forgets that it has
+// sent the header.
+type response struct{ *echo.Response }
+
+// FlushError is what http.ResponseController looks for.
+func (r response) FlushError() error {
+	err := http.NewResponseController(r.Writer).Flush()
+	if err == nil && !r.Committed {
+		r.Committed, r.Status = true, http.StatusOK
+	}
+	return err
 }
 
 // RequireLogin lets a request through only with a session, which the handler

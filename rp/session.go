@@ -132,11 +132,21 @@ func (s *Session) End(ctx context.Context) error {
 // ErrSilentCheck, ErrCrossOrigin; RelyingParty.Answer turns each into what the
 // browser should see.
 func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
-	return p.AuthenticateAs(r, p.Activity(r))
+	return p.authenticate(r, p.Activity(r))
 }
 
-// AuthenticateAs is Authenticate for a request whose class is known.
+// AuthenticateAs is Authenticate for a request of a route that is marked, as if
+// by WithClass: only Config.Classify goes before the mark.
 func (p *RelyingParty) AuthenticateAs(r *http.Request, class Class) (*Session, error) {
+	if p.cfg.Classify != nil {
+		if c, ok := p.cfg.Classify(r); ok {
+			class = c
+		}
+	}
+	return p.authenticate(r, class)
+}
+
+func (p *RelyingParty) authenticate(r *http.Request, class Class) (*Session, error) {
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return nil, ErrAnonymous

@@ -59,6 +59,9 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 	if err := out.begin(); err != nil {
 		return err
 	}
+	if r.Method == http.MethodHead {
+		return nil // nobody reads what would follow
+	}
 	for {
 		if s.State != "live" {
 			_ = out.event("ended", s)
