@@ -18,7 +18,7 @@ type page struct {
 }
 
 const (
-	pageStyle  = `:root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.6rem;line-height:1.25;text-wrap:balance}a,button{font:inherit}`
+	pageStyle  = `:root{color-scheme:light dark;background:Canvas;color:CanvasText}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.6rem;line-height:1.25;text-wrap:balance}a,button{font:inherit}`
 	formScript = `document.forms[0].submit()`
 )
 
