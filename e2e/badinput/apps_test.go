@@ -15,6 +15,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/notoken"
+	_ "github.com/tandem-sso/tandem/demo/program" // so that go test sees when the program that is built changes
 	"github.com/tandem-sso/tandem/demo/referencetoken"
 	"github.com/tandem-sso/tandem/demo/refreshtoken"
 	"github.com/tandem-sso/tandem/e2e/person"

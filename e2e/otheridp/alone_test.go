@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/tandem-sso/tandem/demo/program" // so that go test sees when the program that is built changes
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/person"
 	"github.com/tandem-sso/tandem/e2e/process"

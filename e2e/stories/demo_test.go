@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/controlroom"
+	_ "github.com/tandem-sso/tandem/demo/program" // so that go test sees when the program that is built changes
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/process"

@@ -39,6 +39,11 @@ func Start(t testing.TB, dir string, c Config) (issuer string) {
 	if err := install(dir); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"server.mjs", "package-lock.json"} { // so that go test sees when they change
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	config, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
