@@ -140,13 +140,13 @@ func TestTurningToAPausedTab(t *testing.T) {
 func TestCountdownDoesNotLie(t *testing.T) {
 	t.Parallel()
 	const window = 6 * time.Second
-	var w *world
-	w = newWorld(t, options{apps: []string{"notes", "mail"}, hold: func(made *world) { w = made },
+	var provider *idpmock.IDP
+	w := newWorld(t, options{apps: []string{"notes", "mail"}, hold: func(w *world) { provider = w.idp },
 		idp: func(c *idpmock.Config) { c.IdleWindow = window },
 		rp: func(c *rp.Config) {
 			c.IdPWindow = window
 			c.IdPSessionEnd = func(_ context.Context, sid string) (time.Time, error) {
-				s, err := w.idp.Session(sid)
+				s, err := provider.Session(sid)
 				return s.IdleDeadline, err
 			}
 		}})
