@@ -165,7 +165,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	if fn := p.cfg.Events.Login; fn != nil {
 		fn(LoginEvent{Session: key.name(), Subject: d.Subject, SID: d.SID, At: now})
 	}
-	http.Redirect(w, r, f.returnTo, http.StatusSeeOther)
+	comeBack(w, f.returnTo)
 	return nil
 }
 

@@ -193,7 +193,7 @@ func TestSessionsAreIndependent(t *testing.T) {
 // Where the person wanted to go, but never to another site (RFC9700-01).
 func TestReturnTo(t *testing.T) {
 	for given, want := range map[string]string{
-		"/private/deep?q=1#part": "/private/deep?q=1#part", "": "/", "https://evil.example/": "/", "//evil.example": "/", `/\evil.example`: "/", "private": "/",
+		"/private/deep?q=1#part": "/private/deep?q=1#part", "/private//a/./b?u=https://x//y": "/private//a/./b?u=https://x//y", "": "/", "https://evil.example/": "/", "//evil.example": "/", `/\evil.example`: "/", "private": "/",
 	} {
 		inBubble(t, setup{}, func(t *testing.T, w *world) {
 			v := w.visitor("ada")

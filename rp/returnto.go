@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 )
@@ -23,4 +24,11 @@ func SafeReturnTo(path string) string {
 		return "/"
 	}
 	return path
+}
+
+// comeBack sends the browser to a path that SafeReturnTo has passed, as it is:
+// http.Redirect would tidy it, and /a//b may be another page than /a/b.
+func comeBack(w http.ResponseWriter, path string) {
+	w.Header().Set("Location", path)
+	w.WriteHeader(http.StatusSeeOther)
 }

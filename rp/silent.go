@@ -37,7 +37,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, f.returnTo, http.StatusSeeOther)
+	comeBack(w, f.returnTo)
 	return nil
 }
 
@@ -54,7 +54,7 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 				return err
 			}
 		}
-		http.Redirect(w, r, f.returnTo, http.StatusSeeOther) // the page decides whether to log in
+		comeBack(w, f.returnTo) // the page decides whether to log in
 		return nil
 	}
 	return unavailable(5*time.Second, "the silent check was answered with %s", clean(code))
