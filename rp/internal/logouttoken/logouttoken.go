@@ -95,14 +95,18 @@ func Verify(ctx context.Context, raw string, want Want) (*Token, error) {
 	if err != nil {
 		return nil, errors.New("logout token is malformed")
 	}
-	if _, err := check(unverified, want); err != nil {
+	token, err := check(unverified, want)
+	if err != nil {
 		return nil, err
 	}
 	payload, err := want.Keys.VerifySignature(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
-	return check(payload, want)
+	if !bytes.Equal(payload, unverified) { // what was checked is what was signed
+		return nil, errors.New("logout token is malformed")
+	}
+	return token, nil
 }
 
 func checkHeader(part string, want Want) error {
@@ -136,8 +140,7 @@ func checkHeader(part string, want Want) error {
 
 func check(payload []byte, want Want) (*Token, error) {
 	var c claims
-	d := json.NewDecoder(bytes.NewReader(payload))
-	if err := d.Decode(&c); err != nil {
+	if err := json.Unmarshal(payload, &c); err != nil {
 		return nil, errors.New("logout token is malformed")
 	}
 	switch {

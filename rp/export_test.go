@@ -1,0 +1,28 @@
+package rp
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/record"
+)
+
+// Plant stores a session of 3 KB as a log-in leaves it, without the log-in, for
+// tests that need thousands.
+func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) error {
+	_, key := newID()
+	now := p.now()
+	d := &record.Data{Subject: subject, SID: sid, Started: now, Signalled: now, Confirmed: now,
+		IDToken: strings.Repeat("i", 1000), Claims: `{"sub":"` + subject + `"}` + strings.Repeat(" ", 600),
+		AccessToken: "access-" + sid + strings.Repeat("a", 900), RefreshToken: "refresh-" + sid, TokenType: "Bearer"}
+	p.keepOnly(d)
+	rec, err := p.sealed(Record{Key: key, Refs: refs(p.cfg.Issuer, subject, sid, ""), Begun: now, Active: now, Due: now.Add(time.Hour)}, d)
+	if err != nil {
+		return err
+	}
+	return p.cfg.Store.Create(ctx, rec)
+}
+
+// Abort gives running calls of the IdP up, so that Close does not wait for them.
+func (p *RelyingParty) Abort() { p.abort() }
