@@ -12,7 +12,7 @@ import (
 // sid, and always answers 200: there is nobody to tell an error.
 func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+origin(p.cfg.Issuer))
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+p.framers())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	q := r.URL.Query()
 	sid, iss := q.Get("sid"), q.Get("iss")
@@ -33,4 +33,16 @@ func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request
 	}
 	_, err := w.Write([]byte("<!DOCTYPE html><title>Logged out</title>"))
 	return err
+}
+
+// framers are the origins that may frame the page: the issuer's, and that of the
+// IdP's logout page, which some serve from another host (FCL-04).
+func (p *RelyingParty) framers() string {
+	all := origin(p.cfg.Issuer)
+	if p.idp.EndSessionURL != "" {
+		if o := origin(p.idp.EndSessionURL); o != all {
+			all += " " + o
+		}
+	}
+	return all
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
@@ -28,13 +29,21 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return sendOn(w, r, landing)
 	}
-	d, err := p.remembered(r, key)
+	everywhere, err := wantsEverywhere(w, r)
 	if err != nil {
 		return err
 	}
+	d, live, err := p.remembered(r, key)
+	if err != nil {
+		return err
+	}
+	sel := Selector{Key: key}
+	if everywhere && live {
+		sel = Selector{Ref: subjectRef(p.cfg.Issuer, d.Subject), BegunBy: p.now()}
+	}
 	ctx, cancel := p.detached(r.Context())
 	defer cancel()
-	if _, err := p.end(ctx, Selector{Key: key}, UserLogout); err != nil {
+	if _, err := p.end(ctx, sel, UserLogout); err != nil {
 		return err
 	}
 	// What the browser has cached of private pages goes, its back/forward cache
@@ -86,21 +95,35 @@ func forScript(h http.Header) bool {
 	return first(h, "Accept") == "application/json" && first(h, "Sec-Fetch-Mode") != "navigate"
 }
 
+const maxLogoutForm = 8 << 10
+
+func wantsEverywhere(w http.ResponseWriter, r *http.Request) (bool, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxLogoutForm)
+	if err := r.ParseForm(); err != nil {
+		return false, &RequestError{Status: http.StatusBadRequest, Code: "invalid_request", Err: errors.New("malformed or too large form")}
+	}
+	return r.PostForm.Get("everywhere") == "1", nil
+}
+
 // remembered returns what is known of a session, live or ended: an ended one
 // still has its ID token, so that the person can leave the IdP too.
-func (p *RelyingParty) remembered(r *http.Request, key Key) (*record.Data, error) {
+func (p *RelyingParty) remembered(r *http.Request, key Key) (d *record.Data, live bool, err error) {
 	rec, err := p.cfg.Store.Load(r.Context(), key)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return nil, nil
+		return nil, false, nil
 	case err != nil && !errors.Is(err, ErrEnded):
-		return nil, unavailable(0, "the session store failed: %w", err)
+		return nil, false, unavailable(0, "the session store failed: %w", err)
 	}
-	d, err := p.open(&rec)
-	if err != nil {
-		return nil, nil
+	if d, err = p.open(&rec); err != nil {
+		return nil, false, nil
 	}
-	return d, nil
+	if rec.Ended() {
+		return d, false, nil
+	}
+	st := &state{rec, d}
+	st.rec.Active = p.agenda.latest(key, rec.Active)
+	return d, lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Passive).End == lifetime.Live, nil
 }
 
 // LoggedOut is where the IdP sends the browser after a logout. It tolerates any
