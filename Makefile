@@ -48,11 +48,6 @@ bench: ## every benchmark (BENCH=regexp BENCHTIME=1s), and the hot path beside i
 	echo "== bench: one authenticated request beside its floor and the peers"
 	cd bench && go run .
 
-.PHONY: screenshots
-screenshots: ## the pictures of the documentation, taken from the running demo
-	@echo "== screenshots: docs/"
-	TANDEM_SHOTS="$(CURDIR)/docs" go test -count=1 ./e2e/controlroom
-
 .PHONY: fuzz
 fuzz: ## every fuzz target in turn (FUZZTIME=10s each)
 	@tools/fuzz.sh '$(FUZZTIME)'
@@ -95,14 +90,8 @@ vet:
 # -race needs cgo. TANDEM_GATE=1: a test that lacks a browser or a server fails
 # here; only outside the gate may it skip. -buildvcs=false: a test that builds a
 # program must not depend on who owns the clone.
-# Browsers and real servers want the machine for themselves: what they wait for is
-# measured in real time. So those packages run one after another, after the rest.
 .PHONY: race
 race:
-	@export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1 CGO_ENABLED=1
-	alone=$$(go list ./e2e/... | grep -v /simulation)
-	rest=$$(go list ./... | grep -vxF "$$alone")
-	echo "== race: go test -race, all but the browsers"
-	go test -race -timeout 15m $$rest
-	echo "== race: go test -race, browsers and several instances, one package at a time"
-	go test -race -timeout 15m -p 1 $$alone
+	@echo "== race: go test -race ./..."
+	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false"
+	TANDEM_GATE=1 CGO_ENABLED=1 go test -race ./...

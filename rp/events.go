@@ -5,13 +5,16 @@ import (
 	"time"
 )
 
-// Events are callbacks about sessions. They are called one after another on the
-// goroutine that caused them and must return quickly. Any may be nil.
+// Events are callbacks about sessions. They are called on the goroutine that caused
+// them and must return quickly. Any may be nil.
 type Events struct {
 	Login   func(LoginEvent)
 	Signal  func(SignalEvent)
 	Refresh func(SignalEvent)
-	// End is called exactly once for each session that ends, on one instance.
+	// End is called exactly once for each session that ends, on one instance, one
+	// after another on a goroutine of its own: the session is over and everybody
+	// has been answered by then. If an instance dies in between, another one, or
+	// the next start, makes up for it after a few minutes.
 	End func(EndEvent)
 	// MassLogout is called at most once a minute when suspiciously many sessions
 	// are refused at once.

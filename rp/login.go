@@ -148,10 +148,10 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	}
 	switch err := p.cfg.Store.Create(ctx, rec); {
 	case errors.Is(err, ErrEnded):
-		p.orphaned(got)
+		p.orphaned(got, "")
 		return badLogin("You were logged out while this log-in was under way.", err)
 	case err != nil:
-		p.orphaned(got)
+		p.orphaned(got, "")
 		return unavailable(2*time.Second, "the session store failed: %w", err)
 	}
 	if old, ok := p.sessionKey(r.Header); ok { // ASVS 7.2.4: the old id dies

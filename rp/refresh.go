@@ -55,8 +55,10 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 			}
 		})
 		var ended *EndedError
-		if errors.As(err, &ended) || errors.Is(err, ErrAnonymous) {
-			p.orphaned(got) // BCL-19
+		if errors.As(err, &ended) {
+			p.orphaned(got, ended.Reason) // BCL-19
+		} else if errors.Is(err, ErrAnonymous) {
+			p.orphaned(got, "")
 		}
 		return next, err
 	case verdict.Ended:

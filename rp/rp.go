@@ -17,23 +17,23 @@ import (
 // RelyingParty is one client of one OpenID Provider. It is safe for concurrent
 // use; make it with New and Close it.
 type RelyingParty struct {
-	cfg     Config
-	idp     *provider
-	ring    *seal.Ring
-	logins  *sessions.CookieStore
-	csrf    *http.CrossOriginProtection
-	apis    map[string]bool
-	log     *slog.Logger
-	hub     *hub
-	cache   *cache
-	flights *flights
-	agenda  *agenda
-	streams streams
-	reports throttle // of activity
-	vouches throttle // of looks at the IdP's session
-	guard   guard
-	found   findings
-	kick    chan struct{} // wakes the sweeper
+	cfg       Config
+	idp       *provider
+	ring      *seal.Ring
+	logins    *sessions.CookieStore
+	csrf      *http.CrossOriginProtection
+	apis      map[string]bool
+	log       *slog.Logger
+	hub       *hub
+	cache     *cache
+	flights   *flights
+	agenda    *agenda
+	streams   streams
+	reports   throttle // of activity
+	guard     guard
+	found     findings
+	untold    queue[untold] // ended sessions to report
+	unrevoked queue[Record] // reported ones whose tokens are to be revoked
 
 	ctx   context.Context // of loops and streams; ended by Close at once
 	stop  context.CancelFunc
@@ -73,10 +73,11 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	p := &RelyingParty{
 		cfg: cfg, idp: idp, ring: ring, logins: logins, csrf: csrf, apis: map[string]bool{},
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: newCache(), flights: newFlights(),
-		agenda: newAgenda(), kick: make(chan struct{}, 1),
-		streams: streams{of: map[Key]int{}}, reports: throttle{every: activityEvery, burst: activityBurst, full: map[Key]time.Time{}},
-		vouches: throttle{every: vouchEvery, burst: vouchBurst, full: map[Key]time.Time{}},
+		agenda:  newAgenda(),
+		streams: streams{of: map[Key]int{}}, reports: throttle{full: map[Key]time.Time{}},
 	}
+	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
+	p.unrevoked = queue[Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}
 	for _, api := range cfg.APIs {
 		p.apis[api] = true
 	}

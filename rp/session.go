@@ -243,13 +243,20 @@ func (p *RelyingParty) open(rec *Record) (*record.Data, error) {
 	if d := p.cache.get(rec.Key, rec.Version); d != nil {
 		return d, nil
 	}
+	d, err := p.unseal(rec)
+	if err == nil && !rec.Ended() {
+		p.cache.put(rec.Key, rec.Version, d)
+	}
+	return d, err
+}
+
+// unseal is open without the cache: what is stored of an ended session changes
+// under the same version.
+func (p *RelyingParty) unseal(rec *Record) (*record.Data, error) {
 	plain, err := p.ring.Open(rec.Sealed, rec.Key[:])
 	if err == nil {
 		var d *record.Data
 		if d, err = record.Decode(plain); err == nil {
-			if !rec.Ended() {
-				p.cache.put(rec.Key, rec.Version, d)
-			}
 			return d, nil
 		}
 	}

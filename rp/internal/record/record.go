@@ -46,6 +46,8 @@ type Data struct {
 	Window    time.Duration // W as learnt
 	TokenLife time.Duration // of the access token as issued
 
+	Told time.Time // when the end was reported to Config.Events; of an ended session
+
 	// Generation counts refreshes: a rejected refresh token is judged only if
 	// its generation is still the current one.
 	Generation uint64
@@ -77,9 +79,9 @@ func (d *Data) strings() [11]*string {
 		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent}
 }
 
-func (d *Data) numbers() [9]int64 {
+func (d *Data) numbers() [10]int64 {
 	return [...]int64{ms(d.Started), ms(d.AuthTime), ms(d.Signalled), ms(d.Confirmed),
-		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation)}
+		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation), ms(d.Told)}
 }
 
 // Decode reads what Encode wrote.
@@ -95,7 +97,7 @@ func Decode(b []byte) (*Data, error) {
 			*texts[i] = s
 		}
 	}
-	var v [9]int64
+	var v [10]int64
 	for i := range r.length() {
 		if n := r.number(); i < len(v) {
 			v[i] = n
@@ -107,7 +109,7 @@ func Decode(b []byte) (*Data, error) {
 	d.Started, d.AuthTime, d.Signalled, d.Confirmed = instant(v[0]), instant(v[1]), instant(v[2]), instant(v[3])
 	d.TokenEnds, d.Ceiling = instant(v[4]), instant(v[5])
 	d.Window, d.TokenLife = time.Duration(v[6])*time.Millisecond, time.Duration(v[7])*time.Millisecond
-	d.Generation = uint64(v[8])
+	d.Generation, d.Told = uint64(v[8]), instant(v[9])
 	return d, nil
 }
 

@@ -1,0 +1,164 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/record"
+)
+
+// The outbox is what remains to be done about an ended session once everybody has
+// been answered: report it, then revoke what it held. The ended record itself is
+// the outbox's memory: its Due says when somebody is to look at it, and its
+// contents what has been done. So it outlives this process where the store does.
+//
+// The instance that has ended a session does it at once. Any instance that finds
+// such a record by Claim takes over, but leaves the first minute to the former:
+// after that it has crashed.
+
+// untold is an ended session that Config.Events has not heard of.
+type untold struct {
+	rec    Record
+	detail string
+}
+
+const (
+	headStart         = time.Minute // of the instance that has ended a session
+	revocationsAtOnce = 8
+	revocationsInMind = 512 // more are left to Claim
+)
+
+// takeOver handles an ended record that Claim has handed out.
+func (p *RelyingParty) takeOver(rec Record) {
+	switch d, err := p.unseal(&rec); {
+	case err != nil: // another instance may have the key
+	case !d.Told.IsZero():
+		p.unrevoked.add(p, rec)
+	case p.now().Sub(rec.End.At) >= headStart:
+		p.untold.add(p, untold{rec: rec})
+	}
+}
+
+// announceEnd reports the end of a session, once.
+func (p *RelyingParty) announceEnd(u untold) {
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
+	defer cancel()
+	rec := u.rec
+	e := EndEvent{Session: rec.Key.name(), Reason: rec.End.Reason, Detail: u.detail, At: rec.End.At, Begun: rec.Begun}
+	data, err := p.unseal(&rec)
+	if err == nil {
+		e.Subject, e.SID = data.Subject, data.SID
+	}
+	about := []any{"session", e.Session, "reason", string(e.Reason)}
+	if e.Detail != "" {
+		about = append(about, "detail", e.Detail)
+	}
+	p.log.Info("session ended", about...)
+	if fn := p.cfg.Events.End; fn != nil {
+		fn(e)
+	}
+	if err != nil {
+		p.settle(ctx, rec, nil, time.Time{}) // nobody can read what there is to revoke
+		return
+	}
+	d := *data
+	d.Told = p.now()
+	if p.offline(&d, rec.End.Reason) {
+		d.RefreshToken = ""
+	}
+	if p.idp.RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" {
+		d.AccessToken, d.RefreshToken = "", ""
+		p.settle(ctx, rec, &d, time.Time{})
+		return
+	}
+	if rec, ok := p.settle(ctx, rec, &d, p.now().Add(sweepHold)); ok {
+		p.unrevoked.add(p, rec)
+	}
+}
+
+// cleanUp revokes what an ended session held. Until that has worked, or the
+// record is forgotten, it is tried again. The ID token stays: it serves a later
+// id_token_hint.
+func (p *RelyingParty) cleanUp(rec Record) {
+	if p.ctx.Err() != nil {
+		return // closing: another instance, or the next start, takes over
+	}
+	data, err := p.unseal(&rec)
+	if err != nil {
+		return // announceEnd has settled that
+	}
+	next := time.Time{}
+	d := *data
+	if wait := p.revoke(p.calls, &d); wait > 0 {
+		next = p.now().Add(wait)
+	} else {
+		d.AccessToken, d.RefreshToken = "", ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
+	defer cancel()
+	p.settle(ctx, rec, &d, next)
+}
+
+// settle stores what remains to be done, zero due: nothing. If it fails, Claim
+// hands the record out again.
+func (p *RelyingParty) settle(ctx context.Context, rec Record, d *record.Data, due time.Time) (Record, bool) {
+	var err error
+	rec.Sealed = nil
+	if d != nil {
+		rec, err = p.sealed(rec, d)
+	}
+	if err == nil {
+		err = p.cfg.Store.Settle(ctx, rec.Key, rec.Sealed, due)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		p.log.Warn("clean-up after a session will be tried again", "session", rec.Key.name(), "error", err)
+	}
+	return rec, err == nil
+}
+
+// queue has its items handled beside whoever adds them, in order, by at most limit
+// goroutines that Close waits for. Once closed, items are handled by the caller.
+type queue[T any] struct {
+	handle func(T)
+	limit  int
+	most   int // waiting items; what comes on top is dropped. 0: any number
+
+	mu    sync.Mutex
+	items []T
+	busy  int
+}
+
+func (q *queue[T]) add(p *RelyingParty, item T) {
+	q.mu.Lock()
+	if q.most > 0 && len(q.items) >= q.most {
+		q.mu.Unlock()
+		return
+	}
+	q.items = append(q.items, item)
+	start := q.busy < q.limit
+	if start {
+		q.busy++
+	}
+	q.mu.Unlock()
+	if start && !p.goes(func(context.Context) { q.work() }) {
+		q.work()
+	}
+}
+
+func (q *queue[T]) work() {
+	for {
+		q.mu.Lock()
+		if len(q.items) == 0 {
+			q.busy--
+			q.items = nil
+			q.mu.Unlock()
+			return
+		}
+		item := q.items[0]
+		q.items = q.items[1:]
+		q.mu.Unlock()
+		q.handle(item)
+	}
+}

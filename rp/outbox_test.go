@@ -1,0 +1,320 @@
+package rp_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// The order of an end: it is stored, everybody who waits is told, the IdP and the
+// browser are answered, and only then come the event and the revocation, however
+// long they take.
+func TestAnswerBeforeTheRest(t *testing.T) {
+	ends := map[string]func(w *world, v *visitor) *reply{
+		"back-channel": func(w *world, v *visitor) *reply { return w.deliver(w.logoutToken(v.session())) },
+		"front-channel": func(w *world, v *visitor) *reply {
+			return w.visitor("").get("/auth/frontchannel-logout?iss=" + issuer + "&sid=" + v.session().SID)
+		},
+		"user": func(_ *world, v *visitor) *reply { return v.submit("/auth/logout") },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			gate := make(chan struct{})
+			var told []rp.EndEvent
+			inBubble(t, setup{config: func(c *rp.Config) {
+				c.Events.End = func(e rp.EndEvent) { <-gate; told = append(told, e) }
+			}}, func(t *testing.T, w *world) {
+				gate = make(chan struct{}) // of this bubble
+				v := w.visitor("ada")
+				v.login()
+				stuck := make(chan struct{})
+				revocation := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Gate: stuck, Times: idpmock.Always})
+				began := time.Now()
+				if a := end(w, v); a.status >= 400 {
+					t.Fatalf("%v", a)
+				}
+				if took := time.Since(began); took > 0 {
+					t.Errorf("the answer took %v", took)
+				}
+				synctest.Wait()
+				if v.status().State != "ended" || len(told) != 0 || revocation.Hits() != 0 {
+					t.Errorf("status %+v, %d events, %d revocations before the answer", v.status(), len(told), revocation.Hits())
+				}
+				close(gate)
+				<-revocation.Arrived()
+				close(stuck)
+				time.Sleep(time.Minute)
+				if len(told) != 1 {
+					t.Errorf("%d events", len(told))
+				}
+				w.idp.Expect(idpmock.EndpointRevoke, "notes", 2)
+			})
+		})
+	}
+}
+
+// What the outbox has not done survives a restart: tokens are revoked by the next
+// start, and nothing is reported twice.
+func TestOutboxSurvivesARestart(t *testing.T) {
+	s := setup{}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		down := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Status: 503, RetryAfter: "30", Times: idpmock.Always})
+		var all []*visitor
+		for range 20 {
+			v := w.visitor("ada")
+			v.login()
+			all = append(all, v)
+		}
+		for _, v := range all {
+			v.submit("/auth/logout")
+		}
+		time.Sleep(5 * time.Minute)
+		if down.Hits() < 20 {
+			t.Errorf("%d tries", down.Hits())
+		}
+		if err := w.auth[0].Close(); err != nil {
+			t.Fatal(err)
+		}
+		tries := down.Hits()
+		time.Sleep(5 * time.Minute)
+		if down.Hits() != tries {
+			t.Error("a closed instance goes on")
+		}
+		down.Remove()
+		w.idp.ResetRequests()
+		w.relyingParty(s)
+		time.Sleep(5 * time.Minute)
+		w.idp.Expect(idpmock.EndpointRevoke, "notes", 2*len(all))
+		if n := len(w.reasons()); n != len(all) {
+			t.Errorf("%d ends were reported for %d sessions", n, len(all))
+		}
+	})
+}
+
+// keyOf is the key under which a browser's session is stored.
+func keyOf(v *visitor) rp.Key { return sha256.Sum256([]byte(v.id())) }
+
+// An instance that dies right after the deletion is made up for: by another
+// instance, or by the next start.
+func TestEndOfADeadInstance(t *testing.T) {
+	for _, instances := range []int{1, 3} {
+		t.Run(fmt.Sprint(instances), func(t *testing.T) {
+			s := setup{instances: instances}
+			inBubble(t, s, func(t *testing.T, w *world) {
+				v := w.visitor("ada")
+				v.login()
+				now := time.Now()
+				// All that the dead instance did.
+				if _, err := w.store.End(t.Context(), rp.Selector{Key: keyOf(v)}, rp.End{Reason: rp.Admin, At: now, Until: now.Add(time.Hour)}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(30 * time.Second)
+				w.expectEnds() // it may still be at it
+				time.Sleep(5 * time.Minute)
+				w.expectEnds(rp.Admin)
+				w.idp.Expect(idpmock.EndpointRevoke, "notes", 2)
+				if e := w.ends[0]; e.Subject != "ada" || !e.At.Equal(now.UTC().Truncate(time.Millisecond)) {
+					t.Errorf("event %+v", e)
+				}
+				time.Sleep(time.Hour)
+				w.expectEnds(rp.Admin)
+			})
+		})
+	}
+}
+
+// An event for each end, on one instance only, whoever ends it; also while the
+// IdP cannot be reached and thousands of tokens wait.
+func TestEndsOfManyDuringAnOutage(t *testing.T) {
+	inBubble(t, setup{instances: 2}, func(t *testing.T, w *world) {
+		const n = 2000
+		for i := range n {
+			if err := w.auth[0].Plant(t.Context(), "ada", fmt.Sprint(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Delay: time.Hour, Times: idpmock.Always})
+		bob := w.visitor("bob")
+		bob.login()
+		if ended, err := w.auth[1].EndSubject(t.Context(), "ada"); ended != n || err != nil {
+			t.Fatalf("%d, %v", ended, err)
+		}
+		synctest.Wait()
+		if got := len(w.reasons()); got != n {
+			t.Errorf("%d events at once", got)
+		}
+		time.Sleep(10 * time.Minute)
+		if got := len(w.reasons()); got != n {
+			t.Errorf("%d events after ten minutes", got)
+		}
+		// Not more than a few calls at a time, each given up after 30 s.
+		if calls := w.idp.Count(idpmock.EndpointRevoke, "notes"); calls > 2*8*21 {
+			t.Errorf("%d calls", calls)
+		}
+		bob.expect("live", "")
+	})
+}
+
+// BCL-20: refresh tokens granted offline_access outlive the IdP's session; every
+// other end, and every other token, is revoked.
+func TestOfflineAccess(t *testing.T) {
+	for name, row := range map[string]struct {
+		scopes []string
+		end    func(w *world, v *visitor)
+		want   []string
+	}{
+		"back-channel":                 {nil, backchannel, []string{"refresh_token", "access_token"}},
+		"back-channel, offline_access": {[]string{"openid", "offline_access"}, backchannel, []string{"access_token"}},
+		"front-channel, offline_access": {[]string{"openid", "offline_access"}, func(w *world, v *visitor) {
+			w.visitor("").get("/auth/frontchannel-logout?iss=" + issuer + "&sid=" + v.session().SID)
+		}, []string{"access_token"}},
+		"the person, offline_access": {[]string{"openid", "offline_access"}, func(_ *world, v *visitor) { v.submit("/auth/logout") }, []string{"refresh_token", "access_token"}},
+		"the app, offline_access": {[]string{"openid", "offline_access"}, func(w *world, v *visitor) {
+			if _, err := w.auth[0].EndSubject(w.Context(), "ada"); err != nil {
+				w.Error(err)
+			}
+		}, []string{"refresh_token", "access_token"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, setup{config: func(c *rp.Config) { c.Scopes = row.scopes }}, func(t *testing.T, w *world) {
+				v := w.visitor("ada")
+				v.login()
+				row.end(w, v)
+				time.Sleep(5 * time.Minute)
+				var got []string
+				for _, r := range w.idp.Requests() {
+					if r.Endpoint == idpmock.EndpointRevoke {
+						got = append(got, r.Params["token_type_hint"])
+					}
+				}
+				if fmt.Sprint(got) != fmt.Sprint(row.want) {
+					t.Errorf("revoked %v, want %v", got, row.want)
+				}
+			})
+		})
+	}
+}
+
+func backchannel(w *world, v *visitor) { w.judged(w.deliver(w.logoutToken(v.session())), true) }
+
+// An IdP without a revocation endpoint is no error, and nothing waits for one.
+func TestNoRevocationEndpoint(t *testing.T) {
+	s := setup{}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointDiscovery, Times: idpmock.Always,
+			Body: strings.ReplaceAll(discoveryDocument(t, w.idp), `"revocation_endpoint"`, `"x"`)})
+		auth := w.relyingParty(s)
+		w.serve("two.example", w.app(auth))
+		v := w.visitor("ada")
+		v.login()
+		before := len(w.log.String())
+		if n, err := auth.EndSubject(t.Context(), "ada"); n != 1 || err != nil {
+			t.Fatalf("%d, %v", n, err)
+		}
+		time.Sleep(time.Hour)
+		w.idp.Expect(idpmock.EndpointRevoke, "", 0)
+		if log := w.log.String()[before:]; strings.Contains(log, "WARN") || strings.Contains(log, "ERROR") {
+			t.Errorf("log:\n%s", log)
+		}
+		if due, err := w.store.Claim(t.Context(), time.Now(), time.Minute, 10); err != nil || len(due) != 0 {
+			t.Errorf("%d records wait, %v", len(due), err)
+		}
+	})
+}
+
+// FCL-04: the IdP's logout page may be served from another origin than its issuer.
+func TestFrontchannelFramers(t *testing.T) {
+	s := setup{}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointDiscovery, Times: idpmock.Always,
+			Body: strings.ReplaceAll(discoveryDocument(t, w.idp), issuer+"/end_session", "https://sso.example:8443/logout")})
+		w.serve("two.example", w.app(w.relyingParty(s)))
+		for host, want := range map[string]string{base: issuer, "https://two.example": issuer + " https://sso.example:8443"} {
+			a := w.visitor("").do("GET", host+"/auth/frontchannel-logout", nil, nil)
+			_, framers, _ := strings.Cut(a.header.Get("Content-Security-Policy"), "frame-ancestors ")
+			if framers != want {
+				t.Errorf("%s: frame-ancestors %q, want %q", host, framers, want)
+			}
+		}
+	})
+}
+
+// everywhere posts the form "log out everywhere".
+func (v *visitor) everywhere(value string) *reply {
+	v.w.Helper()
+	return v.do("POST", "/auth/logout", url.Values{"everywhere": {value}}, with(navigating, "Sec-Fetch-Site", "same-origin", "Origin", base))
+}
+
+// Log-out everywhere ends all of a person's sessions at this app, also on other
+// instances and those whose log-in is under way, then the IdP's.
+func TestLogoutEverywhere(t *testing.T) {
+	inBubble(t, setup{instances: 2}, func(t *testing.T, w *world) {
+		v, phone, tablet, bob := w.visitor("ada"), w.visitor("ada"), w.visitor("ada"), w.visitor("bob")
+		phone.instance = "1"
+		for _, b := range []*visitor{v, phone, tablet, bob} {
+			b.login()
+		}
+		late := w.visitor("ada")
+		authURL := late.start("/auth/login")
+		time.Sleep(time.Second)
+		a := v.everywhere("1")
+		if a.status != http.StatusSeeOther || !strings.HasPrefix(a.location(), issuer+"/end_session?") || a.header.Get("Clear-Site-Data") != `"cache"` {
+			t.Errorf("%v", a)
+		}
+		for _, b := range []*visitor{v, phone, tablet} {
+			b.expect("ended", rp.UserLogout)
+		}
+		bob.expect("live", "")
+		w.expectEnds(rp.UserLogout, rp.UserLogout, rp.UserLogout)
+		if a := late.get(late.authorize(authURL)); a.status != http.StatusBadRequest {
+			t.Errorf("a log-in that was under way: %v", a)
+		}
+		time.Sleep(time.Second)
+		tablet.login() // a later one is welcome
+		tablet.welcome()
+	})
+}
+
+// Only a session that lives may end the others.
+func TestLogoutEverywhereNeedsALiveSession(t *testing.T) {
+	for name, row := range map[string]struct {
+		prepare func(w *world, v *visitor)
+		value   string
+	}{
+		"logged out":    {func(_ *world, v *visitor) { v.submit("/auth/logout") }, "1"},
+		"idle":          {func(*world, *visitor) { time.Sleep(11 * time.Minute) }, "1"},
+		"another value": {func(*world, *visitor) {}, "0"},
+		"no value":      {func(*world, *visitor) {}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, setup{config: func(c *rp.Config) { c.Idle = 10 * time.Minute }}, func(t *testing.T, w *world) {
+				v, other := w.visitor("ada"), w.visitor("ada")
+				v.login()
+				row.prepare(w, v)
+				other.login()
+				v.everywhere(row.value)
+				v.expect("ended", w.reasons()[0])
+				other.expect("live", "")
+			})
+		})
+	}
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		if a := v.everywhere(strings.Repeat("1", 10<<10)); a.status != http.StatusBadRequest {
+			t.Errorf("a huge form: %v", a)
+		}
+		if a := v.do("POST", "/auth/logout", url.Values{"everywhere": {"1"}}, with(navigating, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example")); a.status != http.StatusForbidden {
+			t.Errorf("another site: %v", a)
+		}
+		v.expect("live", "")
+	})
+}

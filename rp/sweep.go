@@ -1,0 +1,75 @@
+package rp
+
+import (
+	"context"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+)
+
+const (
+	sweepEvery = 10 * time.Second
+	sweepHold  = 2 * time.Minute // for one batch; a crash costs this much delay
+	sweepBatch = 64
+)
+
+// sweep finds expired sessions and cleans up after ended ones; the store's Claim
+// sees to it that each is done by one instance only.
+func (p *RelyingParty) sweep(ctx context.Context) {
+	every := sweepEvery
+	for _, d := range []time.Duration{p.cfg.Idle, p.cfg.Absolute} {
+		if d > 0 {
+			every = min(every, max(d/10, 100*time.Millisecond))
+		}
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		p.sweepOnce(ctx)
+	}
+}
+
+func (p *RelyingParty) sweepOnce(ctx context.Context) {
+	for ctx.Err() == nil {
+		batch, err := p.cfg.Store.Claim(ctx, p.now(), sweepHold, sweepBatch)
+		if err != nil {
+			if ctx.Err() == nil {
+				p.log.Warn("expired sessions could not be looked for; trying again", "error", err)
+			}
+			return
+		}
+		for _, rec := range batch {
+			if rec.Ended() {
+				p.takeOver(rec)
+			} else {
+				p.lookAtExpired(ctx, rec)
+			}
+		}
+		if len(batch) < sweepBatch {
+			return
+		}
+	}
+}
+
+// lookAtExpired ends a session whose Due has come if its time is really up; it
+// asks nobody, because asking would extend.
+func (p *RelyingParty) lookAtExpired(ctx context.Context, rec Record) {
+	data, err := p.open(&rec)
+	if err != nil {
+		_, _ = p.end(ctx, Selector{Key: rec.Key}, Unconfirmed)
+		return
+	}
+	st := &state{rec, data}
+	st.rec.Active = p.agenda.latest(rec.Key, rec.Active)
+	switch d := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Passive); {
+	case d.End != lifetime.Live:
+		_ = p.expire(ctx, st, d.End) // an outage: Claim hands it out again
+	default:
+		_ = p.store(ctx, rec.Key, st.rec.Active, p.due(st, p.policy(st)))
+	}
+}
