@@ -29,8 +29,7 @@ func TestFetch(t *testing.T) {
 		t.Errorf("a call after a click is %q", got)
 	}
 
-	w.idp.EndUser("ada")
-	waitFor(t, "the logout token", func() bool { return notes.requests("POST /auth/backchannel-logout") == 1 })
+	w.endAda()
 	if got := browser.Eval[[]int](tab, `Promise.all(Array.from({length: 5}, () => probe.fetch("/data").then(r => r.status)))`); len(got) != 5 || got[0] != 401 || got[4] != 401 {
 		t.Errorf("statuses: %v", got)
 	}

@@ -90,7 +90,7 @@ func TestFrozenTab(t *testing.T) {
 			covered(tab, "covered")
 			waitFor(t, "the stream to close", func() bool { return w.apps["notes"].auth.OpenStreams() == 0 })
 			if ends {
-				w.idp.EndUser("ada")
+				w.endAda()
 			}
 			state(page.SetWebLifecycleStateStateActive)
 			if ends {
@@ -120,8 +120,7 @@ func TestBackForwardCache(t *testing.T) {
 			browser.Eval[bool](tab, `(probe.before = true)`)
 			tab.Go(notes.url + "/public")
 			if ends {
-				w.idp.EndUser("ada")
-				waitFor(t, "the logout token", func() bool { return notes.requests("POST /auth/backchannel-logout") == 1 })
+				w.endAda()
 			}
 			tab.Back()
 			tab.Wait(`window.probe?.before`)

@@ -234,6 +234,18 @@ func (w *world) signIn(tab *browser.Tab, who, url string) {
 	live(tab)
 }
 
+// endAda ends the IdP session and waits until every app has answered its logout
+// token.
+func (w *world) endAda() {
+	w.Helper()
+	w.idp.EndUser("ada")
+	ctx, cancel := context.WithTimeout(w.Context(), browser.Patience)
+	defer cancel()
+	if err := w.idp.Settle(ctx); err != nil {
+		w.Fatal(err)
+	}
+}
+
 // live waits until session.js has heard that the session lives.
 func live(tab *browser.Tab) { tab.Wait(`document.documentElement.dataset.tandem === "live"`) }
 
