@@ -89,33 +89,31 @@ func TestLogoutTokens(t *testing.T) {
 			t.Errorf("no row for %s", fault)
 		}
 	}
-	for _, alg := range []string{"RS256", "ES256"} {
-		for _, strict := range []bool{false, true} {
-			s := setup{
-				idp:    func(c *idpmock.Config) { c.SigningAlg = alg },
-				config: func(c *rp.Config) { c.IDTokenAlg, c.StrictLogoutToken = alg, strict },
-			}
-			inBubble(t, s, func(t *testing.T, w *world) {
-				for fault, row := range rows {
-					v := w.visitor("ada")
-					v.login()
-					time.Sleep(time.Minute) // let the interval between two fetches of keys pass
-					a := w.deliver(w.logoutToken(v.session(), fault))
-					good := row == always || row == nobody || row == lenient && !strict
-					before := t.Failed()
-					w.judged(a, good)
-					if good && row != nobody {
-						v.expect("ended", rp.BackchannelLogout)
-					} else {
-						v.expect("live", "")
-					}
-					if t.Failed() && !before {
-						t.Errorf("that was %s %q, strict %v", alg, fault, strict)
-					}
-					time.Sleep(2 * time.Second) // a sub-only token refuses log-ins that begin with it
-				}
-			})
+	for alg, strict := range map[string]bool{"RS256": false, "ES256": true} {
+		s := setup{
+			idp:    func(c *idpmock.Config) { c.SigningAlg = alg },
+			config: func(c *rp.Config) { c.IDTokenAlg, c.StrictLogoutToken = alg, strict },
 		}
+		inBubble(t, s, func(t *testing.T, w *world) {
+			for fault, row := range rows {
+				v := w.visitor("ada")
+				v.login()
+				time.Sleep(time.Minute) // let the interval between two fetches of keys pass
+				a := w.deliver(w.logoutToken(v.session(), fault))
+				good := row == always || row == nobody || row == lenient && !strict
+				before := t.Failed()
+				w.judged(a, good)
+				if good && row != nobody {
+					v.expect("ended", rp.BackchannelLogout)
+				} else {
+					v.expect("live", "")
+				}
+				if t.Failed() && !before {
+					t.Errorf("that was %s %q, strict %v", alg, fault, strict)
+				}
+				time.Sleep(2 * time.Second) // a sub-only token refuses log-ins that begin with it
+			}
+		})
 	}
 }
 
