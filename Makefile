@@ -48,6 +48,11 @@ bench: ## every benchmark (BENCH=regexp BENCHTIME=1s), and the hot path beside i
 	echo "== bench: one authenticated request beside its floor and the peers"
 	cd bench && go run .
 
+.PHONY: screenshots
+screenshots: ## the pictures of the documentation, taken from the running demo
+	@echo "== screenshots: docs/"
+	TANDEM_SHOTS="$(CURDIR)/docs" go test -count=1 ./e2e/controlroom
+
 .PHONY: fuzz
 fuzz: ## every fuzz target in turn (FUZZTIME=10s each)
 	@tools/fuzz.sh '$(FUZZTIME)'

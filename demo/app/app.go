@@ -69,7 +69,7 @@ func (a *App) start(ctx context.Context) error {
 	if a.keys, err = a.cfg.keys(); err != nil {
 		return err
 	}
-	if a.store, a.release, err = openStore(ctx, a.cfg.Store, a.cfg.ClientID, a.cfg.Now); err != nil {
+	if a.store, a.release, err = openStore(ctx, a.cfg.Store, a.cfg.ClientID, a.cfg.storeNow); err != nil {
 		return err
 	}
 	return a.serve(ctx, config)
@@ -142,6 +142,7 @@ func (spec *Spec) complete(c Config) (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	c.storeNow = c.Now
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -541,18 +541,33 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// Two instances of one app share sessions in Redis; another app's are apart.
-func TestRedisStoreIsShared(t *testing.T) {
-	redis, err := servertest.StartRedis()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(redis.Close)
+// Two instances of one app share sessions in Redis or PostgreSQL; another app's
+// are apart.
+func TestSharedStores(t *testing.T) {
+	t.Run("redis", func(t *testing.T) {
+		redis, err := servertest.StartRedis()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(redis.Close)
+		testSharedStore(t, "redis://"+redis.Addr+"/0")
+	})
+	t.Run("postgres", func(t *testing.T) {
+		pg, err := servertest.StartPostgres()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(pg.Close)
+		testSharedStore(t, pg.URL)
+	})
+}
+
+func testSharedStore(t *testing.T, store string) {
 	var c app.Config
 	w := start(t, "notoken", func(given *app.Config) {
-		given.Store = "redis://" + redis.Addr + "/0"
+		given.Store = store
 		given.SealKey = rp.Secret(strings.Repeat("0a", 32))
-		given.Now = nil // Redis has a clock of its own
+		given.Now = nil // the server has a clock of its own
 		c = *given
 	})
 	w.signIn()

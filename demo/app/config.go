@@ -66,6 +66,8 @@ type Config struct {
 	Watch func(Visit)
 	// Transport reaches the IdP and the API. Default: localhost.Transport.
 	Transport http.RoundTripper
+
+	storeNow func() time.Time // Now as it was given
 }
 
 // Link to another page.

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -9,11 +11,13 @@ import (
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/boltstore"
 	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/pgstore"
 	"github.com/tandem-sso/tandem/rp/redisstore"
 )
 
-// openStore opens what the flag -store names; release closes it. An error does
-// not repeat the name where that may carry a password.
+// openStore opens what the flag -store names; release closes it. now is nil where
+// the clock is the world's: servers then go by their own, which instances share.
+// An error does not repeat the name where that may carry a password.
 func openStore(ctx context.Context, name, clientID string, now func() time.Time) (s rp.Store, release func() error, err error) {
 	nothing := func() error { return nil }
 	scheme, rest, _ := strings.Cut(name, ":")
@@ -30,13 +34,17 @@ func openStore(ctx context.Context, name, clientID string, now func() time.Time)
 		}
 		return bolt, bolt.Close, nil
 	case "redis", "rediss":
-		redis, err := redisstore.Open(ctx, name, redisstore.Options{Prefix: prefixOf(clientID)})
+		redis, err := redisstore.Open(ctx, name, redisstore.Options{Prefix: prefixOf(clientID), Now: now})
 		if err != nil {
 			return nil, nothing, fmt.Errorf("-store: %w", err)
 		}
 		return redis, redis.Close, nil
 	case "postgres", "postgresql":
-		return nil, nothing, &FlagError{"store", "is " + scheme + "://…, which this build does not have yet; use memory, bolt:FILE or redis://HOST:PORT/DB"}
+		pg, err := pgstore.Open(ctx, name, pgstore.Options{Schema: schemaOf(clientID), Migrate: true, Now: now})
+		if err != nil {
+			return nil, nothing, fmt.Errorf("-store: %w", err)
+		}
+		return pg, pg.Close, nil
 	}
 	return nil, nothing, &FlagError{"store", fmt.Sprintf("is of the unknown kind %q; use memory, bolt:FILE, redis://HOST:PORT/DB or postgres://…", scheme)}
 }
@@ -50,4 +58,17 @@ func prefixOf(clientID string) string {
 		}
 		return r
 	}, clientID) + ":"
+}
+
+// schemaOf is the same for PostgreSQL, whose names are short and plain; the hash
+// tells apart what looks alike then.
+func schemaOf(clientID string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToLower(clientID))
+	sum := sha256.Sum256([]byte(clientID))
+	return "tandem_" + plain[:min(len(plain), 30)] + "_" + hex.EncodeToString(sum[:4])
 }

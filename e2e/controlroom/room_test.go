@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/controlroom"
 	"github.com/tandem-sso/tandem/demo/system"
+	"github.com/tandem-sso/tandem/e2e/axe"
 	"github.com/tandem-sso/tandem/e2e/browser"
 )
 
@@ -55,7 +56,9 @@ func TestTheRoomTellsTheStory(t *testing.T) {
 	for _, id := range []string{"idp", "notes", "reports", "wiki"} {
 		tab.WaitText(card(id)+" [data-state]", "signed in")
 	}
-	shot(tab, "live")
+	axe.Check(t, tab)
+	browser.Eval[bool](tab, `document.querySelector("#stories details").open = false`)
+	shot(tab, "control-room")
 	tab.Click("[data-pilot=notes]")
 	tab.Wait("!document.querySelector('[data-pilot=notes]').checked")
 	tab.Click("[data-do=jump][data-seconds='300']")
@@ -64,22 +67,27 @@ func TestTheRoomTellsTheStory(t *testing.T) {
 	}
 	tab.WaitText(card("wiki"), "backchannel_logout")
 	tab.WaitText(card("idp"), "idle")
-	shot(tab, "ended")
+	axe.Check(t, tab)
+	shot(tab, "control-room-ended")
 
 	tab.Reload() // the state survives
 	tab.WaitText(card("wiki"), "backchannel_logout")
 	tab.Wait("document.querySelectorAll('#swim .event').length > 5")
 }
 
-// shot takes a picture if somebody wants to look: TANDEM_SHOTS is a directory.
+// shot takes pictures where somebody wants them (make screenshots), one of them as a
+// phone shows it. TANDEM_SHOTS is the directory.
 func shot(tab *browser.Tab, name string) {
 	dir := os.Getenv("TANDEM_SHOTS")
 	if dir == "" {
 		return
 	}
+	browser.Eval[string](tab, `document.documentElement.style.scrollbarWidth = "none"`)
+	if name == "control-room" {
+		tab.Resize(390, 844)
+		tab.Screenshot(filepath.Join(dir, name+"-phone.png"))
+	}
 	tab.Resize(1400, 900)
-	tab.Screenshot(filepath.Join(dir, name+"-desktop.png"))
-	tab.Resize(390, 844)
-	tab.Screenshot(filepath.Join(dir, name+"-phone.png"))
+	tab.Screenshot(filepath.Join(dir, name+".png"))
 	tab.Resize(1280, 900)
 }

@@ -3,6 +3,7 @@ package controlroom_test
 import (
 	"testing"
 
+	"github.com/tandem-sso/tandem/e2e/axe"
 	"github.com/tandem-sso/tandem/e2e/browser"
 )
 
@@ -16,7 +17,9 @@ func TestAStoryOnThePage(t *testing.T) {
 	tab.Wait(`document.querySelectorAll("#story-lost-logout [data-ok=true]").length === document.querySelectorAll("#story-lost-logout [data-check]").length`)
 	tab.WaitText(card("notes"), "refresh_rejected")
 	tab.Wait(`document.querySelectorAll("#swim .k-lost").length > 0`)
-	shot(tab, "story")
+	axe.Check(t, tab)
+	shot(tab, "scenario")
+	tab.Wait(`document.querySelector("[data-card=naive]").offsetParent === null`) // nobody uses it
 
 	tab.Reload() // the story is still there
 	tab.WaitText("#story-lost-logout", "A logout token gets lost")
