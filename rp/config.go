@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -140,6 +141,16 @@ type Config struct {
 	// session that was not confirmed for TrustFor by a top-level prompt=none round
 	// trip on a navigation.
 	SilentCheck bool
+
+	// IdPSessionEnd asks the IdP when its session with this sid will end by
+	// inactivity, without extending it: what a session management API offers, such
+	// as Auth0's GET /api/v2/sessions/{id}. Then the page of an app that nobody uses
+	// learns that the person is active in another one, and neither warns nor hides
+	// itself. It is asked when a page looks at its session after the time to warn,
+	// not more than every 2 s for one session, for 3 s at most, and only where the
+	// IdP's window is known. An error changes nothing. Default nil: such a page
+	// warns with care and is hidden until the person turns to it.
+	IdPSessionEnd func(ctx context.Context, sid string) (time.Time, error)
 
 	// MaxStreams bounds the open event streams of this instance; beyond it a page
 	// is answered 503 and polls. Default 20 000, at some 30 KB each; negative: no

@@ -30,6 +30,7 @@ type RelyingParty struct {
 	agenda    *agenda
 	streams   streams
 	reports   throttle // of activity
+	vouches   throttle // of looks at the IdP's session
 	guard     guard
 	found     findings
 	untold    queue[untold] // ended sessions to report
@@ -74,7 +75,8 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		cfg: cfg, idp: idp, ring: ring, logins: logins, csrf: csrf, apis: map[string]bool{},
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: newCache(), flights: newFlights(),
 		agenda:  newAgenda(),
-		streams: streams{of: map[Key]int{}}, reports: throttle{full: map[Key]time.Time{}},
+		streams: streams{of: map[Key]int{}}, reports: throttle{every: activityEvery, burst: activityBurst, full: map[Key]time.Time{}},
+		vouches: throttle{every: vouchEvery, burst: vouchBurst, full: map[Key]time.Time{}},
 	}
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
 	p.unrevoked = queue[Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}

@@ -67,7 +67,7 @@ func (p *RelyingParty) look(ctx context.Context, key Key) (Status, error) {
 		st, err := p.load(ctx, key)
 		if err == nil {
 			var s Status
-			if s, err = p.status(ctx, st); err == nil {
+			if s, err = p.status(ctx, p.vouched(ctx, st)); err == nil {
 				return s, nil
 			}
 		}

@@ -53,6 +53,9 @@ const streamsRetry = 30 * time.Second
 // throttle bounds how often each session may ask for something: a burst, then
 // one every interval (the generic cell rate algorithm: one time per session).
 type throttle struct {
+	every time.Duration
+	burst int
+
 	mu     sync.Mutex
 	full   map[Key]time.Time // when the session will have its burst back
 	purged time.Time
@@ -71,7 +74,7 @@ func (t *throttle) take(key Key, now time.Time) time.Duration {
 	if full.Before(now) {
 		full = now
 	}
-	if wait := full.Sub(now) - (activityBurst-1)*activityEvery; wait > 0 {
+	if wait := full.Sub(now) - time.Duration(t.burst-1)*t.every; wait > 0 {
 		return wait
 	}
 	if len(t.full) > 4096 && now.Sub(t.purged) > time.Second {
@@ -82,6 +85,6 @@ func (t *throttle) take(key Key, now time.Time) time.Duration {
 			}
 		}
 	}
-	t.full[key] = full.Add(activityEvery)
+	t.full[key] = full.Add(t.every)
 	return 0
 }

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -131,5 +132,40 @@ func TestTurningToAPausedTab(t *testing.T) {
 	live(tab)
 	if got := tab.Text("#who"); got != "private of ada" {
 		t.Errorf("the page shows %q", got)
+	}
+}
+
+// With an IdP that can be asked without extending, the page of the quiet app, in
+// full view, neither warns nor is hidden while the person works in another app.
+func TestCountdownDoesNotLie(t *testing.T) {
+	t.Parallel()
+	const window = 6 * time.Second
+	var provider *idpmock.IDP
+	w := newWorld(t, options{apps: []string{"notes", "mail"}, hold: func(w *world) { provider = w.idp },
+		idp: func(c *idpmock.Config) { c.IdleWindow = window },
+		rp: func(c *rp.Config) {
+			c.IdPWindow = window
+			c.IdPSessionEnd = func(_ context.Context, sid string) (time.Time, error) {
+				s, err := provider.Session(sid)
+				return s.IdleDeadline, err
+			}
+		}})
+	b := chromium.New(t)
+	quiet, busy := b.Tab("notes"), b.Tab("mail")
+	w.signIn(quiet, "ada", w.apps["notes"].page("/", `activity="click"`))
+	w.signIn(busy, "ada", w.apps["mail"].page("/", `activity="click"`))
+	for began := time.Now(); time.Since(began) < 3*window; {
+		press(busy, "a")
+	}
+	if states := browser.Eval[string](quiet, `probe.states.join() + probe.events.map(e => e.type).join()`); states != "" && states != "live" {
+		quiet.Fail("it warned or was hidden: %s", states)
+	}
+	if n := w.idp.Count(idpmock.EndpointRefresh, "notes"); n != 0 {
+		t.Errorf("the quiet app extended the IdP session %d times", n)
+	}
+	// Nobody does anything any more: now it warns, and ends.
+	ended(quiet, rp.BackchannelLogout)
+	if !browser.Eval[bool](quiet, `probe.events.some(e => e.type === "ending" && e.kind === "trust")`) {
+		quiet.Fail("it ended without a warning")
 	}
 }

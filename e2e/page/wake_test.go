@@ -15,17 +15,16 @@ import (
 
 // virtual makes the clock of the IdP the clock of all, so that Advance moves it.
 func virtual(t *testing.T, tune func(*rp.Config)) *world {
-	var w *world
-	now := func() time.Time { return w.idp.Now() }
-	w = newWorld(t, options{
+	var idp *idpmock.IDP
+	now := func() time.Time { return idp.Now() }
+	return newWorld(t, options{
 		idp: func(c *idpmock.Config) { c.AbsoluteLifetime = 24 * time.Hour },
 		rp: func(c *rp.Config) {
 			c.Now, c.Store = now, memstore.New(memstore.Options{Now: now})
 			tune(c)
 		},
-		hold: func(made *world) { w = made },
+		hold: func(w *world) { idp = w.idp },
 	})
-	return w
 }
 
 // sleepy gives a page a clock that can leap, as it does while a laptop sleeps:
@@ -51,7 +50,7 @@ func TestSleepBeyondTheEnd(t *testing.T) {
 	ended(tab, rp.Idle)
 	at := browser.Eval[int64](tab, `probe.coveredAt`)
 	t.Logf("covered %d ms after waking up", at-woken)
-	if at-woken > 1100 { // the page looks at the clock once a second
+	if at-woken > 2000 { // the page looks at the clock once a second; the machine may be busy
 		t.Errorf("covered %d ms after waking up", at-woken)
 	}
 }
@@ -63,8 +62,9 @@ func TestClockSetForward(t *testing.T) {
 	tab := chromium.New(t).Tab("notes")
 	sleepy(tab)
 	w.signIn(tab, "ada", w.apps["notes"].url+"/")
-	browser.Eval[bool](tab, `(slept = 2 * 3600_000, true)`)
-	tab.Wait(`probe.states.includes("covered") && document.documentElement.dataset.tandem === "live"`)
+	// Again, if the server happened to speak just then: that is an answer, too.
+	tab.Wait(`performance.now() - (probe.leapt ?? -9999) > 3000 && !probe.states.includes("covered") && (probe.leapt = performance.now(), slept += 2 * 3600_000),
+		probe.states.includes("covered") && document.documentElement.dataset.tandem === "live"`)
 	if got := tab.Text("#who"); got != "private of ada" {
 		t.Errorf("the page shows %q", got)
 	}

@@ -1,0 +1,123 @@
+package rp_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+func silent(c *rp.Config) { c.SilentCheck, c.IdPWindow = true, window }
+
+// follow goes through the redirects of a navigation, over the IdP and back.
+func (v *visitor) follow(path string) (a *reply, silently bool) {
+	v.w.Helper()
+	for range 8 {
+		a = v.get(path)
+		path = a.location()
+		switch {
+		case path == "":
+			return a, silently
+		case strings.HasPrefix(path, issuer+"/authorize?"):
+			silently = silently || query(path).Get("prompt") == "none"
+			path = v.authorize(path)
+		}
+	}
+	v.w.Fatal("a redirect loop")
+	return nil, false
+}
+
+// SM-04: a client without tokens asks by a top-level prompt=none on a navigation:
+// it keeps active people signed in, and nobody sees it.
+func TestSilentCheckKeepsActivePeople(t *testing.T) {
+	inBubble(t, setup{kind: rp.NoToken, config: silent}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		id, asked := v.id(), 0
+		for range 30 {
+			time.Sleep(4 * time.Minute)
+			a, silently := v.follow("/private?page=7")
+			if a.status != 200 {
+				t.Fatalf("after %v: %v", w.age(), a)
+			}
+			if silently {
+				asked++
+			}
+		}
+		if asked < 10 || v.id() != id {
+			t.Errorf("asked %d times in two hours; the session is the same: %v", asked, v.id() == id)
+		}
+		w.expectEnds()
+	})
+}
+
+// It ends with login_required, for the reason that nobody vouches for it; then
+// the person is asked to log in, once.
+func TestSilentCheckNoticesTheEnd(t *testing.T) {
+	inBubble(t, setup{kind: rp.NoToken, config: silent}, func(t *testing.T, w *world) {
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		v := w.visitor("ada")
+		v.login()
+		if err := w.idp.EndSession(v.session().SID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Minute)
+		a := v.get("/private")
+		a = v.get(a.location())
+		if query(a.location()).Get("prompt") != "none" {
+			t.Fatalf("%v", a)
+		}
+		v.get(v.authorize(a.location()))
+		v.expect("ended", rp.Unconfirmed)
+		w.expectEnds(rp.Unconfirmed)
+		if a, _ := v.follow("/private"); a.status != 200 || len(w.logins) != 2 {
+			t.Errorf("logging in again: %v", a)
+		}
+	})
+}
+
+// Somebody else is signed in at the IdP meanwhile: a new session, the old one dies.
+func TestSilentCheckFindsAnotherPerson(t *testing.T) {
+	inBubble(t, setup{kind: rp.NoToken, config: silent}, func(t *testing.T, w *world) {
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		v := w.visitor("ada")
+		v.login()
+		v.idp = w.idp.MustSignIn("bob")
+		time.Sleep(6 * time.Minute)
+		if a, _ := v.follow("/private"); a.body != "hello bob" {
+			t.Errorf("%v", a)
+		}
+		w.expectEnds(rp.Replaced)
+	})
+}
+
+// Only a navigation can ask: scripts and the absent never do, and an outage at
+// the IdP logs nobody out.
+func TestSilentCheckIsForNavigationsOnly(t *testing.T) {
+	inBubble(t, setup{kind: rp.NoToken, config: silent, idp: patient}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		for _, h := range []http.Header{fetching, htmx} {
+			if a := v.do("GET", "/private", nil, h); a.status == 302 || strings.Contains(a.location(), "silent") {
+				t.Errorf("a script is sent to the IdP: %v", a)
+			}
+		}
+		if a := v.do("POST", "/private", nil, with(navigating, "Sec-Fetch-Site", "same-origin")); a.location() != "" {
+			t.Errorf("a form is sent to the IdP: %v", a)
+		}
+		a := v.get(v.get("/private").location())
+		callback := edit(v.authorize(a.location()), set("error", "server_error"))
+		if a := v.get(callback); a.status != 503 || a.header.Get("Retry-After") == "" {
+			t.Errorf("an outage: %v", a)
+		}
+		v.expect("live", "")
+		if a, _ := v.follow("/private"); a.status != 200 {
+			t.Errorf("%v", a)
+		}
+		w.expectEnds()
+	})
+}
