@@ -118,7 +118,7 @@ func (p *RelyingParty) callRefresh(ctx context.Context, d *record.Data) (*tokens
 		a, asked, err := p.tokenFault(err, written)
 		return nil, a, asked, err
 	}
-	got, err := p.checkTokens(ctx, token, idtoken.Want{Refresh: true, Subject: d.Subject})
+	got, err := p.checkTokens(ctx, token, idtoken.Want{Refresh: true, Subject: d.Subject, Nonce: nonceOf(d)})
 	switch {
 	case errors.Is(err, idtoken.ErrOtherUser):
 		return nil, verdict.Answer{Fault: verdict.OtherUser}, 0, err
@@ -128,6 +128,15 @@ func (p *RelyingParty) callRefresh(ctx context.Context, d *record.Data) (*tokens
 		return nil, verdict.Answer{Fault: verdict.BadID}, 0, err
 	}
 	return got, verdict.Answer{Status: http.StatusOK}, 0, nil
+}
+
+// nonceOf is the nonce of the log-in, while the ID token that has it is kept.
+func nonceOf(d *record.Data) string {
+	var claims struct {
+		Nonce string `json:"nonce"`
+	}
+	_ = json.Unmarshal([]byte(d.Claims), &claims) // it was valid when it was stored
+	return claims.Nonce
 }
 
 var errNoToken = errors.New("the token endpoint answered without access_token or token_type")

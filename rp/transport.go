@@ -156,6 +156,9 @@ func (s *Session) usable(ctx context.Context) (*state, error) {
 	if st.data.AccessToken == "" {
 		return nil, ErrNoAccessToken
 	}
+	if c := &s.rp.cfg; s.class == Passive && c.APIIntrospects && c.Profile.IntrospectionExtends {
+		return nil, fmt.Errorf("%w: a passive request does not call an API that introspects, because that extends the IdP session (C7)", ErrNoAccessToken)
+	}
 	const early = 5 * time.Second // for the way to the API
 	ends := st.data.TokenEnds
 	if ends.IsZero() || s.rp.now().Before(ends.Add(-min(early, st.data.TokenLife/10))) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -196,6 +197,7 @@ func (w *world) endsOf(a app) []rp.EndEvent {
 // ended demands that the app has had exactly one end, for this reason.
 func (w *world) ended(a app, reason rp.Reason) {
 	w.Helper()
+	synctest.Wait() // events follow the answer
 	if ends := w.endsOf(a); len(ends) != 1 || ends[0].Reason != reason {
 		w.Errorf("ends of %s: %+v, want one for %s", a.name, ends, reason)
 	}

@@ -46,7 +46,7 @@ type Want struct {
 	Skew     time.Duration
 
 	TrustedAudiences []string      // other audiences that may stand beside ClientID
-	Nonce            string        // must be equal; empty only for a refresh
+	Nonce            string        // must be equal; a refreshed token may lack it
 	AccessToken      string        // for at_hash, if that is present
 	MaxAge           time.Duration // of the authentication; zero: not asked for
 
@@ -131,7 +131,7 @@ func check(t *oidc.IDToken, p payload, want Want) error {
 	case instant(p.IssuedAt).Before(want.Now.Add(-MaxAge - want.Skew)):
 		return errors.New("idtoken: iat is too long ago: compare the clocks of this machine and the IdP")
 	}
-	if want.Nonce != "" && (p.Nonce == nil || subtle.ConstantTimeCompare([]byte(*p.Nonce), []byte(want.Nonce)) != 1) {
+	if want.Nonce != "" && !(want.Refresh && p.Nonce == nil) && (p.Nonce == nil || subtle.ConstantTimeCompare([]byte(*p.Nonce), []byte(want.Nonce)) != 1) {
 		return errors.New("idtoken: nonce is not the one that this log-in sent")
 	}
 	if want.MaxAge > 0 {
