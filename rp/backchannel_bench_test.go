@@ -59,7 +59,7 @@ func benchmarkLogoutTokens(b *testing.B, alg string, kind rp.Kind) {
 		tokens := make([]string, logoutTokens+1)
 		for i := range tokens {
 			sid := fmt.Sprintf("session-%d", i)
-			if err := auth.Plant(b.Context(), "ada", sid); err != nil {
+			if _, err := auth.Plant(b.Context(), "ada", sid); err != nil {
 				b.Fatal(err)
 			}
 			if tokens[i], err = idp.LogoutToken("notes", idpmock.Session{Subject: "ada", SID: sid}); err != nil {

@@ -9,9 +9,9 @@ import (
 )
 
 // Plant stores a session of 3 KB as a log-in leaves it, without the log-in, for
-// tests that need thousands.
-func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) error {
-	_, key := newID()
+// tests that need thousands. It returns the cookie's value.
+func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (cookie string, err error) {
+	id, key := newID()
 	now := p.now()
 	d := &record.Data{Subject: subject, SID: sid, Started: now, Signalled: now, Confirmed: now,
 		IDToken: strings.Repeat("i", 1000), Claims: `{"sub":"` + subject + `"}` + strings.Repeat(" ", 600),
@@ -19,9 +19,9 @@ func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) error {
 	p.keepOnly(d)
 	rec, err := p.sealed(Record{Key: key, Refs: refs(p.cfg.Issuer, subject, sid, ""), Begun: now, Active: now, Due: now.Add(time.Hour)}, d)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return p.cfg.Store.Create(ctx, rec)
+	return id, p.cfg.Store.Create(ctx, rec)
 }
 
 // Abort gives running calls of the IdP up, so that Close does not wait for them.

@@ -137,7 +137,7 @@ func TestEndsOfManyDuringAnOutage(t *testing.T) {
 	inBubble(t, setup{instances: 2}, func(t *testing.T, w *world) {
 		const n = 2000
 		for i := range n {
-			if err := w.auth[0].Plant(t.Context(), "ada", fmt.Sprint(i)); err != nil {
+			if _, err := w.auth[0].Plant(t.Context(), "ada", fmt.Sprint(i)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -49,6 +49,7 @@ type world struct {
 	store *memstore.Store
 	keys  rp.Keys
 	auth  []*rp.RelyingParty // one per instance
+	apps  []http.Handler     // as the instances serve it
 	log   *syncBuffer
 	run   func(http.ResponseWriter, *http.Request, *rp.Session) // serves /run and /run-passive
 
@@ -91,14 +92,13 @@ func newWorld(t *testing.T, s setup) *world {
 	for range max(1, s.instances) {
 		w.auth = append(w.auth, w.relyingParty(s))
 	}
-	var apps []http.Handler
 	for _, a := range w.auth {
-		apps = append(apps, w.app(a))
+		w.apps = append(w.apps, w.app(a))
 	}
 	// The load balancer: a header chooses the instance.
 	w.serve("notes.example", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.Header.Get("X-Instance"))
-		apps[n].ServeHTTP(rw, r)
+		w.apps[n].ServeHTTP(rw, r)
 	}))
 	return w
 }
