@@ -31,7 +31,6 @@ type racer struct {
 	user     string
 	cookies  map[string]string
 	sid      string
-	authURL  string
 	callback string
 	begun    time.Time
 	came     bool // the session began
