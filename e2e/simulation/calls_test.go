@@ -171,7 +171,7 @@ func (o *oracle) answered(c *call, s *sent) {
 // confirmed notes a successful signal. One that the app could not store counts as
 // far as the IdP is concerned; but the app may not know of it.
 func (o *oracle) confirmed(s *session, c *call) {
-	s.ok = c
+	s.ok, s.oks = c, append(s.oks, c)
 	if !o.excused(s.app, pathStore|pathRestart, c.from, c.to) {
 		s.known = c
 	}

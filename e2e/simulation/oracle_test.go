@@ -54,14 +54,16 @@ type session struct {
 	browser *browser // nil until the callback has been answered
 	chain   *chain
 
-	began  time.Duration
-	endAt  time.Duration // the store ended it; never
-	tellAt time.Duration // the end event; never
-	reason rp.Reason
+	began   time.Duration
+	endAt   time.Duration // the store ended it; never
+	assumed bool          // that it ended in the store, because an event says so
+	tellAt  time.Duration // the end event; never
+	reason  rp.Reason
 
 	activity []*visit // active requests that carried its cookie, oldest first
 	calls    []*call  // signals, oldest first
-	ok       *call    // the last successful one
+	oks      []*call  // successful ones, calls of an API that introspects included
+	ok       *call    // the last of them
 	known    *call    // the last successful one that the app can remember
 }
 

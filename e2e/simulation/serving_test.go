@@ -178,8 +178,11 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 		return // the IdP has announced an earlier end
 	}
 	confirmed := s.began
-	if s.ok != nil {
-		confirmed = max(confirmed, s.ok.from)
+	for _, c := range slices.Backward(s.oks) {
+		if c.to < v.start {
+			confirmed = max(confirmed, c.from)
+			break
+		}
 	}
 	if v.end < confirmed+vouched-s.app.skew()-time.Second && !o.excused(s.app, pathIdP|pathStore|pathRestart, confirmed, v.end) {
 		o.breach("C3", "%s calls %s unconfirmed only %v after its last confirmation", v.in.name, s.label, v.end-confirmed)
