@@ -92,11 +92,12 @@ func (p *RelyingParty) touch(st *state, policy lifetime.Policy, stored time.Time
 	a.mu.Unlock()
 	if now {
 		due := p.due(st, policy)
-		p.goes(func(ctx context.Context) { p.store(ctx, key, active, due) })
+		p.goes(func(ctx context.Context) { p.touched(key, active, p.store(ctx, key, active, due)) })
 	}
 }
 
-// flush stores the latest activity of a session.
+// flush stores the latest activity of a session. Until that has worked it stays
+// on the agenda, so that this instance does not take the person for idle.
 func (p *RelyingParty) flush(ctx context.Context, key Key) error {
 	a := p.agenda.of(key)
 	a.mu.Lock()
@@ -107,20 +108,64 @@ func (p *RelyingParty) flush(ctx context.Context, key Key) error {
 	}
 	active := i.active
 	pending := active.After(i.stored)
-	i.flush, i.stored = nil, active
-	if i.trailing == nil {
-		delete(a.items, key)
+	i.flush = nil
+	if !pending {
+		a.tidy(key, i)
 	}
 	a.mu.Unlock()
 	if !pending {
 		return nil
 	}
+	var trouble *UnavailableError
 	st, err := p.load(ctx, key)
-	if err != nil {
-		return nil // ended or unreadable: there is nothing to keep
+	switch {
+	case err == nil:
+		st.rec.Active = active
+		err = p.store(ctx, key, active, p.due(st, p.policy(st)))
+	case !errors.As(err, &trouble):
+		err = nil // ended or unreadable: there is nothing to keep
 	}
-	st.rec.Active = active
-	return p.store(ctx, key, active, p.due(st, p.policy(st)))
+	p.touched(key, active, err)
+	return err
+}
+
+// storeAgain is when an activity that could not be stored is tried again.
+const storeAgain = 15 * time.Second
+
+// touched notes that activity has been stored, or sees to it that it will be.
+func (p *RelyingParty) touched(key Key, active time.Time, err error) {
+	a := p.agenda.of(key)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := a.items[key]
+	if err == nil {
+		if i != nil {
+			if i.stored.Before(active) {
+				i.stored = active
+			}
+			a.tidy(key, i)
+		}
+		return
+	}
+	if i == nil {
+		i = &item{active: active}
+		a.items[key] = i
+	}
+	i.stored = time.Time{}
+	if i.flush != nil {
+		i.flush.Stop()
+	}
+	i.flush = nil
+	if !a.closed {
+		i.flush = time.AfterFunc(storeAgain, func() { _ = p.flush(p.calls, key) })
+	}
+}
+
+// tidy forgets an item of which nothing is left to do. The caller holds mu.
+func (a *agendaShard) tidy(key Key, i *item) {
+	if i.flush == nil && i.trailing == nil && !i.active.After(i.stored) && a.items[key] == i {
+		delete(a.items, key)
+	}
 }
 
 func (p *RelyingParty) store(ctx context.Context, key Key, active, due time.Time) error {
@@ -142,9 +187,7 @@ func (p *RelyingParty) trail(key Key) {
 	var active time.Time
 	if i := a.items[key]; i != nil {
 		active, i.trailing = i.active, nil
-		if i.flush == nil {
-			delete(a.items, key)
-		}
+		a.tidy(key, i)
 	}
 	closed := a.closed
 	a.mu.Unlock()

@@ -25,8 +25,9 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 		if !change(&d) {
 			return st, nil
 		}
-		next := &state{st.rec, &d}
 		rec := st.rec
+		rec.Active = p.agenda.latest(rec.Key, rec.Active) // it goes along for nothing
+		next := &state{rec, &d}
 		rec.Refs = refs(p.cfg.Issuer, d.Subject, d.SID, d.OldSID)
 		rec.Due = p.due(next, p.policy(next))
 		rec, err := p.sealed(rec, &d)

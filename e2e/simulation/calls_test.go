@@ -11,7 +11,7 @@ import (
 func (o *oracle) calls(in *instance, s *sent) *call {
 	now := o.lock()
 	defer o.unlock()
-	c := &call{sent: s, in: in, by: in.now.Load(), from: now, to: never, chain: o.chains[s.token]}
+	c := &call{sent: s, in: in, by: in.now.Load(), from: now, asked: now, to: never, chain: o.chains[s.token]}
 	if s.kind == callCode && c.chain == nil {
 		c.chain = &chain{code: s.token, revoked: map[string]bool{}}
 		o.chains[s.token] = c.chain
@@ -30,6 +30,11 @@ func (o *oracle) calls(in *instance, s *sent) *call {
 		o.judgeSignal(c, own)
 	default:
 		return c
+	}
+	if n := len(own.calls); n > 0 && s.kind == callRefresh {
+		if p := own.calls[n-1]; p.in == in && p.status == 0 && p.to == now {
+			c.asked = p.asked
+		}
 	}
 	own.calls = append(own.calls, c)
 	return c
@@ -189,7 +194,7 @@ func (o *oracle) judgePace(c *call, s *session) {
 		return // the end of the IdP session shortens what it says of its window
 	}
 	least := min(o.leastSignalEvery(s.app), orDefault(k.TrustFor, 5*time.Minute), k.TokenLife-5*time.Second) - s.app.skew() - time.Second
-	if gap := c.from - s.ok.from; gap < least {
+	if gap := c.from - s.ok.asked; gap < least {
 		o.breach("C4", "%s refreshes %s %v after the refresh before, which is sooner than anything calls for (%v)", c.in.name, s.label, gap, least)
 	}
 }

@@ -220,15 +220,31 @@ func (o *oracle) clockEndAt(s *session, at time.Duration) rp.Reason {
 	return ""
 }
 
-// lastServed is when the person was last active in the app and the app knew it.
+// lastServed is when the person was last active in the app and all its instances
+// could know it.
 func (o *oracle) lastServed(s *session, before time.Duration) time.Duration {
 	last := s.began
 	for _, v := range s.activity {
-		if v.start <= before && v.end <= before && v.served() != "" {
+		if v.end <= before && v.served() != "" && !o.untold(s.app, v, before) {
 			last = max(last, v.start)
 		}
 	}
 	return last
+}
+
+// untold: because of a failing store nobody but the instance that served v can
+// know of it at the given time. That one tries again every 15 s, while it lives.
+func (o *oracle) untold(a *app, v *visit, at time.Duration) bool {
+	const granule, again = time.Minute, 30 * time.Second
+	for _, t := range o.troubles {
+		if t.path&pathStore == 0 || t.app >= 0 && t.app != a.n || t.from > v.end+granule || t.to < v.start {
+			continue
+		}
+		if t.to == never || t.to+again > at || o.excused(a, pathRestart, v.start, t.to+again) {
+			return true
+		}
+	}
+	return false
 }
 
 // expectRevocation: what an ended session held is revoked.

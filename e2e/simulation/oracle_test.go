@@ -94,6 +94,7 @@ type call struct {
 	by       *running
 	chain    *chain
 	from, to time.Duration // to: never while under way
+	asked    time.Duration // from, or that of the call of which this is the one retry
 }
 
 // good: the answer is one that a client can use.
