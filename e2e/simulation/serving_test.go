@@ -178,10 +178,10 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 		return // the IdP has announced an earlier end
 	}
 	confirmed := s.began
-	for _, c := range slices.Backward(s.oks) {
-		if c.to < v.start {
+	for _, c := range s.oks {
+		// A call of the API soon after another signal need not be noted.
+		if c.to < v.start && (c.kind != callResource || c.from > confirmed+o.mostSignalEvery(s.app)) {
 			confirmed = max(confirmed, c.from)
-			break
 		}
 	}
 	if v.end < confirmed+vouched-s.app.skew()-time.Second && !o.excused(s.app, pathIdP|pathStore|pathRestart, confirmed, v.end) {
