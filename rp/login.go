@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/tandem-sso/tandem/rp/internal/idtoken"
+	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
@@ -119,6 +120,9 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service refused this application.", Advice: "Please tell the people who run it.", Err: err}
 	}
 	got, err := p.checkTokens(ctx, token, idtoken.Want{Nonce: f.nonce, MaxAge: p.cfg.MaxAge})
+	if down := (*keyset.UnavailableError)(nil); errors.As(err, &down) {
+		return nil, &UnavailableError{RetryAfter: time.Second, Err: err}
+	}
 	if err != nil {
 		return nil, badLogin("The log-in service's answer could not be trusted.", err)
 	}
