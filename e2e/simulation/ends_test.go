@@ -42,8 +42,8 @@ func (o *oracle) loaded(in *instance, key rp.Key, rec rp.Record, err error) {
 }
 
 // storeEnded: the store has ended sessions for good. From here on nobody may be
-// served, and an event has to follow at once (C8) unless the store lied to the
-// instance about it.
+// served; the reason must be true (C6), an event has to follow at once (C8), and
+// what the session held has to be revoked.
 func (o *oracle) storeEnded(in *instance, recs []rp.Record) {
 	if len(recs) == 0 {
 		return
@@ -62,22 +62,24 @@ func (o *oracle) storeEnded(in *instance, recs []rp.Record) {
 			o.breach("C8", "the store ends %s twice", s.label)
 			return
 		}
-		s.endAt = min(s.endAt, now)
-		o.note(in.name, "ends %s in the store: %s", s.label, rec.End.Reason)
+		s.endAt, s.reason = min(s.endAt, now), rec.End.Reason
+		o.note(in.name, "ends %s in the store: %s", s.label, s.reason)
+		o.counts["ends: "+string(s.reason)]++
+		o.explain(s, s.endAt)
 		o.expectEvent(s, now)
 		o.expectStreams(s)
+		o.expectRevocation(s)
 	}
 }
 
 // expectEvent: at once, or, if the one who has ended it could not hear of it, as
-// soon as a sweeper finds it. The instance whose Once was carried out without its
-// hearing of it may stay silent: of "twice" and "never" the library chose that.
+// soon as another instance takes over.
 func (o *oracle) expectEvent(s *session, by time.Duration) {
 	o.later(by, func(now time.Duration) {
 		switch {
-		case s.tellAt != never || o.excused(s.app, pathOnce, s.endAt, now):
+		case s.tellAt != never:
 		case o.excused(s.app, pathStore|pathRestart, s.endAt, now) && now < s.endAt+time.Hour:
-			o.expectEvent(s, now+5*time.Minute) // a batch of the sweeper is held for 2 min
+			o.expectEvent(s, now+5*time.Minute) // a minute's head start, a batch held for two
 		default:
 			o.breach("C8", "%s ended at %s, and no event says so", s.label, stamp(s.endAt))
 		}
@@ -103,8 +105,7 @@ func (o *oracle) expectStreams(s *session) {
 	}
 }
 
-// ended is the library's event. C8: exactly one per session; C6: its reason must
-// be true.
+// ended is the library's event. C8: exactly one per session, with its reason.
 func (o *oracle) ended(in *instance, e rp.EndEvent) {
 	now := o.lock()
 	defer o.unlock()
@@ -114,22 +115,25 @@ func (o *oracle) ended(in *instance, e rp.EndEvent) {
 		return
 	}
 	o.note(in.name, "announces the end of %s: %s", s.label, e.Reason)
-	o.counts["ends: "+string(e.Reason)]++
 	if s.tellAt != never {
-		o.breach("C8", "a second event says that %s ended (%s, %s)", s.label, s.reason, e.Reason)
+		// Only if it could not be noted that one was told already.
+		if !o.excused(s.app, pathStore|pathRestart, s.tellAt, now) {
+			o.breach("C8", "a second event says that %s ended (%s, %s)", s.label, s.reason, e.Reason)
+		}
 		return
 	}
-	s.tellAt, s.reason = now, e.Reason
-	if s.endAt == never {
+	s.tellAt = now
+	switch {
+	case s.endAt == never:
 		s.endAt, s.assumed = now, true
 		o.later(now, func(time.Duration) {
 			if s.assumed {
 				o.breach("C8", "%s announces the end of %s, which lives on in the store", in.name, s.label)
 			}
 		})
+	case s.reason != e.Reason:
+		o.breach("C8", "%s says that %s ended for %s; it was %s", in.name, s.label, e.Reason, s.reason)
 	}
-	o.explain(s, s.endAt)
-	o.expectRevocation(s)
 }
 
 // explain holds C6 and C3: only a verdict that the IdP really gave, a clock that

@@ -157,7 +157,6 @@ const (
 	pathWatch
 	pathRestart
 	pathLogin
-	pathOnce // the store's word who is to speak is lost
 )
 
 // feltAfter is how long trouble at the IdP may be felt after its end: two calls
@@ -239,9 +238,6 @@ func (w *world) spoilStore(a act) {
 	}
 	if f.ops&opWatch != 0 {
 		t.path |= pathWatch
-	}
-	if f.after && f.ops&opOnce != 0 {
-		t.path |= pathOnce
 	}
 	t.what = "store " + f.ops.String() + " " + how
 	w.oracle.trouble(t)
