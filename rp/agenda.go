@@ -264,12 +264,12 @@ func (a *agenda) close() []Key {
 	return late
 }
 
-func (s *agendaShard) close() []Key {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
+func (a *agendaShard) close() []Key {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
 	var late []Key
-	for key, i := range s.items {
+	for key, i := range a.items {
 		if i.flush != nil {
 			i.flush.Stop()
 		}

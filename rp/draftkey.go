@@ -41,7 +41,7 @@ func (p *RelyingParty) draftKeys(subject string) ([][]byte, error) {
 		}
 		mac := hmac.New(sha256.New, k)
 		for _, part := range []string{p.cfg.Issuer, p.cfg.ClientID, subject} {
-			fmt.Fprintf(mac, "%d:%s", len(part), part)
+			mac.Write(fmt.Appendf(nil, "%d:%s", len(part), part))
 		}
 		keys = append(keys, mac.Sum(nil))
 	}
