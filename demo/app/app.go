@@ -126,7 +126,7 @@ func (a *App) AccessTokenOf(ctx context.Context, session string) (string, error)
 	if !ok {
 		return "", errors.New("there is no such session")
 	}
-	r := (&http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {cookies}}}).WithContext(rp.WithClass(ctx, rp.Passive))
+	r := (&http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {cookies}}}).WithContext(rp.WithClass(ctx, rp.Active))
 	s, err := a.RP.Authenticate(r)
 	if err != nil {
 		return "", err
