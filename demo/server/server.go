@@ -25,11 +25,14 @@ type Server struct {
 	stopping context.Context
 	stop     context.CancelFunc
 	close    sync.Once
+
+	mu     sync.Mutex // guards unused
+	unused map[net.Conn]struct{}
 }
 
 // Start serves 503 on l until Use is called.
 func Start(l net.Listener, logger *slog.Logger) *Server {
-	s := &Server{listener: l, served: make(chan struct{})}
+	s := &Server{listener: l, served: make(chan struct{}), unused: map[net.Conn]struct{}{}}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	var waiting http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "1")
@@ -39,8 +42,9 @@ func Start(l net.Listener, logger *slog.Logger) *Server {
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug), ConnState: s.connState,
 	}
+	s.http.RegisterOnShutdown(s.closeUnused)
 	go func() {
 		defer close(s.served)
 		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -71,6 +75,28 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(ctx)
 	}
 	(*s.handler.Load()).ServeHTTP(w, r)
+}
+
+// connState remembers connections that nothing was sent on yet: browsers keep
+// some in reserve, and http.Server.Shutdown waits 5 s for each.
+func (s *Server) connState(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.unused, c)
+	if state == http.StateNew {
+		s.unused[c] = struct{}{}
+		if s.stopping.Err() != nil {
+			_ = c.Close()
+		}
+	}
+}
+
+func (s *Server) closeUnused() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.unused {
+		_ = c.Close()
+	}
 }
 
 // Addr is host:port.
