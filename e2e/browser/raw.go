@@ -5,8 +5,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Do runs any action in the tab, for what Tab has no word for.
-func Do[T any](tab *Tab, what string, action chromedp.Action[T]) T {
+// Act runs any action in the tab, for what Tab has no word for.
+func Act[T any](tab *Tab, what string, action chromedp.Action[T]) T {
 	tab.t.Helper()
 	return run(tab, what, action)
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/network"
@@ -21,29 +19,19 @@ type Browser struct {
 	ctx context.Context
 }
 
-// Patience is how long a tab waits for a condition before it fails the test. It
-// is far longer than anything takes, even with the race detector on a busy
-// machine.
-const Patience = 20 * time.Second
-
 // Tab is one page. It is for one goroutine.
 type Tab struct {
-	t    testing.TB
-	ctx  context.Context
-	name string
-
-	mu      sync.Mutex
-	console []string
+	*Page
 }
-
-const maxConsole = 200 // lines that are kept
 
 // Tab opens an empty tab. The name is for failures. An exception that nothing
 // caught, or a breach of the page's content security policy, fails the test.
 func (b *Browser) Tab(name string) *Tab {
 	b.t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
-	tab := &Tab{t: b.t, ctx: ctx, name: name}
+	tab := &Tab{NewPage(ctx, b.t, name, func(ctx context.Context, script string) ([]byte, error) {
+		return chromedp.Run(ctx, chromedp.Evaluate[[]byte](script, chromedp.EvalAwaitPromise))
+	})}
 	if err := bounded(ctx, startTimeout, func(ctx context.Context) error { return chromedp.Do(ctx) }); err != nil {
 		cancel()
 		b.t.Fatalf("browser: no new tab: %v", err)
@@ -76,21 +64,7 @@ func (tab *Tab) wrote(m chromedp.ConsoleMessage) {
 	if m.URL != "" {
 		line += fmt.Sprintf(" (%s:%d)", m.URL, m.Line+1)
 	}
-	tab.mu.Lock()
-	defer tab.mu.Unlock()
-	if len(tab.console) < maxConsole {
-		tab.console = append(tab.console, line)
-	}
-	if m.IsException() || strings.Contains(m.Text, "Content Security Policy") {
-		tab.t.Errorf("%s: the page broke: %s", tab.name, line)
-	}
-}
-
-// Console returns what the pages of this tab have written so far.
-func (tab *Tab) Console() []string {
-	tab.mu.Lock()
-	defer tab.mu.Unlock()
-	return append([]string(nil), tab.console...)
+	tab.Wrote(line, m.IsException())
 }
 
 // run runs one action, which must succeed within Patience.
@@ -147,12 +121,6 @@ func (tab *Tab) Click(css string) {
 func (tab *Tab) Type(css, text string) {
 	tab.t.Helper()
 	run(tab, "type into "+css, chromedp.SendKeys(chromedp.CSS(css), text, chromedp.NodeVisible))
-}
-
-// Eval evaluates JavaScript in the page; a promise is awaited.
-func Eval[T any](tab *Tab, script string) T {
-	tab.t.Helper()
-	return run(tab, "evaluate "+script, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
 
 // Cookies returns all cookies of this browser, those that scripts cannot see

@@ -19,7 +19,7 @@ const reportPath = "POST /auth/activity"
 func TestWhatCountsAsActivity(t *testing.T) {
 	t.Parallel()
 	move := func(tab *browser.Tab, x float64) {
-		browser.Do(tab, "move the mouse", chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, 200))
+		browser.Act(tab, "move the mouse", chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, 200))
 	}
 	script := func(tab *browser.Tab) {
 		browser.Eval[bool](tab, `(() => { for (const type of ["pointerdown", "keydown", "click", "wheel", "pointermove"]) button.dispatchEvent(new Event(type, {bubbles: true}))

@@ -266,7 +266,7 @@ func ended(tab *browser.Tab, reason rp.Reason) {
 
 // press presses a key, wherever the focus is.
 func press(tab *browser.Tab, key string) {
-	browser.Do(tab, "press a key", chromedp.KeyEvent(key))
+	browser.Act(tab, "press a key", chromedp.KeyEvent(key))
 }
 
 func listen(t testing.TB, addr string) net.Listener {
