@@ -113,7 +113,7 @@ func (w *world) do(method, to string, form url.Values, header ...string) (*http.
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	resp, err := w.browser.Act(r)
+	resp, err := w.browser.Do(r)
 	if err != nil {
 		w.Fatal(err)
 	}

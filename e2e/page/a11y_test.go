@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-sso/tandem/e2e/axe"
 	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
 )
 
@@ -20,10 +21,10 @@ import (
 func TestFacesAreAccessible(t *testing.T) {
 	t.Parallel()
 	// Eight seconds of warning: long enough to look at it.
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle, c.IdPWindow = 24*time.Second, 48*time.Second }})
-	notes := w.apps["notes"]
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle, c.IdPWindow = 24*time.Second, 48*time.Second }})
+	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", notes.page("/", `activity="click"`))
+	w.SignIn(tab, "ada", notes.Page("/", `activity="click"`))
 	look := func(name string) {
 		for _, scheme := range []string{"light", "dark"} {
 			browser.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -50,13 +51,13 @@ func TestFacesAreAccessible(t *testing.T) {
 			t.Errorf("Tab has led to %q, want %q", got, part)
 		}
 	}
-	w.idp.EndUser("ada")
-	ended(tab, rp.BackchannelLogout)
+	w.IDP.EndUser("ada")
+	site.Ended(tab, rp.BackchannelLogout)
 	tab.Wait(`probe.button("login")`)
 	look("ended")
 	press(tab, kb.Enter) // the way back needs no mouse
-	tab.WaitURL(w.idp.Issuer())
-	tab.Go(notes.url + "/auth/logged-out")
+	tab.WaitURL(w.IDP.Issuer())
+	tab.Go(notes.URL + "/auth/logged-out")
 	look("logged-out")
 }
 
@@ -64,15 +65,15 @@ const focused = `document.activeElement?.shadowRoot?.activeElement?.getAttribute
 
 func TestPausedFaceIsAccessible(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.IdPWindow = 3 * time.Second }})
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.IdPWindow = 3 * time.Second }})
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", w.apps["notes"].page("/", `activity="click"`))
-	covered(tab, "covered")
+	w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click"`))
+	site.Covered(tab, "covered")
 	tab.Wait(`probe.button("continue")`)
 	axe.Check(t, tab)
 	if dir := os.Getenv("TANDEM_SHOTS"); dir != "" {
 		tab.Screenshot(filepath.Join(dir, "paused.png"))
 	}
 	press(tab, kb.Enter)
-	live(tab)
+	site.Live(tab)
 }

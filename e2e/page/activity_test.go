@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 )
@@ -41,17 +42,17 @@ func TestWhatCountsAsActivity(t *testing.T) {
 	} {
 		t.Run(row.name+" under "+row.policy, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, options{})
-			notes := w.apps["notes"]
+			w := site.New(t, site.Options{})
+			notes := w.Apps["notes"]
 			tab := chromium.New(t).Tab("notes")
-			w.signIn(tab, "ada", notes.page("/", `activity="`+row.policy+`"`))
+			w.SignIn(tab, "ada", notes.Page("/", `activity="`+row.policy+`"`))
 			row.do(tab)
 			if row.counts {
-				waitFor(t, "a report", func() bool { return notes.requests(reportPath) == 1 })
+				waitFor(t, "a report", func() bool { return notes.Requests(reportPath) == 1 })
 				return
 			}
 			browser.Eval[bool](tab, `new Promise(done => setTimeout(done, 1500, true))`)
-			if n := notes.requests(reportPath); n != 0 {
+			if n := notes.Requests(reportPath); n != 0 {
 				t.Errorf("%d reports", n)
 			}
 		})
@@ -62,10 +63,10 @@ func TestWhatCountsAsActivity(t *testing.T) {
 func TestInputKeepsTheSession(t *testing.T) {
 	t.Parallel()
 	const idle = 4 * time.Second // reported every 500 ms
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = idle }})
-	notes := w.apps["notes"]
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = idle }})
+	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", notes.page("/", `activity="click"`))
+	w.SignIn(tab, "ada", notes.Page("/", `activity="click"`))
 	began := time.Now()
 	for time.Since(began) < 2*idle {
 		press(tab, "a")
@@ -73,10 +74,10 @@ func TestInputKeepsTheSession(t *testing.T) {
 	if browser.Eval[string](tab, `document.documentElement.dataset.tandem`) != "live" {
 		tab.Fail("an active person was logged out")
 	}
-	if n, most := notes.requests(reportPath), int(time.Since(began)/(500*time.Millisecond))+1; n > most {
+	if n, most := notes.Requests(reportPath), int(time.Since(began)/(500*time.Millisecond))+1; n > most {
 		t.Errorf("%d reports in %v, want at most %d", n, time.Since(began), most)
 	}
-	ended(tab, rp.Idle)
+	site.Ended(tab, rp.Idle)
 }
 
 // C3 in the browser: while the person works in another app, the page of the quiet
@@ -85,31 +86,31 @@ func TestInputKeepsTheSession(t *testing.T) {
 func TestQuietAppInSingleSignOn(t *testing.T) {
 	t.Parallel()
 	const window = 6 * time.Second
-	w := newWorld(t, options{apps: []string{"notes", "mail"}, idp: func(c *idpmock.Config) { c.IdleWindow = window },
-		rp: func(c *rp.Config) { c.IdPWindow = window }})
+	w := site.New(t, site.Options{Apps: []string{"notes", "mail"}, IDP: func(c *idpmock.Config) { c.IdleWindow = window },
+		RP: func(c *rp.Config) { c.IdPWindow = window }})
 	b := chromium.New(t)
 	quiet, busy := b.Tab("notes"), b.Tab("mail")
-	w.signIn(quiet, "ada", w.apps["notes"].page("/", `activity="click"`))
+	w.SignIn(quiet, "ada", w.Apps["notes"].Page("/", `activity="click"`))
 	hideTab(quiet, true)
-	w.signIn(busy, "ada", w.apps["mail"].page("/", `activity="click"`))
+	w.SignIn(busy, "ada", w.Apps["mail"].Page("/", `activity="click"`))
 	for began := time.Now(); time.Since(began) < 2*window; {
 		press(busy, "a")
 	}
-	covered(quiet, "covered")
+	site.Covered(quiet, "covered")
 	if browser.Eval[bool](quiet, `probe.events.length > 0 || !document.querySelector("[data-tandem-private]")`) {
 		quiet.Fail("it warned, or ended: %v", browser.Eval[[]map[string]any](quiet, "probe.events"))
 	}
-	if n := w.idp.Count(idpmock.EndpointRefresh, "notes"); n != 0 {
+	if n := w.IDP.Count(idpmock.EndpointRefresh, "notes"); n != 0 {
 		t.Errorf("the quiet app asked the IdP %d times", n)
 	}
 	hideTab(quiet, false)
 	quiet.Wait(`probe.button("continue")`)
 	browser.Eval[bool](quiet, `probe.press("continue") ?? true`)
-	live(quiet)
-	live(busy)
+	site.Live(quiet)
+	site.Live(busy)
 	// Nobody does anything any more: both end.
-	ended(quiet, rp.BackchannelLogout)
-	ended(busy, rp.BackchannelLogout)
+	site.Ended(quiet, rp.BackchannelLogout)
+	site.Ended(busy, rp.BackchannelLogout)
 }
 
 // hideTab makes the page believe that it is in the background: headless chromium
@@ -123,13 +124,13 @@ func hideTab(tab *browser.Tab, hidden bool) {
 // Turning to a hidden tab that is paused is the person's act: it asks by itself.
 func TestTurningToAPausedTab(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.IdPWindow = 4 * time.Second }})
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.IdPWindow = 4 * time.Second }})
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", w.apps["notes"].url+"/")
+	w.SignIn(tab, "ada", w.Apps["notes"].URL+"/")
 	hideTab(tab, true)
-	covered(tab, "covered")
+	site.Covered(tab, "covered")
 	hideTab(tab, false)
-	live(tab)
+	site.Live(tab)
 	if got := tab.Text("#who"); got != "private of ada" {
 		t.Errorf("the page shows %q", got)
 	}
@@ -141,9 +142,9 @@ func TestCountdownDoesNotLie(t *testing.T) {
 	t.Parallel()
 	const window = 6 * time.Second
 	var provider *idpmock.IDP
-	w := newWorld(t, options{apps: []string{"notes", "mail"}, hold: func(w *world) { provider = w.idp },
-		idp: func(c *idpmock.Config) { c.IdleWindow = window },
-		rp: func(c *rp.Config) {
+	w := site.New(t, site.Options{Apps: []string{"notes", "mail"}, Hold: func(w *site.World) { provider = w.IDP },
+		IDP: func(c *idpmock.Config) { c.IdleWindow = window },
+		RP: func(c *rp.Config) {
 			c.IdPWindow = window
 			c.IdPSessionEnd = func(_ context.Context, sid string) (time.Time, error) {
 				s, err := provider.Session(sid)
@@ -152,19 +153,19 @@ func TestCountdownDoesNotLie(t *testing.T) {
 		}})
 	b := chromium.New(t)
 	quiet, busy := b.Tab("notes"), b.Tab("mail")
-	w.signIn(quiet, "ada", w.apps["notes"].page("/", `activity="click"`))
-	w.signIn(busy, "ada", w.apps["mail"].page("/", `activity="click"`))
+	w.SignIn(quiet, "ada", w.Apps["notes"].Page("/", `activity="click"`))
+	w.SignIn(busy, "ada", w.Apps["mail"].Page("/", `activity="click"`))
 	for began := time.Now(); time.Since(began) < 3*window; {
 		press(busy, "a")
 	}
 	if states := browser.Eval[string](quiet, `probe.states.join() + probe.events.map(e => e.type).join()`); states != "" && states != "live" {
 		quiet.Fail("it warned or was hidden: %s", states)
 	}
-	if n := w.idp.Count(idpmock.EndpointRefresh, "notes"); n != 0 {
+	if n := w.IDP.Count(idpmock.EndpointRefresh, "notes"); n != 0 {
 		t.Errorf("the quiet app extended the IdP session %d times", n)
 	}
 	// Nobody does anything any more: now it warns, and ends.
-	ended(quiet, rp.BackchannelLogout)
+	site.Ended(quiet, rp.BackchannelLogout)
 	if !browser.Eval[bool](quiet, `probe.events.some(e => e.type === "ending" && e.kind === "trust")`) {
 		quiet.Fail("it ended without a warning")
 	}

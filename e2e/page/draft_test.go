@@ -5,24 +5,25 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
 )
 
 const stored = `JSON.stringify(sessionStorage)`
 
 // draft fills the form and has the session ended elsewhere.
-func draft(t *testing.T) (*world, *browser.Tab) {
-	w := newWorld(t, options{})
-	notes := w.apps["notes"]
+func draft(t *testing.T) (*site.World, *browser.Tab) {
+	w := site.New(t, site.Options{})
+	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", notes.url+"/form")
+	w.SignIn(tab, "ada", notes.URL+"/form")
 	for field, text := range map[string]string{"title": "Dear Grace", "text": "about the engine", "password": "hunter2", "card": "4111", "other": "gone"} {
 		tab.Type("[name="+field+"]", text)
 	}
 	tab.Click("[name=pin]")
 	tab.Click("[name=who][value=all]")
 	browser.Eval[bool](tab, `(note.elements.kind.value = "list", true)`)
-	waitFor(t, "the key of drafts", func() bool { return notes.requests("GET /auth/draft-key") == 1 })
+	waitFor(t, "the key of drafts", func() bool { return notes.Requests("GET /auth/draft-key") == 1 })
 	if got := browser.Eval[string](tab, stored); got != "{}" {
 		t.Errorf("stored before the end: %s", got)
 	}
@@ -41,8 +42,8 @@ const empty = "||letter|false|true|false|||t|"
 func TestDraftComesBack(t *testing.T) {
 	t.Parallel()
 	w, tab := draft(t)
-	w.idp.EndUser("ada")
-	ended(tab, rp.BackchannelLogout)
+	w.IDP.EndUser("ada")
+	site.Ended(tab, rp.BackchannelLogout)
 	tab.Wait(`probe.words("cover").includes("has been kept")`)
 	secrets := browser.Eval[string](tab, stored)
 	for _, word := range []string{"Grace", "engine", "hunter2", "4111", "list"} {
@@ -51,9 +52,9 @@ func TestDraftComesBack(t *testing.T) {
 		}
 	}
 	browser.Eval[bool](tab, `probe.press("login") ?? true`)
-	tab.WaitURL(w.idp.Issuer())
+	tab.WaitURL(w.IDP.Issuer())
 	tab.Type("#username", "ada\r")
-	tab.WaitURL(w.apps["notes"].url + "/form")
+	tab.WaitURL(w.Apps["notes"].URL + "/form")
 	tab.Wait(`window.probe?.events.some(e => e.type === "restored")`)
 	if n := browser.Eval[int](tab, `probe.events.find(e => e.type === "restored").fields`); n != 6 {
 		t.Errorf("%d fields were restored", n)
@@ -70,14 +71,14 @@ func TestDraftComesBack(t *testing.T) {
 func TestDraftOfAnotherPerson(t *testing.T) {
 	t.Parallel()
 	w, tab := draft(t)
-	w.idp.EndUser("ada")
-	ended(tab, rp.BackchannelLogout)
+	w.IDP.EndUser("ada")
+	site.Ended(tab, rp.BackchannelLogout)
 	tab.Wait(`probe.words("cover").includes("has been kept")`)
 	browser.Eval[bool](tab, `probe.press("login") ?? true`)
-	tab.WaitURL(w.idp.Issuer())
+	tab.WaitURL(w.IDP.Issuer())
 	tab.Type("#username", "bob\r")
-	tab.WaitURL(w.apps["notes"].url + "/form")
-	live(tab)
+	tab.WaitURL(w.Apps["notes"].URL + "/form")
+	site.Live(tab)
 	tab.Wait(stored + ` === "{}"`)
 	if got := content(tab); got != empty {
 		t.Errorf("the form has %s", got)
@@ -90,12 +91,12 @@ func TestNoDraftAfterLogout(t *testing.T) {
 	w, tab := draft(t)
 	// In another tab, which posts the form that logs out.
 	browser.Eval[int](tab, `fetch("/auth/logout", {method: "POST", redirect: "manual"}).then(r => r.status)`)
-	ended(tab, rp.UserLogout)
+	site.Ended(tab, rp.UserLogout)
 	tab.Wait(`probe.button("login")`)
 	if got := browser.Eval[string](tab, stored); got != "{}" || strings.Contains(browser.Eval[string](tab, `probe.words("cover")`), "kept") {
 		t.Errorf("stored: %s", got)
 	}
-	w.signIn(tab, "ada", w.apps["notes"].url+"/form")
+	w.SignIn(tab, "ada", w.Apps["notes"].URL+"/form")
 	if got := content(tab); got != empty {
 		t.Errorf("the form has %s", got)
 	}

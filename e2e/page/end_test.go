@@ -8,25 +8,26 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 )
 
 func TestEndCoversThePage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	notes := w.apps["notes"]
+	w := site.New(t, site.Options{})
+	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", notes.url+"/")
+	w.SignIn(tab, "ada", notes.URL+"/")
 	browser.Eval[string](tab, `location.hash = "part"`)
 	if got := tab.Text("#who"); got != "private of ada" {
 		t.Fatalf("the page shows %q", got)
 	}
 	tab.Click("#button") // something has the focus
-	if err := w.idp.EndSession(w.idp.Sessions()[0].SID); err != nil {
+	if err := w.IDP.EndSession(w.IDP.Sessions()[0].SID); err != nil {
 		t.Fatal(err)
 	}
-	ended(tab, rp.BackchannelLogout)
+	site.Ended(tab, rp.BackchannelLogout)
 	type view struct {
 		Private int
 		Words   string
@@ -49,14 +50,14 @@ func TestEndCoversThePage(t *testing.T) {
 	for range 3 {
 		press(tab, kb.Escape)
 	}
-	covered(tab, "ended")
+	site.Covered(tab, "ended")
 
 	// The way back leads to the very place.
 	browser.Eval[bool](tab, `probe.press("login") ?? true`)
-	tab.WaitURL(w.idp.Issuer())
+	tab.WaitURL(w.IDP.Issuer())
 	tab.Type("#username", "ada\r")
-	tab.WaitURL(notes.url + "/#part")
-	live(tab)
+	tab.WaitURL(notes.URL + "/#part")
+	site.Live(tab)
 	if got := tab.Text("#who"); got != "private of ada" {
 		t.Errorf("the page shows %q", got)
 	}
@@ -67,31 +68,31 @@ func TestReasons(t *testing.T) {
 	for _, row := range []struct {
 		reason rp.Reason
 		tune   func(*rp.Config)
-		do     func(w *world, tab *browser.Tab)
+		do     func(w *site.World, tab *browser.Tab)
 		words  string
 	}{
 		{rp.Idle, func(c *rp.Config) { c.Idle = 2 * time.Second }, nil, "You were not active for a while."},
 		{rp.Absolute, func(c *rp.Config) { c.Absolute = 2 * time.Second }, nil, "You had been logged in for as long as is allowed."},
-		{rp.Admin, nil, func(w *world, _ *browser.Tab) {
-			if n, err := w.apps["notes"].auth.EndSubject(w.Context(), "ada"); n != 1 || err != nil {
+		{rp.Admin, nil, func(w *site.World, _ *browser.Tab) {
+			if n, err := w.Apps["notes"].Auth.EndSubject(w.Context(), "ada"); n != 1 || err != nil {
 				w.Fatalf("%d, %v", n, err)
 			}
 		}, "Your session was ended by this application."},
-		{rp.RefreshRejected, func(c *rp.Config) { c.SignalEvery, c.TrustFor = time.Second, time.Second }, func(w *world, tab *browser.Tab) {
-			w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
-			w.idp.EndUser("ada")
+		{rp.RefreshRejected, func(c *rp.Config) { c.SignalEvery, c.TrustFor = time.Second, time.Second }, func(w *site.World, tab *browser.Tab) {
+			w.IDP.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+			w.IDP.EndUser("ada")
 			// Not faster than the server listens.
 			tab.Wait(`Date.now() - (probe.last ?? 0) > 600 && (probe.last = Date.now(), probe.extend()), probe.session.state === "ended"`)
 		}, "Your log-in service has ended your session."},
 	} {
 		t.Run(string(row.reason), func(t *testing.T) {
-			w := newWorld(t, options{rp: row.tune})
+			w := site.New(t, site.Options{RP: row.tune})
 			tab := chromium.New(t).Tab("notes")
-			w.signIn(tab, "ada", w.apps["notes"].url+"/")
+			w.SignIn(tab, "ada", w.Apps["notes"].URL+"/")
 			if row.do != nil {
 				row.do(w, tab)
 			}
-			ended(tab, row.reason)
+			site.Ended(tab, row.reason)
 			if got := browser.Eval[string](tab, `probe.words("cover")`); !strings.Contains(got, row.words) {
 				t.Errorf("told: %q", got)
 			}
@@ -102,11 +103,11 @@ func TestReasons(t *testing.T) {
 // A page without the element, all of it private, is covered as well.
 func TestEndWithoutElement(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := site.New(t, site.Options{})
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", w.apps["notes"].url+"/bare")
-	w.idp.EndUser("ada")
-	ended(tab, rp.BackchannelLogout)
+	w.SignIn(tab, "ada", w.Apps["notes"].URL+"/bare")
+	w.IDP.EndUser("ada")
+	site.Ended(tab, rp.BackchannelLogout)
 	tab.WaitGone("main")
 	tab.Wait(`probe.button("login")`)
 }
@@ -114,12 +115,12 @@ func TestEndWithoutElement(t *testing.T) {
 // The app's own modal dialog does not stay above the cover.
 func TestEndOverAnOpenDialog(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := site.New(t, site.Options{})
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", w.apps["notes"].url+"/")
+	w.SignIn(tab, "ada", w.Apps["notes"].URL+"/")
 	browser.Eval[bool](tab, `own.showModal() ?? true`)
-	w.idp.EndUser("ada")
-	ended(tab, rp.BackchannelLogout)
+	w.IDP.EndUser("ada")
+	site.Ended(tab, rp.BackchannelLogout)
 	if !browser.Eval[bool](tab, `(e => e === document.querySelector("tandem-session"))(document.elementFromPoint(innerWidth / 2, innerHeight / 2))`) {
 		tab.Fail("something is above the cover")
 	}
@@ -128,30 +129,30 @@ func TestEndOverAnOpenDialog(t *testing.T) {
 // A public page stays public: nothing is covered before somebody was logged in.
 func TestPublicPage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = 2 * time.Second }})
-	notes := w.apps["notes"]
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = 2 * time.Second }})
+	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
-	tab.Go(notes.url + "/public")
+	tab.Go(notes.URL + "/public")
 	tab.Wait(`probe.session.state === "anonymous"`)
-	w.signIn(tab, "ada", notes.url+"/")
-	ended(tab, rp.Idle)
-	tab.Go(notes.url + "/public") // the cookie of the ended session is still there
+	w.SignIn(tab, "ada", notes.URL+"/")
+	site.Ended(tab, rp.Idle)
+	tab.Go(notes.URL + "/public") // the cookie of the ended session is still there
 	tab.Wait(`probe.session.state === "anonymous"`)
-	if browser.Eval[bool](tab, `probe.dialog("cover")`) || notes.requests("GET /auth/events") != 1 {
+	if browser.Eval[bool](tab, `probe.dialog("cover")`) || notes.Requests("GET /auth/events") != 1 {
 		tab.Fail("a public page is covered, or holds a stream")
 	}
 }
 
 func TestLogout(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{apps: []string{"notes", "mail"}})
+	w := site.New(t, site.Options{Apps: []string{"notes", "mail"}})
 	b := chromium.New(t)
 	one, two, mail := b.Tab("one"), b.Tab("two"), b.Tab("mail")
-	w.signIn(one, "ada", w.apps["notes"].url+"/")
-	w.signIn(two, "ada", w.apps["notes"].url+"/")
-	w.signIn(mail, "ada", w.apps["mail"].url+"/")
+	w.SignIn(one, "ada", w.Apps["notes"].URL+"/")
+	w.SignIn(two, "ada", w.Apps["notes"].URL+"/")
+	w.SignIn(mail, "ada", w.Apps["mail"].URL+"/")
 	browser.Eval[bool](one, `(probe.session.logout(), true)`)
-	one.WaitURL(w.apps["notes"].url + "/auth/logged-out")
-	ended(two, rp.UserLogout)
-	ended(mail, rp.BackchannelLogout)
+	one.WaitURL(w.Apps["notes"].URL + "/auth/logged-out")
+	site.Ended(two, rp.UserLogout)
+	site.Ended(mail, rp.BackchannelLogout)
 }

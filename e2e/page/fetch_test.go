@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
 )
 
@@ -11,10 +12,10 @@ import (
 // many calls fail; then it sends nothing any more.
 func TestFetch(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.MaxStreams = -1 }})
-	notes := w.apps["notes"]
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.MaxStreams = -1 }})
+	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", notes.page("/", `activity="click"`))
+	w.SignIn(tab, "ada", notes.Page("/", `activity="click"`))
 	class := func(init string) string {
 		return browser.Eval[string](tab, `probe.fetch("/data", `+init+`).then(r => r.text())`)
 	}
@@ -29,16 +30,16 @@ func TestFetch(t *testing.T) {
 		t.Errorf("a call after a click is %q", got)
 	}
 
-	w.endAda()
+	w.EndAda()
 	if got := browser.Eval[[]int](tab, `Promise.all(Array.from({length: 5}, () => probe.fetch("/data").then(r => r.status)))`); len(got) != 5 || got[0] != 401 || got[4] != 401 {
 		t.Errorf("statuses: %v", got)
 	}
-	ended(tab, rp.BackchannelLogout)
-	before := notes.requests("GET /data")
+	site.Ended(tab, rp.BackchannelLogout)
+	before := notes.Requests("GET /data")
 	if got := browser.Eval[string](tab, `probe.fetch("/data").catch(e => e.name + " " + e.reason)`); got != "SessionEndedError backchannel_logout" {
 		t.Errorf("after the end: %q", got)
 	}
-	if n := browser.Eval[int](tab, `probe.events.filter(e => e.type === "ended").length`); n != 1 || notes.requests("GET /data") != before {
-		t.Errorf("ended %d times, %d calls after the end", n, notes.requests("GET /data")-before)
+	if n := browser.Eval[int](tab, `probe.events.filter(e => e.type === "ended").length`); n != 1 || notes.Requests("GET /data") != before {
+		t.Errorf("ended %d times, %d calls after the end", n, notes.Requests("GET /data")-before)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
 )
 
@@ -12,32 +13,32 @@ import (
 // there is no network to ask (SEC-01: the server's end is not what the person sees).
 func TestOfflineEnd(t *testing.T) {
 	const idle = 6 * time.Second
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = idle }})
-	notes := w.apps["notes"]
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = idle }})
+	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", notes.url+"/")
+	w.SignIn(tab, "ada", notes.URL+"/")
 	deadline := deadlineOf(tab, "idle")
-	notes.down()
-	ended(tab, rp.Idle)
+	notes.Down()
+	site.Ended(tab, rp.Idle)
 	tab.WaitGone("[data-tandem-private]")
 	late(t, tab, deadline)
 	// The way back is offered, and works once the network is there again.
-	notes.up()
+	notes.Up()
 	browser.Eval[bool](tab, `probe.press("login") ?? true`)
-	tab.WaitURL(notes.url + "/") // the IdP still knows ada
-	live(tab)
+	tab.WaitURL(notes.URL + "/") // the IdP still knows ada
+	site.Live(tab)
 }
 
 // Where only the IdP's window has passed, the page is hidden, in time, but not
 // ended; it is back when the server can be asked again.
 func TestOfflinePause(t *testing.T) {
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.IdPWindow = 6 * time.Second }})
-	notes := w.apps["notes"]
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.IdPWindow = 6 * time.Second }})
+	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", notes.url+"/")
+	w.SignIn(tab, "ada", notes.URL+"/")
 	deadline := deadlineOf(tab, "trust")
-	notes.down()
-	covered(tab, "covered")
+	notes.Down()
+	site.Covered(tab, "covered")
 	late(t, tab, deadline)
 	tab.Wait(`probe.button("continue")`)
 	browser.Eval[bool](tab, `probe.press("continue") ?? true`)
@@ -45,9 +46,9 @@ func TestOfflinePause(t *testing.T) {
 	if browser.Eval[bool](tab, `!document.querySelector("[data-tandem-private]")`) {
 		tab.Fail("private content is gone although nothing has ended")
 	}
-	notes.up()
+	notes.Up()
 	tab.Wait(`probe.extend()`) // as the button does; the server may still be coming up
-	live(tab)
+	site.Live(tab)
 	if got := tab.Text("#who"); got != "private of ada" {
 		t.Errorf("the page shows %q", got)
 	}

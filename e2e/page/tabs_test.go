@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
 )
 
@@ -17,27 +18,27 @@ import (
 // and no tab misses the end.
 func TestOneTabLeads(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := site.New(t, site.Options{})
 	b := chromium.New(t)
-	notes := w.apps["notes"]
+	notes := w.Apps["notes"]
 	var tabs []*browser.Tab
 	for i := range 4 {
 		tab := b.Tab(fmt.Sprint("tab ", i))
-		w.signIn(tab, "ada", notes.url+"/")
+		w.SignIn(tab, "ada", notes.URL+"/")
 		tabs = append(tabs, tab)
 	}
 	const stream = "GET /auth/events"
-	waitFor(t, "the first stream", func() bool { return notes.requests(stream) == 1 })
+	waitFor(t, "the first stream", func() bool { return notes.Requests(stream) == 1 })
 	tabs[0].Go("about:blank")
-	waitFor(t, "another tab's stream", func() bool { return notes.requests(stream) == 2 })
-	if n := notes.requests(stream); n != 2 {
+	waitFor(t, "another tab's stream", func() bool { return notes.Requests(stream) == 2 })
+	if n := notes.Requests(stream); n != 2 {
 		t.Errorf("%d streams were opened for four tabs, one after the other", n)
 	}
-	w.idp.EndUser("ada")
+	w.IDP.EndUser("ada")
 	for _, tab := range tabs[1:] {
-		ended(tab, rp.BackchannelLogout)
+		site.Ended(tab, rp.BackchannelLogout)
 	}
-	if n := notes.requests(stream); n != 2 {
+	if n := notes.Requests(stream); n != 2 {
 		t.Errorf("%d streams were opened", n)
 	}
 }
@@ -55,15 +56,15 @@ func waitFor(t *testing.T, what string, done func() bool) {
 // A server that does not push is polled; so is one whose stream breaks.
 func TestPolling(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.MaxStreams = -1 }})
-	notes := w.apps["notes"]
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.MaxStreams = -1 }})
+	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", notes.url+"/")
+	w.SignIn(tab, "ada", notes.URL+"/")
 	waitFor(t, "an attempt to stream and the first poll", func() bool {
-		return notes.requests("GET /auth/events") > 0 && notes.requests("GET /auth/session") > 1
+		return notes.Requests("GET /auth/events") > 0 && notes.Requests("GET /auth/session") > 1
 	})
-	w.idp.EndUser("ada")
-	tab.WaitFor(30*time.Second, isCovered("ended")) // every 15 s, with jitter
+	w.IDP.EndUser("ada")
+	tab.WaitFor(30*time.Second, site.IsCovered("ended")) // every 15 s, with jitter
 	if got := browser.Eval[string](tab, "probe.session.reason"); got != string(rp.BackchannelLogout) {
 		t.Errorf("ended for %q", got)
 	}
@@ -72,17 +73,17 @@ func TestPolling(t *testing.T) {
 // A stream that breaks is opened again, and what happened meanwhile is told first.
 func TestStreamComesBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	notes := w.apps["notes"]
+	w := site.New(t, site.Options{})
+	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", notes.url+"/")
-	waitFor(t, "the stream", func() bool { return notes.requests("GET /auth/events") == 1 })
-	notes.down()
-	if n, err := notes.auth.EndSubject(t.Context(), "ada"); n != 1 || err != nil {
+	w.SignIn(tab, "ada", notes.URL+"/")
+	waitFor(t, "the stream", func() bool { return notes.Requests("GET /auth/events") == 1 })
+	notes.Down()
+	if n, err := notes.Auth.EndSubject(t.Context(), "ada"); n != 1 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
-	notes.up()
-	ended(tab, rp.Admin)
+	notes.Up()
+	site.Ended(tab, rp.Admin)
 }
 
 // C8, measured where it counts: from the arrival of the logout token at the app to
@@ -90,7 +91,7 @@ func TestStreamComesBack(t *testing.T) {
 func TestCoveredWithinASecond(t *testing.T) {
 	const tabsPerApp, rounds, limit = 5, 8, time.Second
 	names := []string{"notes", "mail", "photos"}
-	w := newWorld(t, options{apps: names})
+	w := site.New(t, site.Options{Apps: names})
 	b := chromium.New(t)
 	tabs := map[string][]*browser.Tab{}
 	for _, name := range names {
@@ -102,19 +103,19 @@ func TestCoveredWithinASecond(t *testing.T) {
 	for range rounds {
 		for _, name := range names {
 			for _, tab := range tabs[name] {
-				w.signIn(tab, "ada", w.apps[name].url+"/")
+				w.SignIn(tab, "ada", w.Apps[name].URL+"/")
 			}
 		}
 		for _, name := range names {
 			// Each tab has heard from its server, or from the tab that holds the stream.
-			waitFor(t, "a stream of "+name, func() bool { return w.apps[name].auth.OpenStreams() > 0 })
+			waitFor(t, "a stream of "+name, func() bool { return w.Apps[name].Auth.OpenStreams() > 0 })
 		}
-		w.idp.EndUser("ada")
+		w.IDP.EndUser("ada")
 		for _, name := range names {
 			for _, tab := range tabs[name] {
-				ended(tab, rp.BackchannelLogout)
+				site.Ended(tab, rp.BackchannelLogout)
 				tab.Wait("probe.paintedAt")
-				arrived := w.apps[name].lastToken()
+				arrived := w.Apps[name].LastToken()
 				painted := time.UnixMilli(browser.Eval[int64](tab, "probe.paintedAt"))
 				all = append(all, painted.Sub(arrived))
 			}
@@ -131,25 +132,19 @@ func TestCoveredWithinASecond(t *testing.T) {
 	}
 }
 
-func (a *app) lastToken() time.Time {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.tokens[len(a.tokens)-1]
-}
-
 // The same person logs in again in another tab: the ended tab notices.
 func TestLoggedInAgainElsewhere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	notes := w.apps["notes"]
+	w := site.New(t, site.Options{})
+	notes := w.Apps["notes"]
 	b := chromium.New(t)
 	old, other := b.Tab("old"), b.Tab("other")
-	w.signIn(old, "ada", notes.url+"/")
-	w.idp.EndUser("ada")
-	ended(old, rp.BackchannelLogout)
-	w.signIn(other, "ada", notes.url+"/")
+	w.SignIn(old, "ada", notes.URL+"/")
+	w.IDP.EndUser("ada")
+	site.Ended(old, rp.BackchannelLogout)
+	w.SignIn(other, "ada", notes.URL+"/")
 	old.Wait(`probe.words("cover").includes("You are logged in again")`)
-	covered(old, "ended") // what was removed is not there any more
+	site.Covered(old, "ended") // what was removed is not there any more
 	browser.Eval[bool](old, `probe.press("reload") ?? true`)
 	old.Wait(`!window.probe?.events.length && document.documentElement.dataset.tandem === "live"`)
 }
@@ -158,23 +153,23 @@ func TestLoggedInAgainElsewhere(t *testing.T) {
 // goes on, another one must not see the page.
 func TestReplaced(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	notes := w.apps["notes"]
+	w := site.New(t, site.Options{})
+	notes := w.Apps["notes"]
 	b := chromium.New(t)
 	old, other := b.Tab("old"), b.Tab("other")
-	w.signIn(old, "ada", notes.url+"/")
-	other.Go(notes.url + "/auth/login") // the IdP knows ada
-	waitFor(t, "the new session's stream", func() bool { return notes.requests("GET /auth/events") >= 2 })
-	live(old)
+	w.SignIn(old, "ada", notes.URL+"/")
+	other.Go(notes.URL + "/auth/login") // the IdP knows ada
+	waitFor(t, "the new session's stream", func() bool { return notes.Requests("GET /auth/events") >= 2 })
+	site.Live(old)
 	if got := old.Text("#who"); got != "private of ada" {
 		t.Errorf("the page shows %q", got)
 	}
 
-	clearCookies(other, w.idp.Issuer())
-	other.Go(notes.url + "/auth/login")
+	clearCookies(other, w.IDP.Issuer())
+	other.Go(notes.URL + "/auth/login")
 	other.Type("#username", "bob\r")
-	other.WaitURL(notes.url)
-	ended(old, rp.Replaced)
+	other.WaitURL(notes.URL)
+	site.Ended(old, rp.Replaced)
 	old.WaitGone("[data-tandem-private]")
 	if got := browser.Eval[string](old, `probe.words("cover")`); got == "" {
 		t.Error("nothing is told")

@@ -8,22 +8,23 @@ import (
 	"github.com/chromedp/cdproto/page"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/memstore"
 )
 
 // virtual makes the clock of the IdP the clock of all, so that Advance moves it.
-func virtual(t *testing.T, tune func(*rp.Config)) *world {
+func virtual(t *testing.T, tune func(*rp.Config)) *site.World {
 	var idp *idpmock.IDP
 	now := func() time.Time { return idp.Now() }
-	return newWorld(t, options{
-		idp: func(c *idpmock.Config) { c.AbsoluteLifetime = 24 * time.Hour },
-		rp: func(c *rp.Config) {
+	return site.New(t, site.Options{
+		IDP: func(c *idpmock.Config) { c.AbsoluteLifetime = 24 * time.Hour },
+		RP: func(c *rp.Config) {
 			c.Now, c.Store = now, memstore.New(memstore.Options{Now: now})
 			tune(c)
 		},
-		hold: func(w *world) { idp = w.idp },
+		Hold: func(w *site.World) { idp = w.IDP },
 	})
 }
 
@@ -40,14 +41,14 @@ func sleepy(tab *browser.Tab) {
 func TestSleepBeyondTheEnd(t *testing.T) {
 	t.Parallel()
 	w := virtual(t, func(c *rp.Config) { c.Idle = 30 * time.Minute })
-	notes := w.apps["notes"]
+	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
 	sleepy(tab)
-	w.signIn(tab, "ada", notes.url+"/")
-	notes.down()
-	w.idp.Advance(2 * time.Hour)
+	w.SignIn(tab, "ada", notes.URL+"/")
+	notes.Down()
+	w.IDP.Advance(2 * time.Hour)
 	woken := browser.Eval[int64](tab, `(slept = 2 * 3600_000, Date.now())`)
-	ended(tab, rp.Idle)
+	site.Ended(tab, rp.Idle)
 	at := browser.Eval[int64](tab, `probe.coveredAt`)
 	t.Logf("covered %d ms after waking up", at-woken)
 	if at-woken > 2000 { // the page looks at the clock once a second; the machine may be busy
@@ -58,10 +59,10 @@ func TestSleepBeyondTheEnd(t *testing.T) {
 // A clock that is only set forward is found out: the page is back unharmed.
 func TestClockSetForward(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = 30 * time.Minute }})
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = 30 * time.Minute }})
 	tab := chromium.New(t).Tab("notes")
 	sleepy(tab)
-	w.signIn(tab, "ada", w.apps["notes"].url+"/")
+	w.SignIn(tab, "ada", w.Apps["notes"].URL+"/")
 	// Again, if the server happened to speak just then: that is an answer, too.
 	tab.Wait(`performance.now() - (probe.leapt ?? -9999) > 3000 && !probe.states.includes("covered") && (probe.leapt = performance.now(), slept += 2 * 3600_000),
 		probe.states.includes("covered") && document.documentElement.dataset.tandem === "live"`)
@@ -71,7 +72,7 @@ func TestClockSetForward(t *testing.T) {
 	// Set back, the deadline does not move away.
 	browser.Eval[bool](tab, `(slept = -5 * 3600_000, true)`)
 	tab.Wait(`Date.now() < performance.timeOrigin`)
-	live(tab)
+	site.Live(tab)
 }
 
 // A tab that the browser froze is covered before it is put away, so it can show
@@ -80,30 +81,30 @@ func TestFrozenTab(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string]bool{"session lives": false, "session ends": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, options{})
+			w := site.New(t, site.Options{})
 			tab := chromium.New(t).Tab("notes")
-			w.signIn(tab, "ada", w.apps["notes"].url+"/")
+			w.SignIn(tab, "ada", w.Apps["notes"].URL+"/")
 			state := func(s page.SetWebLifecycleStateState) {
 				browser.Call(tab, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: s})
 			}
 			state(page.SetWebLifecycleStateStateFrozen)
-			covered(tab, "covered")
-			waitFor(t, "the stream to close", func() bool { return w.apps["notes"].auth.OpenStreams() == 0 })
+			site.Covered(tab, "covered")
+			waitFor(t, "the stream to close", func() bool { return w.Apps["notes"].Auth.OpenStreams() == 0 })
 			if ends {
-				w.endAda()
+				w.EndAda()
 			}
 			state(page.SetWebLifecycleStateStateActive)
 			if ends {
-				ended(tab, rp.BackchannelLogout)
+				site.Ended(tab, rp.BackchannelLogout)
 				if states := browser.Eval[string](tab, "probe.states.join()"); !strings.HasSuffix(states, "covered,ended") {
 					t.Errorf("it was shown in between: %v", states)
 				}
 				return
 			}
-			live(tab)
-			waitFor(t, "a new stream", func() bool { return w.apps["notes"].auth.OpenStreams() == 1 })
-			w.idp.EndUser("ada")
-			ended(tab, rp.BackchannelLogout)
+			site.Live(tab)
+			waitFor(t, "a new stream", func() bool { return w.Apps["notes"].Auth.OpenStreams() == 1 })
+			w.IDP.EndUser("ada")
+			site.Ended(tab, rp.BackchannelLogout)
 		})
 	}
 }
@@ -113,14 +114,14 @@ func TestBackForwardCache(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string]bool{"session lives": false, "session ends": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, options{})
-			notes := w.apps["notes"]
+			w := site.New(t, site.Options{})
+			notes := w.Apps["notes"]
 			tab := chromium.New(t).Tab("notes")
-			w.signIn(tab, "ada", notes.url+"/")
+			w.SignIn(tab, "ada", notes.URL+"/")
 			browser.Eval[bool](tab, `(probe.before = true)`)
-			tab.Go(notes.url + "/public")
+			tab.Go(notes.URL + "/public")
 			if ends {
-				w.endAda()
+				w.EndAda()
 			}
 			tab.Back()
 			tab.Wait(`window.probe?.before`)
@@ -132,11 +133,11 @@ func TestBackForwardCache(t *testing.T) {
 				if got := tab.Text("#who"); got != "private of ada" {
 					t.Errorf("the page shows %q", got)
 				}
-				w.idp.EndUser("ada")
-				ended(tab, rp.BackchannelLogout)
+				w.IDP.EndUser("ada")
+				site.Ended(tab, rp.BackchannelLogout)
 				return
 			}
-			ended(tab, rp.BackchannelLogout)
+			site.Ended(tab, rp.BackchannelLogout)
 			if states := browser.Eval[string](tab, "probe.states.join()"); !strings.HasSuffix(states, "covered,ended") {
 				t.Errorf("it was shown in between: %v", states)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
 )
 
@@ -15,9 +16,9 @@ import (
 // keyboard alone; the focus goes in and comes back (WCAG 2.2.1, 2.1.1, 2.4.3).
 func TestWarning(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = 9 * time.Second }})
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = 9 * time.Second }})
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", w.apps["notes"].page("/", `activity="click"`))
+	w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click"`))
 	browser.Eval[bool](tab, `button.focus() ?? true`)
 	for _, key := range []string{kb.Enter, kb.Escape} {
 		tab.Wait(`probe.dialog("warning")`)
@@ -40,18 +41,18 @@ func TestWarning(t *testing.T) {
 	}
 	tab.Wait(`probe.events.filter(e => e.type === "ending" && e.kind === "idle" && e.ms > 2000 && e.ms <= 3000).length === 2`)
 	// Nobody answers.
-	ended(tab, rp.Idle)
+	site.Ended(tab, rp.Idle)
 }
 
 // What happens in another tab of the app counts in all: the warning goes away.
 func TestWarningGoesWhenAnotherTabIsUsed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = 9 * time.Second }})
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = 9 * time.Second }})
 	b := chromium.New(t)
 	quiet, busy := b.Tab("quiet"), b.Tab("busy")
-	url := w.apps["notes"].page("/", `activity="click"`)
-	w.signIn(quiet, "ada", url)
-	w.signIn(busy, "ada", url)
+	url := w.Apps["notes"].Page("/", `activity="click"`)
+	w.SignIn(quiet, "ada", url)
+	w.SignIn(busy, "ada", url)
 	quiet.Wait(`probe.dialog("warning")`)
 	busy.Wait(`probe.dialog("warning")`)
 	browser.Eval[bool](busy, `probe.press("stay") ?? true`)
@@ -63,32 +64,32 @@ func TestWarningGoesWhenAnotherTabIsUsed(t *testing.T) {
 // is found out by asking the server before the warning: the countdown does not lie.
 func TestAsksBeforeItWarns(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = 9 * time.Second }})
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = 9 * time.Second }})
 	b := chromium.New(t)
 	tab, other := b.Tab("page"), b.Tab("other")
-	notes := w.apps["notes"]
-	w.signIn(tab, "ada", notes.page("/", `activity="click"`))
+	notes := w.Apps["notes"]
+	w.SignIn(tab, "ada", notes.Page("/", `activity="click"`))
 	for range 4 {
 		<-time.After(3 * time.Second) // the other tab's person reads
-		other.Go(notes.url + "/data")
+		other.Go(notes.URL + "/data")
 	}
 	if browser.Eval[bool](tab, `probe.events.length > 0 || probe.dialog("warning") || probe.dialog("cover")`) {
 		tab.Fail("it warned, or covered: %v", browser.Eval[[]map[string]any](tab, "probe.events"))
 	}
-	ended(tab, rp.Idle)
+	site.Ended(tab, rp.Idle)
 }
 
 // The end that nothing moves: it is told, dismissed once, and comes.
 func TestWarningOfAFixedEnd(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.Absolute = 9 * time.Second }})
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Absolute = 9 * time.Second }})
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", w.apps["notes"].url+"/")
+	w.SignIn(tab, "ada", w.Apps["notes"].URL+"/")
 	tab.Wait(`probe.words("warning").includes("whatever you do")`)
 	press(tab, kb.Enter)
 	tab.Wait(`!probe.dialog("warning")`)
 	tab.Click("#button")
-	ended(tab, rp.Absolute)
+	site.Ended(tab, rp.Absolute)
 	if n := browser.Eval[int](tab, `probe.events.filter(e => e.type === "ending").length`); n != 1 {
 		t.Errorf("warned %d times", n)
 	}
@@ -96,12 +97,12 @@ func TestWarningOfAFixedEnd(t *testing.T) {
 
 func TestAppWarnsItself(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = 6 * time.Second }})
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = 6 * time.Second }})
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", w.apps["notes"].page("/", `activity="click"`))
+	w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click"`))
 	browser.Eval[bool](tab, `(probe.session.onending = e => { e.preventDefault(); probe.own = (probe.own ?? 0) + 1 }, true)`)
 	tab.Wait(`probe.own`)
-	ended(tab, rp.Idle)
+	site.Ended(tab, rp.Idle)
 	if browser.Eval[int](tab, `probe.own`) != 1 || browser.Eval[bool](tab, `probe.dialog("warning")`) {
 		tab.Fail("onending was called %d times", browser.Eval[int](tab, `probe.own`))
 	}
@@ -109,11 +110,11 @@ func TestAppWarnsItself(t *testing.T) {
 
 func TestWordsAreReplaceable(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{rp: func(c *rp.Config) { c.Idle = 6 * time.Second }})
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = 6 * time.Second }})
 	tab := chromium.New(t).Tab("notes")
-	w.signIn(tab, "ada", w.apps["notes"].page("/", `activity="click" text-warn-idle="Noch {time} Minuten." text-stay="Bleiben"`))
+	w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click" text-warn-idle="Noch {time} Minuten." text-stay="Bleiben"`))
 	browser.Eval[bool](tab, `(Object.assign(probe.texts, {"warn-title": "Noch da?", "ended-idle": "Zu lange nichts getan."}), true)`)
 	tab.Wait(`["Noch da?", "Noch 0:0", " Minuten.", "Bleiben"].every(words => probe.words("warning").includes(words))`)
-	ended(tab, rp.Idle)
+	site.Ended(tab, rp.Idle)
 	tab.Wait(`probe.words("cover").includes("Zu lange nichts getan.")`)
 }

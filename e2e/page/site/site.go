@@ -1,6 +1,6 @@
-// Package page tests session.js in a real browser, against real apps on real
-// sockets.
-package page
+// Package site is the world in which session.js is tested, in any browser: an IdP
+// and apps around it, real ones on real sockets, and pages that tell what happens.
+package site
 
 import (
 	"context"
@@ -10,13 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/chromedp/chromedp"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -25,14 +22,6 @@ import (
 	"github.com/tandem-sso/tandem/rp/memstore"
 )
 
-var chromium browser.Process
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	chromium.Close()
-	os.Exit(code)
-}
-
 // csp is as strict as a policy can be: a page with session.js needs no more.
 const csp = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
@@ -40,44 +29,48 @@ const csp = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 
 //go:embed probe.js
 var probe []byte
 
-// world is an IdP and apps around it, each on a site of its own.
-type world struct {
+// World is an IdP and apps around it, each on a site of its own.
+type World struct {
 	testing.TB
-	idp    *idpmock.IDP
+	IDP  *idpmock.IDP
+	Apps map[string]*App
+
 	client *http.Client
-	apps   map[string]*app
 }
 
-// app is one relying party.
-type app struct {
-	w     *world
+// App is one relying party.
+type App struct {
+	URL  string
+	Auth *rp.RelyingParty
+
+	w     *World
 	name  string
-	url   string
 	addr  string
-	auth  *rp.RelyingParty
 	front http.Handler
 
 	mu     sync.Mutex
 	server *http.Server
 	served chan struct{}
 	tokens []time.Time // when logout tokens arrived
-	seen   []string    // requests, as "GET /path class"
+	seen   []string    // requests, as "GET /path"
 }
 
-type options struct {
-	idp    func(*idpmock.Config)
-	client func(*idpmock.Client)
-	rp     func(*rp.Config)
-	apps   []string
-	hold   func(*world) // called when the IdP runs and no app does yet
+// Options of a world; the zero value has one app, notes.
+type Options struct {
+	Apps   []string
+	IDP    func(*idpmock.Config)
+	RP     func(*rp.Config)
+	Hold   func(*World)                                  // called when the IdP runs and no app does yet
+	Routes func(*http.ServeMux, *nethttpadapter.Adapter) // adds to each app
 }
 
-func newWorld(t testing.TB, o options) *world {
+// New starts a world, which ends with the test.
+func New(t testing.TB, o Options) *World {
 	t.Helper()
-	if len(o.apps) == 0 {
-		o.apps = []string{"notes"}
+	if len(o.Apps) == 0 {
+		o.Apps = []string{"notes"}
 	}
-	w := &world{TB: t, apps: map[string]*app{}}
+	w := &World{TB: t, Apps: map[string]*App{}}
 	transport := &http.Transport{DialContext: loopback}
 	t.Cleanup(transport.CloseIdleConnections)
 	w.client = &http.Client{Transport: transport}
@@ -85,62 +78,59 @@ func newWorld(t testing.TB, o options) *world {
 	cfg := idpmock.Config{Issuer: "http://idp.localhost:" + port(l), SigningAlg: "ES256", IdleWindow: time.Hour,
 		CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true, SweepEvery: 100 * time.Millisecond}
 	listeners := map[string]net.Listener{}
-	for _, name := range o.apps {
+	for _, name := range o.Apps {
 		listeners[name] = listen(t, "127.0.0.1:0")
 		base := "http://" + name + ".localhost:" + port(listeners[name])
 		c := idpmock.Client{ID: name, Secret: name + "-secret", RefreshTokens: true,
 			RedirectURIs: []string{base + "/auth/callback"}, PostLogoutRedirectURIs: []string{base + "/auth/logged-out"},
 			BackchannelLogoutURI: base + "/auth/backchannel-logout"}
-		if o.client != nil {
-			o.client(&c)
-		}
 		cfg.Clients = append(cfg.Clients, c)
-		w.apps[name] = &app{w: w, name: name, url: base, addr: listeners[name].Addr().String()}
+		w.Apps[name] = &App{w: w, name: name, URL: base, addr: listeners[name].Addr().String()}
 	}
-	if o.idp != nil {
-		o.idp(&cfg)
+	if o.IDP != nil {
+		o.IDP(&cfg)
 	}
 	idp, err := idpmock.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.idp = idp
+	w.IDP = idp
 	t.Cleanup(idp.Close)
-	if o.hold != nil {
-		o.hold(w)
+	if o.Hold != nil {
+		o.Hold(w)
 	}
 	serve(t, l, idp.Handler())
-	for _, name := range o.apps {
-		w.apps[name].start(listeners[name], o.rp)
+	for _, name := range o.Apps {
+		w.Apps[name].start(listeners[name], o)
 	}
 	return w
 }
 
-func (a *app) start(l net.Listener, tune func(*rp.Config)) {
+func (a *App) start(l net.Listener, o Options) {
 	t := a.w
-	cfg := rp.Config{Issuer: a.w.idp.Issuer(), ClientID: a.name, ClientSecret: rp.Secret(a.name + "-secret"), BaseURL: a.url,
+	cfg := rp.Config{Issuer: a.w.IDP.Issuer(), ClientID: a.name, ClientSecret: rp.Secret(a.name + "-secret"), BaseURL: a.URL,
 		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256",
 		HTTPClient: a.w.client, Logger: slog.New(slog.DiscardHandler)}
-	if tune != nil {
-		tune(&cfg)
+	if o.RP != nil {
+		o.RP(&cfg)
 	}
 	auth, err := rp.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.auth = auth
-	a.front = a.handler()
+	a.Auth = auth
+	a.front = a.handler(o)
 	a.listen(l)
 	t.Cleanup(func() {
-		a.down()
+		a.Down()
 		if err := auth.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// down takes the app off the network: connections break, new ones are refused.
-func (a *app) down() {
+// Down takes the app off the network: connections break, new ones are refused.
+func (a *App) Down() {
 	a.mu.Lock()
 	s, served := a.server, a.served
 	a.server = nil
@@ -151,10 +141,10 @@ func (a *app) down() {
 	}
 }
 
-// up brings it back at the same address.
-func (a *app) up() { a.w.Helper(); a.listen(listen(a.w, a.addr)) }
+// Up brings it back at the same address.
+func (a *App) Up() { a.w.Helper(); a.listen(listen(a.w, a.addr)) }
 
-func (a *app) listen(l net.Listener) {
+func (a *App) listen(l net.Listener) {
 	s, served := &http.Server{Handler: a.front}, make(chan struct{})
 	a.mu.Lock()
 	a.server, a.served = s, served
@@ -162,8 +152,8 @@ func (a *app) listen(l net.Listener) {
 	go func() { defer close(served); _ = s.Serve(l) }()
 }
 
-func (a *app) handler() http.Handler {
-	web := nethttpadapter.New(a.auth)
+func (a *App) handler(o Options) http.Handler {
+	web := nethttpadapter.New(a.Auth)
 	page := func(name string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			who := ""
@@ -185,6 +175,9 @@ func (a *app) handler() http.Handler {
 	mux.Handle("/data", web.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, rp.FromContext(r.Context()).Class())
 	})))
+	if o.Routes != nil {
+		o.Routes(mux, web)
+	}
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /probe.js", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
@@ -201,8 +194,8 @@ func (a *app) handler() http.Handler {
 	})
 }
 
-// requests counts the requests for one path so far.
-func (a *app) requests(what string) int {
+// Requests counts the requests for one path so far.
+func (a *App) Requests(what string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	n := 0
@@ -214,59 +207,73 @@ func (a *app) requests(what string) int {
 	return n
 }
 
-// page returns the URL of one of the app's pages; attributes go into its
-// <tandem-session>.
-func (a *app) page(path, attributes string) string {
-	if attributes == "" {
-		return a.url + path
-	}
-	return a.url + path + "?attributes=" + url.QueryEscape(attributes)
+// LastToken is when the last logout token arrived.
+func (a *App) LastToken() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.tokens[len(a.tokens)-1]
 }
 
-// signIn opens a page and signs in at the IdP if that asks.
-func (w *world) signIn(tab *browser.Tab, who, url string) {
+// Page returns the URL of one of the app's pages; attributes go into its
+// <tandem-session>.
+func (a *App) Page(path, attributes string) string {
+	if attributes == "" {
+		return a.URL + path
+	}
+	return a.URL + path + "?attributes=" + url.QueryEscape(attributes)
+}
+
+// Tab is a tab of any browser.
+type Tab interface {
+	browser.Viewer
+	Go(url string)
+	URL() string
+	Type(css, text string)
+	Wait(condition string)
+	WaitURL(prefix string)
+	Fail(format string, args ...any)
+}
+
+// SignIn opens a page and signs in at the IdP if that asks.
+func (w *World) SignIn(tab Tab, who, url string) {
 	w.Helper()
 	tab.Go(url)
-	if strings.HasPrefix(tab.URL(), w.idp.Issuer()) {
+	if strings.HasPrefix(tab.URL(), w.IDP.Issuer()) {
 		tab.Type("#username", who+"\r")
 	}
 	tab.WaitURL(url)
-	live(tab)
+	Live(tab)
 }
 
-// endAda ends the IdP session and waits until every app has answered its logout
+// EndAda ends the IdP session and waits until every app has answered its logout
 // token.
-func (w *world) endAda() {
+func (w *World) EndAda() {
 	w.Helper()
-	w.idp.EndUser("ada")
+	w.IDP.EndUser("ada")
 	ctx, cancel := context.WithTimeout(w.Context(), browser.Patience)
 	defer cancel()
-	if err := w.idp.Settle(ctx); err != nil {
+	if err := w.IDP.Settle(ctx); err != nil {
 		w.Fatal(err)
 	}
 }
 
-// live waits until session.js has heard that the session lives.
-func live(tab *browser.Tab) { tab.Wait(`document.documentElement.dataset.tandem === "live"`) }
+// Live waits until session.js has heard that the session lives.
+func Live(tab Tab) { tab.Wait(`document.documentElement.dataset.tandem === "live"`) }
 
-// covered waits until nothing of the page can be seen any more.
-func covered(tab *browser.Tab, state string) { tab.Wait(isCovered(state)) }
+// Covered waits until nothing of the page can be seen any more.
+func Covered(tab Tab, state string) { tab.Wait(IsCovered(state)) }
 
-func isCovered(state string) string {
+// IsCovered is the condition for it.
+func IsCovered(state string) string {
 	return fmt.Sprintf(`document.documentElement.dataset.tandem === %q && probe.hidden() && probe.dialog("cover")`, state)
 }
 
-// ended waits for the end and checks its reason.
-func ended(tab *browser.Tab, reason rp.Reason) {
-	covered(tab, "ended")
+// Ended waits for the end and checks its reason.
+func Ended(tab Tab, reason rp.Reason) {
+	Covered(tab, "ended")
 	if got := browser.Eval[string](tab, "probe.session.reason"); got != string(reason) {
 		tab.Fail("the page was ended for %q, want %q", got, reason)
 	}
-}
-
-// press presses a key, wherever the focus is.
-func press(tab *browser.Tab, key string) {
-	browser.Act(tab, "press a key", chromedp.KeyEvent(key))
 }
 
 func listen(t testing.TB, addr string) net.Listener {

@@ -1,4 +1,4 @@
-package page
+package site
 
 const head = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
