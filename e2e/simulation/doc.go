@@ -14,7 +14,9 @@
 // clocks in rp/internal/lifetime.
 //
 //	go test ./e2e/simulation                     the quick lane: 300 histories of 8 h
-//	TANDEM_SIMULATE=long go test ./e2e/simulation   10,000 histories and all mutations
+//	TANDEM_SIMULATE=long go test ./e2e/simulation   10,000 histories
 //
-// A failure shrinks, and prints what happened line by line.
+// A failure shrinks, and prints what happened line by line. That the oracle would
+// notice is shown too: TestTheOracleBites builds the library with deliberate
+// mistakes, one at a time, and each has to be found.
 package simulation

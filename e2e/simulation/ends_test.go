@@ -178,12 +178,22 @@ func (o *oracle) explain(s *session, at time.Duration) {
 	case rp.RefreshRejected, rp.APIUnauthorized:
 		o.explainRefusal(s, t, at, wrong)
 	case rp.Unconfirmed:
-		if !underWay(login) || t.ended > at {
+		if !underWay(login) || t.ended > at && s.inItsBrowser() {
 			wrong("the IdP has not refused a silent log-in")
 		}
 	default:
 		wrong("nothing in this history can cause that")
 	}
+}
+
+// inItsBrowser: the browser is in the same session at the IdP. After two log-ins
+// at once it may be in another one, and the IdP vouches for that only.
+func (s *session) inItsBrowser() bool {
+	if s.browser == nil {
+		return true
+	}
+	now, err := s.browser.idp.Session()
+	return err == nil && now.SID == s.sid
 }
 
 // explainRefusal: the IdP has refused the current token, and has had cause to.

@@ -59,11 +59,13 @@ const (
 	click         actKind = iota // a navigation; logs in if need be
 	fetch                        // a script's request because of a click
 	callAPI                      // a click whose handler calls the API
+	save                         // a click whose handler keeps a value of the app's in the session
 	poll                         // a tab that polls
 	stream                       // a tab with an event stream
 	status                       // a tab that polls the library's status
 	logout                       // the logout button
 	login                        // the person asks for the log-in page and takes time over it
+	overtaken                    // the same, and the session at the IdP ends before the app has the tokens
 	adminEnd                     // the app ends the session
 	idpEnd                       // an administrator ends the session at the IdP
 	restart                      // an instance goes away and comes back
@@ -74,14 +76,14 @@ const (
 	kinds
 )
 
-var kindNames = [kinds]string{"click", "fetch", "call-api", "poll", "stream", "status", "logout", "login", "admin-end",
+var kindNames = [kinds]string{"click", "fetch", "call-api", "save", "poll", "stream", "status", "logout", "login", "overtaken", "admin-end",
 	"idp-end", "restart", "fault-idp", "fault-delivery", "fault-store", "fault-api"}
 
 func (k actKind) String() string { return kindNames[k] }
 
 // Shrinking goes towards the first element.
 var (
-	peaceful = []actKind{click, click, click, click, fetch, fetch, callAPI, callAPI, poll, poll, stream, status, logout, login, adminEnd, idpEnd}
+	peaceful = []actKind{click, click, click, click, fetch, fetch, callAPI, callAPI, save, poll, poll, stream, status, logout, login, overtaken, adminEnd, idpEnd}
 	troubled = append([]actKind{restart, faultIdP, faultIdP, faultIdP, faultDelivery, faultStore, faultStore, faultAPI}, peaceful...)
 )
 
@@ -144,7 +146,7 @@ func drawAct(t *rapid.T, h *history, of []actKind) act {
 		a.V[i] = rapid.IntRange(0, 15).Draw(t, "variant")
 	}
 	switch a.Kind {
-	case click, fetch, callAPI:
+	case click, fetch, callAPI, save:
 		switch rapid.IntRange(0, 3).Draw(t, "burst") {
 		case 1: // at the same moment
 			a.Count = rapid.IntRange(2, 20).Draw(t, "count")

@@ -65,6 +65,7 @@ type session struct {
 	oks      []*call  // successful ones, calls of an API that introspects included
 	ok       *call    // the last of them
 	known    *call    // the last successful one that the app can remember
+	values   values
 }
 
 // chain is what came out of one code: the tokens of a session.
@@ -118,7 +119,8 @@ type visit struct {
 	dropped bool
 	gaveUp  bool
 	down    bool
-	told    string // a stream's last word
+	marks   map[string]string // headers for the handler: what to save
+	told    string            // a stream's last word
 	toldAt  time.Duration
 }
 

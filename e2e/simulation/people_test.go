@@ -87,6 +87,7 @@ var requests = [kinds]request{
 	click:    {kind: click, method: "GET", path: "/page", active: true},
 	fetch:    {kind: fetch, method: "GET", path: "/page", active: true},
 	callAPI:  {kind: callAPI, method: "GET", path: "/call-api", active: true},
+	save:     {kind: save, method: "POST", path: "/save", active: true},
 	poll:     {kind: poll, method: "GET", path: "/poll"},
 	status:   {kind: status, method: "GET", path: "/auth/session"},
 	stream:   {kind: stream, method: "GET", path: "/auth/events"},
@@ -134,6 +135,9 @@ func (b *browser) send(a *app, inst int, q request, out http.ResponseWriter) *vi
 	}
 	in := a.inst[inst%2]
 	v := b.w.oracle.opens(b, in, q, nameOf(cookie))
+	for name, value := range v.marks {
+		req.Header.Set(name, value)
+	}
 	if !in.serve(out, req) { // the load balancer takes the other one
 		in = a.inst[1-inst%2]
 		v.in = in
@@ -237,7 +241,7 @@ func (w *world) do(a act) {
 	b := w.people[a.Browser]
 	app := w.apps[a.App]
 	switch a.Kind {
-	case click, fetch, callAPI:
+	case click, fetch, callAPI, save:
 		w.repeat(a, w.gone, func(inst int) {
 			q := requests[a.Kind]
 			if a.V[0] == 7 {
@@ -258,6 +262,8 @@ func (w *world) do(a act) {
 		b.streams(app, a.Inst, a.Every)
 	case logout:
 		b.logsOut(app, a.Inst, a.V[0] < 10)
+	case overtaken:
+		w.overtake(a)
 	case login:
 		dwell := min(a.Every, 14*time.Minute)
 		if a.V[0] < 8 {

@@ -47,6 +47,9 @@ func (o *oracle) judge(v *visit, s *session) {
 			o.breach("C5", "%s serves another session than that of the cookie (%s)", v.in.name, s.label)
 		}
 		o.judgeServed(v, s)
+		if v.q.kind == save {
+			o.judgeSaved(v, s)
+		}
 		return
 	}
 	o.judgeRefused(v, s)

@@ -278,6 +278,27 @@ func (w *world) restart(a act) {
 	w.oracle.over(t)
 }
 
+// overtake lets somebody end the session at the IdP after the app's code was
+// exchanged and before the app has heard the answer: the logout token comes
+// first, and wins (C5).
+func (w *world) overtake(a act) {
+	const slow = 3 * time.Second
+	b, app := w.people[a.Browser], w.apps[a.App]
+	t := &trouble{path: pathIdP | pathLogin, app: a.App, inst: -1, what: "slow answer to a code of " + app.name}
+	w.oracle.trouble(t)
+	on := w.idp.Fault(idpmock.Fault{Client: app.name, Endpoint: idpmock.EndpointCode, Times: idpmock.Always, DelayAfter: slow})
+	w.acts.Go(func() {
+		w.sleep(slow / 2)
+		if s, err := b.idp.Session(); err == nil {
+			w.oracle.say("admin", "ends %s's session at the IdP", b.name)
+			_ = w.idp.EndSession(s.SID)
+		}
+	})
+	b.login(app, a.Inst, "/auth/login?return_to=%2Fpage", 0)
+	on.Remove()
+	w.oracle.over(t)
+}
+
 // sleep ends early with the history.
 func (w *world) sleep(d time.Duration) {
 	t := time.NewTimer(d)

@@ -16,6 +16,9 @@ func (o *oracle) opens(b *browser, in *instance, q request, session string) *vis
 	o.visits[v] = true
 	if s := o.sessions[session]; s != nil && q.active {
 		s.activity = append(s.activity, v)
+		if q.kind == save {
+			s.values.saving(v)
+		}
 	}
 	return v
 }

@@ -219,6 +219,7 @@ func (in *instance) start() error {
 	mux.Handle("/page", web.RequireLogin(page))
 	mux.Handle("/poll", web.RequireLogin(web.Passive(page)))
 	mux.Handle("/call-api", web.RequireLogin(http.HandlerFunc(callsAPI)))
+	mux.Handle("/save", web.RequireLogin(saves(auth)))
 	mux.Handle("/end", web.RequireLogin(http.HandlerFunc(endsSession)))
 	r := &running{rp: auth, handler: mux}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
