@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"github.com/tandem-sso/tandem/demo/localhost"
 	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/ui"
@@ -23,14 +26,18 @@ import (
 
 // Spec says which app it is.
 type Spec struct {
-	Name   string // as in the flag -app
-	Title  string // for people
-	Kind   rp.Kind
-	Listen string // default
+	Name  string // as in the flag -app
+	Title string // for people
+	// Tagline is what the app is for, in a sentence.
+	Tagline string
+	Kind    rp.Kind
+	Listen  string // default
 	// APIIntrospects as in rp.Config.
 	APIIntrospects bool
 	// Routes builds the app once its relying party is there.
 	Routes func(*App) http.Handler
+	// Desk is what the private page is for.
+	Desk func(*App, *http.Request, Person) (templ.Component, error)
 }
 
 // App is a running app.
@@ -44,6 +51,7 @@ type App struct {
 	release  func() error // of the store
 	keys     rp.Keys
 	visitors *visitors
+	number   int // of the instance, from 1
 }
 
 // Start starts an app and returns once it serves. ctx bounds the start only;
@@ -81,7 +89,7 @@ func (a *App) serve(ctx context.Context, config rp.Config) (err error) {
 	if a.RP, err = a.connect(ctx, config); err != nil {
 		return err
 	}
-	a.server.Use(own(a.Routes(a)))
+	a.server.Use(a.own(a.Routes(a)))
 	_, _ = fmt.Fprintf(a.cfg.Progress, "%s serves on %s (client %q of %s)\n", a.Name, a.URL(), a.cfg.ClientID, a.cfg.Issuer)
 	return nil
 }
@@ -229,10 +237,15 @@ func (a *App) defaultScopes(ctx context.Context) ([]string, error) {
 	return scopes, nil
 }
 
+//go:embed static
+var files embed.FS
+
 // own adds what every app serves.
-func own(next http.Handler) http.Handler {
+func (a *App) own(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", ui.Static())
+	mux.Handle("GET /app/", http.StripPrefix("/app", ui.Files(files)))
+	mux.Handle("POST "+a.RP.Prefix()+"/activity", a.seenOnPage(next))
 	mux.Handle("/", next)
 	return mux
 }

@@ -323,7 +323,7 @@ func TestPagesHaveAStrictPolicy(t *testing.T) {
 	if csp := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; script-src 'self'; style-src 'self';") || strings.Contains(csp, "unsafe") {
 		t.Error(csp)
 	}
-	for _, m := range regexp.MustCompile(`(?:src|href)="(/static/[^"]*)"`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`(?:src|href)="(/(?:app|auth|static)/[^"]*\.(?:js|css|svg))"`).FindAllStringSubmatch(text, -1) {
 		if resp, _ := w.get(m[1]); resp.StatusCode != 200 {
 			t.Errorf("%s: %d", m[1], resp.StatusCode)
 		}

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,6 +36,8 @@ type Config struct {
 	// Store is memory (the default), bolt:FILE, redis://HOST:PORT/DB or
 	// postgres://…
 	Store string
+	// Instances of the app that share the sessions and take turns. Default 1.
+	Instances int
 	// SealKey is 64 hexadecimal digits, or several such keys with commas between.
 	// Empty: a random one, with which stored sessions cannot be read again after a
 	// restart.
@@ -66,6 +70,9 @@ type Config struct {
 	Watch func(Visit)
 	// Transport reaches the IdP and the API. Default: localhost.Transport.
 	Transport http.RoundTripper
+
+	// IdPSessionEnd as in rp.Config.
+	IdPSessionEnd func(ctx context.Context, sid string) (time.Time, error)
 
 	storeNow func() time.Time // Now as it was given
 }
@@ -105,6 +112,14 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 		Scopes: c.Scopes, SignalEvery: c.SignalEvery, TrustFor: c.TrustFor, IdPWindow: c.IdPWindow, Idle: c.Idle, Absolute: c.Absolute,
 		TrailingSignal: c.Trailing, SilentCheck: c.SilentCheck, IDTokenAlg: c.IDTokenAlg, CookieName: c.CookieName,
 		HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, Events: c.Events, InsecureAllowHTTP: c.InsecureAllowHTTP,
+	}
+	if ask := c.IdPSessionEnd; ask != nil {
+		out.IdPSessionEnd = func(ctx context.Context, sid string) (time.Time, error) {
+			if ctx.Value(lookingKey{}) != nil {
+				return time.Time{}, errors.New("not asked for the control room")
+			}
+			return ask(ctx, sid)
+		}
 	}
 	if c.APIURL != "" {
 		u, err := url.Parse(c.APIURL)

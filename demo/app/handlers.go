@@ -30,6 +30,14 @@ type Person struct {
 	Since   time.Time `json:"since"`
 }
 
+// DisplayName is what to call the person.
+func (p Person) DisplayName() string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return p.Subject
+}
+
 // Person tells whose session it is.
 func (a *App) Person(s *rp.Session) Person {
 	var claims struct {
@@ -51,7 +59,7 @@ func (a *App) Home(w http.ResponseWriter, r *http.Request) {
 		a.RP.Answer(r, err).Write(w)
 		return
 	}
-	a.Page(w, r, "", home(a, status))
+	a.page(w, r, "", status.Subject, home(a, status))
 }
 
 // Private is the page that needs a session.
@@ -60,7 +68,13 @@ func (a *App) Private(w http.ResponseWriter, r *http.Request) {
 	var claims map[string]any
 	_ = s.Claims(&claims)
 	text, _ := json.MarshalIndent(claims, "", "  ")
-	a.Page(w, r, "Private", private(a, a.Person(s), string(text)))
+	p := a.Person(s)
+	desk, err := a.Desk(a, r, p)
+	if err != nil {
+		a.RP.Answer(r, err).Write(w)
+		return
+	}
+	a.page(w, r, "Private", p.DisplayName(), private(a, p, string(text), desk))
 }
 
 // Me is the JSON twin of Private.
@@ -142,11 +156,12 @@ func JSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// Page renders content in the app's frame.
-func (a *App) Page(w http.ResponseWriter, r *http.Request, title string, content templ.Component) {
+// page renders content in the app's frame, for who if anybody is logged in.
+func (a *App) page(w http.ResponseWriter, r *http.Request, title, who string, content templ.Component) {
 	name := a.Title
 	if title != "" {
 		name = title + " · " + name
 	}
-	ui.Write(w, r, http.StatusOK, ui.Page{Title: name, Scripts: []string{"/static/app.js"}, FormsTo: a.cfg.Issuer, Body: frame(a, content)})
+	ui.Write(w, r, http.StatusOK, ui.Page{Title: name, Styles: []string{"/app/static/app.css"},
+		Scripts: []string{a.RP.Prefix() + "/session.js", "/app/static/app.js"}, FormsTo: a.cfg.Issuer, Body: frame(a, who, content)})
 }

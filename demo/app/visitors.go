@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -55,6 +56,34 @@ func (a *App) Seen(next http.HandlerFunc) http.Handler {
 	})
 }
 
+// seenOnPage wraps the route by which pages report what a person does on them.
+func (a *App) seenOnPage(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := &StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
+		next.ServeHTTP(rec, r)
+		cookie := r.Header.Get("Cookie")
+		v, ok := a.visitors.with(cookie)
+		if a.cfg.Watch == nil || !ok || rec.Status != http.StatusOK {
+			return
+		}
+		v.At, v.Class, v.Method, v.Path, v.Status = a.cfg.Now(), rp.Active.String(), r.Method, r.URL.Path, rec.Status
+		a.visitors.note(v, cookie)
+		a.cfg.Watch(v)
+	})
+}
+
+// with returns the latest visit that came with these cookies.
+func (vs *visitors) with(cookie string) (Visit, bool) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	for _, v := range vs.list {
+		if v.cookie == cookie {
+			return v.Visit, true
+		}
+	}
+	return Visit{}, false
+}
+
 func (vs *visitors) note(v Visit, cookie string) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -78,15 +107,20 @@ type Known struct {
 	Status rp.Status
 }
 
+// lookingKey marks the control room's own looks, which must not make the app ask
+// the IdP: the room shows what the app knows by itself.
+type lookingKey struct{}
+
 // Known lists the sessions that were seen since Config.Watch is set, the latest
 // visited first, as they stand now. It extends nothing.
 func (a *App) Known() []Known {
 	a.visitors.mu.Lock()
 	list := slices.Clone(a.visitors.list)
 	a.visitors.mu.Unlock()
+	looking := context.WithValue(context.Background(), lookingKey{}, true)
 	var out []Known
 	for _, v := range list {
-		r := &http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {v.cookie}}}
+		r := (&http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {v.cookie}}}).WithContext(looking)
 		if status, err := a.RP.SessionStatus(r); err == nil {
 			out = append(out, Known{v.Visit, v.active, status})
 		}

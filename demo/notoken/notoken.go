@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
 	"github.com/tandem-sso/tandem/demo/app"
@@ -17,7 +18,8 @@ import (
 // Start starts the app; it serves when Start returns.
 func Start(ctx context.Context, c app.Config) (*app.App, error) {
 	return app.Start(ctx, app.Spec{
-		Name: "notoken", Title: "Wiki", Kind: rp.NoToken, Listen: "127.0.0.1:9103", Routes: routes,
+		Name: "notoken", Title: "Wiki", Tagline: "What everybody should know.", Kind: rp.NoToken,
+		Listen: "127.0.0.1:9103", Routes: routes, Desk: page,
 	}, c)
 }
 
@@ -32,4 +34,8 @@ func routes(a *app.App) http.Handler {
 	e.GET("/passive", echo.WrapHandler(a.Seen(a.Passive)), web.Passive(), web.RequireLogin())
 	e.GET("/call-api", echo.WrapHandler(a.Seen(a.CallAPI)), web.Active(), web.RequireLogin())
 	return e
+}
+
+func page(_ *app.App, _ *http.Request, p app.Person) (templ.Component, error) {
+	return desk(p.DisplayName()), nil
 }

@@ -7,6 +7,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/a-h/templ"
+
 	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
@@ -15,7 +17,8 @@ import (
 // Start starts the app; it serves when Start returns.
 func Start(ctx context.Context, c app.Config) (*app.App, error) {
 	return app.Start(ctx, app.Spec{
-		Name: "referencetoken", Title: "Reports", Kind: rp.ReferenceToken, Listen: "127.0.0.1:9102", APIIntrospects: true, Routes: routes,
+		Name: "referencetoken", Title: "Reports", Tagline: "Figures from behind an API.", Kind: rp.ReferenceToken,
+		Listen: "127.0.0.1:9102", APIIntrospects: true, Routes: routes, Desk: page,
 	}, c)
 }
 
@@ -29,4 +32,8 @@ func routes(a *app.App) http.Handler {
 	mux.Handle("GET /passive", web.RequireLogin(web.Passive(a.Seen(a.Passive))))
 	mux.Handle("GET /call-api", web.RequireLogin(web.Active(a.Seen(a.CallAPI))))
 	return mux
+}
+
+func page(_ *app.App, _ *http.Request, p app.Person) (templ.Component, error) {
+	return desk(p.DisplayName()), nil
 }

@@ -5,7 +5,6 @@ package refreshtoken
 import (
 	"context"
 	"net/http"
-	"unicode/utf8"
 
 	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/nethttpadapter"
@@ -15,7 +14,8 @@ import (
 // Start starts the app; it serves when Start returns.
 func Start(ctx context.Context, c app.Config) (*app.App, error) {
 	return app.Start(ctx, app.Spec{
-		Name: "refreshtoken", Title: "Notes", Kind: rp.RefreshToken, Listen: "127.0.0.1:9101", Routes: routes,
+		Name: "refreshtoken", Title: "Notes", Tagline: "Write it down before it is gone.", Kind: rp.RefreshToken,
+		Listen: "127.0.0.1:9101", Routes: routes, Desk: page,
 	}, c)
 }
 
@@ -28,17 +28,6 @@ func routes(a *app.App) http.Handler {
 	mux.Handle("GET /me", web.RequireLogin(web.Active(a.Seen(a.Me))))
 	mux.Handle("GET /passive", web.RequireLogin(web.Passive(a.Seen(a.Passive))))
 	mux.Handle("GET /call-api", web.RequireLogin(web.Active(a.Seen(a.CallAPI))))
-	mux.Handle("POST /notes", web.RequireLogin(web.Active(a.Seen(save))))
+	mux.Handle("POST /notes", web.RequireLogin(web.Active(a.Seen(save(a)))))
 	return mux
-}
-
-// save takes a note. It keeps none: the demo shows whether a text can be saved,
-// not what becomes of it.
-func save(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	if err := r.ParseForm(); err != nil {
-		app.JSON(w, http.StatusBadRequest, app.Failure{Error: "bad_request", Text: "the text is too long or unreadable"})
-		return
-	}
-	app.JSON(w, http.StatusCreated, map[string]int{"characters": utf8.RuneCountInString(r.PostForm.Get("text"))})
 }

@@ -1,6 +1,8 @@
 package system
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -175,6 +177,23 @@ func (s *System) apiCalled(c api.Call) {
 		}
 	}
 	s.note(e)
+}
+
+// sessionEnd asks the IdP's session API, as an app's server would, how long the
+// IdP session will last. That extends nothing.
+func (s *System) sessionEnd(id string) func(context.Context, string) (time.Time, error) {
+	return func(_ context.Context, sid string) (time.Time, error) {
+		if s.IdPDown() {
+			return time.Time{}, errors.New("the IdP is down")
+		}
+		session, err := s.IDP.Session(sid)
+		if err != nil {
+			return time.Time{}, err
+		}
+		s.note(timeline.Event{Kind: timeline.Asked, From: id, To: IdP, SID: sid, Subject: session.Subject, Clause: "C3", Title: Name(id) + " asked when the session ends",
+			Text: "A page of " + Name(id) + " would have to warn soon. Before that the app asks the IdP's session API, which extends nothing: the session lasts until " + clock(session.IdleDeadline) + "."})
+		return session.IdleDeadline, nil
+	}
 }
 
 // naiveSaid translates what the naive app says.

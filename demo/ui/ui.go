@@ -69,5 +69,5 @@ func policy(formsTo string) string {
 		forms += " " + u.Scheme + "://" + u.Host
 	}
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action " + forms +
-		"; frame-ancestors 'none'; base-uri 'none'"
+		"; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 }
