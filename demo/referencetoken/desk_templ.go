@@ -42,7 +42,7 @@ func desk(name string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "’s report</h1><p>The figures live behind an API. It gets a reference token, which says nothing by itself, and asks the IdP whose it is: this is how the IdP hears that you are active.</p><p class=\"actions\"><button type=\"button\" class=\"primary\" data-fetch=\"/call-api\">Fetch the report</button></p><table class=\"table\" id=\"report\"><caption class=\"quiet\">What the API knows</caption> <tbody><tr><td>Nothing fetched yet.</td></tr></tbody></table>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "’s report</h1><p>The figures live behind an API. It gets a reference token, which says nothing by itself, and asks the IdP whose it is: this is how the IdP hears that you are active.</p><p class=\"actions\"><button type=\"button\" class=\"primary\" data-fetch=\"/call-api\" data-tabulate>Fetch the report</button></p><table class=\"table\" id=\"report\"><caption class=\"quiet\">What the API knows</caption> <tbody><tr><td>Nothing fetched yet.</td></tr></tbody></table>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

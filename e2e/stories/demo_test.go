@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,7 @@ func (s *scene) signIn(b *browser.Browser) {
 		}
 		tab.WaitURL(s.url(app, "/private"))
 		tab.WaitText("#subject", "ada")
+		live(tab)
 	}
 	if got := len(s.demo.IDP.Sessions()); got != 1 {
 		s.Fatalf("%d IdP sessions, want 1: the apps do not share it", got)
@@ -100,19 +102,54 @@ func (s *scene) status(app string) (got rp.Status) {
 	return got
 }
 
-// endsWith waits until the page itself shows that its session is over, and why.
-// Private content must be gone from it.
+// endsWith waits until the open page is covered and tells why. Nobody has touched
+// it; nothing private is left in it, and nothing of it can be seen.
 func (s *scene) endsWith(app string, reason rp.Reason) {
 	s.Helper()
 	tab := s.tabs[app]
-	tab.WaitText(".card.ended", "You are signed out")
-	if got := tab.Text(".card.ended code"); got != string(reason) {
-		tab.Fail("the page tells the reason %q, want %q", got, reason)
-	}
-	if browser.Eval[bool](tab, `document.documentElement.outerHTML.includes("Lovelace")`) {
-		tab.Fail("private content is left on the page")
-	}
+	ended(tab, reason)
 	if got := s.status(app); got.State != "ended" || got.Reason != reason {
 		tab.Fail("the status is %+v, want ended, %s", got, reason)
 	}
 }
+
+func ended(tab *browser.Tab, reason rp.Reason) {
+	tab.Wait(`document.documentElement.dataset.tandem === "ended"`)
+	tab.Wait(button("login"))
+	if got := browser.Eval[string](tab, dialog+".innerText"); !strings.Contains(got, "You are logged out") || !strings.Contains(got, "("+string(reason)+")") {
+		tab.Fail("the cover says %q, want the reason %q", got, reason)
+	}
+	if seen := browser.Eval[string](tab, `[...document.body.querySelectorAll(":not(tandem-session)")].filter(e => e.checkVisibility({visibilityProperty: true})).map(e => e.tagName).join()`); seen != "" {
+		tab.Fail("behind the cover one can see %s", seen)
+	}
+	if browser.Eval[bool](tab, `document.documentElement.outerHTML.includes("Lovelace")`) {
+		tab.Fail("private content is left on the page")
+	}
+}
+
+// tells demands of the public page that it says why the session is over.
+func (s *scene) tells(app string, reason rp.Reason) {
+	s.Helper()
+	tab := s.tabs[app]
+	tab.Go(s.url(app, "/"))
+	tab.WaitText(".card.ended", "You are signed out")
+	if got := tab.Text(".card.ended code"); got != string(reason) {
+		tab.Fail("the page tells the reason %q, want %q", got, reason)
+	}
+	// Nobody is logged in here, so there is nothing to cover.
+	tab.Wait(`document.documentElement.dataset.tandem === "anonymous"`)
+}
+
+// dialog is the one that session.js has opened.
+const dialog = `document.querySelector("tandem-session").shadowRoot.querySelector("dialog[open]")`
+
+func button(part string) string { return dialog + `?.querySelector("[part=` + part + `]")` }
+
+// press waits for a button of session.js and presses it.
+func press(tab *browser.Tab, part string) {
+	tab.Wait(button(part))
+	browser.Eval[bool](tab, "("+button(part)+".click(), true)")
+}
+
+// live waits until session.js has heard that the session lives.
+func live(tab *browser.Tab) { tab.Wait(`document.documentElement.dataset.tandem === "live"`) }

@@ -29,11 +29,8 @@ function draw() {
 		if (!limit) continue;
 		const value = ring.querySelector(".ring-value");
 		const hand = ring.querySelector(".hand");
-		if (limit.end === null) {
-			value.value = "no limit";
-			hand.setAttribute("stroke-dasharray", "100 0");
-			continue;
-		}
+		ring.hidden = limit.end === null; // there is no such limit
+		if (ring.hidden) continue;
 		const left = Math.max(0, (limit.end - performance.now()) / 1000);
 		value.value = text(left);
 		ring.classList.toggle("low", left < 20);
@@ -73,13 +70,14 @@ for (const button of document.querySelectorAll("[data-fetch]")) {
 		try {
 			const answer = await fetch(button.dataset.fetch, { headers: { Accept: "application/json" } });
 			const body = await answer.text();
+			if (answer.ok && button.hasAttribute("data-tabulate")) return tabulate(JSON.parse(body));
 			out.textContent = `${answer.status} ${answer.statusText}\n${pretty(body)}`;
-			if (answer.ok) tabulate(body);
 		} catch (e) {
 			out.textContent = String(e);
+		} finally {
+			look();
 		}
 		out.hidden = false;
-		look();
 	});
 }
 
@@ -92,17 +90,15 @@ function pretty(body) {
 }
 
 // tabulate fills the table of Reports with the API's answer.
-function tabulate(body) {
-	const table = document.querySelector("#report tbody");
-	if (!table) return;
+function tabulate(answer) {
 	const row = ([name, value]) => {
 		const tr = document.createElement("tr");
 		const th = Object.assign(document.createElement("th"), { scope: "row", textContent: name.replaceAll("_", " ") });
-		const td = Object.assign(document.createElement("td"), { textContent: typeof value === "string" ? value : JSON.stringify(value) });
+		const td = Object.assign(document.createElement("td"), { textContent: Array.isArray(value) ? value.join(", ") : String(value) });
 		tr.append(th, td);
 		return tr;
 	};
-	table.replaceChildren(...Object.entries(JSON.parse(body)).map(row));
+	document.querySelector("#report tbody").replaceChildren(...Object.entries(answer).map(row));
 }
 
 // --- the form of Notes
@@ -116,7 +112,6 @@ form?.addEventListener("submit", async (e) => {
 		const answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams(new FormData(form)) });
 		const body = await answer.json();
 		if (answer.status !== 201) throw new Error(body.error_description ?? body.error);
-		said.value = `Saved, ${body.characters} characters.`;
 		const item = document.getElementById("note-item").content.cloneNode(true);
 		item.querySelector("strong").textContent = body.title;
 		item.querySelector("span").textContent = body.text;
@@ -124,7 +119,8 @@ form?.addEventListener("submit", async (e) => {
 		list.prepend(item);
 		while (list.children.length > body.kept) list.lastElementChild.remove();
 		document.getElementById("no-notes")?.remove();
-		form.reset();
+		form.reset(); // the output, too
+		said.value = `Saved, ${body.characters} characters.`;
 	} catch (problem) {
 		said.value = `Not saved: ${problem.message}`;
 	}
