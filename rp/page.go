@@ -37,7 +37,8 @@ var formTemplate = template.Must(template.New("form").Parse(`<!DOCTYPE html>
 `))
 
 func csp(style, script string) string {
-	v := "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src " + sourceHash(style)
+	// Images: Firefox applies the policy to the app's icon, too.
+	v := "default-src 'none'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; style-src " + sourceHash(style)
 	if script != "" {
 		v += "; script-src " + sourceHash(script)
 	}

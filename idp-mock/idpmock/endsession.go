@@ -194,7 +194,7 @@ func (p *IDP) frontchannelPage(w http.ResponseWriter, to string, frames []string
 			origins = append(origins, u.Scheme+"://"+u.Host)
 		}
 	}
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src '"+hashSource(style)+"'; script-src '"+hashSource(frontchannelScript)+"'; frame-src "+strings.Join(origins, " ")+"; frame-ancestors 'none'; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src '"+hashSource(style)+"'; script-src '"+hashSource(frontchannelScript)+"'; frame-src "+strings.Join(origins, " ")+"; frame-ancestors 'none'; base-uri 'none'")
 	render(w, http.StatusOK, frontchannelTemplate, frontchannelData{Title: "Signing out", To: to, Frames: frames})
 }
 

@@ -40,7 +40,7 @@ type statusData struct {
 // statusPage shows sessions, clients and recent requests; its script reads the
 // control API every second.
 func (p *IDP) statusPage(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src '"+hashSource(style+statusStyle)+"'; script-src '"+hashSource(statusScript)+"'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src '"+hashSource(style+statusStyle)+"'; script-src '"+hashSource(statusScript)+"'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'")
 	render(w, http.StatusOK, statusTemplate, statusData{p.Issuer(), template.JS(statusScript)})
 	return nil
 }
