@@ -15,6 +15,7 @@ has_postgres() { has initdb && has postgres || compgen -G '/usr/lib/postgresql/*
 missing() {
 	can_link || echo gcc libc6-dev
 	any chromium chromium-browser google-chrome google-chrome-stable || echo chromium
+	any firefox-esr firefox || echo firefox-esr
 	has redis-server || echo redis-server
 	has_postgres || echo postgresql
 	has node || echo nodejs
@@ -23,7 +24,7 @@ missing() {
 
 has go || { echo "need: Go 1.26 or later is not installed: https://go.dev/dl/" >&2; exit 1; }
 
-echo "== need: C compiler, chromium, redis-server, postgresql, nodejs, npm"
+echo "== need: C compiler, chromium, firefox, redis-server, postgresql, nodejs, npm"
 mapfile -t packages < <(missing | tr ' ' '\n')
 [ "${#packages[@]}" -gt 0 ] || exit 0
 

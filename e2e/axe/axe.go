@@ -20,7 +20,7 @@ import (
 
 // Check fails the test for every violation that axe finds in the tab's document,
 // shadow trees included.
-func Check(t testing.TB, tab *browser.Tab) {
+func Check(t testing.TB, tab browser.Viewer) {
 	t.Helper()
 	script, err := source()
 	if err != nil {
