@@ -21,7 +21,7 @@ func (v *visitor) follow(path string) (a *reply, silently bool) {
 		switch {
 		case path == "":
 			return a, silently
-		case strings.HasPrefix(path, issuer+"/authorize?"):
+		case strings.HasPrefix(path, v.w.idp.URL+"/authorize?"):
 			silently = silently || query(path).Get("prompt") == "none"
 			path = v.authorize(path)
 		}

@@ -116,7 +116,7 @@ func (v *visitor) submit(path string) *reply {
 func (v *visitor) start(path string) string {
 	v.w.Helper()
 	a := v.get(path)
-	if a.status != http.StatusFound || !strings.HasPrefix(a.location(), issuer+"/authorize?") {
+	if a.status != http.StatusFound || !strings.HasPrefix(a.location(), v.w.idp.URL+"/authorize?") {
 		v.w.Fatalf("the log-in does not start: %v", a)
 	}
 	return a.location()

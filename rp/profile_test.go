@@ -1,0 +1,295 @@
+package rp_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// provider is a kind of IdP as section I of the standards has it, and idp-mock
+// configured like it.
+type provider struct {
+	issuer  string
+	byHand  *rp.Profile // nil: chosen by the issuer
+	idp     func(*idpmock.Config)
+	client  func(*idpmock.Client)
+	want    string // name of the profile
+	refresh bool   // a refresh extends the session and proves it
+	calls   bool   // so do userinfo and introspection
+}
+
+// Tokens with a life of their own: neither do they extend the session nor does
+// its end take them away, and nobody is told that it has expired.
+func independent(c *idpmock.Config) {
+	c.CoordinateClientLifetimes, c.ExpiredSessionsTriggerBackchannelLogout = false, false
+}
+
+func coordinated(c *idpmock.Config) { c.CoordinateClientLifetimes = true }
+
+func noBackchannel(c *idpmock.Client) { c.BackchannelLogoutURI = "" }
+
+var providers = func() map[string]provider {
+	duende, hydra := rp.DuendeProfile(), rp.HydraProfile()
+	keycloak := func(c *idpmock.Config) {
+		c.CoordinateClientLifetimes, c.ExpiredSessionsTriggerBackchannelLogout, c.RefreshExpiresIn = true, false, true
+	}
+	return map[string]provider{
+		"an unknown one":         {issuer: "https://login.example.com", idp: coordinated, want: "generic", refresh: true, calls: true},
+		"Duende by hand":         {issuer: "https://login.example.com", byHand: &duende, idp: coordinated, want: "duende", refresh: true, calls: true},
+		"Keycloak":               {issuer: "https://sso.example.com/realms/staff", idp: keycloak, client: noBackchannel, want: "keycloak", refresh: true},
+		"Keycloak before 17":     {issuer: "https://sso.example.com/auth/realms/staff", idp: keycloak, client: noBackchannel, want: "keycloak", refresh: true},
+		"Auth0":                  {issuer: "https://notes.eu.auth0.com", idp: independent, want: "auth0"},
+		"Okta":                   {issuer: "https://notes.okta.com/oauth2/default", idp: independent, client: noBackchannel, want: "okta"},
+		"Entra ID":               {issuer: "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0", idp: independent, client: noBackchannel, want: "entra"},
+		"Hydra of Ory Network":   {issuer: "https://notes.projects.oryapis.com", idp: independent, want: "hydra"},
+		"Hydra by hand":          {issuer: "https://login.example.com", byHand: &hydra, idp: independent, want: "hydra"},
+		"a name like auth0's":    {issuer: "https://auth0.com.evil.example", idp: coordinated, want: "generic", refresh: true, calls: true},
+		"a name that ends in it": {issuer: "https://notauth0.com", idp: coordinated, want: "generic", refresh: true, calls: true},
+	}
+}()
+
+// inside runs f in a world whose IdP has this one's issuer and habits.
+func (pr provider) inside(t *testing.T, s setup, f func(t *testing.T, w *world)) {
+	t.Helper()
+	change := s.config
+	s.idp = func(c *idpmock.Config) { pr.idp(c); c.Issuer = pr.issuer }
+	client := s.client
+	s.client = func(c *idpmock.Client) {
+		if client != nil {
+			client(c)
+		}
+		if pr.client != nil {
+			pr.client(c)
+		}
+	}
+	s.config = func(c *rp.Config) {
+		next := c.HTTPClient.Transport
+		c.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if strings.HasPrefix(r.URL.String(), pr.issuer+"/") { // it lives at another address of our network
+				r = r.Clone(r.Context())
+				r.URL.Host = "idp.example"
+			}
+			return next.RoundTrip(r)
+		})}
+		c.Profile, c.IdPWindow = pr.byHand, window
+		if change != nil {
+			change(c)
+		}
+	}
+	inBubble(t, s, f)
+}
+
+func eachProvider(t *testing.T, s setup, f func(t *testing.T, w *world, pr provider)) {
+	t.Helper()
+	for name, pr := range providers {
+		t.Run(name, func(t *testing.T) {
+			pr.inside(t, s, func(t *testing.T, w *world) { f(t, w, pr) })
+		})
+	}
+}
+
+// signIn logs in wherever the IdP is.
+func (v *visitor) signIn() {
+	v.w.Helper()
+	if a, _ := v.follow("/auth/login?return_to=/private"); a.status != 200 {
+		v.w.Fatalf("the log-in failed: %v", a)
+	}
+}
+
+func (w *world) livesAtIdP(sid string) bool {
+	_, err := w.idp.Session(sid)
+	return err == nil
+}
+
+// IDP-03: which profile is taken, and what it makes of an hour of activity. Where
+// a refresh extends the session, the IdP is told and the session lives; elsewhere
+// no refresh pretends to.
+func TestProfileWhatExtends(t *testing.T) {
+	eachProvider(t, setup{client: longToken}, func(t *testing.T, w *world, pr provider) {
+		told := false
+		for _, f := range w.auth[0].Findings() {
+			told = told || f.Code == "profile" && strings.Contains(f.Text, `"`+pr.want+`"`)
+		}
+		if !told {
+			t.Errorf("the profile is not %s: %v", pr.want, w.auth[0].Findings())
+		}
+		v := w.visitor("ada")
+		v.signIn()
+		sid := v.session().SID
+		for range 20 {
+			time.Sleep(3 * time.Minute)
+			if a := v.get("/private"); a.status != 200 {
+				t.Fatalf("after %v: %v", w.age(), a)
+			}
+		}
+		n := w.idp.Count(idpmock.EndpointRefresh, "notes")
+		if pr.refresh && n < 8 || !pr.refresh && n > 0 {
+			t.Errorf("%d refreshes in an hour", n)
+		}
+		if w.livesAtIdP(sid) != pr.refresh {
+			t.Errorf("the IdP session lives: %v", !pr.refresh)
+		}
+		w.expectEnds()
+	})
+}
+
+// What proves that the session lives: where tokens have a life of their own, a
+// refresh that succeeds proves nothing, and the person is looked up by prompt=none.
+func TestProfileWhatProves(t *testing.T) {
+	s := setup{client: func(c *idpmock.Client) { c.AccessTokenLifetime = 2 * time.Minute }, config: func(c *rp.Config) { c.SilentCheck = true }}
+	eachProvider(t, s, func(t *testing.T, w *world, pr provider) {
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		// A page that calls an API: the token is renewed as it runs out.
+		w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) {
+			if _, err := s.AccessToken(r.Context()); err != nil {
+				rw.WriteHeader(http.StatusBadGateway)
+			}
+		}
+		v := w.visitor("ada")
+		v.signIn()
+		sid, silently := v.session().SID, 0
+		for range 20 {
+			time.Sleep(3 * time.Minute)
+			a, asked := v.follow("/run")
+			if a.status != 200 {
+				t.Fatalf("after %v: %v", w.age(), a)
+			}
+			if asked {
+				silently++
+			}
+		}
+		if pr.refresh != (silently == 0) {
+			t.Errorf("prompt=none %d times in an hour", silently)
+		}
+		if n := w.idp.Count(idpmock.EndpointRefresh, "notes"); n < 8 {
+			t.Errorf("%d refreshes in an hour", n)
+		}
+		if !w.livesAtIdP(sid) {
+			t.Error("an hour of activity did not keep the IdP session alive")
+		}
+		w.expectEnds()
+
+		if err := w.idp.EndSession(sid); err != nil {
+			t.Fatal(err)
+		}
+		refreshed := w.idp.Count(idpmock.EndpointRefresh, "notes")
+		reason := rp.RefreshRejected
+		if !pr.refresh {
+			reason = rp.Unconfirmed
+			time.Sleep(3 * time.Minute)
+			if a := v.fetch("/run"); a.status != 200 || w.idp.Count(idpmock.EndpointRefresh, "notes") == refreshed {
+				t.Fatalf("the token was not renewed: this IdP is not configured as the test needs it: %v", a)
+			}
+		}
+		time.Sleep(6 * time.Minute)
+		a := v.get("/private")
+		if !pr.refresh {
+			v.get(v.authorize(v.get(a.location()).location()))
+		}
+		v.expect("ended", reason)
+		w.expectEnds(reason)
+	})
+}
+
+// A client with an access token only: userinfo is called where it extends, and
+// nowhere else.
+func TestProfileUserinfo(t *testing.T) {
+	eachProvider(t, setup{kind: rp.ReferenceToken}, func(t *testing.T, w *world, pr provider) {
+		v := w.visitor("ada")
+		v.signIn()
+		sid := v.session().SID
+		for range 20 {
+			time.Sleep(3 * time.Minute)
+			if a := v.get("/private"); a.status != 200 {
+				t.Fatalf("after %v: %v", w.age(), a)
+			}
+		}
+		n := w.idp.Count(idpmock.EndpointUserinfo, "notes")
+		if pr.calls && n < 8 || !pr.calls && n > 0 {
+			t.Errorf("%d userinfo calls in an hour", n)
+		}
+		if w.livesAtIdP(sid) != pr.calls {
+			t.Errorf("the IdP session lives: %v", !pr.calls)
+		}
+		w.expectEnds()
+	})
+}
+
+// An API that introspects is a signal only where introspection extends; Keycloak's
+// does not any more (KEYCLOAK-18982), so there the app refreshes beside it.
+func TestProfileIntrospection(t *testing.T) {
+	var idp *idptest.Server
+	introspecting := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		ask := httptest.NewRequest("POST", idp.URL+"/introspect", strings.NewReader("token="+token))
+		ask.Header = fromIdP.Clone()
+		ask.SetBasicAuth("api", "api")
+		answer := httptest.NewRecorder()
+		idp.Handler().ServeHTTP(answer, ask)
+		if !strings.Contains(answer.Body.String(), `"active":true`) {
+			rw.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			rw.WriteHeader(http.StatusUnauthorized)
+		}
+	})
+	s := setup{api: introspecting, client: longToken, config: func(c *rp.Config) { c.APIIntrospects = true }}
+	eachProvider(t, s, func(t *testing.T, w *world, pr provider) {
+		idp = w.idp
+		v := w.visitor("ada")
+		v.signIn()
+		for range 20 {
+			time.Sleep(2 * time.Minute) // more often than δ
+			if status, _, err := w.calls(v, "/run", whoami); status != 200 {
+				t.Fatalf("after %v: %d %v", w.age(), status, err)
+			}
+		}
+		n := w.idp.Count(idpmock.EndpointRefresh, "notes")
+		if refreshes := pr.refresh && !pr.calls; refreshes && n < 8 || !refreshes && n > 1 {
+			t.Errorf("%d refreshes beside 20 calls of the API", n)
+		}
+		api := 0
+		for _, e := range w.signals {
+			if e.How == "api" {
+				api++
+			}
+		}
+		if (api > 0) != pr.calls {
+			t.Errorf("%d calls of the API were taken for signals", api)
+		}
+	})
+}
+
+// The end, as each of them tells it.
+func TestProfileLogout(t *testing.T) {
+	token := func(faults ...idpmock.LogoutFault) func(*world, *visitor) {
+		return func(w *world, v *visitor) { w.judged(w.deliver(w.logoutToken(v.session(), faults...)), true) }
+	}
+	for name, end := range map[string]func(*world, *visitor){
+		"Duende by hand":       token(),
+		"Keycloak":             token(idpmock.LogoutLikeOldKeycloak),
+		"Auth0":                token(),
+		"Hydra of Ory Network": token(idpmock.LogoutLikeHydra),
+		"Entra ID":             func(w *world, v *visitor) { w.visitor("").get("/auth/frontchannel-logout?sid=" + v.session().SID) },
+		"Okta": func(w *world, v *visitor) {
+			w.visitor("").get("/auth/frontchannel-logout?iss=" + w.idp.URL + "&sid=" + v.session().SID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			providers[name].inside(t, setup{}, func(t *testing.T, w *world) {
+				v, bob := w.visitor("ada"), w.visitor("bob")
+				v.signIn()
+				bob.signIn()
+				end(w, v)
+				if s := v.status(); s.State != "ended" {
+					t.Errorf("%+v", s)
+				}
+				bob.expect("live", "")
+			})
+		})
+	}
+}
