@@ -190,7 +190,8 @@ type Config struct {
 	Profile *Profile
 	// MassLogoutPause keeps sessions for so long when the IdP suddenly refuses the
 	// tokens of many (see MassLogoutEvent): they are answered 503 once trust has run
-	// out, and looked at again afterwards. Default 0: the IdP is believed at once.
+	// out, looked at again afterwards, and then the IdP is believed for an hour at
+	// least. Default 0: the IdP is believed at once.
 	MassLogoutPause time.Duration
 
 	// LogoutByPost sends the browser to the IdP's end_session_endpoint by a form

@@ -9,7 +9,8 @@ import (
 
 const (
 	guardWindow = time.Minute
-	guardLeast  = 20 // rejections in a window before anybody is alarmed
+	guardLeast  = 20        // rejections in a window before anybody is alarmed
+	guardRest   = time.Hour // after a pause without another one: what is refused now is refused
 )
 
 // MassLogoutEvent says: within a minute the IdP has refused the tokens of many
@@ -19,7 +20,9 @@ type MassLogoutEvent struct {
 	Rejected int
 	Asked    int
 	At       time.Time
-	Paused   time.Duration // sessions are kept for so long (Config.MassLogoutPause)
+	// Paused is for how long the sessions that are refused from now on are kept:
+	// Config.MassLogoutPause, or 0 within an hour after such a pause.
+	Paused time.Duration
 }
 
 // guard counts verdicts. One window of memory is enough: an alarm is about now.
@@ -29,7 +32,8 @@ type guard struct {
 	asked    int
 	rejected int
 	alarmed  bool
-	until    time.Time // rejections are not believed before it
+	from     time.Time // rejections are not believed from it
+	until    time.Time // to it
 }
 
 // count notes a verdict. alarm is true once per window; paused means that this
@@ -45,13 +49,16 @@ func (g *guard) count(rejected bool, now time.Time, pause time.Duration) (e Mass
 		return MassLogoutEvent{}, false, false
 	}
 	g.rejected++
+	e = MassLogoutEvent{Rejected: g.rejected, Asked: g.asked, At: now}
 	if g.rejected >= guardLeast && 2*g.rejected > g.asked && !g.alarmed {
 		g.alarmed, alarm = true, true
-		if g.until.Before(now) {
-			g.until = now.Add(pause)
+		// One pause for one trouble: else the sessions that have really ended
+		// would be kept, and answered 503, for ever.
+		if now.Before(g.from) || now.Sub(g.until) >= guardRest {
+			g.from, g.until, e.Paused = now, now.Add(pause), pause
 		}
 	}
-	return MassLogoutEvent{Rejected: g.rejected, Asked: g.asked, At: now, Paused: pause}, alarm, now.Before(g.until)
+	return e, alarm, !now.Before(g.from) && now.Before(g.until)
 }
 
 // believed turns a rejection into a failure that passes while there are too many
