@@ -59,8 +59,10 @@ func (k Kind) String() string {
 }
 
 // Keys are 32-byte master keys. The first seals, all open: to roll, put a new
-// key in front and drop the old one when Absolute has passed. They print as
-// [redacted].
+// key in front and drop the old one when Absolute has passed. Where several
+// instances share a store, first give the new key to all of them in the last
+// place: a session whose key an instance lacks is over for its browser there.
+// They print as [redacted].
 type Keys [][]byte
 
 func (Keys) String() string               { return redacted }
