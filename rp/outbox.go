@@ -43,9 +43,14 @@ func (p *RelyingParty) takeOver(rec Record) {
 
 // announceEnd reports the end of a session, once.
 func (p *RelyingParty) announceEnd(u untold) {
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
-	defer cancel()
 	rec := u.rec
+	if p.now().Sub(rec.End.At) >= headStart {
+		release, ok := p.untoldStill(&rec)
+		if !ok {
+			return
+		}
+		defer release()
+	}
 	e := EndEvent{Session: rec.Key.name(), Reason: rec.End.Reason, Detail: u.detail, At: rec.End.At, Begun: rec.Begun}
 	data, err := p.unseal(&rec)
 	if err == nil {
@@ -59,6 +64,8 @@ func (p *RelyingParty) announceEnd(u untold) {
 	if fn := p.cfg.Events.End; fn != nil {
 		fn(e)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout) // however long that took
+	defer cancel()
 	if err != nil {
 		p.settle(ctx, rec, nil, time.Time{}) // nobody can read what there is to revoke
 		return
@@ -76,6 +83,28 @@ func (p *RelyingParty) announceEnd(u untold) {
 	if rec, ok := p.settle(ctx, rec, &d, p.now().Add(sweepHold)); ok {
 		p.unrevoked.add(p, rec)
 	}
+}
+
+// untoldStill makes sure that nobody else reports an end that has waited for so
+// long that Claim may have handed it out meanwhile, here or elsewhere. If the
+// store cannot say, Claim hands it out again.
+func (p *RelyingParty) untoldStill(rec *Record) (release func(), ok bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
+	defer cancel()
+	lease, err := p.cfg.Store.Acquire(ctx, hash("report", string(rec.Key[:])), leaseTTL)
+	if err != nil {
+		return nil, false
+	}
+	release = p.keep(context.Background(), lease)
+	now, err := p.cfg.Store.Load(ctx, rec.Key)
+	if errors.Is(err, ErrEnded) && len(now.Sealed) > 0 { // nothing: reported by somebody who could not read it
+		if d, err := p.unseal(&now); err != nil || d.Told.IsZero() {
+			*rec = now
+			return release, true
+		}
+	}
+	release()
+	return nil, false
 }
 
 // cleanUp revokes what an ended session held. Until that has worked, or the

@@ -318,3 +318,42 @@ func TestLogoutEverywhereNeedsALiveSession(t *testing.T) {
 		v.expect("live", "")
 	})
 }
+
+// Whoever reports ends may be slow: a backlog of minutes is reported once all the
+// same, though Claim hands its records out to every instance meanwhile.
+func TestSlowListenerHearsOnce(t *testing.T) {
+	const n = 300
+	inBubble(t, setup{instances: 2, config: func(c *rp.Config) {
+		end := c.Events.End
+		c.Events.End = func(e rp.EndEvent) { time.Sleep(time.Second); end(e) }
+	}}, func(t *testing.T, w *world) {
+		for i := range n {
+			if _, err := w.auth[0].Plant(t.Context(), "ada", fmt.Sprint(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if ended, err := w.auth[0].EndSubject(t.Context(), "ada"); ended != n || err != nil {
+			t.Fatalf("%d, %v", ended, err)
+		}
+		time.Sleep(30 * time.Minute)
+		synctest.Wait()
+		if got := len(w.reasons()); got != n {
+			t.Errorf("%d events for %d ends", got, n)
+		}
+	})
+}
+
+// A listener that takes longer than a call of the store may.
+func TestVerySlowListenerHearsOnce(t *testing.T) {
+	inBubble(t, setup{config: func(c *rp.Config) {
+		end := c.Events.End
+		c.Events.End = func(e rp.EndEvent) { time.Sleep(50 * time.Second); end(e) }
+	}}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		v.submit("/auth/logout")
+		time.Sleep(time.Hour)
+		w.expectEnds(rp.UserLogout)
+		w.idp.Expect(idpmock.EndpointRevoke, "notes", 2)
+	})
+}
