@@ -144,3 +144,28 @@ func TestDoneOfAnEndedSession(t *testing.T) {
 		}
 	})
 }
+
+// Done may be asked for again and again, as in the select of a loop: it is one
+// channel, and one subscription.
+func TestDoneInALoop(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) {
+			first := s.Done()
+			if n := testing.AllocsPerRun(100, func() {
+				if s.Done() != first {
+					t.Error("another channel")
+				}
+			}); n > 0 {
+				t.Errorf("%v allocations each time", n)
+			}
+			if err := s.End(r.Context()); err != nil {
+				t.Error(err)
+			}
+			<-first
+			<-s.Done()
+		}
+		v.fetch("/run")
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,8 @@ type Session struct {
 	ctx   context.Context // the request's: bounds the life of Done's subscription
 	now   atomic.Pointer[state]
 	home  *carrier
+	watch sync.Once
+	done  chan struct{} // once watch is done
 }
 
 type sessionKey struct{}
@@ -100,15 +103,18 @@ func (s *Session) Name() string { return s.key.name() }
 // instance, so that a stream or WebSocket can end with it. It serves until the
 // request's context is done.
 func (s *Session) Done() <-chan struct{} {
-	t := s.rp.hub.subscribe(s.key)
-	context.AfterFunc(s.ctx, t.release)
-	// The session may have ended between the request's look at it and now.
-	if rec, err := s.rp.cfg.Store.Load(s.ctx, s.key); errors.Is(err, ErrEnded) {
-		s.rp.hub.announce(Change{Key: s.key, Reason: rec.End.Reason})
-	} else if errors.Is(err, ErrNotFound) {
-		s.rp.hub.announce(Change{Key: s.key, Reason: Unconfirmed})
-	}
-	return t.done
+	s.watch.Do(func() {
+		t := s.rp.hub.subscribe(s.key)
+		s.done = t.done
+		context.AfterFunc(s.ctx, t.release)
+		// The session may have ended between the request's look at it and now.
+		if rec, err := s.rp.cfg.Store.Load(s.ctx, s.key); errors.Is(err, ErrEnded) {
+			s.rp.hub.announce(Change{Key: s.key, Reason: rec.End.Reason})
+		} else if errors.Is(err, ErrNotFound) {
+			s.rp.hub.announce(Change{Key: s.key, Reason: Unconfirmed})
+		}
+	})
+	return s.done
 }
 
 // Err tells whether the session has ended meanwhile: nil, an *EndedError, or an
