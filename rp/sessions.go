@@ -82,8 +82,10 @@ func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, err
 	return len(ended), err
 }
 
-// EndSID ends the sessions that belong to one session of the IdP with Admin.
+// EndSID ends the sessions that belong to one session of the IdP with Admin, those
+// whose log-in is under way included, and returns how many had begun. The IdP's
+// own session lives on: log-ins started afterwards are not affected.
 func (p *RelyingParty) EndSID(ctx context.Context, sid string) (int, error) {
-	ended, err := p.end(ctx, Selector{Ref: sidRef(p.cfg.Issuer, sid)}, Admin)
+	ended, err := p.end(ctx, Selector{Ref: sidRef(p.cfg.Issuer, sid), BegunBy: p.now()}, Admin)
 	return len(ended), err
 }
