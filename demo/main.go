@@ -1,6 +1,7 @@
 // Command demo shows Tandem at work.
 //
 //	go run ./demo                      an IdP, three apps, an API and the control room
+//	go run ./demo -instances 2         the same, each app as two instances
 //	go run ./demo -app refreshtoken …  one app alone, against any IdP
 //	go run ./demo -app api …           the API alone
 //

@@ -43,15 +43,16 @@ type Spec struct {
 // App is a running app.
 type App struct {
 	Spec
-	RP *rp.RelyingParty
+	RP *rp.RelyingParty // of the first instance
 
+	all      []*rp.RelyingParty // of all instances
 	cfg      Config
 	server   *server.Server
-	store    rp.Store
-	release  func() error // of the store
+	stores   []rp.Store   // one for each instance
+	release  func() error // of the stores
 	keys     rp.Keys
 	visitors *visitors
-	number   int // of the instance, from 1
+	number   int // of the instance that serves a request, from 1
 }
 
 // Start starts an app and returns once it serves. ctx bounds the start only;
@@ -77,20 +78,32 @@ func (a *App) start(ctx context.Context) error {
 	if a.keys, err = a.cfg.keys(); err != nil {
 		return err
 	}
-	if a.store, a.release, err = openStore(ctx, a.cfg.Store, a.cfg.ClientID, a.cfg.storeNow); err != nil {
+	if a.stores, a.release, err = openStores(ctx, a.cfg); err != nil {
 		return err
 	}
 	return a.serve(ctx, config)
 }
 
-func (a *App) serve(ctx context.Context, config rp.Config) (err error) {
-	config.Keys, config.Store = a.keys, a.store
+// serve starts the instances and lets them take turns.
+func (a *App) serve(ctx context.Context, config rp.Config) error {
+	config.Keys = a.keys
 	config.APIIntrospects = a.APIIntrospects && a.cfg.APIURL != ""
-	if a.RP, err = a.connect(ctx, config); err != nil {
-		return err
+	var all []*rp.RelyingParty
+	var turns []http.Handler
+	for i, store := range a.stores {
+		config.Store = store
+		one := *a
+		var err error
+		if one.RP, err = a.connect(ctx, config); err != nil {
+			return errors.Join(err, closeAll(all))
+		}
+		one.number = a.number + i + 1
+		all = append(all, one.RP)
+		turns = append(turns, one.own(one.Routes(&one)))
 	}
-	a.server.Use(a.own(a.Routes(a)))
-	_, _ = fmt.Fprintf(a.cfg.Progress, "%s serves on %s (client %q of %s)\n", a.Name, a.URL(), a.cfg.ClientID, a.cfg.Issuer)
+	a.RP, a.all = all[0], all
+	a.server.Use(roundRobin(turns))
+	_, _ = fmt.Fprintf(a.cfg.Progress, "%s serves on %s (client %q of %s%s)\n", a.Name, a.URL(), a.cfg.ClientID, a.cfg.Issuer, a.asInstances())
 	return nil
 }
 
@@ -107,15 +120,16 @@ func (a *App) Again(ctx context.Context, change func(*Config)) (*App, error) {
 	if err := next.serve(ctx, config); err != nil {
 		return nil, err
 	}
-	return &next, a.RP.Close()
+	return &next, closeAll(a.all)
 }
 
-// Twin starts a second instance of the app, with the same sessions, as a load
-// balancer would have it: it answers for the same BaseURL, on another listener.
+// Twin starts one more instance of the app, with the same sessions, that can be
+// spoken to alone: it answers for the same BaseURL, on another listener.
 // Close the twin first; the sessions are the first one's.
 func (a *App) Twin(ctx context.Context, l net.Listener) (*App, error) {
 	twin := *a
-	twin.cfg.Listener, twin.server, twin.RP = l, server.Start(l, a.cfg.Logger), nil
+	twin.cfg.Listener, twin.server, twin.RP, twin.all = l, server.Start(l, a.cfg.Logger), nil, nil
+	twin.stores, twin.number = a.stores[:1], len(a.stores)
 	twin.release = func() error { return nil }
 	config, err := twin.cfg.relyingParty(a.Kind)
 	if err == nil {
@@ -166,6 +180,9 @@ func (spec *Spec) complete(c Config) (Config, error) {
 	}
 	if c.ClientID == "" {
 		faults = append(faults, &FlagError{"client-id", "is missing; set it to the id under which the IdP knows this app"})
+	}
+	if c.Instances < 0 || c.Instances > MaxInstances {
+		faults = append(faults, &FlagError{"instances", fmt.Sprintf("is %d; use 1 to %d", c.Instances, MaxInstances)})
 	}
 	if err := errors.Join(faults...); err != nil {
 		return c, err
@@ -264,9 +281,7 @@ func (a *App) Run(ctx context.Context) error {
 // Close ends the app: running requests get a moment to finish.
 func (a *App) Close() error {
 	err := a.server.Close()
-	if a.RP != nil {
-		err = errors.Join(err, a.RP.Close())
-	}
+	err = errors.Join(err, closeAll(a.all))
 	release := a.release
 	a.release = func() error { return nil }
 	return errors.Join(err, release())

@@ -36,7 +36,8 @@ type Config struct {
 	// Store is memory (the default), bolt:FILE, redis://HOST:PORT/DB or
 	// postgres://…
 	Store string
-	// Instances of the app that share the sessions and take turns. Default 1.
+	// Instances of the app that share the sessions and take turns in serving, as
+	// behind a load balancer. Default 1, at most MaxInstances.
 	Instances int
 	// SealKey is 64 hexadecimal digits, or several such keys with commas between.
 	// Empty: a random one, with which stored sessions cannot be read again after a

@@ -28,6 +28,8 @@ type Person struct {
 	Session string    `json:"session"` // as in logs and events
 	Class   string    `json:"class"`   // of this request
 	Since   time.Time `json:"since"`
+	// Instance that served this, from 1; only where there are several.
+	Instance int `json:"instance,omitempty"`
 }
 
 // DisplayName is what to call the person.
@@ -48,8 +50,12 @@ func (a *App) Person(s *rp.Session) Person {
 	if claims.Name == "" {
 		claims.Name = claims.Username
 	}
+	instance := 0
+	if a.Instances() > 1 {
+		instance = a.number
+	}
 	return Person{Subject: s.Subject(), Issuer: s.Issuer(), SID: s.SID(), Name: claims.Name, Client: a.cfg.ClientID,
-		Kind: a.Kind.String(), Session: s.Name(), Class: s.Class().String(), Since: s.Started()}
+		Kind: a.Kind.String(), Session: s.Name(), Class: s.Class().String(), Since: s.Started(), Instance: instance}
 }
 
 // Home is the public page. That it is looked at extends nothing.

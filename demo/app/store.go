@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,6 +15,30 @@ import (
 	"github.com/tandem-sso/tandem/rp/pgstore"
 	"github.com/tandem-sso/tandem/rp/redisstore"
 )
+
+// openStores opens the store of each instance: a connection of its own to a server,
+// or one and the same store where that is in this process.
+func openStores(ctx context.Context, c Config) (stores []rp.Store, release func() error, err error) {
+	var releases []func() error
+	release = func() (err error) {
+		for _, r := range releases {
+			err = errors.Join(err, r())
+		}
+		return err
+	}
+	for range max(c.Instances, 1) {
+		if scheme, _, _ := strings.Cut(c.Store, ":"); len(stores) > 0 && (scheme == "" || scheme == "memory" || scheme == "bolt") {
+			stores = append(stores, stores[0])
+			continue
+		}
+		s, r, err := openStore(ctx, c.Store, c.ClientID, c.storeNow)
+		if err != nil {
+			return nil, func() error { return nil }, errors.Join(err, release())
+		}
+		stores, releases = append(stores, s), append(releases, r)
+	}
+	return stores, release, nil
+}
 
 // openStore opens what the flag -store names; release closes it. now is nil where
 // the clock is the world's: servers then go by their own, which instances share.

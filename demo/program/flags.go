@@ -25,6 +25,7 @@ type options struct {
 	trailing, silentCheck          bool
 	insecureHTTP, verbose          bool
 	diagnose                       bool
+	instances                      int
 	wait, cache                    time.Duration
 
 	portBase            int
@@ -41,7 +42,7 @@ var apps = []string{"refreshtoken", "referencetoken", "notoken", "api"}
 var modes = map[string]string{
 	"app": "sad", "v": "sad",
 	"issuer": "sa", "client-id": "sa", "client-secret": "sa", "listen": "sa", "base-url": "sa", "wait": "sa", "insecure-allow-http": "sa",
-	"api-url": "s", "scopes": "s", "store": "sd", "seal-key": "s", "id-token-alg": "s", "profile": "s", "idp-window": "s",
+	"api-url": "s", "scopes": "s", "store": "sd", "instances": "sd", "seal-key": "s", "id-token-alg": "s", "profile": "s", "idp-window": "s",
 	"signal-every": "sd", "trust-for": "sd", "idle": "sd", "absolute": "sd", "trailing": "sd", "silent-check": "sd",
 	"diagnose":         "s",
 	"cache":            "ad",
@@ -61,6 +62,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.StringVar(&o.apiURL, "api-url", "", "base URL of the API that /call-api calls")
 	f.StringVar(&o.scopes, "scopes", "", `scopes to ask for, with spaces between (default "openid profile"; refreshtoken adds offline_access if the IdP lists it, except Keycloak)`)
 	f.StringVar(&o.store, "store", "memory", "where sessions are kept: memory, bolt:FILE, redis://HOST:PORT/DB or postgres://…")
+	f.IntVar(&o.instances, "instances", 1, "run each app as so many instances, which share the store and take turns in serving")
 	f.StringVar(&o.sealKey, "seal-key", "", "64 hexadecimal digits that seal sessions and cookies (default: random)")
 	f.StringVar(&o.idTokenAlg, "id-token-alg", "RS256", "signature algorithm that the IdP was told to use")
 	f.StringVar(&o.profile, "profile", "", "what the IdP honours: generic, duende, keycloak, auth0, okta, entra, hydra (default: guessed from the issuer)")
@@ -83,11 +85,21 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.DurationVar(&o.idpMaximum, "idp-absolute", time.Hour, "whole demo: the IdP's longest session")
 	f.DurationVar(&o.tokenLife, "token-life", time.Minute, "whole demo: lifetime of access tokens")
 	f.Usage = func() {
-		_, _ = fmt.Fprint(out, "Usage:\n  go run ./demo                the whole demo\n  go run ./demo -app NAME …    one program alone\n\nEvery flag has an environment twin, such as TANDEM_CLIENT_SECRET.\n\n")
+		_, _ = fmt.Fprint(out, usage)
 		f.PrintDefaults()
 	}
 	return f
 }
+
+const usage = `Usage:
+  go run ./demo                  the whole demo
+  go run ./demo -instances 2     the same, each app as two instances behind a tiny load balancer
+  go run ./demo -app NAME -issuer URL -client-id ID …
+                                 one program alone, against any IdP
+
+Every flag has an environment twin, such as TANDEM_CLIENT_SECRET.
+
+`
 
 // twin is the environment variable of a flag.
 func twin(name string) string {
@@ -156,6 +168,9 @@ func (o *options) check() error {
 		if d < 0 {
 			faults = append(faults, &app.FlagError{Flag: name, Cure: "is negative; use a positive duration such as 30s"})
 		}
+	}
+	if o.instances < 1 || o.instances > app.MaxInstances {
+		faults = append(faults, &app.FlagError{Flag: "instances", Cure: fmt.Sprintf("is %d; use 1 to %d", o.instances, app.MaxInstances)})
 	}
 	if o.portBase < 0 || o.portBase > 65000 {
 		faults = append(faults, &app.FlagError{Flag: "listen-port-base", Cure: "is not a port; use a number up to 65000"})

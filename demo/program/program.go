@@ -49,7 +49,7 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 	}[o.app]
 	a, err := start(ctx, app.Config{
 		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: rp.Secret(o.clientSecret),
-		Listen: o.listen, BaseURL: o.baseURL, APIURL: o.apiURL, Scopes: strings.Fields(o.scopes), Store: o.store, SealKey: rp.Secret(o.sealKey),
+		Listen: o.listen, BaseURL: o.baseURL, APIURL: o.apiURL, Scopes: strings.Fields(o.scopes), Store: o.store, Instances: o.instances, SealKey: rp.Secret(o.sealKey),
 		SignalEvery: o.signalEvery, TrustFor: o.trustFor, IdPWindow: o.idpWindow, Idle: o.idle, Absolute: o.absolute,
 		Trailing: o.trailing, SilentCheck: o.silentCheck, IDTokenAlg: o.idTokenAlg, Profile: o.profile,
 		Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
@@ -83,7 +83,7 @@ func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger
 // everything starts the whole demo. Without -listen-port-base the usual ports are
 // tried first, so that addresses stay the same from start to start.
 func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
-	c := system.Config{PortBase: o.portBase, Store: o.store, Logger: logger, Settings: system.Settings{
+	c := system.Config{PortBase: o.portBase, Store: o.store, Instances: o.instances, Logger: logger, Settings: system.Settings{
 		IdPIdle: o.idpIdle, IdPAbsolute: o.idpMaximum, TokenLife: o.tokenLife, SignalEvery: o.signalEvery, TrustFor: o.trustFor,
 		Idle: o.idle, Absolute: o.absolute, Trailing: o.trailing, SilentCheck: o.silentCheck, APICache: o.cache}}
 	usual := !o.given["listen-port-base"]
@@ -99,6 +99,10 @@ func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog
 		return err
 	}
 	s := room.System
+	several := ""
+	if o.instances > 1 {
+		several = fmt.Sprintf("\n  Each app runs as %d instances, which share its sessions and take turns.", o.instances)
+	}
 	_, _ = fmt.Fprintf(stdout, `
   Tandem demo: one sign-on, three apps, and a room to watch them from
 
@@ -111,9 +115,9 @@ func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog
   API             %s
   IdP             %s   sign in as ada, grace or alan; no password
 
-  An IdP session ends %v after the last activity. Ctrl-C ends the demo.
+  An IdP session ends %v after the last activity. Ctrl-C ends the demo.%s
 
-`, room.URL(), s.App(system.Notes).URL(), s.App(system.Reports).URL(), s.App(system.Wiki).URL(), s.Naive.URL(), s.API.URL(), s.IDP.Issuer(), o.idpIdle)
+`, room.URL(), s.App(system.Notes).URL(), s.App(system.Reports).URL(), s.App(system.Wiki).URL(), s.Naive.URL(), s.API.URL(), s.IDP.Issuer(), o.idpIdle, several)
 	return room.Run(ctx)
 }
 

@@ -42,6 +42,8 @@ func TestBadFlags(t *testing.T) {
 		{args: "-no-such-flag", want: "not defined: -no-such-flag"},
 		{args: "-app notoken -idle x", want: `invalid value "x" for flag -idle`},
 		{args: "-app notoken -idle -3s", want: "-idle is negative"},
+		{args: "-instances 0", want: "-instances is 0; use 1 to 16"},
+		{args: "-app notoken", env: []string{"TANDEM_INSTANCES", "17"}, want: "-instances is 17; use 1 to 16"},
 		{args: "-app notoken", env: []string{"TANDEM_TRUST_FOR", "soon"}, want: "TANDEM_TRUST_FOR: not a value for -trust-for"},
 		{args: "", env: []string{"TANDEM_APP", "nope"}, want: `-app is "nope"`},
 		{args: "-app notoken -client-id x -listen 127.0.0.1:0", env: []string{"TANDEM_ISSUER", "http://127.0.0.1:1"}, want: "discovery of http://127.0.0.1:1 failed"},

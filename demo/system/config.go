@@ -17,9 +17,11 @@ type Config struct {
 	Settings Settings
 	// Store of the apps, as the flag -store; a bolt file gets the app's name
 	// added. Default: memory.
-	Store    string
-	Progress io.Writer // for a person at a terminal
-	Logger   *slog.Logger
+	Store string
+	// Instances of each app, as in app.Config.
+	Instances int
+	Progress  io.Writer // for a person at a terminal
+	Logger    *slog.Logger
 	// Now is the clock under the demo's own, which can be moved. Default time.Now.
 	Now func() time.Time
 }

@@ -77,10 +77,14 @@ func startWith(t *testing.T, name string, refresh bool, flags ...string) setup {
 // Every app alone, as the outer face says: log-in, /private, /me, /passive,
 // /call-api, logout, back-channel logout.
 func TestAppAlone(t *testing.T) {
-	for _, name := range []string{"refreshtoken", "referencetoken", "notoken"} {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		flags []string
+	}{{"refreshtoken", nil}, {"referencetoken", nil}, {"notoken", nil}, {"refreshtoken", []string{"-instances", "2"}}} {
+		name := c.name
+		t.Run(strings.Join(append([]string{name}, c.flags...), " "), func(t *testing.T) {
 			t.Parallel()
-			s := start(t, name)
+			s := start(t, name, c.flags...)
 			p := newVisitor(t, s)
 
 			if page := p.Go(s.app + "/"); page.Status != http.StatusOK || strings.Contains(page.Body, "ada") {

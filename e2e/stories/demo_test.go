@@ -43,8 +43,10 @@ type scene struct {
 // short is a life in seconds.
 var short = system.Settings{IdPIdle: window, TrustFor: 2 * time.Second, TokenLife: 3 * time.Second}
 
-func start(t *testing.T, settings system.Settings) *scene {
-	room, err := controlroom.Start(t.Context(), system.Config{Logger: slog.New(slog.DiscardHandler), Settings: settings})
+func start(t *testing.T, settings system.Settings) *scene { return startAs(t, 1, settings) }
+
+func startAs(t *testing.T, instances int, settings system.Settings) *scene {
+	room, err := controlroom.Start(t.Context(), system.Config{Logger: slog.New(slog.DiscardHandler), Settings: settings, Instances: instances})
 	if err != nil {
 		t.Fatal(err)
 	}

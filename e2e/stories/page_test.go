@@ -42,16 +42,23 @@ func TestLongForm(t *testing.T) {
 }
 
 // The warning can be answered with one click, for all apps: the others ask the IdP
-// and take their own warnings back.
+// and take their own warnings back before they would hide themselves.
 func TestWarningIsAnswered(t *testing.T) {
 	t.Parallel()
-	s := start(t, short)
+	s := start(t, system.Settings{IdPIdle: 15 * time.Second}) // warns for 5 s
 	s.signIn(chromium.New(t))
 	first, _ := s.session()
+	notes := s.tabs[system.Notes]
+	browser.Eval[bool](notes, `(window.covers = 0, new MutationObserver(() => { covers += document.documentElement.dataset.tandem === "covered" })
+		.observe(document.documentElement, {attributes: true}), true)`)
+	notes.Wait(button("stay"))
 	press(s.tabs[system.Reports], "stay")
 	for _, app := range system.Apps() {
 		s.tabs[app].Wait("!" + dialog)
 		live(s.tabs[app])
+	}
+	if n := browser.Eval[int](notes, "covers"); n != 0 {
+		notes.Fail("the page was covered %d times although another app had been told", n)
 	}
 	now, ok := s.session()
 	if !ok || !now.IdleDeadline.After(first.IdleDeadline) {
