@@ -2,9 +2,10 @@
 //
 //	import { session, fetch } from '/auth/session.js'
 //
-// Tell TypeScript where it is, for instance in a file of your own:
+// Tell TypeScript (5.1 or later) where it is, in tsconfig.json, beside a copy of this
+// file:
 //
-//	declare module '/auth/session.js' { export * from './tandem/session' }
+//	"compilerOptions": { "paths": { "/auth/session.js": ["./types/session.d.ts"] } }
 
 /** Why a session ended, as in Go's rp.Reason; '' if the server knows of none. */
 export type Reason =
@@ -93,7 +94,14 @@ export function fetch(resource: RequestInfo | URL, init?: RequestInit): Promise<
 export const texts: Record<string, string>
 
 /** <tandem-session activity="input|click|visible" optional text-…="…"> */
-export interface TandemSessionElement extends HTMLElement, SessionMembers {}
+export interface TandemSessionElement extends HTMLElement, SessionMembers {
+  // Every HTMLElement has an onended, for media; what is set here gets our event.
+  get onended(): HTMLElement['onended']
+  set onended(listener: SessionMembers['onended'])
+  addEventListener<K extends keyof SessionEventMap>(type: K, listener: (event: SessionEventMap[K]) => void, options?: boolean | AddEventListenerOptions): void
+  addEventListener<K extends keyof HTMLElementEventMap>(type: K, listener: (event: HTMLElementEventMap[K]) => void, options?: boolean | AddEventListenerOptions): void
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void
+}
 
 declare global {
   interface HTMLElementTagNameMap {

@@ -1,21 +1,14 @@
-// Package axe looks for accessibility faults in a page under test, with axe-core,
-// which npm fetches once as package-lock.json pins it.
+// Package axe looks for accessibility faults in a page under test, with axe-core.
 package axe
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/npm"
 )
 
 // Check fails the test for every violation that axe finds in the tab's document,
@@ -52,62 +45,12 @@ func Check(t testing.TB, tab browser.Viewer) {
 	}
 }
 
-// source is axe-core as text, fetched once.
+// source is axe-core as text.
 var source = sync.OnceValues(func() (string, error) {
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		return "", errors.New("the folder of this package is not known")
-	}
-	dir := filepath.Dir(file)
-	path := filepath.Join(dir, "node_modules", "axe-core", "axe.min.js")
-	if _, err := os.Stat(path); err != nil {
-		if err := install(dir); err != nil {
-			return "", err
-		}
+	path, err := npm.Path("axe-core/axe.min.js")
+	if err != nil {
+		return "", err
 	}
 	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	var pinned struct{ Dependencies map[string]string }
-	manifest, err := os.ReadFile(filepath.Join(dir, "package.json"))
-	if err == nil {
-		err = json.Unmarshal(manifest, &pinned)
-	}
-	if err != nil {
-		return "", err
-	}
-	if v := pinned.Dependencies["axe-core"]; !strings.Contains(string(text[:min(len(text), 200)]), v) {
-		return "", fmt.Errorf("%s is not version %s; remove %s", path, v, filepath.Join(dir, "node_modules"))
-	}
-	return string(text), nil
+	return string(text), err
 })
-
-// install fetches beside node_modules and moves the result in, so that two test
-// binaries can do it at once.
-func install(dir string) error {
-	tmp, err := os.MkdirTemp(dir, ".install-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(tmp) }()
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		text, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(tmp, name), text, 0o644); err != nil {
-			return err
-		}
-	}
-	cmd := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	cmd.Dir = tmp
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci in %s: %w (on Debian: apt-get install nodejs npm)\n%s", dir, err, out)
-	}
-	err = os.Rename(filepath.Join(tmp, "node_modules"), filepath.Join(dir, "node_modules"))
-	if errors.Is(err, fs.ErrExist) {
-		return nil // another was faster
-	}
-	return err
-}
