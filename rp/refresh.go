@@ -44,7 +44,7 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 		}
 	}
 	v = p.believed(v)
-	p.signalled(st, "refresh", v, cause)
+	p.signalled(st.rec.Key, "refresh", v, cause)
 	switch v {
 	case verdict.OK:
 		p.flights.succeeded(st.rec.Key)

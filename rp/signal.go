@@ -81,7 +81,7 @@ func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) 
 	answer, asked, cause := p.callUserinfo(ctx, st.data)
 	v := verdict.Userinfo(answer)
 	v = p.believed(v)
-	p.signalled(st, "userinfo", v, cause)
+	p.signalled(st.rec.Key, "userinfo", v, cause)
 	switch v {
 	case verdict.OK:
 		p.flights.succeeded(st.rec.Key)
@@ -179,18 +179,18 @@ func (p *RelyingParty) postponed(st *state, v verdict.Verdict, asked time.Durati
 }
 
 // signalled reports a call of the IdP to the log and to Config.Events.
-func (p *RelyingParty) signalled(st *state, how string, v verdict.Verdict, cause error) {
+func (p *RelyingParty) signalled(key Key, how string, v verdict.Verdict, cause error) {
 	switch v {
 	case verdict.OK:
-		p.log.Debug("the IdP was told of activity", "session", st.rec.Key.name(), "how", how)
+		p.log.Debug("the IdP was told of activity", "session", key.name(), "how", how)
 	case verdict.Ended:
-		p.log.Info("the IdP refused the session's token", "session", st.rec.Key.name(), "how", how, "error", cause)
+		p.log.Info("the IdP says that the session is over", "session", key.name(), "how", how, "error", cause)
 	case verdict.Misconfigured:
-		p.log.Error("this client and the IdP do not fit; sessions are kept", "session", st.rec.Key.name(), "how", how, "error", cause)
+		p.log.Error("this client and the IdP do not fit; sessions are kept", "session", key.name(), "how", how, "error", cause)
 	default:
-		p.log.Warn("the IdP could not be asked; sessions are kept", "session", st.rec.Key.name(), "how", how, "verdict", v.String(), "error", cause)
+		p.log.Warn("the IdP could not be asked; sessions are kept", "session", key.name(), "how", how, "verdict", v.String(), "error", cause)
 	}
-	e := SignalEvent{Session: st.rec.Key.name(), How: how, Verdict: v.String(), At: p.now(), Err: cause}
+	e := SignalEvent{Session: key.name(), How: how, Verdict: v.String(), At: p.now(), Err: cause}
 	if v == verdict.OK {
 		e.Err = nil
 	}

@@ -3,10 +3,12 @@ package rp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
 // confirmSilently handles a prompt=none round trip that succeeded: the IdP
@@ -19,10 +21,15 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 		return p.begin(w, r, f, got)
 	}
 	st, err := p.load(ctx, key)
-	var trouble *UnavailableError
+	var (
+		trouble *UnavailableError
+		ended   *EndedError
+	)
 	switch {
 	case errors.As(err, &trouble):
 		return err
+	case errors.As(err, &ended):
+		return p.overtaken(w, f, got, ended.Reason)
 	case err != nil, st.data.Subject != got.id.Subject:
 		return p.begin(w, r, f, got) // a new session, a new id; the old one is replaced
 	}
@@ -34,9 +41,23 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 		p.keepOnly(d)
 		confirm(d, confirmed)
 	})
-	if err != nil {
+	switch {
+	case errors.As(err, &ended):
+		return p.overtaken(w, f, got, ended.Reason)
+	case errors.Is(err, ErrAnonymous):
+		return p.overtaken(w, f, got, "")
+	case err != nil:
 		return err
 	}
+	p.signalled(key, "prompt=none", verdict.OK, nil)
+	comeBack(w, f.returnTo)
+	return nil
+}
+
+// overtaken handles a round trip whose session has ended meanwhile, perhaps by a
+// logout in another tab: it must not begin a new one (C5). The page decides.
+func (p *RelyingParty) overtaken(w http.ResponseWriter, f *flow, got *tokens, reason Reason) error {
+	p.orphaned(got, reason)
 	comeBack(w, f.returnTo)
 	return nil
 }
@@ -45,9 +66,12 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 // that mean "there is no session" end ours (Core §3.1.2.6, SM-04); trouble at the
 // IdP is not a logout.
 func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *flow, code string) error {
+	key, ok := p.sessionKey(r.Header)
+	cause := fmt.Errorf("the silent check was answered with %s", clean(code))
 	switch code {
 	case "login_required", "interaction_required", "consent_required", "account_selection_required":
-		if key, ok := p.sessionKey(r.Header); ok {
+		if ok {
+			p.signalled(key, "prompt=none", verdict.Ended, cause)
 			ctx, cancel := p.detached(context.WithoutCancel(r.Context()))
 			defer cancel()
 			if _, err := p.end(ctx, Selector{Key: key}, Unconfirmed); err != nil {
@@ -57,5 +81,8 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 		comeBack(w, f.returnTo) // the page decides whether to log in
 		return nil
 	}
-	return unavailable(5*time.Second, "the silent check was answered with %s", clean(code))
+	if ok {
+		p.signalled(key, "prompt=none", verdict.Retry, cause)
+	}
+	return &UnavailableError{RetryAfter: 5 * time.Second, Err: cause}
 }

@@ -121,3 +121,81 @@ func TestSilentCheckIsForNavigationsOnly(t *testing.T) {
 		w.expectEnds()
 	})
 }
+
+// C5: who logs out in another tab while the silent check is on its way stays
+// logged out: what it brings is revoked, and the page decides.
+func TestLogoutBeatsSilentCheck(t *testing.T) {
+	for name, end := range map[string]func(w *world, v *visitor) rp.Reason{
+		"user": func(_ *world, v *visitor) rp.Reason { v.submit("/auth/logout"); return rp.UserLogout },
+		"admin": func(w *world, v *visitor) rp.Reason {
+			if n, err := w.auth[0].EndSID(w.Context(), v.session().SID); n != 1 || err != nil {
+				w.Errorf("EndSID: %d, %v", n, err)
+			}
+			return rp.Admin
+		},
+	} {
+		for _, when := range []string{"before the callback", "during the exchange"} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				inBubble(t, setup{kind: rp.NoToken, config: silent}, func(t *testing.T, w *world) {
+					v := w.visitor("ada")
+					v.login()
+					time.Sleep(6 * time.Minute)
+					a := v.get(v.get("/private?page=7").location())
+					if query(a.location()).Get("prompt") != "none" {
+						t.Fatalf("%v", a)
+					}
+					callback := v.authorize(a.location())
+					time.Sleep(time.Second)
+					var reason rp.Reason
+					if when == "before the callback" {
+						reason = end(w, v)
+						a = v.get(callback)
+					} else {
+						gate := make(chan struct{})
+						exchange := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, GateAfter: gate})
+						answer := make(chan *reply)
+						go func() { a, _ := v.try("GET", callback, nil, navigating); answer <- a }()
+						<-exchange.Arrived()
+						reason = end(w, v)
+						close(gate)
+						a = <-answer
+					}
+					if a.status != http.StatusSeeOther || a.location() != "/private?page=7" {
+						t.Errorf("the callback: %v", a)
+					}
+					v.expect("ended", reason)
+					if len(w.logins) != 1 {
+						t.Errorf("%d log-ins", len(w.logins))
+					}
+					w.expectEnds(reason)
+				})
+			})
+		}
+	}
+}
+
+// Events.Signal hears of silent checks, as its documentation says.
+func TestSilentCheckIsASignal(t *testing.T) {
+	inBubble(t, setup{kind: rp.NoToken, config: silent}, func(t *testing.T, w *world) {
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		v := w.visitor("ada")
+		v.login()
+		name := w.logins[0].Session
+		time.Sleep(6 * time.Minute)
+		v.follow("/private")
+		if err := w.idp.EndSession(v.session().SID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Minute)
+		v.get(v.authorize(v.get(v.get("/private").location()).location()))
+		want := []string{"ok", "ended"}
+		if len(w.signals) != len(want) {
+			t.Fatalf("%+v", w.signals)
+		}
+		for i, e := range w.signals {
+			if e.How != "prompt=none" || e.Verdict != want[i] || e.Session != name || (e.Err == nil) != (i == 0) {
+				t.Errorf("%+v", e)
+			}
+		}
+	})
+}

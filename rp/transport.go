@@ -201,7 +201,7 @@ func (s *Session) called(st *state, sent time.Time, status int) {
 	}
 	p.goes(func(ctx context.Context) {
 		_, err := p.commit(ctx, st, func(d *record.Data) bool { return confirm(d, sent) })
-		p.signalled(st, "api", verdict.OK, nil)
+		p.signalled(st.rec.Key, "api", verdict.OK, nil)
 		if err != nil {
 			p.log.Debug("an API call could not be noted as a signal", "session", st.rec.Key.name(), "error", err)
 		}
