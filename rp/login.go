@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/idtoken"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
@@ -145,6 +146,10 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 		Begun: f.begun, Active: now,
 	}
 	st := &state{rec, d}
+	if lifetime.Decide(st.clocks(), p.policy(st), now, lifetime.Active).End != lifetime.Live {
+		p.orphaned(got, "") // a session would lead to the next log-in, and so on
+		return badLogin("By the log-in service's word your session is over already.", errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
+	}
 	rec.Due = p.due(st, p.policy(st))
 	rec, err := p.sealed(rec, d)
 	if err != nil {

@@ -241,3 +241,21 @@ func TestBrowserHangsUpAtTheCallback(t *testing.T) {
 		}
 	})
 }
+
+// An IdP whose session is over by its own words when the log-in is finished: a
+// page that says so, not a redirect that leads to the next one for ever.
+func TestLoginThatIsOverAlready(t *testing.T) {
+	for _, kind := range kinds {
+		s := setup{kind: kind, client: noBackchannel, idp: func(c *idpmock.Config) { c.SessionExpiry, c.AbsoluteLifetime = true, 5*time.Second }}
+		inBubble(t, s, func(t *testing.T, w *world) {
+			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, DelayAfter: 10 * time.Second})
+			v := w.visitor("ada")
+			a := v.get(v.authorize(v.start("/auth/login?return_to=/private")))
+			w.refused(v, a)
+			time.Sleep(time.Minute)
+			if kind == rp.RefreshToken { // what nobody needs is given back
+				w.idp.Expect(idpmock.EndpointRevoke, "notes", 2)
+			}
+		})
+	}
+}
