@@ -16,6 +16,10 @@ import (
 const (
 	maxLogins   = 5  // log-ins in flight per browser; the oldest gives way
 	flowNameLen = 12 // characters of state in the name of a log-in's cookie
+
+	// maxLoginBytes bounds the cookies of older log-ins together: with a new one of
+	// up to 2.5 KB they have to fit into the 8 KiB that proxies take for a header.
+	maxLoginBytes = 4 << 10
 )
 
 // newLoginStore keeps log-ins in flight in the browser: each in an encrypted
@@ -73,11 +77,12 @@ func (f *flow) load(s *sessions.Session) bool {
 	return ok == [6]bool{true, true, true, true, true, true} && f.state != "" && f.nonce != "" && f.verifier != ""
 }
 
-// dropOldLogins keeps the number of log-in cookies bounded.
+// dropOldLogins keeps the number and the size of log-in cookies bounded.
 func (p *RelyingParty) dropOldLogins(w http.ResponseWriter, r *http.Request) {
 	prefix := p.cfg.CookieName + "-login-"
 	type old struct {
 		name  string
+		bytes int
 		begun time.Time
 	}
 	var found []old
@@ -89,11 +94,14 @@ func (p *RelyingParty) dropOldLogins(w http.ResponseWriter, r *http.Request) {
 		if s, err := p.logins.New(r, c.Name); err != nil || !f.load(s) {
 			f.begun = time.Time{}
 		}
-		found = append(found, old{c.Name, f.begun})
+		found = append(found, old{c.Name, len(c.Name) + len(c.Value), f.begun})
 	}
 	sort.Slice(found, func(i, j int) bool { return found[i].begun.After(found[j].begun) })
-	for i := maxLogins - 1; i < len(found); i++ {
-		p.forgetLogin(w, found[i].name)
+	bytes := 0
+	for i, o := range found {
+		if bytes += o.bytes; i >= maxLogins-1 || bytes > maxLoginBytes {
+			p.forgetLogin(w, o.name)
+		}
 	}
 }
 

@@ -34,37 +34,38 @@ func TestParallelTabs(t *testing.T) {
 	}
 }
 
-// A browser that starts log-ins without end carries a bounded number of bounded
-// cookies (over-long cookies make servers refuse everything), and the latest
-// log-ins still work.
+// A browser that starts log-ins without end carries a bounded number of cookies
+// that fit into what proxies take for one header, 8 KiB, and the latest log-ins
+// still work: five with addresses as usual, two with the longest ones.
 func TestLoginsInFlightAreBounded(t *testing.T) {
-	inBubble(t, setup{}, func(t *testing.T, w *world) {
-		v := w.visitor("ada")
-		longest := "/private/" + strings.Repeat("x", 1000)
-		var authURLs []string
-		for range 12 {
-			time.Sleep(time.Second)
-			authURLs = append(authURLs, v.start("/auth/login?return_to="+url.QueryEscape(longest)))
-			total := 0
-			for _, c := range v.cookies() {
-				if n := len(c.Name) + len(c.Value); n > 4096 { // ASVS 3.3.5
-					t.Fatalf("cookie %s has %d bytes", c.Name, n)
-				} else {
-					total += n + len("=; ")
+	for path, kept := range map[string]int{"/private/notes?tab=2": 5, "/private/" + strings.Repeat("x", 1000): 2} {
+		inBubble(t, setup{}, func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			var authURLs []string
+			for range 12 {
+				time.Sleep(time.Second)
+				authURLs = append(authURLs, v.start("/auth/login?return_to="+url.QueryEscape(path)))
+				total := 0
+				for _, c := range v.cookies() {
+					if n := len(c.Name) + len(c.Value); n > 4096 { // ASVS 3.3.5
+						t.Fatalf("cookie %s has %d bytes", c.Name, n)
+					} else {
+						total += n + len("=; ")
+					}
+				}
+				if n := len(v.cookies()); n > 5 || total > 7<<10 {
+					t.Fatalf("%d cookies of %d bytes", n, total)
 				}
 			}
-			if n := len(v.cookies()); n > 5 || total > 16<<10 {
-				t.Fatalf("%d cookies of %d bytes", n, total)
+			for i, authURL := range slices.Backward(authURLs) {
+				a := v.get(v.authorize(authURL))
+				kept := i >= len(authURLs)-kept
+				if kept && (a.status != http.StatusSeeOther || a.location() != path) || !kept && a.status != http.StatusBadRequest {
+					t.Errorf("log-in %d of %d: %v", i+1, len(authURLs), a)
+				}
 			}
-		}
-		for i, authURL := range slices.Backward(authURLs) {
-			a := v.get(v.authorize(authURL))
-			kept := i >= len(authURLs)-5
-			if kept && (a.status != http.StatusSeeOther || a.location() != longest) || !kept && a.status != http.StatusBadRequest {
-				t.Errorf("log-in %d of %d: %v", i+1, len(authURLs), a)
-			}
-		}
-	})
+		})
+	}
 }
 
 // Junk under the names of log-in cookies neither breaks a log-in nor stays.
