@@ -84,6 +84,7 @@ func discover(ctx context.Context, c *Config) (*provider, error) {
 	if len(p.PKCEMethods) > 0 && !slices.Contains(p.PKCEMethods, "S256") {
 		return nil, wrong("Issuer", "the IdP supports PKCE by %v only; S256 is needed", p.PKCEMethods)
 	}
+	client.Transport = plainExpiry{client.Transport, p.TokenURL}
 	p.keys = keyset.New(p.JWKSURL, client, c.Now)
 	p.oauth = oauth2.Config{
 		ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), Scopes: c.Scopes,
