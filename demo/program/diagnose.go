@@ -3,9 +3,26 @@ package program
 import (
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/tandem-sso/tandem/rp"
 )
+
+var field = regexp.MustCompile(`\bConfig\.([A-Za-z]+)`)
+
+// flagOf names the flag for a field of rp.Config.
+var flagOf = map[string]string{"Profile": "-profile", "SilentCheck": "-silent-check", "Idle": "-idle", "Absolute": "-absolute", "IdPWindow": "-idp-window",
+	"SignalEvery": "-signal-every", "TrustFor": "-trust-for", "TrailingSignal": "-trailing"}
+
+// asFlags says what the library says of its fields in the words of this program.
+func asFlags(text string) string {
+	return field.ReplaceAllStringFunc(text, func(name string) string {
+		if f, ok := flagOf[field.FindStringSubmatch(name)[1]]; ok {
+			return f
+		}
+		return name
+	})
+}
 
 // diagnose prints what is known before anybody has logged in.
 func diagnose(out io.Writer, findings []rp.Finding) {
@@ -16,7 +33,7 @@ func diagnose(out io.Writer, findings []rp.Finding) {
 			mark = "! "
 			serious++
 		}
-		_, _ = fmt.Fprintf(out, "%s%s\n", mark, f)
+		_, _ = fmt.Fprintf(out, "%s%s\n", mark, asFlags(f.String()))
 	}
 	switch serious {
 	case 0:

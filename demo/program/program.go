@@ -47,12 +47,19 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 	start := map[string]func(context.Context, app.Config) (*app.App, error){
 		"refreshtoken": refreshtoken.Start, "referencetoken": referencetoken.Start, "notoken": notoken.Start,
 	}[o.app]
+	progress := stdout
+	if o.diagnose { // nobody is served, and the app itself may be running meanwhile
+		if o.baseURL == "" && o.listen != "" {
+			o.baseURL = "http://" + o.listen
+		}
+		o.listen, progress, logger = "127.0.0.1:0", io.Discard, slog.New(slog.DiscardHandler)
+	}
 	a, err := start(ctx, app.Config{
 		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: rp.Secret(o.clientSecret),
 		Listen: o.listen, BaseURL: o.baseURL, APIURL: o.apiURL, Scopes: strings.Fields(o.scopes), Store: o.store, Instances: o.instances, SealKey: rp.Secret(o.sealKey),
 		SignalEvery: o.signalEvery, TrustFor: o.trustFor, IdPWindow: o.idpWindow, Idle: o.idle, Absolute: o.absolute,
 		Trailing: o.trailing, SilentCheck: o.silentCheck, IDTokenAlg: o.idTokenAlg, Profile: o.profile,
-		Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
+		Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: progress, Logger: logger,
 	})
 	if err != nil {
 		return err
@@ -63,7 +70,7 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 	}
 	for _, f := range a.RP.Findings() {
 		if f.Serious {
-			_, _ = fmt.Fprintln(stdout, "note:", f)
+			_, _ = fmt.Fprintln(stdout, "note:", asFlags(f.String()))
 		}
 	}
 	return a.Run(ctx)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -140,14 +141,22 @@ func TestEverything(t *testing.T) {
 // -diagnose says what does not fit, and serves nobody.
 func TestDiagnose(t *testing.T) {
 	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RedirectURIs: []string{"http://127.0.0.1:9103/auth/callback"}}))
+	running, err := net.Listen("tcp", "127.0.0.1:0") // the app itself
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer running.Close()
 	var out bytes.Buffer
-	args := strings.Fields("-app notoken -client-id notes -client-secret s3cret -listen 127.0.0.1:0 -profile keycloak -diagnose -issuer " + s.URL)
+	args := strings.Fields("-app notoken -client-id notes -client-secret s3cret -profile keycloak -diagnose -issuer " + s.URL + " -listen " + running.Addr().String())
 	if err := program.Run(t.Context(), args, env(), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`taken for "keycloak"`, "! This kind of IdP sends no logout token", "1 marked with !"} {
+	for _, want := range []string{`taken for "keycloak"`, "! This kind of IdP sends no logout token", "set -idle or -silent-check", "1 marked with !"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}
+	}
+	if strings.Contains(out.String(), "serves on") {
+		t.Errorf("it serves, or says so:\n%s", out.String())
 	}
 }
