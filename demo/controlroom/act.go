@@ -23,7 +23,7 @@ type order struct {
 	User     string           `json:"user,omitempty"`
 	Story    string           `json:"story,omitempty"`
 	Seconds  int              `json:"seconds,omitempty"`
-	On       bool             `json:"on,omitempty"`
+	On       bool             `json:"on,omitempty"` // of a switch; of play: without pauses
 	Settings *system.Settings `json:"settings,omitempty"`
 }
 
@@ -91,7 +91,7 @@ func (r *Room) do(ctx context.Context, o order) (string, error) {
 		r.stories.Stop()
 		return "", r.stories.Step(ctx)
 	case "play":
-		r.stories.Play()
+		r.stories.Play(o.On)
 		return "", nil
 	case "stop":
 		r.stories.Stop()

@@ -57,6 +57,7 @@ func (b *Browser) Take(site, cookies string) error {
 // Result of a request.
 type Result struct {
 	Status int
+	Header http.Header
 	URL    *url.URL // where redirects led
 	Body   string
 }
@@ -164,5 +165,5 @@ func (b *Browser) do(ctx context.Context, method, page string, form url.Values, 
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))
-	return Result{Status: resp.StatusCode, URL: resp.Request.URL, Body: string(text)}, err
+	return Result{Status: resp.StatusCode, Header: resp.Header, URL: resp.Request.URL, Body: string(text)}, err
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/system"
+	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 )
@@ -78,6 +80,10 @@ func overtaking() Scenario {
 					if err == nil && r.Status < 400 {
 						return fmt.Errorf("the late log-in was answered with %d", r.Status)
 					}
+					if err == nil {
+						st.Note(timeline.Event{Kind: timeline.Refused, From: system.Notes, To: system.Person, Subject: ada, Clause: "C5", Title: fmt.Sprintf("The late log-in is refused: %d %s", r.Status, http.StatusText(r.Status)),
+							Text: "The end of this IdP session is remembered, so nothing begins that belongs to it."})
+					}
 					return err
 				}, Checks: []Check{{"There is no session", func(ctx context.Context, st *Stage) bool {
 					return st.status(ctx, ada, system.Notes).State == "anonymous"
@@ -107,6 +113,14 @@ func twoInstances() Scenario {
 	second := func(status int) Check {
 		return Check{fmt.Sprintf("The second instance answers with %d", status), func(ctx context.Context, st *Stage) bool {
 			got, err := at(ctx, st, "/me")
+			if err == nil && got == status {
+				kind := timeline.Asked
+				if status == http.StatusUnauthorized {
+					kind = timeline.Refused
+				}
+				st.Note(timeline.Event{Kind: kind, From: system.Notes, To: system.Person, Subject: ada, Clause: "C8", Title: fmt.Sprintf("The second instance answers with %d %s", status, http.StatusText(status)),
+					Text: "It was never told by the browser: it knows from the store that both share."})
+			}
 			return err == nil && got == status
 		}}
 	}

@@ -183,8 +183,9 @@ func eventually(ctx context.Context, st *Stage, c Check) bool {
 	}
 }
 
-// Play tells the rest of the story by itself, in the background.
-func (p *Player) Play() {
+// Play tells the rest of the story by itself, in the background. Between two
+// steps there is a pause to look at what has come about, unless it is to be quick.
+func (p *Player) Play(quick bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.now
@@ -200,6 +201,9 @@ func (p *Player) Play() {
 			p.mu.Unlock()
 			if !goes || p.Step(p.ctx) != nil {
 				return
+			}
+			if quick {
+				continue
 			}
 			rest := time.NewTimer(pause)
 			select {

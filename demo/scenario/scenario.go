@@ -106,7 +106,7 @@ func (st *Stage) act(ctx context.Context, user, app, what string) (int, error) {
 		r, err := b.Fetch(ctx, st.Naive.URL()+"/me")
 		return r.Status, err
 	}
-	r, err := system.Act(ctx, b, st.App(app), what)
+	r, err := st.Act(ctx, b, app, what)
 	return r.Status, err
 }
 

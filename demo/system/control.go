@@ -37,7 +37,7 @@ func (s *System) SetIdPDown(down bool) {
 	if !down {
 		e.Title, e.Text = "IdP back", "The apps find it again by themselves."
 	}
-	s.note(e)
+	s.Note(e)
 }
 
 // IdPDown tells whether it is down.
@@ -54,7 +54,7 @@ func (s *System) LoseDeliveries(lose bool) {
 		s.IDP.FaultDelivery(idpmock.DeliveryFault{Lose: true, Times: idpmock.Always})
 		e.Title, e.Text = "Logout tokens get lost", "As with a firewall between the IdP and the apps, or an IdP that sends none on expiry."
 	}
-	s.note(e)
+	s.Note(e)
 }
 
 // Losing tells whether logout tokens get lost.
@@ -62,7 +62,7 @@ func (s *System) Losing() bool { return s.losing.Load() }
 
 // SayJump puts on the timeline that the clock is about to move by d.
 func (s *System) SayJump(d time.Duration) {
-	s.note(timeline.Event{Kind: timeline.Control, From: Person, Title: "Clock moves by " + d.String(), Text: "One clock serves the IdP, the apps and the API."})
+	s.Note(timeline.Event{Kind: timeline.Control, From: Person, Title: "Clock moves by " + d.String(), Text: "One clock serves the IdP, the apps and the API."})
 }
 
 // EndAtIdP ends a session at the IdP, as an administrator would.
@@ -113,11 +113,21 @@ func (s *System) Do(ctx context.Context, id, session, what string) (person.Resul
 	if err := b.Take(a.URL(), cookies); err != nil {
 		return person.Result{}, err
 	}
-	return Act(ctx, b, a, what)
+	return s.Act(ctx, b, id, what)
 }
 
-// Act does something in an app with a browser.
-func Act(ctx context.Context, b *person.Browser, a *app.App, what string) (person.Result, error) {
+// Act does something in an app with a browser. An answer that is none to the
+// question is put on the timeline.
+func (s *System) Act(ctx context.Context, b *person.Browser, id, what string) (person.Result, error) {
+	a := s.App(id)
+	r, err := act(ctx, b, a, what)
+	if err == nil {
+		s.answered(id, b.User, r)
+	}
+	return r, err
+}
+
+func act(ctx context.Context, b *person.Browser, a *app.App, what string) (person.Result, error) {
 	switch what {
 	case DoActive:
 		return b.Fetch(ctx, a.URL()+"/me")
@@ -129,6 +139,22 @@ func Act(ctx context.Context, b *person.Browser, a *app.App, what string) (perso
 		return b.Post(ctx, a.URL()+a.RP.Prefix()+"/logout", nil)
 	}
 	return person.Result{}, fmt.Errorf("nobody knows how to do %q", what)
+}
+
+// answered notes the two answers that concern the session.
+func (s *System) answered(id, user string, r person.Result) {
+	e := timeline.Event{From: id, To: Person, Subject: user, Title: fmt.Sprintf("%s answered %d %s", Name(id), r.Status, http.StatusText(r.Status))}
+	switch r.Status {
+	case http.StatusServiceUnavailable:
+		e.Kind, e.Clause = timeline.Trouble, "C6"
+		e.Text = "The IdP has to confirm the session first, and cannot be asked. The person keeps the session and is told when to try again (Retry-After: " + r.Header.Get("Retry-After") + " s)."
+	case http.StatusUnauthorized:
+		e.Kind, e.Clause = timeline.Refused, "C2"
+		e.Text = "There is no session any more. A script gets 401 and the reason, never a redirect."
+	default:
+		return
+	}
+	s.Note(e)
 }
 
 // Snapshot is the system at one moment.

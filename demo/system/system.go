@@ -270,7 +270,7 @@ func (s *System) Change(ctx context.Context, to Settings) error {
 	s.mu.Lock()
 	s.settings = to
 	s.mu.Unlock()
-	s.note(timeline.Event{Kind: timeline.Control, From: IdP, Title: "Durations changed"})
+	s.Note(timeline.Event{Kind: timeline.Control, From: IdP, Title: "Durations changed"})
 	return nil
 }
 

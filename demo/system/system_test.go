@@ -104,7 +104,7 @@ func TestFourSessions(t *testing.T) {
 		// The clock may have jumped over a signal on its way, which counts for one
 		// request more.
 		eventually(t, app+" refuses", func() bool {
-			r, err := system.Act(t.Context(), b, s.App(app), what)
+			r, err := s.Act(t.Context(), b, app, what)
 			return err == nil && r.Status == 401
 		})
 		if got := states(s); got[app] != string(want) {
@@ -124,7 +124,7 @@ func TestFourSessions(t *testing.T) {
 func TestLogoutInOneAppReachesTheOthers(t *testing.T) {
 	s := start(t, system.Settings{})
 	b := signIn(t, s)
-	if _, err := system.Act(t.Context(), b, s.App(system.Wiki), system.DoLogout); err != nil {
+	if _, err := s.Act(t.Context(), b, system.Wiki, system.DoLogout); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "all have ended", func() bool {
@@ -158,7 +158,7 @@ func TestIdPDown(t *testing.T) {
 	b := signIn(t, s)
 	s.SetIdPDown(true)
 	s.Advance(6 * time.Minute)
-	if r, err := system.Act(t.Context(), b, s.App(system.Notes), system.DoActive); err != nil || r.Status != 503 {
+	if r, err := s.Act(t.Context(), b, system.Notes, system.DoActive); err != nil || r.Status != 503 {
 		t.Fatal(r.Status, err)
 	}
 	if got := states(s); got[system.Notes] != "live" {
@@ -167,7 +167,7 @@ func TestIdPDown(t *testing.T) {
 	s.SetIdPDown(false)
 	eventually(t, "it recovers", func() bool {
 		s.Advance(5 * time.Second)
-		r, err := system.Act(t.Context(), b, s.App(system.Notes), system.DoActive)
+		r, err := s.Act(t.Context(), b, system.Notes, system.DoActive)
 		return err == nil && r.Status == 200
 	})
 }

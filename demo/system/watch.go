@@ -17,8 +17,8 @@ import (
 	"github.com/tandem-sso/tandem/rp"
 )
 
-// note adds to the log, at the demo's time.
-func (s *System) note(e timeline.Event) {
+// Note adds to the log, at the demo's time.
+func (s *System) Note(e timeline.Event) {
 	if e.At.IsZero() {
 		e.At = s.Now()
 	}
@@ -39,7 +39,7 @@ func (s *System) watch() {
 				s.tokens.note(e, settings.IdPAbsolute)
 			}
 			if out, ok := s.fromIdP(e); ok {
-				s.note(out)
+				s.Note(out)
 			}
 		}
 	}()
@@ -117,7 +117,7 @@ func clock(t time.Time) string { return t.Format("15:04:05") }
 func (s *System) events(id string) rp.Events {
 	return rp.Events{
 		Login: func(e rp.LoginEvent) {
-			s.note(timeline.Event{At: e.At, Kind: timeline.Login, From: Person, To: id, Title: "Log-in to " + Name(id), Session: e.Session, SID: e.SID, Subject: e.Subject,
+			s.Note(timeline.Event{At: e.At, Kind: timeline.Login, From: Person, To: id, Title: "Log-in to " + Name(id), Session: e.Session, SID: e.SID, Subject: e.Subject,
 				Text: "The app checked the ID token and made a session of its own, under a new random id."})
 		},
 		Signal: func(e rp.SignalEvent) {
@@ -129,11 +129,11 @@ func (s *System) events(id string) rp.Events {
 			if e.Verdict == "ended" {
 				out.Kind, out.Clause, out.Title, out.Text = timeline.Refused, "C2", "Verdict of the "+e.How+": the session is over", "The library looked twice before it believed it."
 			}
-			s.note(out)
+			s.Note(out)
 		},
 		End: func(e rp.EndEvent) {
 			why := ui.ReasonOf(e.Reason)
-			s.note(timeline.Event{At: e.At, Kind: timeline.Ended, From: id, Session: e.Session, SID: e.SID, Subject: e.Subject, Reason: string(e.Reason), Clause: clauseOf(e.Reason),
+			s.Note(timeline.Event{At: e.At, Kind: timeline.Ended, From: id, Session: e.Session, SID: e.SID, Subject: e.Subject, Reason: string(e.Reason), Clause: clauseOf(e.Reason),
 				Title: Name(id) + " session ended: " + string(e.Reason), Text: why.Title + ". " + why.Text})
 		},
 	}
@@ -162,7 +162,7 @@ func (s *System) visited(id string) func(app.Visit) {
 		if v.Status >= 400 {
 			e.Text += fmt.Sprintf(" Answered %d %s.", v.Status, http.StatusText(v.Status))
 		}
-		s.note(e)
+		s.Note(e)
 	}
 }
 
@@ -176,7 +176,7 @@ func (s *System) apiCalled(c api.Call) {
 			e.Kind, e.Text = timeline.Refused, "The IdP no longer vouches for the token, so the API answers 401 "+strings.TrimSpace("invalid_token")+"."
 		}
 	}
-	s.note(e)
+	s.Note(e)
 }
 
 // sessionEnd asks the IdP's session API, as an app's server would, how long the
@@ -212,6 +212,8 @@ func (s *System) naiveSaid(e naive.Event) {
 	case "ended":
 		out.Kind, out.From, out.To, out.Reason = timeline.Ended, Naive, "", e.Why
 		out.Title, out.Text = "Naive logged the person out: "+e.Why, "Its refresh failed, and it does not ask why."
+		s.Note(timeline.Event{At: now, Kind: timeline.Refused, From: Naive, To: IdP, Subject: e.Subject, Title: "Refresh of Naive failed: " + e.Why,
+			Text: "Each of its requests that finds the token too old refreshes by itself."})
 	}
-	s.note(out)
+	s.Note(out)
 }

@@ -57,28 +57,37 @@ export function stamp(x, ms) {
 	return node("text", { class: "stamp", x, y: 12 }, at(ms));
 }
 
-// standalone draws the whole timeline as a document of its own.
-export function standalone(layout, names, keep) {
+// standalone draws the whole timeline as a document of its own, and returns its
+// parts. Thousands of events take a while, so the page gets its turn in between.
+export async function standalone(layout, names, keep) {
 	const left = 90;
-	const svg = node("svg", { xmlns: ns, viewBox: `0 0 ${left + layout.width} ${height + 10}`, width: left + layout.width, height: height + 10 });
-	svg.append(node("style", {}, exported));
-	svg.append(node("rect", { width: "100%", height: "100%", fill: "#fff" }));
-	for (const lane of lanes) svg.append(node("text", { class: "name", x: 10, y: laneY(lane) + 5 }, names[lane] ?? lane));
-	const g = node("g", { transform: `translate(${left} 0)` });
-	g.append(...rails(0, layout.width), ...layout.bars.map((b) => bar(b, layout.width)));
+	const width = left + layout.width;
+	const write = new XMLSerializer();
+	const parts = [];
+	const add = (...nodes) => nodes.forEach((n) => parts.push(write.serializeToString(n)));
+	parts.push(`<svg xmlns="${ns}" viewBox="0 0 ${width} ${height + 10}" width="${width}" height="${height + 10}">`);
+	add(node("style", {}, exported), node("rect", { width: "100%", height: "100%", fill: "#fff" }));
+	for (const lane of lanes) add(node("text", { class: "name", x: 10, y: laneY(lane) + 5 }, names[lane] ?? lane));
+	parts.push(`<g transform="translate(${left} 0)">`);
+	add(...rails(0, layout.width), ...layout.bars.map((b) => bar(b, layout.width)));
 	let last = -Infinity;
-	for (const placed of layout.events) {
+	let begun = performance.now();
+	for (const placed of [...layout.events]) {
 		if (!keep(placed.event)) continue;
 		if (placed.x - last > 120) {
-			g.append(stamp(placed.x, Date.parse(placed.event.at)));
+			add(stamp(placed.x, Date.parse(placed.event.at)));
 			last = placed.x;
 		}
 		const drawn = event(placed);
 		drawn.append(node("title", {}, `${at(Date.parse(placed.event.at))} ${placed.event.title}`));
-		g.append(drawn);
+		add(drawn);
+		if (performance.now() - begun > 8) {
+			await new Promise((go) => setTimeout(go));
+			begun = performance.now();
+		}
 	}
-	svg.append(g);
-	return new XMLSerializer().serializeToString(svg);
+	parts.push("</g></svg>");
+	return parts;
 }
 
 const exported = `

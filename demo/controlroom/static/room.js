@@ -124,10 +124,10 @@ $("#pause").addEventListener("click", (e) => {
 	swim.pause(on);
 });
 
-$("#export-svg").addEventListener("click", () => {
-	const text = standalone(swim.layout, names, (e) => !hidden.has(e.kind));
+$("#export-svg").addEventListener("click", async () => {
+	const parts = await standalone(swim.layout, names, (e) => !hidden.has(e.kind));
 	const a = document.createElement("a");
-	a.href = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+	a.href = URL.createObjectURL(new Blob(parts, { type: "image/svg+xml" }));
 	a.download = "tandem-timeline.svg";
 	a.click();
 	URL.revokeObjectURL(a.href);
@@ -137,6 +137,7 @@ const list = $("#list");
 function listed(events) {
 	for (const e of events.slice(-30)) {
 		const li = document.createElement("li");
+		li.dataset.id = e.id;
 		const b = document.createElement("button");
 		b.type = "button";
 		b.className = "line";
@@ -211,21 +212,49 @@ function anew(of) {
 	epoch = of;
 }
 
-const stream = new EventSource("/events");
-stream.addEventListener("snapshot", (e) => {
-	snapshot = JSON.parse(e.data);
-	anew(snapshot.epoch);
-	clock.set(Date.parse(snapshot.now), snapshot.speed);
-	show();
-});
-stream.addEventListener("log", (e) => {
-	const { epoch: of, events } = JSON.parse(e.data);
-	anew(of);
+// However much the server pushes, the page changes once a frame, and a little.
+const perFrame = 120; // events
+let latest = null; // snapshot, as text
+let incoming = [];
+let due = false;
+
+function ask() {
+	if (due) return;
+	due = true;
+	requestAnimationFrame(frame);
+}
+
+function frame() {
+	due = false;
+	const events = incoming.splice(0, perFrame);
 	for (const event of events) {
 		if (event.kind === "ended") ends.set(event.from + (event.session ?? event.sid), event);
 	}
-	swim.add(events);
-	listed(events);
+	if (events.length > 0) {
+		swim.add(events);
+		listed(events);
+	}
+	if (incoming.length > 0) return ask();
+	if (latest === null) return;
+	snapshot = JSON.parse(latest);
+	latest = null;
+	anew(snapshot.epoch);
+	clock.set(Date.parse(snapshot.now), snapshot.speed);
+	show();
+	document.documentElement.dataset.epoch = epoch; // of what is shown
+}
+
+const stream = new EventSource("/events");
+stream.addEventListener("snapshot", (e) => {
+	latest = e.data;
+	ask();
+});
+stream.addEventListener("log", (e) => {
+	const { epoch: of, events } = JSON.parse(e.data);
+	if (of !== epoch) incoming = [];
+	anew(of);
+	incoming.push(...events);
+	ask();
 });
 stream.addEventListener("error", () => document.body.classList.add("offline"));
 stream.addEventListener("open", () => document.body.classList.remove("offline"));

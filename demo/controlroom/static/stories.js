@@ -30,7 +30,7 @@ export class Stories {
 			if (what === "stop") await this.#order({ do: "stop" });
 			else {
 				if (what === "again" || fresh) if (await this.#order({ do: "story", story: this.#chosen })) return;
-				if (what !== "again") await this.#order({ do: what });
+				if (what !== "again") await this.#order({ do: what, on: what === "play" && document.getElementById("quick").checked });
 			}
 		} finally {
 			this.#busy = false;

@@ -15,11 +15,15 @@ export class Swim {
 	#scroll;
 	#below = draw.node("g", {});
 	#above = draw.node("g", {});
-	#drawn = new Map();
+	#drawn = new Map(); // by event, and by name for what is below them
+	#rails = draw.rails(0, 0);
+	#width = 0;
+	#marked;
 	#hidden;
 	#select;
 	#selected = -1;
 	#follow = true;
+	#left = 0; // scrolled to, at the last frame
 	#paused = false;
 	#waiting = [];
 	#asked = false;
@@ -30,7 +34,7 @@ export class Swim {
 		this.#hidden = hidden;
 		this.#select = select;
 		svg.setAttribute("height", height);
-		svg.append(this.#below, this.#above);
+		svg.append(draw.node("g", {}, ...this.#rails), this.#below, this.#above);
 		scroll.addEventListener("scroll", () => {
 			this.#follow = scroll.scrollLeft + scroll.clientWidth > scroll.scrollWidth - 40;
 			this.#ask();
@@ -62,6 +66,8 @@ export class Swim {
 		this.#layout = new Layout();
 		this.#waiting = [];
 		this.#selected = -1;
+		this.#follow = true;
+		this.#left = 0;
 		for (const g of this.#drawn.values()) g.remove();
 		this.#drawn.clear();
 		this.#ask();
@@ -128,45 +134,57 @@ export class Swim {
 		});
 	}
 
+	// render changes only what is not as it should be: layout and paint of a long
+	// picture are what costs.
 	#render() {
 		const l = this.#layout;
 		const seen = this.#scroll.clientWidth;
 		const width = Math.max(l.width, seen);
-		this.#svg.setAttribute("width", width);
+		if (width !== this.#width) {
+			this.#width = width;
+			this.#svg.setAttribute("width", width);
+			for (const rail of this.#rails) rail.setAttribute("x2", width);
+		}
+		// Where a person has scrolled to in this very frame counts, too.
+		if (this.#scroll.scrollLeft < this.#left - 1) this.#follow = false;
 		if (this.#follow && !this.#paused) this.#scroll.scrollLeft = width;
-		const x0 = this.#scroll.scrollLeft - seen / 2;
+		this.#left = this.#scroll.scrollLeft;
+		const x0 = this.#left - seen / 2;
 		const x1 = x0 + 2 * seen;
 		const [from, to] = l.between(x0, x1);
 
-		const stamps = [];
+		const wanted = new Map();
 		let last = -Infinity;
-		const wanted = new Set();
 		for (let i = from; i < to; i++) {
 			if (!this.#shown(i)) continue;
 			const p = l.events[i];
-			wanted.add(p.event.id);
+			wanted.set(p.event.id, () => draw.event(p));
 			if (p.x - last > 110) {
-				stamps.push(draw.stamp(p.x, Date.parse(p.event.at)));
+				wanted.set(`at ${p.event.id}`, () => draw.stamp(p.x, Date.parse(p.event.at)));
 				last = p.x;
 			}
-			if (!this.#drawn.has(p.event.id)) {
-				const g = draw.event(p);
-				this.#drawn.set(p.event.id, g);
-				this.#above.append(g);
-			}
-			this.#drawn.get(p.event.id).classList.toggle("selected", i === this.#selected);
 		}
-		for (const [id, g] of this.#drawn) {
-			if (!wanted.has(id)) {
-				g.remove();
-				this.#drawn.delete(id);
-			}
+		for (const b of l.bars) {
+			const end = b.x1 ?? width;
+			if (b.x0 <= x1 && end >= x0) wanted.set(`${b.lane} ${b.key} ${b.x0} ${end}`, () => draw.bar(b, width));
 		}
-		this.#below.replaceChildren(
-			...draw.rails(0, width),
-			...l.bars.filter((b) => b.x0 <= x1 && (b.x1 ?? width) >= x0).map((b) => draw.bar(b, width)),
-			...stamps,
-		);
+		for (const [key, g] of this.#drawn) {
+			if (wanted.has(key)) continue;
+			g.remove();
+			this.#drawn.delete(key);
+		}
+		for (const [key, make] of wanted) {
+			if (this.#drawn.has(key)) continue;
+			const g = make();
+			this.#drawn.set(key, g);
+			(typeof key === "number" ? this.#above : this.#below).append(g);
+		}
+		const marked = this.#drawn.get(l.events[this.#selected]?.event.id);
+		if (marked !== this.#marked) {
+			this.#marked?.classList.remove("selected");
+			marked?.classList.add("selected");
+			this.#marked = marked;
+		}
 	}
 }
 
