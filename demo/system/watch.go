@@ -190,7 +190,7 @@ func (s *System) sessionEnd(id string) func(context.Context, string) (time.Time,
 		if err != nil {
 			return time.Time{}, err
 		}
-		s.note(timeline.Event{Kind: timeline.Asked, From: id, To: IdP, SID: sid, Subject: session.Subject, Clause: "C3", Title: Name(id) + " asked when the session ends",
+		s.Note(timeline.Event{Kind: timeline.Asked, From: id, To: IdP, SID: sid, Subject: session.Subject, Clause: "C3", Title: Name(id) + " asked when the session ends",
 			Text: "A page of " + Name(id) + " would have to warn soon. Before that the app asks the IdP's session API, which extends nothing: the session lasts until " + clock(session.IdleDeadline) + "."})
 		return session.IdleDeadline, nil
 	}
