@@ -14,7 +14,8 @@ type Events struct {
 	// End is called exactly once for each session that ends, on one instance, one
 	// after another on a goroutine of its own: the session is over and everybody
 	// has been answered by then. If an instance dies in between, another one, or
-	// the next start, makes up for it after a few minutes.
+	// the next start, makes up for it after a few minutes. Where a logout overtakes
+	// a log-in, it may come before Login.
 	End func(EndEvent)
 	// MassLogout is called at most once a minute when suspiciously many sessions
 	// are refused at once.

@@ -53,6 +53,8 @@ func (o *oracle) storeEnded(in *instance, recs []rp.Record) {
 	for _, rec := range recs {
 		s := o.named(rec.Key)
 		if s == nil {
+			x := o.overtakes(in, hex.EncodeToString(rec.Key[:6]))
+			x.endAt, x.reason = now, rec.End.Reason
 			continue
 		}
 		switch {
@@ -86,23 +88,49 @@ func (o *oracle) expectEvent(s *session, by time.Duration) {
 	})
 }
 
-// expectStreams: every open tab on every instance is told within a second.
+// expectStreams: every open tab on every instance is told within a second, or
+// soon after its instance can read the store again.
 func (o *oracle) expectStreams(s *session) {
-	end := s.endAt
 	for v := range o.visits {
-		if v.q.kind != stream || v.session != s.name {
-			continue
+		if v.q.kind == stream && v.session == s.name {
+			o.expectTold(s, v, s.endAt, s.endAt+time.Second)
 		}
-		by := end + time.Second
-		if o.excused(s.app, pathWatch|pathStore|pathRestart, end, by) {
-			by += feltAfter
-		}
-		o.later(by, func(time.Duration) {
-			if v.toldAt > by && v.end > by {
-				o.breach("C8", "%s ended at %s, and its stream on %s was not told within %v", s.label, stamp(end), v.in.name, by-end)
-			}
-		})
 	}
+}
+
+func (o *oracle) expectTold(s *session, v *visit, from, by time.Duration) {
+	o.later(by, func(now time.Duration) {
+		switch {
+		case v.toldAt <= now || v.end <= now:
+		case o.excused(s.app, pathWatch|pathStore|pathRestart, from, by):
+			o.expectTold(s, v, now, now+feltAfter)
+		default:
+			o.breach("C8", "%s ended at %s, and its stream on %s was not told by %s", s.label, stamp(s.endAt), v.in.name, stamp(now))
+		}
+	})
+}
+
+// early is the end of a session whose callback is still waiting for the store's
+// answer, so that nobody has heard of its beginning.
+type early struct {
+	endAt, tellAt time.Duration
+	reason        rp.Reason
+}
+
+func (o *oracle) overtakes(in *instance, name string) *early {
+	x := o.early[name]
+	if x == nil {
+		x = &early{endAt: never, tellAt: never}
+		o.early[name] = x
+	}
+	for v := range o.visits {
+		if v.in.app == in.app && v.q.what == "callback" {
+			o.note(in.name, "ends a session of which no event has spoken")
+			return x
+		}
+	}
+	o.breach("C8", "%s announces the end of a session that never began", in.name)
+	return x
 }
 
 // ended is the library's event. C8: exactly one per session, with its reason.
@@ -111,7 +139,11 @@ func (o *oracle) ended(in *instance, e rp.EndEvent) {
 	defer o.unlock()
 	s := o.sessions[e.Session]
 	if s == nil {
-		o.breach("C8", "%s announces the end of a session that never began", in.name)
+		x := o.overtakes(in, e.Session)
+		if x.tellAt != never {
+			o.breach("C8", "a second event says that a session ended that has only begun")
+		}
+		x.tellAt, x.reason = now, e.Reason
 		return
 	}
 	o.note(in.name, "announces the end of %s: %s", s.label, e.Reason)
@@ -300,6 +332,12 @@ func (o *oracle) judgeIdle(t *idpSession) {
 			if o.excused(s.app, pathIdP|pathStore|pathRestart, v.start-time.Second, v.end+time.Second) {
 				continue
 			}
+			if told := o.mostSignalEvery(s.app) + s.app.skew() + 2*time.Second; s.reason == rp.APIUnauthorized && s.endAt <= v.start+told {
+				continue // it was to be told with a token that had run out (explainRefusal)
+			}
+			if s.app.knobs.Introspects && s.endAt <= v.end+apiFirst {
+				continue // the app has ended its session before its API was asked
+			}
 			if end := t.last + o.w.h.Window; end < v.start+o.w.h.Window-late {
 				o.breach("C1", "%s ran out at %s although %s was used at %s, only %v earlier (W %v, at most %v untold)",
 					t.label, stamp(end), s.label, stamp(v.start), end-v.start, o.w.h.Window, late)
@@ -308,6 +346,14 @@ func (o *oracle) judgeIdle(t *idpSession) {
 		}
 	}
 }
+
+// apiFirst is how long an app whose API introspects waits for a call of it before
+// it signals by other means.
+const apiFirst = 7 * time.Second
+
+// codeWaits is how long a code may be on its way from the IdP, which counts the
+// visit, to the app, which counts the callback.
+const codeWaits = time.Minute
 
 // mostSilence is how long activity in a session may remain untold: δ, with the
 // trailing signal nothing but the tolerance of the clocks, if the session lived
@@ -320,7 +366,7 @@ func (o *oracle) mostSilence(s *session, v *visit) (time.Duration, bool) {
 	case s.app.n == 2 && !k.Silent:
 		return 0, false
 	case s.app.n == 2:
-		return orDefault(k.TrustFor, 5*time.Minute) + slack, true
+		return orDefault(k.TrustFor, 5*time.Minute) + slack + codeWaits, true
 	case k.Trailing && s.endAt > v.end+o.mostSignalEvery(s.app) &&
 		!o.excused(s.app, pathIdP|pathStore|pathRestart, v.start, v.end+o.mostSignalEvery(s.app)+slack):
 		return slack, true

@@ -28,6 +28,7 @@ type oracle struct {
 	truth    truth
 	sessions map[string]*session // by the library's name of it
 	born     []*session
+	early    map[string]*early // ends that came before their session's log-in event
 	chains   map[string]*chain // by every code and token that is part of it
 	visits   map[*visit]bool   // under way
 	troubles []*trouble
@@ -131,7 +132,7 @@ type duty struct {
 }
 
 func newOracle(w *world) *oracle {
-	return &oracle{w: w, sessions: map[string]*session{}, chains: map[string]*chain{}, visits: map[*visit]bool{},
+	return &oracle{w: w, sessions: map[string]*session{}, early: map[string]*early{}, chains: map[string]*chain{}, visits: map[*visit]bool{},
 		counts: map[string]int{}, labels: map[string]int{}, truth: truth{sessions: map[string]*idpSession{}}}
 }
 

@@ -103,6 +103,14 @@ func (o *oracle) began(in *instance, e rp.LoginEvent) {
 	o.born = append(o.born, s)
 	o.counts["log-ins"]++
 	o.note(in.name, "%s begins, of %s in %s", s.label, e.Subject, t.label)
+	if x := o.early[e.Session]; x != nil {
+		o.note(in.name, "%s had ended by then", s.label)
+		s.endAt, s.tellAt, s.reason = min(x.endAt, x.tellAt), x.tellAt, x.reason
+		if s.tellAt == never {
+			o.expectEvent(s, now)
+		}
+		return
+	}
 	// C5: a logout that arrives before the log-in's callback has finished wins.
 	if at := t.accepted[in.app.n]; at < now {
 		o.breach("C5", "%s begins in %s, for whose end %s has accepted a logout token at %s", s.label, t.label, in.app.name, stamp(at))

@@ -323,6 +323,7 @@ func callsAPI(w http.ResponseWriter, r *http.Request) {
 
 func endsSession(w http.ResponseWriter, r *http.Request) {
 	if err := rp.FromContext(r.Context()).End(r.Context()); err != nil {
+		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
