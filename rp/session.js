@@ -58,6 +58,7 @@ export const texts = {
 let phase = '' // '', live, anonymous or ended
 let subject // of the session that this page belongs to
 let reason = ''
+let endedAt // by Date.now()
 let limits = [] // {kind, reason, end, warn}: instants of clock()
 let every = 30_000 // how often activity is reported at the most
 let confirmBy = 'activity'
@@ -169,9 +170,10 @@ function call(path, init = {}) {
 
 // ask fetches the status, one at a time; false if there is no answer.
 function ask() {
+  const since = Date.now()
   return asking ??= call('session').then(async r => {
     if (!r.ok) throw r
-    tell(await r.json())
+    tell(await r.json(), since)
   }).catch(() => {
     reached = false
     asked = clock()
@@ -181,15 +183,17 @@ function ask() {
   })
 }
 
-// tell takes a status from the server, here and in the other tabs.
-function tell(status) {
-  channel?.postMessage({ status, at: Date.now() })
-  receive(status)
+// tell takes a status from the server, here and in the other tabs; since: when it
+// was asked for.
+function tell(status, since) {
+  channel?.postMessage({ status, since, at: Date.now() })
+  receive(status, since)
 }
 
-function receive(s, at = Date.now()) {
+function receive(s, since, at = Date.now()) {
   if (phase === 'ended') {
-    if (s.state === 'live' && s.subject === subject) ui().again()
+    // What was asked before the end speaks of the old session.
+    if (s.state === 'live' && s.subject === subject && since > endedAt) ui().again()
     return
   }
   asked = at + skew
@@ -277,6 +281,7 @@ function seen() {
 
 // report tells the server that the person is active; false if it did not listen.
 async function report() {
+  const since = Date.now()
   reported = clock()
   channel?.postMessage({ reported })
   try {
@@ -284,7 +289,7 @@ async function report() {
     if (r.status === 401) await refused(r)
     if (r.status === 429) reported += 1000 * (r.headers.get('Retry-After') || 1)
     if (!r.ok) return false
-    tell(await r.json())
+    tell(await r.json(), since)
     return phase === 'live'
   } catch {
     return false
@@ -328,7 +333,7 @@ function elect() {
   if (channel) channel.onmessage = ({ data }) => {
     heard = clock()
     if (data.reported) reported = Math.max(reported, data.reported)
-    if (data.status && phase !== 'anonymous') receive(data.status, data.at)
+    if (data.status && phase !== 'anonymous') receive(data.status, data.since, data.at)
   }
   heard = clock()
   const { signal } = stop
@@ -381,7 +386,7 @@ async function stream(signal) {
     text = events.pop()
     for (const e of events) {
       const data = /^data: (.*)$/m.exec(e)
-      if (data) tell(JSON.parse(data[1]))
+      if (data) tell(JSON.parse(data[1]), Date.now())
     }
   }
 }
@@ -450,6 +455,7 @@ function end(why) {
   const drafts = why === 'user_logout' ? {} : typed()
   phase = 'ended'
   reason = why
+  endedAt = Date.now()
   clearTimeout(timer)
   cover('ended')
   channel?.postMessage({ status: { state: 'ended', reason } })

@@ -1,6 +1,9 @@
 package page
 
 import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +63,55 @@ func TestEndCoversThePage(t *testing.T) {
 	site.Live(tab)
 	if got := tab.Text("#who"); got != "private of ada" {
 		t.Errorf("the page shows %q", got)
+	}
+}
+
+// An answer that was given before the end and arrives after it, as that to a click
+// in the last moment, is not taken for a new log-in.
+func TestAnswerOvertakenByTheEnd(t *testing.T) {
+	t.Parallel()
+	answered, release := make(chan struct{}), make(chan struct{})
+	w := site.New(t, site.Options{Front: func(app http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method+" "+r.URL.Path != reportPath {
+				app.ServeHTTP(w, r)
+				return
+			}
+			late := httptest.NewRecorder()
+			app.ServeHTTP(late, r)
+			close(answered)
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+			maps.Copy(w.Header(), late.Header())
+			w.WriteHeader(late.Code)
+			_, _ = w.Write(late.Body.Bytes())
+		})
+	}})
+	b := chromium.New(t)
+	tab, other := b.Tab("notes"), b.Tab("other")
+	url := w.Apps["notes"].Page("/", `activity="click"`)
+	w.SignIn(tab, "ada", url)
+	w.SignIn(other, "ada", url)
+	tab.Click("#button")
+	select {
+	case <-answered:
+	case <-time.After(browser.Patience):
+		tab.Fail("the click was not reported")
+	}
+	w.EndAda()
+	site.Ended(tab, rp.BackchannelLogout)
+	site.Ended(other, rp.BackchannelLogout)
+	close(release)
+	tab.Wait(`performance.getEntriesByName(location.origin + "/auth/activity")[0]?.responseStatus === 200`)
+	// What that sets off is done before the next answer arrives.
+	browser.Eval[int](tab, `fetch("/auth/session").then(r => r.status)`)
+	browser.Eval[int](other, `fetch("/auth/session").then(r => r.status)`)
+	for _, tab := range []*browser.Tab{tab, other} {
+		if browser.Eval[bool](tab, `!probe.button("login")`) {
+			tab.Fail("the cover says %q", browser.Eval[string](tab, `probe.words("cover")`))
+		}
 	}
 }
 

@@ -62,6 +62,7 @@ type Options struct {
 	RP     func(*rp.Config)
 	Hold   func(*World)                                  // called when the IdP runs and no app does yet
 	Routes func(*http.ServeMux, *nethttpadapter.Adapter) // adds to each app
+	Front  func(http.Handler) http.Handler               // stands before each app
 }
 
 // New starts a world, which ends with the test.
@@ -183,6 +184,10 @@ func (a *App) handler(o Options) http.Handler {
 		w.Header().Set("Content-Type", "text/javascript")
 		_, _ = w.Write(probe)
 	})
+	var front http.Handler = mux
+	if o.Front != nil {
+		front = o.Front(mux)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.mu.Lock()
 		if r.URL.Path == "/auth/backchannel-logout" {
@@ -190,7 +195,7 @@ func (a *App) handler(o Options) http.Handler {
 		}
 		a.seen = append(a.seen, r.Method+" "+r.URL.Path)
 		a.mu.Unlock()
-		mux.ServeHTTP(w, r)
+		front.ServeHTTP(w, r)
 	})
 }
 
