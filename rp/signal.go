@@ -117,8 +117,10 @@ func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) (a verd
 	defer resp.Body.Close()
 	a.Status = resp.StatusCode
 	if a.Status != http.StatusOK {
-		c, _ := verdict.Bearer(resp.Header)
-		a.Code = c.Error
+		c, ok := verdict.Bearer(resp.Header)
+		if a.Code = c.Error; !ok && resp.Header["Www-Authenticate"] != nil {
+			a.Code = "other_scheme" // a proxy asks for its own password: no word about our token
+		}
 		return a, verdict.RetryAfter(resp.Header, p.now(), maxRetryAfter), fmt.Errorf("userinfo answered %d %s", a.Status, clean(a.Code))
 	}
 	body, err := io.ReadAll(resp.Body)
