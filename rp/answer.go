@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // Answer is what a browser or script is to see instead of the page it asked for.
@@ -155,7 +157,7 @@ func (p *RelyingParty) loginURL(r *http.Request) string {
 // htmxLogin brings the person back to the page that htmx runs in.
 func (p *RelyingParty) htmxLogin(r *http.Request) string {
 	u, err := url.Parse(first(r.Header, "Hx-Current-Url"))
-	if err != nil || originOf(u) != origin(p.cfg.BaseURL) {
+	if err != nil || weburl.OriginOf(u) != weburl.Origin(p.cfg.BaseURL) {
 		return p.cfg.Prefix + "/login"
 	}
 	return p.cfg.Prefix + "/login?return_to=" + url.QueryEscape(SafeReturnTo(u.RequestURI()))

@@ -2,16 +2,14 @@ package rp
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 const maxSkew = 5 * time.Minute
@@ -23,7 +21,7 @@ func (c Config) withDefaults() (Config, error) {
 
 	if c.Issuer == "" {
 		fault("Issuer", "is empty; set it to the issuer identifier of the IdP, such as https://login.example.com")
-	} else if err := checkURL(c.Issuer, c.InsecureAllowHTTP); err != nil {
+	} else if err := weburl.CheckPlain(c.Issuer, c.InsecureAllowHTTP); err != nil {
 		fault("Issuer", "%v", err)
 	}
 	if c.ClientID == "" {
@@ -31,7 +29,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.BaseURL == "" {
 		fault("BaseURL", "is empty; set it to scheme and host of this app as browsers see it, such as https://notes.example.com")
-	} else if err := checkOrigin(c.BaseURL, c.InsecureAllowHTTP); err != nil {
+	} else if err := weburl.CheckOrigin(c.BaseURL, c.InsecureAllowHTTP); err != nil {
 		fault("BaseURL", "%v", err)
 	}
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
@@ -61,15 +59,15 @@ func (c Config) withDefaults() (Config, error) {
 		fault("Scopes", "lacks \"openid\"; without it there is no ID token")
 	}
 	for i, api := range c.APIs {
-		if err := checkOrigin(api, c.InsecureAllowHTTP); err != nil {
+		if err := weburl.CheckOrigin(api, c.InsecureAllowHTTP); err != nil {
 			fault("APIs", "%v", err)
 		} else {
 			c.APIs = slices.Clone(c.APIs)
-			c.APIs[i] = origin(api)
+			c.APIs[i] = weburl.Origin(api)
 		}
 	}
 	for _, o := range c.TrustedOrigins {
-		if err := checkOrigin(o, c.InsecureAllowHTTP); err != nil {
+		if err := weburl.CheckOrigin(o, c.InsecureAllowHTTP); err != nil {
 			fault("TrustedOrigins", "%v", err)
 		}
 	}
@@ -152,70 +150,4 @@ func orElse(s, preset string) string {
 		return preset
 	}
 	return s
-}
-
-func checkURL(raw string, allowHTTP bool) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.Opaque != "":
-		return fmt.Errorf("is %q, which is not an absolute URL", raw)
-	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return fmt.Errorf("is %q; it must have no query, fragment or user", u.Redacted())
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):
-		return nil
-	case u.Scheme == "http":
-		return fmt.Errorf("is %q; use https (http is for loopback; InsecureAllowHTTP permits it elsewhere)", raw)
-	}
-	return fmt.Errorf("is %q; use an https URL", raw)
-}
-
-// checkRemote is checkURL for URLs of the IdP, which may carry a query.
-func checkRemote(raw string, allowHTTP bool) error {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return fmt.Errorf("is %q, which is not an absolute URL", raw)
-	}
-	u.RawQuery = ""
-	return checkURL(u.String(), allowHTTP)
-}
-
-func checkOrigin(raw string, allowHTTP bool) error {
-	if err := checkURL(raw, allowHTTP); err != nil {
-		return err
-	}
-	if u, _ := url.Parse(raw); u.Path != "" && u.Path != "/" {
-		return fmt.Errorf("is %q; give scheme and host only, without a path", raw)
-	}
-	return nil
-}
-
-// origin is the normal form: lower case, without a default port.
-func origin(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	return originOf(u)
-}
-
-func originOf(u *url.URL) string {
-	host, port := strings.ToLower(u.Hostname()), u.Port()
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	scheme := strings.ToLower(u.Scheme)
-	if port != "" && !(scheme == "https" && port == "443") && !(scheme == "http" && port == "80") {
-		host += ":" + port
-	}
-	return scheme + "://" + host
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

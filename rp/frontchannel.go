@@ -3,6 +3,8 @@ package rp
 import (
 	"net/http"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // FrontchannelLogout is loaded by the IdP in an iframe (OpenID Connect
@@ -38,9 +40,9 @@ func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request
 // framers are the origins that may frame the page: the issuer's, and that of the
 // IdP's logout page, which some serve from another host (FCL-04).
 func (p *RelyingParty) framers() string {
-	all := origin(p.cfg.Issuer)
+	all := weburl.Origin(p.cfg.Issuer)
 	if p.idp.EndSessionURL != "" {
-		if o := origin(p.idp.EndSessionURL); o != all {
+		if o := weburl.Origin(p.idp.EndSessionURL); o != all {
 			all += " " + o
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 const maxAnswer = 1 << 20 // bytes that are read of any answer of the IdP
@@ -155,7 +156,7 @@ func checkEndpoint(raw string, allowHTTP bool) error {
 	if raw == "" {
 		return errors.New("is missing from its discovery document")
 	}
-	return checkRemote(raw, allowHTTP)
+	return weburl.Check(raw, allowHTTP)
 }
 
 // detached gives a call a context that outlives the browser's.

@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // RelyingParty is one client of one OpenID Provider. It is safe for concurrent
@@ -63,7 +64,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	}
 	csrf := http.NewCrossOriginProtection()
 	for _, o := range append([]string{cfg.BaseURL}, cfg.TrustedOrigins...) {
-		if err := csrf.AddTrustedOrigin(origin(o)); err != nil {
+		if err := csrf.AddTrustedOrigin(weburl.Origin(o)); err != nil {
 			return nil, wrong("TrustedOrigins", "%v", err)
 		}
 	}

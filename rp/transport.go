@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // APIError is what Session.Client returns instead of an answer that concerns the
@@ -55,12 +56,12 @@ type apiTransport struct {
 
 func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	s := t.session
-	if !s.rp.apis[originOf(r.URL)] {
+	if !s.rp.apis[weburl.OriginOf(r.URL)] {
 		if r.Response != nil {
 			return t.next.RoundTrip(withoutToken(r)) // a redirect away from the API
 		}
 		closeBody(r)
-		return nil, fmt.Errorf("rp: %s is not in Config.APIs, so it gets no access token", originOf(r.URL))
+		return nil, fmt.Errorf("rp: %s is not in Config.APIs, so it gets no access token", weburl.OriginOf(r.URL))
 	}
 	st, err := s.usable(r.Context())
 	if err != nil {
@@ -122,7 +123,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 	switch verdict.SecondLook(v) {
 	case verdict.Blamed:
 		s.now.Store(probed)
-		s.rp.log.Error("an API refuses a token that the IdP calls good; the session is kept", "api", originOf(r.URL))
+		s.rp.log.Error("an API refuses a token that the IdP calls good; the session is kept", "api", weburl.OriginOf(r.URL))
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
 	if err == nil {

@@ -3,12 +3,12 @@ package resourceserver
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // Secret is a string that prints as [redacted].
@@ -17,6 +17,9 @@ type Secret string
 func (Secret) String() string       { return "[redacted]" }
 func (Secret) GoString() string     { return "[redacted]" }
 func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// Format redacts also under verbs that do not fit a string, such as %d.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
 
 // MarshalText keeps a Secret out of JSON and the like.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
@@ -80,11 +83,11 @@ func (c Config) withDefaults() (Config, error) {
 	case c.Issuer == "" && c.IntrospectionURL == "":
 		fault("Issuer", "is empty; set it to the issuer identifier of the IdP, such as https://login.example.com (or set IntrospectionURL)")
 	case c.IntrospectionURL != "":
-		if err := checkURL(c.IntrospectionURL, c.InsecureAllowHTTP); err != nil {
+		if err := weburl.Check(c.IntrospectionURL, c.InsecureAllowHTTP); err != nil {
 			fault("IntrospectionURL", "%v", err)
 		}
 	default:
-		if err := checkURL(c.Issuer, c.InsecureAllowHTTP); err != nil {
+		if err := weburl.Check(c.Issuer, c.InsecureAllowHTTP); err != nil {
 			fault("Issuer", "%v", err)
 		}
 	}
@@ -119,27 +122,4 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.Default()
 	}
 	return c, errors.Join(faults...)
-}
-
-func checkURL(raw string, allowHTTP bool) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.Opaque != "":
-		return fmt.Errorf("is %q, which is not an absolute URL", raw)
-	case u.User != nil || u.Fragment != "":
-		return errors.New("must have no user and no fragment")
-	case u.Scheme == "https", u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):
-		return nil
-	case u.Scheme == "http":
-		return fmt.Errorf("is %q; use https (http is for loopback; InsecureAllowHTTP permits it elsewhere)", raw)
-	}
-	return fmt.Errorf("is %q; use an https URL", raw)
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

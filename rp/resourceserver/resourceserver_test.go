@@ -401,3 +401,15 @@ func FuzzBearerToken(f *testing.F) {
 		}
 	})
 }
+
+// A Secret never prints, by whatever verb.
+func TestSecretDoesNotPrint(t *testing.T) {
+	cfg := resourceserver.Config{ClientID: "api", ClientSecret: "hunter2"}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "% x", "%X", "%d", "%t", "%c", "%U"} {
+		for _, v := range []any{cfg, &cfg, cfg.ClientSecret, []any{cfg.ClientSecret}} {
+			if got := fmt.Sprintf(verb, v); strings.Contains(got, "hunter2") || strings.Contains(got, "104 117 110") || strings.Contains(got, "68756e") {
+				t.Errorf("%s: %s", verb, got)
+			}
+		}
+	}
+}

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 const maxAnswer = 1 << 20 // bytes that are read of any answer of the IdP
@@ -103,7 +105,7 @@ func (s *Server) discover(ctx context.Context) error {
 	if found.Introspection == "" {
 		return &ConfigError{"Issuer", "the IdP has no introspection endpoint in its discovery document; set IntrospectionURL if it has one"}
 	}
-	if err := checkURL(found.Introspection, s.cfg.InsecureAllowHTTP); err != nil {
+	if err := weburl.Check(found.Introspection, s.cfg.InsecureAllowHTTP); err != nil {
 		return &ConfigError{"Issuer", "the IdP's introspection_endpoint " + err.Error()}
 	}
 	s.endpoint = found.Introspection

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // Sessions is what a Receiver needs of an *rp.RelyingParty.
@@ -117,7 +116,7 @@ func (c Config) withDefaults() (Config, error) {
 		f.add("Config.PushToken", "has %d characters; use at least %d random ones (openssl rand -hex 32)", len(c.PushToken), minPushToken)
 	}
 	if c.PollURL != "" {
-		if err := checkURL(c.PollURL, c.Transmitter != nil && c.Transmitter.cfg.InsecureAllowHTTP); err != nil {
+		if err := weburl.Check(c.PollURL, c.Transmitter != nil && c.Transmitter.cfg.InsecureAllowHTTP); err != nil {
 			f.add("Config.PollURL", "%v", err)
 		}
 	}
@@ -161,30 +160,6 @@ func orElse[T comparable](v, preset T) T {
 		return preset
 	}
 	return v
-}
-
-// checkURL accepts https, and http on loopback.
-func checkURL(raw string, allowHTTP bool) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.Opaque != "":
-		return fmt.Errorf("is %q, which is not an absolute URL", raw)
-	case u.Fragment != "" || u.User != nil:
-		return fmt.Errorf("is %q; it must have no fragment or user", raw)
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):
-		return nil
-	}
-	return fmt.Errorf("is %q; use https (http is for loopback; InsecureAllowHTTP permits it elsewhere)", raw)
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // remote is an HTTP client that follows no redirect, so that a token goes

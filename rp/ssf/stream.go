@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // Delivery methods (§6.1).
@@ -72,7 +73,7 @@ func (t *Transmitter) CreateStream(ctx context.Context, r StreamRequest) (Stream
 	d := deliveryJSON{Method: r.Method}
 	switch r.Method {
 	case Push:
-		if err := checkURL(r.PushURL, t.cfg.InsecureAllowHTTP); err != nil {
+		if err := weburl.Check(r.PushURL, t.cfg.InsecureAllowHTTP); err != nil {
 			return Stream{}, &ConfigError{"StreamRequest.PushURL", err.Error()}
 		}
 		if len(r.PushToken) < minPushToken {
@@ -121,7 +122,7 @@ func (t *Transmitter) stream(got streamJSON) (Stream, error) {
 	s := Stream{ID: got.ID, Audience: got.Audience, EventsDelivered: got.EventsDelivered, Method: got.Delivery.Method, URL: got.Delivery.URL,
 		MinVerificationInterval: seconds(got.MinVerification), InactivityTimeout: seconds(got.Inactivity)}
 	if s.Method == Poll {
-		if err := checkURL(s.URL, t.cfg.InsecureAllowHTTP); err != nil {
+		if err := weburl.Check(s.URL, t.cfg.InsecureAllowHTTP); err != nil {
 			return Stream{}, fmt.Errorf("ssf: the stream's endpoint_url %w", err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 const (
@@ -66,7 +67,7 @@ type metadata struct {
 // (§7.2). A *ConfigError names what is wrong with cfg; any other error means that
 // the transmitter could not be reached, and trying again later may help.
 func Discover(ctx context.Context, cfg TransmitterConfig) (*Transmitter, error) {
-	if err := checkURL(cfg.Issuer, cfg.InsecureAllowHTTP); err != nil {
+	if err := weburl.Check(cfg.Issuer, cfg.InsecureAllowHTTP); err != nil {
 		return nil, &ConfigError{"TransmitterConfig.Issuer", err.Error()}
 	}
 	if cfg.RequestTimeout < 0 {
@@ -102,7 +103,7 @@ func Discover(ctx context.Context, cfg TransmitterConfig) (*Transmitter, error) 
 		if e.url == "" && !e.required {
 			continue
 		}
-		if err := checkURL(e.url, cfg.InsecureAllowHTTP); err != nil {
+		if err := weburl.Check(e.url, cfg.InsecureAllowHTTP); err != nil {
 			return nil, &ConfigError{"TransmitterConfig.Issuer", fmt.Sprintf("the transmitter's %s %v", e.name, err)}
 		}
 	}
