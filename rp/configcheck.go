@@ -1,9 +1,12 @@
 package rp
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +16,10 @@ import (
 )
 
 const maxSkew = 5 * time.Minute
+
+// plainPath is what means the same to browsers, routers (/{x} is a pattern to
+// some) and our own pages.
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 // withDefaults returns the complete configuration, or every fault in it at once.
 func (c Config) withDefaults() (Config, error) {
@@ -40,8 +47,11 @@ func (c Config) withDefaults() (Config, error) {
 		fault("Keys", "is empty; give at least one key of 32 random bytes (rp.ParseKeys reads hexadecimal, rp.NewKey makes one for a try)")
 	}
 	for i, k := range c.Keys {
-		if len(k) != seal.KeySize {
+		switch {
+		case len(k) != seal.KeySize:
 			fault("Keys", "key %d has %d bytes, needs %d", i+1, len(k), seal.KeySize)
+		case bytes.Count(k, []byte{0}) == len(k): // somebody made room for a key and forgot it
+			fault("Keys", "key %d is all zeros; use random bytes (openssl rand -hex 32)", i+1)
 		}
 	}
 	if c.Store == nil {
@@ -49,7 +59,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 
 	c.Prefix = "/" + strings.Trim(orElse(c.Prefix, "/auth"), "/")
-	if c.Prefix == "/" || strings.ContainsAny(c.Prefix, "?#%\\ ") || strings.Contains(c.Prefix, "//") {
+	if !plainPath.MatchString(c.Prefix) || path.Clean(c.Prefix) != c.Prefix {
 		fault("Prefix", "is %q; use a plain path such as /auth", c.Prefix)
 	}
 	if len(c.Scopes) == 0 {
