@@ -182,3 +182,25 @@ func TestIntrospectingAPI(t *testing.T) {
 		w.expectEnds()
 	})
 }
+
+// An API that never answers holds a handler for Config.HTTPClient.Timeout only,
+// though its author gave no context.
+func TestHangingAPI(t *testing.T) {
+	gate := make(chan struct{})
+	hangs := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-gate })
+	s := setup{api: hangs, config: func(c *rp.Config) { c.HTTPClient.Timeout = 10 * time.Second }}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		gate = make(chan struct{}) // of this bubble
+		defer close(gate)
+		v := w.visitor("ada")
+		v.login()
+		began := time.Now()
+		_, _, err := w.calls(v, "/run", func(_ context.Context, s *rp.Session) (*http.Response, error) {
+			return s.Client().Get("https://api.example/notes")
+		})
+		if took := time.Since(began); err == nil || took > 11*time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+		v.expect("live", "")
+	})
+}

@@ -207,8 +207,9 @@ type Config struct {
 	// prefix is added if missing.
 	CookieName string
 
-	// HTTPClient is used for all calls of the IdP and of APIs; its redirect policy
-	// and timeout are replaced. Default: http.DefaultTransport.
+	// HTTPClient is used for all calls of the IdP and of APIs. Its Timeout holds for
+	// calls of APIs only, RequestTimeout for those of the IdP; its redirect policy
+	// and cookie jar are left out. Default: http.DefaultTransport, no Timeout.
 	HTTPClient *http.Client
 	// Now is the clock. Default time.Now.
 	Now func() time.Time

@@ -44,9 +44,12 @@ func (e *APIError) Unwrap() error { return e.Err }
 //
 // Besides network errors its calls return *EndedError, *UnavailableError,
 // *APIError and ErrNoAccessToken, all found by errors.Is and errors.As.
+//
+// How long an API may take is for Config.HTTPClient.Timeout or the context of the
+// call to say: Get and Post have none, not even that of the person's request.
 func (s *Session) Client() *http.Client {
 	base := s.rp.cfg.HTTPClient
-	return &http.Client{Transport: &apiTransport{s, orDefault(base.Transport)}}
+	return &http.Client{Transport: &apiTransport{s, orDefault(base.Transport)}, Timeout: base.Timeout}
 }
 
 type apiTransport struct {
