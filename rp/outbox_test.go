@@ -301,6 +301,7 @@ func TestLogoutEverywhereNeedsALiveSession(t *testing.T) {
 				row.prepare(w, v)
 				other.login()
 				v.everywhere(row.value)
+				synctest.Wait() // for the event
 				v.expect("ended", w.reasons()[0])
 				other.expect("live", "")
 			})

@@ -44,6 +44,7 @@ func TestSessionRevoked(t *testing.T) {
 			t.Payload, t.Subject.Raw = nil, nil
 			w.Errorf("event %+v", t)
 		}
+		synctest.Wait() // for the event of the end
 		if len(w.ends) != 1 || w.ends[0].Reason != rp.Admin || w.ends[0].Subject != "ada" || w.ends[0].Detail != "session-revoked by policy: landspeed violation" {
 			w.Errorf("ends %+v", w.ends)
 		}
