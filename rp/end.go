@@ -17,8 +17,32 @@ func (p *RelyingParty) end(ctx context.Context, sel Selector, reason Reason) ([]
 	return p.endFor(ctx, sel, reason, "")
 }
 
-// endFor is end with what is known of the reason besides.
+// endFor is end with what is known of the reason besides. A session that by our
+// clock has not begun yet was begun by one that was wrong: it ends with those that
+// began before sel.BegunBy, because nobody can tell.
 func (p *RelyingParty) endFor(ctx context.Context, sel Selector, reason Reason, detail string) ([]Record, error) {
+	ended, err := p.endNow(ctx, sel, reason, detail)
+	if err != nil || sel.BegunBy.IsZero() {
+		return ended, err
+	}
+	left, err := p.cfg.Store.List(ctx, sel.Ref)
+	if err != nil {
+		return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+	}
+	for _, rec := range left {
+		if !rec.Begun.After(p.now()) {
+			continue
+		}
+		more, err := p.endNow(ctx, Selector{Key: rec.Key}, reason, detail)
+		if err != nil {
+			return nil, err
+		}
+		ended = append(ended, more...)
+	}
+	return ended, nil
+}
+
+func (p *RelyingParty) endNow(ctx context.Context, sel Selector, reason Reason, detail string) ([]Record, error) {
 	now := p.now()
 	ended, err := p.cfg.Store.End(ctx, sel, End{Reason: reason, At: now, Until: now.Add(remember)})
 	for _, rec := range ended { // also what a call that failed half-way has ended

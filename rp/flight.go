@@ -32,6 +32,7 @@ type flight struct {
 
 type pause struct {
 	failures int
+	from     time.Time
 	until    time.Time
 	cause    error
 }
@@ -76,6 +77,9 @@ func (f *flights) paused(key Key, now time.Time) (time.Duration, error) {
 	if all := f.pauses[Key{}]; all.until.After(p.until) {
 		p = all
 	}
+	if now.Before(p.from) { // the clock was set back: nobody waits until then
+		return 0, nil
+	}
 	return p.until.Sub(now), p.cause
 }
 
@@ -91,7 +95,7 @@ func (f *flights) failed(key Key, v verdict.Verdict, asked time.Duration, now ti
 		d = verdict.Backoff(v, p.failures)
 		d -= d / 4 * time.Duration(now.UnixMilli()%256) / 256
 	}
-	p.until, p.cause = now.Add(d), cause
+	p.from, p.until, p.cause = now, now.Add(d), cause
 	f.pauses[key] = p
 	f.forget(now)
 	return d

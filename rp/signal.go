@@ -70,7 +70,7 @@ func (p *RelyingParty) signalFirst(ctx context.Context, st *state) (*state, erro
 func (p *RelyingParty) tell(ctx context.Context, st *state) (*state, error) {
 	seen := st.data
 	return p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
-		return d.Signalled.After(seen.Signalled) || d.Generation > seen.Generation
+		return d.Signalled.After(seen.Signalled) || lifetime.Ahead(seen.Signalled, d.Signalled) || d.Generation > seen.Generation
 	})
 }
 
@@ -92,9 +92,10 @@ func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) 
 	return nil, p.postponed(st, v, asked, cause)
 }
 
-// confirm notes a confirmation; false if a later one is known already.
+// confirm notes a confirmation; false if a later one is known already, unless a
+// wrong clock has noted that.
 func confirm(d *record.Data, at time.Time) bool {
-	if !d.Confirmed.Before(at) {
+	if !d.Confirmed.Before(at) && !lifetime.Ahead(d.Confirmed, at) {
 		return false
 	}
 	d.Signalled, d.Confirmed = at, at

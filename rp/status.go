@@ -88,7 +88,7 @@ func (p *RelyingParty) status(ctx context.Context, st *state) (Status, error) {
 	now := p.now()
 	st.rec.Active = p.agenda.latest(st.rec.Key, st.rec.Active)
 	policy := p.policy(st)
-	clocks := st.clocks()
+	clocks := lifetime.Believable(st.clocks(), now)
 	if d := lifetime.Decide(clocks, policy, now, lifetime.Passive); d.End != lifetime.Live {
 		return Status{}, p.expire(ctx, st, d.End)
 	}

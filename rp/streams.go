@@ -71,7 +71,7 @@ func (t *throttle) take(key Key, now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	full := t.full[key]
-	if full.Before(now) {
+	if full.Before(now) || full.Sub(now) > time.Duration(t.burst)*t.every { // the clock was set back
 		full = now
 	}
 	if wait := full.Sub(now) - time.Duration(t.burst-1)*t.every; wait > 0 {

@@ -58,7 +58,8 @@ func TestDecide(t *testing.T) {
 		{"W shorter than TrustFor bounds trust", with(fresh(0), func(s *Session) { s.Window = 2 * time.Minute }), asks, 2 * time.Minute, Decision{Signal: Due}, Decision{}},
 		{"W configured goes before W learnt", with(fresh(0), func(s *Session) { s.Window = 2 * time.Minute }), knows, 2*time.Minute + tick, Decision{Signal: Due}, Decision{}},
 		{"a client that cannot ask is trusted", fresh(0), Policy{Window: w}, 100 * w, Decision{}, Decision{}},
-		{"a clock that was set back", fresh(time.Hour), knows, 0, Decision{}, Decision{}},
+		{"a clock that was set back a little", fresh(5 * time.Minute), knows, 0, Decision{}, Decision{}},
+		{"a clock that was set back", fresh(5*time.Minute + tick), knows, 0, Decision{Signal: Overdue}, Decision{Unconfirmed: true}},
 
 		{"idle: the last instant", fresh(time.Hour), Policy{Idle: 20 * time.Minute}, 80*time.Minute - tick, Decision{}, Decision{}},
 		{"idle: over", fresh(time.Hour), Policy{Idle: 20 * time.Minute}, 80 * time.Minute, Decision{End: Idle}, Decision{End: Idle}},

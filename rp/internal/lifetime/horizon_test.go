@@ -12,8 +12,9 @@ import (
 func TestHorizonForetells(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, p := anySession(t), anyPolicy(t)
-		limits := Horizon(s, p)
 		now := at(duration(t, "now", 2*day))
+		s = Believable(s, now)
+		limits := Horizon(s, p)
 		d := Decide(s, p, now, Passive)
 		ended, untrusted := false, false
 		for _, l := range limits {

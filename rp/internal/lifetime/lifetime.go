@@ -75,8 +75,28 @@ type Decision struct {
 // absent one loses them soon.
 const passiveFactor = 3
 
+// maxAhead is how far the clocks of instances may differ.
+const maxAhead = 5 * time.Minute
+
+// Ahead reports whether t, which was noted as the present, lies in the future: the
+// clock has been set back since.
+func Ahead(t, now time.Time) bool { return t.Sub(now) > maxAhead }
+
+// Believable leaves out what a wrong clock has noted: it proves nothing, and nobody
+// would ask the IdP until that time has really come.
+func Believable(s Session, now time.Time) Session {
+	if Ahead(s.Confirmed, now) {
+		s.Confirmed = time.Time{}
+	}
+	if Ahead(s.Signalled, now) {
+		s.Signalled = time.Time{}
+	}
+	return s
+}
+
 // Decide applies every clock rule to a request of the given class at now.
 func Decide(s Session, p Policy, now time.Time, c Class) Decision {
+	s = Believable(s, now)
 	switch d := Deadlines(s, p); {
 	case past(s.Ceiling, now) && (d.Absolute.Equal(s.Ceiling)):
 		return Decision{End: Ceiling}

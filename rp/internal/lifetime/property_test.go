@@ -85,6 +85,7 @@ func TestTimeAloneNeverRevives(t *testing.T) {
 		s, p := anySession(t), anyPolicy(t)
 		c := rapid.SampledFrom([]Class{Passive, Active}).Draw(t, "class")
 		now := at(duration(t, "now", 2*day))
+		s = Believable(s, now) // time alone makes the rest believable
 		later := now.Add(duration(t, "later", 2*day))
 		a, b := Decide(s, p, now, c), Decide(s, p, later, c)
 		if severity(b) < severity(a) {
