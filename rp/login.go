@@ -73,6 +73,7 @@ func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error
 	if params.Get("code") == "" {
 		return badLogin("This log-in link is not valid.", errors.New("neither code nor error"))
 	}
+	f.back = p.now()
 	got, err := p.exchange(r.Context(), params.Get("code"), f)
 	if err != nil {
 		return err
@@ -137,16 +138,20 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	defer cancel()
 	id, key := newID()
 	now := p.now()
-	d := &record.Data{Started: now, Signalled: now, Confirmed: now}
+	// The IdP has seen the person before it gave out the code, however long it took
+	// to answer then.
+	d := &record.Data{Started: now, Signalled: f.back, Confirmed: f.back}
 	got.apply(d)
 	p.keepOnly(d)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
 	rec := Record{
 		Key: key, Refs: refs(p.cfg.Issuer, d.Subject, d.SID, ""),
-		Begun: f.begun, Active: now,
+		Begun: f.begun, Active: f.back,
 	}
 	st := &state{rec, d}
-	if lifetime.Decide(st.clocks(), p.policy(st), now, lifetime.Active).End != lifetime.Live {
+	clocks := st.clocks()
+	clocks.Confirmed = now // the IdP's word on how long this lasts has just come
+	if lifetime.Decide(clocks, p.policy(st), now, lifetime.Active).End != lifetime.Live {
 		p.orphaned(got, "") // a session would lead to the next log-in, and so on
 		return badLogin("By the log-in service's word your session is over already.", errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
 	}

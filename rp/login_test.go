@@ -259,3 +259,18 @@ func TestLoginThatIsOverAlready(t *testing.T) {
 		})
 	}
 }
+
+// The IdP's window began before it gave out the code: an IdP that takes long over
+// the tokens must not make the app believe in a later end (C1, C2).
+func TestSlowTokensAreNoLaterConfirmation(t *testing.T) {
+	s := setup{config: func(c *rp.Config) { c.IdPWindow = window }}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, DelayAfter: 20 * time.Second})
+		v := w.visitor("ada")
+		v.login()
+		ends := time.Now().Add(time.Duration(*v.status().IdleSeconds) * time.Second)
+		if real := v.session().IdleDeadline; ends.After(real) {
+			t.Errorf("the app believes in the session until %v, the IdP until %v", ends, real)
+		}
+	})
+}

@@ -50,6 +50,7 @@ type flow struct {
 	state, nonce, verifier string
 	returnTo               string
 	begun                  time.Time
+	back                   time.Time // the browser came back with the code
 	silent                 bool
 }
 

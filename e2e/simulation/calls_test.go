@@ -22,6 +22,11 @@ func (o *oracle) calls(in *instance, s *sent) *call {
 		return c
 	}
 	own := c.chain.session
+	if n := len(own.calls); n > 0 && s.kind == callRefresh {
+		if p := own.calls[n-1]; p.in == in && p.status == 0 && p.to == now {
+			c.asked = p.asked
+		}
+	}
 	switch s.kind {
 	case callRefresh:
 		o.judgeRefresh(c, own)
@@ -30,11 +35,6 @@ func (o *oracle) calls(in *instance, s *sent) *call {
 		o.judgeSignal(c, own)
 	default:
 		return c
-	}
-	if n := len(own.calls); n > 0 && s.kind == callRefresh {
-		if p := own.calls[n-1]; p.in == in && p.status == 0 && p.to == now {
-			c.asked = p.asked
-		}
 	}
 	own.calls = append(own.calls, c)
 	return c
@@ -107,7 +107,7 @@ func (o *oracle) judgeSignal(c *call, s *session) {
 		o.breach("C7", "%s signals for %s by %s; the last activity was at %s, the last signal at %s", c.in.name, s.label, c.kind, stamp(max(last, 0)), stamp(since))
 		return
 	}
-	late := c.from - last
+	late := c.asked - last // the one retry after an unknown outcome belongs to its call
 	allowed := o.mostSignalEvery(s.app) + skew + time.Second
 	if o.excused(s.app, pathIdP|pathStore|pathRestart, last, c.from) {
 		allowed += max(o.mostSignalEvery(s.app), feltAfter) // the bounded grace of C6
