@@ -362,6 +362,9 @@ const codeWaits = time.Minute
 func (o *oracle) mostSilence(s *session, v *visit) (time.Duration, bool) {
 	k := s.app.knobs
 	slack := s.app.skew() + 2*time.Second
+	if s.ok == nil { // nothing but the log-in has told the IdP
+		slack += codeWaits
+	}
 	switch {
 	case s.app.n == 2 && !k.Silent:
 		return 0, false
