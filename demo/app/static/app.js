@@ -13,12 +13,12 @@ for (const words of document.querySelectorAll("template[data-reason]")) {
 const limits = {};
 const every = 3000; // ms
 
-// Seconds that are left; the ring is full at the most that was seen.
+// What is left; the ring is full at the most that was seen.
 function note(status) {
 	const now = performance.now();
-	for (const [name, left] of [["idle", status.idle_seconds], ["absolute", status.absolute_seconds]]) {
-		const known = limits[name] ?? { whole: 0 };
-		limits[name] = left === null ? { whole: 0, end: null } : { whole: Math.max(known.whole, left), end: now + left * 1000 };
+	for (const [name, kinds] of [["idle", ["idle", "trust"]], ["absolute", ["fixed"]]]) {
+		const ms = Math.min(...status.limits.filter((l) => kinds.includes(l.kind)).map((l) => l.end_ms)); // Infinity: none
+		limits[name] = { whole: Math.max(limits[name]?.whole ?? 0, ms / 1000), end: now + ms };
 	}
 	draw();
 }
@@ -29,7 +29,7 @@ function draw() {
 		if (!limit) continue;
 		const value = ring.querySelector(".ring-value");
 		const hand = ring.querySelector(".hand");
-		ring.hidden = limit.end === null; // there is no such limit
+		ring.hidden = limit.end === Infinity; // there is no such limit
 		if (ring.hidden) continue;
 		const left = Math.max(0, (limit.end - performance.now()) / 1000);
 		value.value = text(left);
