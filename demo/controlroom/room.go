@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/system"
+	"github.com/tandem-sso/tandem/demo/trial"
 	"github.com/tandem-sso/tandem/demo/ui"
 )
 
@@ -30,6 +31,7 @@ type Room struct {
 	pilot   *pilot
 	people  people
 	stories *scenario.Player
+	trial   *trial.Trial
 	logger  *slog.Logger
 }
 
@@ -43,7 +45,11 @@ func Start(ctx context.Context, c system.Config) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Room{System: s, server: server.Start(s.Room, c.Logger), logger: c.Logger}
+	own, err := trial.New(trialAddress(c.PortBase), c.Now, c.Logger)
+	if err != nil {
+		return nil, errors.Join(err, s.Room.Close(), s.Close())
+	}
+	r := &Room{System: s, trial: own, server: server.Start(s.Room, c.Logger), logger: c.Logger}
 	r.pilot = startPilot(s, c.Logger)
 	r.stories = scenario.NewPlayer(s)
 	r.server.Use(r.handler())
@@ -61,7 +67,7 @@ func (r *Room) Run(ctx context.Context) error {
 // Close ends everything.
 func (r *Room) Close() error {
 	r.pilot.close()
-	err := errors.Join(r.stories.Close(), r.server.Close())
+	err := errors.Join(r.stories.Close(), r.server.Close(), r.trial.Close())
 	r.people.close()
 	return errors.Join(err, r.System.Close())
 }
@@ -75,6 +81,8 @@ func (r *Room) handler() http.Handler {
 	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) { app.JSON(w, http.StatusOK, r.look()) })
 	mux.HandleFunc("GET /export.json", r.export)
 	mux.HandleFunc("POST /act", r.act)
+	mux.HandleFunc("POST /own", r.own)
+	mux.HandleFunc("POST /own/end", r.ownEnd)
 	// Whoever reaches the page, rules; so no other site may, by the visitor's
 	// browser (a form, or a name of theirs that leads here).
 	csrf := http.NewCrossOriginProtection()
@@ -116,12 +124,13 @@ type snapshot struct {
 	Losing bool            `json:"losing"` // logout tokens
 	Epoch  int             `json:"epoch"`  // of the timeline
 	Story  *scenario.State `json:"story,omitempty"`
+	Own    trial.State     `json:"own"`
 }
 
 func (r *Room) look() snapshot {
 	speed, pilots := r.pilot.state()
 	return snapshot{Snapshot: r.System.Look(), Speed: speed, Pilots: pilots, Losing: r.System.Losing(),
-		Epoch: r.System.Log.Epoch(), Story: r.stories.State()}
+		Epoch: r.System.Log.Epoch(), Story: r.stories.State(), Own: r.trial.State()}
 }
 
 // decode reads a small JSON object.

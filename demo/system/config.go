@@ -26,8 +26,9 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Ports a whole demo takes, from Config.PortBase on: the control room, the IdP,
-// Notes, Reports, Wiki, the API and the naive app.
+// Ports the system takes, from Config.PortBase on: the control room, the IdP,
+// Notes, Reports, Wiki, the API and the naive app. The app of the control room's
+// “Try your own IdP” takes the next one.
 const Ports = 7
 
 // Settings can be changed while the system runs.

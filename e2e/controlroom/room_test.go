@@ -102,3 +102,13 @@ func shot(tab *browser.Tab, name string) {
 	tab.Screenshot(filepath.Join(dir, name+".png"))
 	tab.Resize(1280, 900)
 }
+
+// shotOf is shot of one part of the page only.
+func shotOf(tab *browser.Tab, name, css string) {
+	if os.Getenv("TANDEM_SHOTS") == "" {
+		return
+	}
+	browser.Eval[bool](tab, fmt.Sprintf(`(document.querySelectorAll("#main > *").forEach(e => e.matches(%q) || (e.dataset.away = e.hidden, e.hidden = true)), true)`, css))
+	shot(tab, name)
+	browser.Eval[bool](tab, `(document.querySelectorAll("[data-away]").forEach(e => { e.hidden = e.dataset.away === "true"; delete e.dataset.away }), true)`)
+}

@@ -2,6 +2,7 @@
 import { Cards, groups } from "./cards.js";
 import { Swim, details, kinds } from "./swim.js";
 import { Stories } from "./stories.js";
+import { Own } from "./own.js";
 import { standalone } from "./draw.js";
 import { Clock, at, format, parse } from "./time.js";
 
@@ -93,6 +94,7 @@ function why(id, data, reason) {
 }
 
 const stories = new Stories($("#stories"), order, remembered("story", null));
+const own = new Own(toast);
 const cards = new Cards($("#cards"), clock, why);
 
 // The timeline.
@@ -195,6 +197,7 @@ function show() {
 	stories.follow(snapshot.story);
 	cards.tick();
 	showSettings(snapshot.settings);
+	own.show(snapshot.own);
 	for (const b of document.querySelectorAll("[data-do=speed]")) b.setAttribute("aria-pressed", String(Number(b.dataset.seconds) === snapshot.speed));
 	$("[data-toggle=idp-down]").setAttribute("aria-pressed", String(snapshot.idp_down));
 	$("[data-toggle=lose]").setAttribute("aria-pressed", String(snapshot.losing));
