@@ -1,12 +1,59 @@
 package rp_test
 
 import (
+	"log/slog"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/memstore"
 )
+
+// BCL-15: a sid and a sub are unique only within their issuer. Two apps with
+// different IdPs may share a store.
+func TestSIDsOfTwoIssuers(t *testing.T) {
+	store := memstore.New(memstore.Options{})
+	var apps []*rp.RelyingParty
+	for _, iss := range []string{"https://one.example", "https://two.example"} {
+		c := goodConfig()
+		c.Issuer, c.Store, c.Logger = iss, store, slog.New(slog.DiscardHandler)
+		c.HTTPClient = &http.Client{Transport: discoveryOnly{"issuer": iss}}
+		a, err := rp.New(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { a.Close() })
+		apps = append(apps, a)
+		if _, err := a.Plant(t.Context(), "ada", "sid-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := apps[0].EndSID(t.Context(), "sid-1"); n != 1 || err != nil {
+		t.Errorf("EndSID: %d, %v", n, err)
+	}
+	if n, err := apps[0].EndSubject(t.Context(), "ada"); n != 0 || err != nil {
+		t.Errorf("EndSubject: %d, %v", n, err)
+	}
+	if n, err := apps[1].EndSID(t.Context(), "sid-1"); n != 1 || err != nil {
+		t.Errorf("of the other issuer: %d, %v", n, err)
+	}
+}
+
+// RFC 7009 §2.2.1: an IdP that asks for patience is not asked again before.
+func TestRevocationWaits(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Status: 503, RetryAfter: "240"})
+		v := w.visitor("ada")
+		v.login()
+		v.submit("/auth/logout")
+		time.Sleep(239 * time.Second)
+		w.idp.Expect(idpmock.EndpointRevoke, "notes", 1)
+		time.Sleep(time.Minute)
+		w.idp.Expect(idpmock.EndpointRevoke, "notes", 3)
+	})
+}
 
 // EndSID ends what there is and what is under way; the IdP session lives on, and
 // whoever comes from it again is let in.

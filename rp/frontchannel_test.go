@@ -9,6 +9,22 @@ import (
 	"github.com/tandem-sso/tandem/rp"
 )
 
+// Anybody can load the address, so a sid that nobody has leaves nothing in the
+// store: neither does it fill up, nor is a log-in refused that gets this sid.
+func TestFrontchannelLogoutLeavesNothing(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		callback := v.authorize(v.start("/auth/login"))
+		for range 3 {
+			w.visitor("").get("/auth/frontchannel-logout?sid=" + v.session().SID)
+		}
+		if a := v.get(callback); a.status != http.StatusSeeOther {
+			t.Errorf("the log-in: %v", a)
+		}
+		v.expect("live", "")
+	})
+}
+
 // FCL-01 … FCL-05: an iframe of the IdP without our cookies; sid with iss, or
 // alone as Entra ID sends it; nothing without sid; always a page, never stored.
 func TestFrontchannelLogout(t *testing.T) {
