@@ -286,3 +286,16 @@ func TestCrossTenantLogout(t *testing.T) {
 		w.expectEnds()
 	})
 }
+
+// BCL-18: iat has whole seconds. A session that began earlier within that second
+// had begun before the logout.
+func TestSubTokenOfTheSameSecond(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		time.Sleep(300 * time.Millisecond)
+		v.login()
+		time.Sleep(300 * time.Millisecond)
+		w.judged(w.deliver(w.logoutToken(v.session(), idpmock.LogoutSubOnly)), true)
+		v.expect("ended", rp.BackchannelLogout)
+	})
+}

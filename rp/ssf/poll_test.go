@@ -2,10 +2,12 @@ package ssf_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -240,6 +242,35 @@ func TestPollBackoff(t *testing.T) {
 		if err := r.Close(); err != nil { // during a pause
 			t.Error(err)
 		}
+	})
+}
+
+// RFC 8936 §2.3: the members of sets are named by the jti of their token. One that
+// is not is told to the transmitter under the name that it knows.
+func TestPollUnderAnotherName(t *testing.T) {
+	inBubble(t, setup{}, func(w *world) {
+		stream := w.stream(ssf.Poll)
+		token, err := w.transmitter.Token(stream.ID, w.transmitter.SessionRevoked("nobody", "", "", ""))
+		if err != nil {
+			w.Fatal(err)
+		}
+		var asked []string
+		w.serve("odd.example", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			w.note(func() { asked = append(asked, string(body)) })
+			sets := map[string]string{}
+			if len(asked) == 1 {
+				sets["another"] = token
+			}
+			_ = json.NewEncoder(rw).Encode(map[string]any{"sets": sets})
+		}))
+		w.receiverOf(ssf.Stream{Method: ssf.Poll, URL: "https://odd.example/poll"})
+		time.Sleep(time.Minute)
+		w.note(func() {
+			if len(asked) < 2 || !strings.Contains(asked[1], `"setErrs":{"another":{"err":"invalid_request"`) || strings.Contains(asked[1], `"ack"`) {
+				t.Errorf("asked %q", asked)
+			}
+		})
 	})
 }
 

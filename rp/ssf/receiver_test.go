@@ -88,6 +88,32 @@ func TestBegunBefore(t *testing.T) {
 	})
 }
 
+// SSF-02: nothing that a token tells of happened after it was made. A transmitter
+// that counts in milliseconds does not end what began while the token lay around.
+func TestTimestampOfTheFuture(t *testing.T) {
+	bothWays(t, setup{}, func(w *world, method string) {
+		_, stream := w.receiver(method)
+		before := w.signedIn("ada")
+		time.Sleep(10 * time.Second)
+		event := w.transmitter.SessionRevoked("ada", "", "admin", "")
+		event.Payload["event_timestamp"], event.JTI = time.Now().UnixMilli(), "late"
+		token, err := w.transmitter.Token(stream.ID, event)
+		if err != nil {
+			w.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		after := w.signedIn("ada")
+		if err := w.transmitter.SendToken(stream.ID, event.JTI, event.Event, token); err != nil {
+			w.Fatal(err)
+		}
+		if got := w.outcome(stream, event.JTI); got.Err != "" {
+			w.Errorf("%+v", got)
+		}
+		before.expect("ended")
+		after.expect("live")
+	})
+}
+
 // SSF-02, SSF-03: the formats, and that all members of a complex subject have to
 // match.
 func TestSubjects(t *testing.T) {
@@ -283,6 +309,21 @@ func (w *world) settle() {
 		w.Fatal(err)
 	}
 	synctest.Wait()
+}
+
+// SSF-04: who has not been told the stream's id still takes nothing but opaque.
+func TestVerificationOfAnyStream(t *testing.T) {
+	bothWays(t, setup{}, func(w *world, method string) {
+		stream := w.stream(method)
+		w.receiverOf(stream, func(c *ssf.Config) { c.StreamID = "" })
+		w.accepted(stream, idpmock.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": "whatever"}})
+		for _, event := range []string{ssf.Verification, ssf.StreamUpdated} {
+			got := w.send(stream, idpmock.SET{Event: event, Subject: map[string]any{"format": "email", "email": "ada@example.com"}, Payload: map[string]any{"status": "paused"}})
+			if got.Err != "invalid_request" {
+				w.Errorf("%s about a person: %+v", event, got)
+			}
+		}
+	})
 }
 
 // SSF-04: a verification that one instance asks for may reach another.
