@@ -146,7 +146,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
 	rec := Record{
 		Key: key, Refs: refs(p.cfg.Issuer, d.Subject, d.SID, ""),
-		Begun: f.begun, Active: f.back,
+		Begun: f.begun, Active: now,
 	}
 	st := &state{rec, d}
 	clocks := st.clocks()
