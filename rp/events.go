@@ -34,7 +34,7 @@ type LoginEvent struct {
 type SignalEvent struct {
 	Session string
 	How     string // "refresh", "userinfo", "api" or "prompt=none"
-	Verdict string // "ok", "ended", "retry", "unknown", "misconfigured", "interact"
+	Verdict string // "ok", "ended", "retry", "misconfigured" or "interact"
 	At      time.Time
 	Err     error // nil if Verdict is "ok"
 }
@@ -47,7 +47,7 @@ type EndEvent struct {
 	Reason  Reason
 	Detail  string // what a Revocation says about it; from outside, else empty
 	At      time.Time
-	Begun   time.Time
+	Begun   time.Time // when the log-in that led to it was started
 }
 
 // name is how a session is called in logs and events: part of a hash of a hash

@@ -12,7 +12,7 @@ const (
 	// Absolute: the session reached Config.Absolute.
 	Absolute Reason = "absolute"
 	// IdPCeiling: the IdP said beforehand when the session ends at the latest
-	// (ID token session_expiry, token response refresh_expires_in and the like).
+	// (session_expiry in the ID token, authorization_expires_in beside it).
 	IdPCeiling Reason = "idp_ceiling"
 	// RefreshRejected: the IdP answered invalid_grant to the current refresh token.
 	RefreshRejected Reason = "refresh_rejected"

@@ -1,0 +1,191 @@
+package rp_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/internal/exampletest"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// A support tool ends all sessions of a person at this app; who is let in by the
+// IdP may log in again.
+func ExampleRelyingParty_EndSubject() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth := startNotes(world, nil, welcome)
+	defer auth.Close()
+	world.Person("ada").Visit("/")
+	world.Person("ada").Visit("/")
+	world.Person("bob").Visit("/")
+
+	n, err := auth.EndSubject(context.Background(), "ada")
+	fmt.Println(n, err)
+	// Output: 2 <nil>
+}
+
+// Revoke is for orders from elsewhere: it says who asked and why, and spares
+// whoever has logged in since.
+func ExampleRelyingParty_Revoke() {
+	world := exampletest.Start()
+	defer world.Close()
+	ended := make(chan rp.EndEvent, 1)
+	auth := startNotes(world, func(c *rp.Config) { c.Events.End = func(e rp.EndEvent) { ended <- e } }, welcome)
+	defer auth.Close()
+	world.Person("ada").Visit("/")
+
+	n, err := auth.Revoke(context.Background(), rp.Revocation{Subject: "ada", BegunBy: time.Now(), Detail: "HR: left the company"})
+	fmt.Println(n, err)
+	e := <-ended
+	fmt.Println(e.Subject, e.Reason, e.Detail)
+	// Output:
+	// 1 <nil>
+	// ada admin HR: left the company
+}
+
+// Once keeps what may be done one time only to that, over all instances.
+func ExampleRelyingParty_Once() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth := startNotes(world, nil, welcome)
+	defer auth.Close()
+	for range 2 {
+		first, err := auth.Once(context.Background(), "coupon 4711", time.Now().Add(time.Hour))
+		fmt.Println(first, err)
+	}
+	// Output:
+	// true <nil>
+	// false <nil>
+}
+
+// Diagnose says beforehand what does not fit between an app and its IdP.
+func ExampleDiagnose() {
+	world := exampletest.Start()
+	defer world.Close()
+	config := exampleConfig(world)
+	profile := rp.Auth0Profile() // its tokens do not follow its session
+	config.Profile = &profile
+	findings, err := rp.Diagnose(context.Background(), config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range findings {
+		if f.Serious {
+			fmt.Println(f.Code)
+		}
+	}
+	// Output:
+	// no_signal
+	// no_logout_on_expiry
+}
+
+// An IdP under a name of its own is not recognized: its profile is set by hand.
+func ExampleProfile() {
+	fmt.Println(rp.ProfileFor("https://notes.eu.auth0.com/").Name)
+	fmt.Println(rp.ProfileFor("https://login.example.com").Name)
+
+	profile := rp.KeycloakProfile()
+	profile.UserinfoExtends = true // as measured at this one
+	config := rp.Config{Profile: &profile}
+	fmt.Println(config.Profile.Name, config.Profile.RefreshExtends, config.Profile.IntrospectionExtends)
+	// Output:
+	// auth0
+	// generic
+	// keycloak true false
+}
+
+// To roll keys, the new one comes in front; the old one goes when Config.Absolute
+// has passed. Where several instances share a store, the new key first goes to all
+// of them in the last place.
+func ExampleParseKeys() {
+	fresh, old := strings.Repeat("0f", 32), strings.Repeat("e1", 32) // openssl rand -hex 32
+	keys, err := rp.ParseKeys(fresh + "," + old)
+	fmt.Println(len(keys), keys, err)
+	_, err = rp.ParseKeys(fresh + ",too short")
+	fmt.Println(err)
+	// Output:
+	// 2 [redacted] <nil>
+	// rp: key 2 is not 64 hexadecimal digits (make one with: openssl rand -hex 32)
+}
+
+// Classify says which requests are a person's doing, where the route or the page's
+// own header cannot.
+func ExampleConfig_classify() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth := startNotes(world, func(c *rp.Config) {
+		c.Classify = func(r *http.Request) (rp.Class, bool) {
+			return rp.Passive, strings.HasPrefix(r.URL.Path, "/poll/")
+		}
+	}, welcome)
+	defer auth.Close()
+	fmt.Println(auth.Activity(httptest.NewRequest("GET", "/poll/news", nil)))
+	fmt.Println(auth.Activity(httptest.NewRequest("GET", "/notes", nil)))
+	// Output:
+	// passive
+	// active
+}
+
+// WithClass marks routes in frameworks that have no adapter of their own.
+func ExampleWithClass() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth := startNotes(world, nil, welcome)
+	defer auth.Close()
+	r := httptest.NewRequest("GET", "/feed", nil)
+	fmt.Println(auth.Activity(r.WithContext(rp.WithClass(r.Context(), rp.Passive))))
+	// Output: passive
+}
+
+// A client without tokens keeps its people signed in, and learns of the end, by
+// visits to the IdP that nobody sees.
+func ExampleConfig_silentCheck() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth := startNotes(world, func(c *rp.Config) {
+		c.Kind, c.SilentCheck = rp.NoToken, true
+		c.Events.Signal = func(e rp.SignalEvent) { fmt.Println(e.How, e.Verdict) }
+		c.Now = world.IDP.Now
+	}, welcome)
+	defer auth.Close()
+	ada := world.Person("ada")
+	fmt.Println(ada.Visit("/"))
+	world.IDP.Advance(6 * time.Minute) // longer than Config.TrustFor
+	fmt.Println(ada.Visit("/"))
+	// Output:
+	// welcome
+	// prompt=none ok
+	// welcome
+}
+
+// MassLogout is told when the IdP refuses the tokens of many at once; with
+// MassLogoutPause those who come next are kept until somebody has had a look.
+func ExampleMassLogoutEvent() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth := startNotes(world, func(c *rp.Config) {
+		c.MassLogoutPause = 10 * time.Minute
+		c.Events.MassLogout = func(e rp.MassLogoutEvent) {
+			fmt.Println(e.Rejected, "of", e.Asked, "refused; who comes next is kept for", e.Paused)
+		}
+		c.Now = world.IDP.Now
+	}, welcome)
+	defer auth.Close()
+	var people []*exampletest.Person
+	for i := range 20 {
+		people = append(people, world.Person(fmt.Sprint("person ", i)))
+		people[i].Visit("/")
+	}
+	world.IDP.Advance(6 * time.Minute) // longer than Config.TrustFor
+	world.IDP.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Error: "invalid_grant", Times: idpmock.Always})
+	for _, p := range people {
+		p.Visit("/")
+	}
+	// Output: 20 of 20 refused; who comes next is kept for 10m0s
+}
