@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/tandem-sso/tandem/demo/controlroom"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/e2e/axe"
@@ -111,4 +113,14 @@ func shotOf(tab *browser.Tab, name, css string) {
 	browser.Eval[bool](tab, fmt.Sprintf(`(document.querySelectorAll("#main > *").forEach(e => e.matches(%q) || (e.dataset.away = e.hidden, e.hidden = true)), true)`, css))
 	shot(tab, name)
 	browser.Eval[bool](tab, `(document.querySelectorAll("[data-away]").forEach(e => { e.hidden = e.dataset.away === "true"; delete e.dataset.away }), true)`)
+}
+
+// shotView is a picture of the window, for what lies over the page.
+func shotView(tab *browser.Tab, name string) {
+	if dir := os.Getenv("TANDEM_SHOTS"); dir != "" {
+		png := browser.Act(tab, "take a picture", chromedp.CaptureScreenshot())
+		if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+			tab.Fail("%v", err)
+		}
+	}
 }

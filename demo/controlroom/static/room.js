@@ -2,6 +2,7 @@
 import { Cards, groups } from "./cards.js";
 import { Swim, details, kinds } from "./swim.js";
 import { Stories } from "./stories.js";
+import { Ends } from "./ends.js";
 import { Own } from "./own.js";
 import { standalone } from "./draw.js";
 import { Clock, at, format, parse } from "./time.js";
@@ -102,6 +103,11 @@ const cards = new Cards($("#cards"), clock, why);
 const swim = new Swim($("#scroll"), $("#swim"), hidden, (e) => {
 	const clause = e.clause && document.querySelector(`template[data-clause="${e.clause}"]`);
 	$("#details").replaceChildren(...details(e, names, clause));
+});
+
+new Ends(() => swim.all, names, (id) => {
+	swim.show(id);
+	$("#scroll").scrollIntoView({ block: "center" });
 });
 
 for (const [kind, label] of Object.entries(kinds)) {

@@ -49,6 +49,11 @@ export class Swim {
 		return this.#layout;
 	}
 
+	// all events, those that a pause holds back included.
+	get all() {
+		return [...this.#layout.events.map((p) => p.event), ...this.#waiting];
+	}
+
 	get count() {
 		return this.#layout.events.length;
 	}

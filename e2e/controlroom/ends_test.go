@@ -1,0 +1,217 @@
+package controlroom_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/person"
+	"github.com/tandem-sso/tandem/demo/system"
+	"github.com/tandem-sso/tandem/demo/timeline"
+	"github.com/tandem-sso/tandem/demo/ui"
+	"github.com/tandem-sso/tandem/e2e/axe"
+	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// endings make each end of the library's list come about in the running demo.
+// They return the app in which it does.
+func endings(t *testing.T, s *system.System) map[rp.Reason]func(ctx context.Context, b *person.Browser) string {
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	act := func(ctx context.Context, b *person.Browser, app, what string) {
+		t.Helper()
+		_, err := s.Act(ctx, b, app, what)
+		must(err)
+	}
+	in := func(ctx context.Context, b *person.Browser, apps ...string) {
+		t.Helper()
+		must(s.SignIn(ctx, b, apps...))
+	}
+	settings := func(ctx context.Context, to system.Settings) { t.Helper(); must(s.Change(ctx, to)) }
+	forward := func(ctx context.Context, d time.Duration) { t.Helper(); must(s.Forward(ctx, d, nil)) }
+	atIdP := func() idpmock.Session {
+		t.Helper()
+		all := s.IDP.Sessions()
+		if len(all) != 1 {
+			t.Fatalf("%d sessions at the IdP", len(all))
+		}
+		return all[0]
+	}
+	lost := func() { s.LoseDeliveries(true); must(s.EndAtIdP(atIdP().SID)) }
+	return map[rp.Reason]func(context.Context, *person.Browser) string{
+		rp.UserLogout: func(ctx context.Context, b *person.Browser) string {
+			in(ctx, b, system.Notes)
+			act(ctx, b, system.Notes, system.DoLogout)
+			return system.Notes
+		},
+		rp.BackchannelLogout: func(ctx context.Context, b *person.Browser) string {
+			in(ctx, b, system.Wiki)
+			must(s.EndAtIdP(atIdP().SID))
+			return system.Wiki
+		},
+		rp.RefreshRejected: func(ctx context.Context, b *person.Browser) string {
+			in(ctx, b, system.Notes)
+			lost()
+			forward(ctx, 40*time.Second)
+			act(ctx, b, system.Notes, system.DoActive)
+			return system.Notes
+		},
+		rp.APIUnauthorized: func(ctx context.Context, b *person.Browser) string {
+			in(ctx, b, system.Reports)
+			lost()
+			act(ctx, b, system.Reports, system.DoCallAPI)
+			return system.Reports
+		},
+		rp.Idle: func(ctx context.Context, b *person.Browser) string {
+			settings(ctx, system.Settings{Idle: 20 * time.Second})
+			in(ctx, b, system.Reports)
+			forward(ctx, 30*time.Second)
+			act(ctx, b, system.Reports, system.DoActive)
+			return system.Reports
+		},
+		rp.Absolute: func(ctx context.Context, b *person.Browser) string {
+			settings(ctx, system.Settings{Absolute: 30 * time.Second})
+			in(ctx, b, system.Notes)
+			forward(ctx, 40*time.Second)
+			act(ctx, b, system.Notes, system.DoActive)
+			return system.Notes
+		},
+		rp.IdPCeiling: func(ctx context.Context, b *person.Browser) string {
+			settings(ctx, system.Settings{IdPAbsolute: 40 * time.Second})
+			must(s.IDP.Update(func(c *idpmock.Config) { c.SessionExpiry = true }))
+			in(ctx, b, system.Wiki) // which cannot ask whether the end was moved
+			s.LoseDeliveries(true)
+			forward(ctx, 45*time.Second)
+			act(ctx, b, system.Wiki, system.DoActive)
+			must(s.IDP.Update(func(c *idpmock.Config) { c.SessionExpiry = false }))
+			return system.Wiki
+		},
+		rp.FrontchannelLogout: func(ctx context.Context, b *person.Browser) string {
+			in(ctx, b, system.Wiki)
+			_, err := b.Open(ctx, s.URL(system.Wiki)+"/auth/frontchannel-logout?"+url.Values{"iss": {s.IDP.Issuer()}, "sid": {atIdP().SID}}.Encode())
+			must(err)
+			return system.Wiki
+		},
+		rp.Replaced: func(ctx context.Context, b *person.Browser) string {
+			in(ctx, b, system.Wiki)
+			_, err := b.Open(ctx, s.URL(system.Wiki)+"/auth/login")
+			must(err)
+			return system.Wiki
+		},
+		rp.Admin: func(ctx context.Context, b *person.Browser) string {
+			in(ctx, b, system.Notes)
+			_, err := s.App(system.Notes).RP.Revoke(ctx, rp.Revocation{SID: atIdP().SID, Detail: "a test"})
+			must(err)
+			return system.Notes
+		},
+		rp.Unconfirmed: func(ctx context.Context, b *person.Browser) string {
+			settings(ctx, system.Settings{SilentCheck: true, TrustFor: 10 * time.Second})
+			in(ctx, b, system.Wiki)
+			lost()
+			forward(ctx, 20*time.Second)
+			_, err := b.Callback(ctx, s.URL(system.Wiki)+"/private", s.URL(system.Wiki)+"/auth/callback")
+			must(err)
+			// The browser goes on by itself to where the IdP has sent it.
+			_, err = b.Open(ctx, s.URL(system.Wiki)+"/private")
+			must(err)
+			return system.Wiki
+		},
+	}
+}
+
+// Whoever is new to it finds the answer to “Why was I logged out?” for any end by
+// two clicks: one for the list, one for the end.
+func TestWhyWasILoggedOut(t *testing.T) {
+	room := start(t)
+	s := room.System
+	tab := chromium.New(t).Open("room", room.URL())
+	tab.WaitText("#cards", "not signed in")
+	ways := endings(t, s)
+	for _, why := range ui.Reasons() {
+		t.Run(string(why.Reason), func(t *testing.T) {
+			way := ways[why.Reason]
+			if way == nil {
+				t.Fatal("nobody knows how to come to this end")
+			}
+			if err := s.Reset(t.Context(), system.Settings{}); err != nil {
+				t.Fatal(err)
+			}
+			b := person.New("ada")
+			defer b.Close()
+			app := way(t.Context(), b)
+			end := ended(t, s, app, string(why.Reason))
+			tab.Wait(fmt.Sprintf(`+document.querySelector("#list li")?.dataset.id >= %d`, end.ID))
+
+			clicks := 0
+			click := func(css string) { clicks++; tab.Click(css) }
+			row := fmt.Sprintf("#ends [data-id='%d']", end.ID)
+			click("#why")
+			tab.WaitText(row, why.Title)
+			tab.WaitText(row, "ada · "+system.Name(app))
+			click(row + " summary")
+			tab.WaitText(row, why.Text)
+			tab.WaitText(row, string(why.Reason))
+			tab.WaitText(row, "What led to it")
+			if clicks > 2 {
+				t.Errorf("%d clicks", clicks)
+			}
+			led := browser.Eval[[]string](tab, fmt.Sprintf(`[...document.querySelectorAll("%s li")].map(l => l.innerText)`, row))
+			for _, want := range leadsTo(why.Reason) {
+				if !strings.Contains(strings.Join(led, "\n"), want) {
+					t.Errorf("%q is not in what led to it: %q", want, led)
+				}
+			}
+			if why.Reason == rp.RefreshRejected {
+				axe.Check(t, tab)
+				shotView(tab, "why")
+			}
+			tab.Click("#ends form button")
+			tab.Wait(`!document.getElementById("ends").open`)
+		})
+	}
+}
+
+// leadsTo is what an end's story must name besides the end itself.
+func leadsTo(r rp.Reason) []string {
+	switch r {
+	case rp.BackchannelLogout:
+		return []string{"IdP session ended: admin", "Logout token to Wiki", "Active in Wiki"}
+	case rp.RefreshRejected:
+		return []string{"IdP session ended: admin", "Logout token to Notes lost", "Verdict of the refresh"}
+	case rp.APIUnauthorized:
+		return []string{"IdP session ended: admin", "API answered 401", "Verdict of the userinfo"}
+	case rp.UserLogout:
+		return []string{"IdP session ended: logout"}
+	}
+	return []string{"session ended: " + string(r)}
+}
+
+func ended(t *testing.T, s *system.System, app, reason string) timeline.Event {
+	t.Helper()
+	for deadline := time.Now().Add(browser.Patience); time.Now().Before(deadline); {
+		part := s.Log.Read(0)
+		for _, e := range part.Events {
+			if e.Kind == timeline.Ended && e.From == app && e.Reason == reason {
+				return e
+			}
+		}
+		select {
+		case <-part.More:
+		case <-time.After(time.Second):
+		}
+	}
+	for _, e := range s.Log.Read(0).Events {
+		t.Log(e.ID, e.At.Format("15:04:05"), e.Kind, e.From, "→", e.To, e.Title, e.Reason)
+	}
+	t.Fatalf("no session in %s ended by %s", app, reason)
+	return timeline.Event{}
+}
