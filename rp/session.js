@@ -614,7 +614,7 @@ export async function fetch(resource, init) {
 
 const style = new CSSStyleSheet()
 style.replaceSync(`
-:host{display:contents;color-scheme:light dark}
+:host{display:contents}
 dialog{font:var(--tandem-font,1rem/1.5 system-ui,sans-serif);color:var(--tandem-text,CanvasText);background:var(--tandem-background,Canvas);box-sizing:border-box}
 .warning{width:min(30rem,calc(100vw - 2rem));padding:1.5rem;border:1px solid color-mix(in srgb,currentColor 25%,transparent);border-radius:var(--tandem-radius,.75rem);box-shadow:0 1rem 3rem #0006}
 .warning::backdrop{background:var(--tandem-backdrop,#000a)}
@@ -624,11 +624,12 @@ dialog{font:var(--tandem-font,1rem/1.5 system-ui,sans-serif);color:var(--tandem-
 .panel{max-width:30rem}
 :focus:not(:focus-visible){outline:none}
 h2{margin:0 0 .5rem;font-size:1.375rem;line-height:1.25}
-p{margin:0 0 1rem}
+p{margin:0 0 1rem;text-wrap:pretty}
 .note:empty,.buttons:empty{display:none}
 .time{font-variant-numeric:tabular-nums;font-weight:600;white-space:nowrap}
 .buttons{display:flex;flex-wrap:wrap;gap:.75rem;margin:1.25rem 0 0}
 button{font:inherit;font-weight:600;min-height:2.75rem;padding:.5rem 1.125rem;box-sizing:border-box;border-radius:var(--tandem-radius,.5rem);border:1px solid var(--tandem-accent,#1f5fbf);background:var(--tandem-accent,#1f5fbf);color:var(--tandem-accent-text,#fff);cursor:pointer}
+@media (max-width:30rem){button{flex:1 0 100%}}
 .second{background:transparent;color:inherit;border-color:currentColor}
 button:focus-visible{outline:3px solid var(--tandem-focus,currentColor);outline-offset:3px}
 .live{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}

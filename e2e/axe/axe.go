@@ -31,7 +31,7 @@ func Check(t testing.TB, tab browser.Viewer) {
 		Violations []violation
 		Passes     int
 	}
-	got := browser.Eval[result](tab, script+`;axe.run(document).then(r => ({
+	got := browser.Eval[result](tab, script+`;axe.run(document, {rules: {"target-size": {enabled: true}}}).then(r => ({
 		Passes: r.passes.length, Violations: r.violations.map(v => ({ID: v.id, Help: v.help, Impact: v.impact, Nodes: v.nodes}))}))`)
 	if got.Passes == 0 {
 		t.Errorf("axe looked at nothing")

@@ -1,6 +1,8 @@
 package browser
 
 import (
+	"context"
+
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
 )
@@ -14,7 +16,9 @@ func Act[T any](tab *Tab, what string, action chromedp.Action[T]) T {
 // Call sends a command of the DevTools protocol to the tab.
 func Call[P, R any](tab *Tab, command cdp.Command[P, R], params P) R {
 	tab.t.Helper()
-	r, err := chromedp.Call(tab.ctx, command, params)
+	ctx, cancel := context.WithTimeout(tab.ctx, Patience)
+	defer cancel()
+	r, err := chromedp.Call(ctx, command, params)
 	if err != nil {
 		tab.Fail("%s: %v", command.Method, err)
 	}

@@ -20,7 +20,7 @@ td button, header button { margin: 0 .3rem 0 0; padding: .2rem .6rem }
 
 var statusTemplate = template.Must(template.New("").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>idp-mock {{.Issuer}}</title><style>` + style + statusStyle + `</style></head><body>
+<title>idp-mock {{.Issuer}}</title><link rel="icon" href="data:,"><style>` + style + statusStyle + `</style></head><body>
 <header><h1>idp-mock</h1><p><code>{{.Issuer}}</code>, clock <output id="clock"></output>
 <button data-advance="1m">+1 min</button><button data-advance="16m">+16 min</button><button data-advance="8h">+8 h</button>
 <a href="openapi.json">control API</a></p><p id="trouble" role="status"></p></header>

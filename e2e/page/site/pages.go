@@ -2,7 +2,7 @@ package site
 
 const head = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{app} of {who}</title>
+<meta name="color-scheme" content="light dark"><title>{app} of {who}</title>
 <script type="module" src="/auth/session.js"></script><script type="module" src="/probe.js"></script></head>
 `
 

@@ -1,0 +1,70 @@
+package page
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tandem-sso/tandem/e2e/axe"
+	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/page/site"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/memstore"
+)
+
+// brittle is a store that can be broken.
+type brittle struct {
+	rp.Store
+	broken atomic.Bool
+}
+
+func (b *brittle) Load(ctx context.Context, key rp.Key) (rp.Record, error) {
+	if b.broken.Load() {
+		return rp.Record{}, errors.New("broken")
+	}
+	return b.Store.Load(ctx, key)
+}
+
+// The few pages that the library has itself are free of what axe knows to look for.
+func TestOwnPagesAreAccessible(t *testing.T) {
+	t.Parallel()
+	store := &brittle{Store: memstore.New(memstore.Options{})}
+	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Store, c.LogoutByPost = store, true }})
+	notes := w.Apps["notes"]
+	tab := chromium.New(t).Tab("notes")
+	look := func(name, title string) {
+		t.Helper()
+		tab.WaitText("h1", title)
+		axe.Look(t, tab, name)
+	}
+	tab.Go(notes.URL + "/auth/logged-out")
+	look("logged-out", "You are logged out.")
+	tab.Go(notes.URL + "/auth/callback?state=nobody&code=x")
+	look("login-failed", "log-in")
+
+	w.SignIn(tab, "ada", notes.URL+"/")
+	store.broken.Store(true)
+	tab.Go(notes.URL + "/")
+	look("outage", "Please try again in a moment.")
+	if got := tab.Text("main"); !strings.Contains(got, "You are still logged in.") {
+		t.Errorf("it says %q", got)
+	}
+	store.broken.Store(false)
+	tab.Click("main a")
+	site.Live(tab)
+
+	// A form of another site.
+	tab.Go(w.IDP.Issuer() + idpmock.PathEndSession)
+	browser.Eval[bool](tab, `(f => { f.method = "post"; f.action = "`+notes.URL+`/auth/logout"; document.body.append(f); f.submit(); return true })(document.createElement("form"))`)
+	look("cross-origin", "This request came from another site.")
+
+	// The page that posts the person on to the IdP: after 204 the browser stays on it.
+	w.IDP.Fault(idpmock.Fault{Endpoint: idpmock.EndpointEndSession, Status: http.StatusNoContent})
+	tab.Go(notes.URL + "/bare")
+	browser.Eval[bool](tab, `(probe.session.logout(), true)`)
+	look("logging-out", "Logging out")
+}
