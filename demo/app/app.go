@@ -264,7 +264,21 @@ func (a *App) own(next http.Handler) http.Handler {
 	mux.Handle("GET /app/", http.StripPrefix("/app", ui.Files(files)))
 	mux.Handle("POST "+a.RP.Prefix()+"/activity", a.seenOnPage(next))
 	mux.Handle("/", next)
-	return mux
+	return markPages(mux)
+}
+
+type pageKey struct{}
+
+// markPages marks the requests of session.js, for whose sake the app may ask how
+// the IdP session stands. The control room and the stories, which look at sessions
+// as well, show what the app knows by itself.
+func markPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(rp.ActivityHeader) != "" {
+			r = r.WithContext(context.WithValue(r.Context(), pageKey{}, true))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // URL is how browsers reach the app.

@@ -72,7 +72,7 @@ type Config struct {
 	// Transport reaches the IdP and the API. Default: localhost.Transport.
 	Transport http.RoundTripper
 
-	// IdPSessionEnd as in rp.Config.
+	// IdPSessionEnd as in rp.Config. It is asked for the sake of pages only.
 	IdPSessionEnd func(ctx context.Context, sid string) (time.Time, error)
 
 	storeNow func() time.Time // Now as it was given
@@ -116,8 +116,8 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 	}
 	if ask := c.IdPSessionEnd; ask != nil {
 		out.IdPSessionEnd = func(ctx context.Context, sid string) (time.Time, error) {
-			if ctx.Value(lookingKey{}) != nil {
-				return time.Time{}, errors.New("not asked for the control room")
+			if ctx.Value(pageKey{}) == nil {
+				return time.Time{}, errors.New("only pages make the app ask")
 			}
 			return ask(ctx, sid)
 		}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -107,20 +106,15 @@ type Known struct {
 	Status rp.Status
 }
 
-// lookingKey marks the control room's own looks, which must not make the app ask
-// the IdP: the room shows what the app knows by itself.
-type lookingKey struct{}
-
 // Known lists the sessions that were seen since Config.Watch is set, the latest
 // visited first, as they stand now. It extends nothing.
 func (a *App) Known() []Known {
 	a.visitors.mu.Lock()
 	list := slices.Clone(a.visitors.list)
 	a.visitors.mu.Unlock()
-	looking := context.WithValue(context.Background(), lookingKey{}, true)
 	var out []Known
 	for _, v := range list {
-		r := (&http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {v.cookie}}}).WithContext(looking)
+		r := &http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {v.cookie}}}
 		if status, err := a.RP.SessionStatus(r); err == nil {
 			out = append(out, Known{v.Visit, v.active, status})
 		}

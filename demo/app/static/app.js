@@ -101,6 +101,13 @@ function tabulate(answer) {
 	document.querySelector("#report tbody").replaceChildren(...Object.entries(answer).map(row));
 }
 
+// The IdP may send the browser on to where it has signed in itself, which the page's
+// form-action would forbid to a form.
+document.querySelector("form.account")?.addEventListener("submit", (e) => {
+	e.preventDefault();
+	session.logout();
+});
+
 // --- the form of Notes
 
 const form = document.querySelector("form[data-save]");
