@@ -1,0 +1,69 @@
+package readme
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var snippet = regexp.MustCompile("(?s)```go\n(.*?)```")
+
+// Parts of programs are not made up either: an Example is one that runs, and
+// statements compile inside a function.
+func TestSnippetsCompile(t *testing.T) {
+	examples := examples(t)
+	for _, page := range pages(t) {
+		for _, m := range snippet.FindAllStringSubmatch(read(t, page), -1) {
+			text := m[1]
+			switch {
+			case strings.HasPrefix(text, "package main\n"): // TestProgramsCompile
+			case strings.HasPrefix(text, "func Example"):
+				if !strings.Contains(examples, text) {
+					t.Errorf("%s shows an example that no test file has:\n%s", page, text)
+				}
+			default:
+				compiles(t, page, `package main
+
+import ("time"; "github.com/tandem-sso/tandem/idp-mock/idpmock")
+
+var _ time.Duration
+
+func main() {}
+
+func _(idp *idpmock.IDP, session idpmock.Session) {
+`+strings.ReplaceAll(text, "token, _ :=", "_, _ =")+"}\n")
+			}
+		}
+	}
+}
+
+// examples is the text of all example files.
+func examples(t *testing.T) string {
+	var all strings.Builder
+	for _, dir := range []string{"idp-mock/idpmock", "rp", "nethttpadapter", "echoadapter"} {
+		files, err := filepath.Glob(filepath.Join(root, dir, "example*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			all.WriteString(read(t, file))
+		}
+	}
+	return all.String()
+}
+
+func compiles(t *testing.T, page, text string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "vet", file)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s%s", page, err, out, text)
+	}
+}
