@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
@@ -34,6 +35,7 @@ type site struct {
 	*idpmock.IDP
 	notes, mail string
 	loaded      chan *url.URL // front-channel logout URLs that were loaded
+	mute        atomic.Bool   // posts to the apps are answered with 204
 }
 
 func start(t *testing.T) *site { t.Helper(); return startAt(t, "idp.localhost", "notes.localhost") }
@@ -85,6 +87,10 @@ func serve(t *testing.T, l net.Listener, h http.Handler) {
 
 // app shows what came to it.
 func (s *site) app(w http.ResponseWriter, r *http.Request) {
+	if s.mute.Load() && r.Method == http.MethodPost {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	switch r.URL.Path {
 	case "/frontchannel":
 		u := *r.URL

@@ -107,7 +107,7 @@ func (p *IDP) sendBack(w http.ResponseWriter, r *http.Request, a *authRequest, p
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if a.responseMode == "form_post" {
-		render(w, http.StatusOK, formPostTemplate, formPostPage{Action: a.redirectURI, Fields: params})
+		render(w, http.StatusOK, formPostTemplate, formPostPage{Title: "Signing in", Action: a.redirectURI, Fields: params})
 		return
 	}
 	to := addQuery(a.redirectURI, params)

@@ -8,7 +8,7 @@ import (
 )
 
 const style = `
-:root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif }
+:root { color-scheme: light dark; background: Canvas; color: CanvasText; font: 100%/1.5 system-ui, sans-serif }
 body { max-width: 26rem; margin: 10vh auto; padding: 0 1rem }
 label { display: block; margin: 1rem 0 .25rem; font-weight: 600 }
 input { font: inherit; width: 100%; box-sizing: border-box; padding: .6rem; border: 1px solid GrayText; border-radius: .3rem }
@@ -16,7 +16,7 @@ button { font: inherit; padding: .6rem 1.2rem; margin: 1.5rem .5rem 0 0; border:
 button.main { background: #1a4fb4; border-color: #1a4fb4; color: #fff }
 :focus-visible { outline: 3px solid #f90; outline-offset: 2px }
 .alert { padding: .6rem 1rem; border-left: 4px solid #c22; background: color-mix(in srgb, #c22 12%, Canvas) }
-.hint { color: GrayText; font-weight: 400 }
+.hint { color: color-mix(in srgb, CanvasText 70%, Canvas); font-weight: 400 }
 iframe { display: none }
 `
 
@@ -80,6 +80,7 @@ type formPostPage struct {
 }
 
 var formPostTemplate = page(`
+<h1>{{.Title}}</h1>
 <form method="post" action="{{.Action}}">
 {{range $name, $values := .Fields}}{{range $values}}<input type="hidden" name="{{$name}}" value="{{.}}">{{end}}{{end}}
 <noscript><button class="main">Continue</button></noscript>

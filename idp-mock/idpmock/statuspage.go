@@ -11,6 +11,7 @@ var statusScript string
 
 const statusStyle = `
 body { max-width: 70rem; margin: 2rem auto }
+main div { overflow-x: auto }
 table { border-collapse: collapse; width: 100%; font-size: .9rem }
 caption { text-align: left; font-weight: 600; font-size: 1.1rem; margin: 1.5rem 0 .4rem }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid color-mix(in srgb, GrayText 40%, Canvas); vertical-align: top }
@@ -25,11 +26,11 @@ var statusTemplate = template.Must(template.New("").Parse(`<!doctype html>
 <button data-advance="1m">+1 min</button><button data-advance="16m">+16 min</button><button data-advance="8h">+8 h</button>
 <a href="openapi.json">control API</a></p><p id="trouble" role="status"></p></header>
 <main>
-<table id="sessions"><caption>Sessions</caption><thead><tr><th>User<th>sid<th>Signed in<th>Idle end in<th>Absolute end in<th>Clients<th>Do</thead><tbody></tbody></table>
-<table id="clients"><caption>Clients</caption><thead><tr><th>ID<th>Access token<th>Refresh tokens<th>Back-channel<th>Coordinated</thead><tbody></tbody></table>
-<table id="faults"><caption>Faults in force</caption><thead><tr><th>Client<th>Endpoint<th>What<th>Left</thead><tbody></tbody></table>
-<table id="events"><caption>Last events</caption><thead><tr><th>Time<th>Kind<th>Client<th>User<th>Endpoint<th>Outcome</thead><tbody></tbody></table>
-<table id="requests"><caption>Last requests</caption><thead><tr><th>Time<th>Endpoint<th>Client<th>Status<th>Error<th>Parameters</thead><tbody></tbody></table>
+<div tabindex="0" role="group" aria-label="Sessions"><table id="sessions"><caption>Sessions</caption><thead><tr><th>User<th>sid<th>Signed in<th>Idle end in<th>Absolute end in<th>Clients<th>Do</thead><tbody></tbody></table></div>
+<div tabindex="0" role="group" aria-label="Clients"><table id="clients"><caption>Clients</caption><thead><tr><th>ID<th>Access token<th>Refresh tokens<th>Back-channel<th>Coordinated</thead><tbody></tbody></table></div>
+<div tabindex="0" role="group" aria-label="Faults in force"><table id="faults"><caption>Faults in force</caption><thead><tr><th>Client<th>Endpoint<th>What<th>Left</thead><tbody></tbody></table></div>
+<div tabindex="0" role="group" aria-label="Last events"><table id="events"><caption>Last events</caption><thead><tr><th>Time<th>Kind<th>Client<th>User<th>Endpoint<th>Outcome</thead><tbody></tbody></table></div>
+<div tabindex="0" role="group" aria-label="Last requests"><table id="requests"><caption>Last requests</caption><thead><tr><th>Time<th>Endpoint<th>Client<th>Status<th>Error<th>Parameters</thead><tbody></tbody></table></div>
 </main><script>{{.Script}}</script></body></html>`))
 
 type statusData struct {
