@@ -29,3 +29,9 @@ func (p *RelyingParty) Abort() { p.abort() }
 
 // WithPlainExpiry is what a token response becomes before it is read.
 var WithPlainExpiry = withPlainExpiry
+
+// The layout of an app's own values.
+var (
+	EncodeValues = encodeValues
+	DecodeValues = decodeValues
+)

@@ -104,3 +104,23 @@ func TestErrorsHidePasswords(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func FuzzParseKeys(f *testing.F) {
+	f.Add(strings.Repeat("0f", 32))
+	f.Add(strings.Repeat("0f", 32) + ", " + strings.Repeat("E1", 32))
+	f.Add(",")
+	f.Fuzz(func(t *testing.T, s string) {
+		keys, err := rp.ParseKeys(s)
+		if (err == nil) != (len(keys) > 0) {
+			t.Fatalf("%d keys, %v", len(keys), err)
+		}
+		for _, k := range keys {
+			if len(k) != 32 {
+				t.Errorf("a key of %d bytes", len(k))
+			}
+		}
+		if err != nil && len(s) > 8 && strings.Contains(err.Error(), s) && !strings.Contains("hexadecimal digits (make one with: openssl rand -hex 32)", s) {
+			t.Errorf("the error repeats what was given: %v", err)
+		}
+	})
+}

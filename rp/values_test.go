@@ -3,6 +3,7 @@ package rp_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -88,5 +89,22 @@ func TestValues(t *testing.T) {
 			}
 		}
 		v.get("/run")
+	})
+}
+
+// FuzzValues: what is read was written so, whatever is in it.
+func FuzzValues(f *testing.F) {
+	f.Add("")
+	f.Add(rp.EncodeValues(map[string]string{"basket": "\x00\xff", "": "x", "long": strings.Repeat("x", 300)}))
+	f.Add("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01x")
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := rp.DecodeValues(text)
+		if err != nil {
+			return
+		}
+		again, err := rp.DecodeValues(rp.EncodeValues(all))
+		if err != nil || !maps.Equal(all, again) {
+			t.Errorf("%q was read as %q, then as %q, %v", text, all, again, err)
+		}
 	})
 }
