@@ -129,6 +129,9 @@ func (f *flights) succeeded(key Key) {
 func (p *RelyingParty) fly(ctx context.Context, key Key, forToken bool, enough func(*record.Data) bool) (*state, error) {
 	for range 2 {
 		if wait, cause := p.flights.paused(key, p.now()); wait > 0 {
+			if errors.Is(cause, ErrReauthenticate) { // to wait would not help
+				return nil, cause
+			}
 			return nil, &UnavailableError{RetryAfter: wait, Err: cause}
 		}
 		fl, mine := p.flights.join(key)

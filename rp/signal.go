@@ -172,6 +172,7 @@ func (p *RelyingParty) rejected(ctx context.Context, st *state, reason Reason) (
 // postponed turns a failure that says nothing about the session into an error.
 func (p *RelyingParty) postponed(st *state, v verdict.Verdict, asked time.Duration, cause error) error {
 	if v == verdict.Interact {
+		p.flights.failed(st.rec.Key, v, asked, p.now(), ErrReauthenticate)
 		return ErrReauthenticate
 	}
 	if cause == nil {
