@@ -21,6 +21,14 @@ const maxLogoutBody = 64 << 10
 // (§2.7).
 func (p *RelyingParty) BackchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header()) // BCL-23
+	err := p.backchannelLogout(w, r)
+	if bad := (*RequestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 {
+		p.refused("a logout token was refused", bad.Err) // the reason, nothing of the token (BCL-25)
+	}
+	return err
+}
+
+func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	if contentType(r.Header) != "application/x-www-form-urlencoded" {
 		return badLogout(errors.New("not a form (application/x-www-form-urlencoded)"))
 	}
@@ -109,7 +117,7 @@ func badLogout(err error) error {
 // logoutFailed is 400 by the letter (§2.8); IdPs that deliver again do so after a
 // 5xx only. The cause is for the log: it may name what is inside this system.
 func (p *RelyingParty) logoutFailed(err error) error {
-	p.log.Warn("a logout token could not be carried out", "error", err)
+	p.refused("a logout token could not be carried out", err)
 	status := http.StatusBadRequest
 	if p.cfg.LogoutRetry503 {
 		status = http.StatusServiceUnavailable

@@ -55,6 +55,14 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 // *UnavailableError; nothing that the query says is repeated on a page.
 func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
+	err := p.finishLogin(w, r)
+	if login := (*LoginError)(nil); errors.As(err, &login) {
+		p.refused("a log-in failed", login)
+	}
+	return err
+}
+
+func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error {
 	params, err := callbackParams(w, r)
 	if err != nil {
 		return badLogin("This log-in link is not valid.", err)
@@ -118,7 +126,7 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 		if a.Fault != 0 || a.Status >= 500 || a.Status == http.StatusTooManyRequests {
 			return nil, f.postponed(&UnavailableError{RetryAfter: max(asked, time.Second), Err: err})
 		}
-		p.log.Error("log-in failed: this client and the IdP do not fit", "error", err)
+		p.log.Error("this client and the IdP do not fit", "error", err)
 		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service refused this application.", Advice: "Please tell the people who run it.", Err: err}
 	}
 	got, err := p.checkTokens(ctx, token, idtoken.Want{Nonce: f.nonce, MaxAge: p.cfg.MaxAge})

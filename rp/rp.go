@@ -32,6 +32,7 @@ type RelyingParty struct {
 	streams   streams
 	reports   throttle // of activity
 	vouches   throttle // of looks at the IdP's session
+	refusals  throttle // of lines in the log that strangers can cause
 	guard     guard
 	found     findings
 	untold    queue[untold] // ended sessions to report
@@ -77,7 +78,8 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: newCache(), flights: newFlights(),
 		agenda:  newAgenda(),
 		streams: streams{of: map[Key]int{}}, reports: throttle{every: activityEvery, burst: activityBurst, full: map[Key]time.Time{}},
-		vouches: throttle{every: vouchEvery, burst: vouchBurst, full: map[Key]time.Time{}},
+		vouches:  throttle{every: vouchEvery, burst: vouchBurst, full: map[Key]time.Time{}},
+		refusals: throttle{every: refusalEvery, burst: refusalBurst, full: map[Key]time.Time{}},
 	}
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
 	p.unrevoked = queue[Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}
@@ -181,6 +183,19 @@ func sleep(ctx context.Context, d time.Duration) {
 
 // now is the clock in what a Store keeps: milliseconds of UTC.
 func (p *RelyingParty) now() time.Time { return time.UnixMilli(p.cfg.Now().UnixMilli()).UTC() }
+
+const (
+	refusalEvery = 10 * time.Second
+	refusalBurst = 20
+)
+
+// refused tells the operator what the answer does not say. Anybody can cause it,
+// so it is bounded.
+func (p *RelyingParty) refused(what string, err error) {
+	if p.refusals.take(Key{}, p.now()) == 0 {
+		p.log.Warn(what, "error", err)
+	}
+}
 
 func unavailable(after time.Duration, format string, args ...any) error {
 	return &UnavailableError{RetryAfter: after, Err: fmt.Errorf(format, args...)}
