@@ -1,5 +1,6 @@
 // Command bench prints what a session costs per authenticated request, beside
-// its floor and the peers, all in one run: the ratios count, not the times.
+// its floor and the peers, and what a storm of requests at refresh time does, all
+// in one run: the ratios count, not the times.
 //
 //	go run . [-rounds 7] [-each 150ms] [-redis 127.0.0.1:6379] [-server]
 package main
@@ -56,9 +57,11 @@ func run(ctx context.Context, rounds int, each time.Duration, redis string, serv
 	}
 	table(subjects)
 	if server {
-		return servers(subjects, rounds)
+		if err := servers(subjects, rounds); err != nil {
+			return err
+		}
 	}
-	return nil
+	return storms(ctx, redis)
 }
 
 // timed returns nanoseconds per request.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -136,28 +137,8 @@ func tandemApp(ctx context.Context, idp *idpmock.IDP, store rp.Store) (read, tou
 	}
 	stop = func() { _ = auth.Close() }
 	web := nethttpadapter.New(auth)
-	jar := map[string]*http.Cookie{}
-	get := func(target string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest(http.MethodGet, target, nil)
-		for _, c := range jar {
-			r.AddCookie(c)
-		}
-		w := httptest.NewRecorder()
-		web.Endpoints().ServeHTTP(w, r)
-		for _, c := range w.Result().Cookies() {
-			jar[c.Name] = c
-		}
-		return w
-	}
-	started := get("/auth/login")
-	back, err := idp.Browser("ada").Authorize(ctx, started.Header().Get("Location"))
-	if err != nil {
+	if cookie, err = signIn(ctx, idp, web.Endpoints()); err != nil {
 		return nil, nil, nil, stop, err
-	}
-	get(strings.TrimPrefix(back, origin))
-	cookie = jar["__Host-tandem"]
-	if cookie == nil {
-		return nil, nil, nil, stop, fmt.Errorf("no session after the log-in")
 	}
 	fill := httptest.NewRequest(http.MethodPost, "/", nil)
 	fill.AddCookie(cookie)
@@ -170,6 +151,33 @@ func tandemApp(ctx context.Context, idp *idpmock.IDP, store rp.Store) (read, tou
 		return nil, nil, nil, stop, err
 	}
 	return web.RequireLogin(web.Passive(bare)), web.RequireLogin(bare), cookie, stop, nil
+}
+
+// signIn takes a person through the log-in and returns the session's cookie.
+func signIn(ctx context.Context, idp *idpmock.IDP, endpoints http.Handler) (*http.Cookie, error) {
+	jar := map[string]*http.Cookie{}
+	get := func(target string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, target, nil)
+		for _, c := range jar {
+			r.AddCookie(c)
+		}
+		w := httptest.NewRecorder()
+		endpoints.ServeHTTP(w, r)
+		for _, c := range w.Result().Cookies() {
+			jar[c.Name] = c
+		}
+		return w
+	}
+	started := get("/auth/login")
+	back, err := idp.Browser("ada").Authorize(ctx, started.Header().Get("Location"))
+	if err != nil {
+		return nil, err
+	}
+	get(strings.TrimPrefix(back, origin))
+	if jar["__Host-tandem"] == nil {
+		return nil, errors.New("no session after the log-in")
+	}
+	return jar["__Host-tandem"], nil
 }
 
 // direct carries requests to a handler without a network.

@@ -33,7 +33,7 @@ func (o *oracle) judge(v *visit, s *session) {
 		return
 	}
 	if v.dropped && s.endAt == never {
-		o.breach("C6", "%s takes the cookie of %s, which lives", v.in.name, s.label)
+		o.unlessEnded(s, v.end, func() { o.breach("C6", "%s takes the cookie of %s, which lives", v.in.name, s.label) })
 	}
 	switch v.q.kind {
 	case status:
@@ -131,6 +131,16 @@ func (o *oracle) judgeServed(v *visit, s *session) {
 		v.in.name, s.label, stamp(v.start), stamp(end), stamp(limit))
 }
 
+// unlessEnded breaks a rule unless a session has ended at that very moment: a
+// request may learn of an end before we do.
+func (o *oracle) unlessEnded(s *session, at time.Duration, breach func()) {
+	o.later(at, func(time.Duration) {
+		if s.endAt > at {
+			breach()
+		}
+	})
+}
+
 // judgeRefused holds C6, C3 and C1: who is signed in is served, or is told to
 // try again while there is trouble; never does trouble take a session away.
 func (o *oracle) judgeRefused(v *visit, s *session) {
@@ -154,7 +164,9 @@ func (o *oracle) judgeRefused(v *visit, s *session) {
 	case v.status == http.StatusUnauthorized && p.Error == "session_unconfirmed":
 		o.judgeUnconfirmed(v, s)
 	default:
-		o.breach("C6", "%s answers %d %s %s to %s, whose session %s has not ended", v.in.name, v.status, p.Error, to, v.q.kind, s.label)
+		o.unlessEnded(s, v.end, func() {
+			o.breach("C6", "%s answers %d %s %s to %s, whose session %s has not ended", v.in.name, v.status, p.Error, to, v.q.kind, s.label)
+		})
 	}
 }
 
@@ -222,7 +234,7 @@ func (o *oracle) judgeStatus(v *visit, s *session) {
 		o.breach("C5", "%s calls %s live, which ended at %s", v.in.name, s.label, stamp(s.endAt))
 	case p.State == "ended" && s.endAt > v.end:
 		if string(o.clockEnd(s)) != p.Reason {
-			o.breach("C6", "%s calls %s ended (%s), which lives", v.in.name, s.label, p.Reason)
+			o.unlessEnded(s, v.end, func() { o.breach("C6", "%s calls %s ended (%s), which lives", v.in.name, s.label, p.Reason) })
 		}
 	case p.State == "ended" && s.reason != "" && s.endAt < v.start && p.Reason != string(s.reason):
 		o.breach("C8", "%s says that %s ended for %s; it was %s", v.in.name, s.label, p.Reason, s.reason)
