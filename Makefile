@@ -52,6 +52,7 @@ bench: ## every benchmark (BENCH=regexp BENCHTIME=1s), and the hot path beside i
 screenshots: ## the pictures of the documentation, taken from the running demo
 	@echo "== screenshots: docs/"
 	TANDEM_SHOTS="$(CURDIR)/docs" go test -count=1 ./e2e/controlroom
+	TANDEM_SHOTS="$(CURDIR)/docs" go test -count=1 -run TestWarningIsAnswered ./e2e/stories
 
 .PHONY: fuzz
 fuzz: ## every fuzz target in turn (FUZZTIME=10s each)

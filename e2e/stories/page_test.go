@@ -1,6 +1,8 @@
 package stories
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -52,6 +54,10 @@ func TestWarningIsAnswered(t *testing.T) {
 	browser.Eval[bool](notes, `(window.covers = 0, new MutationObserver(() => { covers += document.documentElement.dataset.tandem === "covered" })
 		.observe(document.documentElement, {attributes: true}), true)`)
 	notes.Wait(button("stay"))
+	if dir := os.Getenv("TANDEM_SHOTS"); dir != "" { // make screenshots
+		notes.Resize(1280, 1000)
+		notes.Screenshot(filepath.Join(dir, "warning.png"))
+	}
 	press(s.tabs[system.Reports], "stay")
 	for _, app := range system.Apps() {
 		s.tabs[app].Wait("!" + dialog)
