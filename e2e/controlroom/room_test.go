@@ -70,7 +70,8 @@ func TestTheRoomTellsTheStory(t *testing.T) {
 	for _, id := range []string{"idp", "notes", "reports", "wiki"} {
 		tab.WaitText(card(id)+" [data-state]", "signed in")
 	}
-	axe.Check(t, tab)
+	axe.Look(t, tab, "room")
+	tab.Resize(1280, 900)
 	browser.Eval[bool](tab, `document.querySelector("#stories details").open = false`)
 	shot(tab, "control-room")
 	press(tab, "[data-pilot=notes]", "!document.querySelector('[data-pilot=notes]').checked")
@@ -80,7 +81,8 @@ func TestTheRoomTellsTheStory(t *testing.T) {
 	}
 	tab.WaitText(card("wiki"), "backchannel_logout")
 	tab.WaitText(card("idp"), "idle")
-	axe.Check(t, tab)
+	axe.Look(t, tab, "room-ended")
+	tab.Resize(1280, 900)
 	shot(tab, "control-room-ended")
 
 	tab.Reload() // the state survives

@@ -12,7 +12,7 @@ var statusScript string
 const statusStyle = `
 body { max-width: 70rem; margin: 2rem auto }
 main div { overflow-x: auto }
-table { border-collapse: collapse; width: 100%; font-size: .9rem }
+table { border-collapse: collapse; width: 100%; min-width: 44rem; font-size: .9rem }
 caption { text-align: left; font-weight: 600; font-size: 1.1rem; margin: 1.5rem 0 .4rem }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid color-mix(in srgb, GrayText 40%, Canvas); vertical-align: top }
 td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
