@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -33,7 +34,9 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d, live, err := p.remembered(r, key)
+	ctx, cancel := p.detached(r.Context()) // who closes the tab at once meant it all the same
+	defer cancel()
+	d, live, err := p.remembered(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -41,8 +44,6 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	if everywhere && live {
 		sel = Selector{Ref: subjectRef(p.cfg.Issuer, d.Subject), BegunBy: p.now()}
 	}
-	ctx, cancel := p.detached(r.Context())
-	defer cancel()
 	if _, err := p.end(ctx, sel, UserLogout); err != nil {
 		return err
 	}
@@ -107,8 +108,8 @@ func wantsEverywhere(w http.ResponseWriter, r *http.Request) (bool, error) {
 
 // remembered returns what is known of a session, live or ended: an ended one
 // still has its ID token, so that the person can leave the IdP too.
-func (p *RelyingParty) remembered(r *http.Request, key Key) (d *record.Data, live bool, err error) {
-	rec, err := p.cfg.Store.Load(r.Context(), key)
+func (p *RelyingParty) remembered(ctx context.Context, key Key) (d *record.Data, live bool, err error) {
+	rec, err := p.cfg.Store.Load(ctx, key)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, false, nil

@@ -1,8 +1,10 @@
 package rp_test
 
 import (
+	"context"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -226,4 +228,20 @@ func TestRevocationAfterLogout(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who presses "log out" and closes the tab at once is logged out.
+func TestLogoutOfAClosedTab(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		r := httptest.NewRequestWithContext(gone, "POST", base+"/auth/logout", nil)
+		r.Header.Set("Cookie", cookie+"="+v.id())
+		if err := w.auth[0].Logout(httptest.NewRecorder(), r); err != nil {
+			t.Error(err)
+		}
+		v.expect("ended", rp.UserLogout)
+	})
 }
