@@ -177,7 +177,8 @@ type Config struct {
 	MaxAge time.Duration
 	// Skew is the tolerated difference of clocks. Default 60 s, at most 5 min.
 	Skew time.Duration
-	// LoginTimeout is how long a person may take at the IdP. Default 15 min.
+	// LoginTimeout is how long a person may take at the IdP. Default 15 min, at most
+	// 12 h.
 	LoginTimeout time.Duration
 	// RequestTimeout bounds one call of the IdP. Default 30 s.
 	RequestTimeout time.Duration

@@ -86,6 +86,7 @@ func TestConfigFaults(t *testing.T) {
 		{"Skew is negative", func(c *rp.Config) { c.Skew = -1 }, "Skew"},
 		{"CORE-09 Skew above 5 min", func(c *rp.Config) { c.Skew = 5*time.Minute + 1 }, "Skew"},
 		{"LoginTimeout is negative", func(c *rp.Config) { c.LoginTimeout = -1 }, "LoginTimeout"},
+		{"LoginTimeout outlives the memory of ends", func(c *rp.Config) { c.LoginTimeout = 24 * time.Hour }, "LoginTimeout"},
 		{"RequestTimeout is negative", func(c *rp.Config) { c.RequestTimeout = -1 }, "RequestTimeout"},
 		{"SignalEvery is negative", func(c *rp.Config) { c.SignalEvery = -1 }, "SignalEvery"},
 		{"IdPWindow is negative", func(c *rp.Config) { c.IdPWindow = -1 }, "IdPWindow"},

@@ -15,7 +15,10 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-const maxSkew = 5 * time.Minute
+const (
+	maxSkew  = 5 * time.Minute
+	maxLogin = remember / 2
+)
 
 // plainPath is what means the same to browsers, routers (/{x} is a pattern to
 // some) and our own pages.
@@ -110,6 +113,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Skew > maxSkew {
 		fault("Skew", "is %v; more than %v would accept tokens long after their end", c.Skew, maxSkew)
+	}
+	if c.LoginTimeout > maxLogin { // C5: an end has to be remembered for as long as a log-in may take
+		fault("LoginTimeout", "is %v; use at most %v", c.LoginTimeout, maxLogin)
 	}
 	if c.IdPWindow > 0 && c.SignalEvery >= c.IdPWindow {
 		fault("SignalEvery", "is %v, not less than IdPWindow (%v): active people would be logged out between two signals; use a fifth of IdPWindow", c.SignalEvery, c.IdPWindow)
