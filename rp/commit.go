@@ -78,10 +78,20 @@ func (p *RelyingParty) commitTokens(ctx context.Context, st *state, change func(
 	}
 }
 
+// howEnded says why a change was refused. A record that lives has been refused a
+// new sid, which was logged out before: it ends with that (BCL-18).
 func (p *RelyingParty) howEnded(ctx context.Context, key Key) error {
-	var ended *EndedError
-	if _, err := p.load(ctx, key); errors.As(err, &ended) {
-		return ended
+	if _, err := p.load(ctx, key); err != nil {
+		return err
 	}
-	return &EndedError{BackchannelLogout} // a tombstone refused a new sid
+	ended, err := p.end(ctx, Selector{Key: key}, BackchannelLogout)
+	if err != nil {
+		return err
+	}
+	if len(ended) == 0 { // somebody else did, for a reason of their own
+		if _, err := p.load(ctx, key); err != nil {
+			return err
+		}
+	}
+	return &EndedError{BackchannelLogout}
 }

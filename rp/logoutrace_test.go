@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -263,5 +264,44 @@ func TestFloodOfJunkTokens(t *testing.T) {
 		}
 		v.expect("live", "")
 		w.judged(w.deliver(w.logoutToken(v.session())), true)
+	})
+}
+
+// overtakingStore ends, right before a record is stored, every reference that is new
+// in it: a logout that wins the race by a hair.
+type overtakingStore struct {
+	rp.Store
+	armed atomic.Bool
+}
+
+func (s *overtakingStore) Replace(ctx context.Context, rec rp.Record) error {
+	if old, err := s.Load(ctx, rec.Key); err == nil && s.armed.Load() {
+		for _, ref := range rec.Refs {
+			if !slices.Contains(old.Refs, ref) {
+				if _, err := s.End(ctx, rp.Selector{Ref: ref}, rp.End{Reason: rp.BackchannelLogout, At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return s.Store.Replace(ctx, rec)
+}
+
+// BCL-18: the IdP session goes on under another sid, which is logged out before the
+// refresh that tells of it is stored: the app session is over, for good.
+func TestLogoutOfTheNextSID(t *testing.T) {
+	store := &overtakingStore{}
+	s := setup{client: longToken, idp: patient, config: func(c *rp.Config) { store.Store, c.Store = c.Store, store }}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, IDToken: idpmock.IDTokenChangedSid})
+		store.armed.Store(true)
+		if a := v.fetch("/private"); a.status != http.StatusUnauthorized || !strings.Contains(a.body, "backchannel_logout") {
+			t.Errorf("the page: %v", a)
+		}
+		v.expect("ended", rp.BackchannelLogout)
+		w.expectEnds(rp.BackchannelLogout)
 	})
 }
