@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -143,5 +145,27 @@ func TestTypesNameWhatIsExported(t *testing.T) {
 	}
 	if len(code) < 5 {
 		t.Errorf("found only %v", code)
+	}
+}
+
+// A reason that is added is told to TypeScript, too.
+func TestTypesNameEveryReason(t *testing.T) {
+	source, err := os.ReadFile("reason.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(sessionTypes), "export type Reason =")
+	union, _, _ := strings.Cut(rest, "\n\n")
+	var want, got []string
+	for _, m := range regexp.MustCompile(`Reason = "(\w+)"`).FindAllSubmatch(source, -1) {
+		want = append(want, string(m[1]))
+	}
+	for _, m := range regexp.MustCompile(`'(\w+)'`).FindAllStringSubmatch(union, -1) {
+		got = append(got, m[1])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if len(want) == 0 || !slices.Equal(got, want) {
+		t.Errorf("session.d.ts has %q, want %q", got, want)
 	}
 }

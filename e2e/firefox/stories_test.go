@@ -106,29 +106,8 @@ func TestIdleEndWithoutNetwork(t *testing.T) {
 	site.Live(tab)
 }
 
-// Two people's browsers share nothing: one's end is not the other's.
 func TestTwoBrowsersDoNotShare(t *testing.T) {
-	w := site.New(t, site.Options{})
-	url := w.Apps["notes"].URL + "/"
-	ada, bob := process.New(t).Tab("ada"), process.New(t).Tab("bob")
-	w.SignIn(ada, "ada", url)
-	bob.Go(url)
-	if !strings.HasPrefix(bob.URL(), w.IDP.Issuer()) {
-		bob.Fail("another browser is logged in")
-	}
-	w.SignIn(bob, "bob", url)
-	if got := bob.Text("#who"); got != "private of bob" {
-		t.Errorf("the page shows %q", got)
-	}
-	w.EndAda()
-	site.Ended(ada, rp.BackchannelLogout)
-	site.Live(bob)
-	if browser.Eval[bool](bob, `probe.events.length > 0 || probe.states.includes("covered") || !document.querySelector("[data-tandem-private]")`) {
-		bob.Fail("it noticed the other one's end")
-	}
-	if a := bob.Fetch("GET", "/data"); a.Status != 200 {
-		t.Errorf("bob gets %d", a.Status)
-	}
+	site.New(t, site.Options{}).ShareNothing(process.New(t).Tab("ada"), process.New(t).Tab("bob"))
 }
 
 // From the log-in to the next one without a mouse (WCAG 2.1.1, 2.1.2, 2.4.3).

@@ -132,6 +132,11 @@ func TestCoveredWithinASecond(t *testing.T) {
 	}
 }
 
+func TestTwoBrowsersDoNotShare(t *testing.T) {
+	t.Parallel()
+	site.New(t, site.Options{}).ShareNothing(chromium.New(t).Tab("ada"), chromium.New(t).Tab("bob"))
+}
+
 // The same person logs in again in another tab: the ended tab notices.
 func TestLoggedInAgainElsewhere(t *testing.T) {
 	t.Parallel()
