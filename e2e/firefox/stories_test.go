@@ -2,6 +2,8 @@ package firefox_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -59,13 +61,18 @@ func TestEndReachesEveryTab(t *testing.T) {
 
 const focused = `document.activeElement?.shadowRoot?.activeElement?.getAttribute("part") ?? ""`
 
+func idleHalfAnHour(c *rp.Config) { c.Idle, c.IdPWindow = 30*time.Minute, time.Hour }
+
+const toTheWarning = 29*time.Minute + 10*time.Second // which then stays for 50 s
+
 // The warning is answered with one click, which extends.
 func TestWarningAndExtension(t *testing.T) {
-	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = 9 * time.Second }})
+	w := site.Virtual(t, idleHalfAnHour)
 	tab := process.New(t).Tab("notes")
 	w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click"`))
+	w.Leap(tab, toTheWarning)
 	tab.Wait(`probe.dialog("warning")`)
-	if got := browser.Eval[string](tab, `probe.words("warning")`); !strings.Contains(got, "You will be logged out in 0:0") {
+	if got := browser.Eval[string](tab, `probe.words("warning")`); !strings.Contains(got, "You will be logged out in 0:") {
 		t.Errorf("it says %q", got)
 	}
 	if got := browser.Eval[string](tab, focused); got != "stay" {
@@ -73,11 +80,14 @@ func TestWarningAndExtension(t *testing.T) {
 	}
 	before := browser.Eval[int](tab, `probe.events.filter(e => e.type === "ending").length`)
 	axe.Check(t, tab)
+	if dir := os.Getenv("TANDEM_SHOTS"); dir != "" {
+		tab.Screenshot(filepath.Join(dir, "warning-firefox.png"))
+	}
 	tab.ClickOn(`probe.button("stay")`)
 	tab.Wait(`!probe.dialog("warning")`)
 	site.Live(tab)
 	left := browser.Eval[int](tab, `fetch("/auth/session").then(r => r.json()).then(s => s.limits.find(l => l.kind === "idle").end_ms)`)
-	if before != 1 || left < 7000 {
+	if before != 1 || left < 29*60_000 {
 		t.Errorf("warned %d times, the click gave %d ms", before, left)
 	}
 }
@@ -112,7 +122,7 @@ func TestTwoBrowsersDoNotShare(t *testing.T) {
 
 // From the log-in to the next one without a mouse (WCAG 2.1.1, 2.1.2, 2.4.3).
 func TestKeyboardOnly(t *testing.T) {
-	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = 9 * time.Second }})
+	w := site.Virtual(t, idleHalfAnHour)
 	notes := w.Apps["notes"]
 	tab := process.New(t).Tab("notes")
 	url := notes.Page("/", `activity="click"`)
@@ -123,6 +133,7 @@ func TestKeyboardOnly(t *testing.T) {
 	site.Live(tab)
 	tab.Press(firefox.TabKey)
 	tab.Wait(`document.activeElement.id === "button"`)
+	w.Leap(tab, toTheWarning)
 	tab.Wait(`probe.dialog("warning")`)
 	// Tab walks between the two answers. (From the last one it leads to the toolbar,
 	// which is Firefox's own way to keep a modal dialog from being a trap.)

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -16,15 +15,12 @@ import (
 // Every face of session.js is free of what axe knows to look for.
 func TestFacesAreAccessible(t *testing.T) {
 	t.Parallel()
-	w := virtual(t, func(c *rp.Config) { c.Idle, c.IdPWindow = 30*time.Minute, time.Hour })
+	w := site.Virtual(t, func(c *rp.Config) { c.Idle, c.IdPWindow = 30*time.Minute, time.Hour })
 	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
-	sleepy(tab)
 	w.SignIn(tab, "ada", notes.Page("/", `activity="click"`))
 	// The warning stays for fifty seconds: long enough to look at it.
-	const leap = 29*time.Minute + 10*time.Second
-	w.IDP.Advance(leap)
-	browser.Eval[int64](tab, fmt.Sprintf("slept = %d", leap.Milliseconds()))
+	w.Leap(tab, 29*time.Minute+10*time.Second)
 	tab.Wait(`probe.dialog("warning")`)
 	axe.Look(t, tab, "warning")
 	// Tab walks between the two answers and does not leave the dialog.

@@ -9,24 +9,8 @@ import (
 
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/page/site"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
 )
-
-// virtual makes the clock of the IdP the clock of all, so that Advance moves it.
-func virtual(t *testing.T, tune func(*rp.Config)) *site.World {
-	var idp *idpmock.IDP
-	now := func() time.Time { return idp.Now() }
-	return site.New(t, site.Options{
-		IDP: func(c *idpmock.Config) { c.AbsoluteLifetime = 24 * time.Hour },
-		RP: func(c *rp.Config) {
-			c.Now, c.Store = now, memstore.New(memstore.Options{Now: now})
-			tune(c)
-		},
-		Hold: func(w *site.World) { idp = w.IDP },
-	})
-}
 
 // sleepy gives a page a clock that can leap, as it does while a laptop sleeps:
 // Date.now goes on, performance.now does not, and no timer runs in between.
@@ -40,7 +24,7 @@ func sleepy(tab *browser.Tab) {
 // anything else, although the network is not back yet.
 func TestSleepBeyondTheEnd(t *testing.T) {
 	t.Parallel()
-	w := virtual(t, func(c *rp.Config) { c.Idle = 30 * time.Minute })
+	w := site.Virtual(t, func(c *rp.Config) { c.Idle = 30 * time.Minute })
 	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
 	sleepy(tab)
