@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/tandem-sso/tandem/demo/controlroom"
@@ -90,21 +91,37 @@ func TestTheRoomTellsTheStory(t *testing.T) {
 	tab.Wait("document.querySelectorAll('#swim .event').length > 5")
 }
 
-// shot takes pictures where somebody wants them (make screenshots), one of them as a
-// phone shows it. TANDEM_SHOTS is the directory.
+// shot takes pictures where somebody wants them (make screenshots): of the part
+// of the page that the test is about, one of them in the dark and as a phone shows
+// it, too. TANDEM_SHOTS is the directory.
 func shot(tab *browser.Tab, name string) {
 	dir := os.Getenv("TANDEM_SHOTS")
 	if dir == "" {
 		return
 	}
 	browser.Eval[string](tab, `document.documentElement.style.scrollbarWidth = "none"`)
+	own := browser.Eval[bool](tab, `document.getElementById("own").hidden`)
+	if name != "own-idp" {
+		browser.Eval[bool](tab, `document.getElementById("own").hidden = true`)
+	}
 	if name == "control-room" {
 		tab.Resize(390, 844)
 		tab.Screenshot(filepath.Join(dir, name+"-phone.png"))
+		tab.Resize(1400, 900)
+		prefer(tab, "dark")
+		tab.Screenshot(filepath.Join(dir, name+"-dark.png"))
+		prefer(tab, "light")
 	}
 	tab.Resize(1400, 900)
 	tab.Screenshot(filepath.Join(dir, name+".png"))
 	tab.Resize(1280, 900)
+	browser.Eval[bool](tab, fmt.Sprintf(`document.getElementById("own").hidden = %v`, own))
+}
+
+// prefer is the person's choice of light or dark.
+func prefer(tab *browser.Tab, scheme string) {
+	browser.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	tab.Wait(fmt.Sprintf(`matchMedia("(prefers-color-scheme: %s)").matches`, scheme))
 }
 
 // shotOf is shot of one part of the page only.

@@ -54,7 +54,7 @@ func told(tab *browser.Tab, id string) {
 			tab.Fail("not so: %s", m.Text)
 		}
 	}
-	tab.Wait(fmt.Sprintf(`document.querySelector("%s [data-tell=play]").textContent === "Play it again"`, css))
+	tab.Wait(fmt.Sprintf(`document.querySelector("%[1]s [data-tell=play]").textContent === "Play it again" && document.querySelector("%[1]s [data-tell=stop]").hidden`, css))
 }
 
 // recorder remembers what the cards have said since the story began (the log was

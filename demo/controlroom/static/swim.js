@@ -145,13 +145,14 @@ export class Swim {
 		const l = this.#layout;
 		const seen = this.#scroll.clientWidth;
 		const width = Math.max(l.width, seen);
+		// Where a person has scrolled to in this very frame counts, too; a window that
+		// grows moves the end, not the person.
+		if (this.#scroll.scrollLeft < this.#left - 1 && this.#scroll.scrollLeft + seen < this.#width - 40) this.#follow = false;
 		if (width !== this.#width) {
 			this.#width = width;
 			this.#svg.setAttribute("width", width);
 			for (const rail of this.#rails) rail.setAttribute("x2", width);
 		}
-		// Where a person has scrolled to in this very frame counts, too.
-		if (this.#scroll.scrollLeft < this.#left - 1) this.#follow = false;
 		if (this.#follow && !this.#paused) this.#scroll.scrollLeft = width;
 		this.#left = this.#scroll.scrollLeft;
 		const x0 = this.#left - seen / 2;
