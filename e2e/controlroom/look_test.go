@@ -18,7 +18,7 @@ func TestLook(t *testing.T) {
 	tab.Wait(`document.getElementById("tabs").dataset.key`)
 	choose(tab, "three-kinds")
 	tab.Click("#quick")
-	tab.Click("#story-three-kinds [data-tell=play]")
+	play(tab, "three-kinds")
 	told(tab, "three-kinds")
 	tab.Click("[data-do=sign-in][data-user=grace]")
 	tab.WaitText("#tabs", "grace · live")

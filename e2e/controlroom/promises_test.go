@@ -81,7 +81,7 @@ func promises() map[string]promise {
 		}, said: []string{"naive live"}, never: []string{"naive ended"}},
 		// Notes and Reports hear nothing of it. Their rings run out: “asks the IdP first”.
 		"at-the-idp": {events: []want{
-			some(4, timeline.Told, person, idp, "Visit").next(), exactly(1, timeline.Told, notes, idp, "Refresh").next(), some(1, timeline.Told, reports, idp, "Userinfo"),
+			some(4, timeline.Told, person, idp, "Visit").next(), exactly(1, timeline.Told, notes, idp, "Refresh"), some(1, timeline.Told, api, idp, "Introspection"),
 			exactly(0, timeline.Ended, notes, "", ""), exactly(0, timeline.Ended, reports, "", ""),
 		}, said: []string{"notes idle: asks the IdP first", "reports idle: asks the IdP first"}, never: []string{"notes ended", "reports ended"}},
 		// The API's questions to the IdP: they are the activity.

@@ -3,6 +3,7 @@ export class Stories {
 	#order;
 	#chosen;
 	#busy = false;
+	#trouble = "";
 
 	constructor(root, order, chosen) {
 		this.#order = order;
@@ -25,15 +26,17 @@ export class Stories {
 	async #tell(what) {
 		if (this.#busy && what !== "stop") return;
 		this.#busy = true;
+		this.#trouble = "";
 		const fresh = this.state?.id !== this.#chosen || this.state.step >= this.state.steps.length || this.state.error;
 		try {
 			if (what === "stop") await this.#order({ do: "stop" });
 			else {
-				if (what === "again" || fresh) if (await this.#order({ do: "story", story: this.#chosen })) return;
-				if (what !== "again") await this.#order({ do: what, on: what === "play" && document.getElementById("quick").checked });
+				if (what === "again" || fresh) if ((this.#trouble = await this.#order({ do: "story", story: this.#chosen }))) return;
+				if (what !== "again") this.#trouble = await this.#order({ do: what, on: what === "play" && document.getElementById("quick").checked });
 			}
 		} finally {
 			this.#busy = false;
+			this.follow(this.state);
 		}
 	}
 
@@ -45,6 +48,8 @@ export class Stories {
 		if (!article) return;
 		const mine = state?.id === this.#chosen ? state : null;
 		const button = (name) => article.querySelector(`[data-tell=${name}]`);
+		const trouble = mine?.error || this.#trouble;
+		if (article.querySelector("[data-trouble]").textContent !== trouble) article.querySelector("[data-trouble]").textContent = trouble;
 		const over = mine && mine.step >= mine.steps.length;
 		button("stop").hidden = !mine?.playing;
 		button("play").hidden = Boolean(mine?.playing);
