@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -224,9 +226,9 @@ func TestProfileUserinfo(t *testing.T) {
 // An API that introspects is a signal only where introspection extends; Keycloak's
 // does not any more (KEYCLOAK-18982), so there the app refreshes beside it.
 func TestProfileIntrospection(t *testing.T) {
-	var idp *idptest.Server
+	var here atomic.Pointer[idptest.Server] // of this provider
 	introspecting := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		idp, token := here.Load(), strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		ask := httptest.NewRequest("POST", idp.URL+"/introspect", strings.NewReader("token="+token))
 		ask.Header = fromIdP.Clone()
 		ask.SetBasicAuth("api", "api")
@@ -239,7 +241,7 @@ func TestProfileIntrospection(t *testing.T) {
 	})
 	s := setup{api: introspecting, client: longToken, config: func(c *rp.Config) { c.APIIntrospects = true }}
 	eachProvider(t, s, func(t *testing.T, w *world, pr provider) {
-		idp = w.idp
+		here.Store(w.idp)
 		v := w.visitor("ada")
 		v.signIn()
 		for range 20 {
@@ -252,12 +254,15 @@ func TestProfileIntrospection(t *testing.T) {
 		if refreshes := pr.refresh && !pr.calls; refreshes && n < 8 || !refreshes && n > 1 {
 			t.Errorf("%d refreshes beside 20 calls of the API", n)
 		}
+		synctest.Wait() // signals are noted beside the page
 		api := 0
-		for _, e := range w.signals {
-			if e.How == "api" {
-				api++
+		w.note(func() {
+			for _, e := range w.signals {
+				if e.How == "api" {
+					api++
+				}
 			}
-		}
+		})
 		if (api > 0) != pr.calls {
 			t.Errorf("%d calls of the API were taken for signals", api)
 		}
