@@ -11,7 +11,7 @@ import (
 )
 
 // Look checks the tab's document in light and dark, and that it fits a phone. With
-// TANDEM_SHOTS=folder it is also photographed, to be looked at: name-scheme-width.png.
+// TANDEM_LOOK=folder it is also photographed, to be looked at: name-scheme-width.png.
 func Look(t testing.TB, tab *browser.Tab, name string) {
 	t.Helper()
 	scheme := func(value string) {
@@ -28,7 +28,7 @@ func Look(t testing.TB, tab *browser.Tab, name string) {
 			if wide := browser.Eval[int64](tab, "document.documentElement.scrollWidth"); wide > size.width {
 				t.Errorf("%s is %d pixels wide on a %s", name, wide, size.name)
 			}
-			if dir := os.Getenv("TANDEM_SHOTS"); dir != "" {
+			if dir := os.Getenv("TANDEM_LOOK"); dir != "" {
 				tab.Screenshot(filepath.Join(dir, name+"-"+s+"-"+size.name+".png"))
 			}
 		}

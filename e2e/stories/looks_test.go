@@ -10,7 +10,7 @@ import (
 )
 
 // Every page of the apps is free of what axe knows to look for, in light and dark,
-// and fits a phone. With TANDEM_SHOTS=folder they are also photographed.
+// and fits a phone. With TANDEM_LOOK=folder they are also photographed.
 func TestLooks(t *testing.T) {
 	t.Parallel()
 	s := start(t, system.Settings{IdPIdle: time.Hour})
