@@ -110,6 +110,7 @@ func (p *RelyingParty) Close() error {
 	p.work.Wait()
 	grace.Stop()
 	p.abort()
+	p.idp.keys.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	var errs []error

@@ -103,6 +103,7 @@ func New(cfg Config) (*Receiver, error) {
 func (r *Receiver) Close() error {
 	r.stop()
 	r.work.Wait()
+	r.cfg.Transmitter.keys.Stop()
 	return nil
 }
 

@@ -50,8 +50,9 @@ type Set struct {
 }
 
 type fetch struct {
-	done chan struct{}
-	err  error
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error
 }
 
 // New returns a set that is filled at its first use.
@@ -162,9 +163,10 @@ func (s *Set) refresh(ctx context.Context, seen time.Time) error {
 		return nil // somebody fetched between our look and now
 	}
 	if f == nil {
-		f = &fetch{done: make(chan struct{})}
+		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		f = &fetch{cancel: cancel, done: make(chan struct{})}
 		s.current, s.tried = f, s.now()
-		go s.run(context.WithoutCancel(ctx), f)
+		go s.run(own, f)
 	}
 	s.mu.Unlock()
 	select {
@@ -175,9 +177,19 @@ func (s *Set) refresh(ctx context.Context, seen time.Time) error {
 	}
 }
 
+// Stop ends a fetch that is under way and waits for it.
+func (s *Set) Stop() {
+	s.mu.Lock()
+	f := s.current
+	s.mu.Unlock()
+	if f != nil {
+		f.cancel()
+		<-f.done
+	}
+}
+
 func (s *Set) run(ctx context.Context, f *fetch) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+	defer f.cancel()
 	keys, err := s.fetch(ctx)
 	s.mu.Lock()
 	if err == nil {

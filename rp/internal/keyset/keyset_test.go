@@ -374,3 +374,34 @@ func TestSlow(t *testing.T) {
 		p.expect(t, 1)
 	})
 }
+
+// Stop leaves no goroutine behind, however slow the IdP is; the set can be used
+// again.
+func TestStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key := jwttest.ES256("a")
+		p := &idp{}
+		p.publish(key)
+		p.delay = time.Hour
+		s := New(url, &http.Client{Transport: p}, time.Now)
+		got := make(chan error, 1)
+		began := time.Now()
+		go func() {
+			_, err := s.Trusted("ES256").VerifySignature(context.Background(), key.Sign(payload))
+			got <- err
+		}()
+		synctest.Wait()
+		s.Stop()
+		if d := time.Since(began); d != 0 {
+			t.Errorf("it took %v to stop", d)
+		}
+		if down := (*UnavailableError)(nil); !errors.As(<-got, &down) {
+			t.Error("the one who waited was not told that the keys are missing")
+		}
+		p.delay = 0
+		if _, err := s.Trusted("ES256").VerifySignature(context.Background(), key.Sign(payload)); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+		s.Stop()
+	})
+}
