@@ -36,7 +36,7 @@ func (r *Room) events(w http.ResponseWriter, req *http.Request) {
 	out := http.NewResponseController(w)
 	ctx := req.Context()
 	for {
-		part := r.System.Log.Read(last)
+		part, trial := r.System.Log.Read(last), r.trial.More()
 		for events := part.Events; len(events) > 0; {
 			n := min(len(events), batch)
 			last = events[n-1].ID
@@ -51,6 +51,7 @@ func (r *Room) events(w http.ResponseWriter, req *http.Request) {
 		wait := time.NewTimer(pulse)
 		select {
 		case <-part.More:
+		case <-trial:
 		case <-wait.C:
 		case <-ctx.Done():
 			wait.Stop()

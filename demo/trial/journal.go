@@ -31,6 +31,7 @@ type Line struct {
 type journal struct {
 	window time.Duration // W; 0: unknown, then little can be concluded
 	now    func() time.Time
+	wake   func() // there is something new; may be nil
 
 	mu    sync.Mutex // guards all below
 	lines []Line
@@ -51,6 +52,9 @@ type journal struct {
 
 func (j *journal) say(at time.Time, text string, args ...any) {
 	j.lines = append(j.lines, Line{at, fmt.Sprintf(text, args...)})
+	if j.wake != nil {
+		j.wake()
+	}
 	if len(j.lines) > maxLines {
 		j.lines = slices.Clone(j.lines[len(j.lines)-maxLines:])
 	}

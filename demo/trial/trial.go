@@ -53,6 +53,7 @@ type Trial struct {
 	app      *app.App
 	seen     *journal
 	running  Running
+	more     chan struct{} // closed and renewed at every change
 }
 
 // New takes an address; the app serves there once Begin was called. now is the
@@ -65,7 +66,21 @@ func New(listen string, now func() time.Time, logger *slog.Logger) (*Trial, erro
 	if now == nil {
 		now = time.Now
 	}
-	return &Trial{now: now, logger: logger, addr: l.Addr().String(), held: l}, nil
+	return &Trial{now: now, logger: logger, addr: l.Addr().String(), held: l, more: make(chan struct{})}, nil
+}
+
+// More is closed when there is something new to show.
+func (t *Trial) More() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.more
+}
+
+func (t *Trial) wake() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	close(t.more)
+	t.more = make(chan struct{})
 }
 
 // base is the address that every IdP takes for a client on somebody's own machine.
@@ -138,7 +153,7 @@ func (t *Trial) start(ctx context.Context, o Order, kind rp.Kind, found []rp.Fin
 			return &FieldError{"", fmt.Sprintf("The app's address is taken by another program: %v.", err)}
 		}
 	}
-	seen := &journal{window: o.Window, now: t.now}
+	seen := &journal{window: o.Window, now: t.now, wake: t.wake}
 	w := &wire{next: localhost.Transport(), seen: seen, issuer: o.Issuer}
 	a, err := app.Start(ctx, app.Spec{
 		Name: "own", Title: "Your IdP", Tagline: "One app, at the IdP that you have given.", Kind: kind, Routes: routes(seen), Desk: desk,
@@ -154,6 +169,7 @@ func (t *Trial) start(ctx context.Context, o Order, kind rp.Kind, found []rp.Fin
 		w.next.CloseIdleConnections()
 		return inForm(err)
 	}
+	defer t.wake()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.app, t.seen = a, seen
@@ -185,6 +201,7 @@ func (t *Trial) end() error {
 	if a == nil {
 		return nil
 	}
+	t.wake()
 	err := a.Close()
 	idle()
 	return err
