@@ -121,24 +121,31 @@ func TestProfileWhatExtends(t *testing.T) {
 		if !told {
 			t.Errorf("the profile is not %s: %v", pr.want, w.auth[0].Findings())
 		}
-		v := w.visitor("ada")
-		v.signIn()
-		sid := v.session().SID
-		for range 20 {
-			time.Sleep(3 * time.Minute)
-			if a := v.get("/private"); a.status != 200 {
-				t.Fatalf("after %v: %v", w.age(), a)
-			}
-		}
-		n := w.idp.Count(idpmock.EndpointRefresh, "notes")
-		if pr.refresh && n < 8 || !pr.refresh && n > 0 {
-			t.Errorf("%d refreshes in an hour", n)
-		}
-		if w.livesAtIdP(sid) != pr.refresh {
-			t.Errorf("the IdP session lives: %v", !pr.refresh)
-		}
-		w.expectEnds()
+		w.anHourOfUse(idpmock.EndpointRefresh, pr.refresh)
 	})
+}
+
+// anHourOfUse keeps a person active for longer than W: calls of the endpoint are
+// what keeps the IdP session alive, or there are none of them and it is over.
+func (w *world) anHourOfUse(endpoint idpmock.Endpoint, extends bool) {
+	w.Helper()
+	v := w.visitor("ada")
+	v.signIn()
+	sid := v.session().SID
+	for range 20 {
+		time.Sleep(3 * time.Minute)
+		if a := v.get("/private"); a.status != 200 {
+			w.Fatalf("after %v: %v", w.age(), a)
+		}
+	}
+	n := w.idp.Count(endpoint, "notes")
+	if extends && n < 8 || !extends && n > 0 {
+		w.Errorf("%d calls of %s in an hour", n, endpoint)
+	}
+	if w.livesAtIdP(sid) != extends {
+		w.Errorf("the IdP session lives: %v", !extends)
+	}
+	w.expectEnds()
 }
 
 // What proves that the session lives: where tokens have a life of their own, a
@@ -203,23 +210,7 @@ func TestProfileWhatProves(t *testing.T) {
 // nowhere else.
 func TestProfileUserinfo(t *testing.T) {
 	eachProvider(t, setup{kind: rp.ReferenceToken}, func(t *testing.T, w *world, pr provider) {
-		v := w.visitor("ada")
-		v.signIn()
-		sid := v.session().SID
-		for range 20 {
-			time.Sleep(3 * time.Minute)
-			if a := v.get("/private"); a.status != 200 {
-				t.Fatalf("after %v: %v", w.age(), a)
-			}
-		}
-		n := w.idp.Count(idpmock.EndpointUserinfo, "notes")
-		if pr.calls && n < 8 || !pr.calls && n > 0 {
-			t.Errorf("%d userinfo calls in an hour", n)
-		}
-		if w.livesAtIdP(sid) != pr.calls {
-			t.Errorf("the IdP session lives: %v", !pr.calls)
-		}
-		w.expectEnds()
+		w.anHourOfUse(idpmock.EndpointUserinfo, pr.calls)
 	})
 }
 
