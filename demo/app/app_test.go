@@ -1,15 +1,8 @@
 package app_test
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"net"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -18,146 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/api"
 	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/notoken"
-	"github.com/tandem-sso/tandem/demo/referencetoken"
-	"github.com/tandem-sso/tandem/demo/refreshtoken"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
-	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/rp"
 )
-
-type starter func(context.Context, app.Config) (*app.App, error)
-
-var starters = map[string]starter{
-	"refreshtoken": refreshtoken.Start, "referencetoken": referencetoken.Start, "notoken": notoken.Start,
-}
-
-// world is an IdP, the API and one app, over loopback.
-type world struct {
-	*testing.T
-	idp     *idptest.Server
-	api     *api.API
-	app     *app.App
-	browser *http.Client
-}
-
-func start(t *testing.T, name string, change ...func(*app.Config)) *world {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	base := "http://" + l.Addr().String()
-	w := &world{T: t}
-	w.idp = idptest.Start(t, idptest.WithClients(
-		idpmock.Client{ID: name, Secret: "s3cret", RedirectURIs: []string{base + "/auth/callback"}, PostLogoutRedirectURIs: []string{base + "/auth/logged-out"},
-			BackchannelLogoutURI: base + "/auth/backchannel-logout", BackchannelSessionRequired: true,
-			RefreshTokens: name == "refreshtoken", AccessTokenType: idpmock.Reference},
-		idpmock.Client{ID: "api", Secret: "api-s3cret"},
-	), idptest.WithUsers(idpmock.User{Username: "ada", Name: "Ada Lovelace"}))
-	quiet := slog.New(slog.DiscardHandler)
-	if w.api, err = api.Start(t.Context(), api.Config{Issuer: w.idp.URL, ClientID: "api", ClientSecret: "api-s3cret", Listen: "127.0.0.1:0", Logger: quiet}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.closed(w.api) })
-	c := app.Config{Issuer: w.idp.URL, ClientID: name, ClientSecret: "s3cret", Listener: l, APIURL: w.api.URL(), Logger: quiet, Now: w.idp.Now}
-	for _, f := range change {
-		f(&c)
-	}
-	if w.app, err = starters[name](t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.closed(w.app) })
-	w.browser = newBrowser(t)
-	return w
-}
-
-func (w *world) closed(c io.Closer) {
-	if err := c.Close(); err != nil {
-		w.Error(err)
-	}
-}
-
-// newBrowser keeps cookies as browsers do; Go's jar takes Secure ones on
-// loopback, too.
-func newBrowser(t *testing.T) *http.Client {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr := http.DefaultTransport.(*http.Transport).Clone()
-	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Jar: jar, Transport: tr, Timeout: 10 * time.Second}
-}
-
-func (w *world) do(method, to string, form url.Values, header ...string) (*http.Response, string) {
-	w.Helper()
-	if strings.HasPrefix(to, "/") {
-		to = w.app.URL() + to
-	}
-	var body io.Reader
-	if form != nil {
-		body = strings.NewReader(form.Encode())
-	}
-	r, err := http.NewRequest(method, to, body)
-	if err != nil {
-		w.Fatal(err)
-	}
-	r.Header.Set("Accept", "text/html")
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	resp, err := w.browser.Do(r)
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return resp, string(text)
-}
-
-func (w *world) get(path string, header ...string) (*http.Response, string) {
-	w.Helper()
-	return w.do("GET", path, nil, header...)
-}
-
-func (w *world) json(path string) (int, map[string]any) {
-	w.Helper()
-	resp, text := w.get(path, "Accept", "application/json", "Sec-Fetch-Mode", "cors")
-	v := map[string]any{}
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		w.Fatalf("%s: %d %q", path, resp.StatusCode, text)
-	}
-	return resp.StatusCode, v
-}
-
-var tx = regexp.MustCompile(`name="tx" value="([^"]*)"`)
-
-// signIn goes to the private page and fills the IdP's form.
-func (w *world) signIn() (*http.Response, string) {
-	w.Helper()
-	resp, text := w.get("/private")
-	m := tx.FindStringSubmatch(text)
-	if m == nil {
-		w.Fatalf("no sign-in page at %s: %s", resp.Request.URL, text)
-	}
-	return w.do("POST", w.idp.URL+"/login", url.Values{"tx": {m[1]}, "username": {"ada"}, "action": {"signin"}})
-}
-
-func each(t *testing.T, f func(t *testing.T, name string)) {
-	for name := range starters {
-		t.Run(name, func(t *testing.T) { f(t, name) })
-	}
-}
 
 // The outer face: /, /private, /me, /passive, /call-api, logout, back-channel
 // logout, /auth/session.
@@ -351,121 +208,6 @@ func TestDefaultScopes(t *testing.T) {
 	})
 }
 
-// An IdP that cannot be reached: a clear error, or with Wait a recovery; healthz
-// says when it serves.
-func TestWaitForTheIdP(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer := "http://" + l.Addr().String()
-	l.Close() // nobody is there yet
-	quiet := slog.New(slog.DiscardHandler)
-	for name, start := range starters {
-		_, err := start(t.Context(), app.Config{Issuer: issuer, ClientID: "x", Listen: "127.0.0.1:0", Logger: quiet})
-		if err == nil || !strings.Contains(err.Error(), "discovery of "+issuer+" failed") || !strings.Contains(err.Error(), "-wait") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-
-	idp, err := idpmock.New(idpmock.Config{Issuer: issuer, Clients: []idpmock.Client{{ID: "x", RedirectURIs: []string{"http://x.localhost/auth/callback"}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer idp.Close()
-	mine, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	health := func() int {
-		resp, err := http.Get("http://" + mine.Addr().String() + "/healthz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		return resp.StatusCode
-	}
-	var progress progress
-	waiting := make(chan struct{})
-	progress.first = sync.OnceFunc(func() { close(waiting) })
-	var server *http.Server
-	go func() {
-		<-waiting
-		if status := health(); status != 503 {
-			t.Errorf("healthz while waiting: %d", status)
-		}
-		l, err := net.Listen("tcp", strings.TrimPrefix(issuer, "http://"))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		server = &http.Server{Handler: idp.Handler()}
-		_ = server.Serve(l)
-	}()
-	a, err := refreshtoken.Start(t.Context(), app.Config{Issuer: issuer, ClientID: "x", Listener: mine, Wait: 20 * time.Second, Progress: &progress, Logger: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if status := health(); status != 200 {
-		t.Errorf("healthz: %d", status)
-	}
-	if err := errors.Join(a.Close(), a.Close(), server.Close()); err != nil {
-		t.Error(err)
-	}
-	if text := progress.String(); !strings.Contains(text, "waiting for the IdP at "+issuer) || !strings.Contains(text, "refreshtoken serves on http://") {
-		t.Error(text)
-	}
-}
-
-type progress struct {
-	mu    sync.Mutex
-	text  strings.Builder
-	first func()
-}
-
-func (p *progress) Write(b []byte) (int, error) {
-	p.first()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.Write(b)
-}
-
-func (p *progress) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.String()
-}
-
-// Wrong configuration is told at once, with the flag or the field, however long
-// -wait is.
-func TestWrongConfiguration(t *testing.T) {
-	good := app.Config{Issuer: "http://127.0.0.1:1", ClientID: "x", Listen: "127.0.0.1:0", Wait: time.Hour, Logger: slog.New(slog.DiscardHandler)}
-	for text, change := range map[string]func(*app.Config){
-		"-issuer is missing":                       func(c *app.Config) { c.Issuer = "" },
-		"-client-id is missing":                    func(c *app.Config) { c.ClientID = "" },
-		"Config.Issuer: is \"ftp://x\"":            func(c *app.Config) { c.Issuer = "ftp://x" },
-		"-seal-key is not 64 hexadecimal":          func(c *app.Config) { c.SealKey = "abc" },
-		"-store is of the unknown kind \"sqlite\"": func(c *app.Config) { c.Store = "sqlite:x" },
-		"-store names no file":                     func(c *app.Config) { c.Store = "bolt:" },
-		"-store: ":                                 func(c *app.Config) { c.Store = "bolt:/nowhere/x.db" },
-		"-api-url is \"nowhere\"":                  func(c *app.Config) { c.APIURL = "nowhere" },
-		"-profile is \"x\"":                        func(c *app.Config) { c.Profile = "x" },
-		"Config.IDTokenAlg: is \"HS256\"":          func(c *app.Config) { c.IDTokenAlg = "HS256" },
-		"Config.BaseURL: is \"http://x.com\"":      func(c *app.Config) { c.BaseURL = "http://x.com" },
-		"-listen 127.0.0.1:x":                      func(c *app.Config) { c.Listen = "127.0.0.1:x" },
-		"Config.TrustFor: is negative":             func(c *app.Config) { c.TrustFor = -1 },
-	} {
-		c := good
-		change(&c)
-		if a, err := refreshtoken.Start(t.Context(), c); err == nil || !strings.Contains(err.Error(), text) {
-			t.Errorf("%s: %v", text, err)
-			if a != nil {
-				a.Close()
-			}
-		}
-	}
-}
-
 // The watch that the control room has on an app.
 func TestWatch(t *testing.T) {
 	var mu sync.Mutex
@@ -499,28 +241,6 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// Sessions in a file survive a restart, if the key does.
-func TestBoltStoreSurvives(t *testing.T) {
-	var c app.Config
-	w := start(t, "notoken", func(given *app.Config) {
-		given.Store = "bolt:" + t.TempDir() + "/sessions.db"
-		given.SealKey = rp.Secret(strings.Repeat("0a", 32))
-		c = *given
-	})
-	w.signIn()
-	c.Listener, c.Listen, c.BaseURL = nil, w.app.Addr(), w.app.URL()
-	w.closed(w.app)
-	again, err := notoken.Start(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.app = again
-	defer w.closed(again)
-	if status, v := w.json("/me"); status != 200 || v["subject"] != "ada" {
-		t.Fatal(status, v)
-	}
-}
-
 // Another configuration with the same sessions, for the control room.
 func TestAgain(t *testing.T) {
 	w := start(t, "refreshtoken")
@@ -538,56 +258,5 @@ func TestAgain(t *testing.T) {
 	}
 	if status, v := w.json("/me"); status != 200 {
 		t.Fatal("after a refused change:", status, v)
-	}
-}
-
-// Two instances of one app share sessions in Redis or PostgreSQL; another app's
-// are apart.
-func TestSharedStores(t *testing.T) {
-	t.Run("redis", func(t *testing.T) {
-		redis, err := servertest.StartRedis()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(redis.Close)
-		testSharedStore(t, "redis://"+redis.Addr+"/0")
-	})
-	t.Run("postgres", func(t *testing.T) {
-		pg, err := servertest.StartPostgres()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(pg.Close)
-		testSharedStore(t, pg.URL)
-	})
-}
-
-func testSharedStore(t *testing.T, store string) {
-	var c app.Config
-	w := start(t, "notoken", func(given *app.Config) {
-		given.Store = store
-		given.SealKey = rp.Secret(strings.Repeat("0a", 32))
-		given.Now = nil // the server has a clock of its own
-		c = *given
-	})
-	w.signIn()
-	c.Listener, c.Listen, c.BaseURL = nil, "127.0.0.1:0", w.app.URL()
-	second, err := notoken.Start(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.closed(second)
-	if status, v := w.json("http://" + second.Addr() + "/me"); status != 200 || v["subject"] != "ada" {
-		t.Fatal("the second instance does not know the session:", status, v)
-	}
-	c.ClientID = "notoken2" // and so another prefix, but the same cookie
-	c.CookieName = app.CookieNameFor("notoken")
-	other, err := notoken.Start(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.closed(other)
-	if status, v := w.json("http://" + other.Addr() + "/me"); status != 401 {
-		t.Fatal("another app knows the session:", status, v)
 	}
 }

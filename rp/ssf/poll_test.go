@@ -149,7 +149,7 @@ func TestPollDuringOutage(t *testing.T) {
 func TestPollLosesAcknowledgement(t *testing.T) {
 	inBubble(t, setup{}, func(w *world) {
 		var calls atomic.Int32
-		w.serve("proxy.example", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.serve("gateway.example", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if calls.Add(1) == 2 { // the one with the acknowledgement
 				rw.WriteHeader(http.StatusBadGateway)
 				return
@@ -171,7 +171,7 @@ func TestPollLosesAcknowledgement(t *testing.T) {
 			t.Fatal(err)
 		}
 		direct := stream.URL
-		stream.URL = "https://proxy.example" + direct[len(issuer):]
+		stream.URL = "https://gateway.example" + direct[len(issuer):]
 		w.receiverOf(stream)
 		if r := w.outcome(stream, first); r.Err != "" || r.Attempts != 1 {
 			t.Errorf("%+v", r)
