@@ -71,10 +71,7 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 	switch code {
 	case "login_required", "interaction_required", "consent_required", "account_selection_required":
 		if ok {
-			p.signalled(key, "prompt=none", verdict.Ended, cause)
-			ctx, cancel := p.detached(context.WithoutCancel(r.Context()))
-			defer cancel()
-			if _, err := p.end(ctx, Selector{Key: key}, Unconfirmed); err != nil {
+			if err := p.silentlyRejected(r, f, key, cause); err != nil {
 				return err
 			}
 		}
@@ -85,4 +82,21 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 		p.signalled(key, "prompt=none", verdict.Retry, cause)
 	}
 	return &UnavailableError{RetryAfter: 5 * time.Second, Err: cause}
+}
+
+// silentlyRejected ends the session that a refused check was about. One that the
+// IdP has vouched for since the check began, by a log-in in another tab perhaps,
+// is not meant: that word is the newer one.
+func (p *RelyingParty) silentlyRejected(r *http.Request, f *flow, key Key, cause error) error {
+	ctx, cancel := p.detached(context.WithoutCancel(r.Context()))
+	defer cancel()
+	st, err := p.load(ctx, key)
+	if err == nil && st.data.Confirmed.Before(f.begun) {
+		p.signalled(key, "prompt=none", verdict.Ended, cause)
+		_, err = p.rejected(ctx, st, Unconfirmed)
+	}
+	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {
+		return err
+	}
+	return nil
 }

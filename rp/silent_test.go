@@ -174,6 +174,28 @@ func TestLogoutBeatsSilentCheck(t *testing.T) {
 	}
 }
 
+// C6: a refusal that comes late says nothing about a session for which the IdP has
+// vouched meanwhile.
+func TestLateRefusalOfASilentCheck(t *testing.T) {
+	inBubble(t, setup{kind: rp.NoToken, config: silent}, func(t *testing.T, w *world) {
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		w.idp.EndUser("ada")
+		a := v.get(v.get("/private").location())
+		refused := v.authorize(a.location()) // which asks with prompt=none
+		time.Sleep(time.Second)
+		v.login() // in another tab
+		if a := v.get(refused); a.status != http.StatusSeeOther {
+			t.Errorf("the callback: %v", a)
+		}
+		v.expect("live", "")
+		v.welcome()
+		w.expectEnds(rp.Replaced)
+	})
+}
+
 // Events.Signal hears of silent checks, as its documentation says.
 func TestSilentCheckIsASignal(t *testing.T) {
 	inBubble(t, setup{kind: rp.NoToken, config: silent}, func(t *testing.T, w *world) {

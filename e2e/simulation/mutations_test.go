@@ -67,7 +67,9 @@ var mutations = []mutation{
 		"	case false:\n"},
 }
 
-var verdictOfRun = regexp.MustCompile(`failed after (\d+) tests?: the contract is broken: (\S+)`)
+// What a run prints at its end; rapid words it otherwise if the failure does not
+// come back when it tries again.
+var verdictOfRun = regexp.MustCompile(`the contract is broken: (\w+)`)
 
 // TestTheOracleBites: each mistake must be found, most of them within the quick
 // lane's 300 histories; some need a rare coincidence. A test that no mistake can
@@ -94,7 +96,7 @@ func TestTheOracleBites(t *testing.T) {
 			case found == nil:
 				t.Errorf("it failed for another reason: %v\n%s", err, tail(out))
 			default:
-				t.Logf("%s, after %s histories", found[2], found[1])
+				t.Logf("it breaks %s", found[1])
 			}
 		})
 	}

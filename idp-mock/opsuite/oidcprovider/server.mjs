@@ -3,6 +3,10 @@
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
 
+// Debian 12 has Node.js 18, for which oidc-provider says that it is too old, and
+// works but for this.
+URL.parse ??= (url, base) => (URL.canParse(url, base) ? new URL(url, base) : null);
+
 const lines = process.stdin[Symbol.asyncIterator]();
 const { value } = await lines.next();
 const { clients, wide } = JSON.parse(value);
