@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -32,9 +34,9 @@ type Config struct {
 // ends with the test. dir is where this package lies.
 func Start(t testing.TB, dir string, c Config) (issuer string) {
 	t.Helper()
-	node, err := exec.LookPath("node")
+	node, err := nodeJS()
 	if err != nil {
-		t.Fatal("node is not installed, which npm's oidc-provider needs; on Debian: apt-get install nodejs npm")
+		t.Fatal(err)
 	}
 	if err := install(dir); err != nil {
 		t.Fatal(err)
@@ -81,6 +83,29 @@ func Start(t testing.TB, dir string, c Config) (issuer string) {
 	}
 	return strings.TrimSpace(line)
 }
+
+// nodeJS returns the program that oidc-provider runs on: the installed one, or,
+// where that is too old, as Debian 12's is, a pinned one that npm brings.
+var nodeJS = sync.OnceValues(func() (string, error) {
+	const oldest, pinned = 20, "node@22.12.0"
+	node, err := exec.LookPath("node")
+	if err != nil {
+		return "", errors.New("node is not installed, which npm's oidc-provider needs; on Debian: apt-get install nodejs npm")
+	}
+	version, err := exec.Command(node, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("node --version: %w", err)
+	}
+	major, _, _ := strings.Cut(strings.TrimPrefix(string(version), "v"), ".")
+	if n, err := strconv.Atoi(major); err == nil && n >= oldest {
+		return node, nil
+	}
+	path, err := exec.Command("npx", "--yes", pinned, "-p", "process.execPath").Output()
+	if err != nil {
+		return "", fmt.Errorf("Node.js %s is too old for oidc-provider, and npx cannot fetch %s: %w", strings.TrimSpace(string(version)), pinned, err)
+	}
+	return strings.TrimSpace(string(path)), nil
+})
 
 // install fetches what package-lock.json pins, once. Test binaries that do it at
 // the same moment do not meet: each fetches elsewhere, and one result moves in.
