@@ -102,7 +102,7 @@ var nodeJS = sync.OnceValues(func() (string, error) {
 	}
 	path, err := exec.Command("npx", "--yes", pinned, "-p", "process.execPath").Output()
 	if err != nil {
-		return "", fmt.Errorf("Node.js %s is too old for oidc-provider, and npx cannot fetch %s: %w", strings.TrimSpace(string(version)), pinned, err)
+		return "", fmt.Errorf("the installed Node.js %s is too old for oidc-provider, and npx cannot fetch %s: %w", strings.TrimSpace(string(version)), pinned, err)
 	}
 	return strings.TrimSpace(string(path)), nil
 })
