@@ -186,17 +186,18 @@ function ask() {
 // tell takes a status from the server, here and in the other tabs; since: when it
 // was asked for.
 function tell(status, since) {
-  channel?.postMessage({ status, since, at: Date.now() })
+  channel?.postMessage({ status, since })
   receive(status, since)
 }
 
-function receive(s, since, at = Date.now()) {
+// A deadline is counted from when it was asked for: the page may have slept since.
+function receive(s, since = Date.now()) {
   if (phase === 'ended') {
     // What was asked before the end speaks of the old session.
     if (s.state === 'live' && s.subject === subject && since > endedAt) ui().again()
     return
   }
-  asked = at + skew
+  asked = Math.min(since + skew, clock())
   reached = true
   if (s.state !== 'live') {
     if (subject !== undefined || setting('optional') === undefined) return void over(s.reason ?? '')
@@ -233,14 +234,15 @@ async function over(why) {
   if (why === 'replaced' && subject !== undefined) {
     cover('checking')
     checkingEnd = true
-    let s
+    let s, since
     for (const wait of [0, 500, 2000]) {
       await sleep(wait)
+      since = Date.now()
       s = await call('session').then(r => r.json()).catch(() => ({}))
       if (s.state === 'live') break
     }
     checkingEnd = false
-    if (s.state === 'live') return receive(s)
+    if (s.state === 'live') return receive(s, since)
   }
   end(why)
 }
@@ -333,7 +335,7 @@ function elect() {
   if (channel) channel.onmessage = ({ data }) => {
     heard = clock()
     if (data.reported) reported = Math.max(reported, data.reported)
-    if (data.status && phase !== 'anonymous') receive(data.status, data.since, data.at)
+    if (data.status && phase !== 'anonymous') receive(data.status, data.since)
   }
   heard = clock()
   const { signal } = stop
@@ -379,7 +381,7 @@ async function stream(signal) {
   const reader = r.body.pipeThrough(new TextDecoderStream()).getReader()
   for (let text = ''; ; ) {
     const { done, value } = await reader.read()
-    if (done) return 0
+    if (done || clock() - heard > beatTimeout) return 0 // nobody knows how old this is
     heard = clock()
     channel?.postMessage({})
     const events = (text + value).split('\n\n')

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,42 @@ func TestSleepBeyondTheEnd(t *testing.T) {
 	t.Logf("covered %d ms after waking up", at-woken)
 	if at-woken > 2000 { // the page looks at the clock once a second; the machine may be busy
 		t.Errorf("covered %d ms after waking up", at-woken)
+	}
+}
+
+// An answer that was on its way while the machine slept is as old as the sleep: what
+// it says of the time left counts from before.
+func TestSleepWithAnAnswerUnderWay(t *testing.T) {
+	t.Parallel()
+	for what, reads := range map[string]string{
+		"event of the stream": `ReadableStreamDefaultReader.prototype, "read"`,
+		"answer to a call":    `Response.prototype, "json"`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := site.Virtual(t, func(c *rp.Config) { c.Idle, c.IdPWindow = 30*time.Minute, time.Hour })
+			tab := chromium.New(t).Tab("notes")
+			sleepy(tab)
+			w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click"`))
+			browser.Eval[bool](tab, `((object, name) => {
+				const original = object[name]
+				const released = new Promise(done => { probe.release = () => done() ?? true })
+				object[name] = async function () {
+					const got = await original.apply(this, arguments)
+					probe.held = true
+					await released
+					return got
+				}
+				return true
+			})(`+reads+`)`)
+			sleep := func(d time.Duration, then string) {
+				w.IDP.Advance(d)
+				browser.Eval[bool](tab, fmt.Sprintf(`(slept += %d, %s)`, d.Milliseconds(), then))
+			}
+			sleep(time.Minute, "true") // the stream is given up, the server asked, a new stream begun
+			tab.Wait(`probe.held`)
+			sleep(28*time.Minute+10*time.Second, "probe.release()")
+			tab.Wait(`probe.dialog("warning")`)
+		})
 	}
 }
 

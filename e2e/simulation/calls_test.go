@@ -163,7 +163,7 @@ func (o *oracle) answered(c *call, s *sent) {
 		o.chains[s.access] = c.chain
 	}
 	if s.refresh != "" {
-		t := &token{value: s.refresh, by: c.by}
+		t := &token{value: s.refresh, at: now, by: c.by}
 		if own := c.chain.session; own != nil && own.endAt < now {
 			t.orphan = true
 			o.counts["orphaned tokens"]++

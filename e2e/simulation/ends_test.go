@@ -299,12 +299,15 @@ func (o *oracle) expectRevocation(s *session) {
 	if c == nil {
 		return
 	}
-	token := c.access
+	token, at := c.access, c.fetched
 	if n := len(c.refresh); n > 0 {
-		token = c.refresh[n-1].value
+		token, at = c.refresh[n-1].value, c.refresh[n-1].at
 	}
 	if token == "" || s.app.n == 2 { // an app without tokens has kept none
 		return
+	}
+	if o.excused(s.app, pathStore, at, at+time.Minute) && o.excused(s.app, pathRestart, at, s.endAt) {
+		return // it could not be saved, and was lost with the process that had it
 	}
 	o.later(s.endAt+30*time.Minute, func(now time.Duration) {
 		if !c.revoked[token] && !o.excused(s.app, pathIdP|pathStore|pathRestart, s.endAt, now) {

@@ -84,6 +84,7 @@ type chain struct {
 // token is a refresh token and what became of it.
 type token struct {
 	value  string
+	at     time.Duration // when it arrived
 	shown  []*call
 	orphan bool // arrived after the end of the session
 	by     *running
