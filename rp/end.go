@@ -3,6 +3,8 @@ package rp
 import (
 	"context"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
 // remember is how long an ended session is remembered: so long its browser
@@ -54,4 +56,24 @@ func (p *RelyingParty) endNow(ctx context.Context, sel Selector, reason Reason, 
 		return nil, unavailable(2*time.Second, "the session store failed: %w", err)
 	}
 	return ended, nil
+}
+
+// neverBegun is the reason of a session that was stored although the store said
+// that it had failed. Its id was never given out, so no event speaks of it.
+const neverBegun Reason = "never_begun"
+
+// takeBack ends a session whose creation failed, with an outcome that is unknown,
+// lest it be listed among the person's sessions.
+func (p *RelyingParty) takeBack(key Key) {
+	p.goes(func(context.Context) {
+		for n := 1; ; n++ {
+			ctx, cancel := p.detached(p.ctx)
+			_, err := p.end(ctx, Selector{Key: key}, neverBegun)
+			cancel()
+			if err == nil || p.ctx.Err() != nil {
+				return
+			}
+			sleep(p.ctx, verdict.Backoff(verdict.Retry, n))
+		}
+	})
 }

@@ -173,6 +173,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 		p.orphaned(got, "")
 		return badLogin("You were logged out while this log-in was under way.", err)
 	case err != nil:
+		p.takeBack(key)
 		p.orphaned(got, "")
 		return unavailable(2*time.Second, "the session store failed: %w", err)
 	}

@@ -1,9 +1,11 @@
 package rp_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -182,4 +184,52 @@ func TestMisconfigurationHeals(t *testing.T) {
 			})
 		})
 	}
+}
+
+// sayingNo stores new sessions and says that it has failed, as a database does whose
+// answer is lost; it ends none while it is broken.
+type sayingNo struct {
+	rp.Store
+	broken  atomic.Bool
+	created rp.Record
+}
+
+func (s *sayingNo) Create(ctx context.Context, rec rp.Record) error {
+	err := s.Store.Create(ctx, rec)
+	if s.broken.Load() {
+		s.created, err = rec, errDown
+	}
+	return err
+}
+
+func (s *sayingNo) End(ctx context.Context, sel rp.Selector, e rp.End) ([]rp.Record, error) {
+	if s.broken.Load() {
+		return nil, errDown
+	}
+	return s.Store.End(ctx, sel, e)
+}
+
+// A session that was stored although its log-in has failed is nobody's: it goes as
+// soon as the store answers again, and no event speaks of it.
+func TestLogInStoredByAStoreThatSaidNo(t *testing.T) {
+	store := &sayingNo{}
+	s := setup{config: func(c *rp.Config) { store.Store, c.Store = c.Store, store }}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		store.broken.Store(true)
+		if a := v.get(v.authorize(v.start("/auth/login"))); a.status != 503 {
+			t.Fatalf("the callback: %v", a)
+		}
+		time.Sleep(10 * time.Minute)
+		if _, err := store.Load(t.Context(), store.created.Key); err != nil {
+			t.Fatalf("this shows nothing: %v", err)
+		}
+		store.broken.Store(false)
+		time.Sleep(time.Minute)
+		if _, err := store.Load(t.Context(), store.created.Key); !errors.Is(err, rp.ErrEnded) {
+			t.Errorf("it lives on: %v", err)
+		}
+		v.login()
+		w.expectEnds()
+	})
 }

@@ -51,18 +51,9 @@ func (p *RelyingParty) announceEnd(u untold) {
 		}
 		defer release()
 	}
-	e := EndEvent{Session: rec.Key.name(), Reason: rec.End.Reason, Detail: u.detail, At: rec.End.At, Begun: rec.Begun}
 	data, err := p.unseal(&rec)
-	if err == nil {
-		e.Subject, e.SID = data.Subject, data.SID
-	}
-	about := []any{"session", e.Session, "reason", string(e.Reason)}
-	if e.Detail != "" {
-		about = append(about, "detail", e.Detail)
-	}
-	p.log.Info("session ended", about...)
-	if fn := p.cfg.Events.End; fn != nil {
-		fn(e)
+	if rec.End.Reason != neverBegun {
+		p.tellEnd(u, data)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout) // however long that took
 	defer cancel()
@@ -82,6 +73,23 @@ func (p *RelyingParty) announceEnd(u untold) {
 	}
 	if rec, ok := p.settle(ctx, rec, &d, p.now().Add(sweepHold)); ok {
 		p.unrevoked.add(p, rec)
+	}
+}
+
+// tellEnd hands the end to the log and to the app; data is nil if nobody can read it.
+func (p *RelyingParty) tellEnd(u untold, data *record.Data) {
+	rec := u.rec
+	e := EndEvent{Session: rec.Key.name(), Reason: rec.End.Reason, Detail: u.detail, At: rec.End.At, Begun: rec.Begun}
+	if data != nil {
+		e.Subject, e.SID = data.Subject, data.SID
+	}
+	about := []any{"session", e.Session, "reason", string(e.Reason)}
+	if e.Detail != "" {
+		about = append(about, "detail", e.Detail)
+	}
+	p.log.Info("session ended", about...)
+	if fn := p.cfg.Events.End; fn != nil {
+		fn(e)
 	}
 }
 

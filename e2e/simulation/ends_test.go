@@ -52,6 +52,11 @@ func (o *oracle) storeEnded(in *instance, recs []rp.Record) {
 	defer o.unlock()
 	for _, rec := range recs {
 		s := o.named(rec.Key)
+		if g := o.ghosts[hex.EncodeToString(rec.Key[:6])]; g != nil {
+			o.note(in.name, "ends a session that never began: %s", rec.End.Reason)
+			g.laid = true
+			continue
+		}
 		if s == nil {
 			x := o.overtakes(in, hex.EncodeToString(rec.Key[:6]))
 			x.endAt, x.reason = now, rec.End.Reason
@@ -138,6 +143,12 @@ func (o *oracle) ended(in *instance, e rp.EndEvent) {
 	now := o.lock()
 	defer o.unlock()
 	s := o.sessions[e.Session]
+	if o.ghosts[e.Session] != nil {
+		if e.Reason == "never_begun" {
+			o.breach("C8", "%s announces the end of a session whose log-in has failed", in.name)
+		}
+		return // another end, such as a logout, came before it could be taken back
+	}
 	if s == nil {
 		x := o.overtakes(in, e.Session)
 		if x.tellAt != never {

@@ -29,6 +29,7 @@ type oracle struct {
 	sessions map[string]*session // by the library's name of it
 	born     []*session
 	early    map[string]*early // ends that came before their session's log-in event
+	ghosts   map[string]*ghost
 	chains   map[string]*chain // by every code and token that is part of it
 	visits   map[*visit]bool   // under way
 	troubles []*trouble
@@ -133,7 +134,7 @@ type duty struct {
 }
 
 func newOracle(w *world) *oracle {
-	return &oracle{w: w, sessions: map[string]*session{}, early: map[string]*early{}, chains: map[string]*chain{}, visits: map[*visit]bool{},
+	return &oracle{w: w, sessions: map[string]*session{}, early: map[string]*early{}, ghosts: map[string]*ghost{}, chains: map[string]*chain{}, visits: map[*visit]bool{},
 		counts: map[string]int{}, labels: map[string]int{}, truth: truth{sessions: map[string]*idpSession{}}}
 }
 

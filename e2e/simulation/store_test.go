@@ -57,12 +57,18 @@ func (s *flakyStore) Load(ctx context.Context, key rp.Key) (rec rp.Record, err e
 }
 
 func (s *flakyStore) Create(ctx context.Context, rec rp.Record) error {
-	return s.spoil(ctx, opCreate, func() error {
+	stored := false
+	err := s.spoil(ctx, opCreate, func() error {
 		s.in.app.gate.note(rec.Due)
 		err := s.Store.Create(ctx, rec)
 		s.in.app.w.oracle.created(s.in, rec, err)
+		stored = err == nil
 		return err
 	})
+	if stored && err != nil {
+		s.in.app.w.oracle.haunted(s.in, rec.Key)
+	}
+	return err
 }
 
 func (s *flakyStore) Replace(ctx context.Context, rec rp.Record) error {
