@@ -125,6 +125,7 @@ type visit struct {
 	marks   map[string]string // headers for the handler: what to save
 	told    string            // a stream's last word
 	toldAt  time.Duration
+	again   bool // it is judged for the second time
 }
 
 // duty is something that has to have happened by a time.
