@@ -32,9 +32,9 @@ func main() {
 
 // subject is one way to authenticate a request.
 type subject struct {
-	name    string
-	handler http.Handler
-	request *http.Request
+	name     string
+	handler  http.Handler
+	requests []*http.Request // of different people
 
 	serial, parallel []float64 // ns per request, one per round
 	allocs           float64
@@ -47,7 +47,7 @@ func run(ctx context.Context, rounds int, each time.Duration, redis string, serv
 		return err
 	}
 	for _, s := range subjects {
-		s.allocs = testing.AllocsPerRun(100, func() { s.handler.ServeHTTP(nowhere{}, s.request) })
+		s.allocs = testing.AllocsPerRun(100, func() { s.handler.ServeHTTP(nowhere{}, s.requests[0]) })
 	}
 	for range rounds { // in turn, so that a drift of the machine hits all alike
 		for _, s := range subjects {
@@ -72,13 +72,13 @@ func timed(s *subject, each time.Duration, workers int) float64 {
 		total int
 	)
 	began := time.Now()
-	for range workers {
+	for i := range workers {
 		wait.Go(func() {
 			n := 0
-			w := nowhere{}
+			w, r := nowhere{}, s.requests[i%len(s.requests)]
 			for n == 0 || time.Since(began) < each {
 				for range 64 {
-					s.handler.ServeHTTP(w, s.request)
+					s.handler.ServeHTTP(w, r)
 				}
 				n += 64
 			}

@@ -16,7 +16,7 @@ import (
 )
 
 // redisSubjects adds what lives on a Redis server; more is false without one.
-func redisSubjects(ctx context.Context, addr string, tandem func(string, rp.Store) error, add func(string, http.Handler, ...*http.Cookie)) (more bool, stop func(), err error) {
+func redisSubjects(ctx context.Context, addr string, tandem func(string, rp.Store) error, add func(string, http.Handler, []*http.Cookie)) (more bool, stop func(), err error) {
 	var closers []func()
 	stop = func() {
 		for i := len(closers) - 1; i >= 0; i-- {
@@ -57,7 +57,7 @@ func redisSubjects(ctx context.Context, addr string, tandem func(string, rp.Stor
 }
 
 // redisFloor is one bare GET of 3 KB.
-func redisFloor(ctx context.Context, o rueidis.ClientOption, add func(string, http.Handler, ...*http.Cookie), closers *[]func()) error {
+func redisFloor(ctx context.Context, o rueidis.ClientOption, add func(string, http.Handler, []*http.Cookie), closers *[]func()) error {
 	o.DisableCache = true
 	client, err := rueidis.NewClient(o)
 	if err != nil {
@@ -71,7 +71,7 @@ func redisFloor(ctx context.Context, o rueidis.ClientOption, add func(string, ht
 		if _, err := client.Do(r.Context(), client.B().Get().Key("floor").Build()).AsBytes(); err == nil {
 			bare.ServeHTTP(w, r)
 		}
-	}))
+	}), nil)
 	return nil
 }
 

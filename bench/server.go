@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"sync"
+	"syscall"
 	"time"
 )
 
 const (
 	connections = 64
-	serverTime  = 700 * time.Millisecond // for one server in one round
+	turns       = 4                      // of every server in one round
+	serverTime  = 120 * time.Millisecond // for one server in one turn
 )
 
 // browser is what a browser sends with a navigation of its own accord. Every server
@@ -35,10 +37,10 @@ var browser = map[string]string{
 // servers drives whole servers over loopback, each with 64 connections, in turn.
 func servers(subjects []*subject, rounds int) error {
 	type result struct {
-		s    *subject
-		addr string
-		raw  []byte
-		rate []float64
+		s                *subject
+		addr             string
+		raw              [][]byte // one request per connection
+		rate, ratio, cpu []float64
 	}
 	var all []*result
 	for _, s := range subjects {
@@ -49,51 +51,57 @@ func servers(subjects []*subject, rounds int) error {
 		srv := &http.Server{Handler: s.handler, ReadHeaderTimeout: time.Second}
 		go func() { _ = srv.Serve(l) }()
 		defer func() { _ = srv.Close() }()
-		r := s.request.Clone(s.request.Context())
-		r.Host = l.Addr().String()
-		for name, value := range browser {
-			r.Header.Set(name, value)
+		one := &result{s: s, addr: l.Addr().String()}
+		for _, r := range s.requests {
+			r = r.Clone(r.Context())
+			r.Host = one.addr
+			for name, value := range browser {
+				r.Header.Set(name, value)
+			}
+			if s == subjects[0] {
+				r.AddCookie(&http.Cookie{Name: "__Host-session", Value: token()})
+			}
+			raw, err := httputil.DumpRequest(r, false)
+			if err != nil {
+				return err
+			}
+			one.raw = append(one.raw, raw)
 		}
-		if s == subjects[0] {
-			r.AddCookie(&http.Cookie{Name: "__Host-session", Value: token()})
-		}
-		raw, err := httputil.DumpRequest(r, false)
-		if err != nil {
-			return err
-		}
-		all = append(all, &result{s: s, addr: l.Addr().String(), raw: raw})
+		all = append(all, one)
 	}
-	for range rounds {
-		for _, r := range all {
-			n, err := drive(r.addr, r.raw)
+	for range rounds * turns {
+		for _, r := range all { // each right after the bare one: the machine drifts
+			bare, bareCPU, err := drive(all[0].addr, all[0].raw)
+			if err != nil {
+				return fmt.Errorf("%s: %w", all[0].s.name, err)
+			}
+			rate, cpu, err := drive(r.addr, r.raw)
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.s.name, err)
 			}
-			r.rate = append(r.rate, n)
+			r.rate, r.ratio, r.cpu = append(r.rate, rate), append(r.ratio, bare/rate), append(r.cpu, cpu/bareCPU)
 		}
 	}
-	fmt.Printf("\n%-44s %12s %12s\n", "whole server, 64 connections", "requests/s", "bare ÷ it")
+	fmt.Printf("\n%-44s %12s %12s %8s\n", "whole server, 64 connections", "requests/s", "bare ÷ it", "CPU ×")
 	for _, r := range all {
-		var ratios []float64
-		for i := range r.rate { // round by round: the machine drifts
-			ratios = append(ratios, all[0].rate[i]/r.rate[i])
-		}
-		fmt.Printf("%-44s %12.0f %12.2f\n", r.s.name, median(r.rate), median(ratios))
+		fmt.Printf("%-44s %12.0f %12.2f %8.2f\n", r.s.name, median(r.rate), median(r.ratio), median(r.cpu))
 	}
+	fmt.Println("CPU ×: processor time per request of this process, server and driver, in units of the bare one's")
 	return nil
 }
 
-// drive returns requests per second. The same bytes are sent again and again,
+// drive returns requests per second and the processor time of one, which is steadier
+// where the machine is shared. The same bytes are sent again and again,
 // and the answer is read up to its end, so that the driver costs little.
-func drive(addr string, raw []byte) (float64, error) {
+func drive(addr string, raw [][]byte) (rate, cpu float64, err error) {
 	var (
 		wait  sync.WaitGroup
 		mu    sync.Mutex
 		total int
 		fault error
 	)
-	began := time.Now()
-	for range connections {
+	began, used := time.Now(), processorTime()
+	for _, raw := range raw {
 		wait.Go(func() {
 			n, err := driveOne(addr, raw, began)
 			mu.Lock()
@@ -105,7 +113,15 @@ func drive(addr string, raw []byte) (float64, error) {
 		})
 	}
 	wait.Wait()
-	return float64(total) / time.Since(began).Seconds(), fault
+	return float64(total) / time.Since(began).Seconds(), float64(processorTime()-used) / float64(total), fault
+}
+
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func driveOne(addr string, raw []byte, began time.Time) (n int, err error) {

@@ -39,14 +39,18 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 			closers[i]()
 		}
 	}
-	add := func(name string, h http.Handler, cookies ...*http.Cookie) {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		for _, c := range cookies {
-			r.AddCookie(c)
+	add := func(name string, h http.Handler, people []*http.Cookie) {
+		s := &subject{name: name, handler: h}
+		for i := range connections {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			if len(people) > 0 {
+				r.AddCookie(people[i])
+			}
+			s.requests = append(s.requests, r)
 		}
-		subjects = append(subjects, &subject{name: name, handler: h, request: r})
+		subjects = append(subjects, s)
 	}
-	add("bare handler", bare)
+	add("bare handler", bare, nil)
 	h, c := floor()
 	add("floor: cookie, SHA-256, sharded map, context", h, c)
 
@@ -58,15 +62,17 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 	closers = append(closers, idp.Close)
 
 	tandem := func(name string, store rp.Store) error {
-		app, cookie, stop, err := tandemApp(ctx, idp, store)
+		app, people, stop, err := tandemApp(ctx, idp, store)
 		if err != nil {
 			return err
 		}
 		closers = append(closers, stop)
 		// The same route, so that touching is the only difference.
-		add("tandem, "+name+", passive (read)", app, cookie)
-		subjects[len(subjects)-1].request.Header.Set(rp.ActivityHeader, "passive")
-		add("tandem, "+name+", active (read and touch)", app, cookie)
+		add("tandem, "+name+", passive (read)", app, people)
+		for _, r := range subjects[len(subjects)-1].requests {
+			r.Header.Set(rp.ActivityHeader, "passive")
+		}
+		add("tandem, "+name+", active (read and touch)", app, people)
 		return nil
 	}
 	if err := tandem("memstore", memstore.New(memstore.Options{})); err != nil {
@@ -89,7 +95,7 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 }
 
 // floor is the least that any server-side session does.
-func floor() (http.Handler, *http.Cookie) {
+func floor() (http.Handler, []*http.Cookie) {
 	type shard struct {
 		sync.RWMutex
 		m map[[32]byte]*string
@@ -98,10 +104,12 @@ func floor() (http.Handler, *http.Cookie) {
 	for i := range shards {
 		shards[i].m = map[[32]byte]*string{}
 	}
-	id := token()
-	key := sha256.Sum256([]byte(id))
-	user := "ada"
-	shards[key[0]].m[key] = &user
+	people := everybody(func() *http.Cookie {
+		id, user := token(), "ada"
+		key := sha256.Sum256([]byte(id))
+		shards[key[0]].m[key] = &user
+		return &http.Cookie{Name: "__Host-floor", Value: id}
+	})
 	type ctxKey struct{}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, line := range r.Header["Cookie"] {
@@ -118,7 +126,15 @@ func floor() (http.Handler, *http.Cookie) {
 			s.RUnlock()
 			bare.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ctxKey{}, found)))
 		}
-	}), &http.Cookie{Name: "__Host-floor", Value: id}
+	}), people
+}
+
+// everybody makes as many sessions as there are connections later: each is a person.
+func everybody(one func() *http.Cookie) (people []*http.Cookie) {
+	for range connections {
+		people = append(people, one())
+	}
+	return people
 }
 
 func token() string {
@@ -127,8 +143,8 @@ func token() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// tandemApp logs somebody in and returns a route and the session's cookie.
-func tandemApp(ctx context.Context, idp *idpmock.IDP, store rp.Store) (app http.Handler, cookie *http.Cookie, stop func(), err error) {
+// tandemApp logs people in and returns a route and their cookies.
+func tandemApp(ctx context.Context, idp *idpmock.IDP, store rp.Store) (app http.Handler, people []*http.Cookie, stop func(), err error) {
 	auth, err := rp.New(ctx, rp.Config{
 		Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin,
 		Keys: rp.Keys{rp.NewKey()}, Store: store, Logger: slog.New(slog.DiscardHandler),
@@ -139,20 +155,29 @@ func tandemApp(ctx context.Context, idp *idpmock.IDP, store rp.Store) (app http.
 	}
 	stop = func() { _ = auth.Close() }
 	web := nethttpadapter.New(auth)
-	if cookie, err = signIn(ctx, idp, web.Endpoints()); err != nil {
-		return nil, nil, stop, err
-	}
-	fill := httptest.NewRequest(http.MethodPost, "/", nil)
-	fill.AddCookie(cookie)
-	values, err := auth.Values().New(fill, "bench")
+	people = everybody(func() *http.Cookie {
+		var c *http.Cookie
+		if err == nil {
+			c, err = signIn(ctx, idp, web.Endpoints())
+		}
+		if err == nil {
+			err = fill(auth, c)
+		}
+		return c
+	})
+	return web.RequireLogin(bare), people, stop, err
+}
+
+// fill saves values of the usual size in a session.
+func fill(auth *rp.RelyingParty, cookie *http.Cookie) error {
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r.AddCookie(cookie)
+	values, err := auth.Values().New(r, "bench")
 	if err != nil {
-		return nil, nil, stop, err
+		return err
 	}
 	values.Values["notes"] = strings.Repeat("x", payload)
-	if err := values.Save(fill, httptest.NewRecorder()); err != nil {
-		return nil, nil, stop, err
-	}
-	return web.RequireLogin(bare), cookie, stop, nil
+	return values.Save(r, httptest.NewRecorder())
 }
 
 // signIn takes a person through the log-in and returns the session's cookie.
@@ -193,39 +218,45 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-func gorillaCookie(size int) (http.Handler, *http.Cookie) {
+func gorillaCookie(size int) (http.Handler, []*http.Cookie) {
 	store := sessions.NewCookieStore(rp.NewKey(), rp.NewKey())
 	for _, c := range store.Codecs {
 		c.(*securecookie.SecureCookie).MaxLength(0) // 3 KB grow to more than a cookie may hold
 	}
-	r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
-	s, _ := store.Get(r, "gorilla")
-	s.Values["user"], s.Values["notes"] = "ada", strings.Repeat("x", size)
-	if err := s.Save(r, w); err != nil {
-		panic(err)
-	}
+	people := everybody(func() *http.Cookie {
+		r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
+		s, _ := store.Get(r, "gorilla")
+		s.Values["user"], s.Values["notes"] = "ada", strings.Repeat("x", size)
+		if err := s.Save(r, w); err != nil {
+			panic(err)
+		}
+		return w.Result().Cookies()[0]
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Its registry lives in the request; a fresh copy is what a server has.
 		if s, err := store.New(r, "gorilla"); err == nil && s.Values["user"] == "ada" {
 			bare.ServeHTTP(w, r)
 		}
-	}), w.Result().Cookies()[0]
+	}), people
 }
 
-func scsApp(store scs.Store, touch bool) (http.Handler, *http.Cookie) {
+func scsApp(store scs.Store, touch bool) (http.Handler, []*http.Cookie) {
 	m := scs.New()
 	m.Store = store
 	if touch {
 		m.IdleTimeout = m.Lifetime / 2 // an idle timeout makes scs write at every request
 	}
-	w := httptest.NewRecorder()
-	m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m.Put(r.Context(), "user", "ada")
-		m.Put(r.Context(), "notes", strings.Repeat("x", payload))
-	})).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	people := everybody(func() *http.Cookie {
+		w := httptest.NewRecorder()
+		m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			m.Put(r.Context(), "user", "ada")
+			m.Put(r.Context(), "notes", strings.Repeat("x", payload))
+		})).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		return w.Result().Cookies()[0]
+	})
 	return m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.GetString(r.Context(), "user") == "ada" {
 			bare.ServeHTTP(w, r)
 		}
-	})), w.Result().Cookies()[0]
+	})), people
 }

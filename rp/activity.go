@@ -59,16 +59,17 @@ func (p *RelyingParty) Activity(r *http.Request) Class {
 func activity(h http.Header) Class {
 	// Sec-Purpose "prefetch", also ";prerender" (Fetch §2.2.7); older browsers
 	// send Purpose or X-Moz.
-	if strings.Contains(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch" || first(h, "X-Moz") == "prefetch" {
-		return Passive
-	}
-	if strings.Contains(first(h, "Accept"), "text/event-stream") || strings.EqualFold(first(h, "Upgrade"), "websocket") {
+	if strings.Contains(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch" {
 		return Passive
 	}
 	switch first(h, "Sec-Fetch-Dest") {
-	case "", "empty", "document":
+	case "document": // a navigation: cheap to tell, and what matters most
+	case "", "empty":
+		if first(h, "X-Moz") == "prefetch" || strings.Contains(first(h, "Accept"), "text/event-stream") || strings.EqualFold(first(h, "Upgrade"), "websocket") {
+			return Passive
+		}
 	default:
-		return Passive // image, script, style, iframe, …
+		return Passive // image, script, style, iframe, websocket, …
 	}
 	if strings.EqualFold(first(h, ActivityHeader), "passive") {
 		return Passive
