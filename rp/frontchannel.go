@@ -11,7 +11,7 @@ import (
 // Front-Channel Logout 1.0 §2). Browsers keep our cookie from it, so it works
 // from iss and sid alone; a sid without iss is accepted, as Entra ID sends it,
 // because the issuer of this client is fixed (FCL-03). It does nothing without a
-// sid, and always answers 200: there is nobody to tell an error.
+// sid, and answers 200 unless the store fails: there is nobody to tell an error.
 func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+p.framers())
@@ -33,9 +33,12 @@ func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request
 			}
 		}
 	}
-	_, err := w.Write([]byte("<!DOCTYPE html><title>Logged out</title>"))
+	_, err := w.Write([]byte(frontchannelPage))
 	return err
 }
+
+// frontchannelPage is what nobody sees, unless they type its address.
+const frontchannelPage = `<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Logged out</title><main><h1>Logged out</h1></main>`
 
 // framers are the origins that may frame the page: the issuer's, and that of the
 // IdP's logout page, which some serve from another host (FCL-04).

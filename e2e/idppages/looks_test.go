@@ -1,6 +1,7 @@
 package idppages
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -44,6 +45,12 @@ func TestLooks(t *testing.T) {
 	look("idp-sign-out", "main", "signed in as ada")
 	tab.Click("button[value=stay]")
 	look("idp-stayed", "h1", "Still signed in")
+	s.mute.Store(true)
+	tab.Go(out + "?" + url.Values{"client_id": {"notes"}, "post_logout_redirect_uri": {s.notes + "/bye"}}.Encode())
+	tab.Click("button[value=signout]")
+	look("idp-signing-out", "#continue", "Continue")
+	s.mute.Store(false)
+	s.signIn(t, tab)
 	tab.Go(out)
 	tab.Click("button[value=signout]") // leads nowhere: no app has asked for it
 	tab.WaitText("[role=status]", "You are being signed out of your applications.")

@@ -35,7 +35,7 @@ type site struct {
 	*idpmock.IDP
 	notes, mail string
 	loaded      chan *url.URL // front-channel logout URLs that were loaded
-	mute        atomic.Bool   // posts to the apps are answered with 204
+	mute        atomic.Bool   // where the provider sends the browser, it gets 204 and stays
 }
 
 func start(t *testing.T) *site { t.Helper(); return startAt(t, "idp.localhost", "notes.localhost") }
@@ -87,7 +87,7 @@ func serve(t *testing.T, l net.Listener, h http.Handler) {
 
 // app shows what came to it.
 func (s *site) app(w http.ResponseWriter, r *http.Request) {
-	if s.mute.Load() && r.Method == http.MethodPost {
+	if s.mute.Load() && (r.Method == http.MethodPost || r.URL.Path == "/bye") {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/memstore"
 )
@@ -33,7 +34,16 @@ func (b *brittle) Load(ctx context.Context, key rp.Key) (rp.Record, error) {
 func TestOwnPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	store := &brittle{Store: memstore.New(memstore.Options{})}
-	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Store, c.LogoutByPost = store, true }})
+	var faulty *rp.RelyingParty
+	w := site.New(t, site.Options{
+		RP: func(c *rp.Config) { c.Store, c.LogoutByPost = store, true },
+		Routes: func(mux *http.ServeMux, web *nethttpadapter.Adapter) {
+			mux.HandleFunc("GET /faulty", func(w http.ResponseWriter, r *http.Request) {
+				faulty.Answer(r, errors.New("a mistake of the app")).Write(w)
+			})
+		},
+	})
+	faulty = w.Apps["notes"].Auth
 	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
 	look := func(name, title string) {
@@ -45,6 +55,10 @@ func TestOwnPagesAreAccessible(t *testing.T) {
 	look("logged-out", "You are logged out.")
 	tab.Go(notes.URL + "/auth/callback?state=nobody&code=x")
 	look("login-failed", "log-in")
+	tab.Go(notes.URL + "/auth/frontchannel-logout?sid=nobody")
+	look("front-channel", "Logged out")
+	tab.Go(notes.URL + "/faulty")
+	look("fault", "Something went wrong.")
 
 	w.SignIn(tab, "ada", notes.URL+"/")
 	store.broken.Store(true)
