@@ -267,15 +267,21 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 func (o *oracle) clockEnd(s *session) rp.Reason { return o.clockEndAt(s, o.w.at()) }
 
 func (o *oracle) clockEndAt(s *session, at time.Duration) rp.Reason {
-	skew := s.app.skew()
-	if at >= s.began+orDefault(s.app.knobs.Absolute, 8*time.Hour)-skew {
+	early := s.app.skew()
+	if o.excused(s.app, pathStore, s.began-slowestStore, s.began) {
+		early += slowestStore // the clocks of a session start before its record is stored
+	}
+	if at >= s.began+orDefault(s.app.knobs.Absolute, 8*time.Hour)-early {
 		return rp.Absolute
 	}
-	if idle := s.app.knobs.Idle; idle > 0 && at >= o.lastServed(s, at)+idle-skew {
+	if idle := s.app.knobs.Idle; idle > 0 && at >= o.lastServed(s, at)+idle-early {
 		return rp.Idle
 	}
 	return ""
 }
+
+// slowestStore is how long a log-in waits for the store at the most.
+const slowestStore = 10 * time.Second
 
 // lastServed is when the person was last active in the app and all its instances
 // could know it.
