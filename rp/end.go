@@ -50,7 +50,7 @@ func (p *RelyingParty) endNow(ctx context.Context, sel Selector, reason Reason, 
 	for _, rec := range ended { // also what a call that failed half-way has ended
 		p.hub.announce(Change{Key: rec.Key, Reason: reason})
 		p.cache.drop(rec.Key)
-		p.untold.add(p, untold{rec, detail})
+		p.untold.add(p, untold{rec: rec, detail: detail})
 	}
 	if err != nil {
 		return nil, unavailable(2*time.Second, "the session store failed: %w", err)

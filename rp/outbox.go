@@ -15,19 +15,27 @@ import (
 // contents what has been done. So it outlives this process where the store does.
 //
 // The instance that has ended a session does it at once. Any instance that finds
-// such a record by Claim takes over, but leaves the first minute to the former:
-// after that it has crashed.
+// such a record by Claim takes over, but leaves a minute to the former: after that
+// it has crashed. Each measures that minute by itself, because their clocks differ.
 
 // untold is an ended session that Config.Events has not heard of.
 type untold struct {
 	rec    Record
 	detail string
+	taken  bool // over from another instance
+}
+
+// sighting is an ended session that Claim has handed out before it was reported.
+type sighting struct {
+	rec Record
+	at  time.Time
 }
 
 const (
 	headStart         = time.Minute // of the instance that has ended a session
 	revocationsAtOnce = 8
 	revocationsInMind = 512 // more are left to Claim
+	sightingsInMind   = 4096
 )
 
 // takeOver handles an ended record that Claim has handed out.
@@ -36,15 +44,24 @@ func (p *RelyingParty) takeOver(rec Record) {
 	case err != nil: // another instance may have the key
 	case !d.Told.IsZero():
 		p.unrevoked.add(p, rec)
-	case p.now().Sub(rec.End.At) >= headStart:
-		p.untold.add(p, untold{rec: rec})
+	case len(p.sighted) < sightingsInMind:
+		rec.Sealed = nil // it is read again
+		p.sighted = append(p.sighted, sighting{rec, p.now()})
+	}
+}
+
+// relieve reports what another instance has had its time to report.
+func (p *RelyingParty) relieve() {
+	for len(p.sighted) > 0 && p.now().Sub(p.sighted[0].at) >= headStart {
+		p.untold.add(p, untold{rec: p.sighted[0].rec, taken: true})
+		p.sighted = p.sighted[1:]
 	}
 }
 
 // announceEnd reports the end of a session, once.
 func (p *RelyingParty) announceEnd(u untold) {
 	rec := u.rec
-	if p.now().Sub(rec.End.At) >= headStart {
+	if u.taken || p.now().Sub(rec.End.At) >= headStart {
 		release, ok := p.untoldStill(&rec)
 		if !ok {
 			return

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,6 +58,38 @@ func TestAnswerBeforeTheRest(t *testing.T) {
 				}
 				w.idp.Expect(idpmock.EndpointRevoke, "notes", 2)
 			})
+		})
+	}
+}
+
+// Two clocks that differ by more than the head start do not report an end twice, be
+// the app ever so slow to listen.
+func TestOneReportWhereClocksDiffer(t *testing.T) {
+	for _, ahead := range []time.Duration{90 * time.Second, -90 * time.Second} {
+		var mu sync.Mutex
+		told, n := 0, 0
+		s := setup{instances: 2, config: func(c *rp.Config) {
+			if n++; n == 2 {
+				c.Now = func() time.Time { return time.Now().Add(ahead) }
+			}
+			c.Events.End = func(rp.EndEvent) {
+				time.Sleep(40 * time.Second)
+				mu.Lock()
+				defer mu.Unlock()
+				told++
+			}
+		}}
+		inBubble(t, s, func(t *testing.T, w *world) {
+			w.visitor("ada").login()
+			if n, err := w.auth[0].EndSubject(t.Context(), "ada"); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+			time.Sleep(10 * time.Minute)
+			mu.Lock()
+			defer mu.Unlock()
+			if told != 1 {
+				t.Errorf("%v ahead: %d events", ahead, told)
+			}
 		})
 	}
 }

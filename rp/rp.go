@@ -36,6 +36,7 @@ type RelyingParty struct {
 	guard     guard
 	found     findings
 	untold    queue[untold] // ended sessions to report
+	sighted   []sighting    // the sweeper's
 	unrevoked queue[Record] // reported ones whose tokens are to be revoked
 
 	ctx   context.Context // of loops and streams; ended by Close at once

@@ -31,6 +31,7 @@ func (p *RelyingParty) sweep(ctx context.Context) {
 		case <-tick.C:
 		}
 		p.sweepOnce(ctx)
+		p.relieve()
 	}
 }
 

@@ -57,7 +57,7 @@ var mutations = []mutation{
 		"	if v == verdict.Unknown {\n",
 		"	if v == verdict.Unknown {\n		return p.rejected(ctx, st, RefreshRejected)\n"},
 	{"an end has no event", "rp/end.go",
-		`p.untold.add(p, untold{rec, detail})`,
+		`p.untold.add(p, untold{rec: rec, detail: detail})`,
 		`_, _ = rec, detail`},
 	{"nothing is revoked", "rp/outbox.go",
 		`if wait := p.revoke(p.calls, &d); wait > 0 {`,
