@@ -54,6 +54,7 @@ func TestSleepWithAnAnswerUnderWay(t *testing.T) {
 			tab := chromium.New(t).Tab("notes")
 			sleepy(tab)
 			w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click"`))
+			waitFor(t, "the stream", func() bool { return w.Apps["notes"].Auth.OpenStreams() == 1 })
 			browser.Eval[bool](tab, `((object, name) => {
 				const original = object[name]
 				const released = new Promise(done => { probe.release = () => done() ?? true })
