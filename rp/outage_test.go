@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -231,5 +232,35 @@ func TestLogInStoredByAStoreThatSaidNo(t *testing.T) {
 		}
 		v.login()
 		w.expectEnds()
+	})
+}
+
+// C2: tokens that the store takes only after a long outage prove what the IdP said
+// before it; whoever comes later waits for a newer word.
+func TestOldAnswerAfterAnOutage(t *testing.T) {
+	s, store := flaky(nil)
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		store.breaks("Replace")
+		ask := func() <-chan *reply {
+			answer := make(chan *reply, 1)
+			go func() { a, _ := v.try("GET", "/private", nil, fetching); answer <- a }()
+			return answer
+		}
+		ask()
+		time.Sleep(time.Minute)
+		w.idp.EndUser("ada")
+		time.Sleep(6 * time.Minute)
+		late := ask()
+		synctest.Wait()
+		store.heals()
+		if a := <-late; a == nil || a.status == 200 {
+			t.Errorf("served with the word of 7 min ago: %v", a)
+		}
+		time.Sleep(2 * time.Minute)
+		v.expect("ended", rp.RefreshRejected)
 	})
 }

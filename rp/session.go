@@ -210,8 +210,12 @@ func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session,
 		if st, err = p.signalFirst(ctx, st); err != nil {
 			return nil, err
 		}
-		if e := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Active).End; e != lifetime.Live {
-			return nil, p.expire(ctx, st, e) // the answer did not move the ceiling
+		told := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Active)
+		if told.End != lifetime.Live {
+			return nil, p.expire(ctx, st, told.End) // the answer did not move the ceiling
+		}
+		if told.Signal == lifetime.Overdue && st.data.Confirmed.Before(now) {
+			return nil, errChanged // an old answer, which the store has only now taken
 		}
 	}
 	s := &c.session
