@@ -61,10 +61,11 @@ func granule(idle time.Duration) time.Duration {
 	return min(time.Minute, idle/10)
 }
 
-// touch notes activity at st.rec.Active; stored is what the store had.
-func (p *RelyingParty) touch(st *state, policy lifetime.Policy, stored time.Time) {
-	key, active := st.rec.Key, st.rec.Active
-	every := granule(policy.Idle)
+// touch notes activity; stored is what the store had. st.rec.Active does not
+// count: st may be a shared one.
+func (p *RelyingParty) touch(st *state, active, stored time.Time) {
+	key := st.rec.Key
+	every := granule(p.cfg.Idle)
 	now := false
 	a := p.agenda.of(key)
 	a.mu.Lock()
@@ -86,12 +87,12 @@ func (p *RelyingParty) touch(st *state, policy lifetime.Policy, stored time.Time
 		i.flush = time.AfterFunc(max(i.stored.Add(every).Sub(active), 0), func() { _ = p.flush(p.calls, key) })
 	}
 	if m := p.means(st.data); p.cfg.TrailingSignal && (m == byRefresh || m == byUserinfo) && i.trailing == nil && !a.closed {
-		at := lifetime.NextSignal(st.clocks(), policy)
+		at := lifetime.NextSignal(st.at(active), p.policy(st))
 		i.trailing = time.AfterFunc(max(at.Sub(active), time.Second), func() { p.trail(key) })
 	}
 	a.mu.Unlock()
 	if now {
-		due := p.due(st, policy)
+		due := p.due(st, active)
 		p.goes(func(ctx context.Context) { p.touched(key, active, p.store(ctx, key, active, due)) })
 	}
 }
@@ -120,8 +121,7 @@ func (p *RelyingParty) flush(ctx context.Context, key Key) error {
 	st, err := p.load(ctx, key)
 	switch {
 	case err == nil:
-		st.rec.Active = active
-		err = p.store(ctx, key, active, p.due(st, p.policy(st)))
+		err = p.store(ctx, key, active, p.due(st, active))
 	case !errors.As(err, &trouble):
 		err = nil // ended or unreadable: there is nothing to keep
 	}
@@ -248,10 +248,10 @@ func (p *RelyingParty) trailAgain(key Key, active time.Time, after, every time.D
 	}
 }
 
-// due is when the sweeper is to look at a session.
-func (p *RelyingParty) due(st *state, policy lifetime.Policy) time.Time {
+// due is when the sweeper is to look at a session that was last active then.
+func (p *RelyingParty) due(st *state, active time.Time) time.Time {
 	const longest = 30 * 24 * time.Hour
-	return lifetime.Forget(st.clocks(), policy, longest)
+	return lifetime.Forget(st.at(active), p.policy(st), longest)
 }
 
 // close stops all timers and returns the sessions whose activity is still to be

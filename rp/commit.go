@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
@@ -29,7 +30,7 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 		rec.Active = p.agenda.latest(rec.Key, rec.Active) // it goes along for nothing
 		next := &state{rec, &d}
 		rec.Refs = refs(p.cfg.Issuer, d.Subject, d.SID, d.OldSID)
-		rec.Due = p.due(next, p.policy(next))
+		rec.Due = p.due(next, rec.Active)
 		rec, err := p.sealed(rec, &d)
 		if err != nil {
 			return nil, err
@@ -38,7 +39,7 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 		case err == nil:
 			rec.Version++
 			next.rec = rec
-			p.cache.put(rec.Key, rec.Version, &d)
+			p.cache.put(next, lifetime.Span{})
 			p.hub.announce(Change{Key: rec.Key, Version: rec.Version})
 			return next, nil
 		case errors.Is(err, ErrEnded):

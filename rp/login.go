@@ -163,7 +163,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 		p.orphaned(got, "") // a session would lead to the next log-in, and so on
 		return badLogin("By the log-in service's word your session is over already.", errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
 	}
-	rec.Due = p.due(st, p.policy(st))
+	rec.Due = p.due(st, now)
 	rec, err := p.sealed(rec, d)
 	if err != nil {
 		return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer is too large.", Err: err}

@@ -116,15 +116,15 @@ func (p *RelyingParty) remembered(ctx context.Context, key Key) (d *record.Data,
 	case err != nil && !errors.Is(err, ErrEnded):
 		return nil, false, unavailable(0, "the session store failed: %w", err)
 	}
-	if d, err = p.open(&rec); err != nil {
+	st, err := p.open(rec)
+	if err != nil {
 		return nil, false, nil
 	}
 	if rec.Ended() {
-		return d, false, nil
+		return st.data, false, nil
 	}
-	st := &state{rec, d}
 	st.rec.Active = p.agenda.latest(key, rec.Active)
-	return d, lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Passive).End == lifetime.Live, nil
+	return st.data, lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Passive).End == lifetime.Live, nil
 }
 
 // LoggedOut is where the IdP sends the browser after a logout. It tolerates any

@@ -46,7 +46,7 @@ const confirmWait = 5 * time.Second
 // confirmDue waits for the signal that Authenticate has found to be due and only
 // sent off.
 func (p *RelyingParty) confirmDue(ctx context.Context, s *Session) error {
-	st := s.now.Load()
+	st := s.state()
 	if m := p.means(st.data); m == byNothing || m == bySilentLogin {
 		return nil
 	}

@@ -25,13 +25,13 @@ func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
 	}
 	out := make([]SessionInfo, 0, len(recs))
 	for _, rec := range recs {
-		d, err := s.rp.open(&rec)
+		st, err := s.rp.open(rec)
 		if err != nil {
 			continue
 		}
 		out = append(out, SessionInfo{
-			Name: rec.Key.name(), Current: rec.Key == s.key, Started: d.Started,
-			Active: s.rp.agenda.latest(rec.Key, rec.Active), UserAgent: d.Agent,
+			Name: rec.Key.name(), Current: rec.Key == s.key(), Started: st.data.Started,
+			Active: s.rp.agenda.latest(rec.Key, rec.Active), UserAgent: st.data.Agent,
 		})
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Active.After(out[j].Active) })

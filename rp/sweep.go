@@ -60,17 +60,16 @@ func (p *RelyingParty) sweepOnce(ctx context.Context) {
 // lookAtExpired ends a session whose Due has come if its time is really up; it
 // asks nobody, because asking would extend.
 func (p *RelyingParty) lookAtExpired(ctx context.Context, rec Record) {
-	data, err := p.open(&rec)
+	st, err := p.open(rec)
 	if err != nil {
 		_, _ = p.end(ctx, Selector{Key: rec.Key}, Unconfirmed)
 		return
 	}
-	st := &state{rec, data}
 	st.rec.Active = p.agenda.latest(rec.Key, rec.Active)
 	switch d := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Passive); {
 	case d.End != lifetime.Live:
 		_ = p.expire(ctx, st, d.End) // an outage: Claim hands it out again
 	default:
-		_ = p.store(ctx, rec.Key, st.rec.Active, p.due(st, p.policy(st)))
+		_ = p.store(ctx, rec.Key, st.rec.Active, p.due(st, st.rec.Active))
 	}
 }

@@ -102,7 +102,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 			drain(resp)
 			return nil, err
 		}
-		s.now.Store(renewed)
+		s.newer.Store(renewed)
 		if !replayable(r) {
 			return resp, nil // the next call has the fresh token
 		}
@@ -125,7 +125,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 	probed, v, err := s.rp.probe(r.Context(), st)
 	switch verdict.SecondLook(v) {
 	case verdict.Blamed:
-		s.now.Store(probed)
+		s.newer.Store(probed)
 		s.rp.log.Error("an API refuses a token that the IdP calls good; the session is kept", "api", weburl.OriginOf(r.URL))
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
@@ -156,7 +156,7 @@ func (t *apiTransport) send(r *http.Request, st *state, again bool) (*http.Respo
 // usable returns the session with an access token that has not run out. A
 // passive request does without a refresh (C7).
 func (s *Session) usable(ctx context.Context) (*state, error) {
-	st := s.now.Load()
+	st := s.state()
 	if st.data.AccessToken == "" {
 		return nil, ErrNoAccessToken
 	}
@@ -178,7 +178,7 @@ func (s *Session) usable(ctx context.Context) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.now.Store(renewed)
+	s.newer.Store(renewed)
 	return renewed, nil
 }
 

@@ -102,7 +102,7 @@ func (v valueStore) Save(r *http.Request, _ http.ResponseWriter, s *sessions.Ses
 // state is read anew: the session of the request may be older than its values.
 func (v valueStore) state(r *http.Request) (*state, error) {
 	if s := FromContext(r.Context()); s != nil {
-		return v.rp.load(r.Context(), s.key)
+		return v.rp.load(r.Context(), s.key())
 	}
 	key, ok := v.rp.sessionKey(r.Header)
 	if !ok {

@@ -231,3 +231,41 @@ func TestWarnIsBeforeTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// In a quiet span Decide has nothing to say to anybody, whatever activity there is.
+// It ends where Decide would speak, or after longestQuiet: the hot path is one.
+func TestQuiet(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, p := anySession(t), anyPolicy(t)
+		if rapid.Bool().Draw(t, "fresh") { // else nearly every span is empty
+			s.Signalled, s.Confirmed = s.Active, s.Active
+		}
+		now := s.Active.Add(duration(t, "now", 10*time.Minute))
+		q := Quiet(s, p, now)
+		says := func(s Session, now time.Time) bool {
+			return Decide(s, p, now, Active) != Decision{} || Decide(s, p, now, Passive) != Decision{}
+		}
+		if !q.Holds(now) {
+			if !q.Until.After(now) != says(s, now) && !edge(s, p, now) {
+				t.Fatalf("empty: %+v, and Decide says %v", q, says(s, now))
+			}
+			return
+		}
+		if !q.From.Equal(now) || q.Holds(now.Add(-tick)) || q.Holds(q.Until) {
+			t.Fatalf("%+v at %v", q, now)
+		}
+		if then := q.Until.Add(tick); then.Sub(now) <= longestQuiet && !says(s, then) {
+			t.Fatalf("Decide says nothing after %+v", q)
+		}
+		then := now.Add(duration(t, "then", q.Until.Sub(now)-tick))
+		s.Active = s.Active.Add(duration(t, "activity", then.Sub(s.Active)))
+		if says(s, then) {
+			t.Fatalf("%v is in %+v, but Decide says %+v, %+v", then, q, Decide(s, p, then, Active), Decide(s, p, then, Passive))
+		}
+	})
+}
+
+// edge: a confirmation is good up to and including its last instant, a span is not.
+func edge(s Session, p Policy, now time.Time) bool {
+	return now.Equal(s.Confirmed.Add(p.TrustFor)) || now.Equal(s.Confirmed.Add(window(s, p)))
+}

@@ -1,0 +1,167 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+)
+
+// Authenticate answers with the session of a request. Errors: ErrAnonymous,
+// *EndedError, *UnavailableError, ErrUnconfirmed, ErrReauthenticate,
+// ErrSilentCheck, ErrCrossOrigin; RelyingParty.Answer turns each into what the
+// browser should see.
+func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
+	return p.authenticate(r, p.Activity(r))
+}
+
+// AuthenticateAs is Authenticate for a request of a route that is marked, as if
+// by WithClass: only Config.Classify goes before the mark.
+func (p *RelyingParty) AuthenticateAs(r *http.Request, class Class) (*Session, error) {
+	if p.cfg.Classify != nil {
+		if c, ok := p.cfg.Classify(r); ok {
+			class = c
+		}
+	}
+	return p.authenticate(r, class)
+}
+
+func (p *RelyingParty) authenticate(r *http.Request, class Class) (*Session, error) {
+	key, ok := p.sessionKey(r.Header)
+	if !ok {
+		return nil, ErrAnonymous
+	}
+	if !safeMethod(r.Method) && p.csrf.Check(r) != nil {
+		return nil, ErrCrossOrigin
+	}
+	for range 3 {
+		s, err := p.session(r, key, class)
+		if err != errChanged {
+			return s, err
+		}
+	}
+	return nil, unavailable(time.Second, "the session changes faster than it can be read")
+}
+
+// errChanged: what we read was overtaken; look again.
+var errChanged = errors.New("rp: the session changed while it was looked at")
+
+func safeMethod(m string) bool {
+	return m == http.MethodGet || m == http.MethodHead || m == http.MethodOptions
+}
+
+func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session, error) {
+	ctx := r.Context()
+	rec, err := p.read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	now := p.now()
+	var st *state
+	if o := p.cache.get(key, rec.Version); o != nil && o.quiet.Holds(now) {
+		st = &o.state
+		if class == Active {
+			p.touch(st, now, rec.Active)
+		}
+	} else if st, err = p.decide(r, rec, class, now); err != nil {
+		return nil, err
+	}
+	return &Session{rp: p, class: class, ctx: ctx, read: st}, nil
+}
+
+// decide asks the clocks about a session and does what they say.
+func (p *RelyingParty) decide(r *http.Request, rec Record, class Class, now time.Time) (*state, error) {
+	ctx := r.Context()
+	st, err := p.open(rec)
+	if err != nil {
+		return nil, err
+	}
+	st.rec.Active = p.agenda.latest(rec.Key, rec.Active)
+	policy := p.policy(st)
+	asks := class
+	if p.means(st.data) == bySilentLogin && !navigation(r) {
+		asks = Passive // only a navigation can ask
+	}
+	decision := lifetime.Decide(st.clocks(), policy, now, lifetime.Class(asks))
+	if decision.End != lifetime.Live {
+		return nil, p.expire(ctx, st, decision.End)
+	}
+	if decision.Unconfirmed {
+		return nil, ErrUnconfirmed
+	}
+	if class == Active {
+		st.rec.Active = now
+		p.touch(st, now, rec.Active)
+	}
+	switch decision.Signal {
+	case lifetime.NotDue:
+		if q := lifetime.Quiet(st.clocks(), policy, now); q.Holds(now) {
+			p.cache.put(st, q)
+		}
+	case lifetime.Due:
+		p.signalBeside(st, policy)
+	case lifetime.Overdue:
+		if st, err = p.signalFirst(ctx, st); err != nil {
+			return nil, err
+		}
+		told := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Active)
+		if told.End != lifetime.Live {
+			return nil, p.expire(ctx, st, told.End) // the answer did not move the ceiling
+		}
+		if told.Signal == lifetime.Overdue && st.data.Confirmed.Before(now) {
+			return nil, errChanged // an old answer, which the store has only now taken
+		}
+	}
+	return st, nil
+}
+
+// policy is the configuration as it applies to one session.
+func (p *RelyingParty) policy(st *state) lifetime.Policy {
+	c := &p.cfg
+	how := p.means(st.data)
+	pol := lifetime.Policy{Idle: c.Idle, Absolute: c.Absolute, Window: c.IdPWindow}
+	if how == byNothing {
+		return pol
+	}
+	pol.Renews = how == byRefresh || how == bySilentLogin
+	pol.SignalEvery, pol.TrustFor = c.SignalEvery, c.TrustFor
+	if pol.SignalEvery == 0 {
+		w := c.IdPWindow
+		if w == 0 {
+			w = st.data.Window
+		}
+		pol.SignalEvery = lifetime.DefaultSignalEvery(w, st.data.TokenLife)
+	}
+	// The same jitter at every look: the key is random already.
+	u := float64(uint(st.rec.Key[0])<<8|uint(st.rec.Key[1])) / (1 << 16)
+	pol.SignalEvery = lifetime.Jitter(pol.SignalEvery, u)
+	return pol
+}
+
+var reasons = [...]Reason{lifetime.Idle: Idle, lifetime.Absolute: Absolute, lifetime.Ceiling: IdPCeiling}
+
+// expire ends a session whose time is up, unless somebody was active elsewhere
+// between our look and now.
+func (p *RelyingParty) expire(ctx context.Context, st *state, e lifetime.End) error {
+	sel := Selector{Key: st.rec.Key}
+	reason := reasons[e]
+	switch e {
+	case lifetime.Idle:
+		sel.IdleSince = st.rec.Active
+	case lifetime.Ceiling:
+		sel.Version = st.rec.Version
+	}
+	ended, err := p.end(ctx, sel, reason)
+	if err != nil {
+		return err
+	}
+	if len(ended) == 0 {
+		if _, err := p.load(ctx, st.rec.Key); err != nil {
+			return err // somebody else ended it, for a reason of their own
+		}
+		return errChanged
+	}
+	return &EndedError{reason}
+}

@@ -1,0 +1,52 @@
+package rp_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// The hot path allocates the Session and nothing else, whatever kind of client,
+// however long the person has been there: what is opened of a record is shared,
+// and the clocks are asked only when they have something to say.
+func TestHotPath(t *testing.T) {
+	for _, kind := range []rp.Kind{rp.NoToken, rp.ReferenceToken, rp.RefreshToken} {
+		t.Run(kind.String(), func(t *testing.T) {
+			s := setup{kind: kind, config: func(c *rp.Config) { c.Idle, c.Absolute = 15*time.Minute, 8*time.Hour },
+				idp: func(c *idpmock.Config) { c.IdleWindow = 8 * time.Hour }} // nobody tells it of activity without a token
+			inBubble(t, s, func(t *testing.T, w *world) {
+				v := w.visitor("ada")
+				v.login()
+				requests := map[rp.Class]*http.Request{}
+				for _, class := range []rp.Class{rp.Active, rp.Passive} {
+					r := httptest.NewRequest(http.MethodGet, base+"/private", nil)
+					r.Header.Set("Sec-Fetch-Dest", "document")
+					r.Header.Set(rp.ActivityHeader, class.String())
+					for _, c := range v.cookies() {
+						r.AddCookie(c)
+					}
+					requests[class] = r
+				}
+				for range 2 * 60 / 7 {
+					time.Sleep(7 * time.Minute)
+					v.welcome() // a signal may be due, a granule of activity over
+					time.Sleep(time.Second)
+					v.welcome()
+					for class, r := range requests {
+						if n := testing.AllocsPerRun(20, func() {
+							if s, err := w.auth[0].Authenticate(r); err != nil || s.Class() != class || s.Subject() != "ada" {
+								t.Error(err)
+							}
+						}); n != 1 {
+							t.Fatalf("after %v: %v allocations for one %v request", w.age(), n, class)
+						}
+					}
+				}
+			})
+		})
+	}
+}

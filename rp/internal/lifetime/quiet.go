@@ -1,0 +1,36 @@
+package lifetime
+
+import "time"
+
+// Span is a stretch of time, From included, Until not.
+type Span struct{ From, Until time.Time }
+
+// Holds reports whether t lies in the span.
+func (s Span) Holds(t time.Time) bool { return t.Before(s.Until) && !t.Before(s.From) }
+
+// longestQuiet is when Quiet's answer is looked at again at the latest.
+const longestQuiet = time.Hour
+
+// Quiet returns a span that begins now and in which Decide has nothing to say,
+// whatever the class, so that requests in it need not ask again. It is empty if
+// Decide has something to say now. Activity makes it longer, never shorter; every
+// other change of s makes it void.
+func Quiet(s Session, p Policy, now time.Time) Span {
+	s = Believable(s, now)
+	d := Deadlines(s, p)
+	until := now.Add(longestQuiet)
+	for _, limit := range [...]time.Time{d.LocalIdle, d.Absolute, s.Ceiling} {
+		until = earlier(until, limit)
+	}
+	if p.SignalEvery > 0 {
+		until = earlier(until, s.Signalled.Add(p.SignalEvery))
+	}
+	if p.TrustFor > 0 {
+		trust := p.TrustFor
+		if w := window(s, p); w > 0 {
+			trust = min(trust, w)
+		}
+		until = earlier(until, s.Confirmed.Add(trust))
+	}
+	return Span{now, until}
+}

@@ -1,0 +1,91 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+)
+
+// state is a session as it was read: the stored record and its opened contents.
+type state struct {
+	rec  Record
+	data *record.Data // never written to
+}
+
+func (s *state) clocks() lifetime.Session { return s.at(s.rec.Active) }
+
+// at is what the clocks say of a session whose last activity was then.
+func (s *state) at(active time.Time) lifetime.Session {
+	d := s.data
+	return lifetime.Session{
+		Started: d.Started, Active: active, Signalled: d.Signalled,
+		Confirmed: d.Confirmed, Ceiling: d.Ceiling, Window: d.Window,
+	}
+}
+
+// load reads a session. Errors: ErrAnonymous, *EndedError, *UnavailableError.
+func (p *RelyingParty) load(ctx context.Context, key Key) (*state, error) {
+	rec, err := p.read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return p.open(rec)
+}
+
+// read is load without what is sealed.
+func (p *RelyingParty) read(ctx context.Context, key Key) (Record, error) {
+	rec, err := p.cfg.Store.Load(ctx, key)
+	switch {
+	case err == nil:
+		return rec, nil
+	case errors.Is(err, ErrEnded):
+		return rec, &EndedError{rec.End.Reason}
+	case errors.Is(err, ErrNotFound):
+		return rec, ErrAnonymous
+	}
+	return rec, unavailable(2*time.Second, "the session store failed: %w", err)
+}
+
+// open decrypts and decodes a record. One that cannot be read is over for this
+// browser, but is left alone in the store: another instance may have the key.
+func (p *RelyingParty) open(rec Record) (*state, error) {
+	if o := p.cache.get(rec.Key, rec.Version); o != nil {
+		return &state{rec, o.data}, nil
+	}
+	d, err := p.unseal(&rec)
+	if err != nil {
+		return nil, err
+	}
+	st := &state{rec, d}
+	if !rec.Ended() {
+		p.cache.put(st, lifetime.Span{})
+	}
+	return st, nil
+}
+
+// unseal is open without the cache: what is stored of an ended session changes
+// under the same version.
+func (p *RelyingParty) unseal(rec *Record) (*record.Data, error) {
+	plain, err := p.ring.Open(rec.Sealed, rec.Key[:])
+	if err == nil {
+		var d *record.Data
+		if d, err = record.Decode(plain); err == nil {
+			return d, nil
+		}
+	}
+	p.log.Error("a session record cannot be read: was its key removed from Config.Keys?", "session", rec.Key.name(), "error", err)
+	return nil, &EndedError{Unconfirmed}
+}
+
+// sealed returns the record that stores d.
+func (p *RelyingParty) sealed(rec Record, d *record.Data) (Record, error) {
+	plain := d.Encode()
+	if len(plain) > record.MaxSize {
+		return Record{}, errors.New("rp: the session's tokens and values are larger than 60 KiB")
+	}
+	rec.Sealed = p.ring.Seal(plain, rec.Key[:])
+	return rec, nil
+}
