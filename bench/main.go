@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,6 +105,30 @@ func table(subjects []*subject) {
 		fmt.Printf("%-44s %12.0f %12.0f %8.0f %8s\n", s.name, m, median(s.parallel), s.allocs, net)
 	}
 	fmt.Println("net ×: work added to the bare handler, in units of the floor's")
+	beside(subjects, "tandem, redisstore cold, passive", "floor of Redis: GET, unseal", 8*len(subjects[0].serial))
+}
+
+// beside compares two subjects in short turns, each right after the other: what
+// goes to another process and back depends on the moment more than on the code.
+func beside(subjects []*subject, name, floor string, turns int) {
+	find := func(start string) *subject {
+		i := slices.IndexFunc(subjects, func(s *subject) bool { return strings.HasPrefix(s.name, start) })
+		if i < 0 {
+			return nil
+		}
+		return subjects[i]
+	}
+	a, b := find(name), find(floor)
+	if a == nil || b == nil {
+		return
+	}
+	const turn = 20 * time.Millisecond
+	var one, all []float64
+	for range turns {
+		one = append(one, timed(a, turn, 1)/timed(b, turn, 1))
+		all = append(all, timed(a, turn, runtime.GOMAXPROCS(0))/timed(b, turn, runtime.GOMAXPROCS(0)))
+	}
+	fmt.Printf("%s ÷ %s: %.2f on one core, %.2f on all\n", a.name, b.name, median(one), median(all))
 }
 
 func median(v []float64) float64 {

@@ -19,8 +19,8 @@ const (
 )
 
 // browser is what a browser sends with a navigation of its own accord. Every server
-// gets it, the bare one as well, and a cookie of the length of a session's: what
-// reading a request costs is nobody's merit.
+// gets it, the bare one as well, and a cookie of the length of a session's, and the
+// one header of Tandem's own: what reading a request costs is nobody's merit.
 var browser = map[string]string{
 	"Accept":                    "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
 	"Accept-Encoding":           "gzip, deflate, br, zstd",
@@ -30,6 +30,7 @@ var browser = map[string]string{
 	"Sec-Fetch-Mode":            "navigate",
 	"Sec-Fetch-Site":            "same-origin",
 	"Sec-Fetch-User":            "?1",
+	"Tandem-Activity":           "active",
 	"Upgrade-Insecure-Requests": "1",
 	"User-Agent":                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
 }
@@ -56,7 +57,9 @@ func servers(subjects []*subject, rounds int) error {
 			r = r.Clone(r.Context())
 			r.Host = one.addr
 			for name, value := range browser {
-				r.Header.Set(name, value)
+				if r.Header.Get(name) == "" {
+					r.Header.Set(name, value)
+				}
 			}
 			if s == subjects[0] {
 				r.AddCookie(&http.Cookie{Name: "__Host-session", Value: token()})

@@ -60,19 +60,21 @@ func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session,
 	}
 	now := p.now()
 	var st *state
-	if o := p.cache.get(key, rec.Version); o != nil && o.quiet.Holds(now) {
+	o := p.cache.get(key, rec.Version)
+	if o != nil && o.quiet.Holds(now) {
 		st = &o.state
 		if class == Active {
 			p.touch(st, now, rec.Active)
 		}
-	} else if st, err = p.decide(r, rec, class, now); err != nil {
+	} else if st, err = p.decide(r, rec, class, now, o != nil); err != nil {
 		return nil, err
 	}
 	return &Session{rp: p, class: class, ctx: ctx, read: st}, nil
 }
 
-// decide asks the clocks about a session and does what they say.
-func (p *RelyingParty) decide(r *http.Request, rec Record, class Class, now time.Time) (*state, error) {
+// decide asks the clocks about a session and does what they say. known: the cache
+// has it, but it is quiet no longer.
+func (p *RelyingParty) decide(r *http.Request, rec Record, class Class, now time.Time, known bool) (*state, error) {
 	ctx := r.Context()
 	st, err := p.open(rec)
 	if err != nil {
@@ -97,8 +99,8 @@ func (p *RelyingParty) decide(r *http.Request, rec Record, class Class, now time
 	}
 	switch decision.Signal {
 	case lifetime.NotDue:
-		if q := lifetime.Quiet(st.clocks(), policy, now); q.Holds(now) {
-			p.cache.put(st, q)
+		if known {
+			p.remember(st) // activity has moved the limits
 		}
 	case lifetime.Due:
 		p.signalBeside(st, policy)

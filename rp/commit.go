@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
@@ -39,7 +38,7 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 		case err == nil:
 			rec.Version++
 			next.rec = rec
-			p.cache.put(next, lifetime.Span{})
+			p.remember(next)
 			p.hub.announce(Change{Key: rec.Key, Version: rec.Version})
 			return next, nil
 		case errors.Is(err, ErrEnded):

@@ -61,9 +61,15 @@ func (p *RelyingParty) open(rec Record) (*state, error) {
 	}
 	st := &state{rec, d}
 	if !rec.Ended() {
-		p.cache.put(st, lifetime.Span{})
+		p.remember(st)
 	}
 	return st, nil
+}
+
+// remember puts an opened state into the cache, with how long the clocks have nothing
+// to say about it.
+func (p *RelyingParty) remember(st *state) {
+	p.cache.put(st, lifetime.Quiet(st.clocks(), p.policy(st), p.now()))
 }
 
 // unseal is open without the cache: what is stored of an ended session changes

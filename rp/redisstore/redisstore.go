@@ -197,7 +197,13 @@ func (s *Store) bucket(b int) string { return s.prefix + "{" + strconv.Itoa(b) +
 
 func (s *Store) keyDue(b int) string { return s.bucket(b) + "due" }
 
-func (s *Store) keyRecord(key *rp.Key) string { return s.bucket(bucketOf(key)) + "s:" + encode(key) }
+// keyRecord is made for every record that is read, so it is made in one piece.
+func (s *Store) keyRecord(key *rp.Key) string {
+	b := make([]byte, 0, 128)
+	b = append(append(b, s.prefix...), '{')
+	b = append(strconv.AppendInt(b, int64(bucketOf(key)), 10), "}:s:"...)
+	return string(base64.RawURLEncoding.AppendEncode(b, key[:]))
+}
 
 // keysSession are record, due and vetoes.
 func (s *Store) keysSession(key *rp.Key) []string {

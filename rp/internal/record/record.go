@@ -13,6 +13,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"time"
+	"unsafe"
 )
 
 const version = 1
@@ -84,12 +85,13 @@ func (d *Data) numbers() [10]int64 {
 		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation), ms(d.Told)}
 }
 
-// Decode reads what Encode wrote.
+// Decode reads what Encode wrote. It takes b over: the texts of the Data are parts
+// of it, so nobody may write to it any more.
 func Decode(b []byte) (*Data, error) {
 	if len(b) == 0 || b[0] != version {
 		return nil, ErrMalformed
 	}
-	r := reader{b: b, text: string(b), at: 1} // one copy; the fields are parts of it
+	r := reader{b: b, text: unsafe.String(&b[0], len(b)), at: 1}
 	d := &Data{}
 	texts := d.strings()
 	for i := range r.length() {
