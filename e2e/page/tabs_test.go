@@ -163,6 +163,7 @@ func TestReplaced(t *testing.T) {
 	b := chromium.New(t)
 	old, other := b.Tab("old"), b.Tab("other")
 	w.SignIn(old, "ada", notes.URL+"/")
+	waitFor(t, "the old session's stream", func() bool { return notes.Requests("GET /auth/events") == 1 })
 	other.Go(notes.URL + "/auth/login") // the IdP knows ada
 	waitFor(t, "the new session's stream", func() bool { return notes.Requests("GET /auth/events") >= 2 })
 	site.Live(old)
