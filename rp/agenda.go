@@ -86,9 +86,11 @@ func (p *RelyingParty) touch(st *state, active, stored time.Time) {
 	if i.flush == nil && !a.closed { // it also clears the item away
 		i.flush = time.AfterFunc(max(i.stored.Add(every).Sub(active), 0), func() { _ = p.flush(p.calls, key) })
 	}
-	if m := p.means(st.data); p.cfg.TrailingSignal && (m == byRefresh || m == byUserinfo) && i.trailing == nil && !a.closed {
-		at := lifetime.NextSignal(st.at(active), p.policy(st))
-		i.trailing = time.AfterFunc(max(at.Sub(active), time.Second), func() { p.trail(key) })
+	if p.cfg.TrailingSignal && i.trailing == nil && !a.closed {
+		if m := p.means(st.data); m == byRefresh || m == byUserinfo {
+			at := lifetime.NextSignal(st.at(active), p.policy(st))
+			i.trailing = time.AfterFunc(max(at.Sub(active), time.Second), func() { p.trail(key) })
+		}
 	}
 	a.mu.Unlock()
 	if now {

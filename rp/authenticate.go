@@ -54,9 +54,9 @@ func safeMethod(m string) bool {
 
 func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session, error) {
 	ctx := r.Context()
-	rec, err := p.read(ctx, key)
+	rec, err := p.cfg.Store.Load(ctx, key)
 	if err != nil {
-		return nil, err
+		return nil, notLoaded(&rec, err)
 	}
 	now := p.now()
 	var st *state

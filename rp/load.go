@@ -28,25 +28,22 @@ func (s *state) at(active time.Time) lifetime.Session {
 
 // load reads a session. Errors: ErrAnonymous, *EndedError, *UnavailableError.
 func (p *RelyingParty) load(ctx context.Context, key Key) (*state, error) {
-	rec, err := p.read(ctx, key)
+	rec, err := p.cfg.Store.Load(ctx, key)
 	if err != nil {
-		return nil, err
+		return nil, notLoaded(&rec, err)
 	}
 	return p.open(rec)
 }
 
-// read is load without what is sealed.
-func (p *RelyingParty) read(ctx context.Context, key Key) (Record, error) {
-	rec, err := p.cfg.Store.Load(ctx, key)
+// notLoaded says in load's terms why a Store gave no live record.
+func notLoaded(rec *Record, err error) error {
 	switch {
-	case err == nil:
-		return rec, nil
 	case errors.Is(err, ErrEnded):
-		return rec, &EndedError{rec.End.Reason}
+		return &EndedError{rec.End.Reason}
 	case errors.Is(err, ErrNotFound):
-		return rec, ErrAnonymous
+		return ErrAnonymous
 	}
-	return rec, unavailable(2*time.Second, "the session store failed: %w", err)
+	return unavailable(2*time.Second, "the session store failed: %w", err)
 }
 
 // open decrypts and decodes a record. One that cannot be read is over for this
