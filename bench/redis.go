@@ -56,11 +56,11 @@ func redisSubjects(ctx context.Context, addr string, tandem func(string, rp.Stor
 	if store, err = open("cold", 1); err != nil {
 		return false, stop, err
 	}
-	strange := &cold{Store: store}
-	if err := tandem("redisstore cold", strange); err != nil {
+	unseen := &cold{Store: store}
+	if err := tandem("redisstore cold", unseen); err != nil {
 		return false, stop, err
 	}
-	strange.on.Store(true)
+	unseen.on.Store(true)
 	pool := &redis.Pool{MaxIdle: connections, DialContext: func(ctx context.Context) (redis.Conn, error) { return redis.DialContext(ctx, "tcp", addr) }}
 	closers = append(closers, func() { _ = pool.Close() })
 	for _, touch := range []bool{false, true} {

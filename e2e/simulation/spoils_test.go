@@ -299,9 +299,9 @@ func (w *world) overtake(a act) {
 	w.oracle.over(t)
 }
 
-// sleep ends early with the history. No timer is made that has fired already: under
-// the race detector Go 1.26 lets all goroutines of a bubble send from such timers
-// with one context (runtime, unlockAndRun), and two at once crash.
+// sleep ends early with the history. No timer is made that has fired already: with
+// the race detector the goroutines of a bubble send from such timers with one
+// context (Go 1.26 runtime, unlockAndRun), which seems to be what crashed once.
 func (w *world) sleep(d time.Duration) {
 	if d <= 0 {
 		return

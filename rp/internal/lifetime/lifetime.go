@@ -126,11 +126,7 @@ func Decide(s Session, p Policy, now time.Time, c Class) Decision {
 		}
 		return Decision{Unconfirmed: now.Sub(s.Confirmed) > vouched}
 	}
-	trust := p.TrustFor
-	if w > 0 {
-		trust = min(trust, w) // beyond W the IdP session may be gone: C2
-	}
-	if now.Sub(s.Confirmed) > trust {
+	if now.Sub(s.Confirmed) > trust(s, p) {
 		return Decision{Signal: Overdue}
 	}
 	return Decision{Signal: due(s, p, now, c)}
@@ -213,6 +209,15 @@ func window(s Session, p Policy) time.Duration {
 		return p.Window
 	}
 	return s.Window
+}
+
+// trust is how long a confirmation is good for an Active request: beyond W the IdP
+// session may be gone (C2).
+func trust(s Session, p Policy) time.Duration {
+	if w := window(s, p); w > 0 {
+		return min(p.TrustFor, w)
+	}
+	return p.TrustFor
 }
 
 func past(limit, now time.Time) bool { return !limit.IsZero() && !now.Before(limit) }

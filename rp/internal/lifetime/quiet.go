@@ -26,11 +26,7 @@ func Quiet(s Session, p Policy, now time.Time) Span {
 		until = earlier(until, s.Signalled.Add(p.SignalEvery))
 	}
 	if p.TrustFor > 0 {
-		trust := p.TrustFor
-		if w := window(s, p); w > 0 {
-			trust = min(trust, w)
-		}
-		until = earlier(until, s.Confirmed.Add(trust))
+		until = earlier(until, s.Confirmed.Add(trust(s, p)))
 	}
 	return Span{now, until}
 }
