@@ -105,7 +105,7 @@ func table(subjects []*subject) {
 		fmt.Printf("%-44s %12.0f %12.0f %8.0f %8s\n", s.name, m, median(s.parallel), s.allocs, net)
 	}
 	fmt.Println("net ×: work added to the bare handler, in units of the floor's")
-	beside(subjects, "tandem, redisstore cold, passive", "floor of Redis: GET, unseal", 8*len(subjects[0].serial))
+	beside(subjects, "tandem, redisstore cold, passive", "floor of Redis: GET, unseal", 24*len(subjects[0].serial))
 }
 
 // beside compares two subjects in short turns, each right after the other: what

@@ -18,23 +18,6 @@ const (
 	serverTime  = 120 * time.Millisecond // for one server in one turn
 )
 
-// browser is what a browser sends with a navigation of its own accord. Every server
-// gets it, the bare one as well, and a cookie of the length of a session's, and the
-// one header of Tandem's own: what reading a request costs is nobody's merit.
-var browser = map[string]string{
-	"Accept":                    "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-	"Accept-Encoding":           "gzip, deflate, br, zstd",
-	"Accept-Language":           "en-GB,en;q=0.9",
-	"Connection":                "keep-alive",
-	"Sec-Fetch-Dest":            "document",
-	"Sec-Fetch-Mode":            "navigate",
-	"Sec-Fetch-Site":            "same-origin",
-	"Sec-Fetch-User":            "?1",
-	"Tandem-Activity":           "active",
-	"Upgrade-Insecure-Requests": "1",
-	"User-Agent":                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
-}
-
 // servers drives whole servers over loopback, each with 64 connections, in turn.
 func servers(subjects []*subject, rounds int) error {
 	type result struct {
@@ -56,12 +39,7 @@ func servers(subjects []*subject, rounds int) error {
 		for _, r := range s.requests {
 			r = r.Clone(r.Context())
 			r.Host = one.addr
-			for name, value := range browser {
-				if r.Header.Get(name) == "" {
-					r.Header.Set(name, value)
-				}
-			}
-			if s == subjects[0] {
+			if s == subjects[0] { // a cookie as long as the others'
 				r.AddCookie(&http.Cookie{Name: "__Host-session", Value: token()})
 			}
 			raw, err := httputil.DumpRequest(r, false)

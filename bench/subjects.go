@@ -31,6 +31,23 @@ const (
 
 var bare = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 
+// browser is what a browser sends with a navigation of its own accord, and the one
+// header of Tandem's own. Everybody gets it, the bare handler as well: what reading
+// a request costs is nobody's merit.
+var browser = map[string]string{
+	"Accept":                    "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+	"Accept-Encoding":           "gzip, deflate, br, zstd",
+	"Accept-Language":           "en-GB,en;q=0.9",
+	"Connection":                "keep-alive",
+	"Sec-Fetch-Dest":            "document",
+	"Sec-Fetch-Mode":            "navigate",
+	"Sec-Fetch-Site":            "same-origin",
+	"Sec-Fetch-User":            "?1",
+	"Tandem-Activity":           "active",
+	"Upgrade-Insecure-Requests": "1",
+	"User-Agent":                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+}
+
 // build makes the subjects: the first is the bare handler, the second the floor.
 func build(ctx context.Context, redis string) (subjects []*subject, closeAll func(), err error) {
 	var closers []func()
@@ -43,6 +60,9 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 		s := &subject{name: name, handler: h}
 		for i := range connections {
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			for header, value := range browser {
+				r.Header.Set(header, value)
+			}
 			if len(people) > 0 {
 				r.AddCookie(people[i])
 			}

@@ -61,7 +61,7 @@ func (a *Adapter) RequireLogin() echo.MiddlewareFunc {
 			if err != nil {
 				return a.render(c, err)
 			}
-			c.SetRequest(c.Request().WithContext(rp.NewContext(c.Request().Context(), s)))
+			c.SetRequest(s.Request())
 			return next(c)
 		}
 	}

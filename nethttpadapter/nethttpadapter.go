@@ -46,7 +46,7 @@ func (a *Adapter) RequireLogin(next http.Handler) http.Handler {
 			a.rp.Answer(r, err).Write(w)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(rp.NewContext(r.Context(), s)))
+		next.ServeHTTP(w, s.Request())
 	})
 }
 

@@ -39,9 +39,9 @@ func WithClass(ctx context.Context, c Class) context.Context {
 }
 
 // Activity classifies a request. In this order: Config.Classify; the mark of the
-// route (WithClass); what cannot be a person's doing (prefetch, event stream,
-// WebSocket, sub-resources and frames by Fetch Metadata); the page's own word
-// (ActivityHeader); else it is Active. So a poll that fetches JSON has to be
+// route (WithClass); the page's own word "passive" (ActivityHeader); what cannot be a
+// person's doing (prefetch, event stream, WebSocket, sub-resources and frames by
+// Fetch Metadata); else it is Active. So a poll that fetches JSON has to be
 // marked Passive by route or header: nothing in the request itself tells it from
 // a click.
 func (p *RelyingParty) Activity(r *http.Request) Class {
@@ -57,6 +57,9 @@ func (p *RelyingParty) Activity(r *http.Request) Class {
 }
 
 func activity(h http.Header) Class {
+	if strings.EqualFold(first(h, ActivityHeader), "passive") {
+		return Passive
+	}
 	// Sec-Purpose "prefetch", also ";prerender" (Fetch §2.2.7); older browsers
 	// send Purpose or X-Moz.
 	if strings.Contains(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch" {
@@ -70,9 +73,6 @@ func activity(h http.Header) Class {
 		}
 	default:
 		return Passive // image, script, style, iframe, websocket, …
-	}
-	if strings.EqualFold(first(h, ActivityHeader), "passive") {
-		return Passive
 	}
 	return Active
 }

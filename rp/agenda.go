@@ -22,6 +22,7 @@ type agendaShard struct {
 	mu     sync.Mutex
 	items  map[Key]*item
 	closed bool
+	_      [40]byte // keeps the locks of neighbours off one cache line
 }
 
 type item struct {
@@ -29,6 +30,7 @@ type item struct {
 	stored   time.Time // activity that is in the store or on its way
 	flush    *time.Timer
 	trailing *time.Timer
+	gone     bool // no longer on the agenda
 }
 
 func newAgenda() *agenda {
@@ -39,11 +41,11 @@ func newAgenda() *agenda {
 	return a
 }
 
-func (a *agenda) of(key Key) *agendaShard { return &a.shards[int(key[0])%len(a.shards)] }
+func (a *agenda) of(key *Key) *agendaShard { return &a.shards[int(key[0])%len(a.shards)] }
 
 // latest returns the later of the stored activity and what is known here.
 func (a *agenda) latest(key Key, stored time.Time) time.Time {
-	s := a.of(key)
+	s := a.of(&key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i := s.items[key]; i != nil && i.active.After(stored) {
@@ -63,16 +65,19 @@ func granule(idle time.Duration) time.Duration {
 
 // touch notes activity; stored is what the store had. st.rec.Active does not
 // count: st may be a shared one.
-func (p *RelyingParty) touch(st *state, active, stored time.Time) {
-	key := st.rec.Key
+func (p *RelyingParty) touch(st *state, known **item, active, stored time.Time) {
+	key := &st.rec.Key
 	every := granule(p.cfg.Idle)
 	now := false
 	a := p.agenda.of(key)
 	a.mu.Lock()
-	i := a.items[key]
-	if i == nil {
-		i = &item{stored: stored}
-		a.items[key] = i
+	i := *known
+	if i == nil || i.gone {
+		if i = a.items[*key]; i == nil {
+			i = &item{stored: stored}
+			a.items[*key] = i
+		}
+		*known = i
 	}
 	if i.stored.Before(stored) {
 		i.stored = stored
@@ -84,17 +89,18 @@ func (p *RelyingParty) touch(st *state, active, stored time.Time) {
 		now, i.stored = true, active
 	}
 	if i.flush == nil && !a.closed { // it also clears the item away
+		key := *key
 		i.flush = time.AfterFunc(max(i.stored.Add(every).Sub(active), 0), func() { _ = p.flush(p.calls, key) })
 	}
 	if p.cfg.TrailingSignal && i.trailing == nil && !a.closed {
 		if m := p.means(st.data); m == byRefresh || m == byUserinfo {
-			at := lifetime.NextSignal(st.at(active), p.policy(st))
+			key, at := *key, lifetime.NextSignal(st.at(active), p.policy(st))
 			i.trailing = time.AfterFunc(max(at.Sub(active), time.Second), func() { p.trail(key) })
 		}
 	}
 	a.mu.Unlock()
 	if now {
-		due := p.due(st, active)
+		key, due := *key, p.due(st, active)
 		p.goes(func(ctx context.Context) { p.touched(key, active, p.store(ctx, key, active, due)) })
 	}
 }
@@ -102,7 +108,7 @@ func (p *RelyingParty) touch(st *state, active, stored time.Time) {
 // flush stores the latest activity of a session. Until that has worked it stays
 // on the agenda, so that this instance does not take the person for idle.
 func (p *RelyingParty) flush(ctx context.Context, key Key) error {
-	a := p.agenda.of(key)
+	a := p.agenda.of(&key)
 	a.mu.Lock()
 	i := a.items[key]
 	if i == nil {
@@ -136,7 +142,7 @@ const storeAgain = 15 * time.Second
 
 // touched notes that activity has been stored, or sees to it that it will be.
 func (p *RelyingParty) touched(key Key, active time.Time, err error) {
-	a := p.agenda.of(key)
+	a := p.agenda.of(&key)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i := a.items[key]
@@ -167,6 +173,7 @@ func (p *RelyingParty) touched(key Key, active time.Time, err error) {
 func (a *agendaShard) tidy(key Key, i *item) {
 	if i.flush == nil && i.trailing == nil && !i.active.After(i.stored) && a.items[key] == i {
 		delete(a.items, key)
+		i.gone = true
 	}
 }
 
@@ -184,7 +191,7 @@ func (p *RelyingParty) store(ctx context.Context, key Key, active, due time.Time
 // trail sends a signal that no request waits for, if none was sent meanwhile: the
 // trailing one, or one that gave an API call the chance to be it.
 func (p *RelyingParty) trail(key Key) {
-	a := p.agenda.of(key)
+	a := p.agenda.of(&key)
 	a.mu.Lock()
 	var active time.Time
 	if i := a.items[key]; i != nil {
@@ -234,7 +241,7 @@ func (p *RelyingParty) trailAgain(key Key, active time.Time, after, every time.D
 	if p.now().Add(after).Sub(active) > 2*every+time.Second {
 		return
 	}
-	a := p.agenda.of(key)
+	a := p.agenda.of(&key)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {

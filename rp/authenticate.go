@@ -60,16 +60,16 @@ func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session,
 	}
 	now := p.now()
 	var st *state
-	o := p.cache.get(key, rec.Version)
-	if o != nil && o.quiet.Holds(now) {
+	o := p.cache.get(&rec.Key, rec.Version)
+	if o != nil && o.quiet(now) {
 		st = &o.state
 		if class == Active {
-			p.touch(st, now, rec.Active)
+			p.touch(st, &o.item, now, rec.Active)
 		}
 	} else if st, err = p.decide(r, rec, class, now, o != nil); err != nil {
 		return nil, err
 	}
-	return &Session{rp: p, class: class, ctx: ctx, read: st}, nil
+	return p.newSession(r, class, st), nil
 }
 
 // decide asks the clocks about a session and does what they say. known: the cache
@@ -95,7 +95,7 @@ func (p *RelyingParty) decide(r *http.Request, rec Record, class Class, now time
 	}
 	if class == Active {
 		st.rec.Active = now
-		p.touch(st, now, rec.Active)
+		p.touch(st, new(*item), now, rec.Active)
 	}
 	switch decision.Signal {
 	case lifetime.NotDue:

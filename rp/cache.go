@@ -1,7 +1,10 @@
 package rp
 
 import (
-	"sync"
+	"encoding/binary"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
@@ -10,65 +13,85 @@ import (
 // decryption nor decoding. It is only ever used together with a Load: an entry
 // counts only while the store is at the same version, so it can be neither stale
 // nor alive after the end.
-type cache struct{ shards [cacheShards]cacheShard }
+//
+// It is a table without locks, because every request looks here: a key has four
+// places, and is in one of them or not at all. (Two that put the same key at once
+// can take two places; that costs a place, until it is needed.)
+type cache [cacheSets]cacheSet
 
-const (
-	cacheShards   = 64
-	cachePerShard = 256 // 16 384 sessions at about 3 KB
-)
+type cacheSet [4]atomic.Pointer[opened]
 
-type cacheShard struct {
-	mu sync.RWMutex
-	m  map[Key]*opened
-}
+const cacheSets = 1 << 12 // 16 384 sessions at about 3 KB
 
 // opened is a state as it was when it was opened: rec.Active and rec.Due may have
-// moved since, and rec.Sealed is left out. Requests share it; nobody writes to it.
+// moved since, and rec.Sealed is left out. Requests share it; nobody writes to it,
+// but for item. What every request reads comes first, close together.
 type opened struct {
+	quietFrom, quietUntil int64 // milliseconds between which the clocks have nothing to say about it
+	item                  *item // where it was on the agenda; guarded by the agenda's shard
 	state
-	quiet lifetime.Span // in which the clocks have nothing to say about it
 }
 
-func newCache() *cache {
-	c := &cache{}
-	for i := range c.shards {
-		c.shards[i].m = map[Key]*opened{}
-	}
-	return c
+func (o *opened) quiet(now time.Time) bool {
+	ms := now.UnixMilli()
+	return o.quietFrom <= ms && ms < o.quietUntil
 }
 
-func (c *cache) get(key Key, version uint64) *opened {
-	s := &c.shards[key[0]%cacheShards]
-	s.mu.RLock()
-	o := s.m[key]
-	s.mu.RUnlock()
-	if o == nil || o.rec.Version != version {
-		return nil
+// set is where a key can be. Keys are SHA-256 values, so any twelve bits do.
+func (c *cache) set(key *Key) *cacheSet {
+	return &c[binary.LittleEndian.Uint16(key[2:])%cacheSets]
+}
+
+func (c *cache) get(key *Key, version uint64) *opened {
+	set := c.set(key)
+	for i := range set {
+		if o := set[i].Load(); o != nil && o.rec.Version == version && o.rec.Key == *key {
+			return o
+		}
 	}
-	return o
+	return nil
 }
 
 func (c *cache) put(st *state, quiet lifetime.Span) {
-	fresh := &opened{*st, quiet}
+	fresh := &opened{quietFrom: quiet.From.UnixMilli(), quietUntil: quiet.Until.UnixMilli(), state: *st}
 	fresh.rec.Sealed = nil
-	key := st.rec.Key
-	s := &c.shards[key[0]%cacheShards]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if o := s.m[key]; o != nil && o.rec.Version > st.rec.Version {
-		return
-	} else if o == nil && len(s.m) >= cachePerShard {
-		for victim := range s.m { // map order is random enough
-			delete(s.m, victim)
-			break
+	set := c.set(&fresh.rec.Key)
+	for {
+		i, old := set.place(&fresh.rec.Key)
+		if old != nil && old.rec.Key == fresh.rec.Key && old.rec.Version > fresh.rec.Version {
+			return
+		}
+		if set[i].CompareAndSwap(old, fresh) {
+			return
 		}
 	}
-	s.m[key] = fresh
 }
 
-func (c *cache) drop(key Key) {
-	s := &c.shards[key[0]%cacheShards]
-	s.mu.Lock()
-	delete(s.m, key)
-	s.mu.Unlock()
+// place is where to put a key and what is there: itself, else nothing, else a
+// victim by chance.
+func (s *cacheSet) place(key *Key) (at int, old *opened) {
+	free := -1
+	for i := range s {
+		o := s[i].Load()
+		switch {
+		case o == nil:
+			free = i
+		case o.rec.Key == *key:
+			return i, o
+		}
+	}
+	if free >= 0 {
+		return free, nil
+	}
+	at = rand.IntN(len(s))
+	return at, s[at].Load()
+}
+
+func (c *cache) drop(key *Key) {
+	set := c.set(key)
+	for i := range set {
+		if o := set[i].Load(); o != nil && o.rec.Key == *key {
+			set[i].CompareAndSwap(o, nil)
+		}
+	}
 }

@@ -29,11 +29,9 @@ func (p *RelyingParty) sessionKey(h http.Header) (Key, bool) {
 			if !ok || len(value) != idLen+1 || value[0] != '=' {
 				continue
 			}
-			if id := value[1:]; isID(id) {
-				var b [idLen]byte
-				copy(b[:], id)
-				return sha256.Sum256(b[:]), true
-			}
+			var id [idLen]byte
+			copy(id[:], value[1:])
+			return sha256.Sum256(id[:]), true
 		}
 	}
 	return Key{}, false

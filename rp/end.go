@@ -49,7 +49,7 @@ func (p *RelyingParty) endNow(ctx context.Context, sel Selector, reason Reason, 
 	ended, err := p.cfg.Store.End(ctx, sel, End{Reason: reason, At: now, Until: now.Add(remember)})
 	for _, rec := range ended { // also what a call that failed half-way has ended
 		p.hub.announce(Change{Key: rec.Key, Reason: reason})
-		p.cache.drop(rec.Key)
+		p.cache.drop(&rec.Key)
 		p.untold.add(p, untold{rec: rec, detail: detail})
 	}
 	if err != nil {

@@ -143,7 +143,7 @@ func ExampleRelyingParty_Authenticate() {
 				auth.Answer(r, err).Write(w)
 				return
 			}
-			next(w, r.WithContext(rp.NewContext(r.Context(), session)))
+			next(w, session.Request())
 		}
 	}
 	page := guard(func(w http.ResponseWriter, r *http.Request) {

@@ -49,7 +49,7 @@ func notLoaded(rec *Record, err error) error {
 // open decrypts and decodes a record. One that cannot be read is over for this
 // browser, but is left alone in the store: another instance may have the key.
 func (p *RelyingParty) open(rec Record) (*state, error) {
-	if o := p.cache.get(rec.Key, rec.Version); o != nil {
+	if o := p.cache.get(&rec.Key, rec.Version); o != nil {
 		return &state{rec, o.data}, nil
 	}
 	d, err := p.unseal(&rec)

@@ -76,7 +76,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	}
 	p := &RelyingParty{
 		cfg: cfg, idp: idp, ring: ring, logins: logins, csrf: csrf, apis: map[string]bool{},
-		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: newCache(), flights: newFlights(),
+		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
 		streams: streams{of: map[Key]int{}}, reports: throttle{every: activityEvery, burst: activityBurst, full: map[Key]time.Time{}},
 		vouches:  throttle{every: vouchEvery, burst: vouchBurst, full: map[Key]time.Time{}},

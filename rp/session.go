@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,19 +12,31 @@ import (
 
 // Session is the app session of one request.
 type Session struct {
-	rp    *RelyingParty
-	ctx   context.Context       // the request's: bounds the life of Done's subscription
-	read  *state                // by Authenticate
-	newer atomic.Pointer[state] // by a refresh since then
-	done  chan struct{}         // once watch is done
-	watch sync.Once
-	class Class
+	rp      *RelyingParty
+	ctx     context.Context       // the request's: bounds the life of Done's subscription
+	read    *state                // by Authenticate
+	newer   atomic.Pointer[state] // by a refresh since then
+	done    chan struct{}         // once watch is done
+	watch   sync.Once
+	class   Class
+	request http.Request
 }
+
+// newSession makes the Session and the request that carries it in one piece: the
+// hot path allocates nothing else.
+func (p *RelyingParty) newSession(r *http.Request, class Class, read *state) *Session {
+	s := &Session{rp: p, ctx: r.Context(), read: read, class: class}
+	s.request = *r.WithContext((*carrier)(s))
+	return s
+}
+
+// Request is the request that was authenticated, with the session in its context:
+// what a middleware hands on.
+func (s *Session) Request() *http.Request { return &s.request }
 
 type sessionKey struct{}
 
-// carrier is a Session as the context that carries it: the hot path allocates one
-// of them and the request's copy, nothing else.
+// carrier is a Session as the context that carries it.
 type carrier Session
 
 func (c *carrier) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
@@ -42,14 +55,6 @@ func (c *carrier) Value(key any) any {
 func FromContext(ctx context.Context) *Session {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
 	return s
-}
-
-// NewContext returns a context that carries the session.
-func NewContext(ctx context.Context, s *Session) context.Context {
-	if s != nil && s.ctx == ctx {
-		return (*carrier)(s)
-	}
-	return context.WithValue(ctx, sessionKey{}, s)
 }
 
 // state is what is known of the session. Authenticate spares itself the atomic

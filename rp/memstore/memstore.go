@@ -89,15 +89,18 @@ func (e *entry) hasRef(ref rp.Key) bool {
 	return false
 }
 
-func (e *entry) record() rp.Record {
-	r := rp.Record{
-		Key: e.key, Version: uint64(e.version), Refs: e.refs, Sealed: e.sealed,
-		Begun: storekit.Time(e.begun), Active: storekit.Time(e.active), Due: storekit.Time(e.due),
-	}
+func (e *entry) record() (r rp.Record) {
+	e.copyTo(&r)
+	return r
+}
+
+// copyTo fills an empty r: every request does it, and a Record is large.
+func (e *entry) copyTo(r *rp.Record) {
+	r.Key, r.Version, r.Refs, r.Sealed = e.key, uint64(e.version), e.refs, e.sealed
+	r.Begun, r.Active, r.Due = storekit.Time(e.begun), storekit.Time(e.active), storekit.Time(e.due)
 	if e.end != nil {
 		r.End = rp.End{Reason: e.end.reason, At: storekit.Time(e.end.at), Until: storekit.Time(e.end.until)}
 	}
-	return r
 }
 
 type sessionShard struct {

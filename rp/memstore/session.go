@@ -13,26 +13,26 @@ import (
 const forgetPerCall = 4 // more than one call can add, so that what is over never piles up
 
 // Load implements rp.Store.
-func (s *Store) Load(ctx context.Context, key rp.Key) (rp.Record, error) {
-	if err := ctx.Err(); err != nil {
-		return rp.Record{}, err
+func (s *Store) Load(ctx context.Context, key rp.Key) (rec rp.Record, err error) {
+	if err = ctx.Err(); err != nil {
+		return rec, err
 	}
 	sh := s.session(&key)
 	sh.mu.RLock()
 	e := sh.find(&key)
 	if e == nil {
 		sh.mu.RUnlock()
+		return rec, rp.ErrNotFound
+	}
+	e.copyTo(&rec)
+	sh.mu.RUnlock()
+	if !rec.Ended() {
+		return rec, nil
+	}
+	if storekit.Millis(rec.End.Until) < s.clock() {
 		return rp.Record{}, rp.ErrNotFound
 	}
-	rec := e.record()
-	sh.mu.RUnlock()
-	if rec.Ended() {
-		if storekit.Millis(rec.End.Until) < s.clock() {
-			return rp.Record{}, rp.ErrNotFound
-		}
-		return rec, rp.ErrEnded
-	}
-	return rec, nil
+	return rec, rp.ErrEnded
 }
 
 // Create implements rp.Store.
