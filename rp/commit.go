@@ -14,7 +14,7 @@ import (
 // says false if there is nothing left to change. Errors: *EndedError,
 // *UnavailableError, and ErrAnonymous if the record is gone.
 func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*record.Data) bool) (*state, error) {
-	for n := 0; ; n++ {
+	for n := range 100 { // about 5 s
 		if n >= 10 { // somebody writes this session all the time
 			sleep(ctx, time.Duration(n)*time.Millisecond)
 		}
@@ -52,12 +52,13 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 			return nil, err
 		}
 	}
+	return nil, unavailable(time.Second, "the session changes faster than it can be stored")
 }
 
 // commitTokens stores fresh tokens. They must not be lost, because the refresh
 // token before them is spent: so it goes on through an outage of the store while
-// the process lives. If another instance has stored newer ones meanwhile, those
-// stand.
+// the process lives, but no request waits for that. If another instance has stored
+// newer ones meanwhile, those stand.
 func (p *RelyingParty) commitTokens(ctx context.Context, st *state, change func(*record.Data)) (*state, error) {
 	generation := st.data.Generation
 	for n := 1; ; n++ {
@@ -73,8 +74,9 @@ func (p *RelyingParty) commitTokens(ctx context.Context, st *state, change func(
 		if !errors.As(err, &trouble) || ctx.Err() != nil {
 			return next, err
 		}
+		p.flights.hold(st.rec.Key, err)
 		p.log.Warn("fresh tokens could not be stored; trying again", "session", st.rec.Key.name(), "error", err)
-		sleep(ctx, verdict.Backoff(verdict.Retry, n))
+		sleep(ctx, min(verdict.Backoff(verdict.Retry, n), 5*time.Second))
 	}
 }
 

@@ -25,9 +25,11 @@ type flights struct {
 }
 
 type flight struct {
-	done chan struct{}
-	st   *state // valid after done
-	err  error
+	done  chan struct{}
+	st    *state // valid after done
+	err   error
+	stuck chan struct{}
+	cause error // valid after stuck
 }
 
 type pause struct {
@@ -54,7 +56,7 @@ func (f *flights) join(key Key) (fl *flight, mine bool) {
 	if fl = f.flying[key]; fl != nil {
 		return fl, false
 	}
-	fl = &flight{done: make(chan struct{})}
+	fl = &flight{done: make(chan struct{}), stuck: make(chan struct{})}
 	f.flying[key] = fl
 	return fl, true
 }
@@ -65,6 +67,17 @@ func (f *flights) land(key Key, fl *flight, st *state, err error) {
 	fl.st, fl.err = st, err
 	delete(f.flying, key)
 	close(fl.done)
+}
+
+// hold tells those who wait for a session's flight that it will take longer than
+// they should wait: its answer is there but cannot be stored.
+func (f *flights) hold(key Key, cause error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fl := f.flying[key]; fl != nil && fl.cause == nil {
+		fl.cause = cause
+		close(fl.stuck)
+	}
 }
 
 // paused returns how long no call is to be made for a session, because of its
@@ -143,6 +156,8 @@ func (p *RelyingParty) fly(ctx context.Context, key Key, forToken bool, enough f
 		}
 		select {
 		case <-fl.done:
+		case <-fl.stuck:
+			return nil, fl.cause
 		case <-ctx.Done():
 			return nil, unavailable(time.Second, "the request was given up: %w", ctx.Err())
 		}

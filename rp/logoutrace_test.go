@@ -1,6 +1,7 @@
 package rp_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -103,6 +104,8 @@ func TestLogoutBeatsRefresh(t *testing.T) {
 type failingStore struct {
 	rp.Store
 	fail atomic.Pointer[string] // the method that fails
+	with error                  // nil: errDown
+	late time.Duration          // what Replace takes, instead of failing
 }
 
 var errDown = errors.New("store: connection refused")
@@ -128,7 +131,10 @@ func (s *failingStore) Create(ctx context.Context, r rp.Record) error {
 
 func (s *failingStore) Replace(ctx context.Context, r rp.Record) error {
 	if s.down("Replace") {
-		return errDown
+		if s.late == 0 {
+			return cmp.Or(s.with, errDown)
+		}
+		time.Sleep(s.late)
 	}
 	return s.Store.Replace(ctx, r)
 }
