@@ -95,14 +95,14 @@ func timed(s *subject, each time.Duration, workers int) float64 {
 func table(subjects []*subject) {
 	bare := median(subjects[0].serial)
 	floor := median(subjects[1].serial) - bare
-	fmt.Printf("%-44s %12s %12s %8s %8s\n", "one authenticated request, in process", "ns, 1 core", "ns, all", "allocs", "net ×")
+	fmt.Printf("%-48s %12s %12s %8s %8s\n", "one authenticated request, in process", "ns, 1 core", "ns, all", "allocs", "net ×")
 	for _, s := range subjects {
 		m := median(s.serial)
 		net := "–"
 		if s != subjects[0] {
 			net = fmt.Sprintf("%.2f", (m-bare)/floor)
 		}
-		fmt.Printf("%-44s %12.0f %12.0f %8.0f %8s\n", s.name, m, median(s.parallel), s.allocs, net)
+		fmt.Printf("%-48s %12.0f %12.0f %8.0f %8s\n", s.name, m, median(s.parallel), s.allocs, net)
 	}
 	fmt.Println("net ×: work added to the bare handler, in units of the floor's")
 	beside(subjects, "tandem, redisstore cold, passive", "floor of Redis: GET, unseal", 24*len(subjects[0].serial))

@@ -7,39 +7,33 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
-	"net"
 	"net/http"
-	"os/exec"
-	"sync/atomic"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
 	"github.com/redis/rueidis"
 
+	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/redisstore"
 )
 
-// redisSubjects adds what lives on a Redis server; more is false without one.
-func redisSubjects(ctx context.Context, addr string, tandem func(string, rp.Store) error, add func(string, http.Handler, []*http.Cookie)) (more bool, stop func(), err error) {
-	var closers []func()
-	stop = func() {
-		for i := len(closers) - 1; i >= 0; i-- {
-			closers[i]()
-		}
-	}
+// redisSubjects adds what lives on a Redis server, if there is one.
+func redisSubjects(ctx context.Context, addr string, tandem func(string, rp.Store) error, add func(string, http.Handler, []*http.Cookie), after *cleanup) error {
 	if addr == "" {
-		var kill func()
-		if addr, kill, err = startRedis(ctx); err != nil {
-			return false, stop, nil
+		server, err := startRedis()
+		if err != nil {
+			fmt.Println("(no Redis: those rows are left out)")
+			return nil
 		}
-		closers = append(closers, kill)
+		after.add(server.Close)
+		addr = server.Addr
 	}
 	client := rueidis.ClientOption{InitAddress: []string{addr}}
 	open := func(name string, cacheBytes int) (rp.Store, error) {
 		store, err := redisstore.New(ctx, redisstore.Options{Client: client, CacheBytes: cacheBytes, Prefix: name + ":"})
 		if err == nil {
-			closers = append(closers, func() { _ = store.Close() })
+			after.add(func() { _ = store.Close() })
 		}
 		return store, err
 	}
@@ -48,53 +42,37 @@ func redisSubjects(ctx context.Context, addr string, tandem func(string, rp.Stor
 		err = tandem("redisstore hot", store)
 	}
 	if err != nil {
-		return false, stop, err
+		return err
 	}
-	if err := redisFloor(ctx, client, add, &closers); err != nil {
-		return false, stop, err
+	if err := redisFloor(ctx, client, add, after); err != nil {
+		return err
 	}
-	if store, err = open("cold", 1); err != nil {
-		return false, stop, err
+	if store, err = open("cold", 1); err == nil {
+		err = coldly("redisstore cold", store, tandem)
 	}
-	unseen := &cold{Store: store}
-	if err := tandem("redisstore cold", unseen); err != nil {
-		return false, stop, err
+	if err != nil {
+		return err
 	}
-	unseen.on.Store(true)
 	pool := &redis.Pool{MaxIdle: connections, DialContext: func(ctx context.Context) (redis.Conn, error) { return redis.DialContext(ctx, "tcp", addr) }}
-	closers = append(closers, func() { _ = pool.Close() })
+	after.add(func() { _ = pool.Close() })
 	for _, touch := range []bool{false, true} {
 		h, c := scsApp(scsRedis{pool}, touch)
 		add("scs Redis, 3 KB, "+map[bool]string{false: "read", true: "touch"}[touch], h, c)
 	}
-	return true, stop, nil
+	return nil
 }
 
-// cold makes every session one that this process has not seen before: it comes
-// from the server and is unsealed and decoded.
-type cold struct {
-	rp.Store
-	on      atomic.Bool // after the log-ins, which write
-	version atomic.Uint64
-}
-
-func (c *cold) Load(ctx context.Context, key rp.Key) (rp.Record, error) {
-	rec, err := c.Store.Load(ctx, key)
-	if err == nil && c.on.Load() {
-		rec.Version = 1<<32 + c.version.Add(1)
-	}
-	return rec, err
-}
+func startRedis() (*servertest.Redis, error) { return servertest.StartRedis("--appendonly", "no") }
 
 // redisFloor is the least that a session on a server costs: one bare GET, and the
 // same with what reading a sealed record takes at least.
-func redisFloor(ctx context.Context, o rueidis.ClientOption, add func(string, http.Handler, []*http.Cookie), closers *[]func()) error {
+func redisFloor(ctx context.Context, o rueidis.ClientOption, add func(string, http.Handler, []*http.Cookie), after *cleanup) error {
 	o.DisableCache = true
 	client, err := rueidis.NewClient(o)
 	if err != nil {
 		return err
 	}
-	*closers = append(*closers, client.Close)
+	after.add(client.Close)
 	block, err := aes.NewCipher(make([]byte, 32))
 	if err != nil {
 		return err
@@ -147,31 +125,6 @@ func decode(plain []byte) *decoded {
 		plain, text = plain[size+int(n):], text[size+int(n):]
 	}
 	return d
-}
-
-func startRedis(ctx context.Context) (addr string, kill func(), err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
-	addr = l.Addr().String()
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.CommandContext(ctx, "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
-	if err := cmd.Start(); err != nil {
-		return "", nil, err
-	}
-	kill = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
-	for range 100 {
-		c, err := net.DialTimeout("tcp", addr, 100*time.Millisecond)
-		if err == nil {
-			_ = c.Close()
-			return addr, kill, nil
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	kill()
-	return "", nil, fmt.Errorf("redis-server does not answer at %s", addr)
 }
 
 // scsRedis does what scs' own redisstore does, command for command.

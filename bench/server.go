@@ -67,9 +67,9 @@ func servers(subjects []*subject, rounds int) error {
 			r.rate, r.ratio, r.cpu = append(r.rate, rate), append(r.ratio, bare/rate), append(r.cpu, cpu/bareCPU)
 		}
 	}
-	fmt.Printf("\n%-44s %12s %12s %8s\n", "whole server, 64 connections", "requests/s", "bare ÷ it", "CPU ×")
+	fmt.Printf("\n%-48s %12s %12s %8s\n", "whole server, 64 connections", "requests/s", "bare ÷ it", "CPU ×")
 	for _, r := range all {
-		fmt.Printf("%-44s %12.0f %12.2f %8.2f\n", r.s.name, median(r.rate), median(r.ratio), median(r.cpu))
+		fmt.Printf("%-48s %12.0f %12.2f %8.2f\n", r.s.name, median(r.rate), median(r.ratio), median(r.cpu))
 	}
 	fmt.Println("CPU ×: processor time per request of this process, server and driver, in units of the bare one's")
 	return nil

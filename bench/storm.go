@@ -40,10 +40,9 @@ func storms(ctx context.Context, redis string) error {
 		{"memstore, 1,000 requests, IdP 100 ms", memory, 1000, 100 * time.Millisecond, 0},
 	}
 	if redis == "" {
-		addr, kill, err := startRedis(ctx)
-		if err == nil {
-			defer kill()
-			redis = addr
+		if server, err := startRedis(); err == nil {
+			defer server.Close()
+			redis = server.Addr
 		}
 	}
 	if redis != "" {
@@ -64,7 +63,7 @@ func storms(ctx context.Context, redis string) error {
 			storm{"redisstore, 2 instances, IdP 100 ms", two, 200, 100 * time.Millisecond, 0},
 			storm{"redisstore, 2 instances, IdP 2.5 s", two, 200, 2500 * time.Millisecond, 0})
 	}
-	fmt.Printf("\n%-44s %8s %8s %12s %12s %9s\n", "a refresh is due: one session's requests", "token r.", "failed", "later, med.", "later, most", "session")
+	fmt.Printf("\n%-48s %8s %8s %12s %12s %9s\n", "a refresh is due: one session's requests", "token r.", "failed", "later, med.", "later, most", "session")
 	for _, s := range all {
 		if err := s.rage(ctx); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
@@ -162,7 +161,7 @@ func (s storm) rage(ctx context.Context) error {
 		slices.SortFunc(served, time.Time.Compare)
 		median, most = served[len(served)/2].Sub(at), served[len(served)-1].Sub(at)
 	}
-	fmt.Printf("%-44s %8d %8d %12v %12v %9s\n", s.name, calls, failed, median.Round(100*time.Microsecond), most.Round(100*time.Microsecond), state)
+	fmt.Printf("%-48s %8d %8d %12v %12v %9s\n", s.name, calls, failed, median.Round(100*time.Microsecond), most.Round(100*time.Microsecond), state)
 	return nil
 }
 

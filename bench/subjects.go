@@ -50,12 +50,8 @@ var browser = map[string]string{
 
 // build makes the subjects: the first is the bare handler, the second the floor.
 func build(ctx context.Context, redis string) (subjects []*subject, closeAll func(), err error) {
-	var closers []func()
-	closeAll = func() {
-		for i := len(closers) - 1; i >= 0; i-- {
-			closers[i]()
-		}
-	}
+	var after cleanup
+	closeAll = after.run
 	add := func(name string, h http.Handler, people []*http.Cookie) {
 		s := &subject{name: name, handler: h}
 		for i := range connections {
@@ -79,14 +75,14 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 	if err != nil {
 		return subjects, closeAll, err
 	}
-	closers = append(closers, idp.Close)
+	after.add(idp.Close)
 
 	tandem := func(name string, store rp.Store) error {
 		app, people, stop, err := tandemApp(ctx, idp, store)
 		if err != nil {
 			return err
 		}
-		closers = append(closers, stop)
+		after.add(stop)
 		// The same route, so that touching is the only difference.
 		add("tandem, "+name+", passive (read)", app, people)
 		for _, r := range subjects[len(subjects)-1].requests {
@@ -98,6 +94,9 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 	if err := tandem("memstore", memstore.New(memstore.Options{})); err != nil {
 		return subjects, closeAll, err
 	}
+	if err := coldly("memstore cold", memstore.New(memstore.Options{}), tandem); err != nil {
+		return subjects, closeAll, err
+	}
 	for _, size := range []int{16, payload} {
 		h, c := gorillaCookie(size)
 		add(fmt.Sprintf("gorilla CookieStore, %d B", size), h, c)
@@ -106,11 +105,13 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 		h, c := scsApp(scsmem.NewWithCleanupInterval(0), touch)
 		add("scs memory, 3 KB, "+map[bool]string{false: "read", true: "touch"}[touch], h, c)
 	}
-	more, stop, err := redisSubjects(ctx, redis, tandem, add)
-	closers = append(closers, stop)
-	if !more {
-		fmt.Println("(no Redis: those rows are left out)")
+	if err := boltSubjects(tandem, &after); err != nil {
+		return subjects, closeAll, err
 	}
+	if err := redisSubjects(ctx, redis, tandem, add, &after); err != nil {
+		return subjects, closeAll, err
+	}
+	err = postgresSubjects(ctx, tandem, &after)
 	return subjects, closeAll, err
 }
 
