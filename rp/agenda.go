@@ -64,7 +64,8 @@ func granule(idle time.Duration) time.Duration {
 }
 
 // touch notes activity; stored is what the store had. st.rec.Active does not
-// count: st may be a shared one.
+// count: st may be a shared one. known is where the session's item was the last
+// time, to spare the search; it is guarded by the shard.
 func (p *RelyingParty) touch(st *state, known **item, active, stored time.Time) {
 	key := &st.rec.Key
 	every := granule(p.cfg.Idle)

@@ -23,7 +23,8 @@ type Session struct {
 }
 
 // newSession makes the Session and the request that carries it in one piece: the
-// hot path allocates nothing else.
+// hot path allocates nothing else. (The copy that WithContext makes stays on the
+// stack.)
 func (p *RelyingParty) newSession(r *http.Request, class Class, read *state) *Session {
 	s := &Session{rp: p, ctx: r.Context(), read: read, class: class}
 	s.request = *r.WithContext((*carrier)(s))
