@@ -128,9 +128,10 @@ type snapshot struct {
 }
 
 func (r *Room) look() snapshot {
+	epoch := r.System.Log.Epoch() // first: what is from before a reset must not look as if it came after
 	speed, pilots := r.pilot.state()
 	return snapshot{Snapshot: r.System.Look(), Speed: speed, Pilots: pilots, Losing: r.System.Losing(),
-		Epoch: r.System.Log.Epoch(), Story: r.stories.State(), Own: r.trial.State()}
+		Epoch: epoch, Story: r.stories.State(), Own: r.trial.State()}
 }
 
 // decode reads a small JSON object.

@@ -58,10 +58,10 @@ export class Cards {
 	naive({ subject, state, reason, last_active }) {
 		const c = this.#cards.get("naive");
 		c.card.hidden = state === "";
+		c.card.dataset.state = state || "nobody";
 		if (state === "") return;
 		c.last = Date.parse(last_active);
 		c.note = `${subject}.`;
-		c.card.dataset.state = state;
 		text(c.card.querySelector("[data-state]"), state === "live" ? "believes in a session" : "logged out");
 		const why = c.card.querySelector("[data-why]");
 		why.hidden = state !== "ended";

@@ -260,7 +260,10 @@ stream.addEventListener("snapshot", (e) => {
 });
 stream.addEventListener("log", (e) => {
 	const { epoch: of, events } = JSON.parse(e.data);
-	if (of !== epoch) incoming = [];
+	if (of !== epoch) {
+		incoming = [];
+		latest = null; // of before
+	}
 	anew(of);
 	incoming.push(...events);
 	ask();
