@@ -61,7 +61,7 @@ func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session,
 	now := p.now()
 	var st *state
 	o := p.cache.get(&rec.Key, rec.Version)
-	if o != nil && o.quiet(now) {
+	if o != nil && o.quiet.Holds(now) {
 		st = &o.state
 		if class == Active {
 			p.touch(st, &o.item, now, rec.Active)

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"sync/atomic"
-	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
@@ -27,14 +26,9 @@ const cacheSets = 1 << 12 // 16 384 sessions at about 3 KB
 // moved since, and rec.Sealed is left out. Requests share it; nobody writes to it,
 // but for item. What every request reads comes first, close together.
 type opened struct {
-	quietFrom, quietUntil int64 // milliseconds between which the clocks have nothing to say about it
-	item                  *item // where it was on the agenda; guarded by the agenda's shard
+	quiet lifetime.Span // in which the clocks have nothing to say about it
+	item  *item         // where it was on the agenda; guarded by the agenda's shard
 	state
-}
-
-func (o *opened) quiet(now time.Time) bool {
-	ms := now.UnixMilli()
-	return o.quietFrom <= ms && ms < o.quietUntil
 }
 
 // set is where a key can be. Keys are SHA-256 values, so any twelve bits do.
@@ -53,7 +47,7 @@ func (c *cache) get(key *Key, version uint64) *opened {
 }
 
 func (c *cache) put(st *state, quiet lifetime.Span) {
-	fresh := &opened{quietFrom: quiet.From.UnixMilli(), quietUntil: quiet.Until.UnixMilli(), state: *st}
+	fresh := &opened{quiet: quiet, state: *st}
 	fresh.rec.Sealed = nil
 	set := c.set(&fresh.rec.Key)
 	for {
