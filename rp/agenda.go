@@ -260,8 +260,7 @@ func (p *RelyingParty) trailAgain(key Key, active time.Time, after, every time.D
 
 // due is when the sweeper is to look at a session that was last active then.
 func (p *RelyingParty) due(st *state, active time.Time) time.Time {
-	const longest = 30 * 24 * time.Hour
-	return lifetime.Forget(st.at(active), p.policy(st), longest)
+	return lifetime.Forget(st.at(active), p.policy(st), Abandoned)
 }
 
 // close stops all timers and returns the sessions whose activity is still to be

@@ -155,7 +155,7 @@ func (p *RelyingParty) expire(ctx context.Context, st *state, e lifetime.End) er
 	case lifetime.Ceiling:
 		sel.Version = st.rec.Version
 	}
-	ended, err := p.end(ctx, sel, reason)
+	ended, err := p.endNow(ctx, sel, reason, "")
 	if err != nil {
 		return err
 	}

@@ -62,27 +62,24 @@ func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request)
 }
 
 func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter, token *logouttoken.Token) error {
-	// BCL-18: what began before the logout. Log-ins that begin from now on are later
-	// ones, also where the IdP's clock is ahead of ours.
-	begunBy := token.IssuedAt.Add(time.Second - time.Millisecond) // iat has whole seconds
-	if now := p.now(); begunBy.After(now) {
-		begunBy = now
-	}
-	sel := Selector{Ref: subjectRef(p.cfg.Issuer, token.Subject), BegunBy: begunBy}
+	refs := p.party.under(bySubject, token.Subject)
 	if token.SID != "" {
-		sel = Selector{Ref: sidRef(p.cfg.Issuer, token.SID)}
-		if ok, err := p.sameSubject(ctx, sel.Ref, token.Subject); err != nil {
+		refs = p.party.under(bySID, token.SID)
+		if ok, err := p.sameSubject(ctx, refs, token.Subject); err != nil {
 			return p.logoutFailed(err)
 		} else if !ok {
 			return badLogout(errors.New("sub is not that of the session sid"))
 		}
+		if token.Subject != "" { // BCL-15: those of this person that know no sid
+			refs = append(refs, p.party.under(bySubjectAlone, token.Subject)...)
+		}
 	}
-	ended, err := p.end(ctx, sel, BackchannelLogout)
+	ended, err := p.endUnder(ctx, refs, meantBy(token.IssuedAt, p.now(), p.cfg.Skew), BackchannelLogout, "")
 	if err != nil {
 		return p.logoutFailed(err)
 	}
 	// Only after the logout, so that a token whose logout failed can be sent again.
-	err = p.cfg.Store.Once(ctx, hash("jti", p.cfg.Issuer, token.ID), token.Until)
+	err = p.cfg.Store.Once(ctx, p.party.once("jti", token.ID), token.Until)
 	if errors.Is(err, ErrConflict) && p.cfg.StrictLogoutToken {
 		return badLogout(errors.New("jti was shown before"))
 	}
@@ -91,19 +88,32 @@ func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter,
 	return nil
 }
 
+// meantBy says which sessions a logout token that was issued at iat ends (BCL-18).
+// Of the living those whose log-in the IdP had answered by then: both times are the
+// IdP's, so it does not matter how its clock differs from ours. A log-in under way
+// has no time of the IdP's yet, so its start is compared, and the clocks may differ
+// by skew; but none that starts from now on is refused.
+func meantBy(iat, now time.Time, skew time.Duration) Selector {
+	begunBy := iat.Add(skew)
+	if begunBy.After(now) {
+		begunBy = now
+	}
+	return Selector{IssuedBy: iat, BegunBy: begunBy}
+}
+
 // sameSubject reports whether a sid, if it is known at all, is this subject's
 // (BCL-15).
-func (p *RelyingParty) sameSubject(ctx context.Context, sid Key, subject string) (bool, error) {
+func (p *RelyingParty) sameSubject(ctx context.Context, sid []Key, subject string) (bool, error) {
 	if subject == "" {
 		return true, nil
 	}
-	known, err := p.cfg.Store.List(ctx, sid)
+	known, err := p.list(ctx, sid)
 	if err != nil {
 		return false, err
 	}
-	ref := subjectRef(p.cfg.Issuer, subject)
+	theirs := p.party.under(bySubject, subject)
 	for i := range known {
-		if !slices.Contains(known[i].Refs, ref) {
+		if !slices.ContainsFunc(known[i].Refs, func(ref Key) bool { return slices.Contains(theirs, ref) }) {
 			return false, nil
 		}
 	}

@@ -249,6 +249,7 @@ func TestLateSubTokenSparesLaterLogins(t *testing.T) {
 		w.judged(w.deliver(raw), true)
 		early.expect("ended", rp.BackchannelLogout)
 		late.expect("live", "")
+		time.Sleep(time.Millisecond)
 		again := w.visitor("ada")
 		again.login()
 		again.expect("live", "")

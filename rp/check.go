@@ -18,6 +18,8 @@ func (r *Record) Check() error {
 	switch {
 	case r.Key == Key{}:
 		return errors.New("rp: Record.Key is zero: use the SHA-256 of the session's id")
+	case r.Owner == Key{}:
+		return errors.New("rp: Record.Owner is zero: use the hash of the client")
 	case len(r.Refs) == 0 || len(r.Refs) > MaxRefs:
 		return fmt.Errorf("rp: Record.Refs has %d entries: 1 to %d are allowed", len(r.Refs), MaxRefs)
 	case len(r.Sealed) > MaxSealed:
@@ -44,8 +46,8 @@ func (s Selector) Check() error {
 		return errors.New("rp: Selector has neither Key nor Ref: set one")
 	case s.Key != Key{} && s.Ref != Key{}:
 		return errors.New("rp: Selector has both Key and Ref: set one")
-	case s.Key != Key{} && !s.BegunBy.IsZero():
-		return errors.New("rp: Selector.BegunBy goes with Ref, not with Key")
+	case s.Key != Key{} && (!s.BegunBy.IsZero() || !s.IssuedBy.IsZero()):
+		return errors.New("rp: Selector.BegunBy and IssuedBy go with Ref, not with Key")
 	case s.Ref != Key{} && (s.Version != 0 || !s.IdleSince.IsZero()):
 		return errors.New("rp: Selector.Version and IdleSince go with Key, not with Ref")
 	}

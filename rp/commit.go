@@ -14,6 +14,7 @@ import (
 // says false if there is nothing left to change. Errors: *EndedError,
 // *UnavailableError, and ErrAnonymous if the record is gone.
 func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*record.Data) bool) (*state, error) {
+	rekey := true
 	for n := range 100 { // about 5 s
 		if n >= 10 { // somebody writes this session all the time
 			sleep(ctx, time.Duration(n)*time.Millisecond)
@@ -28,7 +29,10 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 		rec := st.rec
 		rec.Active = p.agenda.latest(rec.Key, rec.Active) // it goes along for nothing
 		next := &state{rec, &d}
-		rec.Refs = refs(p.cfg.Issuer, d.Subject, d.SID, d.OldSID)
+		sameSID := d.SID == st.data.SID && d.OldSID == st.data.OldSID
+		if rekey || !sameSID {
+			rec.Refs = p.party.refsOf(&d)
+		}
 		rec.Due = p.due(next, rec.Active)
 		rec, err := p.sealed(rec, &d)
 		if err != nil {
@@ -41,6 +45,10 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 			p.remember(next)
 			p.hub.announce(Change{Key: rec.Key, Version: rec.Version})
 			return next, nil
+		case errors.Is(err, ErrEnded) && sameSID && rekey:
+			// It has ended; or Config.Keys have another first key now, and under that a
+			// logout is remembered that has spared this session.
+			rekey = false
 		case errors.Is(err, ErrEnded):
 			return nil, p.howEnded(ctx, rec.Key)
 		case errors.Is(err, ErrNotFound):
@@ -86,7 +94,7 @@ func (p *RelyingParty) howEnded(ctx context.Context, key Key) error {
 	if _, err := p.load(ctx, key); err != nil {
 		return err
 	}
-	ended, err := p.end(ctx, Selector{Key: key}, BackchannelLogout)
+	ended, err := p.end(ctx, key, BackchannelLogout)
 	if err != nil {
 		return err
 	}

@@ -99,8 +99,14 @@ type Config struct {
 	ClientSecret Secret // empty: a public client
 	BaseURL      string // scheme and host of this app as browsers see it, no path
 	Kind         Kind
-	Keys         Keys
-	Store        Store
+	// Keys seal what is stored and derive what it is found by. All instances of this
+	// client need the same; other clients may have the same or others.
+	Keys Keys
+	// Store keeps the sessions. All instances of this client share one, and so may
+	// other clients, of this IdP or another: each finds only what is its own, told by
+	// (Issuer, ClientID). Several host names are one client's instances if those two,
+	// Keys and Store are the same; each host has its own cookie.
+	Store Store
 
 	// Prefix is where the adapters mount the endpoints. Default "/auth". The IdP
 	// must know BaseURL+Prefix+"/callback", +"/logged-out" and, for logout,
@@ -196,6 +202,12 @@ type Config struct {
 	// out, looked at again afterwards, and then the IdP is believed for an hour at
 	// least. Default 0: the IdP is believed at once.
 	MassLogoutPause time.Duration
+
+	// FrontchannelLogout serves the front-channel logout URI although the IdP's
+	// discovery does not say frontchannel_logout_supported. Anybody who knows a sid
+	// can call that URI and end its sessions here, so by default it answers 404 where
+	// the IdP does not use it.
+	FrontchannelLogout bool
 
 	// LogoutByPost sends the browser to the IdP's end_session_endpoint by a form
 	// instead of a redirect, so that the ID token is in no URL. It needs an IdP that

@@ -2,7 +2,6 @@ package rp
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -11,11 +10,11 @@ import (
 const idLen = 43 // characters of 256 bits in base64url
 
 // newID makes a session id and the key under which it is stored.
-func newID() (id string, key Key) {
+func (p *party) newID() (id string, key Key) {
 	var b [32]byte
 	_, _ = rand.Read(b[:])
 	id = base64.RawURLEncoding.EncodeToString(b[:])
-	return id, sha256.Sum256([]byte(id))
+	return id, p.session((*[idLen]byte)([]byte(id)))
 }
 
 // sessionKey finds the session cookie. One of another length is none of ours; any
@@ -31,7 +30,7 @@ func (p *RelyingParty) sessionKey(h http.Header) (Key, bool) {
 			}
 			var id [idLen]byte
 			copy(id[:], value[1:])
-			return sha256.Sum256(id[:]), true
+			return p.party.session(&id), true
 		}
 	}
 	return Key{}, false

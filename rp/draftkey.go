@@ -3,7 +3,6 @@ package rp
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"fmt"
 	"net/http"
 
 	"github.com/tandem-sso/tandem/rp/internal/seal"
@@ -35,14 +34,12 @@ func (p *RelyingParty) ServeDraftKey(w http.ResponseWriter, r *http.Request) err
 func (p *RelyingParty) draftKeys(subject string) ([][]byte, error) {
 	var keys [][]byte
 	for _, master := range p.cfg.Keys {
-		k, err := seal.Derive(master, "page drafts", sha256.Size)
+		k, err := seal.Derive(master, "page drafts", p.party.owner[:], sha256.Size)
 		if err != nil {
 			return nil, err
 		}
 		mac := hmac.New(sha256.New, k)
-		for _, part := range []string{p.cfg.Issuer, p.cfg.ClientID, subject} {
-			mac.Write(fmt.Appendf(nil, "%d:%s", len(part), part))
-		}
+		mac.Write([]byte(subject))
 		keys = append(keys, mac.Sum(nil))
 	}
 	return keys, nil

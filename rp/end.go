@@ -2,6 +2,7 @@ package rp
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
@@ -15,21 +16,32 @@ const remember = 24 * time.Hour
 // end is the one road to the end of a session. The store comes first, so that no
 // request finds the session alive any more, then everybody who waits for it. Only
 // then is the caller answered; the rest is the outbox's.
-func (p *RelyingParty) end(ctx context.Context, sel Selector, reason Reason) ([]Record, error) {
-	return p.endFor(ctx, sel, reason, "")
+func (p *RelyingParty) end(ctx context.Context, key Key, reason Reason) ([]Record, error) {
+	return p.endNow(ctx, Selector{Key: key}, reason, "")
 }
 
-// endFor is end with what is known of the reason besides. A session that by our
-// clock has not begun yet was begun by one that was wrong: it ends with those that
-// began before sel.BegunBy, because nobody can tell.
-func (p *RelyingParty) endFor(ctx context.Context, sel Selector, reason Reason, detail string) ([]Record, error) {
-	ended, err := p.endNow(ctx, sel, reason, detail)
-	if err != nil || sel.BegunBy.IsZero() {
-		return ended, err
+// endUnder ends the sessions that are found under any of refs, as far as they are
+// covered by which, and forbids those whose log-in is under way. Each of refs is
+// buried before the next one is looked at: a session that moves from one to another
+// meanwhile, because its instance has another first key, is found or refused.
+func (p *RelyingParty) endUnder(ctx context.Context, refs []Key, which Selector, reason Reason, detail string) ([]Record, error) {
+	var ended []Record
+	for _, ref := range refs {
+		which.Ref = ref
+		some, err := p.endNow(ctx, which, reason, detail)
+		if err != nil {
+			return nil, err
+		}
+		ended = append(ended, some...)
 	}
-	left, err := p.cfg.Store.List(ctx, sel.Ref)
+	if !which.IssuedBy.IsZero() {
+		return ended, nil
+	}
+	// A session that by our clock has not begun yet was begun by one that was wrong:
+	// it ends with those that began before which.BegunBy, because nobody can tell.
+	left, err := p.list(ctx, refs)
 	if err != nil {
-		return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+		return nil, err
 	}
 	for _, rec := range left {
 		if !rec.Begun.After(p.now()) {
@@ -42,6 +54,23 @@ func (p *RelyingParty) endFor(ctx context.Context, sel Selector, reason Reason, 
 		ended = append(ended, more...)
 	}
 	return ended, nil
+}
+
+// list returns the live sessions under any of refs, each once.
+func (p *RelyingParty) list(ctx context.Context, refs []Key) ([]Record, error) {
+	var all []Record
+	for _, ref := range refs {
+		some, err := p.cfg.Store.List(ctx, ref)
+		if err != nil {
+			return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+		}
+		for _, rec := range some {
+			if !slices.ContainsFunc(all, func(known Record) bool { return known.Key == rec.Key }) {
+				all = append(all, rec)
+			}
+		}
+	}
+	return all, nil
 }
 
 func (p *RelyingParty) endNow(ctx context.Context, sel Selector, reason Reason, detail string) ([]Record, error) {
@@ -68,7 +97,7 @@ func (p *RelyingParty) takeBack(key Key) {
 	p.goes(func(context.Context) {
 		for n := 1; ; n++ {
 			ctx, cancel := p.detached(p.ctx)
-			_, err := p.end(ctx, Selector{Key: key}, neverBegun)
+			_, err := p.end(ctx, key, neverBegun)
 			cancel()
 			if err == nil || p.ctx.Err() != nil {
 				return

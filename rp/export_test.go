@@ -11,13 +11,13 @@ import (
 // Plant stores a session of 3 KB as a log-in leaves it, without the log-in, for
 // tests that need thousands. It returns the cookie's value.
 func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (cookie string, err error) {
-	id, key := newID()
+	id, key := p.party.newID()
 	now := p.now()
 	d := &record.Data{Subject: subject, SID: sid, Started: now, Signalled: now, Confirmed: now,
 		IDToken: strings.Repeat("i", 1000), Claims: `{"sub":"` + subject + `"}` + strings.Repeat(" ", 600),
 		AccessToken: "access-" + sid + strings.Repeat("a", 900), RefreshToken: "refresh-" + sid, TokenType: "Bearer"}
 	p.keepOnly(d)
-	rec, err := p.sealed(Record{Key: key, Refs: refs(p.cfg.Issuer, subject, sid, ""), Begun: now, Active: now, Due: now.Add(time.Hour)}, d)
+	rec, err := p.sealed(Record{Key: key, Owner: p.party.owner, Refs: p.party.refsOf(d), Begun: now, Issued: now, Active: now, Due: now.Add(time.Hour)}, d)
 	if err != nil {
 		return "", err
 	}
@@ -35,3 +35,11 @@ var (
 	EncodeValues = encodeValues
 	DecodeValues = decodeValues
 )
+
+// Owner is the client in the terms of a Store.
+func (p *RelyingParty) Owner() Key { return p.party.owner }
+
+// KeyOf is where the session with that cookie is stored.
+func (p *RelyingParty) KeyOf(cookie string) Key {
+	return p.party.session((*[idLen]byte)([]byte(cookie)))
+}

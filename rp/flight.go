@@ -200,7 +200,7 @@ func (p *RelyingParty) lead(ctx context.Context, key Key, enough func(*record.Da
 	defer t.release()
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		changed := t.change()
-		lease, err := p.cfg.Store.Acquire(ctx, leaseID(key), leaseTTL)
+		lease, err := p.cfg.Store.Acquire(ctx, leaseID("ask", key), leaseTTL)
 		if err == nil {
 			return lease, nil, nil
 		}

@@ -1,8 +1,8 @@
 package rp
 
 import (
+	"errors"
 	"net/http"
-	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
@@ -12,8 +12,16 @@ import (
 // from iss and sid alone; a sid without iss is accepted, as Entra ID sends it,
 // because the issuer of this client is fixed (FCL-03). It does nothing without a
 // sid, and answers 200 unless the store fails: there is nobody to tell an error.
+//
+// Where the IdP does not use it (see Config.FrontchannelLogout) it answers 404.
+// Anybody who knows a sid can send this request; it ends sessions, but no log-in
+// that starts after it is refused.
 func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
+	if !p.idp.FrontchannelLogout && !p.cfg.FrontchannelLogout {
+		return &RequestError{Status: http.StatusNotFound, Code: "not_found",
+			Err: errors.New("the log-in service does not use front-channel logout")}
+	}
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+p.framers())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	q := r.URL.Query()
@@ -22,13 +30,13 @@ func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request
 		ctx, cancel := p.detached(r.Context())
 		defer cancel()
 		// Anybody can send this, so an unknown sid must leave nothing in the store.
-		ref := sidRef(p.cfg.Issuer, sid)
-		known, err := p.cfg.Store.List(ctx, ref)
+		refs := p.party.under(bySID, sid)
+		known, err := p.list(ctx, refs)
 		if err != nil {
-			return unavailable(2*time.Second, "the session store failed: %w", err)
+			return err
 		}
 		if len(known) > 0 {
-			if _, err := p.end(ctx, Selector{Ref: ref}, FrontchannelLogout); err != nil {
+			if _, err := p.endUnder(ctx, refs, Selector{BegunBy: p.now()}, FrontchannelLogout, ""); err != nil {
 				return err
 			}
 		}

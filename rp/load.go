@@ -72,14 +72,16 @@ func (p *RelyingParty) remember(st *state) {
 // unseal is open without the cache: what is stored of an ended session changes
 // under the same version.
 func (p *RelyingParty) unseal(rec *Record) (*record.Data, error) {
-	plain, err := p.ring.Open(rec.Sealed, rec.Key[:])
+	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&rec.Key))
 	if err == nil {
 		var d *record.Data
 		if d, err = record.Decode(plain); err == nil {
 			return d, nil
 		}
 	}
-	p.log.Error("a session record cannot be read: was its key removed from Config.Keys?", "session", rec.Key.name(), "error", err)
+	if p.unreadable.take(rec.Key, p.now()) == 0 {
+		p.log.Error("a session record cannot be read: was its key removed from Config.Keys?", "session", rec.Key.name(), "error", err)
+	}
 	return nil, &EndedError{Unconfirmed}
 }
 
@@ -89,6 +91,6 @@ func (p *RelyingParty) sealed(rec Record, d *record.Data) (Record, error) {
 	if len(plain) > record.MaxSize {
 		return Record{}, errors.New("rp: the session's tokens and values are larger than 60 KiB")
 	}
-	rec.Sealed = p.ring.Seal(plain, rec.Key[:])
+	rec.Sealed = p.ring.Seal(plain, p.party.bound(&rec.Key))
 	return rec, nil
 }

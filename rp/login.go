@@ -144,7 +144,7 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, got *tokens) error {
 	ctx, cancel := p.detached(r.Context())
 	defer cancel()
-	id, key := newID()
+	id, key := p.party.newID()
 	now := p.now()
 	// The IdP has seen the person before it gave out the code, however long it took
 	// to answer then.
@@ -153,8 +153,8 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	p.keepOnly(d)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
 	rec := Record{
-		Key: key, Refs: refs(p.cfg.Issuer, d.Subject, d.SID, ""),
-		Begun: f.begun, Active: now,
+		Key: key, Owner: p.party.owner, Refs: p.party.refsOf(d),
+		Begun: f.begun, Issued: got.id.IssuedAt.Truncate(time.Second), Active: now,
 	}
 	st := &state{rec, d}
 	clocks := st.clocks()
@@ -178,7 +178,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 		return unavailable(2*time.Second, "the session store failed: %w", err)
 	}
 	if old, ok := p.sessionKey(r.Header); ok { // ASVS 7.2.4: the old id dies
-		if _, err := p.end(ctx, Selector{Key: old}, Replaced); err != nil {
+		if _, err := p.end(ctx, old, Replaced); err != nil {
 			p.log.Warn("the browser's former session could not be ended", "session", old.name(), "error", err)
 		}
 	}

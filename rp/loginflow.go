@@ -24,15 +24,16 @@ const (
 
 // newLoginStore keeps log-ins in flight in the browser: each in an encrypted
 // cookie of its own, so that tabs that start at the same moment do not overwrite
-// each other's.
-func newLoginStore(c *Config) (*sessions.CookieStore, error) {
+// each other's. Another client cannot open it: its callback does not take up a
+// log-in that began here (RFC 9700 §4.4).
+func newLoginStore(c *Config, owner Key) (*sessions.CookieStore, error) {
 	var pairs [][]byte
 	for _, k := range c.Keys {
-		mac, err := seal.Derive(k, "login mac", 64)
+		mac, err := seal.Derive(k, "login mac", owner[:], 64)
 		if err != nil {
 			return nil, err
 		}
-		enc, err := seal.Derive(k, "login encryption", 32)
+		enc, err := seal.Derive(k, "login encryption", owner[:], 32)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +128,7 @@ func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, state st
 	if p.now().Sub(f.begun) > p.cfg.LoginTimeout {
 		return nil, badLogin(title, errors.New("older than Config.LoginTimeout"))
 	}
-	switch err := p.cfg.Store.Once(r.Context(), hash("state", state), f.begun.Add(p.cfg.LoginTimeout+time.Minute)); {
+	switch err := p.cfg.Store.Once(r.Context(), p.party.once("state", state), f.begun.Add(p.cfg.LoginTimeout+time.Minute)); {
 	case errors.Is(err, ErrConflict):
 		return nil, badLogin("This log-in has been finished already.", errors.New("state shown twice"))
 	case err != nil:

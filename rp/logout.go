@@ -40,11 +40,12 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	sel := Selector{Key: key}
 	if everywhere && live {
-		sel = Selector{Ref: subjectRef(p.cfg.Issuer, d.Subject), BegunBy: p.now()}
+		_, err = p.endUnder(ctx, p.party.under(bySubject, d.Subject), Selector{BegunBy: p.now()}, UserLogout, "")
+	} else {
+		_, err = p.end(ctx, key, UserLogout)
 	}
-	if _, err := p.end(ctx, sel, UserLogout); err != nil {
+	if err != nil {
 		return err
 	}
 	// What the browser has cached of private pages goes, its back/forward cache

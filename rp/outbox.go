@@ -116,7 +116,7 @@ func (p *RelyingParty) tellEnd(u untold, data *record.Data) {
 func (p *RelyingParty) untoldStill(rec *Record) (release func(), ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
-	lease, err := p.cfg.Store.Acquire(ctx, hash("report", string(rec.Key[:])), leaseTTL)
+	lease, err := p.cfg.Store.Acquire(ctx, leaseID("report", rec.Key), leaseTTL)
 	if err != nil {
 		return nil, false
 	}

@@ -1,7 +1,6 @@
 package rp_test
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -133,7 +132,7 @@ func TestOutboxSurvivesARestart(t *testing.T) {
 }
 
 // keyOf is the key under which a browser's session is stored.
-func keyOf(v *visitor) rp.Key { return sha256.Sum256([]byte(v.id())) }
+func keyOf(v *visitor) rp.Key { return v.w.auth[0].KeyOf(v.id()) }
 
 // An instance that dies right after the deletion is made up for: by another
 // instance, or by the next start.
@@ -257,7 +256,7 @@ func TestNoRevocationEndpoint(t *testing.T) {
 		if log := w.log.String()[before:]; strings.Contains(log, "WARN") || strings.Contains(log, "ERROR") {
 			t.Errorf("log:\n%s", log)
 		}
-		if due, err := w.store.Claim(t.Context(), time.Now(), time.Minute, 10); err != nil || len(due) != 0 {
+		if due, err := w.store.Claim(t.Context(), auth.Owner(), time.Now(), time.Minute, 10); err != nil || len(due) != 0 {
 			t.Errorf("%d records wait, %v", len(due), err)
 		}
 	})

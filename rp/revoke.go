@@ -39,25 +39,25 @@ func (p *RelyingParty) Revoke(ctx context.Context, r Revocation) (int, error) {
 	if now := p.now(); r.BegunBy.IsZero() || by.After(now) {
 		by = now
 	}
-	sel := Selector{Ref: subjectRef(p.cfg.Issuer, r.Subject), BegunBy: by}
+	refs := p.party.under(bySubject, r.Subject)
 	if r.SID != "" {
-		sel.Ref = sidRef(p.cfg.Issuer, r.SID)
-		ok, err := p.sameSubject(ctx, sel.Ref, r.Subject)
+		refs = p.party.under(bySID, r.SID)
+		ok, err := p.sameSubject(ctx, refs, r.Subject)
 		if err != nil {
-			return 0, unavailable(2*time.Second, "the session store failed: %w", err)
+			return 0, err
 		}
 		if !ok {
 			return 0, nil // the session is somebody else's
 		}
 	}
-	ended, err := p.endFor(ctx, sel, Admin, printable(r.Detail, maxDetail))
+	ended, err := p.endUnder(ctx, refs, Selector{BegunBy: by}, Admin, printable(r.Detail, maxDetail))
 	return len(ended), err
 }
 
 // Once reports whether an id, such as the jti of a token, is shown for the first
 // time since the last until that was given with it, on whichever instance.
 func (p *RelyingParty) Once(ctx context.Context, id string, until time.Time) (bool, error) {
-	switch err := p.cfg.Store.Once(ctx, hash("once", id), until); {
+	switch err := p.cfg.Store.Once(ctx, p.party.once("app", id), until); {
 	case err == nil:
 		return true, nil
 	case errors.Is(err, ErrConflict):

@@ -18,26 +18,28 @@ import (
 // RelyingParty is one client of one OpenID Provider. It is safe for concurrent
 // use; make it with New and Close it.
 type RelyingParty struct {
-	cfg       Config
-	idp       *provider
-	ring      *seal.Ring
-	logins    *sessions.CookieStore
-	csrf      *http.CrossOriginProtection
-	apis      map[string]bool
-	log       *slog.Logger
-	hub       *hub
-	cache     *cache
-	flights   *flights
-	agenda    *agenda
-	streams   streams
-	reports   throttle // of activity
-	vouches   throttle // of looks at the IdP's session
-	refusals  throttle // of lines in the log that strangers can cause
-	guard     guard
-	found     findings
-	untold    queue[untold] // ended sessions to report
-	sighted   []sighting    // the sweeper's
-	unrevoked queue[Record] // reported ones whose tokens are to be revoked
+	cfg        Config
+	idp        *provider
+	party      *party
+	ring       *seal.Ring
+	logins     *sessions.CookieStore
+	csrf       *http.CrossOriginProtection
+	apis       map[string]bool
+	log        *slog.Logger
+	hub        *hub
+	cache      *cache
+	flights    *flights
+	agenda     *agenda
+	streams    streams
+	reports    throttle // of activity
+	vouches    throttle // of looks at the IdP's session
+	refusals   throttle // of lines in the log that strangers can cause
+	unreadable throttle // of lines about one record
+	guard      guard
+	found      findings
+	untold     queue[untold] // ended sessions to report
+	sighted    []sighting    // the sweeper's
+	unrevoked  queue[Record] // reported ones whose tokens are to be revoked
 
 	ctx   context.Context // of loops and streams; ended by Close at once
 	stop  context.CancelFunc
@@ -56,11 +58,15 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	if err != nil {
 		return nil, err
 	}
-	ring, err := seal.NewRing("record", cfg.Keys...)
+	party, err := newParty(&cfg)
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
-	logins, err := newLoginStore(&cfg)
+	ring, err := seal.NewRing("record", party.owner[:], cfg.Keys...)
+	if err != nil {
+		return nil, wrong("Keys", "%v", err)
+	}
+	logins, err := newLoginStore(&cfg, party.owner)
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
@@ -75,12 +81,13 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		return nil, err
 	}
 	p := &RelyingParty{
-		cfg: cfg, idp: idp, ring: ring, logins: logins, csrf: csrf, apis: map[string]bool{},
+		cfg: cfg, idp: idp, party: party, ring: ring, logins: logins, csrf: csrf, apis: map[string]bool{},
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
 		streams: streams{of: map[Key]int{}}, reports: throttle{every: activityEvery, burst: activityBurst, full: map[Key]time.Time{}},
-		vouches:  throttle{every: vouchEvery, burst: vouchBurst, full: map[Key]time.Time{}},
-		refusals: throttle{every: refusalEvery, burst: refusalBurst, full: map[Key]time.Time{}},
+		vouches:    throttle{every: vouchEvery, burst: vouchBurst, full: map[Key]time.Time{}},
+		refusals:   throttle{every: refusalEvery, burst: refusalBurst, full: map[Key]time.Time{}},
+		unreadable: throttle{every: remember, burst: 1, full: map[Key]time.Time{}},
 	}
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
 	p.unrevoked = queue[Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}

@@ -126,6 +126,6 @@ func (s *Session) Err() error {
 
 // End ends the session for the app's own reasons (Admin).
 func (s *Session) End(ctx context.Context) error {
-	_, err := s.rp.end(ctx, Selector{Key: s.key()}, Admin)
+	_, err := s.rp.end(ctx, s.key(), Admin)
 	return err
 }

@@ -19,9 +19,9 @@ type SessionInfo struct {
 // List returns the live sessions of this person in this app, the latest active
 // first (ASVS 7.5.2).
 func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
-	recs, err := s.rp.cfg.Store.List(ctx, subjectRef(s.Issuer(), s.Subject()))
+	recs, err := s.rp.list(ctx, s.rp.party.under(bySubject, s.Subject()))
 	if err != nil {
-		return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+		return nil, err
 	}
 	out := make([]SessionInfo, 0, len(recs))
 	for _, rec := range recs {
@@ -41,13 +41,13 @@ func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
 // EndOwn ends one of this person's own sessions by its name, with UserLogout.
 // ErrNotFound if the person has no such session.
 func (s *Session) EndOwn(ctx context.Context, name string) error {
-	recs, err := s.rp.cfg.Store.List(ctx, subjectRef(s.Issuer(), s.Subject()))
+	recs, err := s.rp.list(ctx, s.rp.party.under(bySubject, s.Subject()))
 	if err != nil {
-		return unavailable(2*time.Second, "the session store failed: %w", err)
+		return err
 	}
 	for _, rec := range recs {
 		if rec.Key.name() == name {
-			_, err := s.rp.end(ctx, Selector{Key: rec.Key}, UserLogout)
+			_, err := s.rp.end(ctx, rec.Key, UserLogout)
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func (s *Session) EndOthers(ctx context.Context) (int, error) {
 // log-in is under way included, and returns how many had begun (ASVS 7.4.2,
 // 7.4.5). Log-ins started afterwards are not affected.
 func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, error) {
-	ended, err := p.end(ctx, Selector{Ref: subjectRef(p.cfg.Issuer, subject), BegunBy: p.now()}, Admin)
+	ended, err := p.endUnder(ctx, p.party.under(bySubject, subject), Selector{BegunBy: p.now()}, Admin, "")
 	return len(ended), err
 }
 
@@ -86,6 +86,6 @@ func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, err
 // whose log-in is under way included, and returns how many had begun. The IdP's
 // own session lives on: log-ins started afterwards are not affected.
 func (p *RelyingParty) EndSID(ctx context.Context, sid string) (int, error) {
-	ended, err := p.end(ctx, Selector{Ref: sidRef(p.cfg.Issuer, sid), BegunBy: p.now()}, Admin)
+	ended, err := p.endUnder(ctx, p.party.under(bySID, sid), Selector{BegunBy: p.now()}, Admin, "")
 	return len(ended), err
 }

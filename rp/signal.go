@@ -158,7 +158,7 @@ func (p *RelyingParty) rejected(ctx context.Context, st *state, reason Reason) (
 		if now.data.Generation != st.data.Generation {
 			return now, nil // RT-01: another instance has rotated meanwhile
 		}
-		ended, err := p.end(ctx, Selector{Key: now.rec.Key, Version: now.rec.Version}, reason)
+		ended, err := p.endNow(ctx, Selector{Key: now.rec.Key, Version: now.rec.Version}, reason, "")
 		if err != nil {
 			return nil, err
 		}

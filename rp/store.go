@@ -19,20 +19,29 @@ var (
 	ErrEnded = errors.New("rp: session has ended")
 )
 
-// Key is a SHA-256 value: of a session's cookie id, of (issuer, sid), of
-// (issuer, subject), of a once-id. A dump of a store therefore yields no cookie
-// that lives and no name of a person.
+// Key is a hash of 32 bytes: of a session's cookie id, of a client, of a once-id,
+// and, under a secret key, of a sid or a subject. A dump of a store therefore
+// yields no cookie that lives and no name of a person.
+//
+// Each of them is bound to one client of one IdP (issuer, client_id), so several
+// clients can share a Store and none finds what another has.
 type Key [32]byte
+
+// Abandoned is how long after its Due a Store keeps a live record that nobody
+// claims: the client that owned it is gone.
+const Abandoned = 30 * 24 * time.Hour
 
 // Record is what a Store keeps of one session: sealed bytes and the few clear
 // fields it has to index. Times count in whole milliseconds of UTC; a Store may
 // cut off everything finer, before it compares as well. A time at or before the
 // Unix epoch counts as zero.
 type Record struct {
-	Key     Key       // SHA-256 of the cookie's id
+	Key     Key       // SHA-256 of the client and the cookie's id
+	Owner   Key       // the client whose session it is; only its Claim hands it out
 	Version uint64    // 1 after Create, one more after each Replace; set by the Store
 	Refs    []Key     // what End and List find it by, besides Key: 1 to 8, no doubles
 	Begun   time.Time // when the log-in that led to it was started
+	Issued  time.Time // when the IdP issued that log-in's ID token, by the IdP's clock
 	Active  time.Time // the person's last activity; only ever grows
 	Due     time.Time // when Claim hands it out; zero: never
 	Sealed  []byte    // opaque, at most 64 KiB
@@ -57,8 +66,20 @@ type Selector struct {
 	Version   uint64    // with Key: only while the record is at this version
 	IdleSince time.Time // with Key: only if the last activity is not after it
 
-	Ref     Key
-	BegunBy time.Time // with Ref: only sessions begun at or before it
+	Ref      Key
+	BegunBy  time.Time // with Ref: only sessions begun at or before it
+	IssuedBy time.Time // with Ref: see Covers
+}
+
+// Covers reports whether a live session under Ref is meant. IssuedBy is a time of
+// the IdP's clock and is compared with a time of that clock: where it is set, it
+// decides about live sessions instead of BegunBy, which then counts for the
+// tombstone only.
+func (s *Selector) Covers(r *Record) bool {
+	if !s.IssuedBy.IsZero() {
+		return !r.Issued.After(s.IssuedBy)
+	}
+	return s.BegunBy.IsZero() || !r.Begun.After(s.BegunBy)
 }
 
 // Change is what Watch reports: a session that changed or ended.
@@ -109,8 +130,9 @@ type Store interface {
 	// next version. ErrConflict if the record is at another version, ErrEnded if
 	// it has ended or a tombstone covers one of rec.Refs that the record did not
 	// have before, ErrNotFound if it is absent; in all these cases nothing is
-	// changed. Ended comes before conflict. Begun stays as it was created. Touch wins: if the stored Active is
-	// after rec.Active, the stored Active and Due stand, else rec's are taken.
+	// changed. Ended comes before conflict. Owner, Begun and Issued stay as they
+	// were created. Touch wins: if the stored Active is after rec.Active, the
+	// stored Active and Due stand, else rec's are taken.
 	Replace(ctx context.Context, rec Record) error
 
 	// Touch moves Active and Due forward. It is monotonic: a call whose active
@@ -120,11 +142,11 @@ type Store interface {
 	Touch(ctx context.Context, key Key, active, due time.Time) error
 
 	// End ends every live session that sel matches, each in one step with leaving
-	// its memory: from then on Load of it answers ErrEnded. The version stays. Due of an ended
-	// record is end.At, so that Claim hands it out for cleaning up. With a Ref a
-	// tombstone is left as well, whether or not a session matched: until
-	// end.Until no record with that Ref and Begun not after sel.BegunBy (zero:
-	// any) can be created. A second tombstone on a Ref never weakens the first:
+	// its memory: from then on Load of it answers ErrEnded. The version stays. Due
+	// of an ended record is end.At, so that Claim hands it out for cleaning up.
+	// With a Ref a tombstone is left as well, whether or not a session matched:
+	// until end.Until no record with that Ref and Begun not after sel.BegunBy
+	// (zero: any) can be created, whatever its Issued. A second tombstone on a Ref never weakens the first:
 	// each counts for itself, up to and including its own Until.
 	//
 	// It returns the records that this very call ended, as they were before,
@@ -136,13 +158,16 @@ type Store interface {
 	// List returns the live records under ref, in no order.
 	List(ctx context.Context, ref Key) ([]Record, error)
 
-	// Claim returns up to limit records, live or ended, whose Due is set and not
-	// after now, the most overdue first, and moves their Due to now+hold in the
-	// same step: within hold nobody else gets them. They are returned with the
-	// Due that they had before. It is how expired sessions are found and how
-	// clean-up after an end is retried. It is also where a Store forgets what is
-	// past its time: whoever runs one calls Claim regularly, say each second.
-	Claim(ctx context.Context, now time.Time, hold time.Duration, limit int) ([]Record, error)
+	// Claim returns up to limit records of one owner, live or ended, whose Due is
+	// set and not after now, the most overdue first, and moves their Due to
+	// now+hold in the same step: within hold nobody else gets them. They are
+	// returned with the Due that they had before. It is how expired sessions are
+	// found and how clean-up after an end is retried.
+	//
+	// It is also where a Store forgets what is past its time, whoever owns it:
+	// ended records, tombstones, ids, and live records whose Due passed Abandoned
+	// ago. Whoever runs a Store calls Claim regularly, say each second.
+	Claim(ctx context.Context, owner Key, now time.Time, hold time.Duration, limit int) ([]Record, error)
 
 	// Settle replaces Sealed and Due of an ended record; a zero due means that
 	// nothing remains to be done and the record only waits for End.Until.
@@ -157,6 +182,10 @@ type Store interface {
 	// another holder has it. Renew makes it end ttl from now, Release gives it
 	// back; both answer ErrConflict if it is no longer l's: once the ttl has
 	// passed it is nobody's, also while nobody else has taken it.
+	//
+	// A Load that begins after Acquire has granted the lease sees, on this
+	// instance, everything that a former holder wrote before its Release or
+	// before its lease ran out, however late other news of it arrives.
 	Acquire(ctx context.Context, id Key, ttl time.Duration) (Lease, error)
 	Renew(ctx context.Context, l Lease, ttl time.Duration) error
 	Release(ctx context.Context, l Lease) error

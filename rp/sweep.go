@@ -24,46 +24,54 @@ func (p *RelyingParty) sweep(ctx context.Context) {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var rest time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		p.sweepOnce(ctx)
+		if !p.now().Before(rest) && p.sweepOnce(ctx) {
+			rest = p.now().Add(sweepHold + 2*every)
+		}
 		p.relieve()
 	}
 }
 
-func (p *RelyingParty) sweepOnce(ctx context.Context) {
+// sweepOnce reports whether there was a record that this instance cannot read. It
+// is held now; so the next turn is left to an instance that has the key.
+func (p *RelyingParty) sweepOnce(ctx context.Context) (blind bool) {
 	for ctx.Err() == nil {
-		batch, err := p.cfg.Store.Claim(ctx, p.now(), sweepHold, sweepBatch)
+		batch, err := p.cfg.Store.Claim(ctx, p.party.owner, p.now(), sweepHold, sweepBatch)
 		if err != nil {
 			if ctx.Err() == nil {
 				p.log.Warn("expired sessions could not be looked for; trying again", "error", err)
 			}
-			return
+			return blind
 		}
 		for _, rec := range batch {
 			if rec.Ended() {
 				p.takeOver(rec)
-			} else {
-				p.lookAtExpired(ctx, rec)
+			} else if !p.lookAtExpired(ctx, rec) {
+				blind = true
 			}
 		}
 		if len(batch) < sweepBatch {
-			return
+			return blind
 		}
 	}
+	return blind
 }
 
 // lookAtExpired ends a session whose Due has come if its time is really up; it
-// asks nobody, because asking would extend.
-func (p *RelyingParty) lookAtExpired(ctx context.Context, rec Record) {
+// asks nobody, because asking would extend. It reports whether it can read it.
+func (p *RelyingParty) lookAtExpired(ctx context.Context, rec Record) bool {
 	st, err := p.open(rec)
-	if err != nil {
-		_, _ = p.end(ctx, Selector{Key: rec.Key}, Unconfirmed)
-		return
+	if err != nil { // another instance may have the key: until its time is up for certain
+		if lifetime.Outlived(rec.Begun, rec.Active, lifetime.Policy{Absolute: p.cfg.Absolute}, p.cfg.LoginTimeout, Abandoned, p.now()) {
+			_, _ = p.end(ctx, rec.Key, Unconfirmed)
+		}
+		return false
 	}
 	st.rec.Active = p.agenda.latest(rec.Key, rec.Active)
 	switch d := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Passive); {
@@ -72,4 +80,5 @@ func (p *RelyingParty) lookAtExpired(ctx context.Context, rec Record) {
 	default:
 		_ = p.store(ctx, rec.Key, st.rec.Active, p.due(st, st.rec.Active))
 	}
+	return true
 }

@@ -105,13 +105,13 @@ func (s *flakyStore) End(ctx context.Context, sel rp.Selector, end rp.End) (ende
 	return ended, err
 }
 
-func (s *flakyStore) Claim(ctx context.Context, now time.Time, hold time.Duration, limit int) (out []rp.Record, err error) {
+func (s *flakyStore) Claim(ctx context.Context, owner rp.Key, now time.Time, hold time.Duration, limit int) (out []rp.Record, err error) {
 	err = s.spoil(ctx, opClaim, func() (err error) {
 		g := &s.in.app.gate
 		if !g.open(now) {
 			return nil
 		}
-		out, err = s.Store.Claim(ctx, now, hold, limit)
+		out, err = s.Store.Claim(ctx, owner, now, hold, limit)
 		if len(out) > 0 {
 			g.note(now.Add(hold))
 		}

@@ -65,7 +65,7 @@ func BenchmarkStore(b *testing.B) {
 	b.Run("ClaimNothing", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			s.Claim(ctx, at.Add(-48*time.Hour), time.Minute, 100)
+			s.Claim(ctx, rp.Key{1}, at.Add(-48*time.Hour), time.Minute, 100)
 		}
 	})
 }

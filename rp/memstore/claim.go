@@ -14,14 +14,14 @@ const sweepStep = 64
 
 // Claim implements rp.Store. It looks at the shards one by one and then takes
 // from the one with the most overdue entry, so that no lock is held for long.
-func (s *Store) Claim(ctx context.Context, now time.Time, hold time.Duration, limit int) ([]rp.Record, error) {
+func (s *Store) Claim(ctx context.Context, owner rp.Key, now time.Time, hold time.Duration, limit int) ([]rp.Record, error) {
 	if hold < time.Millisecond {
 		return nil, errors.New("memstore: Claim: hold is below 1 ms")
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := claim{now: storekit.Millis(now), clock: s.clock()}
+	c := claim{owner: s.owned(owner), now: storekit.Millis(now), clock: s.clock()}
 	c.until = c.now + hold.Milliseconds()
 	for i := range shardCount {
 		if err := ctx.Err(); err != nil {
@@ -29,6 +29,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, hold time.Duration, li
 		}
 		s.refs[i].sweep(c.clock)
 		s.ids[i].sweep(c.clock)
+		s.forgetAbandoned(&s.sessions[i], c.clock)
 		if at := s.sessions[i].sweep(&c); at != 0 {
 			c.tops.push(at, i)
 		}
@@ -51,6 +52,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, hold time.Duration, li
 }
 
 type claim struct {
+	owner      *owner // nil: it has nothing here
 	now, until int64
 	clock      int64         // what End.Until is compared with
 	tops       expiries[int] // shards by their most overdue entry
@@ -80,11 +82,19 @@ func (sh *sessionShard) forgetStep(now int64) (more bool) {
 func (sh *sessionShard) firstStep(c *claim) (at int64, more bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	e, more := sh.due.first(c.now, sweepStep)
+	e, more := sh.first(c)
 	if e != nil {
 		at = e.due
 	}
 	return at, more
+}
+
+// first returns the owner's most overdue entry. The caller holds mu.
+func (sh *sessionShard) first(c *claim) (e *entry, more bool) {
+	if c.owner == nil || c.owner.n >= len(sh.due) {
+		return nil, false
+	}
+	return sh.due[c.owner.n].first(c.now, sweepStep)
 }
 
 // take claims the most overdue entry and returns the Due of the next.
@@ -99,7 +109,7 @@ func (sh *sessionShard) take(c *claim) (rec rp.Record, ok bool, next int64) {
 func (sh *sessionShard) takeStep(c *claim) (rec rp.Record, ok bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	e, _ := sh.due.first(c.now, sweepStep)
+	e, _ := sh.first(c)
 	if e == nil {
 		return rec, false
 	}
@@ -108,6 +118,35 @@ func (sh *sessionShard) takeStep(c *claim) (rec rp.Record, ok bool) {
 	}
 	e.due = c.until
 	return rec, ok
+}
+
+// forgetAbandoned forgets the live sessions that nobody has claimed for so long.
+func (s *Store) forgetAbandoned(sh *sessionShard, now int64) {
+	for more := true; more; {
+		var gone []*entry
+		gone, more = sh.abandonStep(now - rp.Abandoned.Milliseconds())
+		for _, e := range gone {
+			s.unlink(e.refs, e)
+		}
+	}
+}
+
+func (sh *sessionShard) abandonStep(before int64) (gone []*entry, more bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for i := range sh.due {
+		for len(gone) < sweepStep {
+			e, again := sh.due[i].first(before, sweepStep)
+			more = more || again
+			if e == nil || e.end != nil {
+				break
+			}
+			e.end = &ending{} // whoever still has it finds it over
+			sh.remove(e)
+			gone = append(gone, e)
+		}
+	}
+	return gone, more || len(gone) >= sweepStep
 }
 
 func (r *refShard) sweep(now int64) {

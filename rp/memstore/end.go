@@ -28,7 +28,7 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 
 	// The tombstone first: whoever creates from now on sees it, whoever has
 	// created is in the list.
-	begunBy := storekit.Millis(sel.BegunBy)
+	begunBy, issuedBy := storekit.Millis(sel.BegunBy), storekit.Millis(sel.IssuedBy)
 	now := s.clock()
 	r := s.ref(&sel.Ref)
 	r.mu.Lock()
@@ -39,6 +39,9 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 	list := r.under(&sel.Ref)
 	r.mu.Unlock()
 	return s.endAll(list, how, func(e *entry) bool {
+		if issuedBy != 0 { // Selector.Covers
+			return e.hasRef(sel.Ref) && e.issued <= issuedBy
+		}
 		return e.hasRef(sel.Ref) && (begunBy == 0 || e.begun <= begunBy)
 	}), nil
 }
@@ -76,18 +79,23 @@ func (s *Store) endOne(e *entry, how *ending, now int64, match func(*entry) bool
 	rec.End = rp.End{Reason: how.reason, At: storekit.Time(how.at), Until: storekit.Time(how.until)}
 	e.end = how
 	e.due = how.at
-	sh.due.set(e)
+	sh.schedule(e)
 	sh.forget.push(how.until, e)
 	s.watchers.Tell(rp.Change{Key: e.key, Version: uint64(e.version), Reason: how.reason})
 	sh.mu.Unlock()
 
-	for i := range rec.Refs {
-		r := s.ref(&rec.Refs[i])
+	s.unlink(rec.Refs, e)
+	return rec, true
+}
+
+// unlink takes an entry that is over out of the index. The caller holds no lock.
+func (s *Store) unlink(refs []rp.Key, e *entry) {
+	for i := range refs {
+		r := s.ref(&refs[i])
 		r.mu.Lock()
-		r.unlink(&rec.Refs[i], e)
+		r.unlink(&refs[i], e)
 		r.mu.Unlock()
 	}
-	return rec, true
 }
 
 // List implements rp.Store.

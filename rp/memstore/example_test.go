@@ -15,9 +15,9 @@ func Example() {
 	store := memstore.New(memstore.Options{})
 
 	now := time.Now()
-	session, subject := rp.Key{1}, rp.Key{2}
+	session, client, subject := rp.Key{1}, rp.Key{2}, rp.Key{3}
 	err := store.Create(ctx, rp.Record{
-		Key: session, Refs: []rp.Key{subject}, Sealed: []byte("sealed"),
+		Key: session, Owner: client, Refs: []rp.Key{subject}, Sealed: []byte("sealed"),
 		Begun: now, Active: now, Due: now.Add(30 * time.Minute),
 	})
 	fmt.Println("created:", err)

@@ -28,6 +28,15 @@ type Store struct {
 	ids      [shardCount]idShard
 	fence    atomic.Uint64
 	watchers storekit.Watchers
+
+	ownersMu sync.RWMutex
+	owners   map[rp.Key]*owner
+}
+
+// owner is a client with sessions here. There are few, and they stay.
+type owner struct {
+	key rp.Key
+	n   int // its place in the heaps of each shard
 }
 
 var _ rp.Store = (*Store)(nil)
@@ -36,7 +45,7 @@ const shardCount = 256 // one byte of the key
 
 // New returns an empty Store.
 func New(o Options) *Store {
-	s := &Store{now: o.Now}
+	s := &Store{now: o.Now, owners: make(map[rp.Key]*owner)}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -53,24 +62,48 @@ func New(o Options) *Store {
 
 func (s *Store) clock() int64 { return storekit.Millis(s.now()) }
 
+// owned returns the client with that key, nil if it has never had a session here.
+func (s *Store) owned(key rp.Key) *owner {
+	s.ownersMu.RLock()
+	defer s.ownersMu.RUnlock()
+	return s.owners[key]
+}
+
+// own is owned for a client that comes with a session.
+func (s *Store) own(key rp.Key) *owner {
+	if o := s.owned(key); o != nil {
+		return o
+	}
+	s.ownersMu.Lock()
+	defer s.ownersMu.Unlock()
+	o := s.owners[key]
+	if o == nil {
+		o = &owner{key, len(s.owners)}
+		s.owners[key] = o
+	}
+	return o
+}
+
 // entry is one session, live or ended. Its fields are guarded by its shard's
-// lock; key and begun never change.
+// lock; key, owner, begun and issued never change.
 //
 // The size counts: a million of them are to stay below 400 bytes each, the maps
 // and heaps that point to them included. Hence maps keyed by eight bytes of the
 // hash instead of 32, with a chain for the keys that share them, and times as
-// milliseconds. An entry is 128 bytes, which is a size class.
+// milliseconds. An entry is 144 bytes, which is a size class.
 type entry struct {
 	key     rp.Key
 	refs    []rp.Key
 	sealed  []byte
+	owner   *owner
 	begun   int64
+	issued  int64
 	active  int64
 	due     int64
 	end     *ending // nil while it lives
 	next    *entry  // another key with the same eight bytes
 	version uint32  // enough for a change each second of 136 years
-	pos     int32   // 1 + index in the shard's due heap; 0: not in it
+	pos     int32   // 1 + index in its owner's due heap; 0: not in it
 }
 
 type ending struct {
@@ -97,6 +130,7 @@ func (e *entry) record() (r rp.Record) {
 // copyTo fills an empty r: every request does it, and a Record is large.
 func (e *entry) copyTo(r *rp.Record) {
 	r.Key, r.Version, r.Refs, r.Sealed = e.key, uint64(e.version), e.refs, e.sealed
+	r.Owner, r.Issued = e.owner.key, storekit.Time(e.issued)
 	r.Begun, r.Active, r.Due = storekit.Time(e.begun), storekit.Time(e.active), storekit.Time(e.due)
 	if e.end != nil {
 		r.End = rp.End{Reason: e.end.reason, At: storekit.Time(e.end.at), Until: storekit.Time(e.end.until)}
@@ -106,7 +140,7 @@ func (e *entry) copyTo(r *rp.Record) {
 type sessionShard struct {
 	mu     sync.RWMutex
 	byKey  map[uint64]*entry
-	due    dueHeap          // what Claim hands out
+	due    []dueHeap        // what Claim hands out, by owner
 	forget expiries[*entry] // ended entries by End.Until
 	_      [64]byte         // keeps the locks of neighbours off one cache line
 }
@@ -145,8 +179,18 @@ func (sh *sessionShard) remove(e *entry) {
 		}
 		at.next = e.next
 	}
-	sh.due.remove(e)
+	sh.heap(e).remove(e)
 }
+
+func (sh *sessionShard) heap(e *entry) *dueHeap {
+	for len(sh.due) <= e.owner.n {
+		sh.due = append(sh.due, nil)
+	}
+	return &sh.due[e.owner.n]
+}
+
+// schedule puts e under its due.
+func (sh *sessionShard) schedule(e *entry) { sh.heap(e).set(e) }
 
 // forgetSome drops at most n ended entries that are past their time.
 func (sh *sessionShard) forgetSome(now int64, n int) (more bool) {

@@ -28,7 +28,7 @@ func filled(tb testing.TB, n int, now func() time.Time) *Store {
 	at := now()
 	for i := range n {
 		err := s.Create(context.Background(), rp.Record{
-			Key: nth('k', i), Refs: []rp.Key{nth('s', i), nth('u', i/2)}, Sealed: make([]byte, sealedBytes),
+			Key: nth('k', i), Owner: rp.Key{1}, Refs: []rp.Key{nth('s', i), nth('u', i/2)}, Sealed: make([]byte, sealedBytes),
 			Begun: at, Active: at, Due: at.Add(time.Duration(i%1000) * time.Second),
 		})
 		if err != nil {
@@ -113,7 +113,7 @@ type holds struct {
 // sweep is Claim with a stop-watch around each step.
 func (h *holds) sweep(s *Store, round int, kind string, now time.Time, limit int) (claimed int) {
 	start := time.Now()
-	c := claim{now: storekit.Millis(now), clock: s.clock()}
+	c := claim{owner: s.owned(rp.Key{1}), now: storekit.Millis(now), clock: s.clock()}
 	c.until = c.now + 1000
 	for i := range shardCount {
 		last := time.Now()

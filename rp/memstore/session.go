@@ -44,8 +44,8 @@ func (s *Store) Create(ctx context.Context, rec rp.Record) error {
 		return err
 	}
 	e := &entry{
-		key: rec.Key, refs: slices.Clip(rec.Refs), sealed: slices.Clip(rec.Sealed), version: 1,
-		begun: storekit.Millis(rec.Begun), active: storekit.Millis(rec.Active), due: storekit.Millis(rec.Due),
+		key: rec.Key, refs: slices.Clip(rec.Refs), sealed: slices.Clip(rec.Sealed), version: 1, owner: s.own(rec.Owner),
+		begun: storekit.Millis(rec.Begun), issued: storekit.Millis(rec.Issued), active: storekit.Millis(rec.Active), due: storekit.Millis(rec.Due),
 	}
 	now := s.clock()
 	defer s.lockRefs(e.refs)()
@@ -77,7 +77,7 @@ func (sh *sessionShard) add(e *entry, now int64) bool {
 		}
 	}
 	sh.insert(e)
-	sh.due.set(e)
+	sh.schedule(e)
 	return true
 }
 
@@ -156,7 +156,7 @@ func (s *Store) swap(sh *sessionShard, e *entry, rec *rp.Record) {
 	e.refs, e.sealed = rec.Refs, rec.Sealed
 	if active := storekit.Millis(rec.Active); active >= e.active {
 		e.active, e.due = active, storekit.Millis(rec.Due)
-		sh.due.set(e)
+		sh.schedule(e)
 	}
 	s.watchers.Tell(rp.Change{Key: e.key, Version: uint64(e.version)})
 }
@@ -181,7 +181,7 @@ func (s *Store) Touch(ctx context.Context, key rp.Key, active, due time.Time) er
 	}
 	if a := storekit.Millis(active); a > e.active {
 		e.active, e.due = a, storekit.Millis(due)
-		sh.due.set(e)
+		sh.schedule(e)
 	}
 	return nil
 }
@@ -202,6 +202,6 @@ func (s *Store) Settle(ctx context.Context, key rp.Key, sealed []byte, due time.
 		return rp.ErrNotFound
 	}
 	e.sealed, e.due = slices.Clip(sealed), storekit.Millis(due)
-	sh.due.set(e)
+	sh.schedule(e)
 	return nil
 }

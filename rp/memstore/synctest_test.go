@@ -28,12 +28,12 @@ func TestSynctest(t *testing.T) {
 
 		now := time.Now()
 		key := rp.Key{1}
-		rec := rp.Record{Key: key, Refs: []rp.Key{{2}}, Begun: now, Active: now, Due: now.Add(time.Hour)}
+		rec := rp.Record{Key: key, Owner: rp.Key{9}, Refs: []rp.Key{{2}}, Begun: now, Active: now, Due: now.Add(time.Hour)}
 		if err := s.Create(ctx, rec); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		due, err := s.Claim(ctx, time.Now(), time.Minute, 10)
+		due, err := s.Claim(ctx, rp.Key{9}, time.Now(), time.Minute, 10)
 		if err != nil || len(due) != 1 {
 			t.Fatalf("Claim: %d, %v", len(due), err)
 		}
@@ -70,7 +70,7 @@ func TestSlowWatcher(t *testing.T) {
 		go s.Watch(ctx, func(c rp.Change) { <-blocked; calls <- c })
 		synctest.Wait()
 		now := time.Now()
-		rec := rp.Record{Key: rp.Key{1}, Refs: []rp.Key{{2}}, Begun: now, Active: now}
+		rec := rp.Record{Key: rp.Key{1}, Owner: rp.Key{9}, Refs: []rp.Key{{2}}, Begun: now, Active: now}
 		if err := s.Create(ctx, rec); err != nil {
 			t.Fatal(err)
 		}

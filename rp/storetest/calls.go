@@ -14,6 +14,7 @@ var callTests = []test{
 		good := e.session()
 		for what, spoil := range map[string]func(*rp.Record){
 			"zero key":        func(r *rp.Record) { r.Key = rp.Key{} },
+			"no owner":        func(r *rp.Record) { r.Owner = rp.Key{} },
 			"no refs":         func(r *rp.Record) { r.Refs = nil },
 			"zero ref":        func(r *rp.Record) { r.Refs = []rp.Key{newKey(), {}} },
 			"double ref":      func(r *rp.Record) { r.Refs = []rp.Key{r.Refs[0], newKey(), r.Refs[0]} },
@@ -38,6 +39,7 @@ var callTests = []test{
 			"version of a ref":    {Ref: good.Refs[0], Version: 1},
 			"idleness of a ref":   {Ref: good.Refs[0], IdleSince: e.now()},
 			"begun by of a key":   {Key: good.Key, BegunBy: e.now()},
+			"issued by of a key":  {Key: good.Key, IssuedBy: e.now()},
 			"conditions, no name": {Version: 1, IdleSince: e.now()},
 		} {
 			_, err := e.Store.End(e.ctx, sel, end)
@@ -52,7 +54,7 @@ var callTests = []test{
 			_, err := e.Store.End(e.ctx, rp.Selector{Ref: good.Refs[0]}, end)
 			e.refused(err, "End with "+what)
 		}
-		_, err := e.Store.Claim(e.ctx, e.now(), 0, 10)
+		_, err := e.Store.Claim(e.ctx, owner, e.now(), 0, 10)
 		e.refused(err, "Claim without hold")
 		_, err = e.Store.Acquire(e.ctx, newKey(), 0)
 		e.refused(err, "Acquire without ttl")
@@ -82,7 +84,7 @@ var callTests = []test{
 				return err
 			},
 			"List":    func() error { _, err := e.Store.List(ctx, rec.Refs[0]); return err },
-			"Claim":   func() error { _, err := e.Store.Claim(ctx, now, time.Minute, 10); return err },
+			"Claim":   func() error { _, err := e.Store.Claim(ctx, owner, now, time.Minute, 10); return err },
 			"Settle":  func() error { return e.Store.Settle(ctx, gone.Key, nil, time.Time{}) },
 			"Once":    func() error { return e.Store.Once(ctx, fresh.Key, now.Add(time.Minute)) },
 			"Acquire": func() error { _, err := e.Store.Acquire(ctx, fresh.Key, time.Minute); return err },

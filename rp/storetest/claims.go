@@ -28,7 +28,7 @@ var claimTests = []test{
 		e.same(got[0], rec) // as it was, with the Due that it had
 		rec.Due = e.now().Add(10 * time.Second)
 		e.same(e.load(rec.Key, nil), rec)
-		e.Advance(100 * 24 * time.Hour)
+		e.Advance(29 * 24 * time.Hour)
 		e.sameKeys(e.claim(time.Second, 10), rec.Key)
 		e.same(e.load(never.Key, nil), never)
 	}},
@@ -66,7 +66,7 @@ var claimTests = []test{
 	}},
 	{"NowIsTheCallers", func(e *env) {
 		rec := e.due(time.Hour)
-		recs, err := e.Store.Claim(e.ctx, rec.Due, time.Minute, 10)
+		recs, err := e.Store.Claim(e.ctx, owner, rec.Due, time.Minute, 10)
 		e.want(err, nil)
 		e.sameKeys(recs, rec.Key)
 		if got := e.load(rec.Key, nil); !got.Due.Equal(rec.Due.Add(time.Minute)) {
@@ -109,6 +109,66 @@ var claimTests = []test{
 		}
 		e.Advance(time.Minute)
 		e.sameKeys(e.claim(time.Minute, 10), rec.Key)
+	}},
+	{"EachOwnerItsOwn", func(e *env) { // C9
+		a, b := e.due(-time.Second), e.session()
+		b.Owner, b.Due = newKey(), e.now().Add(-time.Minute)
+		b = e.create(b)
+		e.same(e.load(b.Key, nil), b)
+		e.sameKeys(e.claimFor(newKey(), time.Minute, 10)) // has nothing here
+		e.sameKeys(e.claim(time.Minute, 10), a.Key)
+		if got := e.load(b.Key, nil); !got.Due.Equal(b.Due) {
+			e.Fatalf("Due is %v after another owner's Claim, want %v", got.Due, b.Due)
+		}
+		e.sameKeys(e.claimFor(b.Owner, time.Minute, 10), b.Key)
+		e.end(rp.Selector{Key: b.Key})
+		e.sameKeys(e.claim(time.Minute, 10))
+		e.sameKeys(e.claimFor(b.Owner, time.Minute, 10), b.Key)
+	}},
+	{"ManyOwners", func(e *env) { // the others' overdue records are not in the way
+		for range 300 {
+			rec := e.session()
+			rec.Owner, rec.Due = newKey(), e.now().Add(-time.Hour)
+			e.create(rec)
+		}
+		mine := e.due(-time.Second)
+		e.sameKeys(e.claim(time.Minute, 1), mine.Key)
+	}},
+	{"TheOwnerNeverChanges", func(e *env) {
+		rec := e.due(time.Hour)
+		next := rec
+		next.Owner, next.Due = newKey(), e.now()
+		e.want(e.Store.Replace(e.ctx, next), nil)
+		e.sameKeys(e.claimFor(next.Owner, time.Minute, 10))
+		next.Version, next.Owner = 2, rec.Owner
+		e.same(e.load(rec.Key, nil), next)
+		e.sameKeys(e.claim(time.Minute, 10), rec.Key)
+	}},
+	{"TheAbandonedAreForgotten", func(e *env) { // C9: by whoever comes by
+		gone, moved, never, mine := e.session(), e.session(), e.session(), e.due(time.Minute)
+		gone.Owner = newKey()
+		gone.Due = e.now().Add(time.Minute)
+		moved.Owner, moved.Due = gone.Owner, gone.Due
+		never.Owner, never.Due = gone.Owner, time.Time{}
+		gone, moved, never = e.create(gone), e.create(moved), e.create(never)
+		moved.Active, moved.Due = moved.Active.Add(time.Second), moved.Due.Add(2*time.Second)
+		e.want(e.Store.Touch(e.ctx, moved.Key, moved.Active, moved.Due), nil)
+
+		e.Advance(time.Minute + rp.Abandoned - time.Millisecond)
+		e.sameKeys(e.claim(rp.Abandoned/2, 10), mine.Key)
+		e.same(e.load(gone.Key, nil), gone)
+		e.Advance(1001 * time.Millisecond)
+		e.sameKeys(e.claim(time.Minute, 10))
+		e.load(gone.Key, rp.ErrNotFound)
+		for _, ref := range gone.Refs {
+			e.sameKeys(e.list(ref))
+			e.sameKeys(e.end(rp.Selector{Ref: ref}))
+		}
+		e.sameKeys(e.claimFor(gone.Owner, time.Minute, 10), moved.Key) // claimed in time
+		moved.Due = e.now().Add(time.Minute)
+		e.same(e.load(moved.Key, nil), moved)
+		e.same(e.load(never.Key, nil), never)
+		e.load(mine.Key, nil)
 	}},
 	{"ForgottenIsNotHandedOut", func(e *env) {
 		rec, stays := e.create(e.session()), e.due(time.Minute)

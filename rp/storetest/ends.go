@@ -96,6 +96,25 @@ var endTests = []test{
 		e.same(e.load(young.Key, nil), young)
 		e.sameKeys(e.list(ref), young.Key)
 	}},
+	{"EndByRefIssuedBy", func(e *env) { // BCL-18: the IdP's clock is compared with itself
+		ref := newKey()
+		at := e.now().Add(-time.Minute)
+		old, exact, young, ahead := e.session(ref), e.session(ref), e.session(ref), e.session(ref)
+		old.Issued, exact.Issued, young.Issued = at.Add(-time.Hour), at, at.Add(time.Millisecond)
+		ahead.Issued, ahead.Begun = at, at.Add(time.Hour) // by our clock it began later
+		old, exact, young, ahead = e.create(old), e.create(exact), e.create(young), e.create(ahead)
+		sel := rp.Selector{Ref: ref, BegunBy: at.Add(-2 * time.Hour), IssuedBy: at}
+		e.sameKeys(e.end(sel), old.Key, exact.Key, ahead.Key)
+		e.same(e.load(young.Key, nil), young)
+
+		// The tombstone looks at the beginning alone.
+		for begun, want := range map[time.Duration]error{0: rp.ErrEnded, time.Millisecond: nil} {
+			rec := e.session(ref)
+			rec.Begun, rec.Issued = sel.BegunBy.Add(begun), at.Add(-time.Hour)
+			e.want(e.Store.Create(e.ctx, rec), want)
+		}
+		e.want(e.Store.Replace(e.ctx, young), nil) // a session that was spared goes on
+	}},
 	{"ListShowsTheLiving", func(e *env) {
 		ref := newKey()
 		a, b := e.create(e.session(ref)), e.create(e.session(ref, newKey()))

@@ -225,7 +225,7 @@ var raceTests = []test{
 		now := e.now()
 		e.together(6, func(i int, s rp.Store) error {
 			for empty := 0; empty < 2; { // one that comes second may go home with nothing
-				recs, err := s.Claim(e.ctx, now, time.Minute, 7)
+				recs, err := s.Claim(e.ctx, owner, now, time.Minute, 7)
 				if err != nil {
 					return err
 				}
@@ -344,7 +344,7 @@ var raceTests = []test{
 						version[i]++
 					}
 				case 6:
-					_, err = s.Claim(e.ctx, now.Add(time.Hour), time.Second, 3)
+					_, err = s.Claim(e.ctx, owner, now.Add(time.Hour), time.Second, 3)
 				case 7:
 					_, err = s.List(e.ctx, ref)
 				case 8:

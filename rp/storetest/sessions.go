@@ -78,7 +78,7 @@ var sessionTests = []test{
 		e.sameKeys(e.end(rp.Selector{Ref: rec.Refs[rp.MaxRefs-1]}), rec.Key)
 
 		small := e.session(newKey())
-		small.Sealed, small.Due = nil, time.Time{}
+		small.Sealed, small.Due, small.Issued = nil, time.Time{}, time.Time{}
 		small = e.create(small)
 		e.same(e.load(small.Key, nil), small)
 	}},
@@ -140,14 +140,14 @@ var sessionTests = []test{
 			next := e.session(rec.Refs...)
 			next.Key, next.Version = rec.Key, v
 			e.want(e.Store.Replace(e.ctx, next), nil)
-			next.Version, next.Begun = v+1, rec.Begun
+			next.Version, next.Begun, next.Issued = v+1, rec.Begun, rec.Issued
 			e.same(e.load(rec.Key, nil), next)
 		}
 	}},
-	{"ReplaceKeepsBegun", func(e *env) {
+	{"ReplaceKeepsBegunAndIssued", func(e *env) {
 		rec := e.create(e.session())
 		next := rec
-		next.Begun = rec.Begun.Add(time.Hour)
+		next.Begun, next.Issued = rec.Begun.Add(time.Hour), rec.Issued.Add(time.Hour)
 		e.want(e.Store.Replace(e.ctx, next), nil)
 		rec.Version = 2
 		e.same(e.load(rec.Key, nil), rec)

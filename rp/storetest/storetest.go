@@ -116,6 +116,9 @@ func newBytes(n int) []byte {
 	return b
 }
 
+// owner is the client whose the sessions are, where a test does not say otherwise.
+var owner = rp.Key{'o', 'w', 'n', 'e', 'r'}
+
 // session returns a record that is not stored yet: begun a minute ago, active
 // now, due in half an hour. Without refs it gets two of its own.
 func (e *env) session(refs ...rp.Key) rp.Record {
@@ -124,8 +127,8 @@ func (e *env) session(refs ...rp.Key) rp.Record {
 	}
 	now := e.now()
 	return rp.Record{
-		Key: newKey(), Refs: slices.Clone(refs), Sealed: newBytes(200),
-		Begun: now.Add(-time.Minute), Active: now, Due: now.Add(30 * time.Minute),
+		Key: newKey(), Owner: owner, Refs: slices.Clone(refs), Sealed: newBytes(200),
+		Begun: now.Add(-time.Minute), Issued: now.Add(-50 * time.Second), Active: now, Due: now.Add(30 * time.Minute),
 	}
 }
 
@@ -178,7 +181,12 @@ func (e *env) list(ref rp.Key) []rp.Record {
 
 func (e *env) claim(hold time.Duration, limit int) []rp.Record {
 	e.Helper()
-	recs, err := e.Store.Claim(e.ctx, e.now(), hold, limit)
+	return e.claimFor(owner, hold, limit)
+}
+
+func (e *env) claimFor(owner rp.Key, hold time.Duration, limit int) []rp.Record {
+	e.Helper()
+	recs, err := e.Store.Claim(e.ctx, owner, e.now(), hold, limit)
 	e.want(err, nil)
 	return recs
 }
@@ -215,12 +223,16 @@ func difference(got, want rp.Record) string {
 	switch {
 	case got.Key != want.Key:
 		return "Key"
+	case got.Owner != want.Owner:
+		return "Owner"
 	case got.Version != want.Version:
 		return "Version"
 	case !slices.Equal(got.Refs, want.Refs):
 		return "Refs"
 	case !got.Begun.Equal(want.Begun):
 		return "Begun"
+	case !got.Issued.Equal(want.Issued):
+		return "Issued"
 	case !got.Active.Equal(want.Active):
 		return "Active"
 	case !got.Due.Equal(want.Due):

@@ -84,7 +84,7 @@ var twoTests = []test{
 		e.sameKeys(e.list(rec.Refs[0]))
 		e.sameKeys(e.end(rp.Selector{Key: rec.Key}))
 		e.sameKeys(e.claim(time.Minute, 10), rec.Key)
-		claimed, err := e.Second.Claim(e.ctx, e.now(), time.Minute, 10)
+		claimed, err := e.Second.Claim(e.ctx, owner, e.now(), time.Minute, 10)
 		e.want(err, nil)
 		e.sameKeys(claimed)
 	}},

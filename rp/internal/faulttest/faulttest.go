@@ -80,9 +80,12 @@ func (f *fault) create() rp.Record {
 	return rec
 }
 
+// owner is the client whose all records here are.
+var owner = rp.Key{'o', 'w', 'n', 'e', 'r'}
+
 func newRecord() rp.Record {
 	now := time.Now()
-	return rp.Record{Key: newKey(), Refs: []rp.Key{newKey(), newKey()}, Sealed: make([]byte, 100),
+	return rp.Record{Key: newKey(), Owner: owner, Refs: []rp.Key{newKey(), newKey()}, Sealed: make([]byte, 100),
 		Begun: now, Active: now, Due: now.Add(time.Hour)}
 }
 
@@ -127,7 +130,7 @@ func (f *fault) down(s rp.Store) {
 		"End":     func() error { _, err := s.End(ctx, rp.Selector{Key: rec.Key}, ending()); return err },
 		"EndRef":  func() error { _, err := s.End(ctx, rp.Selector{Ref: rec.Refs[0]}, ending()); return err },
 		"List":    func() error { _, err := s.List(ctx, rec.Refs[0]); return err },
-		"Claim":   func() error { _, err := s.Claim(ctx, time.Now(), time.Minute, 1); return err },
+		"Claim":   func() error { _, err := s.Claim(ctx, owner, time.Now(), time.Minute, 1); return err },
 		"Settle":  func() error { return s.Settle(ctx, rec.Key, nil, time.Time{}) },
 		"Once":    func() error { return s.Once(ctx, newKey(), until) },
 		"Acquire": func() error { _, err := s.Acquire(ctx, newKey(), time.Minute); return err },

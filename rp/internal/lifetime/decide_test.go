@@ -182,3 +182,25 @@ func TestDefaultSignalEvery(t *testing.T) {
 		}
 	}
 }
+
+// A session whose record nobody can read is over when it must be, not before.
+func TestOutlived(t *testing.T) {
+	const most, longest = 15 * time.Minute, 30 * 24 * time.Hour
+	for _, row := range []struct {
+		name     string
+		absolute time.Duration
+		active   time.Duration
+		now      time.Duration
+		want     bool
+	}{
+		{"the log-in may have taken long", 8 * time.Hour, 0, 8*time.Hour + most - tick, false},
+		{"the absolute limit is over", 8 * time.Hour, 0, 8*time.Hour + most, true},
+		{"activity does not move the absolute limit", 8 * time.Hour, 9 * time.Hour, 9 * time.Hour, true},
+		{"no absolute limit", 0, time.Hour, time.Hour + longest - tick, false},
+		{"nobody was active for so long", 0, time.Hour, time.Hour + longest, true},
+	} {
+		if got := Outlived(login, at(row.active), Policy{Absolute: row.absolute}, most, longest, at(row.now)); got != row.want {
+			t.Errorf("%s: %v", row.name, got)
+		}
+	}
+}

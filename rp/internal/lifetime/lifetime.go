@@ -176,6 +176,16 @@ func Forget(s Session, p Policy, longest time.Duration) time.Time {
 	return earlier(earlier(l.LocalIdle, l.Absolute), s.Active.Add(longest))
 }
 
+// Outlived reports whether a session is over for certain that nobody can read: all
+// that is known is when its log-in began, how long a log-in may take, and when the
+// person was last active. Without an absolute limit it is over longest after that.
+func Outlived(begun, active time.Time, p Policy, login, longest time.Duration, now time.Time) bool {
+	if p.Absolute > 0 {
+		return past(begun.Add(login+p.Absolute), now)
+	}
+	return past(active.Add(longest), now)
+}
+
 // NextSignal returns when activity that the IdP has not been told of is to be
 // reported at the latest; zero: nothing to report.
 func NextSignal(s Session, p Policy) time.Time {

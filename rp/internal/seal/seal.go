@@ -37,15 +37,15 @@ type key struct {
 	aead cipher.AEAD
 }
 
-// NewRing derives the keys for one purpose. Different purposes never open each
-// other's messages.
-func NewRing(purpose string, masters ...[]byte) (*Ring, error) {
+// NewRing derives the keys for one purpose of one owner. Different purposes, and
+// different owners, never open each other's messages.
+func NewRing(purpose string, owner []byte, masters ...[]byte) (*Ring, error) {
 	if len(masters) == 0 {
 		return nil, errors.New("seal: no key")
 	}
 	r := &Ring{}
 	for i, m := range masters {
-		k, err := Derive(m, purpose, 32)
+		k, err := Derive(m, purpose, owner, 32)
 		if err != nil {
 			return nil, fmt.Errorf("seal: key %d: %w", i+1, err)
 		}
@@ -57,7 +57,7 @@ func NewRing(purpose string, masters ...[]byte) (*Ring, error) {
 		if err != nil {
 			return nil, err
 		}
-		id, err := Derive(m, purpose+" id", idSize)
+		id, err := Derive(m, purpose+" id", owner, idSize)
 		if err != nil {
 			return nil, err
 		}
@@ -66,12 +66,13 @@ func NewRing(purpose string, masters ...[]byte) (*Ring, error) {
 	return r, nil
 }
 
-// Derive returns n bytes for a purpose from a master key (HKDF, RFC 5869).
-func Derive(master []byte, purpose string, n int) ([]byte, error) {
+// Derive returns n bytes for a purpose of an owner from a master key (HKDF, RFC
+// 5869). No purpose contains a zero byte.
+func Derive(master []byte, purpose string, owner []byte, n int) ([]byte, error) {
 	if len(master) != KeySize {
 		return nil, fmt.Errorf("has %d bytes, needs %d", len(master), KeySize)
 	}
-	return hkdf.Key(sha256.New, master, nil, "tandem "+purpose, n)
+	return hkdf.Key(sha256.New, master, nil, "tandem "+purpose+"\x00"+string(owner), n)
 }
 
 // Seal encrypts plain; the same context must be given to Open.

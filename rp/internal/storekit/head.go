@@ -11,7 +11,7 @@ import (
 // The head of a record is everything but Key and Sealed:
 //
 //	offset  bytes
-//	     0      1  layout, 1
+//	     0      1  layout, 2
 //	     1      8  version
 //	     9      8  begun      times are milliseconds since 1970, 0: zero
 //	    17      8  active
@@ -19,15 +19,17 @@ import (
 //	    33      8  end.at     0: it lives
 //	    41      8  end.until
 //	    49      8  tag        the store's own
-//	    57      1  length of the reason
-//	    58      1  number of references
-//	    59         reason, references
+//	    57      8  issued
+//	    65     32  owner
+//	    97      1  length of the reason
+//	    98      1  number of references
+//	    99         reason, references
 //
 // Numbers are big-endian. The offsets are fixed, so that a script in a server
 // can read and patch them.
 const (
-	layout   = 1
-	headSize = 59
+	layout   = 2
+	headSize = 99
 
 	offVersion = 1
 	offBegun   = 9
@@ -36,8 +38,10 @@ const (
 	offAt      = 33
 	offUntil   = 41
 	offTag     = 49
-	offReason  = 57
-	offRefs    = 58
+	offIssued  = 57
+	offOwner   = 65
+	offReason  = 97
+	offRefs    = 98
 )
 
 // ErrHead is the error of ParseHead.
@@ -54,6 +58,8 @@ func AppendHead(b []byte, r *rp.Record, tag uint64) []byte {
 	put(Millis(r.End.At))
 	put(Millis(r.End.Until))
 	put(int64(tag))
+	put(Millis(r.Issued))
+	b = append(b, r.Owner[:]...)
 	b = append(b, byte(len(r.End.Reason)), byte(len(r.Refs)))
 	b = append(b, r.End.Reason...)
 	for i := range r.Refs {
@@ -73,8 +79,10 @@ func ParseHead(b []byte) (r rp.Record, tag uint64, rest []byte, err error) {
 	}
 	at := func(off int) time.Time { return Time(int64(binary.BigEndian.Uint64(b[off:]))) }
 	r = rp.Record{
+		Owner:   rp.Key(b[offOwner:]),
 		Version: binary.BigEndian.Uint64(b[offVersion:]),
 		Begun:   at(offBegun),
+		Issued:  at(offIssued),
 		Active:  at(offActive),
 		Due:     at(offDue),
 		Refs:    make([]rp.Key, refs),

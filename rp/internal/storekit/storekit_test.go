@@ -12,8 +12,8 @@ import (
 func sample() rp.Record {
 	at := time.Date(2026, 5, 4, 3, 2, 1, 999e6, time.UTC)
 	return rp.Record{
-		Version: 1 << 40, Refs: []rp.Key{{1}, {2}, {3}},
-		Begun: at, Active: at.Add(time.Hour), Due: at.Add(2 * time.Hour),
+		Owner: rp.Key{9}, Version: 1 << 40, Refs: []rp.Key{{1}, {2}, {3}},
+		Begun: at, Issued: at.Add(time.Minute), Active: at.Add(time.Hour), Due: at.Add(2 * time.Hour),
 		End: rp.End{Reason: rp.Idle, At: at.Add(3 * time.Hour), Until: at.Add(4 * time.Hour)},
 	}
 }
@@ -28,6 +28,7 @@ func TestHead(t *testing.T) {
 			t.Fatalf("ParseHead: tag %d, rest %q, %v", tag, rest, err)
 		}
 		if got.Version != want.Version || !slices.Equal(got.Refs, want.Refs) || got.Begun != want.Begun ||
+			got.Owner != want.Owner || got.Issued != want.Issued ||
 			got.Active != want.Active || got.Due != want.Due || got.End != want.End {
 			t.Fatalf("got %+v\nwant %+v", got, want)
 		}

@@ -1,0 +1,104 @@
+package rp
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/seal"
+)
+
+// party is one client of one IdP, as a Store knows it. Every name that a Store
+// sees comes from here and is bound to (issuer, client_id): clients that share a
+// Store and keys never meet (C9).
+type party struct {
+	owner Key
+	refs  [][]byte // secrets for references, one for each of Config.Keys
+}
+
+func newParty(c *Config) (*party, error) {
+	p := &party{owner: hash("owner", c.Issuer, c.ClientID)}
+	for _, master := range c.Keys {
+		k, err := seal.Derive(master, "references", p.owner[:], sha256.Size)
+		if err != nil {
+			return nil, err
+		}
+		p.refs = append(p.refs, k)
+	}
+	return p, nil
+}
+
+// session is the key of the session with that cookie. It needs none of
+// Config.Keys, and neither do leases and once-ids: instances that roll their keys
+// meet all the same.
+func (p *party) session(id *[idLen]byte) Key {
+	var b [len(p.owner) + idLen]byte
+	copy(b[:], p.owner[:])
+	copy(b[len(p.owner):], id[:])
+	return sha256.Sum256(b[:])
+}
+
+// once is the name of something that may be shown once.
+func (p *party) once(kind, id string) Key { return hash("once", string(p.owner[:]), kind, id) }
+
+// leaseID is the name of a lease. k is bound to the client already.
+func leaseID(kind string, k Key) Key { return hash("lease", kind, string(k[:])) }
+
+// under returns what a session of that subject or sid may be indexed under: one
+// reference for each of Config.Keys, first the one that is written now. A plain
+// hash would not hide a subject: there are too few of them.
+func (p *party) under(kind refKind, value string) []Key {
+	out := make([]Key, len(p.refs))
+	for i := range p.refs {
+		out[i] = p.ref(i, kind, value)
+	}
+	return out
+}
+
+func (p *party) ref(i int, kind refKind, value string) Key {
+	mac := hmac.New(sha256.New, p.refs[i])
+	mac.Write([]byte{byte(kind)})
+	mac.Write([]byte(value))
+	return Key(mac.Sum(nil))
+}
+
+type refKind byte
+
+const (
+	bySubject refKind = 1 + iota
+	bySID
+	bySubjectAlone // the same as bySubject, of a session that knows no sid
+)
+
+// refsOf are what back-channel logout finds a session by. The sid before a change
+// stays an alias: a logout token that was on its way may still carry it.
+func (p *party) refsOf(d *record.Data) []Key {
+	out := []Key{p.ref(0, bySubject, d.Subject)}
+	if d.SID == "" && d.OldSID == "" {
+		return append(out, p.ref(0, bySubjectAlone, d.Subject))
+	}
+	if d.SID != "" {
+		out = append(out, p.ref(0, bySID, d.SID))
+	}
+	if d.OldSID != "" && d.OldSID != d.SID {
+		out = append(out, p.ref(0, bySID, d.OldSID))
+	}
+	return out
+}
+
+// bound is what a sealed record cannot be taken away from.
+func (p *party) bound(key *Key) []byte { return append(p.owner[:len(p.owner):len(p.owner)], key[:]...) }
+
+// hash makes a Key of parts, each with its length so that no two lists of parts
+// look alike.
+func hash(parts ...string) Key {
+	h := sha256.New()
+	var n [8]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
+		h.Write(n[:])
+		h.Write([]byte(p))
+	}
+	return Key(h.Sum(nil))
+}
