@@ -58,7 +58,7 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 	case errors.As(err, &ended):
 		return p.challenge(r, Problem{Error: "session_ended", Reason: ended.Reason})
 	case errors.Is(err, ErrReauthenticate):
-		return p.challenge(r, Problem{Error: "login_required"})
+		return p.challengeAnew(r)
 	case errors.Is(err, ErrUnconfirmed):
 		return p.challenge(r, Problem{Error: "session_unconfirmed"})
 	case errors.Is(err, ErrCrossOrigin):
@@ -114,6 +114,15 @@ func (p *RelyingParty) challenge(r *http.Request, pr Problem) Answer {
 	a := jsonAnswer(http.StatusUnauthorized, pr, &pr)
 	if first(r.Header, "Hx-Request") == "true" { // htmx follows this itself
 		a.Header.Set("HX-Redirect", p.htmxLogin(r))
+	}
+	return a
+}
+
+// challengeAnew asks for a log-in although the session lives.
+func (p *RelyingParty) challengeAnew(r *http.Request) Answer {
+	a := p.challenge(r, Problem{Error: "login_required"})
+	if a.Status == http.StatusFound {
+		return redirect(p.loginURL(r) + "&anew=1")
 	}
 	return a
 }

@@ -145,7 +145,7 @@ type Config struct {
 	// the last signal.
 	TrailingSignal bool
 	// SilentCheck lets an app that has no better way to ask (Kind NoToken, or an
-	// IdP whose profile says that tokens do not follow its session) confirm a
+	// IdP whose Capabilities say that tokens do not follow its session) confirm a
 	// session that was not confirmed for TrustFor by a top-level prompt=none round
 	// trip on a navigation.
 	SilentCheck bool
@@ -195,8 +195,8 @@ type Config struct {
 	// not be carried out, for IdPs that deliver again after a 5xx.
 	LogoutRetry503 bool
 
-	// Profile says what the IdP honours. Default: ProfileFor(Issuer).
-	Profile *Profile
+	// Capabilities say what the IdP honours. Default: GuessCapabilities(Issuer).
+	Capabilities *Capabilities
 	// MassLogoutPause keeps sessions for so long when the IdP suddenly refuses the
 	// tokens of many (see MassLogoutEvent): they are answered 503 once trust has run
 	// out, looked at again afterwards, and then the IdP is believed for an hour at

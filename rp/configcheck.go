@@ -120,9 +120,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.IdPWindow > 0 && c.SignalEvery >= c.IdPWindow {
 		fault("SignalEvery", "is %v, not less than IdPWindow (%v): active people would be logged out between two signals; use a fifth of IdPWindow", c.SignalEvery, c.IdPWindow)
 	}
-	if c.Profile == nil {
-		known := ProfileFor(c.Issuer)
-		c.Profile = &known
+	if c.Capabilities == nil {
+		guess := GuessCapabilities(c.Issuer)
+		c.Capabilities = &guess
 	}
 	if c.APIIntrospects && c.Kind == NoToken {
 		fault("APIIntrospects", "needs a client with tokens")

@@ -82,12 +82,12 @@ func judgeProvider(c *Config, m *metadata) []Finding {
 	say := func(serious bool, code, text string, args ...any) {
 		out = append(out, Finding{Code: code, Serious: serious, Text: fmt.Sprintf(text, args...)})
 	}
-	pr := c.Profile
-	say(false, "profile", "The IdP is taken for %q: a refresh %s its session, userinfo %s, introspection %s; set Config.Profile if that is wrong.",
-		pr.Name, extends(pr.RefreshExtends), extends(pr.UserinfoExtends), extends(pr.IntrospectionExtends))
+	can := c.Capabilities
+	say(false, "capabilities", "The IdP is taken for %q: a refresh %s its session, userinfo %s, introspection %s; to revoke a refresh token takes %s along; set Config.Capabilities if that is wrong.",
+		can.Name, extends(can.Extends.Refresh), extends(can.Extends.Userinfo), extends(can.Extends.Introspection), can.Revocation)
 
 	noMeans := !c.SilentCheck && (c.Kind == NoToken ||
-		!(c.Kind == RefreshToken && pr.RefreshExtends) && !(pr.UserinfoExtends && m.UserinfoURL != ""))
+		!(c.Kind == RefreshToken && can.Extends.Refresh) && !(can.Extends.Userinfo && m.UserinfoURL != ""))
 	if noMeans && c.Kind != NoToken {
 		say(true, "no_signal", "No call with a token extends this IdP's session: activity here does not keep people signed in elsewhere, and the app cannot ask whether the session lives; set Config.SilentCheck, or Config.Idle for a limit of its own.")
 	}
@@ -95,7 +95,7 @@ func judgeProvider(c *Config, m *metadata) []Finding {
 		say(false, "told_nothing", "A client without tokens tells the IdP nothing: people who use only this app are logged out after the IdP's window; set Config.SilentCheck if that is not wanted.")
 	}
 	switch {
-	case c.APIIntrospects && !pr.IntrospectionExtends:
+	case c.APIIntrospects && !can.Extends.Introspection:
 		say(false, "introspection_extends_not", "Config.APIIntrospects is set, but introspection does not extend this IdP's session: calls of an API are not taken for signals.")
 	case !c.APIIntrospects && len(c.APIs) > 0 && c.Kind == ReferenceToken:
 		say(false, "api_is_no_signal", "Nobody said that the APIs introspect (Config.APIIntrospects), so their answers prove nothing: the IdP is told of activity by userinfo calls of the app itself.")
@@ -109,7 +109,7 @@ func judgeProvider(c *Config, m *metadata) []Finding {
 		}
 	} else if !m.BackchannelSID {
 		say(false, "backchannel_without_sid", "The IdP's logout tokens carry no sid: a logout in one browser ends the person's sessions in all of them.")
-	} else if !pr.LogoutOnExpiry && noMeans && c.Idle == 0 {
+	} else if !can.LogoutOnExpiry && noMeans && c.Idle == 0 {
 		say(true, "no_logout_on_expiry", "This kind of IdP sends no logout token when its session expires by inactivity, and this client cannot ask: set Config.Idle or Config.SilentCheck.")
 	}
 	if m.EndSessionURL == "" {

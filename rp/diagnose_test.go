@@ -42,7 +42,7 @@ func (d discoveryOnly) RoundTrip(*http.Request) (*http.Response, error) {
 }
 
 func TestDiagnose(t *testing.T) {
-	auth0, keycloak, duende := rp.Auth0Profile(), rp.KeycloakProfile(), rp.DuendeProfile()
+	auth0, keycloak, duende := like("auth0"), like("keycloak"), like("duende")
 	for _, row := range []struct {
 		name    string
 		doc     discoveryOnly
@@ -50,19 +50,19 @@ func TestDiagnose(t *testing.T) {
 		serious []string // all of them
 		told    []string // among the others
 	}{
-		{name: "all is well", config: rp.Config{Profile: &duende}, told: []string{"profile"}},
-		{name: "tokens do not follow the session", config: rp.Config{Profile: &auth0}, serious: []string{"no_signal", "no_logout_on_expiry"}},
-		{name: "silent check helps", config: rp.Config{Profile: &auth0, SilentCheck: true}},
-		{name: "a local limit helps", config: rp.Config{Kind: rp.NoToken, Profile: &keycloak, Idle: time.Hour}, told: []string{"told_nothing"}},
+		{name: "all is well", config: rp.Config{Capabilities: &duende}, told: []string{"capabilities"}},
+		{name: "tokens do not follow the session", config: rp.Config{Capabilities: &auth0}, serious: []string{"no_signal", "no_logout_on_expiry"}},
+		{name: "silent check helps", config: rp.Config{Capabilities: &auth0, SilentCheck: true}},
+		{name: "a local limit helps", config: rp.Config{Kind: rp.NoToken, Capabilities: &keycloak, Idle: time.Hour}, told: []string{"told_nothing"}},
 		{name: "nobody can know", doc: discoveryOnly{"backchannel_logout_supported": false}, config: rp.Config{Kind: rp.NoToken}, serious: []string{"blind"}},
 		{name: "no back channel", doc: discoveryOnly{"backchannel_logout_supported": nil}, told: []string{"no_backchannel"}},
 		{name: "logout by person", doc: discoveryOnly{"backchannel_logout_session_supported": false}, told: []string{"backchannel_without_sid"}},
-		{name: "no userinfo", doc: discoveryOnly{"userinfo_endpoint": nil}, config: rp.Config{Kind: rp.ReferenceToken, Profile: &duende}, serious: []string{"no_signal", "no_userinfo"}},
+		{name: "no userinfo", doc: discoveryOnly{"userinfo_endpoint": nil}, config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende}, serious: []string{"no_signal", "no_userinfo"}},
 		{name: "no revocation, no logout", doc: discoveryOnly{"revocation_endpoint": nil, "end_session_endpoint": nil}, told: []string{"no_revocation", "no_end_session"}},
 		{name: "no iss", doc: discoveryOnly{"authorization_response_iss_parameter_supported": nil}, told: []string{"no_iss"}},
-		{name: "APIs that do not count", config: rp.Config{Kind: rp.ReferenceToken, Profile: &duende, APIs: []string{"https://api.example"}}, told: []string{"api_is_no_signal"}},
-		{name: "introspection that does not count", config: rp.Config{Kind: rp.RefreshToken, Profile: &keycloak, APIIntrospects: true}, told: []string{"introspection_extends_not"}},
-		{name: "limits at odds", config: rp.Config{Profile: &duende, IdPWindow: 3 * time.Minute, Idle: time.Minute}, told: []string{"trust_capped", "idle_below_window"}},
+		{name: "APIs that do not count", config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende, APIs: []string{"https://api.example"}}, told: []string{"api_is_no_signal"}},
+		{name: "introspection that does not count", config: rp.Config{Kind: rp.RefreshToken, Capabilities: &keycloak, APIIntrospects: true}, told: []string{"introspection_extends_not"}},
+		{name: "limits at odds", config: rp.Config{Capabilities: &duende, IdPWindow: 3 * time.Minute, Idle: time.Minute}, told: []string{"trust_capped", "idle_below_window"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := row.config

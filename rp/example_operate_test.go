@@ -69,8 +69,8 @@ func ExampleDiagnose() {
 	world := exampletest.Start()
 	defer world.Close()
 	config := exampleConfig(world)
-	profile := rp.Auth0Profile() // its tokens do not follow its session
-	config.Profile = &profile
+	auth0, _ := rp.NamedCapabilities("auth0") // its tokens do not follow its session
+	config.Capabilities = &auth0
 	findings, err := rp.Diagnose(context.Background(), config)
 	if err != nil {
 		log.Fatal(err)
@@ -85,19 +85,21 @@ func ExampleDiagnose() {
 	// no_logout_on_expiry
 }
 
-// An IdP under a name of its own is not recognized: its profile is set by hand.
-func ExampleProfile() {
-	fmt.Println(rp.ProfileFor("https://notes.eu.auth0.com/").Name)
-	fmt.Println(rp.ProfileFor("https://login.example.com").Name)
+// An IdP under a name of its own is not recognized: what it honours is set by hand.
+func ExampleCapabilities() {
+	fmt.Println(rp.GuessCapabilities("https://notes.eu.auth0.com/").Name)
+	fmt.Println(rp.GuessCapabilities("https://login.example.com").Name)
 
-	profile := rp.KeycloakProfile()
-	profile.UserinfoExtends = true // as measured at this one
-	config := rp.Config{Profile: &profile}
-	fmt.Println(config.Profile.Name, config.Profile.RefreshExtends, config.Profile.IntrospectionExtends)
+	ours, _ := rp.NamedCapabilities("keycloak")
+	ours.Extends.Userinfo = true // as measured at this one
+	config := rp.Config{Capabilities: &ours}
+	fmt.Println(config.Capabilities.Name, config.Capabilities.Extends)
+	fmt.Println("revoking a refresh token takes along", config.Capabilities.Revocation)
 	// Output:
 	// auth0
 	// generic
-	// keycloak true false
+	// keycloak {true true false}
+	// revoking a refresh token takes along what this client has in the same session of the IdP
 }
 
 // To roll keys, the new one comes in front; the old one goes when Config.Absolute

@@ -22,6 +22,10 @@ const maxAgent = 200 // bytes of a User-Agent that are kept
 
 // StartLogin sends the browser to the IdP. It reads the query parameters
 // return_to, a path of this app, and silent.
+//
+// A bookmark, a restored tab or another site may lead here too. Who is logged in and
+// confirmed then goes straight to return_to. A link or form of this app's own, or the
+// parameter anew=1, logs in anew.
 func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
 	q := r.URL.Query()
@@ -29,6 +33,10 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
 		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(),
 		silent: q.Get("silent") == "1" && p.cfg.SilentCheck,
+	}
+	if p.isIn(r, q) {
+		comeBack(w, f.returnTo)
+		return nil
 	}
 	p.dropOldLogins(w, r)
 	s, _ := p.logins.New(r, p.loginCookie(f.state)) // an error is an old cookie that we overwrite
@@ -48,6 +56,33 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 	}
 	http.Redirect(w, r, p.idp.oauth.AuthCodeURL(f.state, opts...), http.StatusFound)
 	return nil
+}
+
+// isIn reports whether a log-in is not needed: nobody asks for anything particular,
+// the request was not made by a page of this app, and the session is trusted. A
+// browser that does not say who made the request is not asked to guess.
+func (p *RelyingParty) isIn(r *http.Request, q url.Values) bool {
+	for _, name := range []string{"silent", "anew", "iss", "login_hint", "prompt", "acr_values", "max_age"} {
+		if q.Has(name) {
+			return false
+		}
+	}
+	switch first(r.Header, "Sec-Fetch-Site") {
+	case "none", "cross-site", "same-site":
+	default:
+		return false
+	}
+	key, ok := p.sessionKey(r.Header)
+	if !ok {
+		return false
+	}
+	st, err := p.load(r.Context(), key)
+	if err != nil {
+		return false
+	}
+	st.rec.Active = p.agenda.latest(key, st.rec.Active)
+	d := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Active)
+	return d.End == lifetime.Live && d.Signal != lifetime.Overdue
 }
 
 // FinishLogin is the redirection endpoint: it checks the IdP's answer, fetches
@@ -160,7 +195,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	clocks := st.clocks()
 	clocks.Confirmed = now // the IdP's word on how long this lasts has just come
 	if lifetime.Decide(clocks, p.policy(st), now, lifetime.Active).End != lifetime.Live {
-		p.orphaned(got, "") // a session would lead to the next log-in, and so on
+		p.orphaned(got, *d, "") // a session would lead to the next log-in, and so on
 		return badLogin("By the log-in service's word your session is over already.", errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
 	}
 	rec.Due = p.due(st, now)
@@ -170,17 +205,16 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	}
 	switch err := p.cfg.Store.Create(ctx, rec); {
 	case errors.Is(err, ErrEnded):
-		p.orphaned(got, "")
+		p.orphaned(got, *d, "")
 		return badLogin("You were logged out while this log-in was under way.", err)
 	case err != nil:
 		p.takeBack(key)
-		p.orphaned(got, "")
+		p.orphaned(got, *d, "")
 		return unavailable(2*time.Second, "the session store failed: %w", err)
 	}
-	if old, ok := p.sessionKey(r.Header); ok { // ASVS 7.2.4: the old id dies
-		if _, err := p.end(ctx, old, Replaced); err != nil {
-			p.log.Warn("the browser's former session could not be ended", "session", old.name(), "error", err)
-		}
+	if old, ok := p.sessionKey(r.Header); ok {
+		rec.Version = 1
+		p.replace(ctx, old, &state{rec, d})
 	}
 	http.SetCookie(w, p.sessionCookie(id))
 	p.observe(got)
@@ -190,6 +224,24 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	}
 	comeBack(w, f.returnTo)
 	return nil
+}
+
+// replace ends the browser's former session (ASVS 7.2.4: the old id dies). The app's
+// own values go on with the same person. Nobody has seen the cookie of next yet.
+func (p *RelyingParty) replace(ctx context.Context, old Key, next *state) {
+	ended, err := p.end(ctx, old, Replaced)
+	if err != nil {
+		p.log.Warn("the browser's former session could not be ended", "session", old.name(), "error", err)
+	}
+	for i := range ended {
+		former, err := p.unseal(&ended[i])
+		if err != nil || former.Subject != next.data.Subject || former.Values == "" {
+			continue
+		}
+		if _, err := p.commit(ctx, next, func(d *record.Data) bool { d.Values = former.Values; return true }); err != nil {
+			p.log.Warn("the values of the former session are lost", "session", next.rec.Key.name(), "error", err)
+		}
+	}
 }
 
 // keepOnly drops what this kind of client has no use for.

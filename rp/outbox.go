@@ -83,7 +83,7 @@ func (p *RelyingParty) announceEnd(u untold) {
 	if p.offline(&d, rec.End.Reason) {
 		d.RefreshToken = ""
 	}
-	if p.idp.RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" {
+	if p.idp.RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" || !p.cfg.Capabilities.Revocation.spares(rec.End.Reason, nobody) {
 		d.AccessToken, d.RefreshToken = "", ""
 		p.settle(ctx, rec, &d, time.Time{})
 		return
@@ -145,12 +145,22 @@ func (p *RelyingParty) cleanUp(rec Record) {
 	}
 	next := time.Time{}
 	d := *data
-	if wait := p.revoke(p.calls, &d); wait > 0 {
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
+	other, err := p.besides(ctx, &d)
+	cancel()
+	if err != nil {
+		return // Claim hands it out again
+	}
+	var wait time.Duration
+	if p.cfg.Capabilities.Revocation.spares(rec.End.Reason, other) {
+		wait = p.revoke(p.calls, &d)
+	}
+	if wait > 0 {
 		next = p.now().Add(wait)
 	} else {
 		d.AccessToken, d.RefreshToken = "", ""
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
+	ctx, cancel = context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
 	p.settle(ctx, rec, &d, next)
 }

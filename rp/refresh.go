@@ -49,17 +49,17 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 	case verdict.OK:
 		p.flights.succeeded(st.rec.Key)
 		p.observe(got)
+		can := p.cfg.Capabilities
 		next, err := p.commitTokens(ctx, st, func(d *record.Data) {
 			got.apply(d)
-			if p.cfg.Profile.RefreshExtends {
-				confirm(d, sent)
-			}
+			// Where activity is told by a silent log-in only, trust has to run out for that.
+			heard(d, sent, can.Extends.Refresh, can.Proves.Refresh && p.means(d) != bySilentLogin)
 		})
 		var ended *EndedError
 		if errors.As(err, &ended) {
-			p.orphaned(got, ended.Reason) // BCL-19
+			p.orphaned(got, *st.data, ended.Reason) // BCL-19
 		} else if errors.Is(err, ErrAnonymous) {
-			p.orphaned(got, "")
+			p.orphaned(got, *st.data, "")
 		}
 		return next, err
 	case verdict.Ended:
@@ -156,7 +156,7 @@ func (p *RelyingParty) checkTokens(ctx context.Context, t *oauth2.Token, want id
 		got.ends = now.Add(got.life)
 	}
 	for _, name := range []string{"refresh_expires_in", "refresh_token_timeout"} {
-		if w := seconds(t.Extra(name)); w > 0 && w <= maxWindow && (got.window == 0 || w < got.window) {
+		if w := seconds(t.Extra(name)); p.cfg.Capabilities.AnnouncesWindow && w > 0 && w <= maxWindow && (got.window == 0 || w < got.window) {
 			got.window = w
 		}
 	}

@@ -146,7 +146,7 @@ func TestInteractionRequired(t *testing.T) {
 			t.Errorf("%v", a)
 		}
 		a := v.get("/private")
-		if a.status != 302 || a.location() != "/auth/login?return_to=%2Fprivate" {
+		if a.status != 302 || a.location() != "/auth/login?return_to=%2Fprivate&anew=1" {
 			t.Errorf("%v", a)
 		}
 		v.expect("live", "")

@@ -20,8 +20,7 @@ import (
 // Front-Channel Logout 1.0 §2, BCL-20): the person has left the IdP, not taken
 // the grant back, and to many IdPs one token stands for the grant of all that this
 // client does for the person. Nor is it used any more: with the session it is
-// forgotten. Every other end revokes it, be it the person who logs out of this app
-// or this app's own limit.
+// forgotten.
 func (p *RelyingParty) offline(d *record.Data, reason Reason) bool {
 	if reason != BackchannelLogout && reason != FrontchannelLogout {
 		return false
@@ -33,16 +32,81 @@ func (p *RelyingParty) offline(d *record.Data, reason Reason) bool {
 	return slices.Contains(granted, "offline_access")
 }
 
-// orphaned revokes tokens that came too late for their session.
-func (p *RelyingParty) orphaned(t *tokens, reason Reason) {
+// neighbour is the live session nearest to an ended one that a revocation could hit.
+type neighbour uint8
+
+const (
+	nobody         neighbour = iota
+	samePerson               // in another session of the IdP
+	sameIdPSession           // or nobody can tell
+)
+
+// spares reports whether revoking the tokens of a session that has ended for reason
+// ends nothing else that is to go on. This app's own limits end this app's session
+// and not the IdP's. Another session of the same person goes on, be it the log-in
+// that has replaced this one or one that began before a revocation was tried again.
+func (s RevocationScope) spares(reason Reason, next neighbour) bool {
+	switch s {
+	case RevokesToken, RevokesFamily:
+		return true
+	case RevokesClientSession:
+		return !ownLimit(reason) && next != sameIdPSession
+	}
+	return !ownLimit(reason) && next == nobody
+}
+
+// ownLimit tells an end that neither the person nor the IdP nor the app's code wanted.
+func ownLimit(reason Reason) bool {
+	switch reason {
+	case Idle, Absolute, IdPCeiling, neverBegun:
+		return true
+	}
+	return false
+}
+
+// besides finds the neighbour of an ended session.
+func (p *RelyingParty) besides(ctx context.Context, d *record.Data) (neighbour, error) {
+	alone := p.party.under(bySubjectAlone, d.Subject)
+	known, err := p.list(ctx, p.party.under(bySubject, d.Subject))
+	if err != nil || len(known) == 0 {
+		return nobody, err
+	}
+	if d.SID == "" {
+		return sameIdPSession, nil
+	}
+	same := slices.Concat(alone, p.party.under(bySID, d.SID))
+	if d.OldSID != "" {
+		same = append(same, p.party.under(bySID, d.OldSID)...)
+	}
+	for i := range known {
+		if slices.ContainsFunc(known[i].Refs, func(ref Key) bool { return slices.Contains(same, ref) }) {
+			return sameIdPSession, nil
+		}
+	}
+	return samePerson, nil
+}
+
+// orphaned revokes tokens that came too late for the session of d, which has ended
+// for reason; empty: it never began, or nobody knows. Where the person or the app has
+// ended it they follow its own tokens. Elsewhere a later log-in may already have been
+// given what a revocation would take along.
+func (p *RelyingParty) orphaned(t *tokens, d record.Data, reason Reason) {
+	if reason != UserLogout && reason != Admin {
+		reason = neverBegun
+	}
+	scope := p.cfg.Capabilities.Revocation
+	if !scope.spares(reason, nobody) {
+		return
+	}
+	d.AccessToken, d.RefreshToken, d.Scope = t.access, t.refresh, t.scope
 	p.goes(func(context.Context) {
 		ctx := p.ctx
-		d := &record.Data{AccessToken: t.access, RefreshToken: t.refresh, Scope: t.scope}
-		if p.offline(d, reason) {
-			d.RefreshToken = ""
-		}
 		for n := 1; n <= 5; n++ {
-			wait := p.revoke(ctx, d)
+			other, err := p.besides(ctx, &d)
+			if err != nil || !scope.spares(reason, other) {
+				return
+			}
+			wait := p.revoke(ctx, &d)
 			if wait == 0 {
 				return
 			}

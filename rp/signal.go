@@ -28,11 +28,11 @@ const (
 // means takes the first way that this session has and the IdP honours: refresh,
 // userinfo, prompt=none.
 func (p *RelyingParty) means(d *record.Data) means {
-	honours := p.cfg.Profile
+	extends := p.cfg.Capabilities.Extends
 	switch {
-	case d.RefreshToken != "" && honours.RefreshExtends:
+	case d.RefreshToken != "" && extends.Refresh:
 		return byRefresh
-	case d.AccessToken != "" && p.idp.UserinfoURL != "" && honours.UserinfoExtends:
+	case d.AccessToken != "" && p.idp.UserinfoURL != "" && extends.Userinfo:
 		return byUserinfo
 	case p.cfg.SilentCheck:
 		return bySilentLogin
@@ -85,21 +85,27 @@ func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) 
 	switch v {
 	case verdict.OK:
 		p.flights.succeeded(st.rec.Key)
-		return p.commit(ctx, st, func(d *record.Data) bool { return confirm(d, sent) })
+		can := p.cfg.Capabilities
+		return p.commit(ctx, st, func(d *record.Data) bool { return heard(d, sent, can.Extends.Userinfo, can.Proves.Userinfo) })
 	case verdict.Ended:
 		return p.rejected(ctx, st, APIUnauthorized)
 	}
 	return nil, p.postponed(st, v, asked, cause)
 }
 
-// confirm notes a confirmation; false if a later one is known already, unless a
-// wrong clock has noted that.
-func confirm(d *record.Data, at time.Time) bool {
-	if !d.Confirmed.Before(at) && !lifetime.Ahead(d.Confirmed, at) {
-		return false
+// heard notes a call that succeeded: the IdP knows of the activity at that moment, if
+// such a call extends its session, and the session lived, if it proves that. It is
+// false if a later one is known already, unless a wrong clock has noted that.
+func heard(d *record.Data, at time.Time, extends, proves bool) (news bool) {
+	for _, c := range []struct {
+		counts bool
+		latest *time.Time
+	}{{extends, &d.Signalled}, {proves, &d.Confirmed}} {
+		if c.counts && (c.latest.Before(at) || lifetime.Ahead(*c.latest, at)) {
+			*c.latest, news = at, true
+		}
 	}
-	d.Signalled, d.Confirmed = at, at
-	return true
+	return news
 }
 
 func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) (a verdict.Answer, retryAfter time.Duration, err error) {

@@ -39,7 +39,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 	_, err = p.commitTokens(ctx, st, func(d *record.Data) {
 		got.apply(d)
 		p.keepOnly(d)
-		confirm(d, confirmed)
+		heard(d, confirmed, true, true)
 	})
 	switch {
 	case errors.As(err, &ended):
@@ -57,7 +57,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 // overtaken handles a round trip whose session has ended meanwhile, perhaps by a
 // logout in another tab: it must not begin a new one (C5). The page decides.
 func (p *RelyingParty) overtaken(w http.ResponseWriter, f *flow, got *tokens, reason Reason) error {
-	p.orphaned(got, reason)
+	p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, reason)
 	comeBack(w, f.returnTo)
 	return nil
 }

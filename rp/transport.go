@@ -160,7 +160,7 @@ func (s *Session) usable(ctx context.Context) (*state, error) {
 	if st.data.AccessToken == "" {
 		return nil, ErrNoAccessToken
 	}
-	if c := &s.rp.cfg; s.class == Passive && c.APIIntrospects && c.Profile.IntrospectionExtends {
+	if c := &s.rp.cfg; s.class == Passive && c.APIIntrospects && c.Capabilities.Extends.Introspection {
 		return nil, fmt.Errorf("%w: a passive request does not call an API that introspects, because that extends the IdP session (C7)", ErrNoAccessToken)
 	}
 	const early = 5 * time.Second // for the way to the API
@@ -196,7 +196,7 @@ func (s *Session) AccessToken(ctx context.Context) (string, error) {
 // called takes an API's answer as a signal, where the API introspects.
 func (s *Session) called(st *state, sent time.Time, status int) {
 	p := s.rp
-	if !p.cfg.APIIntrospects || !p.cfg.Profile.IntrospectionExtends || status >= 400 || s.class == Passive {
+	if !p.cfg.APIIntrospects || !p.cfg.Capabilities.Extends.Introspection || status >= 400 || s.class == Passive {
 		return
 	}
 	every := p.policy(st).SignalEvery
@@ -204,7 +204,7 @@ func (s *Session) called(st *state, sent time.Time, status int) {
 		return // said often enough
 	}
 	p.goes(func(ctx context.Context) {
-		_, err := p.commit(ctx, st, func(d *record.Data) bool { return confirm(d, sent) })
+		_, err := p.commit(ctx, st, func(d *record.Data) bool { return heard(d, sent, true, p.cfg.Capabilities.Proves.Introspection) })
 		p.signalled(st.rec.Key, "api", verdict.OK, nil)
 		if err != nil {
 			p.log.Debug("an API call could not be noted as a signal", "session", st.rec.Key.name(), "error", err)
@@ -234,7 +234,7 @@ func (p *RelyingParty) probe(ctx context.Context, st *state) (*state, verdict.Ve
 		seen := p.now()
 		next, err := p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
 			// Clocks are cut to milliseconds: one of the same may have been before.
-			return d.Signalled.After(seen) || d.Generation > st.data.Generation
+			return d.Signalled.After(seen) || d.Confirmed.After(seen) || d.Generation > st.data.Generation
 		})
 		return next, probed(err), err
 	}

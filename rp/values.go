@@ -20,6 +20,9 @@ const MaxValues = 32 << 10
 // It serves requests that RequireLogin has let through; without a session Get
 // returns empty values and Save answers ErrAnonymous.
 //
+// The same person's next log-in in the same browser takes them over, if the session
+// still lives then. Another person starts without any.
+//
 // A save never overwrites a logout or a refresh that happens meanwhile. Of two
 // requests that save the same name at the same time, the later one stands, as in
 // gorilla's own stores. Types other than strings, numbers and the like must be

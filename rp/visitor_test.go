@@ -115,7 +115,7 @@ func (v *visitor) submit(path string) *reply {
 // start begins a log-in and returns the URL at the IdP.
 func (v *visitor) start(path string) string {
 	v.w.Helper()
-	a := v.get(path)
+	a := v.do("GET", path, nil, with(navigating, "Sec-Fetch-Site", "same-origin")) // by a link of the app
 	if a.status != http.StatusFound || !strings.HasPrefix(a.location(), v.w.idp.URL+"/authorize?") {
 		v.w.Fatalf("the log-in does not start: %v", a)
 	}

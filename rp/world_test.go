@@ -118,8 +118,11 @@ func (w *world) serve(host string, h http.Handler) {
 }
 
 func (w *world) config(s setup) rp.Config {
+	can := like("generic")
+	can.Revocation = rp.RevokesFamily // as idp-mock does it
 	c := rp.Config{
-		Issuer: w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Kind: s.kind,
+		Capabilities: &can,
+		Issuer:       w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Kind: s.kind,
 		Keys: w.keys, Store: w.store, IDTokenAlg: "ES256", APIs: []string{"https://api.example"},
 		HTTPClient: w.idp.Net.Client(), Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Events: rp.Events{

@@ -52,7 +52,7 @@ type Config struct {
 	Trailing    bool
 	SilentCheck bool
 	IDTokenAlg  string // default RS256
-	Profile     string // what the IdP honours; see Profiles
+	Like        string // what the IdP honours; see rp.NamedCapabilities
 	CookieName  string // default: tandem- and the client id
 
 	// Wait is how long to try again while the IdP cannot be reached. 0: not at all.
@@ -98,14 +98,6 @@ func CookieNameFor(clientID string) string {
 	return "tandem-" + name[:min(len(name), 40)]
 }
 
-// Profiles by name, for the flag -profile.
-func Profiles() map[string]func() rp.Profile {
-	return map[string]func() rp.Profile{
-		"generic": rp.GenericProfile, "duende": rp.DuendeProfile, "keycloak": rp.KeycloakProfile, "auth0": rp.Auth0Profile,
-		"okta": rp.OktaProfile, "entra": rp.EntraProfile, "hydra": rp.HydraProfile,
-	}
-}
-
 // relyingParty is the configuration in the library's words.
 func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 	out := rp.Config{
@@ -131,13 +123,12 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 			out.APIs = []string{u.Scheme + "://" + u.Host}
 		}
 	}
-	if c.Profile != "" {
-		profile, ok := Profiles()[c.Profile]
+	if c.Like != "" {
+		can, ok := rp.NamedCapabilities(c.Like)
 		if !ok {
-			return out, &FlagError{"profile", fmt.Sprintf("is %q; use generic, duende, keycloak, auth0, okta, entra or hydra", c.Profile)}
+			return out, &FlagError{"like", fmt.Sprintf("is %q; use one of %s", c.Like, strings.Join(rp.CapabilityNames(), ", "))}
 		}
-		p := profile()
-		out.Profile = &p
+		out.Capabilities = &can
 	}
 	return out, nil
 }

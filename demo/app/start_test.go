@@ -113,7 +113,7 @@ func TestWrongConfiguration(t *testing.T) {
 		"-store names no file":                     func(c *app.Config) { c.Store = "bolt:" },
 		"-store: ":                                 func(c *app.Config) { c.Store = "bolt:/nowhere/x.db" },
 		"-api-url is \"nowhere\"":                  func(c *app.Config) { c.APIURL = "nowhere" },
-		"-profile is \"x\"":                        func(c *app.Config) { c.Profile = "x" },
+		"-like is \"x\"":                           func(c *app.Config) { c.Like = "x" },
 		"Config.IDTokenAlg: is \"HS256\"":          func(c *app.Config) { c.IDTokenAlg = "HS256" },
 		"Config.BaseURL: is \"http://x.com\"":      func(c *app.Config) { c.BaseURL = "http://x.com" },
 		"-listen 127.0.0.1:x":                      func(c *app.Config) { c.Listen = "127.0.0.1:x" },

@@ -11,7 +11,7 @@ import (
 var field = regexp.MustCompile(`\bConfig\.([A-Za-z]+)`)
 
 // flagOf names the flag for a field of rp.Config.
-var flagOf = map[string]string{"Profile": "-profile", "SilentCheck": "-silent-check", "Idle": "-idle", "Absolute": "-absolute", "IdPWindow": "-idp-window",
+var flagOf = map[string]string{"Capabilities": "-like", "SilentCheck": "-silent-check", "Idle": "-idle", "Absolute": "-absolute", "IdPWindow": "-idp-window",
 	"SignalEvery": "-signal-every", "TrustFor": "-trust-for", "TrailingSignal": "-trailing"}
 
 // asFlags says what the library says of its fields in the words of this program.

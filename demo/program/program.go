@@ -58,7 +58,7 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: rp.Secret(o.clientSecret),
 		Listen: o.listen, BaseURL: o.baseURL, APIURL: o.apiURL, Scopes: strings.Fields(o.scopes), Store: o.store, Instances: o.instances, SealKey: rp.Secret(o.sealKey),
 		SignalEvery: o.signalEvery, TrustFor: o.trustFor, IdPWindow: o.idpWindow, Idle: o.idle, Absolute: o.absolute,
-		Trailing: o.trailing, SilentCheck: o.silentCheck, IDTokenAlg: o.idTokenAlg, Profile: o.profile,
+		Trailing: o.trailing, SilentCheck: o.silentCheck, IDTokenAlg: o.idTokenAlg, Like: o.like,
 		Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: progress, Logger: logger,
 	})
 	if err != nil {

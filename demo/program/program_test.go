@@ -147,7 +147,7 @@ func TestDiagnose(t *testing.T) {
 	}
 	defer running.Close()
 	var out bytes.Buffer
-	args := strings.Fields("-app notoken -client-id notes -client-secret s3cret -profile keycloak -diagnose -issuer " + s.URL + " -listen " + running.Addr().String())
+	args := strings.Fields("-app notoken -client-id notes -client-secret s3cret -like keycloak -diagnose -issuer " + s.URL + " -listen " + running.Addr().String())
 	if err := program.Run(t.Context(), args, env(), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}

@@ -180,7 +180,7 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 	for _, id := range Apps() {
 		conf := app.Config{Issuer: site(IdP), ClientID: id, ClientSecret: rp.Secret(id + "-secret"), Listener: listeners[id], BaseURL: site(id),
 			Store: storeOf(c.Store, id), Instances: c.Instances, Logger: c.Logger, Now: s.Now, Transport: s.transport, Events: s.events(id), Watch: s.visited(id), IdPSessionEnd: s.sessionEnd(id),
-			Profile: "duende"} // which the mock behaves like
+			Like: "duende"} // which the mock behaves like
 		if id != Wiki {
 			conf.APIURL = site(API)
 		}

@@ -162,7 +162,7 @@ func (t *Trial) start(ctx context.Context, o Order, kind rp.Kind, found []rp.Fin
 		Scopes: scopes(o.Scopes), IdPWindow: o.Window, IDTokenAlg: o.Alg, CookieName: "tandem-own",
 		// Every call is tried as if it were honoured, and prompt=none can be asked
 		// for: else nothing is seen.
-		Profile: "generic", SilentCheck: true,
+		Like: "generic", SilentCheck: true,
 		Now: t.now, Logger: t.logger, Progress: io.Discard, Transport: w, Events: seen.events(),
 	})
 	if err != nil {

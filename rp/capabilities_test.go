@@ -18,12 +18,20 @@ import (
 // configured like it.
 type provider struct {
 	issuer  string
-	byHand  *rp.Profile // nil: chosen by the issuer
+	byHand  *rp.Capabilities // nil: chosen by the issuer
 	idp     func(*idpmock.Config)
 	client  func(*idpmock.Client)
-	want    string // name of the profile
+	want    string // their name
 	refresh bool   // a refresh extends the session and proves it
 	calls   bool   // so do userinfo and introspection
+}
+
+func like(name string) rp.Capabilities {
+	c, ok := rp.NamedCapabilities(name)
+	if !ok {
+		panic("nobody knows " + name)
+	}
+	return c
 }
 
 // Tokens with a life of their own: neither do they extend the session nor does
@@ -37,7 +45,7 @@ func coordinated(c *idpmock.Config) { c.CoordinateClientLifetimes = true }
 func noBackchannel(c *idpmock.Client) { c.BackchannelLogoutURI = "" }
 
 var providers = func() map[string]provider {
-	duende, hydra := rp.DuendeProfile(), rp.HydraProfile()
+	duende, hydra := like("duende"), like("hydra")
 	keycloak := func(c *idpmock.Config) {
 		c.CoordinateClientLifetimes, c.ExpiredSessionsTriggerBackchannelLogout, c.RefreshExpiresIn = true, false, true
 	}
@@ -79,7 +87,7 @@ func (pr provider) inside(t *testing.T, s setup, f func(t *testing.T, w *world))
 			}
 			return next.RoundTrip(r)
 		})}
-		c.Profile, c.IdPWindow = pr.byHand, window
+		c.Capabilities, c.IdPWindow = pr.byHand, window
 		if change != nil {
 			change(c)
 		}
@@ -109,17 +117,17 @@ func (w *world) livesAtIdP(sid string) bool {
 	return err == nil
 }
 
-// IDP-03: which profile is taken, and what it makes of an hour of activity. Where
+// IDP-03: which are taken, and what it makes of an hour of activity. Where
 // a refresh extends the session, the IdP is told and the session lives; elsewhere
 // no refresh pretends to.
-func TestProfileWhatExtends(t *testing.T) {
+func TestCapabilitiesWhatExtends(t *testing.T) {
 	eachProvider(t, setup{client: longToken}, func(t *testing.T, w *world, pr provider) {
 		told := false
 		for _, f := range w.auth[0].Findings() {
-			told = told || f.Code == "profile" && strings.Contains(f.Text, `"`+pr.want+`"`)
+			told = told || f.Code == "capabilities" && strings.Contains(f.Text, `"`+pr.want+`"`)
 		}
 		if !told {
-			t.Errorf("the profile is not %s: %v", pr.want, w.auth[0].Findings())
+			t.Errorf("they are not those of %s: %v", pr.want, w.auth[0].Findings())
 		}
 		w.anHourOfUse(idpmock.EndpointRefresh, pr.refresh)
 	})
@@ -150,7 +158,7 @@ func (w *world) anHourOfUse(endpoint idpmock.Endpoint, extends bool) {
 
 // What proves that the session lives: where tokens have a life of their own, a
 // refresh that succeeds proves nothing, and the person is looked up by prompt=none.
-func TestProfileWhatProves(t *testing.T) {
+func TestCapabilitiesWhatProves(t *testing.T) {
 	s := setup{client: func(c *idpmock.Client) { c.AccessTokenLifetime = 2 * time.Minute }, config: func(c *rp.Config) { c.SilentCheck = true }}
 	eachProvider(t, s, func(t *testing.T, w *world, pr provider) {
 		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
@@ -208,7 +216,7 @@ func TestProfileWhatProves(t *testing.T) {
 
 // A client with an access token only: userinfo is called where it extends, and
 // nowhere else.
-func TestProfileUserinfo(t *testing.T) {
+func TestCapabilitiesUserinfo(t *testing.T) {
 	eachProvider(t, setup{kind: rp.ReferenceToken}, func(t *testing.T, w *world, pr provider) {
 		w.anHourOfUse(idpmock.EndpointUserinfo, pr.calls)
 	})
@@ -216,7 +224,7 @@ func TestProfileUserinfo(t *testing.T) {
 
 // An API that introspects is a signal only where introspection extends; Keycloak's
 // does not any more (KEYCLOAK-18982), so there the app refreshes beside it.
-func TestProfileIntrospection(t *testing.T) {
+func TestCapabilitiesIntrospection(t *testing.T) {
 	var here atomic.Pointer[idptest.Server] // of this provider
 	introspecting := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		idp, token := here.Load(), strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -261,7 +269,7 @@ func TestProfileIntrospection(t *testing.T) {
 }
 
 // The end, as each of them tells it.
-func TestProfileLogout(t *testing.T) {
+func TestCapabilitiesLogout(t *testing.T) {
 	token := func(faults ...idpmock.LogoutFault) func(*world, *visitor) {
 		return func(w *world, v *visitor) { w.judged(w.deliver(w.logoutToken(v.session(), faults...)), true) }
 	}

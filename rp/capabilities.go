@@ -1,0 +1,183 @@
+package rp
+
+import (
+	"net/url"
+	"sort"
+	"strings"
+)
+
+// Capabilities say what an IdP honours: which calls extend its session, which
+// prove that it lives, and what a revocation takes along. A wrong guess is costly
+// both ways, so they can be set by hand (Config.Capabilities), and Diagnose names
+// those in use.
+type Capabilities struct {
+	// Name is for people: logs, findings.
+	Name string
+	// Extends says which calls reset the idle timer of the IdP session.
+	Extends Calls
+	// Proves says which calls are refused once the IdP session has ended. Only they
+	// confirm a session.
+	Proves Calls
+	// Revocation says what the revocation of a refresh token takes along. The zero
+	// value, RevokesGrant, is the most careful.
+	Revocation RevocationScope
+	// AnnouncesWindow: refresh_expires_in or refresh_token_timeout in a token
+	// response is the idle window W of the IdP session.
+	AnnouncesWindow bool
+	// LogoutOnExpiry: back-channel logout is sent when the session expires too, not
+	// only when somebody logs out.
+	LogoutOnExpiry bool
+}
+
+// Calls are the calls that a client, or an API on its behalf, can make.
+type Calls struct {
+	Refresh       bool // the token endpoint, with a refresh token
+	Userinfo      bool
+	Introspection bool // by an API
+}
+
+// RevocationScope is what else dies when a refresh token is revoked (RFC 7009 §2.1
+// leaves that to the IdP).
+type RevocationScope uint8
+
+const (
+	// RevokesGrant: all that the person has granted this client, in every browser.
+	// The default where nothing else is known.
+	RevokesGrant RevocationScope = iota
+	// RevokesClientSession: what this client has in the same session of the IdP, a
+	// later log-in included; and that session, if no other client is left in it.
+	RevokesClientSession
+	// RevokesFamily: the tokens that came from the same log-in.
+	RevokesFamily
+	// RevokesToken: the token alone.
+	RevokesToken
+)
+
+func (s RevocationScope) String() string {
+	switch s {
+	case RevokesToken:
+		return "the token alone"
+	case RevokesFamily:
+		return "the tokens of the same log-in"
+	case RevokesClientSession:
+		return "what this client has in the same session of the IdP"
+	}
+	return "all that the person has granted this client"
+}
+
+var (
+	allCalls = Calls{Refresh: true, Userinfo: true, Introspection: true}
+
+	// known is what was read in the documents and sources of the IdPs in 2026, or
+	// measured; what nobody knows stays zero.
+	known = map[string]Capabilities{
+		// The generic one trusts that the IdP honours what the known answer to the
+		// problem needs: every call extends and proves.
+		"generic": {Extends: allCalls, Proves: allCalls, AnnouncesWindow: true},
+		// Duende IdentityServer with coordinated client lifetimes. A revocation removes
+		// the reference tokens of (sub, client, sid).
+		"duende": {Extends: allCalls, Proves: allCalls, Revocation: RevokesClientSession, LogoutOnExpiry: true},
+		// Keycloak 26: a refresh resets SSO Session Idle; introspection does not any more
+		// (KEYCLOAK-18982); expiry sends no logout token.
+		"keycloak": {Extends: Calls{Refresh: true}, Proves: Calls{Refresh: true, Userinfo: true},
+			Revocation: RevokesClientSession, AnnouncesWindow: true},
+		// Auth0: only the authorization endpoint extends; classic refresh tokens outlive
+		// the session. A tenant may let a revocation delete the grant.
+		"auth0": {},
+		// Okta: refresh tokens have a clock of their own.
+		"okta": {Revocation: RevokesFamily},
+		// Microsoft Entra ID and AD FS: the same; front-channel logout only; no
+		// revocation endpoint.
+		"entra": {},
+		"adfs":  {},
+		// Ory Hydra: refresh tokens are independent of the login session; a revocation
+		// takes all tokens of that authorization.
+		"hydra": {Revocation: RevokesFamily},
+		// Dex: refresh tokens are independent of the session, but for clients that are
+		// set to session-bound; no revocation endpoint.
+		"dex": {},
+		// ZITADEL: refresh tokens are independent of the session.
+		"zitadel": {},
+		// node-oidc-provider, and Logto upon it: refresh tokens without offline_access
+		// are bound to the session, and do not extend it. A revocation takes the grant.
+		"oidc-provider": {Proves: Calls{Refresh: true}},
+		"logto":         {Proves: Calls{Refresh: true}},
+		// Kanidm checks the parent session at each refresh; nothing extends.
+		"kanidm": {Proves: Calls{Refresh: true}},
+		// PingOne: tokens are void as soon as the session is, unless the application
+		// says skipTokenSessionValidation.
+		"pingone": {Proves: allCalls},
+		// Amazon Cognito and Google: tokens outlive the session.
+		"cognito": {Revocation: RevokesFamily},
+		"google":  {},
+		// Authelia: tokens have clocks of their own; no logout of any kind.
+		"authelia": {},
+	}
+)
+
+// NamedCapabilities returns those of a kind of IdP; ok is false for a name that is
+// not one of CapabilityNames.
+func NamedCapabilities(name string) (c Capabilities, ok bool) {
+	c, ok = known[name]
+	c.Name = name
+	return c, ok
+}
+
+// CapabilityNames are the kinds of IdP that NamedCapabilities knows, in order.
+func CapabilityNames() []string {
+	names := make([]string, 0, len(known))
+	for name := range known {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// GuessCapabilities guesses from the issuer; what it does not know is "generic".
+func GuessCapabilities(issuer string) Capabilities {
+	c, _ := NamedCapabilities(kindOf(issuer))
+	return c
+}
+
+func kindOf(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return "generic"
+	}
+	host := strings.ToLower(u.Hostname())
+	under := func(domains ...string) bool {
+		for _, domain := range domains {
+			if host == domain || strings.HasSuffix(host, "."+domain) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case under("auth0.com"):
+		return "auth0"
+	case under("okta.com", "oktapreview.com", "okta-emea.com"):
+		return "okta"
+	case under("login.microsoftonline.com", "sts.windows.net", "ciamlogin.com"):
+		return "entra"
+	case under("ory.sh", "oryapis.com"):
+		return "hydra"
+	case under("zitadel.cloud"):
+		return "zitadel"
+	case under("logto.app"):
+		return "logto"
+	case under("pingone.com", "pingone.eu", "pingone.asia", "pingone.ca"):
+		return "pingone"
+	case strings.HasPrefix(host, "cognito-idp.") && under("amazonaws.com"):
+		return "cognito"
+	case host == "accounts.google.com":
+		return "google"
+	case strings.Contains(u.Path, "/realms/"):
+		return "keycloak"
+	case u.Path == "/adfs":
+		return "adfs"
+	case strings.HasPrefix(u.Path, "/oauth2/openid/"):
+		return "kanidm"
+	}
+	return "generic"
+}
