@@ -23,7 +23,7 @@ func (p *RelyingParty) BackchannelLogout(w http.ResponseWriter, r *http.Request)
 	noStore(w.Header()) // BCL-23
 	err := p.backchannelLogout(w, r)
 	if bad := (*RequestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 {
-		p.refused("a logout token was refused", bad.Err) // the reason, nothing of the token (BCL-25)
+		p.refused(RefusedLogoutToken, bad.Err) // the reason, nothing of the token (BCL-25)
 	}
 	return err
 }
@@ -127,7 +127,7 @@ func badLogout(err error) error {
 // logoutFailed is 400 by the letter (§2.8); IdPs that deliver again do so after a
 // 5xx only. The cause is for the log: it may name what is inside this system.
 func (p *RelyingParty) logoutFailed(err error) error {
-	p.refused("a logout token could not be carried out", err)
+	p.refused(FailedLogoutToken, err)
 	status := http.StatusBadRequest
 	if p.cfg.LogoutRetry503 {
 		status = http.StatusServiceUnavailable

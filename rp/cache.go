@@ -16,11 +16,18 @@ import (
 // It is a table without locks, because every request looks here: a key has four
 // places, and is in one of them or not at all. (Two that put the same key at once
 // can take two places; that costs a place, until it is needed.)
-type cache [cacheSets]cacheSet
+type cache struct {
+	sets [cacheSets]cacheSet
+	used atomic.Int64 // bytes
+}
 
 type cacheSet [4]atomic.Pointer[opened]
 
-const cacheSets = 1 << 12 // 16 384 sessions at about 3 KB
+const (
+	cacheSets = 1 << 12  // 16 384 sessions at about 3 KB
+	cacheMost = 64 << 20 // bytes; sessions that are larger leave room for fewer
+	perOpened = 600      // bytes of one beside its contents
+)
 
 // opened is a state as it was when it was opened: rec.Active and rec.Due may have
 // moved since, and rec.Sealed is left out. Requests share it; nobody writes to it,
@@ -29,11 +36,19 @@ type opened struct {
 	quiet lifetime.Span // in which the clocks have nothing to say about it
 	item  *item         // where it was on the agenda; guarded by the agenda's shard
 	state
+	size int64
+}
+
+func (o *opened) bytes() int64 {
+	if o == nil {
+		return 0
+	}
+	return o.size
 }
 
 // set is where a key can be. Keys are SHA-256 values, so any twelve bits do.
 func (c *cache) set(key *Key) *cacheSet {
-	return &c[binary.LittleEndian.Uint16(key[2:])%cacheSets]
+	return &c.sets[binary.LittleEndian.Uint16(key[2:])%cacheSets]
 }
 
 func (c *cache) get(key *Key, version uint64) *opened {
@@ -47,7 +62,7 @@ func (c *cache) get(key *Key, version uint64) *opened {
 }
 
 func (c *cache) put(st *state, quiet lifetime.Span) {
-	fresh := &opened{quiet: quiet, state: *st}
+	fresh := &opened{quiet: quiet, state: *st, size: perOpened + int64(len(st.rec.Sealed))}
 	fresh.rec.Sealed = nil
 	set := c.set(&fresh.rec.Key)
 	for {
@@ -56,7 +71,20 @@ func (c *cache) put(st *state, quiet lifetime.Span) {
 			return
 		}
 		if set[i].CompareAndSwap(old, fresh) {
+			c.used.Add(fresh.bytes() - old.bytes())
+			c.makeRoom(fresh)
 			return
+		}
+	}
+}
+
+// makeRoom drops others by chance until all fit again.
+func (c *cache) makeRoom(fresh *opened) {
+	for tries := 0; c.used.Load() > cacheMost && tries < 16*cacheSets; tries++ {
+		n := rand.Uint32()
+		place := &c.sets[n%cacheSets][n>>30]
+		if o := place.Load(); o != nil && o != fresh && place.CompareAndSwap(o, nil) {
+			c.used.Add(-o.bytes())
 		}
 	}
 }
@@ -84,8 +112,8 @@ func (s *cacheSet) place(key *Key) (at int, old *opened) {
 func (c *cache) drop(key *Key) {
 	set := c.set(key)
 	for i := range set {
-		if o := set[i].Load(); o != nil && o.rec.Key == *key {
-			set[i].CompareAndSwap(o, nil)
+		if o := set[i].Load(); o != nil && o.rec.Key == *key && set[i].CompareAndSwap(o, nil) {
+			c.used.Add(-o.bytes())
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"encoding/binary"
 	"sync"
 	"testing"
 
@@ -47,7 +48,7 @@ func TestCache(t *testing.T) {
 // anything has to leave.
 func TestCacheIsBounded(t *testing.T) {
 	c := new(cache)
-	ways := len(c[0])
+	ways := len(c.sets[0])
 	kept := func() (n int) {
 		for i := range 100 {
 			if key := keyIn(5, byte(i)); c.get(&key, 1) != nil {
@@ -72,6 +73,38 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 	if n := kept(); n != 0 {
 		t.Errorf("%d are left", n)
+	}
+}
+
+// Large sessions leave room for fewer of them, and what was counted is given back.
+func TestCacheIsBoundedInBytes(t *testing.T) {
+	c := new(cache)
+	large := make([]byte, MaxSealed)
+	key := func(i int) (k Key) { binary.LittleEndian.PutUint32(k[2:], uint32(i)); return k }
+	const n = 8000
+	for i := range n {
+		k := key(i)
+		c.put(&state{rec: Record{Key: k, Version: 1, Sealed: large}}, lifetime.Span{})
+		if c.get(&k, 1) == nil {
+			t.Fatalf("%d is not there", i)
+		}
+		if used := c.used.Load(); used > cacheMost {
+			t.Fatalf("after %d: %d bytes, want at most %d", i+1, used, cacheMost)
+		}
+	}
+	kept := 0
+	for i := range n {
+		k := key(i)
+		if c.get(&k, 1) != nil {
+			kept++
+		}
+		c.drop(&k)
+	}
+	if most := cacheMost / MaxSealed; kept > most || kept < most*9/10 {
+		t.Errorf("%d are kept, want about %d", kept, most)
+	}
+	if used := c.used.Load(); used != 0 {
+		t.Errorf("the empty cache uses %d bytes", used)
 	}
 }
 

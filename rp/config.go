@@ -168,6 +168,14 @@ type Config struct {
 	// needs one, however many tabs it has, or one per tab where it has no Web
 	// Locks. Default 8.
 	MaxStreamsPerSession int
+	// MaxStreamsPerSubject bounds those of one person on this instance; beyond it
+	// 429. So one account cannot take all places. Default 64.
+	MaxStreamsPerSubject int
+
+	// MaxSessionsPerSubject bounds the sessions of one person in this app, in all
+	// browsers: at a log-in beyond it the least recently active ones end with
+	// SessionLimit (ASVS 7.1.2). Default 0: no limit.
+	MaxSessionsPerSubject int
 
 	// Classify overrides which requests are activity; ok false leaves the choice
 	// to the library (see Activity).

@@ -134,8 +134,17 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxStreamsPerSession == 0 {
 		c.MaxStreamsPerSession = 8
 	}
+	if c.MaxStreamsPerSubject == 0 {
+		c.MaxStreamsPerSubject = 64
+	}
 	if c.MaxStreamsPerSession < 0 {
 		fault("MaxStreamsPerSession", "is negative; use a positive number, or 0 for the default (MaxStreams negative turns streams off)")
+	}
+	if c.MaxStreamsPerSubject < 0 {
+		fault("MaxStreamsPerSubject", "is negative; use a positive number, or 0 for the default (MaxStreams negative turns streams off)")
+	}
+	if c.MaxSessionsPerSubject < 0 {
+		fault("MaxSessionsPerSubject", "is negative; use a positive number, or 0 for no limit")
 	}
 
 	c.IDTokenAlg = orElse(c.IDTokenAlg, "RS256")

@@ -17,9 +17,29 @@ type Events struct {
 	// the next start, makes up for it after a few minutes. Where a logout overtakes
 	// a log-in, it may come before Login.
 	End func(EndEvent)
+	// Refused is called for each log-in and each logout token that was refused.
+	// Strangers can cause it as often as they like.
+	Refused func(RefusedEvent)
 	// MassLogout is called at most once a minute when suspiciously many sessions
 	// are refused at once.
 	MassLogout func(MassLogoutEvent)
+}
+
+// Refused says what was refused. The literal is the line in the log.
+type Refused string
+
+const (
+	RefusedLogin       Refused = "a log-in failed"
+	RefusedLogoutToken Refused = "a logout token was refused"
+	FailedLogoutToken  Refused = "a logout token could not be carried out"
+)
+
+// RefusedEvent says: a log-in or a logout token was refused. Err says why; it
+// contains no token, code or cookie.
+type RefusedEvent struct {
+	What Refused
+	At   time.Time
+	Err  error
 }
 
 // LoginEvent says: a session began.

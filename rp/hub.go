@@ -75,6 +75,13 @@ func (h *hub) announce(c Change) {
 	}
 }
 
+// watches reports whether somebody watches a session.
+func (h *hub) watches(key Key) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.topics[key] != nil
+}
+
 // watched lists the sessions that somebody watches.
 func (h *hub) watched() []Key {
 	h.mu.Lock()

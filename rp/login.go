@@ -92,7 +92,7 @@ func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error
 	noStore(w.Header())
 	err := p.finishLogin(w, r)
 	if login := (*LoginError)(nil); errors.As(err, &login) {
-		p.refused("a log-in failed", login)
+		p.refused(RefusedLogin, login)
 	}
 	return err
 }
@@ -216,6 +216,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 		rec.Version = 1
 		p.replace(ctx, old, &state{rec, d})
 	}
+	p.limitSessions(ctx, d.Subject)
 	http.SetCookie(w, p.sessionCookie(id))
 	p.observe(got)
 	p.log.Info("log-in", "session", key.name())

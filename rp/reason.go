@@ -25,6 +25,9 @@ const (
 	FrontchannelLogout Reason = "frontchannel_logout"
 	// Replaced: the same browser logged in again.
 	Replaced Reason = "replaced"
+	// SessionLimit: the person logged in elsewhere, and that was one session more than
+	// Config.MaxSessionsPerSubject.
+	SessionLimit Reason = "session_limit"
 	// Admin: the app's own code ended the session.
 	Admin Reason = "admin"
 	// Unconfirmed: the IdP answered prompt=none with login_required or with

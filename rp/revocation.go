@@ -58,7 +58,7 @@ func (s RevocationScope) spares(reason Reason, next neighbour) bool {
 // ownLimit tells an end that neither the person nor the IdP nor the app's code wanted.
 func ownLimit(reason Reason) bool {
 	switch reason {
-	case Idle, Absolute, IdPCeiling, neverBegun:
+	case Idle, Absolute, IdPCeiling, SessionLimit, neverBegun:
 		return true
 	}
 	return false

@@ -31,10 +31,10 @@ type RelyingParty struct {
 	flights    *flights
 	agenda     *agenda
 	streams    streams
-	reports    throttle // of activity
-	vouches    throttle // of looks at the IdP's session
-	refusals   throttle // of lines in the log that strangers can cause
-	unreadable throttle // of lines about one record
+	reports    *throttle // of activity
+	vouches    *throttle // of looks at the IdP's session
+	refusals   budget    // of lines in the log that strangers can cause
+	unreadable *throttle // of lines about one record
 	guard      guard
 	found      findings
 	untold     queue[untold] // ended sessions to report
@@ -84,10 +84,9 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		cfg: cfg, idp: idp, party: party, ring: ring, logins: logins, csrf: csrf, apis: map[string]bool{},
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
-		streams: streams{of: map[Key]int{}}, reports: throttle{every: activityEvery, burst: activityBurst, full: map[Key]time.Time{}},
-		vouches:    throttle{every: vouchEvery, burst: vouchBurst, full: map[Key]time.Time{}},
-		refusals:   throttle{every: refusalEvery, burst: refusalBurst, full: map[Key]time.Time{}},
-		unreadable: throttle{every: remember, burst: 1, full: map[Key]time.Time{}},
+		streams: streams{of: map[Key]int{}}, reports: newThrottle(activityEvery, activityBurst),
+		vouches:    newThrottle(vouchEvery, vouchBurst),
+		unreadable: newThrottle(remember, 1),
 	}
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
 	p.unrevoked = queue[Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}
@@ -157,18 +156,33 @@ func (p *RelyingParty) watch(ctx context.Context) {
 	}
 }
 
-// noticed must not block: it runs on the store's goroutine.
+// noticed must not block: it runs on the store's goroutine. An end is believed when
+// the record says so: who may send reports need not be who may write.
 func (p *RelyingParty) noticed(c Change) {
-	if c.Key != (Key{}) {
+	switch {
+	case c.Key == (Key{}): // reports may be missing
+		p.goes(func(context.Context) { p.lookAgain(p.ctx, p.hub.watched()) })
+	case c.Reason == "":
 		p.hub.announce(c)
-		return
+	case p.hub.watches(c.Key):
+		p.goes(func(context.Context) { p.lookAgain(p.ctx, []Key{c.Key}) })
 	}
-	p.goes(func(context.Context) { p.lookAgain(p.ctx) })
 }
 
-// lookAgain re-reads every watched session after a gap in the reports.
-func (p *RelyingParty) lookAgain(ctx context.Context) {
-	for _, key := range p.hub.watched() {
+// lookAgain re-reads sessions that somebody watches. What the store cannot say now is
+// asked for again for a minute; after that streams find it by looking themselves.
+func (p *RelyingParty) lookAgain(ctx context.Context, keys []Key) {
+	for range 60 {
+		if keys = p.lookOnce(ctx, keys); len(keys) == 0 || ctx.Err() != nil {
+			return
+		}
+		sleep(ctx, time.Second)
+	}
+}
+
+// lookOnce returns those that could not be read and are watched still.
+func (p *RelyingParty) lookOnce(ctx context.Context, keys []Key) (left []Key) {
+	for _, key := range keys {
 		rec, err := p.cfg.Store.Load(ctx, key)
 		switch {
 		case errors.Is(err, ErrEnded):
@@ -177,8 +191,11 @@ func (p *RelyingParty) lookAgain(ctx context.Context) {
 			p.hub.announce(Change{Key: key, Reason: Unconfirmed})
 		case err == nil:
 			p.hub.announce(Change{Key: key, Version: rec.Version})
+		case p.hub.watches(key):
+			left = append(left, key)
 		}
 	}
+	return left
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -193,16 +210,12 @@ func sleep(ctx context.Context, d time.Duration) {
 // now is the clock in what a Store keeps: milliseconds of UTC.
 func (p *RelyingParty) now() time.Time { return time.UnixMilli(p.cfg.Now().UnixMilli()).UTC() }
 
-const (
-	refusalEvery = 10 * time.Second
-	refusalBurst = 20
-)
-
-// refused tells the operator what the answer does not say. Anybody can cause it,
-// so it is bounded.
-func (p *RelyingParty) refused(what string, err error) {
-	if p.refusals.take(Key{}, p.now()) == 0 {
-		p.log.Warn(what, "error", err)
+// refused tells the operator what the answer does not say. Anybody can cause it, so
+// the log is bounded; Config.Events hears of each.
+func (p *RelyingParty) refused(what Refused, err error) {
+	p.refusals.spend(p.log, p.now(), string(what), "error", err)
+	if fn := p.cfg.Events.Refused; fn != nil {
+		fn(RefusedEvent{What: what, At: p.now(), Err: err})
 	}
 }
 

@@ -74,6 +74,29 @@ func (s *Session) EndOthers(ctx context.Context) (int, error) {
 	return n, nil
 }
 
+// limitSessions keeps Config.MaxSessionsPerSubject after a log-in. Of two at the same
+// moment each sees the other at the latest when it has stored its own.
+func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
+	most := p.cfg.MaxSessionsPerSubject
+	if most == 0 {
+		return
+	}
+	recs, err := p.list(ctx, p.party.under(bySubject, subject))
+	if err != nil {
+		p.log.Warn("Config.MaxSessionsPerSubject could not be looked after; the next log-in does", "error", err)
+		return
+	}
+	for i := range recs {
+		recs[i].Active = p.agenda.latest(recs[i].Key, recs[i].Active)
+	}
+	sort.Slice(recs, func(i, j int) bool { return recs[i].Active.After(recs[j].Active) })
+	for _, rec := range recs[min(most, len(recs)):] {
+		if _, err := p.endNow(ctx, Selector{Key: rec.Key, IdleSince: rec.Active}, SessionLimit, ""); err != nil {
+			p.log.Warn("a session above Config.MaxSessionsPerSubject could not be ended", "session", rec.Key.name(), "error", err)
+		}
+	}
+}
+
 // EndSubject ends all sessions of a person in this app with Admin, those whose
 // log-in is under way included, and returns how many had begun (ASVS 7.4.2,
 // 7.4.5). Log-ins started afterwards are not affected.

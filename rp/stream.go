@@ -26,7 +26,7 @@ const (
 // state first; there is nothing to replay, because a state says it all.
 //
 // Errors: ErrAnonymous, ErrCrossOrigin, *RequestError (429 with Retry-After above
-// Config.MaxStreamsPerSession; 501 if streams are off or a middleware's
+// Config.MaxStreamsPerSession or MaxStreamsPerSubject; 501 if streams are off or a middleware's
 // ResponseWriter cannot flush) and *UnavailableError (also above
 // Config.MaxStreams). A page polls GET session then.
 func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error {
@@ -41,10 +41,9 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 	if p.ctx.Err() != nil {
 		return unavailable(time.Second, "this instance is shutting down")
 	}
-	if err := p.streams.enter(key, &p.cfg); err != nil {
-		return err
+	if p.cfg.MaxStreams < 0 {
+		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams", Err: errors.New("this app does not push; poll")}
 	}
-	defer p.streams.leave(key)
 	t := p.hub.subscribe(key) // before the first look, so that nothing falls between
 	defer t.release()
 	changed := t.change()
@@ -54,6 +53,13 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 	}
 	if s.State == "anonymous" {
 		return ErrAnonymous
+	}
+	if s.State == "live" {
+		subject := p.party.ref(0, bySubject, s.Subject)
+		if err := p.streams.enter(key, subject, &p.cfg); err != nil {
+			return err
+		}
+		defer p.streams.leave(key, subject)
 	}
 	out := &eventWriter{w: w, to: http.NewResponseController(w)}
 	if err := out.begin(); err != nil {

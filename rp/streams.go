@@ -2,12 +2,14 @@ package rp
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
 )
 
-// streams counts the open event streams of this instance.
+// streams counts the open event streams of this instance: all, and by session and
+// subject.
 type streams struct {
 	mu  sync.Mutex
 	all int
@@ -15,29 +17,35 @@ type streams struct {
 }
 
 // enter takes a place for a stream of a session; leave gives it back.
-func (s *streams) enter(key Key, c *Config) error {
+func (s *streams) enter(session, subject Key, c *Config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	tooMany := func(whose string) error {
+		return &RequestError{Status: http.StatusTooManyRequests, Code: "too_many_streams", RetryAfter: streamsRetry,
+			Err: fmt.Errorf("%s has too many open event streams", whose)}
+	}
 	switch {
-	case c.MaxStreams < 0:
-		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams", Err: errors.New("this app does not push; poll")}
 	case s.all >= c.MaxStreams:
 		return &UnavailableError{RetryAfter: streamsRetry, Err: errors.New("Config.MaxStreams is reached on this instance")}
-	case s.of[key] >= c.MaxStreamsPerSession:
-		return &RequestError{Status: http.StatusTooManyRequests, Code: "too_many_streams", RetryAfter: streamsRetry,
-			Err: errors.New("this session has too many open event streams")}
+	case s.of[session] >= c.MaxStreamsPerSession:
+		return tooMany("this session")
+	case s.of[subject] >= c.MaxStreamsPerSubject: // one account must not take all places
+		return tooMany("this person")
 	}
 	s.all++
-	s.of[key]++
+	s.of[session]++
+	s.of[subject]++
 	return nil
 }
 
-func (s *streams) leave(key Key) {
+func (s *streams) leave(session, subject Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all--
-	if s.of[key]--; s.of[key] == 0 {
-		delete(s.of, key)
+	for _, k := range []Key{session, subject} {
+		if s.of[k]--; s.of[k] == 0 {
+			delete(s.of, k)
+		}
 	}
 }
 
@@ -59,6 +67,10 @@ type throttle struct {
 	mu     sync.Mutex
 	full   map[Key]time.Time // when the session will have its burst back
 	purged time.Time
+}
+
+func newThrottle(every time.Duration, burst int) *throttle {
+	return &throttle{every: every, burst: burst, full: map[Key]time.Time{}}
 }
 
 const (

@@ -21,6 +21,7 @@ func Reasons() []Reason {
 		{rp.BackchannelLogout, "The log-in service told the app", "It called the app behind the scenes (back-channel logout): somebody logged out in another app, or nobody was active anywhere for too long."},
 		{rp.FrontchannelLogout, "The log-in service told the app by the browser", "While somebody logged out elsewhere, its page loaded this app's logout address (front-channel logout)."},
 		{rp.Replaced, "There is a newer session", "The same browser logged in again; the old session was thrown away with its id."},
+		{rp.SessionLimit, "There were too many sessions", "The same person logged in elsewhere, and the app allows only so many sessions at a time: the one that had not been used for longest ended."},
 		{rp.Admin, "The app ended it", "The app's own code or its administrator ended this session."},
 		{rp.Unconfirmed, "The log-in service did not confirm it", "Asked in the background, it answered that nobody, or somebody else, is signed in there."},
 	}
