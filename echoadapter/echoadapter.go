@@ -53,7 +53,11 @@ func (r response) FlushError() error {
 }
 
 // RequireLogin lets a request through only with a session, which the handler
-// finds with Session or with rp.FromContext.
+// finds with Session or with rp.FromContext. A page of another origin cannot make an
+// unsafe request, nor open a WebSocket.
+//
+// What it lets through is kept by no browser and no cache: see
+// rp.Session.KeepPrivate. The handler may set another Cache-Control.
 func (a *Adapter) RequireLogin() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -61,6 +65,7 @@ func (a *Adapter) RequireLogin() echo.MiddlewareFunc {
 			if err != nil {
 				return a.render(c, err)
 			}
+			s.KeepPrivate(c.Response().Header())
 			c.SetRequest(s.Request())
 			return next(c)
 		}
@@ -103,8 +108,6 @@ func (a *Adapter) render(c echo.Context, err error) error {
 		}
 		return &echo.HTTPError{Code: answer.Status, Message: http.StatusText(answer.Status), Internal: err}
 	}
-	for name, v := range answer.Header {
-		c.Response().Header()[name] = v
-	}
+	answer.AddTo(c.Response().Header())
 	return &echo.HTTPError{Code: answer.Status, Message: answer.Problem, Internal: err}
 }

@@ -33,7 +33,11 @@ func (a *Adapter) Endpoints() http.Handler {
 
 // RequireLogin lets a request through only with a session, which the handler
 // finds with rp.FromContext. Others get what rp.RelyingParty.Answer says: a
-// redirect to the log-in, 401, or 503 while the IdP or the store cannot answer.
+// redirect to the log-in, 401, or 503 while the IdP or the store cannot answer; 403
+// if a page of another origin makes an unsafe request or opens a WebSocket.
+//
+// What it lets through is kept by no browser and no cache: see
+// rp.Session.KeepPrivate. The handler may set another Cache-Control.
 func (a *Adapter) RequireLogin(next http.Handler) http.Handler {
 	authenticate := a.rp.Authenticate
 	if marked, ok := next.(classed); ok {
@@ -46,6 +50,7 @@ func (a *Adapter) RequireLogin(next http.Handler) http.Handler {
 			a.rp.Answer(r, err).Write(w)
 			return
 		}
+		s.KeepPrivate(w.Header())
 		next.ServeHTTP(w, s.Request())
 	})
 }

@@ -32,11 +32,20 @@ type Problem struct {
 
 // Write sends the answer.
 func (a Answer) Write(w http.ResponseWriter) {
-	for name, v := range a.Header {
-		w.Header()[name] = v
-	}
+	a.AddTo(w.Header())
 	w.WriteHeader(a.Status)
 	_, _ = w.Write(a.Body)
+}
+
+// AddTo puts the answer's header into h, for a framework that renders Problem itself.
+// It replaces what stands there, but for cookies, which are added.
+func (a Answer) AddTo(h http.Header) {
+	for name, v := range a.Header {
+		if name == "Set-Cookie" {
+			v = append(h[name], v...)
+		}
+		h[name] = v
+	}
 }
 
 // Answer turns an error of Authenticate or of an endpoint into what the client
@@ -56,7 +65,9 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 	case errors.Is(err, ErrAnonymous):
 		return p.challenge(r, Problem{Error: "login_required"})
 	case errors.As(err, &ended):
-		return p.challenge(r, Problem{Error: "session_ended", Reason: ended.Reason})
+		a := p.challenge(r, Problem{Error: "session_ended", Reason: ended.Reason})
+		p.forgetPages(a.Header)
+		return a
 	case errors.Is(err, ErrReauthenticate):
 		return p.challengeAnew(r)
 	case errors.Is(err, ErrUnconfirmed):

@@ -12,7 +12,8 @@ import (
 // Authenticate answers with the session of a request. Errors: ErrAnonymous,
 // *EndedError, *UnavailableError, ErrUnconfirmed, ErrReauthenticate,
 // ErrSilentCheck, ErrCrossOrigin; RelyingParty.Answer turns each into what the
-// browser should see.
+// browser should see. Whose answer shows something private calls
+// Session.KeepPrivate first.
 func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
 	return p.authenticate(r, p.Activity(r))
 }
@@ -33,7 +34,7 @@ func (p *RelyingParty) authenticate(r *http.Request, class Class) (*Session, err
 	if !ok {
 		return nil, ErrAnonymous
 	}
-	if !safeMethod(r.Method) && p.csrf.Check(r) != nil {
+	if p.origins.refuses(r) {
 		return nil, ErrCrossOrigin
 	}
 	for range 3 {
@@ -47,10 +48,6 @@ func (p *RelyingParty) authenticate(r *http.Request, class Class) (*Session, err
 
 // errChanged: what we read was overtaken; look again.
 var errChanged = errors.New("rp: the session changed while it was looked at")
-
-func safeMethod(m string) bool {
-	return m == http.MethodGet || m == http.MethodHead || m == http.MethodOptions
-}
 
 func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session, error) {
 	ctx := r.Context()

@@ -222,7 +222,8 @@ type Config struct {
 	// takes POST there and whose session cookie is SameSite=None.
 	LogoutByPost bool
 
-	// TrustedOrigins may send unsafe requests (POST, …) beside BaseURL itself.
+	// TrustedOrigins may send unsafe requests (POST, …) and open WebSockets beside
+	// BaseURL itself.
 	TrustedOrigins []string
 	// CookieName of the session cookie. Default "__Host-tandem"; the __Host-
 	// prefix is added if missing.

@@ -16,7 +16,8 @@ import (
 )
 
 // Every endpoint, asked by anybody, by somebody who is logged in and from another
-// site, forbids to store its answer; the two files are asked for each time.
+// site, forbids to store its answer and to guess its type; the two files are asked
+// for each time.
 func TestNothingIsStored(t *testing.T) {
 	inBubble(t, setup{}, func(t *testing.T, w *world) {
 		for _, e := range w.auth[0].Endpoints() {
@@ -43,6 +44,9 @@ func TestNothingIsStored(t *testing.T) {
 					}
 					if got := a.header.Get("Cache-Control"); got != want {
 						t.Errorf("%s %s by %s, signed in %v: %d, Cache-Control %q", e.Method, e.Path, name, signedIn, a.status, got)
+					}
+					if got := a.header.Values("X-Content-Type-Options"); len(got) != 1 || got[0] != "nosniff" {
+						t.Errorf("%s %s by %s, signed in %v: %d, X-Content-Type-Options %q", e.Method, e.Path, name, signedIn, a.status, got)
 					}
 				}
 			}
@@ -102,6 +106,9 @@ func FuzzEndpoints(f *testing.F) {
 		}
 		if w.Header().Get("Cache-Control") == "" && w.Code != http.StatusNotModified && w.Code != http.StatusRequestedRangeNotSatisfiable {
 			t.Errorf("%s %s: %d may be stored", e.Method, e.Path, w.Code)
+		}
+		if w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s %s: %d may be sniffed", e.Method, e.Path, w.Code)
 		}
 		for name, values := range w.Header() {
 			if strings.ContainsAny(strings.Join(values, ""), "\r\n\x00") {

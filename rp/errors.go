@@ -23,7 +23,8 @@ var ErrReauthenticate = errors.New("rp: the IdP asks for a new log-in")
 // a prompt=none round trip, which this navigation can make.
 var ErrSilentCheck = errors.New("rp: the session is to be confirmed by a silent log-in")
 
-// ErrCrossOrigin says: an unsafe request that another site has caused.
+// ErrCrossOrigin says: an unsafe request, or the handshake of a WebSocket, that another
+// site has caused.
 var ErrCrossOrigin = errors.New("rp: unsafe request from another origin")
 
 // EndedError says: the session is over.

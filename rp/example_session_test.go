@@ -128,8 +128,8 @@ func ExampleRelyingParty_Values() {
 	// items: 1
 }
 
-// An adapter for another framework needs three calls: Authenticate, Answer for
-// what it refuses, and NewContext for what it lets through.
+// An adapter for another framework needs four calls: Authenticate, Answer for what
+// it refuses, KeepPrivate and Request for what it lets through.
 func ExampleRelyingParty_Authenticate() {
 	world := exampletest.Start()
 	defer world.Close()
@@ -143,6 +143,7 @@ func ExampleRelyingParty_Authenticate() {
 				auth.Answer(r, err).Write(w)
 				return
 			}
+			session.KeepPrivate(w.Header())
 			next(w, session.Request())
 		}
 	}

@@ -289,5 +289,3 @@ func random() string {
 	_, _ = rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
-
-func noStore(h http.Header) { h.Set("Cache-Control", "no-store") }

@@ -22,7 +22,7 @@ import (
 // asks for JSON only gets the location instead of the redirect.
 func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
-	if p.csrf.Check(r) != nil {
+	if p.origins.refuses(r) {
 		return ErrCrossOrigin
 	}
 	landing := p.cfg.Prefix + "/logged-out"
@@ -48,9 +48,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// What the browser has cached of private pages goes, its back/forward cache
-	// included. Not "cookies": that would take those of sibling apps with it.
-	w.Header().Set("Clear-Site-Data", `"cache"`)
+	p.forgetPages(w.Header())
 	if p.idp.EndSessionURL == "" || d == nil {
 		return sendOn(w, r, landing)
 	}

@@ -298,7 +298,7 @@ func TestLogoutEverywhere(t *testing.T) {
 		authURL := late.start("/auth/login")
 		time.Sleep(time.Second)
 		a := v.everywhere("1")
-		if a.status != http.StatusSeeOther || !strings.HasPrefix(a.location(), issuer+"/end_session?") || a.header.Get("Clear-Site-Data") != `"cache"` {
+		if a.status != http.StatusSeeOther || !strings.HasPrefix(a.location(), issuer+"/end_session?") {
 			t.Errorf("%v", a)
 		}
 		for _, b := range []*visitor{v, phone, tablet} {

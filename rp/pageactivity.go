@@ -23,8 +23,8 @@ func (p *RelyingParty) ServeActivity(w http.ResponseWriter, r *http.Request) err
 	if !ok {
 		return ErrAnonymous
 	}
-	if !sameOrigin(r.Header) || first(r.Header, "Sec-Fetch-Mode") == "navigate" {
-		return ErrCrossOrigin // Authenticate asks http.CrossOriginProtection as well
+	if !p.origins.isOwn(r.Header) || first(r.Header, "Sec-Fetch-Mode") == "navigate" {
+		return ErrCrossOrigin // Authenticate looks for trusted origins as well
 	}
 	if wait := p.reports.take(key, p.cfg.Now()); wait > 0 {
 		return &RequestError{Status: http.StatusTooManyRequests, Code: "slow_down", RetryAfter: wait,

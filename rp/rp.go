@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/gorilla/sessions"
 
 	"github.com/tandem-sso/tandem/rp/internal/seal"
-	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // RelyingParty is one client of one OpenID Provider. It is safe for concurrent
@@ -23,7 +21,7 @@ type RelyingParty struct {
 	party      *party
 	ring       *seal.Ring
 	logins     *sessions.CookieStore
-	csrf       *http.CrossOriginProtection
+	origins    *origins
 	apis       map[string]bool
 	log        *slog.Logger
 	hub        *hub
@@ -70,18 +68,16 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
-	csrf := http.NewCrossOriginProtection()
-	for _, o := range append([]string{cfg.BaseURL}, cfg.TrustedOrigins...) {
-		if err := csrf.AddTrustedOrigin(weburl.Origin(o)); err != nil {
-			return nil, wrong("TrustedOrigins", "%v", err)
-		}
+	from, err := newOrigins(&cfg)
+	if err != nil {
+		return nil, err
 	}
 	idp, err := discover(ctx, &cfg)
 	if err != nil {
 		return nil, err
 	}
 	p := &RelyingParty{
-		cfg: cfg, idp: idp, party: party, ring: ring, logins: logins, csrf: csrf, apis: map[string]bool{},
+		cfg: cfg, idp: idp, party: party, ring: ring, logins: logins, origins: from, apis: map[string]bool{},
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
 		streams: streams{of: map[Key]int{}}, reports: newThrottle(activityEvery, activityBurst),

@@ -35,7 +35,7 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 		return ErrAnonymous
 	}
 	// A sibling site sends the cookie along and could keep connections busy.
-	if !sameOrigin(r.Header) {
+	if !p.origins.isOwn(r.Header) {
 		return ErrCrossOrigin
 	}
 	if p.ctx.Err() != nil {
@@ -175,11 +175,4 @@ func (e *eventWriter) write(b []byte) error {
 func (e *eventWriter) flush() error {
 	_ = e.to.SetWriteDeadline(time.Now().Add(writeTimeout))
 	return e.to.Flush()
-}
-
-// sameOrigin reports whether a request that a page makes comes from a page of
-// this origin, as far as the browser says (Fetch Metadata).
-func sameOrigin(h http.Header) bool {
-	site := first(h, "Sec-Fetch-Site")
-	return site == "" || site == "same-origin"
 }

@@ -163,3 +163,8 @@ func TestKeyboardOnly(t *testing.T) {
 	tab.WaitURL(url)
 	site.Live(tab)
 }
+
+func TestBackAfterTheEnd(t *testing.T) {
+	b := process.New(t)
+	site.New(t, site.Options{}).Back(func(name string) site.Tab { return b.Tab(name) })
+}

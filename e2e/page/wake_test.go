@@ -131,7 +131,8 @@ func TestFrozenTab(t *testing.T) {
 	}
 }
 
-// Out of the back/forward cache a page comes as it was left. It was left covered.
+// Out of the back/forward cache a page comes as it was left. It was left covered. (It
+// gets there only if the app sends it without no-store.)
 func TestBackForwardCache(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string]bool{"session lives": false, "session ends": true} {
@@ -139,7 +140,7 @@ func TestBackForwardCache(t *testing.T) {
 			w := site.New(t, site.Options{})
 			notes := w.Apps["notes"]
 			tab := chromium.New(t).Tab("notes")
-			w.SignIn(tab, "ada", notes.URL+"/")
+			w.SignIn(tab, "ada", notes.URL+"/?cache=no-cache")
 			browser.Eval[bool](tab, `(probe.before = true)`)
 			tab.Go(notes.URL + "/public")
 			if ends {
@@ -165,4 +166,12 @@ func TestBackForwardCache(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A page without session.js does not come out of the back/forward cache after the
+// end, once the browser has been told of it.
+func TestBackAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	b := chromium.New(t)
+	site.New(t, site.Options{}).Back(func(name string) site.Tab { return b.Tab(name) })
 }

@@ -46,7 +46,7 @@ func Run(t *testing.T, build Build) {
 		run  func(*testing.T, *app)
 	}{
 		{"Life", testLife}, {"Endpoints", testEndpoints}, {"MethodNotAllowed", testMethodNotAllowed}, {"Head", testHead},
-		{"RequireLogin", testRequireLogin}, {"CrossOrigin", testCrossOrigin}, {"Outage", testOutage}, {"LoginPage", testLoginPage},
+		{"RequireLogin", testRequireLogin}, {"CrossOrigin", testCrossOrigin}, {"Keeps", testKeeps}, {"WebSocket", testWebSocket}, {"Outage", testOutage}, {"LoginPage", testLoginPage},
 		{"Marks", testMarks}, {"Stream", testStream}, {"Events", testEvents}, {"Backchannel", testBackchannel}, {"Panic", testPanic},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -118,6 +118,10 @@ func (a *app) routes() []Route {
 		{"POST", "/private", Unmarked, tell},
 		{"GET", "/feed", Passive, tell},
 		{"GET", "/image", Active, tell},
+		{"GET", "/kept", Unmarked, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "private, max-age=60")
+			tell(w, r)
+		}},
 		{"GET", "/stream", Unmarked, a.stream},
 		{"GET", "/panic", Unmarked, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 	}

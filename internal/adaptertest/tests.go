@@ -110,6 +110,60 @@ func testRequireLogin(t *testing.T, a *app) {
 	b.expect(b.do("POST", "/private", fetch), 200, "ada active")
 }
 
+// What a browser may keep of a private answer is said before the handler, which may
+// say otherwise. An answer of the library's own is neither stored nor sniffed.
+func testKeeps(t *testing.T, a *app) {
+	b := a.browser()
+	own := func(got *answer) {
+		t.Helper()
+		if h := got.Header; h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s %s: %d %v", got.Request.Method, got.Request.URL.Path, got.StatusCode, h)
+		}
+	}
+	refused := func() {
+		t.Helper()
+		own(b.do("GET", "/private", navigate))
+		own(b.do("GET", "/private", fetch))
+		own(b.do("GET", "/private", image))
+		own(b.do("POST", "/private", foreign))
+	}
+	refused()
+	b.login("/auth")
+	for dest, want := range map[string]string{
+		"document": "no-store", "empty": "no-store", "iframe": "no-store", "video": "no-store", "worker": "no-store", "": "no-store",
+		"script": "private, no-cache", "style": "private, no-cache", "image": "private, no-cache", "font": "private, no-cache",
+	} {
+		h := http.Header{}
+		if dest != "" {
+			h.Set("Sec-Fetch-Dest", dest)
+		}
+		for path, want := range map[string]string{"/private": want, "/feed": want, "/kept": "private, max-age=60"} {
+			got := b.do("GET", path, h)
+			if cc := got.Header.Values("Cache-Control"); got.StatusCode != 200 || len(cc) != 1 || cc[0] != want {
+				t.Errorf("%s for %q: %d, Cache-Control %q, want %q", path, dest, got.StatusCode, cc, want)
+			}
+		}
+	}
+	own(b.do("POST", "/auth/logout", http.Header{"Origin": {base}}))
+	refused()
+}
+
+// A page of another site opens no WebSocket, whose handshake is a GET that reads an
+// answer without CORS.
+func testWebSocket(t *testing.T, a *app) {
+	b := a.browser()
+	b.login("/auth")
+	for origin, status := range map[string]int{base: 200, "": 200, "https://evil.example": 403, "null": 403} {
+		h := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+		if origin != "" {
+			h.Set("Origin", origin)
+		}
+		if got := b.do("GET", "/feed", h); got.StatusCode != status {
+			t.Errorf("from %q: %d %s, want %d", origin, got.StatusCode, got.body, status)
+		}
+	}
+}
+
 func testCrossOrigin(t *testing.T, a *app) {
 	b := a.browser()
 	b.login("/auth")

@@ -163,6 +163,9 @@ func (a *App) handler(o Options) http.Handler {
 			}
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			w.Header().Set("Content-Security-Policy", csp)
+			if cache := r.URL.Query().Get("cache"); cache != "" {
+				w.Header().Set("Cache-Control", cache)
+			}
 			body := strings.NewReplacer("{who}", who, "{app}", a.name, "{attributes}", r.URL.Query().Get("attributes")).Replace(pages[name])
 			fmt.Fprint(w, body)
 		})
@@ -173,6 +176,8 @@ func (a *App) handler(o Options) http.Handler {
 	mux.Handle("GET /form", web.RequireLogin(page("form")))
 	mux.Handle("GET /public", page("public"))
 	mux.Handle("GET /bare", web.RequireLogin(page("bare")))
+	mux.Handle("GET /plain", web.RequireLogin(http.HandlerFunc(plain)))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
 	mux.Handle("/data", web.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, rp.FromContext(r.Context()).Class())
 	})))
@@ -233,7 +238,9 @@ type Tab interface {
 	browser.Viewer
 	Go(url string)
 	URL() string
+	Click(css string)
 	Type(css, text string)
+	Text(css string) string
 	Wait(condition string)
 	WaitURL(prefix string)
 	Fail(format string, args ...any)
