@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
@@ -19,7 +20,13 @@ import (
 // cookies from a form that another site posts, so that the IdP would find nobody
 // to log out. The price is an ID token in one URL, kept from Referer headers;
 // Config.LogoutByPost avoids it where the IdP is known to cope. A script that
-// asks for JSON only gets the location instead of the redirect.
+// asks for JSON only gets the location instead of the redirect; under LogoutByPost an
+// empty one, and then posts a form here.
+//
+// The ID token goes along while the session lives, and once more within two minutes
+// after its end. Later the IdP asks the person whether to log out.
+//
+// Clear-Site-Data is not sent: RequireLogin has told the browser to keep nothing.
 func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
 	if p.origins.refuses(r) {
@@ -36,12 +43,12 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := p.detached(r.Context()) // who closes the tab at once meant it all the same
 	defer cancel()
-	d, live, err := p.remembered(ctx, key)
+	known, err := p.remembered(ctx, key)
 	if err != nil {
 		return err
 	}
-	if everywhere && live {
-		_, err = p.endUnder(ctx, p.party.under(bySubject, d.Subject), Selector{BegunBy: p.now()}, UserLogout, "")
+	if everywhere && known != nil && known.live {
+		_, err = p.endUnder(ctx, p.party.under(bySubject, known.data.Subject), Selector{BegunBy: p.now()}, UserLogout, "")
 	} else {
 		_, err = p.end(ctx, key, UserLogout)
 	}
@@ -49,22 +56,22 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.forgetPages(w.Header())
-	if p.idp.EndSessionURL == "" || d == nil {
+	if p.idp.EndSessionURL == "" || known == nil {
 		return sendOn(w, r, landing)
+	}
+	if p.cfg.LogoutByPost && forScript(r.Header) {
+		return sendOn(w, r, "") // it posts a form of its own: here, once more
 	}
 	fields := url.Values{
 		"client_id":                {p.cfg.ClientID},
-		"id_token_hint":            {d.IDToken},
 		"post_logout_redirect_uri": {p.cfg.BaseURL + landing},
 		"state":                    {random()},
 	}
+	if hint := p.logoutHint(ctx, key, known); hint != "" {
+		fields.Set("id_token_hint", hint)
+	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if p.cfg.LogoutByPost {
-		// A script gets no location and has to post a form of its own: it comes here
-		// again, and the ended session still knows its ID token.
-		if forScript(r.Header) {
-			return sendOn(w, r, "")
-		}
 		return writeForm(w, p.idp.EndSessionURL, fields)
 	}
 	target, err := url.Parse(p.idp.EndSessionURL)
@@ -105,25 +112,58 @@ func wantsEverywhere(w http.ResponseWriter, r *http.Request) (bool, error) {
 	return r.PostForm.Get("everywhere") == "1", nil
 }
 
-// remembered returns what is known of a session, live or ended: an ended one
-// still has its ID token, so that the person can leave the IdP too.
-func (p *RelyingParty) remembered(ctx context.Context, key Key) (d *record.Data, live bool, err error) {
+// leaver is whose browser asks to be logged out.
+type leaver struct {
+	data *record.Data
+	live bool
+	over time.Time // when the session ended, or is found to be over
+}
+
+// remembered returns what is known of a session, live or ended; nil if nothing is.
+func (p *RelyingParty) remembered(ctx context.Context, key Key) (*leaver, error) {
 	rec, err := p.cfg.Store.Load(ctx, key)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return nil, false, nil
+		return nil, nil
 	case err != nil && !errors.Is(err, ErrEnded):
-		return nil, false, unavailable(0, "the session store failed: %w", err)
+		return nil, unavailable(0, "the session store failed: %w", err)
 	}
 	st, err := p.open(rec)
 	if err != nil {
-		return nil, false, nil
+		return nil, nil
 	}
 	if rec.Ended() {
-		return st.data, false, nil
+		return &leaver{data: st.data, over: rec.End.At}, nil
 	}
 	st.rec.Active = p.agenda.latest(key, rec.Active)
-	return st.data, lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Passive).End == lifetime.Live, nil
+	now := p.now()
+	live := lifetime.Decide(st.clocks(), p.policy(st), now, lifetime.Passive).End == lifetime.Live
+	return &leaver{data: st.data, live: live, over: now}, nil
+}
+
+// hintFor is how long the ID token of a session that is over serves a logout.
+const hintFor = 2 * time.Minute
+
+// logoutHint returns the ID token that tells the IdP whose session to end without
+// asking the person (RP-Initiated Logout 1.0 §2). A session that is over gives it
+// away once, because some logouts take a second request, and not for long: the cookie
+// outlives the session, and the token names the person. Without it the IdP asks.
+func (p *RelyingParty) logoutHint(ctx context.Context, key Key, l *leaver) string {
+	if l.live {
+		return l.data.IDToken
+	}
+	until := l.over.Add(hintFor)
+	if p.now().After(until) {
+		return ""
+	}
+	first, err := p.Once(ctx, "logout hint\x00"+string(key[:]), until)
+	if err != nil {
+		p.log.Warn("a logout goes to the IdP without a hint", "session", key.name(), "error", err)
+	}
+	if !first {
+		return ""
+	}
+	return l.data.IDToken
 }
 
 // LoggedOut is where the IdP sends the browser after a logout. It tolerates any

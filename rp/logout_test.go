@@ -148,8 +148,8 @@ func TestLogoutWithoutASession(t *testing.T) {
 	})
 }
 
-// A session that has ended already still knows its ID token, so that the person
-// can leave the IdP too (design: "the kept ID token serves a later hint").
+// A session that has ended just now still knows its ID token, so that the person
+// can leave the IdP too.
 func TestLogoutAfterTheEnd(t *testing.T) {
 	inBubble(t, setup{config: func(c *rp.Config) { c.Idle = 10 * time.Minute }}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
