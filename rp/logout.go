@@ -156,14 +156,13 @@ func (p *RelyingParty) logoutHint(ctx context.Context, key Key, l *leaver) strin
 	if p.now().After(until) {
 		return ""
 	}
-	first, err := p.Once(ctx, "logout hint\x00"+string(key[:]), until)
-	if err != nil {
+	switch err := p.cfg.Store.Once(ctx, p.party.once("logout hint", string(key[:])), until); {
+	case err == nil:
+		return l.data.IDToken
+	case !errors.Is(err, ErrConflict):
 		p.log.Warn("a logout goes to the IdP without a hint", "session", key.name(), "error", err)
 	}
-	if !first {
-		return ""
-	}
-	return l.data.IDToken
+	return ""
 }
 
 // LoggedOut is where the IdP sends the browser after a logout. It tolerates any
