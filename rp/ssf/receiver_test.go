@@ -44,9 +44,8 @@ func TestSessionRevoked(t *testing.T) {
 			t.Payload, t.Subject.Raw = nil, nil
 			w.Errorf("event %+v", t)
 		}
-		synctest.Wait() // for the event of the end
-		if len(w.ends) != 1 || w.ends[0].Reason != rp.Admin || w.ends[0].Subject != "ada" || w.ends[0].Detail != "session-revoked by policy: landspeed violation" {
-			w.Errorf("ends %+v", w.ends)
+		if got := w.ended(); len(got) != 1 || got[0].Reason != rp.Admin || got[0].Subject != "ada" || got[0].Detail != "session-revoked by policy: landspeed violation" {
+			w.Errorf("ends %+v", got)
 		}
 		if !w.log.has("landspeed violation") || w.log.has(pushToken) || w.log.has(apiToken) {
 			w.Errorf("log:\n%s", &w.log.b)

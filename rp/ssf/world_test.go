@@ -213,12 +213,18 @@ func (w *world) accepted(stream ssf.Stream, s idpmock.SET, faults ...idpmock.SET
 	}
 }
 
+// ended returns what Events.End has been told. That happens beside the answer to the
+// transmitter, on a goroutine of its own: so it waits until that has done its work.
+func (w *world) ended() (out []rp.EndEvent) {
+	synctest.Wait()
+	w.note(func() { out = slices.Clone(w.ends) })
+	return out
+}
+
 func (w *world) reasons() (out []rp.Reason) {
-	w.note(func() {
-		for _, e := range w.ends {
-			out = append(out, e.Reason)
-		}
-	})
+	for _, e := range w.ended() {
+		out = append(out, e.Reason)
+	}
 	return out
 }
 
