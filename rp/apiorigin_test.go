@@ -27,12 +27,17 @@ func TestTokensStayWithTheirAPIs(t *testing.T) {
 		w.serve("evil.example", evil)
 		w.serve("second.example", second)
 		w.serve("api.example.evil.example", evil)
+		w.serve("xn--api-bec.example", evil) // where IDNA sends ap\u0130.example, of which strings.ToLower makes api.example
 		v := w.visitor("ada")
 		v.login()
 		for _, direct := range []string{
 			"https://evil.example/", "http://api.example/", "https://api.example:8443/", "https://api.example.evil.example/", "https://api.example@evil.example/",
-			"https://evil.example/?https://api.example", "https://notes.example/private", issuer + "/userinfo",
+			"https://evil.example/?https://api.example", "https://notes.example/private", issuer + "/userinfo", "https://ap\u0130.example/",
+			"https://ap%C4%B0.example/", "https://api.example./", "https://api.example:0443/", "https://[api.example]/",
 		} {
+			if _, err := http.NewRequest("GET", direct, nil); err != nil {
+				continue // net/http refuses it by itself
+			}
 			if _, _, err := w.calls(v, "/run", get(direct)); err == nil || !strings.Contains(err.Error(), "Config.APIs") {
 				t.Errorf("%s: %v", direct, err)
 			}
@@ -40,12 +45,12 @@ func TestTokensStayWithTheirAPIs(t *testing.T) {
 		if evil.requests() > 0 {
 			t.Fatalf("a stranger was called with %q", evil.tokens)
 		}
-		for _, to := range []string{"https://evil.example/", "https://api.example.evil.example/", "http://evil.example/"} {
+		for _, to := range []string{"https://evil.example/", "https://api.example.evil.example/", "http://evil.example/", "https://ap\u0130.example/"} {
 			if _, _, err := w.calls(v, "/run", get("https://api.example/?to="+to)); err != nil {
 				t.Errorf("a redirect to %s: %v", to, err)
 			}
 		}
-		if evil.requests() != 3 {
+		if evil.requests() != 4 {
 			t.Errorf("%d redirects were followed", evil.requests())
 		}
 		for _, token := range evil.tokens {

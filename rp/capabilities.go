@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"sort"
 	"strings"
+
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // Capabilities say what an IdP honours: which calls extend its session, which
@@ -144,7 +146,7 @@ func kindOf(issuer string) string {
 	if err != nil {
 		return "generic"
 	}
-	host := strings.ToLower(u.Hostname())
+	host := weburl.Host(u)
 	under := func(domains ...string) bool {
 		for _, domain := range domains {
 			if host == domain || strings.HasSuffix(host, "."+domain) {

@@ -117,6 +117,17 @@ func (w *world) livesAtIdP(sid string) bool {
 	return err == nil
 }
 
+// A look-alike of a known host is not that host: U+212A is a k to strings.ToLower.
+func TestCapabilitiesOfALookAlike(t *testing.T) {
+	for issuer, want := range map[string]string{
+		"https://notes.O\u212Ata.com": "generic", "https://notes.OKTA.com": "okta", "https://notes.okta.com.": "generic", "https://okta.com:0443": "generic",
+	} {
+		if got := rp.GuessCapabilities(issuer).Name; got != want {
+			t.Errorf("%+q is taken for %q, want %q", issuer, got, want)
+		}
+	}
+}
+
 // IDP-03: which are taken, and what it makes of an hour of activity. Where
 // a refresh extends the session, the IdP is told and the session lives; elsewhere
 // no refresh pretends to.

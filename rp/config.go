@@ -116,7 +116,9 @@ type Config struct {
 	// IdP issue a refresh token, which for many is "offline_access".
 	Scopes []string
 	// APIs are the origins (https://api.example.com) to which Session.Client adds
-	// the access token. No other host ever sees it, not even by a redirect.
+	// the access token. No other host ever sees it, not even by a redirect. Hosts
+	// are written in ASCII, as everywhere in this Config: an internationalized name
+	// in its xn-- form, no dot at the end.
 	APIs []string
 	// APIIntrospects says that the APIs ask the IdP about every token, which
 	// extends the IdP session: then a call of an API is a signal, and the

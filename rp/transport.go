@@ -64,7 +64,8 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return t.next.RoundTrip(withoutToken(r)) // a redirect away from the API
 		}
 		closeBody(r)
-		return nil, fmt.Errorf("rp: %s is not in Config.APIs, so it gets no access token", weburl.OriginOf(r.URL))
+		// In ASCII, lest a look-alike hides in it.
+		return nil, fmt.Errorf("rp: %+q is not in Config.APIs, so it gets no access token", r.URL.Scheme+"://"+r.URL.Host)
 	}
 	st, err := s.usable(r.Context())
 	if err != nil {
