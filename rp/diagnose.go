@@ -162,6 +162,9 @@ func judgeTokens(c *Config, t *tokens) []Finding {
 	if c.Kind == RefreshToken && t.refresh == "" && t.id != nil {
 		say(true, "no_refresh_token", "The IdP issued no refresh token; many need the scope offline_access, or a setting of the client. Userinfo is used instead, where it helps.")
 	}
+	if c.Kind != NoToken && !isBearer(t.kind) {
+		say(true, "token_type", "The IdP issued an access token of type %q, which was not asked for. It is shown to nobody: handlers get no access token, and APIs are not called, until the IdP issues Bearer tokens again; look at the settings of this client there (DPoP, sender-constrained tokens).", clean(t.kind))
+	}
 	if t.id != nil && t.id.SID == "" {
 		say(false, "no_sid", "The ID token carries no sid: a logout token can only name the person, and ends the sessions in all browsers.")
 	}

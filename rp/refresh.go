@@ -83,9 +83,12 @@ type tokens struct {
 }
 
 // apply puts the tokens into a session. What the answer leaves out stays (RT-11,
-// CORE-10).
+// CORE-10). An access token that must not be sent as Bearer is not even kept.
 func (t *tokens) apply(d *record.Data) {
 	d.AccessToken, d.TokenType, d.TokenEnds, d.TokenLife = t.access, t.kind, t.ends, t.life
+	if !isBearer(t.kind) {
+		d.AccessToken = ""
+	}
 	if t.refresh != "" {
 		d.RefreshToken = t.refresh
 	}
@@ -154,6 +157,9 @@ func (p *RelyingParty) checkTokens(ctx context.Context, t *oauth2.Token, want id
 	if t.ExpiresIn > 0 {
 		got.life = time.Duration(min(t.ExpiresIn, 1<<31)) * time.Second
 		got.ends = now.Add(got.life)
+	}
+	if !isBearer(got.kind) {
+		got.ends = now.Add(otherTypeAgain)
 	}
 	for _, name := range []string{"refresh_expires_in", "refresh_token_timeout"} {
 		if w := seconds(t.Extra(name)); p.cfg.Capabilities.AnnouncesWindow && w > 0 && w <= maxWindow && (got.window == 0 || w < got.window) {

@@ -108,6 +108,9 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 			return resp, nil // the next call has the fresh token
 		}
 		drain(resp)
+		if _, err := shown(renewed.data); err != nil {
+			return nil, err
+		}
 		if resp, err = t.send(r, renewed, true); err != nil {
 			return nil, err
 		}
@@ -158,8 +161,9 @@ func (t *apiTransport) send(r *http.Request, st *state, again bool) (*http.Respo
 // passive request does without a refresh (C7).
 func (s *Session) usable(ctx context.Context) (*state, error) {
 	st := s.state()
-	if st.data.AccessToken == "" {
-		return nil, ErrNoAccessToken
+	_, none := shown(st.data)
+	if none != nil && st.data.TokenEnds.IsZero() {
+		return nil, none
 	}
 	if c := &s.rp.cfg; s.class == Passive && c.APIIntrospects && c.Capabilities.Extends.Introspection {
 		return nil, fmt.Errorf("%w: a passive request does not call an API that introspects, because that extends the IdP session (C7)", ErrNoAccessToken)
@@ -167,10 +171,10 @@ func (s *Session) usable(ctx context.Context) (*state, error) {
 	const early = 5 * time.Second // for the way to the API
 	ends := st.data.TokenEnds
 	if ends.IsZero() || s.rp.now().Before(ends.Add(-min(early, st.data.TokenLife/10))) {
-		return st, nil
+		return st, none
 	}
 	if st.data.RefreshToken == "" {
-		return st, nil // the API's 401 decides
+		return st, none // the API's 401 decides
 	}
 	if s.class == Passive {
 		return nil, fmt.Errorf("%w: it ran out, and a passive request does not renew it", ErrNoAccessToken)
@@ -180,7 +184,8 @@ func (s *Session) usable(ctx context.Context) (*state, error) {
 		return nil, err
 	}
 	s.newer.Store(renewed)
-	return renewed, nil
+	_, none = shown(renewed.data)
+	return renewed, none
 }
 
 // AccessToken returns an access token that has not run out, for clients that

@@ -226,6 +226,8 @@ func TestResponseFaults(t *testing.T) {
 					ok = !has("id_token") && has("access_token")
 				case idpmock.ResponseTokenTypeCase:
 					ok = a.text("token_type") == "bEARER"
+				case idpmock.ResponseTokenTypeOther:
+					ok = a.text("token_type") == "DPoP"
 				case idpmock.ResponseHuge:
 					ok = len(a.text("padding")) > 1<<20
 				case idpmock.ResponseWrongSub:

@@ -22,6 +22,7 @@ const (
 	ResponseNoExpiresIn    ResponseFault = "no-expires-in"    // [RT-11]
 	ResponseNoIDToken      ResponseFault = "no-id-token"      // [CORE-10]
 	ResponseTokenTypeCase  ResponseFault = "token-type-case"  // [RT-11] "bEARER"
+	ResponseTokenTypeOther ResponseFault = "token-type-other" // "DPoP", whoever asked
 	ResponseHuge           ResponseFault = "huge"             // 4 MiB of padding
 	ResponseWrongSub       ResponseFault = "wrong-sub"        // [userinfo-invalid-sub] userinfo of somebody else
 	ResponseNoSub          ResponseFault = "no-sub"           // userinfo without sub
@@ -37,7 +38,7 @@ const (
 // ResponseFaults lists them all.
 func ResponseFaults() []ResponseFault {
 	return []ResponseFault{ResponseNotJSON, ResponseTruncated, ResponseEmpty, ResponseNoAccessToken, ResponseNoTokenType, ResponseNoRefreshToken,
-		ResponseNoExpiresIn, ResponseNoIDToken, ResponseTokenTypeCase, ResponseHuge, ResponseWrongSub, ResponseNoSub,
+		ResponseNoExpiresIn, ResponseNoIDToken, ResponseTokenTypeCase, ResponseTokenTypeOther, ResponseHuge, ResponseWrongSub, ResponseNoSub,
 		ResponseIssuerMismatch, RedirectOtherState, RedirectNoState, RedirectOtherIss, RedirectNoIss}
 }
 
@@ -88,6 +89,8 @@ func (r ResponseFault) edit(fields map[string]any) {
 		delete(fields, "id_token")
 	case ResponseTokenTypeCase:
 		fields["token_type"] = "bEARER"
+	case ResponseTokenTypeOther:
+		fields["token_type"] = "DPoP"
 	case ResponseHuge:
 		fields["padding"] = strings.Repeat("x", 4<<20)
 	case ResponseWrongSub:
