@@ -149,7 +149,9 @@ type Config struct {
 	// SilentCheck lets an app that has no better way to ask (Kind NoToken, or an
 	// IdP whose Capabilities say that tokens do not follow its session) confirm a
 	// session that was not confirmed for TrustFor by a top-level prompt=none round
-	// trip on a navigation.
+	// trip on a navigation. It asks for the scope openid alone, names the person by
+	// id_token_hint or login_hint, and leaves the session's tokens as they are; only
+	// where there is an access token without a refresh token it renews that.
 	SilentCheck bool
 
 	// IdPSessionEnd asks the IdP when its session with this sid will end by

@@ -38,24 +38,33 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 		comeBack(w, f.returnTo)
 		return nil
 	}
+	to, err := p.authURL(r, &f)
+	if err != nil {
+		return err
+	}
 	p.dropOldLogins(w, r)
 	s, _ := p.logins.New(r, p.loginCookie(f.state)) // an error is an old cookie that we overwrite
 	f.save(s)
 	if err := s.Save(r, w); err != nil {
 		return fmt.Errorf("rp: the log-in cookie cannot be written: %w", err)
 	}
+	http.Redirect(w, r, to, http.StatusFound)
+	return nil
+}
+
+// authURL is where the IdP is asked. Its error is an *UnavailableError.
+func (p *RelyingParty) authURL(r *http.Request, f *flow) (string, error) {
 	opts := []oauth2.AuthCodeOption{
 		oauth2.S256ChallengeOption(f.verifier),
 		oauth2.SetAuthURLParam("nonce", f.nonce),
 	}
 	if f.silent {
-		opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
+		return p.silentURL(r, f.state, opts)
 	}
-	if p.cfg.MaxAge > 0 && !f.silent {
+	if p.cfg.MaxAge > 0 {
 		opts = append(opts, oauth2.SetAuthURLParam("max_age", fmt.Sprint(int(p.cfg.MaxAge/time.Second))))
 	}
-	http.Redirect(w, r, p.idp.oauth.AuthCodeURL(f.state, opts...), http.StatusFound)
-	return nil
+	return p.idp.oauth.AuthCodeURL(f.state, opts...), nil
 }
 
 // isIn reports whether a log-in is not needed: nobody asks for anything particular,
@@ -164,7 +173,11 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 		p.log.Error("this client and the IdP do not fit", "error", err)
 		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service refused this application.", Advice: "Please tell the people who run it.", Err: err}
 	}
-	got, err := p.checkTokens(ctx, token, idtoken.Want{Nonce: f.nonce, MaxAge: p.cfg.MaxAge})
+	want := idtoken.Want{Nonce: f.nonce}
+	if !f.silent { // a silent round trip has not asked for it
+		want.MaxAge = p.cfg.MaxAge
+	}
+	got, err := p.checkTokens(ctx, token, want)
 	if down := (*keyset.UnavailableError)(nil); errors.As(err, &down) {
 		return nil, &UnavailableError{RetryAfter: time.Second, Err: err}
 	}

@@ -95,6 +95,15 @@ func (t *tokens) apply(d *record.Data) {
 	if t.scope != "" {
 		d.Scope = t.scope
 	}
+	if t.id != nil {
+		d.IDToken, d.Claims, d.Subject = t.rawID, string(t.id.Raw), t.id.Subject
+	}
+	t.learn(d)
+}
+
+// learn notes what the answer says of the IdP's session. The ID token goes along with
+// the sid that it names: as a hint it would speak of another session than the IdP has.
+func (t *tokens) learn(d *record.Data) {
 	if t.window > 0 {
 		d.Window = t.window
 	}
@@ -104,9 +113,8 @@ func (t *tokens) apply(d *record.Data) {
 	if t.id == nil {
 		return
 	}
-	d.IDToken, d.Claims, d.Subject = t.rawID, string(t.id.Raw), t.id.Subject
 	if t.id.SID != "" && t.id.SID != d.SID {
-		d.OldSID, d.SID = d.SID, t.id.SID
+		d.OldSID, d.SID, d.IDToken = d.SID, t.id.SID, t.rawID
 	}
 	if !t.id.AuthTime.IsZero() {
 		d.AuthTime = t.id.AuthTime

@@ -2,23 +2,85 @@ package rp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
-// confirmSilently handles a prompt=none round trip that succeeded: the IdP
-// session lives. If it is another person's now, ours is over.
+// maxHintedURL bounds a URL with a hint in it, in bytes: some IdPs and the proxies
+// before them refuse longer ones.
+const maxHintedURL = 2 << 10
+
+// silentURL is where the browser asks the IdP whether the session lives (prompt=none).
+// It is a check, which asks for openid alone, so that no refresh token is issued that
+// nobody would use; but see renews.
+func (p *RelyingParty) silentURL(r *http.Request, state string, opts []oauth2.AuthCodeOption) (string, error) {
+	opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
+	var d *record.Data
+	if key, ok := p.sessionKey(r.Header); ok {
+		st, err := p.load(r.Context(), key)
+		if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {
+			return "", err
+		}
+		if err == nil {
+			d = st.data
+		}
+	}
+	if d == nil || !p.renews(d) {
+		opts = append(opts, oauth2.SetAuthURLParam("scope", "openid"))
+	}
+	if d != nil {
+		for _, h := range hints(d) {
+			to := p.idp.oauth.AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...)
+			if len(to) <= maxHintedURL {
+				return to, nil
+			}
+		}
+	}
+	return p.idp.oauth.AuthCodeURL(state, opts...), nil
+}
+
+type hint struct{ name, value string }
+
+// hints say whose session is asked about (OpenID Connect Core 1.0 §3.1.2.1), the best
+// first. Entra ID puts its login_hint into the ID token.
+func hints(d *record.Data) []hint {
+	all := []hint{{"id_token_hint", d.IDToken}}
+	var claims struct {
+		LoginHint string `json:"login_hint"`
+	}
+	if json.Unmarshal([]byte(d.Claims), &claims) == nil && claims.LoginHint != "" {
+		all = append(all, hint{"login_hint", claims.LoginHint})
+	}
+	return all
+}
+
+// renews tells whether the round trip renews a session's access token besides: where
+// there is one and no refresh token to do that, as with ReferenceToken, it asks for
+// the configured scopes and replaces the token, as it always has.
+func (p *RelyingParty) renews(d *record.Data) bool {
+	return p.cfg.Kind != NoToken && d.RefreshToken == ""
+}
+
+// confirmSilently handles a prompt=none round trip that succeeded: the IdP session
+// lives. What a check brings is not kept, and no session is made of it: where there is
+// none, or the IdP's is another person's now, a whole log-in follows.
 func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f *flow, got *tokens) error {
 	ctx, cancel := p.detached(r.Context())
 	defer cancel()
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
-		return p.begin(w, r, f, got)
+		p.discard(got)
+		return p.logInInstead(w, f)
 	}
 	st, err := p.load(ctx, key)
 	var (
@@ -31,16 +93,10 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 	case errors.As(err, &ended):
 		return p.overtaken(w, f, got, ended.Reason)
 	case err != nil, st.data.Subject != got.id.Subject:
-		return p.begin(w, r, f, got) // a new session, a new id; the old one is replaced
+		p.discard(got)
+		return p.logInInstead(w, f) // its session replaces the old one
 	}
-	// The IdP has looked at its session within this round trip. Not its beginning
-	// counts but now: a round trip longer than TrustFor would never come to an end.
-	confirmed := p.now()
-	_, err = p.commitTokens(ctx, st, func(d *record.Data) {
-		got.apply(d)
-		p.keepOnly(d)
-		heard(d, confirmed, true, true)
-	})
+	_, err = p.confirmed(ctx, st, got)
 	switch {
 	case errors.As(err, &ended):
 		return p.overtaken(w, f, got, ended.Reason)
@@ -51,6 +107,44 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 	}
 	p.signalled(key, "prompt=none", verdict.OK, nil)
 	comeBack(w, f.returnTo)
+	return nil
+}
+
+// confirmed notes the IdP's word. The IdP has looked at its session within this round
+// trip. Not its beginning counts but now: a round trip longer than TrustFor would never
+// come to an end.
+func (p *RelyingParty) confirmed(ctx context.Context, st *state, got *tokens) (*state, error) {
+	at := p.now()
+	if p.renews(st.data) {
+		p.observe(got)
+		return p.commitTokens(ctx, st, func(d *record.Data) {
+			got.apply(d)
+			p.keepOnly(d)
+			heard(d, at, true, true)
+		})
+	}
+	st, err := p.commit(ctx, st, func(d *record.Data) bool {
+		got.learn(d)
+		heard(d, at, true, true)
+		return true
+	})
+	if err == nil {
+		p.discard(got)
+	}
+	return st, err
+}
+
+// discard gives up what a check has brought all the same. Where a revocation would take
+// the session's own tokens along, these are left to run out.
+func (p *RelyingParty) discard(got *tokens) {
+	if p.cfg.Kind != NoToken {
+		p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, "")
+	}
+}
+
+// logInInstead sends the browser to an ordinary log-in.
+func (p *RelyingParty) logInInstead(w http.ResponseWriter, f *flow) error {
+	comeBack(w, p.cfg.Prefix+"/login?anew=1&return_to="+url.QueryEscape(f.returnTo))
 	return nil
 }
 
@@ -77,6 +171,10 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 		}
 		comeBack(w, f.returnTo) // the page decides whether to log in
 		return nil
+	case "invalid_request":
+		// The hint perhaps: an IdP that has withdrawn its keys does not know its own ID
+		// tokens any more. A log-in sends none.
+		return p.logInInstead(w, f)
 	}
 	if ok {
 		p.signalled(key, "prompt=none", verdict.Retry, cause)

@@ -79,21 +79,6 @@ func TestSilentCheckNoticesTheEnd(t *testing.T) {
 	})
 }
 
-// Somebody else is signed in at the IdP meanwhile: a new session, the old one dies.
-func TestSilentCheckFindsAnotherPerson(t *testing.T) {
-	inBubble(t, setup{kind: rp.NoToken, config: silent}, func(t *testing.T, w *world) {
-		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
-		v := w.visitor("ada")
-		v.login()
-		v.idp = w.idp.MustSignIn("bob")
-		time.Sleep(6 * time.Minute)
-		if a, _ := v.follow("/private"); a.body != "hello bob" {
-			t.Errorf("%v", a)
-		}
-		w.expectEnds(rp.Replaced)
-	})
-}
-
 // Only a navigation can ask: scripts and the absent never do, and an outage at
 // the IdP logs nobody out.
 func TestSilentCheckIsForNavigationsOnly(t *testing.T) {

@@ -96,3 +96,15 @@ func (x *wire) refreshTokens() (all []string) {
 	}
 	return all
 }
+
+// shown are the refresh tokens that the app has sent to the token endpoint, in order.
+func (x *wire) shown() (all []string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, form := range x.forms {
+		if t := form.Get("refresh_token"); t != "" {
+			all = append(all, t)
+		}
+	}
+	return all
+}
