@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,11 +17,13 @@ func nth(kind byte, i int) rp.Key {
 	return sha256.Sum256(binary.BigEndian.AppendUint64([]byte{kind}, uint64(i)))
 }
 
+var owner = nth('c', 0)
+
 func record(i int) rp.Record {
 	now := time.Now()
 	return rp.Record{
-		Key: nth('k', i), Refs: []rp.Key{nth('s', i), nth('u', i/2)}, Sealed: make([]byte, 3<<10),
-		Begun: now, Active: now, Due: now.Add(time.Hour),
+		Key: nth('k', i), Owner: owner, Refs: []rp.Key{nth('s', i), nth('u', i/2)}, Sealed: make([]byte, 3<<10),
+		Begun: now, Issued: now, Active: now, Due: now.Add(time.Hour),
 	}
 }
 
@@ -38,34 +41,37 @@ func open(tb testing.TB, path string, o boltstore.Options) *boltstore.Store {
 	return s
 }
 
+// each calls do for 0 to n-1, 64 at a time, so that commits are shared.
+func each(tb testing.TB, n int, do func(i int) error) {
+	tb.Helper()
+	todo, done := make(chan int), make(chan error, 64)
+	for range cap(done) {
+		go func() {
+			var err error
+			for i := range todo {
+				err = errors.Join(err, do(i))
+			}
+			done <- err
+		}()
+	}
+	for i := range n {
+		todo <- i
+	}
+	close(todo)
+	for range cap(done) {
+		if err := <-done; err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkStore(b *testing.B) {
 	const n = 20_000
 	ctx := context.Background()
 	fill := func(b *testing.B, o boltstore.Options) *boltstore.Store {
 		s := open(b, filepath.Join(b.TempDir(), "sessions.db"), o)
-		todo := make(chan int)
-		done := make(chan error, 64)
-		for range cap(done) {
-			go func() {
-				var err error
-				for i := range todo {
-					if e := s.Create(ctx, record(i)); e != nil {
-						err = e
-					}
-				}
-				done <- err
-			}()
-		}
 		start := time.Now()
-		for i := range n {
-			todo <- i
-		}
-		close(todo)
-		for range cap(done) {
-			if err := <-done; err != nil {
-				b.Fatal(err)
-			}
-		}
+		each(b, n, func(i int) error { return s.Create(ctx, record(i)) })
 		b.Logf("Create, 64 at a time: %v each", time.Since(start)/n)
 		return s
 	}
@@ -125,5 +131,21 @@ func BenchmarkStore(b *testing.B) {
 				}
 			}
 		})
+	})
+	b.Run("ClaimNothing", func(b *testing.B) { // all that is overdue is another's
+		for b.Loop() {
+			if got, err := s.Claim(ctx, nth('c', 1), at.Add(48*time.Hour), time.Minute, 100); err != nil || len(got) != 0 {
+				b.Fatal(len(got), err)
+			}
+		}
+	})
+	b.Run("Claim64", func(b *testing.B) {
+		now := at.Add(48 * time.Hour)
+		for b.Loop() {
+			if got, err := s.Claim(ctx, owner, now, time.Minute, 64); err != nil || len(got) != 64 {
+				b.Fatal(len(got), err)
+			}
+			now = now.Add(time.Second)
+		}
 	})
 }

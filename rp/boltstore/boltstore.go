@@ -82,6 +82,8 @@ type Store struct {
 	closing    chan error // only ever closed
 	closed     func() error
 	stopped    chan struct{}
+
+	abandonedFrom []byte // where forgetAbandoned goes on; the writer's
 }
 
 var _ rp.Store = (*Store)(nil)
@@ -141,7 +143,7 @@ var (
 	bucketMeta   = []byte("meta")
 	bucketHead   = []byte("head")   // key → storekit head
 	bucketSealed = []byte("sealed") // key → sealed bytes
-	bucketDue    = []byte("due")    // due, key
+	bucketDue    = []byte("due")    // owner, due, key
 	bucketRefs   = []byte("refs")   // ref, key: of live sessions
 	bucketTombs  = []byte("tombs")  // ref, begun by → until
 	bucketOnce   = []byte("once")   // id → until
@@ -151,13 +153,14 @@ var (
 
 var keyLayout = []byte("layout")
 
-const layout = 1
+// layout is that of the buckets and of what is in them. Layout 1 had no owners.
+const layout = 2
 
 func prepare(tx *bolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)
 	if meta == nil {
 		if name, _ := tx.Cursor().First(); name != nil {
-			return errors.New("it is a bolt file of something else")
+			return errors.New("it is a bolt file of something else: name another file")
 		}
 		for _, name := range [][]byte{bucketMeta, bucketHead, bucketSealed, bucketDue, bucketRefs,
 			bucketTombs, bucketOnce, bucketLeases, bucketForget} {
@@ -167,8 +170,23 @@ func prepare(tx *bolt.Tx) error {
 		}
 		return tx.Bucket(bucketMeta).Put(keyLayout, binary.BigEndian.AppendUint64(nil, layout))
 	}
-	if v := meta.Get(keyLayout); len(v) != 8 || binary.BigEndian.Uint64(v) != layout {
-		return fmt.Errorf("its layout is %x, this version of Tandem reads %d", v, layout)
+	return checkLayout(meta.Get(keyLayout))
+}
+
+// checkLayout refuses what this version cannot read. Nothing is converted: all
+// that a new file costs is that people log in once more.
+func checkLayout(v []byte) error {
+	switch {
+	case len(v) != 8:
+		return errors.New("it is damaged, or a bolt file of something else: move it away, " +
+			"and Open makes a new one in which everybody logs in anew")
+	case binary.BigEndian.Uint64(v) < layout:
+		return fmt.Errorf("an older version of Tandem wrote it (layout %d, this one reads %d): move it away, "+
+			"and Open makes a new one in which everybody logs in anew", binary.BigEndian.Uint64(v), layout)
+	case binary.BigEndian.Uint64(v) > layout:
+		return fmt.Errorf("a newer version of Tandem wrote it (layout %d, this one reads %d): run that version, "+
+			"or move the file away, and Open makes a new one in which everybody logs in anew",
+			binary.BigEndian.Uint64(v), layout)
 	}
 	return nil
 }

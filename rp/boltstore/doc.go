@@ -15,6 +15,15 @@
 // nothing of them is kept. Load goes on. Touch fails too from then on, until a
 // write has succeeded. Nothing needs a restart.
 //
+// All calls that write take their turn in one writer, and Load sees whatever has
+// had its turn. So what a former holder of a lease wrote is there for the next.
+//
+// # Versions
+//
+// A file belongs to the layout that the version of Tandem writes. Open refuses a
+// file of an older or newer one, leaves it as it is and says what to do. Nothing
+// is converted: a new file means that everybody logs in anew, no more.
+//
 // # Numbers
 //
 // On 2 cores and an SSD, records of 3 KB: Load from memory 0.06 µs, from the file
@@ -24,5 +33,7 @@
 // the contract says, and the disk.
 //
 // Ended records, tombstones, once-ids and leases that are over leave with later
-// writes and with Claim.
+// writes and with Claim. A live session that no client claims any more leaves with
+// any client's Claim from 30 days after its Due on. One Claim removes a bounded
+// number of each, so that nobody waits for it; the next one goes on.
 package boltstore

@@ -3,8 +3,6 @@ package boltstore
 import (
 	"bytes"
 	"context"
-	"errors"
-	"time"
 
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/internal/storekit"
@@ -18,19 +16,19 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 	if err := end.Check(); err != nil {
 		return nil, err
 	}
-	end.At, end.Until = storekit.Time(storekit.Millis(end.At)), storekit.Time(storekit.Millis(end.Until))
-	begunBy := storekit.Millis(sel.BegunBy)
+	end.At, end.Until = whole(end.At), whole(end.Until)
+	sel.BegunBy, sel.IssuedBy = whole(sel.BegunBy), whole(sel.IssuedBy)
 	match := func(r *rp.Record) bool {
 		return (sel.Version == 0 || r.Version == sel.Version) &&
 			(sel.IdleSince.IsZero() || storekit.Millis(r.Active) <= storekit.Millis(sel.IdleSince)) &&
-			(begunBy == 0 || storekit.Millis(r.Begun) <= begunBy)
+			sel.Covers(r)
 	}
 	var ended []rp.Record
 	err := s.write(ctx, func(t *txn) error {
 		keys := []rp.Key{sel.Key}
 		if sel.Ref != (rp.Key{}) {
 			keys = under(t.refs, sel.Ref)
-			t.bury(&sel.Ref, begunBy, storekit.Millis(end.Until))
+			t.bury(&sel.Ref, storekit.Millis(sel.BegunBy), storekit.Millis(end.Until))
 		}
 		for _, key := range keys {
 			st := t.load(key)
@@ -87,47 +85,4 @@ func (t *txn) forbids(ref *rp.Key, begun int64) bool {
 		}
 	}
 	return false
-}
-
-// Claim implements rp.Store.
-func (s *Store) Claim(ctx context.Context, now time.Time, hold time.Duration, limit int) ([]rp.Record, error) {
-	if hold < time.Millisecond {
-		return nil, errors.New("boltstore: Claim: hold is below 1 ms")
-	}
-	at := storekit.Millis(now)
-	var claimed []rp.Record
-	err := s.write(ctx, func(t *txn) error {
-		t.flush() // so that bucketDue is right
-		t.forget(forgetPerClaim)
-		for len(claimed) < limit && t.err == nil {
-			keys := t.overdue(at, limit-len(claimed))
-			if len(keys) == 0 {
-				break
-			}
-			for _, key := range keys {
-				st := t.load(key)
-				if st.rec == nil || storekit.Millis(st.rec.Due) > at || st.rec.Due.IsZero() {
-					continue // forgotten, or touched just now
-				}
-				claimed = append(claimed, *st.rec)
-				r := *st.rec
-				r.Due = storekit.Time(at + hold.Milliseconds())
-				st.rec = &r
-				t.save(st)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return claimed, nil
-}
-
-func (t *txn) overdue(now int64, limit int) (keys []rp.Key) {
-	c := t.due.Cursor()
-	for k, _ := c.First(); k != nil && number(k) <= now && len(keys) < limit; k, _ = c.Next() {
-		keys = append(keys, rp.Key(k[8:]))
-	}
-	return keys
 }

@@ -25,7 +25,7 @@ func Example() {
 	}
 	ctx, now := context.Background(), time.Now()
 	err = store.Create(ctx, rp.Record{
-		Key: rp.Key{1}, Refs: []rp.Key{{2}}, Sealed: []byte("sealed"),
+		Key: rp.Key{1}, Owner: rp.Key{2}, Refs: []rp.Key{{3}}, Sealed: []byte("sealed"),
 		Begun: now, Active: now, Due: now.Add(30 * time.Minute),
 	})
 	fmt.Println("created:", err)

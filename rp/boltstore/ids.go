@@ -93,10 +93,7 @@ const (
 	markLease   = 'l'
 )
 
-const (
-	forgetPerWrite = 32 // more than one call adds
-	forgetPerClaim = 2000
-)
+const forgetPerWrite = 32 // more than one call adds
 
 // mark notes that the thing is to be looked at after until. A thing whose time
 // is put off gets a second mark; the first then finds it still valid.

@@ -77,11 +77,14 @@ func (s *Store) Create(ctx context.Context, rec rp.Record) error {
 
 // normalize makes rec what a later Load reads from disk.
 func normalize(rec *rp.Record) {
-	for _, t := range []*time.Time{&rec.Begun, &rec.Active, &rec.Due} {
-		*t = storekit.Time(storekit.Millis(*t))
+	for _, t := range []*time.Time{&rec.Begun, &rec.Issued, &rec.Active, &rec.Due} {
+		*t = whole(*t)
 	}
 	rec.Refs, rec.Sealed = slices.Clip(rec.Refs), slices.Clip(rec.Sealed)
 }
+
+// whole is t as the file keeps it: in whole milliseconds, and the epoch is zero.
+func whole(t time.Time) time.Time { return storekit.Time(storekit.Millis(t)) }
 
 // Replace implements rp.Store.
 func (s *Store) Replace(ctx context.Context, rec rp.Record) error {
@@ -107,7 +110,7 @@ func (s *Store) Replace(ctx context.Context, rec rp.Record) error {
 		}
 		next := rec
 		next.Version++
-		next.Begun = st.rec.Begun
+		next.Owner, next.Begun, next.Issued = st.rec.Owner, st.rec.Begun, st.rec.Issued
 		if st.rec.Active.After(rec.Active) {
 			next.Active, next.Due = st.rec.Active, st.rec.Due
 		}
@@ -174,7 +177,7 @@ func (s *Store) Settle(ctx context.Context, key rp.Key, sealed []byte, due time.
 			return rp.ErrNotFound
 		}
 		next := *st.rec
-		next.Sealed, next.Due = slices.Clip(sealed), storekit.Time(storekit.Millis(due))
+		next.Sealed, next.Due = slices.Clip(sealed), whole(due)
 		st.rec = &next
 		t.save(st)
 		t.putSealed(st.rec)

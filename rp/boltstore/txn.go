@@ -31,8 +31,19 @@ type txn struct {
 // state is a session in the transaction: as it will be, and as the indexes have it.
 type state struct {
 	rec  *rp.Record // nil: there is none
-	due  int64      // in bucketDue under it; 0: not there
+	due  []byte     // where bucketDue has it; nil: nowhere
 	refs []rp.Key   // in bucketRefs under them
+}
+
+// stored is the state of a session that the file has as r.
+func stored(r *rp.Record) state { return state{rec: r, due: dueKey(r), refs: liveRefs(r)} }
+
+// liveRefs is what r is found under: an ended session under nothing.
+func liveRefs(r *rp.Record) []rp.Key {
+	if r.Ended() {
+		return nil
+	}
+	return r.Refs
 }
 
 type flushed struct {
@@ -101,11 +112,9 @@ func (t *txn) load(key rp.Key) *state {
 	if r == nil {
 		return st
 	}
-	st.rec, st.due = r, storekit.Millis(r.Due)
-	if !r.Ended() {
-		st.refs = r.Refs
-	}
-	if touched.apply(r); storekit.Millis(r.Due) != st.due || touched != (touch{}) {
+	*st = stored(r)
+	if touched != (touch{}) {
+		touched.apply(r)
 		t.save(st)
 	}
 	if r.Ended() && storekit.Millis(r.End.Until) < t.now {
@@ -118,18 +127,10 @@ func (t *txn) load(key rp.Key) *state {
 func (t *txn) save(st *state) {
 	r := st.rec
 	t.put(t.head, r.Key[:], storekit.AppendHead(nil, r, 0))
-	if due := storekit.Millis(r.Due); due != st.due {
-		t.unindexDue(st)
-		if st.due = due; due != 0 {
-			t.put(t.due, dueKey(due, &r.Key), nil)
-		}
-	}
-	var want []rp.Key
-	if !r.Ended() {
-		want = r.Refs
-	}
-	t.index(&r.Key, st.refs, want)
-	st.refs = want
+	t.indexDue(st, dueKey(r))
+	refs := liveRefs(r)
+	t.index(&r.Key, st.refs, refs)
+	st.refs = refs
 }
 
 func (t *txn) putSealed(r *rp.Record) { t.put(t.sealed, r.Key[:], r.Sealed) }
@@ -138,15 +139,22 @@ func (t *txn) remove(st *state) {
 	key := st.rec.Key
 	t.del(t.head, key[:])
 	t.del(t.sealed, key[:])
-	t.unindexDue(st)
+	t.indexDue(st, nil)
 	t.index(&key, st.refs, nil)
 	*st = state{}
 }
 
-func (t *txn) unindexDue(st *state) {
-	if st.due != 0 {
-		t.del(t.due, dueKey(st.due, &st.rec.Key))
+func (t *txn) indexDue(st *state, want []byte) {
+	if bytes.Equal(st.due, want) {
+		return
 	}
+	if st.due != nil {
+		t.del(t.due, st.due)
+	}
+	if want != nil {
+		t.put(t.due, want, nil)
+	}
+	st.due = want
 }
 
 func (t *txn) index(key *rp.Key, have, want []rp.Key) {
@@ -191,22 +199,18 @@ func (t *txn) flush() {
 }
 
 func (t *txn) flushOne(f flushed) {
-	head := t.head.Get(f.key[:])
-	active, due, ok := storekit.Clock(head)
-	if !ok || active >= f.t.active {
+	b := t.head.Get(f.key[:])
+	if b == nil {
 		return
 	}
-	head = bytes.Clone(head)
-	storekit.SetClock(head, f.t.active, f.t.due)
-	t.put(t.head, f.key[:], head)
-	if due != f.t.due {
-		if due != 0 {
-			t.del(t.due, dueKey(due, &f.key))
-		}
-		if f.t.due != 0 {
-			t.put(t.due, dueKey(f.t.due, &f.key), nil)
-		}
+	r, _, _, err := storekit.ParseHead(b)
+	if err != nil || r.Ended() || storekit.Millis(r.Active) >= f.t.active {
+		return
 	}
+	r.Key = f.key
+	st := stored(&r)
+	f.t.apply(&r)
+	t.save(&st)
 }
 
 // finish carries the outcome into memory and tells the watchers.
@@ -227,10 +231,6 @@ func (t *txn) finish() {
 	for _, c := range t.changes {
 		t.s.watchers.Tell(c)
 	}
-}
-
-func dueKey(due int64, key *rp.Key) []byte {
-	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 40), uint64(due)), key[:]...)
 }
 
 func refKey(ref, key *rp.Key) []byte {
