@@ -30,22 +30,20 @@ func (s *Store) Claim(ctx context.Context, owner rp.Key, now time.Time, hold tim
 		t.flush() // so that bucketDue is right
 		t.forget(forgetPerClaim)
 		t.forgetAbandoned(abandonedPerClaim)
-		for len(claimed) < limit && t.err == nil {
-			keys := t.overdue(&owner, at, limit-len(claimed))
-			if len(keys) == 0 {
+		for k := t.dueFrom(owner[:]); k != nil && len(claimed) < limit; k = t.dueFrom(append(k, 0)) {
+			whose, due, key := splitDue(k)
+			if whose != owner || due > at {
 				break
 			}
-			for _, key := range keys {
-				st := t.load(key)
-				if st.rec == nil || storekit.Millis(st.rec.Due) > at || st.rec.Due.IsZero() {
-					continue // forgotten, or touched just now
-				}
-				claimed = append(claimed, *st.rec)
-				r := *st.rec
-				r.Due = storekit.Time(at + hold.Milliseconds())
-				st.rec = &r
-				t.save(st)
+			st, err := t.load(key)
+			if err != nil || !bytes.Equal(st.due, k) {
+				continue // damaged, forgotten, or touched just now
 			}
+			claimed = append(claimed, *st.rec)
+			r := *st.rec
+			r.Due = storekit.Time(at + hold.Milliseconds())
+			st.rec = &r
+			t.save(st)
 		}
 		return nil
 	})
@@ -55,40 +53,31 @@ func (s *Store) Claim(ctx context.Context, owner rp.Key, now time.Time, hold tim
 	return claimed, nil
 }
 
-// overdue lists what the owner has in bucketDue up to now, the most overdue first.
-func (t *txn) overdue(owner *rp.Key, now int64, limit int) (keys []rp.Key) {
-	c := t.due.Cursor()
-	for k, _ := c.Seek(owner[:]); bytes.HasPrefix(k, owner[:]) && len(keys) < limit; k, _ = c.Next() {
-		_, due, key := splitDue(k)
-		if due > now {
-			break
-		}
-		keys = append(keys, key)
-	}
-	return keys
-}
-
 // forgetAbandoned removes live sessions, of any owner, whose Due passed
 // rp.Abandoned ago. It takes n steps through bucketDue, one for each session that
 // is so old and one for each owner, and goes on there the next time.
 func (t *txn) forgetAbandoned(n int) {
 	before := t.now - rp.Abandoned.Milliseconds()
-	c := t.due.Cursor()
-	at, _ := c.Seek(t.s.abandonedFrom)
-	for ; at != nil && n > 0 && t.err == nil; n-- {
-		at = bytes.Clone(at) // a write may take bolt's bytes away
-		owner, due, key := splitDue(at)
+	k := t.dueFrom(t.s.abandonedFrom)
+	for ; k != nil && n > 0; n-- {
+		owner, due, key := splitDue(k)
 		if due > before {
-			at, _ = c.Seek(append(owner[:], afterAnyDue...))
+			k = t.dueFrom(append(owner[:], afterAnyDue...))
 			continue
 		}
-		st := t.load(key) // which may have had a touch
-		if st.rec != nil && !st.rec.Ended() && bytes.Equal(st.due, at) {
+		if st, err := t.load(key); err == nil && bytes.Equal(st.due, k) && !st.rec.Ended() {
 			t.remove(st)
 		}
-		at, _ = c.Seek(append(at, 0))
+		k = t.dueFrom(append(k, 0))
 	}
-	t.s.abandonedFrom = bytes.Clone(at) // nil: from the start
+	t.s.abandonedFrom = k // nil: from the start
+}
+
+// dueFrom returns the first key of bucketDue that is not before k, nil after the
+// last. It is a copy, because a write takes bolt's bytes away.
+func (t *txn) dueFrom(k []byte) []byte {
+	found, _ := t.due.Cursor().Seek(k)
+	return bytes.Clone(found)
 }
 
 // afterAnyDue follows an owner in no key of bucketDue; what comes after it is the

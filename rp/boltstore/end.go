@@ -24,6 +24,7 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 			sel.Covers(r)
 	}
 	var ended []rp.Record
+	var damaged error
 	err := s.write(ctx, func(t *txn) error {
 		keys := []rp.Key{sel.Key}
 		if sel.Ref != (rp.Key{}) {
@@ -31,7 +32,10 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 			t.bury(&sel.Ref, storekit.Millis(sel.BegunBy), storekit.Millis(end.Until))
 		}
 		for _, key := range keys {
-			st := t.load(key)
+			st, err := t.load(key)
+			if err != nil {
+				damaged = err
+			}
 			if st.rec == nil || st.rec.Ended() || !match(st.rec) {
 				continue
 			}
@@ -49,7 +53,7 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 	if err != nil {
 		return nil, err
 	}
-	return ended, nil
+	return ended, damaged
 }
 
 // bury leaves a tombstone, unless one of the ref covers all that it would; those

@@ -116,7 +116,7 @@ func (t *txn) forget(n int) {
 		switch id := k[9:]; k[8] {
 		case markSession:
 			if len(id) == len(rp.Key{}) {
-				t.load(rp.Key(id)) // removes it if it is over
+				_, _ = t.load(rp.Key(id)) // removes it if it is over
 			}
 		case markTomb:
 			t.forgetIf(t.tombs, id, number)

@@ -59,7 +59,10 @@ func (s *Store) Create(ctx context.Context, rec rp.Record) error {
 	rec.Version, rec.End = 1, rp.End{}
 	normalize(&rec)
 	return s.write(ctx, func(t *txn) error {
-		st := t.load(rec.Key)
+		st, err := t.load(rec.Key)
+		if err != nil {
+			return err
+		}
 		if st.rec != nil {
 			return rp.ErrConflict
 		}
@@ -94,7 +97,10 @@ func (s *Store) Replace(ctx context.Context, rec rp.Record) error {
 	rec.End = rp.End{}
 	normalize(&rec)
 	return s.write(ctx, func(t *txn) error {
-		st := t.load(rec.Key)
+		st, err := t.load(rec.Key)
+		if err != nil {
+			return err
+		}
 		switch old := st.rec; {
 		case old == nil:
 			return rp.ErrNotFound
@@ -145,7 +151,10 @@ func (s *Store) Touch(ctx context.Context, key rp.Key, active, due time.Time) er
 	}
 	// It is being written, or cannot be kept in memory.
 	return s.write(ctx, func(t *txn) error {
-		st := t.load(key)
+		st, err := t.load(key)
+		if err != nil {
+			return err
+		}
 		if err := s.verdict(st.rec); err != nil {
 			return err
 		}
@@ -172,7 +181,10 @@ func (s *Store) Settle(ctx context.Context, key rp.Key, sealed []byte, due time.
 		return fmt.Errorf("boltstore: Settle: sealed has %d bytes: at most %d are allowed", len(sealed), rp.MaxSealed)
 	}
 	return s.write(ctx, func(t *txn) error {
-		st := t.load(key)
+		st, err := t.load(key)
+		if err != nil {
+			return err
+		}
 		if st.rec == nil || !st.rec.Ended() {
 			return rp.ErrNotFound
 		}

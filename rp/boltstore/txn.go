@@ -33,6 +33,7 @@ type state struct {
 	rec  *rp.Record // nil: there is none
 	due  []byte     // where bucketDue has it; nil: nowhere
 	refs []rp.Key   // in bucketRefs under them
+	err  error      // what is stored cannot be read
 }
 
 // stored is the state of a session that the file has as r.
@@ -96,21 +97,22 @@ func fetch(head, sealed *bolt.Bucket, key rp.Key) (*rp.Record, error) {
 }
 
 // load returns the state of a session. From then on touches of it wait. What is
-// forgotten is absent.
-func (t *txn) load(key rp.Key) *state {
+// forgotten is absent. A record that cannot be read is the trouble of the call
+// that wants it and not of the transaction, which does other calls' work as well.
+func (t *txn) load(key rp.Key) (*state, error) {
 	if st := t.states[key]; st != nil {
-		return st
+		return st, st.err
 	}
 	st := new(state)
 	t.states[key] = st
 	touched := t.s.shard(&key).begin(&key)
 	r, err := fetch(t.head, t.sealed, key)
 	if err != nil {
-		t.fail(err)
-		return st
+		st.err = failure("read", err)
+		return st, st.err
 	}
 	if r == nil {
-		return st
+		return st, nil
 	}
 	*st = stored(r)
 	if touched != (touch{}) {
@@ -120,7 +122,7 @@ func (t *txn) load(key rp.Key) *state {
 	if r.Ended() && storekit.Millis(r.End.Until) < t.now {
 		t.remove(st)
 	}
-	return st
+	return st, nil
 }
 
 // save writes st.rec, all but Sealed, and puts the indexes right.
