@@ -96,18 +96,3 @@ func ParseHead(b []byte) (r rp.Record, tag uint64, rest []byte, err error) {
 	}
 	return r, binary.BigEndian.Uint64(b[offTag:]), rest, nil
 }
-
-// Clock returns active and due of a head without looking at the rest; ok is
-// false if it is none, or the head of an ended record.
-func Clock(head []byte) (active, due int64, ok bool) {
-	if len(head) < headSize || head[0] != layout || head[offReason] != 0 {
-		return 0, 0, false
-	}
-	return int64(binary.BigEndian.Uint64(head[offActive:])), int64(binary.BigEndian.Uint64(head[offDue:])), true
-}
-
-// SetClock writes active and due into a head for which Clock was ok.
-func SetClock(head []byte, active, due int64) {
-	binary.BigEndian.PutUint64(head[offActive:], uint64(active))
-	binary.BigEndian.PutUint64(head[offDue:], uint64(due))
-}
