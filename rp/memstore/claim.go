@@ -14,7 +14,8 @@ const sweepStep = 64
 
 // Claim implements rp.Store. It looks at the shards one by one and then takes
 // from the one with the most overdue entry, so that no lock is held for long.
-func (s *Store) Claim(ctx context.Context, owner rp.Key, now time.Time, hold time.Duration, limit int) ([]rp.Record, error) {
+func (s *Store) Claim(ctx context.Context, owner rp.Key, now time.Time, hold time.Duration, limit int) (
+	[]rp.Record, error) {
 	if hold < time.Millisecond {
 		return nil, errors.New("memstore: Claim: hold is below 1 ms")
 	}
@@ -94,7 +95,8 @@ func (sh *sessionShard) first(c *claim) (e *entry, more bool) {
 	if c.owner == nil || c.owner.n >= len(sh.due) {
 		return nil, false
 	}
-	return sh.due[c.owner.n].first(c.now, sweepStep)
+	n := sweepStep
+	return sh.due[c.owner.n].first(c.now, &n)
 }
 
 // take claims the most overdue entry and returns the Due of the next.
@@ -134,19 +136,23 @@ func (s *Store) forgetAbandoned(sh *sessionShard, now int64) {
 func (sh *sessionShard) abandonStep(before int64) (gone []*entry, more bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	n := sweepStep
 	for i := range sh.due {
-		for len(gone) < sweepStep {
-			e, again := sh.due[i].first(before, sweepStep)
-			more = more || again
-			if e == nil || e.end != nil {
+		for {
+			e, more := sh.due[i].live.first(before, &n)
+			if more || n == 0 {
+				return gone, true
+			}
+			if e == nil {
 				break
 			}
-			e.end = &ending{} // whoever still has it finds it over
+			n--
 			sh.remove(e)
+			e.end = &ending{} // whoever still has it finds it over
 			gone = append(gone, e)
 		}
 	}
-	return gone, more || len(gone) >= sweepStep
+	return gone, false
 }
 
 func (r *refShard) sweep(now int64) {

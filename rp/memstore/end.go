@@ -77,8 +77,8 @@ func (s *Store) endOne(e *entry, how *ending, now int64, match func(*entry) bool
 	}
 	rec := e.record()
 	rec.End = rp.End{Reason: how.reason, At: storekit.Time(how.at), Until: storekit.Time(how.until)}
-	e.end = how
-	e.due = how.at
+	sh.heap(e).remove(e)
+	e.end, e.due = how, how.at
 	sh.schedule(e)
 	sh.forget.push(how.until, e)
 	s.watchers.Tell(rp.Change{Key: e.key, Version: uint64(e.version), Reason: how.reason})

@@ -39,15 +39,15 @@ func (h *dueHeap) remove(e *entry) {
 	}
 }
 
-// first returns the entry with the earliest Due if that is not after now. It
-// gives up, with more set, after n corrections.
-func (h *dueHeap) first(now int64, n int) (e *entry, more bool) {
+// first returns the entry with the earliest Due if that is not after now. Each
+// correction costs one of n; it gives up, with more set, when there are none.
+func (h *dueHeap) first(now int64, n *int) (e *entry, more bool) {
 	for len(*h) > 0 && (*h)[0].at <= now {
 		e := (*h)[0].e
 		switch {
 		case e.due == (*h)[0].at:
 			return e, false
-		case n == 0:
+		case *n == 0:
 			return nil, true
 		case e.due == 0:
 			h.remove(e)
@@ -55,9 +55,36 @@ func (h *dueHeap) first(now int64, n int) (e *entry, more bool) {
 			(*h)[0].at = e.due
 			h.down(0)
 		}
-		n--
+		*n--
 	}
 	return nil, false
+}
+
+// dueHeaps are one owner's entries. Those that have ended are apart, because they
+// may be remembered for longer than a live one is kept and would be in its way.
+type dueHeaps struct{ live, ended dueHeap }
+
+// of returns the heap in which e is while it stays live or ended.
+func (h *dueHeaps) of(e *entry) *dueHeap {
+	if e.end != nil {
+		return &h.ended
+	}
+	return &h.live
+}
+
+func (h *dueHeaps) first(now int64, n *int) (e *entry, more bool) {
+	live, more := h.live.first(now, n)
+	if more {
+		return nil, true
+	}
+	ended, more := h.ended.first(now, n)
+	switch {
+	case more:
+		return nil, true
+	case ended == nil || live != nil && live.due < ended.due:
+		return live, false
+	}
+	return ended, false
 }
 
 func (h *dueHeap) place(i int, it dueItem) {

@@ -20,7 +20,7 @@ type Options struct {
 // Store is an rp.Store in memory.
 //
 // Order of locks: reference shards by rising index, then one session shard,
-// then a watcher. id shards are taken alone.
+// then a watcher. id shards and the owners are taken alone.
 type Store struct {
 	now      func() time.Time
 	sessions [shardCount]sessionShard
@@ -103,7 +103,7 @@ type entry struct {
 	end     *ending // nil while it lives
 	next    *entry  // another key with the same eight bytes
 	version uint32  // enough for a change each second of 136 years
-	pos     int32   // 1 + index in its owner's due heap; 0: not in it
+	pos     int32   // 1 + index in its heap; 0: in none
 }
 
 type ending struct {
@@ -140,7 +140,7 @@ func (e *entry) copyTo(r *rp.Record) {
 type sessionShard struct {
 	mu     sync.RWMutex
 	byKey  map[uint64]*entry
-	due    []dueHeap        // what Claim hands out, by owner
+	due    []dueHeaps       // what Claim hands out, by owner
 	forget expiries[*entry] // ended entries by End.Until
 	_      [64]byte         // keeps the locks of neighbours off one cache line
 }
@@ -184,9 +184,9 @@ func (sh *sessionShard) remove(e *entry) {
 
 func (sh *sessionShard) heap(e *entry) *dueHeap {
 	for len(sh.due) <= e.owner.n {
-		sh.due = append(sh.due, nil)
+		sh.due = append(sh.due, dueHeaps{})
 	}
-	return &sh.due[e.owner.n]
+	return sh.due[e.owner.n].of(e)
 }
 
 // schedule puts e under its due.

@@ -10,6 +10,7 @@ import (
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
 		clock := storetest.NewClock()
-		return storetest.Backend{Store: memstore.New(memstore.Options{Now: clock.Now}), Now: clock.Now, Advance: clock.Advance}
+		s := memstore.New(memstore.Options{Now: clock.Now})
+		return storetest.Backend{Store: s, Now: clock.Now, Advance: clock.Advance}
 	})
 }

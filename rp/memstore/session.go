@@ -44,8 +44,10 @@ func (s *Store) Create(ctx context.Context, rec rp.Record) error {
 		return err
 	}
 	e := &entry{
-		key: rec.Key, refs: slices.Clip(rec.Refs), sealed: slices.Clip(rec.Sealed), version: 1, owner: s.own(rec.Owner),
-		begun: storekit.Millis(rec.Begun), issued: storekit.Millis(rec.Issued), active: storekit.Millis(rec.Active), due: storekit.Millis(rec.Due),
+		key: rec.Key, owner: s.own(rec.Owner), version: 1,
+		refs: slices.Clip(rec.Refs), sealed: slices.Clip(rec.Sealed),
+		begun: storekit.Millis(rec.Begun), issued: storekit.Millis(rec.Issued),
+		active: storekit.Millis(rec.Active), due: storekit.Millis(rec.Due),
 	}
 	now := s.clock()
 	defer s.lockRefs(e.refs)()

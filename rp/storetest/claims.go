@@ -44,7 +44,18 @@ var claimTests = []test{
 		want := make([]rp.Key, 60)
 		for i := range 60 {
 			j := i * 37 % 60 // mixed
-			want[j] = e.due(time.Duration(j-60) * time.Second).Key
+			rec, due := e.session(), e.now().Add(time.Duration(j-60)*time.Second)
+			rec.Key[0], rec.Due = byte(j%5), due // a store may split by the key
+			if want[j] = rec.Key; j%3 != 0 {
+				e.create(rec)
+				continue
+			}
+			rec.Due = e.now().Add(time.Hour) // that of an ended one is when it ended
+			e.create(rec)
+			_, err := e.Store.End(e.ctx, rp.Selector{Key: rec.Key}, rp.End{
+				Reason: rp.Idle, At: due, Until: e.now().Add(time.Hour),
+			})
+			e.want(err, nil)
 		}
 		e.due(time.Second)
 		var got []rp.Key
@@ -169,6 +180,18 @@ var claimTests = []test{
 		e.same(e.load(moved.Key, nil), moved)
 		e.same(e.load(never.Key, nil), never)
 		e.load(mine.Key, nil)
+	}},
+	{"AnEndIsNotInTheWayOfTheAbandoned", func(e *env) { // it is remembered for longer, and its clean-up stays due
+		ended, gone := e.session(), e.session()
+		gone.Owner, gone.Key = ended.Owner, ended.Key
+		gone.Key[31] ^= 1 // near it, for a store that splits by the key
+		ended, gone = e.create(ended), e.create(gone)
+		e.endFor(rp.Selector{Key: ended.Key}, 2*rp.Abandoned)
+		e.Advance(time.Hour + rp.Abandoned)
+		e.sameKeys(e.claimFor(newKey(), time.Minute, 10))
+		e.load(gone.Key, rp.ErrNotFound)
+		e.load(ended.Key, rp.ErrEnded)
+		e.sameKeys(e.claim(time.Minute, 10), ended.Key)
 	}},
 	{"ForgottenIsNotHandedOut", func(e *env) {
 		rec, stays := e.create(e.session()), e.due(time.Minute)
