@@ -50,19 +50,20 @@ func (s *Store) Create(ctx context.Context, rec rp.Record) error {
 		active: storekit.Millis(rec.Active), due: storekit.Millis(rec.Due),
 	}
 	now := s.clock()
-	defer s.lockRefs(e.refs)()
-	for i := range e.refs {
-		r := s.ref(&e.refs[i])
+	refs := e.refs // once others see e, its own may only be read under its shard's lock
+	defer s.lockRefs(refs)()
+	for i := range refs {
+		r := s.ref(&refs[i])
 		r.forgetSome(now, forgetPerCall)
-		if r.forbids(e.refs[i], e.begun, now) {
+		if r.forbids(refs[i], e.begun, now) {
 			return rp.ErrEnded
 		}
 	}
 	if !s.session(&e.key).add(e, now) {
 		return rp.ErrConflict
 	}
-	for i := range e.refs {
-		s.ref(&e.refs[i]).link(&e.refs[i], e)
+	for i := range refs {
+		s.ref(&refs[i]).link(&refs[i], e)
 	}
 	return nil
 }
@@ -104,14 +105,18 @@ func (s *Store) Replace(ctx context.Context, rec rp.Record) error {
 		sh.mu.Unlock()
 		return err
 	}
-	old := e.refs
+	first, old := e, e.refs
 	sh.mu.Unlock()
 
 	// Other references: their shards come first in the order of locks. As long
-	// as the version is the same, so are the old refs.
+	// as the session and its version are the same, so are the old refs.
 	defer s.lockRefs(old, rec.Refs)()
 	sh.mu.Lock()
-	if e, err = sh.at(&rec, now); err == nil && s.forbidden(e, rec.Refs, now) {
+	switch e, err = sh.at(&rec, now); {
+	case err != nil:
+	case e != first: // that was forgotten, and another took its key
+		err = rp.ErrConflict
+	case s.forbidden(e, rec.Refs, now):
 		err = rp.ErrEnded
 	}
 	if err == nil {
