@@ -253,7 +253,7 @@ func TestControlAPI(t *testing.T) {
 		c.call("POST", "/delivery-faults", 204, object{"client": "notes", "delay": "5s"})
 		c.call("POST", "/delivery-faults", 400, object{"token": "no-such"})
 		c.call("POST", "/delivery-faults", 400, object{"name": "no-such"})
-		c.call("POST", "/delivery-faults", 204, object{"name": "oidcc-client-test-rp-backchannel-rpinitlogout-no-event", "client": "nobody"})
+		c.call("POST", "/delivery-faults", 204, object{"name": "oidcc-client-test-rp-backchannel-rpinitlogout-no-event", "client": "api"})
 		if clock := c.call("POST", "/clock/advance", 200, object{"by": "16m"}).(object); clock["advanced"] != "16m0s" {
 			t.Errorf("%v", clock)
 		}

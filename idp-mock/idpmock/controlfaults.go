@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -84,12 +83,6 @@ func (p *IDP) addFault(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
-	if in.Response != "" && !slices.Contains(ResponseFaults(), in.Response) {
-		return errInvalidRequest("response: unknown fault")
-	}
-	if in.IDToken != "" && idTokenFaults[in.IDToken] == nil {
-		return errInvalidRequest("id_token: unknown fault")
-	}
 	h := &heldFault{gate: make(chan struct{})}
 	switch in.Hold {
 	case "":
@@ -100,7 +93,10 @@ func (p *IDP) addFault(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return errInvalidRequest("hold must be before or after")
 	}
-	h.active = p.Fault(in.Fault)
+	var err error
+	if h.active, err = p.AddFault(in.Fault); err != nil {
+		return errInvalidRequest(err.Error())
+	}
 	p.mu.Lock()
 	p.faultIDs++
 	id := strconv.Itoa(p.faultIDs)
@@ -172,10 +168,9 @@ func (p *IDP) addDeliveryFault(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &in); err != nil {
 		return err
 	}
-	if in.Token != "" && logoutFaults[in.Token] == nil {
-		return errInvalidRequest("token: unknown fault")
+	if err := p.AddDeliveryFault(in.DeliveryFault); err != nil {
+		return errInvalidRequest(err.Error())
 	}
-	p.FaultDelivery(in.DeliveryFault)
 	return noContent(w)
 }
 

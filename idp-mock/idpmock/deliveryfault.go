@@ -45,8 +45,15 @@ func (f *DeliveryFault) String() string {
 type deliveryFaults struct{ list []*DeliveryFault }
 
 // FaultDelivery puts a fault of deliveries in force. Of several that match the
-// oldest applies.
+// oldest applies. It panics with the error of [IDP.AddDeliveryFault] if the
+// client or the token's fault is unknown.
 func (p *IDP) FaultDelivery(f DeliveryFault) {
+	if err := p.AddDeliveryFault(f); err != nil {
+		panic(err)
+	}
+}
+
+func (p *IDP) putDeliveryFault(f DeliveryFault) {
 	f.Times = or(f.Times, 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()

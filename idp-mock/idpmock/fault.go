@@ -156,8 +156,17 @@ type faults struct {
 }
 
 // Fault puts a fault in force. Of several that match a request the oldest
-// applies.
+// applies. It panics with the error of [IDP.AddFault] if the fault can meet
+// nothing.
 func (p *IDP) Fault(f Fault) *ActiveFault {
+	a, err := p.AddFault(f)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+func (p *IDP) putFault(f Fault) *ActiveFault {
 	a := &ActiveFault{set: &p.faults, fault: f, skip: f.Skip, left: or(f.Times, 1), arrived: make(chan struct{})}
 	p.faults.mu.Lock()
 	defer p.faults.mu.Unlock()
