@@ -2,6 +2,10 @@
 //
 //	go run ./idp-mock -listen 127.0.0.1:9000 -config idp.json
 //
+// With -like NAME it behaves as a real provider does (keycloak, entra, adfs, okta,
+// auth0, dex, hydra, zitadel, oidc-provider, duende), or as strictly as can be
+// (strict).
+//
 // It prints the issuer's URL and serves until it is interrupted. Without a list
 // of users every user name may sign in; without -config and -client there is no
 // client yet: the control API can add some.
@@ -42,13 +46,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	listen := flags.String("listen", "127.0.0.1:9000", "address to listen on; port 0 picks one")
 	issuer := flags.String("issuer", "", "issuer URL (default http://idp.localhost:PORT)")
 	file := flags.String("config", "", "JSON configuration file")
+	like := flags.String("like", "", "behave as a real provider does: "+strings.Join(idpmock.TemperamentNames(), ", "))
 	alg := flags.String("alg", "", "signing algorithm, RS256 or ES256")
 	idle := flags.Duration("idle", 0, "idle window of sessions (default 15m)")
 	absolute := flags.Duration("absolute", 0, "absolute lifetime of sessions (default 8h)")
 	coordinate := flags.Bool("coordinate", true, "bind the clients' tokens to the session")
 	expiry := flags.Bool("expiry-logout", true, "send logout tokens to all clients on expiry")
 	control := flags.Bool("control", true, "serve the control API and the status page under /_mock/, without authentication")
-	client := flags.String("client", "", "a client: id,secret,base-URL; its URIs are base/auth/callback, base/auth/logged-out, base/auth/backchannel-logout")
+	client := flags.String("client", "", "a client: id,secret,base-URL; its URIs are base/auth/callback, base/auth/logged-out, "+
+		"base/auth/backchannel-logout, and base/auth/frontchannel-logout with a provider that sends no logout tokens")
 	signals := flags.String("ssf", "", "transmit Shared Signals to a receiver: token,audience; the token is for the management API and for polls")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -67,8 +73,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return fmt.Errorf("%s: %w", *file, err)
 		}
 	}
+	if *like != "" {
+		var err error
+		if cfg.Temperament, err = idpmock.Like(*like); err != nil {
+			return fmt.Errorf("-like: %w", err)
+		}
+	}
 	if *client != "" {
-		c, err := parseClient(*client)
+		c, err := parseClient(*client, cfg.Temperament)
 		if err != nil {
 			return err
 		}
@@ -152,8 +164,9 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	return nil
 }
 
-// parseClient reads the -client flag.
-func parseClient(text string) (idpmock.Client, error) {
+// parseClient reads the -client flag. A provider that sends no logout tokens
+// tells the client by the front channel, if it has one.
+func parseClient(text string, like idpmock.Temperament) (idpmock.Client, error) {
 	parts := strings.SplitN(text, ",", 3)
 	if len(parts) != 3 || parts[0] == "" {
 		return idpmock.Client{}, fmt.Errorf("-client: %q: want id,secret,base-URL (an empty secret is a public client)", text)
@@ -163,6 +176,10 @@ func parseClient(text string) (idpmock.Client, error) {
 		return idpmock.Client{}, fmt.Errorf("-client: %q is no base URL", parts[2])
 	}
 	base := strings.TrimSuffix(parts[2], "/")
-	return idpmock.Client{ID: parts[0], Secret: parts[1], RedirectURIs: []string{base + "/auth/callback"}, PostLogoutRedirectURIs: []string{base + "/auth/logged-out"},
-		BackchannelLogoutURI: base + "/auth/backchannel-logout", BackchannelSessionRequired: true, RefreshTokens: true}, nil
+	c := idpmock.Client{ID: parts[0], Secret: parts[1], RedirectURIs: []string{base + "/auth/callback"},
+		PostLogoutRedirectURIs: []string{base + "/auth/logged-out"}, BackchannelLogoutURI: base + "/auth/backchannel-logout", BackchannelSessionRequired: true, RefreshTokens: true}
+	if !like.Has("backchannel_logout_supported") && like.Has("frontchannel_logout_supported") {
+		c.FrontchannelLogoutURI, c.FrontchannelSessionRequired = base+"/auth/frontchannel-logout", true
+	}
+	return c, nil
 }

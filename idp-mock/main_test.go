@@ -95,6 +95,37 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// -like by flag and by file; the client is told by the channel that there is.
+func TestLike(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "idp.json")
+	if err := os.WriteFile(file, []byte(`{"temperament":{"name":"keycloak","rotation":"strict"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args                         []string
+		name, rotation, channel, not string
+	}{
+		{[]string{"-config", file}, "keycloak", "strict", "backchannel_logout_uri", "frontchannel_logout_uri"},
+		{[]string{"-config", file, "-like", "entra"}, "entra", "lenient", "frontchannel_logout_uri", ""},
+	} {
+		issuer, address := start(t, append(tt.args, "-alg", "ES256", "-client", "notes,s,http://notes.localhost:9101")...)
+		host := strings.TrimPrefix(issuer, "http://")
+		_, cfg := fetch(t, address, host, "/_mock/config")
+		temper, _ := cfg["temperament"].(map[string]any)
+		if temper["name"] != tt.name || temper["rotation"] != tt.rotation {
+			t.Errorf("%v: %v", tt.args, temper)
+		}
+		clients, _ := cfg["clients"].([]any)
+		client, _ := clients[0].(map[string]any)
+		if client[tt.channel] == nil || client[tt.not] != nil {
+			t.Errorf("%v: %v", tt.args, client)
+		}
+		if _, meta := fetch(t, address, host, "/.well-known/openid-configuration"); (meta["revocation_endpoint"] == nil) != (tt.name == "entra") {
+			t.Errorf("%v: %v", tt.args, meta)
+		}
+	}
+}
+
 func TestSharedSignals(t *testing.T) {
 	issuer, address := start(t, "-alg", "ES256", "-ssf", "s3cret,https://notes.example")
 	host := strings.TrimPrefix(issuer, "http://")
@@ -138,6 +169,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"no-such-file":        {"-config", "no-such-file"},
 		"SigningAlg":          {"-alg", "none"},
 		"-client":             {"-client", "only-an-id"},
+		"auth0, dex, duende":  {"-like", "keykloak"},
 		"unexpected argument": {"serve"},
 		"Config.Issuer":       {"-issuer", "ftp://x"},
 		"IdleWindow":          {"-idle", "-5m"},

@@ -128,6 +128,9 @@ func (p *IDP) once(id string, until time.Time) bool {
 // if there is none (RFC 9449 §4.3). With an access token, its hash must be in
 // the proof.
 func (p *IDP) dpopProof(cfg *settings, w http.ResponseWriter, r *http.Request, token string) (string, *oauthError) {
+	if !cfg.Temperament.Has(hasDPoP) {
+		return "", nil // RFC 9449 is unknown here, and so is the header
+	}
 	proofs := r.Header.Values("DPoP")
 	bad := func(desc string) (string, *oauthError) {
 		return "", &oauthError{status: http.StatusBadRequest, Code: "invalid_dpop_proof", Desc: desc}

@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -41,6 +42,12 @@ func (p *IDP) authorizeRequest(w http.ResponseWriter, r *http.Request, cfg *sett
 	p.mu.Lock()
 	s := p.liveLocked(cfg, now, p.cookies[cookie])
 	why, needed := a.needsLogin(s, now)
+	if code := cfg.Temperament.SilentWithoutHint; code != "" && !needed && a.prompts("none") && !a.hints(s.user) {
+		p.emit(Event{Kind: EventRefused, Client: a.client.ID, SID: s.sid, Endpoint: EndpointAuthorize, Outcome: code})
+		p.mu.Unlock()
+		p.refuseAuth(w, r, refuse(a, code, "prompt=none needs a login_hint that names the person"))
+		return
+	}
 	if !needed {
 		params := p.grantCodeLocked(cfg, now, s, a)
 		p.mu.Unlock()
@@ -72,11 +79,21 @@ func (p *IDP) grantCodeLocked(cfg *settings, now time.Time, s *session, a *authR
 	if s.visit(a.client.ID) == nil {
 		kind = EventJoin
 	}
-	p.touchLocked(cfg, s, now, a.client.ID, EndpointAuthorize)
-	p.emit(Event{Kind: kind, Client: a.client.ID, SID: s.sid, Subject: s.user.Subject, Endpoint: EndpointAuthorize, Outcome: "extended", Deadline: s.deadline()})
-	g := &grant{client: a.client.ID, user: s.user, session: s.sid, sid: s.visit(a.client.ID).sid, scope: a.scope, nonce: a.nonce, acr: s.acr,
-		authTime: s.authTime, created: now, until: now.Add(a.client.RefreshTokenLifetime)}
-	p.grants[s.sid] = append(p.grants[s.sid], g)
+	outcome := "extended"
+	if cfg.Temperament.Extends(EndpointAuthorize) {
+		p.touchLocked(cfg, s, now, a.client.ID, EndpointAuthorize)
+	} else {
+		s.join(cfg, now, a.client.ID, EndpointAuthorize)
+		p.markLocked(s)
+		outcome = "not extended"
+	}
+	p.emit(Event{Kind: kind, Client: a.client.ID, SID: s.sid, Subject: s.user.Subject, Endpoint: EndpointAuthorize,
+		Outcome: outcome, Deadline: s.deadline()})
+	v := s.visit(a.client.ID)
+	g := &grant{client: a.client.ID, user: s.user, session: s.sid, sid: v.sid, scope: a.scope, nonce: a.nonce,
+		acr: s.acr, authTime: s.authTime, created: now, until: now.Add(a.client.RefreshTokenLifetime),
+		offline: slices.Contains(a.scope, "offline_access")}
+	p.openLocked(cfg, now, s, v, g)
 	secret := newSecret()
 	p.codes[keyOf(secret)] = &code{grant: g, redirectURI: a.redirectURI, challenge: a.challenge, dpop: a.dpopJKT, until: now.Add(cfg.CodeLifetime)}
 	params := url.Values{"code": {secret}}
@@ -96,10 +113,12 @@ func (p *IDP) refuseAuth(w http.ResponseWriter, r *http.Request, e *authError) {
 	p.sendBack(w, r, e.to, url.Values{"error": {e.Code}, "error_description": {e.Desc}})
 }
 
-// sendBack takes the browser to the client's redirect_uri, iss and state
-// included (RFC 9207 §2: on errors too).
+// sendBack takes the browser to the client's redirect_uri, state and, if the
+// provider has it, iss included (RFC 9207 §2: on errors too).
 func (p *IDP) sendBack(w http.ResponseWriter, r *http.Request, a *authRequest, params url.Values) {
-	params.Set("iss", p.Issuer())
+	if p.settings().Temperament.Has(hasIss) {
+		params.Set("iss", p.Issuer())
+	}
 	if a.state != "" {
 		params.Set("state", a.state)
 	}

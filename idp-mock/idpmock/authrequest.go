@@ -89,6 +89,9 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	if err := a.parsePrompt(form); err != nil {
 		return nil, err
 	}
+	if t := &cfg.Temperament; t.NoOfflineAccess || t.RefreshToken == RefreshConsent && !a.prompts("consent") {
+		a.scope = slices.DeleteFunc(a.scope, func(s string) bool { return s == "offline_access" })
+	}
 	a.nonce, a.loginHint, a.dpopJKT = form.Get("nonce"), form.Get("login_hint"), form.Get("dpop_jkt")
 	for v := range strings.FieldsSeq(form.Get("acr_values")) {
 		if slices.Contains(cfg.ACRValues, v) {
@@ -104,6 +107,11 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 		a.hintSub, _ = claims["sub"].(string)
 	}
 	return a, nil
+}
+
+// hints reports whether the request's login_hint names the user.
+func (a *authRequest) hints(u User) bool {
+	return a.loginHint != "" && (a.loginHint == u.Username || a.loginHint == u.Subject || a.loginHint == u.Email)
 }
 
 // parsePKCE admits S256 only (RFC 9700 §2.1.1).

@@ -55,7 +55,7 @@ func deliveryClient(given *http.Client) *http.Client {
 // enqueueLocked puts a logout token in the outbox and starts to send it.
 func (p *IDP) enqueueLocked(cfg *settings, c *Client, sub, sid, session string) {
 	now := p.Now()
-	if cfg.SIDOnlyIfRequired && !c.BackchannelSessionRequired {
+	if cfg.sidOnlyIfRequired() && !c.BackchannelSessionRequired {
 		sid = ""
 	}
 	d := &Delivery{Client: c.ID, Subject: sub, SID: sid, Created: now, Next: now, session: session, uri: c.BackchannelLogoutURI, first: make(chan struct{})}

@@ -2,16 +2,8 @@ package idpmock
 
 import (
 	"crypto"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 )
 
 // Defaults of a [Config]. A negative duration, where a field allows it, turns
@@ -58,6 +50,9 @@ type Config struct {
 	ExpiredSessionsTriggerBackchannelLogout bool
 	// Policies for several apps in one session, beyond the reference behaviour.
 	Policies Policies
+	// Temperament makes the provider behave as another one does; see [Like].
+	// Zero: the behaviour that this type and [Client] describe.
+	Temperament Temperament
 
 	// SigningAlg of ID tokens, logout tokens and JWT access tokens: RS256 (the
 	// default) or ES256.
@@ -154,7 +149,8 @@ type Client struct {
 	AccessTokenLifetime time.Duration   `json:"access_token_lifetime,omitempty"` // default 5 min
 	// Audience of access tokens besides the issuer.
 	Audience []string `json:"audience,omitempty"`
-	// RefreshTokens are issued at every log-in, whatever the scope.
+	// RefreshTokens are issued at every log-in, whatever the scope, if the
+	// [Temperament] asks for no more.
 	RefreshTokens bool `json:"refresh_tokens,omitempty"`
 	// RefreshTokenLifetime counts from the log-in. Default 30 days.
 	RefreshTokenLifetime time.Duration `json:"refresh_token_lifetime,omitempty"`
@@ -163,7 +159,8 @@ type Client struct {
 
 	// CoordinateLifetime overrides [Config.CoordinateClientLifetimes].
 	CoordinateLifetime *bool `json:"coordinate_lifetime,omitempty"`
-	// IdleWindow of this app, for [Policies]. Default: the global one.
+	// IdleWindow of this app, for [Policies] and Temperament.ClientIdle. Default:
+	// the global one.
 	IdleWindow time.Duration `json:"idle_window,omitempty"`
 	// Exempt apps keep their tokens when the session ends; those tokens are
 	// good for that app only and never extend the session.
@@ -203,112 +200,3 @@ type User struct {
 
 // Bool is for fields such as [Client.CoordinateLifetime].
 func Bool(b bool) *bool { return &b }
-
-func or[T comparable](v, fallback T) T {
-	var zero T
-	if v == zero {
-		return fallback
-	}
-	return v
-}
-
-// withDefaults fills what is zero and reports every mistake at once.
-func (c Config) withDefaults() (Config, error) {
-	var errs []error
-	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf("idpmock: "+format, a...)) }
-
-	c.IdleWindow = or(c.IdleWindow, DefaultIdleWindow)
-	c.AbsoluteLifetime = or(c.AbsoluteLifetime, DefaultAbsoluteLifetime)
-	c.IDTokenLifetime = or(c.IDTokenLifetime, DefaultIDTokenLifetime)
-	c.CodeLifetime = or(c.CodeLifetime, DefaultCodeLifetime)
-	c.SweepEvery = or(c.SweepEvery, DefaultSweepEvery)
-	c.DeliveryTimeout = or(c.DeliveryTimeout, DefaultDeliveryTimeout)
-	c.LogoutWait = or(c.LogoutWait, DefaultLogoutWait)
-	c.SigningAlg = or(c.SigningAlg, "RS256")
-	if c.DeliveryRetries == nil {
-		c.DeliveryRetries = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second}
-	}
-	if len(c.ACRValues) == 0 {
-		c.ACRValues = []string{"1"}
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-
-	u, err := url.Parse(c.Issuer)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(c.Issuer, "/") {
-		bad("Config.Issuer: %q is no http(s) URL without query, fragment and trailing slash", c.Issuer)
-	}
-	if c.SigningAlg != "RS256" && c.SigningAlg != "ES256" {
-		bad("Config.SigningAlg: %q is neither RS256 nor ES256", c.SigningAlg)
-	}
-	for name, d := range map[string]time.Duration{"IdleWindow": c.IdleWindow, "AbsoluteLifetime": c.AbsoluteLifetime, "IDTokenLifetime": c.IDTokenLifetime, "CodeLifetime": c.CodeLifetime, "DeliveryTimeout": c.DeliveryTimeout} {
-		if d < 0 {
-			bad("Config.%s: %v is negative", name, d)
-		}
-	}
-
-	c.Clients = slices.Clone(c.Clients)
-	seen := map[string]bool{}
-	for i := range c.Clients {
-		cl := &c.Clients[i]
-		if cl.ID == "" || seen[cl.ID] {
-			bad("Config.Clients[%d].ID: %q is empty or taken", i, cl.ID)
-		}
-		seen[cl.ID] = true
-		errs = append(errs, cl.complete()...)
-	}
-	c.Users = slices.Clone(c.Users)
-	clear(seen)
-	for i := range c.Users {
-		us := &c.Users[i]
-		us.Subject = or(us.Subject, us.Username)
-		if us.Username == "" || seen[us.Username] {
-			bad("Config.Users[%d].Username: %q is empty or taken", i, us.Username)
-		}
-		seen[us.Username] = true
-	}
-	return c, errors.Join(errs...)
-}
-
-// complete fills a client's defaults.
-func (c *Client) complete() (errs []error) {
-	c.AccessTokenType = or(c.AccessTokenType, JWT)
-	c.AccessTokenLifetime = or(c.AccessTokenLifetime, DefaultAccessTokenLifetime)
-	c.RefreshTokenLifetime = or(c.RefreshTokenLifetime, DefaultRefreshTokenLifetime)
-	if c.AccessTokenType != JWT && c.AccessTokenType != Reference {
-		errs = append(errs, fmt.Errorf("idpmock: Client %q: AccessTokenType: %q is neither %q nor %q", c.ID, c.AccessTokenType, JWT, Reference))
-	}
-	check := func(field, v string) {
-		u, err := url.Parse(v)
-		if err != nil || !u.IsAbs() || u.Fragment != "" {
-			errs = append(errs, fmt.Errorf("idpmock: Client %q: %s: %q is no absolute URI without fragment", c.ID, field, v))
-		}
-	}
-	for _, v := range c.RedirectURIs {
-		check("RedirectURIs", v)
-	}
-	for _, v := range c.PostLogoutRedirectURIs {
-		check("PostLogoutRedirectURIs", v)
-	}
-	if len(c.JWKS) > 0 {
-		var set jose.JSONWebKeySet
-		if err := json.Unmarshal(c.JWKS, &set); err != nil || len(set.Keys) == 0 {
-			errs = append(errs, fmt.Errorf("idpmock: Client %q: JWKS: no JSON key set with a key", c.ID))
-		}
-		for _, key := range set.Keys {
-			if !key.IsPublic() {
-				errs = append(errs, fmt.Errorf("idpmock: Client %q: JWKS: key %q is not public", c.ID, key.KeyID))
-			}
-		}
-	}
-	if c.BackchannelLogoutURI != "" {
-		check("BackchannelLogoutURI", c.BackchannelLogoutURI) // BCL-01
-	}
-	if c.FrontchannelLogoutURI != "" {
-		check("FrontchannelLogoutURI", c.FrontchannelLogoutURI) // FCL-01
-	}
-	return errs
-}
-
-func (c *Client) public() bool { return c.Secret == "" && len(c.JWKS) == 0 }

@@ -21,6 +21,7 @@ var controlRoutes = []controlRoute{
 	{"POST", "/sessions/{sid}/extend", (*IDP).extendSession},
 	{"DELETE", "/sessions/{sid}", (*IDP).deleteSession},
 	{"DELETE", "/users/{sub}/sessions", (*IDP).deleteUserSessions},
+	{"DELETE", "/users/{sub}/consents/{client}", (*IDP).deleteConsent},
 	{"POST", "/authorize", (*IDP).authorizeForTest},
 	{"GET", "/clients", (*IDP).listClients},
 	{"PUT", "/clients/{id}", (*IDP).putClient},

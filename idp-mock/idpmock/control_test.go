@@ -290,10 +290,24 @@ func TestControlAPI(t *testing.T) {
 		if n := c.call("DELETE", "/users/{sub}/sessions", 200, nil, "bob").(object)["ended"]; n != 1.0 {
 			t.Errorf("ended %v", n)
 		}
+		carol, _ := w.SignIn("carol")
+		w.login(carol, "notes")
+		if n := c.call("DELETE", "/users/{sub}/consents/{client}", 200, nil, "carol", "notes").(object)["sessions"]; n != 1.0 || len(w.session(carol).Clients) != 0 {
+			t.Errorf("consent of %v sessions", n)
+		}
+		c.call("DELETE", "/users/{sub}/consents/{client}", 404, nil, "carol", "nobody")
 		c.call("PATCH", "/config", 200, object{"idle_window": 120, "policies": object{"most_restrictive": true}})
 		c.call("PATCH", "/config", 400, object{"idle_window": "soon"})
 		if cfg := c.call("GET", "/config", 200, nil).(object); cfg["idle_window"] != "2m0s" {
 			t.Errorf("%v", cfg)
+		}
+		c.call("PATCH", "/config", 200, object{"temperament": object{"name": "keycloak", "rotation": "strict", "reuse_grace": "3s"}})
+		c.call("PATCH", "/config", 400, object{"temperament": object{"name": "keykloak"}})
+		c.call("PATCH", "/config", 400, object{"temperament": object{"rotation": "sometimes"}})
+		cfg, _ := c.call("GET", "/config", 200, nil).(object)
+		c.call("PATCH", "/config", 200, object{"temperament": cfg["temperament"]}) // what is told can be sent back
+		if again, _ := c.call("GET", "/config", 200, nil).(object); fmt.Sprint(again) != fmt.Sprint(cfg) || fmt.Sprint(cfg["temperament"].(object)["rotation"]) != "strict" {
+			t.Errorf("%v\n%v", cfg, again)
 		}
 		c.call("GET", "/openapi.json", 200, nil)
 		if page := c.call("GET", "/", 200, nil).(string); !strings.Contains(page, w.URL) || !strings.Contains(page, "<caption>Sessions") {

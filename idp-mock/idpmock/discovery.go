@@ -1,6 +1,9 @@
 package idpmock
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 	cfg := p.settings()
@@ -45,7 +48,42 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 	if cfg.RefreshTokenTimeout {
 		meta["refresh_token_expiration_types_supported"] = []string{"authorization", "token_timeout"}
 	}
+	cfg.Temperament.leaveOut(meta)
 	writeJSON(w, http.StatusOK, meta)
+}
+
+// belongTo are the metadata that go with others.
+var belongTo = map[string][]string{
+	hasIntrospect:   {"introspection_endpoint_auth_methods_supported"},
+	hasRevoke:       {"revocation_endpoint_auth_methods_supported"},
+	hasPAR:          {"require_pushed_authorization_requests"},
+	hasBackchannel:  {"backchannel_logout_session_supported"},
+	hasFrontchannel: {"frontchannel_logout_session_supported"},
+}
+
+// leaveOut takes out of a discovery document what the provider lacks or does not
+// advertise.
+func (t *Temperament) leaveOut(meta map[string]any) {
+	for _, name := range slices.Concat(t.Lacks, t.Unadvertised) {
+		delete(meta, name)
+		for _, other := range belongTo[name] {
+			delete(meta, other)
+		}
+	}
+	if t.NoOfflineAccess {
+		meta["scopes_supported"] = slices.DeleteFunc(slices.Clone(supportedScopes), func(s string) bool { return s == "offline_access" })
+	}
+}
+
+// unlessLacking serves an endpoint only where the provider has it.
+func (p *IDP) unlessLacking(metadata string, h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !p.settings().Temperament.Has(metadata) {
+			http.NotFound(w, r)
+			return
+		}
+		h(w, r)
+	}
 }
 
 func (p *IDP) jwks(w http.ResponseWriter, r *http.Request) {

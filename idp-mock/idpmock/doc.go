@@ -10,5 +10,11 @@
 // grants are deleted and logout tokens delivered (OpenID Connect Back-Channel
 // Logout 1.0).
 //
+// Real providers behave otherwise in many ways. A [Temperament] says how, in
+// fields that can be set one by one, and [Like] returns that of a provider by
+// its name: which tokens it issues and announces, what extends and what proves
+// the session, what a revocation takes along, its own words of refusal, its
+// logout tokens and its discovery document.
+//
 // It is all in memory and made for tests. Don't put it before real data.
 package idpmock

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -49,7 +50,10 @@ func (p *IDP) endSession(w http.ResponseWriter, r *http.Request) {
 		p.signedOut(w, r, to, nil)
 		return
 	}
-	if current != nil && current == hinted {
+	if hintSID == "" && cfg.Temperament.IDTokenSIDOnlyIfRequired && current != nil && hint["sub"] == current.user.Subject {
+		hinted = current // an ID token without sid names the person alone
+	}
+	if current != nil && current == hinted && !cfg.Temperament.LogoutAsks {
 		p.mu.Unlock()
 		p.logout(w, r, current.sid, to)
 		return
@@ -71,8 +75,11 @@ func (p *IDP) parseLogout(cfg *settings, form url.Values) (to string, hint map[s
 	if name := repeated(form); name != "" {
 		return "", nil, errInvalidRequest(name + " is there more than once")
 	}
-	clientID := form.Get("client_id")
-	if raw := form.Get("id_token_hint"); raw != "" {
+	uri, clientID, raw := form.Get("post_logout_redirect_uri"), form.Get("client_id"), form.Get("id_token_hint")
+	if uri, oerr = cfg.Temperament.logoutHint(raw, uri, form.Get("state")); oerr != nil {
+		return "", nil, oerr
+	}
+	if raw != "" {
 		claims, err := p.keys.verify(cfg.SigningAlg, raw)
 		if err != nil || claims["iss"] != cfg.Issuer {
 			return "", nil, errInvalidRequest("id_token_hint is no ID token of this provider")
@@ -86,7 +93,6 @@ func (p *IDP) parseLogout(cfg *settings, form url.Values) (to string, hint map[s
 		}
 		hint, clientID = claims, aud
 	}
-	uri := form.Get("post_logout_redirect_uri")
 	if uri == "" {
 		return "", hint, nil
 	}
@@ -105,6 +111,21 @@ func (p *IDP) parseLogout(cfg *settings, form url.Values) (to string, hint map[s
 		uri = addQuery(uri, params)
 	}
 	return uri, hint, nil
+}
+
+// logoutHint checks that id_token_hint is there, and not too long, where the
+// provider asks for that. It returns the redirect URI that counts.
+func (t *Temperament) logoutHint(hint, uri, state string) (string, *oauthError) {
+	switch {
+	case t.MaxHint > 0 && len(hint) > t.MaxHint:
+		return "", errInvalidRequest("id_token_hint is longer than " + strconv.Itoa(t.MaxHint) + " characters")
+	case hint != "":
+	case t.LogoutHint == HintAlways, t.LogoutHint == HintForRedirect && (uri != "" || state != ""):
+		return "", errInvalidRequest("id_token_hint is missing")
+	case t.LogoutHint == HintOrIgnored:
+		return "", nil
+	}
+	return uri, nil
 }
 
 func (p *IDP) confirmLogout(w http.ResponseWriter, r *http.Request) {
@@ -170,9 +191,13 @@ func seeOther(w http.ResponseWriter, to string) {
 }
 
 // frontchannelURIs of the session's clients (OpenID Connect Front-Channel
-// Logout 1.0 §2). iss and sid come together or not at all.
+// Logout 1.0 §2). iss and sid come together or not at all, if the temperament
+// keeps to that.
 func (p *IDP) frontchannelURIs(cfg *settings, s *session) []string {
 	var uris []string
+	if !cfg.Temperament.Has(hasFrontchannel) {
+		return nil
+	}
 	for _, v := range s.visits {
 		c := cfg.clients[v.client]
 		if c == nil || c.FrontchannelLogoutURI == "" {
@@ -180,7 +205,11 @@ func (p *IDP) frontchannelURIs(cfg *settings, s *session) []string {
 		}
 		uri := c.FrontchannelLogoutURI
 		if c.FrontchannelSessionRequired {
-			uri = addQuery(uri, url.Values{"iss": {cfg.Issuer}, "sid": {v.sid}})
+			params := url.Values{"iss": {cfg.Issuer}, "sid": {v.sid}}
+			if cfg.Temperament.FrontchannelWithoutIss {
+				params.Del("iss")
+			}
+			uri = addQuery(uri, params)
 		}
 		uris = append(uris, uri)
 	}

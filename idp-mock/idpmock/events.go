@@ -13,9 +13,11 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventSignIn   EventKind = "sign-in"  // credentials were entered: a session began or was renewed
-	EventJoin     EventKind = "join"     // a client got a code for a session
-	EventSignal   EventKind = "signal"   // a call that may extend the session; Outcome "extended" or "uncoordinated"
+	EventSignIn EventKind = "sign-in" // credentials were entered: a session began or was renewed
+	EventJoin   EventKind = "join"    // a client got a code for a session
+	// EventSignal is a call that may extend the session. Outcome is "extended",
+	// "uncoordinated" or, by a Temperament, "not extended" or "not checked".
+	EventSignal   EventKind = "signal"
 	EventRefused  EventKind = "refused"  // a call whose session is gone
 	EventEnd      EventKind = "end"      // a session ended; Outcome is the [Cause]. With Client: only its part
 	EventDelivery EventKind = "delivery" // an attempt to deliver a logout token; Outcome says how it went

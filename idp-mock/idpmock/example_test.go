@@ -155,6 +155,46 @@ func ExampleIDP_Subscribe() {
 	// delivery "notes" "delivered"
 }
 
+// At Keycloak a second log-in shares the client session of the first: who revokes
+// the first refresh token throws the person out.
+func ExampleLike() {
+	network := memnet.New()
+	defer network.Close()
+	keycloak, err := idpmock.Like("keycloak")
+	if err != nil {
+		panic(err)
+	}
+	keycloak.Rotation = idpmock.RotationStrict // the realm's switch Revoke Refresh Token
+	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", CoordinateClientLifetimes: true,
+		Temperament: keycloak, Clients: []idpmock.Client{app("notes")}})
+	if err != nil {
+		panic(err)
+	}
+	defer idp.Close()
+	for _, call := range []idpmock.Endpoint{idpmock.EndpointRefresh, idpmock.EndpointUserinfo} {
+		fmt.Println(call, "extends:", keycloak.Extends(call), "proves:", keycloak.Proves(call))
+	}
+	fmt.Println("a revocation takes along:", keycloak.Revocation)
+	// Output:
+	// token/refresh extends: true proves: true
+	// userinfo extends: false proves: true
+	// a revocation takes along: client-session
+}
+
+// A person takes back the consent at the provider's account page: the app gets a
+// logout token, the session lives on.
+func ExampleIDP_RevokeConsent() {
+	idp, notes, stop := exampleIDP()
+	defer stop()
+	browser := idp.Browser("ada")
+	callback, _ := browser.Authorize(context.Background(), notes.LoginURL())
+	notes.http.Get(callback)
+	n, err := idp.RevokeConsent("ada", "notes")
+	idp.Settle(context.Background())
+	fmt.Println(n, err, "signed in at the app:", notes.SignedIn("ada"), "sessions at the provider:", len(idp.Sessions()))
+	// Output: 1 <nil> signed in at the app: false sessions at the provider: 1
+}
+
 // The policy of the most restrictive app: opening mail shortens the window for
 // all.
 func ExamplePolicies() {

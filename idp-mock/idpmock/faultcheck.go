@@ -9,8 +9,9 @@ import (
 )
 
 // faultEndpoints are the endpoints where a fault can meet a request.
-var faultEndpoints = []Endpoint{EndpointDiscovery, EndpointJWKS, EndpointAuthorize, EndpointPAR, EndpointLogin, EndpointToken, EndpointCode, EndpointRefresh,
-	EndpointUserinfo, EndpointIntrospect, EndpointRevoke, EndpointEndSession, EndpointCheckSession, EndpointCallback}
+var faultEndpoints = []Endpoint{EndpointDiscovery, EndpointJWKS, EndpointAuthorize, EndpointPAR, EndpointLogin,
+	EndpointToken, EndpointCode, EndpointRefresh, EndpointUserinfo, EndpointIntrospect, EndpointRevoke,
+	EndpointEndSession, EndpointCheckSession, EndpointCallback}
 
 // AddFault puts a fault in force, as [IDP.Fault] does, and refuses one that can
 // meet nothing: an unknown endpoint, client, Response or IDToken. The error names
@@ -45,7 +46,7 @@ func (p *IDP) AddDeliveryFault(f DeliveryFault) error {
 
 func knowsFaultEndpoint(e Endpoint) error {
 	if e == EndpointBackchannel {
-		return fmt.Errorf("idpmock: Fault.Endpoint: %q is no request to the provider; a delivery fault spoils deliveries", e)
+		return fmt.Errorf("idpmock: Fault.Endpoint: %q is no request to the provider; a delivery fault spoils those", e)
 	}
 	return known("Fault.Endpoint", e, faultEndpoints)
 }
@@ -54,7 +55,8 @@ func (s *settings) knowsClient(field, id string) error {
 	if id == "" || s.clients[id] != nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %s: %q is none of %s", ErrUnknownClient, field, id, strings.Join(slices.Sorted(maps.Keys(s.clients)), ", "))
+	names := slices.Sorted(maps.Keys(s.clients))
+	return fmt.Errorf("%w: %s: %q is none of %s", ErrUnknownClient, field, id, strings.Join(names, ", "))
 }
 
 // known refuses a value that is neither empty nor in the list.

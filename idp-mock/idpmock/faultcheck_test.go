@@ -13,17 +13,20 @@ import (
 func TestAFaultThatMeetsNothingIsRefused(t *testing.T) {
 	inBubble(t, func(c *idpmock.Config) { c.ControlAPI = true }, func(t *testing.T, w *world) {
 		c := &remote{w, document(t), map[string]bool{}}
+		clients := []string{`"note"`, "api, mail, notes"}
 		for name, tt := range map[string]struct {
 			path  string
 			fault object
 			names []string
 		}{
-			"unknown endpoint":           {"/faults", object{"endpoint": "token/refersh", "status": 503}, []string{"token/refersh", "token/refresh", "callback"}},
-			"endpoint of ours":           {"/faults", object{"endpoint": "back-channel", "status": 503}, []string{"back-channel", "delivery"}},
-			"unknown client":             {"/faults", object{"client": "note", "status": 503}, []string{`"note"`, "api, mail, notes"}},
+			"unknown endpoint": {"/faults", object{"endpoint": "token/refersh", "status": 503},
+				[]string{"token/refersh", "token/refresh", "callback"}},
+			"endpoint of ours": {"/faults", object{"endpoint": "back-channel", "status": 503},
+				[]string{"back-channel", "delivery"}},
+			"unknown client":             {"/faults", object{"client": "note", "status": 503}, clients},
 			"unknown answer":             {"/faults", object{"response": "nonsense"}, []string{"nonsense", "not-json"}},
 			"unknown ID token":           {"/faults", object{"id_token": "nonsense"}, []string{"nonsense", "invalid-iss"}},
-			"delivery to unknown client": {"/delivery-faults", object{"client": "note", "lose": true}, []string{`"note"`, "api, mail, notes"}},
+			"delivery to unknown client": {"/delivery-faults", object{"client": "note", "lose": true}, clients},
 			"unknown logout token":       {"/delivery-faults", object{"token": "nonsense"}, []string{"nonsense", "like-hydra"}},
 		} {
 			got, _ := c.call("POST", tt.path, http.StatusBadRequest, tt.fault).(object)
@@ -52,7 +55,8 @@ func TestAFaultThatMeetsNothingIsRefusedInGo(t *testing.T) {
 				t.Errorf("%v does not name %s", err, want)
 			}
 		}
-		if err := w.AddDeliveryFault(idpmock.DeliveryFault{Client: "nobody"}); !errors.Is(err, idpmock.ErrUnknownClient) {
+		err = w.AddDeliveryFault(idpmock.DeliveryFault{Client: "nobody"})
+		if !errors.Is(err, idpmock.ErrUnknownClient) {
 			t.Errorf("%v", err)
 		}
 		for name, call := range map[string]func(){
@@ -68,7 +72,8 @@ func TestAFaultThatMeetsNothingIsRefusedInGo(t *testing.T) {
 				call()
 			}()
 		}
-		for _, ep := range []idpmock.Endpoint{"", idpmock.EndpointToken, idpmock.EndpointRefresh, idpmock.EndpointCallback, idpmock.EndpointJWKS} {
+		for _, ep := range []idpmock.Endpoint{"", idpmock.EndpointToken, idpmock.EndpointRefresh, idpmock.EndpointCallback,
+			idpmock.EndpointJWKS} {
 			if _, err := w.AddFault(idpmock.Fault{Client: "notes", Endpoint: ep, Status: 503}); err != nil {
 				t.Errorf("%q: %v", ep, err)
 			}

@@ -19,7 +19,12 @@ type grant struct {
 	created  time.Time
 	until    time.Time // of refresh tokens
 	dpop     string    // key thumbprint that public clients' refresh tokens are bound to
-	revoked  bool
+	offline  bool      // the scope has offline_access
+	part     *clientSession
+	dead     dead // why none of its tokens is good any more
+	// noRefresh: its refresh tokens are gone, its access tokens are not; see
+	// Temperament.MaxRefreshTokens.
+	noRefresh bool
 }
 
 type code struct {
@@ -33,7 +38,12 @@ type code struct {
 
 type refreshToken struct {
 	grant    *grant
+	until    time.Time // an end of its own, see Temperament.ClientIdle; zero: the grant's
 	consumed time.Time // zero: not yet
+}
+
+func (k *refreshToken) expired(now time.Time) bool {
+	return !now.Before(k.grant.until) || !k.until.IsZero() && !now.Before(k.until)
 }
 
 type accessToken struct {
@@ -46,29 +56,73 @@ type accessToken struct {
 	aud    []string
 }
 
+// outlives reports whether the tokens of g stand outside the session.
+func (s *settings) outlives(g *grant) bool {
+	return !s.coordinated(g.client) || g.offline && s.Temperament.OfflineOutlives
+}
+
+// proves reports whether a call with a token of g fails once the session is over.
+func (s *settings) proves(g *grant, by Endpoint) bool {
+	return !s.outlives(g) && s.Temperament.Proves(by)
+}
+
+// left reports whether the client session of g has run out by itself.
+func (s *settings) left(g *grant, now time.Time) bool {
+	return s.Temperament.ClientIdle && !now.Before(g.part.idle)
+}
+
+// endsWithSession reports whether all tokens of g end with the session. Where
+// only some do, each call is decided by itself.
+func (s *settings) endsWithSession(g *grant) bool {
+	return s.proves(g, EndpointRefresh) && s.proves(g, EndpointUserinfo) && s.proves(g, EndpointIntrospect)
+}
+
 // useSession is the reference behaviour's heart, the session check of every
-// call with a token: it reports whether the session that g came from still
-// lives for the client, and extends it. Clients that are not coordinated are
-// not checked. The caller holds mu.
-func (p *IDP) useSession(cfg *settings, now time.Time, g *grant, by Endpoint) bool {
-	if !cfg.coordinated(g.client) {
-		p.emit(Event{Kind: EventSignal, Client: g.client, SID: g.session, Subject: g.user.Subject, Endpoint: by, Outcome: "uncoordinated"})
-		return true
+// call with a token: it says why the session that g came from is over for the
+// client, and extends it if it lives. Clients that are not coordinated are not
+// checked. The caller holds mu.
+func (p *IDP) useSession(cfg *settings, now time.Time, g *grant, by Endpoint) dead {
+	signal := Event{Kind: EventSignal, Client: g.client, SID: g.session, Subject: g.user.Subject, Endpoint: by}
+	if cfg.outlives(g) {
+		signal.Outcome = "uncoordinated"
+		p.emit(signal)
+		return ""
 	}
+	s, why := p.sessionOfLocked(cfg, now, g)
+	switch {
+	case why != "" && cfg.Temperament.Proves(by):
+		signal.Kind, signal.Outcome = EventRefused, string(why)
+		p.emit(signal)
+		return why
+	case why != "":
+		signal.Outcome = "not checked"
+	case !cfg.Temperament.Extends(by):
+		signal.Outcome, signal.Deadline = "not extended", s.deadline()
+	default:
+		p.touchLocked(cfg, s, now, g.client, by)
+		signal.Outcome, signal.Deadline = "extended", s.deadline()
+	}
+	p.emit(signal)
+	return ""
+}
+
+// sessionOfLocked returns the session that g came from, or why it is over for
+// the client.
+func (p *IDP) sessionOfLocked(cfg *settings, now time.Time, g *grant) (*session, dead) {
 	s := p.liveLocked(cfg, now, p.sessions[g.session])
-	if s != nil && cfg.Policies.SeparateTimers {
+	if s == nil {
+		return nil, deadEnded
+	}
+	if cfg.Policies.SeparateTimers {
 		if v := s.visit(g.client); v != nil && !now.Before(v.idle) {
 			p.endVisitLocked(cfg, s, v)
-			s = nil
+			return nil, deadEnded
 		}
 	}
-	if s == nil {
-		p.emit(Event{Kind: EventRefused, Client: g.client, SID: g.session, Subject: g.user.Subject, Endpoint: by, Outcome: "session is gone"})
-		return false
+	if cfg.left(g, now) {
+		return nil, deadIdle
 	}
-	p.touchLocked(cfg, s, now, g.client, by)
-	p.emit(Event{Kind: EventSignal, Client: g.client, SID: s.sid, Subject: g.user.Subject, Endpoint: by, Outcome: "extended", Deadline: s.deadline()})
-	return true
+	return s, ""
 }
 
 func (p *IDP) touchLocked(cfg *settings, s *session, now time.Time, client string, by Endpoint) {
@@ -110,20 +164,29 @@ func (p *IDP) endLocked(cfg *settings, s *session, cause Cause) {
 		delete(p.cookies, s.cookie)
 	}
 	for _, g := range p.grants[s.sid] {
-		if cfg.coordinated(g.client) {
-			g.revoked = true
+		if g.dead == "" && cfg.endsWithSession(g) {
+			g.dead = deadEnded
 		}
 	}
 	delete(p.grants, s.sid)
 	p.emit(Event{Kind: EventEnd, SID: s.sid, Subject: s.user.Subject, Outcome: string(cause)})
 	for _, v := range s.visits {
-		c := cfg.clients[v.client]
-		if c == nil || c.BackchannelLogoutURI == "" {
+		if cause.expiry() && !cfg.ExpiredSessionsTriggerBackchannelLogout && !cfg.coordinated(v.client) {
 			continue
 		}
-		if cause.expiry() && !cfg.ExpiredSessionsTriggerBackchannelLogout && !cfg.coordinated(c.ID) {
-			continue
-		}
+		p.tellLocked(cfg, s, v, cause)
+	}
+}
+
+// tellLocked queues a logout token for one client of a session, if the client
+// wants one and the provider sends any for the cause.
+func (p *IDP) tellLocked(cfg *settings, s *session, v *visit, cause Cause) {
+	c, t := cfg.clients[v.client], &cfg.Temperament
+	switch {
+	case c == nil || c.BackchannelLogoutURI == "":
+	case !t.Has(hasBackchannel) || slices.Contains(t.NoLogoutTokenOn, cause):
+	case t.FrontchannelInstead && c.FrontchannelLogoutURI != "":
+	default:
 		p.enqueueLocked(cfg, c, s.user.Subject, v.sid, s.sid)
 	}
 }
@@ -133,113 +196,10 @@ func (p *IDP) endLocked(cfg *settings, s *session, cause Cause) {
 func (p *IDP) endVisitLocked(cfg *settings, s *session, v *visit) {
 	s.visits = slices.DeleteFunc(s.visits, func(o *visit) bool { return o == v })
 	for _, g := range p.grants[s.sid] {
-		if g.client == v.client {
-			g.revoked = true
+		if g.client == v.client && g.dead == "" {
+			g.dead = deadEnded
 		}
 	}
 	p.emit(Event{Kind: EventEnd, Client: v.client, SID: s.sid, Subject: s.user.Subject, Outcome: string(CauseIdle)})
-	if c := cfg.clients[v.client]; c != nil && c.BackchannelLogoutURI != "" {
-		p.enqueueLocked(cfg, c, s.user.Subject, v.sid, s.sid)
-	}
-}
-
-// Sessions lists the live sessions, oldest first.
-func (p *IDP) Sessions() []Session {
-	now := p.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	out := make([]Session, 0, len(p.sessions))
-	for _, s := range p.sessions {
-		if _, over := s.expired(now); !over {
-			out = append(out, s.snapshot())
-		}
-	}
-	slices.SortFunc(out, func(a, b Session) int { return a.Created.Compare(b.Created) })
-	return out
-}
-
-// Session returns a live session by its sid, or by the sid that one of its
-// clients knows it by. It does not extend it.
-func (p *IDP) Session(sid string) (Session, error) {
-	now := p.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.findLocked(sid)
-	if s == nil {
-		return Session{}, ErrNoSession
-	}
-	if _, over := s.expired(now); over {
-		return Session{}, ErrNoSession
-	}
-	return s.snapshot(), nil
-}
-
-func (p *IDP) findLocked(sid string) *session {
-	if sid == "" {
-		return nil
-	}
-	if s := p.sessions[sid]; s != nil {
-		return s
-	}
-	if p.settings().SIDPerClient {
-		for _, s := range p.sessions {
-			if slices.ContainsFunc(s.visits, func(v *visit) bool { return v.sid == sid }) {
-				return s
-			}
-		}
-	}
-	return nil
-}
-
-// EndSession ends one session, as an administrator does. Logout tokens are
-// under way when it returns; see [IDP.Settle].
-func (p *IDP) EndSession(sid string) error {
-	cfg, now := p.settings(), p.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.liveLocked(cfg, now, p.findLocked(sid))
-	if s == nil {
-		return ErrNoSession
-	}
-	p.endLocked(cfg, s, CauseAdmin)
-	return nil
-}
-
-// EndUser ends all sessions of a subject and says how many there were.
-func (p *IDP) EndUser(sub string) int {
-	cfg, now := p.settings(), p.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := 0
-	for _, s := range p.sessions {
-		if s.user.Subject == sub && p.liveLocked(cfg, now, s) != nil {
-			p.endLocked(cfg, s, CauseAdmin)
-			n++
-		}
-	}
-	return n
-}
-
-// Extend slides a session's idle deadline, as if the person had been active in
-// the client ("" for none): what a session API offers, and how an API reports
-// activity that it saw. A client that is no part of the session does not become
-// one.
-func (p *IDP) Extend(sid, client string) (Session, error) {
-	cfg, now := p.settings(), p.Now()
-	if client != "" && cfg.clients[client] == nil {
-		return Session{}, ErrUnknownClient
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.liveLocked(cfg, now, p.findLocked(sid))
-	if s == nil {
-		return Session{}, ErrNoSession
-	}
-	part := client
-	if s.visit(client) == nil {
-		part = ""
-	}
-	p.touchLocked(cfg, s, now, part, EndpointControl)
-	p.emit(Event{Kind: EventSignal, Client: client, SID: s.sid, Subject: s.user.Subject, Endpoint: EndpointControl, Outcome: "extended", Deadline: s.deadline()})
-	return s.snapshot(), nil
+	p.tellLocked(cfg, s, v, CauseIdle)
 }

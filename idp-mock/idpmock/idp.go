@@ -121,6 +121,11 @@ func (s *settings) coordinated(id string) bool {
 	return s.CoordinateClientLifetimes
 }
 
+func (s *settings) sidPerClient() bool { return s.SIDPerClient || s.Temperament.SIDPerClient }
+func (s *settings) sidOnlyIfRequired() bool {
+	return s.SIDOnlyIfRequired || s.Temperament.SIDOnlyIfRequired
+}
+
 // New makes a provider and starts its sweeper. Close it when done. It opens no
 // socket: mount [IDP.Handler] where the issuer points.
 func New(c Config) (*IDP, error) {

@@ -39,7 +39,13 @@ func (p *IDP) idToken(cfg *settings, now time.Time, c *Client, g *grant, absolut
 	if cfg.SessionExpiry && !absolute.IsZero() {
 		claims["session_expiry"] = absolute.Unix()
 	}
+	if cfg.Temperament.IDTokenSIDOnlyIfRequired && !c.BackchannelSessionRequired && !c.FrontchannelSessionRequired {
+		delete(claims, "sid")
+	}
 	t := &jwt{claims: claims, typ: "JWT", alg: cfg.SigningAlg, client: c, grant: g, now: now, first: first}
+	for _, f := range cfg.Temperament.IDToken {
+		idTokenFaults[f](p, t)
+	}
 	if spoil := idTokenFaults[fault]; spoil != nil {
 		spoil(p, t)
 	}

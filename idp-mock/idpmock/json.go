@@ -78,31 +78,32 @@ func (c *Client) UnmarshalJSON(b []byte) error {
 
 // configJSON is a configuration file, and what the control API changes.
 type configJSON struct {
-	Issuer                                  *string     `json:"issuer,omitempty"`
-	Clients                                 *[]Client   `json:"clients,omitempty"`
-	Users                                   *[]User     `json:"users,omitempty"`
-	IdleWindow                              *duration   `json:"idle_window,omitempty"`
-	AbsoluteLifetime                        *duration   `json:"absolute_lifetime,omitempty"`
-	CoordinateClientLifetimes               *bool       `json:"coordinate_client_lifetimes,omitempty"`
-	ExpiredSessionsTriggerBackchannelLogout *bool       `json:"expired_sessions_trigger_backchannel_logout,omitempty"`
-	Policies                                *Policies   `json:"policies,omitempty"`
-	SigningAlg                              *string     `json:"signing_alg,omitempty"`
-	IDTokenLifetime                         *duration   `json:"id_token_lifetime,omitempty"`
-	CodeLifetime                            *duration   `json:"code_lifetime,omitempty"`
-	RefreshExpiresIn                        *bool       `json:"refresh_expires_in,omitempty"`
-	RefreshTokenTimeout                     *bool       `json:"refresh_token_timeout,omitempty"`
-	SessionExpiry                           *bool       `json:"session_expiry,omitempty"`
-	SIDPerClient                            *bool       `json:"sid_per_client,omitempty"`
-	SIDOnlyIfRequired                       *bool       `json:"sid_only_if_required,omitempty"`
-	RefreshReuseGrace                       *duration   `json:"refresh_reuse_grace,omitempty"`
-	ACRValues                               *[]string   `json:"acr_values,omitempty"`
-	RequirePAR                              *bool       `json:"require_par,omitempty"`
-	DPoPNonce                               *bool       `json:"dpop_nonce,omitempty"`
-	SweepEvery                              *duration   `json:"sweep_every,omitempty"`
-	DeliveryTimeout                         *duration   `json:"delivery_timeout,omitempty"`
-	DeliveryRetries                         *[]duration `json:"delivery_retries,omitempty"`
-	LogoutWait                              *duration   `json:"logout_wait,omitempty"`
-	ControlAPI                              *bool       `json:"control_api,omitempty"`
+	Issuer                                  *string      `json:"issuer,omitempty"`
+	Clients                                 *[]Client    `json:"clients,omitempty"`
+	Users                                   *[]User      `json:"users,omitempty"`
+	IdleWindow                              *duration    `json:"idle_window,omitempty"`
+	AbsoluteLifetime                        *duration    `json:"absolute_lifetime,omitempty"`
+	CoordinateClientLifetimes               *bool        `json:"coordinate_client_lifetimes,omitempty"`
+	ExpiredSessionsTriggerBackchannelLogout *bool        `json:"expired_sessions_trigger_backchannel_logout,omitempty"`
+	Policies                                *Policies    `json:"policies,omitempty"`
+	Temperament                             *Temperament `json:"temperament,omitempty"`
+	SigningAlg                              *string      `json:"signing_alg,omitempty"`
+	IDTokenLifetime                         *duration    `json:"id_token_lifetime,omitempty"`
+	CodeLifetime                            *duration    `json:"code_lifetime,omitempty"`
+	RefreshExpiresIn                        *bool        `json:"refresh_expires_in,omitempty"`
+	RefreshTokenTimeout                     *bool        `json:"refresh_token_timeout,omitempty"`
+	SessionExpiry                           *bool        `json:"session_expiry,omitempty"`
+	SIDPerClient                            *bool        `json:"sid_per_client,omitempty"`
+	SIDOnlyIfRequired                       *bool        `json:"sid_only_if_required,omitempty"`
+	RefreshReuseGrace                       *duration    `json:"refresh_reuse_grace,omitempty"`
+	ACRValues                               *[]string    `json:"acr_values,omitempty"`
+	RequirePAR                              *bool        `json:"require_par,omitempty"`
+	DPoPNonce                               *bool        `json:"dpop_nonce,omitempty"`
+	SweepEvery                              *duration    `json:"sweep_every,omitempty"`
+	DeliveryTimeout                         *duration    `json:"delivery_timeout,omitempty"`
+	DeliveryRetries                         *[]duration  `json:"delivery_retries,omitempty"`
+	LogoutWait                              *duration    `json:"logout_wait,omitempty"`
+	ControlAPI                              *bool        `json:"control_api,omitempty"`
 }
 
 // apply copies what j has over c.
@@ -115,6 +116,7 @@ func (j *configJSON) apply(c *Config) {
 	put(&c.CoordinateClientLifetimes, j.CoordinateClientLifetimes)
 	put(&c.ExpiredSessionsTriggerBackchannelLogout, j.ExpiredSessionsTriggerBackchannelLogout)
 	put(&c.Policies, j.Policies)
+	put(&c.Temperament, j.Temperament)
 	put(&c.SigningAlg, j.SigningAlg)
 	putDuration(&c.IDTokenLifetime, j.IDTokenLifetime)
 	putDuration(&c.CodeLifetime, j.CodeLifetime)
@@ -233,7 +235,7 @@ func settingsJSON(c Config) configJSON {
 	d := func(v time.Duration) *duration { x := duration(v); return &x }
 	return configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
 		CoordinateClientLifetimes: &c.CoordinateClientLifetimes, ExpiredSessionsTriggerBackchannelLogout: &c.ExpiredSessionsTriggerBackchannelLogout,
-		Policies: &c.Policies, SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
+		Policies: &c.Policies, Temperament: &c.Temperament, SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
 		RefreshTokenTimeout: &c.RefreshTokenTimeout, SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequirePAR: &c.RequirePAR,
 		DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait), ControlAPI: &c.ControlAPI}
 }

@@ -34,9 +34,10 @@ const (
 	LogoutWithNonce  LogoutFault = "with-nonce"
 
 	LogoutNullNonce        LogoutFault = "null-nonce"
-	LogoutNoExp            LogoutFault = "no-exp"   // before errata 1 that was the rule
-	LogoutLongExp          LogoutFault = "long-exp" // 15 minutes, as ZITADEL sends
-	LogoutExpired          LogoutFault = "expired"  // five minutes ago
+	LogoutNoExp            LogoutFault = "no-exp"       // before errata 1 that was the rule
+	LogoutFiveMinutes      LogoutFault = "five-minutes" // of exp, as Duende IdentityServer sends
+	LogoutLongExp          LogoutFault = "long-exp"     // 15 minutes, as ZITADEL sends
+	LogoutExpired          LogoutFault = "expired"      // five minutes ago
 	LogoutNoIat            LogoutFault = "no-iat"
 	LogoutFutureIat        LogoutFault = "future-iat" // in ten minutes
 	LogoutOldIat           LogoutFault = "old-iat"    // an hour old, and no exp
@@ -93,7 +94,7 @@ const (
 // Verdict of the fault by the specifications and standards.md A.
 func (f LogoutFault) Verdict() Verdict {
 	switch f {
-	case "", LogoutLongExp, LogoutTypApplication, LogoutSidOnly, LogoutSubOnly, LogoutUnknownSid, LogoutUnknownSub, LogoutAudArray, LogoutExtraEvent,
+	case "", LogoutFiveMinutes, LogoutLongExp, LogoutTypApplication, LogoutSidOnly, LogoutSubOnly, LogoutUnknownSid, LogoutUnknownSub, LogoutAudArray, LogoutExtraEvent,
 		LogoutExtraClaim, LogoutRotatedKey:
 		return Accept
 	case LogoutNoExp, LogoutNoTyp, LogoutTypJWT, LogoutFixedJti, LogoutNoKid, LogoutLikeHydra, LogoutLikeDex, LogoutLikeZitadel, LogoutLikeOldKeycloak:
@@ -116,6 +117,7 @@ var logoutFaults = map[LogoutFault]func(*IDP, *jwt){
 
 	LogoutNullNonce:        set("nonce", nil),
 	LogoutNoExp:            without("exp"),
+	LogoutFiveMinutes:      func(_ *IDP, t *jwt) { t.extend(5 * time.Minute) },
 	LogoutLongExp:          func(_ *IDP, t *jwt) { t.extend(15 * time.Minute) },
 	LogoutExpired:          func(_ *IDP, t *jwt) { t.at("iat", -7*time.Minute); t.extend(-5 * time.Minute) },
 	LogoutNoIat:            without("iat"),
@@ -188,7 +190,7 @@ func (p *IDP) embeddedKey(t *jwt) (string, error) {
 }
 
 // logoutToken makes a logout token (OpenID Connect Back-Channel Logout 1.0
-// §2.4), spoilt in order by the faults.
+// §2.4), changed by the temperament and spoilt in order by the faults.
 func (p *IDP) logoutToken(cfg *settings, now time.Time, client, sub, sid string, spoilt ...LogoutFault) (string, error) {
 	c := cfg.clients[client]
 	if c == nil {
@@ -203,6 +205,9 @@ func (p *IDP) logoutToken(cfg *settings, now time.Time, client, sub, sid string,
 	}
 	if sid != "" {
 		t.claims["sid"] = sid
+	}
+	for _, f := range cfg.Temperament.LogoutToken {
+		logoutFaults[f](p, t)
 	}
 	for _, f := range spoilt {
 		spoil := logoutFaults[f]

@@ -33,6 +33,37 @@ func TestReadmeShowsTheExample(t *testing.T) {
 	}
 }
 
+// The README's table has a row for each temperament, in which the columns about
+// calls say what the temperament says.
+func TestReadmeShowsTheTemperaments(t *testing.T) {
+	calls := map[string]idpmock.Endpoint{"refresh": idpmock.EndpointRefresh, "userinfo": idpmock.EndpointUserinfo,
+		"introspection": idpmock.EndpointIntrospect}
+	for _, name := range idpmock.TemperamentNames() {
+		columns := strings.Split(between(t, "../README.md", "\n| "+name+" |", "\n"), " | ")
+		temper, err := idpmock.Like(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, does := range map[int]func(idpmock.Endpoint) bool{2: temper.Extends, 3: temper.Proves} {
+			for call, endpoint := range calls {
+				shown := columns[i] == "all" || strings.Contains(columns[i], call)
+				if name == "oidc-provider" && i == 3 && call == "refresh" {
+					continue // its refresh tokens stand outside the session
+				}
+				if shown != does(endpoint) {
+					t.Errorf("%s, column %d: %q, but %s: %v", name, i, columns[i], call, does(endpoint))
+				}
+			}
+		}
+		if has := temper.Has("revocation_endpoint"); has == strings.Contains(columns[4], "no endpoint") {
+			t.Errorf("%s: %q", name, columns[4])
+		}
+		if has := temper.Has("backchannel_logout_supported"); has == strings.HasPrefix(columns[5], "none") {
+			t.Errorf("%s: %q", name, columns[5])
+		}
+	}
+}
+
 // The README's configuration can be read.
 func TestReadmeShowsAGoodConfiguration(t *testing.T) {
 	var c idpmock.Config

@@ -65,17 +65,17 @@ func (p *IDP) routes() http.Handler {
 	route("GET "+PathJWKS, EndpointJWKS, p.jwks)
 	route("GET "+PathAuthorize, EndpointAuthorize, p.authorize)
 	route("POST "+PathAuthorize, EndpointAuthorize, p.authorize)
-	route("POST "+PathPAR, EndpointPAR, p.par)
+	route("POST "+PathPAR, EndpointPAR, p.unlessLacking(hasPAR, p.par))
 	route("POST "+PathLogin, EndpointLogin, p.login)
 	route("POST "+PathToken, EndpointToken, p.token)
-	route("GET "+PathUserinfo, EndpointUserinfo, p.userinfo)
-	route("POST "+PathUserinfo, EndpointUserinfo, p.userinfo)
-	route("POST "+PathIntrospect, EndpointIntrospect, p.introspect)
-	route("POST "+PathRevoke, EndpointRevoke, p.revoke)
-	route("GET "+PathEndSession, EndpointEndSession, p.endSession)
-	route("POST "+PathEndSession, EndpointEndSession, p.endSession)
-	route("POST "+PathEndSession+"/confirm", EndpointEndSession, p.confirmLogout)
-	route("GET "+PathCheckSession, EndpointCheckSession, p.checkSession)
+	route("GET "+PathUserinfo, EndpointUserinfo, p.unlessLacking(hasUserinfo, p.userinfo))
+	route("POST "+PathUserinfo, EndpointUserinfo, p.unlessLacking(hasUserinfo, p.userinfo))
+	route("POST "+PathIntrospect, EndpointIntrospect, p.unlessLacking(hasIntrospect, p.introspect))
+	route("POST "+PathRevoke, EndpointRevoke, p.unlessLacking(hasRevoke, p.revoke))
+	route("GET "+PathEndSession, EndpointEndSession, p.unlessLacking(hasEndSession, p.endSession))
+	route("POST "+PathEndSession, EndpointEndSession, p.unlessLacking(hasEndSession, p.endSession))
+	route("POST "+PathEndSession+"/confirm", EndpointEndSession, p.unlessLacking(hasEndSession, p.confirmLogout))
+	route("GET "+PathCheckSession, EndpointCheckSession, p.unlessLacking(hasCheckSession, p.checkSession))
 	if p.settings().ControlAPI {
 		prefix := strings.TrimSuffix(PathControl, "/")
 		mux.Handle(p.path+PathControl, http.StripPrefix(p.path+prefix, p.ControlHandler()))
@@ -202,6 +202,9 @@ type oauthError struct {
 	Code   string `json:"error"`
 	Desc   string `json:"error_description,omitempty"`
 	scheme string // of a WWW-Authenticate challenge
+	// challenge is the whole WWW-Authenticate header, where it is not made of the
+	// fields above.
+	challenge string
 }
 
 func (e *oauthError) Error() string { return e.Code + ": " + e.Desc }
@@ -224,12 +227,12 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 		e = errServer(err)
 	}
 	exchangeOf(r).code = e.Code
-	if e.scheme != "" {
+	if e.scheme != "" || e.challenge != "" {
 		challenge := e.scheme
 		if e.Code != "" {
 			challenge += ` error="` + e.Code + `", error_description="` + e.Desc + `"`
 		}
-		w.Header().Set("WWW-Authenticate", challenge)
+		w.Header().Set("WWW-Authenticate", or(e.challenge, challenge))
 	}
 	writeJSON(w, e.status, e)
 }

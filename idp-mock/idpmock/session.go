@@ -27,8 +27,12 @@ type visit struct {
 	sid    string // what this client knows the session by
 	joined time.Time
 	active time.Time
-	by     Endpoint  // of the last activity
-	idle   time.Time // for Policies.SeparateTimers
+	by     Endpoint       // of the last activity
+	idle   time.Time      // for Policies.SeparateTimers
+	part   *clientSession // of the last log-in
+	// offline is the client session of log-ins with offline_access, where they
+	// have one of their own.
+	offline *clientSession
 }
 
 func (s *session) visit(client string) *visit {
@@ -84,15 +88,7 @@ func (s *session) window(cfg *settings) time.Duration {
 // and slides the deadline to exactly now + window. Use IDP.touchLocked.
 func (s *session) touch(cfg *settings, now time.Time, client string, by Endpoint) {
 	if client != "" {
-		v := s.visit(client)
-		if v == nil {
-			v = &visit{client: client, sid: s.sid, joined: now}
-			if cfg.SIDPerClient {
-				v.sid = newSecret()
-			}
-			s.visits = append(s.visits, v)
-		}
-		v.active, v.by, v.idle = now, by, now.Add(cfg.clientWindow(client))
+		s.join(cfg, now, client, by)
 	}
 	s.active = now
 	s.idle = now.Add(s.window(cfg))
@@ -106,6 +102,20 @@ func (s *session) touch(cfg *settings, now time.Time, client string, by Endpoint
 	if s.idle.After(s.absolute) {
 		s.idle = s.absolute
 	}
+}
+
+// join makes client a part of the session, and notes that it is active.
+func (s *session) join(cfg *settings, now time.Time, client string, by Endpoint) *visit {
+	v := s.visit(client)
+	if v == nil {
+		v = &visit{client: client, sid: s.sid, joined: now}
+		if cfg.sidPerClient() {
+			v.sid = newSecret()
+		}
+		s.visits = append(s.visits, v)
+	}
+	v.active, v.by, v.idle = now, by, now.Add(cfg.clientWindow(client))
+	return v
 }
 
 // Session is a copy of what the provider knows of one session.
@@ -159,6 +169,10 @@ const (
 	CauseIdle     Cause = "idle"     // the idle window ran out
 	CauseAbsolute Cause = "absolute" // the absolute lifetime ran out
 	CauseReplaced Cause = "replaced" // somebody else signed in in the same browser
+	CauseRevoked  Cause = "revoked"  // a client revoked its tokens, see Temperament.Revocation
+	CauseConsent  Cause = "consent"  // of one client's part: RevokeConsent
 )
+
+var causes = []Cause{CauseLogout, CauseAdmin, CauseIdle, CauseAbsolute, CauseReplaced, CauseRevoked, CauseConsent}
 
 func (c Cause) expiry() bool { return c == CauseIdle || c == CauseAbsolute }

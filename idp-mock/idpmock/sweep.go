@@ -48,7 +48,7 @@ func (p *IDP) Sweep() int {
 	p.dispatchLocked(now)
 	if now.Sub(p.gc) >= gcEvery {
 		p.gc = now
-		p.forgetLocked(now)
+		p.forgetLocked(cfg, now)
 	}
 	return ended
 }
@@ -67,19 +67,29 @@ func (p *IDP) sweepVisits(cfg *settings, now time.Time, s *session, next time.Ti
 	return next
 }
 
-func (p *IDP) forgetLocked(now time.Time) {
+// remembered is how long after its end a refresh token is known where the
+// provider has words for each way to die.
+const remembered = 24 * time.Hour
+
+// forgetLocked clears out what is of no use any more. Dead tokens are kept where
+// the provider says of each why it is dead.
+func (p *IDP) forgetLocked(cfg *settings, now time.Time) {
+	explains := cfg.Temperament.Refusals != Refusals{}
 	for k, c := range p.codes {
-		if c.grant.revoked || now.Sub(c.until) > gcEvery { // used ones are kept a while: their reuse revokes
+		if c.grant.dead != "" || now.Sub(c.until) > gcEvery { // used ones are kept a while: their reuse revokes
 			delete(p.codes, k)
 		}
 	}
 	for k, t := range p.refresh {
-		if t.grant.revoked || !now.Before(t.grant.until) {
+		if explains && now.Before(t.grant.until.Add(remembered)) {
+			continue
+		}
+		if t.grant.dead != "" || t.expired(now) {
 			delete(p.refresh, k)
 		}
 	}
 	for k, t := range p.access {
-		if t.grant.revoked || !now.Before(t.until) {
+		if t.grant.dead != "" && !explains || !now.Before(t.until) {
 			delete(p.access, k)
 		}
 	}

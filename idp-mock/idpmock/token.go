@@ -65,7 +65,10 @@ type toIssue struct {
 	idle     time.Time // deadline of the session, zero if it does not matter
 	absolute time.Time
 	refresh  string // refresh token for the answer
-	first    bool
+	// refreshUntil is an end of the refresh token beside the grant's and the
+	// session's, zero for none.
+	refreshUntil time.Time
+	first        bool
 }
 
 func (p *IDP) redeemLocked(cfg *settings, now time.Time, c *Client, raw, redirectURI, verifier, jkt string) (*toIssue, *oauthError) {
@@ -75,10 +78,10 @@ func (p *IDP) redeemLocked(cfg *settings, now time.Time, c *Client, raw, redirec
 	}
 	if k.used {
 		// RFC 6749 §4.1.2: all tokens issued for it should be revoked.
-		p.revokeGrantLocked(k.grant, "code reuse")
+		p.dieLocked(k.grant, deadCode)
 		return nil, errInvalidGrant("the code was used before")
 	}
-	if !now.Before(k.until) || k.grant.revoked {
+	if !now.Before(k.until) || k.grant.dead != "" {
 		return nil, errInvalidGrant("the code has expired")
 	}
 	if k.redirectURI != redirectURI {
@@ -96,21 +99,22 @@ func (p *IDP) redeemLocked(cfg *settings, now time.Time, c *Client, raw, redirec
 	k.used = true
 	g := k.grant
 	t := &toIssue{grant: g, scope: g.scope, first: true}
-	if cfg.coordinated(c.ID) {
-		s := p.liveLocked(cfg, now, p.sessions[g.session])
-		if s == nil {
+	s := p.sessions[g.session]
+	if cfg.proves(g, EndpointRefresh) {
+		if s = p.liveLocked(cfg, now, s); s == nil {
 			return nil, errInvalidGrant("the session has ended")
 		}
-		t.idle, t.absolute = s.idle, s.absolute
-	} else if s := p.sessions[g.session]; s != nil {
+	}
+	if s != nil {
 		t.idle, t.absolute = s.idle, s.absolute
 	}
-	if c.RefreshTokens {
+	t.refreshUntil = p.clientEndLocked(cfg, now, g)
+	if cfg.issuesRefresh(c, g) {
 		if c.public() {
 			g.dpop = jkt
 		}
-		t.refresh = newSecret()
-		p.refresh[keyOf(t.refresh)] = &refreshToken{grant: g}
+		t.refresh = p.newRefreshLocked(g, t.refreshUntil)
+		p.limitRefreshLocked(cfg, now, g)
 	}
 	return t, nil
 }
@@ -120,94 +124,37 @@ func s256(verifier string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// refreshGrant checks in the reference's order: lookup, expiry, client,
-// consumed, session (which extends it), binding.
-func (p *IDP) refreshGrant(cfg *settings, r *http.Request, c *Client, jkt string) (map[string]any, error) {
-	form, now := r.PostForm, p.Now()
-	p.mu.Lock()
-	t, oerr := p.rotateLocked(cfg, now, c, form.Get("refresh_token"), form.Get("scope"), jkt, exchangeOf(r).fault)
-	p.mu.Unlock()
-	if oerr != nil {
-		return nil, oerr
-	}
-	return p.issue(cfg, now, c, t, jkt, exchangeOf(r).fault)
-}
-
-func (p *IDP) rotateLocked(cfg *settings, now time.Time, c *Client, raw, scope, jkt string, f *Fault) (*toIssue, *oauthError) {
-	k := p.refresh[keyOf(raw)]
-	if k == nil {
-		return nil, errInvalidGrant("the refresh token is unknown")
-	}
-	g := k.grant
-	if !now.Before(g.until) {
-		return nil, errInvalidGrant("the refresh token has expired")
-	}
-	if g.client != c.ID {
-		return nil, errInvalidGrant("the refresh token is another client's")
-	}
-	if g.revoked {
-		return nil, errInvalidGrant("the refresh token was revoked")
-	}
-	if !k.consumed.IsZero() && (cfg.RefreshReuseGrace <= 0 || now.Sub(k.consumed) >= cfg.RefreshReuseGrace) {
-		p.revokeGrantLocked(g, "refresh token reuse")
-		return nil, errInvalidGrant("the refresh token was used before")
-	}
-	if !p.useSession(cfg, now, g, EndpointRefresh) {
-		p.revokeGrantLocked(g, "session is gone")
-		return nil, errInvalidGrant("the session has ended")
-	}
-	if g.dpop != "" && g.dpop != jkt {
-		return nil, errInvalidGrant("the DPoP key differs from the one that the refresh token is bound to")
-	}
-	granted := g.scope
-	if scope != "" {
-		granted = nil
-		for s := range strings.FieldsSeq(scope) {
-			if !slices.Contains(g.scope, s) {
-				return nil, &oauthError{status: http.StatusBadRequest, Code: "invalid_scope", Desc: "the scope exceeds what was granted"}
-			}
-			granted = append(granted, s)
-		}
-	}
-	t := &toIssue{grant: g, scope: granted}
-	if s := p.sessions[g.session]; s != nil {
-		t.idle, t.absolute = s.idle, s.absolute
-	}
-	if !c.ReusableRefreshTokens && (f == nil || f.Response != ResponseNoRefreshToken) {
-		if k.consumed.IsZero() {
-			k.consumed = now
-		}
-		t.refresh = newSecret()
-		p.refresh[keyOf(t.refresh)] = &refreshToken{grant: g}
-	}
-	return t, nil
-}
-
-// revokeGrantLocked ends a family of tokens. The caller holds mu.
-func (p *IDP) revokeGrantLocked(g *grant, why string) {
-	if g.revoked {
-		return
-	}
-	g.revoked = true
-	p.emit(Event{Kind: EventRevoked, Client: g.client, SID: g.session, Subject: g.user.Subject, Outcome: why})
+// issuesRefresh says whether a log-in of the client brings a refresh token.
+func (s *settings) issuesRefresh(c *Client, g *grant) bool {
+	return c.RefreshTokens && (s.Temperament.RefreshToken == RefreshAlways || g.offline)
 }
 
 // hint tells a client how long its refresh token and its grant will last.
-func (p *IDP) hint(cfg *settings, now time.Time, c *Client, t *toIssue, answer map[string]any) {
+func (p *IDP) hint(cfg *settings, now time.Time, t *toIssue, answer map[string]any) {
 	idle, end := t.grant.until, t.grant.until
-	if cfg.coordinated(c.ID) {
+	if cfg.proves(t.grant, EndpointRefresh) {
 		if t.idle.Before(idle) {
 			idle = t.idle
+		}
+		if !t.refreshUntil.IsZero() && t.refreshUntil.Before(idle) {
+			idle = t.refreshUntil
 		}
 		if t.absolute.Before(end) {
 			end = t.absolute
 		}
 	}
-	if cfg.RefreshExpiresIn {
-		answer["refresh_expires_in"] = int64(idle.Sub(now) / time.Second)
+	left := int64(idle.Sub(now) / time.Second)
+	if cfg.RefreshExpiresIn || cfg.Temperament.Announce == AnnounceRefreshExpiresIn {
+		answer["refresh_expires_in"] = left
+		if t.grant.offline && cfg.Temperament.OfflineOutlives {
+			answer["refresh_expires_in"] = 0 // Keycloak's way to say that no session ends it
+		}
+	}
+	if cfg.Temperament.Announce == AnnounceRefreshTokenExpiresIn {
+		answer["refresh_token_expires_in"] = left
 	}
 	if cfg.RefreshTokenTimeout {
-		answer["refresh_token_timeout"] = int64(idle.Sub(now) / time.Second)
+		answer["refresh_token_timeout"] = left
 		answer["authorization_expires_in"] = int64(end.Sub(now) / time.Second)
 	}
 }
@@ -217,6 +164,9 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt str
 	g := t.grant
 	access := &accessToken{grant: g, jti: newSecret(), issued: now, until: now.Add(c.AccessTokenLifetime), jkt: jkt, format: c.AccessTokenType,
 		aud: append([]string{cfg.Issuer}, c.Audience...)}
+	if cfg.Temperament.AudienceBound && len(c.Audience) > 0 {
+		access.aud = c.Audience
+	}
 	if c.Exempt && len(c.Audience) == 0 {
 		access.aud = []string{c.ID} // good for that app only
 	}
@@ -239,8 +189,8 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt str
 	if t.refresh != "" {
 		answer["refresh_token"] = t.refresh
 	}
-	if c.RefreshTokens {
-		p.hint(cfg, now, c, t, answer)
+	if cfg.issuesRefresh(c, g) {
+		p.hint(cfg, now, t, answer)
 	}
 	if slices.Contains(t.scope, "openid") {
 		var fault IDTokenFault
@@ -255,7 +205,7 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt str
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !g.revoked { // a logout may have come between
+	if g.dead == "" { // a logout may have come between
 		p.access[keyOf(raw)] = access
 	}
 	return answer, nil

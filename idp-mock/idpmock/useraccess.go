@@ -98,15 +98,20 @@ func (p *IDP) userinfo(w http.ResponseWriter, r *http.Request) {
 // useTokenLocked finds a good access token; its session is checked and extended.
 // JWT access tokens are looked up too: nothing is taken from their text.
 func (p *IDP) useTokenLocked(cfg *settings, now time.Time, raw string, by Endpoint) (*accessToken, *oauthError) {
+	words := &cfg.Temperament.Refusals
 	t := p.access[keyOf(raw)]
 	switch {
 	case t == nil || !now.Before(t.until):
-		return nil, errInvalidToken("the access token is unknown or has expired")
-	case t.grant.revoked:
-		return nil, errInvalidToken("the access token was revoked")
-	case !p.useSession(cfg, now, t.grant, by):
-		p.revokeGrantLocked(t.grant, "session is gone")
-		return nil, errInvalidToken("the session has ended")
+		return nil, words.userinfo(deadUnknown, errInvalidToken("the access token is unknown or has expired"))
+	case t.grant.dead != "":
+		return nil, words.userinfo(t.grant.dead, errInvalidToken("the access token was revoked"))
+	case by == EndpointUserinfo && !slices.Contains(t.aud, cfg.Issuer) && cfg.Temperament.AudienceBound:
+		own := errInvalidToken("the access token is for an API")
+		return nil, words.UserinfoAudience.or(words.Userinfo).answer(http.StatusUnauthorized, own)
+	}
+	if why := p.useSession(cfg, now, t.grant, by); why != "" {
+		p.dieLocked(t.grant, why)
+		return nil, words.userinfo(why, errInvalidToken("the session has ended"))
 	}
 	return t, nil
 }
@@ -134,20 +139,24 @@ func (p *IDP) describe(cfg *settings, now time.Time, c *Client, raw string) map[
 	if k := p.refresh[keyOf(raw)]; k != nil {
 		g := k.grant
 		// A refresh token is shown to its own client only, and this is no use of it.
-		if g.client != c.ID || g.revoked || !k.consumed.IsZero() || !now.Before(g.until) {
+		if g.client != c.ID || g.dead != "" || g.noRefresh || !k.consumed.IsZero() || k.expired(now) {
 			return inactive
 		}
-		if s := p.sessions[g.session]; cfg.coordinated(g.client) && p.liveLocked(cfg, now, s) == nil {
+		s := p.sessions[g.session]
+		if cfg.proves(g, EndpointRefresh) && (p.liveLocked(cfg, now, s) == nil || cfg.left(g, now)) {
 			return inactive
 		}
 		return map[string]any{"active": true, "token_type": "refresh_token", "client_id": g.client, "sub": g.user.Subject, "iss": cfg.Issuer,
 			"scope": strings.Join(g.scope, " "), "iat": g.created.Unix(), "exp": g.until.Unix(), "sid": g.sid}
 	}
-	if t := p.access[keyOf(raw)]; t == nil || c.public() && t.grant.client != c.ID {
+	t := p.access[keyOf(raw)]
+	if t == nil || c.public() && t.grant.client != c.ID {
 		return inactive
 	}
-	t, oerr := p.useTokenLocked(cfg, now, raw, EndpointIntrospect)
-	if oerr != nil {
+	if cfg.Temperament.IntrospectionByAudience && t.grant.client != c.ID && !slices.Contains(t.aud, c.ID) {
+		return inactive
+	}
+	if _, oerr := p.useTokenLocked(cfg, now, raw, EndpointIntrospect); oerr != nil {
 		return inactive
 	}
 	g := t.grant
@@ -160,10 +169,10 @@ func (p *IDP) describe(cfg *settings, now time.Time, c *Client, raw string) map[
 	return answer
 }
 
-// revoke is RFC 7009: a refresh token takes its family with it; an unknown
-// token is a success.
+// revoke is RFC 7009. A refresh token takes its family with it, if the
+// temperament says nothing else; an unknown token is a success.
 func (p *IDP) revoke(w http.ResponseWriter, r *http.Request) {
-	cfg := p.settings()
+	cfg, now := p.settings(), p.Now()
 	c, oerr := p.authenticate(cfg, r)
 	if oerr == nil && r.PostForm.Get("token") == "" {
 		oerr = errInvalidRequest("token is missing")
@@ -175,10 +184,15 @@ func (p *IDP) revoke(w http.ResponseWriter, r *http.Request) {
 	key := keyOf(r.PostForm.Get("token"))
 	p.mu.Lock()
 	if k := p.refresh[key]; k != nil && k.grant.client == c.ID {
-		p.revokeGrantLocked(k.grant, "revoked by the client")
+		reach := or(cfg.Temperament.Revocation, ReachFamily)
+		if reach == ReachToken || reach == ReachReference {
+			delete(p.refresh, key)
+		}
+		p.takeAlongLocked(cfg, now, k.grant, reach, deadRevoked)
 	}
 	if t := p.access[key]; t != nil && t.grant.client == c.ID {
 		delete(p.access, key)
+		p.takeAlongLocked(cfg, now, t.grant, or(cfg.Temperament.AccessTokenRevocation, ReachToken), deadRevoked)
 	}
 	p.mu.Unlock()
 	w.Header().Set("Cache-Control", "no-store")

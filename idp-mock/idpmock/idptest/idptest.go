@@ -35,6 +35,7 @@ type Option func(*options)
 type options struct {
 	config idpmock.Config
 	wrap   []func(http.Handler) http.Handler
+	err    error
 }
 
 // WithClients adds clients.
@@ -49,6 +50,18 @@ func WithUsers(u ...idpmock.User) Option {
 
 // WithConfig changes anything.
 func WithConfig(f func(*idpmock.Config)) Option { return func(o *options) { f(&o.config) } }
+
+// Like makes the provider behave as a real one does, by the name that
+// [idpmock.Like] knows, with changes if there are any.
+func Like(name string, change ...func(*idpmock.Temperament)) Option {
+	return func(o *options) {
+		t, err := idpmock.Like(name)
+		for _, f := range change {
+			f(&t)
+		}
+		o.config.Temperament, o.err = t, err
+	}
+}
 
 // WithHandler wraps the provider's handler, for what no fault does.
 func WithHandler(wrap func(http.Handler) http.Handler) Option {
@@ -107,6 +120,9 @@ func StartMem(t testing.TB, opts ...Option) *Server {
 func start(t testing.TB, l net.Listener, issuer string, n *memnet.Net, opts []Option) *Server {
 	t.Helper()
 	o := settle(issuer, opts)
+	if o.err != nil {
+		t.Fatalf("idptest: %v", o.err)
+	}
 	idp, err := idpmock.New(o.config)
 	if err != nil {
 		t.Fatalf("idptest: %v", err)

@@ -58,6 +58,25 @@ func TestDefaults(t *testing.T) {
 	})
 }
 
+// A provider by its name, with a change.
+func TestLike(t *testing.T) {
+	s := idptest.Start(t, idptest.Like("dex", func(t *idpmock.Temperament) { t.MaxRefreshTokens = 2 }))
+	var got idpmock.Temperament
+	if err := s.Update(func(c *idpmock.Config) { got = c.Temperament }); err != nil {
+		t.Fatal(err)
+	}
+	if got.Name != "dex" || got.MaxRefreshTokens != 2 || got.ReuseGrace != 3*time.Second {
+		t.Errorf("%+v", got)
+	}
+	r := &recorder{TB: t}
+	done := make(chan struct{})
+	go func() { defer close(done); idptest.Start(r, idptest.Like("decks")) }()
+	<-done
+	if text := strings.Join(r.said, "\n"); !strings.Contains(text, `"decks" is none of adfs, auth0, dex`) {
+		t.Error(text)
+	}
+}
+
 // recorder is a testing.TB that keeps what a failing test would say.
 type recorder struct {
 	testing.TB
