@@ -36,6 +36,14 @@ type metadata struct {
 	BackchannelLogout     bool     `json:"backchannel_logout_supported"`
 	BackchannelSID        bool     `json:"backchannel_logout_session_supported"`
 	FrontchannelLogout    bool     `json:"frontchannel_logout_supported"`
+
+	// What it may demand, see demands.
+	RequirePAR            bool     `json:"require_pushed_authorization_requests"`
+	RequireJAR            bool     `json:"require_signed_request_object"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	ResponseModes         []string `json:"response_modes_supported"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	IDTokenEncryptionAlgs []string `json:"id_token_encryption_alg_values_supported"`
 }
 
 // provider is the IdP as discovered, with everything needed to call it.
@@ -78,6 +86,9 @@ func discover(ctx context.Context, c *Config) (*provider, error) {
 		if err := checkEndpoint(e.url, c.InsecureAllowHTTP); err != nil {
 			return nil, wrong("Issuer", "the IdP's %s %v", e.name, err)
 		}
+	}
+	if err := demands(c, &p.metadata); err != nil {
+		return nil, err
 	}
 	if len(p.IDTokenAlgs) > 0 && !slices.Contains(p.IDTokenAlgs, c.IDTokenAlg) {
 		return nil, wrong("IDTokenAlg", "is %s, but the IdP signs with %v", c.IDTokenAlg, p.IDTokenAlgs)

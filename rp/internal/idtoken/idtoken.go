@@ -72,6 +72,9 @@ func Verify(ctx context.Context, raw string, want Want) (*Claims, error) {
 	if len(raw) > MaxSize {
 		return nil, fmt.Errorf("idtoken: longer than %d bytes", MaxSize)
 	}
+	if strings.Count(raw, ".") == 4 { // no discovery document says so beforehand
+		return nil, errors.New("idtoken: it is encrypted, which was not agreed on: let the IdP only sign the ID tokens of this client")
+	}
 	if err := checkType(raw); err != nil {
 		return nil, err
 	}

@@ -214,6 +214,14 @@ func TestType(t *testing.T) {
 	}
 }
 
+// An encrypted token is refused with the reason: no discovery document tells it
+// beforehand.
+func TestEncrypted(t *testing.T) {
+	if _, err := Verify(t.Context(), "eyJhbGciOiJSU0EtT0FFUCJ9.a.b.c.d", want()); err == nil || !strings.Contains(err.Error(), "it is encrypted") {
+		t.Error(err)
+	}
+}
+
 // What the library itself uses of a token.
 func TestVerifyReturns(t *testing.T) {
 	c := claims().With("session_expiry", after(8*time.Hour)).With("name", "Ada")
