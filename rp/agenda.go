@@ -91,7 +91,7 @@ func (p *RelyingParty) touch(st *state, known **item, active, stored time.Time) 
 	}
 	if i.flush == nil && !a.closed { // it also clears the item away
 		key := *key
-		i.flush = time.AfterFunc(max(i.stored.Add(every).Sub(active), 0), func() { _ = p.flush(p.calls, key) })
+		i.flush = time.AfterFunc(max(i.stored.Add(every).Sub(active), 0), func() { p.flushBeside(key) })
 	}
 	if p.cfg.TrailingSignal && i.trailing == nil && !a.closed {
 		if m := p.means(st.data); m == byRefresh || m == byUserinfo {
@@ -104,6 +104,11 @@ func (p *RelyingParty) touch(st *state, known **item, active, stored time.Time) 
 		key, due := *key, p.due(st, active)
 		p.goes(func(ctx context.Context) { p.touched(key, active, p.store(ctx, key, active, due)) })
 	}
+}
+
+// flushBeside is flush on a goroutine that Close waits for. Once closed, Close does it.
+func (p *RelyingParty) flushBeside(key Key) {
+	p.goes(func(ctx context.Context) { _ = p.flush(ctx, key) })
 }
 
 // flush stores the latest activity of a session. Until that has worked it stays
@@ -166,7 +171,7 @@ func (p *RelyingParty) touched(key Key, active time.Time, err error) {
 	}
 	i.flush = nil
 	if !a.closed {
-		i.flush = time.AfterFunc(storeAgain, func() { _ = p.flush(p.calls, key) })
+		i.flush = time.AfterFunc(storeAgain, func() { p.flushBeside(key) })
 	}
 }
 

@@ -3,6 +3,7 @@ package rp_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -167,5 +168,42 @@ func TestDoneInALoop(t *testing.T) {
 			<-s.Done()
 		}
 		v.fetch("/run")
+	})
+}
+
+// C8: a WebSocket that its handler hands to goroutines of its own outlives the
+// request, not the session: Done closes and Err answers after the handler has
+// returned.
+func TestDoneAfterTheHandler(t *testing.T) {
+	inBubble(t, setup{instances: 2}, func(t *testing.T, w *world) {
+		var s *rp.Session
+		var done <-chan struct{}
+		w.run = func(_ http.ResponseWriter, _ *http.Request, session *rp.Session) { s, done = session, session.Done() }
+		v := w.visitor("ada")
+		v.login()
+		v.get("/run")
+		time.Sleep(time.Minute)
+		select {
+		case <-done:
+			t.Fatal("done while the session lives")
+		default:
+		}
+		if err := s.Err(); err != nil {
+			t.Errorf("Err of a live session: %v", err)
+		}
+		v.instance = "1"
+		v.submit("/auth/logout")
+		synctest.Wait()
+		select {
+		case <-done:
+		default:
+			t.Error("not done after the logout")
+		}
+		if err := s.Err(); !errors.Is(err, rp.ErrEnded) {
+			t.Errorf("Err after the logout: %v", err)
+		}
+		if done = s.Done(); done == nil {
+			t.Error("no channel after the end")
+		}
 	})
 }

@@ -55,6 +55,28 @@ func TestRevocationWaits(t *testing.T) {
 	})
 }
 
+// A revocation that fails is tried again after about 1, 5 and 30 s, then minutes.
+func TestRevocationIsTriedAgain(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		down := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Status: 503, Times: idpmock.Always})
+		v := w.visitor("ada")
+		v.login()
+		v.submit("/auth/logout")
+		for _, row := range []struct {
+			after time.Duration
+			tries int
+		}{{100 * time.Millisecond, 1}, {1100 * time.Millisecond, 2}, {6200 * time.Millisecond, 3}, {36300 * time.Millisecond, 4}} {
+			time.Sleep(row.after - w.age())
+			if n := down.Hits(); n != row.tries {
+				t.Errorf("after %v: %d tries, want %d", row.after, n, row.tries)
+			}
+		}
+		down.Remove()
+		time.Sleep(5 * time.Minute)
+		w.idp.Expect(idpmock.EndpointRevoke, "notes", 4+2)
+	})
+}
+
 // EndSID ends what there is and what is under way; the IdP session lives on, and
 // whoever comes from it again is let in.
 func TestEndSIDSparesLaterLogins(t *testing.T) {

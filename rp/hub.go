@@ -13,10 +13,11 @@ type hub struct {
 type topic struct {
 	hub  *hub
 	key  Key
-	subs int
+	subs int           // those who release it, and one for all who hold it
 	done chan struct{} // closed at the end
 
 	// guarded by hub.mu
+	held    bool
 	reason  Reason
 	changed chan struct{} // closed and renewed at every change
 }
@@ -33,6 +34,19 @@ func (h *hub) subscribe(key Key) *topic {
 	}
 	t.subs++
 	return t
+}
+
+// hold returns a channel that is closed at the end of a session. It lasts until then:
+// a few hundred bytes for a session that somebody has held.
+func (h *hub) hold(key Key) <-chan struct{} {
+	t := h.subscribe(key)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t.held {
+		t.subs--
+	}
+	t.held = true
+	return t.done
 }
 
 // release gives a subscription back, once.
@@ -69,9 +83,17 @@ func (h *hub) announce(c Change) {
 	}
 	close(t.changed)
 	t.changed = make(chan struct{})
-	if c.Reason != "" && t.reason == "" {
-		t.reason = c.Reason
-		close(t.done)
+	if c.Reason == "" || t.reason != "" {
+		return
+	}
+	t.reason = c.Reason
+	close(t.done)
+	if t.held {
+		t.held = false
+		t.subs--
+	}
+	if t.subs == 0 {
+		delete(h.topics, c.Key)
 	}
 }
 

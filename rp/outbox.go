@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
 // The outbox is what remains to be done about an ended session once everybody has
@@ -151,18 +152,27 @@ func (p *RelyingParty) cleanUp(rec Record) {
 	if err != nil {
 		return // Claim hands it out again
 	}
-	var wait time.Duration
+	again, wait := false, time.Duration(0)
 	if p.cfg.Capabilities.Revocation.spares(rec.End.Reason, other) {
-		wait = p.revoke(p.calls, &d)
+		again, wait = p.revoke(p.calls, &d)
 	}
-	if wait > 0 {
-		next = p.now().Add(wait)
+	soon := false // sooner than any sweeper would come by
+	if again {
+		d.Tries++
+		wait = max(wait, verdict.RevokeAgain(d.Tries))
+		if next, soon = p.now().Add(wait), wait < time.Minute; soon {
+			next = next.Add(sweepHold) // the others leave it to this instance
+		}
 	} else {
 		d.AccessToken, d.RefreshToken = "", ""
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
-	p.settle(ctx, rec, &d, next)
+	if rec, ok := p.settle(ctx, rec, &d, next); ok && soon {
+		time.AfterFunc(wait, func() {
+			p.goes(func(context.Context) { p.unrevoked.add(p, rec) })
+		})
+	}
 }
 
 // settle stores what remains to be done, zero due: nothing. If it fails, Claim

@@ -101,26 +101,26 @@ func (p *RelyingParty) orphaned(t *tokens, d record.Data, reason Reason) {
 	d.AccessToken, d.RefreshToken, d.Scope = t.access, t.refresh, t.scope
 	p.goes(func(context.Context) {
 		ctx := p.ctx
-		for n := 1; n <= 5; n++ {
+		for n := uint64(1); n <= 6; n++ {
 			other, err := p.besides(ctx, &d)
 			if err != nil || !scope.spares(reason, other) {
 				return
 			}
-			wait := p.revoke(ctx, &d)
-			if wait == 0 {
+			again, asked := p.revoke(ctx, &d)
+			if !again {
 				return
 			}
-			sleep(ctx, wait)
+			sleep(ctx, max(asked, verdict.RevokeAgain(n)))
 		}
 	})
 }
 
 // revoke revokes the refresh token, else the access token (RFC 7009); what was
-// revoked is emptied. It returns when to try again, zero if nothing is left to do.
-// An IdP without a revocation endpoint is no error.
-func (p *RelyingParty) revoke(ctx context.Context, d *record.Data) time.Duration {
+// revoked is emptied. It reports whether to try again, and after what time the IdP
+// has asked for that at the earliest. An IdP without a revocation endpoint is no error.
+func (p *RelyingParty) revoke(ctx context.Context, d *record.Data) (again bool, asked time.Duration) {
 	if p.idp.RevocationURL == "" {
-		return 0
+		return false, 0
 	}
 	for _, t := range []struct {
 		hint  string
@@ -129,15 +129,15 @@ func (p *RelyingParty) revoke(ctx context.Context, d *record.Data) time.Duration
 		if *t.token == "" {
 			continue
 		}
-		if wait := p.callRevocation(ctx, *t.token, t.hint); wait > 0 {
-			return wait
+		if again, asked = p.callRevocation(ctx, *t.token, t.hint); again {
+			return true, asked
 		}
 		*t.token = ""
 	}
-	return 0
+	return false, 0
 }
 
-func (p *RelyingParty) callRevocation(ctx context.Context, token, hint string) time.Duration {
+func (p *RelyingParty) callRevocation(ctx context.Context, token, hint string) (again bool, asked time.Duration) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
 	form := url.Values{"token": {token}, "token_type_hint": {hint}}
@@ -150,24 +150,23 @@ func (p *RelyingParty) callRevocation(ctx context.Context, token, hint string) t
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.idp.RevocationURL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return 0
+		return false, 0
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if basic {
 		req.SetBasicAuth(url.QueryEscape(p.cfg.ClientID), url.QueryEscape(string(p.cfg.ClientSecret)))
 	}
-	const again = time.Minute
 	resp, err := p.idp.client.Do(req)
 	if err != nil {
 		p.log.Warn("a token could not be revoked; trying again", "error", quiet("the revocation endpoint", err))
-		return again
+		return true, 0
 	}
 	defer resp.Body.Close()
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= 500: // RFC 7009 §2.2.1: still alive
-		return max(verdict.RetryAfter(resp.Header, p.now(), maxRetryAfter), again)
+		return true, verdict.RetryAfter(resp.Header, p.now(), maxRetryAfter)
 	case resp.StatusCode >= 300:
 		p.log.Warn("the IdP refused to revoke a token", "status", resp.StatusCode, "hint", hint)
 	}
-	return 0
+	return false, 0
 }

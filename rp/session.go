@@ -13,10 +13,10 @@ import (
 // Session is the app session of one request.
 type Session struct {
 	rp      *RelyingParty
-	ctx     context.Context       // the request's: bounds the life of Done's subscription
+	ctx     context.Context       // the request's
 	read    *state                // by Authenticate
 	newer   atomic.Pointer[state] // by a refresh since then
-	done    chan struct{}         // once watch is done
+	done    <-chan struct{}       // once watch is done
 	watch   sync.Once
 	class   Class
 	keep    [1]string // the answer's Cache-Control: in here it costs no allocation
@@ -98,27 +98,24 @@ func (s *Session) Class() Class { return s.class }
 func (s *Session) Name() string { return s.key().name() }
 
 // Done returns a channel that is closed when the session ends, on whichever
-// instance, so that a stream or WebSocket can end with it. It serves until the
-// request's context is done.
+// instance, so that a stream or WebSocket can end with it. It serves also after the
+// handler has returned, as where a WebSocket is handed to goroutines of its own.
 func (s *Session) Done() <-chan struct{} {
 	s.watch.Do(func() {
-		t := s.rp.hub.subscribe(s.key())
-		s.done = t.done
-		context.AfterFunc(s.ctx, t.release)
+		s.done = s.rp.hub.hold(s.key())
 		// The session may have ended between the request's look at it and now.
-		if rec, err := s.rp.cfg.Store.Load(s.ctx, s.key()); errors.Is(err, ErrEnded) {
-			s.rp.hub.announce(Change{Key: s.key(), Reason: rec.End.Reason})
-		} else if errors.Is(err, ErrNotFound) {
-			s.rp.hub.announce(Change{Key: s.key(), Reason: Unconfirmed})
-		}
+		s.rp.goes(func(context.Context) { s.rp.lookAgain(s.rp.ctx, []Key{s.key()}) })
 	})
 	return s.done
 }
 
 // Err tells whether the session has ended meanwhile: nil, an *EndedError, or an
-// *UnavailableError if the store cannot say.
+// *UnavailableError if the store cannot say. It answers also after the handler has
+// returned.
 func (s *Session) Err() error {
-	_, err := s.rp.load(s.ctx, s.key())
+	ctx, cancel := s.rp.detached(s.ctx)
+	defer cancel()
+	_, err := s.rp.load(ctx, s.key())
 	if errors.Is(err, ErrAnonymous) {
 		return &EndedError{Unconfirmed}
 	}

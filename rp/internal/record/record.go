@@ -47,7 +47,8 @@ type Data struct {
 	Window    time.Duration // W as learnt
 	TokenLife time.Duration // of the access token as issued
 
-	Told time.Time // when the end was reported to Config.Events; of an ended session
+	Told  time.Time // when the end was reported to Config.Events; of an ended session
+	Tries uint64    // revocations that have failed since then
 
 	// Generation counts refreshes: a rejected refresh token is judged only if
 	// its generation is still the current one.
@@ -80,9 +81,9 @@ func (d *Data) strings() [11]*string {
 		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent}
 }
 
-func (d *Data) numbers() [10]int64 {
+func (d *Data) numbers() [11]int64 {
 	return [...]int64{ms(d.Started), ms(d.AuthTime), ms(d.Signalled), ms(d.Confirmed),
-		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation), ms(d.Told)}
+		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation), ms(d.Told), int64(d.Tries)}
 }
 
 // Decode reads what Encode wrote. It takes b over: the texts of the Data are parts
@@ -99,7 +100,7 @@ func Decode(b []byte) (*Data, error) {
 			*texts[i] = s
 		}
 	}
-	var v [10]int64
+	var v [11]int64
 	for i := range r.length() {
 		if n := r.number(); i < len(v) {
 			v[i] = n
@@ -111,7 +112,7 @@ func Decode(b []byte) (*Data, error) {
 	d.Started, d.AuthTime, d.Signalled, d.Confirmed = instant(v[0]), instant(v[1]), instant(v[2]), instant(v[3])
 	d.TokenEnds, d.Ceiling = instant(v[4]), instant(v[5])
 	d.Window, d.TokenLife = time.Duration(v[6])*time.Millisecond, time.Duration(v[7])*time.Millisecond
-	d.Generation, d.Told = uint64(v[8]), instant(v[9])
+	d.Generation, d.Told, d.Tries = uint64(v[8]), instant(v[9]), uint64(v[10])
 	return d, nil
 }
 

@@ -28,6 +28,16 @@ func RetryAfter(h http.Header, now time.Time, most time.Duration) time.Duration 
 	return min(max(d, 0), most)
 }
 
+// RevokeAgain is when to try a revocation again that has failed n times: nobody waits
+// for it, but the sooner it works the less a stolen token is worth.
+func RevokeAgain(n uint64) time.Duration {
+	steps := [...]time.Duration{time.Second, 5 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}
+	if n = max(n, 1); n <= uint64(len(steps)) {
+		return steps[n-1]
+	}
+	return 5 * time.Minute
+}
+
 // Backoff is how long to wait after the nth failure in a row: 1, 2, 4 … seconds,
 // at most 30 for trouble that passes and 60 for a misconfiguration, so that a
 // repaired IdP needs no restart of anything.
