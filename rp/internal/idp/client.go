@@ -1,0 +1,121 @@
+// Package idp calls the endpoints of an OpenID Provider for one client: code and
+// refresh exchange, userinfo, revocation. It knows no session and no store, and it
+// judges nothing: a call returns what came, or an [Outcome] that package verdict
+// judges.
+//
+// golang.org/x/oauth2 makes the authorization URL and PKCE. It does not make these
+// calls, because an answer must not be lost for a detail: it refuses JSON of another
+// content type, an expires_in that is text, an answer without token_type, and with
+// them the refresh token, whose predecessor is spent then. It also hides how far a
+// call came, which decides whether a token may be shown again.
+package idp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+const (
+	maxAnswer     = 1 << 20         // bytes of an answer that are read
+	maxRetryAfter = 5 * time.Minute // one wrong header must not silence a client for a day
+)
+
+// Client calls the endpoints. HTTP must follow no redirect: a token is shown to the
+// endpoint that was discovered, and to nobody that it names (RT-15).
+type Client struct {
+	HTTP *http.Client
+	Auth ClientAuth
+	Now  func() time.Time
+
+	TokenURL, UserinfoURL, RevocationURL string
+}
+
+// Outcome is what became of a call. Err is nil if the answer is a good one; its text
+// contains no token, and nothing of an answer but its error code and description.
+type Outcome struct {
+	verdict.Answer
+	RetryAfter time.Duration // as the server asks, at most 5 min
+	Date       time.Time     // the server's clock, zero if it does not say
+	Err        error
+}
+
+// send makes one call and reads its answer. what names the endpoint in errors.
+func (c *Client) send(req *http.Request, what string) (*http.Response, []byte, Outcome) {
+	var written atomic.Bool
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		WroteHeaders: func() { written.Store(true) },
+	}))
+	resp, err := c.HTTP.Do(req)
+	if err != nil {
+		return nil, nil, broken(what, err, written.Load())
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, nil, broken(what, err, true)
+	case len(body) > maxAnswer:
+		return nil, nil, Outcome{Answer: verdict.Answer{Fault: verdict.Malformed}, Err: fmt.Errorf("%s answered more than %d bytes", what, maxAnswer)}
+	}
+	out := Outcome{Answer: verdict.Answer{Status: resp.StatusCode}, RetryAfter: verdict.RetryAfter(resp.Header, c.Now(), maxRetryAfter)}
+	out.Date, _ = http.ParseTime(resp.Header.Get("Date"))
+	return resp, body, out
+}
+
+// post sends a form as this client.
+func (c *Client) post(ctx context.Context, what, to string, form url.Values) (*http.Response, []byte, Outcome) {
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
+	c.Auth.apply(form, header)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, nil, Outcome{Answer: verdict.Answer{Fault: verdict.NotSent}, Err: err}
+	}
+	req.Header = header
+	return c.send(req, what)
+}
+
+// refused describes an answer that is an error of the server's.
+func (o *Outcome) refused(what, code, description string) {
+	o.Code = code
+	if o.Status < 300 { // an error in a 200
+		o.Status = http.StatusBadRequest
+	}
+	text := fmt.Sprintf("%s answered %d", what, o.Status)
+	if code = Clean(code, 64); code != "" {
+		text += " " + code
+	}
+	if description = Clean(description, 200); description != "" {
+		text += " (" + description + ")"
+	}
+	o.Err = errors.New(text)
+}
+
+// ClientAuth is how a client proves who it is (RFC 6749 §2.3.1).
+type ClientAuth struct {
+	ID, Secret string // no secret: a public client
+	// InForm sends the secret in the form (client_secret_post) and not in a header
+	// (client_secret_basic).
+	InForm bool
+}
+
+func (a ClientAuth) apply(form url.Values, header http.Header) {
+	if a.Secret != "" && !a.InForm {
+		pair := &http.Request{Header: header}
+		pair.SetBasicAuth(url.QueryEscape(a.ID), url.QueryEscape(a.Secret))
+		return
+	}
+	form.Set("client_id", a.ID)
+	if a.Secret != "" {
+		form.Set("client_secret", a.Secret)
+	}
+}

@@ -1,0 +1,63 @@
+package idp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+const userinfoEndpoint = "userinfo"
+
+// Userinfo asks for the claims of who an access token speaks of (OpenID Connect Core
+// 1.0 §5.3). An answer about another subject is of no use (§5.3.2, CORE-11). claims is
+// nil if the answer is signed: its status is all that is read of it.
+func (c *Client) Userinfo(ctx context.Context, access, subject string) (claims []byte, out Outcome) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.UserinfoURL, nil)
+	if err != nil {
+		return nil, Outcome{Answer: verdict.Answer{Fault: verdict.NotSent}, Err: err}
+	}
+	req.Header.Set("Authorization", "Bearer "+access)
+	req.Header.Set("Accept", "application/json")
+	resp, body, out := c.send(req, userinfoEndpoint)
+	if out.Err != nil {
+		return nil, out
+	}
+	if out.Status != http.StatusOK {
+		out.unauthorized(resp.Header)
+		return nil, out
+	}
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "application/jwt" {
+		return nil, out
+	}
+	var who struct {
+		Subject string `json:"sub"`
+	}
+	switch err := json.Unmarshal(body, &who); {
+	case err != nil || who.Subject == "":
+		out.Fault, out.Err = verdict.Malformed, errors.New("userinfo answered 200 without a sub")
+		return nil, out
+	case who.Subject != subject:
+		out.Fault, out.Err = verdict.OtherUser, errors.New("userinfo speaks of another subject")
+		return nil, out
+	}
+	return body, out
+}
+
+// OtherScheme is the code of a challenge that does not speak about our token: a proxy
+// asks for its own password.
+const OtherScheme = "other_scheme"
+
+func (o *Outcome) unauthorized(h http.Header) {
+	challenge, ours := verdict.Bearer(h)
+	code := challenge.Error
+	if !ours && h["Www-Authenticate"] != nil {
+		code = OtherScheme
+	}
+	status := o.Status
+	o.refused(userinfoEndpoint, code, "")
+	o.Status = status // a 2xx that is not 200 stays what it is
+}
