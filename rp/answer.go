@@ -60,8 +60,10 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 		request *RequestError
 	)
 	switch {
-	case errors.Is(err, ErrSilentCheck):
+	case errors.Is(err, ErrSilentCheck) && navigation(r):
 		return redirect(p.loginURL(r) + "&silent=1")
+	case errors.Is(err, ErrSilentCheck):
+		return p.challenge(r, Problem{Error: "session_unconfirmed"})
 	case errors.Is(err, ErrAnonymous):
 		return p.challenge(r, Problem{Error: "login_required"})
 	case errors.As(err, &ended):

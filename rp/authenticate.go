@@ -96,10 +96,16 @@ func (p *RelyingParty) decide(r *http.Request, rec Record, class Class, now time
 	}
 	switch decision.Signal {
 	case lifetime.NotDue:
+		if class == Active && p.wantsTokens(st.data) && p.asksNow(r, st) {
+			return nil, ErrSilentCheck
+		}
 		if known {
 			p.remember(st) // activity has moved the limits
 		}
 	case lifetime.Due:
+		if p.asksNow(r, st) {
+			return nil, ErrSilentCheck
+		}
 		p.signalBeside(st, policy)
 	case lifetime.Overdue:
 		if st, err = p.signalFirst(ctx, st); err != nil {
@@ -114,6 +120,12 @@ func (p *RelyingParty) decide(r *http.Request, rec Record, class Class, now time
 		}
 	}
 	return st, nil
+}
+
+// asksNow reports whether this navigation is to make the silent log-in that is due. A
+// page that is trusted is served if the IdP might not answer, or was asked lately.
+func (p *RelyingParty) asksNow(r *http.Request, st *state) bool {
+	return p.means(st.data) == bySilentLogin && navigation(r) && !p.askedLately(st) && p.answers(r.Context())
 }
 
 // policy is the configuration as it applies to one session.

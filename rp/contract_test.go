@@ -115,6 +115,7 @@ func TestPollingKeepsNobody(t *testing.T) {
 			v := w.visitor("ada")
 			v.login()
 			ends := v.session().IdleDeadline
+			w.idp.ResetRequests() // of the log-in
 			for range 3600 {
 				time.Sleep(time.Second)
 				v.fetch("/passive")

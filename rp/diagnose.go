@@ -119,7 +119,7 @@ func judgeProvider(c *Config, m *metadata) []Finding {
 		say(false, "no_revocation", "The IdP has no revocation endpoint: tokens of an ended session live until they run out.")
 	}
 	if m.UserinfoURL == "" && c.Kind == ReferenceToken {
-		say(true, "no_userinfo", "The IdP has no userinfo endpoint: only calls of an API tell it of activity, and one API's 401 has to be believed without a second look.")
+		say(true, "no_userinfo", "The IdP has no userinfo endpoint: only calls of an API tell it of activity, and what an API refuses is settled by a new log-in.")
 	}
 	if !m.IssInResponse {
 		say(false, "no_iss", "The IdP does not name itself in its answers (RFC 9207); that matters only if this app uses several IdPs.")

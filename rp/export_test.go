@@ -27,9 +27,6 @@ func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (cookie s
 // Abort gives running calls of the IdP up, so that Close does not wait for them.
 func (p *RelyingParty) Abort() { p.abort() }
 
-// WithPlainExpiry is what a token response becomes before it is read.
-var WithPlainExpiry = withPlainExpiry
-
 // The layout of an app's own values.
 var (
 	EncodeValues = encodeValues

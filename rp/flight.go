@@ -183,7 +183,10 @@ func (p *RelyingParty) ask(ctx context.Context, key Key, forToken bool, enough f
 	if st, err = p.load(ctx, key); err != nil || enough(st.data) {
 		return st, err
 	}
-	if st.data.RefreshToken != "" && (forToken || p.means(st.data) == byRefresh) {
+	switch means := p.means(st.data); {
+	case p.wantsTokens(st.data):
+		return nil, p.askSilently(st)
+	case st.data.RefreshToken != "" && (forToken || means == byRefresh):
 		return p.refresh(ctx, st)
 	}
 	if st.data.AccessToken == "" {

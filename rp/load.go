@@ -66,7 +66,7 @@ func (p *RelyingParty) open(rec Record) (*state, error) {
 // remember puts an opened state into the cache, with how long the clocks have nothing
 // to say about it.
 func (p *RelyingParty) remember(st *state) {
-	p.cache.put(st, lifetime.Quiet(st.clocks(), p.policy(st), p.now()))
+	p.cache.put(st, lifetime.Quiet(st.clocks(), p.policy(st), p.tokensLast(st.data), p.now()))
 }
 
 // unseal is open without the cache: what is stored of an ended session changes

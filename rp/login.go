@@ -12,10 +12,12 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/idtoken"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
 const maxAgent = 200 // bytes of a User-Agent that are kept
@@ -32,13 +34,20 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 	f := flow{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
 		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(),
-		silent: q.Get("silent") == "1" && p.cfg.SilentCheck,
+	}
+	var asks *state
+	if q.Get("silent") == "1" {
+		var err error
+		if asks, err = p.asksSilently(r); err != nil {
+			return err
+		}
+		f.silent = asks != nil
 	}
 	if p.isIn(r, q) {
 		comeBack(w, f.returnTo)
 		return nil
 	}
-	to, err := p.authURL(r, &f)
+	to, err := p.authURL(r.Context(), &f, asks)
 	if err != nil {
 		return err
 	}
@@ -53,13 +62,13 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 }
 
 // authURL is where the IdP is asked. Its error is an *UnavailableError.
-func (p *RelyingParty) authURL(r *http.Request, f *flow) (string, error) {
+func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (string, error) {
 	opts := []oauth2.AuthCodeOption{
 		oauth2.S256ChallengeOption(f.verifier),
 		oauth2.SetAuthURLParam("nonce", f.nonce),
 	}
 	if f.silent {
-		return p.silentURL(r, f.state, opts)
+		return p.silentURL(ctx, asks, f.state, opts)
 	}
 	if p.cfg.MaxAge > 0 {
 		opts = append(opts, oauth2.SetAuthURLParam("max_age", fmt.Sprint(int(p.cfg.MaxAge/time.Second))))
@@ -160,24 +169,16 @@ func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tokens, error) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	ctx, written := traced(ctx)
-	token, err := p.idp.oauth.Exchange(ctx, code, oauth2.VerifierOption(f.verifier))
-	if err != nil {
-		a, asked, err := p.tokenFault(err, written)
-		if a.Status >= 400 && a.Status < 500 && a.Code == "invalid_grant" {
-			return nil, badLogin("The log-in service did not accept this log-in.", err)
-		}
-		if a.Fault != 0 || a.Status >= 500 || a.Status == http.StatusTooManyRequests {
-			return nil, f.postponed(&UnavailableError{RetryAfter: max(asked, time.Second), Err: err})
-		}
-		p.log.Error("this client and the IdP do not fit", "error", err)
-		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service refused this application.", Advice: "Please tell the people who run it.", Err: err}
+	answer, out := p.idp.calls.Exchange(ctx, code, f.verifier, p.idp.oauth.RedirectURL)
+	if out.Err != nil {
+		return nil, p.notExchanged(f, out)
 	}
 	want := idtoken.Want{Nonce: f.nonce}
 	if !f.silent { // a silent round trip has not asked for it
 		want.MaxAge = p.cfg.MaxAge
 	}
-	got, err := p.checkTokens(ctx, token, want)
+	got := p.read(answer)
+	err := p.verifyLogin(ctx, got, want)
 	if down := (*keyset.UnavailableError)(nil); errors.As(err, &down) {
 		return nil, &UnavailableError{RetryAfter: time.Second, Err: err}
 	}
@@ -188,6 +189,19 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer does not fit this application.", Advice: "Please tell the people who run it.", Err: err}
 	}
 	return got, nil
+}
+
+// notExchanged describes a code that brought no tokens.
+func (p *RelyingParty) notExchanged(f *flow, out idp.Outcome) error {
+	switch {
+	case out.Fault != verdict.None, out.Status >= 500, out.Status == http.StatusTooManyRequests:
+		return f.postponed(&UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Err: out.Err})
+	case out.Code == "invalid_grant":
+		return badLogin("The log-in service did not accept this log-in.", out.Err)
+	}
+	p.log.Error("this client and the IdP do not fit", "error", out.Err)
+	return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service refused this application.",
+		Advice: "Please tell the people who run it.", Err: out.Err}
 }
 
 // begin creates the session. A logout that came while this log-in was under way
@@ -202,6 +216,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	d := &record.Data{Started: now, Signalled: f.back, Confirmed: f.back}
 	got.apply(d)
 	p.keepOnly(d)
+	d.UserinfoFits = p.userinfoFits(ctx, d)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
 	rec := Record{
 		Key: key, Owner: p.party.owner, Refs: p.party.refsOf(d),

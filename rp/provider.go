@@ -12,11 +12,12 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-const maxAnswer = 1 << 20 // bytes that are read of any answer of the IdP
+const maxDocument = 2 << 20 // bytes that are read of any answer of the IdP
 
 // metadata is what the library uses of OpenID Connect Discovery 1.0 §3.
 type metadata struct {
@@ -51,11 +52,15 @@ type provider struct {
 	metadata
 	client *http.Client
 	keys   *keyset.Set
-	oauth  oauth2.Config
+	oauth  oauth2.Config // for the authorization URL
+	calls  *idp.Client
+	pulse  *pulse
 }
 
 func discover(ctx context.Context, c *Config) (*provider, error) {
 	client := idpClient(c)
+	heart := &pulse{now: c.Now, next: client.Transport}
+	client.Transport = heart
 	ctx, cancel := context.WithTimeout(ctx, c.RequestTimeout)
 	defer cancel()
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, client), c.Issuer)
@@ -65,7 +70,7 @@ func discover(ctx context.Context, c *Config) (*provider, error) {
 		}
 		return nil, fmt.Errorf("rp: Config.Issuer: discovery of %s failed: %w (is the IdP running, and is this its exact issuer identifier?)", c.Issuer, err)
 	}
-	p := &provider{client: client}
+	p := &provider{client: client, pulse: heart}
 	if err := found.Claims(&p.metadata); err != nil {
 		return nil, fmt.Errorf("rp: Config.Issuer: the discovery document of %s is malformed: %w", c.Issuer, err)
 	}
@@ -96,27 +101,24 @@ func discover(ctx context.Context, c *Config) (*provider, error) {
 	if len(p.PKCEMethods) > 0 && !slices.Contains(p.PKCEMethods, "S256") {
 		return nil, wrong("Issuer", "the IdP supports PKCE by %v only; S256 is needed", p.PKCEMethods)
 	}
-	client.Transport = plainExpiry{client.Transport, p.TokenURL}
 	p.keys = keyset.New(p.JWKSURL, client, c.Now)
 	p.oauth = oauth2.Config{
 		ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), Scopes: c.Scopes,
 		RedirectURL: c.BaseURL + c.Prefix + "/callback",
-		Endpoint:    oauth2.Endpoint{AuthURL: p.AuthURL, TokenURL: p.TokenURL, AuthStyle: authStyle(c, p.TokenAuthMethods)},
+		Endpoint:    oauth2.Endpoint{AuthURL: p.AuthURL},
+	}
+	p.calls = &idp.Client{
+		HTTP: client, Now: c.Now, TokenURL: p.TokenURL, UserinfoURL: p.UserinfoURL, RevocationURL: p.RevocationURL,
+		Auth: idp.ClientAuth{ID: c.ClientID, Secret: string(c.ClientSecret), InForm: secretInForm(p.TokenAuthMethods)},
 	}
 	return p, nil
 }
 
-// authStyle never is AutoDetect, which sends a failed request, and with it the
-// code or the refresh token, a second time. Without metadata the default is
-// client_secret_basic (Discovery §3).
-func authStyle(c *Config, methods []string) oauth2.AuthStyle {
-	if c.ClientSecret == "" {
-		return oauth2.AuthStyleInParams
-	}
-	if len(methods) == 0 || slices.Contains(methods, "client_secret_basic") {
-		return oauth2.AuthStyleInHeader
-	}
-	return oauth2.AuthStyleInParams
+// secretInForm chooses between client_secret_post and client_secret_basic, which is the
+// default (Discovery §3). Never both in turn: a failed request, and with it the code or
+// the refresh token, would be sent twice.
+func secretInForm(methods []string) bool {
+	return len(methods) > 0 && !slices.Contains(methods, "client_secret_basic")
 }
 
 // idpClient follows no redirect (RT-15) and reads a bounded answer only.
@@ -143,7 +145,7 @@ func (l limitBody) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = &limitedBody{ReadCloser: resp.Body, left: maxAnswer}
+	resp.Body = &limitedBody{ReadCloser: resp.Body, left: maxDocument}
 	return resp, nil
 }
 
@@ -176,8 +178,7 @@ func (p *RelyingParty) detached(ctx context.Context) (context.Context, context.C
 }
 
 func (p *RelyingParty) detachedFor(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, p.idp.client)
-	ctx, cancel := context.WithTimeout(ctx, d)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
 	stop := context.AfterFunc(p.calls, cancel) // the end of Close
 	return ctx, func() { stop(); cancel() }
 }

@@ -30,6 +30,8 @@ const (
 	SessionLimit Reason = "session_limit"
 	// Admin: the app's own code ended the session.
 	Admin Reason = "admin"
+	// OtherSubject: the IdP gave out an ID token of another person for this session.
+	OtherSubject Reason = "other_subject"
 	// Unconfirmed: the IdP answered prompt=none with login_required or with
 	// another person, or the record could no longer be read.
 	Unconfirmed Reason = "unconfirmed"

@@ -2,6 +2,7 @@ package rp_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ func TestRefreshAnswers(t *testing.T) {
 		kept  = iota // 503 now, good again later
 		good         // served at once
 		ended        // refresh_rejected
+		other        // other_subject
+		asked        // the person is asked to log in, the session is kept
 	)
 	for _, row := range []struct {
 		rule  string
@@ -35,6 +38,9 @@ func TestRefreshAnswers(t *testing.T) {
 		{"RT-01 invalid_grant", idpmock.Fault{Error: "invalid_grant"}, patient, ended, 1},
 		{"RT-01 whatever its description says", idpmock.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"temporarily unavailable, try again"}`}, patient, ended, 1},
 		{"RT-01 invalid_grant in a 200", idpmock.Fault{Status: 200, Body: `{"error":"invalid_grant"}`}, patient, ended, 1},
+		{"RT-03 invalid_request, as Dex says of a claimed token", idpmock.Fault{Error: "invalid_request"}, patient, asked, 1},
+		{"RT-13 interaction_required", idpmock.Fault{Error: "interaction_required"}, patient, asked, 1},
+		{"RT-14 an unknown code", idpmock.Fault{Error: "pigeons"}, patient, asked, 1},
 		{"RT-05 temporarily_unavailable", idpmock.Fault{Error: "temporarily_unavailable"}, patient, kept, 1},
 		{"RT-05 server_error", idpmock.Fault{Error: "server_error"}, patient, kept, 1},
 		{"RT-05 503", idpmock.Fault{Status: 503}, patient, kept, 1},
@@ -42,21 +48,21 @@ func TestRefreshAnswers(t *testing.T) {
 		{"RT-06 429", idpmock.Fault{Status: 429, RetryAfter: "1"}, patient, kept, 1},
 		{"RT-08 cut off before the IdP did anything", idpmock.Fault{DropBefore: true}, patient, good, 2},
 		{"RT-08 cut off after rotation, with grace", idpmock.Fault{DropAfterCommit: true}, graceful, good, 2},
-		{"RT-08 cut off after rotation, strict", idpmock.Fault{DropAfterCommit: true}, patient, ended, 2},
+		{"RT-08 cut off after rotation, strict", idpmock.Fault{DropAfterCommit: true}, patient, asked, 2},
 		{"RT-09 not JSON", idpmock.Fault{Response: idpmock.ResponseNotJSON}, graceful, kept, 1},
 		{"RT-09 empty", idpmock.Fault{Response: idpmock.ResponseEmpty}, graceful, kept, 1},
-		{"RT-09 no access_token", idpmock.Fault{Response: idpmock.ResponseNoAccessToken}, graceful, kept, 1},
-		{"RT-09 no token_type", idpmock.Fault{Response: idpmock.ResponseNoTokenType}, graceful, kept, 1},
+		{"RT-09 no access_token", idpmock.Fault{Response: idpmock.ResponseNoAccessToken}, patient, good, 1},
+		{"RT-09 no token_type", idpmock.Fault{Response: idpmock.ResponseNoTokenType}, patient, good, 1},
 		{"RT-09 4 MiB", idpmock.Fault{Response: idpmock.ResponseHuge}, graceful, kept, 1},
-		{"RT-10 CORE-10 H -refresh-token-invalid-issuer", idpmock.Fault{IDToken: idpmock.IDTokenInvalidIss}, graceful, ended, 1},
-		{"RT-10 CORE-10 H -refresh-token-invalid-sub", idpmock.Fault{IDToken: idpmock.IDTokenInvalidSub}, graceful, ended, 1},
-		{"RT-10 CORE-10 another aud", idpmock.Fault{IDToken: idpmock.IDTokenInvalidAud}, graceful, kept, 1},
-		{"RT-10 CORE-10 foreign azp", idpmock.Fault{IDToken: idpmock.IDTokenInvalidAzp}, graceful, kept, 1},
-		{"RT-10 CORE-10 no iat", idpmock.Fault{IDToken: idpmock.IDTokenMissingIat}, graceful, kept, 1},
-		{"RT-10 bad signature", idpmock.Fault{IDToken: idpmock.IDTokenInvalidSig}, graceful, kept, 1},
-		{"RT-10 alg none", idpmock.Fault{IDToken: idpmock.IDTokenSigNone}, graceful, kept, 1},
-		{"RT-10 CORE-08 at_hash", idpmock.Fault{IDToken: idpmock.IDTokenInvalidAtHash}, graceful, kept, 1},
-		{"RT-10 a logout token", idpmock.Fault{IDToken: idpmock.IDTokenTypLogout}, graceful, kept, 1},
+		{"RT-10 CORE-10 H -refresh-token-invalid-issuer", idpmock.Fault{IDToken: idpmock.IDTokenInvalidIss}, patient, good, 1},
+		{"RT-10 CORE-10 H -refresh-token-invalid-sub", idpmock.Fault{IDToken: idpmock.IDTokenInvalidSub}, patient, other, 1},
+		{"RT-10 CORE-10 another aud", idpmock.Fault{IDToken: idpmock.IDTokenInvalidAud}, patient, good, 1},
+		{"RT-10 CORE-10 foreign azp", idpmock.Fault{IDToken: idpmock.IDTokenInvalidAzp}, patient, good, 1},
+		{"RT-10 CORE-10 no iat", idpmock.Fault{IDToken: idpmock.IDTokenMissingIat}, patient, good, 1},
+		{"RT-10 bad signature", idpmock.Fault{IDToken: idpmock.IDTokenInvalidSig}, patient, good, 1},
+		{"RT-10 alg none", idpmock.Fault{IDToken: idpmock.IDTokenSigNone}, patient, good, 1},
+		{"RT-10 CORE-08 at_hash", idpmock.Fault{IDToken: idpmock.IDTokenInvalidAtHash}, patient, good, 1},
+		{"RT-10 a logout token", idpmock.Fault{IDToken: idpmock.IDTokenTypLogout}, patient, good, 1},
 		{"CORE-14 H -signing-key-rotation", idpmock.Fault{IDToken: idpmock.IDTokenRotatedKey}, patient, good, 1},
 		{"CORE-10 no ID token", idpmock.Fault{Response: idpmock.ResponseNoIDToken}, patient, good, 1},
 		{"CORE-10 the nonce again", idpmock.Fault{IDToken: idpmock.IDTokenNonceOnRefresh}, patient, good, 1},
@@ -85,12 +91,23 @@ func TestRefreshAnswers(t *testing.T) {
 					if a.status != 503 || a.header.Get("Retry-After") == "" {
 						t.Errorf("%v", a)
 					}
-				case ended:
+				case ended, other:
 					if a.status != 401 {
 						t.Errorf("%v", a)
 					}
-					v.expect("ended", rp.RefreshRejected)
-					w.expectEnds(rp.RefreshRejected)
+					reason := map[int]rp.Reason{ended: rp.RefreshRejected, other: rp.OtherSubject}[row.want]
+					v.expect("ended", reason)
+					w.expectEnds(reason)
+					return
+				case asked:
+					if a.status != 401 || !strings.Contains(a.body, "login_required") {
+						t.Errorf("%v", a)
+					}
+					v.expect("live", "")
+					w.expectEnds()
+					if a := v.get("/private"); a.status != 302 || !strings.Contains(a.location(), "anew=1") {
+						t.Errorf("a navigation: %v", a)
+					}
 					return
 				}
 				v.expect("live", "")

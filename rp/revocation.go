@@ -3,12 +3,9 @@ package rp
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/oauth2"
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
@@ -140,33 +137,14 @@ func (p *RelyingParty) revoke(ctx context.Context, d *record.Data) (again bool, 
 func (p *RelyingParty) callRevocation(ctx context.Context, token, hint string) (again bool, asked time.Duration) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	form := url.Values{"token": {token}, "token_type_hint": {hint}}
-	basic := p.idp.oauth.Endpoint.AuthStyle == oauth2.AuthStyleInHeader
-	if !basic {
-		form.Set("client_id", p.cfg.ClientID)
-		if p.cfg.ClientSecret != "" {
-			form.Set("client_secret", string(p.cfg.ClientSecret))
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.idp.RevocationURL, strings.NewReader(form.Encode()))
-	if err != nil {
-		return false, 0
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if basic {
-		req.SetBasicAuth(url.QueryEscape(p.cfg.ClientID), url.QueryEscape(string(p.cfg.ClientSecret)))
-	}
-	resp, err := p.idp.client.Do(req)
-	if err != nil {
-		p.log.Warn("a token could not be revoked; trying again", "error", quiet("the revocation endpoint", err))
-		return true, 0
-	}
-	defer resp.Body.Close()
+	out := p.idp.calls.Revoke(ctx, token, hint)
 	switch {
-	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= 500: // RFC 7009 §2.2.1: still alive
-		return true, verdict.RetryAfter(resp.Header, p.now(), maxRetryAfter)
-	case resp.StatusCode >= 300:
-		p.log.Warn("the IdP refused to revoke a token", "status", resp.StatusCode, "hint", hint)
+	case out.Err == nil:
+		return false, 0
+	case out.Fault != verdict.None, out.Status == http.StatusTooManyRequests, out.Status >= 500: // RFC 7009 §2.2.1: still alive
+		p.log.Warn("a token could not be revoked; trying again", "error", out.Err)
+		return true, out.RetryAfter
 	}
+	p.log.Warn("the IdP refused to revoke a token", "hint", hint, "error", out.Err)
 	return false, 0
 }

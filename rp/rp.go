@@ -35,6 +35,7 @@ type RelyingParty struct {
 	unreadable *throttle // of lines about one record
 	guard      guard
 	found      findings
+	blames     blames
 	untold     queue[untold] // ended sessions to report
 	sighted    []sighting    // the sweeper's
 	unrevoked  queue[Record] // reported ones whose tokens are to be revoked
@@ -80,7 +81,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		cfg: cfg, idp: idp, party: party, ring: ring, logins: logins, origins: from, apis: map[string]bool{},
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
-		streams: streams{of: map[Key]int{}}, reports: newThrottle(activityEvery, activityBurst),
+		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, reports: newThrottle(activityEvery, activityBurst),
 		vouches:    newThrottle(vouchEvery, vouchBurst),
 		unreadable: newThrottle(remember, 1),
 	}

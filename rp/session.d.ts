@@ -10,7 +10,7 @@
 /** Why a session ended, as in Go's rp.Reason; '' if the server knows of none. */
 export type Reason =
   | 'user_logout' | 'idle' | 'absolute' | 'idp_ceiling' | 'refresh_rejected' | 'api_unauthorized'
-  | 'backchannel_logout' | 'frontchannel_logout' | 'replaced' | 'session_limit' | 'admin' | 'unconfirmed' | ''
+  | 'backchannel_logout' | 'frontchannel_logout' | 'replaced' | 'session_limit' | 'other_subject' | 'admin' | 'unconfirmed' | ''
 
 /**
  * What is about to happen. 'idle': the session ends unless the person does

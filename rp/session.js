@@ -44,6 +44,7 @@ export const texts = {
   'ended-frontchannel_logout': 'You have logged out elsewhere.',
   'ended-replaced': 'There has been another log-in in this browser.',
   'ended-session_limit': 'You have logged in elsewhere, and only so many log-ins are allowed at a time.',
+  'ended-other_subject': 'Somebody else has logged in at your log-in service.',
   'ended-admin': 'Your session was ended by this application.',
   'ended-unconfirmed': 'Your log-in service does not know your session any more.',
   kept: 'What you had typed has been kept. You get it back when you log in again.',

@@ -2,13 +2,10 @@ package rp
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
@@ -30,6 +27,8 @@ const (
 func (p *RelyingParty) means(d *record.Data) means {
 	extends := p.cfg.Capabilities.Extends
 	switch {
+	case p.wantsTokens(d):
+		return bySilentLogin
 	case d.RefreshToken != "" && extends.Refresh:
 		return byRefresh
 	case d.AccessToken != "" && p.idp.UserinfoURL != "" && extends.Userinfo:
@@ -61,7 +60,10 @@ func (p *RelyingParty) signalBeside(st *state, policy lifetime.Policy) {
 // signalFirst confirms a session before it is served.
 func (p *RelyingParty) signalFirst(ctx context.Context, st *state) (*state, error) {
 	if p.means(st.data) == bySilentLogin {
-		return nil, ErrSilentCheck
+		if !p.answers(ctx) {
+			return nil, unavailable(5*time.Second, "the IdP does not answer, so nobody is sent there")
+		}
+		return nil, p.askSilently(st)
 	}
 	return p.tell(ctx, st)
 }
@@ -78,19 +80,45 @@ func (p *RelyingParty) tell(ctx context.Context, st *state) (*state, error) {
 // IdP looks the access token up, and says whether it still lives.
 func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) {
 	sent := p.now()
-	answer, asked, cause := p.callUserinfo(ctx, st.data)
-	v := verdict.Userinfo(answer)
-	v = p.believed(v)
-	p.signalled(st.rec.Key, "userinfo", v, cause)
+	out := p.callUserinfo(ctx, st.data)
+	v := p.believed(verdict.Userinfo(out.Answer, st.data.UserinfoFits && !lifetime.Over(st.data.TokenEnds, sent)))
+	p.signalled(st.rec.Key, "userinfo", v, out.Err)
 	switch v {
 	case verdict.OK:
 		p.flights.succeeded(st.rec.Key)
 		can := p.cfg.Capabilities
-		return p.commit(ctx, st, func(d *record.Data) bool { return heard(d, sent, can.Extends.Userinfo, can.Proves.Userinfo) })
+		return p.commit(ctx, st, func(d *record.Data) bool {
+			news := !d.UserinfoFits
+			d.UserinfoFits = true
+			return heard(d, sent, can.Extends.Userinfo, can.Proves.Userinfo) || news
+		})
 	case verdict.Ended:
 		return p.rejected(ctx, st, APIUnauthorized)
+	case verdict.Ask:
+		return nil, p.renewSilently(ctx, st)
 	}
-	return nil, p.postponed(st, v, asked, cause)
+	return nil, p.postponed(st, v, out)
+}
+
+// userinfoFits asks once at the log-in whether the userinfo endpoint takes this kind of
+// access token. Only then is its later 401 a word about the session; and only where
+// there is no refresh token is that word needed.
+func (p *RelyingParty) userinfoFits(ctx context.Context, d *record.Data) bool {
+	if d.AccessToken == "" || d.RefreshToken != "" || p.idp.UserinfoURL == "" {
+		return false
+	}
+	out := p.callUserinfo(ctx, d)
+	if out.Err != nil {
+		p.log.Warn("the userinfo endpoint does not take the access token of a log-in; a later refusal is no word about the session", "error", out.Err)
+	}
+	return out.Err == nil
+}
+
+func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) idp.Outcome {
+	ctx, cancel := p.detached(ctx)
+	defer cancel()
+	_, out := p.idp.calls.Userinfo(ctx, d.AccessToken, d.Subject)
+	return out
 }
 
 // heard notes a call that succeeded: the IdP knows of the activity at that moment, if
@@ -106,51 +134,6 @@ func heard(d *record.Data, at time.Time, extends, proves bool) (news bool) {
 		}
 	}
 	return news
-}
-
-func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) (a verdict.Answer, retryAfter time.Duration, err error) {
-	ctx, cancel := p.detached(ctx)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.idp.UserinfoURL, nil)
-	if err != nil {
-		return verdict.Answer{Fault: verdict.NotSent}, 0, err
-	}
-	req.Header.Set("Authorization", "Bearer "+d.AccessToken)
-	req.Header.Set("Accept", "application/json")
-	resp, err := p.idp.client.Do(req)
-	if err != nil {
-		return verdict.Answer{Fault: netFault(err, true)}, 0, quiet("userinfo", err)
-	}
-	defer resp.Body.Close()
-	a.Status = resp.StatusCode
-	if a.Status != http.StatusOK {
-		c, ok := verdict.Bearer(resp.Header)
-		if a.Code = c.Error; !ok && resp.Header["Www-Authenticate"] != nil {
-			a.Code = "other_scheme" // a proxy asks for its own password: no word about our token
-		}
-		return a, verdict.RetryAfter(resp.Header, p.now(), maxRetryAfter), fmt.Errorf("userinfo answered %d %s", a.Status, clean(a.Code))
-	}
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		a.Fault = netFault(err, true)
-		return a, 0, quiet("userinfo", err)
-	}
-	var claims struct {
-		Subject string `json:"sub"`
-	}
-	switch contentType(resp.Header) {
-	case "application/jwt": // signed userinfo: the status is the answer we need
-		return a, 0, nil
-	}
-	if err := json.Unmarshal(body, &claims); err != nil || claims.Subject == "" {
-		a.Fault = verdict.Malformed
-		return a, 0, errors.New("userinfo answered 200 without a sub")
-	}
-	if claims.Subject != d.Subject { // Core §5.3.2, CORE-11
-		a.Fault = verdict.OtherUser
-		return a, 0, errors.New("userinfo speaks of another subject")
-	}
-	return a, 0, nil
 }
 
 // rejected ends a session whose token the IdP refuses, unless the token was not
@@ -176,15 +159,19 @@ func (p *RelyingParty) rejected(ctx context.Context, st *state, reason Reason) (
 }
 
 // postponed turns a failure that says nothing about the session into an error.
-func (p *RelyingParty) postponed(st *state, v verdict.Verdict, asked time.Duration, cause error) error {
+func (p *RelyingParty) postponed(st *state, v verdict.Verdict, out idp.Outcome) error {
 	if v == verdict.Interact {
-		p.flights.failed(st.rec.Key, v, asked, p.now(), ErrReauthenticate)
+		p.flights.failed(st.rec.Key, v, out.RetryAfter, p.now(), ErrReauthenticate)
 		return ErrReauthenticate
 	}
+	cause := out.Err
 	if cause == nil {
 		cause = errors.New("the IdP's answer was of no use")
 	}
-	wait := p.flights.failed(st.rec.Key, v, asked, p.now(), cause)
+	if verdict.ClientWide(out.Answer) {
+		p.flights.failed(Key{}, v, out.RetryAfter, p.now(), cause)
+	}
+	wait := p.flights.failed(st.rec.Key, v, out.RetryAfter, p.now(), cause)
 	return &UnavailableError{RetryAfter: wait, Err: cause}
 }
 

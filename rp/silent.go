@@ -20,30 +20,38 @@ import (
 // before them refuse longer ones.
 const maxHintedURL = 2 << 10
 
-// silentURL is where the browser asks the IdP whether the session lives (prompt=none).
-// It is a check, which asks for openid alone, so that no refresh token is issued that
-// nobody would use; but see renews.
-func (p *RelyingParty) silentURL(r *http.Request, state string, opts []oauth2.AuthCodeOption) (string, error) {
-	opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
-	var d *record.Data
-	if key, ok := p.sessionKey(r.Header); ok {
-		st, err := p.load(r.Context(), key)
-		if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {
-			return "", err
-		}
-		if err == nil {
-			d = st.data
-		}
+// asksSilently returns the session of a browser that is to make a silent log-in, nil if
+// it has none that needs one. Its error is an *UnavailableError.
+func (p *RelyingParty) asksSilently(r *http.Request) (*state, error) {
+	key, ok := p.sessionKey(r.Header)
+	if !ok {
+		return nil, nil
 	}
-	if d == nil || !p.renews(d) {
+	st, err := p.load(r.Context(), key)
+	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {
+		return nil, err
+	}
+	if err != nil || p.means(st.data) != bySilentLogin {
+		return nil, nil
+	}
+	return st, nil
+}
+
+// silentURL is where the browser asks the IdP whether the session lives (prompt=none).
+// That it asks is noted first, so that no answer can make it ask again at once.
+func (p *RelyingParty) silentURL(ctx context.Context, st *state, state string, opts []oauth2.AuthCodeOption) (string, error) {
+	now := p.now()
+	if _, err := p.commit(ctx, st, func(d *record.Data) bool { d.Asked = now; return true }); err != nil {
+		return "", err
+	}
+	opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
+	if !p.wantsTokens(st.data) {
 		opts = append(opts, oauth2.SetAuthURLParam("scope", "openid"))
 	}
-	if d != nil {
-		for _, h := range hints(d) {
-			to := p.idp.oauth.AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...)
-			if len(to) <= maxHintedURL {
-				return to, nil
-			}
+	for _, h := range hints(st.data) {
+		to := p.idp.oauth.AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...)
+		if len(to) <= maxHintedURL {
+			return to, nil
 		}
 	}
 	return p.idp.oauth.AuthCodeURL(state, opts...), nil
@@ -62,13 +70,6 @@ func hints(d *record.Data) []hint {
 		all = append(all, hint{"login_hint", claims.LoginHint})
 	}
 	return all
-}
-
-// renews tells whether the round trip renews a session's access token besides: where
-// there is one and no refresh token to do that, as with ReferenceToken, it asks for
-// the configured scopes and replaces the token, as it always has.
-func (p *RelyingParty) renews(d *record.Data) bool {
-	return p.cfg.Kind != NoToken && d.RefreshToken == ""
 }
 
 // confirmSilently handles a prompt=none round trip that succeeded: the IdP session
@@ -92,9 +93,15 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 		return err
 	case errors.As(err, &ended):
 		return p.overtaken(w, f, got, ended.Reason)
-	case err != nil, st.data.Subject != got.id.Subject:
+	case err != nil:
 		p.discard(got)
-		return p.logInInstead(w, f) // its session replaces the old one
+		return p.logInInstead(w, f)
+	case st.data.Subject != got.id.Subject: // another person uses this browser now
+		p.discard(got)
+		if _, err := p.rejected(ctx, st, OtherSubject); errors.As(err, &trouble) {
+			return err
+		}
+		return p.logInInstead(w, f)
 	}
 	_, err = p.confirmed(ctx, st, got)
 	switch {
@@ -115,7 +122,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 // come to an end.
 func (p *RelyingParty) confirmed(ctx context.Context, st *state, got *tokens) (*state, error) {
 	at := p.now()
-	if p.renews(st.data) {
+	if p.wantsTokens(st.data) {
 		p.observe(got)
 		return p.commitTokens(ctx, st, func(d *record.Data) {
 			got.apply(d)
@@ -156,20 +163,27 @@ func (p *RelyingParty) overtaken(w http.ResponseWriter, f *flow, got *tokens, re
 	return nil
 }
 
-// silentRefused handles a prompt=none round trip that failed. Only the errors
-// that mean "there is no session" end ours (Core §3.1.2.6, SM-04); trouble at the
-// IdP is not a logout.
+// silentRefused handles a prompt=none round trip that failed. Only login_required says
+// that there is no session (Core §3.1.2.6, SM-04). Other errors want the person to act:
+// the page is served while trust lasts, and then an ordinary log-in follows. Trouble at
+// the IdP is not a logout.
 func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *flow, code string) error {
 	key, ok := p.sessionKey(r.Header)
 	cause := fmt.Errorf("the silent check was answered with %s", clean(code))
 	switch code {
-	case "login_required", "interaction_required", "consent_required", "account_selection_required":
+	case "login_required":
 		if ok {
 			if err := p.silentlyRejected(r, f, key, cause); err != nil {
 				return err
 			}
 		}
 		comeBack(w, f.returnTo) // the page decides whether to log in
+		return nil
+	case "interaction_required", "consent_required", "account_selection_required":
+		if ok {
+			p.signalled(key, "prompt=none", verdict.Interact, cause)
+		}
+		comeBack(w, f.returnTo)
 		return nil
 	case "invalid_request":
 		// The hint perhaps: an IdP that has withdrawn its keys does not know its own ID

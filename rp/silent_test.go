@@ -100,10 +100,11 @@ func TestSilentCheckIsForNavigationsOnly(t *testing.T) {
 			t.Errorf("an outage: %v", a)
 		}
 		v.expect("live", "")
+		// It has asked a moment ago, in vain: the person is asked to log in.
 		if a, _ := v.follow("/private"); a.status != 200 {
 			t.Errorf("%v", a)
 		}
-		w.expectEnds()
+		w.expectEnds(rp.Replaced)
 	})
 }
 

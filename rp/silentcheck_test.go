@@ -160,7 +160,7 @@ func TestSilentCheckOfAnotherPerson(t *testing.T) {
 	for name, row := range map[string]struct {
 		reads bool
 		want  rp.Reason
-	}{"reads hints": {true, rp.Unconfirmed}, "ignores hints": {false, rp.Replaced}} {
+	}{"reads hints": {true, rp.Unconfirmed}, "ignores hints": {false, rp.OtherSubject}} {
 		for _, kind := range []rp.Kind{rp.RefreshToken, rp.ReferenceToken, rp.NoToken} {
 			t.Run(name+" "+kind.String(), func(t *testing.T) {
 				x := &wire{}
@@ -237,8 +237,9 @@ func TestSilentCheckWithMaxAge(t *testing.T) {
 	})
 }
 
-// A session without a refresh token has its access token renewed by the round trip:
-// it asks for what the log-in has asked for.
+// A check keeps the access token while it is good. Once that has run out, and there is
+// no refresh token, the round trip fetches another: it asks for what the log-in has
+// asked for.
 func TestSilentCheckRenewsAccessTokens(t *testing.T) {
 	for name, row := range map[string]struct {
 		kind rp.Kind
@@ -251,13 +252,18 @@ func TestSilentCheckRenewsAccessTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a, x := &api{}, &wire{}
 			x.edits("/token", row.edit)
-			inBubble(t, x.under(setup{kind: row.kind, api: a, config: asking, idp: independent}), func(t *testing.T, w *world) {
+			life := func(c *idpmock.Client) { c.AccessTokenLifetime = 15 * time.Minute }
+			inBubble(t, x.under(setup{kind: row.kind, api: a, config: asking, idp: independent, client: life}), func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				v.login()
-				for range 3 {
+				for n := range 6 {
 					to := v.asks()
-					if got := query(to).Get("scope"); got != "openid profile offline_access" {
-						t.Errorf("it asks for %q", got)
+					want := "openid"
+					if (n+1)%3 == 0 { // every 18 minutes
+						want = "openid profile offline_access"
+					}
+					if got := query(to).Get("scope"); got != want {
+						t.Errorf("round trip %d asks for %q, want %q", n, got, want)
 					}
 					v.get(v.authorize(to))
 					if status, _, err := w.calls(v, "/run", whoami); status != 200 {
@@ -266,7 +272,7 @@ func TestSilentCheckRenewsAccessTokens(t *testing.T) {
 				}
 				slices.Sort(a.tokens)
 				if n := len(slices.Compact(a.tokens)); n != 3 {
-					t.Errorf("%d different access tokens in three rounds", n)
+					t.Errorf("%d different access tokens, want that of the log-in and two more", n)
 				}
 				w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
 				w.idp.Expect(idpmock.EndpointRevoke, "notes", 0)
@@ -280,7 +286,8 @@ func TestSilentCheckRenewsAccessTokens(t *testing.T) {
 // confirmed all the same, and the next round trip mends it.
 func TestSilentCheckRenewsWithAnotherType(t *testing.T) {
 	a := &api{}
-	inBubble(t, setup{kind: rp.ReferenceToken, api: a, config: asking, idp: independent}, func(t *testing.T, w *world) {
+	life := func(c *idpmock.Client) { c.AccessTokenLifetime = 5 * time.Minute }
+	inBubble(t, setup{kind: rp.ReferenceToken, api: a, config: asking, idp: independent, client: life}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
 		to := v.asks()

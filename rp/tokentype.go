@@ -16,9 +16,9 @@ const otherTypeAgain = time.Minute
 // (RFC 6750). No other type is asked for, so one that comes all the same (DPoP, mac,
 // pop, or N_A for what is no access token at all) is used by nobody: RFC 6749 §7.1
 // forbids to use a type that is not understood, and one that is bound to a key and
-// sent without the proof is just a secret given away. ASCII letters have no other
-// folds here.
-func isBearer(kind string) bool { return strings.EqualFold(kind, "Bearer") }
+// sent without the proof is just a secret given away. An answer without token_type is
+// one of Bearer (RT-09). ASCII letters have no other folds here.
+func isBearer(kind string) bool { return kind == "" || strings.EqualFold(kind, "Bearer") }
 
 // otherType names the type of an answer of the token endpoint that was not asked for;
 // nil if it was.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
@@ -43,7 +44,9 @@ func (e *APIError) Unwrap() error { return e.Err }
 // session only if the IdP confirms it. Other hosts never get the token.
 //
 // Besides network errors its calls return *EndedError, *UnavailableError,
-// *APIError and ErrNoAccessToken, all found by errors.Is and errors.As.
+// *APIError, ErrNoAccessToken and, where only a log-in fetches a new token,
+// ErrSilentCheck or ErrReauthenticate, all found by errors.Is and errors.As;
+// RelyingParty.Answer turns each into what the browser should see.
 //
 // How long an API may take is for Config.HTTPClient.Timeout or the context of the
 // call to say: Get and Post have none, not even that of the person's request.
@@ -97,21 +100,27 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 	if s.class == Passive {
 		return resp, nil // asking the IdP would extend the session
 	}
+	origin, renewed := weburl.OriginOf(r.URL), false
+	if s.rp.blamed(origin, st) {
+		drain(resp)
+		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
+	}
 	if st.data.RefreshToken != "" {
-		renewed, err := s.rp.renew(r.Context(), st)
+		fresh, err := s.rp.renew(r.Context(), st)
 		if err != nil {
 			drain(resp)
 			return nil, err
 		}
-		s.newer.Store(renewed)
+		renewed = true
+		s.newer.Store(fresh)
 		if !replayable(r) {
 			return resp, nil // the next call has the fresh token
 		}
 		drain(resp)
-		if _, err := shown(renewed.data); err != nil {
+		if _, err := shown(fresh.data); err != nil {
 			return nil, err
 		}
-		if resp, err = t.send(r, renewed, true); err != nil {
+		if resp, err = t.send(r, fresh, true); err != nil {
 			return nil, err
 		}
 		var challenge verdict.Challenge
@@ -123,14 +132,21 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 		default:
 			return resp, nil
 		}
-		st = renewed
+		st = fresh
 	}
 	drain(resp)
-	probed, v, err := s.rp.probe(r.Context(), st)
-	switch verdict.SecondLook(v) {
+	var (
+		probe  verdict.Verdict
+		probed = st
+		err    error
+	)
+	if !renewed {
+		probed, probe, err = s.rp.probe(r.Context(), st)
+	}
+	switch verdict.SecondLook(renewed, probe) {
 	case verdict.Blamed:
 		s.newer.Store(probed)
-		s.rp.log.Error("an API refuses a token that the IdP calls good; the session is kept", "api", weburl.OriginOf(r.URL))
+		s.rp.blame(origin, probed)
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
 	if err == nil {
@@ -168,16 +184,14 @@ func (s *Session) usable(ctx context.Context) (*state, error) {
 	if c := &s.rp.cfg; s.class == Passive && c.APIIntrospects && c.Capabilities.Extends.Introspection {
 		return nil, fmt.Errorf("%w: a passive request does not call an API that introspects, because that extends the IdP session (C7)", ErrNoAccessToken)
 	}
-	const early = 5 * time.Second // for the way to the API
-	ends := st.data.TokenEnds
-	if ends.IsZero() || s.rp.now().Before(ends.Add(-min(early, st.data.TokenLife/10))) {
+	if !lifetime.Over(lastUse(st.data), s.rp.now()) {
 		return st, none
-	}
-	if st.data.RefreshToken == "" {
-		return st, none // the API's 401 decides
 	}
 	if s.class == Passive {
 		return nil, fmt.Errorf("%w: it ran out, and a passive request does not renew it", ErrNoAccessToken)
+	}
+	if st.data.RefreshToken == "" { // a silent log-in, which a navigation can make, fetches another one
+		return nil, s.rp.renewSilently(ctx, st)
 	}
 	renewed, err := s.rp.renew(ctx, st)
 	if err != nil {
@@ -225,26 +239,18 @@ func (p *RelyingParty) renew(ctx context.Context, st *state) (*state, error) {
 	return p.fly(ctx, st.rec.Key, true, func(d *record.Data) bool { return d.Generation > seen })
 }
 
-// probe asks the userinfo endpoint about the token of st (second look).
+// probe asks the userinfo endpoint about the token of st (second look), where there is
+// no refresh token.
 func (p *RelyingParty) probe(ctx context.Context, st *state) (*state, verdict.Verdict, error) {
 	if p.idp.UserinfoURL == "" {
-		// Nobody else can be asked; the API has refused a fresh token twice, or the
-		// only one there is.
-		if st.data.RefreshToken != "" {
-			return st, verdict.OK, nil // just renewed: the IdP vouches for it
-		}
-		_, err := p.rejected(ctx, st, APIUnauthorized)
-		return nil, verdict.Ended, err
+		// Nobody else can be asked, and an API alone never logs anybody out.
+		return nil, verdict.Ask, p.renewSilently(ctx, st)
 	}
-	if st.data.RefreshToken == "" {
-		seen := p.now()
-		next, err := p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
-			// Clocks are cut to milliseconds: one of the same may have been before.
-			return d.Signalled.After(seen) || d.Confirmed.After(seen) || d.Generation > st.data.Generation
-		})
-		return next, probed(err), err
-	}
-	next, err := p.userinfo(ctx, st)
+	seen := p.now()
+	next, err := p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
+		// Clocks are cut to milliseconds: one of the same may have been before.
+		return d.Signalled.After(seen) || d.Confirmed.After(seen) || d.Generation > st.data.Generation
+	})
 	return next, probed(err), err
 }
 

@@ -23,6 +23,7 @@ func Reasons() []Reason {
 		{rp.Replaced, "There is a newer session", "The same browser logged in again; the old session was thrown away with its id."},
 		{rp.SessionLimit, "There were too many sessions", "The same person logged in elsewhere, and the app allows only so many sessions at a time: the one that had not been used for longest ended."},
 		{rp.Admin, "The app ended it", "The app's own code or its administrator ended this session."},
+		{rp.OtherSubject, "It belongs to somebody else now", "The log-in service gave out an ID token of another person for this session."},
 		{rp.Unconfirmed, "The log-in service did not confirm it", "Asked in the background, it answered that nobody, or somebody else, is signed in there."},
 	}
 }

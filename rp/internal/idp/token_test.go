@@ -44,7 +44,9 @@ func (s *server) client() *Client {
 		TokenURL: "https://idp.example/token", UserinfoURL: "https://idp.example/userinfo", RevocationURL: "https://idp.example/revoke"}
 }
 
-func says(status int, body string) *server { return &server{status: status, body: strings.NewReader(body)} }
+func says(status int, body string) *server {
+	return &server{status: status, body: strings.NewReader(body)}
+}
 
 // RT-09, RT-11: an answer is read as what it is, and nothing good in it is lost for
 // a detail beside it.
@@ -177,7 +179,7 @@ func TestUserinfo(t *testing.T) {
 		{"signed", &server{status: 200, header: http.Header{"Content-Type": {"application/jwt"}}, body: strings.NewReader("e30.e30.")}, verdict.Answer{Status: 200}, true},
 		{"UI-01", bearer(401, `Bearer error="invalid_token"`), verdict.Answer{Status: 401, Code: "invalid_token"}, false},
 		{"Hydra", bearer(401, `Bearer error="request_unauthorized"`), verdict.Answer{Status: 401, Code: "request_unauthorized"}, false},
-		{"a proxy", bearer(401, `Basic realm="x"`), verdict.Answer{Status: 401, Code: OtherScheme}, false},
+		{"a proxy", bearer(401, `Basic realm="x"`), verdict.Answer{Status: 401, Code: verdict.OtherScheme}, false},
 		{"nothing", says(204, ""), verdict.Answer{Status: 204}, false},
 	} {
 		_, out := row.s.client().Userinfo(t.Context(), "the-access-token", "ada")

@@ -47,15 +47,11 @@ func (c *Client) Userinfo(ctx context.Context, access, subject string) (claims [
 	return body, out
 }
 
-// OtherScheme is the code of a challenge that does not speak about our token: a proxy
-// asks for its own password.
-const OtherScheme = "other_scheme"
-
 func (o *Outcome) unauthorized(h http.Header) {
 	challenge, ours := verdict.Bearer(h)
 	code := challenge.Error
 	if !ours && h["Www-Authenticate"] != nil {
-		code = OtherScheme
+		code = verdict.OtherScheme
 	}
 	status := o.Status
 	o.refused(userinfoEndpoint, code, "")

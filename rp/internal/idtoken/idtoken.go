@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/tandem-sso/tandem/rp/internal/keyset"
 )
 
 // MaxSize bounds a raw ID token in bytes.
@@ -22,9 +24,20 @@ const MaxSize = 16 << 10
 // MaxAge is how old a new ID token may be: it comes straight from the IdP.
 const MaxAge = 10 * time.Minute
 
-// ErrOtherUser says: a refreshed ID token speaks of another issuer or subject than
-// the session does (Core §12.2). It ends the session.
-var ErrOtherUser = errors.New("idtoken: issuer or subject is not the session's")
+// ErrOtherUser says: a refreshed ID token, rightly signed by the session's issuer,
+// speaks of another subject than the session does (Core §12.2). It ends the session.
+var ErrOtherUser = errors.New("idtoken: sub is not the session's")
+
+// MixedUpError says: signature, iss, aud, azp or at_hash is wrong, so the token, and
+// what came beside it, may have been meant for somebody else.
+type MixedUpError struct{ Err error }
+
+func (e *MixedUpError) Error() string { return e.Err.Error() }
+func (e *MixedUpError) Unwrap() error { return e.Err }
+
+func mixedUp(format string, args ...any) error {
+	return &MixedUpError{fmt.Errorf("idtoken: "+format, args...)}
+}
 
 // Claims are the claims that the library itself uses.
 type Claims struct {
@@ -61,6 +74,7 @@ type payload struct {
 	SID           string   `json:"sid"`
 	Subject       string   `json:"sub"`
 	IssuedAt      *float64 `json:"iat"`
+	NotBefore     *float64 `json:"nbf"`
 	AuthTime      *float64 `json:"auth_time"`
 	SessionExpiry *float64 `json:"session_expiry"`
 }
@@ -82,15 +96,18 @@ func Verify(ctx context.Context, raw string, want Want) (*Claims, error) {
 	v := oidc.NewVerifier(want.Issuer, keys, &oidc.Config{
 		ClientID:             want.ClientID,
 		SupportedSigningAlgs: []string{want.Alg},
-		Now:                  func() time.Time { return want.Now.Add(-want.Skew) },
 		SkipIssuerCheck:      true, // below, exact and without the exception for Google
+		SkipExpiryCheck:      true, // below: what a token says counts once its signature is good
 	})
 	token, err := v.Verify(ctx, raw)
-	if keys.err != nil {
+	if down := (*keyset.UnavailableError)(nil); errors.As(keys.err, &down) {
 		return nil, fmt.Errorf("idtoken: %w", keys.err)
 	}
+	if keys.err != nil {
+		return nil, mixedUp("%w", keys.err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("idtoken: %w", err)
+		return nil, mixedUp("%w", err)
 	}
 	var p payload
 	var rawClaims json.RawMessage
@@ -123,10 +140,7 @@ func (j *judge) VerifySignature(ctx context.Context, jwt string) (payload []byte
 
 func check(t *oidc.IDToken, p payload, want Want) error {
 	if t.Issuer != want.Issuer { // CORE-05
-		if want.Refresh {
-			return ErrOtherUser
-		}
-		return fmt.Errorf("idtoken: iss is %q, not %q", clip(t.Issuer), want.Issuer)
+		return mixedUp("iss is %q, not %q", clip(t.Issuer), want.Issuer)
 	}
 	if p.Subject == "" || len(p.Subject) > 255 { // Core §2
 		return errors.New("idtoken: sub is missing or longer than 255 characters")
@@ -136,13 +150,22 @@ func check(t *oidc.IDToken, p payload, want Want) error {
 	}
 	for _, aud := range t.Audience { // CORE-05; go-oidc has seen ClientID among them
 		if aud != want.ClientID && !slices.Contains(want.TrustedAudiences, aud) {
-			return fmt.Errorf("idtoken: aud names %q too, which is not a trusted audience", clip(aud))
+			return mixedUp("aud names %q too, which is not a trusted audience", clip(aud))
 		}
 	}
 	if p.AZP != nil && *p.AZP != want.ClientID {
-		return fmt.Errorf("idtoken: azp is %q, not this client", clip(*p.AZP))
+		return mixedUp("azp is %q, not this client", clip(*p.AZP))
+	}
+	if t.AccessTokenHash != "" && want.AccessToken != "" { // CORE-08
+		if err := t.VerifyAccessToken(want.AccessToken); err != nil {
+			return mixedUp("at_hash is not that of the access token")
+		}
 	}
 	switch { // CORE-07
+	case !t.Expiry.After(want.Now.Add(-want.Skew)):
+		return errors.New("idtoken: exp is over: compare the clocks of this machine and the IdP")
+	case instant(p.NotBefore).After(want.Now.Add(want.Skew)):
+		return errors.New("idtoken: nbf is in the future: compare the clocks of this machine and the IdP")
 	case p.IssuedAt == nil:
 		return errors.New("idtoken: iat is missing")
 	case instant(p.IssuedAt).After(want.Now.Add(want.Skew)):
@@ -159,11 +182,6 @@ func check(t *oidc.IDToken, p payload, want Want) error {
 		}
 		if instant(p.AuthTime).Add(want.MaxAge + want.Skew).Before(want.Now) {
 			return errors.New("idtoken: the authentication is older than max_age")
-		}
-	}
-	if t.AccessTokenHash != "" && want.AccessToken != "" { // CORE-08
-		if err := t.VerifyAccessToken(want.AccessToken); err != nil {
-			return errors.New("idtoken: at_hash is not that of the access token")
 		}
 	}
 	return nil

@@ -13,7 +13,9 @@ import (
 func unmarshal(b []byte, v any) error { return json.Unmarshal(b, v) }
 
 // CORE-10, H -refresh-token-…: a refreshed ID token is of the same issuer and
-// subject, or the session is over; any other fault only makes it useless.
+// subject. Another subject of the same issuer ends the session. What tokens that were
+// mixed up would show keeps the access token beside it from being used, too; any other
+// fault only makes the ID token useless.
 func TestRefresh(t *testing.T) {
 	base := claims().Without("nonce")
 	for _, row := range []struct {
@@ -21,31 +23,40 @@ func TestRefresh(t *testing.T) {
 		claims jwttest.Claims
 		good   bool
 		other  bool
+		mixed  bool
 	}{
-		{"CORE-10 the same user", base, true, false},
-		{"CORE-10 H -refresh-token-invalid-issuer", base.With("iss", issuer+"INVALID"), false, true},
-		{"CORE-10 H -refresh-token-invalid-sub", base.With("sub", "ada1"), false, true},
-		{"CORE-10 sub in another case", base.With("sub", "Ada"), false, true},
-		{"CORE-10 sub is missing", base.Without("sub"), false, false},
-		{"CORE-10 another aud", base.With("aud", "other"), false, false},
-		{"CORE-10 a foreign azp", base.With("azp", "other"), false, false},
-		{"CORE-10 iat of the first token", base.With("iat", after(-time.Hour)), false, false},
-		{"CORE-10 iat is missing", base.Without("iat"), false, false},
-		{"CORE-10 expired", base.With("exp", after(-time.Hour)), false, false},
-		{"CORE-10 the nonce of the log-in may come again", base.With("nonce", nonce), true, false},
-		{"CORE-10 another sid: the session was moved", base.With("sid", "sid-2"), true, false},
-		{"CORE-08 at_hash of the old access token", base.With("at_hash", jwttest.ATHash("old")), false, false},
+		{"CORE-10 the same user", base, true, false, false},
+		{"CORE-10 H -refresh-token-invalid-issuer", base.With("iss", issuer+"INVALID"), false, false, true},
+		{"CORE-10 H -refresh-token-invalid-sub", base.With("sub", "ada1"), false, true, false},
+		{"CORE-10 sub in another case", base.With("sub", "Ada"), false, true, false},
+		{"CORE-10 sub is missing", base.Without("sub"), false, false, false},
+		{"CORE-10 another aud", base.With("aud", "other"), false, false, true},
+		{"CORE-10 a foreign azp", base.With("azp", "other"), false, false, true},
+		{"CORE-10 iat of the first token", base.With("iat", after(-time.Hour)), false, false, false},
+		{"CORE-10 iat is missing", base.Without("iat"), false, false, false},
+		{"CORE-10 not yet valid", base.With("nbf", after(time.Hour)), false, false, false},
+		{"CORE-10 auth_time as text", base.With("auth_time", "now"), false, false, false},
+		{"CORE-10 sid as a number", base.With("sid", 7), false, false, false},
+		{"CORE-10 expired, of another user", base.With("exp", after(-time.Hour)).With("sub", "eve"), false, true, false},
+		{"CORE-10 expired, with a wrong at_hash", base.With("exp", after(-time.Hour)).With("at_hash", jwttest.ATHash("old")), false, false, true},
+		{"CORE-10 another issuer and another user", base.With("iss", issuer+"INVALID").With("sub", "eve"), false, false, true},
+		{"CORE-10 expired", base.With("exp", after(-time.Hour)), false, false, false},
+		{"CORE-10 the nonce of the log-in may come again", base.With("nonce", nonce), true, false, false},
+		{"CORE-10 another sid: the session was moved", base.With("sid", "sid-2"), true, false, false},
+		{"CORE-08 at_hash of the old access token", base.With("at_hash", jwttest.ATHash("old")), false, false, true},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
 			_, err := Verify(t.Context(), key.Sign(row.claims), refresh())
-			if (err == nil) != row.good || errors.Is(err, ErrOtherUser) != row.other {
-				t.Errorf("error %v, want accepted %v, other user %v", err, row.good, row.other)
+			var mixed *MixedUpError
+			if (err == nil) != row.good || errors.Is(err, ErrOtherUser) != row.other || errors.As(err, &mixed) != row.mixed {
+				t.Errorf("error %v, want accepted %v, other user %v, mixed up %v", err, row.good, row.other, row.mixed)
 			}
 		})
 	}
 	t.Run("a forged token of another user ends nothing", func(t *testing.T) {
 		forged := jwttest.RS256("k", 1).Sign(base.With("sub", "eve"))
-		if _, err := Verify(t.Context(), forged, refresh()); err == nil || errors.Is(err, ErrOtherUser) {
+		var mixed *MixedUpError
+		if _, err := Verify(t.Context(), forged, refresh()); !errors.As(err, &mixed) || errors.Is(err, ErrOtherUser) {
 			t.Errorf("%v", err)
 		}
 	})

@@ -230,6 +230,9 @@ func trust(s Session, p Policy) time.Duration {
 	return p.TrustFor
 }
 
+// Over reports whether something that ends at a time is over; zero: it has no end.
+func Over(end, now time.Time) bool { return past(end, now) }
+
 func past(limit, now time.Time) bool { return !limit.IsZero() && !now.Before(limit) }
 
 func earlier(a, b time.Time) time.Time {

@@ -241,7 +241,7 @@ func TestQuiet(t *testing.T) {
 			s.Signalled, s.Confirmed = s.Active, s.Active
 		}
 		now := s.Active.Add(duration(t, "now", 10*time.Minute))
-		q := Quiet(s, p, now)
+		q := Quiet(s, p, time.Time{}, now)
 		says := func(s Session, now time.Time) bool {
 			return Decide(s, p, now, Active) != Decision{} || Decide(s, p, now, Passive) != Decision{}
 		}

@@ -18,12 +18,13 @@ const longestQuiet = time.Hour
 // Quiet returns a span that begins now and in which Decide has nothing to say,
 // whatever the class, so that requests in it need not ask again. It is empty if
 // Decide has something to say now. Activity makes it longer, never shorter; every
-// other change of s makes it void.
-func Quiet(s Session, p Policy, now time.Time) Span {
+// other change of s makes it void. tokens is when the session's tokens are of no use any
+// more, zero: never; the policy is another one then.
+func Quiet(s Session, p Policy, tokens, now time.Time) Span {
 	s = Believable(s, now)
 	d := Deadlines(s, p)
 	until := now.Add(longestQuiet)
-	for _, limit := range [...]time.Time{d.LocalIdle, d.Absolute, s.Ceiling} {
+	for _, limit := range [...]time.Time{d.LocalIdle, d.Absolute, s.Ceiling, tokens} {
 		until = earlier(until, limit)
 	}
 	if p.SignalEvery > 0 {

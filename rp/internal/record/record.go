@@ -47,6 +47,17 @@ type Data struct {
 	Window    time.Duration // W as learnt
 	TokenLife time.Duration // of the access token as issued
 
+	RefreshEnds time.Time // announced end of the refresh token; zero: not told
+	Asked       time.Time // when the last silent log-in was begun
+	// Doubted is one more than the generation whose refresh token was shown without a
+	// usable answer: it may be spent. Zero: none.
+	Doubted uint64
+	// Renew: the tokens are of no use any more, and nobody knows whether the session is
+	// over: a silent log-in is to fetch others.
+	Renew bool
+	// UserinfoFits: the userinfo endpoint has accepted an access token of this session.
+	UserinfoFits bool
+
 	Told  time.Time // when the end was reported to Config.Events; of an ended session
 	Tries uint64    // revocations that have failed since then
 
@@ -81,9 +92,10 @@ func (d *Data) strings() [11]*string {
 		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent}
 }
 
-func (d *Data) numbers() [11]int64 {
+func (d *Data) numbers() [16]int64 {
 	return [...]int64{ms(d.Started), ms(d.AuthTime), ms(d.Signalled), ms(d.Confirmed),
-		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation), ms(d.Told), int64(d.Tries)}
+		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation), ms(d.Told), int64(d.Tries),
+		ms(d.RefreshEnds), ms(d.Asked), int64(d.Doubted), flag(d.Renew), flag(d.UserinfoFits)}
 }
 
 // Decode reads what Encode wrote. It takes b over: the texts of the Data are parts
@@ -100,7 +112,7 @@ func Decode(b []byte) (*Data, error) {
 			*texts[i] = s
 		}
 	}
-	var v [11]int64
+	var v [16]int64
 	for i := range r.length() {
 		if n := r.number(); i < len(v) {
 			v[i] = n
@@ -113,6 +125,8 @@ func Decode(b []byte) (*Data, error) {
 	d.TokenEnds, d.Ceiling = instant(v[4]), instant(v[5])
 	d.Window, d.TokenLife = time.Duration(v[6])*time.Millisecond, time.Duration(v[7])*time.Millisecond
 	d.Generation, d.Told, d.Tries = uint64(v[8]), instant(v[9]), uint64(v[10])
+	d.RefreshEnds, d.Asked, d.Doubted = instant(v[11]), instant(v[12]), uint64(v[13])
+	d.Renew, d.UserinfoFits = v[14] != 0, v[15] != 0
 	return d, nil
 }
 
@@ -157,6 +171,13 @@ func ms(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixMilli()
+}
+
+func flag(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 func instant(v int64) time.Time {

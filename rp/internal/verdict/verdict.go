@@ -22,16 +22,20 @@ const (
 	// Misconfigured: this client and this IdP do not fit. Loud, rarely retried,
 	// every session is kept.
 	Misconfigured
-	// Interact: the IdP wants to see the person. The session is kept; a
-	// navigation is sent to the log-in.
+	// Interact: the IdP does not take this session's token, or wants to see the person,
+	// and that is no word on the session. It is kept; once trust is over a navigation is
+	// sent to the log-in.
 	Interact
+	// Ask: the token is over or its refusal proves nothing. A silent log-in, which a
+	// navigation can make, tells whether the session lives.
+	Ask
 	// StepUp: the token is good, but not good enough for this resource.
 	StepUp
 	// Blamed: this API refuses a token that the IdP vouches for. Its fault.
 	Blamed
 )
 
-var names = [...]string{"ok", "ended", "retry", "unknown", "misconfigured", "interact", "step_up", "blamed"}
+var names = [...]string{"ok", "ended", "retry", "unknown", "misconfigured", "interact", "ask", "step_up", "blamed"}
 
 func (v Verdict) String() string { return names[v] }
 
@@ -44,8 +48,7 @@ const (
 	TLS             // the server could not prove who it is
 	Sent            // time-out or reset after the request was written
 	Malformed       // a success that is none: no JSON, no access_token, too large
-	BadID           // a success with an ID token that must not be used
-	OtherUser       // a success for another issuer or subject
+	OtherUser       // a success for another subject
 )
 
 // Answer is what came back, or did not.
@@ -59,8 +62,8 @@ type Answer struct {
 // RFC 6749 §5.2; OpenID Connect Core 1.0 §12.2.
 func Token(a Answer) Verdict {
 	switch a.Fault {
-	case NotSent, Malformed, BadID:
-		return Retry // RT-07, RT-09, RT-10
+	case NotSent, Malformed:
+		return Retry // RT-07, RT-09
 	case TLS:
 		return Misconfigured // RT-07
 	case Sent:
@@ -71,7 +74,7 @@ func Token(a Answer) Verdict {
 	switch {
 	case a.Status >= 200 && a.Status < 300:
 		return OK
-	case a.Status >= 300 && a.Status < 400:
+	case a.Status < 400:
 		return Misconfigured // RT-15
 	case a.Status == http.StatusTooManyRequests, a.Status >= 500:
 		return Retry // RT-05, RT-06; whatever code stands in it
@@ -81,46 +84,65 @@ func Token(a Answer) Verdict {
 		return Ended // RT-01
 	case "temporarily_unavailable", "server_error":
 		return Retry // RT-05
-	case "interaction_required", "login_required", "consent_required", "account_selection_required":
-		return Interact // RT-13
+	case "invalid_client", "unauthorized_client", "unsupported_grant_type", "use_dpop_nonce":
+		return Misconfigured // RT-02, RT-03, RT-12
 	case "":
-		// A 4xx without an OAuth error is a proxy or a firewall speaking.
-		if a.Status == http.StatusRequestTimeout || a.Status == http.StatusTooEarly {
+		switch a.Status {
+		case http.StatusRequestTimeout, http.StatusTooEarly:
 			return Retry
+		case http.StatusUnauthorized: // RFC 6749 §5.2 has it for invalid_client alone
+			return Misconfigured
 		}
 	}
-	return Misconfigured // RT-02, RT-03, RT-04, RT-12, RT-14
+	// RT-03, RT-04, RT-13, RT-14: Dex says invalid_request of a token that it has given
+	// to another browser, Entra ID interaction_required. It concerns this session.
+	return Interact
+}
+
+// Doubtful reports whether a failed refresh may have spent its token: the server may
+// have acted before it, or a proxy before it, failed to say so. What it says of that
+// token afterwards is no verdict.
+func Doubtful(a Answer) bool {
+	return a.Fault == Sent || a.Fault == Malformed || a.Fault == None && a.Status >= 500
 }
 
 // ClientWide reports whether a failure concerns every session of this client, so
-// that one trial call at a time is enough (RT-02, RT-03, RT-06, RT-15).
+// that one trial call at a time is enough (RT-02, RT-03, RT-15).
 func ClientWide(a Answer) bool {
 	switch a.Code {
 	case "invalid_client", "unauthorized_client", "unsupported_grant_type":
 		return true
 	}
-	return a.Fault == TLS || a.Status == http.StatusTooManyRequests || (a.Status >= 300 && a.Status < 400)
+	return a.Fault == TLS || a.Status == http.StatusUnauthorized && a.Code == "" || (a.Status >= 300 && a.Status < 400)
 }
 
-// Userinfo judges an answer of the userinfo endpoint, the probe that says
-// whether the IdP still knows the access token.
-func Userinfo(a Answer) Verdict {
+// Userinfo judges an answer of the userinfo endpoint, the probe that says whether the
+// IdP still knows the access token (UI-01). valid: the token has not run out, and the
+// endpoint has accepted one of this session before. Some never do, because the token
+// is bound to another resource (Entra ID, AD FS, RFC 8707).
+func Userinfo(a Answer, valid bool) Verdict {
 	switch {
-	case a.Fault == OtherUser:
-		return Ended // CORE-11
-	case a.Fault == TLS:
-		return Misconfigured
+	case a.Fault == OtherUser, a.Fault == TLS:
+		return Misconfigured // CORE-11: none of it is used
 	case a.Fault != None:
 		return Retry // asking twice does no harm: nothing is consumed
-	case a.Status == http.StatusOK:
+	case a.Status >= 200 && a.Status < 300:
 		return OK
-	case a.Status == http.StatusUnauthorized && (a.Code == "" || a.Code == "invalid_token"):
-		return Ended
 	case a.Status == http.StatusTooManyRequests, a.Status >= 500, a.Status == http.StatusRequestTimeout:
 		return Retry
+	case a.Status < 400:
+		return Misconfigured
+	case a.Status == http.StatusUnauthorized && a.Code == OtherScheme:
+		return Misconfigured // no word about our token
+	case valid && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden):
+		return Ended // Hydra: request_unauthorized; Dex, ZITADEL: 403
 	}
-	return Misconfigured // e.g. 403: the openid scope is missing
+	return Ask
 }
+
+// OtherScheme is the code of a challenge that does not speak about our token: a proxy
+// asks for its own password.
+const OtherScheme = "other_scheme"
 
 // API judges an answer of a resource server to a request with our token. Ended
 // means here: look a second time (refresh or probe) before believing it.
@@ -141,14 +163,16 @@ func API(a Answer) Verdict {
 	return OK
 }
 
-// SecondLook decides about a session whose token an API refused twice: probe is
-// the verdict of the userinfo endpoint. An API alone never logs anybody out.
-func SecondLook(probe Verdict) Verdict {
-	switch probe {
-	case Ended:
-		return Ended
-	case OK:
+// SecondLook decides about a session whose token an API has refused. renewed: the IdP
+// has given out that token just now; then the API is to blame, whatever userinfo says.
+// Else probe is the verdict of the userinfo endpoint. An API alone never logs anybody
+// out.
+func SecondLook(renewed bool, probe Verdict) Verdict {
+	switch {
+	case renewed, probe == OK:
 		return Blamed
+	case probe == Ended, probe == Ask:
+		return probe
 	}
 	return Retry
 }

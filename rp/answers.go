@@ -1,0 +1,86 @@
+package rp
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	heardWithin  = 30 * time.Second // so long an answer of the IdP says that it is there
+	probeTimeout = 2 * time.Second
+)
+
+// pulse knows whether the IdP answers. While trust lasts nobody is sent to one that may
+// be dead (C6).
+type pulse struct {
+	now   func() time.Time
+	next  http.RoundTripper
+	heard atomic.Int64 // milliseconds since 1970
+
+	mu    sync.Mutex
+	probe chan struct{} // closed when the probe under way is over
+}
+
+// RoundTrip notes each answer, whatever it says.
+func (p *pulse) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := p.next.RoundTrip(r)
+	if err == nil {
+		p.heard.Store(p.now().UnixMilli())
+	}
+	return resp, err
+}
+
+func (p *pulse) lately() bool {
+	since := time.Duration(p.now().UnixMilli()-p.heard.Load()) * time.Millisecond
+	return since >= 0 && since < heardWithin
+}
+
+// answers reports whether this instance has heard from the IdP lately, or hears from it
+// now. All who ask at the same time wait for the same probe.
+func (p *RelyingParty) answers(ctx context.Context) bool {
+	pulse := p.idp.pulse
+	if pulse.lately() {
+		return true
+	}
+	pulse.mu.Lock()
+	probe := pulse.probe
+	if probe == nil {
+		probe = make(chan struct{})
+		pulse.probe = probe
+		if !p.goes(func(ctx context.Context) { p.probeIdP(ctx); pulse.over(probe) }) {
+			close(probe)
+			pulse.probe = nil
+		}
+	}
+	pulse.mu.Unlock()
+	select {
+	case <-probe:
+	case <-ctx.Done():
+	}
+	return pulse.lately()
+}
+
+func (p *pulse) over(probe chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.probe = nil
+	close(probe)
+}
+
+// probeIdP asks for the discovery document, which every IdP answers cheaply.
+func (p *RelyingParty) probeIdP(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	to := strings.TrimSuffix(p.cfg.Issuer, "/") + "/.well-known/openid-configuration"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
+	if err != nil {
+		return
+	}
+	if resp, err := p.idp.client.Do(req); err == nil {
+		_ = resp.Body.Close()
+	}
+}

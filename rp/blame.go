@@ -1,0 +1,47 @@
+package rp
+
+import (
+	"sync"
+	"time"
+)
+
+// blames remembers which API refuses which token that the IdP vouches for, so that 20
+// calls of a broken API do not cost 20 refreshes.
+type blames struct {
+	mu sync.Mutex
+	of map[blameKey]time.Time // until
+}
+
+type blameKey struct {
+	api        string
+	session    Key
+	generation uint64
+}
+
+const maxBlames = 4096 // what comes on top is asked about again
+
+// blame notes for δ that an API, and not the session, is at fault.
+func (p *RelyingParty) blame(api string, st *state) {
+	p.log.Error("an API refuses a token that the IdP calls good; the session is kept", "api", api)
+	now := p.now()
+	until := now.Add(max(p.policy(st).SignalEvery, time.Minute))
+	p.blames.mu.Lock()
+	defer p.blames.mu.Unlock()
+	if len(p.blames.of) >= maxBlames {
+		for k, t := range p.blames.of {
+			if t.Before(now) {
+				delete(p.blames.of, k)
+			}
+		}
+	}
+	if len(p.blames.of) < maxBlames {
+		p.blames.of[blameKey{api, st.rec.Key, st.data.Generation}] = until
+	}
+}
+
+// blamed reports whether that is known of this very token.
+func (p *RelyingParty) blamed(api string, st *state) bool {
+	p.blames.mu.Lock()
+	defer p.blames.mu.Unlock()
+	return p.now().Before(p.blames.of[blameKey{api, st.rec.Key, st.data.Generation}])
+}

@@ -1,0 +1,81 @@
+package rp
+
+import (
+	"context"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+)
+
+// A silent log-in (prompt=none, on a navigation) is one of two things. A check asks
+// whether the IdP session lives: for openid alone, and no token of it is kept. A
+// renewal fetches tokens where those of the session are of no use any more: it asks for
+// the configured scopes, and needs no Config.SilentCheck.
+
+// beforeEnd is how long before its announced end a token is not shown any more: it has
+// to arrive.
+const beforeEnd = 5 * time.Second
+
+// lastUse is until when an access token is shown; zero: it has no known end.
+func lastUse(d *record.Data) time.Time {
+	if d.TokenEnds.IsZero() {
+		return time.Time{}
+	}
+	return d.TokenEnds.Add(-min(beforeEnd, d.TokenLife/10))
+}
+
+// tokensLast returns until when a session has tokens that work, or can fetch others
+// without the person; zero: as far as is known for ever. A refresh token's refusal after
+// its announced end proves nothing about the session: at Keycloak the token of a quiet
+// app runs out while another app keeps the session alive (RT-17).
+func (p *RelyingParty) tokensLast(d *record.Data) time.Time {
+	switch {
+	case p.cfg.Kind == NoToken:
+		return time.Time{}
+	case d.RefreshToken == "" && (d.AccessToken != "" || !isBearer(d.TokenType)):
+		return lastUse(d)
+	case d.RefreshToken == "" || d.RefreshEnds.IsZero():
+		return time.Time{}
+	}
+	early := beforeEnd
+	if d.Window > 0 {
+		early = min(early, d.Window/10)
+	}
+	return d.RefreshEnds.Add(-early)
+}
+
+// wantsTokens reports whether only a silent log-in can fetch tokens that work.
+func (p *RelyingParty) wantsTokens(d *record.Data) bool {
+	return d.Renew || lifetime.Over(p.tokensLast(d), p.now())
+}
+
+// renewSilently notes that the tokens are of no use, and asks for a silent log-in.
+func (p *RelyingParty) renewSilently(ctx context.Context, st *state) error {
+	generation := st.data.Generation
+	next, err := p.commit(ctx, st, func(d *record.Data) bool {
+		if d.Renew || d.Generation != generation {
+			return false
+		}
+		d.Renew = true
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	return p.askSilently(next)
+}
+
+// askSilently is ErrSilentCheck, or ErrReauthenticate if one was begun within δ and has
+// not settled the matter: whatever came back, there is no loop.
+func (p *RelyingParty) askSilently(st *state) error {
+	if p.askedLately(st) {
+		return ErrReauthenticate
+	}
+	return ErrSilentCheck
+}
+
+func (p *RelyingParty) askedLately(st *state) bool {
+	asked := st.data.Asked
+	return !asked.IsZero() && p.now().Sub(asked) < p.policy(st).SignalEvery && !lifetime.Ahead(asked, p.now())
+}

@@ -1,0 +1,159 @@
+package rp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/idtoken"
+	"github.com/tandem-sso/tandem/rp/internal/keyset"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+)
+
+const maxWindow = 24 * time.Hour // a longer refresh_expires_in is no idle window
+
+// tokens are an answer of the token endpoint, as far as it can be used.
+type tokens struct {
+	access, kind, refresh, scope string
+	ends                         time.Time // of the access token
+	life                         time.Duration
+	refreshEnds                  time.Time // as announced; zero: not
+	window                       time.Duration
+	ceiling                      time.Time
+	rawID                        string
+	id                           *idtoken.Claims // nil: none, or one of no use
+	fault                        error           // why the ID token of a refresh is left out
+}
+
+// read takes over what needs no check.
+func (p *RelyingParty) read(t *idp.Tokens) *tokens {
+	now := p.now()
+	got := &tokens{access: t.Access, kind: t.Type, refresh: t.Refresh, scope: t.Scope, rawID: t.ID, life: t.AccessLife}
+	if got.life > 0 {
+		got.ends = now.Add(got.life)
+	}
+	if !isBearer(got.kind) {
+		got.ends = now.Add(otherTypeAgain)
+	}
+	if t.Refresh != "" && t.RefreshLife > 0 {
+		got.refreshEnds = now.Add(t.RefreshLife)
+	}
+	if p.cfg.Capabilities.AnnouncesWindow && t.Window <= maxWindow {
+		got.window = t.Window
+	}
+	if t.GrantLife > 0 {
+		got.ceiling = now.Add(t.GrantLife)
+	}
+	return got
+}
+
+// verify checks the ID token. Errors are those of package idtoken.
+func (p *RelyingParty) verify(ctx context.Context, got *tokens, want idtoken.Want) error {
+	c := &p.cfg
+	want.Issuer, want.ClientID, want.Alg, want.Keys = c.Issuer, c.ClientID, c.IDTokenAlg, p.idp.keys.Trusted(c.IDTokenAlg)
+	want.Now, want.Skew, want.TrustedAudiences, want.AccessToken = c.Now(), c.Skew, c.TrustedAudiences, got.access
+	id, err := idtoken.Verify(ctx, got.rawID, want)
+	if err != nil {
+		return err
+	}
+	got.id = id
+	if e := id.SessionExpiry; !e.IsZero() && (got.ceiling.IsZero() || e.Before(got.ceiling)) {
+		got.ceiling = e
+	}
+	return nil
+}
+
+// verifyLogin checks the answer to a code.
+func (p *RelyingParty) verifyLogin(ctx context.Context, got *tokens, want idtoken.Want) error {
+	switch {
+	case got.rawID == "":
+		return errors.New("the token endpoint answered without an ID token: is the scope openid granted?")
+	case got.access == "" && p.cfg.Kind != NoToken:
+		return errors.New("the token endpoint answered without an access token: some IdPs issue one only for a scope of an API")
+	}
+	return p.verify(ctx, got, want)
+}
+
+// verifyRefresh checks the answer to a refresh token, which is spent now: the refresh
+// token that came is the only one that works, so it is kept whatever is wrong beside it
+// (CORE-10, RT-10). An ID token that is no good is left out. The access token is left
+// out too, if tokens may have been mixed up. Only another subject is an error.
+func (p *RelyingParty) verifyRefresh(ctx context.Context, got *tokens, d *record.Data) error {
+	if got.rawID == "" {
+		return nil
+	}
+	err := p.verify(ctx, got, idtoken.Want{Refresh: true, Subject: d.Subject, Nonce: nonceOf(d)})
+	var (
+		mixed *idtoken.MixedUpError
+		down  *keyset.UnavailableError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, idtoken.ErrOtherUser):
+		return err
+	case errors.As(err, &mixed):
+		got.access = ""
+	}
+	got.rawID = ""
+	if errors.As(err, &down) {
+		p.log.Warn("the ID token of a refresh cannot be checked now and is left out", "error", err)
+		return nil
+	}
+	got.fault = err
+	p.log.Error("the ID token of a refresh is left out; the session goes on with the tokens that came with it", "error", err, "access_token_used", got.access != "")
+	return nil
+}
+
+// nonceOf is the nonce of the log-in, while the ID token that has it is kept.
+func nonceOf(d *record.Data) string {
+	var claims struct {
+		Nonce string `json:"nonce"`
+	}
+	_ = json.Unmarshal([]byte(d.Claims), &claims) // it was valid when it was stored
+	return claims.Nonce
+}
+
+// apply puts the tokens into a session. What the answer leaves out stays (RT-11,
+// CORE-10). An access token that must not be sent as Bearer is not even kept.
+func (t *tokens) apply(d *record.Data) {
+	if t.access != "" {
+		d.AccessToken, d.TokenType, d.TokenEnds, d.TokenLife = t.access, t.kind, t.ends, t.life
+		if !isBearer(t.kind) {
+			d.AccessToken = ""
+		}
+	}
+	d.Renew = false
+	if t.refresh != "" {
+		d.RefreshToken, d.RefreshEnds = t.refresh, t.refreshEnds
+	}
+	if t.scope != "" {
+		d.Scope = t.scope
+	}
+	if t.id != nil {
+		d.IDToken, d.Claims, d.Subject = t.rawID, string(t.id.Raw), t.id.Subject
+	}
+	t.learn(d)
+}
+
+// learn notes what the answer says of the IdP's session. The ID token goes along with
+// the sid that it names: as a hint it would speak of another session than the IdP has.
+func (t *tokens) learn(d *record.Data) {
+	if t.window > 0 {
+		d.Window = t.window
+	}
+	if !t.ceiling.IsZero() {
+		d.Ceiling = t.ceiling
+	}
+	if t.id == nil {
+		return
+	}
+	if t.id.SID != "" && t.id.SID != d.SID {
+		d.OldSID, d.SID, d.IDToken = d.SID, t.id.SID, t.rawID
+	}
+	if !t.id.AuthTime.IsZero() {
+		d.AuthTime = t.id.AuthTime
+	}
+}
