@@ -14,7 +14,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 )
 
-// Secret is a string that prints as [redacted].
+// Secret is a string that prints as [redacted]. Only in an unexported field of a struct
+// that is no part of this package fmt does not ask it: keep it, and a Config, behind a
+// pointer there.
 type Secret string
 
 const redacted = "[redacted]"

@@ -16,7 +16,7 @@ import (
 // RelyingParty is one client of one OpenID Provider. It is safe for concurrent
 // use; make it with New and Close it.
 type RelyingParty struct {
-	cfg        Config
+	*private   // cfg
 	idp        *provider
 	party      *party
 	ring       *seal.Ring
@@ -78,7 +78,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		return nil, err
 	}
 	p := &RelyingParty{
-		cfg: cfg, idp: idp, party: party, ring: ring, logins: logins, origins: from, apis: map[string]bool{},
+		private: &private{cfg}, idp: idp, party: party, ring: ring, logins: logins, origins: from, apis: map[string]bool{},
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
 		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, reports: newThrottle(activityEvery, activityBurst),

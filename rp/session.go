@@ -19,22 +19,30 @@ type Session struct {
 	done    <-chan struct{}       // once watch is done
 	watch   sync.Once
 	class   Class
-	keep    [1]string // the answer's Cache-Control: in here it costs no allocation
+	keep    [1]string     // the answer's Cache-Control: in here it costs no allocation
+	request *http.Request // behind a pointer: see prints.go
+}
+
+// served is a Session and its request in one piece: the hot path allocates nothing
+// else.
+type served struct {
+	session Session
 	request http.Request
 }
 
-// newSession makes the Session and the request that carries it in one piece: the
-// hot path allocates nothing else. (The copy that WithContext makes stays on the
-// stack.)
+// newSession makes the Session and the request that carries it. (The copy that
+// WithContext makes stays on the stack.)
 func (p *RelyingParty) newSession(r *http.Request, class Class, read *state) *Session {
-	s := &Session{rp: p, ctx: r.Context(), read: read, class: class}
-	s.request = *r.WithContext((*carrier)(s))
+	v := &served{session: Session{rp: p, ctx: r.Context(), read: read, class: class}}
+	s := &v.session
+	v.request = *r.WithContext((*carrier)(s))
+	s.request = &v.request
 	return s
 }
 
 // Request is the request that was authenticated, with the session in its context:
 // what a middleware hands on, after KeepPrivate.
-func (s *Session) Request() *http.Request { return &s.request }
+func (s *Session) Request() *http.Request { return s.request }
 
 type sessionKey struct{}
 

@@ -4,11 +4,11 @@ import (
 	"mime"
 	"net/http"
 
-	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/outside"
 )
 
 // clean makes an error code from outside fit for a log line.
-func clean(code string) string { return idp.Clean(code, 64) }
+func clean(code string) string { return outside.Code(code) }
 
 func contentType(h http.Header) string {
 	t, _, err := mime.ParseMediaType(h.Get("Content-Type"))

@@ -73,6 +73,7 @@ func rooms() []room {
 		{path: "internal/archtest"},
 		{path: "internal/servertest"}, // real servers for tests
 		{path: "internal/jwttest"},    // tokens for tests
+		{path: "internal/printtest"},  // what prints no secret
 		{path: "internal/adaptertest", rooms: []string{"rp/...", "idp-mock/..."}, modules: slices.Concat(core, []string{"github.com/a-h/templ/..."})},
 		{path: "internal/exampletest", rooms: []string{"idp-mock/..."}, modules: []string{"github.com/go-jose/go-jose/v4/...", "github.com/a-h/templ/..."}, never: []string{"testing/..."}},
 		{path: "rp/internal/faulttest", rooms: append([]string{"internal/servertest"}, contract...), modules: core},

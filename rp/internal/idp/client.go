@@ -22,12 +22,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
 const (
-	maxAnswer     = 1 << 20         // bytes of an answer that are read
-	maxRetryAfter = 5 * time.Minute // one wrong header must not silence a client for a day
+	maxAnswer      = 1 << 20         // bytes of an answer that are read
+	maxDescription = 200             // bytes of an error_description that reach the log
+	maxRetryAfter  = 5 * time.Minute // one wrong header must not silence a client for a day
 )
 
 // Client calls the endpoints. HTTP must follow no redirect: a token is shown to the
@@ -41,7 +43,8 @@ type Client struct {
 }
 
 // Outcome is what became of a call. Err is nil if the answer is a good one; its text
-// contains no token, and nothing of an answer but its error code and description.
+// contains no token, and of an answer only its error code and description, as far as
+// they cannot be one.
 type Outcome struct {
 	verdict.Answer
 	RetryAfter time.Duration // as the server asks, at most 5 min
@@ -91,10 +94,10 @@ func (o *Outcome) refused(what, code, description string) {
 		o.Status = http.StatusBadRequest
 	}
 	text := fmt.Sprintf("%s answered %d", what, o.Status)
-	if code = Clean(code, 64); code != "" {
+	if code = outside.Code(code); code != "" {
 		text += " " + code
 	}
-	if description = Clean(description, 200); description != "" {
+	if description = outside.Words(description, maxDescription); description != "" {
 		text += " (" + description + ")"
 	}
 	o.Err = errors.New(text)

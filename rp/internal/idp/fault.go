@@ -8,15 +8,15 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"syscall"
 
+	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
 // broken describes a call that got no whole answer.
 func broken(what string, err error, written bool) Outcome {
-	return Outcome{Answer: verdict.Answer{Fault: faultOf(err, written)}, Err: Quiet(what, err)}
+	return Outcome{Answer: verdict.Answer{Fault: faultOf(err, written)}, Err: quiet(what, err)}
 }
 
 // faultOf says how far a call came: if it was written, the server may have acted.
@@ -41,29 +41,11 @@ func TimedOut(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// Quiet keeps the kind of a network error and drops the rest: a *url.Error carries
-// the whole URL, and with it what stands in it.
-func Quiet(what string, err error) error {
-	var u interface{ Unwrap() error }
-	if errors.As(err, &u) && u.Unwrap() != nil {
-		err = u.Unwrap()
-	}
+// quiet keeps the kind of a network error and drops the rest.
+func quiet(what string, err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-		return fmt.Errorf("%s broke off its answer: %w", what, err)
+		return fmt.Errorf("%s broke off its answer: %w", what, outside.Error(err))
 	}
-	return fmt.Errorf("%s did not answer: %w", what, err)
-}
-
-// Clean makes text from outside fit for a log line: printable ASCII, cut to most bytes.
-func Clean(text string, most int) string {
-	if len(text) > most {
-		text = text[:most]
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return -1
-		}
-		return r
-	}, text)
+	return fmt.Errorf("%s did not answer: %w", what, outside.Error(err))
 }

@@ -1,0 +1,89 @@
+// Package outside decides what of a text that came from outside may stand in an error
+// or a log. A server that is broken, or that somebody has broken into, repeats what it
+// was sent: a token in the error code, in the status line, in a header that net/http
+// then quotes. So only what cannot be a secret is shown.
+package outside
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+)
+
+const (
+	maxCode = 64
+	maxText = 300
+)
+
+// Code is an error code of OAuth 2.0 or OpenID Connect, as it may be shown. Those that
+// are registered consist of lower-case letters and underscores; whatever else stands in
+// the place of one is only counted.
+func Code(code string) string {
+	if len(code) <= maxCode && strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") == "" {
+		return code
+	}
+	return fmt.Sprintf("(%d bytes that are no error code)", len(code))
+}
+
+const maxWord = 24
+
+// Words is a sentence for people, such as error_description, as it may be shown: cut to
+// most bytes, printable ASCII, and without words that are long enough to be a token.
+func Words(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r':
+			return ' '
+		case r < ' ' || r > '~':
+			return -1
+		}
+		return r
+	}, s[:min(len(s), 4*most)])
+	words := strings.Fields(s)
+	for i, w := range words {
+		if len(w) > maxWord {
+			words[i] = "..."
+		}
+	}
+	s = strings.Join(words, " ")
+	return s[:min(len(s), most)]
+}
+
+// Error is a failed HTTP call, as it may be shown: the kind of the failure without the
+// URL, and without what net/http quotes of the answer. errors.Is and errors.As find in
+// it what they find in err; Unwrap does not lead to it, because there are loggers that
+// print every error on the way.
+func Error(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return &said{text: text(err.Error()), err: err}
+}
+
+// text leaves out everything between the first quotation mark and the last one: with %q
+// net/http marks what it has from the other side.
+func text(s string) string {
+	first, last := strings.IndexByte(s, '"'), strings.LastIndexByte(s, '"')
+	if first >= 0 {
+		s = s[:first] + "…" + s[last+1:]
+	}
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "") + "…"
+	}
+	return s
+}
+
+type said struct {
+	text string
+	err  error
+}
+
+func (e *said) Error() string        { return e.text }
+func (e *said) Is(target error) bool { return errors.Is(e.err, target) }
+func (e *said) As(target any) bool   { return errors.As(e.err, target) }
+
+// Format is for %#v and the like, which would look inside.
+func (e *said) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.text) }

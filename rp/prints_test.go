@@ -1,0 +1,240 @@
+package rp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/internal/printtest"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+const plantedSecret = "the-client-secret-planted-here"
+
+// planted is a world whose secrets are known: every one that the app is given, sends
+// or receives.
+type planted struct {
+	*world
+	*visitor
+	mu      sync.Mutex
+	secrets printtest.Secrets
+	around  http.RoundTripper // takes the calls of the IdP; nil: the network
+}
+
+// inPlanted runs f where ada is logged in.
+func inPlanted(t *testing.T, s setup, f func(t *testing.T, w *planted)) {
+	t.Helper()
+	p := &planted{secrets: printtest.Secrets{"client secret": plantedSecret}}
+	config := s.config
+	s.client = func(c *idpmock.Client) { c.Secret = plantedSecret }
+	s.config = func(c *rp.Config) {
+		c.ClientSecret = plantedSecret
+		network := c.HTTPClient.Transport
+		c.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			return p.call(r, network)
+		})}
+		if config != nil {
+			config(c)
+		}
+	}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		p.world, p.visitor = w, w.visitor("ada")
+		for i, k := range w.keys {
+			p.plant(fmt.Sprint("key ", i), string(k))
+		}
+		p.logIn()
+		f(t, p)
+	})
+}
+
+func (p *planted) plant(name, secret string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.secrets[name] = secret
+}
+
+// known is a copy of what has been planted so far.
+func (p *planted) known() printtest.Secrets {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := printtest.Secrets{}
+	for name, s := range p.secrets {
+		out[name] = s
+	}
+	return out
+}
+
+// call notes what is secret in a call of the IdP.
+func (p *planted) call(r *http.Request, network http.RoundTripper) (*http.Response, error) {
+	if p.around != nil {
+		network = p.around
+	}
+	got, err := tee(r, network)
+	if got != nil {
+		for i, s := range got.secrets {
+			p.plant(fmt.Sprintf("%s %s, secret %d", r.Method, r.URL.Path, i), s)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return got.Response, nil
+}
+
+// logIn logs ada in and notes what a browser and its address bar see.
+func (p *planted) logIn() {
+	p.Helper()
+	at := p.start("/auth/login?return_to=/private")
+	for _, name := range []string{"state", "nonce"} {
+		p.plant(name, query(at).Get(name))
+	}
+	for _, c := range p.cookies() {
+		p.plant("cookie "+c.Name, c.Value)
+	}
+	callback := p.authorize(at)
+	p.plant("code", query(callback).Get("code"))
+	if a := p.get(callback); a.status != http.StatusSeeOther {
+		p.Fatalf("%v", a)
+	}
+	p.plant("cookie id", p.id())
+}
+
+// Nothing that the package exports prints a secret.
+func TestNothingPrints(t *testing.T) {
+	stored := spied{last: new(rp.Record)}
+	s := setup{api: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), config: func(c *rp.Config) {
+		stored.Store = c.Store
+		c.Store = stored
+	}}
+	inPlanted(t, s, func(t *testing.T, w *planted) {
+		var (
+			session *rp.Session
+			request *http.Request
+			infos   []rp.SessionInfo
+		)
+		w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) {
+			session, request = s, r
+			token, err := s.AccessToken(r.Context())
+			if err != nil || token == "" {
+				t.Errorf("%q, %v", token, err)
+			}
+			w.plant("access token", token)
+			if infos, err = s.List(r.Context()); err != nil {
+				t.Error(err)
+			}
+			if resp, err := s.Client().Get("https://api.example/"); err != nil {
+				t.Error(err)
+			} else {
+				readAll(t, resp)
+			}
+		}
+		time.Sleep(6 * time.Minute)
+		w.get("/run") // it refreshes: there are two of each token
+		status := w.status()
+		answers := []any{}
+		ended, trouble := &rp.EndedError{Reason: rp.Idle}, &rp.UnavailableError{Err: errors.New("x")}
+		for _, err := range []error{rp.ErrAnonymous, ended, trouble} {
+			answers = append(answers, w.auth[0].Answer(request, err), w.auth[0].Answer(w.fetched(), err))
+		}
+		w.leave()
+		w.expectEnds(rp.UserLogout)
+		config := w.config(setup{})
+		config.ClientSecret = plantedSecret
+		endpoint := w.auth[0].Endpoints()[0]
+		secrets := w.known()
+
+		printtest.Types(t, secrets, map[string][]any{
+			"RelyingParty": {w.auth[0]},
+			"Session":      {session},
+			"Config":       {config},
+			"Secret":       {config.ClientSecret},
+			"Keys":         {config.Keys},
+			"Answer":       answers,
+			"Problem":      {rp.Problem{Error: "session_ended", Reason: rp.Idle}},
+			"Endpoint":     {endpoint},
+			"SessionInfo":  {infos[0]},
+			"Status":       {status},
+			"StatusLimit":  {status.Limits[0]},
+			"Events":       {config.Events},
+			"LoginEvent":   {w.logins[0]},
+			"SignalEvent":  {w.signals[0]},
+			"EndEvent":     {w.ends[0]},
+			"Finding":      {w.auth[0].Findings()[0]},
+			"Record":       {*stored.last},
+
+			"MassLogoutEvent":  {printtest.Exempt("numbers")},
+			"Capabilities":     {printtest.Exempt("what an IdP honours")},
+			"Calls":            {printtest.Exempt("what an IdP honours")},
+			"RevocationScope":  {printtest.Exempt("what an IdP honours")},
+			"Revocation":       {printtest.Exempt("subject and sid, from the caller")},
+			"ConfigError":      {printtest.Exempt("TestErrorsHidePasswords, and below")},
+			"APIError":         {printtest.Exempt("TestNothingPrintsOfAnAPI")},
+			"EndedError":       {ended},
+			"LoginError":       {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
+			"RequestError":     {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
+			"UnavailableError": {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
+			"Change":           {printtest.Exempt("a key of the store")}, "End": {printtest.Exempt("reason and times")},
+			"Key": {printtest.Exempt("a hash")}, "Lease": {printtest.Exempt("a hash")}, "Selector": {printtest.Exempt("hashes")},
+			"Class": {rp.Active}, "Kind": {rp.NoToken}, "Reason": {rp.Idle}, "Store": {printtest.Exempt("an interface")},
+		})
+		printtest.Check(t, "the context of a guarded handler", secrets, request.Context())
+		printtest.Check(t, "a pointer to Config", secrets, map[string]*rp.Config{"c": &config})
+		printtest.Check(t, "the client of a session", secrets, session.Client())
+		printtest.Check(t, "Values", secrets, w.auth[0].Values())
+		// A request prints its Cookie header, with or without this library.
+		delete(secrets, "cookie id")
+		printtest.Check(t, "the request of a guarded handler", secrets, request)
+		if found := w.known().Found(w.log.String()); found != "" {
+			t.Errorf("the %s is in the log", found)
+		}
+	})
+}
+
+func (p *planted) fetched() *http.Request {
+	r, err := http.NewRequestWithContext(p.Context(), http.MethodGet, base+"/private", nil)
+	if err != nil {
+		p.Fatal(err)
+	}
+	r.Header = fetching
+	return r
+}
+
+// spied is a store that notes what it is given.
+type spied struct {
+	rp.Store
+	last *rp.Record
+}
+
+func (s spied) Create(ctx context.Context, rec rp.Record) error {
+	*s.last = rec
+	return s.Store.Create(ctx, rec)
+}
+
+// What prints says who it is, so that a log line is of use.
+func TestPrintsSayWho(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		var s *rp.Session
+		w.run = func(_ http.ResponseWriter, r *http.Request, of *rp.Session) { s = of }
+		v.get("/run")
+		for v, want := range map[any]string{
+			w.auth[0]:               "rp.RelyingParty(notes at https://idp.example)",
+			s:                       "rp.Session(" + s.Name() + ")",
+			(*rp.RelyingParty)(nil): "rp.RelyingParty(nil)",
+			(*rp.Session)(nil):      "rp.Session(nil)",
+			new(rp.Session):         "rp.Session()",
+			s.Request().Context():   ".WithValue(rp.Session(" + s.Name() + "))",
+		} {
+			if got := fmt.Sprintf("%s", v); !strings.HasSuffix(got, want) || strings.HasPrefix(want, "rp.") && got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		}
+	})
+}
