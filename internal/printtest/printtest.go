@@ -26,15 +26,28 @@ const least = 24
 
 // Found returns the name of a secret that text shows, "" if it shows none: as it is,
 // cut off, or in the ways in which fmt, encoding/json and URLs write strings and bytes.
-func (s Secrets) Found(text string) string {
+func (s Secrets) Found(text string) string { return s.looks().in(text) }
+
+// looks is how each secret may look.
+type looks []struct{ name, form string }
+
+func (s Secrets) looks() looks {
+	var all looks
 	for name, secret := range s {
 		if secret == "" {
-			return name + " (which is empty: nothing is proved)"
+			return looks{{name + " (which is empty: nothing is proved)", ""}}
 		}
 		for _, form := range forms(secret) {
-			if strings.Contains(text, form) {
-				return name
-			}
+			all = append(all, struct{ name, form string }{name, form})
+		}
+	}
+	return all
+}
+
+func (l looks) in(text string) string {
+	for _, look := range l {
+		if strings.Contains(text, look.form) {
+			return look.name
 		}
 	}
 	return ""
@@ -119,9 +132,10 @@ func Check(t *testing.T, name string, secrets Secrets, v any) {
 		defer cancel()
 		inside[" under a cancellation"] = under
 	}
+	all := secrets.looks()
 	for where, v := range inside {
 		for how, text := range printed(v) {
-			if found := secrets.Found(text); found != "" {
+			if found := all.in(text); found != "" {
 				t.Errorf("%s%s by %s shows the %s: %.600s", name, where, how, found, text)
 				break // one is enough
 			}
