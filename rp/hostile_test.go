@@ -3,11 +3,9 @@ package rp_test
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,69 +13,6 @@ import (
 	"github.com/tandem-sso/tandem/internal/printtest"
 	"github.com/tandem-sso/tandem/rp"
 )
-
-const (
-	asJSON = "Content-Type: application/json\r\nConnection: close\r\n\r\n"
-	asForm = "Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n\r\n"
-	asText = "Content-Type: text/html\r\nConnection: close\r\n\r\n"
-
-	ok           = "HTTP/1.1 200 OK\r\n"
-	badRequest   = "HTTP/1.1 400 Bad Request\r\n"
-	unauthorized = "HTTP/1.1 401 Unauthorized\r\n"
-)
-
-// echoes are answers of a server that repeats, where § stands, a secret that it was
-// sent.
-var echoes = map[string]string{
-	"error code":         badRequest + asJSON + `{"error":"§"}`,
-	"error in a 200":     ok + asJSON + `{"error":"§"}`,
-	"description":        badRequest + asJSON + `{"error":"invalid_request","error_description":"§","error_uri":"https://x/§"}`,
-	"error in a form":    badRequest + asForm + "error=§",
-	"form that is none":  ok + asForm + "%zz§",
-	"text":               "HTTP/1.1 500 Oops\r\n" + asText + "§",
-	"reason phrase":      "HTTP/1.1 502 §\r\n" + asText,
-	"Content-Type":       ok + "Content-Type: §\r\nConnection: close\r\n\r\n§",
-	"redirect":           "HTTP/1.1 302 Found\r\nLocation: https://x.example/?§\r\n" + asText,
-	"challenge":          "HTTP/1.1 403 Forbidden\r\nWWW-Authenticate: Bearer error=\"§\", scope=\"§\"\r\n" + asText,
-	"a challenge of 401": unauthorized + "WWW-Authenticate: Bearer error=\"§\"\r\n" + asText,
-	"no JSON":            ok + asJSON + "§",
-	"JSON, wrong types":  ok + asJSON + `{"access_token":{"§":1},"sub":["§"]}`,
-	"number":             ok + asJSON + `{"access_token":"a-token-of-the-stranger","token_type":"Bearer","expires_in":"§"}`,
-	"ID token":           ok + asJSON + `{"access_token":"a-token-of-the-stranger","token_type":"Bearer","id_token":"§"}`,
-	"another sub":        ok + asJSON + `{"sub":"§"}`,
-	"no HTTP":            "§\r\n\r\n",
-	"no status":          "HTTP/1.1 §\r\n\r\n",
-	"no version":         "HTTP/§ 200 OK\r\n\r\n",
-	"no header":          ok + "§\r\n\r\n",
-	"header name":        ok + "§ : x\r\n\r\n",
-	"length":             ok + "Content-Length: §\r\n\r\n",
-	"encoding":           ok + "Transfer-Encoding: §\r\n\r\n",
-	"chunk":              ok + "Transfer-Encoding: chunked\r\n\r\n§\r\n",
-}
-
-// echo answers by hand, so that the answer may be no HTTP.
-func echo(t *testing.T, answer string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close()
-		fields, _ := url.ParseQuery(string(body))
-		secret := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		for _, name := range []string{"token", "code", "refresh_token"} {
-			if v := fields.Get(name); v != "" {
-				secret = v
-			}
-		}
-		_, _ = io.WriteString(conn, strings.ReplaceAll(answer, "§", secret))
-	})
-}
 
 // A server that repeats what it was sent, in any place of its answer, puts no secret
 // into an error, a log, an event or a page.
@@ -111,10 +46,10 @@ func TestNothingPrintsOfAHostileServer(t *testing.T) {
 			return nil
 		}},
 	} {
-		for how, answer := range echoes {
+		for how, answer := range printtest.Echoes() {
 			t.Run(what+", "+how, func(t *testing.T) {
 				inPlanted(t, setup{kind: op.kind}, func(t *testing.T, w *planted) {
-					w.serve("hostile.example", echo(t, answer))
+					w.serve("hostile.example", printtest.Echo(t, answer))
 					network := w.world.idp.Net.Transport()
 					calls := 0
 					w.around = roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -199,7 +134,7 @@ func TestNothingPrintsOfAnAPI(t *testing.T) {
 		`Bearer realm="§", error="insufficient_user_authentication", error_description="§", acr_values="mfa"`: rp.ErrStepUp,
 		`Bearer error="invalid_token", error_description="§", error_uri="https://x/§"`:                        rp.ErrBlamedAPI,
 	} {
-		api := echo(t, unauthorized+"WWW-Authenticate: "+challenge+"\r\n"+asText+"§")
+		api := printtest.Echo(t, printtest.Unauthorized+"WWW-Authenticate: "+challenge+"\r\n"+printtest.AsText+"§")
 		inPlanted(t, setup{api: api}, func(t *testing.T, w *planted) {
 			w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) {
 				_, err := s.Client().Get("https://api.example/")

@@ -71,6 +71,7 @@ func challenge(w http.ResponseWriter, status int, c string) {
 func problem(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(`{"error":"` + code + `"}` + "\n")) // the codes are ours
 }

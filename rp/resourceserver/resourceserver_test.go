@@ -153,7 +153,7 @@ func TestChallenges(t *testing.T) {
 	}
 	i.says(`{"active":false}`)
 	r := call(s, "tok")
-	if r.StatusCode != 401 || r.Header.Get("WWW-Authenticate") != `Bearer error="invalid_token"` || r.Header.Get("Cache-Control") != "no-store" {
+	if r.StatusCode != 401 || r.Header.Get("WWW-Authenticate") != `Bearer error="invalid_token"` || r.Header.Get("Cache-Control") != "no-store" || r.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("inactive: %s %v", r.Status, r.Header)
 	}
 	if b := body(r); b != "{\"error\":\"invalid_token\"}\n" {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
@@ -39,7 +40,7 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // Server checks access tokens for one API. It is safe for concurrent use and
 // starts nothing in the background.
 type Server struct {
-	cfg      Config
+	*private // cfg
 	client   *http.Client
 	endpoint string
 	inForm   bool // the secret goes into the form, not into a header
@@ -59,7 +60,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	client.Timeout = 0 // the contexts bound each call
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	s := &Server{cfg: c, client: &client, endpoint: c.IntrospectionURL}
+	s := &Server{private: &private{c}, client: &client, endpoint: c.IntrospectionURL}
 	if c.CacheFor > 0 {
 		s.cache = newCache(c.CacheSize)
 	}
@@ -89,7 +90,7 @@ func (s *Server) discover(ctx context.Context) error {
 		return wrap(err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return wrap(fmt.Errorf("it answered %s", resp.Status))
+		return wrap(fmt.Errorf("it answered %d", resp.StatusCode))
 	}
 	var found struct {
 		Issuer        string   `json:"issuer"`
@@ -116,23 +117,17 @@ func (s *Server) discover(ctx context.Context) error {
 func (s *Server) do(req *http.Request) (*http.Response, []byte, error) {
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return nil, nil, withoutURL(err)
+		return nil, nil, outside.Error(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err == nil && len(body) > maxAnswer {
-		err = errors.New("the answer is too large")
+	switch {
+	case err != nil:
+		return nil, nil, outside.Error(err)
+	case len(body) > maxAnswer:
+		return nil, nil, errors.New("the answer is too large")
 	}
-	return resp, body, err
-}
-
-// withoutURL keeps an address that may carry a secret out of error texts.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
+	return resp, body, nil
 }
 
 // Introspect asks the IdP about an access token. Errors: ErrInactive,
@@ -207,9 +202,9 @@ func (s *Server) send(ctx context.Context, token string) ([]byte, error) {
 		return nil, s.trouble(time.Second, err)
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden, resp.StatusCode == http.StatusBadRequest:
 		s.cfg.Logger.Error("the IdP refuses this API's introspection: check ClientID and ClientSecret", "status", resp.StatusCode)
-		return nil, s.trouble(30*time.Second, fmt.Errorf("it answered %s", resp.Status))
+		return nil, s.trouble(30*time.Second, fmt.Errorf("it answered %d", resp.StatusCode))
 	case resp.StatusCode != http.StatusOK:
-		return nil, s.trouble(retryAfter(resp.Header), fmt.Errorf("it answered %s", resp.Status))
+		return nil, s.trouble(retryAfter(resp.Header), fmt.Errorf("it answered %d", resp.StatusCode))
 	}
 	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return nil, s.trouble(time.Second, errors.New("its answer is no application/json"))

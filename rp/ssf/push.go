@@ -18,6 +18,7 @@ import (
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 	if req.Method != http.MethodPost {
 		h.Set("Allow", http.MethodPost)
 		w.WriteHeader(http.StatusMethodNotAllowed)

@@ -83,7 +83,7 @@ func TestPushAnswers(t *testing.T) {
 				}
 				resp := w.pushed(body, c.change)
 				raw, _ := io.ReadAll(resp.Body)
-				if resp.StatusCode != c.status || resp.Header.Get("Cache-Control") != "no-store" {
+				if h := resp.Header; resp.StatusCode != c.status || h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
 					t.Errorf("%d %v", resp.StatusCode, resp.Header)
 				}
 				switch c.status {

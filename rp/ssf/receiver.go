@@ -64,7 +64,8 @@ type StreamState struct {
 // Config.PollURL is set, it asks for events until Close. It is safe for concurrent
 // use.
 type Receiver struct {
-	cfg  Config
+	*private // cfg
+
 	want want
 	log  *slog.Logger
 
@@ -86,7 +87,7 @@ func New(cfg Config) (*Receiver, error) {
 	}
 	t := cfg.Transmitter
 	r := &Receiver{
-		cfg: cfg, log: cfg.Logger.With("transmitter", t.Issuer()), state: StreamState{Status: Enabled},
+		private: &private{cfg}, log: cfg.Logger.With("transmitter", t.Issuer()), state: StreamState{Status: Enabled},
 		// Both ways lead from the transmitter itself, so a key that was made a
 		// moment ago may be fetched at once.
 		want: want{issuer: t.Issuer(), audience: cfg.Audience, alg: cfg.Alg, keys: t.keys.Trusted(cfg.Alg)},

@@ -13,8 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
+	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
@@ -171,10 +174,20 @@ func (t *Transmitter) authorize(ctx context.Context, req *http.Request) error {
 	}
 	token, err := t.cfg.AccessToken(ctx)
 	if err != nil {
-		return fmt.Errorf("ssf: TransmitterConfig.AccessToken failed: %w", err)
+		return fmt.Errorf("ssf: TransmitterConfig.AccessToken failed: %w", withoutAnswer(err))
 	}
 	req.Header.Set("Authorization", "Bearer "+string(token))
 	return nil
+}
+
+// withoutAnswer leaves out what the token endpoint has said, which oauth2 puts into its
+// error as a whole.
+func withoutAnswer(err error) error {
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) && refused.Response != nil {
+		return outside.As(err, "the token endpoint answered %d %s", refused.Response.StatusCode, outside.Code(refused.ErrorCode))
+	}
+	return outside.Error(err)
 }
 
 func (t *Transmitter) do(ctx context.Context, req *http.Request, status int, out any) error {
@@ -208,12 +221,7 @@ func (t *Transmitter) doWithin(ctx context.Context, limit time.Duration, req *ht
 	return nil
 }
 
-// quiet keeps the kind of a network error and drops the URL, which may carry a
-// name.
+// quiet keeps the kind of a network error and drops the rest.
 func quiet(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	return fmt.Errorf("the transmitter did not answer: %w", err)
+	return fmt.Errorf("the transmitter did not answer: %w", outside.Error(err))
 }

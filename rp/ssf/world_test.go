@@ -338,3 +338,9 @@ func (l *lines) has(text string) bool {
 	defer l.mu.Unlock()
 	return strings.Contains(l.b.String(), text)
 }
+
+func (l *lines) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

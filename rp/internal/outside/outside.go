@@ -63,6 +63,11 @@ func Error(err error) error {
 	return &said{text: text(err.Error()), err: err}
 }
 
+// As is err, as it may be shown, in other words.
+func As(err error, format string, args ...any) error {
+	return &said{text: fmt.Sprintf(format, args...), err: err}
+}
+
 // text leaves out everything between the first quotation mark and the last one: with %q
 // net/http marks what it has from the other side.
 func text(s string) string {
