@@ -172,6 +172,8 @@ func TestNothingPrints(t *testing.T) {
 			"Capabilities":     {printtest.Exempt("what an IdP honours")},
 			"Calls":            {printtest.Exempt("what an IdP honours")},
 			"RevocationScope":  {printtest.Exempt("what an IdP honours")},
+			"Refused":          {printtest.Exempt("constants")},
+			"RefusedEvent":     {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
 			"Revocation":       {printtest.Exempt("subject and sid, from the caller")},
 			"ConfigError":      {printtest.Exempt("TestErrorsHidePasswords")},
 			"APIError":         {printtest.Exempt("TestNothingPrintsOfAnAPI")},

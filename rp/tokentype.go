@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
@@ -26,7 +27,7 @@ func otherType(kind string) error {
 	if isBearer(kind) {
 		return nil
 	}
-	return fmt.Errorf("the IdP issued an access token of type %q, which was not asked for: only Bearer is", clean(kind))
+	return fmt.Errorf("the IdP issued an access token of type %q, which was not asked for: only Bearer is", outside.Text(kind, 64))
 }
 
 // shown is the access token of a session for those who send it. Errors:

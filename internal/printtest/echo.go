@@ -40,6 +40,7 @@ func Echoes() map[string]string {
 		"JSON, wrong types":  ok + asJSON + `{"access_token":{"§":1},"sub":["§"]}`,
 		"number":             ok + asJSON + `{"access_token":"a-token-of-the-stranger","token_type":"Bearer","expires_in":"§"}`,
 		"ID token":           ok + asJSON + `{"access_token":"a-token-of-the-stranger","token_type":"Bearer","id_token":"§"}`,
+		"token type":         ok + asJSON + `{"access_token":"a-token-of-the-stranger","token_type":"§"}`,
 		"another sub":        ok + asJSON + `{"sub":"§"}`,
 		"no HTTP":            "§\r\n\r\n",
 		"no status":          "HTTP/1.1 §\r\n\r\n",

@@ -27,9 +27,8 @@ import (
 )
 
 const (
-	maxAnswer      = 1 << 20         // bytes of an answer that are read
-	maxDescription = 200             // bytes of an error_description that reach the log
-	maxRetryAfter  = 5 * time.Minute // one wrong header must not silence a client for a day
+	maxAnswer     = 1 << 20         // bytes of an answer that are read
+	maxRetryAfter = 5 * time.Minute // one wrong header must not silence a client for a day
 )
 
 // Client calls the endpoints. HTTP must follow no redirect: a token is shown to the
@@ -43,8 +42,7 @@ type Client struct {
 }
 
 // Outcome is what became of a call. Err is nil if the answer is a good one; its text
-// contains no token, and of an answer only its error code and description, as far as
-// they cannot be one.
+// contains no token, and nothing of an answer but its error code and description.
 type Outcome struct {
 	verdict.Answer
 	RetryAfter time.Duration // as the server asks, at most 5 min
@@ -94,10 +92,10 @@ func (o *Outcome) refused(what, code, description string) {
 		o.Status = http.StatusBadRequest
 	}
 	text := fmt.Sprintf("%s answered %d", what, o.Status)
-	if code = outside.Code(code); code != "" {
-		text += " " + code
+	if code != "" {
+		text += " " + outside.Code(code)
 	}
-	if description = outside.Words(description, maxDescription); description != "" {
+	if description = outside.Text(description, 200); description != "" {
 		text += " (" + description + ")"
 	}
 	o.Err = errors.New(text)

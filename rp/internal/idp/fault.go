@@ -16,7 +16,7 @@ import (
 
 // broken describes a call that got no whole answer.
 func broken(what string, err error, written bool) Outcome {
-	return Outcome{Answer: verdict.Answer{Fault: faultOf(err, written)}, Err: quiet(what, err)}
+	return Outcome{Answer: verdict.Answer{Fault: faultOf(err, written)}, Err: Quiet(what, err)}
 }
 
 // faultOf says how far a call came: if it was written, the server may have acted.
@@ -41,11 +41,12 @@ func TimedOut(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// quiet keeps the kind of a network error and drops the rest.
-func quiet(what string, err error) error {
+// Quiet keeps the kind of a network error and drops the rest: see outside.Error.
+func Quiet(what string, err error) error {
+	err = outside.Error(err)
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-		return fmt.Errorf("%s broke off its answer: %w", what, outside.Error(err))
+		return fmt.Errorf("%s broke off its answer: %w", what, err)
 	}
-	return fmt.Errorf("%s did not answer: %w", what, outside.Error(err))
+	return fmt.Errorf("%s did not answer: %w", what, err)
 }

@@ -9,47 +9,48 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
 const (
 	maxCode = 64
 	maxText = 300
+
+	codeLetters = "abcdefghijklmnopqrstuvwxyz_"
 )
 
 // Code is an error code of OAuth 2.0 or OpenID Connect, as it may be shown. Those that
 // are registered consist of lower-case letters and underscores; whatever else stands in
 // the place of one is only counted.
 func Code(code string) string {
-	if len(code) <= maxCode && strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") == "" {
+	if len(code) <= maxCode && strings.Trim(code, codeLetters) == "" {
 		return code
 	}
 	return fmt.Sprintf("(%d bytes that are no error code)", len(code))
 }
 
-const maxWord = 24
-
-// Words is a sentence for people, such as error_description, as it may be shown: cut to
-// most bytes, printable ASCII, and without words that are long enough to be a token.
-func Words(s string, most int) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t' || r == '\n' || r == '\r':
-			return ' '
-		case r < ' ' || r > '~':
+// Text is a few words, such as an error_description, as they may be shown: printable
+// ASCII, at most so many bytes, and "…" for what may be a token. That is a run of 16
+// characters or more of which tokens are made (RFC 6750 §2.1), unless it looks like an
+// error code. A password that is shorter is not found.
+func Text(words string, most int) string {
+	words = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
 			return -1
 		}
 		return r
-	}, s[:min(len(s), 4*most)])
-	words := strings.Fields(s)
-	for i, w := range words {
-		if len(w) > maxWord {
-			words[i] = "..."
+	}, words)
+	words = tokenLike.ReplaceAllStringFunc(words, func(run string) string {
+		if len(run) > maxCode || strings.Trim(run, codeLetters) != "" {
+			return "…"
 		}
-	}
-	s = strings.Join(words, " ")
-	return s[:min(len(s), most)]
+		return run
+	})
+	return cut(words, most)
 }
+
+var tokenLike = regexp.MustCompile(`[A-Za-z0-9._~+/=%-]{16,}`)
 
 // Error is a failed HTTP call, as it may be shown: the kind of the failure without the
 // URL, and without what net/http quotes of the answer. errors.Is and errors.As find in
@@ -75,8 +76,12 @@ func text(s string) string {
 	if first >= 0 {
 		s = s[:first] + "…" + s[last+1:]
 	}
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "") + "…"
+	return cut(s, maxText)
+}
+
+func cut(s string, most int) string {
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
 }
