@@ -124,7 +124,7 @@ func Check(t *testing.T, name string, secrets Secrets, v any) {
 	if err, ok := v.(error); ok {
 		inside[" in an error"] = fmt.Errorf("failed: %w", err)
 		inside[" among errors"] = errors.Join(errors.New("failed"), err)
-		inside[" unwrapped"] = errors.Unwrap(err)
+		inside[" unwrapped"] = causes(err)
 	}
 	if ctx, ok := v.(context.Context); ok {
 		inside[" under a value"] = context.WithValue(ctx, key{}, 1)
@@ -144,6 +144,14 @@ func Check(t *testing.T, name string, secrets Secrets, v any) {
 }
 
 type key struct{}
+
+// causes are the texts on the way to the first cause, as reporters of errors list them.
+func causes(err error) (all []string) {
+	for err = errors.Unwrap(err); err != nil; err = errors.Unwrap(err) {
+		all = append(all, err.Error())
+	}
+	return all
+}
 
 func printed(v any) map[string]string {
 	out := map[string]string{"Sprint": fmt.Sprint(v), "Sprintln": fmt.Sprintln(v)}

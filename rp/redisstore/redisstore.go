@@ -139,11 +139,11 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	reader.PipelineMultiplex = -1
 	var err error
 	if s.db, err = rueidis.NewClient(db); err != nil {
-		return nil, s.failure(ctx, err)
+		return nil, s.failure(ctx, o.hide(err))
 	}
 	if s.reader, err = rueidis.NewClient(reader); err != nil {
 		s.db.Close()
-		return nil, s.failure(ctx, err)
+		return nil, s.failure(ctx, o.hide(err))
 	}
 	s.beat(ctx)
 	run, stop := context.WithCancel(context.Background())

@@ -1,0 +1,45 @@
+package redisstore
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+const redacted = "[redacted]"
+
+// Format prints all fields as by %+v, without the passwords, by every verb. (An Options
+// in an unexported field of a struct of one's own is not asked: keep it behind a pointer
+// there.)
+func (o Options) Format(f fmt.State, _ rune) {
+	type plain Options // without this method
+	for _, p := range o.passwords() {
+		if *p != "" {
+			*p = redacted
+		}
+	}
+	_, _ = fmt.Fprintf(f, "%+v", plain(o))
+}
+
+// LogValue logs what Format prints.
+func (o Options) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(o)) }
+
+func (o *Options) passwords() []*string {
+	return []*string{&o.Client.Password, &o.Client.Sentinel.Password}
+}
+
+// hide takes a password out of what a server says when it is shown one: "ERR unknown
+// command 'AUTH', with args beginning with: …".
+func (o *Options) hide(err error) error {
+	text := err.Error()
+	for _, p := range o.passwords() {
+		if *p != "" {
+			text = strings.ReplaceAll(text, *p, redacted)
+		}
+	}
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
+}
