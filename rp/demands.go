@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/tandem-sso/tandem/rp/internal/outside"
 )
 
 // demands are what a discovery document asks of every client and this library does not
@@ -59,7 +61,7 @@ func isKnownAuth(method string) bool { return method == "none" || isSecretAuth(m
 func list(values []string) string {
 	shown := make([]string, 0, 8)
 	for _, v := range values[:min(len(values), cap(shown))] {
-		shown = append(shown, clean(v))
+		shown = append(shown, outside.Text(v, 64))
 	}
 	if len(values) > len(shown) {
 		shown = append(shown, "…")

@@ -20,7 +20,8 @@ const (
 	MaxSize = 16 << 10
 	// MaxAge is how old a token without exp may be.
 	MaxAge = 2 * time.Minute
-	// MaxLife is how far exp may lie after iat.
+	// MaxLife is how old a token with exp may be, however far that lies. With
+	// Want.Strict exp may not lie further after iat.
 	MaxLife = 15 * time.Minute
 
 	event = "http://schemas.openid.net/event/backchannel-logout"
@@ -181,8 +182,13 @@ func (t *Token) times(c claims, want Want) error {
 		return errors.New("logout token has a senseless exp")
 	case c.Expiry != nil:
 		t.Until = time.Unix(int64(*c.Expiry), 0).UTC()
-		if t.Until.After(t.IssuedAt.Add(MaxLife)) {
+		if want.Strict && t.Until.After(t.IssuedAt.Add(MaxLife)) {
 			return fmt.Errorf("logout token lives longer than %v", MaxLife)
+		}
+		// A far exp is no reason to refuse: some IdPs give a logout token the ID token's
+		// life. Its age counts then, and so long its jti is remembered.
+		if oldest := t.IssuedAt.Add(MaxLife); t.Until.After(oldest) {
+			t.Until = oldest
 		}
 	case want.Strict:
 		return errors.New("logout token has no exp")
