@@ -202,6 +202,13 @@ type Config struct {
 	LoginTimeout time.Duration
 	// RequestTimeout bounds one call of the IdP. Default 30 s.
 	RequestTimeout time.Duration
+	// WaitFor bounds how long a person waits for the IdP's answer. After that it is
+	// 503 with Retry-After, and the call goes on: its answer is there for the next
+	// request. Default 15 s.
+	WaitFor time.Duration
+	// MaxCalls bounds the calls of the IdP that are under way at once, and the
+	// connections that are kept for them. Default 64.
+	MaxCalls int
 	// StrictLogoutToken demands typ logout+jwt, exp and an unseen jti of logout
 	// tokens (ASVS 10.5.5). Default: what certified IdPs really send.
 	StrictLogoutToken bool

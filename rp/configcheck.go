@@ -95,6 +95,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"Skew", &c.Skew, time.Minute},
 		{"LoginTimeout", &c.LoginTimeout, 15 * time.Minute},
 		{"RequestTimeout", &c.RequestTimeout, 30 * time.Second},
+		{"WaitFor", &c.WaitFor, 15 * time.Second},
 		{"SignalEvery", &c.SignalEvery, 0},
 		{"IdPWindow", &c.IdPWindow, 0},
 		{"Idle", &c.Idle, 0},
@@ -128,6 +129,12 @@ func (c Config) withDefaults() (Config, error) {
 		fault("APIIntrospects", "needs a client with tokens")
 	}
 
+	if c.MaxCalls == 0 {
+		c.MaxCalls = 64
+	}
+	if c.MaxCalls < 0 {
+		fault("MaxCalls", "is negative; use a positive number, or 0 for the default")
+	}
 	if c.MaxStreams == 0 {
 		c.MaxStreams = 20_000
 	}

@@ -22,6 +22,7 @@ type flights struct {
 	flying map[Key]*flight
 	pauses map[Key]pause
 	tidied time.Time
+	breaker
 }
 
 type flight struct {
@@ -30,6 +31,7 @@ type flight struct {
 	err   error
 	stuck chan struct{}
 	cause error // valid after stuck
+	tries bool  // it is the one call while the breaker is open
 }
 
 type pause struct {
@@ -37,6 +39,7 @@ type pause struct {
 	from     time.Time
 	until    time.Time
 	cause    error
+	outage   bool // over as soon as the IdP answers anybody
 }
 
 func newFlights() *flights {
@@ -65,6 +68,9 @@ func (f *flights) land(key Key, fl *flight, st *state, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fl.st, fl.err = st, err
+	if fl.tries {
+		f.trying = false
+	}
 	delete(f.flying, key)
 	close(fl.done)
 }
@@ -109,6 +115,8 @@ func (f *flights) failed(key Key, v verdict.Verdict, asked time.Duration, now ti
 		d -= d / 4 * time.Duration(now.UnixMilli()%256) / 256
 	}
 	p.from, p.until, p.cause = now, now.Add(d), cause
+	p.outage = v == verdict.Retry && asked == 0
+	f.outage = f.outage || p.outage
 	f.pauses[key] = p
 	f.forget(now)
 	return d
@@ -127,19 +135,32 @@ func (f *flights) forget(now time.Time) {
 	}
 }
 
+// succeeded ends a session's pause, that of the client, and those of all others that
+// only had to wait for the end of an outage: when the IdP is back, everybody is back.
 func (f *flights) succeeded(key Key) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.pauses, key)
 	delete(f.pauses, Key{})
+	if !f.outage {
+		return
+	}
+	f.outage = false
+	for k, p := range f.pauses {
+		if p.outage {
+			delete(f.pauses, k)
+		}
+	}
 }
 
 // fly asks the IdP about a session on a goroutine of its own and waits for the
-// answer as long as ctx allows; whoever asks at the same time shares the answer.
+// answer for Config.WaitFor at most; whoever asks at the same time shares the answer.
 // forToken asks for a fresh access token even where a refresh is no signal. enough
 // tells from the present state whether the call has been made already, by another
 // request or another instance.
 func (p *RelyingParty) fly(ctx context.Context, key Key, forToken bool, enough func(*record.Data) bool) (*state, error) {
+	timer := time.NewTimer(p.cfg.WaitFor)
+	defer timer.Stop()
 	for range 2 {
 		if wait, cause := p.flights.paused(key, p.now()); wait > 0 {
 			if errors.Is(cause, ErrReauthenticate) { // to wait would not help
@@ -148,14 +169,20 @@ func (p *RelyingParty) fly(ctx context.Context, key Key, forToken bool, enough f
 			return nil, &UnavailableError{RetryAfter: wait, Err: cause}
 		}
 		fl, mine := p.flights.join(key)
-		if mine && !p.goes(func(ctx context.Context) {
+		switch {
+		case !mine:
+		case !p.flights.admit(fl):
+			p.flights.land(key, fl, nil, unavailable(5*time.Second, "the IdP does not answer in time; another call tries"))
+		case !p.goes(func(ctx context.Context) {
 			st, err := p.ask(ctx, key, forToken, enough)
 			p.flights.land(key, fl, st, err)
-		}) {
+		}):
 			p.flights.land(key, fl, nil, unavailable(time.Second, "this instance is shutting down"))
 		}
 		select {
 		case <-fl.done:
+		case <-timer.C:
+			return nil, unavailable(2*time.Second, "the answer takes longer than Config.WaitFor (%v); the call goes on", p.cfg.WaitFor)
 		case <-fl.stuck:
 			return nil, fl.cause
 		case <-ctx.Done():

@@ -135,7 +135,7 @@ func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error
 		return badLogin("This log-in link is not valid.", errors.New("neither code nor error"))
 	}
 	f.back = p.now()
-	got, err := p.exchange(r.Context(), params.Get("code"), f)
+	got, err := p.exchangeInTime(r.Context(), params.Get("code"), f)
 	if err != nil {
 		return err
 	}
@@ -162,6 +162,39 @@ func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 		}
 	}
 	return params, nil
+}
+
+// exchangeInTime is exchange for a person who waits Config.WaitFor at most. An answer
+// that comes too late begins no session: nobody has its cookie.
+func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *flow) (*tokens, error) {
+	type answer struct {
+		got *tokens
+		err error
+	}
+	answered, gone := make(chan answer), make(chan struct{})
+	started := p.goes(func(context.Context) {
+		got, err := p.exchange(ctx, code, f)
+		select {
+		case answered <- answer{got, err}:
+		case <-gone:
+			if err == nil {
+				p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, "")
+			}
+		}
+	})
+	if !started {
+		return nil, f.postponed(&UnavailableError{RetryAfter: time.Second, Err: errors.New("this instance is shutting down")})
+	}
+	timer := time.NewTimer(p.cfg.WaitFor)
+	defer timer.Stop()
+	select {
+	case a := <-answered:
+		return a.got, a.err
+	case <-timer.C:
+		close(gone)
+		return nil, f.postponed(&UnavailableError{RetryAfter: 2 * time.Second,
+			Err: fmt.Errorf("the answer to a code takes longer than Config.WaitFor (%v)", p.cfg.WaitFor)})
+	}
 }
 
 // exchange trades the code for tokens. A code can be used once, so a browser

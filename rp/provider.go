@@ -108,7 +108,7 @@ func discover(ctx context.Context, c *Config) (*provider, error) {
 		Endpoint:    oauth2.Endpoint{AuthURL: p.AuthURL},
 	}
 	p.calls = &idp.Client{
-		HTTP: client, Now: c.Now, TokenURL: p.TokenURL, UserinfoURL: p.UserinfoURL, RevocationURL: p.RevocationURL,
+		HTTP: client, Now: c.Now, Slots: make(chan struct{}, c.MaxCalls), TokenURL: p.TokenURL, UserinfoURL: p.UserinfoURL, RevocationURL: p.RevocationURL,
 		Auth: idp.ClientAuth{ID: c.ClientID, Secret: string(c.ClientSecret), InForm: secretInForm(p.TokenAuthMethods)},
 	}
 	return p, nil
@@ -127,8 +127,20 @@ func idpClient(c *Config) *http.Client {
 	client.Timeout = 0 // the contexts bound each call
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	client.Transport = limitBody{orDefault(client.Transport)}
+	client.Transport = limitBody{pooled(client.Transport, c.MaxCalls)}
 	return &client
+}
+
+// pooled keeps as many connections as there may be calls: http.DefaultTransport keeps
+// two for each host, and opens a new one for almost every call under load.
+func pooled(rt http.RoundTripper, most int) http.RoundTripper {
+	shared, ok := orDefault(rt).(*http.Transport)
+	if !ok || shared != http.DefaultTransport {
+		return orDefault(rt)
+	}
+	own := shared.Clone()
+	own.MaxIdleConnsPerHost, own.MaxIdleConns = most, most
+	return own
 }
 
 func orDefault(rt http.RoundTripper) http.RoundTripper {

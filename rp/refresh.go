@@ -69,6 +69,7 @@ func (p *RelyingParty) callRefresh(ctx context.Context, d *record.Data) (*tokens
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
 	answer, out := p.idp.calls.Refresh(ctx, d.RefreshToken)
+	p.flights.went(&out)
 	if out.Err != nil {
 		return nil, out
 	}

@@ -3,6 +3,7 @@ package rp
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
@@ -118,6 +119,7 @@ func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) idp.Out
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
 	_, out := p.idp.calls.Userinfo(ctx, d.AccessToken, d.Subject)
+	p.flights.went(&out)
 	return out
 }
 
@@ -168,7 +170,7 @@ func (p *RelyingParty) postponed(st *state, v verdict.Verdict, out idp.Outcome) 
 	if cause == nil {
 		cause = errors.New("the IdP's answer was of no use")
 	}
-	if verdict.ClientWide(out.Answer) {
+	if verdict.ClientWide(out.Answer) || out.Status == http.StatusTooManyRequests && p.flights.limitedAll(st.rec.Key, p.now()) {
 		p.flights.failed(Key{}, v, out.RetryAfter, p.now(), cause)
 	}
 	wait := p.flights.failed(st.rec.Key, v, out.RetryAfter, p.now(), cause)

@@ -38,6 +38,9 @@ type Client struct {
 	Auth ClientAuth
 	Now  func() time.Time
 
+	// Slots bounds the calls under way: one takes a place by sending. Nil: no bound.
+	Slots chan struct{}
+
 	TokenURL, UserinfoURL, RevocationURL string
 }
 
@@ -52,6 +55,14 @@ type Outcome struct {
 
 // send makes one call and reads its answer. what names the endpoint in errors.
 func (c *Client) send(req *http.Request, what string) (*http.Response, []byte, Outcome) {
+	if c.Slots != nil {
+		select {
+		case c.Slots <- struct{}{}:
+			defer func() { <-c.Slots }()
+		case <-req.Context().Done():
+			return nil, nil, broken(what, req.Context().Err(), false)
+		}
+	}
 	var written atomic.Bool
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		WroteHeaders: func() { written.Store(true) },

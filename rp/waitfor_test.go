@@ -1,0 +1,126 @@
+package rp_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+)
+
+// C6: an IdP that accepts calls and never answers. A person waits for WaitFor and then
+// gets 503, at the log-in too; after three time-outs the rest are told at once; and when
+// it is back, everybody is back.
+func TestHangingIdP(t *testing.T) {
+	inBubble(t, setup{idp: patient, client: longToken}, func(t *testing.T, w *world) {
+		const n = 30
+		people := make([]*visitor, n)
+		for i := range people {
+			people[i] = w.visitor(fmt.Sprintf("user-%d", i))
+			people[i].login()
+		}
+		time.Sleep(6 * time.Minute) // trust is over
+		underWay := w.visitor("late")
+		callback := underWay.authorize(underWay.start("/auth/login"))
+		hang := make(chan struct{})
+		fault := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointToken, Times: idpmock.Always, Gate: hang})
+		waits := func(v *visitor, path string) (time.Duration, *reply) {
+			began := time.Now()
+			a := v.get(path)
+			return time.Since(began), a
+		}
+		if d, a := waits(underWay, callback); a.status != http.StatusServiceUnavailable || d != 15*time.Second {
+			t.Errorf("a log-in: after %v: %v", d, a)
+		}
+		for i, v := range people[:3] {
+			d, a := waits(v, "/private")
+			if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || d > 15*time.Second {
+				t.Errorf("person %d: after %v: %v", i, d, a)
+			}
+		}
+		time.Sleep(time.Minute) // three calls have timed out
+		var all sync.WaitGroup
+		slow := 0
+		var mu sync.Mutex
+		for _, v := range people[3:] {
+			all.Go(func() {
+				d, a := waits(v, "/private")
+				if a.status != http.StatusServiceUnavailable {
+					t.Errorf("%v", a)
+				}
+				if d > 0 {
+					mu.Lock()
+					slow++
+					mu.Unlock()
+				}
+			})
+		}
+		all.Wait()
+		if slow > 1 {
+			t.Errorf("%d of %d people waited: one call is enough to find out", slow, n-3)
+		}
+		close(hang)
+		fault.Remove()
+		time.Sleep(time.Minute)
+		back := 0
+		for _, v := range people {
+			if v.get("/private").status == http.StatusOK {
+				back++
+			}
+		}
+		if back != n {
+			t.Errorf("%d of %d are back a minute after the IdP", back, n)
+		}
+		w.expectEnds()
+	})
+}
+
+// A call that takes 12 s succeeds; one that takes longer than WaitFor is not cancelled,
+// and its answer is there for the next request.
+func TestSlowIdP(t *testing.T) {
+	for took, at := range map[time.Duration]time.Duration{12 * time.Second: 12 * time.Second, 25 * time.Second: 15 * time.Second} {
+		inBubble(t, setup{idp: patient, client: longToken}, func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			v.login()
+			time.Sleep(6 * time.Minute)
+			w.idp.ResetRequests()
+			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Delay: took})
+			began := time.Now()
+			a := v.get("/private")
+			if d := time.Since(began); d != at || (a.status == http.StatusOK) != (took == at) {
+				t.Errorf("%v: after %v: %v", took, d, a)
+			}
+			time.Sleep(20 * time.Second)
+			v.welcome()
+			w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
+			w.expectEnds()
+		})
+	}
+}
+
+// RT-06: one 429 pauses that session; three sessions' within 10 s pause the client.
+func TestTooManyRequests(t *testing.T) {
+	inBubble(t, setup{idp: patient, client: longToken}, func(t *testing.T, w *world) {
+		var people []*visitor
+		for i := range 5 {
+			v := w.visitor(fmt.Sprintf("user-%d", i))
+			v.login()
+			people = append(people, v)
+		}
+		time.Sleep(6 * time.Minute)
+		limited := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Status: 429, RetryAfter: "60"})
+		people[0].get("/private")
+		people[1].welcome() // it is not about them
+		limited.Remove()
+		time.Sleep(7 * time.Minute)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Status: 429, RetryAfter: "60", Times: idpmock.Always})
+		w.idp.ResetRequests()
+		for _, v := range people {
+			v.get("/private")
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 3) // the others wait with them
+		w.expectEnds()
+	})
+}
