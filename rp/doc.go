@@ -37,5 +37,17 @@
 //	RequestTimeout  30 s
 //
 // An ended session is remembered for 24 h: so long its browser is told the
-// reason, its tokens are tried to be revoked, and nothing brings it back.
+// reason, its tokens are tried to be revoked, and nothing brings it back. Its ID token
+// serves a logout at the IdP for 2 min, once.
+//
+// # What others see
+//
+// No browser and no cache keeps what RequireLogin lets through ([Session.KeepPrivate]).
+// A page of another origin makes no unsafe request and opens no WebSocket. What it may
+// read of other answers, and whether it may frame a page, is for the app's own headers
+// to say (CORS, Content-Security-Policy).
+//
+// Nothing of this package prints a secret by fmt, log/slog or encoding/json, except a
+// [Config], [Secret] or [Keys] in an unexported field of a struct of the app's own, which
+// fmt does not ask. No error repeats what may be a token.
 package rp

@@ -296,6 +296,9 @@ func testEvents(t *testing.T, a *app) {
 	if got := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || !strings.HasPrefix(got, "text/event-stream") {
 		t.Fatalf("%d %s", resp.StatusCode, got)
 	}
+	if h := resp.Header; h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("headers %v", h)
+	}
 	lines := bufio.NewScanner(resp.Body)
 	seen := func(text string) bool {
 		for lines.Scan() {
