@@ -18,7 +18,9 @@ const maxLogoutBody = 64 << 10
 // BackchannelLogout receives logout tokens from the IdP (OpenID Connect
 // Back-Channel Logout 1.0 §2.5). It depends on no cookie. Its only error is a
 // *RequestError; nil means 200 was written, also for a session that is not known
-// (§2.7).
+// (§2.7). A token by a key that is not known is answered 503 with Retry-After for 10 s
+// after the IdP's keys were read; they are read again when they are an hour old, or as
+// old as the IdP's Cache-Control allows, a minute at least.
 func (p *RelyingParty) BackchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header()) // BCL-23
 	err := p.backchannelLogout(w, r)
@@ -53,10 +55,13 @@ func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request)
 	})
 	if err != nil {
 		var down *keyset.UnavailableError
-		if errors.As(err, &down) {
-			return p.logoutFailed(err)
+		switch {
+		case !errors.As(err, &down):
+			return badLogout(err)
+		case down.RetryAfter > 0:
+			return p.notYet(down)
 		}
-		return badLogout(err)
+		return p.logoutFailed(err)
 	}
 	return p.logoutByToken(ctx, w, token)
 }
@@ -122,6 +127,13 @@ func (p *RelyingParty) sameSubject(ctx context.Context, sid []Key, subject strin
 
 func badLogout(err error) error {
 	return &RequestError{Status: http.StatusBadRequest, Code: "invalid_request", Err: err}
+}
+
+// notYet answers a token by a key that nobody knows and that cannot be looked for yet.
+// It may be a rightful one, so it is not called invalid: 503 without a switch (BCL-21).
+func (p *RelyingParty) notYet(err *keyset.UnavailableError) error {
+	p.refused("a logout token cannot be checked yet", err)
+	return &RequestError{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Err: errors.New("the logout token cannot be checked yet"), RetryAfter: err.RetryAfter}
 }
 
 // logoutFailed is 400 by the letter (§2.8); IdPs that deliver again do so after a

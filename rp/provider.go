@@ -102,6 +102,9 @@ func discover(ctx context.Context, c *Config) (*provider, error) {
 		return nil, wrong("Issuer", "the IdP supports PKCE by %v only; S256 is needed", p.PKCEMethods)
 	}
 	p.keys = keyset.New(p.JWKSURL, client, c.Now)
+	p.keys.Trouble = func(err error, until time.Time) {
+		c.Logger.Warn("the IdP's keys are old and cannot be read again; the old ones go on", "error", err, "until", until)
+	}
 	p.oauth = oauth2.Config{
 		ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), Scopes: c.Scopes,
 		RedirectURL: c.BaseURL + c.Prefix + "/callback",

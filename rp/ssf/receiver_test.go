@@ -113,6 +113,35 @@ func TestTimestampOfTheFuture(t *testing.T) {
 	})
 }
 
+// CORE-14: a key that the transmitter has withdrawn signs nothing any more, once the
+// keys are old, though no token by another one has come.
+func TestWithdrawnKey(t *testing.T) {
+	bothWays(t, setup{idp: func(c *idpmock.Config) { c.IdleWindow = 24 * time.Hour }}, func(w *world, method string) {
+		_, stream := w.receiver(method)
+		ada := w.signedIn("ada")
+		w.accepted(stream, w.transmitter.SessionRevoked("bob", "", "admin", "")) // the keys are read
+		event := ada.revoked()
+		event.JTI = "stolen"
+		stolen, err := w.transmitter.Token(stream.ID, event)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if err := w.idp.RotateKeys(false); err != nil {
+			w.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if err := w.transmitter.SendToken(stream.ID, event.JTI, event.Event, stolen); err != nil {
+			w.Fatal(err)
+		}
+		if got := w.outcome(stream, event.JTI); got.Err != "invalid_key" {
+			w.Errorf("%+v", got)
+		}
+		ada.expect("live")
+		w.accepted(stream, ada.revoked())
+		ada.expect("ended")
+	})
+}
+
 // SSF-02, SSF-03: the formats, and that all members of a complex subject have to
 // match.
 func TestSubjects(t *testing.T) {

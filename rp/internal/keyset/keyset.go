@@ -1,12 +1,11 @@
 // Package keyset holds the IdP's signing keys. Unlike go-oidc's RemoteKeySet it
-// bounds what a stranger can make it fetch: junk tokens with invented key ids
-// cause at most one fetch per interval, however many arrive.
+// bounds what a stranger can make it fetch: junk tokens cause at most one fetch per
+// interval, however many arrive. And it reads the keys again when they are old, so
+// that a key which the IdP has withdrawn does not verify for ever.
 package keyset
 
 import (
 	"context"
-	"crypto/rsa"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,18 +22,34 @@ const (
 	timeout = 10 * time.Second
 )
 
-// Interval is the least time between two fetches that a logout token can cause.
-const Interval = 10 * time.Second
+const (
+	// Interval is the least time between two fetches that a logout token can cause.
+	Interval = 10 * time.Second
+	// keep is how long keys are used that cannot be read again.
+	keep = 24 * time.Hour
+	// again is the pause after old keys could not be read again.
+	again = time.Minute
+	// patience is how long anybody waits for old keys to be read again before the old
+	// ones go on.
+	patience = 2 * time.Second
+)
 
 // ErrNoKey says: no key of the IdP verifies the signature.
 var ErrNoKey = errors.New("keyset: no key of the IdP verifies the signature")
 
 // UnavailableError says: the keys could not be fetched, so nothing is known about
 // the signature.
-type UnavailableError struct{ Err error }
+type UnavailableError struct {
+	Err error
+	// RetryAfter is not zero where the token names a key that is not known, and the
+	// keys were asked for so recently that they are not asked for again before that.
+	RetryAfter time.Duration
+}
 
-func (e *UnavailableError) Error() string { return "keyset: keys cannot be fetched: " + e.Err.Error() }
+func (e *UnavailableError) Error() string { return "keyset: " + e.Err.Error() }
 func (e *UnavailableError) Unwrap() error { return e.Err }
+
+var errJustRead = errors.New("the keys were read a moment ago, and the one that the token names was not there")
 
 // Set is a remote JSON Web Key Set (RFC 7517) with a memory.
 type Set struct {
@@ -42,16 +57,24 @@ type Set struct {
 	client *http.Client
 	now    func() time.Time
 
+	// Trouble is told, once a minute at most, that old keys could not be read again,
+	// and until when they go on. It may be nil, and is set before the first use.
+	Trouble func(err error, until time.Time)
+
 	mu      sync.Mutex // never held over I/O
 	keys    []jose.JSONWebKey
+	read    time.Time // start of the fetch that brought them
+	due     time.Time // when they are old
 	tried   time.Time // start of the last fetch
 	failed  error     // of the last fetch
 	current *fetch
 }
 
 type fetch struct {
+	began  time.Time
 	cancel context.CancelFunc
 	done   chan struct{}
+	late   chan struct{} // closed when nobody who has old keys should wait any longer
 	err    error
 }
 
@@ -89,28 +112,49 @@ func (v *View) VerifySignature(ctx context.Context, token string) ([]byte, error
 		return nil, fmt.Errorf("keyset: not a token signed with %v", v.algs)
 	}
 	kid := jws.Signatures[0].Header.KeyID
-	known, tried := v.set.lookup()
+	known, tried, looked, err := v.set.known(ctx)
 	if payload, ok := verify(jws, known, kid); ok {
 		return payload, nil
 	}
-	if v.limited && len(known) > 0 && knows(known, kid) {
-		return nil, ErrNoKey // the named key was tried: a fetch would change nothing
+	switch {
+	case looked && err == nil && v.limited:
+		return nil, ErrNoKey // these are as new as they get
+	case looked && err != nil && err != errLate:
+		return nil, notFetched(err, 0)
 	}
 	if v.limited {
-		if soon, failed := v.set.tooSoon(); failed != nil {
-			return nil, &UnavailableError{failed} // the key may be there: nobody could look
-		} else if soon {
-			return nil, ErrNoKey
+		if wait, failed := v.set.tooSoon(); wait > 0 {
+			return nil, undecided(wait, failed, len(known) > 0 && knows(known, kid))
 		}
 	}
-	if err := v.set.refresh(ctx, tried); err != nil {
-		return nil, &UnavailableError{err}
+	if err := v.set.refresh(ctx, tried, false); err != nil {
+		return nil, notFetched(err, 0)
 	}
-	known, _ = v.set.lookup()
+	known, _, _ = v.set.snapshot()
 	if payload, ok := verify(jws, known, kid); ok {
 		return payload, nil
 	}
 	return nil, ErrNoKey
+}
+
+// undecided is the answer while the keys are not asked for again. A key that is not
+// known may have been published since they were, by chance or because a stranger's
+// junk made us ask just before: so nothing is said against its token. That a known one
+// was exchanged under its name in these few seconds is not assumed.
+func undecided(wait time.Duration, failed error, named bool) error {
+	switch {
+	case named && failed == nil:
+		return ErrNoKey
+	case named:
+		return notFetched(failed, 0)
+	case failed == nil:
+		return &UnavailableError{Err: errJustRead, RetryAfter: wait}
+	}
+	return notFetched(failed, wait)
+}
+
+func notFetched(err error, wait time.Duration) error {
+	return &UnavailableError{Err: fmt.Errorf("the keys cannot be fetched: %w", err), RetryAfter: wait}
 }
 
 func verify(jws *jose.JSONWebSignature, keys []jose.JSONWebKey, kid string) ([]byte, bool) {
@@ -134,28 +178,54 @@ func knows(keys []jose.JSONWebKey, kid string) bool {
 	return false
 }
 
-func (s *Set) lookup() ([]jose.JSONWebKey, time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.keys, s.tried
+// known returns the keys that may be used now; old ones are read again first. Where
+// that fails or takes too long, the old ones go on, and err says so.
+func (s *Set) known(ctx context.Context) (keys []jose.JSONWebKey, tried time.Time, looked bool, err error) {
+	keys, tried, old := s.snapshot()
+	if old {
+		err = s.refresh(ctx, tried, true)
+		keys, tried, _ = s.snapshot()
+	}
+	return keys, tried, old, err
 }
 
-// tooSoon reports whether the last fetch is so fresh that no other one is to be
-// made, and how that one failed. One that is still under way is not too soon: it
-// is to be waited for, or all but the first of several logout tokens that arrive
-// together would be refused.
-func (s *Set) tooSoon() (soon bool, failed error) {
+// snapshot tells what is known: keys that were read longer ago than keep are not. old
+// says that they are to be read again, and may be.
+func (s *Set) snapshot() (keys []jose.JSONWebKey, tried time.Time, old bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current != nil || s.tried.IsZero() || s.now().Sub(s.tried) >= Interval {
-		return false, nil
+	now := s.now()
+	old = len(s.keys) > 0 && (!now.Before(s.due) || now.Before(s.read)) && // the clock may have been set back
+		(s.current != nil || s.windowLocked(now) == 0)
+	if now.Sub(s.read) < keep {
+		keys = s.keys
 	}
-	return true, s.failed
+	return keys, s.tried, old
+}
+
+// windowLocked is how long no other fetch is to be made after the last one.
+func (s *Set) windowLocked(now time.Time) time.Duration {
+	if s.tried.IsZero() || now.Before(s.tried) {
+		return 0
+	}
+	return max(0, Interval-now.Sub(s.tried))
+}
+
+// tooSoon returns how long no other fetch is to be made, and how the last one failed.
+// One that is still under way is not too soon: it is to be waited for, or all but the
+// first of several logout tokens that arrive together would be refused.
+func (s *Set) tooSoon() (wait time.Duration, failed error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil {
+		return 0, nil
+	}
+	return s.windowLocked(s.now()), s.failed
 }
 
 // refresh fetches the keys unless somebody has begun to since seen; callers at
-// the same time share one fetch.
-func (s *Set) refresh(ctx context.Context, seen time.Time) error {
+// the same time share one fetch. Who has old keys does not wait for a slow one.
+func (s *Set) refresh(ctx context.Context, seen time.Time, haveOld bool) error {
 	s.mu.Lock()
 	f := s.current
 	if f == nil && !s.tried.Equal(seen) {
@@ -163,18 +233,35 @@ func (s *Set) refresh(ctx context.Context, seen time.Time) error {
 		return nil // somebody fetched between our look and now
 	}
 	if f == nil {
-		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-		f = &fetch{cancel: cancel, done: make(chan struct{})}
-		s.current, s.tried = f, s.now()
-		go s.run(own, f)
+		f = s.startLocked(ctx)
 	}
 	s.mu.Unlock()
+	var late <-chan struct{}
+	if haveOld {
+		late = f.late
+	}
 	select {
 	case <-f.done:
 		return f.err
+	case <-late:
+		return errLate
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+var errLate = errors.New("keyset: the fetch takes too long")
+
+func (s *Set) startLocked(ctx context.Context) *fetch {
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	f := &fetch{began: s.now(), cancel: cancel, done: make(chan struct{}), late: make(chan struct{})}
+	s.current, s.tried = f, f.began
+	slow := time.AfterFunc(patience, func() { close(f.late) })
+	go func() {
+		defer slow.Stop()
+		s.run(own, f)
+	}()
+	return f
 }
 
 // Stop ends a fetch that is under way and waits for it.
@@ -190,67 +277,47 @@ func (s *Set) Stop() {
 
 func (s *Set) run(ctx context.Context, f *fetch) {
 	defer f.cancel()
-	keys, err := s.fetch(ctx)
+	keys, fresh, err := s.fetch(ctx)
 	s.mu.Lock()
-	if err == nil {
-		s.keys = keys
+	goOn := s.read.Add(keep)
+	stale := err != nil && len(s.keys) > 0 && !s.now().Before(s.due)
+	switch {
+	case err == nil:
+		s.keys, s.read, s.due = keys, f.began, f.began.Add(fresh)
+	case stale:
+		s.due = s.now().Add(again)
 	}
 	f.err, s.failed = err, err
+	s.mu.Unlock()
+	if stale && s.Trouble != nil { // before the end, which Stop waits for
+		s.Trouble(err, goOn)
+	}
+	s.mu.Lock()
 	s.current = nil
 	s.mu.Unlock()
 	close(f.done)
 }
 
-func (s *Set) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
+func (s *Set) fetch(ctx context.Context) ([]jose.JSONWebKey, time.Duration, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("jwks_uri answered %d", resp.StatusCode)
+		return nil, 0, fmt.Errorf("jwks_uri answered %d", resp.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if len(body) > maxBody {
-		return nil, fmt.Errorf("jwks_uri answered more than %d bytes", maxBody)
+		return nil, 0, fmt.Errorf("jwks_uri answered more than %d bytes", maxBody)
 	}
-	return Parse(body)
-}
-
-// Parse reads a key set and keeps the public keys that verify signatures. A key
-// that it does not understand is left out: IdPs publish kinds we need not know.
-func Parse(body []byte) ([]jose.JSONWebKey, error) {
-	var doc struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
-	if err := json.Unmarshal(body, &doc); err != nil {
-		return nil, errors.New("jwks_uri answered no JSON key set")
-	}
-	var keys []jose.JSONWebKey
-	for _, raw := range doc.Keys {
-		var k jose.JSONWebKey
-		if k.UnmarshalJSON(raw) != nil || !k.Valid() || !k.IsPublic() || (k.Use != "" && k.Use != "sig") || weak(k) {
-			continue
-		}
-		if keys = append(keys, k); len(keys) == maxKeys {
-			break
-		}
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("jwks_uri answered no key that verifies signatures")
-	}
-	return keys, nil
-}
-
-// weak: RSA keys have at least 2048 bits (RFC 7518 §3.3, §3.5).
-func weak(k jose.JSONWebKey) bool {
-	key, ok := k.Key.(*rsa.PublicKey)
-	return ok && key.N.BitLen() < 2048
+	keys, err := Parse(body)
+	return keys, freshness(resp.Header), err
 }
