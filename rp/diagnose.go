@@ -64,7 +64,8 @@ func (p *RelyingParty) report(list []Finding) {
 func (p *RelyingParty) observe(t *tokens) { p.report(judgeTokens(&p.cfg, t)) }
 
 // Diagnose checks a configuration, discovers the IdP and says what does not fit,
-// without serving anybody. What only a log-in can show (lifetimes, sid, refresh
+// without serving anybody. What the IdP demands and this library cannot do is an error,
+// as it is of New. What only a log-in can show (lifetimes, sid, refresh
 // tokens) is found by RelyingParty.Findings afterwards.
 func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	cfg, err := cfg.withDefaults()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
@@ -40,13 +41,18 @@ type Config struct {
 
 	// Audience: one of these must be in the token's aud. Default: none is asked
 	// for, because many IdPs name no API there. Set it wherever yours does: else
-	// a token that was issued for another API is taken here.
+	// a token that was issued for another API is taken here, and New says so in the
+	// log.
 	Audience []string
 
 	// CacheFor is how long an answer is used again for the same token, never
-	// longer than the token lives. Default 0: every request is asked about.
+	// longer than the token lives. Default 0: every request is asked about; only
+	// those that come while the IdP is being asked about the same token get the
+	// answer to that.
 	CacheFor time.Duration
-	// CacheSize is how many answers are kept at most. Default 10,000.
+	// CacheSize is how many answers about good tokens are kept at most, those used
+	// last. As many about others are kept beside them, so that junk drives out no
+	// good one. Default 10,000.
 	CacheSize int
 
 	// Timeout bounds one question. Default 10 s.
@@ -96,6 +102,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.ClientSecret == "" {
 		fault("ClientSecret", "is empty; RFC 7662 §2.1 demands that whoever introspects is authenticated")
+	}
+	if slices.Contains(c.Audience, "") {
+		fault("Audience", "has an empty entry; drop it")
 	}
 	if c.CacheFor < 0 {
 		fault("CacheFor", "is negative; use a positive duration, or 0 for no cache")

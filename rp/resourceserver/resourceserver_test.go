@@ -343,6 +343,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		"IntrospectionURL": func(c *resourceserver.Config) { c.IntrospectionURL = "http://idp.example/i" },
 		"ClientID":         func(c *resourceserver.Config) { c.ClientID = "" },
 		"ClientSecret":     func(c *resourceserver.Config) { c.ClientSecret = "" },
+		"Audience":         func(c *resourceserver.Config) { c.Audience = []string{"api", ""} },
 		"CacheFor":         func(c *resourceserver.Config) { c.CacheFor = -1 },
 		"CacheSize":        func(c *resourceserver.Config) { c.CacheSize = -1 },
 		"Timeout":          func(c *resourceserver.Config) { c.Timeout = -1 },

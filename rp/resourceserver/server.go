@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/outside"
@@ -44,7 +45,9 @@ type Server struct {
 	client   *http.Client
 	endpoint string
 	inForm   bool // the secret goes into the form, not into a header
-	cache    *cache
+	flights  flights
+	memory   *memory // nil: every request is asked about
+	named    sync.Once
 }
 
 // New checks the configuration and, if IntrospectionURL is not set, reads the
@@ -62,12 +65,15 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &Server{private: &private{c}, client: &client, endpoint: c.IntrospectionURL}
 	if c.CacheFor > 0 {
-		s.cache = newCache(c.CacheSize)
+		s.memory = newMemory(c.CacheSize)
 	}
 	if s.endpoint == "" {
 		if err := s.discover(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if len(c.Audience) == 0 {
+		c.Logger.Warn("Config.Audience is empty: a token that the IdP issued for another API is taken here. Set it to the name by which the IdP knows this API as a token's audience.", "finding", "audience_unchecked")
 	}
 	return s, nil
 }
@@ -130,26 +136,30 @@ func (s *Server) do(req *http.Request) (*http.Response, []byte, error) {
 	return resp, body, nil
 }
 
-// Introspect asks the IdP about an access token. Errors: ErrInactive,
-// *UnavailableError.
+// Introspect asks the IdP about an access token. Calls at the same time with the same
+// token share one question. The Token may be shared with other requests: read it only.
+// Errors: ErrInactive, *UnavailableError.
 func (s *Server) Introspect(ctx context.Context, token string) (*Token, error) {
 	if token == "" || len(token) > MaxToken {
 		return nil, ErrInactive
 	}
-	if s.cache == nil {
-		t, _, err := s.ask(ctx, token)
+	k := sha256.Sum256([]byte(token))
+	if t, ok, err := s.memory.get(k, s.cfg.Now()); ok {
 		return t, err
 	}
-	key := sha256.Sum256([]byte(token))
-	if t, ok := s.cache.get(key, s.cfg.Now()); ok {
-		if t == nil {
-			return nil, ErrInactive
+	t, err := s.flights.share(ctx, k, func() (*Token, error) {
+		// Somebody may have been answered between our look and now.
+		if t, ok, err := s.memory.get(k, s.cfg.Now()); ok {
+			return t, err
 		}
-		return t, nil
-	}
-	t, until, err := s.ask(ctx, token)
-	if err == nil || errors.Is(err, ErrInactive) { // "inactive" is final; trouble is not
-		s.cache.put(key, t, until)
+		t, until, err := s.ask(ctx, token)
+		if err == nil || errors.Is(err, ErrInactive) { // "inactive" is final; trouble is not
+			s.memory.put(k, t, until)
+		}
+		return t, err
+	})
+	if err != nil && err == ctx.Err() { // while somebody else was asking
+		return nil, s.trouble(time.Second, err)
 	}
 	return t, err
 }
@@ -169,6 +179,7 @@ func (s *Server) ask(ctx context.Context, token string) (t *Token, until time.Ti
 	case t == nil:
 		return nil, until, ErrInactive
 	}
+	s.nameAudience(t)
 	if why := a.unfit(&s.cfg, asked); why != "" {
 		s.cfg.Logger.Info("a token was refused", "reason", why, "client_id", t.ClientID)
 		return nil, until, fmt.Errorf("%w: %s", ErrInactive, why)
@@ -178,6 +189,19 @@ func (s *Server) ask(ctx context.Context, token string) (t *Token, until time.Ti
 	}
 	return t, until, nil
 }
+
+// nameAudience helps whoever has not set Config.Audience, once.
+func (s *Server) nameAudience(t *Token) {
+	if len(s.cfg.Audience) > 0 || len(t.Audience) == 0 {
+		return
+	}
+	s.named.Do(func() {
+		names := t.Audience[:min(len(t.Audience), 8)]
+		s.cfg.Logger.Warn("The IdP says for whom a token is, and nobody looks at it: set Config.Audience to the one of these names that is this API.", "finding", "audience_named", "aud", clip(fmt.Sprintf("%q", names), 500))
+	})
+}
+
+func clip(s string, most int) string { return s[:min(len(s), most)] }
 
 func (s *Server) send(ctx context.Context, token string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Token is what the IdP says about an access token that is good.
+// Token is what the IdP says about an access token that is good. Requests that come
+// with the same token may share it, so it is read only.
 type Token struct {
 	Subject  string    // sub: whose it is; empty if no person stands behind it
 	ClientID string    // client_id: the app it was issued to
