@@ -20,15 +20,17 @@ type fetch struct {
 }
 
 // refresh fetches the keys unless somebody has begun to since seen; callers at
-// the same time share one fetch. Who has old keys does not wait for a slow one.
-func (s *Set) refresh(ctx context.Context, seen time.Time, haveOld bool) error {
+// the same time share one fetch, and asked tells who has begun it. Who has old keys
+// does not wait for a slow one.
+func (s *Set) refresh(ctx context.Context, seen time.Time, haveOld bool) (asked bool, err error) {
 	s.mu.Lock()
 	f := s.current
 	if f == nil && !s.tried.Equal(seen) {
 		s.mu.Unlock()
-		return nil // somebody fetched between our look and now
+		return false, nil // somebody fetched between our look and now
 	}
 	if f == nil {
+		asked = true
 		f = s.startLocked(ctx)
 	}
 	s.mu.Unlock()
@@ -38,11 +40,11 @@ func (s *Set) refresh(ctx context.Context, seen time.Time, haveOld bool) error {
 	}
 	select {
 	case <-f.done:
-		return f.err
+		return asked, f.err
 	case <-late:
-		return errLate
+		return asked, errLate
 	case <-ctx.Done():
-		return ctx.Err()
+		return asked, ctx.Err()
 	}
 }
 

@@ -103,27 +103,32 @@ func (v *View) VerifySignature(ctx context.Context, token string) ([]byte, error
 		return nil, fmt.Errorf("keyset: not a token signed with %v", v.algs)
 	}
 	kid := jws.Signatures[0].Header.KeyID
-	known, tried, looked, err := v.set.known(ctx)
+	known, tried, asked, err := v.set.known(ctx)
 	if payload, ok := verify(jws, known, kid); ok {
 		return payload, nil
 	}
 	switch {
-	case looked && err == nil && v.limited:
+	case asked && err == nil && v.limited:
 		return nil, ErrNoKey // these are as new as they get
-	case looked && err != nil && err != errLate:
+	case asked && err != nil && err != errLate:
 		return nil, notFetched(err, 0)
 	}
 	if v.limited {
 		if wait, failed := v.set.tooSoon(); wait > 0 {
-			return nil, undecided(wait, failed, len(known) > 0 && knows(known, kid))
+			return nil, undecided(wait, failed, knows(known, kid))
 		}
 	}
-	if err := v.set.refresh(ctx, tried, false); err != nil {
+	asked, err = v.set.refresh(ctx, tried, false)
+	if err != nil {
 		return nil, notFetched(err, 0)
 	}
 	known, _, _ = v.set.snapshot()
 	if payload, ok := verify(jws, known, kid); ok {
 		return payload, nil
+	}
+	if v.limited && !asked { // what somebody else has asked for began before this token came
+		wait, failed := v.set.tooSoon()
+		return nil, undecided(max(wait, time.Second), failed, knows(known, kid))
 	}
 	return nil, ErrNoKey
 }
@@ -160,9 +165,11 @@ func verify(jws *jose.JSONWebSignature, keys []jose.JSONWebKey, kid string) ([]b
 	return nil, false
 }
 
+// knows tells whether a key has this id. A token without one names none, whatever the
+// keys are called.
 func knows(keys []jose.JSONWebKey, kid string) bool {
 	for i := range keys {
-		if keys[i].KeyID == kid {
+		if kid != "" && keys[i].KeyID == kid {
 			return true
 		}
 	}
@@ -170,14 +177,14 @@ func knows(keys []jose.JSONWebKey, kid string) bool {
 }
 
 // known returns the keys that may be used now; old ones are read again first. Where
-// that fails or takes too long, the old ones go on, and err says so.
-func (s *Set) known(ctx context.Context) (keys []jose.JSONWebKey, tried time.Time, looked bool, err error) {
+// that fails or takes too long, the old ones go on, and err says so. asked is refresh's.
+func (s *Set) known(ctx context.Context) (keys []jose.JSONWebKey, tried time.Time, asked bool, err error) {
 	keys, tried, old := s.snapshot()
 	if old {
-		err = s.refresh(ctx, tried, true)
+		asked, err = s.refresh(ctx, tried, true)
 		keys, tried, _ = s.snapshot()
 	}
-	return keys, tried, old, err
+	return keys, tried, asked, err
 }
 
 // snapshot tells what is known: keys that were read longer ago than keep are not. old

@@ -204,6 +204,26 @@ func TestSameIDNewKey(t *testing.T) {
 	p.expect(t, 2)
 }
 
+// Keys without ids are exchanged, too: the next token finds it out.
+func TestNewKeyWithoutIDs(t *testing.T) {
+	p := &idp{}
+	p.publish(rsa0().Named(""))
+	v := p.set().Limited("RS256")
+	if err := good(v, rsa0().Named("").Sign(payload)); err != nil {
+		t.Fatal(err)
+	}
+	p.publish(rsa1().Named(""))
+	err := good(v, rsa1().Named("").Sign(payload))
+	if retryAfter(err) != Interval {
+		t.Errorf("inside the interval: %v", err)
+	}
+	p.advance(Interval)
+	if err := good(v, rsa1().Named("").Sign(payload)); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+	p.expect(t, 2)
+}
+
 // BCL-21: junk opens an interval in which nobody looks; a token by a key that was
 // published within it is not refused but is to come again.
 func TestNewKeyBehindJunk(t *testing.T) {
@@ -242,6 +262,44 @@ func TestNewKeyBehindJunk(t *testing.T) {
 	}
 	if err := good(v, rsa1().Named("r0").Sign(payload)); !isUnavailable(err) || retryAfter(err) != 0 {
 		t.Errorf("a known id, after the look that failed: %v", err)
+	}
+}
+
+// The same where the look that junk has caused is still under way: it began before the
+// key was published, so it says nothing against it.
+func TestNewKeyDuringALookForJunk(t *testing.T) {
+	token, junk := rsa1().Sign(payload), rsa1().Named("junk").Sign(payload)
+	for name, old := range map[string]time.Duration{"fresh keys": time.Minute, "old keys": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &idp{}
+				p.publish(rsa0())
+				v := New(url, &http.Client{Transport: p}, time.Now).Limited("RS256")
+				if err := good(v, rsa0().Sign(payload)); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(old)
+				p.mu.Lock()
+				p.delay = time.Second
+				p.mu.Unlock()
+				refused := make(chan error)
+				go func() { refused <- good(v, junk) }()
+				synctest.Wait()
+				p.publish(rsa0(), rsa1())
+				err := good(v, token)
+				if retryAfter(err) != Interval-time.Second {
+					t.Errorf("the new key: %v", err)
+				}
+				if err := <-refused; !errors.Is(err, ErrNoKey) {
+					t.Errorf("junk: %v", err)
+				}
+				time.Sleep(retryAfter(err))
+				if err := good(v, token); err != nil {
+					t.Errorf("when it comes again: %v", err)
+				}
+				p.expect(t, 3)
+			})
+		})
 	}
 }
 
