@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
-	"github.com/tandem-sso/tandem/rp/internal/outside"
 )
 
 // Finding is one thing about this client and its IdP that an operator should
@@ -165,7 +164,7 @@ func judgeTokens(c *Config, t *tokens) []Finding {
 		say(true, "no_refresh_token", "The IdP issued no refresh token; many need the scope offline_access, or a setting of the client. Userinfo is used instead, where it helps.")
 	}
 	if c.Kind != NoToken && !isBearer(t.kind) {
-		say(true, "token_type", "The IdP issued an access token of type %q, which was not asked for. It is shown to nobody: handlers get no access token, and APIs are not called, until the IdP issues Bearer tokens again; look at the settings of this client there (DPoP, sender-constrained tokens).", outside.Text(t.kind, 64))
+		say(true, "token_type", "The IdP issued an access token of type %s, which was not asked for. It is shown to nobody: handlers get no access token, and APIs are not called, until the IdP issues Bearer tokens again; look at the settings of this client there (DPoP, sender-constrained tokens).", quoted(t.kind))
 	}
 	if t.id != nil && t.id.SID == "" {
 		say(false, "no_sid", "The ID token carries no sid: a logout token can only name the person, and ends the sessions in all browsers.")

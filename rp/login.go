@@ -218,8 +218,8 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 	if err != nil {
 		return nil, badLogin("The log-in service's answer could not be trusted.", err)
 	}
-	if err := otherType(got.kind); err != nil && p.cfg.Kind != NoToken && !f.silent {
-		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer does not fit this application.", Advice: "Please tell the people who run it.", Err: err}
+	if !isBearer(got.kind) && p.cfg.Kind != NoToken && !f.silent {
+		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer does not fit this application.", Advice: "Please tell the people who run it.", Err: errOtherType(quoted(got.kind))}
 	}
 	return got, nil
 }

@@ -268,7 +268,7 @@ func TestLoginThatIsOverAlready(t *testing.T) {
 func TestSlowTokensAreNoLaterConfirmation(t *testing.T) {
 	s := setup{config: func(c *rp.Config) { c.IdPWindow = window }}
 	inBubble(t, s, func(t *testing.T, w *world) {
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, DelayAfter: 20 * time.Second})
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, DelayAfter: 14 * time.Second})
 		v := w.visitor("ada")
 		v.login()
 		ends := time.Now().Add(time.Duration(*v.status().IdleSeconds) * time.Second)

@@ -122,7 +122,7 @@ func (t *tokens) apply(d *record.Data) {
 	if t.access != "" {
 		d.AccessToken, d.TokenType, d.TokenEnds, d.TokenLife = t.access, t.kind, t.ends, t.life
 		if !isBearer(t.kind) {
-			d.AccessToken = ""
+			d.AccessToken, d.TokenType = "", quoted(t.kind)
 		}
 	}
 	d.Renew = false

@@ -2,6 +2,7 @@ package rp
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,13 +22,16 @@ const otherTypeAgain = time.Minute
 // one of Bearer (RT-09). ASCII letters have no other folds here.
 func isBearer(kind string) bool { return kind == "" || strings.EqualFold(kind, "Bearer") }
 
-// otherType names the type of an answer of the token endpoint that was not asked for;
-// nil if it was.
-func otherType(kind string) error {
-	if isBearer(kind) {
-		return nil
-	}
-	return fmt.Errorf("the IdP issued an access token of type %q, which was not asked for: only Bearer is", outside.Text(kind, 64))
+// quoted is a type that was not asked for, fit for a record and a log line. It begins
+// with a quotation mark, so that no type becomes Bearer by what is left out.
+func quoted(kind string) string {
+	const most = 64
+	q := strconv.QuoteToASCII(outside.Text(kind, most))
+	return q[:min(len(q), most)]
+}
+
+func errOtherType(quoted string) error {
+	return fmt.Errorf("the IdP issued an access token of type %s, which was not asked for: only Bearer is", quoted)
 }
 
 // shown is the access token of a session for those who send it. Errors:
@@ -37,7 +41,7 @@ func shown(d *record.Data) (string, error) {
 	case d.AccessToken != "":
 		return d.AccessToken, nil
 	case d.TokenType != "" && !isBearer(d.TokenType):
-		return "", fmt.Errorf("%w: %w", ErrNoAccessToken, otherType(d.TokenType))
+		return "", fmt.Errorf("%w: %w", ErrNoAccessToken, errOtherType(d.TokenType))
 	}
 	return "", ErrNoAccessToken
 }

@@ -45,9 +45,9 @@ type Server struct {
 	client   *http.Client
 	endpoint string
 	inForm   bool // the secret goes into the form, not into a header
-	flights  flights
+	flights  *flights
 	memory   *memory // nil: every request is asked about
-	named    sync.Once
+	named    *sync.Once
 }
 
 // New checks the configuration and, if IntrospectionURL is not set, reads the
@@ -63,7 +63,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	client.Timeout = 0 // the contexts bound each call
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	s := &Server{private: &private{c}, client: &client, endpoint: c.IntrospectionURL}
+	s := &Server{private: &private{c}, client: &client, endpoint: c.IntrospectionURL, flights: new(flights), named: new(sync.Once)}
 	if c.CacheFor > 0 {
 		s.memory = newMemory(c.CacheSize)
 	}
