@@ -15,8 +15,7 @@ import (
 )
 
 // Secret is a string that prints as [redacted]. Only in an unexported field of a struct
-// that is no part of this package fmt does not ask it: keep it, and a Config, behind a
-// pointer there.
+// of one's own fmt does not ask it, nor a Config: such a struct needs a Format method.
 type Secret string
 
 const redacted = "[redacted]"

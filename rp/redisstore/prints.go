@@ -10,8 +10,8 @@ import (
 const redacted = "[redacted]"
 
 // Format prints all fields as by %+v, without the passwords, by every verb. (An Options
-// in an unexported field of a struct of one's own is not asked: keep it behind a pointer
-// there.)
+// in an unexported field of a struct of one's own is not asked: such a struct needs a
+// Format method.)
 func (o Options) Format(f fmt.State, _ rune) {
 	type plain Options // without this method
 	for _, p := range o.passwords() {
