@@ -122,7 +122,9 @@ func FuzzUserinfo(f *testing.F) {
 // means the same.
 func FuzzConfig(f *testing.F) {
 	for _, seed := range []string{`{"issuer":"https://a.example","idle_window":"15m","clients":[{"id":"a","secret":"s","access_token_lifetime":90,"jwks":{"keys":[]}}],"users":[{"username":"ada","claims":{"x":[1]}}]}`,
-		`{"idle_window":1e300}`, `{"delivery_retries":["1s",2.5]}`, `{"unknown":1}`, `{} {}`, `{"policies":{"most_restrictive":true}}`} {
+		`{"idle_window":1e300}`, `{"delivery_retries":["1s",2.5]}`, `{"unknown":1}`, `{} {}`, `{"policies":{"most_restrictive":true}}`,
+		`{"temperament":{"name":"keycloak","rotation":"strict","reuse_grace":3,"no_proof":["userinfo"]}}`,
+		`{"temperament":{"refusals":{"userinfo":{"status":99,"error":"x"}},"lacks":["userinfo_endpoint"]}}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -131,24 +133,31 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		for _, client := range c.Clients {
-			once, err := json.Marshal(client)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var again idpmock.Client
-			if err := json.Unmarshal(once, &again); err != nil {
-				t.Fatalf("%v: %s", err, once)
-			}
-			twice, _ := json.Marshal(again)
-			if !bytes.Equal(once, twice) {
-				t.Fatalf("%s became %s", once, twice)
-			}
+			reads(t, client)
 		}
+		reads(t, c.Temperament)
 		c.SweepEvery = -1
 		if idp, err := idpmock.New(c); err == nil {
 			idp.Close()
 		}
 	})
+}
+
+// reads writes a value, reads it and writes it again.
+func reads[T any](t *testing.T, v T) {
+	t.Helper()
+	once, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again T
+	if err := json.Unmarshal(once, &again); err != nil {
+		t.Fatalf("%v: %s", err, once)
+	}
+	twice, _ := json.Marshal(again)
+	if !bytes.Equal(once, twice) {
+		t.Fatalf("%s became %s", once, twice)
+	}
 }
 
 // Whatever is sent to the control API, it answers with JSON and no failure of
@@ -158,6 +167,7 @@ func FuzzControl(f *testing.F) {
 	f.Add("POST", "faults", `{"status":500,"delay":"1h","times":-1}`)
 	f.Add("PUT", "clients/x", `{"redirect_uris":["https://x.example"]}`)
 	f.Add("PATCH", "config", `{"idle_window":"1s","users":[{}]}`)
+	f.Add("PATCH", "config", `{"temperament":{"name":"dex","refusals":{"refresh":{"status":99,"error":"x"}}}}`)
 	f.Add("POST", "clock/advance", `{"by":9e8}`)
 	f.Add("POST", "logout-tokens", `{"client":"notes","faults":["huge"]}`)
 	f.Add("POST", "authorize", `{"user":"ada","url":"https://idp.example/authorize?x"}`)

@@ -34,10 +34,9 @@ const (
 	LogoutWithNonce  LogoutFault = "with-nonce"
 
 	LogoutNullNonce        LogoutFault = "null-nonce"
-	LogoutNoExp            LogoutFault = "no-exp"       // before errata 1 that was the rule
-	LogoutFiveMinutes      LogoutFault = "five-minutes" // of exp, as Duende IdentityServer sends
-	LogoutLongExp          LogoutFault = "long-exp"     // 15 minutes, as ZITADEL sends
-	LogoutExpired          LogoutFault = "expired"      // five minutes ago
+	LogoutNoExp            LogoutFault = "no-exp"   // before errata 1 that was the rule
+	LogoutLongExp          LogoutFault = "long-exp" // 15 minutes, as ZITADEL sends
+	LogoutExpired          LogoutFault = "expired"  // five minutes ago
 	LogoutNoIat            LogoutFault = "no-iat"
 	LogoutFutureIat        LogoutFault = "future-iat" // in ten minutes
 	LogoutOldIat           LogoutFault = "old-iat"    // an hour old, and no exp
@@ -94,7 +93,7 @@ const (
 // Verdict of the fault by the specifications and standards.md A.
 func (f LogoutFault) Verdict() Verdict {
 	switch f {
-	case "", LogoutFiveMinutes, LogoutLongExp, LogoutTypApplication, LogoutSidOnly, LogoutSubOnly, LogoutUnknownSid, LogoutUnknownSub, LogoutAudArray, LogoutExtraEvent,
+	case "", LogoutLongExp, LogoutTypApplication, LogoutSidOnly, LogoutSubOnly, LogoutUnknownSid, LogoutUnknownSub, LogoutAudArray, LogoutExtraEvent,
 		LogoutExtraClaim, LogoutRotatedKey:
 		return Accept
 	case LogoutNoExp, LogoutNoTyp, LogoutTypJWT, LogoutFixedJti, LogoutNoKid, LogoutLikeHydra, LogoutLikeDex, LogoutLikeZitadel, LogoutLikeOldKeycloak:
@@ -117,7 +116,6 @@ var logoutFaults = map[LogoutFault]func(*IDP, *jwt){
 
 	LogoutNullNonce:        set("nonce", nil),
 	LogoutNoExp:            without("exp"),
-	LogoutFiveMinutes:      func(_ *IDP, t *jwt) { t.extend(5 * time.Minute) },
 	LogoutLongExp:          func(_ *IDP, t *jwt) { t.extend(15 * time.Minute) },
 	LogoutExpired:          func(_ *IDP, t *jwt) { t.at("iat", -7*time.Minute); t.extend(-5 * time.Minute) },
 	LogoutNoIat:            without("iat"),
@@ -196,8 +194,9 @@ func (p *IDP) logoutToken(cfg *settings, now time.Time, client, sub, sid string,
 	if c == nil {
 		return "", fmt.Errorf("%w: %q", ErrUnknownClient, client)
 	}
+	until := now.Add(or(cfg.Temperament.LogoutTokenLifetime, logoutTokenLifetime))
 	t := &jwt{typ: "logout+jwt", alg: cfg.SigningAlg, client: c, now: now, claims: map[string]any{
-		"iss": cfg.Issuer, "aud": c.ID, "iat": now.Unix(), "exp": now.Add(logoutTokenLifetime).Unix(), "jti": newSecret(),
+		"iss": cfg.Issuer, "aud": c.ID, "iat": now.Unix(), "exp": until.Unix(), "jti": newSecret(),
 		"events": map[string]any{logoutEvent: struct{}{}},
 	}}
 	if sub != "" {

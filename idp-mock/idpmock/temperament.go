@@ -85,6 +85,9 @@ type Temperament struct {
 	// order, as the faults of the same name do.
 	IDToken     []IDTokenFault `json:"id_token"`
 	LogoutToken []LogoutFault  `json:"logout_token"`
+	// LogoutTokenLifetime is exp of logout tokens after iat. Default 2 min. Faults
+	// such as LogoutNoExp go over it.
+	LogoutTokenLifetime time.Duration `json:"logout_token_lifetime"`
 	// IDTokenSIDOnlyIfRequired leaves sid out of the ID tokens of clients without
 	// BackchannelSessionRequired and FrontchannelSessionRequired.
 	IDTokenSIDOnlyIfRequired bool `json:"id_token_sid_only_if_required"`

@@ -156,6 +156,7 @@ func TestTemperamentMistakes(t *testing.T) {
 		"Lacks":                 {Lacks: []string{"token_endpoint"}},
 		"Unadvertised":          {Unadvertised: []string{"jwks_uri"}},
 		"MaxHint":               {MaxHint: -1},
+		"Refusals: status 99":   {Refusals: idpmock.Refusals{Userinfo: idpmock.Refusal{Status: 99, Error: "x"}}},
 	} {
 		idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", Temperament: temper})
 		if err == nil {

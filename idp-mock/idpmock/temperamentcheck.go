@@ -79,8 +79,16 @@ func (t *Temperament) check() error {
 	all(knownAll("Temperament.NoLogoutTokenOn", t.NoLogoutTokenOn, causes))
 	all(knownAll("Temperament.Lacks", t.Lacks, Lackable()))
 	all(knownAll("Temperament.Unadvertised", t.Unadvertised, Lackable()))
-	if t.ReuseGrace < 0 || t.MaxRefreshTokens < 0 || t.MaxHint < 0 {
-		all(errors.New("idpmock: Temperament: ReuseGrace, MaxRefreshTokens and MaxHint must not be negative"))
+	r := &t.Refusals
+	for _, one := range []Refusal{r.Refresh, r.RefreshExpired, r.RefreshReused, r.RefreshEnded, r.RefreshLeft,
+		r.Userinfo, r.UserinfoEnded, r.UserinfoAudience} {
+		if one.Status != 0 && (one.Status < 400 || one.Status > 599) {
+			all(fmt.Errorf("idpmock: Temperament.Refusals: status %d of %q is none from 400 to 599", one.Status, one.Error))
+		}
+	}
+	if t.ReuseGrace < 0 || t.LogoutTokenLifetime < 0 || t.MaxRefreshTokens < 0 || t.MaxHint < 0 {
+		all(errors.New("idpmock: Temperament: ReuseGrace, LogoutTokenLifetime, MaxRefreshTokens and MaxHint " +
+			"must not be negative"))
 	}
 	return errors.Join(errs...)
 }
@@ -111,12 +119,14 @@ type plainTemperament Temperament
 
 type temperamentJSON struct {
 	*plainTemperament
-	ReuseGrace duration `json:"reuse_grace"`
+	ReuseGrace          duration `json:"reuse_grace"`
+	LogoutTokenLifetime duration `json:"logout_token_lifetime"`
 }
 
 // MarshalJSON writes every field, so that what is written can be read again.
 func (t Temperament) MarshalJSON() ([]byte, error) {
-	return json.Marshal(temperamentJSON{(*plainTemperament)(&t), duration(t.ReuseGrace)})
+	return json.Marshal(temperamentJSON{(*plainTemperament)(&t), duration(t.ReuseGrace),
+		duration(t.LogoutTokenLifetime)})
 }
 
 // UnmarshalJSON reads a temperament. With name it starts as [Like] has it, else
@@ -128,10 +138,10 @@ func (t *Temperament) UnmarshalJSON(b []byte) (err error) {
 			return err
 		}
 	}
-	j := temperamentJSON{(*plainTemperament)(t), duration(t.ReuseGrace)}
+	j := temperamentJSON{(*plainTemperament)(t), duration(t.ReuseGrace), duration(t.LogoutTokenLifetime)}
 	if err := strict(b, &j); err != nil {
 		return err
 	}
-	t.ReuseGrace = time.Duration(j.ReuseGrace)
+	t.ReuseGrace, t.LogoutTokenLifetime = time.Duration(j.ReuseGrace), time.Duration(j.LogoutTokenLifetime)
 	return nil
 }

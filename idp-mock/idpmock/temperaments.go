@@ -269,11 +269,11 @@ var temperaments = map[string]Temperament{
 	// a sliding cookie. The cookie does not slide by default: then NoExtend has
 	// EndpointAuthorize.
 	"duende": {
-		RefreshToken: RefreshOffline,
-		Rotation:     RotationRepeat, // ReUse
-		Revocation:   ReachReference, // those of a later log-in in the same session too
-		Refusals:     Refusals{Refresh: says("invalid_grant", "")},
-		LogoutToken:  []LogoutFault{LogoutFiveMinutes},
+		RefreshToken:        RefreshOffline,
+		Rotation:            RotationRepeat, // ReUse
+		Revocation:          ReachReference, // those of a later log-in in the same session too
+		Refusals:            Refusals{Refresh: says("invalid_grant", "")},
+		LogoutTokenLifetime: 5 * time.Minute,
 		// Told of an expiry are coordinated clients, as here without temperament.
 		NoLogoutTokenOn: []Cause{CauseConsent},
 		LogoutHint:      HintOrIgnored,
