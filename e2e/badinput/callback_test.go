@@ -157,7 +157,7 @@ func TestForeignBrowserCallback(t *testing.T) {
 
 		// The same while ada has a log-in of her own under way, and a session.
 		in := x.signedIn("ada")
-		in.Hop(x.url + "/auth/login")
+		in.Hop(x.url + "/auth/login?anew=1")
 		before := x.session(in)
 		if page := in.Go(x.callback(eve, "eve")); page.Status != http.StatusBadRequest || x.session(in) != before {
 			x.Errorf("a signed-in ada opens eve's link: %s", page)

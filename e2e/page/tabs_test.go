@@ -166,7 +166,7 @@ func TestReplaced(t *testing.T) {
 	streams := func() int { return notes.Requests("GET /auth/events") }
 	waitFor(t, "the old session's stream", func() bool { return streams() > 0 })
 	before := streams()
-	other.Go(notes.URL + "/auth/login") // the IdP knows ada
+	other.Go(notes.URL + "/auth/login?anew=1") // the IdP knows ada
 	waitFor(t, "the new session's stream", func() bool { return streams() > before })
 	site.Live(old)
 	if got := old.Text("#who"); got != "private of ada" {
@@ -174,7 +174,7 @@ func TestReplaced(t *testing.T) {
 	}
 
 	clearCookies(other, w.IDP.Issuer())
-	other.Go(notes.URL + "/auth/login")
+	other.Go(notes.URL + "/auth/login?anew=1")
 	other.Type("#username", "bob\r")
 	other.WaitURL(notes.URL)
 	site.Ended(old, rp.Replaced)

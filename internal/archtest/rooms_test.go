@@ -71,6 +71,7 @@ func rooms() []room {
 		{path: "e2e/...", rooms: append(everything, "demo/..."), modules: []string{anything}},
 
 		{path: "internal/archtest"},
+		{path: "internal/doctest"},    // the documentation against the code
 		{path: "internal/servertest"}, // real servers for tests
 		{path: "internal/jwttest"},    // tokens for tests
 		{path: "internal/printtest"},  // what prints no secret
