@@ -17,11 +17,13 @@ func nth(kind byte, i int) rp.Key {
 	return sha256.Sum256(binary.BigEndian.AppendUint64([]byte{kind}, uint64(i)))
 }
 
+var benchOwner = nth('c', 0)
+
 func record(i int) rp.Record {
 	now := time.Now()
 	return rp.Record{
-		Key: nth('k', i), Refs: []rp.Key{nth('s', i), nth('u', i/2)}, Sealed: make([]byte, 3<<10),
-		Begun: now, Active: now, Due: now.Add(time.Hour),
+		Key: nth('k', i), Owner: benchOwner, Refs: []rp.Key{nth('s', i), nth('u', i/2)}, Sealed: make([]byte, 3<<10),
+		Begun: now, Issued: now, Active: now, Due: now.Add(time.Hour),
 	}
 }
 
@@ -97,8 +99,15 @@ func BenchmarkStore(b *testing.B) {
 			rp.End{Reason: rp.UserLogout, At: time.Now(), Until: time.Now().Add(time.Minute)})
 		return err
 	})
+	run("AcquireAndRelease", 1, func(i int) error {
+		l, err := s.Acquire(ctx, nth('l', i), time.Minute)
+		if err != nil {
+			return err
+		}
+		return s.Release(ctx, l)
+	})
 	run("ClaimNothing", 1, func(int) error {
-		_, err := s.Claim(ctx, time.Now().Add(-time.Hour), time.Minute, 100)
+		_, err := s.Claim(ctx, benchOwner, time.Now().Add(-time.Hour), time.Minute, 100)
 		return err
 	})
 }

@@ -4,21 +4,90 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
-
-	"github.com/redis/rueidis"
 
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/internal/storekit"
 )
 
-const (
-	tagSize  = 8
-	keySize  = len(rp.Key{})
-	endBatch = 256 // sessions ended in one round trip
+const endBatch = 256 // sessions ended in one round trip
+
+var (
+	// scriptBury leaves a tombstone and returns the fields of the index that may be
+	// meant, each with "buried" if the tombstone covers it.
+	// KEYS index, tombstones. ARGV now, begun by or "any", until, issued by or "".
+	scriptBury = newScript(keeps, `
+local now, by, till = clock(ARGV[1]), tonumber(ARGV[2]) or math.huge, tonumber(ARGV[3])
+local last, covered = till, till < now
+local t = redis.call('HGETALL', KEYS[2])
+for i = 1, #t, 2 do
+  local b, u = tonumber(t[i]) or math.huge, tonumber(t[i + 1])
+  if u < now or (b <= by and u <= till) then
+    redis.call('HDEL', KEYS[2], t[i])
+  else
+    last = math.max(last, u)
+    if b >= by and u >= till then covered = true end
+  end
+end
+if not covered then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) end
+redis.call('PEXPIRE', KEYS[2], ttl(last - now))
+local list = {}
+t = redis.call('HGETALL', KEYS[1])
+for i = 1, #t, 2 do
+  local buried = (tonumber(t[i + 1]:match('^%d+')) or 0) <= by
+  if buried or ARGV[4] ~= '' then
+    list[#list + 1] = t[i]
+    list[#list + 1] = buried and 'buried' or ''
+  end
+end
+return list
+`)
+
+	// scriptEnd ends a live session that matches and returns it as it was.
+	// KEYS record, vetoes. ARGV now, stem of the due set, key, ref or "", tag,
+	// "buried" or "", begun by or "any", issued by or "", version or 0, idle since or
+	// "", reason, at, until, channel.
+	//
+	// If it was found under a reference that the record does not have, the record
+	// may be about to get it, by a Create or Replace in flight: then, if the tombstone
+	// covers it, a veto is left that it will find, and "stale" is answered.
+	scriptEnd = newScript(keeps, `
+local now, ref, at, till = clock(ARGV[1]), ARGV[4], tonumber(ARGV[12]), tonumber(ARGV[13])
+local h = head(KEYS[1], now)
+if h and ended(h) then return {'no'} end
+if ref ~= '' then
+  local _, has = {}, {}
+  if h and h:sub(TAG, TAG + 7) == ARGV[5] then _, has = refs(h) end
+  if not has[ref] then
+    if till < now or ARGV[6] == '' then return {'no'} end
+    local field, left = ref .. ARGV[5], redis.call('PTTL', KEYS[2])
+    local before = redis.call('HGET', KEYS[2], field)
+    redis.call('HSET', KEYS[2], field, num(math.max(till, tonumber(before or 0))))
+    redis.call('PEXPIRE', KEYS[2], num(math.max(left, ttl(till - now))))
+    return {'stale'}
+  end
+end
+if not h then return {'no'} end
+if ARGV[8] ~= '' then
+  if int(h, ISSUED) > tonumber(ARGV[8]) then return {'no'} end
+elseif int(h, BEGUN) > (tonumber(ARGV[7]) or math.huge) then
+  return {'no'}
+end
+if ARGV[9] ~= '0' and int(h, VERSION) ~= tonumber(ARGV[9]) then return {'no'} end
+if ARGV[10] ~= '' and int(h, ACTIVE) > tonumber(ARGV[10]) then return {'no'} end
+local blob, reason = redis.call('GET', KEYS[1]), ARGV[11]
+if till < now then
+  redis.call('DEL', KEYS[1])
+  index(dueset(ARGV[2], h), ARGV[3], 0, now)
+else
+  redis.call('SET', KEYS[1], blob:sub(1, DUE - 1) .. struct.pack('>I8I8I8', at, at, till) .. blob:sub(TAG, REASON - 1)
+    .. string.char(#reason) .. blob:sub(REFS, REFS) .. reason .. blob:sub(REST), 'PX', ttl(till - now))
+  index(dueset(ARGV[2], h), ARGV[3], at, now)
+end
+redis.call('PUBLISH', ARGV[14], ARGV[3] .. h:sub(VERSION, VERSION + 7) .. reason)
+return {'ended', blob}
+`)
 )
 
 // End implements rp.Store.
@@ -32,26 +101,53 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if sel.Ref == (rp.Key{}) {
-		return s.end(ctx, sel, end, []member{{key: sel.Key}})
-	}
-	msg, err := s.eval(ctx, scriptBury, s.keysRef(&sel.Ref),
-		s.clock(), begunBy(sel), decimal(storekit.Millis(end.Until)))
-	if err != nil {
-		return nil, err
-	}
-	fields, err := msg.AsStrSlice()
-	if err != nil {
-		return nil, s.failure(ctx, err)
+	list := []member{{key: sel.Key}}
+	tags := []string{s.bucket(bucketOf(&sel.Key))} // where something is written
+	if sel.Ref != (rp.Key{}) {
+		var err error
+		if list, err = s.bury(ctx, sel, end); err != nil {
+			return nil, err
+		}
+		tags[0] = s.tagRef(&sel.Ref)
+		for _, m := range list {
+			tags = append(tags, s.bucket(bucketOf(&m.key)))
+		}
 	}
 	var ended []rp.Record
-	for batch := range slices.Chunk(members(fields), endBatch) {
+	for batch := range slices.Chunk(list, endBatch) {
 		some, err := s.end(ctx, sel, end, batch)
 		if ended = append(ended, some...); err != nil {
 			return ended, err
 		}
 	}
-	return ended, nil
+	return ended, s.replicated(ctx, tags)
+}
+
+// member is a field of an index that may be meant by End.
+type member struct {
+	key    rp.Key
+	tag    string
+	buried string // not empty: the tombstone covers it
+}
+
+// bury leaves a tombstone and returns who may be meant.
+func (s *Store) bury(ctx context.Context, sel rp.Selector, end rp.End) ([]member, error) {
+	msg, err := s.eval(ctx, scriptBury, s.keysRef(&sel.Ref),
+		s.clock(), begunBy(sel), decimal(storekit.Millis(end.Until)), issuedBy(sel))
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := msg.AsStrSlice()
+	if err != nil {
+		return nil, s.failure(ctx, err)
+	}
+	var list []member
+	for i := 1; i < len(pairs); i += 2 {
+		if key, tag, ok := parseField(pairs[i-1]); ok {
+			list = append(list, member{key, tag, pairs[i]})
+		}
+	}
+	return list, nil
 }
 
 func begunBy(sel rp.Selector) string {
@@ -61,20 +157,11 @@ func begunBy(sel rp.Selector) string {
 	return "any"
 }
 
-// member is a field of an index.
-type member struct {
-	key rp.Key
-	tag string
-}
-
-func members(fields []string) []member {
-	var list []member
-	for _, f := range fields {
-		if len(f) == keySize+tagSize {
-			list = append(list, member{rp.Key([]byte(f[:keySize])), f[keySize:]})
-		}
+func issuedBy(sel rp.Selector) string {
+	if ms := storekit.Millis(sel.IssuedBy); ms != 0 {
+		return decimal(ms)
 	}
-	return list
+	return ""
 }
 
 // end ends those of list that match. After an error it returns what it knows to
@@ -90,7 +177,8 @@ func (s *Store) end(ctx context.Context, sel rp.Selector, end rp.End, list []mem
 	calls := make([]call, len(list))
 	for i, m := range list {
 		calls[i] = call{s.keysSession(&m.key), []string{
-			s.clock(), string(m.key[:]), ref, m.tag, begunBy(sel), fmt.Sprint(sel.Version), idle,
+			s.clock(), s.stemDue(bucketOf(&m.key)), string(m.key[:]), ref, m.tag, m.buried, begunBy(sel), issuedBy(sel),
+			fmt.Sprint(sel.Version), idle,
 			string(end.Reason), decimal(storekit.Millis(end.At)), decimal(storekit.Millis(end.Until)), s.channel,
 		}}
 	}
@@ -134,143 +222,4 @@ func (s *Store) end(ctx context.Context, sel rp.Selector, end rp.End, list []mem
 		}
 	}
 	return ended, failed
-}
-
-// forgetMarks removes a session that is over from the indexes. If that fails,
-// Settle comes by once more, and who finds the mark sees that it is stale.
-func (s *Store) forgetMarks(ctx context.Context, refs []rp.Key, field string) {
-	cmds := make([]rueidis.Completed, len(refs))
-	for i := range refs {
-		cmds[i] = s.db.B().Hdel().Key(s.keysRef(&refs[i])[0]).Field(field).Build()
-	}
-	limited, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	s.db.DoMulti(limited, cmds...)
-}
-
-// List implements rp.Store.
-func (s *Store) List(ctx context.Context, ref rp.Key) ([]rp.Record, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	limited, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	fields, err := s.db.Do(limited, s.db.B().Hkeys().Key(s.keysRef(&ref)[0]).Build()).AsStrSlice()
-	if err != nil {
-		return nil, s.failure(ctx, err)
-	}
-	seen := make(map[rp.Key]bool)
-	var live []rp.Record
-	for _, m := range members(fields) {
-		if seen[m.key] {
-			continue
-		}
-		seen[m.key] = true
-		r, err := s.read(ctx, m.key)
-		if err != nil {
-			return nil, err
-		}
-		if r != nil && !r.Ended() && slices.Contains(r.Refs, ref) {
-			live = append(live, *r)
-		}
-	}
-	return live, nil
-}
-
-// Claim implements rp.Store. It asks all buckets what is overdue, takes the most
-// overdue of all, and claims each in its bucket; what somebody else was faster
-// with is left out.
-func (s *Store) Claim(ctx context.Context, now time.Time, hold time.Duration, limit int) ([]rp.Record, error) {
-	if hold < time.Millisecond {
-		return nil, errors.New("redisstore: Claim: hold is below 1 ms")
-	}
-	if err := ctx.Err(); err != nil || limit < 1 {
-		return nil, err
-	}
-	at := storekit.Millis(now)
-	found, err := s.overdue(ctx, at, min(limit, 1000))
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	found = found[:min(limit, len(found))]
-
-	var keys [buckets][]rp.Key
-	for _, f := range found {
-		b := bucketOf(&f.key)
-		keys[b] = append(keys[b], f.key)
-	}
-	var calls []call
-	var order []rp.Key // in which the answers come
-	var sizes []int
-	for b, list := range keys {
-		if len(list) == 0 {
-			continue
-		}
-		c := call{[]string{s.keyDue(b)}, []string{s.clock(), decimal(at), decimal(at + hold.Milliseconds())}}
-		for i := range list {
-			c.keys = append(c.keys, s.keyRecord(&list[i]))
-			c.args = append(c.args, string(list[i][:]))
-		}
-		calls, order, sizes = append(calls, c), append(order, list...), append(sizes, len(list))
-	}
-	return s.claim(ctx, calls, order, sizes)
-}
-
-func (s *Store) claim(ctx context.Context, calls []call, order []rp.Key, sizes []int) ([]rp.Record, error) {
-	var claimed []rp.Record
-	var failed error
-	for i, result := range s.evalAll(ctx, scriptClaim, calls) {
-		keys := order[:sizes[i]]
-		order = order[sizes[i]:]
-		blobs, err := result.AsStrSlice()
-		if err != nil || len(blobs) != len(keys) {
-			failed = cmp.Or(failed, s.failure(ctx, err))
-			continue
-		}
-		for j, blob := range blobs {
-			s.cache.drop(&keys[j])
-			if blob == "" {
-				continue
-			}
-			if r, err := parse(keys[j], blob); err != nil {
-				failed = cmp.Or(failed, err)
-			} else {
-				claimed = append(claimed, *r)
-			}
-		}
-	}
-	if len(claimed) == 0 {
-		return nil, failed // what another bucket gave is worth more than an error that comes again
-	}
-	slices.SortFunc(claimed, func(a, b rp.Record) int { return a.Due.Compare(b.Due) })
-	return claimed, nil
-}
-
-type overdue struct {
-	key rp.Key
-	due float64
-}
-
-func (s *Store) overdue(ctx context.Context, at int64, limit int) ([]overdue, error) {
-	limited, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	cmds := make([]rueidis.Completed, buckets)
-	for b := range cmds {
-		cmds[b] = s.db.B().Zrange().Key(s.keyDue(b)).Min("-inf").Max(decimal(at)).
-			Byscore().Limit(0, int64(limit)).Withscores().Build()
-	}
-	var found []overdue
-	for _, result := range s.db.DoMulti(limited, cmds...) {
-		scores, err := result.AsZScores()
-		if err != nil {
-			return nil, s.failure(ctx, err)
-		}
-		for _, z := range scores {
-			if len(z.Member) == keySize {
-				found = append(found, overdue{rp.Key([]byte(z.Member)), z.Score})
-			}
-		}
-	}
-	slices.SortFunc(found, func(a, b overdue) int { return cmp.Compare(a.due, b.due) })
-	return found, nil
 }

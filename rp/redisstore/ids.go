@@ -10,6 +10,41 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/storekit"
 )
 
+var (
+	// scriptOnce: KEYS id. ARGV now, until.
+	scriptOnce = newScript(keeps, `
+local now, till = clock(ARGV[1]), tonumber(ARGV[2])
+local before = redis.call('GET', KEYS[1])
+if before and tonumber(before) >= now then return 'conflict' end
+if till >= now then redis.call('SET', KEYS[1], ARGV[2], 'PX', ttl(till - now)) end
+return 'ok'
+`)
+
+	// scriptAcquire: KEYS lease. ARGV now, ttl. The fence outlives the lease by an
+	// hour; after that the clock alone makes the next one greater.
+	scriptAcquire = newScript(keeps, `
+local now, before = clock(ARGV[1]), redis.call('GET', KEYS[1])
+local fence = now * 1000
+if before then
+  local f, till = before:match('^(%d+) (%d+)$')
+  if now < tonumber(till) then return false end
+  fence = math.max(fence, tonumber(f) + 1)
+end
+redis.call('SET', KEYS[1], num(fence) .. ' ' .. num(now + ARGV[2]), 'PX', num(ARGV[2] + 3600000))
+return num(fence)
+`)
+
+	// scriptLease prolongs a lease, or gives it back: KEYS lease. ARGV now, fence, ttl.
+	scriptLease = newScript(keeps, `
+local now, before = clock(ARGV[1]), redis.call('GET', KEYS[1])
+if not before then return 'conflict' end
+local f, till = before:match('^(%d+) (%d+)$')
+if f ~= ARGV[2] or now >= tonumber(till) then return 'conflict' end
+redis.call('SET', KEYS[1], f .. ' ' .. num(now + ARGV[3]), 'PX', num(ARGV[3] + 3600000))
+return 'ok'
+`)
+)
+
 // Once implements rp.Store.
 func (s *Store) Once(ctx context.Context, id rp.Key, until time.Time) error {
 	if err := ctx.Err(); err != nil {
@@ -41,7 +76,11 @@ func (s *Store) Acquire(ctx context.Context, id rp.Key, ttl time.Duration) (rp.L
 		return rp.Lease{}, s.failure(ctx, err)
 	}
 	fence, err := strconv.ParseUint(text, 10, 64)
-	return rp.Lease{ID: id, Fence: fence}, s.failure(ctx, err)
+	if err != nil {
+		return rp.Lease{}, s.failure(ctx, err)
+	}
+	s.catchUp(ctx)
+	return rp.Lease{ID: id, Fence: fence}, nil
 }
 
 // Renew implements rp.Store.

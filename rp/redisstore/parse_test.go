@@ -25,7 +25,7 @@ func FuzzParseRecordKey(f *testing.F) {
 	s := &Store{prefix: "tandem:"}
 	key := rp.Key{1, 2, 3}
 	f.Add(s.keyRecord(&key))
-	f.Add(s.keyDue(3))
+	f.Add(s.keyDue(3, &key))
 	f.Add("tandem:{1}:s:")
 	f.Fuzz(func(t *testing.T, name string) {
 		key, ok := s.parseRecordKey(name)

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
@@ -36,6 +35,11 @@ type Options struct {
 	Timeout time.Duration
 	// CacheBytes bounds the records that are kept in local memory. 0 means 64 MiB.
 	CacheBytes int
+	// WaitReplicas is how many replicas must have an end before End returns without
+	// an error (WAIT); Timeout bounds the wait. It is for people to whom a log-out
+	// that a failover undoes is worse than one that fails and is tried again. 0, the
+	// default, demands none. See "Durability".
+	WaitReplicas int
 	// Now is the clock, for tests. nil means the server's, so that instances
 	// whose clocks differ agree on leases and on what is forgotten. (Only a Load
 	// compares End.Until with the instance's clock.)
@@ -64,6 +68,9 @@ func (o *Options) complete() error {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
+	if o.WaitReplicas < 0 {
+		return fmt.Errorf("redisstore: Options.WaitReplicas is %d: it must not be negative", o.WaitReplicas)
+	}
 	if o.CacheBytes < 0 {
 		return fmt.Errorf("redisstore: Options.CacheBytes is %d: it must not be negative", o.CacheBytes)
 	}
@@ -75,15 +82,17 @@ func (o *Options) complete() error {
 
 // Store is an rp.Store in Redis.
 type Store struct {
-	db      rueidis.Client // writes, scripts, pub/sub
-	reader  rueidis.Client // reads records; the server tells it which have changed
-	cache   *cache
-	prefix  string
-	channel string
-	timeout time.Duration
-	now     func() time.Time // nil: the server's clock
-	stop    context.CancelFunc
-	stopped chan struct{}
+	db       rueidis.Client // writes, scripts, pub/sub
+	reader   rueidis.Client // reads records; the server tells it which have changed
+	cache    *cache
+	tracked  tracked
+	prefix   string
+	channel  string
+	timeout  time.Duration
+	replicas int              // Options.WaitReplicas
+	now      func() time.Time // nil: the server's clock
+	stop     context.CancelFunc
+	stopped  chan struct{}
 }
 
 var _ rp.Store = (*Store)(nil)
@@ -93,7 +102,8 @@ var _ rp.Store = (*Store)(nil)
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	client, err := rueidis.ParseURL(url)
 	if err != nil {
-		return nil, errors.New("redisstore: the URL is not one of Redis: redis://user:password@host:port/db") // err may quote the password
+		// err may quote the password
+		return nil, errors.New("redisstore: the URL is not one of Redis: redis://user:password@host:port/db")
 	}
 	o.Client = client
 	return New(ctx, o)
@@ -109,8 +119,8 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{
 		cache: newCache(o.CacheBytes), prefix: o.Prefix, timeout: o.Timeout, now: o.Now,
-		channel: o.Prefix + "changes:" + strconv.Itoa(o.Client.SelectDB),
-		stopped: make(chan struct{}),
+		channel: o.Prefix + "changes:" + strconv.Itoa(o.Client.SelectDB), replicas: o.WaitReplicas,
+		tracked: tracked{ids: make(map[string]int64)}, stopped: make(chan struct{}),
 	}
 	common := o.Client
 	if common.Dialer.Timeout == 0 {
@@ -133,13 +143,17 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	db.DisableCache = true
 	// Every read on the reader's connections is remembered by the server, which
 	// sends a word when the record changes. One connection to each node, so that
-	// an answer to PING proves that all such words have arrived.
+	// an answer on it proves that all such words have arrived.
 	reader.ClientTrackingOptions = []string{}
 	reader.OnInvalidations = s.invalidated
-	reader.PipelineMultiplex = -1
+	reader.PipelineMultiplex, reader.DisableAutoPipelining = -1, false
 	var err error
 	if s.db, err = rueidis.NewClient(db); err != nil {
 		return nil, s.failure(ctx, o.hide(err))
+	}
+	if err := s.checkVersion(ctx); err != nil {
+		s.db.Close()
+		return nil, err
 	}
 	if s.reader, err = rueidis.NewClient(reader); err != nil {
 		s.db.Close()
@@ -185,40 +199,11 @@ func (s *Store) localTime() int64 {
 	return storekit.Millis(s.now())
 }
 
-// Keys. What one script touches has one {tag}, so that it is in one slot of a
-// Cluster. Records and the order in which they are due share one of 64 tags.
-const buckets = 64
-
-func bucketOf(key *rp.Key) int { return int(key[0]) % buckets }
-
-func encode(key *rp.Key) string { return base64.RawURLEncoding.EncodeToString(key[:]) }
-
-func (s *Store) bucket(b int) string { return s.prefix + "{" + strconv.Itoa(b) + "}:" }
-
-func (s *Store) keyDue(b int) string { return s.bucket(b) + "due" }
-
-// keyRecord is made for every record that is read, so it is made in one piece.
-func (s *Store) keyRecord(key *rp.Key) string {
-	b := make([]byte, 0, 128)
-	b = append(append(b, s.prefix...), '{')
-	b = append(strconv.AppendInt(b, int64(bucketOf(key)), 10), "}:s:"...)
-	return string(base64.RawURLEncoding.AppendEncode(b, key[:]))
+// roughTime is right to about a second. To look at a clock would cost half as much
+// again as everything else in a hot Load.
+func (s *Store) roughTime() int64 {
+	if s.now == nil {
+		return s.cache.seen.Load()
+	}
+	return storekit.Millis(s.now())
 }
-
-// keysSession are record, due and vetoes.
-func (s *Store) keysSession(key *rp.Key) []string {
-	b, k := s.bucket(bucketOf(key)), encode(key)
-	return []string{b + "s:" + k, b + "due", b + "v:" + k}
-}
-
-// keysRef are index and tombstones.
-func (s *Store) keysRef(ref *rp.Key) []string {
-	base := s.prefix + "{" + encode(ref) + "}:"
-	return []string{base + "x", base + "t"}
-}
-
-func (s *Store) keyOnce(id *rp.Key) string { return s.prefix + "o:" + encode(id) }
-
-func (s *Store) keyLease(id *rp.Key) string { return s.prefix + "l:" + encode(id) }
-
-func decimal(n int64) string { return strconv.FormatInt(n, 10) }

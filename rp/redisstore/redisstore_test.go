@@ -103,12 +103,14 @@ func TestNewRefuses(t *testing.T) {
 		"Options.Prefix":             {Client: client, Prefix: "a{b"},
 		"Options.Timeout":            {Client: client, Timeout: -1},
 		"Options.CacheBytes":         {Client: client, CacheBytes: -1},
+		"Options.WaitReplicas":       {Client: client, WaitReplicas: -1},
 	} {
 		if _, err := redisstore.New(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want the name %s in it", err, want)
 		}
 	}
-	if _, err := redisstore.Open(t.Context(), "redis://:hunter2@[bad", redisstore.Options{}); err == nil || strings.Contains(err.Error(), "hunter2") {
+	_, err := redisstore.Open(t.Context(), "redis://:hunter2@[bad", redisstore.Options{})
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("Open of a bad URL: %v", err)
 	}
 	if s, err := redisstore.Open(t.Context(), "redis://"+shared(t).Addr+"/3", redisstore.Options{}); err != nil {
