@@ -61,6 +61,7 @@ func Run(t *testing.T, f Factory) {
 		{"Calls", callTests},
 		{"Races", raceTests},
 		{"TwoInstances", twoTests},
+		{"Fresh", freshTests},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			for _, tt := range g.tests {
