@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -31,4 +32,30 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	defer store.Close()
+}
+
+// A log-out that a failover undoes may be worse than one that fails.
+func ExampleOptions() {
+	store, err := redisstore.Open(context.Background(), "redis://127.0.0.1:6379/0", redisstore.Options{
+		WaitReplicas: 1,               // End fails unless a replica has it
+		Timeout:      3 * time.Second, // and waits for that for no longer
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+}
+
+// At the start: does the server throw sessions away when it is full, does it keep
+// them over a restart?
+func ExampleStore_Findings() {
+	ctx := context.Background()
+	store, err := redisstore.Open(ctx, "redis://127.0.0.1:6379/0", redisstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	for _, f := range store.Findings(ctx) {
+		log.Print(f.Code, ": ", f.Text)
+	}
 }
