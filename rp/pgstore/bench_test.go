@@ -18,7 +18,7 @@ func nth(kind byte, i int) rp.Key {
 func record(i int) rp.Record {
 	now := time.Now()
 	return rp.Record{
-		Key: nth('k', i), Refs: []rp.Key{nth('s', i), nth('u', i/2)}, Sealed: make([]byte, 3<<10),
+		Key: nth('k', i), Owner: rp.Key{1}, Refs: []rp.Key{nth('s', i), nth('u', i/2)}, Sealed: make([]byte, 3<<10),
 		Begun: now, Active: now, Due: now.Add(time.Hour),
 	}
 }
@@ -82,7 +82,7 @@ func BenchmarkStore(b *testing.B) {
 		return err
 	})
 	run("ClaimNothing", 1, func(int) error {
-		_, err := s.Claim(ctx, time.Now().Add(-time.Hour), time.Minute, 100)
+		_, err := s.Claim(ctx, rp.Key{1}, time.Now().Add(-time.Hour), time.Minute, 100)
 		return err
 	})
 }

@@ -27,10 +27,10 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 		idle := orAny(storekit.Millis(sel.IdleSince))
 		ended, err = s.many(ctx, false, s.sql.endKey, sel.Key[:], signed(sel.Version), idle, reason, at, until)
 	} else {
-		begunBy := orAny(storekit.Millis(sel.BegunBy))
+		begunBy, issuedBy := orAny(storekit.Millis(sel.BegunBy)), storekit.Millis(sel.IssuedBy)
 		err = s.locked(ctx, s.sql.lockAlone, locks([]rp.Key{sel.Ref})[0], func(b *pgx.Batch) {
 			b.Queue(s.sql.bury, s.clock(), sel.Ref[:], begunBy, until)
-			b.Queue(s.sql.endRef, sel.Ref[:], begunBy, reason, at, until).Query(func(rows pgx.Rows) (err error) {
+			b.Queue(s.sql.endRef, sel.Ref[:], begunBy, issuedBy, reason, at, until).Query(func(rows pgx.Rows) (err error) {
 				ended, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (rp.Record, error) {
 					var c columns
 					if err := row.Scan(c.into()...); err != nil {
@@ -60,12 +60,12 @@ func orAny(ms int64) int64 {
 
 // Claim implements rp.Store. Rows that another instance is about to change are
 // left to it.
-func (s *Store) Claim(ctx context.Context, now time.Time, hold time.Duration, limit int) ([]rp.Record, error) {
+func (s *Store) Claim(ctx context.Context, owner rp.Key, now time.Time, hold time.Duration, limit int) ([]rp.Record, error) {
 	if hold < time.Millisecond {
 		return nil, errors.New("pgstore: Claim: hold is below 1 ms")
 	}
 	at := storekit.Millis(now)
-	claimed, err := s.many(ctx, false, s.sql.claim, s.clock(), at, at+hold.Milliseconds(), max(limit, 0))
+	claimed, err := s.many(ctx, false, s.sql.claim, s.clock(), owner[:], at, at+hold.Milliseconds(), max(limit, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +75,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, hold time.Duration, li
 		for _, sql := range []string{s.sql.forgetSessions, s.sql.forgetTombs, s.sql.forgetOnce, s.sql.forgetLease} {
 			batch.Queue(sql, s.clock())
 		}
+		batch.Queue(s.sql.forgetAbandoned, s.clock(), rp.Abandoned.Milliseconds())
 		return s.pool.SendBatch(ctx, batch).Close()
 	})
 	return claimed, nil

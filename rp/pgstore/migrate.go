@@ -18,8 +18,10 @@ import (
 var migrations = []string{`
 CREATE TABLE {s}.session (
 	key       bytea PRIMARY KEY,
+	owner     bytea  NOT NULL,
 	version   bigint NOT NULL,
 	begun     bigint NOT NULL,
+	issued    bigint NOT NULL,
 	active    bigint NOT NULL,
 	due       bigint NOT NULL,
 	refs      bytea  NOT NULL, -- one after the other
@@ -30,7 +32,8 @@ CREATE TABLE {s}.session (
 ) WITH (fillfactor = 80);
 -- Sealed bytes cannot be compressed, and out of line a touch does not copy them.
 ALTER TABLE {s}.session ALTER COLUMN sealed SET STORAGE EXTERNAL;
-CREATE INDEX session_due ON {s}.session (due) WHERE due > 0;
+CREATE INDEX session_due ON {s}.session (owner, due) WHERE due > 0;
+CREATE INDEX session_abandoned ON {s}.session (due) WHERE due > 0 AND reason = '';
 CREATE INDEX session_end ON {s}.session (end_until) WHERE end_until > 0;
 
 CREATE TABLE {s}.session_ref ( -- of live sessions

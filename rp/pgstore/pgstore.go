@@ -195,26 +195,27 @@ func (s *Store) many(ctx context.Context, reads bool, sql string, args ...any) (
 
 // columns is a record as it is in the table.
 type columns struct {
-	key, refs, sealed                            []byte
-	version, begun, active, due, endAt, endUntil int64
-	reason                                       string
+	key, owner, refs, sealed                             []byte
+	version, begun, issued, active, due, endAt, endUntil int64
+	reason                                               string
 }
 
 // columnList fits into. It is prefixed with the table's alias.
-const columnList = `%[1]s.key, %[1]s.version, %[1]s.begun, %[1]s.active, %[1]s.due, %[1]s.refs, %[1]s.sealed, ` +
-	`%[1]s.reason, %[1]s.end_at, %[1]s.end_until`
+const columnList = `%[1]s.key, %[1]s.owner, %[1]s.version, %[1]s.begun, %[1]s.issued, %[1]s.active, %[1]s.due, ` +
+	`%[1]s.refs, %[1]s.sealed, %[1]s.reason, %[1]s.end_at, %[1]s.end_until`
 
 func (c *columns) into() []any {
-	return []any{&c.key, &c.version, &c.begun, &c.active, &c.due, &c.refs, &c.sealed, &c.reason, &c.endAt, &c.endUntil}
+	return []any{&c.key, &c.owner, &c.version, &c.begun, &c.issued, &c.active, &c.due,
+		&c.refs, &c.sealed, &c.reason, &c.endAt, &c.endUntil}
 }
 
 func (c *columns) record() (rp.Record, error) {
-	if len(c.key) != keySize || len(c.refs)%keySize != 0 {
+	if len(c.key) != keySize || len(c.owner) != keySize || len(c.refs)%keySize != 0 {
 		return rp.Record{}, errors.New("a stored session is damaged")
 	}
 	r := rp.Record{
-		Key: rp.Key(c.key), Version: uint64(c.version),
-		Begun: storekit.Time(c.begun), Active: storekit.Time(c.active), Due: storekit.Time(c.due),
+		Key: rp.Key(c.key), Owner: rp.Key(c.owner), Version: uint64(c.version),
+		Begun: storekit.Time(c.begun), Issued: storekit.Time(c.issued), Active: storekit.Time(c.active), Due: storekit.Time(c.due),
 		Refs: make([]rp.Key, len(c.refs)/keySize), Sealed: c.sealed[:len(c.sealed):len(c.sealed)],
 	}
 	for i := range r.Refs {

@@ -17,7 +17,7 @@ type statements struct {
 	load, list, create, replace, rerefer, touch, settle  string
 	lockShared, lockAlone, bury, endRef, endKey          string
 	claim, once, acquire, lease, listen                  string
-	forgetSessions, forgetTombs, forgetOnce, forgetLease string
+	forgetSessions, forgetTombs, forgetOnce, forgetLease, forgetAbandoned string
 }
 
 var nowArg = regexp.MustCompile(`\{now (\d+)\}`)
@@ -41,15 +41,16 @@ func newStatements(schema string) *statements {
 		lockShared: q(`SELECT count(pg_advisory_xact_lock_shared(l)::text) FROM unnest($1::bigint[]) l`),
 		lockAlone:  q(`SELECT pg_advisory_xact_lock($1)::text`),
 
-		// 1 now, 2 key, 3 begun, 4 active, 5 due, 6 refs joined, 7 refs, 8 sealed.
+		// 1 now, 2 key, 3 begun, 4 active, 5 due, 6 refs joined, 7 refs, 8 sealed, 9 owner, 10 issued.
 		// What is forgotten gives way.
 		create: q(`
 WITH tomb AS (
 	SELECT FROM {s}.tombstone WHERE ref = ANY ($7::bytea[]) AND until >= {now 1} AND begun_by >= $3 LIMIT 1
 ), made AS (
-	INSERT INTO {s}.session AS s (key, version, begun, active, due, refs, sealed, reason, end_at, end_until)
-	SELECT $2, 1, $3::bigint, $4, $5, $6, $8, '', 0, 0 WHERE NOT EXISTS (SELECT FROM tomb)
-	ON CONFLICT (key) DO UPDATE SET version = 1, begun = excluded.begun, active = excluded.active, due = excluded.due,
+	INSERT INTO {s}.session AS s (key, owner, version, begun, issued, active, due, refs, sealed, reason, end_at, end_until)
+	SELECT $2, $9, 1, $3::bigint, $10, $4, $5, $6, $8, '', 0, 0 WHERE NOT EXISTS (SELECT FROM tomb)
+	ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, version = 1, begun = excluded.begun,
+		issued = excluded.issued, active = excluded.active, due = excluded.due,
 		refs = excluded.refs, sealed = excluded.sealed, reason = '', end_at = 0, end_until = 0
 	WHERE s.reason <> '' AND s.end_until < {now 1}
 	RETURNING key
@@ -119,17 +120,17 @@ WITH covered AS (
 INSERT INTO {s}.tombstone AS t SELECT $2, $3::bigint, $4::bigint WHERE $4 >= {now 1}
 ON CONFLICT (ref, begun_by) DO UPDATE SET until = greatest(t.until, excluded.until)`),
 
-		// 1 ref, 2 begun by, 3 reason, 4 at, 5 until.
+		// 1 ref, 2 begun by, 3 issued by or 0, 4 reason, 5 at, 6 until. See rp.Selector.Covers.
 		endRef: q(`
 WITH hit AS (
 	SELECT {s.*} FROM {s}.session s WHERE s.key IN (SELECT r.key FROM {s}.session_ref r WHERE r.ref = $1)
-		AND s.reason = '' AND s.begun <= $2 ORDER BY s.key FOR UPDATE
+		AND s.reason = '' AND CASE WHEN $3::bigint > 0 THEN s.issued <= $3 ELSE s.begun <= $2 END ORDER BY s.key FOR UPDATE
 ), made AS (
-	UPDATE {s}.session s SET reason = $3, end_at = $4, end_until = $5, due = $4 FROM hit WHERE s.key = hit.key
+	UPDATE {s}.session s SET reason = $4, end_at = $5, end_until = $6, due = $5 FROM hit WHERE s.key = hit.key
 ), lost AS (
 	DELETE FROM {s}.session_ref r USING hit WHERE r.key = hit.key
 ), told AS MATERIALIZED (
-	SELECT pg_notify({channel}, encode(hit.key, 'hex') || ':' || hit.version || ':' || $3) FROM hit
+	SELECT pg_notify({channel}, encode(hit.key, 'hex') || ':' || hit.version || ':' || $4) FROM hit
 )
 SELECT {hit.*} FROM hit WHERE (SELECT count(*) FROM told) >= 0`),
 
@@ -147,13 +148,14 @@ WITH hit AS (
 )
 SELECT {hit.*} FROM hit WHERE (SELECT count(*) FROM told) >= 0`),
 
-		// 1 now, 2 overdue at, 3 due from now on, 4 limit.
+		// 1 now, 2 owner, 3 overdue at, 4 due from now on, 5 limit.
 		claim: q(`
 WITH hit AS (
-	SELECT {s.*} FROM {s}.session s WHERE s.due > 0 AND s.due <= $2 AND (s.reason = '' OR s.end_until >= {now 1})
-	ORDER BY s.due LIMIT $4 FOR UPDATE SKIP LOCKED
+	SELECT {s.*} FROM {s}.session s WHERE s.owner = $2 AND s.due > 0 AND s.due <= $3
+		AND (s.reason = '' OR s.end_until >= {now 1})
+	ORDER BY s.due LIMIT $5 FOR UPDATE SKIP LOCKED
 ), made AS (
-	UPDATE {s}.session s SET due = $3 FROM hit WHERE s.key = hit.key
+	UPDATE {s}.session s SET due = $4 FROM hit WHERE s.key = hit.key
 )
 SELECT {hit.*} FROM hit ORDER BY hit.due`),
 
@@ -176,6 +178,13 @@ RETURNING fence`),
 
 		forgetSessions: q(`DELETE FROM {s}.session WHERE key IN (SELECT key FROM {s}.session
 	WHERE end_until > 0 AND end_until < {now 1} LIMIT 1000 FOR UPDATE SKIP LOCKED)`),
+		// 1 now, 2 how long after its Due.
+		forgetAbandoned: q(`
+WITH gone AS (
+	DELETE FROM {s}.session WHERE key IN (SELECT key FROM {s}.session
+		WHERE due > 0 AND reason = '' AND due < {now 1} - $2 LIMIT 1000 FOR UPDATE SKIP LOCKED) RETURNING key
+)
+DELETE FROM {s}.session_ref r USING gone WHERE r.key = gone.key`),
 		forgetTombs: q(`DELETE FROM {s}.tombstone t USING (SELECT ref, begun_by FROM {s}.tombstone
 	WHERE until < {now 1} LIMIT 1000 FOR UPDATE SKIP LOCKED) o WHERE t.ref = o.ref AND t.begun_by = o.begun_by`),
 		forgetOnce: q(`DELETE FROM {s}.once WHERE id IN (SELECT id FROM {s}.once

@@ -32,7 +32,7 @@ func TestForgets(t *testing.T) {
 		}
 	}
 	clock.Advance(2 * time.Hour)
-	if _, err := s.Claim(ctx, clock.Now(), time.Minute, 1); err != nil {
+	if _, err := s.Claim(ctx, rp.Key{1}, clock.Now(), time.Minute, 1); err != nil {
 		t.Fatal(err)
 	}
 	c, err := pgx.Connect(ctx, shared(t).URL)
