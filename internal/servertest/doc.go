@@ -1,6 +1,6 @@
-// Package servertest starts real servers for tests, Redis and PostgreSQL on free
-// loopback ports with their data in a temporary directory, and a TCP proxy that
-// makes the network to them fail. A server that is not installed is an error with
+// Package servertest starts real servers for tests, Redis, PostgreSQL and PgBouncer
+// on free loopback ports with their data in a temporary directory, and a TCP proxy
+// that makes the network to them fail. A server that is not installed is an error with
 // the name of the package to install, never a reason to skip.
 package servertest
 

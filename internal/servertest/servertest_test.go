@@ -64,6 +64,25 @@ func TestPostgres(t *testing.T) {
 	}
 }
 
+func TestPgBouncer(t *testing.T) {
+	p, err := StartPostgres()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	b, err := StartPgBouncer(p, "session")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if err := postgresPing(b.Addr); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := StartPgBouncer(p, "nonsense"); err == nil || !strings.Contains(err.Error(), "nonsense") {
+		t.Fatalf("an unknown mode: %v", err)
+	}
+}
+
 func TestProxy(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

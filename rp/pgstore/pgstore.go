@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -60,16 +59,19 @@ func (o *Options) complete() error {
 type Store struct {
 	pool    *pgxpool.Pool
 	sql     *statements
-	channel string
 	timeout time.Duration
 	now     func() time.Time // nil: the server's clock
+	keep    time.Duration    // how long a change stays in the log
+	bell    *bell
 }
 
 var _ rp.Store = (*Store)(nil)
 
 // Open connects to the database that url names (postgres://…, or keywords and
 // values; pgxpool.ParseConfig says what it can contain, pool_max_conns among it).
-// Close the Store when done with it.
+// It refuses a connection without LISTEN, and tables that Migrate has not brought
+// up to date or that the role has not every right on. Close the Store when done
+// with it.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -78,37 +80,32 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	config.ConnConfig.ConnectTimeout = o.Timeout
+	if err := checkListen(ctx, config.ConnConfig); err != nil {
+		return nil, err
+	}
 	if o.Migrate {
 		if err := Migrate(ctx, url, o.Schema); err != nil {
 			return nil, err
 		}
 	}
-	params := config.ConnConfig.RuntimeParams
-	params["default_transaction_isolation"] = "read committed" // the statements count on it
-	params["statement_timeout"] = strconv.FormatInt(o.Timeout.Milliseconds(), 10)
-	config.ConnConfig.ConnectTimeout = o.Timeout
+	config.ConnConfig.AfterConnect = settings(o.Timeout)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: %w", err)
 	}
-	s := &Store{pool: pool, sql: newStatements(o.Schema), channel: o.Schema + "_changes", timeout: o.Timeout, now: o.Now}
-	if err := s.checkVersion(ctx, o.Schema); err != nil {
+	s := &Store{pool: pool, sql: newStatements(o.Schema), timeout: o.Timeout, now: o.Now, keep: keepChanges}
+	if err := s.check(ctx, o.Schema); err != nil {
 		pool.Close()
 		return nil, err
 	}
+	s.bell = newBell(s.notify)
 	return s, nil
-}
-
-func parseURL(url string) (*pgxpool.Config, error) {
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil { // err may quote the password
-		return nil, errors.New("pgstore: the URL is not one of PostgreSQL: postgres://user:password@host:5432/database")
-	}
-	return config, nil
 }
 
 // Close ends the connections. Calls in flight are waited for.
 func (s *Store) Close() error {
+	s.bell.close()
 	s.pool.Close()
 	return nil
 }
@@ -144,6 +141,8 @@ func failure(ctx context.Context, err error) error {
 // done nothing: the pool may hold connections that a restart of it has ended.
 const attempts = 3
 
+const shuttingDown = "57P01"
+
 // do runs f with the store's timeout and makes its error a system failure. A
 // reading f is repeated after every loss of a connection, another one only if
 // nothing was sent.
@@ -158,9 +157,8 @@ func (s *Store) do(ctx context.Context, reads bool, f func(context.Context) erro
 		if err == nil || errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
-		var refused *pgconn.PgError
-		answered := errors.As(err, &refused) && refused.Code != "57P01" // it is being shut down
-		again := pgconn.SafeToRetry(err) || reads && !answered
+		c := code(err)
+		again := pgconn.SafeToRetry(err) || reads && (c == "" || c == shuttingDown)
 		if !again || n == attempts || limited.Err() != nil {
 			return failure(ctx, err)
 		}
@@ -181,66 +179,8 @@ func (s *Store) many(ctx context.Context, reads bool, sql string, args ...any) (
 		if err != nil {
 			return err
 		}
-		recs, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (rp.Record, error) {
-			var r columns
-			if err := row.Scan(r.into()...); err != nil {
-				return rp.Record{}, err
-			}
-			return r.record()
-		})
+		recs, err = records(rows)
 		return err
 	})
 	return recs, err
-}
-
-// columns is a record as it is in the table.
-type columns struct {
-	key, owner, refs, sealed                             []byte
-	version, begun, issued, active, due, endAt, endUntil int64
-	reason                                               string
-}
-
-// columnList fits into. It is prefixed with the table's alias.
-const columnList = `%[1]s.key, %[1]s.owner, %[1]s.version, %[1]s.begun, %[1]s.issued, %[1]s.active, %[1]s.due, ` +
-	`%[1]s.refs, %[1]s.sealed, %[1]s.reason, %[1]s.end_at, %[1]s.end_until`
-
-func (c *columns) into() []any {
-	return []any{&c.key, &c.owner, &c.version, &c.begun, &c.issued, &c.active, &c.due,
-		&c.refs, &c.sealed, &c.reason, &c.endAt, &c.endUntil}
-}
-
-func (c *columns) record() (rp.Record, error) {
-	if len(c.key) != keySize || len(c.owner) != keySize || len(c.refs)%keySize != 0 {
-		return rp.Record{}, errors.New("a stored session is damaged")
-	}
-	r := rp.Record{
-		Key: rp.Key(c.key), Owner: rp.Key(c.owner), Version: uint64(c.version),
-		Begun: storekit.Time(c.begun), Issued: storekit.Time(c.issued), Active: storekit.Time(c.active), Due: storekit.Time(c.due),
-		Refs: make([]rp.Key, len(c.refs)/keySize), Sealed: c.sealed[:len(c.sealed):len(c.sealed)],
-	}
-	for i := range r.Refs {
-		copy(r.Refs[i][:], c.refs[i*keySize:])
-	}
-	if c.reason != "" {
-		r.End = rp.End{Reason: rp.Reason(c.reason), At: storekit.Time(c.endAt), Until: storekit.Time(c.endUntil)}
-	}
-	return r, nil
-}
-
-const keySize = len(rp.Key{})
-
-func join(refs []rp.Key) []byte {
-	b := make([]byte, 0, len(refs)*keySize)
-	for i := range refs {
-		b = append(b, refs[i][:]...)
-	}
-	return b
-}
-
-func split(refs []rp.Key) [][]byte {
-	list := make([][]byte, len(refs))
-	for i := range refs {
-		list[i] = refs[i][:]
-	}
-	return list
 }

@@ -2,13 +2,9 @@ package pgstore
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,29 +39,6 @@ func (s *Store) List(ctx context.Context, ref rp.Key) ([]rp.Record, error) {
 	return s.many(ctx, true, s.sql.list, ref[:])
 }
 
-// locks are the numbers of the references' advisory locks, in the order in which
-// they have to be taken. References that share one are merely slower.
-func locks(refs []rp.Key) []int64 {
-	list := make([]int64, len(refs))
-	for i := range refs {
-		list[i] = int64(binary.BigEndian.Uint64(refs[i][:]))
-	}
-	slices.Sort(list)
-	return list
-}
-
-// locked runs a statement after the locks of references, in one transaction and
-// one round trip. The statement comes after the locks so that it sees what was
-// committed while they were waited for.
-func (s *Store) locked(ctx context.Context, lock string, on any, last func(*pgx.Batch)) error {
-	return s.do(ctx, false, func(ctx context.Context) error {
-		batch := new(pgx.Batch)
-		batch.Queue(lock, on)
-		last(batch)
-		return s.pool.SendBatch(ctx, batch).Close()
-	})
-}
-
 func verdict(answer string) error {
 	switch answer {
 	case "ok":
@@ -86,7 +59,7 @@ func (s *Store) Create(ctx context.Context, rec rp.Record) error {
 		return err
 	}
 	var answer string
-	err := s.locked(ctx, s.sql.lockShared, locks(rec.Refs), func(b *pgx.Batch) {
+	err := s.locked(ctx, rec.Refs, func(b *pgx.Batch) {
 		b.Queue(s.sql.create, s.clock(), rec.Key[:], storekit.Millis(rec.Begun), storekit.Millis(rec.Active),
 			storekit.Millis(rec.Due), join(rec.Refs), split(rec.Refs), notNil(rec.Sealed), rec.Owner[:], storekit.Millis(rec.Issued)).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&answer) })
@@ -104,11 +77,6 @@ func notNil(b []byte) []byte {
 	return b
 }
 
-// payload is what NOTIFY carries of a change.
-func payload(c rp.Change) string {
-	return hex.EncodeToString(c.Key[:]) + ":" + strconv.FormatUint(c.Version, 10) + ":" + string(c.Reason)
-}
-
 // signed is a version as the table has it. One that it cannot have matches none.
 func signed(version uint64) int64 {
 	if version > math.MaxInt64 {
@@ -124,10 +92,10 @@ func (s *Store) Replace(ctx context.Context, rec rp.Record) error {
 	}
 	var answer string
 	args := []any{s.clock(), rec.Key[:], signed(rec.Version), storekit.Millis(rec.Active), storekit.Millis(rec.Due),
-		join(rec.Refs), notNil(rec.Sealed), payload(rp.Change{Key: rec.Key, Version: rec.Version + 1})}
+		join(rec.Refs), notNil(rec.Sealed)}
 	err := s.one(ctx, false, s.sql.replace, args, &answer)
 	if err == nil && answer == "refs" {
-		err = s.locked(ctx, s.sql.lockShared, locks(rec.Refs), func(b *pgx.Batch) {
+		err = s.locked(ctx, rec.Refs, func(b *pgx.Batch) {
 			b.Queue(s.sql.rerefer, append(args, split(rec.Refs))...).
 				QueryRow(func(row pgx.Row) error { return row.Scan(&answer) })
 		})
@@ -136,6 +104,9 @@ func (s *Store) Replace(ctx context.Context, rec rp.Record) error {
 		return rp.ErrNotFound
 	} else if err != nil {
 		return err
+	}
+	if answer == "ok" {
+		s.bell.ring()
 	}
 	return verdict(answer)
 }

@@ -3,43 +3,72 @@ package pgstore
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
+
+	"github.com/tandem-sso/tandem/rp"
 )
 
 // statements are the SQL of a Store. All of them count on READ COMMITTED: each
 // statement sees what was committed when it starts, and a row that it has to wait
 // for is looked at again.
 //
-// Locks are taken in this order: references (advisory locks, by rising number),
-// then rows of session, several of them by rising key. Create and a Replace that
-// adds references share the lock of a reference, End of it has it alone.
+// Locks are on rows, because every role may take advisory locks. They are taken in
+// this order: rows of ref_lock by rising number, then rows of session, several of
+// them by rising key. Create, End of a reference, and a Replace that changes
+// references have the row of each of these references alone.
 type statements struct {
-	load, list, create, replace, rerefer, touch, settle  string
-	lockShared, lockAlone, bury, endRef, endKey          string
-	claim, once, acquire, lease, listen                  string
-	forgetSessions, forgetTombs, forgetOnce, forgetLease, forgetAbandoned string
+	load, list, create, replace, rerefer, touch, settle string
+	lock, fillLocks, bury, endRef, endKey               string
+	claim, once, acquire, lease                         string
+	changes, rights, listen, notify                     string
+	forget                                              []string
+	forgetChanges                                       string
 }
+
+// lockRows is how many rows ref_lock has. References that share one are merely
+// slower.
+const lockRows = 4096
+
+// forgetLimit is how many rows of each kind one transaction forgets.
+const forgetLimit = 1000
 
 var nowArg = regexp.MustCompile(`\{now (\d+)\}`)
 
+// server is the server's clock; not clock_timestamp(), which the planner will not
+// look up in an index.
+const server = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
+
+// fill puts a schema, and what several statements have in common, into SQL.
+func fill(schema, sql string) string {
+	sql = strings.NewReplacer(
+		"{s}", schema,
+		"{channel}", schema+"_changes",
+		"{server}", server,
+		"{limit}", strconv.Itoa(forgetLimit),
+		"{abandoned}", strconv.FormatInt(rp.Abandoned.Milliseconds(), 10),
+		// Of a session that hit has: its columns, and its references one by one.
+		"{hit.*}", fmt.Sprintf(columnList, "hit"),
+		"{s.*}", fmt.Sprintf(columnList, "s"),
+		"{hit.refs}", `(SELECT hit.key, substring(hit.refs FROM 1 + 32 * i FOR 32) AS ref
+	FROM hit, (VALUES (0), (1), (2), (3), (4), (5), (6), (7)) n (i) WHERE 32 * i < length(hit.refs))`,
+	).Replace(sql)
+	return nowArg.ReplaceAllString(sql, "coalesce($$$1::bigint, "+server+")") // the argument unless it is NULL
+}
+
 func newStatements(schema string) *statements {
-	q := func(sql string) string {
-		sql = strings.ReplaceAll(sql, "{s}", schema)
-		sql = strings.ReplaceAll(sql, "{channel}", "'"+schema+"_changes'")
-		for _, alias := range []string{"s", "hit"} {
-			sql = strings.ReplaceAll(sql, "{"+alias+".*}", fmt.Sprintf(columnList, alias))
-		}
-		// The argument, or the server's clock if it is NULL; not clock_timestamp(),
-		// which the planner will not look up in an index.
-		return nowArg.ReplaceAllString(sql, "coalesce($$$1::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint)")
-	}
-	st := &statements{
+	q := func(sql string) string { return fill(schema, sql) }
+	return &statements{
 		load: q(`SELECT {s.*} FROM {s}.session s WHERE s.key = $1`),
 
 		list: q(`SELECT {s.*} FROM {s}.session_ref r JOIN {s}.session s ON s.key = r.key WHERE r.ref = $1 AND s.reason = ''`),
 
-		lockShared: q(`SELECT count(pg_advisory_xact_lock_shared(l)::text) FROM unnest($1::bigint[]) l`),
-		lockAlone:  q(`SELECT pg_advisory_xact_lock($1)::text`),
+		// 1 numbers, 2 how many. It fails by 22012, division by zero, if one is missing.
+		lock: q(`
+SELECT 1 / (count(*) / $2::bigint) FROM (SELECT FROM {s}.ref_lock WHERE n = ANY ($1::int[]) ORDER BY n FOR UPDATE) l`),
+
+		// 1 how many.
+		fillLocks: q(`INSERT INTO {s}.ref_lock SELECT generate_series(0, $1::int - 1) ON CONFLICT DO NOTHING`),
 
 		// 1 now, 2 key, 3 begun, 4 active, 5 due, 6 refs joined, 7 refs, 8 sealed, 9 owner, 10 issued.
 		// What is forgotten gives way.
@@ -59,7 +88,7 @@ WITH tomb AS (
 )
 SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'ok' WHEN EXISTS (SELECT FROM tomb) THEN 'ended' ELSE 'conflict' END`),
 
-		// 1 now, 2 key, 3 version, 4 active, 5 due, 6 refs joined, 7 sealed, 8 payload.
+		// 1 now, 2 key, 3 version, 4 active, 5 due, 6 refs joined, 7 sealed.
 		// References that change need their locks first: 'refs', and rerefer.
 		replace: q(`
 WITH cur AS (
@@ -68,32 +97,37 @@ WITH cur AS (
 	UPDATE {s}.session s SET version = s.version + 1, sealed = $7, active = greatest(s.active, $4::bigint),
 		due = CASE WHEN s.active > $4 THEN s.due ELSE $5 END
 	FROM cur WHERE s.key = $2 AND cur.reason = '' AND cur.version = $3 AND cur.refs = $6
-	RETURNING pg_notify({channel}, $8)
+	RETURNING s.key, s.version
+), told AS (
+	INSERT INTO {s}.change (key, version, reason) SELECT key, version, '' FROM made
 )
 SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'ok'
 	WHEN cur.reason <> '' AND cur.end_until < {now 1} THEN 'absent'
 	WHEN cur.reason <> '' THEN 'ended' WHEN cur.version <> $3 THEN 'conflict' ELSE 'refs' END FROM cur`),
 
-		// The same, and 9 refs.
+		// The same, and 8 refs.
 		rerefer: q(`
-WITH cur AS (
+WITH hit AS (
 	SELECT s.key, s.version, s.reason, s.end_until, s.refs, s.begun FROM {s}.session s WHERE s.key = $2 FOR UPDATE
 ), tomb AS (
-	SELECT FROM cur, {s}.tombstone t WHERE t.ref = ANY ($9::bytea[]) AND t.until >= {now 1} AND t.begun_by >= cur.begun
+	SELECT FROM hit, {s}.tombstone t WHERE t.ref = ANY ($8::bytea[]) AND t.until >= {now 1} AND t.begun_by >= hit.begun
 		AND NOT EXISTS (SELECT FROM {s}.session_ref r WHERE r.ref = t.ref AND r.key = $2) LIMIT 1
 ), made AS (
 	UPDATE {s}.session s SET version = s.version + 1, sealed = $7, active = greatest(s.active, $4::bigint),
 		due = CASE WHEN s.active > $4 THEN s.due ELSE $5 END, refs = $6
-	FROM cur WHERE s.key = $2 AND cur.reason = '' AND cur.version = $3 AND NOT EXISTS (SELECT FROM tomb)
-	RETURNING s.key, pg_notify({channel}, $8)
+	FROM hit WHERE s.key = $2 AND hit.reason = '' AND hit.version = $3 AND NOT EXISTS (SELECT FROM tomb)
+	RETURNING s.key, s.version
+), told AS (
+	INSERT INTO {s}.change (key, version, reason) SELECT key, version, '' FROM made
 ), lost AS (
-	DELETE FROM {s}.session_ref r USING made WHERE r.key = made.key AND r.ref <> ALL ($9::bytea[])
+	DELETE FROM {s}.session_ref r USING made, {hit.refs} o
+	WHERE r.key = made.key AND r.ref = o.ref AND o.ref <> ALL ($8::bytea[])
 ), won AS (
-	INSERT INTO {s}.session_ref SELECT unnest($9::bytea[]), key FROM made ON CONFLICT DO NOTHING
+	INSERT INTO {s}.session_ref SELECT unnest($8::bytea[]), key FROM made ON CONFLICT DO NOTHING
 )
 SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'ok'
-	WHEN cur.reason <> '' AND cur.end_until < {now 1} THEN 'absent'
-	WHEN cur.reason <> '' THEN 'ended' WHEN cur.version <> $3 THEN 'conflict' ELSE 'ended' END FROM cur`),
+	WHEN hit.reason <> '' AND hit.end_until < {now 1} THEN 'absent'
+	WHEN hit.reason <> '' THEN 'ended' WHEN hit.version <> $3 THEN 'conflict' ELSE 'ended' END FROM hit`),
 
 		// 1 now, 2 key, 3 active, 4 due. 'again': it changed in between. A touch need
 		// not wait for the disk.
@@ -128,11 +162,11 @@ WITH hit AS (
 ), made AS (
 	UPDATE {s}.session s SET reason = $4, end_at = $5, end_until = $6, due = $5 FROM hit WHERE s.key = hit.key
 ), lost AS (
-	DELETE FROM {s}.session_ref r USING hit WHERE r.key = hit.key
-), told AS MATERIALIZED (
-	SELECT pg_notify({channel}, encode(hit.key, 'hex') || ':' || hit.version || ':' || $4) FROM hit
+	DELETE FROM {s}.session_ref r USING {hit.refs} o WHERE r.ref = o.ref AND r.key = o.key
+), told AS (
+	INSERT INTO {s}.change (key, version, reason) SELECT key, version, $4 FROM hit
 )
-SELECT {hit.*} FROM hit WHERE (SELECT count(*) FROM told) >= 0`),
+SELECT {hit.*} FROM hit`),
 
 		// 1 key, 2 version or 0, 3 idle since or the greatest, 4 reason, 5 at, 6 until.
 		endKey: q(`
@@ -142,11 +176,11 @@ WITH hit AS (
 ), made AS (
 	UPDATE {s}.session s SET reason = $4, end_at = $5, end_until = $6, due = $5 FROM hit WHERE s.key = hit.key
 ), lost AS (
-	DELETE FROM {s}.session_ref r USING hit WHERE r.key = hit.key
-), told AS MATERIALIZED (
-	SELECT pg_notify({channel}, encode(hit.key, 'hex') || ':' || hit.version || ':' || $4) FROM hit
+	DELETE FROM {s}.session_ref r USING {hit.refs} o WHERE r.ref = o.ref AND r.key = o.key
+), told AS (
+	INSERT INTO {s}.change (key, version, reason) SELECT key, version, $4 FROM hit
 )
-SELECT {hit.*} FROM hit WHERE (SELECT count(*) FROM told) >= 0`),
+SELECT {hit.*} FROM hit`),
 
 		// 1 now, 2 owner, 3 overdue at, 4 due from now on, 5 limit.
 		claim: q(`
@@ -174,24 +208,47 @@ RETURNING fence`),
 		// 1 now, 2 id, 3 fence, 4 ttl; 0 gives it back.
 		lease: q(`UPDATE {s}.lease SET until = {now 1} + $4 WHERE id = $2 AND fence = $3 AND until > {now 1} RETURNING 'ok'`),
 
-		listen: q(`LISTEN "` + schema + `_changes"`),
+		// What has been committed since a snapshot, and a first row with the snapshot of
+		// this look. 1 the snapshot of the last look, or empty.
+		changes: q(`
+WITH last AS (SELECT nullif($1, '')::pg_snapshot AS seen)
+SELECT snapshot, at, key, version, reason FROM (
+	SELECT 0 AS seq, pg_current_snapshot()::text AS snapshot, {server} AS at, ''::bytea AS key, 0 AS version, '' AS reason
+	UNION ALL
+	SELECT seq, '', 0, key, version, reason FROM {s}.change
+	WHERE xid >= (SELECT pg_snapshot_xmax(seen) FROM last) OR xid = ANY (ARRAY(SELECT pg_snapshot_xip(seen) FROM last))
+) news ORDER BY seq`),
+		// What of the four rights on each table and of that on the sequence is lacking. 1 tables.
+		rights: q(`
+SELECT coalesce(string_agg(what || ' on ' || name, ', ' ORDER BY name, what), '') FROM (
+	SELECT what, name FROM unnest($1::text[]) name, (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) w (what)
+	WHERE NOT has_table_privilege('{s}.' || name, what)
+	UNION ALL SELECT 'USAGE', 'fence' WHERE NOT has_sequence_privilege('{s}.fence', 'USAGE')
+) lacking`),
+		listen: q(`LISTEN "{channel}"`),
+		notify: q(`NOTIFY "{channel}"`),
 
-		forgetSessions: q(`DELETE FROM {s}.session WHERE key IN (SELECT key FROM {s}.session
-	WHERE end_until > 0 AND end_until < {now 1} LIMIT 1000 FOR UPDATE SKIP LOCKED)`),
-		// 1 now, 2 how long after its Due.
-		forgetAbandoned: q(`
-WITH gone AS (
+		forget: []string{
+			// 1 now.
+			q(`DELETE FROM {s}.session WHERE key IN (SELECT key FROM {s}.session
+	WHERE end_until > 0 AND end_until < {now 1} LIMIT {limit} FOR UPDATE SKIP LOCKED)`),
+			q(`
+WITH hit AS (
 	DELETE FROM {s}.session WHERE key IN (SELECT key FROM {s}.session
-		WHERE due > 0 AND reason = '' AND due < {now 1} - $2 LIMIT 1000 FOR UPDATE SKIP LOCKED) RETURNING key
+		WHERE due > 0 AND reason = '' AND due < {now 1} - {abandoned} LIMIT {limit} FOR UPDATE SKIP LOCKED) RETURNING key, refs
 )
-DELETE FROM {s}.session_ref r USING gone WHERE r.key = gone.key`),
-		forgetTombs: q(`DELETE FROM {s}.tombstone t USING (SELECT ref, begun_by FROM {s}.tombstone
-	WHERE until < {now 1} LIMIT 1000 FOR UPDATE SKIP LOCKED) o WHERE t.ref = o.ref AND t.begun_by = o.begun_by`),
-		forgetOnce: q(`DELETE FROM {s}.once WHERE id IN (SELECT id FROM {s}.once
-	WHERE until < {now 1} LIMIT 1000 FOR UPDATE SKIP LOCKED)`),
-		// An hour later, for a grant whose number was drawn and who is still waiting.
-		forgetLease: q(`DELETE FROM {s}.lease WHERE id IN (SELECT id FROM {s}.lease
-	WHERE until < {now 1} - 3600000 LIMIT 1000 FOR UPDATE SKIP LOCKED)`),
+DELETE FROM {s}.session_ref r USING {hit.refs} o WHERE r.ref = o.ref AND r.key = o.key`),
+			q(`DELETE FROM {s}.tombstone t USING (SELECT ref, begun_by FROM {s}.tombstone
+	WHERE until < {now 1} LIMIT {limit} FOR UPDATE SKIP LOCKED) o WHERE t.ref = o.ref AND t.begun_by = o.begun_by`),
+			q(`DELETE FROM {s}.once WHERE id IN (SELECT id FROM {s}.once
+	WHERE until < {now 1} LIMIT {limit} FOR UPDATE SKIP LOCKED)`),
+			// An hour later, for a grant whose number was drawn and who is still waiting.
+			q(`DELETE FROM {s}.lease WHERE id IN (SELECT id FROM {s}.lease
+	WHERE until < {now 1} - 3600000 LIMIT {limit} FOR UPDATE SKIP LOCKED)`),
+		},
+
+		// Of the oldest, by the server's clock, as Watch goes by it. 1 how long they are kept.
+		forgetChanges: q(`DELETE FROM {s}.change WHERE at < {server} - $1::bigint
+	AND ctid = ANY (ARRAY(SELECT ctid FROM {s}.change ORDER BY xid LIMIT {limit}))`),
 	}
-	return st
 }

@@ -2,9 +2,7 @@ package pgstore
 
 import (
 	"context"
-	"encoding/hex"
-	"strconv"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,77 +11,164 @@ import (
 	"github.com/tandem-sso/tandem/rp"
 )
 
-// watchBeat is how often Watch looks whether its connection still answers.
-const watchBeat = time.Second
+const (
+	// watchGap is the least time from one look into the log of changes to the
+	// next, however often somebody notifies.
+	watchGap = 10 * time.Millisecond
+	// watchEvery is the time to the next look if nobody notifies. It keeps C8
+	// where a notification is lost or has to wait behind a flood of others.
+	watchEvery = 500 * time.Millisecond
+	// listenBeat is how often the listening connection has to prove that it is
+	// not dead, and the pause before the next one.
+	listenBeat = time.Second
+	// keepChanges is how long a change stays in the log.
+	keepChanges = time.Minute
+)
 
-// Watch implements rp.Store, on a connection of its own.
+// Watch implements rp.Store, on two connections of its own. What it reports it
+// has read in the log of changes, which only this package's role can write to.
+// NOTIFY is open to every role, so it only says when to look.
 func (s *Store) Watch(ctx context.Context, fn func(rp.Change)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+	reader, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
 		return failure(ctx, err)
 	}
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
-		defer cancel()
-		_ = conn.Close(closing)
-	}()
-	if err := s.ask(ctx, conn, s.sql.listen); err != nil {
+	defer hangUp(ctx, reader.PgConn())
+	log := changeLog{conn: reader, sql: s.sql.changes, keep: s.keep}
+	if _, err := s.look(ctx, &log); err != nil { // from here on nothing is missed
 		return err
 	}
-	for c := (rp.Change{}); ; {
-		fn(c)
-		if c, err = s.next(ctx, conn); err != nil {
-			return failure(ctx, err)
+
+	bell := make(chan struct{}, 1)
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	listening.Go(func() { s.listen(ctx, bell) })
+
+	for changes := []rp.Change{{}}; ; {
+		for _, c := range changes {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			fn(c)
 		}
-		if err := ctx.Err(); err != nil {
+		if !wait(ctx, time.After(watchGap)) {
+			return ctx.Err()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-bell:
+		case <-time.After(watchEvery - watchGap):
+		}
+		if changes, err = s.look(ctx, &log); err != nil {
 			return err
 		}
 	}
 }
 
-// next waits for a change, and from time to time for a proof that the
-// connection is not dead.
-func (s *Store) next(ctx context.Context, conn *pgx.Conn) (rp.Change, error) {
-	for {
-		beat, cancel := context.WithTimeout(ctx, watchBeat)
-		n, err := conn.WaitForNotification(beat)
-		cancel()
-		switch {
-		case err == nil:
-			return parsePayload(n.Payload), nil
-		case ctx.Err() != nil || !pgconn.Timeout(err):
-			return rp.Change{}, err
-		}
-		if err := s.ask(ctx, conn, "SELECT"); err != nil {
-			return rp.Change{}, err
-		}
-	}
+// changeLog is how far the log of changes has been read.
+type changeLog struct {
+	conn *pgx.Conn
+	sql  string
+	keep time.Duration
+
+	// As of the last look: which transactions were over, and the server's time.
+	// Numbers would not do: the one that draws the lower may be over later.
+	snapshot string
+	at       int64
 }
 
-func (s *Store) ask(ctx context.Context, conn *pgx.Conn, sql string) error {
+func (s *Store) look(ctx context.Context, log *changeLog) ([]rp.Change, error) {
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	_, err := conn.Exec(limited, sql)
-	return failure(ctx, err)
+	changes, err := log.next(limited)
+	return changes, failure(ctx, err)
 }
 
-// parsePayload is the reverse of payload. What somebody else has sent becomes
-// "look at everything".
-func parsePayload(p string) (c rp.Change) {
-	parts := strings.SplitN(p, ":", 3)
-	if len(parts) != 3 {
-		return rp.Change{}
-	}
-	key, err := hex.DecodeString(parts[0])
-	if err != nil || len(key) != keySize {
-		return rp.Change{}
-	}
-	version, err := strconv.ParseUint(parts[1], 10, 64)
+// next returns what has been committed since the last call. The first one
+// returns nothing. After a pause in which something may have been forgotten it
+// returns a zero Change instead.
+func (l *changeLog) next(ctx context.Context) ([]rp.Change, error) {
+	rows, err := l.conn.Query(ctx, l.sql, l.snapshot)
 	if err != nil {
-		return rp.Change{}
+		return nil, err
 	}
-	return rp.Change{Key: rp.Key(key), Version: version, Reason: rp.Reason(parts[2])}
+	was := *l
+	var changes []rp.Change
+	var snapshot, reason string
+	var at, version int64
+	var key []byte
+	_, err = pgx.ForEachRow(rows, []any{&snapshot, &at, &key, &version, &reason}, func() error {
+		if snapshot != "" {
+			l.snapshot, l.at = snapshot, at
+		} else if len(key) == keySize {
+			changes = append(changes, rp.Change{Key: rp.Key(key), Version: uint64(version), Reason: rp.Reason(reason)})
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case was.snapshot == "":
+		return nil, nil
+	case l.at-was.at > l.keep.Milliseconds()/2:
+		return []rp.Change{{}}, nil
+	}
+	return changes, nil
+}
+
+// listen rings when somebody notifies, until ctx is done. What it cannot hear is
+// seen at the next look.
+func (s *Store) listen(ctx context.Context, bell chan<- struct{}) {
+	config := s.pool.Config().ConnConfig.Config.Copy()
+	config.AfterConnect = nil
+	config.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { wake(bell) }
+	for ctx.Err() == nil {
+		if conn, err := pgconn.ConnectConfig(ctx, config); err == nil {
+			s.hear(ctx, conn)
+			hangUp(ctx, conn)
+		}
+		wait(ctx, time.After(listenBeat))
+	}
+}
+
+// hear returns when the connection is lost.
+func (s *Store) hear(ctx context.Context, conn *pgconn.PgConn) {
+	err := s.ask(ctx, conn, s.sql.listen)
+	for err == nil {
+		beat, cancel := context.WithTimeout(ctx, listenBeat)
+		heard := false
+		for err == nil {
+			if err = conn.WaitForNotification(beat); err == nil {
+				heard = true
+			}
+		}
+		cancel()
+		if ctx.Err() == nil && pgconn.Timeout(err) {
+			err = nil
+			if !heard {
+				err = s.ask(ctx, conn, "SELECT")
+			}
+		}
+	}
+}
+
+func (s *Store) ask(ctx context.Context, conn *pgconn.PgConn, sql string) error {
+	limited, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	_, err := conn.Exec(limited, sql).ReadAll()
+	return err
+}
+
+// notify rings the bells of all instances.
+func (s *Store) notify(ctx context.Context) {
+	_ = s.do(ctx, false, func(ctx context.Context) error { // what is not heard is seen at the next look
+		_, err := s.pool.Exec(ctx, s.sql.notify)
+		return err
+	})
 }
