@@ -65,7 +65,7 @@ func TestLogoutTokens(t *testing.T) {
 		"": always, idpmock.LogoutAlgNone: never, idpmock.LogoutWrongAlg: never, idpmock.LogoutWrongIss: never, idpmock.LogoutWrongAud: never,
 		idpmock.LogoutNoEvent: never, idpmock.LogoutWrongEvent: never, idpmock.LogoutWithNonce: never,
 		// exp, iat
-		idpmock.LogoutNoExp: lenient, idpmock.LogoutLongExp: always, idpmock.LogoutFiveMinutes: always, idpmock.LogoutExpired: never,
+		idpmock.LogoutNoExp: lenient, idpmock.LogoutLongExp: always, idpmock.LogoutExpired: never,
 		idpmock.LogoutNoIat: never, idpmock.LogoutFutureIat: never, idpmock.LogoutOldIat: never,
 		// jti, typ
 		idpmock.LogoutNoJti: never, idpmock.LogoutFixedJti: always,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/rp"
 )
 
 // options are the values of all flags.

@@ -42,7 +42,7 @@ session.addEventListener('ended', e => e.detail.ms)
 function words(reason: Reason): string {
   switch (reason) {
     case 'user_logout': case 'idle': case 'absolute': case 'idp_ceiling': case 'refresh_rejected': case 'api_unauthorized':
-    case 'backchannel_logout': case 'frontchannel_logout': case 'replaced': case 'admin': case 'unconfirmed': case '':
+    case 'backchannel_logout': case 'frontchannel_logout': case 'replaced': case 'session_limit': case 'other_subject': case 'admin': case 'unconfirmed': case '':
       return 'ended: ' + reason
     default: {
       const none: never = reason
