@@ -75,7 +75,18 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return judgeProvider(&cfg, &idp.metadata), nil
+	return append(judgeProvider(&cfg, &idp.metadata), storeFindings(ctx, &cfg)...), nil
+}
+
+// storeFindings is what the store says of itself.
+func storeFindings(ctx context.Context, c *Config) []Finding {
+	s, ok := c.Store.(FindingStore)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.RequestTimeout)
+	defer cancel()
+	return s.Findings(ctx)
 }
 
 func judgeProvider(c *Config, m *metadata) []Finding {

@@ -1,6 +1,7 @@
 package rp_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -128,4 +129,29 @@ func TestFindingsOfTheFirstLogin(t *testing.T) {
 			})
 		})
 	}
+}
+
+// talking is a store that says what is wrong with it.
+type talking struct{ rp.Store }
+
+func (talking) Findings(context.Context) []rp.Finding {
+	return []rp.Finding{{Code: "store_trouble", Serious: true, Text: "The store throws sessions away."}}
+}
+
+// What a store says of itself is a finding at the start, and in Diagnose.
+func TestFindingsOfTheStore(t *testing.T) {
+	inBubble(t, setup{config: func(c *rp.Config) { c.Store = talking{c.Store} }}, func(t *testing.T, w *world) {
+		has := func(list []rp.Finding) bool {
+			return slices.ContainsFunc(list, func(f rp.Finding) bool { return f.Code == "store_trouble" })
+		}
+		if !has(w.auth[0].Findings()) || !w.log.has("throws sessions away") {
+			t.Error("the operator does not hear of it")
+		}
+		c := w.config(setup{})
+		c.Store = talking{w.store}
+		found, err := rp.Diagnose(t.Context(), c)
+		if err != nil || !has(found) {
+			t.Errorf("Diagnose: %v, %v", found, err)
+		}
+	})
 }

@@ -183,7 +183,7 @@ func TestNothingPrints(t *testing.T) {
 			"UnavailableError": {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
 			"Change":           {printtest.Exempt("a key of the store")}, "End": {printtest.Exempt("reason and times")},
 			"Key": {printtest.Exempt("a hash")}, "Lease": {printtest.Exempt("a hash")}, "Selector": {printtest.Exempt("hashes")},
-			"Class": {rp.Active}, "Kind": {rp.NoToken}, "Reason": {rp.Idle}, "Store": {printtest.Exempt("an interface")},
+			"Class": {rp.Active}, "Kind": {rp.NoToken}, "Reason": {rp.Idle}, "Store": {printtest.Exempt("an interface")}, "FindingStore": {printtest.Exempt("an interface")},
 		})
 		printtest.Check(t, "the context of a guarded handler", secrets, request.Context())
 		printtest.Check(t, "a pointer to Config", secrets, map[string]*rp.Config{"c": &config})

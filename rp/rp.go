@@ -93,6 +93,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.calls, p.abort = context.WithCancel(context.Background())
 	p.report(judgeProvider(&p.cfg, &idp.metadata))
+	p.report(storeFindings(ctx, &p.cfg))
 	p.goes(func(context.Context) { p.watch(p.ctx) })
 	p.goes(func(context.Context) { p.sweep(p.ctx) })
 	return p, nil

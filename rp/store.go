@@ -95,6 +95,12 @@ type Lease struct {
 	Fence uint64 // grows with every new grant of the same ID
 }
 
+// FindingStore is what a Store may be besides: one that can say what is wrong with
+// itself, such as a server that may throw sessions away. New and Diagnose ask it.
+type FindingStore interface {
+	Findings(ctx context.Context) []Finding
+}
+
 // A Store keeps sessions. One Store value serves all requests of an instance;
 // all its methods are safe for concurrent use. Instances that share a back end
 // act as one: every atomicity named here holds across them.
