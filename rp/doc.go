@@ -35,6 +35,8 @@
 //	Skew            60 s
 //	LoginTimeout    15 min
 //	RequestTimeout  30 s
+//	WaitFor         15 s: no person waits longer for the IdP
+//	MaxCalls        64 calls of the IdP at once
 //
 // An ended session is remembered for 24 h: so long its browser is told the
 // reason, its tokens are tried to be revoked, and nothing brings it back. Its ID token
