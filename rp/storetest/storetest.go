@@ -60,6 +60,7 @@ func Run(t *testing.T, f Factory) {
 		{"Watch", watchTests},
 		{"Calls", callTests},
 		{"Races", raceTests},
+		{"KeysRoll", rollTests},
 		{"TwoInstances", twoTests},
 		{"Fresh", freshTests},
 	} {
