@@ -39,7 +39,7 @@ const marker = "xss-marker"
 // not opened yet.
 func (x target) callback(p *person.Person, user string) string {
 	x.Helper()
-	login := p.Hop(x.url + "/auth/login?return_to=/private")
+	login := p.Hop(x.url + "/auth/login?anew=1&return_to=/private")
 	to, err := x.idp.Browser(user).Authorize(x.Context(), login.Header.Get("Location"))
 	if err != nil {
 		x.Fatalf("at the IdP: %v", err)
@@ -209,7 +209,7 @@ func TestNoOpenRedirector(t *testing.T) {
 	each(t, func(x target) {
 		for _, to := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, "/%5cevil.example/..//evil", "javascript:alert(1)", "/\t/evil.example", "/" + strings.Repeat("a", 4096)} {
 			p := x.person("ada")
-			login := p.Hop(x.url + "/auth/login?return_to=" + url.QueryEscape(to))
+			login := p.Hop(x.url + "/auth/login?anew=1&return_to=" + url.QueryEscape(to))
 			back, err := x.idp.Browser("ada").Authorize(x.Context(), login.Header.Get("Location"))
 			if err != nil {
 				x.Fatal(err)
