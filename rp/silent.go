@@ -21,7 +21,7 @@ import (
 const maxHintedURL = 2 << 10
 
 // asksSilently returns the session of a browser that is to make a silent log-in, nil if
-// it has none that needs one. Its error is an *UnavailableError.
+// it has none that may make one. Its error is an *UnavailableError.
 func (p *RelyingParty) asksSilently(r *http.Request) (*state, error) {
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
@@ -31,7 +31,7 @@ func (p *RelyingParty) asksSilently(r *http.Request) (*state, error) {
 	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {
 		return nil, err
 	}
-	if err != nil || p.means(st.data) != bySilentLogin {
+	if err != nil || !p.cfg.SilentCheck && p.means(st.data) != bySilentLogin {
 		return nil, nil
 	}
 	return st, nil
