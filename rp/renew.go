@@ -67,7 +67,7 @@ func (p *RelyingParty) renewSilently(ctx context.Context, st *state) error {
 }
 
 // askSilently is ErrSilentCheck, or ErrReauthenticate if one was begun within δ and has
-// not settled the matter: whatever came back, there is no loop.
+// not been answered with a yes: whatever else came back, there is no loop.
 func (p *RelyingParty) askSilently(st *state) error {
 	if p.askedLately(st) {
 		return ErrReauthenticate
@@ -76,6 +76,12 @@ func (p *RelyingParty) askSilently(st *state) error {
 }
 
 func (p *RelyingParty) askedLately(st *state) bool {
-	asked := st.data.Asked
-	return !asked.IsZero() && p.now().Sub(asked) < p.policy(st).SignalEvery && !lifetime.Ahead(asked, p.now())
+	asked, now := st.data.Asked, p.now()
+	if asked.IsZero() || lifetime.Ahead(asked, now) {
+		return false
+	}
+	if !st.data.Confirmed.Before(asked) && !p.wantsTokens(st.data) { // yes; and trust may be shorter than δ
+		return false
+	}
+	return now.Sub(asked) < p.policy(st).SignalEvery
 }
