@@ -1,0 +1,95 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+)
+
+const maxAgent = 200 // bytes of a User-Agent that are kept
+
+// begin creates the session. A logout that came while this log-in was under way
+// has left a tombstone, which refuses it (C5).
+func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, got *tokens) error {
+	ctx, cancel := p.detached(r.Context())
+	defer cancel()
+	id, key := p.party.newID()
+	now := p.now()
+	// The IdP has seen the person before it gave out the code, however long it took
+	// to answer then.
+	d := &record.Data{Started: now, Signalled: f.back, Confirmed: f.back}
+	got.apply(d)
+	p.keepOnly(d)
+	d.UserinfoFits = p.userinfoFits(ctx, d)
+	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
+	rec := Record{
+		Key: key, Owner: p.party.owner, Refs: p.party.refsOf(d),
+		Begun: f.begun, Issued: got.id.IssuedAt.Truncate(time.Second), Active: now,
+	}
+	st := &state{rec, d}
+	clocks := st.clocks()
+	clocks.Confirmed = now // the IdP's word on how long this lasts has just come
+	if lifetime.Decide(clocks, p.policy(st), now, lifetime.Active).End != lifetime.Live {
+		p.orphaned(got, *d, "") // a session would lead to the next log-in, and so on
+		return badLogin("By the log-in service's word your session is over already.", errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
+	}
+	rec.Due = p.due(st, now)
+	rec, err := p.sealed(rec, d)
+	if err != nil {
+		return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer is too large.", Err: err}
+	}
+	switch err := p.cfg.Store.Create(ctx, rec); {
+	case errors.Is(err, ErrEnded):
+		p.orphaned(got, *d, "")
+		return badLogin("You were logged out while this log-in was under way.", err)
+	case err != nil:
+		p.takeBack(key)
+		p.orphaned(got, *d, "")
+		return unavailable(2*time.Second, "the session store failed: %w", err)
+	}
+	if old, ok := p.sessionKey(r.Header); ok {
+		rec.Version = 1
+		p.replace(ctx, old, &state{rec, d})
+	}
+	p.limitSessions(ctx, d.Subject)
+	http.SetCookie(w, p.sessionCookie(id))
+	p.observe(got)
+	p.log.Info("log-in", "session", key.name())
+	if fn := p.cfg.Events.Login; fn != nil {
+		fn(LoginEvent{Session: key.name(), Subject: d.Subject, SID: d.SID, At: now})
+	}
+	comeBack(w, f.returnTo)
+	return nil
+}
+
+// replace ends the browser's former session (ASVS 7.2.4: the old id dies). The app's
+// own values go on with the same person. Nobody has seen the cookie of next yet.
+func (p *RelyingParty) replace(ctx context.Context, old Key, next *state) {
+	ended, err := p.end(ctx, old, Replaced)
+	if err != nil {
+		p.log.Warn("the browser's former session could not be ended", "session", old.name(), "error", err)
+	}
+	for i := range ended {
+		former, err := p.unseal(&ended[i])
+		if err != nil || former.Subject != next.data.Subject || former.Values == "" {
+			continue
+		}
+		if _, err := p.commit(ctx, next, func(d *record.Data) bool { d.Values = former.Values; return true }); err != nil {
+			p.log.Warn("the values of the former session are lost", "session", next.rec.Key.name(), "error", err)
+		}
+	}
+}
+
+// keepOnly drops what this kind of client has no use for.
+func (p *RelyingParty) keepOnly(d *record.Data) {
+	switch p.cfg.Kind {
+	case ReferenceToken:
+		d.RefreshToken = ""
+	case NoToken:
+		d.AccessToken, d.RefreshToken, d.TokenType, d.TokenEnds, d.TokenLife = "", "", "", time.Time{}, 0
+	}
+}

@@ -1,0 +1,88 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/idtoken"
+	"github.com/tandem-sso/tandem/rp/internal/keyset"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+// exchangeInTime is exchange for a person who waits Config.WaitFor at most. An answer
+// that comes too late begins no session: nobody has its cookie.
+func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *flow) (*tokens, error) {
+	type answer struct {
+		got *tokens
+		err error
+	}
+	answered, gone := make(chan answer), make(chan struct{})
+	started := p.goes(func(context.Context) {
+		got, err := p.exchange(ctx, code, f)
+		select {
+		case answered <- answer{got, err}:
+		case <-gone:
+			if err == nil {
+				p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, "")
+			}
+		}
+	})
+	if !started {
+		return nil, f.postponed(&UnavailableError{RetryAfter: time.Second, Err: errors.New("this instance is shutting down")})
+	}
+	timer := time.NewTimer(p.cfg.WaitFor)
+	defer timer.Stop()
+	select {
+	case a := <-answered:
+		return a.got, a.err
+	case <-timer.C:
+		close(gone)
+		return nil, f.postponed(&UnavailableError{RetryAfter: 2 * time.Second,
+			Err: fmt.Errorf("the answer to a code takes longer than Config.WaitFor (%v)", p.cfg.WaitFor)})
+	}
+}
+
+// exchange trades the code for tokens. A code can be used once, so a browser
+// that hangs up does not stop it.
+func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tokens, error) {
+	ctx, cancel := p.detached(ctx)
+	defer cancel()
+	answer, out := p.idp.calls.Exchange(ctx, code, f.verifier, p.idp.oauth.RedirectURL)
+	if out.Err != nil {
+		return nil, p.notExchanged(f, out)
+	}
+	want := idtoken.Want{Nonce: f.nonce}
+	if !f.silent { // a silent round trip has not asked for it
+		want.MaxAge = p.cfg.MaxAge
+	}
+	got := p.read(answer)
+	err := p.verifyLogin(ctx, got, want)
+	if down := (*keyset.UnavailableError)(nil); errors.As(err, &down) {
+		return nil, &UnavailableError{RetryAfter: time.Second, Err: err}
+	}
+	if err != nil {
+		return nil, badLogin("The log-in service's answer could not be trusted.", err)
+	}
+	if !isBearer(got.kind) && p.cfg.Kind != NoToken && !f.silent {
+		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer does not fit this application.", Advice: "Please tell the people who run it.", Err: errOtherType(quoted(got.kind))}
+	}
+	return got, nil
+}
+
+// notExchanged describes a code that brought no tokens.
+func (p *RelyingParty) notExchanged(f *flow, out idp.Outcome) error {
+	switch {
+	case out.Fault != verdict.None, out.Status >= 500, out.Status == http.StatusTooManyRequests:
+		return f.postponed(&UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Err: out.Err})
+	case out.Code == "invalid_grant":
+		return badLogin("The log-in service did not accept this log-in.", out.Err)
+	}
+	p.log.Error("this client and the IdP do not fit", "error", out.Err)
+	return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service refused this application.",
+		Advice: "Please tell the people who run it.", Err: out.Err}
+}
