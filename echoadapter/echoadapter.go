@@ -7,6 +7,7 @@
 package echoadapter
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -19,6 +20,10 @@ type Adapter struct{ rp *rp.RelyingParty }
 
 // New returns an adapter for auth.
 func New(auth *rp.RelyingParty) *Adapter { return &Adapter{auth} }
+
+// Format prints whose adapter it is, by every verb: fmt would follow the pointer to what
+// runs meanwhile.
+func (a Adapter) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "echoadapter.Adapter(%v)", a.rp) }
 
 // Register mounts the library's endpoints on a group, which must have the prefix
 // of Config.Prefix:
