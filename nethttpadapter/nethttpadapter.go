@@ -17,7 +17,9 @@ func New(auth *rp.RelyingParty) *Adapter { return &Adapter{auth} }
 
 // Format prints whose adapter it is, by every verb: fmt would follow the pointer to what
 // runs meanwhile.
-func (a Adapter) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "nethttpadapter.Adapter(%v)", a.rp) }
+func (a Adapter) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "nethttpadapter.Adapter(%v)", a.rp)
+}
 
 // Endpoints serves everything below the prefix of Config.Prefix; mount it there:
 //

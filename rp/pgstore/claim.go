@@ -16,7 +16,9 @@ const forgetRounds = 10
 
 // Claim implements rp.Store. Rows that another instance is about to change are
 // left to it.
-func (s *Store) Claim(ctx context.Context, owner rp.Key, now time.Time, hold time.Duration, limit int) ([]rp.Record, error) {
+func (s *Store) Claim(
+	ctx context.Context, owner rp.Key, now time.Time, hold time.Duration, limit int,
+) ([]rp.Record, error) {
 	if hold < time.Millisecond {
 		return nil, errors.New("pgstore: Claim: hold is below 1 ms")
 	}

@@ -32,6 +32,8 @@ func parseURL(url string) (*pgxpool.Config, error) {
 // connection, so it must not count on tables that are still small. If this
 // machine dies in the midst of a statement, the server notices it after half a
 // minute and not, as is usual, after two hours; until then its locks stand.
+//
+// The timeout is that of a statement; 0 means none.
 func settings(timeout time.Duration) pgconn.AfterConnectFunc {
 	sql := fmt.Sprintf(`SET search_path = pg_catalog, pg_temp;
 SET default_transaction_isolation = 'read committed';
@@ -40,7 +42,7 @@ SET enable_seqscan = off;
 SET jit = off;
 SET tcp_keepalives_idle = 10;
 SET tcp_keepalives_interval = 5;
-SET tcp_keepalives_count = 4`, timeout.Milliseconds())
+SET tcp_keepalives_count = 4`, (timeout+time.Millisecond-1)/time.Millisecond)
 	return func(ctx context.Context, conn *pgconn.PgConn) error {
 		_, err := conn.Exec(ctx, sql).ReadAll()
 		return err
@@ -51,9 +53,9 @@ SET tcp_keepalives_count = 4`, timeout.Milliseconds())
 const heardWithin = 2 * time.Second
 
 // errPooler is the error of checkListen where nothing is heard.
-var errPooler = errors.New("pgstore: LISTEN hears nothing of a NOTIFY on another connection: between this program and " +
-	"PostgreSQL there is a pooler that gives each transaction another connection (PgBouncer: pool_mode = transaction or " +
-	"statement), which breaks prepared statements as well; use session pooling or a direct connection")
+var errPooler = errors.New("pgstore: LISTEN hears nothing of a NOTIFY on another connection: between this program " +
+	"and PostgreSQL there is a pooler that gives each transaction another connection (PgBouncer: pool_mode = " +
+	"transaction or statement), which breaks prepared statements as well; use session pooling or a direct connection")
 
 // checkListen refuses a pooler that hands out connections by the transaction:
 // what one connection notifies has to be heard on another. It is asked before

@@ -8,7 +8,8 @@ import (
 )
 
 func ExampleOpen() {
-	store, err := pgstore.Open(context.Background(), "postgres://notes@db.example.com/notes", pgstore.Options{Migrate: true})
+	ctx := context.Background()
+	store, err := pgstore.Open(ctx, "postgres://notes@db.example.com/notes", pgstore.Options{Migrate: true})
 	if err != nil {
 		log.Fatal(err)
 	}

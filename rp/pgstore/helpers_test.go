@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -45,7 +46,8 @@ type scans struct{ whole, index int64 }
 func scansOf(t *testing.T, c *pgx.Conn, name, schema string) map[string]scans {
 	t.Helper()
 	for deadline, n := time.Now().Add(20*time.Second), 1; n > 0; {
-		if err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name).Scan(&n); err != nil {
+		err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name).Scan(&n)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if time.Now().After(deadline) {
@@ -126,6 +128,11 @@ func (r *reports) wait(t *testing.T, c rp.Change) time.Duration {
 		}
 	}
 	return time.Since(start)
+}
+
+// isAnswer reports whether an error is what a Store may answer.
+func isAnswer(err error) bool {
+	return errors.Is(err, rp.ErrNotFound) || errors.Is(err, rp.ErrConflict) || errors.Is(err, rp.ErrEnded)
 }
 
 func inSchema(schema, sql string) string { return strings.ReplaceAll(sql, "{s}", schema) }

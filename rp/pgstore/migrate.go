@@ -99,7 +99,8 @@ LOCK TABLE {s}.migration IN ACCESS EXCLUSIVE MODE`); err != nil {
 // but owns the one that there is.
 func createSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	var exists bool
-	err := tx.QueryRow(ctx, "SELECT to_regnamespace('"+schema+"') IS NOT NULL", pgx.QueryExecModeSimpleProtocol).Scan(&exists)
+	err := tx.QueryRow(ctx, "SELECT to_regnamespace('"+schema+"') IS NOT NULL",
+		pgx.QueryExecModeSimpleProtocol).Scan(&exists)
 	if err == nil && !exists {
 		_, err = tx.Exec(ctx, "CREATE SCHEMA "+schema)
 	}
@@ -119,10 +120,11 @@ func versionOf(ctx context.Context, db queryRower, schema string) (have int, err
 	case c == undefinedTable || c == undefinedSchema:
 		return 0, nil
 	case c == notAllowed:
-		return 0, fmt.Errorf("the role has no right to read the tables in schema %q: grant it what pgstore.Migrate names: %w", schema, err)
+		return 0, fmt.Errorf("the role has no right to read the tables in schema %q: grant it what pgstore.Migrate names: %w",
+			schema, err)
 	case err == nil && (have < 0 || have > version):
-		return 0, fmt.Errorf("the tables in schema %q are %s, probably made by a newer Tandem: this one is at version %d and leaves them alone",
-			schema, describe(have), version)
+		return 0, fmt.Errorf("the tables in schema %q are %s, probably made by a newer Tandem: "+
+			"this one is at version %d and leaves them alone", schema, describe(have), version)
 	}
 	return have, err
 }
@@ -148,10 +150,11 @@ func (s *Store) check(ctx context.Context, schema string) error {
 	case err != nil:
 		return err
 	case have < version:
-		return fmt.Errorf("pgstore: the tables in schema %q are %s, version %d is needed: run pgstore.Migrate or set Options.Migrate",
-			schema, describe(have), version)
+		return fmt.Errorf("pgstore: the tables in schema %q are %s, version %d is needed: "+
+			"run pgstore.Migrate or set Options.Migrate", schema, describe(have), version)
 	case lacking != "":
-		return fmt.Errorf("pgstore: the role lacks rights in schema %q: %s: grant it what pgstore.Migrate names", schema, lacking)
+		return fmt.Errorf("pgstore: the role lacks rights in schema %q: %s: grant it what pgstore.Migrate names",
+			schema, lacking)
 	}
 	return nil
 }

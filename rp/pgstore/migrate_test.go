@@ -70,7 +70,8 @@ func TestMigrateWithoutTheRight(t *testing.T) {
 		}
 		return err
 	}
-	says(t, "no tables", pgstore.Migrate(ctx, url, schema), schema, "not there yet", role, "run pgstore.Migrate once as a role that may")
+	const cure = "run pgstore.Migrate once as a role that may"
+	says(t, "no tables", pgstore.Migrate(ctx, url, schema), schema, "not there yet", role, cure)
 
 	if err := pgstore.Migrate(ctx, shared(t).URL, schema); err != nil {
 		t.Fatal(err)
@@ -95,7 +96,7 @@ func TestMigrateWithoutTheRight(t *testing.T) {
 
 	exec(t, admin, inSchema(schema, "UPDATE {s}.migration SET version = version - 1"))
 	for _, err := range []error{pgstore.Migrate(ctx, url, schema), openIt()} {
-		says(t, "stale tables", err, schema, fmt.Sprintf("of version %d", pgstore.Version-1), role, "run pgstore.Migrate once as a role that may")
+		says(t, "stale tables", err, schema, fmt.Sprintf("of version %d", pgstore.Version-1), role, cure)
 	}
 	o.Migrate = false
 	says(t, "stale tables", openIt(), fmt.Sprintf("version %d is needed: run pgstore.Migrate", pgstore.Version))
@@ -104,8 +105,12 @@ func TestMigrateWithoutTheRight(t *testing.T) {
 // Tables of a version before the first release are made anew.
 func TestMigrateFromBefore(t *testing.T) {
 	ctx, schema, admin := t.Context(), newSchema(), connect(t, shared(t).URL)
-	exec(t, admin, inSchema(schema, `CREATE SCHEMA {s}; CREATE TABLE {s}.migration (version int PRIMARY KEY); INSERT INTO {s}.migration VALUES (1);
-		CREATE TABLE {s}.session (key bytea PRIMARY KEY); CREATE TABLE {s}.once (id bytea PRIMARY KEY); CREATE SEQUENCE {s}.fence`))
+	exec(t, admin, inSchema(schema, `CREATE SCHEMA {s};
+		CREATE TABLE {s}.migration (version int PRIMARY KEY);
+		INSERT INTO {s}.migration VALUES (1);
+		CREATE TABLE {s}.session (key bytea PRIMARY KEY);
+		CREATE TABLE {s}.once (id bytea PRIMARY KEY);
+		CREATE SEQUENCE {s}.fence`))
 	everyCall(t, ctx, open(t, shared(t).URL, pgstore.Options{Schema: schema}), 1)
 }
 
@@ -117,8 +122,9 @@ func TestMigrateBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, version := range []int{pgstore.Version + 1, 1000, -1} {
-		exec(t, admin, inSchema(schema, fmt.Sprintf("DELETE FROM {s}.migration; INSERT INTO {s}.migration VALUES (%d)", version)))
-		words := []string{schema, fmt.Sprintf("of version %d", version), fmt.Sprintf("this one is at version %d and leaves them alone", pgstore.Version)}
+		exec(t, admin, inSchema(schema, fmt.Sprintf("UPDATE {s}.migration SET version = %d", version)))
+		words := []string{schema, fmt.Sprintf("of version %d", version),
+			fmt.Sprintf("this one is at version %d and leaves them alone", pgstore.Version)}
 		says(t, "Migrate", pgstore.Migrate(ctx, shared(t).URL, schema), words...)
 		for _, o := range []pgstore.Options{{Schema: schema}, {Schema: schema, Migrate: true}} {
 			_, err := pgstore.Open(ctx, shared(t).URL, o)

@@ -66,7 +66,9 @@ func TestPgBouncerTransactionPooling(t *testing.T) {
 			t.Errorf("%s: it took %v", mode, took)
 		}
 		var left bool
-		if err := connect(t, shared(t).URL).QueryRow(t.Context(), "SELECT to_regnamespace($1) IS NOT NULL", schema).Scan(&left); err != nil || left {
+		admin := connect(t, shared(t).URL)
+		err = admin.QueryRow(t.Context(), "SELECT to_regnamespace($1) IS NOT NULL", schema).Scan(&left)
+		if err != nil || left {
 			t.Errorf("%s: tables were made before the check: %v, %v", mode, left, err)
 		}
 		// Nothing of ours stays with the connections that others will get.

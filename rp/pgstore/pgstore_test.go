@@ -73,7 +73,8 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
 		clock := storetest.NewClock()
 		o := pgstore.Options{Now: clock.Now, Schema: newSchema()}
-		return storetest.Backend{Store: open(t, shared(t).URL, o), Second: open(t, shared(t).URL, o), Now: clock.Now, Advance: clock.Advance}
+		first, second := open(t, shared(t).URL, o), open(t, shared(t).URL, o)
+		return storetest.Backend{Store: first, Second: second, Now: clock.Now, Advance: clock.Advance}
 	})
 }
 
@@ -87,11 +88,13 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%v, want %s in it", err, want)
 		}
 	}
-	bad := "postgres://tandem:hunter2@host:port/x"
-	if _, err := pgstore.Open(t.Context(), bad, pgstore.Options{}); err == nil || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("Open of a bad URL: %v", err)
-	}
-	if _, err := pgstore.Open(t.Context(), "postgres://tandem:hunter2@127.0.0.1:1/x", pgstore.Options{}); err == nil || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("Open where nobody listens: %v", err)
+	for what, url := range map[string]string{
+		"a bad URL":     "postgres://tandem:hunter2@host:port/x",
+		"nobody's port": "postgres://tandem:hunter2@127.0.0.1:1/x",
+	} {
+		_, err := pgstore.Open(t.Context(), url, pgstore.Options{})
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("Open of %s: %v", what, err)
+		}
 	}
 }

@@ -33,7 +33,8 @@ func (c *columns) record() (rp.Record, error) {
 	}
 	r := rp.Record{
 		Key: rp.Key(c.key), Owner: rp.Key(c.owner), Version: uint64(c.version),
-		Begun: storekit.Time(c.begun), Issued: storekit.Time(c.issued), Active: storekit.Time(c.active), Due: storekit.Time(c.due),
+		Begun: storekit.Time(c.begun), Issued: storekit.Time(c.issued),
+		Active: storekit.Time(c.active), Due: storekit.Time(c.due),
 		Refs: make([]rp.Key, len(c.refs)/keySize), Sealed: c.sealed[:len(c.sealed):len(c.sealed)],
 	}
 	for i := range r.Refs {

@@ -61,7 +61,8 @@ func (s *Store) Create(ctx context.Context, rec rp.Record) error {
 	var answer string
 	err := s.locked(ctx, rec.Refs, func(b *pgx.Batch) {
 		b.Queue(s.sql.create, s.clock(), rec.Key[:], storekit.Millis(rec.Begun), storekit.Millis(rec.Active),
-			storekit.Millis(rec.Due), join(rec.Refs), split(rec.Refs), notNil(rec.Sealed), rec.Owner[:], storekit.Millis(rec.Issued)).
+			storekit.Millis(rec.Due), join(rec.Refs), split(rec.Refs), notNil(rec.Sealed),
+			rec.Owner[:], storekit.Millis(rec.Issued)).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&answer) })
 	})
 	if err != nil {

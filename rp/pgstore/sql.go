@@ -143,7 +143,8 @@ SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'ok'
 	WHEN cur.reason <> '' THEN 'ended' WHEN cur.active >= $3 THEN 'ok' ELSE 'again' END FROM cur`),
 
 		// 1 now, 2 key, 3 sealed, 4 due.
-		settle: q(`UPDATE {s}.session s SET sealed = $3, due = $4 WHERE s.key = $2 AND s.reason <> '' AND s.end_until >= {now 1}
+		settle: q(`
+UPDATE {s}.session s SET sealed = $3, due = $4 WHERE s.key = $2 AND s.reason <> '' AND s.end_until >= {now 1}
 RETURNING 'ok'`),
 
 		// 1 now, 2 ref, 3 begun by, 4 until. Those that it covers go.
@@ -235,7 +236,8 @@ SELECT coalesce(string_agg(what || ' on ' || name, ', ' ORDER BY name, what), ''
 			q(`
 WITH hit AS (
 	DELETE FROM {s}.session WHERE key IN (SELECT key FROM {s}.session
-		WHERE due > 0 AND reason = '' AND due < {now 1} - {abandoned} LIMIT {limit} FOR UPDATE SKIP LOCKED) RETURNING key, refs
+		WHERE due > 0 AND reason = '' AND due < {now 1} - {abandoned} LIMIT {limit} FOR UPDATE SKIP LOCKED)
+	RETURNING key, refs
 )
 DELETE FROM {s}.session_ref r USING {hit.refs} o WHERE r.ref = o.ref AND r.key = o.key`),
 			q(`DELETE FROM {s}.tombstone t USING (SELECT ref, begun_by FROM {s}.tombstone
@@ -247,8 +249,11 @@ DELETE FROM {s}.session_ref r USING {hit.refs} o WHERE r.ref = o.ref AND r.key =
 	WHERE until < {now 1} - 3600000 LIMIT {limit} FOR UPDATE SKIP LOCKED)`),
 		},
 
-		// Of the oldest, by the server's clock, as Watch goes by it. 1 how long they are kept.
-		forgetChanges: q(`DELETE FROM {s}.change WHERE at < {server} - $1::bigint
-	AND ctid = ANY (ARRAY(SELECT ctid FROM {s}.change ORDER BY xid LIMIT {limit}))`),
+		// By the server's clock, as Watch goes by it. 1 how long they are kept. If the
+		// oldest is to stay, no other is looked at.
+		forgetChanges: q(`
+WITH old AS (SELECT {server} - $1::bigint AS at)
+DELETE FROM {s}.change c USING old WHERE c.at < old.at AND c.ctid = ANY (ARRAY(SELECT ctid FROM {s}.change
+	WHERE (SELECT at FROM {s}.change ORDER BY xid LIMIT 1) < (SELECT at FROM old) ORDER BY xid LIMIT {limit}))`),
 	}
 }

@@ -64,8 +64,8 @@ func TestForgetsALot(t *testing.T) {
 	s := open(t, shared(t).URL, pgstore.Options{Schema: schema})
 	c := connect(t, shared(t).URL)
 	const some, most = 3500, 10_000
-	exec(t, c, inSchema(schema, "INSERT INTO {s}.once SELECT sha256(i::text::bytea), 1 FROM generate_series(1, 3500) i"))
-	exec(t, c, inSchema(schema, "INSERT INTO {s}.tombstone SELECT sha256(i::text::bytea), 1, 1 FROM generate_series(1, 11000) i"))
+	exec(t, c, inSchema(schema, `INSERT INTO {s}.once SELECT sha256(i::text::bytea), 1 FROM generate_series(1, 3500) i;
+		INSERT INTO {s}.tombstone SELECT sha256(i::text::bytea), 1, 1 FROM generate_series(1, 11000) i`))
 	if _, err := s.Claim(t.Context(), rp.Key{1}, time.Now(), time.Minute, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,8 @@ func TestForgettingFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	exec(t, connect(t, shared(t).URL), inSchema(schema, "ALTER TABLE {s}.once RENAME TO elsewhere"))
-	if recs, err := s.Claim(t.Context(), rp.Key{1}, time.Now().Add(2*time.Hour), time.Minute, 1); err != nil || len(recs) != 1 {
+	recs, err := s.Claim(t.Context(), rp.Key{1}, time.Now().Add(2*time.Hour), time.Minute, 1)
+	if err != nil || len(recs) != 1 {
 		t.Errorf("with something to claim: %d records, %v", len(recs), err)
 	}
 	if _, err := s.Claim(t.Context(), rp.Key{1}, time.Now(), time.Minute, 1); err == nil {

@@ -3,9 +3,11 @@ package pgstore_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/pgstore"
 )
@@ -60,7 +62,8 @@ func TestNobodyNotifies(t *testing.T) { // C8
 	schema := newSchema()
 	s := open(t, shared(t).URL, pgstore.Options{Schema: schema})
 	w := watch(t, s)
-	exec(t, connect(t, shared(t).URL), inSchema(schema, "INSERT INTO {s}.change (key, version, reason) VALUES (decode(repeat('ab', 32), 'hex'), 4, 'idle')"))
+	exec(t, connect(t, shared(t).URL), inSchema(schema,
+		"INSERT INTO {s}.change (key, version, reason) VALUES (decode(repeat('ab', 32), 'hex'), 4, 'idle')"))
 	var key rp.Key
 	for i := range key {
 		key[i] = 0xab
@@ -111,7 +114,7 @@ func TestAfterALongPause(t *testing.T) {
 	s.KeepChanges(400 * time.Millisecond)
 	paused, goOn := make(chan struct{}), make(chan struct{})
 	var changes []rp.Change
-	ctx, stop := context.WithCancel(ctx)
+	ctx, stop := context.WithTimeout(ctx, 20*time.Second)
 	defer stop()
 	done := make(chan error)
 	go func() {
@@ -140,5 +143,44 @@ func TestAfterALongPause(t *testing.T) {
 	<-done
 	if want := []rp.Change{{}, {}}; !slices.Equal(changes, want) {
 		t.Errorf("Watch reports %+v, want a second zero Change", changes)
+	}
+}
+
+// Who gets a lease sees what its former holder wrote, however far away the server
+// is and however late it hears of it.
+func TestLoadAfterAcquire(t *testing.T) { // C4
+	ctx, schema, server := t.Context(), newSchema(), shared(t)
+	proxy, err := servertest.StartProxy(server.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Close)
+	near := open(t, server.URL, pgstore.Options{Schema: schema})
+	far := open(t, strings.Replace(server.URL, server.Addr, proxy.Addr, 1), pgstore.Options{Schema: schema})
+	watch(t, far)
+	proxy.Delay(20 * time.Millisecond)
+	rec := record(1)
+	if err := near.Create(ctx, rec); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(6) {
+		s := []rp.Store{near, far}[n%2]
+		if _, err := far.Load(ctx, rec.Key); err != nil { // into a cache, if there were one
+			t.Fatal(err)
+		}
+		lease, err := s.Acquire(ctx, nth('l', 1), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Load(ctx, rec.Key)
+		if err != nil || got.Version != n+1 {
+			t.Fatalf("version %d, %v, want %d", got.Version, err, n+1)
+		}
+		if err := s.Replace(ctx, got); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Release(ctx, lease); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
