@@ -10,12 +10,39 @@
 // good once the session has ended, and for the time being while that is not known:
 // after a sleep, out of the back/forward cache, or when nobody vouches for the
 // session any more ("paused").
+//
+// Content of a page may be hostile, as far as it is no script: names, style sheets and
+// layers of it must not keep the page readable.
 
 const base = new URL('./', import.meta.url) // …/auth/
 const name = 'tandem-session ' + base.pathname
 const marker = 'Tandem-Activity'
 const beatTimeout = 40_000 // of a stream whose heartbeat is 15 s
 const answerTimeout = 5_000
+
+// Content can take a name: beside <img name=body>, document.body is that image, and
+// the elements of a form are its <input name=elements>. plain asks the type instead
+// (HTML, "tree order named elements of the Document" and of the form element).
+const plain = (object, { prototype }) => new Proxy(object, {
+  get: (_, key) => {
+    const value = Reflect.get(prototype, key, object)
+    return value instanceof Function ? value.bind(object) : value
+  },
+  set: (_, key, value) => Reflect.set(prototype, key, value, object),
+})
+const page = plain(document, Document)
+
+// attempt takes one step after the other: what one throws is reported, and stops no
+// other.
+function attempt(...steps) {
+  for (const step of steps) {
+    try {
+      step()
+    } catch (e) {
+      reportError(e)
+    }
+  }
+}
 
 export const texts = {
   'warn-title': 'Are you still there?',
@@ -86,11 +113,9 @@ class Session extends EventTarget {
 export const session = new Session()
 
 export class SessionEndedError extends Error {
-  constructor() {
-    super('the session has ended: ' + reason)
-    this.name = 'SessionEndedError'
-    this.reason = reason
-  }
+  name = 'SessionEndedError'
+  reason = reason
+  constructor() { super('the session has ended: ' + reason) }
 }
 
 // fire tells the app, at session and at the element; false if it says no.
@@ -100,7 +125,7 @@ function fire(type, detail) {
     target.dispatchEvent(e)
     return e
   })
-  session['on' + type]?.(events[0])
+  attempt(() => session['on' + type]?.(events[0]))
   return !events.some(e => e.defaultPrevented)
 }
 
@@ -130,9 +155,8 @@ let timer
 function pulse() {
   clearTimeout(timer)
   if (phase === 'ended' || phase === 'anonymous') return
-  check()
-  watchStream()
-  if (setting('activity') === 'visible' && !document.hidden) seen()
+  attempt(check, watchStream)
+  if (setting('activity') === 'visible' && !page.hidden) seen()
   const t = clock()
   const next = limits.flatMap(l => [l.warn, l.end]).filter(at => at > t)
   timer = setTimeout(pulse, Math.min(1000, ...next.map(at => at - t + 1)))
@@ -150,10 +174,10 @@ function check() {
     cover('checking')
     if (asked < passed.end || (again && reached)) ask().then(pulse)
     else if (!reached) end(passed.reason) // no network is needed to know
-  } else if (ui().state) {
+  } else if (covered) {
     if (again && stop) ask()
   } else {
-    const soon = limits.filter(l => l.warn <= t && !(l.kind === 'fixed' && dismissed) && !(l.kind === 'trust' && document.hidden))
+    const soon = limits.filter(l => l.warn <= t && !(l.kind === 'fixed' && dismissed) && !(l.kind === 'trust' && page.hidden))
       .sort((a, b) => a.end - b.end)[0]
     if (!soon) unwarn()
     else if (asked < soon.warn) ask().then(pulse) // another tab, or another app, may have moved it
@@ -196,7 +220,7 @@ function tell(status, since) {
 function receive(s, since = Date.now()) {
   if (phase === 'ended') {
     // What was asked before the end speaks of the old session.
-    if (s.state === 'live' && s.subject === subject && since > endedAt) ui().again()
+    if (s.state === 'live' && s.subject === subject && since > endedAt) again()
     return
   }
   asked = Math.min(since + skew, clock())
@@ -268,18 +292,19 @@ function moved(e) {
 }
 
 function onInput(e) {
+ // a dialog in a shadow tree tells nobody
   const policy = inputs[setting('activity')] ?? inputs.input
   if (e.isTrusted && policy.includes(e.type) && moved(e)) seen()
 }
 
 // seen notes that the person is there. While a dialog asks, only the answer counts.
 function seen() {
-  if (phase !== 'live' || ui().busy) return
+  if (phase !== 'live' || covered || asks) return
   const t = input = clock()
   if (trailing) return
   trailing = setTimeout(() => {
     trailing = undefined
-    if (phase === 'live' && !ui().busy) report()
+    if (!covered && !asks) report()
   }, Math.max(0, reported + every - t))
 }
 
@@ -313,11 +338,9 @@ export async function extend() {
 
 export async function logout() {
   const { location: to } = await call('logout', { method: 'POST' }).then(r => r.json()).catch(() => ({}))
-  if (to) return location.assign(to)
-  const form = document.createElement('form')
-  form.method = 'post'
-  form.action = new URL('logout', base)
-  document.body.append(form)
+  if (to) return location.assign(new URL(to, base)) // whatever <base> says
+  const form = make('form', { method: 'post', action: new URL('logout', base) })
+  page.documentElement.append(form)
   form.submit()
 }
 
@@ -333,17 +356,15 @@ let heard = 0 // from the server, or from the leader
 function elect() {
   if (stop) return
   stop = new AbortController()
-  channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel(name) : undefined
-  if (channel) channel.onmessage = ({ data }) => {
+  channel = new BroadcastChannel(name)
+  channel.onmessage = ({ data }) => {
     heard = clock()
     if (data.reported) reported = Math.max(reported, data.reported)
     if (data.status && phase !== 'anonymous') receive(data.status, data.since)
   }
   heard = clock()
   const { signal } = stop
-  const lead = () => follow(signal)
-  if (navigator.locks) navigator.locks.request(name, { signal }, lead).catch(() => {})
-  else lead()
+  navigator.locks.request(name, { signal }, () => follow(signal)).catch(() => {})
 }
 
 function resign() {
@@ -375,10 +396,7 @@ let beat // aborts a stream that has gone silent
 async function stream(signal) {
   beat = new AbortController()
   heard = clock()
-  const r = await globalThis.fetch(new URL('events', base), {
-    cache: 'no-store', signal: AbortSignal.any([signal, beat.signal]),
-    headers: { [marker]: 'passive', Accept: 'text/event-stream' },
-  })
+  const r = await call('events', { signal: AbortSignal.any([signal, beat.signal]), headers: { Accept: 'text/event-stream' } })
   if (!r.ok) return r.status === 401 ? 0 : 15_000
   const reader = r.body.pipeThrough(new TextDecoderStream()).getReader()
   for (let text = ''; ; ) {
@@ -421,77 +439,154 @@ function show() {
 function wake() {
   nudge()
   pulse()
-  if (document.hidden) return
+  if (page.hidden) return
   if (phase === 'ended') ask()
   if (phase !== 'live' || setting('activity') === 'click') return
   // Whoever turns to the page is there. A page that is paused asks at once.
-  if (ui().state === 'paused') extend()
+  if (covered === 'paused') extend()
   else seen()
 }
 
 // --- cover and end
 
 const curtain = new CSSStyleSheet()
-curtain.replaceSync('html{overflow:hidden!important}body,body *{visibility:hidden!important}tandem-session{visibility:visible!important}')
+curtain.replaceSync('html{overflow:hidden!important}body,body *{visibility:hidden!important;transition:none!important}')
 
 let title
+let covered = '' // checking, paused or ended
 
+// cover is what must not fail. Where one step does, the others hold.
 function cover(state) {
-  document.documentElement.dataset.tandem = state === 'ended' ? state : 'covered'
-  unwarn()
-  if (!document.adoptedStyleSheets.includes(curtain)) {
-    document.adoptedStyleSheets.push(curtain)
-    title = document.title
-  }
-  ui().cover(state)
+  if (covered === state) return
+  attempt(unwarn) // before it, so that the focus is back where it was
+  if (!covered) title = page.title
+  covered = state
+  const why = state + '-' + reason
+  attempt(
+    () => fill(sheet, state + '-title', [text(texts[why] ? why : state)], ...state === 'paused' ? [button('continue', goOn)] : []),
+    stay,
+    () => page.adoptedStyleSheets.push(curtain),
+    () => { page.documentElement.dataset.tandem = state === 'ended' ? state : 'covered' },
+    () => { page.title = text(state + '-title') },
+  )
+}
+
+// stay puts the cover above everything, again if something has got there since.
+function stay() {
+  if (covered) open(veil)
+}
+
+async function goOn() {
+  note(sheet)
+  if (!await extend() && covered === 'paused') note(sheet, 'unreachable')
 }
 
 function uncover() {
-  document.documentElement.dataset.tandem = phase
-  if (!document.adoptedStyleSheets.includes(curtain)) return
-  document.adoptedStyleSheets = document.adoptedStyleSheets.filter(s => s !== curtain)
-  document.title = title
-  ui().uncover()
+  page.documentElement.dataset.tandem = phase
+  if (!covered) return
+  page.adoptedStyleSheets = page.adoptedStyleSheets.filter(s => s !== curtain)
+  page.title = title
+  covered = ''
+  veil.close()
 }
 
 function end(why) {
   if (phase === 'ended') return
-  const drafts = why === 'user_logout' ? {} : typed()
   phase = 'ended'
   reason = why
   endedAt = Date.now()
-  clearTimeout(timer)
-  cover('ended')
-  channel?.postMessage({ status: { state: 'ended', reason } })
-  purge(document)
-  new MutationObserver(() => purge(document)).observe(document, { childList: true, subtree: true })
-  for (const m of document.querySelectorAll('video,audio')) m.pause()
-  stop?.abort() // the channel stays: it tells of the next log-in
-  keep(drafts).then(kept => ui().done(kept))
-  fire('ended', { reason })
+  let drafts = []
+  attempt(
+    () => cover(phase),
+    () => { if (why !== 'user_logout') drafts = typed() },
+    () => page.documentElement.append(ui()), // out of what is private: its events still bubble
+    purge,
+    () => new MutationObserver(purge).observe(document, { childList: true, subtree: true }),
+    () => channel?.postMessage({ status: { state: phase, reason } }),
+    () => keep(drafts).then(done),
+    () => { draftKeys = undefined },
+    () => page.querySelectorAll('video,audio').forEach(m => m.pause()),
+    () => stop?.abort(), // the channel stays: it tells of the next log-in
+    () => fire(phase, { reason }),
+  )
 }
 
-function purge(root) {
-  const mine = ui()
-  for (const e of root.querySelectorAll('[data-tandem-private]')) {
-    if (!e.contains(mine)) e.remove()
-    else if (e.children.length > 1 || e.firstChild !== mine) e.replaceChildren(mine)
+// purge takes what is private out of the document, and the rest off the screen. No
+// style sheet is stronger than this.
+function purge() {
+  const { body } = page
+  for (const e of page.querySelectorAll('[data-tandem-private]')) {
+    const p = plain(e, Element)
+    if (e === body || p.contains(host)) body.replaceChildren()
+    else p.remove()
   }
+  body.style.cssText = 'display:none!important;transition:none!important'
 }
+
+// done offers the way back, now that nothing can get lost by it.
+function done(kept) {
+  if (kept) note(sheet, 'kept')
+  way(reason === 'replaced' ? reload() : login())
+}
+
+// again: the same person has logged in, in another tab.
+function again() {
+  fill(sheet, 'again-title', [text('again')])
+  way(reload())
+}
+
+function way(button) {
+  veil.querySelector('.buttons').replaceChildren(button)
+  button.focus()
+}
+
+// --- warning
 
 let warned // kind of the limit that the person, or the app, has been told of
+let asks // the same, while the dialog is open
+let time // where it shows the time left
+let said // to a screen reader, in seconds
 
 function warn(limit) {
-  if (warned !== limit.kind) {
-    warned = limit.kind
-    if (fire('ending', { kind: limit.kind, reason: limit.reason, ms: limit.end - clock() })) ui().warn(limit)
+  const { kind, reason, end } = limit
+  if (warned !== kind) {
+    warned = kind
+    if (fire('ending', { kind, reason, ms: end - clock() })) remind(kind)
   }
-  ui().count(limit)
+  if (asks) count(end)
+}
+
+function remind(kind) {
+  asks = kind
+  said = Infinity
+  time = make('span', { className: 'time' })
+  const [before, after = ''] = text('warn-' + kind).split('{time}')
+  fill(warning, kind === 'fixed' ? 'warn-fixed-title' : 'warn-title', [before, time, after], ...kind === 'fixed'
+    ? [button('dismiss', answer), login('second')]
+    : [button('stay', answer), button('leave', logout, 'second')])
+  open(warning)
+}
+
+// count shows the time left, and has it said aloud now and then.
+function count(end) {
+  const left = Math.max(0, Math.ceil((end - clock()) / 1000))
+  time.textContent = Math.floor(left / 60) + ':' + String(left % 60).padStart(2, '0')
+  const mark = [30, 20, 10, 5].findLast(m => left <= m)
+  if (mark < said) warning.querySelector('.live').textContent = time.textContent
+  said = mark ?? said
+}
+
+async function answer() {
+  const fixed = asks === 'fixed'
+  dismissed ||= fixed
+  note(warning)
+  if (fixed || await extend()) unwarn()
+  else if (asks) note(warning, 'unreachable')
 }
 
 function unwarn() {
-  warned = undefined
-  ui().unwarn()
+  warned = asks = undefined
+  warning.close()
 }
 
 // --- drafts: what was typed into forms marked data-tandem-keep
@@ -502,7 +597,7 @@ let draftKeys
 const bytes = s => Uint8Array.from(atob(s), c => c.charCodeAt())
 const base64 = b => btoa(Array.from(new Uint8Array(b), c => String.fromCharCode(c)).join(''))
 
-// The key is fetched while the session lives and stays in memory.
+// The key is fetched while the session lives, and forgotten at the end.
 function fetchKeys() {
   return draftKeys ??= (async () => {
     const r = await call('draft-key')
@@ -512,14 +607,19 @@ function fetchKeys() {
   })().catch(() => { draftKeys = undefined })
 }
 
-const forms = () => [...document.querySelectorAll('form[data-tandem-keep]')].map((form, i) => [form.id || form.name || String(i), form])
+const forms = () => [...page.forms].map(f => plain(f, HTMLFormElement)).filter(f => f.hasAttribute('data-tandem-keep'))
+  .map((form, i) => [form.id || form.name || String(i), form])
 
-const secret = /password|^cc-|one-time-code/
+const secret = /\bcc-|passw|one-time-code/i // in autocomplete or as a name
 const skipped = /^(password|hidden|file|submit|button|reset|image|fieldset|output)$/
+const masked = new WeakSet() // was a password until somebody wanted to see it
 
-function fields(form) {
-  return [...form.elements].filter(f => (f.name || f.id) && !skipped.test(f.type) && !secret.test(f.autocomplete))
-}
+new MutationObserver(changes => {
+  for (const { oldValue, target } of changes) if (/^password$/i.test(oldValue)) masked.add(target)
+}).observe(document, { subtree: true, attributeFilter: ['type'], attributeOldValue: true })
+
+const fields = form => [...form.elements].filter(f => (f.name || f.id) && !skipped.test(f.type) && !masked.has(f)
+  && !secret.test([f.getAttribute('autocomplete'), f.name, f.id]))
 
 const label = f => (f.name || f.id) + (f.type === 'radio' ? '=' + f.value : '')
 
@@ -534,14 +634,9 @@ function changed(f) {
   return f.value !== f.defaultValue ? f.value : undefined
 }
 
-function typed() {
-  const all = {}
-  for (const [id, form] of forms()) {
-    const values = fields(form).map(f => [label(f), changed(f)]).filter(([, v]) => v !== undefined)
-    if (values.length) all[id] = values
-  }
-  return all
-}
+const typed = () => forms()
+  .map(([id, form]) => [id, fields(form).map(f => [label(f), changed(f)]).filter(([, v]) => v !== undefined)])
+  .filter(([, values]) => values.length)
 
 const bound = () => new TextEncoder().encode(JSON.stringify([subject, location.pathname]))
 
@@ -549,7 +644,7 @@ const bound = () => new TextEncoder().encode(JSON.stringify([subject, location.p
 // there is nothing to keep, or no way to do it safely.
 async function keep(drafts) {
   try {
-    const [key] = Object.keys(drafts).length && draftKeys ? await draftKeys : []
+    const [key] = drafts.length && await draftKeys || []
     if (!key) return false
     const iv = crypto.getRandomValues(new Uint8Array(12))
     const plain = new TextEncoder().encode(JSON.stringify(drafts))
@@ -564,39 +659,50 @@ async function keep(drafts) {
 async function restore() {
   try {
     const [path, iv, sealed] = JSON.parse(sessionStorage.getItem(slot) ?? '[]')
-    if (!iv || phase !== 'live') return 0
-    const keys = await fetchKeys()
-    if (!keys) return 0
-    let drafts
-    for (const key of keys) {
-      drafts ??= await crypto.subtle.decrypt({ name: 'AES-GCM', iv: bytes(iv), additionalData: bound() }, key, bytes(sealed))
-        .then(plain => JSON.parse(new TextDecoder().decode(plain)), () => undefined)
-    }
-    if (!drafts) {
-      if (path === location.pathname) sessionStorage.removeItem(slot) // another person's
-      return 0
-    }
-    let n = 0
-    for (const [id, form] of forms()) {
-      const values = new Map(drafts[id] ?? [])
-      for (const f of fields(form)) {
-        const v = values.get(label(f))
-        if (v === undefined || changed(f) !== undefined) continue // not over what is typed already
-        if (Array.isArray(v)) for (const o of f.options) o.selected = v.includes(o.value)
-        else f[typeof v === 'boolean' ? 'checked' : 'value'] = v
-        for (const type of ['input', 'change']) f.dispatchEvent(new Event(type, { bubbles: true }))
-        n++
-      }
-    }
+    if (path !== location.pathname || phase !== 'live') return 0
+    const drafts = await unseal(bytes(iv), bytes(sealed))
+    if (phase !== 'live') return 0
+    const n = drafts ? refill(drafts) : 0
+    if (n || !drafts) sessionStorage.removeItem(slot)
+    if (!typed().length) draftKeys = undefined
     if (n) {
-      sessionStorage.removeItem(slot)
-      ui().say('restored')
+      live.textContent = text('restored')
       fire('restored', { fields: n })
     }
     return n
   } catch {
     return 0
   }
+}
+
+// unseal decrypts a draft; null if it is another person's.
+async function unseal(iv, sealed) {
+  for (const key of await fetchKeys()) {
+    try {
+      const plain = await crypto.subtle.decrypt({ name: 'AES-GCM', iv, additionalData: bound() }, key, sealed)
+      return new Map(JSON.parse(new TextDecoder().decode(plain)))
+    } catch {} // the next one
+  }
+  return null
+}
+
+// refill puts drafts into their forms and returns how many fields got something.
+function refill(drafts) {
+  let n = 0
+  const all = forms()
+  for (const [id, form] of all) {
+    if (all.some(([other, f]) => other === id && f !== form)) continue // one of them may be a trap
+    const values = new Map(drafts.get(id))
+    for (const f of fields(form)) {
+      const v = values.get(label(f))
+      if (v === undefined || changed(f) !== undefined) continue // not over what is typed already
+      if (Array.isArray(v)) for (const o of f.options) o.selected = v.includes(o.value)
+      else f[typeof v === 'boolean' ? 'checked' : 'value'] = v
+      for (const type of ['input', 'change']) f.dispatchEvent(new Event(type, { bubbles: true }))
+      n++
+    }
+  }
+  return n
 }
 
 // --- fetch
@@ -614,70 +720,48 @@ export async function fetch(resource, init) {
   return response
 }
 
-// --- the element
+// --- the face: our dialogs, in an element beside the body. What is !important here is
+// stronger than any rule of the page (CSS Cascading 5 §6.1), and no ::part() leads to
+// the cover itself, only to what it shows.
 
 const style = new CSSStyleSheet()
 style.replaceSync(`
-:host{display:contents}
-dialog{font:var(--tandem-font,1rem/1.5 system-ui,sans-serif);color:var(--tandem-text,CanvasText);background:var(--tandem-background,Canvas);box-sizing:border-box}
-.warning{width:min(30rem,calc(100vw - 2rem));padding:1.5rem;border:1px solid color-mix(in srgb,currentColor 25%,transparent);border-radius:var(--tandem-radius,.75rem);box-shadow:0 1rem 3rem #0006}
+:host{all:initial!important;color-scheme:inherit!important;display:contents!important}
+*{box-sizing:border-box}
+dialog{font:var(--tandem-font,1rem/1.5 system-ui,sans-serif);color:var(--tandem-text,CanvasText);background:var(--tandem-background,Canvas)}
+.warning{width:min(30rem,100vw - 2rem);padding:1.5rem;border:1px solid color-mix(in srgb,currentColor 25%,transparent);border-radius:var(--tandem-radius,.75rem);box-shadow:0 1rem 3rem #0006}
 .warning::backdrop{background:var(--tandem-backdrop,#000a)}
-.cover{position:fixed;inset:0;width:100%;height:100%;max-width:none;max-height:none;margin:0;padding:1rem;border:0;background:var(--tandem-cover,var(--tandem-background,Canvas))}
-.cover[open]{display:grid;place-items:center}
-.cover::backdrop{background:var(--tandem-cover,var(--tandem-background,Canvas))}
+dialog.cover{inset:0;width:100%;height:100%;max-width:none;max-height:none;padding:0;border:0;background:Canvas}
+div.cover{display:grid;place-items:center;min-height:100%;padding:1rem;background:var(--tandem-cover,var(--tandem-background,Canvas))}
 .panel{max-width:30rem}
-:focus:not(:focus-visible){outline:none}
 h2{margin:0 0 .5rem;font-size:1.375rem;line-height:1.25}
-p{margin:0 0 1rem;text-wrap:pretty}
+p{margin:0 0 1rem}
 .note:empty,.buttons:empty{display:none}
 .time{font-variant-numeric:tabular-nums;font-weight:600;white-space:nowrap}
 .buttons{display:flex;flex-wrap:wrap;gap:.75rem;margin:1.25rem 0 0}
-button{font:inherit;font-weight:600;min-height:2.75rem;padding:.5rem 1.125rem;box-sizing:border-box;border-radius:var(--tandem-radius,.5rem);border:1px solid var(--tandem-accent,#1f5fbf);background:var(--tandem-accent,#1f5fbf);color:var(--tandem-accent-text,#fff);cursor:pointer}
+button{font:inherit;font-weight:600;min-height:2.75rem;padding:.5rem 1.125rem;border-radius:var(--tandem-radius,.5rem);border:1px solid var(--tandem-accent,#1f5fbf);background:var(--tandem-accent,#1f5fbf);color:var(--tandem-accent-text,#fff);cursor:pointer}
 @media (max-width:30rem){button{flex:1 0 100%}}
 .second{background:transparent;color:inherit;border-color:currentColor}
 button:focus-visible{outline:3px solid var(--tandem-focus,currentColor);outline-offset:3px}
 .live{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
-@media (forced-colors:active){.warning,button{border-color:ButtonText}}
 `)
 
 const setting = key => ui().getAttribute(key) ?? undefined
 const text = key => setting('text-' + key) ?? texts[key]
 
 function make(tag, props, ...children) {
-  const e = Object.assign(document.createElement(tag), props)
+  const e = Object.assign(page.createElement(tag), props)
   e.append(...children)
   return e
 }
 
-const spell = ms => {
-  const s = Math.max(0, Math.ceil(ms / 1000))
-  return Math.floor(s / 60) + ':' + String(s % 60).padStart(2, '0')
-}
-
+// The page's element says how, and gets the events. It shows nothing.
 class TandemSession extends HTMLElement {
-  state = '' // of the cover
-  #dialog = {}
-  #live = make('div', { className: 'live', ariaLive: 'polite' })
-  #limit // that is warned of
-  #time
-  #said
-
   constructor() {
     super()
-    const root = this.attachShadow({ mode: 'open' })
-    root.adoptedStyleSheets = [style]
-    for (const kind of ['warning', 'cover']) {
-      const d = this.#dialog[kind] = make('dialog', { className: kind })
-      const attributes = { part: kind, role: 'alertdialog', 'aria-labelledby': kind + '-title', 'aria-describedby': kind + '-text' }
-      for (const key in attributes) d.setAttribute(key, attributes[key])
-    }
-    const { warning, cover } = this.#dialog
-    warning.oncancel = e => { e.preventDefault(); this.#answer() }
-    warning.onclose = () => { if (this.#limit && !warning.open) this.#answer() }
-    cover.setAttribute('closedby', 'none')
-    cover.oncancel = e => e.preventDefault()
-    cover.onclose = () => { if (this.state && !cover.open) this.#open(cover) }
-    root.append(this.#live, warning, cover)
+    try {
+      this.attachShadow({ mode: 'open' }).adoptedStyleSheets.push(style)
+    } catch {} // content has brought one, with a shadow tree
   }
 
   set onending(f) { session.onending = f }
@@ -688,149 +772,83 @@ class TandemSession extends HTMLElement {
   logout() { return logout() }
   restore() { return restore() }
 
-  connectedCallback() {
-    if (this.state) this.#open(this.#dialog.cover)
-  }
-
-  // A framework that takes the element away must not take the cover away.
-  disconnectedCallback() {
-    queueMicrotask(() => { if (this.state && !this.isConnected) document.body.append(this) })
-  }
-
-  // busy: a dialog waits for an answer.
-  get busy() { return Boolean(this.state || this.#limit) }
-
-  say(key) { this.#live.textContent = text(key) }
-
-  // open puts a dialog above everything else, others' dialogs included.
-  #open(d) {
-    d.close()
-    d.showModal()
-    if (!d.getClientRects().length && this.parentNode !== document.body) document.body.append(this) // it is in something invisible
-  }
-
-  #fill(kind, title, body, ...buttons) {
-    this.#dialog[kind].replaceChildren(make('div', { className: 'panel' },
-      make('h2', { id: kind + '-title', textContent: text(title) }),
-      make('p', { id: kind + '-text' }, ...body),
-      make('p', { className: 'note', ariaLive: 'assertive' }),
-      make('div', { className: 'live', ariaLive: 'polite' }),
-      make('div', { className: 'buttons' }, ...buttons)))
-  }
-
-  #find(kind, css) { return this.#dialog[kind].querySelector(css) }
-  #note(kind, key) { this.#find(kind, '.note').textContent = key ? text(key) : '' }
-
-  #button(part, onclick, className = '') {
-    const b = make('button', { type: 'button', textContent: text(part), onclick, className })
-    b.setAttribute('part', part)
-    return b
-  }
-
-  #login(className) {
-    return this.#button('login', async () => {
-      if (phase === 'live') await keep(typed())
-      location.assign(loginURL())
-    }, className)
-  }
-
-  warn(limit) {
-    const { kind } = limit
-    this.#limit = limit
-    this.#said = Infinity
-    this.#time = make('span', { className: 'time' })
-    const [before, after = ''] = text('warn-' + kind).split('{time}')
-    const answer = () => this.#answer()
-    this.#fill('warning', kind === 'fixed' ? 'warn-fixed-title' : 'warn-title', [before, this.#time, after], ...kind === 'fixed'
-      ? [this.#button('dismiss', answer), this.#login('second')]
-      : [this.#button('stay', answer), this.#button('leave', logout, 'second')])
-    this.count(limit)
-    this.#open(this.#dialog.warning)
-  }
-
-  // count shows the time left, and has it said aloud now and then.
-  count(limit) {
-    if (!this.#limit) return
-    const left = Math.max(0, Math.ceil((limit.end - clock()) / 1000))
-    this.#time.textContent = Math.floor(left / 60) + ':' + String(left % 60).padStart(2, '0')
-    const mark = [30, 20, 10, 5].findLast(m => left <= m)
-    if (mark < this.#said) this.#find('warning', '.live').textContent = this.#time.textContent
-    this.#said = mark ?? this.#said
-  }
-
-  async #answer() {
-    const fixed = this.#limit.kind === 'fixed'
-    dismissed ||= fixed
-    this.#note('warning')
-    if (fixed || await extend()) unwarn()
-    else if (this.#limit) this.#note('warning', 'unreachable')
-  }
-
-  unwarn() {
-    this.#limit = undefined
-    this.#dialog.warning.close()
-  }
-
-  cover(state) {
-    if (this.state === state) return
-    this.state = state
-    document.title = text(state + '-title')
-    const words = state === 'ended' && texts['ended-' + reason] ? 'ended-' + reason : state
-    this.#fill('cover', state + '-title', [text(words)], ...state !== 'paused' ? [] : [this.#button('continue', async () => {
-      this.#note('cover')
-      if (!await extend() && this.state === 'paused') this.#note('cover', 'unreachable')
-    })])
-    this.#open(this.#dialog.cover)
-  }
-
-  // done offers the way back, now that nothing can get lost by it.
-  done(kept) {
-    if (kept) this.#note('cover', 'kept')
-    this.#way(reason === 'replaced' ? this.#reload() : this.#login())
-  }
-
-  // again: the same person has logged in, in another tab.
-  again() {
-    this.#fill('cover', 'again-title', [text('again')])
-    this.#way(this.#reload())
-  }
-
-  #reload() { return this.#button('reload', () => location.reload()) }
-
-  #way(button) {
-    this.#find('cover', '.buttons').replaceChildren(button)
-    button.focus()
-  }
-
-  uncover() {
-    this.state = ''
-    this.#dialog.cover.close()
-  }
+  // A framework that takes the cover away gets it back.
+  disconnectedCallback() { queueMicrotask(stay) }
 }
 
 if (!customElements.get('tandem-session')) customElements.define('tandem-session', TandemSession)
 
 let element
+const host = make('tandem-session')
 
-// ui is the page's element, or one of ours if it has none.
+// ui is the page's element, the first one, or ours if it has none.
 function ui() {
-  if (!element?.isConnected) {
-    element = document.querySelector('tandem-session') ?? document.body.appendChild(document.createElement('tandem-session'))
-  }
+  if (!element?.isConnected || element === host) element = page.querySelector('tandem-session') ?? host
   return element
 }
+
+const warning = dialog('warning')
+warning.part = 'warning'
+warning.oncancel = e => { e.preventDefault(); answer() }
+warning.onclose = () => { if (asks && !warning.open) answer() }
+
+const sheet = make('div', { className: 'cover', part: 'cover' })
+const veil = dialog('cover')
+veil.append(sheet)
+veil.setAttribute('closedby', 'none')
+veil.oncancel = e => e.preventDefault()
+veil.onclose = () => { if (!veil.open) stay() }
+for (const type of ['toggle', 'fullscreenchange']) page.addEventListener(type, stay, true) // of the page's own layers
+
+const live = make('div', { className: 'live', ariaLive: 'polite' })
+host.shadowRoot.append(live, warning, veil)
+page.documentElement.append(host)
+
+function dialog(kind) {
+  const d = make('dialog', { className: kind, role: 'alertdialog' })
+  d.setAttribute('aria-labelledby', kind + '-title')
+  d.setAttribute('aria-describedby', kind + '-text')
+  return d
+}
+
+// open puts a dialog above everything else, others' dialogs included.
+function open(d) {
+  if (!host.isConnected) page.documentElement.append(host)
+  d.close()
+  d.showModal()
+}
+
+function fill(d, title, body, ...buttons) {
+  d.replaceChildren(make('div', { className: 'panel' },
+    make('h2', { id: d.className + '-title', textContent: text(title) }),
+    make('p', { id: d.className + '-text' }, ...body),
+    make('p', { className: 'note', ariaLive: 'assertive' }),
+    make('div', { className: 'live', ariaLive: 'polite' }),
+    make('div', { className: 'buttons' }, ...buttons)))
+}
+
+const note = (d, key) => { d.querySelector('.note').textContent = key ? text(key) : '' }
+
+const button = (part, onclick, className = '') => make('button', { type: 'button', part, textContent: text(part), onclick, className })
+const reload = () => button('reload', () => location.reload())
+const login = className => button('login', async () => {
+  if (phase === 'live') await keep(typed())
+  location.assign(loginURL())
+}, className)
 
 // --- start
 
 for (const type of new Set(Object.values(inputs).flat())) addEventListener(type, onInput, { capture: true, passive: true })
-addEventListener('input', e => { if (phase === 'live' && e.target.closest?.('form[data-tandem-keep]')) fetchKeys() }, { capture: true })
+addEventListener('input', e => {
+  if (phase === 'live' && !draftKeys && forms().some(([, form]) => [...form.elements].includes(e.target))) fetchKeys()
+}, true)
 addEventListener('pagehide', hide)
 addEventListener('pageshow', e => { if (e.persisted) show() })
 addEventListener('online', wake)
 addEventListener('focus', wake)
-document.addEventListener('visibilitychange', wake)
-document.addEventListener('freeze', hide)
-document.addEventListener('resume', show)
+page.addEventListener('visibilitychange', wake)
+page.addEventListener('freeze', hide)
+page.addEventListener('resume', show)
 
 // Out of the history, the page may be older than the session.
 if (performance.getEntriesByType('navigation')[0]?.type === 'back_forward') cover('checking')

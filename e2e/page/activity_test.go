@@ -114,10 +114,10 @@ func TestQuietAppInSingleSignOn(t *testing.T) {
 }
 
 // hideTab makes the page believe that it is in the background: headless chromium
-// shows all tabs at once.
+// shows all tabs at once. It says so where session.js asks, at the type.
 func hideTab(tab *browser.Tab, hidden bool) {
 	state := map[bool]string{true: "hidden", false: "visible"}[hidden]
-	browser.Eval[bool](tab, `(Object.defineProperties(document, {hidden: {configurable: true, value: `+map[bool]string{true: "true", false: "false"}[hidden]+`},
+	browser.Eval[bool](tab, `(Object.defineProperties(Document.prototype, {hidden: {configurable: true, value: `+map[bool]string{true: "true", false: "false"}[hidden]+`},
 		visibilityState: {configurable: true, value: "`+state+`"}}), document.dispatchEvent(new Event("visibilitychange")))`)
 }
 

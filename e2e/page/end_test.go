@@ -164,6 +164,17 @@ func TestEndWithoutElement(t *testing.T) {
 	tab.Wait(`probe.button("login")`)
 }
 
+// Where the page's element is in what is private, its event still comes by.
+func TestEndedBubbles(t *testing.T) {
+	t.Parallel()
+	w := site.Attacked(t, `<div data-tandem-private><tandem-session></tandem-session></div>`)
+	tab := chromium.New(t).Tab("notes")
+	w.OpenAttacked(tab)
+	browser.Eval[bool](tab, `(document.addEventListener("ended", e => { eyes.told = e.target.localName + " " + e.detail.reason }), true)`)
+	w.EndAda()
+	tab.Wait(`eyes.told === "tandem-session backchannel_logout" && !eyes.text().includes("Lovelace")`)
+}
+
 // The app's own modal dialog does not stay above the cover.
 func TestEndOverAnOpenDialog(t *testing.T) {
 	t.Parallel()
@@ -173,7 +184,7 @@ func TestEndOverAnOpenDialog(t *testing.T) {
 	browser.Eval[bool](tab, `own.showModal() ?? true`)
 	w.IDP.EndUser("ada")
 	site.Ended(tab, rp.BackchannelLogout)
-	if !browser.Eval[bool](tab, `(e => e === document.querySelector("tandem-session"))(document.elementFromPoint(innerWidth / 2, innerHeight / 2))`) {
+	if !browser.Eval[bool](tab, `(e => e === document.querySelector("html > tandem-session"))(document.elementFromPoint(innerWidth / 2, innerHeight / 2))`) {
 		tab.Fail("something is above the cover")
 	}
 }

@@ -28,7 +28,7 @@ func TestWarning(t *testing.T) {
 			Modal bool
 		}
 		got := browser.Eval[view](tab, `({Words: probe.words("warning"), Focus: document.activeElement.shadowRoot?.activeElement?.getAttribute("part"),
-			Modal: document.querySelector("tandem-session").shadowRoot.querySelector("dialog.warning").matches(":modal")})`)
+			Modal: document.querySelector("html > tandem-session").shadowRoot.querySelector("dialog.warning").matches(":modal")})`)
 		if got.Focus != "stay" || !got.Modal || !strings.Contains(got.Words, "You will be logged out in 0:0") {
 			t.Errorf("%+v", got)
 		}

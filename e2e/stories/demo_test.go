@@ -143,7 +143,7 @@ func (s *scene) tells(app string, reason rp.Reason) {
 }
 
 // dialog is the one that session.js has opened.
-const dialog = `document.querySelector("tandem-session").shadowRoot.querySelector("dialog[open]")`
+const dialog = `document.querySelector("html > tandem-session").shadowRoot.querySelector("dialog[open]")`
 
 func button(part string) string { return dialog + `?.querySelector("[part=` + part + `]")` }
 

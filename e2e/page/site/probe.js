@@ -1,7 +1,7 @@
 // What tests want to know of a page.
 import { session, texts, fetch, extend, logout } from '/auth/session.js'
 
-const root = () => document.querySelector('tandem-session').shadowRoot
+const root = () => [...document.querySelectorAll('tandem-session')].map(e => e.shadowRoot).find(r => r.querySelector('dialog'))
 const probe = {
   session, texts, fetch, extend, logout,
   events: [],

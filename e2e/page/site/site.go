@@ -243,6 +243,7 @@ type Tab interface {
 	Text(css string) string
 	Wait(condition string)
 	WaitURL(prefix string)
+	Screenshot(file string)
 	Fail(format string, args ...any)
 }
 
