@@ -25,6 +25,12 @@ func lastUse(d *record.Data) time.Time {
 	return d.TokenEnds.Add(-min(beforeEnd, d.TokenLife/10))
 }
 
+// good reports whether an access token has not run out by anybody's clock: the IdP's and
+// that of the instance which has fetched it may be ahead by Config.Skew.
+func (p *RelyingParty) good(d *record.Data, now time.Time) bool {
+	return !lifetime.Over(d.TokenEnds, now.Add(min(p.cfg.Skew, d.TokenLife/2)))
+}
+
 // tokensLast returns until when a session has tokens that work, or can fetch others
 // without the person; zero: as far as is known for ever. A refresh token's refusal after
 // its announced end proves nothing about the session: at Keycloak the token of a quiet

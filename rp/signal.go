@@ -82,7 +82,7 @@ func (p *RelyingParty) tell(ctx context.Context, st *state) (*state, error) {
 func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) {
 	sent := p.now()
 	out := p.callUserinfo(ctx, st.data)
-	v := p.believed(verdict.Userinfo(out.Answer, st.data.UserinfoFits && !lifetime.Over(st.data.TokenEnds, sent)))
+	v := p.believed(verdict.Userinfo(out.Answer, st.data.UserinfoFits && p.good(st.data, sent)))
 	p.signalled(st.rec.Key, "userinfo", v, out.Err)
 	switch v {
 	case verdict.OK:
