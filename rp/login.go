@@ -34,7 +34,9 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 		if asks, err = p.asksSilently(r); err != nil {
 			return err
 		}
-		f.silent = asks != nil
+		if asks != nil {
+			f.silent, f.about = true, asks.rec.Key.name()
+		}
 	}
 	if p.isIn(r, q) {
 		comeBack(w, f.returnTo)

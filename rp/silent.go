@@ -196,10 +196,13 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 	return &UnavailableError{RetryAfter: 5 * time.Second, Err: cause}
 }
 
-// silentlyRejected ends the session that a refused check was about. One that the
-// IdP has vouched for since the check began, by a log-in in another tab perhaps,
-// is not meant: that word is the newer one.
+// silentlyRejected ends the session that a refused check was about. One that has begun
+// in this browser since, in another tab, is not meant; nor is one for which the IdP has
+// vouched since: that word is the newer one.
 func (p *RelyingParty) silentlyRejected(r *http.Request, f *flow, key Key, cause error) error {
+	if f.about != key.name() {
+		return nil
+	}
 	ctx, cancel := p.detached(context.WithoutCancel(r.Context()))
 	defer cancel()
 	st, err := p.load(ctx, key)
