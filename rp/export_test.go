@@ -40,3 +40,18 @@ func (p *RelyingParty) Owner() Key { return p.party.owner }
 func (p *RelyingParty) KeyOf(cookie string) Key {
 	return p.party.session((*[idLen]byte)([]byte(cookie)))
 }
+
+// Relayout stores a session in the layout of version v of the record.
+func (p *RelyingParty) Relayout(ctx context.Context, cookie string, v byte) error {
+	rec, err := p.cfg.Store.Load(ctx, p.KeyOf(cookie))
+	if err != nil {
+		return err
+	}
+	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&rec.Key))
+	if err != nil {
+		return err
+	}
+	plain[0] = v
+	rec.Sealed = p.ring.Seal(plain, p.party.bound(&rec.Key))
+	return p.cfg.Store.Replace(ctx, rec)
+}

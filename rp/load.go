@@ -69,8 +69,13 @@ func (p *RelyingParty) remember(st *state) {
 	p.cache.put(st, lifetime.Quiet(st.clocks(), p.policy(st), p.tokensLast(st.data), p.now()))
 }
 
+// versionRetry is when a browser may meet an instance that can read its session: while
+// versions change, some can.
+const versionRetry = 5 * time.Second
+
 // unseal is open without the cache: what is stored of an ended session changes
-// under the same version.
+// under the same version. A session in another version's layout is no ended one: its
+// own instances serve it, and this one answers 503.
 func (p *RelyingParty) unseal(rec *Record) (*record.Data, error) {
 	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&rec.Key))
 	if err == nil {
@@ -79,8 +84,15 @@ func (p *RelyingParty) unseal(rec *Record) (*record.Data, error) {
 			return d, nil
 		}
 	}
+	about := "a session record cannot be read: was its key removed from Config.Keys?"
+	if errors.Is(err, record.ErrVersion) {
+		about = "a session record is another version's of Tandem: it is left to the instances of that version"
+	}
 	if p.unreadable.take(rec.Key, p.now()) == 0 {
-		p.log.Error("a session record cannot be read: was its key removed from Config.Keys?", "session", rec.Key.name(), "error", err)
+		p.log.Error(about, "session", rec.Key.name(), "error", err)
+	}
+	if errors.Is(err, record.ErrVersion) {
+		return nil, &UnavailableError{RetryAfter: versionRetry, Err: err}
 	}
 	return nil, &EndedError{Unconfirmed}
 }

@@ -21,8 +21,12 @@ const version = 1
 // MaxSize bounds an encoded record in bytes.
 const MaxSize = 60 << 10
 
-// ErrMalformed is the answer to bytes that are no record.
-var ErrMalformed = errors.New("record: malformed")
+var (
+	// ErrMalformed is the answer to bytes that are no record.
+	ErrMalformed = errors.New("record: malformed")
+	// ErrVersion is the answer to a record in the layout of another version of Tandem.
+	ErrVersion = errors.New("record: the layout is another version's")
+)
 
 // Data is what a session remembers.
 type Data struct {
@@ -101,8 +105,11 @@ func (d *Data) numbers() [16]int64 {
 // Decode reads what Encode wrote. It takes b over: the texts of the Data are parts
 // of it, so nobody may write to it any more.
 func Decode(b []byte) (*Data, error) {
-	if len(b) == 0 || b[0] != version {
+	if len(b) == 0 {
 		return nil, ErrMalformed
+	}
+	if b[0] != version {
+		return nil, ErrVersion
 	}
 	r := reader{b: b, text: unsafe.String(&b[0], len(b)), at: 1}
 	d := &Data{}

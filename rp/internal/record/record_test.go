@@ -158,8 +158,6 @@ func TestMalformed(t *testing.T) {
 	}
 	ones := bytes.Repeat([]byte{0xff}, 12)
 	for name, b := range map[string][]byte{
-		"version 0":                  {0},
-		"another version":            append([]byte{version + 1}, b[1:]...),
 		"a count of texts only":      {version, 1},
 		"more texts than bytes":      {version, 9, 0, 0, 0},
 		"a count beyond 64 bits":     append([]byte{version}, ones...),
@@ -172,6 +170,11 @@ func TestMalformed(t *testing.T) {
 	} {
 		if _, err := Decode(b); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, v := range []byte{0, version + 1, 0xff} {
+		if _, err := Decode(append([]byte{v}, b[1:]...)); !errors.Is(err, ErrVersion) {
+			t.Errorf("version %d: %v", v, err)
 		}
 	}
 }
@@ -198,7 +201,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, err := Decode(b)
 		if err != nil {
-			if d != nil || !errors.Is(err, ErrMalformed) {
+			if d != nil || !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrVersion) {
 				t.Errorf("%v, %v", d, err)
 			}
 			return
