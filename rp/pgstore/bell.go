@@ -10,7 +10,7 @@ import (
 // of changes. It is rung beside the calls and not in their transactions: there
 // NOTIFY lets one transaction of the whole server commit at a time, and fails the
 // call once somebody has filled the server's queue. One that is not heard costs
-// half a second, see Watch.
+// a quarter of a second, see Watch.
 type bell struct {
 	rung chan struct{}
 	stop context.CancelFunc

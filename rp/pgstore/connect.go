@@ -60,7 +60,7 @@ var errPooler = errors.New("pgstore: LISTEN hears nothing of a NOTIFY on another
 // checkListen refuses a pooler that hands out connections by the transaction:
 // what one connection notifies has to be heard on another. It is asked before
 // anything else, because settings would stay with the pooler's connections.
-func checkListen(ctx context.Context, config *pgx.ConnConfig) error {
+func checkListen(ctx context.Context, config *pgx.ConnConfig, timeout time.Duration) error {
 	heard := make(chan struct{}, 1)
 	listening := config.Config.Copy()
 	listening.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { wake(heard) }
@@ -70,18 +70,18 @@ func checkListen(ctx context.Context, config *pgx.ConnConfig) error {
 	if err != nil {
 		return failure(ctx, err)
 	}
-	defer hangUp(ctx, listener)
+	defer hangUp(ctx, listener, timeout)
 	other, err := pgconn.ConnectConfig(ctx, config.Config.Copy())
 	if err != nil {
 		return failure(ctx, err)
 	}
-	defer hangUp(ctx, other)
+	defer hangUp(ctx, other, timeout)
 
-	if err := exec(ctx, listener, "LISTEN "+channel); err != nil {
-		return err
+	if err := exec(ctx, listener, timeout, "LISTEN "+channel); err != nil {
+		return failure(ctx, err)
 	}
-	if err := exec(ctx, other, "NOTIFY "+channel); err != nil {
-		return err
+	if err := exec(ctx, other, timeout, "NOTIFY "+channel); err != nil {
+		return failure(ctx, err)
 	}
 	limited, cancel := context.WithTimeout(ctx, heardWithin)
 	defer cancel()
@@ -95,17 +95,17 @@ func checkListen(ctx context.Context, config *pgx.ConnConfig) error {
 	return failure(ctx, err)
 }
 
-// exec runs a statement within the time that a connection may take.
-func exec(ctx context.Context, conn *pgconn.PgConn, sql string) error {
-	limited, cancel := context.WithTimeout(ctx, heardWithin)
+// exec runs a statement on a connection that is not the pool's.
+func exec(ctx context.Context, conn *pgconn.PgConn, timeout time.Duration, sql string) error {
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	_, err := conn.Exec(limited, sql).ReadAll()
-	return failure(ctx, err)
+	return err
 }
 
 // hangUp ends a connection in good order, if the server is quick.
-func hangUp(ctx context.Context, conn *pgconn.PgConn) {
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), heardWithin)
+func hangUp(ctx context.Context, conn *pgconn.PgConn, timeout time.Duration) {
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	_ = conn.Close(closing)
 }

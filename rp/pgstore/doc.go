@@ -26,7 +26,7 @@
 //
 // Replace and End leave a line in a log of changes, in the same transaction, and
 // Watch reads that log: when an instance notifies that there is something new, and
-// twice a second in any case. A Touch or a Create is not reported.
+// four times a second in any case. A Touch or a Create is not reported.
 //
 // # Durability
 //
@@ -41,7 +41,7 @@
 // While the server is away, cut off, silent or slower than Options.Timeout, calls
 // are system failures in bounded time. They recover by themselves, on the first
 // call after the server is back. Watch returns when its connection is lost, which
-// a silent one is after half a second and the Timeout.
+// a silent one is after a quarter of a second and the Timeout.
 //
 // # Other roles of the same server
 //
@@ -50,17 +50,16 @@
 // advisory locks: the former only has Watch look once more, a hundred times a
 // second at most; the latter are not used. Such a role can still see by LISTEN that
 // something changed (not what), use up the server's connections, processors and
-// disk, and fill its queue of notifications: then a change is seen after half a
-// second instead of some milliseconds, and Open, which has to hear one, fails.
-// REVOKE CONNECT ON DATABASE keeps it out.
+// disk, and fill its queue of notifications: then a change is seen after a quarter
+// of a second instead of some milliseconds, and Open, which has to hear one, fails.
+// REVOKE CONNECT ON DATABASE … FROM PUBLIC keeps such roles out.
 //
 // # Numbers
 //
 // On 2 cores with the server on the same machine, records of 3 KB: Load 0.04 to
 // 0.06 ms, Touch 0.07 to 0.09 ms, Replace 0.1 to 0.15 ms, Create and End together
 // 0.5 ms, Claim with nothing due 0.15 to 0.25 ms; what a commit waits for the disk
-// comes on top of Replace, Create and End. Watch asks the server twice a second when
-// nothing happens. Another instance's Watch reports an end after 10 ms as a rule.
-// What is over, and live sessions 30 days after their Due, go with Claim, up to
-// 10,000 of each kind at a time.
+// comes on top of Replace, Create and End. Another instance's Watch reports an end
+// after 10 ms as a rule. What is over, and live sessions 30 days after their Due, go
+// with Claim, up to 10,000 of each kind at a time.
 package pgstore

@@ -49,7 +49,7 @@ func Migrate(ctx context.Context, url, schema string) error {
 	if err != nil {
 		return failure(ctx, err)
 	}
-	defer hangUp(ctx, conn.PgConn())
+	defer hangUp(ctx, conn.PgConn(), DefaultTimeout)
 	for n := 1; ; n++ {
 		err := migrate(ctx, conn, o.Schema)
 		switch code(err) {

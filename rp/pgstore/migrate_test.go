@@ -59,7 +59,7 @@ func says(t *testing.T, what string, err error, words ...string) {
 func TestMigrateWithoutTheRight(t *testing.T) {
 	ctx, schema, admin := t.Context(), newSchema(), connect(t, shared(t).URL)
 	role, url := newRole(t, admin)
-	o := pgstore.Options{Schema: schema, Migrate: true}
+	o := pgstore.Options{Schema: schema, Migrate: true, Timeout: patience}
 	opened := 0
 	openIt := func() error {
 		s, err := pgstore.Open(ctx, url, o)

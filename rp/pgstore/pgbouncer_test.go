@@ -52,7 +52,8 @@ func TestPgBouncerTransactionPooling(t *testing.T) {
 	for _, mode := range []string{"transaction", "statement"} {
 		b, schema := bouncer(t, mode), newSchema()
 		start := time.Now()
-		s, err := pgstore.Open(t.Context(), b.URL, pgstore.Options{Schema: schema, Migrate: true})
+		o := pgstore.Options{Schema: schema, Migrate: true, Timeout: patience}
+		s, err := pgstore.Open(t.Context(), b.URL, o)
 		if err == nil {
 			s.Close()
 			t.Fatalf("pool_mode = %s is accepted", mode)

@@ -82,7 +82,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, err
 	}
 	config.ConnConfig.ConnectTimeout = o.Timeout
-	if err := checkListen(ctx, config.ConnConfig); err != nil {
+	if err := checkListen(ctx, config.ConnConfig, o.Timeout); err != nil {
 		return nil, err
 	}
 	if o.Migrate {

@@ -1,12 +1,14 @@
 package pgstore_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -51,12 +53,16 @@ var schemas atomic.Int64
 
 func newSchema() string { return fmt.Sprintf("test%d", schemas.Add(1)) }
 
+// patience is a Timeout for tests that are not about time: other tests have the
+// machine's cores, too.
+const patience = 20 * time.Second
+
 func open(tb testing.TB, url string, o pgstore.Options) *pgstore.Store {
 	tb.Helper()
 	if o.Schema == "" {
 		o.Schema = newSchema()
 	}
-	o.Migrate = true
+	o.Migrate, o.Timeout = true, cmp.Or(o.Timeout, patience)
 	s, err := pgstore.Open(tb.Context(), url, o)
 	if err != nil {
 		tb.Fatal(err)

@@ -13,7 +13,7 @@ import (
 func TestNoCallReadsAWholeTable(t *testing.T) {
 	ctx, schema := t.Context(), newSchema()
 	named := shared(t).URL + "&pool_max_conns=1&application_name=" + schema
-	s, err := pgstore.Open(ctx, named, pgstore.Options{Schema: schema, Migrate: true})
+	s, err := pgstore.Open(ctx, named, pgstore.Options{Schema: schema, Migrate: true, Timeout: patience})
 	if err != nil {
 		t.Fatal(err)
 	}

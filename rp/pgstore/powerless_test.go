@@ -59,7 +59,7 @@ func TestFloodOfForgedChanges(t *testing.T) { // C8
 	ctx, schema := t.Context(), newSchema()
 	admin := connect(t, shared(t).URL)
 	named := shared(t).URL + "&application_name=" + schema
-	s, err := pgstore.Open(ctx, named, pgstore.Options{Schema: schema, Migrate: true})
+	s, err := pgstore.Open(ctx, named, pgstore.Options{Schema: schema, Migrate: true, Timeout: patience})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ const (
 	watchGap = 10 * time.Millisecond
 	// watchEvery is the time to the next look if nobody notifies. It keeps C8
 	// where a notification is lost or has to wait behind a flood of others.
-	watchEvery = 500 * time.Millisecond
+	watchEvery = 250 * time.Millisecond
 	// listenBeat is how often the listening connection has to prove that it is
 	// not dead, and the pause before the next one.
 	listenBeat = time.Second
@@ -36,7 +36,7 @@ func (s *Store) Watch(ctx context.Context, fn func(rp.Change)) error {
 	if err != nil {
 		return failure(ctx, err)
 	}
-	defer hangUp(ctx, reader.PgConn())
+	defer hangUp(ctx, reader.PgConn(), s.timeout)
 	log := changeLog{conn: reader, sql: s.sql.changes, keep: s.keep}
 	if _, err := s.look(ctx, &log); err != nil { // from here on nothing is missed
 		return err
@@ -131,7 +131,7 @@ func (s *Store) listen(ctx context.Context, bell chan<- struct{}) {
 	for ctx.Err() == nil {
 		if conn, err := pgconn.ConnectConfig(ctx, config); err == nil {
 			s.hear(ctx, conn)
-			hangUp(ctx, conn)
+			hangUp(ctx, conn, s.timeout)
 		}
 		wait(ctx, time.After(listenBeat))
 	}
@@ -139,7 +139,7 @@ func (s *Store) listen(ctx context.Context, bell chan<- struct{}) {
 
 // hear returns when the connection is lost.
 func (s *Store) hear(ctx context.Context, conn *pgconn.PgConn) {
-	err := s.ask(ctx, conn, s.sql.listen)
+	err := exec(ctx, conn, s.timeout, s.sql.listen)
 	for err == nil {
 		beat, cancel := context.WithTimeout(ctx, listenBeat)
 		heard := false
@@ -152,17 +152,10 @@ func (s *Store) hear(ctx context.Context, conn *pgconn.PgConn) {
 		if ctx.Err() == nil && pgconn.Timeout(err) {
 			err = nil
 			if !heard {
-				err = s.ask(ctx, conn, "SELECT")
+				err = exec(ctx, conn, s.timeout, "SELECT")
 			}
 		}
 	}
-}
-
-func (s *Store) ask(ctx context.Context, conn *pgconn.PgConn, sql string) error {
-	limited, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	_, err := conn.Exec(limited, sql).ReadAll()
-	return err
 }
 
 // notify rings the bells of all instances.

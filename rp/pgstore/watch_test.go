@@ -76,7 +76,7 @@ func TestNobodyNotifies(t *testing.T) { // C8
 // The calls may have every connection of the pool: Watch has its own.
 func TestThePoolIsBusy(t *testing.T) { // C8
 	ctx, schema := t.Context(), newSchema()
-	busy := open(t, shared(t).URL+"&pool_max_conns=1", pgstore.Options{Schema: schema, Timeout: 10 * time.Second})
+	busy := open(t, shared(t).URL+"&pool_max_conns=1", pgstore.Options{Schema: schema})
 	near := open(t, shared(t).URL, pgstore.Options{Schema: schema})
 	for i := range 2 {
 		if err := near.Create(ctx, record(i)); err != nil {
