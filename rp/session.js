@@ -49,7 +49,7 @@ export const texts = {
   'warn-idle': 'You have not been active for a while. You will be logged out in {time}.',
   'warn-trust': 'You have not used this page for a while. If you have not been active elsewhere either, you will be logged out in {time}.',
   'warn-fixed-title': 'Your session is about to end',
-  'warn-fixed': 'For your security it ends in {time}, whatever you do. Save your work, or log in again now.',
+  'warn-fixed': 'It ends in {time}, whatever you do. Save your work, or log in again now.',
   stay: 'Stay logged in',
   leave: 'Log out now',
   dismiss: 'Close',
@@ -57,7 +57,7 @@ export const texts = {
   'checking-title': 'One moment',
   checking: 'We are checking whether you are still logged in.',
   'paused-title': 'Are you still there?',
-  paused: 'You have not used this page for a while, so it is hidden. Press “Continue” to go on.',
+  paused: 'You have not used this page for a while, so it is hidden. Press Continue to go on.',
   continue: 'Continue',
   'ended-title': 'You are logged out',
   ended: 'Please log in again.',
@@ -71,7 +71,7 @@ export const texts = {
   'ended-frontchannel_logout': 'You have logged out elsewhere.',
   'ended-replaced': 'There has been another log-in in this browser.',
   'ended-session_limit': 'You have logged in elsewhere.',
-  'ended-other_subject': 'Somebody else has logged in.',
+  'ended-other_subject': 'There has been another log-in in this browser.',
   'ended-admin': 'Your session was ended by this application.',
   'ended-unconfirmed': 'Your log-in service does not know your session any more.',
   kept: 'What you had typed has been kept. You get it back when you log in again.',
@@ -292,7 +292,7 @@ function moved(e) {
 }
 
 function onInput(e) {
- // a dialog in a shadow tree tells nobody
+  if (covered && page.elementFromPoint(1, 1) !== host) stay() // a dialog in a shadow tree tells nobody
   const policy = inputs[setting('activity')] ?? inputs.input
   if (e.isTrusted && policy.includes(e.type) && moved(e)) seen()
 }

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"bytes"
 	_ "embed"
 	"image/png"
 	"io"
@@ -112,18 +113,17 @@ func magenta(t testing.TB, tab Tab) bool {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "shot.png")
 	tab.Screenshot(file)
-	f, err := os.Open(file)
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	shot, err := png.Decode(f)
+	shot, err := png.Decode(bytes.NewReader(b))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := shot.Bounds()
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
+	screen := shot.Bounds()
+	for y := screen.Min.Y; y < screen.Max.Y; y++ {
+		for x := screen.Min.X; x < screen.Max.X; x++ {
 			if r, g, b, _ := shot.At(x, y).RGBA(); r>>8 > 200 && g>>8 < 55 && b>>8 > 200 {
 				return true
 			}
