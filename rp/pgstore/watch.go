@@ -130,7 +130,10 @@ func (s *Store) listen(ctx context.Context, bell chan<- struct{}) {
 	config.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { wake(bell) }
 	for ctx.Err() == nil {
 		if conn, err := pgconn.ConnectConfig(ctx, config); err == nil {
-			s.hear(ctx, conn)
+			if exec(ctx, conn, s.timeout, s.sql.listen) == nil {
+				wake(bell) // to what was notified before
+				s.hear(ctx, conn)
+			}
 			hangUp(ctx, conn, s.timeout)
 		}
 		wait(ctx, time.After(listenBeat))
@@ -139,21 +142,19 @@ func (s *Store) listen(ctx context.Context, bell chan<- struct{}) {
 
 // hear returns when the connection is lost.
 func (s *Store) hear(ctx context.Context, conn *pgconn.PgConn) {
-	err := exec(ctx, conn, s.timeout, s.sql.listen)
-	for err == nil {
+	for {
 		beat, cancel := context.WithTimeout(ctx, listenBeat)
 		heard := false
-		for err == nil {
-			if err = conn.WaitForNotification(beat); err == nil {
-				heard = true
-			}
+		err := conn.WaitForNotification(beat)
+		for ; err == nil; err = conn.WaitForNotification(beat) {
+			heard = true
 		}
 		cancel()
-		if ctx.Err() == nil && pgconn.Timeout(err) {
-			err = nil
-			if !heard {
-				err = exec(ctx, conn, s.timeout, "SELECT")
-			}
+		if ctx.Err() != nil || !pgconn.Timeout(err) {
+			return
+		}
+		if !heard && exec(ctx, conn, s.timeout, "SELECT") != nil {
+			return
 		}
 	}
 }
