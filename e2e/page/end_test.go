@@ -170,9 +170,15 @@ func TestEndedBubbles(t *testing.T) {
 	w := site.Attacked(t, `<div data-tandem-private><tandem-session></tandem-session></div>`)
 	tab := chromium.New(t).Tab("notes")
 	w.OpenAttacked(tab)
-	browser.Eval[bool](tab, `(document.addEventListener("ended", e => { eyes.told = e.target.localName + " " + e.detail.reason }), true)`)
+	browser.Eval[bool](tab, `(() => {
+		eyes.told = []
+		const tell = e => eyes.told.push(e.target === first)
+		const [first] = eyes.all("tandem-session")
+		for (const target of [first, document]) target.addEventListener("ended", tell)
+		return true
+	})()`)
 	w.EndAda()
-	tab.Wait(`eyes.told === "tandem-session backchannel_logout" && !eyes.text().includes("Lovelace")`)
+	tab.Wait(`eyes.told.join() === "true,true" && !eyes.text().includes("Lovelace")`)
 }
 
 // The app's own modal dialog does not stay above the cover.
