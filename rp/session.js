@@ -21,8 +21,8 @@ const beatTimeout = 40_000 // of a stream whose heartbeat is 15 s
 const answerTimeout = 5_000
 
 // Content can take a name: beside <img name=body>, document.body is that image, and
-// the elements of a form are its <input name=elements>. plain asks the type instead
-// (HTML, "tree order named elements of the Document" and of the form element).
+// the elements of a form are its <input name=elements> (HTML, [LegacyOverrideBuiltIns]
+// of Document and HTMLFormElement). plain asks the type instead.
 const plain = (object, { prototype }) => new Proxy(object, {
   get: (_, key) => {
     const value = Reflect.get(prototype, key, object)

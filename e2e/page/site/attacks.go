@@ -81,7 +81,8 @@ const shown = "<style>" + show + "</style>"
 var layers = []Attack{
 	{Name: "popover before", Content: shown, Before: `toast.showPopover()`},
 	{Name: "modal dialog before", Content: shown, Before: `own.showModal()`},
-	{Name: "full screen before", Content: shown, Click: "#full"},
+	{Name: "full screen before", Content: shown, Click: "#full", Before: `eyes.until(() => document.fullscreenElement)`},
+	{Name: "full screen after", Content: shown, Click: "#later", While: `eyes.until(() => document.fullscreenElement)`},
 	{Name: "popover after", Content: shown, While: `(toast.hidePopover(), toast.showPopover())`},
 	{Name: "modal dialog after", Content: shown, While: `(own.close(), own.showModal())`},
 	{Name: "modal dialog after, not visible", While: `(own.close(), own.showModal())`},
@@ -114,7 +115,7 @@ func attacked(content string) string {
 <script type="module" src="/auth/session.js"></script><script type="module" src="/eyes.js"></script></head>
 <body>{content}<tandem-session></tandem-session>
 <main><h1>Notes</h1><p data-tandem-private>Lovelace</p>
-<p id="shown" style="background:#f0f;height:10rem">shown</p><button id="full" type="button">Full screen</button>
+<p id="shown" style="background:#f0f;height:10rem">shown</p><button id="full" type="button">Full screen</button><button id="later" type="button">Later</button>
 <form id="note" data-tandem-keep data-tandem-private><textarea name="text"></textarea></form>
 <div id="toast" popover="manual" style="background:#f0f">toast</div>
 <dialog id="own" style="background:#f0f">own</dialog></main></body></html>`, "{content}", content, 1)

@@ -15,6 +15,7 @@ window.eyes = {
   text: () => [of(Node, root, 'textContent'), ...all('input,textarea').map(f => f.value)].join('\n'),
   // shown tells what of the page takes room on the screen, seen or not.
   shown: () => [...new Set(all('body, body *').filter(e => of(Element, e, 'getClientRects').call(e).length).map(e => of(Element, e, 'tagName')))].join(),
+  until: async condition => { while (!condition()) await new Promise(done => setTimeout(done, 10)) },
   // under tells what is under the pointer that is not the cover, all over the page.
   under: () => {
     const found = new Set()
@@ -26,5 +27,7 @@ window.eyes = {
   },
 }
 
-// The app itself, which means well.
-for (const b of all('#full')) b.addEventListener('click', () => Element.prototype.requestFullscreen.call(all('#shown')[0]))
+// The app itself, which means well: it fills the screen, before the page is covered or after.
+const full = () => Element.prototype.requestFullscreen.call(all('#shown')[0])
+for (const b of all('#full')) b.addEventListener('click', full)
+for (const b of all('#later')) b.addEventListener('click', () => { dispatchEvent(new Event('pagehide')); full() })

@@ -53,7 +53,6 @@ func (w *World) Withstand(tab Tab, a Attack) {
 	w.TypeNote(tab)
 	if a.Click != "" {
 		tab.Click(a.Click)
-		tab.Wait(`document.fullscreenElement`)
 	}
 	run(tab, a.Before)
 
@@ -65,8 +64,10 @@ func (w *World) Withstand(tab Tab, a Attack) {
 	}
 	browser.Eval[bool](tab, `dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))`)
 	tab.Wait(`eyes.state() === "live"`)
-	if !magenta(w, tab) {
-		tab.Fail("nothing can be seen of a live page")
+	for by := time.Now().Add(10 * time.Second); !magenta(w, tab); { // until it is painted
+		if time.Now().After(by) {
+			tab.Fail("nothing can be seen of a live page")
+		}
 	}
 
 	w.EndAda()
