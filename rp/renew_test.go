@@ -128,6 +128,33 @@ func TestReferenceTokenThatRunsOut(t *testing.T) {
 	})
 }
 
+// C1: the clock of the instance that has fetched the token is ahead of the other's, to
+// which it seems good after its end: that it is refused then is no word about the session.
+func TestReferenceTokenThatRunsOutByAnotherClock(t *testing.T) {
+	a := &api{}
+	every := func(c *rp.Config) { c.SignalEvery = 20 * time.Second }
+	life := func(c *idpmock.Client) { c.AccessTokenLifetime = 8 * time.Minute }
+	s := setup{kind: rp.ReferenceToken, api: a, client: life, idp: patient, instances: 2, config: clocks(every, 29*time.Second, -29*time.Second)}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		v.instance = "1"
+		for range 20 {
+			for range 6 {
+				time.Sleep(10 * time.Second)
+				v.fetch("/private")
+			}
+			if a, _ := v.follow("/private"); a.status != 200 {
+				t.Fatalf("after %v: %v", w.age(), a)
+			}
+		}
+		w.expectEnds()
+		if n := len(w.logins); n != 1 {
+			t.Errorf("%d log-ins", n)
+		}
+	})
+}
+
 // C1: a silent check is made when it is due, not first when trust is over: W may be
 // shorter than TrustFor.
 func TestSilentCheckWhereTheWindowIsShort(t *testing.T) {

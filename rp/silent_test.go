@@ -182,6 +182,42 @@ func TestLateRefusalOfASilentCheck(t *testing.T) {
 	})
 }
 
+// The same where the clock of the instance that has begun the check is ahead of the one
+// that hears of the log-in: a check is about one session, and no other ends by it.
+func TestLateRefusalByAnotherClock(t *testing.T) {
+	s := setup{kind: rp.NoToken, instances: 2, config: clocks(silent, -20*time.Second, 20*time.Second)}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		w.idp.EndUser("ada")
+		v.instance = "1"
+		refused := v.authorize(v.get(v.get("/private").location()).location())
+		v.instance = "0"
+		time.Sleep(time.Second)
+		v.login() // in another tab
+		if a := v.get(refused); a.status != http.StatusSeeOther {
+			t.Errorf("the callback: %v", a)
+		}
+		v.expect("live", "")
+		w.expectEnds(rp.Replaced)
+	})
+}
+
+// clocks gives each instance that is made a clock of its own, in turn.
+func clocks(config func(*rp.Config), ahead ...time.Duration) func(*rp.Config) {
+	n := 0
+	return func(c *rp.Config) {
+		if config != nil {
+			config(c)
+		}
+		d := ahead[n%len(ahead)]
+		n++
+		c.Now = func() time.Time { return time.Now().Add(d) }
+	}
+}
+
 // Events.Signal hears of silent checks, as its documentation says.
 func TestSilentCheckIsASignal(t *testing.T) {
 	inBubble(t, setup{kind: rp.NoToken, config: silent}, func(t *testing.T, w *world) {

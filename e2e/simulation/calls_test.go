@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp"
 )
 
 // calls notes a call that an instance is about to make, and judges whether it
@@ -13,15 +15,23 @@ func (o *oracle) calls(in *instance, s *sent) *call {
 	defer o.unlock()
 	c := &call{sent: s, in: in, by: in.now.Load(), from: now, asked: now, to: never, chain: o.chains[s.token]}
 	if s.kind == callCode && c.chain == nil {
-		c.chain = &chain{code: s.token, revoked: map[string]bool{}}
+		c.chain = &chain{app: in.app, code: s.token, revoked: map[string]bool{}}
 		o.chains[s.token] = c.chain
 	}
 	o.note(in.name, "calls %s%s", s.kind, o.whose(c))
 	o.counts["calls: "+s.kind.String()]++
+	if c.chain != nil && c.chain.app != in.app {
+		o.breach("C9", "%s shows a code or token of %s by %s", in.name, c.chain.app.name, s.kind)
+	}
+	if s.kind == callRevoke {
+		o.judgeRevocation(c)
+		return c
+	}
 	if c.chain == nil || c.chain.session == nil {
 		return c
 	}
 	own := c.chain.session
+	own.uses(c.chain)
 	if n := len(own.calls); n > 0 && s.kind == callRefresh {
 		if p := own.calls[n-1]; p.in == in && p.status == 0 && p.to == now {
 			c.asked = p.asked
@@ -53,7 +63,8 @@ func (o *oracle) whose(c *call) string {
 func (o *oracle) judgeRefresh(c *call, s *session) {
 	for _, other := range s.calls {
 		if other.kind == callRefresh && other.to == never {
-			o.breach("C4", "%s refreshes %s while %s has a refresh in flight since %s", c.in.name, s.label, other.in.name, stamp(other.from))
+			o.breach("C4", "%s refreshes %s while %s has a refresh in flight since %s",
+				c.in.name, s.label, other.in.name, stamp(other.from))
 		}
 	}
 	i := slices.IndexFunc(c.chain.refresh, func(t *token) bool { return t.value == c.token })
@@ -80,13 +91,6 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 	t.shown = append(t.shown, c)
 }
 
-// dead: Close has been called.
-func (r *running) dead() bool {
-	r.gate.Lock()
-	defer r.gate.Unlock()
-	return r.closing
-}
-
 // judgeSignal holds C7 and the half of C2 that is about signals: a signal is
 // sent only if the person was active since the last one that succeeded, and soon
 // after that activity.
@@ -104,7 +108,8 @@ func (o *oracle) judgeSignal(c *call, s *session) {
 	}
 	skew := s.app.skew()
 	if last < 0 || last < since-skew {
-		o.breach("C7", "%s signals for %s by %s; the last activity was at %s, the last signal at %s", c.in.name, s.label, c.kind, stamp(max(last, 0)), stamp(since))
+		o.breach("C7", "%s signals for %s by %s; the last activity was at %s, the last signal at %s",
+			c.in.name, s.label, c.kind, stamp(max(last, 0)), stamp(since))
 		return
 	}
 	late := c.asked - last // the one retry after an unknown outcome belongs to its call
@@ -113,7 +118,8 @@ func (o *oracle) judgeSignal(c *call, s *session) {
 		allowed += max(o.mostSignalEvery(s.app), feltAfter) // the bounded grace of C6
 	}
 	if late > allowed {
-		o.breach("C2", "%s signals for %s %v after the last activity; it should have been reported within %v or not at all", c.in.name, s.label, late, allowed)
+		o.breach("C2", "%s signals for %s %v after the last activity; it should have been reported within %v or not at all",
+			c.in.name, s.label, late, allowed)
 	}
 }
 
@@ -143,12 +149,15 @@ func (o *oracle) answered(c *call, s *sent) {
 		return
 	}
 	if s.status == 0 && s.kind == callRefresh {
-		c.chain.lost = true
 		o.counts["unknown outcomes of a refresh"]++
 	}
 	if !c.good() {
+		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500) {
+			c.chain.doubted = true
+		}
 		return
 	}
+	c.chain.fits = c.chain.fits || s.kind == callUserinfo
 	if own := c.chain.session; own != nil {
 		if s.kind == callRefresh {
 			o.judgePace(c, own)
@@ -158,8 +167,14 @@ func (o *oracle) answered(c *call, s *sent) {
 	if s.sid != "" {
 		c.chain.sid = s.sid
 	}
+	if s.kind == callCode {
+		c.chain.iat = s.iat
+	}
 	if s.access != "" {
-		c.chain.access, c.chain.fetched = s.access, now
+		c.chain.access, c.chain.fetched, c.chain.doubted = s.access, now, false
+		if s.lasts > 0 && (c.chain.lasts == 0 || !o.excused(c.in.app, pathStore|pathRestart, c.from, now)) {
+			c.chain.lasts = now + s.lasts // else the app may not know it
+		}
 		o.chains[s.access] = c.chain
 	}
 	if s.refresh != "" {
@@ -190,12 +205,15 @@ func (o *oracle) judgePace(c *call, s *session) {
 		return
 	}
 	k := s.app.knobs
-	if t := o.truth.sessions[s.sid]; o.w.h.ExpiresIn && t != nil && t.signedIn+o.w.h.IdPAbsolute-c.from < o.w.h.Window+2*time.Minute {
+	h := o.w.h
+	if t := o.truth.sessions[s.sid]; h.ExpiresIn && t != nil && t.signedIn+h.IdPAbsolute-c.from < h.Window+2*time.Minute {
 		return // the end of the IdP session shortens what it says of its window
 	}
-	least := min(o.leastSignalEvery(s.app), orDefault(k.TrustFor, 5*time.Minute), k.TokenLife-5*time.Second) - s.app.skew() - time.Second
+	least := min(o.leastSignalEvery(s.app), orDefault(k.TrustFor, 5*time.Minute), k.TokenLife-5*time.Second)
+	least -= s.app.skew() + time.Second
 	if gap := c.from - s.ok.asked; gap < least {
-		o.breach("C4", "%s refreshes %s %v after the refresh before, which is sooner than anything calls for (%v)", c.in.name, s.label, gap, least)
+		o.breach("C4", "%s refreshes %s %v after the refresh before, which is sooner than anything calls for (%v)",
+			c.in.name, s.label, gap, least)
 	}
 }
 
@@ -216,7 +234,9 @@ func (o *oracle) signalEvery(a *app, w time.Duration) time.Duration {
 		return k.SignalEvery
 	case k.KnowsWindow:
 		return min(o.w.h.Window/5, most)
-	case o.w.h.ExpiresIn && a.n == 0: // learnt from refresh_expires_in
+	case a.kind == rp.NoToken:
+		return most
+	case o.w.h.ExpiresIn && a.kind == rp.RefreshToken: // learnt from refresh_expires_in
 		return min(w/5, most)
 	}
 	return min(k.TokenLife/2, most)

@@ -1,17 +1,22 @@
-// Package simulation proves the library's contract (C1–C8) in virtual time.
+// Package simulation proves the library's contract (C1–C9) in virtual time.
 //
-// Each history lives in a testing/synctest bubble: an identity provider with
-// coordinated lifetimes, an introspecting API, three apps of different kinds with
-// two instances each over one shared store, and people with browsers who click
-// in bursts, leave for about an idle window, leave polling tabs open, log out and
-// come back. Faults hit all of it: delays, cut connections before and after the
-// effect, 5xx, 429, lost, late and doubled logout tokens, failing stores,
-// restarts, clocks that disagree.
+// Each history lives in a testing/synctest bubble: two identity providers that know
+// the same people, introspecting APIs, and people with browsers who click in bursts,
+// leave for about an idle window, leave polling tabs open, log out, come back and
+// open all their tabs at once. Four apps of different kinds, one of them with the
+// client id of another one at the other provider, share one store and in most
+// histories their keys; each has two instances.
+//
+// Faults hit all of it: delays, cut connections before and after the effect, 5xx,
+// 429, lost, late and doubled logout tokens, failing stores, restarts, keys that
+// roll, an app that is down for hours, clocks of apps and providers that disagree.
+// Strangers send the cookie, the callback or the logout token of one app to another,
+// and log out a sid that they know.
 //
 // An oracle judges every step. It knows the contract's words, the configuration,
-// and what really happened: the requests, the calls on the wire, the provider's
-// own journal. It shares no code with the library, least of all the rules about
-// clocks in rp/internal/lifetime.
+// and what really happened: the requests, the calls on the wire, the providers' own
+// journals. It shares no code with the library, least of all the rules about clocks
+// in rp/internal/lifetime.
 //
 //	go test ./e2e/simulation                     the quick lane: 300 histories of 8 h
 //	TANDEM_SIMULATE=long go test ./e2e/simulation   10,000 histories

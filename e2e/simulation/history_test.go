@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
 )
 
 // horizon is how long people act in a history; after it everybody is gone.
@@ -15,6 +18,13 @@ const horizon = 8 * time.Hour
 // by no more than the library tolerates (rp.Config.Skew, 60 s by default).
 const maxSkew = 30 // seconds
 
+// maxAhead is how wrong the clock of an IdP can be, and maxApart how far it and that
+// of an app may differ.
+const (
+	maxAhead = 50 // seconds
+	maxApart = 57 * time.Second
+)
+
 // history is everything that is decided beforehand: who is configured how, and
 // who does what when. It is plain data, so that it shrinks.
 type history struct {
@@ -22,10 +32,30 @@ type history struct {
 	IdPAbsolute  time.Duration
 	ExpiresIn    bool          // the IdP tells refresh_expires_in
 	ReuseGrace   time.Duration // the IdP accepts a consumed refresh token once more
-	Apps         [3]appKnobs
+	IdPs         [len(idpHosts)]idpKnobs
+	OwnKeys      bool // each app has keys of its own
+	Apps         [len(parties)]appKnobs
 	Acts         []act
 	People       int // 1 or 2
 	BrowsersEach int // 1 or 2
+}
+
+type idpKnobs struct {
+	Ahead time.Duration // of its clock
+	Takes idpmock.Reach // what the revocation of a token takes along
+}
+
+var reaches = []idpmock.Reach{idpmock.ReachFamily, idpmock.ReachClientSession, idpmock.ReachUserClient}
+
+// spares are what an app may say of an IdP: how far a revocation reaches, or further.
+func (k idpKnobs) spares() []rp.RevocationScope {
+	switch k.Takes {
+	case idpmock.ReachClientSession:
+		return []rp.RevocationScope{rp.RevokesClientSession, rp.RevokesClientSession, rp.RevokesGrant}
+	case idpmock.ReachUserClient:
+		return []rp.RevocationScope{rp.RevokesGrant}
+	}
+	return []rp.RevocationScope{rp.RevokesFamily, rp.RevokesToken, rp.RevokesClientSession, rp.RevokesGrant}
 }
 
 type appKnobs struct {
@@ -38,6 +68,8 @@ type appKnobs struct {
 	Silent      bool          // SilentCheck, for the app without tokens
 	Introspects bool          // APIIntrospects
 	TokenLife   time.Duration // of access tokens
+	Sessions    int           // MaxSessionsPerSubject
+	Revocation  rp.RevocationScope
 	Skew        [2]time.Duration
 }
 
@@ -60,15 +92,25 @@ const (
 	fetch                        // a script's request because of a click
 	callAPI                      // a click whose handler calls the API
 	save                         // a click whose handler keeps a value of the app's in the session
+	list                         // the page that shows people where they are logged in
 	poll                         // a tab that polls
 	stream                       // a tab with an event stream
 	status                       // a tab that polls the library's status
 	logout                       // the logout button
 	login                        // the person asks for the log-in page and takes time over it
+	restored                     // a browser opens all its tabs again, each at the log-in
 	overtaken                    // the same, and the session at the IdP ends before the app has the tokens
 	adminEnd                     // the app ends the session
 	idpEnd                       // an administrator ends the session at the IdP
+	consent                      // the IdP sends one app a logout token and keeps the session
+	frontchannel                 // somebody who knows a sid logs it out at an app
+	endPerson                    // the app ends all sessions of a person or of a sid
+	strayCookie                  // the cookie of one app is sent to another
+	strayCallback                // the callback of one app's log-in goes to another
+	strayToken                   // a logout token for one app goes to another
 	restart                      // an instance goes away and comes back
+	closed                       // an app is down for hours
+	rollKeys                     // an app gets a new key
 	faultIdP                     // calls of the IdP go wrong
 	faultDelivery                // logout tokens go astray
 	faultStore                   // the store goes wrong
@@ -76,15 +118,25 @@ const (
 	kinds
 )
 
-var kindNames = [kinds]string{"click", "fetch", "call-api", "save", "poll", "stream", "status", "logout", "login", "overtaken", "admin-end",
-	"idp-end", "restart", "fault-idp", "fault-delivery", "fault-store", "fault-api"}
+var kindNames = [kinds]string{
+	"click", "fetch", "call-api", "save", "list", "poll", "stream", "status", "logout", "login", "restored",
+	"overtaken", "admin-end", "idp-end", "consent", "frontchannel", "end-person",
+	"stray-cookie", "stray-callback", "stray-token",
+	"restart", "closed", "roll-keys", "fault-idp", "fault-delivery", "fault-store", "fault-api",
+}
 
 func (k actKind) String() string { return kindNames[k] }
 
-// Shrinking goes towards the first element.
+// Shrinking goes towards the first element. Those at both ends are drawn most often.
 var (
-	peaceful = []actKind{click, click, click, click, fetch, fetch, callAPI, callAPI, save, poll, poll, stream, status, logout, login, overtaken, adminEnd, idpEnd}
-	troubled = append([]actKind{restart, faultIdP, faultIdP, faultIdP, faultDelivery, faultStore, faultStore, faultAPI}, peaceful...)
+	peaceful = []actKind{
+		click, fetch, callAPI, save, click, poll, click, save, fetch, callAPI, click, poll, stream, status, list,
+		logout, login, restored, overtaken, adminEnd, idpEnd, consent, frontchannel, endPerson,
+		strayCookie, strayCallback, strayToken, save, poll, callAPI, fetch, click,
+	}
+	troubled = append([]actKind{
+		click, faultIdP, faultIdP, faultStore, restart, faultIdP, faultStore, faultDelivery, faultStore, faultAPI, closed, rollKeys,
+	}, peaceful...)
 )
 
 func drawHistory(t *rapid.T) *history {
@@ -99,26 +151,37 @@ func drawHistory(t *rapid.T) *history {
 		People:       rapid.IntRange(1, 2).Draw(t, "people"),
 		BrowsersEach: rapid.IntRange(1, 2).Draw(t, "browsers each"),
 	}
+	h.OwnKeys = rapid.IntRange(0, 3).Draw(t, "own keys") == 3
 	skewed := rapid.Bool().Draw(t, "skewed clocks")
+	for i := range h.IdPs {
+		if skewed {
+			h.IdPs[i].Ahead = time.Duration(rapid.IntRange(-maxAhead, maxAhead).Draw(t, "IdP ahead")) * time.Second
+		}
+		h.IdPs[i].Takes = rapid.SampledFrom(reaches).Draw(t, "takes")
+	}
 	for i := range h.Apps {
 		k := &h.Apps[i]
 		k.SignalEvery = minutes("δ", 0, 0, 2, 4)
 		k.TrustFor = minutes("trust", 0, 0, 2, 8)
 		k.KnowsWindow = rapid.Bool().Draw(t, "knows W")
-		k.Absolute = minutes("absolute", 0, 24*60, 4*60)
+		k.Absolute = minutes("absolute", 0, 24*60, 4*60, 2*60)
 		k.Trailing = rapid.Bool().Draw(t, "trailing")
 		k.TokenLife = minutes("token life", 60, 5, 20)
 		k.Idle = minutes("idle", 0, 0, 0, 20)
-		switch i {
-		case 1:
+		k.Sessions = rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(t, "sessions")
+		k.Revocation = rapid.SampledFrom(h.IdPs[parties[i].idp].spares()).Draw(t, "revocation")
+		switch parties[i].kind {
+		case rp.ReferenceToken:
 			k.TokenLife = minutes("reference token life", 24*60, 24*60, 2*60)
 			k.Introspects = rapid.Bool().Draw(t, "API introspects")
-		case 2:
+		case rp.NoToken:
 			k.Silent = rapid.Bool().Draw(t, "silent check")
 		}
 		if skewed {
 			for n := range k.Skew {
-				k.Skew[n] = time.Duration(rapid.IntRange(-maxSkew, maxSkew).Draw(t, "skew")) * time.Second
+				skew := time.Duration(rapid.IntRange(-maxSkew, maxSkew).Draw(t, "skew")) * time.Second
+				ahead := h.IdPs[parties[i].idp].Ahead // they differ by less than is tolerated
+				k.Skew[n] = min(max(skew, ahead-maxApart), ahead+maxApart)
 			}
 		}
 	}
@@ -157,9 +220,11 @@ func drawAct(t *rapid.T, h *history, of []actKind) act {
 	case poll, status:
 		a.Count = rapid.IntRange(1, 300).Draw(t, "count")
 		a.Every = time.Duration(rapid.IntRange(5, 120).Draw(t, "every")) * time.Second
-	case stream, faultIdP, faultStore, faultAPI, faultDelivery, restart, login:
+	case stream, faultIdP, faultStore, faultAPI, faultDelivery, restart, rollKeys, login, consent:
 		a.Every = drawGap(t, h) // its duration
 		a.Count = rapid.IntRange(1, 5).Draw(t, "count")
+	case restored:
+		a.Count = rapid.IntRange(2, 6).Draw(t, "tabs")
 	}
 	return a
 }
@@ -189,8 +254,9 @@ func (h *history) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "W %v, IdP absolute %v, refresh_expires_in %v, reuse grace %v, %d people with %d browsers each\n",
 		h.Window, h.IdPAbsolute, h.ExpiresIn, h.ReuseGrace, h.People, h.BrowsersEach)
+	fmt.Fprintf(&b, "IdPs %+v, keys of their own %v\n", h.IdPs, h.OwnKeys)
 	for i, k := range h.Apps {
-		fmt.Fprintf(&b, "%-5s %+v\n", appNames[i], k)
+		fmt.Fprintf(&b, "%-5s %+v\n", parties[i].name, k)
 	}
 	return b.String()
 }

@@ -27,9 +27,6 @@ func (o *oracle) judgeIdle(t *idpSession) {
 			if o.excused(s.app, pathIdP|pathStore|pathRestart, v.start-time.Second, v.end+time.Second) {
 				continue
 			}
-			if told := o.mostSignalEvery(s.app) + s.app.skew() + 2*time.Second; s.reason == rp.APIUnauthorized && s.endAt <= v.start+told {
-				continue // it was to be told with a token that had run out (explainRefusal)
-			}
 			if s.app.knobs.Introspects && s.endAt <= v.end+apiFirst {
 				continue // the app has ended its session before its API was asked
 			}
@@ -61,17 +58,19 @@ func (o *oracle) mostSilence(s *session, v *visit) (time.Duration, bool) {
 		slack += codeWaits
 	}
 	switch {
-	case s.app.n == 2 && !k.Silent:
+	case s.app.kind == rp.NoToken && !k.Silent:
 		return 0, false
-	case s.app.n == 2:
-		return orDefault(k.TrustFor, 5*time.Minute) + slack + codeWaits, true
-	case k.Trailing && s.endAt > v.end+o.mostSignalEvery(s.app) &&
+	case s.asksSilently(v.start):
+		return o.mostSignalEvery(s.app) + slack + codeWaits, true
+	case k.Trailing && s.endAt > v.end+o.mostSignalEvery(s.app) && !s.asksSilently(v.end+o.mostSignalEvery(s.app)) &&
 		!o.excused(s.app, pathIdP|pathStore|pathRestart, v.start, v.end+o.mostSignalEvery(s.app)+slack):
 		return slack, true
 	}
 	return o.mostSignalEvery(s.app) + slack, true
 }
 
-// reportable: activity that this app can report at all. An app without tokens
-// reports by navigations only.
-func (o *oracle) reportable(s *session, v *visit) bool { return s.app.n != 2 || v.q.navigates() }
+// reportable: activity that this app can report at all. One that has no tokens, or
+// none that are of use, reports by navigations only.
+func (o *oracle) reportable(s *session, v *visit) bool {
+	return v.q.navigates() || !s.asksSilently(v.start)
+}

@@ -21,7 +21,7 @@ type mutation struct {
 
 var mutations = []mutation{
 	{"no lease", "rp/flight.go",
-		`lease, err := p.cfg.Store.Acquire(ctx, leaseID(key), leaseTTL)`,
+		`lease, err := p.cfg.Store.Acquire(ctx, leaseID("ask", key), leaseTTL)`,
 		`var lease Lease; var err error`},
 	{"no second look under the lease", "rp/flight.go",
 		`if st, err = p.load(ctx, key); err != nil || enough(st.data) {`,
@@ -30,7 +30,7 @@ var mutations = []mutation{
 		`case uint64(e.version) != rec.Version:`,
 		`case false:`},
 	{"no tombstone for a log-in under way", "rp/memstore/session.go",
-		`if r.forbids(e.refs[i], e.begun, now) {`,
+		`if r.forbids(refs[i], e.begun, now) {`,
 		`if false {`},
 	{"passive requests refresh", "rp/authenticate.go",
 		"	asks := class\n",
@@ -66,11 +66,64 @@ var mutations = []mutation{
 		`p.untold.add(p, untold{rec: rec, detail: detail})`,
 		`_, _ = rec, detail`},
 	{"nothing is revoked", "rp/outbox.go",
-		`if wait := p.revoke(p.calls, &d); wait > 0 {`,
-		`if wait := time.Duration(0); wait > 0 {`},
+		`again, wait = p.revoke(p.calls, &d)`,
+		``},
 	{"the app's idle limit is not kept", "rp/internal/lifetime/lifetime.go",
 		"	case past(d.LocalIdle, now):\n",
 		"	case false:\n"},
+	// C9
+	{"a record belongs to nobody", "rp/party.go",
+		`copy(b[:], p.owner[:])`,
+		``},
+	{"the store hands out what is another client's", "rp/memstore/claim.go",
+		`	return sh.due[c.owner.n].first(c.now, &n)`,
+		`	for i := range sh.due {
+		if e, more := sh.due[i].first(c.now, &n); e != nil || more {
+			return e, more
+		}
+	}
+	return nil, false`},
+	{"references are the same for all clients", "rp/party.go",
+		`seal.Derive(master, "references", p.owner[:], sha256.Size)`,
+		`seal.Derive(master, "references", nil, sha256.Size)`},
+	{"a log-in in flight can be taken up elsewhere", "rp/rp.go",
+		`newLoginStore(&cfg, party.owner)`,
+		`newLoginStore(&cfg, Key{})`},
+	{"any IdP's logout token is believed", "rp/internal/logouttoken/logouttoken.go",
+		`case c.Issuer == nil || *c.Issuer != want.Issuer: // BCL-08`,
+		`case c.Issuer == nil:`},
+	{"only what the first key has named is found", "rp/party.go",
+		`out := make([]Key, len(p.refs))
+	for i := range p.refs {`,
+		`out := make([]Key, 1)
+	for i := range p.refs[:1] {`},
+	// Logouts while the session at the IdP goes on, and second log-ins
+	{"a logout token refuses what begins after it", "rp/backchannel.go",
+		`return Selector{IssuedBy: iat, BegunBy: begunBy}`,
+		`return Selector{IssuedBy: iat}`},
+	{"front-channel logout refuses what begins after it", "rp/frontchannel.go",
+		`Selector{BegunBy: p.now()}, FrontchannelLogout`,
+		`Selector{}, FrontchannelLogout`},
+	{"the IdP's clock is compared with the app's", "rp/backchannel.go",
+		`return Selector{IssuedBy: iat, BegunBy: begunBy}`,
+		`return Selector{BegunBy: begunBy}`},
+	{"a replaced session takes the new one along", "rp/revocation.go",
+		`return !ownLimit(reason) && next != sameIdPSession`,
+		`return !ownLimit(reason)`},
+	{"the app's own limit ends the session of the IdP", "rp/revocation.go",
+		`case Idle, Absolute, IdPCeiling, SessionLimit, neverBegun:
+		return true`,
+		`case neverBegun:
+		return true`},
+	{"an access token is good until its end by one clock", "rp/renew.go",
+		`now.Add(min(p.cfg.Skew, d.TokenLife/2))`,
+		`now`},
+	{"a refused check ends whatever session is there", "rp/silent.go",
+		`if f.about != key.name() {`,
+		`if false {`},
+	{"a bookmark of the log-in logs in anew", "rp/login.go",
+		`if p.isIn(r, q) {`,
+		`if false {`},
 }
 
 // What a run prints at its end; rapid words it otherwise if the failure does not
@@ -134,7 +187,8 @@ func (m *mutation) build(t *testing.T, root string) (program string) {
 		}
 	}
 	program = filepath.Join(dir, "mutant.test")
-	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program, ".")
+	build := exec.Command("go", "test", "-c", "-vet=off",
+		"-overlay", filepath.Join(dir, "overlay.json"), "-o", program, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the mutant does not compile: %v\n%s", err, out)
 	}

@@ -30,10 +30,15 @@ type oracle struct {
 	born     []*session
 	early    map[string]*early // ends that came before their session's log-in event
 	ghosts   map[string]*ghost
+	births   map[string]*birth
+	flows    map[string]*flow  // by state
 	chains   map[string]*chain // by every code and token that is part of it
-	visits   map[*visit]bool   // under way
+	orders   [len(parties)][]*order
+	visits   map[*visit]bool // under way
 	troubles []*trouble
 	dues     []duty
+	soonest  time.Duration // of the dues
+	names    names
 	counts   map[string]int
 	labels   map[string]int
 }
@@ -51,35 +56,46 @@ type session struct {
 	app     *app
 	name    string
 	label   string
+	person  string
 	sid     string
 	was     []string // sids before
 	browser *browser // nil until the callback has been answered
 	chain   *chain
+	rivals  []*chain // which may be the one instead
 
-	began   time.Duration
+	loginAt time.Duration // its log-in was started; by a clock of the app until that is known
+	issued  int64         // its log-in's ID token, in seconds of the IdP's clock
+	stored  time.Duration
+	began   time.Duration // its event
 	endAt   time.Duration // the store ended it; never
 	assumed bool          // that it ended in the store, because an event says so
 	tellAt  time.Duration // the end event; never
 	reason  rp.Reason
 
-	activity []*visit // active requests that carried its cookie, oldest first
-	calls    []*call  // signals, oldest first
-	oks      []*call  // successful ones, calls of an API that introspects included
-	ok       *call    // the last of them
-	known    *call    // the last successful one that the app can remember
-	values   values
+	activity  []*visit      // active requests that carried its cookie, oldest first
+	calls     []*call       // signals, oldest first
+	oks       []*call       // successful ones, calls of an API that introspects included
+	ok        *call         // the last of them
+	known     *call         // the last successful one that the app can remember
+	asked     time.Duration // a silent log-in was begun
+	renewedAt time.Duration // one has brought other tokens
+	values    values
 }
 
 // chain is what came out of one code: the tokens of a session.
 type chain struct {
+	app     *app // that the code is for
 	session *session
 	code    string
 	sid     string
+	iat     int64 // of the log-in's ID token
 	refresh []*token
 	access  string
 	fetched time.Duration // the last access token
+	fits    bool          // userinfo has accepted a token of it
+	lasts   time.Duration // until when the refresh token does, as announced; 0: nobody has said
 	revoked map[string]bool
-	lost    bool // an answer was lost: what the IdP has consumed is unknown
+	doubted bool // since the last good answer one was lost or of no use: the token may be spent
 }
 
 // token is a refresh token and what became of it.
@@ -103,7 +119,8 @@ type call struct {
 
 // good: the answer is one that a client can use.
 func (c *call) good() bool {
-	return c.status == http.StatusOK && c.err == "" && (c.access != "" || c.kind == callUserinfo && c.sub != "" || c.kind == callResource)
+	return c.status == http.StatusOK && c.err == "" &&
+		(c.access != "" || c.kind == callUserinfo && c.sub != "" || c.kind == callResource)
 }
 
 // visit is one request of a browser.
@@ -114,6 +131,8 @@ type visit struct {
 	session string // whose cookie it carries
 	start   time.Duration
 	end     time.Duration // never while it is under way
+
+	stranger *app // which has given out the cookie, if it is not this one
 
 	status  int
 	header  http.Header
@@ -135,15 +154,20 @@ type duty struct {
 }
 
 func newOracle(w *world) *oracle {
-	return &oracle{w: w, sessions: map[string]*session{}, early: map[string]*early{}, ghosts: map[string]*ghost{}, chains: map[string]*chain{}, visits: map[*visit]bool{},
-		counts: map[string]int{}, labels: map[string]int{}, truth: truth{sessions: map[string]*idpSession{}}}
+	return &oracle{w: w, sessions: map[string]*session{}, early: map[string]*early{}, ghosts: map[string]*ghost{},
+		births: map[string]*birth{}, flows: map[string]*flow{}, chains: map[string]*chain{}, visits: map[*visit]bool{},
+		counts: map[string]int{}, labels: map[string]int{}, soonest: never,
+		truth: truth{sessions: map[string]*idpSession{}}, names: names{of: map[rp.Key]*app{}}}
 }
 
-// lock begins every observation: what the IdP has done meanwhile comes first.
+// lock begins every observation: what the IdPs have done meanwhile comes first.
 func (o *oracle) lock() (now time.Duration) {
 	o.mu.Lock()
 	now = o.w.at()
 	o.pull()
+	if o.soonest >= now {
+		return now
+	}
 	for i := 0; i < len(o.dues); {
 		if d := o.dues[i]; d.by < now {
 			o.dues = append(o.dues[:i], o.dues[i+1:]...)
@@ -151,6 +175,10 @@ func (o *oracle) lock() (now time.Duration) {
 		} else {
 			i++
 		}
+	}
+	o.soonest = never
+	for _, d := range o.dues {
+		o.soonest = min(o.soonest, d.by)
 	}
 	return now
 }
@@ -178,49 +206,18 @@ func (o *oracle) breach(rule, format string, args ...any) {
 
 func (o *oracle) later(by time.Duration, check func(now time.Duration)) {
 	o.dues = append(o.dues, duty{by, check})
+	o.soonest = min(o.soonest, by)
+}
+
+func (o *oracle) count(what string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.counts[what]++
 }
 
 func (o *oracle) label(kind string) string {
 	o.labels[kind]++
 	return fmt.Sprintf("%s/%d", kind, o.labels[kind])
-}
-
-func (o *oracle) trouble(t *trouble) {
-	now := o.lock()
-	defer o.unlock()
-	t.from, t.to, t.open = now, never, true
-	o.troubles = append(o.troubles, t)
-	o.note("FAULT", "begins: %s", t.what)
-}
-
-func (o *oracle) over(t *trouble) {
-	now := o.lock()
-	defer o.unlock()
-	if t.open {
-		t.to, t.open = now, false
-	}
-	o.note("FAULT", "is over: %s", t.what)
-}
-
-// excused says whether anything on one of the paths was out of order for an app
-// between from and to, or before that so recently that it may still be felt.
-func (o *oracle) excused(a *app, paths path, from, to time.Duration) bool {
-	for _, t := range o.troubles {
-		if t.path&paths == 0 || t.app >= 0 && t.app != a.n || t.from > to {
-			continue
-		}
-		if t.to == never || t.to+t.tail >= from {
-			return true
-		}
-	}
-	return false
-}
-
-// skew is how far two clocks may differ that an app's instances compare.
-func (a *app) skew() time.Duration {
-	lo := min(a.knobs.Skew[0], a.knobs.Skew[1], 0)
-	hi := max(a.knobs.Skew[0], a.knobs.Skew[1], 0)
-	return hi - lo
 }
 
 // report is what a reader needs to understand a failure.

@@ -3,9 +3,8 @@ package simulation
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,23 +14,29 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
-// browser is one browser of one person: cookies at the IdP and at the apps.
+// browser is one browser of one person: cookies at the IdPs and at the apps.
 type browser struct {
 	w      *world
 	person string
 	name   string
-	idp    *idpmock.Browser
+	idps   [len(idpHosts)]*idpmock.Browser
 	mu     sync.Mutex
-	jar    [len(appNames)]map[string]string
+	jar    [len(parties)]map[string]string
 }
 
 func newBrowser(w *world, person string, n int) *browser {
-	b := &browser{w: w, person: person, name: fmt.Sprintf("%s-%d", person, n), idp: w.idp.Browser(person)}
+	b := &browser{w: w, person: person, name: fmt.Sprintf("%s-%d", person, n)}
+	for i, p := range w.idps {
+		b.idps[i] = p.Browser(person)
+	}
 	for i := range b.jar {
 		b.jar[i] = map[string]string{}
 	}
 	return b
 }
+
+// at is the browser at the IdP of an app.
+func (b *browser) at(a *app) *idpmock.Browser { return b.idps[a.idp] }
 
 // response is a ResponseWriter for an answer that fits in memory.
 type response struct {
@@ -60,16 +65,6 @@ func (r *response) copyTo(w http.ResponseWriter) {
 
 const sessionCookie = "__Host-tandem"
 
-// nameOf is how the library calls the session of a cookie in its events: part of
-// the SHA-256 of the cookie's value.
-func nameOf(cookie string) string {
-	if cookie == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(cookie))
-	return hex.EncodeToString(sum[:6])
-}
-
 // request is one request of a browser to an app.
 type request struct {
 	kind   actKind
@@ -78,16 +73,21 @@ type request struct {
 	path   string
 	active bool // a person has caused it
 	hangUp time.Duration
+	site   string // Sec-Fetch-Site of a log-in
+	of     *app   // with the cookies for that app instead
 }
 
 // navigates: the browser asks for a page, not a script.
-func (q request) navigates() bool { return q.kind == click || q.kind == adminEnd || q.kind == login }
+func (q request) navigates() bool {
+	return q.kind == click || q.kind == adminEnd || q.kind == list || q.kind == login
+}
 
 var requests = [kinds]request{
 	click:    {kind: click, method: "GET", path: "/page", active: true},
 	fetch:    {kind: fetch, method: "GET", path: "/page", active: true},
 	callAPI:  {kind: callAPI, method: "GET", path: "/call-api", active: true},
 	save:     {kind: save, method: "POST", path: "/save", active: true},
+	list:     {kind: list, method: "GET", path: "/sessions", active: true},
 	poll:     {kind: poll, method: "GET", path: "/poll"},
 	status:   {kind: status, method: "GET", path: "/auth/session"},
 	stream:   {kind: stream, method: "GET", path: "/auth/events"},
@@ -95,15 +95,18 @@ var requests = [kinds]request{
 	adminEnd: {kind: adminEnd, method: "GET", path: "/end", active: true},
 }
 
-// send carries out a request and lets the oracle judge it.
-func (b *browser) send(a *app, inst int, q request, out http.ResponseWriter) *visit {
-	ctx, cancel := context.WithTimeout(b.w.ctx, 5*time.Minute)
-	defer cancel()
-	if q.hangUp > 0 {
-		ctx, cancel = context.WithTimeout(ctx, q.hangUp)
-		defer cancel()
+// cookies are those that go along with a request.
+func (b *browser) cookies(a *app, q request) map[string]string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if q.of != nil {
+		a = q.of
 	}
-	req, err := http.NewRequestWithContext(ctx, q.method, "https://"+a.name+".example"+q.path, nil)
+	return maps.Clone(b.jar[a.n])
+}
+
+func (b *browser) request(ctx context.Context, a *app, q request, cookies map[string]string) *http.Request {
+	req, err := http.NewRequestWithContext(ctx, q.method, a.url()+q.path, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -111,33 +114,45 @@ func (b *browser) send(a *app, inst int, q request, out http.ResponseWriter) *vi
 	if req.Body == nil {
 		req.Body = http.NoBody
 	}
-	b.mu.Lock()
-	for name, value := range b.jar[a.n] {
+	for name, value := range cookies {
 		req.Header.Add("Cookie", name+"="+value)
 	}
-	cookie := b.jar[a.n][sessionCookie]
-	b.mu.Unlock()
-	switch q.kind {
-	case click, login, adminEnd:
+	switch {
+	case q.navigates():
 		req.Header.Set("Sec-Fetch-Mode", "navigate")
 		req.Header.Set("Sec-Fetch-Dest", "document")
 		req.Header.Set("Accept", "text/html")
-	case logout:
-	default:
+	case q.kind == stream:
+		req.Header.Set("Accept", "text/event-stream")
+		req.Header.Set("Sec-Fetch-Mode", "cors")
+		req.Header.Set("Sec-Fetch-Dest", "empty")
+	case q.kind != logout:
 		req.Header.Set("Sec-Fetch-Mode", "cors")
 		req.Header.Set("Sec-Fetch-Dest", "empty")
 		req.Header.Set("Accept", "application/json")
 	}
-	buf, buffered := out.(*response)
-	if out == nil {
-		buf, buffered = &response{header: http.Header{}}, true
-		out = buf
+	if q.site != "" {
+		req.Header.Set("Sec-Fetch-Site", q.site)
 	}
+	return req
+}
+
+// send carries out a request and lets the oracle judge it.
+func (b *browser) send(a *app, inst int, q request) *visit {
+	ctx, cancel := context.WithTimeout(b.w.ctx, 5*time.Minute)
+	defer cancel()
+	if q.hangUp > 0 {
+		ctx, cancel = context.WithTimeout(ctx, q.hangUp)
+		defer cancel()
+	}
+	cookies := b.cookies(a, q)
+	req := b.request(ctx, a, q, cookies)
 	in := a.inst[inst%2]
-	v := b.w.oracle.opens(b, in, q, nameOf(cookie))
+	v := b.w.oracle.opens(b, in, q, cookies[sessionCookie])
 	for name, value := range v.marks {
 		req.Header.Set(name, value)
 	}
+	out := &response{header: http.Header{}}
 	if !in.serve(out, req) { // the load balancer takes the other one
 		in = a.inst[1-inst%2]
 		v.in = in
@@ -147,10 +162,7 @@ func (b *browser) send(a *app, inst int, q request, out http.ResponseWriter) *vi
 		}
 	}
 	v.gaveUp = ctx.Err() != nil
-	if buffered {
-		v.status, v.header = buf.status, buf.header
-		v.body = buf.body.Bytes()
-	}
+	v.status, v.header, v.body = out.status, out.header, out.body.Bytes()
 	b.takeCookies(a, v)
 	b.w.oracle.closes(v)
 	return v
@@ -169,7 +181,7 @@ func (b *browser) takeCookies(a *app, v *visit) {
 			b.jar[a.n][c.Name] = c.Value
 		}
 		if c.Name == sessionCookie {
-			v.got = nameOf(c.Value)
+			v.got = a.nameOf(c.Value)
 			v.dropped = c.MaxAge < 0
 		}
 	}
@@ -178,137 +190,76 @@ func (b *browser) takeCookies(a *app, v *visit) {
 // navigate opens a page and follows where it leads, by way of the IdP if need
 // be. dwell is how long the person takes at the IdP.
 func (b *browser) navigate(a *app, inst int, q request, signsIn bool, dwell time.Duration) {
-	v := b.send(a, inst, q, nil)
-	for range 3 {
+	v := b.send(a, inst, q)
+	for range 4 {
 		to := v.header.Get("Location")
 		if v.status/100 != 3 || !strings.HasPrefix(to, "/") {
 			return
 		}
 		if !strings.HasPrefix(to, "/auth/login") {
-			v = b.send(a, inst, request{kind: click, method: "GET", path: to, active: true}, nil)
+			v = b.send(a, inst, request{kind: click, method: "GET", path: to, active: true})
 			continue
 		}
 		silent := strings.Contains(to, "silent=1")
 		if !signsIn && !silent {
 			return
 		}
-		if v = b.login(a, inst, to, dwell); v == nil {
+		if v = b.login(a, inst, to, "none", dwell); v == nil {
 			return
 		}
 	}
 }
 
+// A log-in that the person asks for, by a link of the app or by a bookmark.
+const loginPath = "/auth/login?return_to=%2Fpage"
+
 // login goes from the app's login endpoint over the IdP to the callback. It
 // returns nil if the browser is stuck on the way.
-func (b *browser) login(a *app, inst int, path string, dwell time.Duration) *visit {
-	q := request{kind: login, what: "log-in", method: "GET", path: path}
-	v := b.send(a, inst, q, nil)
+func (b *browser) login(a *app, inst int, path, site string, dwell time.Duration) *visit {
+	v, callback := b.toIdP(a, inst, path, site, dwell)
+	if callback == "" {
+		return v
+	}
+	b.w.oracle.say(b.name, "comes back from the IdP to %s", a.name)
+	return b.send(a, inst+1, request{kind: login, what: "callback", method: "GET", path: callback})
+}
+
+// toIdP is the first half: it returns the callback, or what the app has answered if
+// it lets nobody log in because somebody is.
+func (b *browser) toIdP(a *app, inst int, path, site string, dwell time.Duration) (v *visit, callback string) {
+	v = b.send(a, inst, request{kind: login, what: "log-in", method: "GET", path: path, site: site})
 	to := v.header.Get("Location")
-	if v.status != http.StatusFound || !strings.HasPrefix(to, issuer) {
-		return nil
+	if v.status == http.StatusSeeOther {
+		return v, ""
+	}
+	if v.status != http.StatusFound || !strings.HasPrefix(to, a.provider.issuer+"/") {
+		return nil, ""
 	}
 	b.w.sleep(dwell / 2)
-	b.w.oracle.visitsIdP(b)
+	b.w.oracle.say(b.name, "goes to %s", a.provider.issuer)
 	ctx, cancel := context.WithTimeout(b.w.ctx, 2*time.Minute)
 	defer cancel()
-	callback, err := b.idp.Authorize(ctx, to)
+	callback, err := b.at(a).Authorize(ctx, to)
 	u, perr := url.Parse(callback)
 	if err != nil || perr != nil || u.Path != "/auth/callback" {
 		b.w.oracle.say(b.name, "is stuck at the IdP: %v", err)
-		return nil
+		return nil, ""
 	}
+	b.w.oracle.coded(a, u.Query())
 	b.w.sleep(dwell - dwell/2)
-	b.w.oracle.say(b.name, "comes back from the IdP to %s", a.name)
-	return b.send(a, inst+1, request{kind: login, what: "callback", method: "GET", path: u.RequestURI()}, nil)
+	return v, u.RequestURI()
 }
 
 func (b *browser) logsOut(a *app, inst int, follows bool) {
-	v := b.send(a, inst, requests[logout], nil)
+	v := b.send(a, inst, requests[logout])
 	to := v.header.Get("Location")
-	if v.status != http.StatusSeeOther || !strings.HasPrefix(to, issuer) || !follows {
+	if v.status != http.StatusSeeOther || !strings.HasPrefix(to, a.provider.issuer+"/") || !follows {
 		return
 	}
 	ctx, cancel := context.WithTimeout(b.w.ctx, 2*time.Minute)
 	defer cancel()
-	b.w.oracle.signsOut(b)
-	if _, err := b.idp.Logout(ctx, to); err != nil {
+	b.w.oracle.say(b.name, "signs out at %s", a.provider.issuer)
+	if _, err := b.at(a).Logout(ctx, to); err != nil {
 		b.w.oracle.say(b.name, "is stuck at the IdP's logout: %v", err)
-	}
-}
-
-// do carries out an act.
-func (w *world) do(a act) {
-	b := w.people[a.Browser]
-	app := w.apps[a.App]
-	switch a.Kind {
-	case click, fetch, callAPI, save:
-		w.repeat(a, w.gone, func(inst int) {
-			q := requests[a.Kind]
-			if a.V[0] == 7 {
-				q.hangUp = time.Duration(a.V[1]*a.V[2]+1) * 10 * time.Millisecond
-			}
-			if a.Kind == click {
-				b.navigate(app, inst, q, a.V[3] < 12, 0)
-			} else {
-				b.send(app, inst, q, nil)
-			}
-		})
-	case poll, status:
-		w.repeat(a, func() bool { return w.ctx.Err() != nil }, func(inst int) {
-			q := requests[a.Kind]
-			b.send(app, inst, q, nil)
-		})
-	case stream:
-		b.streams(app, a.Inst, a.Every)
-	case logout:
-		b.logsOut(app, a.Inst, a.V[0] < 10)
-	case overtaken:
-		w.overtake(a)
-	case login:
-		dwell := min(a.Every, 14*time.Minute)
-		if a.V[0] < 8 {
-			dwell = min(dwell, time.Duration(a.V[1]*4)*time.Second)
-		}
-		b.login(app, a.Inst, "/auth/login?return_to=%2Fpage", dwell)
-	case adminEnd:
-		q := requests[adminEnd]
-		b.send(app, a.Inst, q, nil)
-	case idpEnd:
-		if s, err := b.idp.Session(); err == nil {
-			w.oracle.say("admin", "ends %s's session at the IdP", b.name)
-			_ = w.idp.EndSession(s.SID)
-		}
-	case restart:
-		w.restart(a)
-	case faultIdP:
-		w.spoilIdP(a)
-	case faultDelivery:
-		w.spoilDelivery(a)
-	case faultStore:
-		w.spoilStore(a)
-	case faultAPI:
-		w.spoilAPI(a)
-	}
-}
-
-// gone: the people have left.
-func (w *world) gone() bool { return w.ctx.Err() != nil || w.at() >= horizon }
-
-// repeat does something Count times, Every apart, or all at once.
-func (w *world) repeat(a act, over func() bool, do func(inst int)) {
-	var all sync.WaitGroup
-	defer all.Wait()
-	for n := range a.Count {
-		if n > 0 && a.Every > 0 {
-			w.sleep(a.Every)
-		}
-		if over() {
-			return
-		}
-		inst := a.Inst
-		if inst == 2 {
-			inst = n
-		}
-		all.Go(func() { do(inst) })
 	}
 }

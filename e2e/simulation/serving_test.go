@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp"
 )
 
 func (v *visit) served() string {
@@ -29,9 +30,6 @@ func (v *visit) problem() (p problem) {
 
 // judge holds the contract against one answer.
 func (o *oracle) judge(v *visit, s *session) {
-	if s == nil || v.down {
-		return
-	}
 	if v.dropped && s.endAt == never {
 		o.unlessEnded(s, v.end, func() { o.breach("C6", "%s takes the cookie of %s, which lives", v.in.name, s.label) })
 	}
@@ -46,9 +44,15 @@ func (o *oracle) judge(v *visit, s *session) {
 		if name != s.name {
 			o.breach("C5", "%s serves another session than that of the cookie (%s)", v.in.name, s.label)
 		}
+		if whose := v.header.Get(whoseHeader); whose != s.app.provider.issuer+" "+s.person {
+			o.breach("C9", "%s says that %s is of %s", v.in.name, s.label, whose)
+		}
 		o.judgeServed(v, s)
-		if v.q.kind == save {
+		switch v.q.kind {
+		case save:
 			o.judgeSaved(v, s)
+		case list:
+			o.judgeList(v, s)
 		}
 		return
 	}
@@ -59,7 +63,7 @@ func (o *oracle) judge(v *visit, s *session) {
 //
 // With a the person's last activity in any app that tells, L the last touch of
 // the IdP session, E its end (L + W, or earlier by a logout), D when the app has
-// accepted the logout token, C the app's last confirmation (C ≤ L), T = TrustFor
+// carried out a logout of it, C the app's last confirmation (C ≤ L), T = TrustFor
 // and S the tolerated difference of clocks:
 //
 //	every kind       t ≤ D, t ≤ last activity here + Idle + S, t ≤ log-in + Absolute + S
@@ -78,9 +82,6 @@ func (o *oracle) judgeServed(v *visit, s *session) {
 		return
 	}
 	t, k, skew := o.truth.sessions[s.sid], s.app.knobs, s.app.skew()
-	if at := t.accepted[s.app.n]; at < v.start {
-		o.breach("C2", "%s serves %s after the logout token that %s has accepted at %s", v.in.name, s.label, s.app.name, stamp(at))
-	}
 	if limit := s.began + orDefault(k.Absolute, 8*time.Hour) + skew; v.start > limit {
 		o.breach("C2", "%s serves %s after its absolute end at %s", v.in.name, s.label, stamp(limit))
 	}
@@ -92,19 +93,20 @@ func (o *oracle) judgeServed(v *visit, s *session) {
 			}
 		}
 		if v.start > last+k.Idle+skew {
-			o.breach("C2", "%s serves %s %v after the last activity, with an idle limit of %v", v.in.name, s.label, v.start-last, k.Idle)
+			o.breach("C2", "%s serves %s %v after the last activity, with an idle limit of %v",
+				v.in.name, s.label, v.start-last, k.Idle)
 		}
 	}
 	end := min(t.ended, t.last+o.w.h.Window)
-	if v.start <= end || s.app.n == 2 && !k.Silent {
+	if v.start <= end || s.app.kind == rp.NoToken && !k.Silent {
 		return
 	}
 	trust := orDefault(k.TrustFor, 5*time.Minute)
 	window := time.Duration(0) // as far as the app knows it
-	if k.KnowsWindow || o.w.h.ExpiresIn && s.app.n == 0 {
+	if k.KnowsWindow || o.w.h.ExpiresIn && s.app.kind == rp.RefreshToken {
 		window = o.w.h.Window
 	}
-	asks := v.q.active && (s.app.n != 2 || v.q.navigates())
+	asks := v.q.navigates() || v.q.active && s.asksByItself(v.end)
 	limit := trust
 	switch {
 	case asks && window > 0:
@@ -172,15 +174,13 @@ func (o *oracle) judgeRefused(v *visit, s *session) {
 		if !v.gaveUp && !o.excused(s.app, pathIdP|pathStore|pathRestart|pathAPI, v.start, v.end) {
 			o.breach("C3", "%s cannot serve %s, although nothing is out of order", v.in.name, s.label)
 		}
-	case v.status == http.StatusFound && strings.HasPrefix(to, "/auth/login") && strings.Contains(to, "silent=1"):
-		if !s.app.knobs.Silent || !v.q.navigates() {
-			o.breach("C3", "%s sends %s to a silent log-in", v.in.name, v.q.kind)
-		}
 	case v.status == http.StatusUnauthorized && p.Error == "session_unconfirmed":
 		o.judgeUnconfirmed(v, s)
+	case (v.status == http.StatusFound || v.status == http.StatusUnauthorized) && o.sentOn(v, s):
 	default:
 		o.unlessEnded(s, v.end, func() {
-			o.breach("C6", "%s answers %d %s %s to %s, whose session %s has not ended", v.in.name, v.status, p.Error, to, v.q.kind, s.label)
+			o.breach("C6", "%s answers %d %s %s to %s, whose session %s has not ended",
+				v.in.name, v.status, p.Error, to, v.q.kind, s.label)
 		})
 	}
 }
@@ -189,11 +189,11 @@ func (o *oracle) judgeRefused(v *visit, s *session) {
 // about, because asking would extend.
 func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 	k := s.app.knobs
-	if v.q.active && !(s.app.n == 2 && !v.q.navigates()) {
+	if v.q.navigates() || v.q.active && s.asksByItself(v.end) {
 		o.breach("C3", "%s does not ask the IdP about %s, though the person is active", v.in.name, s.label)
 		return
 	}
-	if s.app.n == 2 && !k.Silent {
+	if s.app.kind == rp.NoToken && !k.Silent {
 		o.breach("C3", "%s, which cannot ask, does not serve %s", v.in.name, s.label)
 		return
 	}
@@ -201,10 +201,11 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 	switch {
 	case k.KnowsWindow:
 		vouched = o.w.h.Window
-	case o.w.h.ExpiresIn && s.app.n == 0:
+	case o.w.h.ExpiresIn && s.app.kind == rp.RefreshToken:
 		vouched = o.w.h.Window - time.Minute // it may have learnt that much less
 	}
-	if t := o.truth.sessions[s.sid]; o.w.h.ExpiresIn && s.app.n == 0 && t.signedIn+o.w.h.IdPAbsolute-v.start < o.w.h.Window {
+	h, t := o.w.h, o.truth.sessions[s.sid]
+	if h.ExpiresIn && s.app.kind == rp.RefreshToken && t.signedIn+h.IdPAbsolute-v.start < h.Window {
 		return // the IdP has announced an earlier end
 	}
 	confirmed := s.began
@@ -214,7 +215,8 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 			confirmed = max(confirmed, c.from)
 		}
 	}
-	if v.end < confirmed+vouched-s.app.skew()-time.Second && !o.excused(s.app, pathIdP|pathStore|pathRestart, confirmed, v.end) {
+	if v.end < confirmed+vouched-s.app.skew()-time.Second && !s.mistrusts() &&
+		!o.excused(s.app, pathIdP|pathStore|pathRestart, confirmed, v.end) {
 		o.breach("C3", "%s calls %s unconfirmed only %v after its last confirmation", v.in.name, s.label, v.end-confirmed)
 	}
 }
@@ -249,7 +251,9 @@ func (o *oracle) judgeStatus(v *visit, s *session) {
 		o.breach("C5", "%s calls %s live, which ended at %s", v.in.name, s.label, stamp(s.endAt))
 	case p.State == "ended" && s.endAt > v.end:
 		if string(o.clockEnd(s)) != p.Reason {
-			o.unlessEnded(s, v.end, func() { o.breach("C6", "%s calls %s ended (%s), which lives", v.in.name, s.label, p.Reason) })
+			o.unlessEnded(s, v.end, func() {
+				o.breach("C6", "%s calls %s ended (%s), which lives", v.in.name, s.label, p.Reason)
+			})
 		}
 	case p.State == "ended" && s.reason != "" && s.endAt < v.start && p.Reason != string(s.reason):
 		o.breach("C8", "%s says that %s ended for %s; it was %s", v.in.name, s.label, p.Reason, s.reason)

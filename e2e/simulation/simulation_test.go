@@ -68,8 +68,10 @@ func (w *world) happen() {
 
 // recover takes all faults out of force.
 func (w *world) recover() {
-	w.idp.ClearFaults()
-	w.idp.ClearDeliveryFaults()
+	for _, p := range w.idps {
+		p.ClearFaults()
+		p.ClearDeliveryFaults()
+	}
 	w.spoils.mu.Lock()
 	for _, f := range w.spoils.stores {
 		f.ops, f.race = 0, false
@@ -105,6 +107,9 @@ func (o *oracle) final() {
 	for _, s := range o.born {
 		if s.endAt != never && s.tellAt == never {
 			o.breach("C8", "%s ended at %s, and no event has said so by %s", s.label, stamp(s.endAt), stamp(now))
+		}
+		if s.endAt == never && o.clockEndAt(s, horizon) != "" {
+			o.breach("C2", "%s has run out, and nobody has ended it by %s", s.label, stamp(now))
 		}
 	}
 }
@@ -152,7 +157,7 @@ func set(t *testing.T, name, value string) {
 	t.Cleanup(func() { _ = flag.Set(name, old) })
 }
 
-// TestContract plays random histories and holds C1–C8 against all of them.
+// TestContract plays random histories and holds C1–C9 against all of them.
 func TestContract(t *testing.T) {
 	histories := 300
 	if n, err := strconv.Atoi(os.Getenv("TANDEM_HISTORIES")); err == nil {

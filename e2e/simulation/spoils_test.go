@@ -30,7 +30,9 @@ const (
 	opAll storeOp = 1<<iota - 1
 )
 
-var opNames = [...]string{"Load", "Create", "Replace", "Touch", "End", "Claim", "Settle", "List", "Once", "Acquire", "Renew", "Release", "Watch"}
+var opNames = [...]string{
+	"Load", "Create", "Replace", "Touch", "End", "Claim", "Settle", "List", "Once", "Acquire", "Renew", "Release", "Watch",
+}
 
 func (o storeOp) String() string {
 	if o == opAll {
@@ -136,42 +138,19 @@ func (s *spoils) remove(f *storeSpoil) {
 	s.any.Add(-1)
 }
 
-// trouble is a time in which something on the way of a signal or a request was
-// not in order. The oracle excuses what the contract excuses, and only then.
-type trouble struct {
-	what     string
-	path     path
-	app      int // -1: all
-	inst     int // -1: all
-	from, to time.Duration
-	open     bool
-	tail     time.Duration // how long it may be felt afterwards
-}
-
-type path uint8
-
-const (
-	pathIdP path = 1 << iota
-	pathStore
-	pathAPI
-	pathWatch
-	pathRestart
-	pathLogin
-)
-
-// feltAfter is how long trouble at the IdP may be felt after its end: two calls
-// that time out (30 s each) and the pause after them (at most a minute).
-const feltAfter = 3 * time.Minute
-
 func (w *world) spoilIdP(a act) {
-	endpoints := []idpmock.Endpoint{idpmock.EndpointRefresh, idpmock.EndpointRefresh, idpmock.EndpointUserinfo, "", idpmock.EndpointToken,
-		idpmock.EndpointIntrospect, idpmock.EndpointRevoke, idpmock.EndpointAuthorize, idpmock.EndpointCode}
-	f := idpmock.Fault{Endpoint: endpoints[a.V[0]%len(endpoints)], Times: idpmock.Always}
-	t := &trouble{path: pathIdP | pathLogin, app: -1, inst: -1, tail: feltAfter}
-	if a.V[1] < 8 && f.Endpoint != idpmock.EndpointIntrospect {
-		f.Client, t.app = appNames[a.App], a.App
+	endpoints := []idpmock.Endpoint{
+		idpmock.EndpointRefresh, idpmock.EndpointRefresh, idpmock.EndpointUserinfo, "", idpmock.EndpointToken,
+		idpmock.EndpointIntrospect, idpmock.EndpointRevoke, idpmock.EndpointAuthorize, idpmock.EndpointCode,
 	}
-	slow := []time.Duration{100 * time.Millisecond, 2500 * time.Millisecond, 12 * time.Second, 29 * time.Second, 45 * time.Second}
+	f := idpmock.Fault{Endpoint: endpoints[a.V[0]%len(endpoints)], Times: idpmock.Always}
+	app := w.apps[a.App]
+	t := &trouble{path: pathIdP, of: app.provider.everybody(), tail: feltAfter}
+	if a.V[1] < 8 && f.Endpoint != idpmock.EndpointIntrospect {
+		f.Client, t.of = app.client, app.alone()
+	}
+	const ms = time.Millisecond
+	slow := []time.Duration{100 * ms, 2500 * ms, 12_000 * ms, 29_000 * ms, 45_000 * ms}
 	switch a.V[2] % 9 {
 	case 0:
 		f.Status = http.StatusInternalServerError
@@ -197,16 +176,17 @@ func (w *world) spoilIdP(a act) {
 	case 8:
 		f.Body, f.ContentType = "<html>we are moving</html>", "text/html"
 	}
-	t.what = "IdP " + string(f.Endpoint) + " " + f.Client + ": " + f.String()
+	t.what = app.provider.issuer + " " + string(f.Endpoint) + " " + f.Client + ": " + f.String()
 	w.oracle.trouble(t)
-	on := w.idp.Fault(f)
+	on := app.provider.Fault(f)
 	w.sleep(a.Every)
 	on.Remove()
 	w.oracle.over(t)
 }
 
 func (w *world) spoilDelivery(a act) {
-	f := idpmock.DeliveryFault{Times: a.Count, Client: appNames[a.App]}
+	app := w.apps[a.App]
+	f := idpmock.DeliveryFault{Times: a.Count, Client: app.client}
 	switch a.V[0] % 4 {
 	case 0:
 		f.Lose = true
@@ -217,14 +197,17 @@ func (w *world) spoilDelivery(a act) {
 	case 3:
 		f.Reorder = true
 	}
-	w.oracle.say("-", "deliveries to %s: %+v", f.Client, f)
-	w.idp.FaultDelivery(f)
+	w.oracle.say("-", "deliveries to %s: %+v", app.name, f)
+	app.provider.FaultDelivery(f)
 }
 
 func (w *world) spoilStore(a act) {
-	ops := []storeOp{opAll, opAll, opLoad, opReplace, opTouch, opEnd, opAcquire | opRenew | opRelease, opWatch, opCreate | opOnce, opClaim | opSettle | opList}
+	ops := []storeOp{
+		opAll, opAll, opLoad, opReplace, opTouch, opEnd, opAcquire | opRenew | opRelease, opWatch,
+		opCreate | opOnce, opClaim | opSettle | opList,
+	}
 	f := &storeSpoil{app: a.App, inst: [...]int{0, 1, -1}[a.Inst], ops: ops[a.V[0]%len(ops)]}
-	t := &trouble{path: pathStore | pathLogin, app: f.app, inst: f.inst, tail: feltAfter}
+	t := &trouble{path: pathStore, of: w.apps[a.App].alone(), tail: feltAfter}
 	how := ""
 	switch a.V[1] % 4 {
 	case 0:
@@ -239,7 +222,7 @@ func (w *world) spoilStore(a act) {
 	if f.ops&opWatch != 0 {
 		t.path |= pathWatch
 	}
-	t.what = "store " + f.ops.String() + " " + how
+	t.what = w.apps[a.App].name + "'s store " + f.ops.String() + " " + how
 	w.oracle.trouble(t)
 	w.spoils.add(w, f)
 	w.sleep(min(a.Every, 30*time.Minute))
@@ -248,9 +231,11 @@ func (w *world) spoilStore(a act) {
 }
 
 func (w *world) spoilAPI(a act) {
-	statuses := []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError, http.StatusUnauthorized}
+	statuses := []int{
+		http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError, http.StatusUnauthorized,
+	}
 	status := statuses[a.V[0]%len(statuses)]
-	t := &trouble{path: pathAPI, app: -1, inst: -1, what: "the API answers " + http.StatusText(status)}
+	t := &trouble{path: pathAPI, of: everybody, what: "the APIs answer " + http.StatusText(status)}
 	w.oracle.trouble(t)
 	w.spoils.mu.Lock()
 	w.spoils.apiStatus = status
@@ -260,56 +245,4 @@ func (w *world) spoilAPI(a act) {
 	w.spoils.apiStatus = 0
 	w.spoils.mu.Unlock()
 	w.oracle.over(t)
-}
-
-func (w *world) restart(a act) {
-	in := w.apps[a.App].inst[a.Inst%2]
-	if !in.restarting.CompareAndSwap(false, true) {
-		return
-	}
-	defer in.restarting.Store(false)
-	t := &trouble{path: pathRestart | pathWatch | pathLogin, app: a.App, inst: in.n, what: "restart of " + in.name}
-	w.oracle.trouble(t)
-	in.stop()
-	w.sleep(min(a.Every, 10*time.Minute))
-	for in.start() != nil && w.ctx.Err() == nil {
-		w.sleep(5 * time.Second)
-	}
-	w.oracle.over(t)
-}
-
-// overtake lets somebody end the session at the IdP after the app's code was
-// exchanged and before the app has heard the answer: the logout token comes
-// first, and wins (C5).
-func (w *world) overtake(a act) {
-	const slow = 3 * time.Second
-	b, app := w.people[a.Browser], w.apps[a.App]
-	t := &trouble{path: pathIdP | pathLogin, app: a.App, inst: -1, what: "slow answer to a code of " + app.name}
-	w.oracle.trouble(t)
-	on := w.idp.Fault(idpmock.Fault{Client: app.name, Endpoint: idpmock.EndpointCode, Times: idpmock.Always, DelayAfter: slow})
-	w.acts.Go(func() {
-		w.sleep(slow / 2)
-		if s, err := b.idp.Session(); err == nil {
-			w.oracle.say("admin", "ends %s's session at the IdP", b.name)
-			_ = w.idp.EndSession(s.SID)
-		}
-	})
-	b.login(app, a.Inst, "/auth/login?return_to=%2Fpage", 0)
-	on.Remove()
-	w.oracle.over(t)
-}
-
-// sleep ends early with the history. No timer is made that has fired already: with
-// the race detector the goroutines of a bubble send from such timers with one
-// context (Go 1.26 runtime, unlockAndRun), which seems to be what crashed once.
-func (w *world) sleep(d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-w.ctx.Done():
-	}
 }

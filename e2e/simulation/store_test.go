@@ -44,11 +44,17 @@ func (s *flakyStore) spoil(ctx context.Context, op storeOp, do func() error) err
 	return do()
 }
 
+// uses notes names that the instance gives to the store.
+func (s *flakyStore) uses(what string, keys ...rp.Key) { s.in.app.w.oracle.uses(s.in, what, keys...) }
+
 func (s *flakyStore) Load(ctx context.Context, key rp.Key) (rec rp.Record, err error) {
-	got := false
+	o, got := s.in.app.w.oracle, false
 	err = s.spoil(ctx, opLoad, func() (err error) { got = true; rec, err = s.Store.Load(ctx, key); return err })
 	if got {
-		s.in.app.w.oracle.loaded(s.in, key, rec, err)
+		o.loaded(s.in, key, err)
+	}
+	if rec.Key == key {
+		o.owns(s.in, "reads", rec)
 	}
 	if errors.Is(err, errStoreDown) {
 		return rp.Record{}, err
@@ -60,6 +66,7 @@ func (s *flakyStore) Create(ctx context.Context, rec rp.Record) error {
 	stored := false
 	err := s.spoil(ctx, opCreate, func() error {
 		s.in.app.gate.note(rec.Due)
+		s.uses("reference", rec.Refs...)
 		err := s.Store.Create(ctx, rec)
 		s.in.app.w.oracle.created(s.in, rec, err)
 		stored = err == nil
@@ -79,6 +86,7 @@ func (s *flakyStore) Replace(ctx context.Context, rec rp.Record) error {
 			}
 		}
 		s.in.app.gate.note(rec.Due)
+		s.uses("reference", rec.Refs...)
 		err := s.Store.Replace(ctx, rec)
 		s.in.app.w.oracle.replaced(s.in, rec, err)
 		return err
@@ -93,9 +101,13 @@ func (s *flakyStore) Touch(ctx context.Context, key rp.Key, active, due time.Tim
 }
 
 func (s *flakyStore) End(ctx context.Context, sel rp.Selector, end rp.End) (ended []rp.Record, err error) {
+	if sel.Ref != (rp.Key{}) {
+		s.uses("reference", sel.Ref)
+	}
 	err = s.spoil(ctx, opEnd, func() (err error) {
 		s.in.app.gate.note(end.At)
 		ended, err = s.Store.End(ctx, sel, end)
+		s.in.app.w.oracle.owns(s.in, "ends", ended...)
 		s.in.app.w.oracle.storeEnded(s.in, ended)
 		return err
 	})
@@ -105,13 +117,16 @@ func (s *flakyStore) End(ctx context.Context, sel rp.Selector, end rp.End) (ende
 	return ended, err
 }
 
-func (s *flakyStore) Claim(ctx context.Context, owner rp.Key, now time.Time, hold time.Duration, limit int) (out []rp.Record, err error) {
+func (s *flakyStore) Claim(
+	ctx context.Context, owner rp.Key, now time.Time, hold time.Duration, limit int,
+) (out []rp.Record, err error) {
 	err = s.spoil(ctx, opClaim, func() (err error) {
 		g := &s.in.app.gate
 		if !g.open(now) {
 			return nil
 		}
 		out, err = s.Store.Claim(ctx, owner, now, hold, limit)
+		s.in.app.w.oracle.owns(s.in, "claims", out...)
 		if len(out) > 0 {
 			g.note(now.Add(hold))
 		}
@@ -134,15 +149,19 @@ func (s *flakyStore) Settle(ctx context.Context, key rp.Key, sealed []byte, due 
 }
 
 func (s *flakyStore) List(ctx context.Context, ref rp.Key) (out []rp.Record, err error) {
+	s.uses("reference", ref)
 	err = s.spoil(ctx, opList, func() (err error) { out, err = s.Store.List(ctx, ref); return err })
+	s.in.app.w.oracle.owns(s.in, "lists", out...)
 	return out, err
 }
 
 func (s *flakyStore) Once(ctx context.Context, id rp.Key, until time.Time) error {
+	s.uses("once-id", id)
 	return s.spoil(ctx, opOnce, func() error { return s.Store.Once(ctx, id, until) })
 }
 
 func (s *flakyStore) Acquire(ctx context.Context, id rp.Key, ttl time.Duration) (l rp.Lease, err error) {
+	s.uses("lease", id)
 	err = s.spoil(ctx, opAcquire, func() (err error) { l, err = s.Store.Acquire(ctx, id, ttl); return err })
 	return l, err
 }

@@ -77,27 +77,15 @@ func (b *browser) streams(a *app, inst int, d time.Duration) {
 func (b *browser) connect(a *app, inst int, d time.Duration) *tab {
 	ctx, cancel := context.WithTimeout(b.w.ctx, d)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+a.name+".example"+requests[stream].path, http.NoBody)
-	if err != nil {
-		panic(err)
-	}
-	req.RequestURI, req.RemoteAddr = req.URL.RequestURI(), "192.0.2.1:1"
-	req.Header.Set("Accept", "text/event-stream")
-	req.Header.Set("Sec-Fetch-Mode", "cors")
-	req.Header.Set("Sec-Fetch-Dest", "empty")
-	b.mu.Lock()
-	cookie := b.jar[a.n][sessionCookie]
-	b.mu.Unlock()
-	if cookie != "" {
-		req.Header.Set("Cookie", sessionCookie+"="+cookie)
-	}
+	q := requests[stream]
+	cookies := b.cookies(a, q)
 	in := a.inst[inst%2]
 	if in.now.Load() == nil {
 		in = a.inst[1-inst%2]
 	}
 	t := &tab{header: http.Header{}}
-	t.v = b.w.oracle.opens(b, in, request{kind: stream, method: "GET", path: requests[stream].path}, nameOf(cookie))
-	if !in.serve(t, req) {
+	t.v = b.w.oracle.opens(b, in, q, cookies[sessionCookie])
+	if !in.serve(t, b.request(ctx, a, q, cookies)) {
 		t.status, t.v.down = http.StatusBadGateway, true
 	}
 	t.v.status, t.v.header = t.status, t.header

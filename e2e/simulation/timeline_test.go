@@ -45,5 +45,6 @@ func timeline(lines []line) string {
 
 func stamp(d time.Duration) string {
 	d = d.Truncate(time.Millisecond)
-	return fmt.Sprintf("%02d:%02d:%02d.%03d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60, d.Milliseconds()%1000)
+	return fmt.Sprintf("%02d:%02d:%02d.%03d",
+		int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60, d.Milliseconds()%1000)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
@@ -27,7 +28,9 @@ type sent struct {
 	err     string // OAuth error code
 	refresh string // received
 	access  string
-	sid     string // of the ID token received
+	lasts   time.Duration // refresh_expires_in
+	sid     string        // of the ID token received
+	iat     int64
 	sub     string // of the userinfo received
 }
 
@@ -47,11 +50,18 @@ var callNames = [...]string{"other", "code", "refresh", "userinfo", "revoke", "a
 func (k callKind) String() string { return callNames[k] }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	s := classify(r)
+	a := w.in.app
+	if host := r.URL.Host; host != idpHosts[a.idp] && host != a.provider.api {
+		o := a.w.oracle
+		o.lock()
+		o.breach("C9", "%s calls %s", w.in.name, host)
+		o.unlock()
+	}
+	s := classify(r, a.provider.api)
 	if s.kind == callOther {
 		return w.next.RoundTrip(r)
 	}
-	o := w.in.app.w.oracle
+	o := a.w.oracle
 	c := o.calls(w.in, s)
 	resp, err := w.next.RoundTrip(r)
 	if err != nil {
@@ -78,10 +88,10 @@ func (f failing) Read([]byte) (int, error) {
 	return 0, f.err
 }
 
-func classify(r *http.Request) *sent {
+func classify(r *http.Request, api string) *sent {
 	s := &sent{}
 	bearer := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if r.URL.Host == apiHost {
+	if r.URL.Host == api {
 		s.kind, s.token = callResource, bearer
 		return s
 	}
@@ -122,15 +132,21 @@ func (s *sent) read(resp *http.Response, body []byte) {
 		Refresh string `json:"refresh_token"`
 		ID      string `json:"id_token"`
 		Sub     string `json:"sub"`
+		Lasts   int64  `json:"refresh_expires_in"`
 		Error   string `json:"error"`
 	}
 	_ = json.Unmarshal(body, &answer) // not every answer is JSON
 	s.access, s.refresh, s.sub, s.err = answer.Access, answer.Refresh, answer.Sub, answer.Error
-	s.sid = claimsOf(answer.ID).SID
+	s.lasts = time.Duration(answer.Lasts) * time.Second
+	id := claimsOf(answer.ID)
+	s.sid, s.iat = id.SID, id.Iat
 }
 
 // claims are what the oracle wants to know of a token; it trusts the IdP.
 type claims struct {
+	Iss string `json:"iss"`
+	Aud string `json:"aud"` // idpmock sends a string
+	Iat int64  `json:"iat"`
 	SID string `json:"sid"`
 	Sub string `json:"sub"`
 }

@@ -1,0 +1,197 @@
+package simulation
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tandem-sso/tandem/nethttpadapter"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// app is one relying party: two instances over the store that all parties share.
+type app struct {
+	party
+	w        *world
+	n        int
+	owner    rp.Key
+	provider *provider
+	knobs    appKnobs
+	gate     dueGate
+	inst     [2]*instance
+	next     atomic.Uint32           // whose turn it is at the load balancer
+	keys     atomic.Pointer[rp.Keys] // that an instance gets when it starts
+	rolling  atomic.Bool
+}
+
+// instance is one process of an app.
+type instance struct {
+	app  *app
+	n    int
+	name string
+	wire *wire
+	now  atomic.Pointer[running] // nil while it is down
+
+	restarting atomic.Bool
+}
+
+// running is an instance between New and Close.
+type running struct {
+	rp      *rp.RelyingParty
+	keys    *rp.Keys
+	handler http.Handler
+	ctx     context.Context // of its requests
+	cancel  context.CancelFunc
+	busy    sync.WaitGroup
+	gate    sync.Mutex // orders Add and Wait
+	closing bool
+}
+
+// keyCalled makes a key.
+func keyCalled(name string) []byte {
+	sum := sha256.Sum256([]byte(name))
+	return sum[:]
+}
+
+func (in *instance) config(keys rp.Keys) rp.Config {
+	a := in.app
+	k := a.knobs
+	skew := k.Skew[in.n]
+	c := rp.Config{
+		Issuer: a.provider.issuer, ClientID: a.client, ClientSecret: rp.Secret("secret-" + a.name),
+		BaseURL: a.url(), Kind: a.kind, IDTokenAlg: "ES256",
+		Keys: keys, Store: &flakyStore{Store: a.w.store, in: in},
+		APIs: []string{"https://" + a.provider.api}, APIIntrospects: k.Introspects,
+		SignalEvery: k.SignalEvery, TrustFor: k.TrustFor, Idle: k.Idle, Absolute: k.Absolute,
+		TrailingSignal: k.Trailing, SilentCheck: k.Silent, MaxSessionsPerSubject: k.Sessions,
+		HTTPClient: &http.Client{Transport: in.wire},
+		Now:        func() time.Time { return time.Now().Add(skew) },
+		Logger:     slog.New(slog.DiscardHandler),
+		Events: rp.Events{
+			Login: func(e rp.LoginEvent) { a.w.oracle.began(in, e) },
+			End:   func(e rp.EndEvent) { a.w.oracle.ended(in, e) },
+		},
+	}
+	if k.KnowsWindow {
+		c.IdPWindow = a.w.h.Window
+	}
+	if k.Revocation != rp.RevokesGrant { // else as if nobody had said anything
+		can, _ := rp.NamedCapabilities("generic")
+		can.Revocation = k.Revocation
+		c.Capabilities = &can
+	}
+	return c
+}
+
+func (in *instance) start() error {
+	keys := in.app.keys.Load()
+	auth, err := rp.New(context.Background(), in.config(*keys))
+	if err != nil {
+		return err
+	}
+	r := &running{rp: auth, keys: keys, handler: routes(auth, nethttpadapter.New(auth))}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	in.now.Store(r)
+	return nil
+}
+
+// stop shuts down as a good server does: no new requests, a while for those
+// under way, then the library.
+func (in *instance) stop() {
+	r := in.now.Swap(nil)
+	if r == nil {
+		return
+	}
+	r.gate.Lock()
+	r.closing = true
+	r.gate.Unlock()
+	idle := make(chan struct{})
+	go func() { r.busy.Wait(); close(idle) }()
+	grace := time.NewTimer(2 * time.Second)
+	defer grace.Stop()
+	select {
+	case <-idle:
+	case <-grace.C:
+	}
+	r.cancel()
+	<-idle
+	_ = r.rp.Close()
+}
+
+// dead: Close has been called.
+func (r *running) dead() bool {
+	r.gate.Lock()
+	defer r.gate.Unlock()
+	return r.closing
+}
+
+// enter says whether a request or a call may begin; then leave ends it.
+func (r *running) enter() (leave func(), ok bool) {
+	r.gate.Lock()
+	defer r.gate.Unlock()
+	if r.closing {
+		return nil, false
+	}
+	r.busy.Add(1)
+	return r.busy.Done, true
+}
+
+// serve passes a request to the instance; false if it is down.
+func (in *instance) serve(w http.ResponseWriter, req *http.Request) bool {
+	r := in.now.Load()
+	if r == nil {
+		return false
+	}
+	leave, ok := r.enter()
+	if !ok {
+		return false
+	}
+	defer leave()
+	ctx, cancel := context.WithCancel(req.Context())
+	defer context.AfterFunc(r.ctx, cancel)()
+	defer cancel()
+	r.handler.ServeHTTP(w, req.WithContext(ctx))
+	return true
+}
+
+// balance is the load balancer, as the IdP's deliveries meet it.
+func (a *app) balance(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	x := a.w.oracle.tokenArrives(a, body)
+	out := &response{header: http.Header{}}
+	in := a.either(out, func() *http.Request {
+		req := r.Clone(r.Context())
+		req.Body = io.NopCloser(strings.NewReader(string(body)))
+		return req
+	})
+	if in == nil {
+		out.WriteHeader(http.StatusBadGateway)
+	}
+	a.w.oracle.tokenAnswered(x, in, out.status)
+	out.copyTo(w)
+}
+
+// either lets the instance whose turn it is serve a request, or the other one if
+// that is down; nil if both are.
+func (a *app) either(out http.ResponseWriter, req func() *http.Request) *instance {
+	n := int(a.next.Add(1))
+	for i := range a.inst {
+		if in := a.inst[(n+i)%len(a.inst)]; in.serve(out, req()) {
+			return in
+		}
+	}
+	return nil
+}
+
+// skew is how far two clocks may differ that an app's instances compare.
+func (a *app) skew() time.Duration {
+	lo := min(a.knobs.Skew[0], a.knobs.Skew[1], 0)
+	hi := max(a.knobs.Skew[0], a.knobs.Skew[1], 0)
+	return hi - lo
+}

@@ -1,0 +1,112 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// What an ended session held is revoked, where that ends nothing that is to go on
+// (rp.Capabilities, RevocationScope): this app's own limits end this app's session
+// and not the IdP's, and another session of the same person at this client goes on.
+
+// wide: a revocation takes more than the tokens of the same log-in.
+func (a *app) wide() bool {
+	return a.knobs.Revocation == rp.RevokesGrant || a.knobs.Revocation == rp.RevokesClientSession
+}
+
+// ownLimit: neither the person nor the IdP nor the app's code has wanted that end.
+func ownLimit(r rp.Reason) bool {
+	switch r {
+	case rp.Idle, rp.Absolute, rp.IdPCeiling, rp.SessionLimit:
+		return true
+	}
+	return false
+}
+
+// beside: both are sessions of the same person in the same app.
+func (s *session) beside(other *session) bool {
+	return other != s && other.app == s.app && other.person == s.person
+}
+
+// hit is a session that a revocation of the tokens of s would hit, and that lived from
+// one time to another.
+func (o *oracle) hit(s *session, from, to time.Duration) *session {
+	if !s.app.wide() {
+		return nil
+	}
+	for _, other := range o.born {
+		if !s.beside(other) || other.began >= to || other.endAt < from {
+			continue
+		}
+		if s.app.knobs.Revocation == rp.RevokesGrant || s.shares(other) {
+			return other
+		}
+	}
+	return nil
+}
+
+// shares: both are, or were, in the same session of the IdP.
+func (s *session) shares(other *session) bool {
+	return slices.ContainsFunc(append(other.was, other.sid), func(sid string) bool {
+		return sid == s.sid || slices.Contains(s.was, sid)
+	})
+}
+
+// judgeRevocation holds C1: nobody is logged out because another log-in of theirs is
+// cleaned up.
+func (o *oracle) judgeRevocation(c *call) {
+	if c.chain == nil || !c.in.app.wide() {
+		return
+	}
+	s := c.chain.session
+	if s == nil { // perhaps its callback is not answered yet
+		o.later(c.from+5*time.Minute, func(time.Duration) {
+			if c.chain.session == nil {
+				o.breach("C1", "%s revokes tokens of a log-in that led to no session, which takes along what others have",
+					c.in.name)
+			}
+		})
+		return
+	}
+	switch other := o.hit(s, c.from+1, c.from); {
+	case s.endAt == never:
+		o.breach("C1", "%s revokes a token of %s, which lives", c.in.name, s.label)
+	case ownLimit(s.reason):
+		o.breach("C1", "%s revokes a token of %s, which has only reached a limit of the app (%s)",
+			c.in.name, s.label, s.reason)
+	case other != nil && !o.excused(s.app, pathStore|pathIdP, other.began, c.from):
+		o.breach("C1", "%s revokes a token of %s, which takes along what %s has", c.in.name, s.label, other.label)
+	}
+}
+
+// expectRevocation holds C5: what an ended session held is revoked.
+func (o *oracle) expectRevocation(s *session) {
+	if s.chain == nil || s.app.kind == rp.NoToken { // which has kept none
+		return
+	}
+	if s.app.wide() && ownLimit(s.reason) {
+		return
+	}
+	for _, c := range s.chains() {
+		token, at := c.last()
+		if token == "" || o.excused(s.app, pathStore, at, at+time.Minute) && o.excused(s.app, pathRestart, at, s.endAt) {
+			return // it could not be saved, and was lost with the process that had it
+		}
+	}
+	o.later(s.endAt+30*time.Minute, func(now time.Duration) {
+		revoked := slices.ContainsFunc(s.chains(), func(c *chain) bool { token, _ := c.last(); return c.revoked[token] })
+		if !revoked && o.hit(s, s.endAt, now) == nil && !o.excused(s.app, pathIdP|pathStore|pathRestart, s.endAt, now) {
+			o.breach("C5", "%s ended at %s, and its token was not revoked by %s", s.label, stamp(s.endAt), stamp(now))
+		}
+	})
+}
+
+// last is the token to be revoked, and when it came.
+func (c *chain) last() (string, time.Duration) {
+	if n := len(c.refresh); n > 0 {
+		return c.refresh[n-1].value, c.refresh[n-1].at
+	}
+	return c.access, c.fetched
+}

@@ -1,0 +1,99 @@
+package simulation
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// A silent log-in on a navigation is how an app asks that has no tokens, or none that
+// are of any use.
+
+// asksSilently: at that time perhaps nothing but a navigation may ask the IdP about s.
+func (s *session) asksSilently(at time.Duration) bool {
+	if s.app.kind == rp.NoToken {
+		return s.app.knobs.Silent
+	}
+	return slices.ContainsFunc(s.chains(), func(c *chain) bool { return s.over(c, at) })
+}
+
+// over: the tokens of a chain are of no use any more, by some clock.
+func (s *session) over(c *chain, at time.Duration) bool {
+	const early = 5*time.Second + time.Second
+	if s.app.kind == rp.ReferenceToken {
+		return at >= c.fetched+s.app.knobs.TokenLife-early-s.app.skew()
+	}
+	return c.lasts > 0 && at >= c.lasts-early-s.app.skew()
+}
+
+// chains are those of which one is that of the session: after several silent log-ins at
+// once, or one at the end of a token, it is not known what has been kept.
+func (s *session) chains() []*chain {
+	if s.chain == nil {
+		return nil
+	}
+	return append(s.rivals, s.chain)
+}
+
+// mistrusts: a refusal of its token is no word about s, because userinfo has never
+// taken one of it. Then too only a navigation can ask.
+func (s *session) mistrusts() bool {
+	return s.app.kind == rp.ReferenceToken && !slices.ContainsFunc(s.chains(), func(c *chain) bool { return c.fits })
+}
+
+// asksByItself: the app can ask about s without a navigation.
+func (s *session) asksByItself(at time.Duration) bool {
+	return s.app.kind != rp.NoToken && !s.asksSilently(at) && !s.mistrusts()
+}
+
+// renewed notes that a silent log-in has brought other tokens.
+func (o *oracle) renewed(s *session, c *chain, began time.Duration) {
+	if s.renewedAt >= began || !s.over(s.chain, began-2*s.app.skew()) {
+		s.rivals = append(s.rivals, s.chain)
+	} else {
+		s.rivals = nil
+	}
+	s.chain, s.renewedAt = c, o.w.at()
+}
+
+// uses notes that the session uses the tokens of a chain.
+func (s *session) uses(c *chain) { s.chain, s.rivals = c, nil }
+
+// mayLogInAnew: a live session may be sent to a whole log-in, because it was asked
+// about silently less than δ ago without an answer, or because its token may be spent.
+func (o *oracle) mayLogInAnew(v *visit, s *session) bool {
+	settled := s.began
+	if s.known != nil {
+		settled = max(settled, s.known.to)
+	}
+	if s.asked > 0 && s.asked >= settled && v.start <= s.asked+o.mostSignalEvery(s.app)+s.app.skew() {
+		return true
+	}
+	for other := range o.visits { // it is being begun
+		if other.session == s.name && other.q.kind == login && strings.Contains(other.q.path, "silent=1") {
+			return true
+		}
+	}
+	return s.chain != nil && s.chain.doubted
+}
+
+// sentOn judges where an app sends a live session instead of serving it; false: that is
+// nothing which it may do.
+func (o *oracle) sentOn(v *visit, s *session) bool {
+	to := v.header.Get("Location")
+	switch {
+	case v.q.navigates() && !strings.HasPrefix(to, "/auth/login"):
+		return false
+	case strings.Contains(to, "silent=1"):
+		if !v.q.navigates() || !s.asksSilently(v.end) && !s.mistrusts() && s.renewedAt < v.start {
+			o.breach("C3", "%s sends %s to a silent log-in", v.in.name, v.q.kind)
+		}
+		return true
+	case strings.Contains(to, "anew=1"), v.problem().Error == "login_required":
+		o.counts["log-ins of who is in"]++
+		return o.mayLogInAnew(v, s)
+	}
+	return false
+}

@@ -1,0 +1,79 @@
+package simulation
+
+import (
+	"time"
+)
+
+// trouble is a time in which something on the way of a signal or a request was
+// not in order. The oracle excuses what the contract excuses, and only then.
+type trouble struct {
+	what     string
+	path     path
+	of       whom
+	from, to time.Duration
+	open     bool
+	tail     time.Duration // how long it may be felt afterwards
+}
+
+type path uint8
+
+const (
+	pathIdP path = 1 << iota
+	pathStore
+	pathAPI
+	pathWatch
+	pathRestart
+)
+
+// whom are the apps that trouble concerns, a bit for each.
+type whom uint8
+
+const everybody whom = 1<<len(parties) - 1
+
+func (a *app) alone() whom     { return 1 << a.n }
+func (w whom) has(a *app) bool { return w&a.alone() != 0 }
+
+// everybody are the apps at one IdP.
+func (p *provider) everybody() (w whom) {
+	for i := range parties {
+		if parties[i].idp == p.n {
+			w |= 1 << i
+		}
+	}
+	return w
+}
+
+// feltAfter is how long trouble at the IdP may be felt after its end: two calls
+// that time out (30 s each) and the pause after them (at most a minute).
+const feltAfter = 3 * time.Minute
+
+func (o *oracle) trouble(t *trouble) {
+	now := o.lock()
+	defer o.unlock()
+	t.from, t.to, t.open = now, never, true
+	o.troubles = append(o.troubles, t)
+	o.note("FAULT", "begins: %s", t.what)
+}
+
+func (o *oracle) over(t *trouble) {
+	now := o.lock()
+	defer o.unlock()
+	if t.open {
+		t.to, t.open = now, false
+	}
+	o.note("FAULT", "is over: %s", t.what)
+}
+
+// excused says whether anything on one of the paths was out of order for an app
+// between from and to, or before that so recently that it may still be felt.
+func (o *oracle) excused(a *app, paths path, from, to time.Duration) bool {
+	for _, t := range o.troubles {
+		if t.path&paths == 0 || !t.of.has(a) || t.from > to {
+			continue
+		}
+		if t.to == never || t.to+t.tail >= from {
+			return true
+		}
+	}
+	return false
+}
