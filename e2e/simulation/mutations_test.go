@@ -112,9 +112,6 @@ var mutations = []mutation{
 		return true`,
 		`case neverBegun:
 		return true`},
-	{"an access token is good until its end by one clock", "rp/renew.go",
-		`now.Add(min(p.cfg.Skew, d.TokenLife/2))`,
-		`now`},
 	{"a bookmark of the log-in logs in anew", "rp/login.go",
 		`if p.isIn(r, q) {`,
 		`if false {`},
