@@ -50,10 +50,11 @@ func (w *World) Back(newTab func(name string) Tab) {
 		}
 		leave(tab)
 		asked := notes.Requests("GET /plain")
-		browser.Eval[int](tab, `setTimeout(() => history.back())`)
-		// The server is asked, and leads to the log-in.
+		// The server is asked, and leads to the log-in. The page that is left may be the
+		// log-in too, so it is marked: what is waited for is another one.
+		browser.Eval[int](tab, `window.isLeft = true, setTimeout(() => history.back())`)
+		tab.Wait(`!window.isLeft && document.querySelector("#username")`)
 		tab.WaitURL(w.IDP.Issuer())
-		tab.Wait(`document.querySelector("#username")`)
 		if n := notes.Requests("GET /plain") - asked; n != 1 {
 			tab.Fail("%s: Back asked the server %d times", name, n)
 		}
