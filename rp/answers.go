@@ -3,10 +3,11 @@ package rp
 import (
 	"context"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 )
 
 const (
@@ -21,6 +22,8 @@ type pulse struct {
 	next  http.RoundTripper
 	heard atomic.Int64 // milliseconds since 1970
 
+	doubts chan struct{} // somebody thinks that what is known of it is not true any more
+
 	mu    sync.Mutex
 	probe chan struct{} // closed when the probe under way is over
 }
@@ -28,10 +31,22 @@ type pulse struct {
 // RoundTrip notes each answer, whatever it says.
 func (p *pulse) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := p.next.RoundTrip(r)
-	if err == nil {
-		p.heard.Store(p.now().UnixMilli())
+	if err != nil {
+		return resp, err
 	}
-	return resp, err
+	p.heard.Store(p.now().UnixMilli())
+	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
+		p.lookAgain()
+	}
+	return resp, nil
+}
+
+// lookAgain wakes follow.
+func (p *pulse) lookAgain() {
+	select {
+	case p.doubts <- struct{}{}:
+	default:
+	}
 }
 
 func (p *pulse) lately() bool {
@@ -75,8 +90,7 @@ func (p *pulse) over(probe chan struct{}) {
 func (p *RelyingParty) probeIdP(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	to := strings.TrimSuffix(p.cfg.Issuer, "/") + "/.well-known/openid-configuration"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, idp.DiscoveryURL(p.cfg.Issuer), nil)
 	if err != nil {
 		return
 	}

@@ -158,8 +158,8 @@ func TestDiscoveryFaults(t *testing.T) {
 		alg     string
 		field   string // "": not a fault of the configuration
 	}{
-		{name: "CORE-04 H -discovery-issuer-mismatch", replace: []string{`"issuer":"https://idp.example"`, `"issuer":"https://evil.example"`}},
-		{name: "CORE-04 issuer with a slash more", replace: []string{`"issuer":"https://idp.example"`, `"issuer":"https://idp.example/"`}},
+		{name: "CORE-04 H -discovery-issuer-mismatch", replace: []string{`"issuer":"https://idp.example"`, `"issuer":"https://evil.example"`}, field: "Issuer"},
+		{name: "CORE-04 issuer with a slash more", replace: []string{`"issuer":"https://idp.example"`, `"issuer":"https://idp.example/"`}, field: "Issuer"},
 		{name: "http token endpoint", replace: []string{"https://idp.example/token", "http://idp.example/token"}, field: "Issuer"},
 		{name: "http jwks_uri", replace: []string{"https://idp.example/jwks", "http://idp.example/jwks"}, field: "Issuer"},
 		{name: "http userinfo", replace: []string{"https://idp.example/userinfo", "http://idp.example/userinfo"}, field: "Issuer"},

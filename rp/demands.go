@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/outside"
 )
 
@@ -15,7 +16,7 @@ import (
 // tls_client_certificate_bound_access_tokens (RFC 8705 §3.3): it says that certificates
 // bind tokens, not that there are no others. A list that is missing or empty demands
 // nothing.
-func demands(c *Config, m *metadata) error {
+func demands(c *Config, m *idp.Metadata) error {
 	var all []error
 	demand := func(met bool, name, text string) {
 		if !met {

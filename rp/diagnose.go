@@ -3,9 +3,11 @@ package rp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
@@ -36,6 +38,13 @@ func (f *findings) add(n Finding) bool {
 	}
 	f.list = append(f.list, n)
 	return true
+}
+
+// forget drops a finding that says something else now.
+func (f *findings) forget(code, unless string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = slices.DeleteFunc(f.list, func(old Finding) bool { return old.Code == code && old.Text != unless })
 }
 
 // Findings returns what is known so far: from discovery at once, from token
@@ -71,11 +80,11 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	idp, err := discover(ctx, &cfg)
-	if err != nil {
+	to := newProvider(&cfg)
+	if err := to.discover(ctx, &cfg); err != nil {
 		return nil, err
 	}
-	return append(judgeProvider(&cfg, &idp.metadata), storeFindings(ctx, &cfg)...), nil
+	return append(judgeProvider(&cfg, to.at().Metadata), storeFindings(ctx, &cfg)...), nil
 }
 
 // storeFindings is what the store says of itself.
@@ -89,7 +98,7 @@ func storeFindings(ctx context.Context, c *Config) []Finding {
 	return s.Findings(ctx)
 }
 
-func judgeProvider(c *Config, m *metadata) []Finding {
+func judgeProvider(c *Config, m *idp.Metadata) []Finding {
 	var out []Finding
 	say := func(serious bool, code, text string, args ...any) {
 		out = append(out, Finding{Code: code, Serious: serious, Text: fmt.Sprintf(text, args...)})

@@ -18,7 +18,7 @@ import (
 // that starts after it is refused.
 func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
-	if !p.idp.FrontchannelLogout && !p.cfg.FrontchannelLogout {
+	if !p.idp.at().FrontchannelLogout && !p.cfg.FrontchannelLogout {
 		return &RequestError{Status: http.StatusNotFound, Code: "not_found",
 			Err: errors.New("the log-in service does not use front-channel logout")}
 	}
@@ -52,8 +52,8 @@ const frontchannelPage = `<!DOCTYPE html><html lang="en"><meta name="viewport" c
 // IdP's logout page, which some serve from another host (FCL-04).
 func (p *RelyingParty) framers() string {
 	all := weburl.Origin(p.cfg.Issuer)
-	if p.idp.EndSessionURL != "" {
-		if o := weburl.Origin(p.idp.EndSessionURL); o != all {
+	if p.idp.at().EndSessionURL != "" {
+		if o := weburl.Origin(p.idp.at().EndSessionURL); o != all {
 			all += " " + o
 		}
 	}

@@ -65,10 +65,14 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 	if f.silent {
 		return p.silentURL(ctx, asks, f.state, opts)
 	}
+	if !p.met.Load() {
+		p.idp.pulse.lookAgain()
+		return "", unavailable(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
+	}
 	if p.cfg.MaxAge > 0 {
 		opts = append(opts, oauth2.SetAuthURLParam("max_age", fmt.Sprint(int(p.cfg.MaxAge/time.Second))))
 	}
-	return p.idp.oauth.AuthCodeURL(f.state, opts...), nil
+	return p.idp.at().oauth.AuthCodeURL(f.state, opts...), nil
 }
 
 // isIn reports whether a log-in is not needed: nobody asks for anything particular,
@@ -120,7 +124,7 @@ func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	// RFC 9207 §2.4: also before an error is believed.
-	if iss := params.Get("iss"); iss != p.cfg.Issuer && (iss != "" || p.idp.IssInResponse) {
+	if iss := params.Get("iss"); iss != p.cfg.Issuer && (iss != "" || p.idp.at().IssInResponse) {
 		return badLogin("The answer did not come from the expected log-in service.", errors.New("iss is missing or is not Config.Issuer"))
 	}
 	if code := params.Get("error"); code != "" {

@@ -56,7 +56,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.forgetPages(w.Header())
-	if p.idp.EndSessionURL == "" || known == nil {
+	if p.idp.at().EndSessionURL == "" || known == nil {
 		return sendOn(w, r, landing)
 	}
 	if p.cfg.LogoutByPost && forScript(r.Header) {
@@ -72,9 +72,9 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if p.cfg.LogoutByPost {
-		return writeForm(w, p.idp.EndSessionURL, fields)
+		return writeForm(w, p.idp.at().EndSessionURL, fields)
 	}
-	target, err := url.Parse(p.idp.EndSessionURL)
+	target, err := url.Parse(p.idp.at().EndSessionURL)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (p *RelyingParty) announceEnd(u untold) {
 	if p.offline(&d, rec.End.Reason) {
 		d.RefreshToken = ""
 	}
-	if p.idp.RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" || !p.cfg.Capabilities.Revocation.spares(rec.End.Reason, nobody) {
+	if p.idp.at().RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" || !p.cfg.Capabilities.Revocation.spares(rec.End.Reason, nobody) {
 		d.AccessToken, d.RefreshToken = "", ""
 		p.settle(ctx, rec, &d, time.Time{})
 		return

@@ -7,9 +7,9 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
@@ -19,102 +19,111 @@ import (
 
 const maxDocument = 2 << 20 // bytes that are read of any answer of the IdP
 
-// metadata is what the library uses of OpenID Connect Discovery 1.0 §3.
-type metadata struct {
-	Issuer                string   `json:"issuer"`
-	AuthURL               string   `json:"authorization_endpoint"`
-	TokenURL              string   `json:"token_endpoint"`
-	UserinfoURL           string   `json:"userinfo_endpoint"`
-	JWKSURL               string   `json:"jwks_uri"`
-	EndSessionURL         string   `json:"end_session_endpoint"`
-	RevocationURL         string   `json:"revocation_endpoint"`
-	IntrospectionURL      string   `json:"introspection_endpoint"`
-	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
-	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
-	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
-	PKCEMethods           []string `json:"code_challenge_methods_supported"`
-	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
-	BackchannelLogout     bool     `json:"backchannel_logout_supported"`
-	BackchannelSID        bool     `json:"backchannel_logout_session_supported"`
-	FrontchannelLogout    bool     `json:"frontchannel_logout_supported"`
-
-	// What it may demand, see demands.
-	RequirePAR            bool     `json:"require_pushed_authorization_requests"`
-	RequireJAR            bool     `json:"require_signed_request_object"`
-	ResponseTypes         []string `json:"response_types_supported"`
-	ResponseModes         []string `json:"response_modes_supported"`
-	GrantTypes            []string `json:"grant_types_supported"`
-	IDTokenEncryptionAlgs []string `json:"id_token_encryption_alg_values_supported"`
-}
-
-// provider is the IdP as discovered, with everything needed to call it.
+// provider is the IdP, with everything needed to call it. Its metadata may change while
+// this instance runs.
 type provider struct {
-	metadata
 	client *http.Client
 	keys   *keyset.Set
-	oauth  oauth2.Config // for the authorization URL
-	calls  *idp.Client
 	pulse  *pulse
+	slots  chan struct{} // calls under way
+	latest atomic.Pointer[endpoints]
 }
 
-func discover(ctx context.Context, c *Config) (*provider, error) {
+// endpoints are the IdP as its discovery document describes it.
+type endpoints struct {
+	*idp.Metadata
+	oauth oauth2.Config // for the authorization URL
+	calls *idp.Client
+}
+
+// at is what is known of the IdP now. A caller that needs two things of it asks once.
+func (p *provider) at() *endpoints { return p.latest.Load() }
+
+// newProvider knows nothing of the IdP yet: use tells it.
+func newProvider(c *Config) *provider {
 	client := idpClient(c)
-	heart := &pulse{now: c.Now, next: client.Transport}
+	heart := &pulse{now: c.Now, next: client.Transport, doubts: make(chan struct{}, 1)}
 	client.Transport = heart
+	p := &provider{client: client, pulse: heart, slots: make(chan struct{}, c.MaxCalls)}
+	p.keys = keyset.New("", client, c.Now)
+	p.keys.Trouble = func(err error, until time.Time) {
+		c.Logger.Warn("the IdP's keys are old and cannot be read again; the old ones go on", "error", err, "until", until)
+	}
+	return p
+}
+
+// use makes m what is known of the IdP.
+func (p *provider) use(c *Config, m *idp.Metadata) {
+	p.keys.From(m.JWKSURL)
+	p.latest.Store(&endpoints{
+		Metadata: m,
+		oauth: oauth2.Config{
+			ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), Scopes: c.Scopes,
+			RedirectURL: c.BaseURL + c.Prefix + "/callback",
+			Endpoint:    oauth2.Endpoint{AuthURL: m.AuthURL},
+		},
+		calls: &idp.Client{
+			HTTP: p.client, Now: c.Now, Slots: p.slots, TokenURL: m.TokenURL, UserinfoURL: m.UserinfoURL, RevocationURL: m.RevocationURL,
+			Auth: idp.ClientAuth{ID: c.ClientID, Secret: string(c.ClientSecret), InForm: secretInForm(m.TokenAuthMethods)},
+		},
+	})
+}
+
+// discover asks the IdP. An answer that the configuration does not fit is a
+// *ConfigError; any other error passes, perhaps.
+func (p *provider) discover(ctx context.Context, c *Config) error {
 	ctx, cancel := context.WithTimeout(ctx, c.RequestTimeout)
 	defer cancel()
-	found, err := oidc.NewProvider(oidc.ClientContext(ctx, client), c.Issuer)
+	m, err := idp.Discover(ctx, p.client, c.Issuer)
 	if err != nil {
-		if text := err.Error(); len(text) > 500 { // go-oidc repeats the whole page that came instead
-			err = errors.New(text[:500] + " …")
-		}
-		return nil, fmt.Errorf("rp: Config.Issuer: discovery of %s failed: %w (is the IdP running, and is this its exact issuer identifier?)", c.Issuer, err)
+		return fmt.Errorf("rp: Config.Issuer: discovery of %s failed: %w (is the IdP running, and is this its exact issuer identifier?)", c.Issuer, err)
 	}
-	p := &provider{client: client, pulse: heart}
-	if err := found.Claims(&p.metadata); err != nil {
-		return nil, fmt.Errorf("rp: Config.Issuer: the discovery document of %s is malformed: %w", c.Issuer, err)
+	if err := fits(c, m); err != nil {
+		return err
 	}
-	if p.Issuer != c.Issuer { // CORE-04; go-oidc makes an exception for Google
-		return nil, wrong("Issuer", "the IdP calls itself %q; set exactly that", p.Issuer)
+	p.use(c, m)
+	return nil
+}
+
+// fits is nil if this client can work with an IdP of that kind, else a *ConfigError, or
+// several joined.
+func fits(c *Config, m *idp.Metadata) error {
+	if err := usable(c, m); err != nil {
+		return err
+	}
+	if err := demands(c, m); err != nil {
+		return err
+	}
+	if len(m.IDTokenAlgs) > 0 && !slices.Contains(m.IDTokenAlgs, c.IDTokenAlg) {
+		return wrong("IDTokenAlg", "is %s, but the IdP signs with %s", c.IDTokenAlg, list(m.IDTokenAlgs))
+	}
+	if len(m.PKCEMethods) > 0 && !slices.Contains(m.PKCEMethods, "S256") {
+		return wrong("Issuer", "the IdP supports PKCE by %s only; S256 is needed", list(m.PKCEMethods))
+	}
+	return nil
+}
+
+// usable is nil if m is that of this issuer, and its endpoints may be called.
+func usable(c *Config, m *idp.Metadata) error {
+	if m.Issuer != c.Issuer { // CORE-04
+		return wrong("Issuer", "the IdP calls itself %q; set exactly that", m.Issuer[:min(len(m.Issuer), 200)])
 	}
 	for _, e := range []struct {
 		name, url string
 		required  bool
 	}{
-		{"authorization_endpoint", p.AuthURL, true}, {"token_endpoint", p.TokenURL, true}, {"jwks_uri", p.JWKSURL, true},
-		{"userinfo_endpoint", p.UserinfoURL, false}, {"end_session_endpoint", p.EndSessionURL, false},
-		{"revocation_endpoint", p.RevocationURL, false},
+		{"authorization_endpoint", m.AuthURL, true}, {"token_endpoint", m.TokenURL, true}, {"jwks_uri", m.JWKSURL, true},
+		{"userinfo_endpoint", m.UserinfoURL, false}, {"end_session_endpoint", m.EndSessionURL, false},
+		{"revocation_endpoint", m.RevocationURL, false},
 	} {
 		if e.url == "" && !e.required {
 			continue
 		}
 		if err := checkEndpoint(e.url, c.InsecureAllowHTTP); err != nil {
-			return nil, wrong("Issuer", "the IdP's %s %v", e.name, err)
+			return wrong("Issuer", "the IdP's %s %v", e.name, err)
 		}
 	}
-	if err := demands(c, &p.metadata); err != nil {
-		return nil, err
-	}
-	if len(p.IDTokenAlgs) > 0 && !slices.Contains(p.IDTokenAlgs, c.IDTokenAlg) {
-		return nil, wrong("IDTokenAlg", "is %s, but the IdP signs with %v", c.IDTokenAlg, p.IDTokenAlgs)
-	}
-	if len(p.PKCEMethods) > 0 && !slices.Contains(p.PKCEMethods, "S256") {
-		return nil, wrong("Issuer", "the IdP supports PKCE by %v only; S256 is needed", p.PKCEMethods)
-	}
-	p.keys = keyset.New(p.JWKSURL, client, c.Now)
-	p.keys.Trouble = func(err error, until time.Time) {
-		c.Logger.Warn("the IdP's keys are old and cannot be read again; the old ones go on", "error", err, "until", until)
-	}
-	p.oauth = oauth2.Config{
-		ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), Scopes: c.Scopes,
-		RedirectURL: c.BaseURL + c.Prefix + "/callback",
-		Endpoint:    oauth2.Endpoint{AuthURL: p.AuthURL},
-	}
-	p.calls = &idp.Client{
-		HTTP: client, Now: c.Now, Slots: make(chan struct{}, c.MaxCalls), TokenURL: p.TokenURL, UserinfoURL: p.UserinfoURL, RevocationURL: p.RevocationURL,
-		Auth: idp.ClientAuth{ID: c.ClientID, Secret: string(c.ClientSecret), InForm: secretInForm(p.TokenAuthMethods)},
-	}
-	return p, nil
+	return nil
 }
 
 // secretInForm chooses between client_secret_post and client_secret_basic, which is the

@@ -68,7 +68,7 @@ func (p *RelyingParty) refreshed(ctx context.Context, st *state, got *tokens, se
 func (p *RelyingParty) callRefresh(ctx context.Context, d *record.Data) (*tokens, idp.Outcome) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	answer, out := p.idp.calls.Refresh(ctx, d.RefreshToken)
+	answer, out := p.idp.at().calls.Refresh(ctx, d.RefreshToken)
 	p.flights.went(&out)
 	if out.Err != nil {
 		return nil, out

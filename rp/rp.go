@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/sessions"
@@ -18,6 +19,7 @@ import (
 type RelyingParty struct {
 	*private   // cfg
 	idp        *provider
+	met        atomic.Bool // the IdP has answered this instance
 	party      *party
 	ring       *seal.Ring
 	logins     *sessions.CookieStore
@@ -49,9 +51,17 @@ type RelyingParty struct {
 }
 
 // New checks the configuration, discovers the IdP and starts the background
-// work. ctx bounds the discovery only. A *ConfigError, or several joined, names
-// what is wrong with the configuration; any other error means that the IdP could
-// not be reached, and trying again later may help.
+// work. ctx bounds the discovery only.
+//
+// Where the IdP does not answer, New works with what the Store keeps of it, for 24 h
+// after it was last heard of: sessions are served within Config.TrustFor, and nobody
+// can log in until it answers. Its metadata and keys are read again each hour, and when
+// an endpoint answers 404 or 410; what has changed is a [Finding].
+//
+// A *ConfigError, or several joined, names what is wrong with the configuration, and
+// trying again does not help; another issuer is such a mistake. Any other error means
+// that the IdP could not be reached and that the Store keeps nothing of it: trying again
+// later may help.
 func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -73,12 +83,8 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	if err != nil {
 		return nil, err
 	}
-	idp, err := discover(ctx, &cfg)
-	if err != nil {
-		return nil, err
-	}
 	p := &RelyingParty{
-		private: &private{cfg}, idp: idp, party: party, ring: ring, logins: logins, origins: from, apis: map[string]bool{},
+		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, logins: logins, origins: from, apis: map[string]bool{},
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
 		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, reports: newThrottle(activityEvery, activityBurst),
@@ -92,10 +98,16 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.calls, p.abort = context.WithCancel(context.Background())
-	p.report(judgeProvider(&p.cfg, &idp.metadata))
+	if err := p.meet(ctx); err != nil {
+		p.stop()
+		p.abort()
+		return nil, err
+	}
+	p.report(judgeProvider(&p.cfg, p.idp.at().Metadata))
 	p.report(storeFindings(ctx, &p.cfg))
 	p.goes(func(context.Context) { p.watch(p.ctx) })
 	p.goes(func(context.Context) { p.sweep(p.ctx) })
+	p.goes(func(context.Context) { p.follow(p.ctx) })
 	return p, nil
 }
 

@@ -32,7 +32,7 @@ func (p *RelyingParty) means(d *record.Data) means {
 		return bySilentLogin
 	case d.RefreshToken != "" && extends.Refresh:
 		return byRefresh
-	case d.AccessToken != "" && p.idp.UserinfoURL != "" && extends.Userinfo:
+	case d.AccessToken != "" && p.idp.at().UserinfoURL != "" && extends.Userinfo:
 		return byUserinfo
 	case p.cfg.SilentCheck:
 		return bySilentLogin
@@ -105,7 +105,7 @@ func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) 
 // access token. Only then is its later 401 a word about the session; and only where
 // there is no refresh token is that word needed.
 func (p *RelyingParty) userinfoFits(ctx context.Context, d *record.Data) bool {
-	if d.AccessToken == "" || d.RefreshToken != "" || p.idp.UserinfoURL == "" {
+	if d.AccessToken == "" || d.RefreshToken != "" || p.idp.at().UserinfoURL == "" {
 		return false
 	}
 	out := p.callUserinfo(ctx, d)
@@ -118,7 +118,7 @@ func (p *RelyingParty) userinfoFits(ctx context.Context, d *record.Data) bool {
 func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) idp.Outcome {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	_, out := p.idp.calls.Userinfo(ctx, d.AccessToken, d.Subject)
+	_, out := p.idp.at().calls.Userinfo(ctx, d.AccessToken, d.Subject)
 	p.flights.went(&out)
 	return out
 }

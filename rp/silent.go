@@ -49,12 +49,12 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, state string, o
 		opts = append(opts, oauth2.SetAuthURLParam("scope", "openid"))
 	}
 	for _, h := range hints(st.data) {
-		to := p.idp.oauth.AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...)
+		to := p.idp.at().oauth.AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...)
 		if len(to) <= maxHintedURL {
 			return to, nil
 		}
 	}
-	return p.idp.oauth.AuthCodeURL(state, opts...), nil
+	return p.idp.at().oauth.AuthCodeURL(state, opts...), nil
 }
 
 type hint struct{ name, value string }

@@ -242,7 +242,7 @@ func (p *RelyingParty) renew(ctx context.Context, st *state) (*state, error) {
 // probe asks the userinfo endpoint about the token of st (second look), where there is
 // no refresh token.
 func (p *RelyingParty) probe(ctx context.Context, st *state) (*state, verdict.Verdict, error) {
-	if p.idp.UserinfoURL == "" {
+	if p.idp.at().UserinfoURL == "" {
 		// Nobody else can be asked, and an API alone never logs anybody out.
 		return nil, verdict.Ask, p.renewSilently(ctx, st)
 	}

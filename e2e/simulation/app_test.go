@@ -21,6 +21,7 @@ type app struct {
 	w        *world
 	n        int
 	owner    rp.Key
+	kept     rp.Key
 	provider *provider
 	knobs    appKnobs
 	gate     dueGate

@@ -40,11 +40,16 @@ func partyOf(idp int, client string) int {
 
 func (p party) url() string { return "https://" + p.name + ".example" }
 
-// owner is how a store knows the party: SHA-256 over ("owner", issuer, client_id),
-// each with its length.
-func (p party) owner() (key rp.Key) {
+// owner is how a store knows the party.
+func (p party) owner() rp.Key { return hash("owner", "https://"+idpHosts[p.idp], p.client) }
+
+// kept is the key of the one record that is no session: what is known of the IdP.
+func (p party) kept() rp.Key { o := p.owner(); return hash("idp", string(o[:])) }
+
+// hash is SHA-256 over parts, each with its length.
+func hash(parts ...string) rp.Key {
 	h := sha256.New()
-	for _, part := range []string{"owner", "https://" + idpHosts[p.idp], p.client} {
+	for _, part := range parts {
 		_ = binary.Write(h, binary.BigEndian, uint64(len(part)))
 		h.Write([]byte(part))
 	}

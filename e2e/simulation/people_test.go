@@ -152,17 +152,18 @@ func (b *browser) send(a *app, inst int, q request) *visit {
 	for name, value := range v.marks {
 		req.Header.Set(name, value)
 	}
-	out := &response{header: http.Header{}}
+	out, down := &response{header: http.Header{}}, false
 	if !in.serve(out, req) { // the load balancer takes the other one
 		in = a.inst[1-inst%2]
-		v.in = in
 		if !in.serve(out, req) {
 			out.WriteHeader(http.StatusBadGateway)
-			v.down = true
+			down = true
 		}
 	}
-	v.gaveUp = ctx.Err() != nil
+	b.w.oracle.lock() // who judges another visit looks at this one too
+	v.in, v.down, v.gaveUp = in, down, ctx.Err() != nil
 	v.status, v.header, v.body = out.status, out.header, out.body.Bytes()
+	b.w.oracle.unlock()
 	b.takeCookies(a, v)
 	b.w.oracle.closes(v)
 	return v

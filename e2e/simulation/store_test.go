@@ -50,10 +50,10 @@ func (s *flakyStore) uses(what string, keys ...rp.Key) { s.in.app.w.oracle.uses(
 func (s *flakyStore) Load(ctx context.Context, key rp.Key) (rec rp.Record, err error) {
 	o, got := s.in.app.w.oracle, false
 	err = s.spoil(ctx, opLoad, func() (err error) { got = true; rec, err = s.Store.Load(ctx, key); return err })
-	if got {
+	if got && key != s.in.app.kept {
 		o.loaded(s.in, key, err)
 	}
-	if rec.Key == key {
+	if rec.Key == key && key != s.in.app.kept {
 		o.owns(s.in, "reads", rec)
 	}
 	if errors.Is(err, errStoreDown) {
@@ -68,8 +68,10 @@ func (s *flakyStore) Create(ctx context.Context, rec rp.Record) error {
 		s.in.app.gate.note(rec.Due)
 		s.uses("reference", rec.Refs...)
 		err := s.Store.Create(ctx, rec)
-		s.in.app.w.oracle.created(s.in, rec, err)
-		stored = err == nil
+		if rec.Key != s.in.app.kept {
+			s.in.app.w.oracle.created(s.in, rec, err)
+			stored = err == nil
+		}
 		return err
 	})
 	if stored && err != nil {

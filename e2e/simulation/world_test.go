@@ -55,7 +55,7 @@ func newWorld(h *history) (*world, error) {
 }
 
 func (w *world) newApp(n int) (*app, error) {
-	a := &app{w: w, n: n, party: parties[n], owner: parties[n].owner(), knobs: w.h.Apps[n]}
+	a := &app{w: w, n: n, party: parties[n], owner: parties[n].owner(), kept: parties[n].kept(), knobs: w.h.Apps[n]}
 	a.provider = w.idps[a.idp]
 	key := "shared"
 	if w.h.OwnKeys {

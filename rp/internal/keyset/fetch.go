@@ -13,6 +13,7 @@ import (
 
 type fetch struct {
 	began  time.Time
+	url    string
 	cancel context.CancelFunc
 	done   chan struct{}
 	late   chan struct{} // closed when nobody who has old keys should wait any longer
@@ -52,7 +53,7 @@ var errLate = errors.New("keyset: the fetch takes too long")
 
 func (s *Set) startLocked(ctx context.Context) *fetch {
 	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-	f := &fetch{began: s.now(), cancel: cancel, done: make(chan struct{}), late: make(chan struct{})}
+	f := &fetch{began: s.now(), url: s.url, cancel: cancel, done: make(chan struct{}), late: make(chan struct{})}
 	s.current, s.tried = f, f.began
 	slow := time.AfterFunc(patience, func() { close(f.late) })
 	go func() {
@@ -75,11 +76,13 @@ func (s *Set) Stop() {
 
 func (s *Set) run(ctx context.Context, f *fetch) {
 	defer f.cancel()
-	keys, fresh, err := s.fetch(ctx)
+	keys, fresh, err := s.fetch(ctx, f.url)
 	s.mu.Lock()
+	moved := s.url != f.url // meanwhile: these may be another set's
 	goOn := s.read.Add(keep)
 	stale := err != nil && len(s.keys) > 0 && !s.now().Before(s.due)
 	switch {
+	case err == nil && moved:
 	case err == nil:
 		s.keys, s.read, s.due = keys, f.began, f.began.Add(fresh)
 	case stale:
@@ -90,14 +93,17 @@ func (s *Set) run(ctx context.Context, f *fetch) {
 	if stale && s.Trouble != nil { // before the end, which Stop waits for
 		s.Trouble(err, goOn)
 	}
+	if err == nil && !moved && s.News != nil {
+		s.News()
+	}
 	s.mu.Lock()
 	s.current = nil
 	s.mu.Unlock()
 	close(f.done)
 }
 
-func (s *Set) fetch(ctx context.Context) ([]jose.JSONWebKey, time.Duration, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+func (s *Set) fetch(ctx context.Context, url string) ([]jose.JSONWebKey, time.Duration, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -52,15 +52,18 @@ var errJustRead = errors.New("the keys were read a moment ago, and the one that 
 
 // Set is a remote JSON Web Key Set (RFC 7517) with a memory.
 type Set struct {
-	url    string
 	client *http.Client
 	now    func() time.Time
 
 	// Trouble is told, once a minute at most, that old keys could not be read again,
 	// and until when they go on. It may be nil, and is set before the first use.
 	Trouble func(err error, until time.Time)
+	// News is told that keys were read. It may be nil, must not block, and is set before
+	// the first use.
+	News func()
 
 	mu      sync.Mutex // never held over I/O
+	url     string
 	keys    []jose.JSONWebKey
 	read    time.Time // start of the fetch that brought them
 	due     time.Time // when they are old

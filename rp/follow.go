@@ -1,0 +1,102 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+)
+
+const (
+	followEvery = time.Hour   // between two looks at the IdP's metadata and keys
+	followRetry = time.Minute // after one that has failed, at most
+	followLeast = time.Minute // between two looks, however often an endpoint is missing
+	followPause = time.Second // after one that has failed, at least
+)
+
+// follow reads the IdP's metadata and keys again: each hour, so that what the Store
+// keeps is never much older than an outage; as soon as an endpoint is missing; and
+// again and again while the IdP does not answer. What is known goes on meanwhile.
+func (p *RelyingParty) follow(ctx context.Context) {
+	err := errNotMet
+	if p.met.Load() {
+		err = p.keepIdP(ctx, p.now())
+	}
+	for failures := 0; ; err = p.lookAtIdP(ctx) {
+		wait := followEvery - time.Duration(rand.Int64N(int64(followEvery/10)))
+		if err == nil {
+			failures = 0
+			sleep(ctx, followLeast)
+		} else if ctx.Err() == nil {
+			if failures++; failures == 1 && err != errNotMet {
+				p.log.Warn("the IdP's metadata and keys cannot be read again; what is known of it goes on", "error", err)
+			}
+			wait = min(time.Second<<min(failures-1, 10), followRetry)
+			sleep(ctx, followPause)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-p.idp.pulse.doubts:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+var errNotMet = errors.New("rp: the IdP has not answered this instance yet")
+
+// lookAtIdP asks the IdP, takes what it says, and stores it.
+func (p *RelyingParty) lookAtIdP(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
+	defer cancel()
+	read := p.now()
+	m, err := idp.Discover(ctx, p.idp.client, p.cfg.Issuer)
+	if err != nil {
+		return err
+	}
+	if err := usable(&p.cfg, m); err != nil { // it is another one now, or nobody may call it
+		p.noteAgain("idp_unusable", true, "The IdP's discovery document cannot be used any more, so the former one goes on: "+err.Error())
+		return nil
+	}
+	old := p.idp.at().Metadata
+	if names := differs(old, m); len(names) > 0 {
+		p.idp.use(&p.cfg, m)
+		p.noteAgain("idp_changed", false, "The IdP has changed its "+strings.Join(names, ", ")+"; that is used from now on.")
+	}
+	if err := fits(&p.cfg, m); err != nil { // sessions go on; who starts anew hears it as an error
+		p.noteAgain("idp_unfit", true, "The IdP has changed, and the next start will fail: "+err.Error())
+	}
+	if !p.met.Swap(true) {
+		p.log.Info("the IdP answers; people can log in again")
+		p.report(judgeProvider(&p.cfg, m))
+	}
+	return p.keepIdP(ctx, read)
+}
+
+// noteAgain reports a finding that may come again with another text.
+func (p *RelyingParty) noteAgain(code string, serious bool, text string) {
+	p.found.forget(code, text)
+	p.report([]Finding{{Code: code, Serious: serious, Text: text}})
+}
+
+// differs names what is not as it was, with what it is now.
+func differs(old, new *idp.Metadata) (names []string) {
+	for _, e := range []struct{ name, old, new string }{
+		{"authorization_endpoint", old.AuthURL, new.AuthURL}, {"token_endpoint", old.TokenURL, new.TokenURL},
+		{"jwks_uri", old.JWKSURL, new.JWKSURL}, {"userinfo_endpoint", old.UserinfoURL, new.UserinfoURL},
+		{"end_session_endpoint", old.EndSessionURL, new.EndSessionURL}, {"revocation_endpoint", old.RevocationURL, new.RevocationURL},
+		{"token_endpoint_auth_methods_supported", fmt.Sprint(old.TokenAuthMethods), fmt.Sprint(new.TokenAuthMethods)},
+	} {
+		if e.old != e.new {
+			names = append(names, fmt.Sprintf("%s (%.200s)", e.name, e.new))
+		}
+	}
+	return names
+}

@@ -1,0 +1,109 @@
+package rp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+)
+
+// keptFor is how long an instance may start, and verify, with what the Store keeps of
+// an IdP that does not answer.
+const keptFor = 24 * time.Hour
+
+// kept is what the Store keeps of the IdP, sealed: its metadata and its public keys, each
+// with the time when the IdP said so. With it an instance starts while the IdP is down.
+type kept struct {
+	Metadata *idp.Metadata
+	Read     time.Time
+	Keys     json.RawMessage `json:",omitempty"`
+	KeysRead time.Time
+}
+
+// keptKey is the record's. Nobody claims it: its owner is itself. A Store forgets it
+// Abandoned after the IdP was last heard of.
+func (p *party) keptKey() Key { return hash("idp", string(p.owner[:])) }
+
+// readKept returns what the Store keeps of the IdP, and the record's version. What is
+// too old, or cannot be read, is nothing.
+func (p *RelyingParty) readKept(ctx context.Context) (k kept, version uint64, err error) {
+	key := p.party.keptKey()
+	rec, err := p.cfg.Store.Load(ctx, key)
+	if err != nil {
+		return kept{}, 0, err
+	}
+	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&key))
+	if err == nil {
+		err = json.Unmarshal(plain, &k)
+	}
+	if err != nil {
+		return kept{}, rec.Version, err
+	}
+	if now := p.now(); !fresh(k.Read, now) {
+		k = kept{}
+	} else if !fresh(k.KeysRead, now) {
+		k.Keys = nil
+	}
+	return k, rec.Version, nil
+}
+
+func fresh(read, now time.Time) bool { return !read.After(now) && now.Sub(read) < keptFor }
+
+// keepIdP reads the IdP's keys where that is due, and stores what is known of it.
+// Another instance may do the same: whoever comes last has it from the IdP as well.
+func (p *RelyingParty) keepIdP(ctx context.Context, read time.Time) error {
+	if err := p.idp.keys.Ready(ctx); err != nil {
+		return err
+	}
+	k := kept{Metadata: p.idp.at().Metadata, Read: read}
+	k.Keys, k.KeysRead = p.idp.keys.Kept()
+	plain, err := json.Marshal(k)
+	if err == nil && len(plain) > MaxSealed/2 {
+		p.log.Warn("the IdP's metadata and keys are too large to be kept in the store: no instance starts without the IdP", "bytes", len(plain))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	key := p.party.keptKey()
+	rec := Record{Key: key, Owner: key, Refs: []Key{key}, Begun: read, Active: read, Due: read.Add(keptFor), Sealed: p.ring.Seal(plain, p.party.bound(&key))}
+	_, rec.Version, err = p.readKept(ctx)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		err = p.cfg.Store.Create(ctx, rec)
+	case rec.Version > 0:
+		err = p.cfg.Store.Replace(ctx, rec)
+	}
+	if errors.Is(err, ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// meet is the first look at the IdP. Where that does not answer, what the Store keeps of
+// it does.
+func (p *RelyingParty) meet(ctx context.Context) error {
+	old, _, keptErr := p.readKept(ctx)
+	if keptErr == nil && len(old.Keys) > 0 {
+		if err := p.idp.keys.Restore(old.Keys, old.KeysRead); err != nil {
+			p.log.Warn("the IdP's keys that the store keeps cannot be read", "error", err)
+		}
+	}
+	err := p.idp.discover(ctx, &p.cfg)
+	if err == nil {
+		p.met.Store(true)
+		return nil
+	}
+	if wrong := (*ConfigError)(nil); errors.As(err, &wrong) || keptErr != nil || old.Metadata == nil {
+		return err
+	}
+	if unfit := fits(&p.cfg, old.Metadata); unfit != nil {
+		return unfit
+	}
+	p.idp.use(&p.cfg, old.Metadata)
+	p.log.Warn("the IdP does not answer: sessions are served with what the store keeps of it, and nobody can log in until it answers",
+		"read", old.Read, "error", err)
+	return nil
+}
