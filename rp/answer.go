@@ -94,7 +94,7 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 		}
 		return a
 	case errors.As(err, &trouble):
-		a := p.refuse(r, http.StatusServiceUnavailable, "temporarily_unavailable", p.outage(r))
+		a := p.refuse(r, http.StatusServiceUnavailable, "temporarily_unavailable", p.outage(r, trouble.Cause))
 		retryAfter(a.Header, trouble.RetryAfter)
 		return a
 	}
@@ -105,15 +105,27 @@ func retryAfter(h http.Header, d time.Duration) {
 	h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))))
 }
 
+// advice is what a page says of trouble. It says of nobody that they cannot be reached
+// who have answered.
+var advice = map[Cause]string{
+	StoreFailed: "This application cannot look up who is logged in right now. Nobody has been logged out.",
+	IdPSilent:   "The log-in service does not answer right now.",
+	IdPFails:    "The log-in service has a problem right now.",
+	Busy:        "This application is busy right now.",
+	"":          "This application cannot answer right now.", // an error of an app's own making
+}
+
 // outage is the page of a 503. In the middle of a log-in nobody is logged in yet,
 // and the callback's query is not repeated.
-func (p *RelyingParty) outage(r *http.Request) page {
-	pg := page{Title: "Please try again in a moment.", Advice: "The log-in service cannot be reached right now."}
+func (p *RelyingParty) outage(r *http.Request, cause Cause) page {
+	pg := page{Title: "Please try again in a moment.", Advice: advice[cause]}
 	switch {
 	case r.URL.Path == p.cfg.Prefix+"/callback":
 		pg.Link, pg.LinkText = p.cfg.Prefix+"/login", "Log in"
 	case navigation(r) && !strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
-		pg.Advice += " You are still logged in."
+		if cause != StoreFailed { // else nobody knows
+			pg.Advice += " You are still logged in."
+		}
 		pg.Link, pg.LinkText = SafeReturnTo(r.URL.RequestURI()), "Try again"
 	}
 	return pg

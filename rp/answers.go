@@ -22,6 +22,12 @@ type pulse struct {
 	next  http.RoundTripper
 	heard atomic.Int64 // milliseconds since 1970
 
+	// off is by how many milliseconds this server's clock is ahead of the IdP's; 0 while
+	// that is within Skew.
+	off     atomic.Int64
+	skew    time.Duration
+	differs func(ahead time.Duration) // told when off changes to or from 0; may be nil
+
 	doubts chan struct{} // somebody thinks that what is known of it is not true any more
 
 	mu    sync.Mutex
@@ -30,11 +36,14 @@ type pulse struct {
 
 // RoundTrip notes each answer, whatever it says.
 func (p *pulse) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent := p.now()
 	resp, err := p.next.RoundTrip(r)
 	if err != nil {
 		return resp, err
 	}
-	p.heard.Store(p.now().UnixMilli())
+	received := p.now()
+	p.heard.Store(received.UnixMilli())
+	p.compare(resp.Header, sent, received)
 	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
 		p.lookAgain()
 	}

@@ -43,7 +43,7 @@ func (p *RelyingParty) authenticate(r *http.Request, class Class) (*Session, err
 			return s, err
 		}
 	}
-	return nil, unavailable(time.Second, "the session changes faster than it can be read")
+	return nil, busy(time.Second, "the session changes faster than it can be read")
 }
 
 // errChanged: what we read was overtaken; look again.
@@ -53,7 +53,7 @@ func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session,
 	ctx := r.Context()
 	rec, err := p.cfg.Store.Load(ctx, key)
 	if err != nil {
-		return nil, notLoaded(&rec, err)
+		return nil, p.notLoaded(&rec, err)
 	}
 	now := p.now()
 	var st *state

@@ -49,7 +49,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	case err != nil:
 		p.takeBack(key)
 		p.orphaned(got, *d, "")
-		return unavailable(2*time.Second, "the session store failed: %w", err)
+		return p.storeFailed(err)
 	}
 	if old, ok := p.sessionKey(r.Header); ok {
 		rec.Version = 1

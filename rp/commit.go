@@ -20,7 +20,7 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 			sleep(ctx, time.Duration(n)*time.Millisecond)
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, unavailable(time.Second, "the session could not be changed in time: %w", err)
+			return nil, busy(time.Second, "the session could not be changed in time: %w", err)
 		}
 		d := *st.data
 		if !change(&d) {
@@ -54,13 +54,13 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 		case errors.Is(err, ErrNotFound):
 			return nil, ErrAnonymous
 		case !errors.Is(err, ErrConflict):
-			return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+			return nil, p.storeFailed(err)
 		}
 		if st, err = p.load(ctx, rec.Key); err != nil {
 			return nil, err
 		}
 	}
-	return nil, unavailable(time.Second, "the session changes faster than it can be stored")
+	return nil, busy(time.Second, "the session changes faster than it can be stored")
 }
 
 // commitTokens stores fresh tokens. They must not be lost, because the refresh

@@ -84,7 +84,8 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err := to.discover(ctx, &cfg); err != nil {
 		return nil, err
 	}
-	return append(judgeProvider(&cfg, to.at().Metadata), storeFindings(ctx, &cfg)...), nil
+	all := append(judgeProvider(&cfg, to.at().Metadata), storeFindings(ctx, &cfg)...)
+	return append(all, judgeClock(&cfg, time.Duration(to.pulse.off.Load())*time.Millisecond)...), nil
 }
 
 // storeFindings is what the store says of itself.

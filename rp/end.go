@@ -62,7 +62,7 @@ func (p *RelyingParty) list(ctx context.Context, refs []Key) ([]Record, error) {
 	for _, ref := range refs {
 		some, err := p.cfg.Store.List(ctx, ref)
 		if err != nil {
-			return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+			return nil, p.storeFailed(err)
 		}
 		for _, rec := range some {
 			if !slices.ContainsFunc(all, func(known Record) bool { return known.Key == rec.Key }) {
@@ -82,7 +82,7 @@ func (p *RelyingParty) endNow(ctx context.Context, sel Selector, reason Reason, 
 		p.untold.add(p, untold{rec: rec, detail: detail})
 	}
 	if err != nil {
-		return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+		return nil, p.storeFailed(err)
 	}
 	return ended, nil
 }

@@ -35,10 +35,21 @@ func (e *EndedError) Error() string { return "rp: session has ended: " + string(
 // Is makes errors.Is(err, ErrEnded) true.
 func (e *EndedError) Is(target error) bool { return target == ErrEnded }
 
+// Cause says who keeps a request from being answered.
+type Cause string
+
+const (
+	StoreFailed Cause = "store"           // the Store gave an error
+	IdPSilent   Cause = "idp_unreachable" // the IdP gives no answer
+	IdPFails    Cause = "idp"             // the IdP answers, but not with what is needed
+	Busy        Cause = "busy"            // this application: at work on it, at a limit, or shutting down
+)
+
 // UnavailableError says: the store or the IdP cannot answer now. Nothing is known
 // about the session, and it is kept.
 type UnavailableError struct {
 	RetryAfter time.Duration
+	Cause      Cause
 	Err        error
 }
 

@@ -20,6 +20,10 @@ type Events struct {
 	// Refused is called for each log-in and each logout token that was refused.
 	// Strangers can cause it as often as they like.
 	Refused func(RefusedEvent)
+	// StoreFailed is called for each call of the Store that failed where a session was
+	// needed: a request was answered with 503, or the IdP could not be told of activity.
+	// It is called on the request's goroutine, as often as there are requests.
+	StoreFailed func(StoreFailedEvent)
 	// MassLogout is called at most once a minute when suspiciously many sessions
 	// are refused at once.
 	MassLogout func(MassLogoutEvent)
@@ -40,6 +44,12 @@ type RefusedEvent struct {
 	What Refused
 	At   time.Time
 	Err  error
+}
+
+// StoreFailedEvent says: a call of the Store failed. Sessions are kept.
+type StoreFailedEvent struct {
+	At  time.Time
+	Err error // the Store's
 }
 
 // LoginEvent says: a session began.

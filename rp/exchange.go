@@ -33,7 +33,7 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *flow)
 		}
 	})
 	if !started {
-		return nil, f.postponed(&UnavailableError{RetryAfter: time.Second, Err: errors.New("this instance is shutting down")})
+		return nil, f.postponed(&UnavailableError{RetryAfter: time.Second, Cause: Busy, Err: errors.New("this instance is shutting down")})
 	}
 	timer := time.NewTimer(p.cfg.WaitFor)
 	defer timer.Stop()
@@ -42,7 +42,7 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *flow)
 		return a.got, a.err
 	case <-timer.C:
 		close(gone)
-		return nil, f.postponed(&UnavailableError{RetryAfter: 2 * time.Second,
+		return nil, f.postponed(&UnavailableError{RetryAfter: 2 * time.Second, Cause: IdPSilent,
 			Err: fmt.Errorf("the answer to a code takes longer than Config.WaitFor (%v)", p.cfg.WaitFor)})
 	}
 }
@@ -63,7 +63,7 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 	got := p.read(answer)
 	err := p.verifyLogin(ctx, got, want)
 	if down := (*keyset.UnavailableError)(nil); errors.As(err, &down) {
-		return nil, &UnavailableError{RetryAfter: time.Second, Err: err}
+		return nil, &UnavailableError{RetryAfter: time.Second, Cause: IdPFails, Err: err}
 	}
 	if err != nil {
 		return nil, badLogin("The log-in service's answer could not be trusted.", err)
@@ -78,7 +78,7 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 func (p *RelyingParty) notExchanged(f *flow, out idp.Outcome) error {
 	switch {
 	case out.Fault != verdict.None, out.Status >= 500, out.Status == http.StatusTooManyRequests:
-		return f.postponed(&UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Err: out.Err})
+		return f.postponed(&UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: whoFails(&out), Err: out.Err})
 	case out.Code == "invalid_grant":
 		return badLogin("The log-in service did not accept this log-in.", out.Err)
 	}

@@ -39,6 +39,7 @@ type pause struct {
 	from     time.Time
 	until    time.Time
 	cause    error
+	blames   Cause
 	outage   bool // over as soon as the IdP answers anybody
 }
 
@@ -89,7 +90,7 @@ func (f *flights) hold(key Key, cause error) {
 // paused returns how long no call is to be made for a session, because of its
 // own failures or of one that concerns the whole client (kept under the zero
 // Key): then one session after the other tries, not all at once.
-func (f *flights) paused(key Key, now time.Time) (time.Duration, error) {
+func (f *flights) paused(key Key, now time.Time) (time.Duration, Cause, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.pauses[key]
@@ -97,14 +98,14 @@ func (f *flights) paused(key Key, now time.Time) (time.Duration, error) {
 		p = all
 	}
 	if now.Before(p.from) { // the clock was set back: nobody waits until then
-		return 0, nil
+		return 0, "", nil
 	}
-	return p.until.Sub(now), p.cause
+	return p.until.Sub(now), p.blames, p.cause
 }
 
 // failed notes a failure and returns the pause after it: what the server asked
 // for, else exponential with jitter.
-func (f *flights) failed(key Key, v verdict.Verdict, asked time.Duration, now time.Time, cause error) time.Duration {
+func (f *flights) failed(key Key, v verdict.Verdict, asked time.Duration, now time.Time, blames Cause, cause error) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.pauses[key]
@@ -114,7 +115,7 @@ func (f *flights) failed(key Key, v verdict.Verdict, asked time.Duration, now ti
 		d = verdict.Backoff(v, p.failures)
 		d -= d / 4 * time.Duration(now.UnixMilli()%256) / 256
 	}
-	p.from, p.until, p.cause = now, now.Add(d), cause
+	p.from, p.until, p.blames, p.cause = now, now.Add(d), blames, cause
 	p.outage = v == verdict.Retry && asked == 0
 	f.outage = f.outage || p.outage
 	f.pauses[key] = p
@@ -162,31 +163,31 @@ func (p *RelyingParty) fly(ctx context.Context, key Key, forToken bool, enough f
 	timer := time.NewTimer(p.cfg.WaitFor)
 	defer timer.Stop()
 	for range 2 {
-		if wait, cause := p.flights.paused(key, p.now()); wait > 0 {
+		if wait, blames, cause := p.flights.paused(key, p.now()); wait > 0 {
 			if errors.Is(cause, ErrReauthenticate) { // to wait would not help
 				return nil, cause
 			}
-			return nil, &UnavailableError{RetryAfter: wait, Err: cause}
+			return nil, &UnavailableError{RetryAfter: wait, Cause: blames, Err: cause}
 		}
 		fl, mine := p.flights.join(key)
 		switch {
 		case !mine:
 		case !p.flights.admit(fl):
-			p.flights.land(key, fl, nil, unavailable(5*time.Second, "the IdP does not answer in time; another call tries"))
+			p.flights.land(key, fl, nil, idpSilent(5*time.Second, "the IdP does not answer in time; another call tries"))
 		case !p.goes(func(ctx context.Context) {
 			st, err := p.ask(ctx, key, forToken, enough)
 			p.flights.land(key, fl, st, err)
 		}):
-			p.flights.land(key, fl, nil, unavailable(time.Second, "this instance is shutting down"))
+			p.flights.land(key, fl, nil, busy(time.Second, "this instance is shutting down"))
 		}
 		select {
 		case <-fl.done:
 		case <-timer.C:
-			return nil, unavailable(2*time.Second, "the answer takes longer than Config.WaitFor (%v); the call goes on", p.cfg.WaitFor)
+			return nil, idpSilent(2*time.Second, "the answer takes longer than Config.WaitFor (%v); the call goes on", p.cfg.WaitFor)
 		case <-fl.stuck:
 			return nil, fl.cause
 		case <-ctx.Done():
-			return nil, unavailable(time.Second, "the request was given up: %w", ctx.Err())
+			return nil, busy(time.Second, "the request was given up: %w", ctx.Err())
 		}
 		if fl.err != nil {
 			return nil, fl.err
@@ -195,7 +196,7 @@ func (p *RelyingParty) fly(ctx context.Context, key Key, forToken bool, enough f
 			return fl.st, nil
 		}
 	}
-	return nil, unavailable(time.Second, "the IdP was not asked in time")
+	return nil, busy(time.Second, "the IdP was not asked in time")
 }
 
 // ask takes the session's lease, looks again whether the call is still needed,
@@ -235,7 +236,7 @@ func (p *RelyingParty) lead(ctx context.Context, key Key, enough func(*record.Da
 			return lease, nil, nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			return Lease{}, nil, unavailable(2*time.Second, "the session store failed: %w", err)
+			return Lease{}, nil, p.storeFailed(err)
 		}
 		st, err := p.load(ctx, key)
 		if err != nil || enough(st.data) {
@@ -247,7 +248,7 @@ func (p *RelyingParty) lead(ctx context.Context, key Key, enough func(*record.Da
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return Lease{}, nil, unavailable(time.Second, "another instance is asking the IdP: %w", ctx.Err())
+			return Lease{}, nil, busy(time.Second, "another instance is asking the IdP: %w", ctx.Err())
 		}
 		timer.Stop()
 	}

@@ -30,20 +30,20 @@ func (s *state) at(active time.Time) lifetime.Session {
 func (p *RelyingParty) load(ctx context.Context, key Key) (*state, error) {
 	rec, err := p.cfg.Store.Load(ctx, key)
 	if err != nil {
-		return nil, notLoaded(&rec, err)
+		return nil, p.notLoaded(&rec, err)
 	}
 	return p.open(rec)
 }
 
 // notLoaded says in load's terms why a Store gave no live record.
-func notLoaded(rec *Record, err error) error {
+func (p *RelyingParty) notLoaded(rec *Record, err error) error {
 	switch {
 	case errors.Is(err, ErrEnded):
 		return &EndedError{rec.End.Reason}
 	case errors.Is(err, ErrNotFound):
 		return ErrAnonymous
 	}
-	return unavailable(2*time.Second, "the session store failed: %w", err)
+	return p.storeFailed(err)
 }
 
 // open decrypts and decodes a record. One that cannot be read is over for this
@@ -92,7 +92,7 @@ func (p *RelyingParty) unseal(rec *Record) (*record.Data, error) {
 		p.log.Error(about, "session", rec.Key.name(), "error", err)
 	}
 	if errors.Is(err, record.ErrVersion) {
-		return nil, &UnavailableError{RetryAfter: versionRetry, Err: err}
+		return nil, &UnavailableError{RetryAfter: versionRetry, Cause: Busy, Err: err}
 	}
 	return nil, &EndedError{Unconfirmed}
 }

@@ -67,7 +67,7 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 	}
 	if !p.met.Load() {
 		p.idp.pulse.lookAgain()
-		return "", unavailable(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
+		return "", idpSilent(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
 	}
 	if p.cfg.MaxAge > 0 {
 		opts = append(opts, oauth2.SetAuthURLParam("max_age", fmt.Sprint(int(p.cfg.MaxAge/time.Second))))
@@ -173,7 +173,7 @@ func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *f
 	case "access_denied":
 		return badLogin("The log-in was cancelled or refused.", err)
 	case "temporarily_unavailable", "server_error":
-		return f.postponed(&UnavailableError{RetryAfter: 5 * time.Second, Err: err})
+		return f.postponed(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
 	}
 	return badLogin("The log-in service could not log you in.", err)
 }
@@ -185,7 +185,7 @@ func (f *flow) postponed(err *UnavailableError) error {
 		return err
 	}
 	return &LoginError{Status: http.StatusServiceUnavailable, Title: "The log-in could not be finished.",
-		Advice: "The log-in service cannot be reached right now. Please try again in a moment.", Err: err}
+		Advice: advice[err.Cause] + " Please try again in a moment.", Err: err}
 }
 
 func badLogin(title string, err error) error {

@@ -134,7 +134,7 @@ func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, state st
 	case errors.Is(err, ErrConflict):
 		return nil, badLogin("This log-in has been finished already.", errors.New("state shown twice"))
 	case err != nil:
-		return nil, unavailable(2*time.Second, "the session store failed: %w", err)
+		return nil, p.storeFailed(err)
 	}
 	return &f, nil
 }

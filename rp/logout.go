@@ -126,7 +126,7 @@ func (p *RelyingParty) remembered(ctx context.Context, key Key) (*leaver, error)
 	case errors.Is(err, ErrNotFound):
 		return nil, nil
 	case err != nil && !errors.Is(err, ErrEnded):
-		return nil, unavailable(0, "the session store failed: %w", err)
+		return nil, p.storeFailed(err)
 	}
 	st, err := p.open(rec)
 	if err != nil {

@@ -42,7 +42,7 @@ func (p *provider) at() *endpoints { return p.latest.Load() }
 // newProvider knows nothing of the IdP yet: use tells it.
 func newProvider(c *Config) *provider {
 	client := idpClient(c)
-	heart := &pulse{now: c.Now, next: client.Transport, doubts: make(chan struct{}, 1)}
+	heart := &pulse{now: c.Now, skew: c.Skew, next: client.Transport, doubts: make(chan struct{}, 1)}
 	client.Transport = heart
 	p := &provider{client: client, pulse: heart, slots: make(chan struct{}, c.MaxCalls)}
 	p.keys = keyset.New("", client, c.Now)

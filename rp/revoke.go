@@ -63,7 +63,7 @@ func (p *RelyingParty) Once(ctx context.Context, id string, until time.Time) (bo
 	case errors.Is(err, ErrConflict):
 		return false, nil
 	default:
-		return false, unavailable(2*time.Second, "the session store failed: %w", err)
+		return false, p.storeFailed(err)
 	}
 }
 

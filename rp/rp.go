@@ -34,6 +34,7 @@ type RelyingParty struct {
 	reports    *throttle // of activity
 	vouches    *throttle // of looks at the IdP's session
 	refusals   budget    // of lines in the log that strangers can cause
+	troubles   budget    // of those that every request causes while the store fails
 	unreadable *throttle // of lines about one record
 	guard      guard
 	found      findings
@@ -98,6 +99,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.calls, p.abort = context.WithCancel(context.Background())
+	p.idp.pulse.differs = p.clockDiffers
 	if err := p.meet(ctx); err != nil {
 		p.stop()
 		p.abort()
@@ -223,12 +225,33 @@ func (p *RelyingParty) now() time.Time { return time.UnixMilli(p.cfg.Now().UnixM
 // refused tells the operator what the answer does not say. Anybody can cause it, so
 // the log is bounded; Config.Events hears of each.
 func (p *RelyingParty) refused(what Refused, err error) {
-	p.refusals.spend(p.log, p.now(), string(what), "error", err)
+	p.refusals.spend(p.log, p.now(), string(what), append([]any{"error", err}, p.idp.pulse.clock()...)...)
 	if fn := p.cfg.Events.Refused; fn != nil {
 		fn(RefusedEvent{What: what, At: p.now(), Err: err})
 	}
 }
 
-func unavailable(after time.Duration, format string, args ...any) error {
-	return &UnavailableError{RetryAfter: after, Err: fmt.Errorf(format, args...)}
+// busy is an *UnavailableError for which nobody outside this application is to blame.
+func busy(after time.Duration, format string, args ...any) error {
+	return &UnavailableError{RetryAfter: after, Cause: Busy, Err: fmt.Errorf(format, args...)}
+}
+
+// idpSilent is an *UnavailableError that an IdP causes by giving no answer.
+func idpSilent(after time.Duration, format string, args ...any) error {
+	return &UnavailableError{RetryAfter: after, Cause: IdPSilent, Err: fmt.Errorf(format, args...)}
+}
+
+const storeRetry = 2 * time.Second
+
+// storeFailed is an *UnavailableError that the Store causes. The operator hears of each
+// by Config.Events, and by the log within its budget: most people who got the 503 will
+// not tell. That a browser hung up is no failure of the Store.
+func (p *RelyingParty) storeFailed(err error) error {
+	if !errors.Is(err, context.Canceled) {
+		p.troubles.spend(p.log, p.now(), "the session store failed; sessions are kept, and requests are answered with 503", "error", err)
+		if fn := p.cfg.Events.StoreFailed; fn != nil {
+			fn(StoreFailedEvent{At: p.now(), Err: err})
+		}
+	}
+	return &UnavailableError{RetryAfter: storeRetry, Cause: StoreFailed, Err: fmt.Errorf("the session store failed: %w", err)}
 }

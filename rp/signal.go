@@ -52,7 +52,7 @@ func (p *RelyingParty) signalBeside(st *state, policy lifetime.Policy) {
 		p.trailAgain(key, st.rec.Active, min(policy.SignalEvery/4, 5*time.Second), policy.SignalEvery)
 		return
 	}
-	if wait, _ := p.flights.paused(key, p.now()); wait > 0 {
+	if wait, _, _ := p.flights.paused(key, p.now()); wait > 0 {
 		return
 	}
 	p.goes(func(ctx context.Context) { _, _ = p.tell(ctx, st) }) // judged and logged there
@@ -62,7 +62,7 @@ func (p *RelyingParty) signalBeside(st *state, policy lifetime.Policy) {
 func (p *RelyingParty) signalFirst(ctx context.Context, st *state) (*state, error) {
 	if p.means(st.data) == bySilentLogin {
 		if !p.answers(ctx) {
-			return nil, unavailable(5*time.Second, "the IdP does not answer, so nobody is sent there")
+			return nil, idpSilent(5*time.Second, "the IdP does not answer, so nobody is sent there")
 		}
 		return nil, p.askSilently(st)
 	}
@@ -157,13 +157,13 @@ func (p *RelyingParty) rejected(ctx context.Context, st *state, reason Reason) (
 			return nil, &EndedError{reason}
 		}
 	}
-	return nil, unavailable(time.Second, "the session changes faster than it can be ended")
+	return nil, busy(time.Second, "the session changes faster than it can be ended")
 }
 
 // postponed turns a failure that says nothing about the session into an error.
 func (p *RelyingParty) postponed(st *state, v verdict.Verdict, out idp.Outcome) error {
 	if v == verdict.Interact {
-		p.flights.failed(st.rec.Key, v, out.RetryAfter, p.now(), ErrReauthenticate)
+		p.flights.failed(st.rec.Key, v, out.RetryAfter, p.now(), IdPFails, ErrReauthenticate)
 		return ErrReauthenticate
 	}
 	cause := out.Err
@@ -171,10 +171,18 @@ func (p *RelyingParty) postponed(st *state, v verdict.Verdict, out idp.Outcome) 
 		cause = errors.New("the IdP's answer was of no use")
 	}
 	if verdict.ClientWide(out.Answer) || out.Status == http.StatusTooManyRequests && p.flights.limitedAll(st.rec.Key, p.now()) {
-		p.flights.failed(Key{}, v, out.RetryAfter, p.now(), cause)
+		p.flights.failed(Key{}, v, out.RetryAfter, p.now(), whoFails(&out), cause)
 	}
-	wait := p.flights.failed(st.rec.Key, v, out.RetryAfter, p.now(), cause)
-	return &UnavailableError{RetryAfter: wait, Err: cause}
+	wait := p.flights.failed(st.rec.Key, v, out.RetryAfter, p.now(), whoFails(&out), cause)
+	return &UnavailableError{RetryAfter: wait, Cause: whoFails(&out), Err: cause}
+}
+
+// whoFails tells an IdP that answers from one that does not.
+func whoFails(out *idp.Outcome) Cause {
+	if out.Fault == verdict.NotSent || out.Fault == verdict.Sent {
+		return IdPSilent
+	}
+	return IdPFails
 }
 
 // signalled reports a call of the IdP to the log and to Config.Events.

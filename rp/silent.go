@@ -193,7 +193,7 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 	if ok {
 		p.signalled(key, "prompt=none", verdict.Retry, cause)
 	}
-	return &UnavailableError{RetryAfter: 5 * time.Second, Err: cause}
+	return &UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: cause}
 }
 
 // silentlyRejected ends the session that a refused check was about. One that has begun

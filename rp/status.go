@@ -81,7 +81,7 @@ func (p *RelyingParty) look(ctx context.Context, key Key) (Status, error) {
 			return Status{}, err
 		}
 	}
-	return Status{}, unavailable(time.Second, "the session changes faster than it can be read")
+	return Status{}, busy(time.Second, "the session changes faster than it can be read")
 }
 
 func (p *RelyingParty) status(ctx context.Context, st *state) (Status, error) {

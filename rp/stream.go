@@ -39,7 +39,7 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 		return ErrCrossOrigin
 	}
 	if p.ctx.Err() != nil {
-		return unavailable(time.Second, "this instance is shutting down")
+		return busy(time.Second, "this instance is shutting down")
 	}
 	if p.cfg.MaxStreams < 0 {
 		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams", Err: errors.New("this app does not push; poll")}

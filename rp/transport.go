@@ -150,7 +150,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
 	if err == nil {
-		err = unavailable(time.Second, "the IdP could not be asked about a refused token")
+		err = idpSilent(time.Second, "the IdP could not be asked about a refused token")
 	}
 	return nil, err
 }

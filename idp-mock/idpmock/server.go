@@ -140,6 +140,7 @@ func (p *IDP) observed(ep Endpoint, h http.HandlerFunc) http.Handler {
 			panic(http.ErrAbortHandler) // cuts the connection, the client sees no answer
 		}
 		p.journal.add(rec)
+		w.Header().Set("Date", p.Now().UTC().Format(http.TimeFormat)) // net/http's clock is not this IdP's
 		answer.send(w)
 	})
 }
