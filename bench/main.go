@@ -2,7 +2,7 @@
 // its floor and the peers, and what a storm of requests at refresh time does, all
 // in one run: the ratios count, not the times.
 //
-//	go run . [-rounds 7] [-each 150ms] [-redis 127.0.0.1:6379] [-server]
+//	go run . [-rounds 7] [-each 150ms] [-redis 127.0.0.1:6379] [-server] [-people 50000] [-outage]
 package main
 
 import (
@@ -23,9 +23,19 @@ func main() {
 	rounds := flag.Int("rounds", 7, "rounds; every subject runs once in each, the median counts")
 	each := flag.Duration("each", 150*time.Millisecond, "time for one subject in one round")
 	redis := flag.String("redis", "", "address of a Redis server; empty: a redis-server is started, if there is one")
+	people := flag.Int("people", 50_000, "sessions that are overdue at the end of an outage")
+	only := flag.Bool("outage", false, "the end of an outage alone")
 	server := flag.Bool("server", true, "whole servers over loopback, too")
 	flag.Parse()
-	if err := run(context.Background(), *rounds, *each, *redis, *server); err != nil {
+	ctx := context.Background()
+	var err error
+	if !*only {
+		err = run(ctx, *rounds, *each, *redis, *server)
+	}
+	if err == nil {
+		err = drain(ctx, *people)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

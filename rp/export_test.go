@@ -55,3 +55,6 @@ func (p *RelyingParty) Relayout(ctx context.Context, cookie string, v byte) erro
 	rec.Sealed = p.ring.Seal(plain, p.party.bound(&rec.Key))
 	return p.cfg.Store.Replace(ctx, rec)
 }
+
+// LeaseOf is the lease of who asks the IdP about the session with that cookie.
+func (p *RelyingParty) LeaseOf(cookie string) Key { return leaseID("ask", p.KeyOf(cookie)) }

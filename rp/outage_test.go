@@ -308,3 +308,38 @@ func TestStoreThatTakesNoWrites(t *testing.T) {
 		})
 	}
 }
+
+// An instance that was killed in a refresh leaves its lease. Nobody can tell it from a
+// slow one, so who needs the answer waits until the lease has run out, 10 s at most, and
+// is served then. Who is trusted still does not wait.
+func TestALeaseOfADeadInstance(t *testing.T) {
+	inBubble(t, setup{idp: patient}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		dies := func() {
+			t.Helper()
+			if _, err := w.store.Acquire(t.Context(), w.auth[0].LeaseOf(v.id()), 10*time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		took := func() time.Duration {
+			t.Helper()
+			began := time.Now()
+			v.welcome()
+			return time.Since(began)
+		}
+		time.Sleep(4 * time.Minute)
+		dies()
+		if d := took(); d > time.Second {
+			t.Errorf("somebody who is trusted waited %v", d)
+		}
+		time.Sleep(time.Minute)
+		_ = took()
+		time.Sleep(10 * time.Minute)
+		dies()
+		if d := took(); d < 9*time.Second || d > 11*time.Second {
+			t.Errorf("somebody who needs the answer waited %v", d)
+		}
+		w.expectEnds()
+	})
+}

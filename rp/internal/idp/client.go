@@ -44,6 +44,8 @@ type Client struct {
 	TokenURL, UserinfoURL, RevocationURL string
 }
 
+var errBusy = errors.New("as many calls as Config.MaxCalls allows have been under way all the time")
+
 // Outcome is what became of a call. Err is nil if the answer is a good one; its text
 // contains no token, and nothing of an answer but its error code and description.
 type Outcome struct {
@@ -60,7 +62,8 @@ func (c *Client) send(req *http.Request, what string) (*http.Response, []byte, O
 		case c.Slots <- struct{}{}:
 			defer func() { <-c.Slots }()
 		case <-req.Context().Done():
-			return nil, nil, broken(what, req.Context().Err(), false)
+			// Not the server's fault: it must not look like its time-out.
+			return nil, nil, Outcome{Answer: verdict.Answer{Fault: verdict.NotSent}, Err: errBusy}
 		}
 	}
 	var written atomic.Bool
