@@ -60,15 +60,13 @@ func activity(h http.Header) Class {
 	if strings.EqualFold(first(h, ActivityHeader), "passive") {
 		return Passive
 	}
-	// Sec-Purpose "prefetch", also ";prerender" (Fetch §2.2.7); older browsers
-	// send Purpose or X-Moz.
-	if strings.Contains(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch" {
+	if isPrefetch(h) {
 		return Passive
 	}
 	switch first(h, "Sec-Fetch-Dest") {
 	case "document": // a navigation: cheap to tell, and what matters most
 	case "", "empty":
-		if first(h, "X-Moz") == "prefetch" || strings.Contains(first(h, "Accept"), "text/event-stream") || strings.EqualFold(first(h, "Upgrade"), "websocket") {
+		if strings.Contains(first(h, "Accept"), "text/event-stream") || strings.EqualFold(first(h, "Upgrade"), "websocket") {
 			return Passive
 		}
 	default:
@@ -83,4 +81,10 @@ func first(h http.Header, name string) string {
 		return v[0]
 	}
 	return ""
+}
+
+// isPrefetch: Sec-Purpose "prefetch", also ";prerender" (Fetch §2.2.7); older browsers
+// send Purpose or X-Moz.
+func isPrefetch(h http.Header) bool {
+	return strings.Contains(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch" || first(h, "X-Moz") == "prefetch"
 }

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"math"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // Answer is what a browser or script is to see instead of the page it asked for.
@@ -23,7 +20,11 @@ type Answer struct {
 	Problem *Problem
 }
 
-// Problem is the JSON answer to scripts.
+// ErrorHeader repeats Problem.Error.
+const ErrorHeader = "Tandem-Error"
+
+// Problem is the JSON answer to scripts. LoginURL is empty where nobody has asked for
+// the request: a script would go there by itself.
 type Problem struct {
 	Error    string `json:"error"` // login_required, session_ended, session_unconfirmed, …
 	Reason   Reason `json:"reason,omitempty"`
@@ -49,9 +50,12 @@ func (a Answer) AddTo(h http.Header) {
 }
 
 // Answer turns an error of Authenticate or of an endpoint into what the client
-// should see. A navigation is sent to the log-in and comes back; a script gets
-// 401 with JSON and never a redirect, and neither does an unsafe method. Trouble
-// is 503 with Retry-After and takes nobody's cookie.
+// should see: docs/answers.md has the table. A navigation that a person has caused is
+// sent to the log-in and comes back; any other gets a page with a link, and so does a
+// posted form. A script gets 401 with JSON and never a redirect. What no person has
+// caused is given no address to go to. Trouble is 503 with Retry-After and takes
+// nobody's cookie. The header Tandem-Error has the code of the JSON, in case a framework
+// replaces the body.
 func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 	var (
 		ended   *EndedError
@@ -60,26 +64,24 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 		request *RequestError
 	)
 	switch {
-	case errors.Is(err, ErrSilentCheck) && navigation(r):
-		return redirect(p.loginURL(r) + "&silent=1")
 	case errors.Is(err, ErrSilentCheck):
-		return p.challenge(r, Problem{Error: "session_unconfirmed"})
+		return p.challenge(r, Problem{Error: unconfirmed}, "&silent=1")
+	case errors.Is(err, ErrUnconfirmed):
+		return p.challenge(r, Problem{Error: unconfirmed}, "")
 	case errors.Is(err, ErrAnonymous):
-		return p.challenge(r, Problem{Error: "login_required"})
+		return p.challenge(r, Problem{Error: "login_required"}, "")
+	case errors.Is(err, ErrReauthenticate):
+		return p.challenge(r, Problem{Error: "login_required"}, "&anew=1")
 	case errors.As(err, &ended):
-		a := p.challenge(r, Problem{Error: "session_ended", Reason: ended.Reason})
+		a := p.challengeEnded(r, ended)
 		p.forgetPages(a.Header)
 		return a
-	case errors.Is(err, ErrReauthenticate):
-		return p.challengeAnew(r)
-	case errors.Is(err, ErrUnconfirmed):
-		return p.challenge(r, Problem{Error: "session_unconfirmed"})
 	case errors.Is(err, ErrCrossOrigin):
 		return p.refuse(r, http.StatusForbidden, "cross_origin", page{
 			Title: "This request came from another site.", Advice: "Please go back and try again from this application."})
 	case errors.As(err, &login):
 		a := p.refuse(r, login.Status, "login_failed", page{
-			Title: login.Title, Advice: login.Advice, Link: p.cfg.Prefix + "/login", LinkText: "Log in"})
+			Title: login.Title, Advice: login.Advice, Link: p.loginTo(login.returnTo), LinkText: "Log in"})
 		if errors.As(err, &trouble) {
 			retryAfter(a.Header, trouble.RetryAfter)
 		}
@@ -122,7 +124,7 @@ func (p *RelyingParty) outage(r *http.Request, cause Cause) page {
 	switch {
 	case r.URL.Path == p.cfg.Prefix+"/callback":
 		pg.Link, pg.LinkText = p.cfg.Prefix+"/login", "Log in"
-	case navigation(r) && !strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
+	case formOf(r) == asPage && !strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
 		if cause != StoreFailed { // else nobody knows
 			pg.Advice += " You are still logged in."
 		}
@@ -131,35 +133,19 @@ func (p *RelyingParty) outage(r *http.Request, cause Cause) page {
 	return pg
 }
 
-func (p *RelyingParty) challenge(r *http.Request, pr Problem) Answer {
-	if navigation(r) {
-		return redirect(p.loginURL(r))
-	}
-	pr.LoginURL = p.cfg.Prefix + "/login"
-	a := jsonAnswer(http.StatusUnauthorized, pr, &pr)
-	if first(r.Header, "Hx-Request") == "true" { // htmx follows this itself
-		a.Header.Set("HX-Redirect", p.htmxLogin(r))
-	}
-	return a
-}
-
-// challengeAnew asks for a log-in although the session lives.
-func (p *RelyingParty) challengeAnew(r *http.Request) Answer {
-	a := p.challenge(r, Problem{Error: "login_required"})
-	if a.Status == http.StatusFound {
-		return redirect(p.loginURL(r) + "&anew=1")
-	}
-	return a
-}
-
 func (p *RelyingParty) refuse(r *http.Request, status int, code string, pg page) Answer {
-	if !wantsPage(r) {
+	if !formOf(r).isPage() {
 		pr := Problem{Error: code}
 		return jsonAnswer(status, pr, &pr)
 	}
+	return pageAnswer(status, code, pg)
+}
+
+func pageAnswer(status int, code string, pg page) Answer {
 	a := Answer{Status: status, Header: http.Header{}, Body: pg.render()}
 	noStore(a.Header)
 	pageHeader(a.Header, "")
+	a.Header.Set(ErrorHeader, code)
 	return a
 }
 
@@ -174,49 +160,10 @@ func jsonAnswer(status int, v any, pr *Problem) Answer {
 	a := Answer{Status: status, Header: http.Header{}, Problem: pr}
 	noStore(a.Header)
 	a.Header.Set("Content-Type", "application/json")
+	if pr != nil {
+		a.Header.Set(ErrorHeader, pr.Error)
+	}
 	a.Body, _ = json.Marshal(v) // strings only
 	a.Body = append(a.Body, '\n')
 	return a
-}
-
-// loginURL brings the browser back to where it was.
-func (p *RelyingParty) loginURL(r *http.Request) string {
-	back := "/"
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		back = SafeReturnTo(r.URL.RequestURI())
-	}
-	return p.cfg.Prefix + "/login?return_to=" + url.QueryEscape(back)
-}
-
-// htmxLogin brings the person back to the page that htmx runs in.
-func (p *RelyingParty) htmxLogin(r *http.Request) string {
-	u, err := url.Parse(first(r.Header, "Hx-Current-Url"))
-	if err != nil || weburl.OriginOf(u) != weburl.Origin(p.cfg.BaseURL) {
-		return p.cfg.Prefix + "/login"
-	}
-	return p.cfg.Prefix + "/login?return_to=" + url.QueryEscape(SafeReturnTo(u.RequestURI()))
-}
-
-// navigation reports whether a person's browser asks for a page, so that a
-// redirect makes sense.
-func navigation(r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return false
-	}
-	if strings.Contains(first(r.Header, "Sec-Purpose"), "prefetch") {
-		return false // a browser's guess must not start a log-in
-	}
-	return wantsPage(r)
-}
-
-func wantsPage(r *http.Request) bool {
-	h := r.Header
-	if mode := first(h, "Sec-Fetch-Mode"); mode != "" {
-		return mode == "navigate"
-	}
-	if first(h, "X-Requested-With") != "" || first(h, "Hx-Request") != "" || first(h, ActivityHeader) != "" {
-		return false
-	}
-	accept := first(h, "Accept")
-	return accept == "" || strings.Contains(accept, "text/html") || strings.Contains(accept, "*/*")
 }

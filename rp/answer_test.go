@@ -28,7 +28,9 @@ func TestAnswersToTheUnauthenticated(t *testing.T) {
 		{"a navigation", "GET", "/private?a=1&b=%26", navigating, redirected("/private?a=1&b=%26")},
 		{"HEAD of one", "HEAD", "/private", navigating, redirected("/private")},
 		{"an old browser", "GET", "/private", http.Header{"Accept": {"text/html"}}, redirected("/private")},
-		{"a client that says nothing", "GET", "/private", bare, redirected("/private")},
+		{"a client that says nothing", "GET", "/private", bare, "401 login_required"},
+		{"axios", "GET", "/private", http.Header{"Accept": {"application/json, text/plain, */*"}}, "401 login_required"},
+		{"an image of an old browser", "GET", "/private", http.Header{"Accept": {"image/webp,*/*"}}, "401 login_required"},
 		{"fetch", "GET", "/private", fetching, "401 login_required"},
 		{"fetch that accepts HTML", "GET", "/private", with(fetching, "Accept", "text/html"), "401 login_required"},
 		{"fetch of the same origin only", "GET", "/private", with(fetching, "Sec-Fetch-Mode", "same-origin"), "401 login_required"},
@@ -38,7 +40,8 @@ func TestAnswersToTheUnauthenticated(t *testing.T) {
 		{"htmx", "GET", "/private", htmx, "401 login_required"},
 		{"an image", "GET", "/private", http.Header{"Sec-Fetch-Mode": {"no-cors"}, "Sec-Fetch-Dest": {"image"}}, "401 login_required"},
 		{"a prefetch", "GET", "/private", with(navigating, "Sec-Purpose", "prefetch"), "401 login_required"},
-		{"a form post", "POST", "/private", post(navigating), "401 login_required"},
+		{"a form post", "POST", "/private", post(navigating), "401 page"},
+		{"a form post of an old browser", "POST", "/private", http.Header{"Accept": {"text/html"}}, "401 page"},
 		{"a form post of a client that says nothing", "POST", "/private", bare, "401 login_required"},
 		{"a fetch post", "POST", "/private", post(fetching), "401 login_required"},
 		{"PUT", "PUT", "/private", post(fetching), "401 login_required"},
@@ -61,8 +64,18 @@ func TestAnswersToTheUnauthenticated(t *testing.T) {
 					}
 					return
 				}
+				if a.header.Get(rp.ErrorHeader) != "login_required" {
+					t.Errorf("the code is not in the header: %v", a)
+				}
+				if what == "page" {
+					if !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(a.body, `href="/auth/login?return_to=%2f"`) && !strings.Contains(a.body, `href="/auth/login?return_to=%2F"`) {
+						t.Errorf("no page with a log-in: %v", a)
+					}
+					return
+				}
+				passive := map[string]bool{"a script that marks itself": true, "an image": true, "a prefetch": true}[row.name]
 				var p rp.Problem
-				if err := json.Unmarshal([]byte(a.body), &p); err != nil || p.Error != what || p.LoginURL != "/auth/login" || a.header.Get("Content-Type") != "application/json" {
+				if err := json.Unmarshal([]byte(a.body), &p); err != nil || p.Error != what || (p.LoginURL == "") != passive || a.header.Get("Content-Type") != "application/json" {
 					t.Errorf("%v", a)
 				}
 				if a.location() != "" {
@@ -176,7 +189,7 @@ func TestAnswer(t *testing.T) {
 			{rp.ErrAnonymous, 302, 401, ""},
 			{&rp.EndedError{Reason: rp.Idle}, 302, 401, ""},
 			{rp.ErrReauthenticate, 302, 401, ""},
-			{rp.ErrUnconfirmed, 302, 401, ""},
+			{rp.ErrUnconfirmed, 401, 401, ""},
 			{rp.ErrCrossOrigin, 403, 403, ""},
 			{&rp.UnavailableError{RetryAfter: 1500 * time.Millisecond, Err: errors.New("marker")}, 503, 503, "2"},
 			{&rp.UnavailableError{Err: errors.New("marker")}, 503, 503, "1"},

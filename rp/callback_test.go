@@ -102,15 +102,25 @@ func (w *world) refused(v *visitor, a *reply) {
 	v.expect("anonymous", "")
 }
 
-// A callback that another browser brings is refused: a stolen or planted one.
+// startsAgain fails unless a leads to a new log-in and nowhere else: the callback's own
+// is not finished.
+func (w *world) startsAgain(v *visitor, a *reply) {
+	w.Helper()
+	if a.status != http.StatusSeeOther || a.location() != "/auth/login?return_to=%2F&again=1" || len(setCookies(a)[cookie].String()) > 0 {
+		w.Errorf("not sent to a new log-in: %v", a)
+	}
+}
+
+// A callback that another browser brings is not finished: a stolen or planted one.
+// Whoever brings it may log in by themselves.
 func TestForeignBrowser(t *testing.T) {
 	inBubble(t, setup{}, func(t *testing.T, w *world) {
 		ada, eve := w.visitor("ada"), w.visitor("eve")
 		callback := ada.authorize(ada.start("/auth/login"))
-		w.refused(eve, eve.get(callback))
+		w.startsAgain(eve, eve.get(callback))
 		// Eve has a log-in of her own under way: it is another one.
 		own := eve.start("/auth/login")
-		w.refused(eve, eve.get(callback))
+		w.startsAgain(eve, eve.get(callback))
 		if a := eve.get(edit(callback, set("state", query(own).Get("state")))); a.status != http.StatusBadRequest {
 			t.Errorf("Ada's code under Eve's state: %v", a) // PKCE
 		}
@@ -130,12 +140,10 @@ func TestReplayedCallback(t *testing.T) {
 		}
 		id := v.id()
 		for range 2 {
-			if a := v.get(callback); a.status != http.StatusBadRequest || len(setCookies(a)[cookie].String()) > 0 {
+			if a := v.get(callback); a.status != http.StatusSeeOther || a.location() != "/" || len(setCookies(a)[cookie].String()) > 0 {
 				t.Errorf("again: %v", a)
 			}
-			if a := thief.get(callback); a.status != http.StatusBadRequest {
-				t.Errorf("by a thief: %v", a)
-			}
+			w.startsAgain(thief, thief.get(callback))
 		}
 		if v.id() != id {
 			t.Error("the replay changed the session")
@@ -170,9 +178,7 @@ func TestExpiredLogin(t *testing.T) {
 		time.Sleep(15*time.Minute + time.Second)
 		callback := v.authorize(authURL)
 		for _, b := range []*visitor{v, thief} {
-			if a := b.get(callback); a.status != http.StatusBadRequest {
-				t.Errorf("after 15 min: %v", a)
-			}
+			w.startsAgain(b, b.get(callback))
 		}
 	})
 }
@@ -192,15 +198,14 @@ func TestTamperedLoginCookie(t *testing.T) {
 				continue
 			}
 			v.set(c.Name, string(b))
-			if a := v.get(callback); a.status != http.StatusBadRequest {
-				t.Fatalf("byte %d changed: %v", i, a)
-			}
+			w.startsAgain(v, v.get(callback))
 		}
 		// Another log-in's cookie under this one's name.
 		other := w.visitor("ada")
 		other.start("/auth/login")
 		v.set(c.Name, other.cookies()[0].Value)
-		w.refused(v, v.get(callback))
+		w.startsAgain(v, v.get(callback))
+		v.expect("anonymous", "")
 	})
 }
 
@@ -218,6 +223,13 @@ func TestErrorAnswers(t *testing.T) {
 				q.Set("error_description", marker)
 			})
 			a := v.get(callback)
+			if code == "temporarily_unavailable" { // Keycloak says so to the second tab
+				w.startsAgain(v, a)
+				a = v.get(edit(v.authorize(v.start(a.location())), func(q url.Values) {
+					q.Del("code")
+					q.Set("error", code)
+				}))
+			}
 			if a.status != status || strings.Contains(a.body, "marker") || v.id() != "" {
 				t.Errorf("%s: %v", code, a)
 			}

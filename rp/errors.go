@@ -65,6 +65,8 @@ type LoginError struct {
 	Title  string
 	Advice string
 	Err    error
+
+	returnTo string // where the log-in was to lead; empty: nowhere in particular
 }
 
 func (e *LoginError) Error() string { return fmt.Sprintf("rp: log-in: %s: %v", e.Title, e.Err) }

@@ -92,7 +92,7 @@ func TestTokenEndpointFaultsAtLogin(t *testing.T) {
 				if (v.id() != "") != (row.want == 303) {
 					t.Errorf("cookies after %d: %v", row.want, v.cookies())
 				}
-				if row.want == 503 && (a.header.Get("Retry-After") == "" || !strings.Contains(a.body, `href="/auth/login"`)) {
+				if row.want == 503 && (a.header.Get("Retry-After") == "" || !strings.Contains(a.body, `href="/auth/login?return_to=%2F"`)) {
 					t.Errorf("no way to try again: %v", a)
 				}
 				if strings.Contains(a.body, "still logged in") {

@@ -26,7 +26,7 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 	q := r.URL.Query()
 	f := flow{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
-		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(),
+		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(), again: q.Get("again") == "1",
 	}
 	var asks *state
 	if q.Get("silent") == "1" {
@@ -63,7 +63,7 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 		oauth2.SetAuthURLParam("nonce", f.nonce),
 	}
 	if f.silent {
-		return p.silentURL(ctx, asks, f.state, opts)
+		return p.silentURL(ctx, asks, p.state(f.state, f.target()), opts)
 	}
 	if !p.met.Load() {
 		p.idp.pulse.lookAgain()
@@ -72,7 +72,7 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 	if p.cfg.MaxAge > 0 {
 		opts = append(opts, oauth2.SetAuthURLParam("max_age", fmt.Sprint(int(p.cfg.MaxAge/time.Second))))
 	}
-	return p.idp.at().oauth.AuthCodeURL(f.state, opts...), nil
+	return p.idp.at().oauth.AuthCodeURL(p.state(f.state, f.target()), opts...), nil
 }
 
 // isIn reports whether a log-in is not needed: nobody asks for anything particular,
@@ -108,6 +108,9 @@ func (p *RelyingParty) isIn(r *http.Request, q url.Values) bool {
 func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
 	err := p.finishLogin(w, r)
+	if stale := (*staleError)(nil); errors.As(err, &stale) {
+		err = p.resume(w, r, stale.target, stale.why)
+	}
 	if login := (*LoginError)(nil); errors.As(err, &login) {
 		p.refused(RefusedLogin, login)
 	}
@@ -123,6 +126,17 @@ func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
+	if err := p.useAnswer(w, r, f, params); err != nil {
+		if login := (*LoginError)(nil); errors.As(err, &login) {
+			login.returnTo = f.returnTo
+		}
+		return err
+	}
+	return nil
+}
+
+// useAnswer goes on with a log-in that this browser has begun.
+func (p *RelyingParty) useAnswer(w http.ResponseWriter, r *http.Request, f *flow, params url.Values) error {
 	// RFC 9207 §2.4: also before an error is believed.
 	if iss := params.Get("iss"); iss != p.cfg.Issuer && (iss != "" || p.idp.at().IssInResponse) {
 		return badLogin("The answer did not come from the expected log-in service.", errors.New("iss is missing or is not Config.Issuer"))
@@ -172,7 +186,9 @@ func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *f
 	switch code {
 	case "access_denied":
 		return badLogin("The log-in was cancelled or refused.", err)
-	case "temporarily_unavailable", "server_error":
+	case "temporarily_unavailable": // Keycloak's word to the second of two tabs, too
+		return &staleError{f.target(), notFinished(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})}
+	case "server_error":
 		return f.postponed(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
 	}
 	return badLogin("The log-in service could not log you in.", err)
@@ -184,11 +200,15 @@ func (f *flow) postponed(err *UnavailableError) error {
 	if f.silent {
 		return err
 	}
+	return notFinished(err)
+}
+
+func notFinished(err *UnavailableError) *LoginError {
 	return &LoginError{Status: http.StatusServiceUnavailable, Title: "The log-in could not be finished.",
 		Advice: advice[err.Cause] + " Please try again in a moment.", Err: err}
 }
 
-func badLogin(title string, err error) error {
+func badLogin(title string, err error) *LoginError {
 	return &LoginError{Status: http.StatusBadRequest, Title: title, Advice: "Please log in again.", Err: err}
 }
 

@@ -62,7 +62,11 @@ func checkAuthURL(t *testing.T, raw string) {
 			t.Errorf("%s is %q, want %q", name, q.Get(name), want)
 		}
 	}
-	for _, name := range []string{"state", "nonce", "code_challenge"} {
+	// state has the target, sealed, beside its 256 bits.
+	if state := q.Get("state"); len(state) < 43+40 || len(state) > 1<<10 || !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(state) || strings.Contains(state, "private") {
+		t.Errorf("state is %q", state)
+	}
+	for _, name := range []string{"nonce", "code_challenge"} {
 		if !regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`).MatchString(q.Get(name)) {
 			t.Errorf("%s is %q, not 256 bits of base64url", name, q.Get(name))
 		}

@@ -53,6 +53,7 @@ type flow struct {
 	begun                  time.Time
 	back                   time.Time // the browser came back with the code
 	silent                 bool
+	again                  bool   // it was started anew because another one could not be finished
 	about                  string // the name of the session that a silent log-in is about
 }
 
@@ -60,10 +61,12 @@ func (p *RelyingParty) loginCookie(state string) string {
 	return p.cfg.CookieName + "-login-" + state[:flowNameLen]
 }
 
+func (f *flow) target() target { return target{f.returnTo, f.again} }
+
 func (f *flow) save(s *sessions.Session) {
 	s.Values = map[any]any{
 		"state": f.state, "nonce": f.nonce, "verifier": f.verifier,
-		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent, "about": f.about,
+		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent, "about": f.about, "again": f.again,
 	}
 }
 
@@ -78,6 +81,7 @@ func (f *flow) load(s *sessions.Session) bool {
 	f.silent, ok[5] = s.Values["silent"].(bool)
 	f.begun = time.UnixMilli(begun).UTC()
 	f.about, _ = s.Values["about"].(string) // "" in a cookie of an earlier version
+	f.again, _ = s.Values["again"].(bool)
 	return ok == [6]bool{true, true, true, true, true, true} && f.state != "" && f.nonce != "" && f.verifier != ""
 }
 
@@ -113,26 +117,47 @@ func (p *RelyingParty) forgetLogin(w http.ResponseWriter, name string) {
 	http.SetCookie(w, &http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// takeFlow finds the log-in that a state belongs to, in this browser, and uses
-// it up.
-func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, state string) (*flow, error) {
+// staleError says: the state is ours, and its log-in cannot be finished.
+type staleError struct {
+	target
+	why *LoginError
+}
+
+func (e *staleError) Error() string { return e.why.Error() }
+
+// takeFlow finds the log-in that a state belongs to, in this browser, and uses it up.
+// Its errors are *staleError, *LoginError and *UnavailableError.
+func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent string) (*flow, error) {
 	const title = "This log-in was not started in this browser, or is too old."
+	state := sent[:min(len(sent), idLen)]
 	if len(state) != idLen || !isID(state) {
 		return nil, badLogin(title, errors.New("no state of ours"))
+	}
+	t, known := p.targetOf(sent)
+	if len(sent) > idLen && !known {
+		return nil, badLogin(title, errors.New("no state of ours"))
+	}
+	stale := func(title, why string) error {
+		err := badLogin(title, errors.New(why))
+		if !known {
+			return err
+		}
+		return &staleError{t, err}
 	}
 	name := p.loginCookie(state)
 	s, err := p.logins.New(r, name)
 	var f flow
 	if err != nil || s.IsNew || !f.load(s) || subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) != 1 {
-		return nil, badLogin(title, errors.New("no log-in cookie for this state"))
+		return nil, stale(title, "no log-in cookie for this state")
 	}
+	t, known = f.target(), true // the cookie's may be longer
 	p.forgetLogin(w, name)
 	if p.now().Sub(f.begun) > p.cfg.LoginTimeout {
-		return nil, badLogin(title, errors.New("older than Config.LoginTimeout"))
+		return nil, stale(title, "older than Config.LoginTimeout")
 	}
 	switch err := p.cfg.Store.Once(r.Context(), p.party.once("state", state), f.begun.Add(p.cfg.LoginTimeout+time.Minute)); {
 	case errors.Is(err, ErrConflict):
-		return nil, badLogin("This log-in has been finished already.", errors.New("state shown twice"))
+		return nil, stale("This log-in has been finished already.", "state shown twice")
 	case err != nil:
 		return nil, p.storeFailed(err)
 	}

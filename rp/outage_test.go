@@ -194,7 +194,10 @@ type sayingNo struct {
 func (s *sayingNo) Create(ctx context.Context, rec rp.Record) error {
 	err := s.Store.Create(ctx, rec)
 	if s.broken.Load() {
-		s.created, err = rec, errDown
+		err = errDown
+		if rec.Owner != rec.Key { // a session, and not what is kept of the IdP
+			s.created = rec
+		}
 	}
 	return err
 }

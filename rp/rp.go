@@ -21,7 +21,8 @@ type RelyingParty struct {
 	idp        *provider
 	met        atomic.Bool // the IdP has answered this instance
 	party      *party
-	ring       *seal.Ring
+	ring       *seal.Ring // seals records
+	targets    *seal.Ring // seals what state carries
 	logins     *sessions.CookieStore
 	origins    *origins
 	apis       map[string]bool
@@ -76,6 +77,10 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
+	targets, err := seal.NewRing("state", party.owner[:], cfg.Keys...)
+	if err != nil {
+		return nil, wrong("Keys", "%v", err)
+	}
 	logins, err := newLoginStore(&cfg, party.owner)
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
@@ -85,7 +90,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		return nil, err
 	}
 	p := &RelyingParty{
-		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, logins: logins, origins: from, apis: map[string]bool{},
+		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, targets: targets, logins: logins, origins: from, apis: map[string]bool{},
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
 		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, reports: newThrottle(activityEvery, activityBurst),

@@ -36,7 +36,8 @@ func TestParallelTabs(t *testing.T) {
 
 // A browser that starts log-ins without end carries a bounded number of cookies
 // that fit into what proxies take for one header, 8 KiB, and the latest log-ins
-// still work: five with addresses as usual, two with the longest ones.
+// still work: five with addresses as usual, two with the longest ones. An older one
+// leads to its page all the same, if its address is not too long for state.
 func TestLoginsInFlightAreBounded(t *testing.T) {
 	for path, kept := range map[string]int{"/private/notes?tab=2": 5, "/private/" + strings.Repeat("x", 1000): 2} {
 		inBubble(t, setup{}, func(t *testing.T, w *world) {
@@ -60,6 +61,7 @@ func TestLoginsInFlightAreBounded(t *testing.T) {
 			for i, authURL := range slices.Backward(authURLs) {
 				a := v.get(v.authorize(authURL))
 				kept := i >= len(authURLs)-kept
+				kept = kept || len(path) < 700 // state has the target: the tab shows its page
 				if kept && (a.status != http.StatusSeeOther || a.location() != path) || !kept && a.status != http.StatusBadRequest {
 					t.Errorf("log-in %d of %d: %v", i+1, len(authURLs), a)
 				}

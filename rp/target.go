@@ -1,0 +1,79 @@
+package rp
+
+import (
+	"encoding/base64"
+	"net/http"
+
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+)
+
+// target is where a log-in is to lead. It travels in state, sealed, beside the id of the
+// log-in: so a callback whose log-in nobody knows any more (a restored tab, the Back
+// button, a sixth tab) leads somewhere. It never finishes a log-in.
+type target struct {
+	returnTo string
+	again    bool // this log-in has been started anew already
+}
+
+// maxState bounds state, in bytes: some IdPs refuse long URLs.
+const maxState = 1 << 10
+
+// state is a log-in's id and, where that is not too long, its target.
+func (p *RelyingParty) state(id string, t target) string {
+	plain := append([]byte{0}, t.returnTo...)
+	if t.again {
+		plain[0] = 1
+	}
+	s := id + base64.RawURLEncoding.EncodeToString(p.targets.Seal(plain, p.party.owner[:]))
+	if len(s) > maxState {
+		return id
+	}
+	return s
+}
+
+// targetOf opens a state's target; ok only if this client has sealed it.
+func (p *RelyingParty) targetOf(state string) (t target, ok bool) {
+	if len(state) <= idLen || len(state) > maxState {
+		return target{}, false
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(state[idLen:])
+	if err != nil {
+		return target{}, false
+	}
+	plain, err := p.targets.Open(sealed, p.party.owner[:])
+	if err != nil || len(plain) == 0 {
+		return target{}, false
+	}
+	return target{returnTo: SafeReturnTo(string(plain[1:])), again: plain[0] == 1}, true
+}
+
+// resume goes on where a log-in cannot be finished: to the page itself if this browser is
+// logged in meanwhile, else to one new log-in, else it is why. A log-in that was started
+// anew is not started anew again.
+func (p *RelyingParty) resume(w http.ResponseWriter, r *http.Request, t target, why *LoginError) error {
+	switch {
+	case p.livesHere(r):
+		comeBack(w, t.returnTo)
+	case t.again:
+		why.returnTo = t.returnTo
+		return why
+	default:
+		comeBack(w, p.loginTo(t.returnTo)+"&again=1")
+	}
+	p.log.Debug("a log-in could not be finished; its page is shown, or it starts again", "error", why)
+	return nil
+}
+
+// livesHere reports whether this browser has a session that lives.
+func (p *RelyingParty) livesHere(r *http.Request) bool {
+	key, ok := p.sessionKey(r.Header)
+	if !ok {
+		return false
+	}
+	st, err := p.load(r.Context(), key)
+	if err != nil {
+		return false
+	}
+	st.rec.Active = p.agenda.latest(key, st.rec.Active)
+	return lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Passive).End == lifetime.Live
+}
