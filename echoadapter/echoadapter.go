@@ -1,9 +1,9 @@
 // Package echoadapter puts Tandem's sessions in front of echo v4 handlers.
 //
-// Refusals are returned to echo as *echo.HTTPError with the library's error
-// inside, so that the application's own HTTPErrorHandler and logging middleware
-// see them; echo's default handler renders them as the library's JSON. Redirects
-// and the library's own pages are written at once.
+// What a script is refused is returned to echo as *echo.HTTPError with the library's
+// error inside, so that the application's own HTTPErrorHandler and logging middleware
+// see it; echo's default handler renders it as the library's JSON. Redirects and the
+// library's own pages are written at once, and are no error to echo.
 package echoadapter
 
 import (
@@ -104,14 +104,18 @@ func mark(class rp.Class) echo.MiddlewareFunc {
 	}
 }
 
+// isTimed reports whether echo's middleware.Timeout stands in front. It is deprecated and
+// in use: beside an error it throws away the header, no-store and Tandem-Error included.
+// Nothing but the type of net/http's writer tells.
+func isTimed(r *echo.Response) bool { return fmt.Sprintf("%T", r.Writer) == "*http.timeoutWriter" }
+
 func (a *Adapter) render(c echo.Context, err error) error {
 	answer := a.rp.Answer(c.Request(), err)
-	if answer.Problem == nil {
+	if answer.Problem == nil || isTimed(c.Response()) {
+		// Written is answered: middleware.Timeout makes a blank 200 of what was written
+		// beside an error. The status is in the response, where logging looks for it.
 		answer.Write(c.Response())
-		if answer.Status < http.StatusBadRequest {
-			return nil // a redirect is no failure
-		}
-		return &echo.HTTPError{Code: answer.Status, Message: http.StatusText(answer.Status), Internal: err}
+		return nil
 	}
 	answer.AddTo(c.Response().Header())
 	return &echo.HTTPError{Code: answer.Status, Message: answer.Problem, Internal: err}

@@ -47,13 +47,17 @@ func (a *Adapter) Endpoints() http.Handler {
 // rp.Session.KeepPrivate. The handler may set another Cache-Control.
 func (a *Adapter) RequireLogin(next http.Handler) http.Handler {
 	authenticate := a.rp.Authenticate
-	if marked, ok := next.(classed); ok {
+	marked, isMarked := next.(classed)
+	if isMarked {
 		next = marked.Handler
 		authenticate = func(r *http.Request) (*rp.Session, error) { return a.rp.AuthenticateAs(r, marked.class) }
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := authenticate(r)
 		if err != nil {
+			if isMarked { // a mark inside RequireLogin: the answer depends on it
+				r = r.WithContext(rp.WithClass(r.Context(), marked.class))
+			}
 			a.rp.Answer(r, err).Write(w)
 			return
 		}

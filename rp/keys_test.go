@@ -128,3 +128,33 @@ func TestRemovedKeyOnOneInstance(t *testing.T) {
 		w.expectEnds(rp.Unconfirmed)
 	})
 }
+
+// C5 while keys roll: a logout during a log-in has left its tombstone under the key that
+// was the only one then; at the callback it is the second.
+func TestLogoutBetweenLogInAndCallbackWhileKeysRoll(t *testing.T) {
+	old, fresh := rp.NewKey(), rp.NewKey()
+	s := setup{idp: patient}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.restart(s, old)
+		v := w.visitor("ada")
+		callback := v.authorize(v.start("/auth/login?return_to=/private"))
+		if _, err := w.auth[0].EndSubject(t.Context(), "ada"); err != nil {
+			t.Fatal(err)
+		}
+		w.restart(s, old, fresh)
+		w.restart(s, fresh, old)
+		if a := v.get(callback); a.status != http.StatusBadRequest || v.id() != "" {
+			t.Errorf("the logout is forgotten: %v", a)
+		}
+		time.Sleep(time.Second)
+		v.login() // a later one is not refused
+		for range 3 {
+			time.Sleep(3 * time.Minute) // commits leave the references of the first key
+			v.welcome()
+		}
+		w.restart(s, fresh)
+		if n, err := w.auth[0].EndSubject(t.Context(), "ada"); err != nil || n != 1 {
+			t.Errorf("%d ended, %v", n, err)
+		}
+	})
+}

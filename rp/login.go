@@ -23,6 +23,7 @@ import (
 // parameter anew=1, logs in anew.
 func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
+	p.noteHost(r)
 	q := r.URL.Query()
 	f := flow{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),

@@ -30,7 +30,12 @@ import (
 func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
 	if p.origins.refuses(r) {
-		return ErrCrossOrigin
+		if !fromNowhere(r.Header) {
+			return ErrCrossOrigin
+		}
+		if proven, err := p.proves(w, r); err != nil || !proven {
+			return err
+		}
 	}
 	landing := p.cfg.Prefix + "/logged-out"
 	key, ok := p.sessionKey(r.Header)

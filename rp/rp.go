@@ -37,6 +37,7 @@ type RelyingParty struct {
 	refusals   budget    // of lines in the log that strangers can cause
 	troubles   budget    // of those that every request causes while the store fails
 	unreadable *throttle // of lines about one record
+	otherHosts otherHosts
 	guard      guard
 	found      findings
 	blames     blames

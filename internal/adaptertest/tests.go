@@ -92,15 +92,21 @@ func testHead(t *testing.T, a *app) {
 func testRequireLogin(t *testing.T, a *app) {
 	b := a.browser()
 	b.expect(b.do("GET", "/private", navigate), 302, "")
-	for _, got := range []*answer{b.do("GET", "/private", fetch), b.do("POST", "/private", navigate), b.do("POST", "/private", fetch), b.do("GET", "/feed", fetch), b.do("GET", "/image", image)} {
+	for got, login := range map[*answer]string{
+		b.do("GET", "/private", fetch): "/auth/login", b.do("POST", "/private", fetch): "/auth/login",
+		b.do("GET", "/feed", fetch): "", b.do("GET", "/image", image): "", // nobody has asked for these
+	} {
 		b.expect(got, 401, "")
 		var p rp.Problem
-		if err := json.Unmarshal([]byte(got.body), &p); err != nil || p != (rp.Problem{Error: "login_required", LoginURL: "/auth/login"}) {
+		if err := json.Unmarshal([]byte(got.body), &p); err != nil || p != (rp.Problem{Error: "login_required", LoginURL: login}) {
 			t.Errorf("%s %s: %q, %v", got.Request.Method, got.Request.URL.Path, got.body, err)
 		}
 		if !strings.HasPrefix(got.Header.Get("Content-Type"), "application/json") || got.Header.Get("Cache-Control") != "no-store" || got.Header.Get("Location") != "" {
 			t.Errorf("headers %v", got.Header)
 		}
+	}
+	if got := b.do("POST", "/private", navigate); got.StatusCode != 401 || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") || !strings.Contains(got.body, "Please log in.") {
+		t.Errorf("a posted form: %d %v %q", got.StatusCode, got.Header, got.body)
 	}
 	if got := b.do("GET", "/private", http.Header{"Hx-Request": {"true"}, "Hx-Current-Url": {base + "/private"}}); got.StatusCode != 401 || got.Header.Get("HX-Redirect") == "" {
 		t.Errorf("htmx: %d %v", got.StatusCode, got.Header)
