@@ -218,7 +218,9 @@ type Store interface {
 	// this one included, until ctx is done or the connection is lost; it returns
 	// the reason, and the caller calls it again. Its first call is a Change with
 	// a zero Key, as soon as it listens; another one follows whenever changes may
-	// have been missed. The calls come one after the other, none after Watch has
+	// have been missed. After a loss of the connection the back end may have lost
+	// what it had acknowledged last (a failover), so the caller ends again what it
+	// has ended shortly before. The calls come one after the other, none after Watch has
 	// returned; a Load made in fn sees the change or a later one. fn must not
 	// block.
 	Watch(ctx context.Context, fn func(Change)) error

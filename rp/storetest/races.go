@@ -45,7 +45,7 @@ func (e *env) allUnder(ref rp.Key, round int) rp.Selector {
 
 var raceTests = []test{
 	{"CreateAndEndOfOneRef", func(e *env) { // C5: nothing slips through
-		for round := range 20 {
+		for round := range 40 {
 			const creators, enders = 8, 2
 			ref := newKey()
 			recs := make([]rp.Record, creators)
@@ -87,7 +87,7 @@ var raceTests = []test{
 		}
 	}},
 	{"ReplaceAndEndOfANewRef", func(e *env) { // C5: the same for a reference that Replace brings
-		for round := range 20 {
+		for round := range 40 {
 			const n = 6
 			ref := newKey()
 			recs := make([]rp.Record, n)
