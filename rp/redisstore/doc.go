@@ -53,7 +53,8 @@
 //   - What an instance ended that has gone since then stays lost, for as long as the
 //     session is trusted (that is Config.Absolute for rp.NoToken), and so does what
 //     the server lost from longer ago.
-//   - A failover that cuts no connection of Watch goes unnoticed.
+//   - A failover that cuts no connection goes unnoticed. (In a Cluster Watch is cut off
+//     with any node.)
 //
 // Everything else is acknowledged by the master alone as well. A failover may lose a
 // log-in, which costs the person another one, a lease, and a refreshed token, which
