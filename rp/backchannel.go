@@ -95,9 +95,11 @@ func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter,
 
 // meantBy says which sessions a logout token that was issued at iat ends (BCL-18).
 // Of the living those whose log-in the IdP had answered by then: both times are the
-// IdP's, so it does not matter how its clock differs from ours. A log-in under way
-// has no time of the IdP's yet, so its start is compared, and the clocks may differ
-// by skew; but none that starts from now on is refused.
+// IdP's, so it does not matter how its clock differs from ours. A log-in under way is
+// refused if the IdP answers it with an ID token older than the logout, or if it has
+// started by then: that is our time, so the clocks may differ by skew. None that
+// starts from now on is refused: its ID token is not older, and begunBy is not later
+// than now.
 func meantBy(iat, now time.Time, skew time.Duration) Selector {
 	begunBy := iat.Add(skew)
 	if begunBy.After(now) {

@@ -75,16 +75,23 @@ func (p *RelyingParty) list(ctx context.Context, refs []Key) ([]Record, error) {
 
 func (p *RelyingParty) endNow(ctx context.Context, sel Selector, reason Reason, detail string) ([]Record, error) {
 	now := p.now()
-	ended, err := p.cfg.Store.End(ctx, sel, End{Reason: reason, At: now, Until: now.Add(remember)})
-	for _, rec := range ended { // also what a call that failed half-way has ended
-		p.hub.announce(Change{Key: rec.Key, Reason: reason})
-		p.cache.drop(&rec.Key)
-		p.untold.add(p, untold{rec: rec, detail: detail})
-	}
+	e := pastEnd{sel, End{Reason: reason, At: now, Until: now.Add(remember)}, detail}
+	ended, err := p.cfg.Store.End(ctx, sel, e.end)
+	p.past.made(e, ended, err)
+	p.ended(ended, e) // also what a call that failed half-way has ended
 	if err != nil {
 		return nil, p.storeFailed(err)
 	}
 	return ended, nil
+}
+
+// ended tells everybody of sessions that have just ended.
+func (p *RelyingParty) ended(recs []Record, e pastEnd) {
+	for _, rec := range recs {
+		p.hub.announce(Change{Key: rec.Key, Reason: e.end.Reason})
+		p.cache.drop(&rec.Key)
+		p.untold.add(p, untold{rec: rec, detail: e.detail})
+	}
 }
 
 // neverBegun is the reason of a session that was stored although the store said

@@ -157,3 +157,41 @@ func TestLogoutOfSessionsWithoutSID(t *testing.T) {
 		bob.expect("live", "")
 	})
 }
+
+// C5: the clocks of two instances differ, and a logout reaches the one while the other,
+// whose clock is ahead, waits for the log-in's tokens. By our clocks the log-in has not
+// begun yet; by the IdP's its ID token is older than the logout. A log-in that starts
+// after the logout is let in.
+func TestLogoutOvertakesLoginWhereInstancesDiffer(t *testing.T) {
+	for _, fault := range []idpmock.LogoutFault{"", idpmock.LogoutSidOnly, idpmock.LogoutSubOnly} {
+		ahead := time.Duration(0)
+		s := setup{instances: 2, config: func(c *rp.Config) {
+			off := ahead
+			c.Now = func() time.Time { return time.Now().Add(off) }
+			ahead += 30 * time.Second // the next instance
+		}}
+		inBubble(t, s, func(t *testing.T, w *world) {
+			w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+			v := w.visitor("ada")
+			v.instance = "1"
+			callback := v.authorize(v.start("/auth/login"))
+			gate := make(chan struct{})
+			exchange := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, GateAfter: gate})
+			answer := make(chan *reply)
+			go func() {
+				a, _ := v.try("GET", callback, nil, navigating)
+				answer <- a
+			}()
+			<-exchange.Arrived()
+			time.Sleep(time.Second)
+			w.judged(w.deliver(w.logoutToken(v.session(), fault)), true) // to the first instance
+			close(gate)
+			if a := <-answer; a == nil || a.status != http.StatusBadRequest || !strings.Contains(a.body, "logged out") {
+				t.Errorf("%q: %v", fault, a)
+			}
+			v.login() // within the same second
+			v.expect("live", "")
+			w.expectEnds()
+		})
+	}
+}

@@ -73,7 +73,7 @@ func (p *RelyingParty) announceEnd(u untold) {
 	if errors.Is(err, record.ErrVersion) {
 		return // Claim hands it to an instance that can read it
 	}
-	if rec.End.Reason != neverBegun {
+	if rec.End.Reason != neverBegun && p.past.tell(rec.Key, p.now()) {
 		p.tellEnd(u, data)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout) // however long that took

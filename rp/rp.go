@@ -41,6 +41,7 @@ type RelyingParty struct {
 	guard      guard
 	found      findings
 	blames     blames
+	past       pastEnds
 	untold     queue[untold] // ended sessions to report
 	sighted    []sighting    // the sweeper's
 	unrevoked  queue[Record] // reported ones whose tokens are to be revoked
@@ -166,6 +167,7 @@ func (p *RelyingParty) watch(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		p.past.cutOff()
 		if p.cfg.Now().Sub(began) > time.Minute {
 			n = 1
 		}
@@ -180,10 +182,16 @@ func (p *RelyingParty) noticed(c Change) {
 	switch {
 	case c.Key == (Key{}): // reports may be missing
 		p.goes(func(context.Context) { p.lookAgain(p.ctx, p.hub.watched()) })
+		if p.past.listens() {
+			p.goes(func(context.Context) { p.endAgain() })
+		}
 	case c.Reason == "":
 		p.hub.announce(c)
-	case p.hub.watches(c.Key):
-		p.goes(func(context.Context) { p.lookAgain(p.ctx, []Key{c.Key}) })
+	default:
+		p.past.hear(c.Key, p.now())
+		if p.hub.watches(c.Key) {
+			p.goes(func(context.Context) { p.lookAgain(p.ctx, []Key{c.Key}) })
+		}
 	}
 }
 

@@ -66,15 +66,18 @@ type Selector struct {
 	Version   uint64    // with Key: only while the record is at this version
 	IdleSince time.Time // with Key: only if the last activity is not after it
 
+	// With Ref: only sessions begun at or before BegunBy, by the instances' clocks, or
+	// issued at or before IssuedBy, by the IdP's. Covers says which of the two counts
+	// for a live session, End which for the tombstone. Who sets IssuedBy sets BegunBy
+	// too: zero, it has the tombstone refuse the log-ins that start later as well.
 	Ref      Key
-	BegunBy  time.Time // with Ref: only sessions begun at or before it
-	IssuedBy time.Time // with Ref: see Covers
+	BegunBy  time.Time
+	IssuedBy time.Time
 }
 
 // Covers reports whether a live session under Ref is meant. IssuedBy is a time of
 // the IdP's clock and is compared with a time of that clock: where it is set, it
-// decides about live sessions instead of BegunBy, which then counts for the
-// tombstone only.
+// decides about live sessions instead of BegunBy.
 func (s *Selector) Covers(r *Record) bool {
 	if !s.IssuedBy.IsZero() {
 		return !r.Issued.After(s.IssuedBy)
@@ -150,10 +153,25 @@ type Store interface {
 	// End ends every live session that sel matches, each in one step with leaving
 	// its memory: from then on Load of it answers ErrEnded. The version stays. Due
 	// of an ended record is end.At, so that Claim hands it out for cleaning up.
-	// With a Ref a tombstone is left as well, whether or not a session matched:
-	// until end.Until no record with that Ref and Begun not after sel.BegunBy
-	// (zero: any) can be created, whatever its Issued. A second tombstone on a Ref never weakens the first:
-	// each counts for itself, up to and including its own Until.
+	//
+	// With a Ref a tombstone is left as well, whether or not a session matched. Up to
+	// and including end.Until no record can be created with that Ref for which one of
+	// these holds:
+	//
+	//   - sel.BegunBy is zero, or Begun is not after it. Both are times of instances:
+	//     this finds the log-in that was under way when the end came.
+	//   - sel.IssuedBy and Issued are set, and Issued is before it. Both are times of
+	//     the IdP: this finds that log-in where the clocks of the instances differ.
+	//
+	// A log-in that starts after the end gets its ID token after it, so neither holds.
+	// ID tokens and logout tokens count whole seconds. If the two are of the same
+	// second, the IdP's clock does not tell which came first, and Begun decides alone:
+	// counted as before, the tie would refuse a log-in that started after the end.
+	// (Covers has a tie end a live session.) So what can be missed is a log-in whose
+	// ID token is of the logout's second, and which began on an instance whose clock
+	// is ahead of that of the instance that ends.
+	//
+	// A second tombstone on a Ref never weakens the first: each counts for itself.
 	//
 	// It returns the records that this very call ended, as they were before,
 	// with End set. Each session is in the answer of exactly one End call of
@@ -200,7 +218,9 @@ type Store interface {
 	// this one included, until ctx is done or the connection is lost; it returns
 	// the reason, and the caller calls it again. Its first call is a Change with
 	// a zero Key, as soon as it listens; another one follows whenever changes may
-	// have been missed. The calls come one after the other, none after Watch has
+	// have been missed. After a loss of the connection the back end may have lost
+	// what it had acknowledged last (a failover), so the caller ends again what it
+	// has ended shortly before. The calls come one after the other, none after Watch has
 	// returned; a Load made in fn sees the change or a later one. fn must not
 	// block.
 	Watch(ctx context.Context, fn func(Change)) error

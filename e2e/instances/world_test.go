@@ -40,13 +40,7 @@ var backends = []struct {
 			t.Fatal(err)
 		}
 		t.Cleanup(server.Close)
-		return func() closer {
-			s, err := redisstore.New(t.Context(), redisstore.Options{Client: rueidis.ClientOption{InitAddress: []string{server.Addr}}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return s
-		}
+		return func() closer { return openRedis(t, server) }
 	}},
 	{"postgres", func(t *testing.T) func() closer {
 		server, err := servertest.StartPostgres()
@@ -62,6 +56,15 @@ var backends = []struct {
 			return s
 		}
 	}},
+}
+
+func openRedis(t *testing.T, server *servertest.Redis) closer {
+	t.Helper()
+	s, err := redisstore.New(t.Context(), redisstore.Options{Client: rueidis.ClientOption{InitAddress: []string{server.Addr}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 const base = "http://127.0.0.1:9" // nobody listens there: the handlers are called
@@ -82,6 +85,7 @@ type instance struct {
 	web   http.Handler
 	store *mortal
 	net   *severed
+	ends  atomic.Int32 // events
 }
 
 func newWorld(t *testing.T, open func() closer) *world {
@@ -99,6 +103,7 @@ func (w *world) instance() *instance {
 		Issuer: w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: w.keys, Store: in.store,
 		IdPWindow: 15 * time.Minute, TrustFor: 5 * time.Minute, Now: w.idp.Now, HTTPClient: &http.Client{Transport: in.net},
 		Logger: slog.New(slog.DiscardHandler),
+		Events: rp.Events{End: func(rp.EndEvent) { in.ends.Add(1) }},
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -160,7 +165,8 @@ func (w *world) eventually(what string, ok func() bool) {
 // mortal is a store whose process can die: from then on it does nothing any more.
 type mortal struct {
 	rp.Store
-	dead atomic.Bool
+	dead    atomic.Bool
+	settled atomic.Int32
 }
 
 var errDead = fmt.Errorf("this process is dead")
@@ -191,6 +197,14 @@ func (m *mortal) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Rec
 		return nil, errDead
 	}
 	return m.Store.End(ctx, sel, end)
+}
+
+func (m *mortal) Settle(ctx context.Context, key rp.Key, sealed []byte, due time.Time) error {
+	err := m.Store.Settle(ctx, key, sealed, due)
+	if err == nil {
+		m.settled.Add(1)
+	}
+	return err
 }
 
 // severed is a network whose machine can lose its power: requests that are under

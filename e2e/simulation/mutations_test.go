@@ -30,7 +30,7 @@ var mutations = []mutation{
 		`case uint64(e.version) != rec.Version:`,
 		`case false:`},
 	{"no tombstone for a log-in under way", "rp/memstore/session.go",
-		`if r.forbids(refs[i], e.begun, now) {`,
+		`if r.forbids(refs[i], e, now) {`,
 		`if false {`},
 	{"passive requests refresh", "rp/authenticate.go",
 		"	asks := class\n",

@@ -57,12 +57,16 @@ func (x *order) ends(s *session, at time.Duration) bool {
 	return x.reason == s.reason && x.at <= at && at <= x.until && x.means(s) && x.covers(s)
 }
 
-// forbids: a log-in that began at a time is to be refused, because it was under way
-// when the order arrived. A log-in has no time of the IdP's yet, so that the clocks
-// count, within what is tolerated.
-func (x *order) forbids(began time.Duration) bool {
+// forbids: a log-in that began at a time, and whose ID token the IdP has issued at a
+// second of its clock, is to be refused, because it was under way when the order
+// arrived. Where the IdP's clock does not say so, those of the instances do, within
+// what is tolerated.
+func (x *order) forbids(began time.Duration, issued int64) bool {
 	if x.reason == rp.FrontchannelLogout { // leaves nothing behind if nobody was logged in
 		return false
+	}
+	if x.token && issued < x.iat {
+		return true
 	}
 	limit := x.at - x.app.skew()
 	if x.token {
@@ -207,7 +211,7 @@ func (o *oracle) judgeRefusedLogin(v *visit, f *flow, c *chain) {
 // finished wins.
 func (o *oracle) judgeBegun(s *session) {
 	for _, x := range o.orders[s.app.n] {
-		if x.done < s.stored && x.means(s) && x.forbids(s.loginAt) {
+		if x.done < s.stored && x.means(s) && x.forbids(s.loginAt, s.issued) {
 			o.breach("C5", "%s, whose log-in was started at %s, begins at %s, although %s has carried out %s for it at %s",
 				s.label, stamp(s.loginAt), stamp(s.stored), s.app.name, x.what, stamp(x.done))
 		}

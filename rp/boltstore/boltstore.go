@@ -145,7 +145,7 @@ var (
 	bucketSealed = []byte("sealed") // key → sealed bytes
 	bucketDue    = []byte("due")    // owner, due, key
 	bucketRefs   = []byte("refs")   // ref, key: of live sessions
-	bucketTombs  = []byte("tombs")  // ref, begun by → until
+	bucketTombs  = []byte("tombs")  // ref, begun by, issued by → until
 	bucketOnce   = []byte("once")   // id → until
 	bucketLeases = []byte("leases") // id → fence, until
 	bucketForget = []byte("forget") // until, kind, id: what to look at when that time has come
@@ -153,8 +153,9 @@ var (
 
 var keyLayout = []byte("layout")
 
-// layout is that of the buckets and of what is in them. Layout 1 had no owners.
-const layout = 2
+// layout is that of the buckets and of what is in them. Layout 1 had no owners,
+// layout 2 no IssuedBy of a tombstone.
+const layout = 3
 
 func prepare(tx *bolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)

@@ -189,8 +189,8 @@ func TestOpenRefusesOtherLayouts(t *testing.T) {
 		layout []byte
 		want   []string
 	}{
-		"older":   {[]byte{7: 1}, []string{"older version", "layout 1", "reads 2", "move it away"}},
-		"newer":   {[]byte{7: 3}, []string{"newer version", "layout 3", "reads 2", "run that version"}},
+		"older":   {[]byte{7: 1}, []string{"older version", "layout 1", "reads 3", "move it away"}},
+		"newer":   {[]byte{7: 4}, []string{"newer version", "layout 4", "reads 3", "run that version"}},
 		"damaged": {[]byte{2}, []string{"damaged", "move it away"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package boltstore
 import (
 	"bytes"
 	"context"
+	"iter"
 
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/internal/storekit"
@@ -29,7 +30,7 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 		keys := []rp.Key{sel.Key}
 		if sel.Ref != (rp.Key{}) {
 			keys = under(t.refs, sel.Ref)
-			t.bury(&sel.Ref, storekit.Millis(sel.BegunBy), storekit.Millis(end.Until))
+			t.bury(&sel.Ref, storekit.NewTombstone(&sel, &end))
 		}
 		for _, key := range keys {
 			st, err := t.load(key)
@@ -56,37 +57,53 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 	return ended, damaged
 }
 
-// bury leaves a tombstone, unless one of the ref covers all that it would; those
-// that it covers go.
-func (t *txn) bury(ref *rp.Key, begunBy, until int64) {
-	if until < t.now {
+// bury leaves a tombstone, unless one of the ref covers it; those that it covers go.
+func (t *txn) bury(ref *rp.Key, tomb storekit.Tombstone) {
+	if tomb.Until < t.now {
 		return
 	}
-	key := tombKey(ref, begunBy)
 	var covered [][]byte
-	c := t.tombs.Cursor()
-	for k, v := c.Seek(ref[:]); bytes.HasPrefix(k, ref[:]); k, v = c.Next() {
-		switch order := bytes.Compare(k, key); {
-		case order >= 0 && number(v) >= until:
+	for k, old := range t.tombsOf(ref) {
+		switch {
+		case old.Covers(tomb):
 			return
-		case order <= 0 && number(v) <= until:
+		case tomb.Covers(old):
 			covered = append(covered, bytes.Clone(k))
 		}
 	}
 	for _, k := range covered {
 		t.del(t.tombs, k)
 	}
-	t.put(t.tombs, key, bytesOf(until))
-	t.mark(until, markTomb, key)
+	key := tombKey(ref, tomb)
+	t.put(t.tombs, key, bytesOf(tomb.Until))
+	t.mark(tomb.Until, markTomb, key)
 }
 
-// forbids reports whether a tombstone covers a session under ref.
-func (t *txn) forbids(ref *rp.Key, begun int64) bool {
-	c := t.tombs.Cursor()
-	for k, v := c.Seek(tombKey(ref, max(begun, 1))); bytes.HasPrefix(k, ref[:]); k, v = c.Next() {
-		if number(v) >= t.now {
+// forbids reports whether a tombstone forbids r to be under ref.
+func (t *txn) forbids(ref *rp.Key, r *rp.Record) bool {
+	begun, issued := storekit.Millis(r.Begun), storekit.Millis(r.Issued)
+	for _, tomb := range t.tombsOf(ref) {
+		if tomb.Until >= t.now && tomb.Forbids(begun, issued) {
 			return true
 		}
 	}
 	return false
+}
+
+// tombsOf yields the tombstones of a ref, each with its key. The bucket must not
+// change meanwhile.
+func (t *txn) tombsOf(ref *rp.Key) iter.Seq2[[]byte, storekit.Tombstone] {
+	return func(yield func([]byte, storekit.Tombstone) bool) {
+		c := t.tombs.Cursor()
+		for k, v := c.Seek(ref[:]); bytes.HasPrefix(k, ref[:]); k, v = c.Next() {
+			by := k[len(ref):]
+			if len(by) == 16 && !yield(k, storekit.Tombstone{BegunBy: number(by), IssuedBy: number(by[8:]), Until: number(v)}) {
+				return
+			}
+		}
+	}
+}
+
+func tombKey(ref *rp.Key, tomb storekit.Tombstone) []byte {
+	return append(append(make([]byte, 0, 48), ref[:]...), bytesOf(tomb.BegunBy, tomb.IssuedBy)...)
 }

@@ -67,7 +67,7 @@ func (s *Store) Create(ctx context.Context, rec rp.Record) error {
 			return rp.ErrConflict
 		}
 		for i := range rec.Refs {
-			if t.forbids(&rec.Refs[i], storekit.Millis(rec.Begun)) {
+			if t.forbids(&rec.Refs[i], &rec) {
 				return rp.ErrEnded
 			}
 		}
@@ -110,7 +110,7 @@ func (s *Store) Replace(ctx context.Context, rec rp.Record) error {
 			return rp.ErrConflict
 		}
 		for i := range rec.Refs {
-			if !slices.Contains(st.refs, rec.Refs[i]) && t.forbids(&rec.Refs[i], storekit.Millis(st.rec.Begun)) {
+			if !slices.Contains(st.refs, rec.Refs[i]) && t.forbids(&rec.Refs[i], st.rec) {
 				return rp.ErrEnded
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -237,14 +236,6 @@ func (t *txn) finish() {
 
 func refKey(ref, key *rp.Key) []byte {
 	return append(append(make([]byte, 0, 64), ref[:]...), key[:]...)
-}
-
-// tombKey orders the tombstones of a ref; "any" is the latest begun-by there is.
-func tombKey(ref *rp.Key, begunBy int64) []byte {
-	if begunBy == 0 {
-		begunBy = math.MaxInt64
-	}
-	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 40), ref[:]...), uint64(begunBy))
 }
 
 func number(b []byte) int64 {

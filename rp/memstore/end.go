@@ -29,12 +29,12 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 	// The tombstone first: whoever creates from now on sees it, whoever has
 	// created is in the list.
 	begunBy, issuedBy := storekit.Millis(sel.BegunBy), storekit.Millis(sel.IssuedBy)
-	now := s.clock()
+	tomb, now := storekit.NewTombstone(&sel, &end), s.clock()
 	r := s.ref(&sel.Ref)
 	r.mu.Lock()
 	r.forgetSome(now, forgetPerCall)
 	if how.until >= now {
-		r.bury(sel.Ref, tombstone{begunBy, how.until})
+		r.bury(sel.Ref, tomb)
 	}
 	list := r.under(&sel.Ref)
 	r.mu.Unlock()

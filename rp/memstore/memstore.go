@@ -53,7 +53,7 @@ func New(o Options) *Store {
 		s.sessions[i].byKey = make(map[uint64]*entry)
 		s.refs[i].one = make(map[uint64]*entry)
 		s.refs[i].many = make(map[uint64][]*entry)
-		s.refs[i].tombs = make(map[rp.Key][]tombstone)
+		s.refs[i].tombs = make(map[rp.Key][]storekit.Tombstone)
 		s.ids[i].once = make(map[rp.Key]int64)
 		s.ids[i].leases = make(map[rp.Key]lease)
 	}

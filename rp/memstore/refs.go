@@ -1,11 +1,11 @@
 package memstore
 
 import (
-	"math"
 	"slices"
 	"sync"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/storekit"
 )
 
 // refShard finds live sessions by reference, and keeps the tombstones. A sid has
@@ -16,12 +16,10 @@ type refShard struct {
 	mu     sync.RWMutex
 	one    map[uint64]*entry
 	many   map[uint64][]*entry // two or more, without order
-	tombs  map[rp.Key][]tombstone
+	tombs  map[rp.Key][]storekit.Tombstone
 	forget expiries[rp.Key] // exactly one item for each key of tombs
 	_      [64]byte
 }
-
-type tombstone struct{ begunBy, until int64 }
 
 // link is called for all refs of e in one go.
 func (r *refShard) link(ref *rp.Key, e *entry) {
@@ -71,29 +69,24 @@ func (r *refShard) under(ref *rp.Key) []*entry {
 	return slices.Clone(r.many[p])
 }
 
-// bury leaves a tombstone. Those that it makes superfluous go: it covers all
-// that they cover, for as long.
-func (r *refShard) bury(ref rp.Key, t tombstone) {
-	if t.begunBy == 0 {
-		t.begunBy = math.MaxInt64
-	}
+// bury leaves a tombstone. Those that it makes superfluous go.
+func (r *refShard) bury(ref rp.Key, t storekit.Tombstone) {
 	old, known := r.tombs[ref]
 	for _, o := range old {
-		if o.begunBy >= t.begunBy && o.until >= t.until {
+		if o.Covers(t) {
 			return
 		}
 	}
-	kept := slices.DeleteFunc(old, func(o tombstone) bool { return o.begunBy <= t.begunBy && o.until <= t.until })
-	r.tombs[ref] = append(kept, t)
+	r.tombs[ref] = append(slices.DeleteFunc(old, t.Covers), t)
 	if !known {
-		r.forget.push(t.until, ref)
+		r.forget.push(t.Until, ref)
 	}
 }
 
-// forbids reports whether a tombstone covers a session under ref.
-func (r *refShard) forbids(ref rp.Key, begun, now int64) bool {
+// forbids reports whether a tombstone forbids e to be under ref.
+func (r *refShard) forbids(ref rp.Key, e *entry, now int64) bool {
 	for _, t := range r.tombs[ref] {
-		if t.until >= now && begun <= t.begunBy {
+		if t.Until >= now && t.Forbids(e.begun, e.issued) {
 			return true
 		}
 	}
@@ -106,15 +99,15 @@ func (r *refShard) forgetSome(now int64, n int) (more bool) {
 		if !ok {
 			return false
 		}
-		left := slices.DeleteFunc(r.tombs[ref], func(t tombstone) bool { return t.until < now })
+		left := slices.DeleteFunc(r.tombs[ref], func(t storekit.Tombstone) bool { return t.Until < now })
 		if len(left) == 0 {
 			delete(r.tombs, ref)
 			continue
 		}
 		r.tombs[ref] = left
-		first := left[0].until
+		first := left[0].Until
 		for _, t := range left {
-			first = min(first, t.until)
+			first = min(first, t.Until)
 		}
 		r.forget.push(first, ref)
 	}

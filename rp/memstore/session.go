@@ -55,7 +55,7 @@ func (s *Store) Create(ctx context.Context, rec rp.Record) error {
 	for i := range refs {
 		r := s.ref(&refs[i])
 		r.forgetSome(now, forgetPerCall)
-		if r.forbids(refs[i], e.begun, now) {
+		if r.forbids(refs[i], e, now) {
 			return rp.ErrEnded
 		}
 	}
@@ -151,7 +151,7 @@ func (sh *sessionShard) at(rec *rp.Record, now int64) (*entry, error) {
 
 func (s *Store) forbidden(e *entry, refs []rp.Key, now int64) bool {
 	for i := range refs {
-		if !e.hasRef(refs[i]) && s.ref(&refs[i]).forbids(refs[i], e.begun, now) {
+		if !e.hasRef(refs[i]) && s.ref(&refs[i]).forbids(refs[i], e, now) {
 			return true
 		}
 	}

@@ -30,7 +30,12 @@
 //
 // # Durability
 //
-// It is that of your PostgreSQL, but for Touch: that does not wait for the disk
+// It is that of your PostgreSQL. A standby that is promoted lacks what it had not got
+// yet, log-outs among it, unless replication is synchronous. Each instance ends again
+// what it has ended in the last five minutes (10,000 ends at most) as soon as its Watch
+// listens again. What an instance ended that has gone since then stays lost.
+//
+// Touch is the exception: it does not wait for the disk
 // (synchronous_commit off), so a crash of the server may lose the touches of its
 // last half second or so (three times wal_writer_delay). The log of changes is an
 // unlogged table: what a crash takes from it nobody misses, because Watch begins

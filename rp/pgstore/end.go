@@ -26,8 +26,9 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 		ended, err = s.many(ctx, false, s.sql.endKey, sel.Key[:], signed(sel.Version), idle, reason, at, until)
 	} else {
 		begunBy, issuedBy := orAny(storekit.Millis(sel.BegunBy)), storekit.Millis(sel.IssuedBy)
+		tomb := storekit.NewTombstone(&sel, &end)
 		err = s.locked(ctx, []rp.Key{sel.Ref}, func(b *pgx.Batch) {
-			b.Queue(s.sql.bury, s.clock(), sel.Ref[:], begunBy, until)
+			b.Queue(s.sql.bury, s.clock(), sel.Ref[:], tomb.BegunBy, tomb.IssuedBy, tomb.Until)
 			b.Queue(s.sql.endRef, sel.Ref[:], begunBy, issuedBy, reason, at, until).Query(func(rows pgx.Rows) (err error) {
 				ended, err = records(rows)
 				return err

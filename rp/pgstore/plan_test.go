@@ -26,7 +26,7 @@ func TestNoCallReadsAWholeTable(t *testing.T) {
 					'', '', 0, 0 FROM generate_series(1, 30000) i`,
 				`INSERT INTO {s}.session_ref SELECT sha256(('r' || i)::bytea), sha256(('k' || i)::bytea)
 					FROM generate_series(1, 30000) i`,
-				`INSERT INTO {s}.tombstone SELECT sha256(('r' || i)::bytea), 0, 4e12 FROM generate_series(1, 3000) i`,
+				`INSERT INTO {s}.tombstone SELECT sha256(('r' || i)::bytea), 0, 0, 4e12 FROM generate_series(1, 3000) i`,
 				`INSERT INTO {s}.once SELECT sha256(('o' || i)::bytea), 4e12 FROM generate_series(1, 3000) i`,
 				`INSERT INTO {s}.lease SELECT sha256(('l' || i)::bytea), i, 4e12 FROM generate_series(1, 3000) i`,
 			} {

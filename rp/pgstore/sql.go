@@ -33,7 +33,14 @@ const lockRows = 4096
 // forgetLimit is how many rows of each kind one transaction forgets.
 const forgetLimit = 1000
 
-var nowArg = regexp.MustCompile(`\{now (\d+)\}`)
+var (
+	nowArg     = regexp.MustCompile(`\{now (\d+)\}`)
+	forbidsArg = regexp.MustCompile(`\{forbids (\S+) (\S+)\}`)
+)
+
+// forbids is the rule of rp/internal/storekit's Tombstone, which is t, for a session
+// that was begun then and whose ID token was issued then.
+const forbids = "(t.begun_by >= ${1}::bigint OR ${2}::bigint > 0 AND t.issued_by > ${2})"
 
 // server is the server's clock; not clock_timestamp(), which the planner will not
 // look up in an index.
@@ -53,6 +60,7 @@ func fill(schema, sql string) string {
 		"{hit.refs}", `(SELECT hit.key, substring(hit.refs FROM 1 + 32 * i FOR 32) AS ref
 	FROM hit, (VALUES (0), (1), (2), (3), (4), (5), (6), (7)) n (i) WHERE 32 * i < length(hit.refs))`,
 	).Replace(sql)
+	sql = forbidsArg.ReplaceAllString(sql, forbids)
 	return nowArg.ReplaceAllString(sql, "coalesce($$$1::bigint, "+server+")") // the argument unless it is NULL
 }
 
@@ -74,7 +82,7 @@ SELECT 1 / (count(*) / $2::bigint) FROM (SELECT FROM {s}.ref_lock WHERE n = ANY 
 		// What is forgotten gives way.
 		create: q(`
 WITH tomb AS (
-	SELECT FROM {s}.tombstone WHERE ref = ANY ($7::bytea[]) AND until >= {now 1} AND begun_by >= $3 LIMIT 1
+	SELECT FROM {s}.tombstone t WHERE ref = ANY ($7::bytea[]) AND until >= {now 1} AND {forbids $3 $10} LIMIT 1
 ), made AS (
 	INSERT INTO {s}.session AS s (key, owner, version, begun, issued, active, due, refs, sealed, reason, end_at, end_until)
 	SELECT $2, $9, 1, $3::bigint, $10, $4, $5, $6, $8, '', 0, 0 WHERE NOT EXISTS (SELECT FROM tomb)
@@ -108,9 +116,9 @@ SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'ok'
 		// The same, and 8 refs.
 		rerefer: q(`
 WITH hit AS (
-	SELECT s.key, s.version, s.reason, s.end_until, s.refs, s.begun FROM {s}.session s WHERE s.key = $2 FOR UPDATE
+	SELECT s.key, s.version, s.reason, s.end_until, s.refs, s.begun, s.issued FROM {s}.session s WHERE s.key = $2 FOR UPDATE
 ), tomb AS (
-	SELECT FROM hit, {s}.tombstone t WHERE t.ref = ANY ($8::bytea[]) AND t.until >= {now 1} AND t.begun_by >= hit.begun
+	SELECT FROM hit, {s}.tombstone t WHERE t.ref = ANY ($8::bytea[]) AND t.until >= {now 1} AND {forbids hit.begun hit.issued}
 		AND NOT EXISTS (SELECT FROM {s}.session_ref r WHERE r.ref = t.ref AND r.key = $2) LIMIT 1
 ), made AS (
 	UPDATE {s}.session s SET version = s.version + 1, sealed = $7, active = greatest(s.active, $4::bigint),
@@ -147,13 +155,15 @@ SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'ok'
 UPDATE {s}.session s SET sealed = $3, due = $4 WHERE s.key = $2 AND s.reason <> '' AND s.end_until >= {now 1}
 RETURNING 'ok'`),
 
-		// 1 now, 2 ref, 3 begun by, 4 until. Those that it covers go.
+		// 1 now, 2 ref, 3 begun by, 4 issued by, 5 until (all three of the tombstone).
+		// Those that it makes superfluous go.
 		bury: q(`
 WITH covered AS (
-	DELETE FROM {s}.tombstone WHERE ref = $2 AND begun_by < $3 AND until <= $4
+	DELETE FROM {s}.tombstone WHERE ref = $2 AND begun_by <= $3 AND issued_by <= $4 AND until <= $5
+		AND (begun_by, issued_by) <> ($3, $4)
 )
-INSERT INTO {s}.tombstone AS t SELECT $2, $3::bigint, $4::bigint WHERE $4 >= {now 1}
-ON CONFLICT (ref, begun_by) DO UPDATE SET until = greatest(t.until, excluded.until)`),
+INSERT INTO {s}.tombstone AS t SELECT $2, $3::bigint, $4::bigint, $5::bigint WHERE $5 >= {now 1}
+ON CONFLICT (ref, begun_by, issued_by) DO UPDATE SET until = greatest(t.until, excluded.until)`),
 
 		// 1 ref, 2 begun by, 3 issued by or 0, 4 reason, 5 at, 6 until. See rp.Selector.Covers.
 		endRef: q(`
@@ -240,8 +250,9 @@ WITH hit AS (
 	RETURNING key, refs
 )
 DELETE FROM {s}.session_ref r USING {hit.refs} o WHERE r.ref = o.ref AND r.key = o.key`),
-			q(`DELETE FROM {s}.tombstone t USING (SELECT ref, begun_by FROM {s}.tombstone
-	WHERE until < {now 1} LIMIT {limit} FOR UPDATE SKIP LOCKED) o WHERE t.ref = o.ref AND t.begun_by = o.begun_by`),
+			q(`DELETE FROM {s}.tombstone t USING (SELECT ref, begun_by, issued_by FROM {s}.tombstone
+	WHERE until < {now 1} LIMIT {limit} FOR UPDATE SKIP LOCKED) o
+	WHERE t.ref = o.ref AND t.begun_by = o.begun_by AND t.issued_by = o.issued_by`),
 			q(`DELETE FROM {s}.once WHERE id IN (SELECT id FROM {s}.once
 	WHERE until < {now 1} LIMIT {limit} FOR UPDATE SKIP LOCKED)`),
 			// An hour later, for a grant whose number was drawn and who is still waiting.

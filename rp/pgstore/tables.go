@@ -2,13 +2,14 @@ package pgstore
 
 // version is that of the tables below. Instances of another version cannot live
 // with them.
-const version = 2
+const version = 3
 
 // tables makes them anew: nothing is kept of a version before the first release.
 // What is new after it comes as a step of its own from version to version. {s} is
 // the schema, {server} the server's clock.
 //
-// Times are milliseconds since 1970. 0: zero. The greatest begun_by: any.
+// Times are milliseconds since 1970. 0: zero. The greatest begun_by, and then the
+// greatest issued_by: any.
 const tables = `
 DROP TABLE IF EXISTS {s}.session, {s}.session_ref, {s}.tombstone, {s}.once, {s}.lease, {s}.ref_lock, {s}.change;
 DROP SEQUENCE IF EXISTS {s}.fence;
@@ -41,10 +42,11 @@ CREATE TABLE {s}.session_ref ( -- of live sessions
 );
 
 CREATE TABLE {s}.tombstone (
-	ref      bytea  NOT NULL,
-	begun_by bigint NOT NULL,
-	until    bigint NOT NULL,
-	PRIMARY KEY (ref, begun_by)
+	ref       bytea  NOT NULL,
+	begun_by  bigint NOT NULL,
+	issued_by bigint NOT NULL,
+	until     bigint NOT NULL,
+	PRIMARY KEY (ref, begun_by, issued_by)
 );
 CREATE INDEX tombstone_until ON {s}.tombstone (until);
 

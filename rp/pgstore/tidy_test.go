@@ -65,7 +65,7 @@ func TestForgetsALot(t *testing.T) {
 	c := connect(t, shared(t).URL)
 	const some, most = 3500, 10_000
 	exec(t, c, inSchema(schema, `INSERT INTO {s}.once SELECT sha256(i::text::bytea), 1 FROM generate_series(1, 3500) i;
-		INSERT INTO {s}.tombstone SELECT sha256(i::text::bytea), 1, 1 FROM generate_series(1, 11000) i`))
+		INSERT INTO {s}.tombstone SELECT sha256(i::text::bytea), 1, 0, 1 FROM generate_series(1, 11000) i`))
 	if _, err := s.Claim(t.Context(), rp.Key{1}, time.Now(), time.Minute, 1); err != nil {
 		t.Fatal(err)
 	}

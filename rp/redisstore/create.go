@@ -41,8 +41,8 @@ func (s *Store) Create(ctx context.Context, rec rp.Record) error {
 	tag := nonce()
 	rec.Version, rec.End = 1, rp.End{}
 	blob := append(storekit.AppendHead(nil, &rec, binary.BigEndian.Uint64([]byte(tag))), rec.Sealed...)
-	m := marking{field(&rec.Key, tag), tag, storekit.Millis(rec.Begun), storekit.Millis(rec.Due)}
-	ended, err := s.mark(ctx, scriptMark, rec.Refs, &m)
+	m := newMarking(field(&rec.Key, tag), tag, &rec)
+	ended, err := s.mark(ctx, scriptMark, rec.Refs, m)
 	if err != nil {
 		return err
 	}

@@ -44,9 +44,21 @@
 //     that whoever is promoted has every acknowledged end. With more replicas a
 //     failover may choose one that has it not: demand all but the one that may fail.
 //
-// What remains: everything else is acknowledged by the master alone. A failover may
-// lose a log-in, which costs the person another one, a lease, and a refreshed
-// token, which costs a log-in where the IdP rotates refresh tokens.
+// Without WaitReplicas a lost log-out is made good for: each instance ends again what
+// it has ended in the last five minutes (10,000 ends at most) as soon as its Watch
+// listens again, some seconds after the failover as a rule, ten more if that took long.
+// Reason, time and tombstone are the same, and there is no second event. What remains:
+//
+//   - Until then the session is served.
+//   - What an instance ended that has gone since then stays lost, for as long as the
+//     session is trusted (that is Config.Absolute for rp.NoToken), and so does what
+//     the server lost from longer ago.
+//   - A failover that cuts no connection goes unnoticed. (In a Cluster Watch is cut off
+//     with any node.)
+//
+// Everything else is acknowledged by the master alone as well. A failover may lose a
+// log-in, which costs the person another one, a lease, and a refreshed token, which
+// costs a log-in where the IdP rotates refresh tokens.
 //
 // # A server that is full
 //

@@ -15,28 +15,31 @@ const endBatch = 256 // sessions ended in one round trip
 
 var (
 	// scriptBury leaves a tombstone and returns the fields of the index that may be
-	// meant, each with "buried" if the tombstone covers it.
-	// KEYS index, tombstones. ARGV now, begun by or "any", until, issued by or "".
+	// meant, each with "buried" if the tombstone forbids it. Those that the tombstone
+	// makes superfluous go.
+	// KEYS index, tombstones. ARGV now, begun by, issued by, until (all three of the
+	// tombstone), "all" if the index is to be returned whole.
 	scriptBury = newScript(keeps, `
-local now, by, till = clock(ARGV[1]), tonumber(ARGV[2]) or math.huge, tonumber(ARGV[3])
-local last, covered = till, till < now
+local now, begun, issued, till = clock(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local tomb, last, covered = ARGV[2] .. ':' .. ARGV[3], till, till < now
 local t = redis.call('HGETALL', KEYS[2])
 for i = 1, #t, 2 do
-  local b, u = tonumber(t[i]) or math.huge, tonumber(t[i + 1])
-  if u < now or (b <= by and u <= till) then
+  local b, s = pair(t[i])
+  local u = tonumber(t[i + 1])
+  if u < now or (b <= begun and s <= issued and u <= till) then
     redis.call('HDEL', KEYS[2], t[i])
   else
     last = math.max(last, u)
-    if b >= by and u >= till then covered = true end
+    if b >= begun and s >= issued and u >= till then covered = true end
   end
 end
-if not covered then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) end
+if not covered then redis.call('HSET', KEYS[2], tomb, ARGV[4]) end
 redis.call('PEXPIRE', KEYS[2], ttl(last - now))
 local list = {}
 t = redis.call('HGETALL', KEYS[1])
 for i = 1, #t, 2 do
-  local buried = (tonumber(t[i + 1]:match('^%d+')) or 0) <= by
-  if buried or ARGV[4] ~= '' then
+  local buried = forbids(tomb, pair(t[i + 1]))
+  if buried or ARGV[5] ~= '' then
     list[#list + 1] = t[i]
     list[#list + 1] = buried and 'buried' or ''
   end
@@ -51,7 +54,7 @@ return list
 	//
 	// If it was found under a reference that the record does not have, the record
 	// may be about to get it, by a Create or Replace in flight: then, if the tombstone
-	// covers it, a veto is left that it will find, and "stale" is answered.
+	// forbids it, a veto is left that it will find, and "stale" is answered.
 	scriptEnd = newScript(keeps, `
 local now, ref, at, till = clock(ARGV[1]), ARGV[4], tonumber(ARGV[12]), tonumber(ARGV[13])
 local h = head(KEYS[1], now)
@@ -127,13 +130,17 @@ func (s *Store) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Reco
 type member struct {
 	key    rp.Key
 	tag    string
-	buried string // not empty: the tombstone covers it
+	buried string // not empty: the tombstone forbids it
 }
 
 // bury leaves a tombstone and returns who may be meant.
 func (s *Store) bury(ctx context.Context, sel rp.Selector, end rp.End) ([]member, error) {
+	tomb, all := storekit.NewTombstone(&sel, &end), ""
+	if !sel.IssuedBy.IsZero() { // who lives is compared by that, see rp.Selector's Covers
+		all = "all"
+	}
 	msg, err := s.eval(ctx, scriptBury, s.keysRef(&sel.Ref),
-		s.clock(), begunBy(sel), decimal(storekit.Millis(end.Until)), issuedBy(sel))
+		s.clock(), decimal(tomb.BegunBy), decimal(tomb.IssuedBy), decimal(tomb.Until), all)
 	if err != nil {
 		return nil, err
 	}

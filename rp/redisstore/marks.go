@@ -22,15 +22,15 @@ const (
 var (
 	// textMark leaves a mark, unless a tombstone forbids it. The index stays for
 	// longer than the record will, and for good if one is never due.
-	// KEYS index, tombstones. ARGV now, begun, field, mark, due.
+	// KEYS index, tombstones. ARGV now, field, mark, due.
 	textMark = `
-local now, begun, due = clock(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[5])
+local now, due, begun, issued = clock(ARGV[1]), tonumber(ARGV[4]), pair(ARGV[3])
 local t = redis.call('HGETALL', KEYS[2])
 for i = 1, #t, 2 do
-  if tonumber(t[i + 1]) >= now and (t[i] == 'any' or begun <= tonumber(t[i])) then return 1 end
+  if tonumber(t[i + 1]) >= now and forbids(t[i], begun, issued) then return 1 end
 end
 local left = redis.call('PTTL', KEYS[1])
-redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 if due == 0 then
   redis.call('PERSIST', KEYS[1])
 elseif left ~= -1 and left < life(due, now, 2) then
@@ -89,20 +89,24 @@ func nonce() string {
 	return string(b[:])
 }
 
-// marking is what mark leaves of a session: its field, when it was begun, until
-// when it is due, and something that nobody else has written.
+// marking is what mark leaves of a session: its field, when it was begun and its
+// ID token issued, until when it is due, and something that nobody else has written.
 type marking struct {
-	field, nonce string
-	begun, due   int64
+	field, nonce       string
+	begun, issued, due int64
 }
 
-func (m *marking) value() string { return decimal(m.begun) + ":" + m.nonce }
+func newMarking(field, nonce string, rec *rp.Record) *marking {
+	return &marking{field, nonce, storekit.Millis(rec.Begun), storekit.Millis(rec.Issued), storekit.Millis(rec.Due)}
+}
+
+func (m *marking) value() string { return decimal(m.begun) + ":" + decimal(m.issued) + ":" + m.nonce }
 
 // mark makes the session findable under refs. ended: a tombstone forbids it.
 func (s *Store) mark(ctx context.Context, sc *script, refs []rp.Key, m *marking) (ended bool, err error) {
 	calls := make([]call, len(refs))
 	for i := range refs {
-		calls[i] = call{s.keysRef(&refs[i]), []string{s.clock(), decimal(m.begun), m.field, m.value(), decimal(m.due)}}
+		calls[i] = call{s.keysRef(&refs[i]), []string{s.clock(), m.field, m.value(), decimal(m.due)}}
 	}
 	for _, r := range s.evalAll(ctx, sc, calls) {
 		n, err := r.AsInt64()

@@ -73,6 +73,17 @@ local function refs(h)
   return list, has
 end
 
+-- A tombstone and a mark both begin with two times, see rp/internal/storekit's
+-- Tombstone: "begun by:issued by" and "begun:issued:nonce".
+local function pair(s)
+  local begun, issued = s:match('^(%d+):(%d+)')
+  return tonumber(begun) or 0, tonumber(issued) or 0
+end
+local function forbids(tomb, begun, issued)
+  local begunby, issuedby = pair(tomb)
+  return begun <= begunby or (issued > 0 and issued < issuedby)
+end
+
 -- Keys stay a minute longer than they count, for clocks that differ.
 local function ttl(ms) return num(math.max(ms, 0) + 60000) end
 

@@ -120,7 +120,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		cache: newCache(o.CacheBytes), prefix: o.Prefix, timeout: o.Timeout, now: o.Now,
 		channel: o.Prefix + "changes:" + strconv.Itoa(o.Client.SelectDB), replicas: o.WaitReplicas,
-		tracked: tracked{ids: make(map[string]int64)}, stopped: make(chan struct{}),
+		tracked: tracked{ids: make(map[string]int64), moved: make(chan struct{})}, stopped: make(chan struct{}),
 	}
 	common := o.Client
 	if common.Dialer.Timeout == 0 {

@@ -73,8 +73,9 @@ func (s *Store) Replace(ctx context.Context, rec rp.Record) error {
 	}
 	// A mark that is left by a Replace that then fails is found to be stale by
 	// whoever comes across it; another Replace may rely on it, so it stays.
-	m := marking{mine, nonce(), storekit.Millis(old.Begun), storekit.Millis(rec.Due)}
-	ended, err := s.mark(ctx, scriptRemark, without(rec.Refs, old.Refs), &m)
+	m := newMarking(mine, nonce(), &old)
+	m.due = storekit.Millis(rec.Due)
+	ended, err := s.mark(ctx, scriptRemark, without(rec.Refs, old.Refs), m)
 	if err != nil {
 		return err
 	}

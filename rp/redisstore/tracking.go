@@ -20,8 +20,39 @@ const (
 // id that the server has given to each. A new connection brings no word of what
 // changed before it.
 type tracked struct {
-	mu  sync.Mutex
-	ids map[string]int64 // by the node's address
+	mu    sync.Mutex
+	ids   map[string]int64 // by the node's address
+	moved chan struct{}    // closed when one of them is lost or new
+}
+
+// is notes the connection to a node, and reports whether it is a new one.
+func (t *tracked) is(addr string, id int64) (fresh bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ids[addr] == id {
+		return false
+	}
+	t.ids[addr] = id
+	t.move()
+	return true
+}
+
+func (t *tracked) lost() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.move()
+}
+
+func (t *tracked) move() {
+	close(t.moved)
+	t.moved = make(chan struct{})
+}
+
+// next returns what is closed when a connection to a node is lost or new.
+func (t *tracked) next() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.moved
 }
 
 // invalidated is called by the connection's reader, in the order in which the
@@ -29,6 +60,7 @@ type tracked struct {
 func (s *Store) invalidated(keys []rueidis.RedisMessage) {
 	if keys == nil {
 		s.cache.clear()
+		s.tracked.lost()
 		return
 	}
 	for _, k := range keys {
@@ -93,11 +125,8 @@ func (s *Store) prove(ctx context.Context) bool {
 				failed.Store(true)
 				return
 			}
-			s.tracked.mu.Lock()
-			defer s.tracked.mu.Unlock()
-			if s.tracked.ids[addr] != id { // rueidis says so too, but maybe later
-				s.cache.clear()
-				s.tracked.ids[addr] = id
+			if s.tracked.is(addr, id) {
+				s.cache.clear() // rueidis says so too, but maybe later
 			}
 		})
 	}

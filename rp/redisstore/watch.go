@@ -11,7 +11,10 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/storekit"
 )
 
-var errLost = errors.New("redisstore: the connection of Watch is lost")
+var (
+	errLost  = errors.New("redisstore: the connection of Watch is lost")
+	errMoved = errors.New("redisstore: the connection to a node of the Cluster was lost")
+)
 
 // message is what is published of a change: key, version, reason.
 func message(c rp.Change) string {
@@ -29,10 +32,16 @@ func parseMessage(m string) (c rp.Change, ok bool) {
 	}, true
 }
 
-// Watch implements rp.Store, on a connection of its own.
+// Watch implements rp.Store, on a connection of its own. In a Cluster it returns also
+// when the connection to another node was lost: what that node had published, or even
+// acknowledged, may be lost as well.
 func (s *Store) Watch(ctx context.Context, fn func(rp.Change)) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	var moved <-chan struct{}
+	if s.db.Mode() == rueidis.ClientModeCluster {
+		moved = s.tracked.next()
 	}
 	conn, putBack := s.db.Dedicate()
 	defer putBack()
@@ -51,5 +60,16 @@ func (s *Store) Watch(ctx context.Context, fn func(rp.Change)) error {
 	if err != nil {
 		return s.failure(ctx, err)
 	}
-	return s.failure(ctx, queue.Run(ctx, lost, errLost, fn))
+	over, done := make(chan error, 1), make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case err := <-lost:
+			over <- err
+		case <-moved:
+			over <- errMoved
+		case <-done:
+		}
+	}()
+	return s.failure(ctx, queue.Run(ctx, over, errLost, fn))
 }

@@ -107,12 +107,6 @@ var endTests = []test{
 		e.sameKeys(e.end(sel), old.Key, exact.Key, ahead.Key)
 		e.same(e.load(young.Key, nil), young)
 
-		// The tombstone looks at the beginning alone.
-		for begun, want := range map[time.Duration]error{0: rp.ErrEnded, time.Millisecond: nil} {
-			rec := e.session(ref)
-			rec.Begun, rec.Issued = sel.BegunBy.Add(begun), at.Add(-time.Hour)
-			e.want(e.Store.Create(e.ctx, rec), want)
-		}
 		e.want(e.Store.Replace(e.ctx, young), nil) // a session that was spared goes on
 	}},
 	{"ListShowsTheLiving", func(e *env) {
@@ -185,6 +179,95 @@ var endTests = []test{
 			rec.Begun = at.Add(d)
 			e.want(e.Store.Create(e.ctx, rec), want)
 		}
+	}},
+	{"TombstoneIssuedBy", func(e *env) { // C5, BCL-18: the clocks of the instances differ
+		at := e.now().Add(-time.Minute)
+		const ms, h = time.Millisecond, time.Hour
+		for _, t := range []struct {
+			what          string
+			begunBy       time.Time
+			begun, issued time.Duration // of the log-in, after at
+			unknown       bool          // the log-in has no Issued
+			want          error
+		}{
+			{"begun before by a clock that is ahead", at, h, -ms, false, rp.ErrEnded},
+			{"issued long before", at, h, -h, false, rp.ErrEnded},
+			{"started after it", at, ms, ms, false, nil},
+			{"started after it, in the same second of the IdP", at, ms, 0, false, nil},
+			{"started before it, in the same second of the IdP", at, 0, 0, false, rp.ErrEnded},
+			{"begun before, by our clocks", at, 0, h, false, rp.ErrEnded},
+			{"begun after it, issued nobody knows when", at, ms, 0, true, nil},
+			{"begun before it, issued nobody knows when", at, 0, 0, true, rp.ErrEnded},
+			{"any beginning", time.Time{}, h, h, false, rp.ErrEnded},
+			{"any beginning, issued nobody knows when", time.Time{}, h, 0, true, rp.ErrEnded},
+		} {
+			ref := newKey()
+			moving, rec := e.session(), e.session(ref)
+			rec.Begun, rec.Issued = at.Add(t.begun), at.Add(t.issued)
+			if t.unknown {
+				rec.Issued = time.Time{}
+			}
+			moving.Begun, moving.Issued = rec.Begun, rec.Issued
+			moving = e.create(moving)
+			e.endFor(rp.Selector{Ref: ref, BegunBy: t.begunBy, IssuedBy: at}, time.Minute)
+			if err := e.Store.Create(e.ctx, rec); !errors.Is(err, t.want) {
+				e.Errorf("Create, %s: %v, want %v", t.what, err, t.want)
+			}
+			moving.Refs = []rp.Key{moving.Refs[0], ref}
+			moving.Begun, moving.Issued = time.Time{}, time.Time{} // those that are stored count
+			if err := e.Store.Replace(e.ctx, moving); !errors.Is(err, t.want) {
+				e.Errorf("Replace with a new reference, %s: %v, want %v", t.what, err, t.want)
+			}
+		}
+	}},
+	{"TombstonesOfTwoClocks", func(e *env) { // each counts for itself, whichever comes first
+		at := e.now()
+		tombs := []struct {
+			begunBy, issuedBy time.Duration // after at; 0: IssuedBy is not set
+			memory            time.Duration
+		}{
+			{-time.Hour, -time.Minute, time.Hour},
+			{-time.Minute, -time.Hour, time.Hour},
+			{-time.Second, 0, 20 * time.Minute},
+			{-2 * time.Hour, -time.Second, 10 * time.Minute},
+			{-2 * time.Hour, -2 * time.Hour, time.Hour}, // covered by the first
+		}
+		type login struct{ begun, issued time.Duration }
+		refs := make([]rp.Key, len(tombs))
+		for first := range tombs {
+			refs[first] = newKey()
+			for i := range tombs {
+				t := tombs[(first+i)%len(tombs)]
+				sel := rp.Selector{Ref: refs[first], BegunBy: at.Add(t.begunBy)}
+				if t.issuedBy != 0 {
+					sel.IssuedBy = at.Add(t.issuedBy)
+				}
+				e.endFor(sel, t.memory)
+			}
+		}
+		check := func(want map[login]error) {
+			e.Helper()
+			for _, ref := range refs {
+				for l, w := range want {
+					rec := e.session(ref)
+					rec.Begun, rec.Issued = at.Add(l.begun), at.Add(l.issued)
+					if err := e.Store.Create(e.ctx, rec); !errors.Is(err, w) {
+						e.Fatalf("Create, begun at %v, issued at %v: %v, want %v", l.begun, l.issued, err, w)
+					}
+				}
+			}
+		}
+		const s, ms = time.Second, time.Millisecond
+		check(map[login]error{{-s, 0}: rp.ErrEnded, {0, -s - ms}: rp.ErrEnded, {-s + ms, -s}: nil})
+		e.Advance(10*time.Minute + s)
+		e.claim(time.Minute, 100)
+		check(map[login]error{{-s, 0}: rp.ErrEnded, {0, -60*s - ms}: rp.ErrEnded, {-s + ms, -60 * s}: nil})
+		e.Advance(10 * time.Minute)
+		e.claim(time.Minute, 100)
+		check(map[login]error{{-60 * s, 0}: rp.ErrEnded, {0, -60*s - ms}: rp.ErrEnded, {-60*s + ms, -60 * s}: nil})
+		e.Advance(40 * time.Minute)
+		e.claim(time.Minute, 100)
+		check(map[login]error{{-2 * time.Hour, -2 * time.Hour}: nil})
 	}},
 	{"TombstonesAreNeverWeakened", func(e *env) {
 		begun := e.now()

@@ -34,9 +34,18 @@ func (e *env) together(n int, f func(i int, s rp.Store) error) {
 	}
 }
 
+// allUnder means every session of this suite under ref: in every other round by the
+// IdP's clock alone.
+func (e *env) allUnder(ref rp.Key, round int) rp.Selector {
+	if round%2 == 0 {
+		return rp.Selector{Ref: ref}
+	}
+	return rp.Selector{Ref: ref, BegunBy: e.now().Add(-time.Hour), IssuedBy: e.now()}
+}
+
 var raceTests = []test{
 	{"CreateAndEndOfOneRef", func(e *env) { // C5: nothing slips through
-		for range 20 {
+		for round := range 40 {
 			const creators, enders = 8, 2
 			ref := newKey()
 			recs := make([]rp.Record, creators)
@@ -49,7 +58,7 @@ var raceTests = []test{
 			end := e.ending(time.Minute)
 			e.together(creators+enders, func(i int, s rp.Store) error {
 				if i >= creators {
-					got, err := s.End(e.ctx, rp.Selector{Ref: ref}, end)
+					got, err := s.End(e.ctx, e.allUnder(ref, round), end)
 					mu.Lock()
 					defer mu.Unlock()
 					for _, r := range got {
@@ -78,7 +87,7 @@ var raceTests = []test{
 		}
 	}},
 	{"ReplaceAndEndOfANewRef", func(e *env) { // C5: the same for a reference that Replace brings
-		for range 20 {
+		for round := range 40 {
 			const n = 6
 			ref := newKey()
 			recs := make([]rp.Record, n)
@@ -91,7 +100,7 @@ var raceTests = []test{
 			end := e.ending(time.Minute)
 			e.together(n+1, func(i int, s rp.Store) (err error) {
 				if i == n {
-					ended, err = s.End(e.ctx, rp.Selector{Ref: ref}, end)
+					ended, err = s.End(e.ctx, e.allUnder(ref, round), end)
 					return err
 				}
 				err = s.Replace(e.ctx, recs[i])

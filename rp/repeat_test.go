@@ -1,0 +1,290 @@
+package rp_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/memstore"
+)
+
+// failoverStore is a store whose replica takes over with what it had when replicate was
+// called.
+type failoverStore struct {
+	rp.Store // the first master, which goes on with leases and once-ids
+
+	mu      sync.Mutex
+	master  rp.Store
+	replica rp.Store
+	cut     chan struct{} // closed when the master is gone
+	down    bool
+	ends    int
+	tell    func(rp.Change) // the last Watch's
+}
+
+func (s *failoverStore) now() rp.Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.master
+}
+
+func (s *failoverStore) Load(ctx context.Context, k rp.Key) (rp.Record, error) {
+	return s.now().Load(ctx, k)
+}
+func (s *failoverStore) Create(ctx context.Context, r rp.Record) error { return s.now().Create(ctx, r) }
+func (s *failoverStore) Replace(ctx context.Context, r rp.Record) error {
+	return s.now().Replace(ctx, r)
+}
+func (s *failoverStore) Touch(ctx context.Context, k rp.Key, a, d time.Time) error {
+	return s.now().Touch(ctx, k, a, d)
+}
+func (s *failoverStore) List(ctx context.Context, ref rp.Key) ([]rp.Record, error) {
+	return s.now().List(ctx, ref)
+}
+func (s *failoverStore) Claim(ctx context.Context, o rp.Key, now time.Time, hold time.Duration, n int) ([]rp.Record, error) {
+	return s.now().Claim(ctx, o, now, hold, n)
+}
+func (s *failoverStore) Settle(ctx context.Context, k rp.Key, b []byte, due time.Time) error {
+	return s.now().Settle(ctx, k, b, due)
+}
+
+func (s *failoverStore) End(ctx context.Context, sel rp.Selector, e rp.End) ([]rp.Record, error) {
+	s.mu.Lock()
+	s.ends++
+	down := s.down
+	s.mu.Unlock()
+	if down {
+		return nil, errDown
+	}
+	return s.now().End(ctx, sel, e)
+}
+
+func (s *failoverStore) Watch(ctx context.Context, fn func(rp.Change)) error {
+	s.mu.Lock()
+	master, cut := s.master, s.cut
+	s.tell = fn
+	s.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	lost := make(chan struct{})
+	go func() {
+		defer close(lost)
+		select {
+		case <-cut:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := master.Watch(ctx, fn)
+	cancel()
+	<-lost
+	return err
+}
+
+// replicate makes a replica that has these live sessions and nothing else.
+func (s *failoverStore) replicate(t *testing.T, keys ...rp.Key) {
+	t.Helper()
+	s.replica = memstore.New(memstore.Options{})
+	for _, key := range keys {
+		rec, err := s.master.Load(t.Context(), key)
+		if err == nil {
+			err = s.replica.Create(t.Context(), rec)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// failOver cuts every Watch off and lets the replica take over. down: it does not end
+// anything yet.
+func (s *failoverStore) failOver(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.master, s.down = s.replica, down
+	close(s.cut)
+	s.cut = make(chan struct{})
+}
+
+func (s *failoverStore) up() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = false
+}
+
+func (s *failoverStore) endCalls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ends
+}
+
+// failingOver returns a setup and its store.
+func failingOver(instances int) (setup, *failoverStore) {
+	store := &failoverStore{}
+	return setup{instances: instances, kind: rp.NoToken, idp: patient, config: func(c *rp.Config) {
+		if store.master == nil {
+			store.Store, store.master = c.Store, c.Store
+			store.cut = make(chan struct{}) // of this bubble
+		}
+		c.Store = store
+	}}, store
+}
+
+// C5, C8: a failover loses ends that were acknowledged. Each instance ends again what it
+// has ended, with the tombstones and the same reason; nobody hears of it twice, and a
+// log-in that starts later is let in.
+func TestEndsSurviveAFailover(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		s, store := failingOver(2)
+		inBubble(t, s, func(t *testing.T, w *world) {
+			w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+			var all []*visitor
+			var keys []rp.Key
+			for _, subject := range []string{"ada", "bob", "eve", "kim"} {
+				v := w.visitor(subject)
+				v.login()
+				all, keys = append(all, v), append(keys, w.auth[0].KeyOf(v.id()))
+			}
+			byToken, byPerson, byAdmin, stays := all[0], all[1], all[2], all[3]
+			underWay := w.visitor("ada") // of the same session at the IdP
+			underWay.idp = byToken.idp
+			callback := underWay.authorize(underWay.start("/auth/login"))
+
+			time.Sleep(time.Second)
+			store.replicate(t, keys...)
+			w.judged(w.deliver(w.logoutToken(byToken.session())), true)
+			byPerson.instance = "1"
+			byPerson.submit("/auth/logout")
+			if n, err := w.auth[1].EndSubject(t.Context(), "eve"); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+			w.expectEnds(rp.BackchannelLogout, rp.UserLogout, rp.Admin)
+			first, err := store.Load(t.Context(), keys[0])
+			if !errors.Is(err, rp.ErrEnded) {
+				t.Fatal(err)
+			}
+
+			time.Sleep(4 * time.Minute)
+			store.failOver(down)
+			if _, err := store.Load(t.Context(), keys[0]); err != nil {
+				t.Fatalf("the replica has the end: the test shows nothing: %v", err)
+			}
+			if down {
+				time.Sleep(30 * time.Second)
+				store.up()
+			}
+			time.Sleep(3 * time.Second)
+			for i, reason := range []rp.Reason{rp.BackchannelLogout, rp.UserLogout, rp.Admin} {
+				rec, err := store.Load(t.Context(), keys[i])
+				if !errors.Is(err, rp.ErrEnded) || rec.End.Reason != reason {
+					t.Errorf("session %d after the failover: %v, %q", i, err, rec.End.Reason)
+				}
+				if i == 0 && rec.End != first.End {
+					t.Errorf("it ended at %+v, and now at %+v", first.End, rec.End)
+				}
+			}
+			byToken.expect("ended", rp.BackchannelLogout)
+			byAdmin.expect("ended", rp.Admin)
+			stays.expect("live", "")
+			if a := underWay.get(callback); a.status != http.StatusBadRequest {
+				t.Errorf("a log-in under way: %v", a)
+			}
+			byToken.login()
+			byToken.expect("live", "")
+			byAdmin.login()
+			byAdmin.expect("live", "")
+
+			time.Sleep(10 * time.Minute) // the sweepers have been by many times
+			w.expectEnds(rp.BackchannelLogout, rp.UserLogout, rp.Admin)
+			byToken.expect("live", "")
+		})
+	}
+}
+
+// A session that no end has met before is ended by the repeated one and has its event:
+// it came into being while the tombstone was lost.
+func TestRepeatedEndOfANewSession(t *testing.T) {
+	s, store := failingOver(1)
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		v := w.visitor("ada")
+		callback := v.authorize(v.start("/auth/login"))
+		time.Sleep(time.Second)
+		store.replicate(t)
+		w.judged(w.deliver(w.logoutToken(v.session())), true)
+		w.expectEnds()
+		store.failOver(true)
+		time.Sleep(100 * time.Millisecond)
+		if a := v.get(callback); a.status != http.StatusSeeOther {
+			t.Fatalf("the tombstone is not lost: the test shows nothing: %v", a)
+		}
+		store.up()
+		time.Sleep(10 * time.Second)
+		w.expectEnds(rp.BackchannelLogout)
+		v.expect("ended", rp.BackchannelLogout)
+	})
+}
+
+// Two instances have ended a session, the first of them for good. After a failover either
+// may be first: no second event.
+func TestRepeatedEndOfTwoInstances(t *testing.T) {
+	for range 5 { // whoever is first
+		s, store := failingOver(2)
+		inBubble(t, s, func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			v.login()
+			store.replicate(t, w.auth[0].KeyOf(v.id()))
+			for i, want := range []int{1, 0} {
+				if n, err := w.auth[i].EndSubject(t.Context(), "ada"); n != want || err != nil {
+					t.Fatal(n, err)
+				}
+			}
+			time.Sleep(time.Second)
+			store.failOver(false)
+			time.Sleep(10 * time.Minute)
+			v.expect("ended", rp.Admin)
+			w.expectEnds(rp.Admin)
+		})
+	}
+}
+
+// Only the ends of the last minutes are repeated, and only if Watch was cut off.
+func TestWhatIsNotRepeated(t *testing.T) {
+	s, store := failingOver(1)
+	inBubble(t, s, func(t *testing.T, w *world) {
+		old, young := w.visitor("ada"), w.visitor("bob")
+		old.login()
+		young.login()
+		store.replicate(t, w.auth[0].KeyOf(old.id()), w.auth[0].KeyOf(young.id()))
+		old.submit("/auth/logout")
+		time.Sleep(5 * time.Minute)
+		young.submit("/auth/logout")
+		time.Sleep(time.Second)
+		before := store.endCalls()
+		store.tell(rp.Change{}) // reports may be missing, and that is all
+		time.Sleep(5 * time.Second)
+		if n := store.endCalls() - before; n != 0 {
+			t.Errorf("%d ends were repeated although Watch was not cut off", n)
+		}
+		store.failOver(false)
+		time.Sleep(5 * time.Second)
+		if n := store.endCalls() - before; n != 1 {
+			t.Errorf("%d ends were repeated, want one", n)
+		}
+		young.expect("ended", rp.UserLogout)
+		old.expect("live", "")
+		time.Sleep(10 * time.Minute)
+		store.replicate(t)
+		before = store.endCalls()
+		store.failOver(false)
+		time.Sleep(5 * time.Second)
+		if n := store.endCalls() - before; n != 0 {
+			t.Errorf("%d ends were repeated long after", n)
+		}
+	})
+}
