@@ -164,14 +164,13 @@ func Navigation(h http.Header) bool {
 	case "navigate":
 		return true
 	case "same-origin": // what a service worker of Firefox makes of one
-		return first(h, "Sec-Fetch-Dest") == "empty" && first(h, "Upgrade-Insecure-Requests") == "1" && acceptsHTML(h)
+		return first(h, "Upgrade-Insecure-Requests") == "1"
 	case "":
-		return acceptsHTML(h) && first(h, "X-Requested-With") == "" && first(h, "Hx-Request") == "" && first(h, Header) == ""
+		return strings.Contains(first(h, "Accept"), "text/html") &&
+			first(h, "X-Requested-With") == "" && first(h, "Hx-Request") == "" && first(h, Header) == ""
 	}
 	return false
 }
-
-func acceptsHTML(h http.Header) bool { return strings.Contains(first(h, "Accept"), "text/html") }
 
 // first reads a header whose name is in canonical form without searching further.
 func first(h http.Header, name string) string {

@@ -100,6 +100,11 @@ func TestClassify(t *testing.T) {
 		{what: "a page posted by such a browser with no referrer", method: "POST", header: headers(html, "Origin: null"), new: true, want: Unclear},
 		{what: "a script with axios without Fetch Metadata", header: headers("Accept: application/json, text/plain, */*"), new: true, want: Unclear},
 		{what: "no header at all", header: headers(), new: true, want: Unclear},
+		{what: "a frame on a sibling origin, through a service worker", header: metadata("same-site navigate empty", html), want: Page},
+		{what: "a font for a browser without Fetch Metadata", header: headers("Accept: application/font-woff2;q=1.0,application/font-woff;q=0.9,*/*;q=0.8"), new: true, want: Page},
+		{what: "a font by its newer name", header: headers("Accept: font/woff2,*/*;q=0.8"), new: true, want: Page},
+		{what: "a video for such a browser", header: headers("Accept: video/webm,video/ogg,video/*;q=0.9,*/*;q=0.5"), new: true, want: Page},
+		{what: "an audio for such a browser", header: headers("Accept: audio/webm,audio/ogg,audio/wav,audio/*;q=0.9,*/*;q=0.5"), new: true, want: Page},
 		{what: "an image for Safari before 16.4", header: headers("Accept: image/webp,image/avif,image/png,*/*;q=0.8"), new: true, want: Page},
 	} {
 		f := facts()
