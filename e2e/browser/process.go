@@ -55,6 +55,8 @@ func options(path string) []chromedp.ExecAllocatorOption {
 		"disable-background-timer-throttling": true, "disable-renderer-backgrounding": true,
 		"disable-backgrounding-occluded-windows": true,
 		"password-store":                         "basic", "use-mock-keychain": true,
+		// A name that is no localhost, for what a page on plain http is.
+		"host-resolver-rules": "MAP *.test 127.0.0.1",
 	}
 	opts := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.WindowSize(1280, 900)}
 	for name, value := range flags {

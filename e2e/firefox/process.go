@@ -56,7 +56,8 @@ func find() (string, error) {
 }
 
 // preferences keep a test's Firefox from the network and from asking people. The
-// remote agent sets many more by itself (remote.prefs.recommended).
+// remote agent sets many more by itself (remote.prefs.recommended), but for those that
+// are set here: popups are blocked as everywhere.
 const preferences = `
 user_pref("remote.active-protocols", 1);
 user_pref("services.settings.server", "data:,#remote-settings-dummy/v1");
@@ -67,6 +68,7 @@ user_pref("browser.safebrowsing.phishing.enabled", false);
 user_pref("browser.startup.homepage", "about:blank");
 user_pref("browser.startup.page", 0);
 user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("dom.disable_open_during_load", true);
 user_pref("datareporting.policy.dataSubmissionEnabled", false);
 user_pref("datareporting.healthreport.uploadEnabled", false);
 user_pref("extensions.getAddons.cache.enabled", false);
@@ -104,7 +106,8 @@ func (p *Process) launch(path string) error {
 	if err := os.WriteFile(filepath.Join(p.dir, "user.js"), []byte(preferences), 0o600); err != nil {
 		return err
 	}
-	cmd := exec.Command(path, "--headless", "--no-remote", "--profile", p.dir, "--remote-debugging-port", "0", "about:blank")
+	// System access is for what a person does outside the page (window.go).
+	cmd := exec.Command(path, "--headless", "--no-remote", "--profile", p.dir, "--remote-debugging-port", "0", "--remote-allow-system-access", "about:blank")
 	cmd.Env = append(os.Environ(), "HOME="+p.dir, "MOZ_CRASHREPORTER_DISABLE=1", "MOZ_DISABLE_AUTO_SAFE_MODE=1")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {

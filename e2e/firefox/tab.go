@@ -94,6 +94,23 @@ func (tab *Tab) ClickOn(expression string) {
 	tab.click(expression)
 }
 
+// ClickInFrame is Click on an element of the page's first frame, or document in an
+// object, which has loaded.
+func (tab *Tab) ClickInFrame(css string) {
+	var tree struct {
+		Contexts []struct{ Children []struct{ Context string } }
+	}
+	tab.Do("find the frame", func(ctx context.Context) error {
+		err := tab.p.conn.call(ctx, "browsingContext.getTree", obj{"root": tab.id}, &tree)
+		if err == nil && (len(tree.Contexts) != 1 || len(tree.Contexts[0].Children) == 0) {
+			err = errors.New("there is none")
+		}
+		return err
+	})
+	frame := &Tab{Page: tab.Page, p: tab.p, id: tree.Contexts[0].Children[0].Context}
+	frame.click(fmt.Sprintf("document.querySelector(%s)", browser.Quote(css)))
+}
+
 func (tab *Tab) click(expression string) {
 	var element remote
 	tab.Do("find "+expression, func(ctx context.Context) (err error) {
