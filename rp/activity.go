@@ -3,8 +3,8 @@ package rp
 import (
 	"context"
 	"net/http"
-	"strings"
 
+	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
@@ -27,50 +27,66 @@ func (c Class) String() string {
 }
 
 // ActivityHeader lets a page's own script say what a fetch is: "passive" or
-// "active". "active" cannot make a prefetch or an event stream active.
-const ActivityHeader = "Tandem-Activity"
+// "active". "active" decides only where the request itself leaves it open.
+const ActivityHeader = activity.Header
 
 type classKey struct{}
 
-// WithClass marks the requests of a route, whatever they look like. The adapters'
-// Passive and Active use it.
+// WithClass marks the requests of a route. The adapters' Passive and Active use it. What
+// is marked Passive never is activity. What is marked Active is, where a person and a page
+// send the same: no mark makes activity of a prefetch, an image, a beacon, an event
+// stream, or what a page of another origin fetches.
 func WithClass(ctx context.Context, c Class) context.Context {
 	return context.WithValue(ctx, classKey{}, c)
 }
 
-// Activity classifies a request. In this order: Config.Classify; the mark of the
-// route (WithClass); the page's own word "passive" (ActivityHeader); what cannot be a
-// person's doing (prefetch, event stream, WebSocket, sub-resources and frames by
-// Fetch Metadata); else it is Active. So a poll that fetches JSON has to be
-// marked Passive by route or header: nothing in the request itself tells it from
-// a click.
-func (p *RelyingParty) Activity(r *http.Request) Class {
-	if p.cfg.Classify != nil {
-		if c, ok := p.cfg.Classify(r); ok {
-			return c
-		}
+// Activity classifies a request: docs/timeouts.md has the table. In this order: what
+// cannot be a person's doing (prefetch, a fetch of a page of another origin); then
+// Config.Classify; the mark of the route (WithClass) and the page's own word
+// (ActivityHeader); what Fetch Metadata says. What stays open is Active. So a poll that
+// fetches JSON has to be marked Passive by route or header: nothing in the request itself
+// tells it from a click.
+//
+// It knows no session. Authenticate does, and so it also tells a navigation that a page
+// makes by itself from a person's, in a browser that says so (Sec-Fetch-User).
+func (p *RelyingParty) Activity(r *http.Request) Class { return p.classify(r, p.mark(r), false) }
+
+// mark is what the application says about a request.
+func (p *RelyingParty) mark(r *http.Request) activity.Mark {
+	if m, ok := p.forced(r); ok {
+		return m
 	}
 	if c, ok := r.Context().Value(classKey{}).(Class); ok {
-		return c
+		return markOf(c)
 	}
-	return activity(r.Header)
+	return activity.Unmarked
 }
 
-func activity(h http.Header) Class {
-	if strings.EqualFold(first(h, ActivityHeader), "passive") {
-		return Passive
+func (p *RelyingParty) forced(r *http.Request) (activity.Mark, bool) {
+	if p.cfg.Classify == nil {
+		return activity.Unmarked, false
 	}
-	if isPrefetch(h) {
-		return Passive
+	switch c, ok := p.cfg.Classify(r); {
+	case !ok:
+		return activity.Unmarked, false
+	case c == Active:
+		return activity.Forced, true
 	}
-	switch first(h, "Sec-Fetch-Dest") {
-	case "document": // a navigation: cheap to tell, and what matters most
-	case "", "empty":
-		if strings.Contains(first(h, "Accept"), "text/event-stream") || strings.EqualFold(first(h, "Upgrade"), "websocket") {
-			return Passive
-		}
-	default:
-		return Passive // image, script, style, iframe, websocket, …
+	return activity.Passive, true
+}
+
+func markOf(c Class) activity.Mark {
+	if c == Active {
+		return activity.Active
+	}
+	return activity.Passive
+}
+
+// classify takes what nobody can tell for a person's: to log out somebody who is there
+// would be worse.
+func (p *RelyingParty) classify(r *http.Request, m activity.Mark, sentUser bool) Class {
+	if activity.Classify(r.Method, r.Header, activity.Facts{Mark: m, SentUser: sentUser, Trusted: p.origins.trusted}) == activity.Page {
+		return Passive
 	}
 	return Active
 }
@@ -81,10 +97,4 @@ func first(h http.Header, name string) string {
 		return v[0]
 	}
 	return ""
-}
-
-// isPrefetch: Sec-Purpose "prefetch", also ";prerender" (Fetch §2.2.7); older browsers
-// send Purpose or X-Moz.
-func isPrefetch(h http.Header) bool {
-	return strings.Contains(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch" || first(h, "X-Moz") == "prefetch"
 }

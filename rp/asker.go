@@ -2,7 +2,8 @@ package rp
 
 import (
 	"net/http"
-	"strings"
+
+	"github.com/tandem-sso/tandem/rp/internal/activity"
 )
 
 // form is the kind of answer that whoever asks can use.
@@ -22,17 +23,10 @@ func (f form) isPage() bool { return f == asPage || f == asPosted }
 // sends, and who accepts nothing in particular is a script too. A guess of the browser's
 // (prefetch) is no page: nobody sees it.
 func formOf(r *http.Request) form {
-	h := r.Header
-	switch mode := first(h, "Sec-Fetch-Mode"); {
-	case first(h, "Hx-Request") == "true":
+	switch {
+	case first(r.Header, "Hx-Request") == "true":
 		return asHTMX
-	case isPrefetch(h):
-		return asScript
-	case mode != "":
-		if mode != "navigate" {
-			return asScript
-		}
-	case first(h, "X-Requested-With") != "", first(h, ActivityHeader) != "", !strings.Contains(first(h, "Accept"), "text/html"):
+	case activity.Prefetch(r.Header) || !activity.Navigation(r.Header):
 		return asScript
 	}
 	switch r.Method {

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
 // Authenticate answers with the session of a request. Errors: ErrAnonymous,
@@ -15,21 +17,20 @@ import (
 // browser should see. Whose answer shows something private calls
 // Session.KeepPrivate first.
 func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
-	return p.authenticate(r, p.Activity(r))
+	return p.authenticate(r, p.mark(r))
 }
 
 // AuthenticateAs is Authenticate for a request of a route that is marked, as if
 // by WithClass: only Config.Classify goes before the mark.
 func (p *RelyingParty) AuthenticateAs(r *http.Request, class Class) (*Session, error) {
-	if p.cfg.Classify != nil {
-		if c, ok := p.cfg.Classify(r); ok {
-			class = c
-		}
+	m, ok := p.forced(r)
+	if !ok {
+		m = markOf(class)
 	}
-	return p.authenticate(r, class)
+	return p.authenticate(r, m)
 }
 
-func (p *RelyingParty) authenticate(r *http.Request, class Class) (*Session, error) {
+func (p *RelyingParty) authenticate(r *http.Request, m activity.Mark) (*Session, error) {
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return nil, ErrAnonymous
@@ -38,7 +39,7 @@ func (p *RelyingParty) authenticate(r *http.Request, class Class) (*Session, err
 		return nil, ErrCrossOrigin
 	}
 	for range 3 {
-		s, err := p.session(r, key, class)
+		s, err := p.session(r, key, m)
 		if err != errChanged {
 			return s, err
 		}
@@ -49,35 +50,40 @@ func (p *RelyingParty) authenticate(r *http.Request, class Class) (*Session, err
 // errChanged: what we read was overtaken; look again.
 var errChanged = errors.New("rp: the session changed while it was looked at")
 
-func (p *RelyingParty) session(r *http.Request, key Key, class Class) (*Session, error) {
+func (p *RelyingParty) session(r *http.Request, key Key, m activity.Mark) (*Session, error) {
 	ctx := r.Context()
 	rec, err := p.cfg.Store.Load(ctx, key)
 	if err != nil {
 		return nil, p.notLoaded(&rec, err)
 	}
 	now := p.now()
-	var st *state
 	o := p.cache.get(&rec.Key, rec.Version)
 	if o != nil && o.quiet.Holds(now) {
-		st = &o.state
+		class := p.classify(r, m, o.data.SendsUser)
 		if class == Active {
-			p.touch(st, &o.item, now, rec.Active)
+			p.touch(&o.state, &o.item, now, rec.Active)
 		}
-	} else if st, err = p.decide(r, rec, class, now, o != nil); err != nil {
+		p.noteUser(r, &o.state)
+		return p.newSession(r, class, &o.state), nil
+	}
+	st, err := p.open(rec)
+	if err != nil {
 		return nil, err
 	}
+	class := p.classify(r, m, st.data.SendsUser)
+	if st, err = p.decide(r, st, class, now, o != nil); err != nil {
+		return nil, err
+	}
+	p.noteUser(r, st)
 	return p.newSession(r, class, st), nil
 }
 
 // decide asks the clocks about a session and does what they say. known: the cache
 // has it, but it is quiet no longer.
-func (p *RelyingParty) decide(r *http.Request, rec Record, class Class, now time.Time, known bool) (*state, error) {
+func (p *RelyingParty) decide(r *http.Request, st *state, class Class, now time.Time, known bool) (_ *state, err error) {
 	ctx := r.Context()
-	st, err := p.open(rec)
-	if err != nil {
-		return nil, err
-	}
-	st.rec.Active = p.agenda.latest(rec.Key, rec.Active)
+	stored := st.rec.Active
+	st.rec.Active = p.agenda.latest(st.rec.Key, stored)
 	policy := p.policy(st)
 	asks := class
 	if p.means(st.data) == bySilentLogin && !navigation(r) {
@@ -92,7 +98,7 @@ func (p *RelyingParty) decide(r *http.Request, rec Record, class Class, now time
 	}
 	if class == Active {
 		st.rec.Active = now
-		p.touch(st, new(*item), now, rec.Active)
+		p.touch(st, new(*item), now, stored)
 	}
 	switch decision.Signal {
 	case lifetime.NotDue:
@@ -174,5 +180,22 @@ func (p *RelyingParty) expire(ctx context.Context, st *state, e lifetime.End) er
 		}
 		return errChanged
 	}
-	return &EndedError{reason}
+	return &EndedError{Reason: reason, sentUser: st.data.SendsUser}
+}
+
+// noteUser notes in the record that this browser says when a person navigates. From then
+// on a navigation that does not say so is the page's own doing (ACT-05).
+func (p *RelyingParty) noteUser(r *http.Request, st *state) {
+	if st.data.SendsUser || !activity.SendsUser(r.Header) {
+		return
+	}
+	p.goes(func(ctx context.Context) {
+		ctx, cancel := p.detached(ctx)
+		defer cancel()
+		_, _ = p.commit(ctx, st, func(d *record.Data) bool { // else the next one does
+			news := !d.SendsUser
+			d.SendsUser = true
+			return news
+		})
+	})
 }

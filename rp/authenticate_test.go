@@ -25,6 +25,8 @@ func TestHotPath(t *testing.T) {
 				for _, class := range []rp.Class{rp.Active, rp.Passive} {
 					r := httptest.NewRequest(http.MethodGet, base+"/private", nil)
 					r.Header.Set("Sec-Fetch-Dest", "document")
+					r.Header.Set("Sec-Fetch-Mode", "navigate")
+					r.Header.Set("Sec-Fetch-Site", "same-origin")
 					r.Header.Set(rp.ActivityHeader, class.String())
 					for _, c := range v.cookies() {
 						r.AddCookie(c)

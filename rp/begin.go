@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 )
@@ -25,6 +26,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	got.apply(d)
 	p.keepOnly(d)
 	d.UserinfoFits = p.userinfoFits(ctx, d)
+	d.SendsUser = activity.SendsUser(r.Header)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
 	rec := Record{
 		Key: key, Owner: p.party.owner, Refs: p.party.refsAtBegin(d),

@@ -28,7 +28,7 @@ func (p *RelyingParty) challenge(r *http.Request, pr Problem, more string) Answe
 // challengeEnded tells the reason.
 func (p *RelyingParty) challengeEnded(r *http.Request, e *EndedError) Answer {
 	pg := page{Title: "You are logged out.", Advice: e.Reason.text(), Link: p.loginURL(r), LinkText: "Log in again"}
-	return p.challengeBy(r, Problem{Error: "session_ended", Reason: e.Reason}, pg, "", p.Activity(r) == Active)
+	return p.challengeBy(r, Problem{Error: "session_ended", Reason: e.Reason}, pg, "", p.classify(r, p.mark(r), e.sentUser) == Active)
 }
 
 func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more string, person bool) Answer {

@@ -103,5 +103,5 @@ func (p *RelyingParty) howEnded(ctx context.Context, key Key) error {
 			return err
 		}
 	}
-	return &EndedError{BackchannelLogout}
+	return &EndedError{Reason: BackchannelLogout}
 }

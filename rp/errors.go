@@ -28,7 +28,11 @@ var ErrSilentCheck = errors.New("rp: the session is to be confirmed by a silent 
 var ErrCrossOrigin = errors.New("rp: unsafe request from another origin")
 
 // EndedError says: the session is over.
-type EndedError struct{ Reason Reason }
+type EndedError struct {
+	Reason Reason
+
+	sentUser bool // this browser says when a person navigates
+}
 
 func (e *EndedError) Error() string { return "rp: session has ended: " + string(e.Reason) }
 

@@ -39,11 +39,21 @@ func (p *RelyingParty) load(ctx context.Context, key Key) (*state, error) {
 func (p *RelyingParty) notLoaded(rec *Record, err error) error {
 	switch {
 	case errors.Is(err, ErrEnded):
-		return &EndedError{rec.End.Reason}
+		return &EndedError{Reason: rec.End.Reason, sentUser: p.sentUser(rec)}
 	case errors.Is(err, ErrNotFound):
 		return ErrAnonymous
 	}
 	return p.storeFailed(err)
+}
+
+// sentUser is what an ended record remembers of the browser.
+func (p *RelyingParty) sentUser(rec *Record) bool {
+	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&rec.Key))
+	if err != nil {
+		return false
+	}
+	d, err := record.Decode(plain)
+	return err == nil && d.SendsUser
 }
 
 // open decrypts and decodes a record. One that cannot be read is over for this
@@ -94,7 +104,7 @@ func (p *RelyingParty) unseal(rec *Record) (*record.Data, error) {
 	if errors.Is(err, record.ErrVersion) {
 		return nil, &UnavailableError{RetryAfter: versionRetry, Cause: Busy, Err: err}
 	}
-	return nil, &EndedError{Unconfirmed}
+	return nil, &EndedError{Reason: Unconfirmed}
 }
 
 // sealed returns the record that stores d.

@@ -125,7 +125,7 @@ func (s *Session) Err() error {
 	defer cancel()
 	_, err := s.rp.load(ctx, s.key())
 	if errors.Is(err, ErrAnonymous) {
-		return &EndedError{Unconfirmed}
+		return &EndedError{Reason: Unconfirmed}
 	}
 	return err
 }

@@ -154,7 +154,7 @@ func (p *RelyingParty) rejected(ctx context.Context, st *state, reason Reason) (
 			return nil, err
 		}
 		if len(ended) > 0 {
-			return nil, &EndedError{reason}
+			return nil, &EndedError{Reason: reason, sentUser: st.data.SendsUser}
 		}
 	}
 	return nil, busy(time.Second, "the session changes faster than it can be ended")

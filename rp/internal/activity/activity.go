@@ -60,7 +60,7 @@ func SendsUser(h http.Header) bool { return first(h, "Sec-Fetch-User") == "?1" }
 
 // Classify classifies a request.
 func Classify(method string, h http.Header, f Facts) Class {
-	if prefetch(h) || method == http.MethodOptions || foreign(h, f.Trusted) {
+	if Prefetch(h) || method == http.MethodOptions || foreign(h, f.Trusted) {
 		return Page
 	}
 	switch f.Mark {
@@ -80,9 +80,9 @@ func Classify(method string, h http.Header, f Facts) Class {
 	return c
 }
 
-// prefetch: the browser guesses what a person may want (Fetch §2.2.7). Sec-Purpose is
+// Prefetch: the browser guesses what a person may want (Fetch §2.2.7). Sec-Purpose is
 // "prefetch", with parameters: "prefetch;prerender". Older browsers sent Purpose or X-Moz.
-func prefetch(h http.Header) bool {
+func Prefetch(h http.Header) bool {
 	return strings.Contains(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch" || first(h, "X-Moz") == "prefetch"
 }
 

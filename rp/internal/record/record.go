@@ -61,6 +61,9 @@ type Data struct {
 	Renew bool
 	// UserinfoFits: the userinfo endpoint has accepted an access token of this session.
 	UserinfoFits bool
+	// SendsUser: the browser has sent Sec-Fetch-User, so it does at each navigation that
+	// a person makes.
+	SendsUser bool
 
 	Told  time.Time // when the end was reported to Config.Events; of an ended session
 	Tries uint64    // revocations that have failed since then
@@ -96,10 +99,10 @@ func (d *Data) strings() [11]*string {
 		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent}
 }
 
-func (d *Data) numbers() [16]int64 {
+func (d *Data) numbers() [17]int64 {
 	return [...]int64{ms(d.Started), ms(d.AuthTime), ms(d.Signalled), ms(d.Confirmed),
 		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation), ms(d.Told), int64(d.Tries),
-		ms(d.RefreshEnds), ms(d.Asked), int64(d.Doubted), flag(d.Renew), flag(d.UserinfoFits)}
+		ms(d.RefreshEnds), ms(d.Asked), int64(d.Doubted), flag(d.Renew), flag(d.UserinfoFits), flag(d.SendsUser)}
 }
 
 // Decode reads what Encode wrote. It takes b over: the texts of the Data are parts
@@ -119,7 +122,7 @@ func Decode(b []byte) (*Data, error) {
 			*texts[i] = s
 		}
 	}
-	var v [16]int64
+	var v [17]int64
 	for i := range r.length() {
 		if n := r.number(); i < len(v) {
 			v[i] = n
@@ -133,7 +136,7 @@ func Decode(b []byte) (*Data, error) {
 	d.Window, d.TokenLife = time.Duration(v[6])*time.Millisecond, time.Duration(v[7])*time.Millisecond
 	d.Generation, d.Told, d.Tries = uint64(v[8]), instant(v[9]), uint64(v[10])
 	d.RefreshEnds, d.Asked, d.Doubted = instant(v[11]), instant(v[12]), uint64(v[13])
-	d.Renew, d.UserinfoFits = v[14] != 0, v[15] != 0
+	d.Renew, d.UserinfoFits, d.SendsUser = v[14] != 0, v[15] != 0, v[16] != 0
 	return d, nil
 }
 
