@@ -54,6 +54,7 @@ func Run(t *testing.T, f Factory) {
 	}{
 		{"Sessions", sessionTests},
 		{"Ends", endTests},
+		{"Tombstones", tombstoneTests},
 		{"Claims", claimTests},
 		{"Once", onceTests},
 		{"Leases", leaseTests},
