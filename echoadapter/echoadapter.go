@@ -86,8 +86,10 @@ func Session(c echo.Context) *rp.Session { return rp.FromContext(c.Request().Con
 //	e.GET("/feed", feed, web.Passive(), web.RequireLogin())
 func (a *Adapter) Passive() echo.MiddlewareFunc { return mark(rp.Passive) }
 
-// Active marks a route whose requests are activity whatever they look like. Put
-// it before RequireLogin.
+// Active marks a route whose fetches are a person's doing, whatever the page's own script
+// says of them (rp.ActivityHeader). No mark makes activity of a prefetch, an image, a
+// beacon, an event stream, or what a page of another origin fetches. Put it before
+// RequireLogin.
 func (a *Adapter) Active() echo.MiddlewareFunc { return mark(rp.Active) }
 
 func mark(class rp.Class) echo.MiddlewareFunc {

@@ -70,7 +70,9 @@ func (a *Adapter) RequireLogin(next http.Handler) http.Handler {
 // they never keep anybody signed in. It may stand inside or outside RequireLogin.
 func (a *Adapter) Passive(next http.Handler) http.Handler { return classed{next, rp.Passive} }
 
-// Active marks a route whose requests are activity whatever they look like.
+// Active marks a route whose fetches are a person's doing, whatever the page's own script
+// says of them (rp.ActivityHeader). No mark makes activity of a prefetch, an image, a
+// beacon, an event stream, or what a page of another origin fetches.
 func (a *Adapter) Active(next http.Handler) http.Handler { return classed{next, rp.Active} }
 
 // classed is a handler with a mark that RequireLogin can see before it calls it.

@@ -38,6 +38,10 @@ func (p *RelyingParty) authenticate(r *http.Request, m activity.Mark) (*Session,
 	if p.origins.refuses(r) {
 		return nil, ErrCrossOrigin
 	}
+	return p.admit(r, key, m)
+}
+
+func (p *RelyingParty) admit(r *http.Request, key Key, m activity.Mark) (*Session, error) {
 	for range 3 {
 		s, err := p.session(r, key, m)
 		if err != errChanged {

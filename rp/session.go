@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/activity"
 )
 
 // Session is the app session of one request.
@@ -133,5 +135,30 @@ func (s *Session) Err() error {
 // End ends the session for the app's own reasons (Admin).
 func (s *Session) End(ctx context.Context) error {
 	_, err := s.rp.end(ctx, s.key(), Admin)
+	return err
+}
+
+// ReportActivity says that the person did something that no request shows: a message on a
+// WebSocket, the progress of a long upload. The request that opened it has counted once
+// and never again, so that without it an upload of 20 minutes at a Config.Idle of 15
+// leads to a session that is over.
+//
+// It may be called as often as the app likes: what is too much (a burst of 20, then two a
+// second) is left out and is no error. It answers also after the handler has returned.
+// Errors: *EndedError; ErrReauthenticate and ErrSilentCheck if only a navigation can ask
+// the IdP; *UnavailableError, as long as nothing is known.
+func (s *Session) ReportActivity(ctx context.Context) error {
+	p := s.rp
+	if p.reports.take(s.key(), p.cfg.Now()) > 0 {
+		return nil
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "/", nil) // of no browser
+	if err != nil {
+		return err
+	}
+	_, err = p.admit(r, s.key(), activity.Forced)
+	if errors.Is(err, ErrAnonymous) {
+		return &EndedError{Reason: Unconfirmed}
+	}
 	return err
 }

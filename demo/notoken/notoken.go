@@ -29,10 +29,10 @@ func routes(a *app.App) http.Handler {
 	web := echoadapter.New(a.RP)
 	web.Register(e.Group(a.RP.Prefix()))
 	e.GET("/", echo.WrapHandler(http.HandlerFunc(a.Home)))
-	e.GET("/private", echo.WrapHandler(a.Seen(a.Private)), web.Active(), web.RequireLogin())
-	e.GET("/me", echo.WrapHandler(a.Seen(a.Me)), web.Active(), web.RequireLogin())
+	e.GET("/private", echo.WrapHandler(a.Seen(a.Private)), web.RequireLogin())
+	e.GET("/me", echo.WrapHandler(a.Seen(a.Me)), web.RequireLogin())
 	e.GET("/passive", echo.WrapHandler(a.Seen(a.Passive)), web.Passive(), web.RequireLogin())
-	e.GET("/call-api", echo.WrapHandler(a.Seen(a.CallAPI)), web.Active(), web.RequireLogin())
+	e.GET("/call-api", echo.WrapHandler(a.Seen(a.CallAPI)), web.RequireLogin())
 	return e
 }
 

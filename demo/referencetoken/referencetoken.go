@@ -27,10 +27,10 @@ func routes(a *app.App) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(a.RP.Prefix()+"/", web.Endpoints())
 	mux.HandleFunc("GET /{$}", a.Home)
-	mux.Handle("GET /private", web.RequireLogin(web.Active(a.Seen(a.Private))))
-	mux.Handle("GET /me", web.RequireLogin(web.Active(a.Seen(a.Me))))
+	mux.Handle("GET /private", web.RequireLogin(a.Seen(a.Private)))
+	mux.Handle("GET /me", web.RequireLogin(a.Seen(a.Me)))
 	mux.Handle("GET /passive", web.RequireLogin(web.Passive(a.Seen(a.Passive))))
-	mux.Handle("GET /call-api", web.RequireLogin(web.Active(a.Seen(a.CallAPI))))
+	mux.Handle("GET /call-api", web.RequireLogin(a.Seen(a.CallAPI)))
 	return mux
 }
 

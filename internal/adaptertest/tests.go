@@ -210,17 +210,20 @@ func testLoginPage(t *testing.T, a *app) {
 	}
 }
 
-// Marks decide what is activity: a poll never keeps anybody signed in, a route
-// that is a person's doing always does.
+// Marks decide what is activity: a poll never keeps anybody signed in; a fetch of a route
+// that is marked Active does.
 func testMarks(t *testing.T, a *app) {
 	b := a.browser()
 	b.login("/auth")
 	b.expect(b.do("GET", "/feed", navigate), 200, "ada passive")
-	b.expect(b.do("GET", "/image", image), 200, "ada active")
-	b.expect(b.do("GET", "/private", image), 200, "ada passive")
+	b.expect(b.do("GET", "/image", image), 200, "ada passive") // no mark makes activity of it
+	script := fetch.Clone()
+	script.Set(rp.ActivityHeader, "passive") // what a script says of itself is less than the mark
+	b.expect(b.do("GET", "/image", script), 200, "ada active")
+	b.expect(b.do("GET", "/private", script), 200, "ada passive")
 	for range 3 {
 		time.Sleep(25 * time.Minute)
-		b.expect(b.do("GET", "/image", image), 200, "ada active")
+		b.expect(b.do("GET", "/image", script), 200, "ada active")
 	}
 	for range 29 {
 		time.Sleep(time.Minute)

@@ -33,7 +33,7 @@ const (
 	Unmarked Mark = iota
 	// Passive requests are never a person's.
 	Passive
-	// Active requests are a person's if they are Unclear.
+	// Active requests are a person's if they are Unclear, whatever the page's script says.
 	Active
 	// Forced requests are a person's, but for those that no application can vouch for:
 	// prefetches, preflights, and what a page of a foreign origin fetches.
@@ -70,7 +70,7 @@ func Classify(method string, h http.Header, f Facts) Class {
 		return Person
 	}
 	word := first(h, Header)
-	if strings.EqualFold(word, "passive") || stream(method, h) {
+	if f.Mark == Unmarked && strings.EqualFold(word, "passive") || stream(method, h) {
 		return Page
 	}
 	c := byMetadata(h, f.SentUser)

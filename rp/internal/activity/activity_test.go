@@ -72,7 +72,7 @@ func TestClassify(t *testing.T) {
 		{what: "a fetch that says it is a person's", header: fetch(Header + ": active"), want: Person},
 		{what: "a fetch that says so on a route marked passive", header: fetch(Header + ": active"), mark: Passive, want: Page},
 		{what: "a fetch that says it is not a person's", header: fetch(Header + ": Passive"), want: Page},
-		{what: "a fetch that says so on a route marked active", header: fetch(Header + ": passive"), mark: Active, want: Page},
+		{what: "a fetch that says it is passive on a route marked active", header: fetch(Header + ": passive"), mark: Active, want: Person},
 		{what: "a fetch that says what nobody understands", header: fetch(Header + ": perhaps"), want: Unclear},
 		{what: "a click on a route marked passive", header: navigation(user), mark: Passive, want: Page},
 
