@@ -131,7 +131,7 @@ func navigated(h http.Header, dest string, sentUser bool) Class {
 	switch {
 	case SendsUser(h):
 		return Person // in a frame, too
-	case dest == "empty" && !foreignSite(h), first(h, "Service-Worker-Navigation-Preload") != "":
+	case !foreignSite(h) && (dest == "empty" || first(h, "Service-Worker-Navigation-Preload") != ""):
 		// A service worker that hands a navigation on takes Sec-Fetch-User from it, and
 		// so does Firefox if it preloads one beside a service worker. A download in
 		// Chromium has none either. Behind a service worker a frame on a sibling origin

@@ -101,6 +101,8 @@ func TestClassify(t *testing.T) {
 		{what: "a script with axios without Fetch Metadata", header: headers("Accept: application/json, text/plain, */*"), new: true, want: Unclear},
 		{what: "no header at all", header: headers(), new: true, want: Unclear},
 		{what: "a frame on a sibling origin, through a service worker", header: metadata("same-site navigate empty", html), want: Page},
+		{what: "a frame on a sibling origin, preloaded beside a service worker", want: Page,
+			header: metadata("same-site navigate iframe", html, "Service-Worker-Navigation-Preload: true")},
 		{what: "a font for a browser without Fetch Metadata", header: headers("Accept: application/font-woff2;q=1.0,application/font-woff;q=0.9,*/*;q=0.8"), new: true, want: Page},
 		{what: "a font by its newer name", header: headers("Accept: font/woff2,*/*;q=0.8"), new: true, want: Page},
 		{what: "a video for such a browser", header: headers("Accept: video/webm,video/ogg,video/*;q=0.9,*/*;q=0.5"), new: true, want: Page},
