@@ -79,7 +79,7 @@ func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter,
 			refs = append(refs, p.party.under(bySubjectAlone, token.Subject)...)
 		}
 	}
-	ended, err := p.endUnder(ctx, refs, meantBy(token.IssuedAt, p.now(), p.cfg.Skew), BackchannelLogout, "")
+	ended, err := p.endUnder(ctx, refs, meantBy(token.IssuedAt, p.now(), p.cfg.Skew), because(BackchannelLogout, causeOf(token.Cause)), "")
 	if err != nil {
 		return p.logoutFailed(err)
 	}
