@@ -34,6 +34,7 @@ type RelyingParty struct {
 	streams    streams
 	reports    *throttle // of activity
 	vouches    *throttle // of looks at the IdP's session
+	userNotes  *throttle // of noteUser
 	refusals   budget    // of lines in the log that strangers can cause
 	troubles   budget    // of those that every request causes while the store fails
 	unreadable *throttle // of lines about one record
@@ -97,6 +98,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		agenda:  newAgenda(),
 		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, reports: newThrottle(activityEvery, activityBurst),
 		vouches:    newThrottle(vouchEvery, vouchBurst),
+		userNotes:  newThrottle(10*time.Second, 1), // while the first one is on its way
 		unreadable: newThrottle(remember, 1),
 	}
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}

@@ -30,7 +30,7 @@ export interface EndingDetail {
 export interface EndedDetail {
   readonly reason: Reason
   /** 'inactivity' where the IdP says that nobody was active in any app. */
-  readonly cause?: string
+  readonly cause?: 'inactivity'
 }
 
 export interface RestoredDetail {
