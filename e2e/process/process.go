@@ -157,6 +157,18 @@ func (q *Process) Exit() int {
 	return 0
 }
 
+// Kill is kill -9, and waits until the program is gone.
+func (q *Process) Kill() {
+	_ = q.cmd.Process.Kill() // it may be gone already
+	<-q.done
+}
+
+// Freeze is SIGSTOP: the program holds its connections and does nothing until Thaw.
+func (q *Process) Freeze() { _ = q.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen program go on.
+func (q *Process) Thaw() { _ = q.cmd.Process.Signal(syscall.SIGCONT) }
+
 // Stop interrupts the program as Ctrl-C does; one that does not end then is
 // killed and fails the test.
 func (q *Process) Stop() {
@@ -167,6 +179,7 @@ func (q *Process) Stop() {
 	default:
 	}
 	_ = q.cmd.Process.Signal(syscall.SIGTERM)
+	q.Thaw() // a frozen program does not hear
 	select {
 	case <-q.done:
 		if q.err != nil {
