@@ -108,8 +108,11 @@ func (c *checker) ranOut(v *visit) (ended, explained bool) {
 // unheard says whether a fault explains that the IdP has not heard of a person between
 // two moments. It does not if an app that can tell has answered a click meanwhile, late
 // enough for a signal to be due, and there was no fault at that time nor shortly before
-// or after.
+// or after; nor if the session did not last for its window.
 func (c *checker) unheard(who string, told, ended moment) bool {
+	if ended-told < window-slowness {
+		return false
+	}
 	for _, h := range c.hops[who] {
 		if h.served() && h.active() && apps[h.App].tokens && h.From > told+jittered+slowness && h.To < ended-rotation &&
 			!c.disturbed(h.App, h.From, h.To+rotation, settles) {
