@@ -25,7 +25,9 @@ const (
 const (
 	delivery = 2 * time.Second // from the end at the IdP to its logout token: a sweep, a call
 	slowness = time.Second     // of the IdP's event, or of a process that has to be scheduled
-	waitMore = 5 * time.Second // beyond WaitFor: a store's time-outs, a busy machine
+	// deliveryWait is the IdP's time-out for a logout token.
+	deliveryWait = 5*time.Second + slowness
+	waitMore     = 5 * time.Second // beyond WaitFor: a store's time-outs, a busy machine
 )
 
 // How far a fault reaches.

@@ -52,6 +52,12 @@ func TestChaos(t *testing.T) {
 	j := w.run(t, long, seed)
 	broken, excused := check(j)
 	t.Log(summary(j, seed, excused))
+	for _, v := range excused {
+		t.Logf("excused: %s", v)
+		if os.Getenv("TANDEM_CHAOS_EXCUSED") != "" {
+			t.Log("\n" + around(j, v.who, v.at))
+		}
+	}
 	for i, v := range broken {
 		if i == 10 {
 			t.Errorf("and %d more", len(broken)-i)
@@ -119,8 +125,8 @@ func (w *world) everybodyBack(number int) {
 }
 
 // summary is what the run was, in a few lines.
-func summary(j *journal, seed uint64, excused map[string]int) string {
-	answers, kinds, faults := map[string]int{}, map[string]int{}, map[string]int{}
+func summary(j *journal, seed uint64, excused []violation) string {
+	answers, kinds, faults, excuses := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	for i := range j.Hops {
 		h := &j.Hops[i]
 		kinds[string(h.Kind)]++
@@ -134,13 +140,16 @@ func summary(j *journal, seed uint64, excused map[string]int) string {
 			trips++
 		}
 	}
+	for _, v := range excused {
+		excuses[v.rule]++
+	}
 	for _, f := range j.Faults {
 		target, _, _ := strings.Cut(f.Target, "/")
 		faults[f.What+" "+target]++
 	}
 	return fmt.Sprintf("seed %d: %d requests (%s), answers %s; %d logged in with a password, %d round trips without; "+
 		"%d logout tokens confirmed; %d faults (%s); excused: %s",
-		seed, len(j.Hops), list(kinds), list(answers), passwords, trips, delivered(j), len(j.Faults), list(faults), list(excused))
+		seed, len(j.Hops), list(kinds), list(answers), passwords, trips, delivered(j), len(j.Faults), list(faults), list(excuses))
 }
 
 func list(counts map[string]int) string {

@@ -89,9 +89,14 @@ func TestTheCheckerBites(t *testing.T) {
 			asks(20.3, "tasks", ghost, "c", 200), ruleTold},
 		{"served after the end at the IdP, nobody has told the app", there().says(20, "end", "", "", "admin").asks(26.5, "tasks", ghost, "c", 200), ruleOver},
 		{"served after the IdP was killed", there().breaks(20, 21, whatKill, "idp").asks(26.5, "tasks", ghost, "c", 200), ruleOver},
+		{"polls are served for longer than the window after the end at the IdP", new(script).clicks(0, 2, "tasks", "c").
+			says(2, "end", "", "", "admin").asks(23.5, "tasks", poll, "c", 200), ruleOver},
 		{"polls are served without end", there().asks(45, "tasks", poll, "c", 200), ruleAbsent},
 		{"who comes back is served", there().served(45, "tasks", "c"), ruleAbsent},
 		{"an app without tokens serves on", there().asks(10, "wiki", click, "d", 200).asks(45, "wiki", poll, "d", 200), ruleAbsent},
+		{"an app without tokens serves on, and the logout token failed without a fault", there().asks(10, "wiki", click, "d", 200).
+			breaks(30, 31, whatKill, "wiki/1").says(38, "end", "", "", "idle").says(38, "delivery", "wiki", "", "refused: 400 Bad Request").
+			asks(45, "wiki", poll, "d", 200), ruleAbsent},
 		{"a poll is reported as activity", there().asks(28, "tasks", poll, "c", 200).says(28, "signal", "tasks", "refresh", "extended"), ruleSignal},
 		{"an active person is sent to the log-in", there().asks(20, "tasks", click, "c", 302), ruleActive},
 		{"an active person's script is told 401", there().asks(20, "tasks", fetch, "c", 401), ruleActive},
@@ -158,6 +163,8 @@ func TestTheCheckerIsJust(t *testing.T) {
 		{"a fault holds a signal up, and so the end", there("tasks").breaks(18, 24, whatStop, "idp").
 			says(24, "signal", "tasks", "refresh", "extended").asks(45, "tasks", poll, "c", 200)},
 		{"who was away too long logs in", there("tasks").says(39, "end", "", "", "idle").password(45, "tasks", "c")},
+		{"who was away is back in one app, and logs in at the other", there("tasks").says(39, "end", "", "", "idle").
+			served(45, "notes", "d").asks(46, "tasks", click, "c", 302)},
 		{"who has logged out logs in", there("tasks").leaves(19.5, "tasks", "c").password(20, "tasks", "c")},
 		{"whom an administrator has ended logs in", there("tasks").says(19.5, "end", "", "", "admin").password(20, "tasks", "c")},
 		{"a lost token costs a round trip", there("tasks").breaks(18, 19, whatKill, "tasks/1").
@@ -166,6 +173,8 @@ func TestTheCheckerIsJust(t *testing.T) {
 		{"a killed IdP costs a log-in", there("tasks").breaks(18, 19, whatKill, "idp").password(20, "tasks", "c")},
 		{"a window full of faults costs a log-in", there("tasks").breaks(19, 38, "cut", "idp").
 			asks(30, "tasks", click, "c", 200).says(38.1, "end", "", "", "idle").password(38.5, "tasks", "c")},
+		{"a logout token fails by a fault", there("tasks").asks(10, "wiki", click, "d", 200).breaks(37, 39, whatKill, "postgres").
+			says(38, "end", "", "", "idle").says(38, "delivery", "wiki", "", "refused: 400 Bad Request").asks(45, "wiki", poll, "d", 200)},
 		{"503 during a fault and soon after it", there("tasks").breaks(18, 19, whatKill, "tasks/1").asks(20, "tasks", click, "c", 503)},
 		{"no answer of a dead instance", there("tasks").breaks(19, 21, whatKill, "tasks/1").asks(20, "tasks", click, "c", 502, func(h *hop) { h.Trouble = "EOF" })},
 		{"an answer of a stopped instance", there("tasks").breaks(20, 28, whatStop, "tasks/1").asks(20, "tasks", click, "c", 200, func(h *hop) { h.To = sec(41) })},

@@ -25,7 +25,7 @@ func stamp(m moment) string { return fmt.Sprintf("%8.3f s", m.Seconds()) }
 type checker struct {
 	*journal
 	broken  []violation
-	excused map[string]int // how often each excuse was used
+	excused []violation // what looked like one, with the excuse instead of the rule
 
 	// What follows from the journal, in order of time.
 	hops      map[string][]*hop    // by person
@@ -36,10 +36,10 @@ type checker struct {
 	forgotten []fault              // the IdP was killed: its sessions are lost
 }
 
-// check returns what is broken in a journal, and how often something was excused.
-func check(j *journal) ([]violation, map[string]int) {
+// check returns what is broken in a journal, and what was excused.
+func check(j *journal) (broken, excused []violation) {
 	c := &checker{
-		journal: j, excused: map[string]int{}, hops: map[string][]*hop{}, words: map[string][]*word{},
+		journal: j, hops: map[string][]*hop{}, words: map[string][]*word{},
 		born: map[string]moment{}, sids: map[string]string{}, departed: map[string]departure{},
 	}
 	c.index()
@@ -48,7 +48,9 @@ func check(j *journal) ([]violation, map[string]int) {
 	c.judgeStays()
 	c.judgeAnswers()
 	c.judgeRecovery()
-	slices.SortStableFunc(c.broken, func(a, b violation) int { return cmp.Compare(a.at, b.at) })
+	for _, list := range [][]violation{c.broken, c.excused} {
+		slices.SortStableFunc(list, func(a, b violation) int { return cmp.Compare(a.at, b.at) })
+	}
 	return c.broken, c.excused
 }
 
@@ -89,7 +91,9 @@ func (c *checker) report(rule string, h *hop, text string, args ...any) {
 	c.broken = append(c.broken, violation{rule, h.Who, h.From, fmt.Sprintf(text, args...) + ": " + h.String()})
 }
 
-func (c *checker) excuse(why string) { c.excused[why]++ }
+func (c *checker) excuse(why string, h *hop) {
+	c.excused = append(c.excused, violation{why, h.Who, h.From, h.String()})
+}
 
 func (h *hop) String() string {
 	var b strings.Builder

@@ -1,5 +1,7 @@
 package chaos
 
+import "time"
+
 // The rules about ends: whose session is over is not served.
 
 const (
@@ -19,13 +21,13 @@ func (c *checker) judgeEnds() {
 			continue
 		}
 		a, sid := apps[h.App], c.sids[h.Cookie]
-		if at, ended := over[sid]; ended && a.tokens && h.From > at+trustFor+slowness {
+		if at, ended := over[sid]; ended && a.tokens && h.From > at+trusted(h)+slowness {
 			c.report(ruleOver, h, "ended %s", stamp(at))
 			continue
 		}
 		if d, left := c.departed[h.Cookie]; left && d.Acknowledged && h.From > d.To+a.spread {
 			if c.undone(h.App, d.To) {
-				c.excuse("a failover has undone a log-out")
+				c.excuse("a failover has undone a log-out", h)
 			} else {
 				c.report(ruleLoggedOut, h, "acknowledged %s", stamp(d.To))
 			}
@@ -33,12 +35,21 @@ func (c *checker) judgeEnds() {
 		}
 		if at, ended := told[h.App+" "+sid]; ended && h.From > at+a.spread {
 			if c.undone(h.App, at) {
-				c.excuse("a failover has undone a logout by token")
+				c.excuse("a failover has undone a logout by token", h)
 			} else {
 				c.report(ruleTold, h, "confirmed %s", stamp(at))
 			}
 		}
 	}
+}
+
+// trusted is for how long an app that holds tokens serves on one confirmation by the IdP.
+// A poll asks nobody, because to ask extends: it is served for the IdP's window.
+func trusted(h *hop) time.Duration {
+	if h.Kind == poll {
+		return window
+	}
+	return trustFor
 }
 
 // toldEnds returns when an app confirmed a logout token first, by app and sid, and
@@ -121,9 +132,11 @@ func (c *checker) judgePause(who string, from moment, next *hop, polls []*hop) {
 		if !h.served() || h.From <= latest+window+jittered+delivery || c.born[h.Cookie] >= from {
 			continue
 		}
-		if !apps[h.App].tokens && c.untold(h, from) {
-			c.excuse("a fault has kept the logout token from an app without tokens")
-			continue
+		if !apps[h.App].tokens {
+			if why := c.untold(h); why != "" {
+				c.excuse(why, h)
+				continue
+			}
 		}
 		c.report(ruleAbsent, h, "nobody was active since %s", stamp(latest))
 	}
@@ -135,12 +148,24 @@ func (c *checker) heldUp(name string, from, at moment) bool {
 }
 
 // untold says whether a fault explains that an app without tokens has confirmed no
-// logout token for the session.
-func (c *checker) untold(h *hop, since moment) bool {
+// logout token for the session: the IdP was killed, or stands still and has not ended
+// it yet, or its journal shows a delivery that failed at the time of a fault.
+func (c *checker) untold(h *hop) (why string) {
+	if c.forgot(h.Cookie, h.From) {
+		return "the IdP was killed, and an app without tokens hears of no end"
+	}
+	ended := false
 	for _, w := range c.words[h.Who] {
-		if w.Kind == "delivery" && w.Client == h.App && w.SID == c.sids[h.Cookie] && w.Outcome == "delivered" && w.At <= h.From {
-			return false
+		if w.SID != c.sids[h.Cookie] || w.At > h.From {
+			continue
+		}
+		ended = ended || w.Kind == "end" && w.Client == ""
+		if w.Kind == "delivery" && w.Client == h.App && w.Outcome != "delivered" && c.disturbed(h.App, w.At-deliveryWait, w.At, 0) {
+			why = "a fault has kept the logout token from an app without tokens"
 		}
 	}
-	return c.disturbed(h.App, since, h.From, 0)
+	if !ended && c.struck("idp", h.From-delivery, h.From) {
+		return "a fault has held up the end at the IdP"
+	}
+	return why
 }

@@ -87,8 +87,9 @@ func (c *checker) forgot(cookie string, to moment) bool {
 }
 
 // ranOut says whether the IdP has ended the person's session for inactivity since the
-// cookie came up, and whether faults explain that it did not hear of the activity.
-func (c *checker) ranOut(v *visit) (ended, explained bool) {
+// cookie came up, whether the person was away then, and whether faults explain that the
+// IdP did not hear of the activity.
+func (c *checker) ranOut(v *visit) (ended, away, explained bool) {
 	var told moment
 	for _, w := range c.words[v.Who] {
 		if w.At > v.To {
@@ -99,10 +100,21 @@ func (c *checker) ranOut(v *visit) (ended, explained bool) {
 			told = w.At
 		case w.Kind == "end" && w.Client == "" && w.Outcome == "idle" && w.At >= c.born[v.Cookie]:
 			ended = true
+			away = away || w.At-c.lastThere(v.Who, w.At) > stays
 			explained = c.unheard(v.Who, told, w.At)
 		}
 	}
-	return ended, explained
+	return ended, away, explained
+}
+
+// lastThere is when an app that can tell the IdP has answered a person last.
+func (c *checker) lastThere(who string, before moment) (last moment) {
+	for _, h := range c.hops[who] {
+		if h.served() && h.active() && apps[h.App].tokens && h.To < before {
+			last = max(last, h.To)
+		}
+	}
+	return last
 }
 
 // unheard says whether a fault explains that the IdP has not heard of a person between

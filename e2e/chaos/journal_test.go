@@ -34,8 +34,11 @@ type hop struct {
 // served says that somebody's private page was shown.
 func (h *hop) served() bool { return h.Status == 200 && h.Subject != "" }
 
-// active says that the request was a person's doing.
-func (h *hop) active() bool { return h.Kind != poll && (h.Kind != ghost || h.served()) }
+// active says that the request was a person's doing, or was taken for that by an app
+// that tells the IdP.
+func (h *hop) active() bool {
+	return h.Kind != poll && (h.Kind != ghost || h.served() && apps[h.App].tokens)
+}
 
 // visit is what a person wanted, with all its hops.
 type visit struct {

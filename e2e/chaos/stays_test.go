@@ -32,20 +32,21 @@ func (c *checker) judgeStays() {
 
 // judgeLost looks for what explains that an active person's session is over.
 func (c *checker) judgeLost(v *visit) {
-	ended, explained := c.ranOut(v)
+	ended, away, explained := c.ranOut(v)
 	switch {
+	case away: // and the session ended rightly, even if the person is back by now
 	case c.forgot(v.Cookie, v.To):
-		c.excuse("the IdP was killed and has forgotten its sessions")
+		c.excuse("the IdP was killed and has forgotten its sessions", &v.Last)
 	case ended && explained:
-		c.excuse("faults have kept all signals from the IdP for its whole window")
+		c.excuse("faults have kept all signals from the IdP for its whole window", &v.Last)
 	case v.Asked:
 		c.report(rulePassword, &v.Last, "the IdP's session ended for inactivity: %t", ended)
 	case ended:
 		c.report(ruleActive, &v.Last, "the IdP's session ended, and no fault explains that it did not hear of the activity")
 	case c.lostToken(v):
-		c.excuse("a fault has lost a refresh token: a round trip to the IdP")
+		c.excuse("a fault has lost a refresh token: a round trip to the IdP", &v.Last)
 	case c.lostSession(v):
-		c.excuse("a failover has lost a new session: a round trip to the IdP")
+		c.excuse("a failover has lost a new session: a round trip to the IdP", &v.Last)
 	default:
 		c.report(ruleActive, &v.Last, "the IdP's session lives, and no fault explains it")
 	}
