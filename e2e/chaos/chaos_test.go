@@ -2,6 +2,8 @@ package chaos
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -52,12 +54,7 @@ func TestChaos(t *testing.T) {
 	j := w.run(t, long, seed)
 	broken, excused := check(j)
 	t.Log(summary(j, seed, excused))
-	for _, v := range excused {
-		t.Logf("excused: %s", v)
-		if os.Getenv("TANDEM_CHAOS_EXCUSED") != "" {
-			t.Log("\n" + around(j, v.who, v.at))
-		}
-	}
+	keep(t, j, excused)
 	for i, v := range broken {
 		if i == 10 {
 			t.Errorf("and %d more", len(broken)-i)
@@ -66,6 +63,27 @@ func TestChaos(t *testing.T) {
 		t.Errorf("%s\n%s", v, around(j, v.who, v.at))
 	}
 	nothingIdle(t, j)
+}
+
+// keep writes the journal to the file that TANDEM_CHAOS_JOURNAL names, and what led to
+// each excuse beside it.
+func keep(t *testing.T, j *journal, excused []violation) {
+	t.Helper()
+	file := os.Getenv("TANDEM_CHAOS_JOURNAL")
+	if file == "" {
+		return
+	}
+	text, err := json.MarshalIndent(j, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var why strings.Builder
+	for _, v := range excused {
+		fmt.Fprintf(&why, "%s\n%s\n", v, around(j, v.who, v.at))
+	}
+	if err := errors.Join(os.WriteFile(file, text, 0o600), os.WriteFile(file+".excused", []byte(why.String()), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // run lets people live and things break, and returns the journal.
@@ -148,8 +166,8 @@ func summary(j *journal, seed uint64, excused []violation) string {
 		faults[f.What+" "+target]++
 	}
 	return fmt.Sprintf("seed %d: %d requests (%s), answers %s; %d logged in with a password, %d round trips without; "+
-		"%d logout tokens confirmed; %d faults (%s); excused: %s",
-		seed, len(j.Hops), list(kinds), list(answers), passwords, trips, delivered(j), len(j.Faults), list(faults), list(excuses))
+		"%d logout tokens confirmed; %d spent refresh tokens presented; %d faults (%s); excused: %s",
+		seed, len(j.Hops), list(kinds), list(answers), passwords, trips, delivered(j), spent(j), len(j.Faults), list(faults), list(excuses))
 }
 
 func list(counts map[string]int) string {

@@ -16,6 +16,8 @@
 //	TANDEM_CHAOS=10m go test -timeout 1h -v ./e2e/chaos        the long run
 //	TANDEM_CHAOS_SEED=7 go test -v ./e2e/chaos                 the schedule and the people of seed 7
 //
+// TANDEM_CHAOS_JOURNAL=FILE keeps the journal, and beside it what led to each excuse.
+//
 // A seed fixes the faults, their lengths, and what people intend. It does not fix how
 // the processes are scheduled, so a failure may need more than one run to come again.
 //

@@ -60,7 +60,7 @@ func (c *checker) lostToken(v *visit) bool {
 		switch {
 		case w.Kind == "signal" && w.Endpoint == "refresh":
 			rotated = append(rotated, w.At)
-		case w.Kind == "revoked" && strings.Contains(w.Outcome, "reuse") && w.At >= since && len(rotated) > 0:
+		case w.reuse() && w.At >= since && len(rotated) > 0:
 			at := rotated[len(rotated)-1]
 			if c.disturbed(v.App, at-time.Second, at+rotation, 0) {
 				return true

@@ -132,9 +132,21 @@ func (p *provider) hear(ctx context.Context) {
 // delivered counts the logout tokens that an app has confirmed.
 func delivered(j *journal) (n int) {
 	for _, w := range j.Words {
-		if w.Kind == "delivery" && strings.HasPrefix(w.Outcome, "delivered") {
+		if w.Kind == "delivery" && w.Outcome == "delivered" {
 			n++
 		}
 	}
 	return n
 }
+
+// spent counts the refresh tokens that were presented again after their rotation.
+func spent(j *journal) (n int) {
+	for i := range j.Words {
+		if j.Words[i].reuse() {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *word) reuse() bool { return w.Kind == "revoked" && strings.Contains(w.Outcome, "reuse") }
