@@ -41,7 +41,7 @@ func (s *script) served(at float64, app, cookie string) *script {
 func (s *script) clicks(from, to float64, app, cookie string) *script {
 	for at := from; at < to; at += 2 {
 		s.served(at, app, cookie)
-		s.says(at+0.05, "signal", app, "refresh", "extended")
+		s.says(at+0.05, "signal", app, endpointRefresh, "extended")
 	}
 	return s
 }
@@ -97,7 +97,7 @@ func TestTheCheckerBites(t *testing.T) {
 		{"an app without tokens serves on, and the logout token failed without a fault", there().asks(10, "wiki", click, "d", 200).
 			breaks(30, 31, whatKill, "wiki/1").says(38, "end", "", "", "idle").says(38, "delivery", "wiki", "", "refused: 400 Bad Request").
 			asks(45, "wiki", poll, "d", 200), ruleAbsent},
-		{"a poll is reported as activity", there().asks(28, "tasks", poll, "c", 200).says(28, "signal", "tasks", "refresh", "extended"), ruleSignal},
+		{"a poll is reported as activity", there().asks(28, "tasks", poll, "c", 200).says(28, "signal", "tasks", endpointRefresh, "extended"), ruleSignal},
 		{"an active person is sent to the log-in", there().asks(20, "tasks", click, "c", 302), ruleActive},
 		{"an active person's script is told 401", there().asks(20, "tasks", fetch, "c", 401), ruleActive},
 		{"a fault of another app's store explains nothing", there().breaks(18, 19, whatKill, "redis").asks(20, "tasks", click, "c", 302), ruleActive},
@@ -161,7 +161,7 @@ func TestTheCheckerIsJust(t *testing.T) {
 			breaks(20.3, 21, whatFailover, "redis").asks(24, "notes", ghost, "c", 200)},
 		{"polls end in time", there("tasks").asks(38, "tasks", poll, "c", 200).asks(45, "tasks", poll, "c", 401)},
 		{"a fault holds a signal up, and so the end", there("tasks").breaks(18, 24, whatStop, "idp").
-			says(24, "signal", "tasks", "refresh", "extended").asks(45, "tasks", poll, "c", 200)},
+			says(24, "signal", "tasks", endpointRefresh, "extended").asks(45, "tasks", poll, "c", 200)},
 		{"who was away too long logs in", there("tasks").says(39, "end", "", "", "idle").password(45, "tasks", "c")},
 		{"who was away is back in one app, and logs in at the other", there("tasks").says(39, "end", "", "", "idle").
 			served(45, "notes", "d").asks(46, "tasks", click, "c", 302)},

@@ -58,7 +58,7 @@ func (c *checker) lostToken(v *visit) bool {
 			continue
 		}
 		switch {
-		case w.Kind == "signal" && w.Endpoint == "refresh":
+		case w.Kind == "signal" && w.Endpoint == endpointRefresh:
 			rotated = append(rotated, w.At)
 		case w.reuse() && w.At >= since && len(rotated) > 0:
 			at := rotated[len(rotated)-1]
@@ -80,6 +80,17 @@ func (c *checker) lostSession(v *visit) bool {
 func (c *checker) forgot(cookie string, to moment) bool {
 	for _, f := range c.forgotten {
 		if f.From >= c.born[cookie]-slowness && f.From <= to {
+			return true
+		}
+	}
+	return false
+}
+
+// foreign says whether the IdP refuses a log-out because the ID token that names the
+// session is by a key of before it was killed.
+func (c *checker) foreign(h *hop) bool {
+	for _, f := range c.forgotten {
+		if h.Kind == logout && h.Status == 400 && h.From >= f.From && h.From <= f.To+window+settles {
 			return true
 		}
 	}

@@ -24,6 +24,7 @@ type trick struct {
 var tricks = []trick{
 	{"kill an instance of notes", func(b *breaker) { b.killApp(b.one("notes")) }},
 	{"kill an instance of tasks", func(b *breaker) { b.killApp(b.one("tasks")) }},
+	{"kill an instance of notes while tokens are on their way", func(b *breaker) { b.killInFlight(b.one("notes")) }},
 	{"stop an instance of notes", func(b *breaker) { b.stopApp(b.one("notes")) }},
 	{"stop an instance of tasks", func(b *breaker) { b.stopApp(b.one("tasks")) }},
 	{"kill Redis", (*breaker).killRedis},
@@ -35,6 +36,7 @@ var tricks = []trick{
 }
 
 var rare = []trick{
+	{"kill an instance of tasks while tokens are on their way", func(b *breaker) { b.killInFlight(b.one("tasks")) }},
 	{"kill an instance of wiki", func(b *breaker) { b.killApp(b.one("wiki")) }},
 	{"stop an instance of wiki", func(b *breaker) { b.stopApp(b.one("wiki")) }},
 	{"stop Redis and fail over", func(b *breaker) { b.failover(false) }},
@@ -205,6 +207,19 @@ func (b *breaker) killIdP() {
 		b.lasts(3 * time.Second)
 		b.idp.start(b.t)
 	})
+}
+
+// killInFlight takes an instance that waits for tokens which the IdP has rotated already.
+func (b *breaker) killInFlight(m *member) {
+	ctx := context.Background()
+	if !b.idp.answerLate(ctx, m.app, 2*time.Second) {
+		b.t.Fatal("the IdP takes no fault")
+	}
+	pause(ctx, time.Second)
+	b.killApp(m)
+	if !b.idp.answerAtOnce(ctx) {
+		b.t.Fatal("the IdP does not take its fault back")
+	}
 }
 
 // killInOutage takes an instance that may hold tokens which it cannot store.

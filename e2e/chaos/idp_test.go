@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,7 +18,10 @@ import (
 	"github.com/tandem-sso/tandem/internal/servertest"
 )
 
-const secret = "s3cret"
+const (
+	secret          = "s3cret"
+	endpointRefresh = "token/refresh" // as the IdP's journal and its faults call it
+)
 
 // provider is the idp-mock. People and apps reach it through a proxy that can be cut;
 // the test's own questions go to it directly.
@@ -63,11 +67,11 @@ func newProvider(t *testing.T, rec *recorder, fronts map[string]*front) *provide
 
 func (p *provider) start(t *testing.T) { p.proc = idpProgram.Start(t, nil, p.args...).Ready(p.direct) }
 
-// endSession ends a session as an administrator does.
-func (p *provider) endSession(ctx context.Context, sid string) bool {
+// control makes a call of the control API, and says whether it was answered with 2xx.
+func (p *provider) control(ctx context.Context, method, path, body string) bool {
 	ctx, cancel := context.WithTimeout(ctx, giveUp)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, p.direct+"/_mock/sessions/"+sid, nil)
+	req, err := http.NewRequestWithContext(ctx, method, p.direct+"/_mock"+path, strings.NewReader(body))
 	if err != nil {
 		return false
 	}
@@ -76,7 +80,23 @@ func (p *provider) endSession(ctx context.Context, sid string) bool {
 		return false
 	}
 	_ = resp.Body.Close()
-	return resp.StatusCode == http.StatusNoContent
+	return resp.StatusCode/100 == 2
+}
+
+// endSession ends a session as an administrator does.
+func (p *provider) endSession(ctx context.Context, sid string) bool {
+	return p.control(ctx, http.MethodDelete, "/sessions/"+sid, "")
+}
+
+// answerLate makes the IdP keep the answers to an app's refreshes back after it has
+// rotated the token.
+func (p *provider) answerLate(ctx context.Context, app string, by time.Duration) bool {
+	return p.control(ctx, http.MethodPost, "/faults",
+		fmt.Sprintf(`{"endpoint": %q, "client": %q, "delay_after": %q, "times": -1}`, endpointRefresh, app, by))
+}
+
+func (p *provider) answerAtOnce(ctx context.Context) bool {
+	return p.control(ctx, http.MethodDelete, "/faults", "")
 }
 
 // over says whether the IdP has reported the end of a session.

@@ -60,7 +60,7 @@ func (c *checker) judgeAnswers() {
 			c.report(ruleOther, h, "of %s", h.Subject)
 		}
 		if h.App == "idp" {
-			if h.Status != 200 && h.Status/100 != 3 && !c.struck("idp", h.From, h.To) {
+			if h.Status != 200 && h.Status/100 != 3 && !c.struck("idp", h.From, h.To) && !c.foreign(h) {
 				c.report(ruleTrouble, h, "from the IdP")
 			}
 			continue
