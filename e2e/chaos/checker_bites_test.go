@@ -98,6 +98,8 @@ func TestTheCheckerBites(t *testing.T) {
 			breaks(30, 31, whatKill, "wiki/1").says(38, "end", "", "", "idle").says(38, "delivery", "wiki", "", "refused: 400 Bad Request").
 			asks(45, "wiki", poll, "d", 200), ruleAbsent},
 		{"a poll is reported as activity", there().asks(28, "tasks", poll, "c", 200).says(28, "signal", "tasks", endpointRefresh, "extended"), ruleSignal},
+		{"polls are reported as activity under a fault that could hold up one signal", there().breaks(18, 24, whatStop, "idp").
+			says(24, "signal", "tasks", endpointRefresh, "extended").says(26, "signal", "tasks", endpointRefresh, "extended"), ruleSignal},
 		{"an active person is sent to the log-in", there().asks(20, "tasks", click, "c", 302), ruleActive},
 		{"an active person's script is told 401", there().asks(20, "tasks", fetch, "c", 401), ruleActive},
 		{"a fault of another app's store explains nothing", there().breaks(18, 19, whatKill, "redis").asks(20, "tasks", click, "c", 302), ruleActive},

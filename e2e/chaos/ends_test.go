@@ -101,7 +101,7 @@ func (c *checker) judgeAbsence() {
 			}
 			polls = polls[:0]
 		}
-		if last != nil && len(polls) > 0 {
+		if last != nil {
 			c.judgePause(who, last.To, nil, polls)
 		}
 	}
@@ -114,16 +114,17 @@ func (c *checker) judgePause(who string, from moment, next *hop, polls []*hop) {
 	if next != nil {
 		until = next.From
 	}
-	latest := from
+	latest, late := from, map[string]bool{}
 	for _, w := range c.words[who] {
 		if w.At <= from || w.At >= until || w.Kind != "signal" || w.Outcome != "extended" {
 			continue
 		}
-		if w.At > from+delivery && !c.heldUp(w.Client, from, w.At) {
+		// A fault can hold up the signal of the last activity in each app, and no other.
+		if w.At > from+delivery && (late[w.Client] || !c.heldUp(w.Client, from, w.At)) {
 			h := hop{Who: who, App: w.Client, From: w.At, To: w.At, Kind: poll, Path: w.Endpoint}
 			c.report(ruleSignal, &h, "the person's last request was answered %s", stamp(from))
 		}
-		latest = w.At
+		latest, late[w.Client] = w.At, late[w.Client] || w.At > from+delivery
 	}
 	if next != nil {
 		polls = append(polls, next)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -13,6 +14,7 @@ const (
 	longestPause = 5 * time.Second // of somebody who is there, far below what the promise allows
 	pollEvery    = 1500 * time.Millisecond
 	pollLate     = 6 * time.Second // a page that is left open polls so much longer than it is served
+	burst        = 3               // calls of a page at once
 	haunts       = 12 * time.Second
 	hauntsEvery  = 700 * time.Millisecond
 )
@@ -95,6 +97,9 @@ func (p *person) act(ctx context.Context) {
 	case p.rnd.IntN(2) == 0:
 		path = "/private"
 	}
+	if k == fetch && p.rnd.IntN(2) == 0 {
+		p.burst(ctx, app)
+	}
 	v := p.open(ctx, app, k, path)
 	p.told = k == fetch && v.Last.Status == http.StatusUnauthorized
 	if v.Last.SID != "" {
@@ -106,6 +111,15 @@ func (p *person) act(ctx context.Context) {
 	if again := p.open(ctx, app, fetch, "/me"); again.Last.SID != "" { // what the new session is called
 		p.sid = again.Last.SID
 	}
+}
+
+// burst is a page whose script makes several calls at once; they meet all instances.
+func (p *person) burst(ctx context.Context, app string) {
+	var calls sync.WaitGroup
+	for range burst {
+		calls.Go(func() { p.open(ctx, app, fetch, "/me") })
+	}
+	calls.Wait()
 }
 
 // walkAway leaves the pages open, which go on polling for longer than they may be served.
