@@ -97,10 +97,18 @@ func (b *breaker) lasts(most time.Duration) {
 
 // breaks notes a fault from now on until repair returns.
 func (b *breaker) breaks(what, target string, repair func()) {
-	f := fault{What: what, Target: target, From: b.rec.now()}
+	ends := b.begins(what, target)
 	repair()
-	f.To = b.rec.now()
-	b.rec.write(func(j *journal) { j.Faults = append(j.Faults, f) })
+	ends()
+}
+
+// begins notes a fault from now on until ends is called.
+func (b *breaker) begins(what, target string) (ends func()) {
+	f := fault{What: what, Target: target, From: b.rec.now()}
+	return func() {
+		f.To = b.rec.now()
+		b.rec.write(func(j *journal) { j.Faults = append(j.Faults, f) })
+	}
 }
 
 func (b *breaker) one(app string) *member { return b.of(app)[b.rnd.IntN(instances)] }
@@ -229,32 +237,32 @@ func (b *breaker) killInFlight(m *member) {
 // killInOutage takes an instance that may hold tokens which it cannot store.
 func (b *breaker) killInOutage() {
 	m := b.one("notes")
-	b.breaks(whatStop, "redis", func() {
-		b.redis.primary.Freeze()
-		b.lasts(3 * time.Second)
-		m.proc.Kill()
-		b.breaks(whatKill, m.name(), func() {
-			b.lasts(3 * time.Second)
-			b.redis.primary.Thaw()
-			m.start(b.t)
-			m.ready()
-		})
-	})
+	thawed := b.begins(whatStop, "redis")
+	b.redis.primary.Freeze()
+	b.lasts(3 * time.Second)
+	back := b.begins(whatKill, m.name())
+	m.proc.Kill()
+	b.lasts(3 * time.Second)
+	b.redis.primary.Thaw()
+	thawed()
+	m.start(b.t) // not before: without its store it does not start
+	m.ready()
+	back()
 }
 
 // killWhileAsking takes an instance whose calls of the IdP are under way.
 func (b *breaker) killWhileAsking() {
 	m := b.one("tasks")
-	b.breaks(whatStop, "idp", func() {
-		b.idp.proc.Freeze()
-		b.lasts(5 * time.Second)
-		b.breaks(whatKill, m.name(), func() {
-			m.proc.Kill()
-			b.idp.proc.Thaw()
-			m.start(b.t)
-			m.ready()
-		})
-	})
+	thawed := b.begins(whatStop, "idp")
+	b.idp.proc.Freeze()
+	b.lasts(5 * time.Second)
+	back := b.begins(whatKill, m.name())
+	m.proc.Kill()
+	b.idp.proc.Thaw()
+	thawed()
+	m.start(b.t)
+	m.ready()
+	back()
 }
 
 func (b *breaker) stopAndKill() {
