@@ -162,6 +162,10 @@ func (b *browser) exchange(req *http.Request, p *page, own bool) {
 	}
 	p.RetryAfter = resp.Header.Get("Retry-After") != ""
 	p.Subject, p.SID = b.whose(p)
+	var refused struct{ Error, Reason string }
+	if p.Status == http.StatusUnauthorized && json.Unmarshal(text, &refused) == nil {
+		p.Reason = strings.TrimSpace(refused.Error + " " + refused.Reason)
+	}
 }
 
 var shown = regexp.MustCompile(`"sub": "([^"]*)"`)

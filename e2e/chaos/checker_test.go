@@ -105,6 +105,9 @@ func (h *hop) String() string {
 	if h.Subject != "" {
 		fmt.Fprintf(&b, ", page of %s", h.Subject)
 	}
+	if h.Reason != "" {
+		fmt.Fprintf(&b, ", %s", h.Reason)
+	}
 	if h.Trouble != "" {
 		fmt.Fprintf(&b, " (%s)", h.Trouble)
 	}

@@ -28,7 +28,8 @@ type hop struct {
 	Status                   int // 0: there was no answer
 	RetryAfter               bool
 	Subject, SID             string // whose page was shown; SID only where the answer says it
-	Trouble                  string
+	Reason                   string // of a 401, in the app's words
+	Trouble                  string // why there was no answer
 }
 
 // served says that somebody's private page was shown.
