@@ -252,12 +252,16 @@ func (b *browser) follow(ctx context.Context, p page, fills func(*page) bool) pa
 	return p
 }
 
-// leave presses "log out" in an app and follows to the IdP.
-func (b *browser) leave(ctx context.Context, app string) departure {
-	d := departure{Who: b.who, App: app, Cookie: nameOf(b.sessionCookie(app)), From: b.w.rec.now()}
+// leave presses "log out" in an app. The old cookie is tried before anything else can
+// end the session. on follows to the IdP; without it the person closes the window.
+func (b *browser) leave(ctx context.Context, app string, old *http.Cookie, on bool) departure {
+	d := departure{Who: b.who, App: app, Cookie: nameOf(old), From: b.w.rec.now()}
 	p := b.request(ctx, logout, http.MethodPost, b.w.fronts[app].url+"/auth/logout", url.Values{}, nil)
 	d.To, d.Acknowledged = b.w.rec.now(), p.Status == http.StatusSeeOther
 	b.w.rec.write(func(j *journal) { j.Departures = append(j.Departures, d) })
-	b.follow(ctx, p, func(p *page) bool { return strings.Contains(p.body, `value="signout"`) })
+	b.request(ctx, ghost, http.MethodGet, b.w.fronts[app].anyInstance()+"/me", nil, old)
+	if on {
+		b.follow(ctx, p, func(p *page) bool { return strings.Contains(p.body, `value="signout"`) })
+	}
 	return d
 }

@@ -155,7 +155,7 @@ func (p *person) logOut(ctx context.Context) {
 	if old[app] == nil {
 		return
 	}
-	if p.leave(ctx, app).Acknowledged {
+	if p.leave(ctx, app, old[app], p.rnd.IntN(3) > 0).Acknowledged {
 		p.w.haunt(p.who, app, old[app], "")
 	}
 	for other, c := range old {
