@@ -113,6 +113,7 @@ func TestTheCheckerBites(t *testing.T) {
 		{"the session ran out although a click was answered long after the fault", there().breaks(0, 1, whatKill, "tasks/1").
 			asks(22, "tasks", click, "c", 200).asks(26, "tasks", click, "c", 200).
 			says(39, "end", "", "", "idle").password(39.5, "tasks", "c"), rulePassword},
+		{"nobody tells the IdP of a click", there().served(30, "tasks", "c"), ruleUntold},
 		{"503 without a fault", there().asks(20, "tasks", click, "c", 503), ruleTrouble},
 		{"503 too long after a fault", there().breaks(1, 2, whatKill, "tasks/1").asks(20, "tasks", click, "c", 503), ruleTrouble},
 		{"503 without Retry-After", there().breaks(18, 19, whatKill, "tasks/1").asks(20, "tasks", click, "c", 503, func(h *hop) { h.RetryAfter = false }), ruleRetry},
@@ -166,7 +167,7 @@ func TestTheCheckerIsJust(t *testing.T) {
 			says(24, "signal", "tasks", endpointRefresh, "extended").asks(45, "tasks", poll, "c", 200)},
 		{"who was away too long logs in", there("tasks").says(39, "end", "", "", "idle").password(45, "tasks", "c")},
 		{"who was away is back in one app, and logs in at the other", there("tasks").says(39, "end", "", "", "idle").
-			served(45, "notes", "d").asks(46, "tasks", click, "c", 302)},
+			says(44.9, "sign-in", "", "", "").served(45, "notes", "d").asks(46, "tasks", click, "c", 302)},
 		{"who has logged out logs in", there("tasks").leaves(19.5, "tasks", "c").password(20, "tasks", "c")},
 		{"whom an administrator has ended logs in", there("tasks").says(19.5, "end", "", "", "admin").password(20, "tasks", "c")},
 		{"a lost token costs a round trip", there("tasks").breaks(18, 19, whatKill, "tasks/1").

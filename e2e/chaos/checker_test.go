@@ -46,6 +46,7 @@ func check(j *journal) (broken, excused []violation) {
 	c.judgeEnds()
 	c.judgeAbsence()
 	c.judgeStays()
+	c.judgeTold()
 	c.judgeAnswers()
 	c.judgeRecovery()
 	for _, list := range [][]violation{c.broken, c.excused} {

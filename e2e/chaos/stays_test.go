@@ -6,6 +6,7 @@ import "strings"
 // and they are served again when the faults are over.
 
 const (
+	ruleUntold   = "the IdP was not told of activity"
 	ruleActive   = "an active person was sent to the log-in"
 	rulePassword = "an active person was asked for a password"
 	ruleTrouble  = "an answer that no fault explains"
@@ -50,6 +51,30 @@ func (c *checker) judgeLost(v *visit) {
 	default:
 		c.report(ruleActive, &v.Last, "the IdP's session lives, and no fault explains it")
 	}
+}
+
+// judgeTold looks whether the IdP has heard of each click: within δ before it, or soon
+// after it.
+func (c *checker) judgeTold() {
+	for i := range c.Hops {
+		h := &c.Hops[i]
+		until := h.To + rotation
+		if h.served() && (h.Kind == click || h.Kind == fetch) && apps[h.App].tokens && until <= c.End &&
+			!c.disturbed(h.App, h.From, until, settles) && !c.heard(h.Who, h.From-jittered-slowness, until) {
+			c.report(ruleUntold, h, "nor was there a fault")
+		}
+	}
+}
+
+// heard says whether the IdP noted anything of a person between two moments: activity, or
+// that the session is over.
+func (c *checker) heard(who string, from, to moment) bool {
+	for _, w := range c.words[who] {
+		if w.At >= from && w.At <= to && w.Kind != "delivery" {
+			return true
+		}
+	}
+	return false
 }
 
 // judgeAnswers looks at each answer: what it says, and how long it took.
