@@ -94,8 +94,9 @@ func (w *world) run(t *testing.T, long time.Duration, seed uint64) *journal {
 	calm, quiet := context.WithCancel(living)
 	defer quiet()
 	w.living = living
-	var all, listener sync.WaitGroup
-	listener.Go(func() { w.idp.listen(living) })
+	var all, watchers sync.WaitGroup
+	watchers.Go(func() { w.idp.listen(living) })
+	watchers.Go(func() { w.watchMachine(living) })
 	number := shortPeople
 	if long > shortRun {
 		number = longPeople
@@ -121,7 +122,7 @@ func (w *world) run(t *testing.T, long time.Duration, seed uint64) *journal {
 	home()
 	all.Wait()
 	w.ghosts.Wait()
-	listener.Wait()
+	watchers.Wait()
 	return &w.rec.j
 }
 

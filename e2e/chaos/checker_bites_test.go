@@ -102,6 +102,7 @@ func TestTheCheckerBites(t *testing.T) {
 			says(24, "signal", "tasks", endpointRefresh, "extended").says(26, "signal", "tasks", endpointRefresh, "extended"), ruleSignal},
 		{"an active person is sent to the log-in", there().asks(20, "tasks", click, "c", 302), ruleActive},
 		{"an active person's script is told 401", there().asks(20, "tasks", fetch, "c", 401), ruleActive},
+		{"an active person's page is told that the session has ended", polled(there(), 20, "session_ended idle"), ruleActive},
 		{"a fault of another app's store explains nothing", there().breaks(18, 19, whatKill, "redis").asks(20, "tasks", click, "c", 302), ruleActive},
 		{"a fault without a lost token explains nothing", there().breaks(18, 19, whatKill, "tasks/1").asks(20, "tasks", click, "c", 302), ruleActive},
 		{"a token was spent twice without a fault", there().says(19, "revoked", "tasks", "", "refresh token reuse").asks(20, "tasks", click, "c", 302), ruleActive},
@@ -136,6 +137,14 @@ func TestTheCheckerBites(t *testing.T) {
 	}
 }
 
+// polled is a page's own call that is refused.
+func polled(s *script, at float64, reason string) *script {
+	s.asks(at, "tasks", poll, "c", 401, func(h *hop) { h.Reason = reason })
+	h := s.Hops[len(s.Hops)-1]
+	s.Visits = append(s.Visits, visit{Who: who, App: "tasks", Kind: poll, Cookie: "c", From: h.From, To: h.To, ToLogin: true, Last: h})
+	return s
+}
+
 func calm(s *script, at float64) *script {
 	s.Calm = sec(at)
 	return s
@@ -162,6 +171,8 @@ func TestTheCheckerIsJust(t *testing.T) {
 			breaks(20.3, 21, whatFailover, "redis").asks(24, "notes", ghost, "c", 200)},
 		{"a failover undoes a logout by token", there("notes").says(20, "end", "", "", "admin").says(20.1, "delivery", "notes", "", "delivered").
 			breaks(20.3, 21, whatFailover, "redis").asks(24, "notes", ghost, "c", 200)},
+		{"a page of a quiet app is not served", polled(there("tasks"), 20, "session_unconfirmed")},
+		{"503 while the machine stands still", there("tasks").breaks(18, 20, whatStall, "machine").asks(20, "tasks", click, "c", 503)},
 		{"polls end in time", there("tasks").asks(38, "tasks", poll, "c", 200).asks(45, "tasks", poll, "c", 401)},
 		{"a fault holds a signal up, and so the end", there("tasks").breaks(18, 24, whatStop, "idp").
 			says(24, "signal", "tasks", endpointRefresh, "extended").asks(45, "tasks", poll, "c", 200)},

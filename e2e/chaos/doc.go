@@ -37,6 +37,8 @@
 //   - An IdP that was killed has forgotten its sessions. The people log in anew.
 //   - The IdP's session may run out while a fault keeps each signal from the IdP. It is
 //     not excused if one click was answered at a time without such a fault.
+//   - The machine may be busy with something else. When this process has to wait for its
+//     own clock for 0.4 s, that time counts as a fault of everything.
 //   - 503 with Retry-After is allowed during a fault and for twelve seconds after it: a
 //     dead instance's lease on a session lasts ten.
 package chaos

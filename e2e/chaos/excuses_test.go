@@ -7,7 +7,7 @@ import (
 
 // touches says whether a fault may have had to do with what an app did.
 func (f *fault) touches(name string) bool {
-	return f.Target == "idp" || f.Target == apps[name].store || strings.HasPrefix(f.Target, name+"/")
+	return f.Target == "idp" || f.Target == "machine" || f.Target == apps[name].store || strings.HasPrefix(f.Target, name+"/")
 }
 
 // disturbed says whether an app, its store or the IdP was broken between from and to,

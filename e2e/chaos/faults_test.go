@@ -111,6 +111,19 @@ func (b *breaker) begins(what, target string) (ends func()) {
 	}
 }
 
+// watchMachine notes when the machine stands still: this process is then late, too. A
+// busy machine is no fault of anybody's, but stores and people run into their time-outs.
+func (w *world) watchMachine(ctx context.Context) {
+	const every, late = 50 * time.Millisecond, 400 * time.Millisecond
+	for last := w.rec.now(); pause(ctx, every); {
+		now := w.rec.now()
+		if now-last > late {
+			w.rec.write(func(j *journal) { j.Faults = append(j.Faults, fault{whatStall, "machine", last, now}) })
+		}
+		last = now
+	}
+}
+
 func (b *breaker) one(app string) *member { return b.of(app)[b.rnd.IntN(instances)] }
 
 func (b *breaker) killApp(members ...*member) {
@@ -181,7 +194,7 @@ func (b *breaker) crashPostgres() {
 }
 
 func (b *breaker) stallPostgres() {
-	b.breaks("stall", "postgres", func() {
+	b.breaks(whatStall, "postgres", func() {
 		b.pgProxy.Stall()
 		b.lasts(6 * time.Second)
 		b.pgProxy.Restore()

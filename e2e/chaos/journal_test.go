@@ -69,7 +69,7 @@ type word struct {
 
 // fault is what was done to the world. To is when what it hit answered again.
 type fault struct {
-	What, Target string // Target is app/number, "redis", "postgres" or "idp"
+	What, Target string // Target is app/number, "redis", "postgres", "idp" or "machine"
 	From, To     moment
 }
 
@@ -78,6 +78,7 @@ const (
 	whatKill     = "kill -9"
 	whatStop     = "SIGSTOP"
 	whatFailover = "failover"
+	whatStall    = "stall"
 )
 
 // journal is all that the checker knows.

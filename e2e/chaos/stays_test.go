@@ -22,7 +22,10 @@ func (c *checker) judgeStays() {
 	for i := range c.Visits {
 		v := &c.Visits[i]
 		last, known := there[v.Who]
-		if known && v.Cookie != "" && (v.ToLogin || v.Asked) && v.From-last <= stays && !c.left(v.Who, v.Cookie, v.To) {
+		// A poll asks nobody, so an app that the person has not used for a window does not
+		// serve it; that is no end.
+		quiet := v.Kind == poll && strings.HasPrefix(v.Last.Reason, "session_unconfirmed")
+		if known && v.Cookie != "" && (v.ToLogin || v.Asked) && !quiet && v.From-last <= stays && !c.left(v.Who, v.Cookie, v.To) {
 			c.judgeLost(v)
 		}
 		if v.Served && apps[v.App].tokens && v.Kind != poll && v.To > last {
@@ -119,7 +122,7 @@ func (c *checker) judgeStatus(h *hop) {
 // time counts where nobody knows which it was.
 func (c *checker) stopped(h *hop) (sum moment) {
 	for _, f := range c.Faults {
-		if f.What == whatStop && strings.HasPrefix(f.Target, h.App+"/"+h.Instance) {
+		if f.Target == "machine" || f.What == whatStop && strings.HasPrefix(f.Target, h.App+"/"+h.Instance) {
 			sum += max(0, min(f.To, h.To)-max(f.From, h.From))
 		}
 	}
