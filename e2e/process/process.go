@@ -116,7 +116,7 @@ func (q *Process) Ready(url string) *Process {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
-		if healthy(ctx, url) {
+		if healthy(ctx, url) && q.running() { // else somebody else has the address
 			return q
 		}
 		select {
@@ -126,6 +126,15 @@ func (q *Process) Ready(url string) *Process {
 		case <-ctx.Done():
 			q.t.Fatalf("not ready within %v:\n%s", startTimeout, q.Output())
 		}
+	}
+}
+
+func (q *Process) running() bool {
+	select {
+	case <-q.done:
+		return false
+	default:
+		return true
 	}
 }
 
