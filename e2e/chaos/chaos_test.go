@@ -24,7 +24,8 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	shortRun    = 34 * time.Second // long enough for a whole idle window and what follows
+	quietStart  = 6 * time.Second  // everybody logs in, and is seen without a fault
+	shortRun    = 37 * time.Second // long enough for a whole idle window and what follows
 	shortPeople = 24
 	longPeople  = 36
 )
@@ -107,7 +108,7 @@ func (w *world) run(t *testing.T, long time.Duration, seed uint64) *journal {
 	}
 	breaking, enough := context.WithTimeout(living, long)
 	defer enough()
-	pause(breaking, 3*time.Second) // everybody logs in
+	pause(breaking, quietStart)
 	b := &breaker{world: w, rnd: rand.New(rand.NewPCG(seed, 1<<32)), short: long <= shortRun}
 	var forgetAt []moment
 	if !b.short {

@@ -1,6 +1,9 @@
 package chaos
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // The rules about people who are there: they are not logged out, they are answered,
 // and they are served again when the faults are over.
@@ -61,9 +64,9 @@ func (c *checker) judgeLost(v *visit) {
 func (c *checker) judgeTold() {
 	for i := range c.Hops {
 		h := &c.Hops[i]
-		until := h.To + rotation
+		until := h.To + delivery
 		if h.served() && (h.Kind == click || h.Kind == fetch) && apps[h.App].tokens && until <= c.End &&
-			!c.disturbed(h.App, h.From, until, settles) && !c.heard(h.Who, h.From-jittered-slowness, until) {
+			!c.disturbed(h.App, h.From, until, settles) && !c.heard(h.Who, h.From-jittered-100*time.Millisecond, until) {
 			c.report(ruleUntold, h, "nor was there a fault")
 		}
 	}
