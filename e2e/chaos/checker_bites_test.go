@@ -121,6 +121,8 @@ func TestTheCheckerBites(t *testing.T) {
 		{"500", there().breaks(18, 19, whatKill, "tasks/1").asks(20, "tasks", click, "c", 500), ruleTrouble},
 		{"no answer, all instances live", there().breaks(18, 19, whatKill, "postgres").asks(20, "tasks", click, "c", 502, func(h *hop) { h.Trouble = "EOF" }), ruleTrouble},
 		{"the IdP answers 400", there().asks(20, "idp", click, "", 400), ruleTrouble},
+		{"the IdP refuses a log-out of a session that is younger than its keys", new(script).breaks(1, 2, whatKill, "idp").clicks(4, 20, "tasks", "c").
+			leaves(20, "tasks", "c").asks(20.1, "idp", logout, "", 400), ruleTrouble},
 		{"another person's page", there().asks(20, "tasks", click, "c", 200, func(h *hop) { h.Subject = "eve" }), ruleOther},
 		{"an answer after 21 s", there().asks(20, "tasks", click, "c", 200, func(h *hop) { h.To = sec(41) }), ruleWait},
 		{"an answer after 21 s, another instance was stopped", there().breaks(20, 30, whatStop, "tasks/2").
@@ -185,6 +187,8 @@ func TestTheCheckerIsJust(t *testing.T) {
 			says(19, "revoked", "tasks", "", "refresh token reuse").asks(20, "tasks", click, "c", 302)},
 		{"a lost log-in costs a round trip", new(script).served(10, "notes", "c").breaks(10.4, 12, whatFailover, "redis").asks(12, "notes", click, "c", 302)},
 		{"a killed IdP costs a log-in", there("tasks").breaks(18, 19, whatKill, "idp").password(20, "tasks", "c")},
+		{"a killed IdP refuses the log-outs of older sessions", there("wiki").breaks(1, 2, whatKill, "idp").
+			leaves(60, "wiki", "c").asks(60.1, "idp", logout, "", 400)},
 		{"a window full of faults costs a log-in", there("tasks").breaks(19, 38, "cut", "idp").
 			asks(30, "tasks", click, "c", 200).says(38.1, "end", "", "", "idle").password(38.5, "tasks", "c")},
 		{"a logout token fails by a fault", there("tasks").asks(10, "wiki", click, "d", 200).breaks(37, 39, whatKill, "postgres").

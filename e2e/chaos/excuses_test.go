@@ -87,14 +87,18 @@ func (c *checker) forgot(cookie string, to moment) bool {
 }
 
 // foreign says whether the IdP refuses a log-out because the ID token that names the
-// session is by a key of before it was killed.
+// session is from before it was killed: its keys are others since.
 func (c *checker) foreign(h *hop) bool {
-	for _, f := range c.forgotten {
-		if h.Kind == logout && h.Status == 400 && h.From >= f.From && h.From <= f.To+window+settles {
-			return true
+	if h.Kind != logout || h.Status != 400 {
+		return false
+	}
+	var last departure
+	for _, d := range c.Departures {
+		if d.Who == h.Who && d.To <= h.From && d.To >= last.To {
+			last = d
 		}
 	}
-	return false
+	return last.Acknowledged && c.forgot(last.Cookie, h.From)
 }
 
 // ranOut says whether the IdP has ended the person's session for inactivity since the
