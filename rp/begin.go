@@ -27,7 +27,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	d.UserinfoFits = p.userinfoFits(ctx, f.back, d)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
 	rec := Record{
-		Key: key, Owner: p.party.owner, Refs: p.party.refsOf(d),
+		Key: key, Owner: p.party.owner, Refs: p.party.refsAtLogin(d),
 		Begun: f.begun, Issued: got.id.IssuedAt.Truncate(time.Second), Active: now,
 	}
 	st := &state{rec, d}

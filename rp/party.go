@@ -73,16 +73,30 @@ const (
 
 // refsOf are what back-channel logout finds a session by. The sid before a change
 // stays an alias: a logout token that was on its way may still carry it.
-func (p *party) refsOf(d *record.Data) []Key {
-	out := []Key{p.ref(0, bySubject, d.Subject)}
+func (p *party) refsOf(d *record.Data) []Key { return p.refsBy(0, d) }
+
+// refsAtLogin are refsOf by every key that there is room for. While this log-in was under
+// way a logout may have been remembered by who had no other key than an old one, and the
+// keys may have rolled since.
+func (p *party) refsAtLogin(d *record.Data) (out []Key) {
+	for i := range p.refs {
+		if more := p.refsBy(i, d); len(out)+len(more) <= MaxRefs {
+			out = append(out, more...)
+		}
+	}
+	return out
+}
+
+func (p *party) refsBy(i int, d *record.Data) []Key {
+	out := []Key{p.ref(i, bySubject, d.Subject)}
 	if d.SID == "" && d.OldSID == "" {
-		return append(out, p.ref(0, bySubjectAlone, d.Subject))
+		return append(out, p.ref(i, bySubjectAlone, d.Subject))
 	}
 	if d.SID != "" {
-		out = append(out, p.ref(0, bySID, d.SID))
+		out = append(out, p.ref(i, bySID, d.SID))
 	}
 	if d.OldSID != "" && d.OldSID != d.SID {
-		out = append(out, p.ref(0, bySID, d.OldSID))
+		out = append(out, p.ref(i, bySID, d.OldSID))
 	}
 	return out
 }
