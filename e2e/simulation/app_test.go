@@ -29,6 +29,7 @@ type app struct {
 	next     atomic.Uint32           // whose turn it is at the load balancer
 	keys     atomic.Pointer[rp.Keys] // that an instance gets when it starts
 	rolling  atomic.Bool
+	lifeless atomic.Bool // an answer has not said how long its access token lives
 }
 
 // instance is one process of an app.
@@ -37,6 +38,7 @@ type instance struct {
 	n    int
 	name string
 	wire *wire
+	late *lateness
 	now  atomic.Pointer[running] // nil while it is down
 
 	restarting atomic.Bool
@@ -90,7 +92,11 @@ func (in *instance) config(keys rp.Keys) rp.Config {
 	return c
 }
 
+// other is the app's other instance.
+func (in *instance) other() *instance { return in.app.inst[1-in.n] }
+
 func (in *instance) start() error {
+	in.late.knowsAll() // a new process has read nothing
 	keys := in.app.keys.Load()
 	auth, err := rp.New(context.Background(), in.config(*keys))
 	if err != nil {

@@ -171,11 +171,14 @@ func (o *oracle) answered(c *call, s *sent) {
 		c.chain.iat = s.iat
 	}
 	if s.access != "" {
-		c.chain.access, c.chain.fetched, c.chain.doubted = s.access, now, false
+		c.chain.access, c.chain.fetched = s.access, now
+		o.chains[s.access] = c.chain
+	}
+	if s.access != "" || s.refresh != "" {
+		c.chain.doubted = false
 		if s.lasts > 0 && (c.chain.lasts == 0 || !o.excused(c.in.app, pathStore|pathRestart, c.from, now)) {
 			c.chain.lasts = now + s.lasts // else the app may not know it
 		}
-		o.chains[s.access] = c.chain
 	}
 	if s.refresh != "" {
 		t := &token{value: s.refresh, at: now, by: c.by}
@@ -201,7 +204,7 @@ func (o *oracle) confirmed(s *session, c *call) {
 // token request. Two successful ones are apart by what makes one due or overdue,
 // unless the API has refused a token meanwhile.
 func (o *oracle) judgePace(c *call, s *session) {
-	if s.ok == nil || s.ok.kind != callRefresh || o.excused(s.app, pathAPI, s.ok.from-time.Minute, c.from) {
+	if s.ok == nil || s.ok.kind != callRefresh || o.excused(s.app, pathAPI|pathAnswer, s.ok.from-time.Minute, c.from) {
 		return
 	}
 	k := s.app.knobs
@@ -245,7 +248,11 @@ func (o *oracle) signalEvery(a *app, w time.Duration) time.Duration {
 // mostSignalEvery and leastSignalEvery are δ with its jitter of ±10 %. What is
 // learnt of W at a log-in can be shorter by the time a code may wait (1 min).
 func (o *oracle) mostSignalEvery(a *app) time.Duration {
-	return o.signalEvery(a, o.w.h.Window) * 11 / 10
+	most := o.signalEvery(a, o.w.h.Window)
+	if a.lifeless.Load() { // then the life of its tokens says nothing
+		most = max(most, 5*time.Minute)
+	}
+	return most * 11 / 10
 }
 
 func (o *oracle) leastSignalEvery(a *app) time.Duration {

@@ -33,7 +33,8 @@ type history struct {
 	ExpiresIn    bool          // the IdP tells refresh_expires_in
 	ReuseGrace   time.Duration // the IdP accepts a consumed refresh token once more
 	IdPs         [len(idpHosts)]idpKnobs
-	OwnKeys      bool // each app has keys of its own
+	OwnKeys      bool          // each app has keys of its own
+	Late         time.Duration // how late an instance knows of what another one has written
 	Apps         [len(parties)]appKnobs
 	Acts         []act
 	People       int // 1 or 2
@@ -115,6 +116,8 @@ const (
 	faultDelivery                // logout tokens go astray
 	faultStore                   // the store goes wrong
 	faultAPI                     // the API goes wrong
+	faultAnswer                  // answers to a refresh have something wrong in them
+	hang                         // an IdP accepts calls and does not answer
 	kinds
 )
 
@@ -123,6 +126,7 @@ var kindNames = [kinds]string{
 	"overtaken", "admin-end", "idp-end", "consent", "frontchannel", "end-person",
 	"stray-cookie", "stray-callback", "stray-token",
 	"restart", "closed", "roll-keys", "fault-idp", "fault-delivery", "fault-store", "fault-api",
+	"fault-answer", "hang",
 }
 
 func (k actKind) String() string { return kindNames[k] }
@@ -136,6 +140,7 @@ var (
 	}
 	troubled = append([]actKind{
 		click, faultIdP, faultIdP, faultStore, restart, faultIdP, faultStore, faultDelivery, faultStore, faultAPI, closed, rollKeys,
+		faultAnswer, hang, faultAnswer,
 	}, peaceful...)
 )
 
@@ -152,6 +157,7 @@ func drawHistory(t *rapid.T) *history {
 		BrowsersEach: rapid.IntRange(1, 2).Draw(t, "browsers each"),
 	}
 	h.OwnKeys = rapid.IntRange(0, 3).Draw(t, "own keys") == 3
+	h.Late = rapid.SampledFrom([]time.Duration{0, 0, 20 * time.Millisecond, mostLate}).Draw(t, "late")
 	skewed := rapid.Bool().Draw(t, "skewed clocks")
 	for i := range h.IdPs {
 		if skewed {
@@ -220,7 +226,8 @@ func drawAct(t *rapid.T, h *history, of []actKind) act {
 	case poll, status:
 		a.Count = rapid.IntRange(1, 300).Draw(t, "count")
 		a.Every = time.Duration(rapid.IntRange(5, 120).Draw(t, "every")) * time.Second
-	case stream, faultIdP, faultStore, faultAPI, faultDelivery, restart, rollKeys, login, consent:
+	case stream, faultIdP, faultStore, faultAPI, faultDelivery, restart, rollKeys, login, consent,
+		faultAnswer, hang:
 		a.Every = drawGap(t, h) // its duration
 		a.Count = rapid.IntRange(1, 5).Draw(t, "count")
 	case restored:
@@ -254,7 +261,7 @@ func (h *history) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "W %v, IdP absolute %v, refresh_expires_in %v, reuse grace %v, %d people with %d browsers each\n",
 		h.Window, h.IdPAbsolute, h.ExpiresIn, h.ReuseGrace, h.People, h.BrowsersEach)
-	fmt.Fprintf(&b, "IdPs %+v, keys of their own %v\n", h.IdPs, h.OwnKeys)
+	fmt.Fprintf(&b, "IdPs %+v, keys of their own %v, news at most %v late\n", h.IdPs, h.OwnKeys, h.Late)
 	for i, k := range h.Apps {
 		fmt.Fprintf(&b, "%-5s %+v\n", parties[i].name, k)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -30,13 +31,18 @@ type provider struct {
 	events <-chan idpmock.Event
 }
 
-// signer is shared by all histories: making keys is no part of what is proven.
-var signer = sync.OnceValue(func() crypto.Signer {
+// signers are shared by all histories: making keys is no part of what is proven. The
+// RSA key signs what has another algorithm than it should have.
+var signers = sync.OnceValue(func() []crypto.Signer {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
-	return key
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return []crypto.Signer{key, other}
 })
 
 // sweepEvery is how late an IdP may find out that a session has expired.
@@ -47,7 +53,7 @@ func (w *world) newProvider(n int) (p *provider, err error) {
 	host := idpHosts[n]
 	p = &provider{n: n, issuer: "https://" + host, api: strings.Replace(host, "idp", "api", 1), ahead: h.IdPs[n].Ahead}
 	p.IDP, err = idpmock.New(idpmock.Config{
-		Issuer: p.issuer, SigningAlg: "ES256", Keys: []crypto.Signer{signer()},
+		Issuer: p.issuer, SigningAlg: "ES256", Keys: signers(),
 		IdleWindow: h.Window, AbsoluteLifetime: h.IdPAbsolute, RefreshExpiresIn: h.ExpiresIn, RefreshReuseGrace: h.ReuseGrace,
 		CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true,
 		Clients: w.clients(n), HTTPClient: w.net.Client(), SweepEvery: sweepEvery,

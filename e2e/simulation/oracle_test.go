@@ -120,7 +120,7 @@ type call struct {
 // good: the answer is one that a client can use.
 func (c *call) good() bool {
 	return c.status == http.StatusOK && c.err == "" &&
-		(c.access != "" || c.kind == callUserinfo && c.sub != "" || c.kind == callResource)
+		(c.access != "" || c.refresh != "" || c.kind == callUserinfo && c.sub != "" || c.kind == callResource)
 }
 
 // visit is one request of a browser.

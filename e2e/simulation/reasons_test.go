@@ -47,6 +47,8 @@ func (o *oracle) explain(s *session, at time.Duration) {
 		}
 	case rp.RefreshRejected, rp.APIUnauthorized:
 		o.explainRefusal(s, t, at, wrong)
+	case rp.OtherSubject:
+		o.explainOther(s, wrong)
 	case rp.Unconfirmed:
 		if !underWay(login) || t.ended > at && s.inItsBrowser() {
 			wrong("the IdP has not refused a silent log-in")
@@ -154,7 +156,7 @@ const slowestCall = 30 * time.Second
 func (o *oracle) lastServed(s *session, before time.Duration) time.Duration {
 	last := s.began
 	for _, v := range s.activity {
-		if v.end <= before && v.served() != "" && !o.untold(s.app, v, before) {
+		if v.end+o.w.h.Late <= before && v.served() != "" && !o.untold(s.app, v, before) {
 			last = max(last, v.start)
 		}
 	}
