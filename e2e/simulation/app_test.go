@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 )
@@ -84,10 +85,8 @@ func (in *instance) config(keys rp.Keys) rp.Config {
 	if k.KnowsWindow {
 		c.IdPWindow = a.w.h.Window
 	}
-	if k.Revocation != rp.RevokesGrant { // else as if nobody had said anything
-		can, _ := rp.NamedCapabilities("generic")
-		can.Revocation = k.Revocation
-		c.Capabilities = &can
+	if c.Capabilities = a.provider.knobs.capabilities(k.Revocation); a.provider.temper.RefreshToken == idpmock.RefreshOffline {
+		c.Scopes = []string{"openid", "offline_access"}
 	}
 	return c
 }

@@ -143,7 +143,8 @@ func (o *oracle) answered(c *call, s *sent) {
 		}
 		return
 	case callResource:
-		if own := c.chain.session; own != nil && own.app.knobs.Introspects && s.status == http.StatusOK {
+		if own := c.chain.session; own != nil && own.app.knobs.Introspects && s.status == http.StatusOK &&
+			own.app.provider.honours(callResource) {
 			o.confirmed(own, c)
 		}
 		return
@@ -151,6 +152,7 @@ func (o *oracle) answered(c *call, s *sent) {
 	if s.status == 0 && s.kind == callRefresh {
 		o.counts["unknown outcomes of a refresh"]++
 	}
+	c.chain.refused = c.refusedOwn() || c.chain.refused && !c.good()
 	if !c.good() {
 		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500) {
 			c.chain.doubted = true
@@ -194,6 +196,9 @@ func (o *oracle) answered(c *call, s *sent) {
 // confirmed notes a successful signal. One that the app could not store counts as
 // far as the IdP is concerned; but the app may not know of it.
 func (o *oracle) confirmed(s *session, c *call) {
+	if !s.app.provider.proves(c.kind) {
+		return
+	}
 	s.ok, s.oks = c, append(s.oks, c)
 	if !o.excused(s.app, pathStore|pathRestart, c.from, c.to) {
 		s.known = c
@@ -209,7 +214,7 @@ func (o *oracle) judgePace(c *call, s *session) {
 	}
 	k := s.app.knobs
 	h := o.w.h
-	if t := o.truth.sessions[s.sid]; h.ExpiresIn && t != nil && t.signedIn+h.IdPAbsolute-c.from < h.Window+2*time.Minute {
+	if t := o.truth.sessions[s.sid]; s.app.provider.announces() && t != nil && t.signedIn+h.IdPAbsolute-c.from < h.Window+2*time.Minute {
 		return // the end of the IdP session shortens what it says of its window
 	}
 	least := min(o.leastSignalEvery(s.app), orDefault(k.TrustFor, 5*time.Minute), k.TokenLife-5*time.Second)
@@ -239,7 +244,7 @@ func (o *oracle) signalEvery(a *app, w time.Duration) time.Duration {
 		return min(o.w.h.Window/5, most)
 	case a.kind == rp.NoToken:
 		return most
-	case o.w.h.ExpiresIn && a.kind == rp.RefreshToken: // learnt from refresh_expires_in
+	case a.provider.announces() && a.kind == rp.RefreshToken: // learnt from refresh_expires_in
 		return min(w/5, most)
 	}
 	return min(k.TokenLife/2, most)

@@ -28,12 +28,24 @@ func (o *oracle) created(in *instance, rec rp.Record, err error) {
 	}
 }
 
-func (o *oracle) replaced(in *instance, rec rp.Record, err error) {
+// hasEnded is the session of a record if it has ended.
+func (o *oracle) hasEnded(key rp.Key) *session {
 	now := o.lock()
 	defer o.unlock()
-	if s := o.named(rec.Key); s != nil && err == nil && s.endAt <= now {
-		o.breach("C5", "%s saves %s, which ended at %s", in.name, s.label, stamp(s.endAt))
+	if s := o.named(key); s != nil && s.endAt <= now {
+		return s
 	}
+	return nil
+}
+
+// replaced: a record was saved of a session that had ended before, if it had.
+func (o *oracle) replaced(in *instance, ended *session, err error) {
+	if ended == nil || err != nil {
+		return
+	}
+	o.lock()
+	defer o.unlock()
+	o.breach("C5", "%s saves %s, which ended at %s", in.name, ended.label, stamp(ended.endAt))
 }
 
 func (o *oracle) loaded(in *instance, key rp.Key, err error) {

@@ -42,22 +42,13 @@ type history struct {
 }
 
 type idpKnobs struct {
-	Ahead time.Duration // of its clock
-	Takes idpmock.Reach // what the revocation of a token takes along
+	Like    string        // another one
+	Rotates bool          // refresh tokens, where an administrator can choose
+	Ahead   time.Duration // of its clock
+	Takes   idpmock.Reach // what the revocation of a token takes along
 }
 
 var reaches = []idpmock.Reach{idpmock.ReachFamily, idpmock.ReachClientSession, idpmock.ReachUserClient}
-
-// spares are what an app may say of an IdP: how far a revocation reaches, or further.
-func (k idpKnobs) spares() []rp.RevocationScope {
-	switch k.Takes {
-	case idpmock.ReachClientSession:
-		return []rp.RevocationScope{rp.RevokesClientSession, rp.RevokesClientSession, rp.RevokesGrant}
-	case idpmock.ReachUserClient:
-		return []rp.RevocationScope{rp.RevokesGrant}
-	}
-	return []rp.RevocationScope{rp.RevokesFamily, rp.RevokesToken, rp.RevokesClientSession, rp.RevokesGrant}
-}
 
 type appKnobs struct {
 	SignalEvery time.Duration // 0: the default
@@ -164,6 +155,8 @@ func drawHistory(t *rapid.T) *history {
 			h.IdPs[i].Ahead = time.Duration(rapid.IntRange(-maxAhead, maxAhead).Draw(t, "IdP ahead")) * time.Second
 		}
 		h.IdPs[i].Takes = rapid.SampledFrom(reaches).Draw(t, "takes")
+		h.IdPs[i].Like = rapid.SampledFrom(kindsOfIdP).Draw(t, "like")
+		h.IdPs[i].Rotates = rapid.Bool().Draw(t, "rotates")
 	}
 	for i := range h.Apps {
 		k := &h.Apps[i]
@@ -181,6 +174,13 @@ func drawHistory(t *rapid.T) *history {
 			k.TokenLife = minutes("reference token life", 24*60, 24*60, 2*60)
 			k.Introspects = rapid.Bool().Draw(t, "API introspects")
 		case rp.NoToken:
+			k.Silent = rapid.Bool().Draw(t, "silent check")
+		}
+		switch like := h.IdPs[parties[i].idp].Like; {
+		case like == likeKeycloak:
+			k.TokenLife = 5 * time.Minute
+			k.Silent = k.Silent || parties[i].kind == rp.ReferenceToken && rapid.Bool().Draw(t, "silent check")
+		case like == likeEntra && parties[i].kind != rp.NoToken:
 			k.Silent = rapid.Bool().Draw(t, "silent check")
 		}
 		if skewed {

@@ -82,14 +82,14 @@ func (o *oracle) judgeStraight(v *visit, to *url.URL) {
 		return
 	}
 	trust := orDefault(s.app.knobs.TrustFor, 5*time.Minute)
-	if s.app.knobs.KnowsWindow || o.w.h.ExpiresIn {
+	if s.app.knobs.KnowsWindow || s.app.provider.announces() {
 		trust = min(trust, o.w.h.Window-time.Minute)
 	}
 	last := s.began
 	if s.known != nil {
 		last = max(last, s.known.from)
 	}
-	asks := s.app.kind != rp.NoToken || s.app.knobs.Silent
+	asks := !s.surelyDeaf(v.end)
 	if (!asks || v.end < last+trust-s.app.skew()-time.Second) && o.clockEndAt(s, v.end+time.Second) == "" &&
 		!o.excused(s.app, pathStore|pathRestart, last, v.end) {
 		o.unlessEnded(s, v.end, func() {

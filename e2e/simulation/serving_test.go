@@ -98,12 +98,12 @@ func (o *oracle) judgeServed(v *visit, s *session) {
 		}
 	}
 	end := min(t.ended, t.last+o.w.h.Window)
-	if v.start <= end || s.app.kind == rp.NoToken && !k.Silent {
+	if v.start <= end || s.perhapsDeaf(v.start) {
 		return
 	}
 	trust := orDefault(k.TrustFor, 5*time.Minute)
 	window := time.Duration(0) // as far as the app knows it
-	if k.KnowsWindow || o.w.h.ExpiresIn && s.app.kind == rp.RefreshToken {
+	if k.KnowsWindow || s.app.provider.announces() && s.app.kind == rp.RefreshToken {
 		window = o.w.h.Window
 	}
 	asks := v.q.navigates() || v.q.active && s.asksByItself(v.end)
@@ -197,7 +197,7 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 		o.breach("C3", "%s does not ask the IdP about %s, though the person is active", v.in.name, s.label)
 		return
 	}
-	if s.app.kind == rp.NoToken && !k.Silent {
+	if s.surelyDeaf(v.end) {
 		o.breach("C3", "%s, which cannot ask, does not serve %s", v.in.name, s.label)
 		return
 	}
@@ -205,11 +205,11 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 	switch {
 	case k.KnowsWindow:
 		vouched = o.w.h.Window
-	case o.w.h.ExpiresIn && s.app.kind == rp.RefreshToken:
+	case s.app.provider.announces() && s.app.kind == rp.RefreshToken:
 		vouched = o.w.h.Window - time.Minute // it may have learnt that much less
 	}
 	h, t := o.w.h, o.truth.sessions[s.sid]
-	if h.ExpiresIn && s.app.kind == rp.RefreshToken && t.signedIn+h.IdPAbsolute-v.start < h.Window {
+	if s.app.provider.announces() && s.app.kind == rp.RefreshToken && t.signedIn+h.IdPAbsolute-v.start < h.Window {
 		return // the IdP has announced an earlier end
 	}
 	confirmed := s.began

@@ -110,8 +110,9 @@ func (s *flakyStore) Replace(ctx context.Context, rec rp.Record) error {
 		}
 		s.in.app.gate.note(rec.Due)
 		s.uses("reference", rec.Refs...)
+		ended := s.in.app.w.oracle.hasEnded(rec.Key)
 		err := s.Store.Replace(ctx, rec)
-		s.in.app.w.oracle.replaced(s.in, rec, err)
+		s.in.app.w.oracle.replaced(s.in, ended, err)
 		s.changed(err, rec.Key)
 		return err
 	})
