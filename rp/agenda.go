@@ -234,7 +234,8 @@ func (p *RelyingParty) trail(key Key) {
 			}
 			return
 		}
-		if _, err := p.tell(ctx, st); errors.As(err, &trouble) {
+		// It may have to wait for another call, which hangs: then it is given up, too.
+		if _, err := p.tellBy(ctx, st, latestTrail(st.rec.Active, policy.SignalEvery)); errors.As(err, &trouble) {
 			p.trailAgain(key, st.rec.Active, trouble.RetryAfter, policy.SignalEvery)
 		}
 	})
@@ -244,7 +245,7 @@ func (p *RelyingParty) trail(key Key) {
 // after the activity it is given up: the later it came, the longer an absent
 // person would stay signed in (C2).
 func (p *RelyingParty) trailAgain(key Key, active time.Time, after, every time.Duration) {
-	if p.now().Add(after).Sub(active) > 2*every+time.Second {
+	if p.now().Add(after).After(latestTrail(active, every)) {
 		return
 	}
 	a := p.agenda.of(&key)
@@ -261,6 +262,11 @@ func (p *RelyingParty) trailAgain(key Key, active time.Time, after, every time.D
 	if i.trailing == nil {
 		i.trailing = time.AfterFunc(max(after, time.Second), func() { p.trail(key) })
 	}
+}
+
+// latestTrail is when a signal about an activity is given up.
+func latestTrail(active time.Time, every time.Duration) time.Time {
+	return active.Add(2*every + time.Second)
 }
 
 // due is when the sweeper is to look at a session that was last active then.

@@ -71,8 +71,16 @@ func (p *RelyingParty) signalFirst(ctx context.Context, st *state) (*state, erro
 
 // tell makes the call that st lacks: one signal after st.Signalled.
 func (p *RelyingParty) tell(ctx context.Context, st *state) (*state, error) {
+	return p.tellBy(ctx, st, time.Time{})
+}
+
+// tellBy is tell, unless it is later than that by then; zero: never too late.
+func (p *RelyingParty) tellBy(ctx context.Context, st *state, latest time.Time) (*state, error) {
 	seen := st.data
 	return p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
+		if !latest.IsZero() && p.now().After(latest) {
+			return true
+		}
 		return d.Signalled.After(seen.Signalled) || lifetime.Ahead(seen.Signalled, d.Signalled) || d.Generation > seen.Generation
 	})
 }
