@@ -77,6 +77,23 @@ func (a *Adapter) RequireLogin() echo.MiddlewareFunc {
 	}
 }
 
+// OptionalLogin is for public pages that show who is logged in: it lets everybody
+// through. Session is nil for who is not logged in. Nobody is redirected, and nobody waits
+// for the IdP: see rp.RelyingParty.Optional. A page with a session is kept by no browser
+// and no cache.
+func (a *Adapter) OptionalLogin() echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			c.Response().Header().Add(echo.HeaderVary, "Cookie")
+			if s := a.rp.Optional(c.Request()); s != nil {
+				s.KeepPrivate(c.Response().Header())
+				c.SetRequest(s.Request())
+			}
+			return next(c)
+		}
+	}
+}
+
 // Session returns the session of a request, nil if there is none.
 func Session(c echo.Context) *rp.Session { return rp.FromContext(c.Request().Context()) }
 

@@ -26,7 +26,7 @@ func TestSuite(t *testing.T) {
 			adaptertest.Run(t, func(auth *rp.RelyingParty, routes []adaptertest.Route) http.Handler {
 				e, web := echo.New(), echoadapter.New(auth)
 				web.Register(e.Group(auth.Prefix()))
-				e.GET("/", func(c echo.Context) error { return c.String(http.StatusOK, "welcome") })
+				e.GET("/", echo.WrapHandler(http.HandlerFunc(adaptertest.Home)), web.OptionalLogin())
 				for _, r := range routes {
 					add(e, web, r)
 				}

@@ -66,6 +66,21 @@ func (a *Adapter) RequireLogin(next http.Handler) http.Handler {
 	})
 }
 
+// OptionalLogin is for public pages that show who is logged in: it lets everybody
+// through. rp.FromContext is nil for who is not logged in. Nobody is redirected, and nobody
+// waits for the IdP: see rp.RelyingParty.Optional. A page with a session is kept by no
+// browser and no cache.
+func (a *Adapter) OptionalLogin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Vary", "Cookie")
+		if s := a.rp.Optional(r); s != nil {
+			s.KeepPrivate(w.Header())
+			r = s.Request()
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // Passive marks a route whose requests a page makes by itself, such as a poll:
 // they never keep anybody signed in. It may stand inside or outside RequireLogin.
 func (a *Adapter) Passive(next http.Handler) http.Handler { return classed{next, rp.Passive} }

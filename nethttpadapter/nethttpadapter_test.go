@@ -1,7 +1,6 @@
 package nethttpadapter_test
 
 import (
-	"io"
 	"net/http"
 	"testing"
 
@@ -24,7 +23,7 @@ func TestSuite(t *testing.T) {
 			adaptertest.Run(t, func(auth *rp.RelyingParty, routes []adaptertest.Route) http.Handler {
 				web, mux := nethttpadapter.New(auth), http.NewServeMux()
 				mux.Handle(auth.Prefix()+"/", web.Endpoints())
-				mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "welcome") })
+				mux.Handle("GET /{$}", web.OptionalLogin(http.HandlerFunc(adaptertest.Home)))
 				for _, r := range routes {
 					mux.Handle(r.Method+" "+r.Path, guard(web, r))
 				}

@@ -62,8 +62,9 @@ func (c *carrier) Value(key any) any {
 	return c.ctx.Value(key)
 }
 
-// FromContext returns the session that the adapters' RequireLogin has put there,
-// nil if there is none.
+// FromContext returns the session that the adapters' RequireLogin or OptionalLogin has put
+// there. It is nil behind OptionalLogin where nobody is logged in, and where neither stands
+// in front of the handler.
 func FromContext(ctx context.Context) *Session {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
 	return s

@@ -35,9 +35,17 @@ type Route struct {
 }
 
 // Build makes an application with the adapter under test: the library's endpoints
-// at auth.Prefix(), the routes behind RequireLogin, and GET / open to everybody,
-// which answers "welcome".
+// at auth.Prefix(), the routes behind RequireLogin, and GET / with Home behind
+// OptionalLogin.
 type Build func(auth *rp.RelyingParty, routes []Route) http.Handler
+
+// Home is a public page that shows who is logged in.
+func Home(w http.ResponseWriter, r *http.Request) {
+	io.WriteString(w, "welcome")
+	if s := rp.FromContext(r.Context()); s != nil {
+		fmt.Fprintf(w, " %s %s", s.Subject(), s.Class())
+	}
+}
 
 // Run runs the suite.
 func Run(t *testing.T, build Build) {
@@ -47,7 +55,7 @@ func Run(t *testing.T, build Build) {
 	}{
 		{"Life", testLife}, {"Endpoints", testEndpoints}, {"MethodNotAllowed", testMethodNotAllowed}, {"Head", testHead},
 		{"RequireLogin", testRequireLogin}, {"CrossOrigin", testCrossOrigin}, {"Keeps", testKeeps}, {"WebSocket", testWebSocket}, {"Outage", testOutage}, {"LoginPage", testLoginPage},
-		{"Marks", testMarks}, {"Stream", testStream}, {"Events", testEvents}, {"Backchannel", testBackchannel}, {"Panic", testPanic},
+		{"Marks", testMarks}, {"OptionalLogin", testOptionalLogin}, {"Stream", testStream}, {"Events", testEvents}, {"Backchannel", testBackchannel}, {"Panic", testPanic},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { test.run(t, newApp(t, build, nil)) })

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -232,6 +233,50 @@ func testMarks(t *testing.T, a *app) {
 	b.expect(b.do("GET", "/auth/session", fetch), 200, `"live"`)
 	time.Sleep(time.Minute)
 	b.expect(b.do("GET", "/feed", fetch), 401, `"idle"`)
+}
+
+// A public page shows who is logged in, redirects nobody, waits for nobody, and what a
+// person does there is activity.
+func testOptionalLogin(t *testing.T, a *app) {
+	b := a.browser()
+	home := func(h http.Header, want string) *answer {
+		t.Helper()
+		got := b.do("GET", "/", h)
+		if got.StatusCode != 200 || got.body != want || got.Header.Get("Vary") != "Cookie" {
+			t.Errorf("%d %q %v, want %q", got.StatusCode, got.body, got.Header, want)
+		}
+		return got
+	}
+	if got := home(navigate, "welcome"); got.Header.Get("Cache-Control") != "" {
+		t.Errorf("a page without a session: %v", got.Header)
+	}
+	b.login("/auth")
+	if got := home(navigate, "welcome ada active"); got.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("a page with a session may be kept: %v", got.Header)
+	}
+	home(image, "welcome ada passive")
+	for range 3 { // Idle is 30 min, and the IdP hears of it beside
+		time.Sleep(20 * time.Minute)
+		home(navigate, "welcome")
+		synctest.Wait()
+		home(navigate, "welcome ada active")
+	}
+	f := a.idp.Fault(idpmock.Fault{Times: idpmock.Always, Delay: time.Hour})
+	time.Sleep(6 * time.Minute)
+	began := time.Now()
+	home(navigate, "welcome ada active") // trust is over, and the IdP does not answer
+	time.Sleep(20 * time.Minute)
+	home(navigate, "welcome") // nobody vouches any more
+	if took := time.Since(began); took > 21*time.Minute {
+		t.Errorf("somebody waited: %v", took)
+	}
+	f.Remove()
+	time.Sleep(2 * time.Minute)
+	b.expect(b.do("GET", "/private", navigate), 200, "ada active")
+	b.expect(b.do("POST", "/private", foreign), 403, "")
+	time.Sleep(31 * time.Minute)
+	home(navigate, "welcome")
+	b.expect(b.do("GET", "/auth/session", fetch), 200, `"idle"`)
 }
 
 // Config.Classify goes before every mark.
