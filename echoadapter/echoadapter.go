@@ -61,19 +61,40 @@ func (r response) FlushError() error {
 // finds with Session or with rp.FromContext. A page of another origin cannot make an
 // unsafe request, nor open a WebSocket.
 //
+// With options it asks for a log-in with them, and where they are demands (rp.ACR,
+// rp.MaxAge) it lets nobody through whose session does not meet them.
+//
 // What it lets through is kept by no browser and no cache: see
 // rp.Session.KeepPrivate. The handler may set another Cache-Control.
-func (a *Adapter) RequireLogin() echo.MiddlewareFunc {
+func (a *Adapter) RequireLogin(opts ...rp.LoginOption) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			s, err := a.rp.Authenticate(c.Request())
+			if err == nil {
+				err = s.Satisfies(opts...)
+			}
 			if err != nil {
+				if s != nil {
+					c.SetRequest(s.Request())
+				}
 				return a.render(c, err)
 			}
 			s.KeepPrivate(c.Response().Header())
 			c.SetRequest(s.Request())
 			return next(c)
 		}
+	}
+}
+
+// Login starts a log-in with options: of another account, with a hint, in a language.
+//
+//	e.GET("/switch", web.Login(rp.LoginParam("prompt", "select_account")))
+func (a *Adapter) Login(opts ...rp.LoginOption) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := a.rp.StartLoginWith(c.Response(), c.Request(), opts...); err != nil {
+			return a.render(c, err)
+		}
+		return nil
 	}
 }
 

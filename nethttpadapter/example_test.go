@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
@@ -56,4 +57,62 @@ func Example() {
 	// Output:
 	// Hello ada
 	// news for ada, polled by a passive request
+}
+
+func notes(world *exampletest.World) *rp.RelyingParty {
+	auth, err := rp.New(context.Background(), rp.Config{
+		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example",
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", HTTPClient: world.Client(),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return auth
+}
+
+// A public page that shows who is logged in.
+func ExampleAdapter_OptionalLogin() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth := notes(world) // rp.New, as in the example of the package
+	defer auth.Close()
+
+	web := nethttpadapter.New(auth)
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", web.Endpoints())
+	mux.Handle("/", web.RequireLogin(http.HandlerFunc(home)))
+	mux.Handle("/shop", web.OptionalLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if session := rp.FromContext(r.Context()); session != nil {
+			fmt.Fprintf(w, "Hello %s, here is the shop", session.Subject())
+			return
+		}
+		fmt.Fprint(w, "Here is the shop")
+	})))
+
+	world.Serve("notes.example", mux)
+	ada := world.Person("ada")
+	fmt.Println(ada.Visit("/shop"))
+	ada.Visit("/") // logs in
+	fmt.Println(ada.Visit("/shop"))
+	// Output:
+	// Here is the shop
+	// Hello ada, here is the shop
+}
+
+// A route that wants a log-in of the last five minutes, and a link to another account.
+func ExampleAdapter_RequireLogin_maxAge() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth := notes(world) // rp.New, as in the example of the package
+	defer auth.Close()
+
+	web := nethttpadapter.New(auth)
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", web.Endpoints())
+	mux.Handle("/transfer", web.RequireLogin(http.HandlerFunc(home), rp.MaxAge(5*time.Minute)))
+	mux.Handle("GET /switch", web.Login(rp.LoginParam("prompt", "select_account")))
+
+	world.Serve("notes.example", mux)
+	fmt.Println(world.Person("ada").Visit("/transfer"))
+	// Output: Hello ada
 }

@@ -43,9 +43,14 @@ func (a *Adapter) Endpoints() http.Handler {
 // redirect to the log-in, 401, or 503 while the IdP or the store cannot answer; 403
 // if a page of another origin makes an unsafe request or opens a WebSocket.
 //
+// With options it asks for a log-in with them, and where they are demands (rp.ACR,
+// rp.MaxAge) it lets nobody through whose session does not meet them:
+//
+//	mux.Handle("/transfer", web.RequireLogin(transfer, rp.ACR("urn:example:gold"), rp.MaxAge(5*time.Minute)))
+//
 // What it lets through is kept by no browser and no cache: see
 // rp.Session.KeepPrivate. The handler may set another Cache-Control.
-func (a *Adapter) RequireLogin(next http.Handler) http.Handler {
+func (a *Adapter) RequireLogin(next http.Handler, opts ...rp.LoginOption) http.Handler {
 	authenticate := a.rp.Authenticate
 	marked, isMarked := next.(classed)
 	if isMarked {
@@ -54,7 +59,13 @@ func (a *Adapter) RequireLogin(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := authenticate(r)
+		if err == nil {
+			err = s.Satisfies(opts...)
+		}
 		if err != nil {
+			if s != nil {
+				r = s.Request()
+			}
 			if isMarked { // a mark inside RequireLogin: the answer depends on it
 				r = r.WithContext(rp.WithClass(r.Context(), marked.class))
 			}
@@ -63,6 +74,17 @@ func (a *Adapter) RequireLogin(next http.Handler) http.Handler {
 		}
 		s.KeepPrivate(w.Header())
 		next.ServeHTTP(w, s.Request())
+	})
+}
+
+// Login starts a log-in with options: of another account, with a hint, in a language.
+//
+//	mux.Handle("GET /switch", web.Login(rp.LoginParam("prompt", "select_account")))
+func (a *Adapter) Login(opts ...rp.LoginOption) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := a.rp.StartLoginWith(w, r, opts...); err != nil {
+			a.rp.Answer(r, err).Write(w)
+		}
 	})
 }
 

@@ -62,6 +62,8 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 		ended   *EndedError
 		trouble *UnavailableError
 		login   *LoginError
+		step    *StepUpError
+		api     *APIError
 		request *RequestError
 	)
 	switch {
@@ -73,6 +75,10 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 		return p.challenge(r, Problem{Error: "login_required"}, "")
 	case errors.Is(err, ErrReauthenticate):
 		return p.challenge(r, Problem{Error: "login_required"}, "&anew=1")
+	case errors.As(err, &step):
+		return p.challengeMore(r, step.wish)
+	case errors.Is(err, ErrStepUp) && errors.As(err, &api):
+		return p.challengeMore(r, wishOf(api))
 	case errors.As(err, &ended):
 		a := p.challengeEnded(r, ended)
 		p.forgetPages(a.Header)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
@@ -23,6 +24,18 @@ func (p *RelyingParty) challenge(r *http.Request, pr Problem, more string) Answe
 		pg = page{Title: "Are you still there?", Advice: "You have not used this page for a while, so it is hidden.", Link: p.back(r), LinkText: "Continue"}
 	}
 	return p.challengeBy(r, pr, pg, more, p.Activity(r) == Active)
+}
+
+// challengeMore asks for a log-in with more than the session has. An API that asks again
+// for what the person has just logged in with gets no third chance: that would be a loop.
+func (p *RelyingParty) challengeMore(r *http.Request, w wish) Answer {
+	code := "insufficient_user_authentication" // RFC 9470 §3
+	if s := FromContext(r.Context()); s != nil && s.state().data.Wish == w.text() && p.now().Sub(s.Started()) < time.Minute {
+		return p.refuse(r, http.StatusForbidden, code, page{
+			Title: "This page needs more than your log-in gives.", Advice: "Please ask the people who run it."})
+	}
+	pg := page{Title: "Please log in once more.", Advice: "This page needs a stronger or newer log-in.", Link: p.loginURL(r) + "&wish=" + p.sealWish(w), LinkText: "Log in"}
+	return p.challengeBy(r, Problem{Error: code}, pg, "&wish="+p.sealWish(w), p.Activity(r) == Active)
 }
 
 // challengeEnded tells the reason.
@@ -46,6 +59,9 @@ func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more st
 		return pageAnswer(http.StatusUnauthorized, pr.Error, pg)
 	case person && !waits:
 		pr.LoginURL = p.cfg.Prefix + "/login"
+		if pr.Error == "insufficient_user_authentication" { // the address has what is needed
+			pr.LoginURL = p.loginURL(r) + more
+		}
 	}
 	a := jsonAnswer(http.StatusUnauthorized, pr, &pr)
 	if form == asHTMX && pr.LoginURL != "" { // htmx follows this itself

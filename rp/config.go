@@ -116,6 +116,14 @@ type Config struct {
 	// Scopes to ask for. Default "openid". Kind RefreshToken needs what makes the
 	// IdP issue a refresh token, which for many is "offline_access".
 	Scopes []string
+	// LoginParams are sent with every authorization request: audience (Auth0), resource
+	// (RFC 8707), access_type (Google), …. What the library sets itself cannot be set.
+	LoginParams map[string]string
+	// LoginQuery are the names that the query of the log-in's address may set:
+	// "login_hint", "ui_locales", "prompt", "acr_values", "max_age", "kc_idp_hint", ….
+	// Anybody can make up such an address, so a route checks what it needs by itself
+	// (RequireLogin with ACR, MaxAge). Default: none.
+	LoginQuery []string
 	// APIs are the origins (https://api.example.com) to which Session.Client adds
 	// the access token. No other host ever sees it, not even by a redirect. Hosts
 	// are written in ASCII, as everywhere in this Config: an internationalized name

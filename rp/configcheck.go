@@ -71,6 +71,16 @@ func (c Config) withDefaults() (Config, error) {
 	if !slices.Contains(c.Scopes, "openid") {
 		fault("Scopes", "lacks \"openid\"; without it there is no ID token")
 	}
+	for name := range c.LoginParams {
+		if slices.Contains(ownParams, name) || name == "" {
+			fault("LoginParams", "has %q, which the library sets itself", name)
+		}
+	}
+	for _, name := range c.LoginQuery {
+		if slices.Contains(ownParams, name) || name == "" || slices.Contains(loginQuery, name) {
+			fault("LoginQuery", "has %q, which the library uses itself", name)
+		}
+	}
 	for i, api := range c.APIs {
 		if err := weburl.CheckOrigin(api, c.InsecureAllowHTTP); err != nil {
 			fault("APIs", "%v", err)
@@ -173,6 +183,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	return c, errors.Join(faults...)
 }
+
+// loginQuery are the names in the query of the log-in's address that have a meaning already.
+var loginQuery = []string{"return_to", "silent", "anew", "again", "wish"}
 
 // Symmetric algorithms are left out: the client secret would sign for the IdP.
 var signatureAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}

@@ -59,6 +59,9 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 	want := idtoken.Want{Nonce: f.nonce}
 	if !f.silent { // a silent round trip has not asked for it
 		want.MaxAge = p.cfg.MaxAge
+		if age := f.wish.Age; age > 0 && (want.MaxAge == 0 || age < want.MaxAge) {
+			want.MaxAge = age
+		}
 	}
 	got := p.read(answer)
 	err := p.verifyLogin(ctx, got, want)
@@ -67,6 +70,12 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 	}
 	if err != nil {
 		return nil, badLogin("The log-in service's answer could not be trusted.", err)
+	}
+	if !f.silent && !f.wish.metBy(acrOf(string(got.id.Raw)), got.id.AuthTime, p.cfg.Now(), p.cfg.Skew) {
+		p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, "")
+		return nil, &LoginError{Status: http.StatusForbidden, Title: "This page needs a stronger log-in.",
+			Advice: "The log-in service did not give it. You are still logged in as before.",
+			Err:    errors.New("the ID token does not have the acr or auth_time that was asked for")}
 	}
 	if !isBearer(got.kind) && p.cfg.Kind != NoToken && !f.silent {
 		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer does not fit this application.", Advice: "Please tell the people who run it.", Err: errOtherType(quoted(got.kind))}

@@ -22,12 +22,22 @@ import (
 // confirmed then goes straight to return_to. A link or form of this app's own, or the
 // parameter anew=1, logs in anew.
 func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error {
+	return p.StartLoginWith(w, r)
+}
+
+// StartLoginWith is StartLogin with options of the app's: the adapters' Login calls it.
+func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, opts ...LoginOption) error {
 	noStore(w.Header())
 	p.noteHost(r)
 	q := r.URL.Query()
 	f := flow{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
 		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(), again: q.Get("again") == "1",
+	}
+	f.wish = p.openWish(q.Get("wish"))
+	p.fromQuery(&f.wish, q)
+	for _, o := range opts {
+		o(&f.wish)
 	}
 	var asks *state
 	if q.Get("silent") == "1" {
@@ -39,7 +49,7 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 			f.silent, f.about = true, asks.rec.Key.name()
 		}
 	}
-	if p.isIn(r, q) {
+	if f.wish.isEmpty() && p.isIn(r, q) {
 		comeBack(w, f.returnTo)
 		return nil
 	}
@@ -70,9 +80,7 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 		p.idp.pulse.lookAgain()
 		return "", idpSilent(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
 	}
-	if p.cfg.MaxAge > 0 {
-		opts = append(opts, oauth2.SetAuthURLParam("max_age", fmt.Sprint(int(p.cfg.MaxAge/time.Second))))
-	}
+	opts = append(opts, p.options(&f.wish)...)
 	return p.idp.at().oauth.AuthCodeURL(p.state(f.state, f.target()), opts...), nil
 }
 

@@ -2,6 +2,7 @@ package rp
 
 import (
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"sort"
@@ -54,6 +55,7 @@ type flow struct {
 	back                   time.Time // the browser came back with the code
 	silent                 bool
 	again                  bool   // it was started anew because another one could not be finished
+	wish                   wish   // what it asks for
 	about                  string // the name of the session that a silent log-in is about
 }
 
@@ -66,7 +68,7 @@ func (f *flow) target() target { return target{f.returnTo, f.again} }
 func (f *flow) save(s *sessions.Session) {
 	s.Values = map[any]any{
 		"state": f.state, "nonce": f.nonce, "verifier": f.verifier,
-		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent, "about": f.about, "again": f.again,
+		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent, "about": f.about, "again": f.again, "wish": f.wish.text(),
 	}
 }
 
@@ -82,6 +84,9 @@ func (f *flow) load(s *sessions.Session) bool {
 	f.begun = time.UnixMilli(begun).UTC()
 	f.about, _ = s.Values["about"].(string) // "" in a cookie of an earlier version
 	f.again, _ = s.Values["again"].(bool)
+	if text, _ := s.Values["wish"].(string); text != "" && json.Unmarshal([]byte(text), &f.wish) != nil {
+		return false
+	}
 	return ok == [6]bool{true, true, true, true, true, true} && f.state != "" && f.nonce != "" && f.verifier != ""
 }
 

@@ -101,6 +101,9 @@ func (p *party) refsBy(i int, d *record.Data) []Key {
 	return out
 }
 
+// wishes is what a sealed wish cannot be taken away from.
+func (p *party) wishes() []byte { return append(p.owner[:len(p.owner):len(p.owner)], "wish"...) }
+
 // bound is what a sealed record cannot be taken away from.
 func (p *party) bound(key *Key) []byte { return append(p.owner[:len(p.owner):len(p.owner)], key[:]...) }
 

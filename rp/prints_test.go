@@ -170,6 +170,8 @@ func TestNothingPrints(t *testing.T) {
 
 			"StoreFailedEvent": {printtest.Exempt("a Store's error: its own tests see to that")},
 			"Cause":            {rp.Busy},
+			"LoginOption":      {printtest.Exempt("a function")},
+			"StepUpError":      {&rp.StepUpError{}},
 			"EndCause":         {rp.Inactivity},
 			"MassLogoutEvent":  {printtest.Exempt("numbers")},
 			"Capabilities":     {printtest.Exempt("what an IdP honours")},

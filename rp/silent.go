@@ -44,6 +44,9 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, state string, o
 	if _, err := p.commit(ctx, st, func(d *record.Data) bool { d.Asked = now; return true }); err != nil {
 		return "", err
 	}
+	for name, value := range p.cfg.LoginParams {
+		opts = append(opts, oauth2.SetAuthURLParam(name, value))
+	}
 	opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
 	if !p.wantsTokens(st.data) {
 		opts = append(opts, oauth2.SetAuthURLParam("scope", "openid"))

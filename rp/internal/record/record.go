@@ -73,6 +73,7 @@ type Data struct {
 	Generation uint64
 
 	Values string // the app's own values, encoded by the caller
+	Wish   string // what its log-in asked for, encoded by the caller
 	Agent  string // the browser's User-Agent at the log-in, cut off, for lists of sessions
 }
 
@@ -94,9 +95,9 @@ func (d *Data) Encode() []byte {
 	return b
 }
 
-func (d *Data) strings() [11]*string {
+func (d *Data) strings() [12]*string {
 	return [...]*string{&d.Subject, &d.SID, &d.OldSID, &d.IDToken, &d.Claims,
-		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent}
+		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish}
 }
 
 func (d *Data) numbers() [17]int64 {
