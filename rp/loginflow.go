@@ -54,6 +54,7 @@ type flow struct {
 	back                   time.Time // the browser came back with the code
 	silent                 bool
 	about                  string // the name of the session that a silent log-in is about
+	renews                 uint64 // the next generation of its tokens, if it is to fetch that
 }
 
 func (p *RelyingParty) loginCookie(state string) string {
@@ -63,7 +64,7 @@ func (p *RelyingParty) loginCookie(state string) string {
 func (f *flow) save(s *sessions.Session) {
 	s.Values = map[any]any{
 		"state": f.state, "nonce": f.nonce, "verifier": f.verifier,
-		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent, "about": f.about,
+		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent, "about": f.about, "renews": f.renews,
 	}
 }
 
@@ -77,7 +78,8 @@ func (f *flow) load(s *sessions.Session) bool {
 	begun, ok[4] = s.Values["begun"].(int64)
 	f.silent, ok[5] = s.Values["silent"].(bool)
 	f.begun = time.UnixMilli(begun).UTC()
-	f.about, _ = s.Values["about"].(string) // "" in a cookie of an earlier version
+	f.about, _ = s.Values["about"].(string)   // "" in a cookie of an earlier version
+	f.renews, _ = s.Values["renews"].(uint64) // 0 there
 	return ok == [6]bool{true, true, true, true, true, true} && f.state != "" && f.nonce != "" && f.verifier != ""
 }
 
