@@ -28,6 +28,14 @@ func (s *session) over(c *chain, at time.Duration) bool {
 	return c.lasts > 0 && at >= c.lasts-early-s.app.skew()
 }
 
+// runningOut: the tokens of s are over by some clock and not by another one.
+func (s *session) runningOut(at time.Duration) bool {
+	const around = 12 * time.Second
+	return slices.ContainsFunc(s.chains(), func(c *chain) bool {
+		return s.over(c, at) && !s.over(c, at-around-2*s.app.skew())
+	})
+}
+
 // chains are those of which one is that of the session: after several silent log-ins at
 // once, or one at the end of a token, it is not known what has been kept.
 func (s *session) chains() []*chain {
