@@ -74,7 +74,7 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 		oauth2.SetAuthURLParam("nonce", f.nonce),
 	}
 	if f.silent {
-		return p.silentURL(ctx, asks, p.state(f.state, f.target()), opts)
+		return p.silentURL(ctx, asks, f, opts)
 	}
 	if !p.met.Load() {
 		p.idp.pulse.lookAgain()

@@ -57,6 +57,7 @@ type flow struct {
 	again                  bool   // it was started anew because another one could not be finished
 	wish                   wish   // what it asks for
 	about                  string // the name of the session that a silent log-in is about
+	renews                 uint64 // the next generation of its tokens, if it is to fetch that
 }
 
 func (p *RelyingParty) loginCookie(state string) string {
@@ -68,7 +69,7 @@ func (f *flow) target() target { return target{f.returnTo, f.again} }
 func (f *flow) save(s *sessions.Session) {
 	s.Values = map[any]any{
 		"state": f.state, "nonce": f.nonce, "verifier": f.verifier,
-		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent, "about": f.about, "again": f.again, "wish": f.wish.text(),
+		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent, "about": f.about, "again": f.again, "renews": f.renews, "wish": f.wish.text(),
 	}
 }
 
@@ -84,6 +85,7 @@ func (f *flow) load(s *sessions.Session) bool {
 	f.begun = time.UnixMilli(begun).UTC()
 	f.about, _ = s.Values["about"].(string) // "" in a cookie of an earlier version
 	f.again, _ = s.Values["again"].(bool)
+	f.renews, _ = s.Values["renews"].(uint64) // 0 there
 	if text, _ := s.Values["wish"].(string); text != "" && json.Unmarshal([]byte(text), &f.wish) != nil {
 		return false
 	}

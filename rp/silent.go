@@ -39,7 +39,7 @@ func (p *RelyingParty) asksSilently(r *http.Request) (*state, error) {
 
 // silentURL is where the browser asks the IdP whether the session lives (prompt=none).
 // That it asks is noted first, so that no answer can make it ask again at once.
-func (p *RelyingParty) silentURL(ctx context.Context, st *state, state string, opts []oauth2.AuthCodeOption) (string, error) {
+func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *flow, opts []oauth2.AuthCodeOption) (string, error) {
 	now := p.now()
 	if _, err := p.commit(ctx, st, func(d *record.Data) bool { d.Asked = now; return true }); err != nil {
 		return "", err
@@ -48,9 +48,12 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, state string, o
 		opts = append(opts, oauth2.SetAuthURLParam(name, value))
 	}
 	opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
-	if !p.wantsTokens(st.data) {
+	if p.wantsTokens(st.data) {
+		f.renews = st.data.Generation + 1
+	} else {
 		opts = append(opts, oauth2.SetAuthURLParam("scope", "openid"))
 	}
+	state := p.state(f.state, f.target())
 	for _, h := range hints(st.data) {
 		to := p.idp.at().oauth.AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...)
 		if len(to) <= maxHintedURL {
@@ -106,7 +109,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 		}
 		return p.logInInstead(w, f)
 	}
-	_, err = p.confirmed(ctx, st, got)
+	_, err = p.confirmed(ctx, st, f, got)
 	switch {
 	case errors.As(err, &ended):
 		return p.overtaken(w, f, got, ended.Reason)
@@ -123,10 +126,11 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 // confirmed notes the IdP's word. The IdP has looked at its session within this round
 // trip. Not its beginning counts but now: a round trip longer than TrustFor would never
 // come to an end.
-// What was asked is answered; the clock of the instance that has noted it may be ahead.
-func (p *RelyingParty) confirmed(ctx context.Context, st *state, got *tokens) (*state, error) {
+// What was asked is answered, and what it was asked for counts: the clock of the instance
+// that did may be ahead, and by this one's the tokens may be good still.
+func (p *RelyingParty) confirmed(ctx context.Context, st *state, f *flow, got *tokens) (*state, error) {
 	at := p.now()
-	if p.wantsTokens(st.data) {
+	if f.renews == st.data.Generation+1 && f.about == st.rec.Key.name() {
 		p.observe(got)
 		return p.commitTokens(ctx, st, func(d *record.Data) {
 			got.apply(d)

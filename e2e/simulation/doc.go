@@ -7,11 +7,17 @@
 // client id of another one at the other provider, share one store and in most
 // histories their keys; each has two instances.
 //
+// Each provider is of a kind: what the library was made for, Keycloak's, Entra ID's,
+// Dex's, or one that is as strict as the specifications allow. In half of the histories
+// an instance of an app learns late and out of order what the other one has written, as
+// far as rp.Store allows.
+//
 // Faults hit all of it: delays, cut connections before and after the effect, 5xx,
-// 429, lost, late and doubled logout tokens, failing stores, restarts, keys that
-// roll, an app that is down for hours, clocks of apps and providers that disagree.
-// Strangers send the cookie, the callback or the logout token of one app to another,
-// and log out a sid that they know.
+// 429, providers that hang, answers to a refresh with every fault of an ID token, lost,
+// late and doubled logout tokens, failing stores, restarts, keys that roll, an app that
+// is down for hours, clocks of apps and providers that disagree. Strangers send the
+// cookie, the callback or the logout token of one app to another, and log out a sid that
+// they know.
 //
 // An oracle judges every step. It knows the contract's words, the configuration,
 // and what really happened: the requests, the calls on the wire, the providers' own
@@ -23,5 +29,6 @@
 //
 // A failure shrinks, and prints what happened line by line. That the oracle would
 // notice is shown too: TestTheOracleBites builds the library with deliberate
-// mistakes, one at a time, and each has to be found.
+// mistakes, one at a time, and each has to be found: those that it takes more than a few
+// hundred histories to find in the long lane only.
 package simulation

@@ -12,9 +12,17 @@ import (
 
 func (o *oracle) named(key rp.Key) *session { return o.sessions[hex.EncodeToString(key[:6])] }
 
+// creates: others may see a session in the store before its creator is told.
+func (o *oracle) creates(in *instance) {
+	o.lock()
+	defer o.unlock()
+	o.creating[in.app.n]++
+}
+
 func (o *oracle) created(in *instance, rec rp.Record, err error) {
 	now := o.lock()
 	defer o.unlock()
+	o.creating[in.app.n]--
 	if err != nil {
 		return
 	}

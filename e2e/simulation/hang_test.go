@@ -24,10 +24,29 @@ func (w *world) hangIdP(a act) {
 		what: app.provider.issuer + " " + string(f.Endpoint) + " hangs"}
 	w.oracle.trouble(t)
 	on := app.provider.Fault(f)
-	w.sleep(min(a.Every, 20*time.Minute))
+	d, siege := min(a.Every, 20*time.Minute), 2*time.Minute
+	w.sleep(d - siege)
+	if a.V[1] < 8 {
+		w.besiege(a, siege+time.Minute)
+	}
+	w.sleep(min(d, siege))
 	on.Remove()
 	close(hang)
 	w.oracle.over(t)
+}
+
+// besiege lets everybody press the button again and again, as people do whose page does
+// not come.
+func (w *world) besiege(a act, d time.Duration) {
+	until := w.at() + d
+	for n, b := range w.people {
+		w.acts.Go(func() {
+			for w.at() < until && !w.gone() {
+				b.navigate(w.apps[a.App], a.Inst, requests[click], true, 0)
+				w.sleep(time.Duration(3+n+a.V[2]) * time.Second)
+			}
+		})
+	}
 }
 
 // judgeWait holds C6: nobody waits longer than WaitFor. An API takes its own time, and

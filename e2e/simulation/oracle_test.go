@@ -31,6 +31,7 @@ type oracle struct {
 	early    map[string]*early // ends that came before their session's log-in event
 	ghosts   map[string]*ghost
 	births   map[string]*birth
+	creating [len(parties)]int // sessions that are being stored
 	flows    map[string]*flow  // by state
 	chains   map[string]*chain // by every code and token that is part of it
 	orders   [len(parties)][]*order

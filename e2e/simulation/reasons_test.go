@@ -82,7 +82,7 @@ func (o *oracle) explainLimit(s *session, at time.Duration, wrong func(string)) 
 		}
 		return last
 	}
-	logsIn, later := false, 0
+	logsIn, later := false, o.creating[s.app.n]
 	for v := range o.visits {
 		logsIn = logsIn || v.q.what == "callback" && v.in.app == s.app && v.b.person == s.person
 	}

@@ -76,8 +76,11 @@ func (o *oracle) judgeRevocation(c *call) {
 	case ownLimit(s.reason):
 		o.breach("C1", "%s revokes a token of %s, which has only reached a limit of the app (%s)",
 			c.in.name, s.label, s.reason)
+	case other != nil && o.truth.sessions[other.sid].ended <= c.from: // there is nothing to take along
 	case other != nil && !o.excused(s.app, pathStore|pathIdP, other.began, c.from):
-		o.breach("C1", "%s revokes a token of %s, which takes along what %s has", c.in.name, s.label, other.label)
+		o.unlessEnded(other, c.from, func() { // by a copy of the same logout token
+			o.breach("C1", "%s revokes a token of %s, which takes along what %s has", c.in.name, s.label, other.label)
+		})
 	}
 }
 

@@ -28,6 +28,14 @@ func (s *session) over(c *chain, at time.Duration) bool {
 	return c.lasts > 0 && at >= c.lasts-early-s.app.skew()
 }
 
+// runningOut: the tokens of s are over by some clock and not by another one.
+func (s *session) runningOut(at time.Duration) bool {
+	const around = 12 * time.Second
+	return slices.ContainsFunc(s.chains(), func(c *chain) bool {
+		return s.over(c, at) && !s.over(c, at-around-2*s.app.skew())
+	})
+}
+
 // chains are those of which one is that of the session: after several silent log-ins at
 // once, or one at the end of a token, it is not known what has been kept.
 func (s *session) chains() []*chain {
@@ -82,6 +90,20 @@ func (o *oracle) mayLogInAnew(v *visit, s *session) bool {
 	return s.refused()
 }
 
+// judgeAskedAgain: what was asked in vain is not asked again within δ, or a browser would
+// go in circles. That somebody has asked may not be known everywhere yet.
+func (o *oracle) judgeAskedAgain(v *visit, s *session) {
+	settled := s.began
+	if s.ok != nil {
+		settled = max(settled, s.ok.to)
+	}
+	skew := s.app.skew() + time.Second
+	if s.asked > settled && v.start > s.asked+o.w.h.Late && v.start < s.asked+o.leastSignalEvery(s.app)-skew &&
+		!o.excused(s.app, pathStore|pathRestart, s.asked, v.end) {
+		o.breach("C7", "%s asks silently about %s again, %v after it has asked in vain", v.in.name, s.label, v.start-s.asked)
+	}
+}
+
 // refused: the session's token is refused in words that are no verdict, or will be,
 // because it may be spent. It takes a log-in to get another one.
 func (s *session) refused() bool { return s.chain != nil && (s.chain.doubted || s.chain.refused) }
@@ -97,6 +119,7 @@ func (o *oracle) sentOn(v *visit, s *session) bool {
 		if !v.q.navigates() || !s.asksSilently(v.end) && !s.mistrusts() && s.renewedAt < v.start {
 			o.breach("C3", "%s sends %s to a silent log-in", v.in.name, v.q.kind)
 		}
+		o.judgeAskedAgain(v, s)
 		return true
 	case strings.Contains(to, "anew=1"), v.problem().Error == "login_required":
 		o.counts["log-ins of who is in"]++

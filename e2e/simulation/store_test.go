@@ -86,6 +86,9 @@ func (s *flakyStore) Create(ctx context.Context, rec rp.Record) error {
 	err := s.spoil(ctx, opCreate, func() error {
 		s.in.app.gate.note(rec.Due)
 		s.uses("reference", rec.Refs...)
+		if rec.Key != s.in.app.kept {
+			s.in.app.w.oracle.creates(s.in)
+		}
 		err := s.Store.Create(ctx, rec)
 		if rec.Key != s.in.app.kept {
 			s.in.app.w.oracle.created(s.in, rec, err)

@@ -75,9 +75,6 @@ func (k idpKnobs) spares() []rp.RevocationScope {
 	return []rp.RevocationScope{rp.RevokesFamily, rp.RevokesToken, rp.RevokesClientSession, rp.RevokesGrant}
 }
 
-// bound: access tokens are for the API alone, and userinfo refuses them.
-func (k idpKnobs) bound() bool { return k.temperament().AudienceBound }
-
 // What the oracle knows of an IdP.
 
 // announces: token answers say when the refresh token ends, which is W.
