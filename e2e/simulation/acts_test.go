@@ -23,8 +23,11 @@ func (w *world) do(a act) {
 				b.send(app, inst, q)
 			}
 		})
-	case poll, status:
-		w.repeat(a, func() bool { return w.ctx.Err() != nil }, func(inst int) { b.send(app, inst, requests[a.Kind]) })
+	case poll:
+		q := itself(a.V[2])
+		w.repeat(a, func() bool { return w.ctx.Err() != nil }, func(inst int) { b.send(app, inst, q) })
+	case status:
+		w.repeat(a, func() bool { return w.ctx.Err() != nil }, func(inst int) { b.send(app, inst, requests[status]) })
 	case stream:
 		b.streams(app, a.Inst, a.Every)
 	case list, adminEnd:

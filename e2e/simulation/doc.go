@@ -2,7 +2,8 @@
 //
 // Each history lives in a testing/synctest bubble: two identity providers that know
 // the same people, introspecting APIs, and people with browsers who click in bursts,
-// leave for about an idle window, leave polling tabs open, log out, come back and
+// leave for about an idle window, leave tabs open that poll, reload themselves or are
+// prefetched, log out, come back and
 // open all their tabs at once. Four apps of different kinds, one of them with the
 // client id of another one at the other provider, share one store and in most
 // histories their keys; each has two instances.

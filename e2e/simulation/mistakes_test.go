@@ -134,6 +134,15 @@ var mutations = []mutation{
 	{"an access token is good until its end by one clock", "rp/renew.go",
 		`now.Add(min(p.cfg.Skew, d.TokenLife/2))`,
 		`now`},
+	// What a page does by itself
+	{"a page that reloads itself is a person", "rp/internal/activity/activity.go",
+		`	case sentUser:
+		return Page // meta refresh, a timer, location.reload`,
+		`	case sentUser:
+		return Unclear`},
+	{"a page that asks by itself is given an address", "rp/challenge.go",
+		"	case person && !waits:\n",
+		"	case !waits:\n"},
 }
 
 // seldom are mistakes that it takes many histories to find: make simulate has the time.

@@ -76,6 +76,7 @@ type request struct {
 	active bool // a person has caused it
 	hangUp time.Duration
 	site   string // Sec-Fetch-Site of a log-in
+	way    string // how a page asks by itself, if not by a script
 	of     *app   // with the cookies for that app instead
 }
 
@@ -95,6 +96,26 @@ var requests = [kinds]request{
 	stream:   {kind: stream, method: "GET", path: "/auth/events"},
 	logout:   {kind: logout, method: "POST", path: "/auth/logout"},
 	adminEnd: {kind: adminEnd, method: "GET", path: "/end", active: true},
+}
+
+// itself is how an open tab asks without the person: by a script on a route that is marked,
+// by loading its page again, by a browser's guess at the next page, by htmx.
+func itself(n int) request {
+	q := requests[poll]
+	switch {
+	case n < 8:
+	case n < 11:
+		q.way, q.path = "reload", "/page"
+	case n < 13:
+		q.way, q.path = "prefetch", "/page"
+	default:
+		q.way = "htmx"
+	}
+	q.what = "poll"
+	if q.way != "" {
+		q.what = q.way
+	}
+	return q
 }
 
 // cookies are those that go along with a request.
@@ -120,10 +141,16 @@ func (b *browser) request(ctx context.Context, a *app, q request, cookies map[st
 		req.Header.Add("Cookie", name+"="+value)
 	}
 	switch {
-	case q.navigates():
+	case q.navigates() || q.way == "reload" || q.way == "prefetch":
 		req.Header.Set("Sec-Fetch-Mode", "navigate")
 		req.Header.Set("Sec-Fetch-Dest", "document")
 		req.Header.Set("Accept", "text/html")
+		switch q.way {
+		case "":
+			req.Header.Set("Sec-Fetch-User", "?1")
+		case "prefetch":
+			req.Header.Set("Sec-Purpose", "prefetch")
+		}
 	case q.kind == stream:
 		req.Header.Set("Accept", "text/event-stream")
 		req.Header.Set("Sec-Fetch-Mode", "cors")
@@ -132,6 +159,9 @@ func (b *browser) request(ctx context.Context, a *app, q request, cookies map[st
 		req.Header.Set("Sec-Fetch-Mode", "cors")
 		req.Header.Set("Sec-Fetch-Dest", "empty")
 		req.Header.Set("Accept", "application/json")
+		if q.way == "htmx" {
+			req.Header.Set("Hx-Request", "true")
+		}
 	}
 	if q.site != "" {
 		req.Header.Set("Sec-Fetch-Site", q.site)

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -24,7 +25,9 @@ type problem struct {
 }
 
 func (v *visit) problem() (p problem) {
-	_ = json.Unmarshal(v.body, &p)
+	if json.Unmarshal(v.body, &p) != nil { // a page
+		p.Error = v.header.Get("Tandem-Error")
+	}
 	return p
 }
 
@@ -34,6 +37,8 @@ func (o *oracle) judge(v *visit, s *session) {
 		o.unlessEnded(s, v.end, func() { o.breach("C6", "%s takes the cookie of %s, which lives", v.in.name, s.label) })
 	}
 	switch v.q.kind {
+	case poll:
+		o.judgeAddress(v, s)
 	case status:
 		o.judgeStatus(v, s)
 		return
@@ -228,6 +233,18 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 	}
 }
 
+// judgeAddress holds C7: what a page does by itself is given no address to go to, because
+// the IdP would answer without the person.
+func (o *oracle) judgeAddress(v *visit, s *session) {
+	if to := v.header.Get("Location") + v.header.Get("HX-Redirect"); to != "" {
+		o.breach("C7", "%s sends a %s of %s to %s", v.in.name, v.q.what, s.label, to)
+	}
+	if bytes.Contains(v.body, []byte("login_url")) {
+		o.breach("C7", "%s gives the address of the log-in to a %s of %s", v.in.name, v.q.what, s.label)
+	}
+	o.counts["asked by "+v.q.what+" itself"]++
+}
+
 // judgeAfterEnd: whoever comes after the end learns that it has ended, and why.
 func (o *oracle) judgeAfterEnd(v *visit, s *session) {
 	p := v.problem()
@@ -236,7 +253,7 @@ func (o *oracle) judgeAfterEnd(v *visit, s *session) {
 	case v.status == http.StatusServiceUnavailable:
 	case v.status == http.StatusNoContent: // it has just been ended by this very request
 	case v.status == http.StatusUnauthorized:
-		if p.Error == "session_ended" && s.reason != "" && p.Reason != string(s.reason) {
+		if p.Error == "session_ended" && s.reason != "" && p.Reason != "" && p.Reason != string(s.reason) {
 			o.breach("C8", "%s says that %s ended for %s; it was %s", v.in.name, s.label, p.Reason, s.reason)
 		}
 		if p.Error == "login_required" && s.endAt < v.start {
