@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/rp"
@@ -95,6 +96,13 @@ func (l *ledger) wait(ctx context.Context, what string, n int) (answer, error) {
 		return answer{}, fmt.Errorf("%s: %d answers, want %d: %w: %v", what, len(found), n, err, found)
 	}
 	return found[n-1], nil
+}
+
+// within waits for a condition, and not longer than d.
+func (l *ledger) within(d time.Duration, holds func() bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	_ = l.until(ctx, holds)
 }
 
 type classKey struct{}

@@ -25,11 +25,13 @@ const (
 	six    = 6 * window
 )
 
-// A tab in the background makes its requests as fast as one in front.
+// A tab in the background makes its requests as fast as one in front, and a WebSocket
+// connects again at once.
 const unthrottled = `
 user_pref("dom.min_background_timeout_value", 4);
 user_pref("dom.min_background_timeout_value_without_budget_throttling", 4);
 user_pref("dom.timeout.enable_budget_timer_throttling", false);
+user_pref("network.websocket.delay-failed-reconnects", false);
 `
 
 var (
@@ -46,10 +48,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// each plays a story in every browser.
+// each plays a story in every browser, in both at the same time.
 func each(t *testing.T, story func(*testing.T, drive.Driver)) {
 	for _, d := range drivers {
-		t.Run(d.Name(), func(t *testing.T) { story(t, d) })
+		t.Run(d.Name(), func(t *testing.T) {
+			t.Parallel()
+			story(t, d)
+		})
 	}
 }
 

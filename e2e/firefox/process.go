@@ -192,7 +192,9 @@ func (p *Process) event(method string, params json.RawMessage) {
 	if f := e.StackTrace.CallFrames; len(f) > 0 {
 		line += fmt.Sprintf(" (%s:%d)", f[0].URL, f[0].LineNumber+1)
 	}
-	tab.Wrote(line, e.Type == "javascript" && e.Level == "error")
+	// That a stream was refused or broke off is no exception of the page's.
+	refused := strings.HasPrefix(e.Text, "Firefox can’t establish a connection") || strings.Contains(e.Text, "was interrupted while the page was loading")
+	tab.Wrote(line, e.Type == "javascript" && e.Level == "error" && !refused)
 }
 
 // Close ends Firefox and removes its profile. A Process that was never started has
