@@ -165,13 +165,14 @@ func (tb *table) sort(old table) {
 func playAll(t *testing.T, d drive.Driver) []row {
 	all := everything()
 	s := serve(t, all)
+	st := &stage{driver: d, whole: t}
 	var rows []row
 	for i, sc := range all {
 		if !sc.playedBy(d) {
 			continue
 		}
 		t.Run(sc.what, func(t *testing.T) {
-			rows = append(rows, row{Browser: d.Name(), What: sc.what, Who: sc.who, Request: measure(t, s, d, id(i))})
+			rows = append(rows, row{Browser: d.Name(), What: sc.what, Who: sc.who, Request: measure(t, s, d, st, id(i))})
 		})
 	}
 	return rows
