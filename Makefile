@@ -14,6 +14,8 @@ BENCH      ?= .
 BENCHTIME  ?= 1s
 FUZZTIME   ?= 10s
 SIMTIMEOUT ?= 2h
+CHAOS      ?= 10m
+SEED       ?=
 
 .PHONY: help
 help: ## list the targets
@@ -62,6 +64,12 @@ fuzz: ## every fuzz target in turn (FUZZTIME=10s each)
 simulate: ## the simulation's long lane (SIMTIMEOUT=2h at most)
 	@echo "== simulate: long lane, at most $(SIMTIMEOUT)"
 	TANDEM_SIMULATE=long go test -count=1 -v -timeout '$(SIMTIMEOUT)' ./e2e/simulation/...
+
+.PHONY: chaos
+chaos: ## processes on real servers are killed, stopped and failed over (CHAOS=10m; SEED=n repeats one)
+	@echo "== chaos: $(CHAOS)"
+	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1 CGO_ENABLED=1
+	TANDEM_CHAOS='$(CHAOS)' TANDEM_CHAOS_SEED='$(SEED)' go test -race -count=1 -v -timeout 24h -run TestChaos ./e2e/chaos
 
 # The steps of the gate, each of which may be run alone.
 

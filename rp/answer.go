@@ -26,9 +26,10 @@ const ErrorHeader = "Tandem-Error"
 // Problem is the JSON answer to scripts. LoginURL is empty where nobody has asked for
 // the request: a script would go there by itself.
 type Problem struct {
-	Error    string `json:"error"` // login_required, session_ended, session_unconfirmed, …
-	Reason   Reason `json:"reason,omitempty"`
-	LoginURL string `json:"login_url,omitempty"`
+	Error    string   `json:"error"` // login_required, session_ended, session_unconfirmed, …
+	Reason   Reason   `json:"reason,omitempty"`
+	Cause    EndCause `json:"cause,omitempty"`
+	LoginURL string   `json:"login_url,omitempty"`
 }
 
 // Write sends the answer.

@@ -190,7 +190,7 @@ func (p *RelyingParty) expire(ctx context.Context, st *state, e lifetime.End) er
 // noteUser notes in the record that this browser says when a person navigates. From then
 // on a navigation that does not say so is the page's own doing (ACT-05).
 func (p *RelyingParty) noteUser(r *http.Request, st *state) {
-	if st.data.SendsUser || !activity.SendsUser(r.Header) {
+	if st.data.SendsUser || !activity.SendsUser(r.Header) || p.userNotes.take(st.rec.Key, p.cfg.Now()) > 0 {
 		return
 	}
 	p.goes(func(ctx context.Context) {

@@ -67,20 +67,13 @@ func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request)
 }
 
 func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter, token *logouttoken.Token) error {
-	refs := p.party.under(bySubject, token.Subject)
-	if token.SID != "" {
-		refs = p.party.under(bySID, token.SID)
-		if ok, err := p.sameSubject(ctx, refs, token.Subject); err != nil {
-			return p.logoutFailed(err)
-		} else if !ok {
-			return badLogout(errors.New("sub is not that of the session sid"))
-		}
-		if token.Subject != "" { // BCL-15: those of this person that know no sid
-			refs = append(refs, p.party.under(bySubjectAlone, token.Subject)...)
-		}
+	which := meantBy(token.IssuedAt, p.now(), p.cfg.Skew)
+	ended, err := p.endByToken(ctx, token, which)
+	if bad := (*RequestError)(nil); errors.As(err, &bad) {
+		return err
 	}
-	ended, err := p.endUnder(ctx, refs, meantBy(token.IssuedAt, p.now(), p.cfg.Skew), BackchannelLogout, "")
 	if err != nil {
+		p.endLater(token, which)
 		return p.logoutFailed(err)
 	}
 	// Only after the logout, so that a token whose logout failed can be sent again.
@@ -91,6 +84,24 @@ func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter,
 	p.log.Debug("logout token accepted", "sessions", len(ended))
 	w.WriteHeader(http.StatusOK) // the conformance suite wants 200, not 204
 	return nil
+}
+
+// endByToken ends what a token names. Its error is a *RequestError if that does not fit
+// together, else the store's.
+func (p *RelyingParty) endByToken(ctx context.Context, token *logouttoken.Token, which Selector) ([]Record, error) {
+	refs := p.party.under(bySubject, token.Subject)
+	if token.SID != "" {
+		refs = p.party.under(bySID, token.SID)
+		if ok, err := p.sameSubject(ctx, refs, token.Subject); err != nil {
+			return nil, err
+		} else if !ok {
+			return nil, badLogout(errors.New("sub is not that of the session sid"))
+		}
+		if token.Subject != "" { // BCL-15: those of this person that know no sid
+			refs = append(refs, p.party.under(bySubjectAlone, token.Subject)...)
+		}
+	}
+	return p.endUnder(ctx, refs, which, because(BackchannelLogout, causeOf(token.Cause)), "")
 }
 
 // meantBy says which sessions a logout token that was issued at iat ends (BCL-18).

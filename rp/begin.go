@@ -25,7 +25,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	d := &record.Data{Started: now, Signalled: f.back, Confirmed: f.back}
 	got.apply(d)
 	p.keepOnly(d)
-	d.UserinfoFits = p.userinfoFits(ctx, d)
+	d.UserinfoFits = p.userinfoFits(ctx, f.back, d)
 	d.SendsUser = activity.SendsUser(r.Header)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
 	rec := Record{

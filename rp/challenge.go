@@ -27,8 +27,8 @@ func (p *RelyingParty) challenge(r *http.Request, pr Problem, more string) Answe
 
 // challengeEnded tells the reason.
 func (p *RelyingParty) challengeEnded(r *http.Request, e *EndedError) Answer {
-	pg := page{Title: "You are logged out.", Advice: e.Reason.text(), Link: p.loginURL(r), LinkText: "Log in again"}
-	return p.challengeBy(r, Problem{Error: "session_ended", Reason: e.Reason}, pg, "", p.classify(r, p.mark(r), e.sentUser) == Active)
+	pg := page{Title: "You are logged out.", Advice: e.text(), Link: p.loginURL(r), LinkText: "Log in again"}
+	return p.challengeBy(r, Problem{Error: "session_ended", Reason: e.Reason, Cause: e.Cause}, pg, "", p.classify(r, p.mark(r), e.sentUser) == Active)
 }
 
 func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more string, person bool) Answer {

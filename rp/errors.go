@@ -30,8 +30,10 @@ var ErrCrossOrigin = errors.New("rp: unsafe request from another origin")
 // EndedError says: the session is over.
 type EndedError struct {
 	Reason Reason
+	Cause  EndCause // empty: not known
 
-	sentUser bool // this browser says when a person navigates
+	quiet    time.Duration // how long the person had not been active here when it ended
+	sentUser bool          // this browser says when a person navigates
 }
 
 func (e *EndedError) Error() string { return "rp: session has ended: " + string(e.Reason) }

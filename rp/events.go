@@ -75,7 +75,8 @@ type EndEvent struct {
 	Subject string // empty if the record could not be read
 	SID     string
 	Reason  Reason
-	Detail  string // what a Revocation says about it; from outside, else empty
+	Cause   EndCause // empty: not known
+	Detail  string   // what a Revocation says about it; from outside, else empty
 	At      time.Time
 	Begun   time.Time // when the log-in that led to it was started
 }

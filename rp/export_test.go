@@ -58,3 +58,9 @@ func (p *RelyingParty) Relayout(ctx context.Context, cookie string, v byte) erro
 
 // LeaseOf is the lease of who asks the IdP about the session with that cookie.
 func (p *RelyingParty) LeaseOf(cookie string) Key { return leaseID("ask", p.KeyOf(cookie)) }
+
+// CauseOf reads what an IdP says of an end.
+func CauseOf(said string) EndCause { return causeOf(said) }
+
+// ReasonText is what a page says of an end.
+func ReasonText(r Reason, c EndCause) string { return (&EndedError{Reason: r, Cause: c}).text() }

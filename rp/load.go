@@ -39,11 +39,21 @@ func (p *RelyingParty) load(ctx context.Context, key Key) (*state, error) {
 func (p *RelyingParty) notLoaded(rec *Record, err error) error {
 	switch {
 	case errors.Is(err, ErrEnded):
-		return &EndedError{Reason: rec.End.Reason, sentUser: p.sentUser(rec)}
+		return p.howItEnded(rec)
 	case errors.Is(err, ErrNotFound):
 		return ErrAnonymous
 	}
 	return p.storeFailed(err)
+}
+
+// howItEnded is what an ended record tells.
+func (p *RelyingParty) howItEnded(rec *Record) *EndedError {
+	e := &EndedError{sentUser: p.sentUser(rec)}
+	e.Reason, e.Cause = rec.End.why()
+	if !rec.Active.IsZero() {
+		e.quiet = rec.End.At.Sub(rec.Active)
+	}
+	return e
 }
 
 // sentUser is what an ended record remembers of the browser.

@@ -237,6 +237,24 @@ func TestBackchannelDuringAnOutage(t *testing.T) {
 			w.judged(w.deliver(raw), true) // also strictly: it had not been carried out
 			v.expect("ended", rp.BackchannelLogout)
 		})
+		// An IdP that does not ask again: the logout is carried out all the same, and ends
+		// nothing that begins meanwhile.
+		s, store = flaky(func(c *rp.Config) { c.LogoutRetry503 = retry503 })
+		inBubble(t, s, func(t *testing.T, w *world) {
+			v, later := w.visitor("ada"), w.visitor("ada")
+			v.login()
+			raw := w.logoutToken(v.session())
+			time.Sleep(2 * time.Second)
+			store.breaks("End")
+			w.deliver(raw)
+			later.login()
+			time.Sleep(10 * time.Minute)
+			store.heals()
+			time.Sleep(31 * time.Second)
+			v.expect("ended", rp.BackchannelLogout)
+			later.expect("live", "")
+			w.expectEnds(rp.BackchannelLogout)
+		})
 	}
 	for status, retry503 := range map[int]bool{400: false, 503: true} {
 		inBubble(t, setup{config: func(c *rp.Config) { c.LogoutRetry503 = retry503 }}, func(t *testing.T, w *world) {

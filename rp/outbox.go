@@ -73,7 +73,8 @@ func (p *RelyingParty) announceEnd(u untold) {
 	if errors.Is(err, record.ErrVersion) {
 		return // Claim hands it to an instance that can read it
 	}
-	if rec.End.Reason != neverBegun && p.past.tell(rec.Key, p.now()) {
+	reason, _ := rec.End.why()
+	if reason != neverBegun && p.past.tell(rec.Key, p.now()) {
 		p.tellEnd(u, data)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout) // however long that took
@@ -84,10 +85,10 @@ func (p *RelyingParty) announceEnd(u untold) {
 	}
 	d := *data
 	d.Told = p.now()
-	if p.offline(&d, rec.End.Reason) {
+	if p.offline(&d, reason) {
 		d.RefreshToken = ""
 	}
-	if p.idp.at().RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" || !p.cfg.Capabilities.Revocation.spares(rec.End.Reason, nobody) {
+	if p.idp.at().RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" || !p.cfg.Capabilities.Revocation.spares(reason, nobody) {
 		d.AccessToken, d.RefreshToken = "", ""
 		p.settle(ctx, rec, &d, time.Time{})
 		return
@@ -100,11 +101,15 @@ func (p *RelyingParty) announceEnd(u untold) {
 // tellEnd hands the end to the log and to the app; data is nil if nobody can read it.
 func (p *RelyingParty) tellEnd(u untold, data *record.Data) {
 	rec := u.rec
-	e := EndEvent{Session: rec.Key.name(), Reason: rec.End.Reason, Detail: u.detail, At: rec.End.At, Begun: rec.Begun}
+	e := EndEvent{Session: rec.Key.name(), Detail: u.detail, At: rec.End.At, Begun: rec.Begun}
+	e.Reason, e.Cause = rec.End.why()
 	if data != nil {
 		e.Subject, e.SID = data.Subject, data.SID
 	}
 	about := []any{"session", e.Session, "reason", string(e.Reason)}
+	if e.Cause != "" {
+		about = append(about, "cause", string(e.Cause))
+	}
 	if e.Detail != "" {
 		about = append(about, "detail", e.Detail)
 	}

@@ -170,6 +170,7 @@ func TestNothingPrints(t *testing.T) {
 
 			"StoreFailedEvent": {printtest.Exempt("a Store's error: its own tests see to that")},
 			"Cause":            {rp.Busy},
+			"EndCause":         {rp.Inactivity},
 			"MassLogoutEvent":  {printtest.Exempt("numbers")},
 			"Capabilities":     {printtest.Exempt("what an IdP honours")},
 			"Calls":            {printtest.Exempt("what an IdP honours")},

@@ -36,33 +36,3 @@ const (
 	// another person, or the record could no longer be read.
 	Unconfirmed Reason = "unconfirmed"
 )
-
-// text tells a person why they were logged out: the same words as session.js, for the
-// pages without it.
-func (r Reason) text() string {
-	switch r {
-	case UserLogout:
-		return "You have logged out."
-	case Idle:
-		return "You were not active for a while."
-	case Absolute:
-		return "You had been logged in for as long as is allowed."
-	case IdPCeiling:
-		return "You had been logged in for as long as your log-in service allows."
-	case RefreshRejected, APIUnauthorized:
-		return "Your log-in service has ended your session."
-	case BackchannelLogout:
-		return "You have logged out elsewhere, or your log-in service has ended your session."
-	case FrontchannelLogout:
-		return "You have logged out elsewhere."
-	case Replaced, OtherSubject:
-		return "There has been another log-in in this browser."
-	case SessionLimit:
-		return "You have logged in elsewhere."
-	case Admin:
-		return "Your session was ended by this application."
-	case Unconfirmed:
-		return "Your log-in service does not know your session any more."
-	}
-	return "Please log in again."
-}

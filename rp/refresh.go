@@ -12,25 +12,32 @@ import (
 )
 
 // refresh shows the current refresh token. The caller holds the lease.
+//
+// That it is shown is noted before: if this instance dies before it has stored the
+// answer, the token may be spent, and the next one must not believe the invalid_grant.
+// What is no answer to that token takes the note back.
 func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 	sent := p.now()
+	lost := doubted(st.data) // it was shown before, by whoever, and nobody knows the answer
+	st, err := p.doubt(ctx, st)
+	if err != nil {
+		return nil, err
+	}
 	got, out := p.callRefresh(ctx, st.data)
 	v := verdict.Token(out.Answer)
 	if v == verdict.Unknown {
 		// RT-08: the IdP may have rotated without our hearing of it. One more try with
 		// the same token: an IdP with a grace period answers.
 		p.log.Warn("the outcome of a refresh is unknown; one more try", "session", st.rec.Key.name(), "error", out.Err)
-		st = p.doubt(ctx, st)
+		lost = true
 		got, out = p.callRefresh(ctx, st.data)
 		if v = verdict.Token(out.Answer); v == verdict.Unknown {
 			v = verdict.Retry
 		}
 	}
-	if verdict.Doubtful(out.Answer) {
-		st = p.doubt(ctx, st)
-	}
+	lost = lost || verdict.Doubtful(out.Answer)
 	other := out.Fault == verdict.OtherUser
-	if v == verdict.Ended && !other && doubted(st.data) {
+	if v == verdict.Ended && !other && lost {
 		v = verdict.Interact // no verdict on the session: the token may be spent
 	}
 	v = p.believed(v)
@@ -42,6 +49,8 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 		return p.rejected(ctx, st, OtherSubject)
 	case v == verdict.Ended:
 		return p.rejected(ctx, st, RefreshRejected)
+	case !lost:
+		p.undoubt(ctx, st)
 	}
 	return nil, p.postponed(st, v, out)
 }
@@ -81,29 +90,35 @@ func (p *RelyingParty) callRefresh(ctx context.Context, d *record.Data) (*tokens
 	return got, out
 }
 
-// doubt notes, before the token is shown again by anybody, that it may be spent: an
-// invalid_grant for it is no verdict from now on (RT-08, RT-09). A good answer brings
-// a new generation, and with it the end of the doubt.
-func (p *RelyingParty) doubt(ctx context.Context, st *state) *state {
-	if doubted(st.data) {
-		return st
-	}
+// doubt notes, before the token is shown, that it may be spent: an invalid_grant for it
+// is no verdict from now on (RT-08, RT-09). A good answer brings a new generation, and
+// with it the end of the doubt. While the store cannot note it the token is not shown: the
+// answer could not be stored either.
+func (p *RelyingParty) doubt(ctx context.Context, st *state) (*state, error) {
 	generation := st.data.Generation
-	next, err := p.commit(ctx, st, func(d *record.Data) bool {
+	return p.commit(ctx, st, func(d *record.Data) bool {
 		if d.Generation != generation || doubted(d) {
 			return false
 		}
 		d.Doubted = generation + 1
 		return true
 	})
-	if err == nil {
-		return next
+}
+
+// undoubt takes the note back: the IdP has not acted. If the store does not take that, a
+// later refusal leads to a log-in instead of an end.
+func (p *RelyingParty) undoubt(ctx context.Context, st *state) {
+	generation := st.data.Generation
+	_, err := p.commit(ctx, st, func(d *record.Data) bool {
+		if d.Generation != generation || !doubted(d) {
+			return false
+		}
+		d.Doubted = 0
+		return true
+	})
+	if err != nil {
+		p.log.Warn("a doubt about a refresh token could not be taken back", "session", st.rec.Key.name(), "error", err)
 	}
-	// The store is in trouble, too. At least this call does not forget it.
-	p.log.Warn("a doubt about a refresh token could not be stored", "session", st.rec.Key.name(), "error", err)
-	d := *st.data
-	d.Doubted = generation + 1
-	return &state{st.rec, &d}
 }
 
 func doubted(d *record.Data) bool { return d.Doubted == d.Generation+1 }

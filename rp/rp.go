@@ -32,11 +32,13 @@ type RelyingParty struct {
 	flights    *flights
 	agenda     *agenda
 	streams    streams
-	reports    *throttle // of activity
-	vouches    *throttle // of looks at the IdP's session
-	refusals   budget    // of lines in the log that strangers can cause
-	troubles   budget    // of those that every request causes while the store fails
-	unreadable *throttle // of lines about one record
+	reports    *throttle    // of activity
+	vouches    *throttle    // of looks at the IdP's session
+	userNotes  *throttle    // of noteUser
+	late       atomic.Int64 // logouts that wait for the store
+	refusals   budget       // of lines in the log that strangers can cause
+	troubles   budget       // of those that every request causes while the store fails
+	unreadable *throttle    // of lines about one record
 	otherHosts otherHosts
 	guard      guard
 	found      findings
@@ -97,6 +99,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		agenda:  newAgenda(),
 		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, reports: newThrottle(activityEvery, activityBurst),
 		vouches:    newThrottle(vouchEvery, vouchBurst),
+		userNotes:  newThrottle(10*time.Second, 1), // while the first one is on its way
 		unreadable: newThrottle(remember, 1),
 	}
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}

@@ -29,6 +29,8 @@ export interface EndingDetail {
 
 export interface EndedDetail {
   readonly reason: Reason
+  /** 'inactivity' where the IdP says that nobody was active in any app. */
+  readonly cause?: 'inactivity'
 }
 
 export interface RestoredDetail {

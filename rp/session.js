@@ -63,6 +63,7 @@ export const texts = {
   ended: 'Please log in again.',
   'ended-user_logout': 'You have logged out.',
   'ended-idle': 'You were not active for a while.',
+  'ended-inactivity': 'You were not active in any application for a while.',
   'ended-absolute': 'You had been logged in for as long as is allowed.',
   'ended-idp_ceiling': 'You had been logged in for as long as your log-in service allows.',
   'ended-refresh_rejected': 'Your log-in service has ended your session.',
@@ -74,6 +75,7 @@ export const texts = {
   'ended-other_subject': 'There has been another log-in in this browser.',
   'ended-admin': 'Your session was ended by this application.',
   'ended-unconfirmed': 'Your log-in service does not know your session any more.',
+  quiet: 'Nobody was active here for {minutes} minutes.',
   kept: 'What you had typed has been kept. You get it back when you log in again.',
   'again-title': 'You are logged in again',
   again: 'Load this page again to go on.',
@@ -87,6 +89,8 @@ export const texts = {
 let phase = '' // '', live, anonymous or ended
 let subject // of the session that this page belongs to
 let reason = ''
+let cause // what the IdP says of the end beside that
+let quiet // seconds without activity here before it
 let endedAt // by Date.now()
 let limits = [] // {kind, reason, end, warn}: instants of clock()
 let every = 30_000 // how often activity is reported at the most
@@ -226,6 +230,8 @@ function receive(s, since = Date.now()) {
   asked = Math.min(since + skew, clock())
   reached = true
   if (s.state !== 'live') {
+    cause = s.cause
+    quiet = s.quiet_seconds
     if (subject !== undefined || setting('optional') === undefined) return void over(s.reason ?? '')
     phase = 'anonymous'
     return uncover()
@@ -247,10 +253,14 @@ function receive(s, since = Date.now()) {
 
 // refused handles a 401 of this app.
 async function refused(response) {
-  const problem = await response.json().catch(() => ({}))
-  if (problem.error === 'session_ended') await over(problem.reason)
-  else if (problem.error === 'login_required') receive({ state: 'anonymous' })
-  else if (problem.error === 'session_unconfirmed') await ask()
+  const code = response.headers.get('Tandem-Error') // the body may be a framework's
+  if (code === 'login_required') receive({ state: 'anonymous' })
+  else if (code === 'session_unconfirmed') await ask()
+  else if (code === 'session_ended') {
+    const problem = await response.json().catch(() => ({}))
+    cause = problem.cause
+    await over(problem.reason ?? '')
+  }
 }
 
 // over ends the page, unless the same person has just logged in anew: then the
@@ -336,7 +346,14 @@ export async function extend() {
   return report()
 }
 
+// hush: who has pressed "log out" is active no more.
+function hush() {
+  clearTimeout(trailing)
+  trailing = setTimeout(() => { trailing = undefined }, 10_000)
+}
+
 export async function logout() {
+  hush()
   const { location: to } = await call('logout', { method: 'POST' }).then(r => r.json()).catch(() => ({}))
   if (to) return location.assign(new URL(to, base)) // whatever <base> says
   const form = make('form', { method: 'post', action: new URL('logout', base) })
@@ -453,6 +470,8 @@ const curtain = new CSSStyleSheet()
 curtain.replaceSync('html{overflow:hidden!important}body,body *{visibility:hidden!important;transition:none!important}')
 
 let title
+const elsewhere = /-(back|ref|api|unc)/ // ends that others have decided: what was here is said as well
+
 let covered = '' // checking, paused or ended
 
 // cover is what must not fail. Where one step does, the others hold.
@@ -461,9 +480,10 @@ function cover(state) {
   attempt(unwarn) // before it, so that the focus is back where it was
   if (!covered) title = page.title
   covered = state
-  const why = state + '-' + reason
+  const why = [cause, reason].map(key => state + '-' + key).find(key => texts[key]) ?? state
+  const told = elsewhere.test(why) && quiet >= 300 ? ' ' + text('quiet').replace('{minutes}', Math.round(quiet / 60)) : ''
   attempt(
-    () => fill(sheet, state + '-title', [text(texts[why] ? why : state)], ...state === 'paused' ? [button('continue', goOn)] : []),
+    () => fill(sheet, state + '-title', [text(why), told], ...state === 'paused' ? [button('continue', goOn)] : []),
     stay,
     () => page.adoptedStyleSheets.push(curtain),
     () => { page.documentElement.dataset.tandem = state === 'ended' ? state : 'covered' },
@@ -502,12 +522,12 @@ function end(why) {
     () => page.documentElement.append(ui()), // out of what is private: its events still bubble
     purge,
     () => new MutationObserver(purge).observe(document, { childList: true, subtree: true }),
-    () => channel?.postMessage({ status: { state: phase, reason } }),
+    () => channel?.postMessage({ status: { state: phase, reason, cause, quiet_seconds: quiet } }),
     () => keep(drafts).then(done),
     () => { draftKeys = undefined },
     () => page.querySelectorAll('video,audio').forEach(m => m.pause()),
     () => stop?.abort(), // the channel stays: it tells of the next log-in
-    () => fire(phase, { reason }),
+    () => fire(phase, { reason, cause }),
   )
 }
 

@@ -103,12 +103,19 @@ func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) 
 
 // userinfoFits asks once at the log-in whether the userinfo endpoint takes this kind of
 // access token. Only then is its later 401 a word about the session; and only where
-// there is no refresh token is that word needed.
-func (p *RelyingParty) userinfoFits(ctx context.Context, d *record.Data) bool {
-	if d.AccessToken == "" || d.RefreshToken != "" || p.idp.at().UserinfoURL == "" {
+// there is no refresh token is that word needed. The person, who is back since the given
+// time, waits for the code and for this Config.WaitFor at most; a later call can say it too.
+func (p *RelyingParty) userinfoFits(ctx context.Context, back time.Time, d *record.Data) bool {
+	wait := p.cfg.WaitFor - p.now().Sub(back)
+	if d.AccessToken == "" || d.RefreshToken != "" || p.idp.at().UserinfoURL == "" || wait <= 0 {
 		return false
 	}
-	out := p.callUserinfo(ctx, d)
+	ctx, cancel := context.WithTimeout(ctx, min(wait, p.cfg.WaitFor))
+	defer cancel()
+	_, out := p.idp.at().calls.Userinfo(ctx, d.AccessToken, d.Subject)
+	if ctx.Err() == nil { // else it had less time than a call may take
+		p.flights.went(&out)
+	}
 	if out.Err != nil {
 		p.log.Warn("the userinfo endpoint does not take the access token of a log-in; a later refusal is no word about the session", "error", out.Err)
 	}

@@ -120,6 +120,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 // confirmed notes the IdP's word. The IdP has looked at its session within this round
 // trip. Not its beginning counts but now: a round trip longer than TrustFor would never
 // come to an end.
+// What was asked is answered; the clock of the instance that has noted it may be ahead.
 func (p *RelyingParty) confirmed(ctx context.Context, st *state, got *tokens) (*state, error) {
 	at := p.now()
 	if p.wantsTokens(st.data) {
@@ -128,11 +129,15 @@ func (p *RelyingParty) confirmed(ctx context.Context, st *state, got *tokens) (*
 			got.apply(d)
 			p.keepOnly(d)
 			heard(d, at, true, true)
+			if !p.wantsTokens(d) {
+				d.Asked = time.Time{}
+			}
 		})
 	}
 	st, err := p.commit(ctx, st, func(d *record.Data) bool {
 		got.learn(d)
 		heard(d, at, true, true)
+		d.Asked = time.Time{}
 		return true
 	})
 	if err == nil {

@@ -54,6 +54,37 @@ func TestSilentCheckKeepsActivePeople(t *testing.T) {
 	})
 }
 
+// The instance that asks has a clock ahead of the one that hears the answer: that is a yes
+// all the same, and the next time nobody is sent to a whole log-in.
+func TestSilentCheckWithTwoClocks(t *testing.T) {
+	ahead := -10 * time.Second
+	s := setup{kind: rp.NoToken, instances: 2, idp: patient, config: func(c *rp.Config) {
+		ahead = -ahead
+		mine := ahead
+		c.SilentCheck, c.TrustFor, c.SignalEvery = true, 2*time.Minute, 4*time.Minute
+		c.Now = func() time.Time { return time.Now().Add(mine) }
+	}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		id := v.id()
+		for range 2 {
+			time.Sleep(150 * time.Second)
+			v.instance = "0"
+			to := v.get(v.get("/private").location()).location()
+			if query(to).Get("prompt") != "none" {
+				t.Fatalf("after %v: sent to %s", w.age(), to)
+			}
+			v.instance = "1"
+			v.get(v.authorize(to))
+			v.welcome()
+		}
+		if v.id() != id {
+			t.Error("the session is another one")
+		}
+	})
+}
+
 // It ends with login_required, for the reason that nobody vouches for it; then
 // the person is asked to log in, once.
 func TestSilentCheckNoticesTheEnd(t *testing.T) {

@@ -13,9 +13,13 @@ import (
 // Status is the answer of GET session. Durations are whole seconds from now,
 // null where there is no such limit.
 type Status struct {
-	State   string `json:"state"` // live, ended or anonymous
-	Reason  Reason `json:"reason"`
-	Subject string `json:"subject"`
+	State  string `json:"state"` // live, ended or anonymous
+	Reason Reason `json:"reason"`
+	// Cause is why the IdP has ended the session, where it said so, and QuietSeconds is
+	// how long nobody had been active here when the session ended.
+	Cause        EndCause `json:"cause,omitempty"`
+	QuietSeconds int64    `json:"quiet_seconds,omitempty"`
+	Subject      string   `json:"subject"`
 	// IdleSeconds: until inactivity ends the session, as far as this app can
 	// vouch for it: its own idle limit, and the IdP's window since the last
 	// confirmation. Another app may keep the IdP session alive for longer.
@@ -74,7 +78,7 @@ func (p *RelyingParty) look(ctx context.Context, key Key) (Status, error) {
 		var ended *EndedError
 		switch {
 		case errors.As(err, &ended):
-			return Status{State: "ended", Reason: ended.Reason}, nil
+			return ended.status(), nil
 		case errors.Is(err, ErrAnonymous):
 			return Status{State: "anonymous"}, nil
 		case err != errChanged:
@@ -82,6 +86,10 @@ func (p *RelyingParty) look(ctx context.Context, key Key) (Status, error) {
 		}
 	}
 	return Status{}, busy(time.Second, "the session changes faster than it can be read")
+}
+
+func (e *EndedError) status() Status {
+	return Status{State: "ended", Reason: e.Reason, Cause: e.Cause, QuietSeconds: int64(e.quiet / time.Second)}
 }
 
 func (p *RelyingParty) status(ctx context.Context, st *state) (Status, error) {

@@ -99,7 +99,12 @@ func (p *RelyingParty) nextStatus(r *http.Request, key Key, t *topic, changed <-
 		timer.Reset(min(time.Until(look), time.Until(beat)))
 		select {
 		case <-t.done:
-			return Status{State: "ended", Reason: t.why()}, nil, nil
+			reason, cause := End{Reason: t.why()}.why()
+			ended := Status{State: "ended", Reason: reason, Cause: cause}
+			if s, err := p.look(r.Context(), key); err == nil && s.State == "ended" && s.Reason == reason {
+				ended = s // the record knows more
+			}
+			return ended, nil, nil
 		case <-changed:
 			// Let a burst of changes pass, but never an end.
 			changed, look = nil, time.Now().Add(pushGap)

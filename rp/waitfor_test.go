@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
 )
 
 // C6: an IdP that accepts calls and never answers. A person waits for WaitFor and then
@@ -74,6 +75,32 @@ func TestHangingIdP(t *testing.T) {
 			t.Errorf("%d of %d are back a minute after the IdP", back, n)
 		}
 		w.expectEnds()
+	})
+}
+
+// C6: a log-in waits for the code and for userinfo WaitFor together. It goes through, and
+// once userinfo has answered, its word about the session counts.
+func TestUserinfoHangsAtLogin(t *testing.T) {
+	inBubble(t, setup{kind: rp.ReferenceToken, idp: patient}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		callback := v.authorize(v.start("/auth/login"))
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, Delay: 10 * time.Second})
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, Delay: time.Hour})
+		began := time.Now()
+		a := v.get(callback)
+		if d := time.Since(began); a.status != http.StatusSeeOther || d != 15*time.Second {
+			t.Errorf("after %v: %v", d, a)
+		}
+		time.Sleep(6 * time.Minute)
+		v.welcome()
+		w.idp.Expect(idpmock.EndpointUserinfo, "notes", 2)
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Lose: true})
+		if err := w.idp.EndSession(v.session().SID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Minute)
+		v.get("/private")
+		v.expect("ended", rp.APIUnauthorized)
 	})
 }
 

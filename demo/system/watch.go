@@ -108,6 +108,8 @@ var ends = map[string]string{
 	string(idpmock.CauseAbsolute): "The longest time was reached, however active the person was.",
 	string(idpmock.CauseLogout):   "The person logged out in one app; the IdP now tells the others.",
 	string(idpmock.CauseAdmin):    "It was ended at the IdP, as an administrator or a security tool would.",
+	string(idpmock.CauseRevoked):  "An app revoked its tokens, and this IdP takes its session along.",
+	string(idpmock.CauseConsent):  "The person took back what they had allowed one app.",
 	string(idpmock.CauseReplaced): "Somebody else signed in in the same browser.",
 }
 
@@ -133,6 +135,9 @@ func (s *System) events(id string) rp.Events {
 		},
 		End: func(e rp.EndEvent) {
 			why := ui.ReasonOf(e.Reason)
+			if e.Cause == rp.Inactivity {
+				why.Text = "It said why: nobody was active in any app for as long as it allows (cause: " + string(e.Cause) + ")."
+			}
 			s.Note(timeline.Event{At: e.At, Kind: timeline.Ended, From: id, Session: e.Session, SID: e.SID, Subject: e.Subject, Reason: string(e.Reason), Clause: clauseOf(e.Reason),
 				Title: Name(id) + " session ended: " + string(e.Reason), Text: why.Title + ". " + why.Text})
 		},

@@ -116,7 +116,7 @@ func (q *Process) Ready(url string) *Process {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
-		if healthy(ctx, url) {
+		if healthy(ctx, url) && q.running() { // else somebody else has the address
 			return q
 		}
 		select {
@@ -126,6 +126,15 @@ func (q *Process) Ready(url string) *Process {
 		case <-ctx.Done():
 			q.t.Fatalf("not ready within %v:\n%s", startTimeout, q.Output())
 		}
+	}
+}
+
+func (q *Process) running() bool {
+	select {
+	case <-q.done:
+		return false
+	default:
+		return true
 	}
 }
 
@@ -157,6 +166,18 @@ func (q *Process) Exit() int {
 	return 0
 }
 
+// Kill is kill -9, and waits until the program is gone.
+func (q *Process) Kill() {
+	_ = q.cmd.Process.Kill() // it may be gone already
+	<-q.done
+}
+
+// Freeze is SIGSTOP: the program holds its connections and does nothing until Thaw.
+func (q *Process) Freeze() { _ = q.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen program go on.
+func (q *Process) Thaw() { _ = q.cmd.Process.Signal(syscall.SIGCONT) }
+
 // Stop interrupts the program as Ctrl-C does; one that does not end then is
 // killed and fails the test.
 func (q *Process) Stop() {
@@ -167,6 +188,7 @@ func (q *Process) Stop() {
 	default:
 	}
 	_ = q.cmd.Process.Signal(syscall.SIGTERM)
+	q.Thaw() // a frozen program does not hear
 	select {
 	case <-q.done:
 		if q.err != nil {

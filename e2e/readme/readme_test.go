@@ -105,7 +105,7 @@ func TestCommandsExist(t *testing.T) {
 		t.Error(".ci/run does not call the README's test command")
 	}
 	makefile := read(t, filepath.Join(root, "Makefile"))
-	for _, target := range []string{"test", "demo", "lint", "bench", "fuzz", "simulate", "generate"} {
+	for _, target := range []string{"test", "demo", "lint", "bench", "fuzz", "simulate", "chaos", "generate"} {
 		if !strings.Contains(makefile, "\n"+target+":") {
 			t.Errorf("the Makefile has no target %s", target)
 		}

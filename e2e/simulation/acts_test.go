@@ -72,6 +72,10 @@ func (w *world) do(a act) {
 		w.spoilStore(a)
 	case faultAPI:
 		w.spoilAPI(a)
+	case faultAnswer:
+		w.spoilAnswers(a)
+	case hang:
+		w.hangIdP(a)
 	}
 }
 

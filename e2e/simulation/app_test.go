@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 )
@@ -29,6 +30,7 @@ type app struct {
 	next     atomic.Uint32           // whose turn it is at the load balancer
 	keys     atomic.Pointer[rp.Keys] // that an instance gets when it starts
 	rolling  atomic.Bool
+	lifeless atomic.Bool // an answer has not said how long its access token lives
 }
 
 // instance is one process of an app.
@@ -37,6 +39,7 @@ type instance struct {
 	n    int
 	name string
 	wire *wire
+	late *lateness
 	now  atomic.Pointer[running] // nil while it is down
 
 	restarting atomic.Bool
@@ -82,15 +85,17 @@ func (in *instance) config(keys rp.Keys) rp.Config {
 	if k.KnowsWindow {
 		c.IdPWindow = a.w.h.Window
 	}
-	if k.Revocation != rp.RevokesGrant { // else as if nobody had said anything
-		can, _ := rp.NamedCapabilities("generic")
-		can.Revocation = k.Revocation
-		c.Capabilities = &can
+	if c.Capabilities = a.provider.knobs.capabilities(k.Revocation); a.provider.temper.RefreshToken == idpmock.RefreshOffline {
+		c.Scopes = []string{"openid", "offline_access"}
 	}
 	return c
 }
 
+// other is the app's other instance.
+func (in *instance) other() *instance { return in.app.inst[1-in.n] }
+
 func (in *instance) start() error {
+	in.late.knowsAll() // a new process has read nothing
 	keys := in.app.keys.Load()
 	auth, err := rp.New(context.Background(), in.config(*keys))
 	if err != nil {

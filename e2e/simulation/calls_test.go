@@ -143,7 +143,8 @@ func (o *oracle) answered(c *call, s *sent) {
 		}
 		return
 	case callResource:
-		if own := c.chain.session; own != nil && own.app.knobs.Introspects && s.status == http.StatusOK {
+		if own := c.chain.session; own != nil && own.app.knobs.Introspects && s.status == http.StatusOK &&
+			own.app.provider.honours(callResource) {
 			o.confirmed(own, c)
 		}
 		return
@@ -151,6 +152,7 @@ func (o *oracle) answered(c *call, s *sent) {
 	if s.status == 0 && s.kind == callRefresh {
 		o.counts["unknown outcomes of a refresh"]++
 	}
+	c.chain.refused = c.refusedOwn() || c.chain.refused && !c.good()
 	if !c.good() {
 		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500) {
 			c.chain.doubted = true
@@ -171,11 +173,14 @@ func (o *oracle) answered(c *call, s *sent) {
 		c.chain.iat = s.iat
 	}
 	if s.access != "" {
-		c.chain.access, c.chain.fetched, c.chain.doubted = s.access, now, false
+		c.chain.access, c.chain.fetched = s.access, now
+		o.chains[s.access] = c.chain
+	}
+	if s.access != "" || s.refresh != "" {
+		c.chain.doubted = false
 		if s.lasts > 0 && (c.chain.lasts == 0 || !o.excused(c.in.app, pathStore|pathRestart, c.from, now)) {
 			c.chain.lasts = now + s.lasts // else the app may not know it
 		}
-		o.chains[s.access] = c.chain
 	}
 	if s.refresh != "" {
 		t := &token{value: s.refresh, at: now, by: c.by}
@@ -191,6 +196,9 @@ func (o *oracle) answered(c *call, s *sent) {
 // confirmed notes a successful signal. One that the app could not store counts as
 // far as the IdP is concerned; but the app may not know of it.
 func (o *oracle) confirmed(s *session, c *call) {
+	if !s.app.provider.proves(c.kind) {
+		return
+	}
 	s.ok, s.oks = c, append(s.oks, c)
 	if !o.excused(s.app, pathStore|pathRestart, c.from, c.to) {
 		s.known = c
@@ -201,12 +209,12 @@ func (o *oracle) confirmed(s *session, c *call) {
 // token request. Two successful ones are apart by what makes one due or overdue,
 // unless the API has refused a token meanwhile.
 func (o *oracle) judgePace(c *call, s *session) {
-	if s.ok == nil || s.ok.kind != callRefresh || o.excused(s.app, pathAPI, s.ok.from-time.Minute, c.from) {
+	if s.ok == nil || s.ok.kind != callRefresh || o.excused(s.app, pathAPI|pathAnswer, s.ok.from-time.Minute, c.from) {
 		return
 	}
 	k := s.app.knobs
 	h := o.w.h
-	if t := o.truth.sessions[s.sid]; h.ExpiresIn && t != nil && t.signedIn+h.IdPAbsolute-c.from < h.Window+2*time.Minute {
+	if t := o.truth.sessions[s.sid]; s.app.provider.announces() && t != nil && t.signedIn+h.IdPAbsolute-c.from < h.Window+2*time.Minute {
 		return // the end of the IdP session shortens what it says of its window
 	}
 	least := min(o.leastSignalEvery(s.app), orDefault(k.TrustFor, 5*time.Minute), k.TokenLife-5*time.Second)
@@ -236,7 +244,7 @@ func (o *oracle) signalEvery(a *app, w time.Duration) time.Duration {
 		return min(o.w.h.Window/5, most)
 	case a.kind == rp.NoToken:
 		return most
-	case o.w.h.ExpiresIn && a.kind == rp.RefreshToken: // learnt from refresh_expires_in
+	case a.provider.announces() && a.kind == rp.RefreshToken: // learnt from refresh_expires_in
 		return min(w/5, most)
 	}
 	return min(k.TokenLife/2, most)
@@ -245,7 +253,11 @@ func (o *oracle) signalEvery(a *app, w time.Duration) time.Duration {
 // mostSignalEvery and leastSignalEvery are δ with its jitter of ±10 %. What is
 // learnt of W at a log-in can be shorter by the time a code may wait (1 min).
 func (o *oracle) mostSignalEvery(a *app) time.Duration {
-	return o.signalEvery(a, o.w.h.Window) * 11 / 10
+	most := o.signalEvery(a, o.w.h.Window)
+	if a.lifeless.Load() { // then the life of its tokens says nothing
+		most = max(most, 5*time.Minute)
+	}
+	return most * 11 / 10
 }
 
 func (o *oracle) leastSignalEvery(a *app) time.Duration {

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
@@ -28,12 +29,24 @@ func (o *oracle) created(in *instance, rec rp.Record, err error) {
 	}
 }
 
-func (o *oracle) replaced(in *instance, rec rp.Record, err error) {
+// hasEnded is the session of a record if it has ended.
+func (o *oracle) hasEnded(key rp.Key) *session {
 	now := o.lock()
 	defer o.unlock()
-	if s := o.named(rec.Key); s != nil && err == nil && s.endAt <= now {
-		o.breach("C5", "%s saves %s, which ended at %s", in.name, s.label, stamp(s.endAt))
+	if s := o.named(key); s != nil && s.endAt <= now {
+		return s
 	}
+	return nil
+}
+
+// replaced: a record was saved of a session that had ended before, if it had.
+func (o *oracle) replaced(in *instance, ended *session, err error) {
+	if ended == nil || err != nil {
+		return
+	}
+	o.lock()
+	defer o.unlock()
+	o.breach("C5", "%s saves %s, which ended at %s", in.name, ended.label, stamp(ended.endAt))
 }
 
 func (o *oracle) loaded(in *instance, key rp.Key, err error) {
@@ -59,13 +72,13 @@ func (o *oracle) storeEnded(in *instance, recs []rp.Record) {
 	for _, rec := range recs {
 		s := o.named(rec.Key)
 		if g := o.ghosts[hex.EncodeToString(rec.Key[:6])]; g != nil {
-			o.note(in.name, "ends a session that never began: %s", rec.End.Reason)
+			o.note(in.name, "ends a session that never began: %s", reasonOf(rec))
 			g.laid = true
 			continue
 		}
 		if s == nil {
 			x := o.overtakes(in, hex.EncodeToString(rec.Key[:6]))
-			x.endAt, x.reason = now, rec.End.Reason
+			x.endAt, x.reason = now, reasonOf(rec)
 			continue
 		}
 		if s.app != in.app {
@@ -79,7 +92,7 @@ func (o *oracle) storeEnded(in *instance, recs []rp.Record) {
 			o.breach("C8", "the store ends %s twice", s.label)
 			return
 		}
-		s.endAt, s.reason = min(s.endAt, now), rec.End.Reason
+		s.endAt, s.reason = min(s.endAt, now), reasonOf(rec)
 		o.note(in.name, "ends %s in the store: %s", s.label, s.reason)
 		o.counts["ends: "+string(s.reason)]++
 		o.explain(s, s.endAt)
@@ -192,4 +205,10 @@ func (o *oracle) ended(in *instance, e rp.EndEvent) {
 	case s.reason != e.Reason:
 		o.breach("C8", "%s says that %s ended for %s; it was %s", in.name, s.label, e.Reason, s.reason)
 	}
+}
+
+// reasonOf is why a session has ended; the cause may stand behind it.
+func reasonOf(rec rp.Record) rp.Reason {
+	reason, _, _ := strings.Cut(string(rec.End.Reason), "/")
+	return rp.Reason(reason)
 }

@@ -33,7 +33,8 @@ type history struct {
 	ExpiresIn    bool          // the IdP tells refresh_expires_in
 	ReuseGrace   time.Duration // the IdP accepts a consumed refresh token once more
 	IdPs         [len(idpHosts)]idpKnobs
-	OwnKeys      bool // each app has keys of its own
+	OwnKeys      bool          // each app has keys of its own
+	Late         time.Duration // how late an instance knows of what another one has written
 	Apps         [len(parties)]appKnobs
 	Acts         []act
 	People       int // 1 or 2
@@ -41,22 +42,13 @@ type history struct {
 }
 
 type idpKnobs struct {
-	Ahead time.Duration // of its clock
-	Takes idpmock.Reach // what the revocation of a token takes along
+	Like    string        // another one
+	Rotates bool          // refresh tokens, where an administrator can choose
+	Ahead   time.Duration // of its clock
+	Takes   idpmock.Reach // what the revocation of a token takes along
 }
 
 var reaches = []idpmock.Reach{idpmock.ReachFamily, idpmock.ReachClientSession, idpmock.ReachUserClient}
-
-// spares are what an app may say of an IdP: how far a revocation reaches, or further.
-func (k idpKnobs) spares() []rp.RevocationScope {
-	switch k.Takes {
-	case idpmock.ReachClientSession:
-		return []rp.RevocationScope{rp.RevokesClientSession, rp.RevokesClientSession, rp.RevokesGrant}
-	case idpmock.ReachUserClient:
-		return []rp.RevocationScope{rp.RevokesGrant}
-	}
-	return []rp.RevocationScope{rp.RevokesFamily, rp.RevokesToken, rp.RevokesClientSession, rp.RevokesGrant}
-}
 
 type appKnobs struct {
 	SignalEvery time.Duration // 0: the default
@@ -115,6 +107,8 @@ const (
 	faultDelivery                // logout tokens go astray
 	faultStore                   // the store goes wrong
 	faultAPI                     // the API goes wrong
+	faultAnswer                  // answers to a refresh have something wrong in them
+	hang                         // an IdP accepts calls and does not answer
 	kinds
 )
 
@@ -123,6 +117,7 @@ var kindNames = [kinds]string{
 	"overtaken", "admin-end", "idp-end", "consent", "frontchannel", "end-person",
 	"stray-cookie", "stray-callback", "stray-token",
 	"restart", "closed", "roll-keys", "fault-idp", "fault-delivery", "fault-store", "fault-api",
+	"fault-answer", "hang",
 }
 
 func (k actKind) String() string { return kindNames[k] }
@@ -136,6 +131,7 @@ var (
 	}
 	troubled = append([]actKind{
 		click, faultIdP, faultIdP, faultStore, restart, faultIdP, faultStore, faultDelivery, faultStore, faultAPI, closed, rollKeys,
+		faultAnswer, hang, faultAnswer,
 	}, peaceful...)
 )
 
@@ -152,12 +148,15 @@ func drawHistory(t *rapid.T) *history {
 		BrowsersEach: rapid.IntRange(1, 2).Draw(t, "browsers each"),
 	}
 	h.OwnKeys = rapid.IntRange(0, 3).Draw(t, "own keys") == 3
+	h.Late = rapid.SampledFrom([]time.Duration{0, 0, 20 * time.Millisecond, mostLate}).Draw(t, "late")
 	skewed := rapid.Bool().Draw(t, "skewed clocks")
 	for i := range h.IdPs {
 		if skewed {
 			h.IdPs[i].Ahead = time.Duration(rapid.IntRange(-maxAhead, maxAhead).Draw(t, "IdP ahead")) * time.Second
 		}
 		h.IdPs[i].Takes = rapid.SampledFrom(reaches).Draw(t, "takes")
+		h.IdPs[i].Like = rapid.SampledFrom(kindsOfIdP).Draw(t, "like")
+		h.IdPs[i].Rotates = rapid.Bool().Draw(t, "rotates")
 	}
 	for i := range h.Apps {
 		k := &h.Apps[i]
@@ -175,6 +174,13 @@ func drawHistory(t *rapid.T) *history {
 			k.TokenLife = minutes("reference token life", 24*60, 24*60, 2*60)
 			k.Introspects = rapid.Bool().Draw(t, "API introspects")
 		case rp.NoToken:
+			k.Silent = rapid.Bool().Draw(t, "silent check")
+		}
+		switch like := h.IdPs[parties[i].idp].Like; {
+		case like == likeKeycloak:
+			k.TokenLife = 5 * time.Minute
+			k.Silent = k.Silent || parties[i].kind == rp.ReferenceToken && rapid.Bool().Draw(t, "silent check")
+		case like == likeEntra && parties[i].kind != rp.NoToken:
 			k.Silent = rapid.Bool().Draw(t, "silent check")
 		}
 		if skewed {
@@ -220,7 +226,8 @@ func drawAct(t *rapid.T, h *history, of []actKind) act {
 	case poll, status:
 		a.Count = rapid.IntRange(1, 300).Draw(t, "count")
 		a.Every = time.Duration(rapid.IntRange(5, 120).Draw(t, "every")) * time.Second
-	case stream, faultIdP, faultStore, faultAPI, faultDelivery, restart, rollKeys, login, consent:
+	case stream, faultIdP, faultStore, faultAPI, faultDelivery, restart, rollKeys, login, consent,
+		faultAnswer, hang:
 		a.Every = drawGap(t, h) // its duration
 		a.Count = rapid.IntRange(1, 5).Draw(t, "count")
 	case restored:
@@ -254,7 +261,7 @@ func (h *history) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "W %v, IdP absolute %v, refresh_expires_in %v, reuse grace %v, %d people with %d browsers each\n",
 		h.Window, h.IdPAbsolute, h.ExpiresIn, h.ReuseGrace, h.People, h.BrowsersEach)
-	fmt.Fprintf(&b, "IdPs %+v, keys of their own %v\n", h.IdPs, h.OwnKeys)
+	fmt.Fprintf(&b, "IdPs %+v, keys of their own %v, news at most %v late\n", h.IdPs, h.OwnKeys, h.Late)
 	for i, k := range h.Apps {
 		fmt.Fprintf(&b, "%-5s %+v\n", parties[i].name, k)
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
 )
 
 // judgeIdle holds C1 when an IdP session has run out: no app whose person was
@@ -58,8 +57,12 @@ func (o *oracle) mostSilence(s *session, v *visit) (time.Duration, bool) {
 		slack += codeWaits
 	}
 	switch {
-	case s.app.kind == rp.NoToken && !k.Silent:
+	case !s.app.signals() && !k.Silent:
 		return 0, false
+	case s.mistrusts(), s.refused(), s.asksSilently(v.start) && s.app.provider.refusesSilence():
+		// What is tried when it is due comes to nothing; only when trust is over another way
+		// is taken at once.
+		return max(o.mostSignalEvery(s.app), orDefault(k.TrustFor, 5*time.Minute)) + slack + codeWaits, true
 	case s.asksSilently(v.start):
 		return o.mostSignalEvery(s.app) + slack + codeWaits, true
 	case k.Trailing && s.endAt > v.end+o.mostSignalEvery(s.app) && !s.asksSilently(v.end+o.mostSignalEvery(s.app)) &&
@@ -72,5 +75,5 @@ func (o *oracle) mostSilence(s *session, v *visit) (time.Duration, bool) {
 // reportable: activity that this app can report at all. One that has no tokens, or
 // none that are of use, reports by navigations only.
 func (o *oracle) reportable(s *session, v *visit) bool {
-	return v.q.navigates() || !s.asksSilently(v.start)
+	return v.q.navigates() || !s.asksSilently(v.start) && !s.mistrusts() && !s.refused()
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -27,16 +28,25 @@ type provider struct {
 	issuer string
 	api    string // host of the API that asks it about tokens
 	ahead  time.Duration
-	events <-chan idpmock.Event
+	knobs  idpKnobs
+	temper idpmock.Temperament
+
+	expiresIn bool
+	events    <-chan idpmock.Event
 }
 
-// signer is shared by all histories: making keys is no part of what is proven.
-var signer = sync.OnceValue(func() crypto.Signer {
+// signers are shared by all histories: making keys is no part of what is proven. The
+// RSA key signs what has another algorithm than it should have.
+var signers = sync.OnceValue(func() []crypto.Signer {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
-	return key
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return []crypto.Signer{key, other}
 })
 
 // sweepEvery is how late an IdP may find out that a session has expired.
@@ -45,13 +55,19 @@ const sweepEvery = 4 * time.Second
 func (w *world) newProvider(n int) (p *provider, err error) {
 	h := w.h
 	host := idpHosts[n]
-	p = &provider{n: n, issuer: "https://" + host, api: strings.Replace(host, "idp", "api", 1), ahead: h.IdPs[n].Ahead}
+	k := h.IdPs[n]
+	p = &provider{n: n, issuer: "https://" + host, api: strings.Replace(host, "idp", "api", 1), ahead: k.Ahead,
+		knobs: k, temper: k.temperament(), expiresIn: h.ExpiresIn}
+	grace := h.ReuseGrace
+	if k.Like == likeStrict {
+		grace = 0
+	}
 	p.IDP, err = idpmock.New(idpmock.Config{
-		Issuer: p.issuer, SigningAlg: "ES256", Keys: []crypto.Signer{signer()},
-		IdleWindow: h.Window, AbsoluteLifetime: h.IdPAbsolute, RefreshExpiresIn: h.ExpiresIn, RefreshReuseGrace: h.ReuseGrace,
+		Issuer: p.issuer, SigningAlg: "ES256", Keys: signers(),
+		IdleWindow: h.Window, AbsoluteLifetime: h.IdPAbsolute, RefreshExpiresIn: h.ExpiresIn && k.Like == "", RefreshReuseGrace: grace,
 		CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true,
 		Clients: w.clients(n), HTTPClient: w.net.Client(), SweepEvery: sweepEvery,
-		Temperament: temperament(h.IdPs[n].Takes),
+		Temperament: p.temper,
 		Now:         func() time.Time { return time.Now().Add(p.ahead) },
 	})
 	if err != nil {
@@ -66,18 +82,8 @@ func (w *world) newProvider(n int) (p *provider, err error) {
 	return p, w.serve(p.api, w.resource(p))
 }
 
-// temperament is that of an IdP where a revocation takes so much along. Keycloak's kind
-// has one session of each client in the person's, which a later log-in joins.
-func temperament(takes idpmock.Reach) idpmock.Temperament {
-	t := idpmock.Temperament{Revocation: takes}
-	if takes == idpmock.ReachClientSession {
-		t.SharedClientSession, t.LastClientEndsSession = true, true
-	}
-	return t
-}
-
 func (w *world) clients(idp int) []idpmock.Client {
-	all := []idpmock.Client{{ID: "api", Secret: "secret-api"}}
+	all := []idpmock.Client{{ID: api, Secret: "secret-api"}}
 	for i, p := range parties {
 		if p.idp != idp {
 			continue
@@ -88,7 +94,7 @@ func (w *world) clients(idp int) []idpmock.Client {
 			PostLogoutRedirectURIs: []string{p.url() + "/auth/logged-out"},
 			BackchannelLogoutURI:   p.url() + "/auth/backchannel-logout",
 			AccessTokenLifetime:    w.h.Apps[i].TokenLife, AccessTokenType: idpmock.Reference,
-			RefreshTokens: p.kind == rp.RefreshToken,
+			RefreshTokens: p.kind == rp.RefreshToken, Audience: []string{api}, BackchannelSessionRequired: true,
 		})
 	}
 	return all
@@ -105,6 +111,10 @@ func (w *world) resource(p *provider) http.Handler {
 			rw.WriteHeader(f)
 			return
 		}
+		if !p.temper.Has("introspection_endpoint") { // it reads the token itself, and nobody knows of its end
+			rw.WriteHeader(http.StatusOK)
+			return
+		}
 		_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, p.issuer+idpmock.PathIntrospect,
 			strings.NewReader(url.Values{"token": {token}}.Encode()))
@@ -112,7 +122,7 @@ func (w *world) resource(p *provider) http.Handler {
 			panic(err)
 		}
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.SetBasicAuth("api", "secret-api")
+		req.SetBasicAuth(api, "secret-api")
 		var answer struct {
 			Active bool `json:"active"`
 		}

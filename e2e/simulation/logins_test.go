@@ -82,14 +82,14 @@ func (o *oracle) judgeStraight(v *visit, to *url.URL) {
 		return
 	}
 	trust := orDefault(s.app.knobs.TrustFor, 5*time.Minute)
-	if s.app.knobs.KnowsWindow || o.w.h.ExpiresIn {
+	if s.app.knobs.KnowsWindow || s.app.provider.announces() {
 		trust = min(trust, o.w.h.Window-time.Minute)
 	}
 	last := s.began
 	if s.known != nil {
 		last = max(last, s.known.from)
 	}
-	asks := s.app.kind != rp.NoToken || s.app.knobs.Silent
+	asks := !s.surelyDeaf(v.end)
 	if (!asks || v.end < last+trust-s.app.skew()-time.Second) && o.clockEndAt(s, v.end+time.Second) == "" &&
 		!o.excused(s.app, pathStore|pathRestart, last, v.end) {
 		o.unlessEnded(s, v.end, func() {
@@ -127,6 +127,8 @@ func (o *oracle) finishes(v *visit) {
 	case c == nil || f == nil:
 	case s == nil && v.status == http.StatusBadRequest:
 		o.judgeRefusedLogin(v, f, c)
+	case s == nil && c.sid == "": // the code was not used: the way back to the page, or to a new log-in
+		o.counts["callbacks that could not be used"]++
 	case s == nil && c.session == nil && v.status == http.StatusSeeOther:
 		o.checked(v, c)
 	case s != nil:

@@ -19,7 +19,7 @@ import (
 func (w *world) takeBackConsent(a act) {
 	b, app := w.people[a.Browser], w.apps[a.App]
 	s, err := b.at(app).Session()
-	if err != nil {
+	if err != nil || !app.provider.temper.Has("backchannel_logout_supported") {
 		return
 	}
 	forms := [][]idpmock.LogoutFault{nil, {idpmock.LogoutSidOnly}, {idpmock.LogoutSubOnly}}

@@ -95,6 +95,7 @@ type chain struct {
 	fits    bool          // userinfo has accepted a token of it
 	lasts   time.Duration // until when the refresh token does, as announced; 0: nobody has said
 	revoked map[string]bool
+	refused bool // its token was refused in words that are no verdict
 	doubted bool // since the last good answer one was lost or of no use: the token may be spent
 }
 
@@ -120,7 +121,7 @@ type call struct {
 // good: the answer is one that a client can use.
 func (c *call) good() bool {
 	return c.status == http.StatusOK && c.err == "" &&
-		(c.access != "" || c.kind == callUserinfo && c.sub != "" || c.kind == callResource)
+		(c.access != "" || c.refresh != "" || c.kind == callUserinfo && c.sub != "" || c.kind == callResource)
 }
 
 // visit is one request of a browser.

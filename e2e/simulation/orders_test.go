@@ -14,6 +14,10 @@ import (
 // differ.
 const tolerated = 60 * time.Second
 
+// remembered is for how long an app carries out a logout token that the store has not
+// let it carry out.
+const remembered = time.Hour + time.Minute
+
 // order is a logout that one app is told to carry out: by a logout token, by
 // front-channel logout, or by the app's own code.
 type order struct {
@@ -29,6 +33,7 @@ type order struct {
 	at     time.Duration // when it arrived
 	until  time.Duration // answered; never
 	done   time.Duration // carried out; never
+	late   time.Duration // until when it may be carried out although the answer was no; 0
 }
 
 func (x *order) names(sub string, sids ...string) bool {
@@ -54,7 +59,7 @@ func (x *order) covers(s *session) bool {
 
 // ends: the order can be what has ended s at a time.
 func (x *order) ends(s *session, at time.Duration) bool {
-	return x.reason == s.reason && x.at <= at && at <= x.until && x.means(s) && x.covers(s)
+	return x.reason == s.reason && x.at <= at && at <= max(x.until, x.late) && x.means(s) && x.covers(s)
 }
 
 // forbids: a log-in that began at a time, and whose ID token the IdP has issued at a
@@ -130,6 +135,7 @@ func (o *oracle) carriedOut(x *order, in *instance, yes bool) {
 		paths := pathStore | pathRestart
 		if x.token {
 			paths |= pathIdP // which has the keys
+			x.late = now + remembered
 		}
 		if !o.excused(x.app, paths, x.at, now) {
 			o.breach("C6", "%s does not carry out %s for %s%s, although nothing is out of order",

@@ -22,6 +22,8 @@ type browser struct {
 	idps   [len(idpHosts)]*idpmock.Browser
 	mu     sync.Mutex
 	jar    [len(parties)]map[string]string
+
+	came, inside [len(idpHosts)]int // visits to an IdP, and those under way; the oracle's
 }
 
 func newBrowser(w *world, person string, n int) *browser {
@@ -240,7 +242,9 @@ func (b *browser) toIdP(a *app, inst int, path, site string, dwell time.Duration
 	b.w.oracle.say(b.name, "goes to %s", a.provider.issuer)
 	ctx, cancel := context.WithTimeout(b.w.ctx, 2*time.Minute)
 	defer cancel()
+	d := b.w.oracle.comesToIdP(b, a.idp)
 	callback, err := b.at(a).Authorize(ctx, to)
+	b.w.oracle.leavesIdP(b, a, d)
 	u, perr := url.Parse(callback)
 	if err != nil || perr != nil || u.Path != "/auth/callback" {
 		b.w.oracle.say(b.name, "is stuck at the IdP: %v", err)

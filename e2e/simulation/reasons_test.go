@@ -47,6 +47,8 @@ func (o *oracle) explain(s *session, at time.Duration) {
 		}
 	case rp.RefreshRejected, rp.APIUnauthorized:
 		o.explainRefusal(s, t, at, wrong)
+	case rp.OtherSubject:
+		o.explainOther(s, wrong)
 	case rp.Unconfirmed:
 		if !underWay(login) || t.ended > at && s.inItsBrowser() {
 			wrong("the IdP has not refused a silent log-in")
@@ -109,7 +111,7 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 		case s.reason == rp.RefreshRejected:
 			return c.kind == callRefresh && c.err == "invalid_grant"
 		}
-		return c.kind == callUserinfo && c.status == 401
+		return c.kind == callUserinfo && (c.status == 401 || c.status == 403)
 	})
 	switch {
 	case !refused:
@@ -118,6 +120,9 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 	case t.revokedAt[s.app.n] >= s.loginAt && t.revokedAt[s.app.n] <= s.stored:
 		// It was cleaned up after another session while nobody could know of this one.
 		o.counts["log-ins hit by a revocation"]++
+	case t.reusedAt[s.app.n] >= s.stored && s.reason == rp.RefreshRejected && s.chain != nil && !s.chain.doubted:
+		// An answer to another session of the person was lost, and this IdP takes all.
+		o.counts["sessions hit by the reuse of another's token"]++
 	default:
 		wrong("its session at the IdP lives")
 	}
@@ -154,7 +159,7 @@ const slowestCall = 30 * time.Second
 func (o *oracle) lastServed(s *session, before time.Duration) time.Duration {
 	last := s.began
 	for _, v := range s.activity {
-		if v.end <= before && v.served() != "" && !o.untold(s.app, v, before) {
+		if v.end+o.w.h.Late <= before && v.served() != "" && !o.untold(s.app, v, before) {
 			last = max(last, v.start)
 		}
 	}

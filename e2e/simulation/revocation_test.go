@@ -86,7 +86,7 @@ func (o *oracle) expectRevocation(s *session) {
 	if s.chain == nil || s.app.kind == rp.NoToken { // which has kept none
 		return
 	}
-	if s.app.wide() && ownLimit(s.reason) {
+	if s.app.wide() && ownLimit(s.reason) || !s.app.provider.temper.Has("revocation_endpoint") {
 		return
 	}
 	for _, c := range s.chains() {

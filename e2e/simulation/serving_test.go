@@ -77,7 +77,7 @@ func (o *oracle) judge(v *visit, s *session) {
 // delivered or not; where W is unknown T takes its place, which is why T should
 // not exceed W.
 func (o *oracle) judgeServed(v *visit, s *session) {
-	if s.endAt < v.start {
+	if s.endAt < v.start-o.w.h.Late {
 		o.breach("C5", "%s serves %s, which ended at %s", v.in.name, s.label, stamp(s.endAt))
 		return
 	}
@@ -98,12 +98,12 @@ func (o *oracle) judgeServed(v *visit, s *session) {
 		}
 	}
 	end := min(t.ended, t.last+o.w.h.Window)
-	if v.start <= end || s.app.kind == rp.NoToken && !k.Silent {
+	if v.start <= end || s.perhapsDeaf(v.start) {
 		return
 	}
 	trust := orDefault(k.TrustFor, 5*time.Minute)
 	window := time.Duration(0) // as far as the app knows it
-	if k.KnowsWindow || o.w.h.ExpiresIn && s.app.kind == rp.RefreshToken {
+	if k.KnowsWindow || s.app.provider.announces() && s.app.kind == rp.RefreshToken {
 		window = o.w.h.Window
 	}
 	asks := v.q.navigates() || v.q.active && s.asksByItself(v.end)
@@ -171,8 +171,12 @@ func (o *oracle) judgeRefused(v *visit, s *session) {
 		if v.header.Get("Retry-After") == "" {
 			o.breach("C6", "503 without Retry-After from %s", v.in.name)
 		}
-		if !v.gaveUp && !o.excused(s.app, pathIdP|pathStore|pathRestart|pathAPI, v.start, v.end) {
+		switch {
+		case v.gaveUp:
+		case !o.excused(s.app, pathIdP|pathStore|pathRestart|pathAPI, v.start, v.end):
 			o.breach("C3", "%s cannot serve %s, although nothing is out of order", v.in.name, s.label)
+		case o.isBack(v):
+			o.breach("C6", "%s still lets %s wait, although the IdP is back and has answered it", v.in.name, s.label)
 		}
 	case v.status == http.StatusUnauthorized && p.Error == "session_unconfirmed":
 		o.judgeUnconfirmed(v, s)
@@ -193,7 +197,7 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 		o.breach("C3", "%s does not ask the IdP about %s, though the person is active", v.in.name, s.label)
 		return
 	}
-	if s.app.kind == rp.NoToken && !k.Silent {
+	if s.surelyDeaf(v.end) {
 		o.breach("C3", "%s, which cannot ask, does not serve %s", v.in.name, s.label)
 		return
 	}
@@ -201,11 +205,11 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 	switch {
 	case k.KnowsWindow:
 		vouched = o.w.h.Window
-	case o.w.h.ExpiresIn && s.app.kind == rp.RefreshToken:
+	case s.app.provider.announces() && s.app.kind == rp.RefreshToken:
 		vouched = o.w.h.Window - time.Minute // it may have learnt that much less
 	}
 	h, t := o.w.h, o.truth.sessions[s.sid]
-	if h.ExpiresIn && s.app.kind == rp.RefreshToken && t.signedIn+h.IdPAbsolute-v.start < h.Window {
+	if s.app.provider.announces() && s.app.kind == rp.RefreshToken && t.signedIn+h.IdPAbsolute-v.start < h.Window {
 		return // the IdP has announced an earlier end
 	}
 	confirmed := s.began
@@ -247,7 +251,7 @@ func (o *oracle) judgeStatus(v *visit, s *session) {
 		if !v.gaveUp && !o.excused(s.app, pathStore|pathRestart, v.start, v.end) {
 			o.breach("C6", "%s cannot tell the status of %s, although its store works", v.in.name, s.label)
 		}
-	case p.State == "live" && s.endAt < v.start:
+	case p.State == "live" && s.endAt < v.start-o.w.h.Late:
 		o.breach("C5", "%s calls %s live, which ended at %s", v.in.name, s.label, stamp(s.endAt))
 	case p.State == "ended" && s.endAt > v.end:
 		if string(o.clockEnd(s)) != p.Reason {

@@ -13,8 +13,8 @@ import (
 
 // asksSilently: at that time perhaps nothing but a navigation may ask the IdP about s.
 func (s *session) asksSilently(at time.Duration) bool {
-	if s.app.kind == rp.NoToken {
-		return s.app.knobs.Silent
+	if !s.app.signals() && s.app.knobs.Silent {
+		return true
 	}
 	return slices.ContainsFunc(s.chains(), func(c *chain) bool { return s.over(c, at) })
 }
@@ -45,7 +45,7 @@ func (s *session) mistrusts() bool {
 
 // asksByItself: the app can ask about s without a navigation.
 func (s *session) asksByItself(at time.Duration) bool {
-	return s.app.kind != rp.NoToken && !s.asksSilently(at) && !s.mistrusts()
+	return s.app.signals() && !s.asksSilently(at) && !s.mistrusts()
 }
 
 // renewed notes that a silent log-in has brought other tokens.
@@ -65,8 +65,11 @@ func (s *session) uses(c *chain) { s.chain, s.rivals = c, nil }
 // about silently less than δ ago without an answer, or because its token may be spent.
 func (o *oracle) mayLogInAnew(v *visit, s *session) bool {
 	settled := s.began
-	if s.known != nil {
-		settled = max(settled, s.known.to)
+	for _, c := range slices.Backward(s.oks) {
+		if c.to < v.start-o.w.h.Late && !o.excused(s.app, pathStore|pathRestart, c.from, c.to) { // it is known everywhere
+			settled = max(settled, c.to)
+			break
+		}
 	}
 	if s.asked > 0 && s.asked >= settled && v.start <= s.asked+o.mostSignalEvery(s.app)+s.app.skew() {
 		return true
@@ -76,8 +79,12 @@ func (o *oracle) mayLogInAnew(v *visit, s *session) bool {
 			return true
 		}
 	}
-	return s.chain != nil && s.chain.doubted
+	return s.refused()
 }
+
+// refused: the session's token is refused in words that are no verdict, or will be,
+// because it may be spent. It takes a log-in to get another one.
+func (s *session) refused() bool { return s.chain != nil && (s.chain.doubted || s.chain.refused) }
 
 // sentOn judges where an app sends a live session instead of serving it; false: that is
 // nothing which it may do.

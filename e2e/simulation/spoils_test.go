@@ -149,6 +149,7 @@ func (w *world) spoilIdP(a act) {
 	if a.V[1] < 8 && f.Endpoint != idpmock.EndpointIntrospect {
 		f.Client, t.of = app.client, app.alone()
 	}
+	t.outage = true
 	const ms = time.Millisecond
 	slow := []time.Duration{100 * ms, 2500 * ms, 12_000 * ms, 29_000 * ms, 45_000 * ms}
 	switch a.V[2] % 9 {
@@ -156,7 +157,7 @@ func (w *world) spoilIdP(a act) {
 		f.Status = http.StatusInternalServerError
 	case 1:
 		f.Status, f.RetryAfter = http.StatusTooManyRequests, []string{"7", "60", "240"}[a.V[3]%3]
-		t.tail += 5 * time.Minute
+		t.tail, t.outage = t.tail+5*time.Minute, false
 	case 2:
 		f.Status, f.Error = http.StatusServiceUnavailable, "temporarily_unavailable"
 	case 3:
@@ -169,13 +170,14 @@ func (w *world) spoilIdP(a act) {
 		f.DropAfterCommit = true
 		f.Times = a.Count
 	case 7:
-		f.Status, f.Error = http.StatusUnauthorized, "invalid_client"
+		f.Status, f.Error, t.outage = http.StatusUnauthorized, "invalid_client", false
 		if f.Endpoint == idpmock.EndpointUserinfo || f.Endpoint == "" {
 			f.Status, f.Error = http.StatusBadGateway, ""
 		}
 	case 8:
 		f.Body, f.ContentType = "<html>we are moving</html>", "text/html"
 	}
+	t.lag = f.Delay + f.DelayAfter
 	t.what = app.provider.issuer + " " + string(f.Endpoint) + " " + f.Client + ": " + f.String()
 	w.oracle.trouble(t)
 	on := app.provider.Fault(f)

@@ -47,10 +47,29 @@ func (s *flakyStore) spoil(ctx context.Context, op storeOp, do func() error) err
 // uses notes names that the instance gives to the store.
 func (s *flakyStore) uses(what string, keys ...rp.Key) { s.in.app.w.oracle.uses(s.in, what, keys...) }
 
+// changed tells the app's instances that this one has changed a record.
+func (s *flakyStore) changed(err error, key rp.Key) {
+	if err == nil {
+		s.in.late.knows(key)
+		s.in.other().late.written(key)
+	}
+}
+
 func (s *flakyStore) Load(ctx context.Context, key rp.Key) (rec rp.Record, err error) {
 	o, got := s.in.app.w.oracle, false
-	err = s.spoil(ctx, opLoad, func() (err error) { got = true; rec, err = s.Store.Load(ctx, key); return err })
-	if got && key != s.in.app.kept {
+	err = s.spoil(ctx, opLoad, func() (err error) {
+		if key == s.in.app.kept {
+			rec, err = s.Store.Load(ctx, key)
+			return err
+		}
+		var old bool
+		rec, old, err = s.in.late.load(key, func() (rp.Record, error) { return s.Store.Load(ctx, key) })
+		if got = !old; old {
+			o.count("old answers of a store")
+		}
+		return err
+	})
+	if got {
 		o.loaded(s.in, key, err)
 	}
 	if rec.Key == key && key != s.in.app.kept {
@@ -85,12 +104,16 @@ func (s *flakyStore) Replace(ctx context.Context, rec rp.Record) error {
 		if s.in.app.w.spoils.race(s.in) { // somebody else saves first
 			if other, err := s.Store.Load(ctx, rec.Key); err == nil {
 				_ = s.Store.Replace(ctx, other)
+				s.in.late.written(rec.Key)
+				s.in.other().late.written(rec.Key)
 			}
 		}
 		s.in.app.gate.note(rec.Due)
 		s.uses("reference", rec.Refs...)
+		ended := s.in.app.w.oracle.hasEnded(rec.Key)
 		err := s.Store.Replace(ctx, rec)
-		s.in.app.w.oracle.replaced(s.in, rec, err)
+		s.in.app.w.oracle.replaced(s.in, ended, err)
+		s.changed(err, rec.Key)
 		return err
 	})
 }
@@ -98,7 +121,9 @@ func (s *flakyStore) Replace(ctx context.Context, rec rp.Record) error {
 func (s *flakyStore) Touch(ctx context.Context, key rp.Key, active, due time.Time) error {
 	return s.spoil(ctx, opTouch, func() error {
 		s.in.app.gate.note(due)
-		return s.Store.Touch(ctx, key, active, due)
+		err := s.Store.Touch(ctx, key, active, due)
+		s.changed(err, key)
+		return err
 	})
 }
 
@@ -111,6 +136,9 @@ func (s *flakyStore) End(ctx context.Context, sel rp.Selector, end rp.End) (ende
 		ended, err = s.Store.End(ctx, sel, end)
 		s.in.app.w.oracle.owns(s.in, "ends", ended...)
 		s.in.app.w.oracle.storeEnded(s.in, ended)
+		for i := range ended {
+			s.changed(nil, ended[i].Key)
+		}
 		return err
 	})
 	if errors.Is(err, errStoreDown) {
@@ -146,7 +174,9 @@ func (s *flakyStore) Claim(
 func (s *flakyStore) Settle(ctx context.Context, key rp.Key, sealed []byte, due time.Time) error {
 	return s.spoil(ctx, opSettle, func() error {
 		s.in.app.gate.note(due)
-		return s.Store.Settle(ctx, key, sealed, due)
+		err := s.Store.Settle(ctx, key, sealed, due)
+		s.changed(err, key)
+		return err
 	})
 }
 
@@ -164,7 +194,12 @@ func (s *flakyStore) Once(ctx context.Context, id rp.Key, until time.Time) error
 
 func (s *flakyStore) Acquire(ctx context.Context, id rp.Key, ttl time.Duration) (l rp.Lease, err error) {
 	s.uses("lease", id)
-	err = s.spoil(ctx, opAcquire, func() (err error) { l, err = s.Store.Acquire(ctx, id, ttl); return err })
+	err = s.spoil(ctx, opAcquire, func() (err error) {
+		if l, err = s.Store.Acquire(ctx, id, ttl); err == nil {
+			s.in.late.knowsAll()
+		}
+		return err
+	})
 	return l, err
 }
 
@@ -181,7 +216,7 @@ func (s *flakyStore) Watch(ctx context.Context, fn func(rp.Change)) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		defer s.in.app.w.spoils.watching(s.in, func() { cancel(errStoreDown) })()
-		return s.Store.Watch(ctx, fn)
+		return s.in.late.watch(ctx, func(fn func(rp.Change)) error { return s.Store.Watch(ctx, fn) }, fn)
 	})
 }
 

@@ -13,6 +13,8 @@ type trouble struct {
 	from, to time.Duration
 	open     bool
 	tail     time.Duration // how long it may be felt afterwards
+	outage   bool          // it is over for everybody as soon as the IdP has answered anybody
+	lag      time.Duration // how long after its end calls may go on that have met it
 }
 
 type path uint8
@@ -23,6 +25,7 @@ const (
 	pathAPI
 	pathWatch
 	pathRestart
+	pathAnswer // what is wrong in an answer that is of use all the same
 )
 
 // whom are the apps that trouble concerns, a bit for each.
@@ -68,12 +71,14 @@ func (o *oracle) over(t *trouble) {
 // between from and to, or before that so recently that it may still be felt.
 func (o *oracle) excused(a *app, paths path, from, to time.Duration) bool {
 	for _, t := range o.troubles {
-		if t.path&paths == 0 || !t.of.has(a) || t.from > to {
-			continue
-		}
-		if t.to == never || t.to+t.tail >= from {
+		if t.path&paths != 0 && t.felt(a, from, to) {
 			return true
 		}
 	}
 	return false
+}
+
+// felt: it was so for an app between from and to, or may still be felt then.
+func (t *trouble) felt(a *app, from, to time.Duration) bool {
+	return t.of.has(a) && t.from <= to && (t.to == never || t.to+t.tail >= from)
 }

@@ -17,10 +17,12 @@ type idpSession struct {
 	sid, label string
 	person     string
 	signedIn   time.Duration // credentials were entered
+	signIns    int           // how often they were
 	last       time.Duration // last touch by anybody
 	ended      time.Duration // never while it lives
 	cause      idpmock.Cause
 	revokedAt  [len(parties)]time.Duration // an app has revoked tokens; the last time
+	reusedAt   [len(parties)]time.Duration // it was taken for a thief; the last time
 }
 
 // pull reads what the IdPs have done since the last look. The caller holds mu.
@@ -67,11 +69,17 @@ func (o *oracle) observe(p *provider, e idpmock.Event) {
 	switch e.Kind {
 	case idpmock.EventSignIn:
 		s.last, s.signedIn = at, at
+		s.signIns++
 	case idpmock.EventJoin, idpmock.EventSignal:
-		s.last = at
+		if e.Outcome == "extended" {
+			s.last = at
+		}
 	case idpmock.EventRevoked:
 		if n := partyOf(p.n, e.Client); n >= 0 {
 			s.revokedAt[n] = at
+			if e.Outcome == "refresh token reuse" {
+				s.reusedAt[n] = at
+			}
 		}
 	case idpmock.EventEnd:
 		if e.Client != "" { // only its part

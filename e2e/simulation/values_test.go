@@ -24,13 +24,14 @@ const valueNames = 40
 // values is what a session has to hold.
 type values struct {
 	saves int
-	kept  map[string]bool // by name; false: whether it was saved is unknown
+	kept  map[string]time.Duration // by name, when it was saved
 }
 
-func (s *values) saving(v *visit) {
+func (s *values) saving(v *visit, late time.Duration) {
 	v.marks = map[string]string{saveHeader: fmt.Sprintf("v%d", s.saves%valueNames)}
 	if n := s.saves - 1 - s.saves%3; n >= 0 { // one of the latest
-		if name := fmt.Sprintf("v%d", n%valueNames); s.kept[name] {
+		name := fmt.Sprintf("v%d", n%valueNames)
+		if at, saved := s.kept[name]; saved && v.start > at+late {
 			v.marks[seeHeader] = name
 		}
 	}
@@ -42,9 +43,9 @@ func (o *oracle) judgeSaved(v *visit, s *session) {
 		o.breach("C5", "%s has lost the value %s of %s", v.in.name, see, s.label)
 	}
 	if s.values.kept == nil {
-		s.values.kept = map[string]bool{}
+		s.values.kept = map[string]time.Duration{}
 	}
-	s.values.kept[v.marks[saveHeader]] = true
+	s.values.kept[v.marks[saveHeader]] = v.end
 	o.counts["values saved"]++
 }
 

@@ -20,7 +20,7 @@ func (o *oracle) opens(b *browser, in *instance, q request, cookie string) *visi
 	case s != nil && q.active:
 		s.activity = append(s.activity, v)
 		if q.kind == save {
-			s.values.saving(v)
+			s.values.saving(v, o.w.h.Late)
 		}
 	}
 	return v
@@ -70,6 +70,7 @@ func (o *oracle) closes(v *visit) {
 	}
 	o.note(v.b.name, "%-8s %s with %s: %d%s", what, v.in.name, label, v.status, extra)
 	o.counts["requests"]++
+	o.judgeWait(v)
 	switch {
 	case v.q.kind == login:
 		o.judgeLogin(v)

@@ -32,6 +32,7 @@ type sent struct {
 	sid     string        // of the ID token received
 	iat     int64
 	sub     string // of the userinfo received
+	idSub   string // of the ID token received
 }
 
 type callKind int
@@ -139,7 +140,7 @@ func (s *sent) read(resp *http.Response, body []byte) {
 	s.access, s.refresh, s.sub, s.err = answer.Access, answer.Refresh, answer.Sub, answer.Error
 	s.lasts = time.Duration(answer.Lasts) * time.Second
 	id := claimsOf(answer.ID)
-	s.sid, s.iat = id.SID, id.Iat
+	s.sid, s.iat, s.idSub = id.SID, id.Iat, id.Sub
 }
 
 // claims are what the oracle wants to know of a token; it trusts the IdP.

@@ -62,10 +62,13 @@ func (w *world) newApp(n int) (*app, error) {
 		key = a.name
 	}
 	a.keys.Store(&rp.Keys{keyCalled(key)})
-	for n := range a.inst {
-		in := &instance{app: a, n: n, name: fmt.Sprintf("%s-%d", a.name, n)}
+	for i := range a.inst {
+		in := &instance{app: a, n: i, name: fmt.Sprintf("%s-%d", a.name, i)}
 		in.wire = &wire{in: in, next: w.net.Transport()}
-		a.inst[n] = in
+		in.late = newLateness(w.h.Late, uint64(2*n+i))
+		a.inst[i] = in
+	}
+	for _, in := range a.inst {
 		if err := in.start(); err != nil {
 			return a, err
 		}

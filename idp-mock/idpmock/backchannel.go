@@ -28,6 +28,7 @@ type Delivery struct {
 	Fault    string    `json:"fault,omitempty"`
 
 	session string
+	cause   Cause
 	uri     string
 	token   string    // of the last attempt; sent again while it is good
 	until   time.Time // of token
@@ -53,12 +54,12 @@ func deliveryClient(given *http.Client) *http.Client {
 }
 
 // enqueueLocked puts a logout token in the outbox and starts to send it.
-func (p *IDP) enqueueLocked(cfg *settings, c *Client, sub, sid, session string) {
+func (p *IDP) enqueueLocked(cfg *settings, c *Client, sub, sid, session string, cause Cause) {
 	now := p.Now()
 	if cfg.sidOnlyIfRequired() && !c.BackchannelSessionRequired {
 		sid = ""
 	}
-	d := &Delivery{Client: c.ID, Subject: sub, SID: sid, Created: now, Next: now, session: session, uri: c.BackchannelLogoutURI, first: make(chan struct{})}
+	d := &Delivery{Client: c.ID, Subject: sub, SID: sid, Created: now, Next: now, session: session, cause: cause, uri: c.BackchannelLogoutURI, first: make(chan struct{})}
 	if !p.spoilDeliveryLocked(d) {
 		return
 	}
@@ -90,7 +91,7 @@ func (p *IDP) attempt(d *Delivery) {
 	var err error
 	if token == "" || !now.Before(until) {
 		until = now.Add(logoutTokenLifetime)
-		token, err = p.logoutToken(cfg, now, d.Client, d.Subject, d.SID, fault)
+		token, err = p.logoutToken(cfg, now, d.Client, d.Subject, d.SID, d.cause, fault)
 	}
 	status := 0
 	if err == nil {

@@ -222,6 +222,8 @@ func TestResponseFaults(t *testing.T) {
 					ok = !has("token_type") && has("access_token")
 				case idpmock.ResponseNoExpiresIn:
 					ok = !has("expires_in") && has("access_token")
+				case idpmock.ResponseExpiresInText:
+					ok = a.text("expires_in") == "300"
 				case idpmock.ResponseNoIDToken:
 					ok = !has("id_token") && has("access_token")
 				case idpmock.ResponseTokenTypeCase:
@@ -310,7 +312,7 @@ func TestIDTokenFaults(t *testing.T) {
 				expect := map[idpmock.IDTokenFault]string{
 					idpmock.IDTokenInvalidIss: "iss", idpmock.IDTokenInvalidIssuerIss: "iss", idpmock.IDTokenMissingIss: "iss", idpmock.IDTokenInvalidAud: "aud",
 					idpmock.IDTokenMissingAud: "aud", idpmock.IDTokenAudArray: "aud", idpmock.IDTokenSecondaryAud: "aud azp", idpmock.IDTokenInvalidAzp: "azp",
-					idpmock.IDTokenMissingSub: "sub", idpmock.IDTokenInvalidSub: "sub", idpmock.IDTokenMissingIat: "iat", idpmock.IDTokenFutureIat: "iat exp",
+					idpmock.IDTokenMissingSub: "sub", idpmock.IDTokenInvalidSub: "sub", idpmock.IDTokenMissingIat: "iat", idpmock.IDTokenFutureIat: "iat exp", idpmock.IDTokenOldIat: "iat",
 					idpmock.IDTokenMissingExp: "exp", idpmock.IDTokenExpired: "exp", idpmock.IDTokenInvalidNonce: "nonce", idpmock.IDTokenMissingNonce: "nonce",
 					idpmock.IDTokenMissingSid: "sid", idpmock.IDTokenChangedSid: "sid", idpmock.IDTokenChangedAuthTime: "auth_time", idpmock.IDTokenMissingAuthTime: "auth_time",
 				}[fault]

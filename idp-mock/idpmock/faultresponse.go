@@ -2,6 +2,7 @@ package idpmock
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -20,6 +21,7 @@ const (
 	ResponseNoTokenType    ResponseFault = "no-token-type"    // [RT-09]
 	ResponseNoRefreshToken ResponseFault = "no-refresh-token" // [RT-11] the old one stays good
 	ResponseNoExpiresIn    ResponseFault = "no-expires-in"    // [RT-11]
+	ResponseExpiresInText  ResponseFault = "expires-in-text"  // [RT-09] a number in quotation marks
 	ResponseNoIDToken      ResponseFault = "no-id-token"      // [CORE-10]
 	ResponseTokenTypeCase  ResponseFault = "token-type-case"  // [RT-11] "bEARER"
 	ResponseTokenTypeOther ResponseFault = "token-type-other" // "DPoP", whoever asked
@@ -38,7 +40,7 @@ const (
 // ResponseFaults lists them all.
 func ResponseFaults() []ResponseFault {
 	return []ResponseFault{ResponseNotJSON, ResponseTruncated, ResponseEmpty, ResponseNoAccessToken, ResponseNoTokenType, ResponseNoRefreshToken,
-		ResponseNoExpiresIn, ResponseNoIDToken, ResponseTokenTypeCase, ResponseTokenTypeOther, ResponseHuge, ResponseWrongSub, ResponseNoSub,
+		ResponseNoExpiresIn, ResponseExpiresInText, ResponseNoIDToken, ResponseTokenTypeCase, ResponseTokenTypeOther, ResponseHuge, ResponseWrongSub, ResponseNoSub,
 		ResponseIssuerMismatch, RedirectOtherState, RedirectNoState, RedirectOtherIss, RedirectNoIss}
 }
 
@@ -85,6 +87,8 @@ func (r ResponseFault) edit(fields map[string]any) {
 		delete(fields, "refresh_token")
 	case ResponseNoExpiresIn:
 		delete(fields, "expires_in")
+	case ResponseExpiresInText:
+		fields["expires_in"] = fmt.Sprint(fields["expires_in"])
 	case ResponseNoIDToken:
 		delete(fields, "id_token")
 	case ResponseTokenTypeCase:
@@ -147,6 +151,7 @@ const (
 	IDTokenInvalidSub       IDTokenFault = "invalid-sub"         // [refresh-token-invalid-sub] sub+"1"
 	IDTokenMissingIat       IDTokenFault = "missing-iat"         //
 	IDTokenFutureIat        IDTokenFault = "future-iat"          // an hour ahead
+	IDTokenOldIat           IDTokenFault = "old-iat"             // a day ago
 	IDTokenMissingExp       IDTokenFault = "missing-exp"         //
 	IDTokenExpired          IDTokenFault = "expired"             // [invalid-expired-exp] by six minutes
 	IDTokenInvalidNonce     IDTokenFault = "invalid-nonce"       // [nonce-invalid]
@@ -168,6 +173,7 @@ const (
 	IDTokenNonceOnRefresh   IDTokenFault = "nonce-on-refresh"    // + [CORE-10] should be absent, else equal
 	IDTokenTypLogout        IDTokenFault = "typ-logout"          // typ logout+jwt
 	IDTokenNotAJWT          IDTokenFault = "not-a-jwt"           //
+	IDTokenHuge             IDTokenFault = "huge"                // by a claim of 20 KB
 	IDTokenInvalidIssuerIss IDTokenFault = "other-tenant-issuer" // the issuer with a path added
 )
 

@@ -187,7 +187,7 @@ func (p *IDP) tellLocked(cfg *settings, s *session, v *visit, cause Cause) {
 	case !t.Has(hasBackchannel) || slices.Contains(t.NoLogoutTokenOn, cause):
 	case t.FrontchannelInstead && c.FrontchannelLogoutURI != "":
 	default:
-		p.enqueueLocked(cfg, c, s.user.Subject, v.sid, s.sid)
+		p.enqueueLocked(cfg, c, s.user.Subject, v.sid, s.sid, cause)
 	}
 }
 

@@ -92,6 +92,7 @@ var idTokenFaults = map[IDTokenFault]func(*IDP, *jwt){
 	IDTokenInvalidSub:      func(_ *IDP, t *jwt) { t.claims["sub"] = t.claims["sub"].(string) + "1" },
 	IDTokenMissingIat:      without("iat"),
 	IDTokenFutureIat:       func(_ *IDP, t *jwt) { t.claims["iat"] = t.now.Add(time.Hour).Unix(); t.extend(2 * time.Hour) },
+	IDTokenOldIat:          func(_ *IDP, t *jwt) { t.claims["iat"] = t.now.Add(-24 * time.Hour).Unix() },
 	IDTokenMissingExp:      without("exp"),
 	IDTokenExpired:         func(_ *IDP, t *jwt) { t.extend(-6 * time.Minute) },
 	IDTokenInvalidNonce:    func(_ *IDP, t *jwt) { t.claims["nonce"] = t.grant.nonce + "INVALID" },
@@ -112,6 +113,7 @@ var idTokenFaults = map[IDTokenFault]func(*IDP, *jwt){
 	IDTokenMissingAuthTime: without("auth_time"),
 	IDTokenNonceOnRefresh:  func(_ *IDP, t *jwt) { t.claims["nonce"] = t.grant.nonce },
 	IDTokenTypLogout:       func(_ *IDP, t *jwt) { t.typ = "logout+jwt" },
+	IDTokenHuge:            func(_ *IDP, t *jwt) { t.claims["padding"] = strings.Repeat("x", 20<<10) },
 	IDTokenNotAJWT:         func(_ *IDP, t *jwt) { t.sign = func(*jwt) (string, error) { return "not-a-jwt", nil } },
 }
 

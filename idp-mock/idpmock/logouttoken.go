@@ -189,7 +189,7 @@ func (p *IDP) embeddedKey(t *jwt) (string, error) {
 
 // logoutToken makes a logout token (OpenID Connect Back-Channel Logout 1.0
 // §2.4), changed by the temperament and spoilt in order by the faults.
-func (p *IDP) logoutToken(cfg *settings, now time.Time, client, sub, sid string, spoilt ...LogoutFault) (string, error) {
+func (p *IDP) logoutToken(cfg *settings, now time.Time, client, sub, sid string, cause Cause, spoilt ...LogoutFault) (string, error) {
 	c := cfg.clients[client]
 	if c == nil {
 		return "", fmt.Errorf("%w: %q", ErrUnknownClient, client)
@@ -204,6 +204,9 @@ func (p *IDP) logoutToken(cfg *settings, now time.Time, client, sub, sid string,
 	}
 	if sid != "" {
 		t.claims["sid"] = sid
+	}
+	if cause != "" && !cfg.Temperament.NoLogoutReason {
+		t.claims["logout_reason"] = string(cause) // as Duende does; no specification names it
 	}
 	for _, f := range cfg.Temperament.LogoutToken {
 		logoutFaults[f](p, t)
@@ -231,7 +234,7 @@ func (p *IDP) LogoutToken(client string, s Session, faults ...LogoutFault) (stri
 	if c, ok := s.Client(client); ok {
 		sid = c.SID
 	}
-	return p.logoutToken(p.settings(), p.Now(), client, s.Subject, sid, faults...)
+	return p.logoutToken(p.settings(), p.Now(), client, s.Subject, sid, "", faults...)
 }
 
 // Deliver posts any text as logout_token to a client's back-channel URI, once,

@@ -85,6 +85,9 @@ type Temperament struct {
 	// order, as the faults of the same name do.
 	IDToken     []IDTokenFault `json:"id_token"`
 	LogoutToken []LogoutFault  `json:"logout_token"`
+	// NoLogoutReason leaves the claim logout_reason out of logout tokens, as nearly all
+	// real providers do: it has the [Cause].
+	NoLogoutReason bool `json:"no_logout_reason"`
 	// LogoutTokenLifetime is exp of logout tokens after iat. Default 2 min. Faults
 	// such as LogoutNoExp go over it.
 	LogoutTokenLifetime time.Duration `json:"logout_token_lifetime"`

@@ -19,6 +19,7 @@ func Like(name string) (Temperament, error) {
 			strings.Join(TemperamentNames(), ", "))
 	}
 	t.Name = name
+	t.NoLogoutReason = true // of those that are known by name, none sends it
 	t.NoExtend, t.NoProof = slices.Clone(t.NoExtend), slices.Clone(t.NoProof)
 	t.NoLogoutTokenOn = slices.Clone(t.NoLogoutTokenOn)
 	t.IDToken, t.LogoutToken = slices.Clone(t.IDToken), slices.Clone(t.LogoutToken)

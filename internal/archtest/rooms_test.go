@@ -69,6 +69,8 @@ func rooms() []room {
 		// Programs at the top: nobody imports them.
 		{path: "demo/...", rooms: everything, modules: []string{anything}},
 		{path: "e2e/...", rooms: append(everything, "demo/..."), modules: []string{anything}},
+		// Its checker shares no code with what it judges.
+		{path: "e2e/chaos", rooms: []string{"e2e/process", "internal/servertest"}, tests: true},
 
 		{path: "internal/archtest"},
 		{path: "internal/doctest"},    // the documentation against the code

@@ -81,6 +81,21 @@ func (s *server) Stop() { s.end(s.stop) }
 // Kill is kill -9.
 func (s *server) Kill() { s.end(syscall.SIGKILL) }
 
+// Freeze is SIGSTOP: connections stand, and nobody answers until Thaw. PostgreSQL
+// goes on with the sessions that it has, in processes of their own.
+func (s *server) Freeze() { s.send(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (s *server) Thaw() { s.send(syscall.SIGCONT) }
+
+func (s *server) send(sig os.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd != nil {
+		_ = s.cmd.Process.Signal(sig) // it may be gone
+	}
+}
+
 func (s *server) end(sig os.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,11 +12,11 @@ import (
 type Proxy struct {
 	Addr string
 
-	to   string
 	l    net.Listener
 	done sync.WaitGroup
 
 	mu    sync.Mutex
+	to    string
 	cond  *sync.Cond
 	conns map[net.Conn]struct{}
 	down  bool
@@ -54,6 +54,9 @@ func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
 // Restore ends Cut, Stall and Delay. What was stalled passes.
 func (p *Proxy) Restore() { p.set(func() { p.down, p.stall, p.delay = false, false, 0 }) }
+
+// To leads new connections to another address. What stands goes on, until Reset.
+func (p *Proxy) To(addr string) { p.set(func() { p.to = addr }) }
 
 // Close ends the proxy.
 func (p *Proxy) Close() {
@@ -114,7 +117,10 @@ func (p *Proxy) accept() {
 }
 
 func (p *Proxy) serve(client net.Conn) {
-	server, err := net.DialTimeout("tcp", p.to, 5*time.Second)
+	p.mu.Lock()
+	to := p.to
+	p.mu.Unlock()
+	server, err := net.DialTimeout("tcp", to, 5*time.Second)
 	if err != nil || !p.add(server) {
 		p.remove(client)
 		return

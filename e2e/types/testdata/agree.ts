@@ -18,7 +18,7 @@ const texts: typeof types.texts = code.texts
 const methods: Pick<types.Session, 'extend' | 'logout' | 'restore'> = code.session
 
 // Every reason that the types name has words on the cover.
-type Told = { [K in keyof typeof code.texts]: K extends `ended-${infer R}` ? Exclude<R, 'title'> : never }[keyof typeof code.texts]
+type Told = { [K in keyof typeof code.texts]: K extends `ended-${infer R}` ? Exclude<R, 'title' | NonNullable<types.EndedDetail['cause']>> : never }[keyof typeof code.texts]
 const reasons: Same<Told, Exclude<types.Reason, ''>> = true
 
 export { names, members, problem, extend, logout, fetch, texts, methods, reasons }

@@ -52,6 +52,7 @@ type Token struct {
 	ID       string    // jti
 	IssuedAt time.Time // whole seconds
 	Until    time.Time // after it the token is refused
+	Cause    string    // logout_reason (Duende) or cause (Ping): an audit hint (BCL-26)
 }
 
 type claims struct {
@@ -64,6 +65,20 @@ type claims struct {
 	SID      *string                    `json:"sid"`
 	Events   map[string]json.RawMessage `json:"events"`
 	Nonce    json.RawMessage            `json:"nonce"`
+
+	LogoutReason json.RawMessage `json:"logout_reason"`
+	Cause        json.RawMessage `json:"cause"`
+}
+
+// hint returns the first that is a text. A hint of another type spoils no logout.
+func hint(all ...json.RawMessage) string {
+	for _, raw := range all {
+		var s string
+		if json.Unmarshal(raw, &s) == nil && s != "" {
+			return s[:min(len(s), 64)]
+		}
+	}
+	return ""
 }
 
 type audience []string
@@ -164,7 +179,7 @@ func check(payload []byte, want Want) (*Token, error) {
 	case c.ID == nil || *c.ID == "": // BCL-13: REQUIRED by §2.4, and every IdP sends it
 		return nil, errors.New("logout token has no jti")
 	}
-	t := &Token{Subject: deref(c.Subject), SID: deref(c.SID), ID: deref(c.ID)}
+	t := &Token{Subject: deref(c.Subject), SID: deref(c.SID), ID: deref(c.ID), Cause: hint(c.LogoutReason, c.Cause)}
 	return t, t.times(c, want)
 }
 

@@ -1,0 +1,65 @@
+package simulation
+
+import (
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+)
+
+// An IdP that accepts calls and does not answer them.
+
+// waitFor is rp.Config.WaitFor by its default: nobody waits longer for the IdP.
+// muchWait is what else may come on top: a look whether the IdP answers at all.
+const (
+	waitFor  = 15 * time.Second
+	muchWait = waitFor + 3*time.Second
+)
+
+// hangIdP lets an IdP hang at some endpoints; what waits there is answered in the end.
+func (w *world) hangIdP(a act) {
+	endpoints := []idpmock.Endpoint{"", "", idpmock.EndpointToken, idpmock.EndpointRefresh, idpmock.EndpointUserinfo}
+	app, hang := w.apps[a.App], make(chan struct{})
+	f := idpmock.Fault{Endpoint: endpoints[a.V[0]%len(endpoints)], Times: idpmock.Always, Gate: hang}
+	t := &trouble{path: pathIdP, of: app.provider.everybody(), tail: feltAfter, outage: true,
+		what: app.provider.issuer + " " + string(f.Endpoint) + " hangs"}
+	w.oracle.trouble(t)
+	on := app.provider.Fault(f)
+	w.sleep(min(a.Every, 20*time.Minute))
+	on.Remove()
+	close(hang)
+	w.oracle.over(t)
+}
+
+// judgeWait holds C6: nobody waits longer than WaitFor. An API takes its own time, and
+// the store too when it is in trouble.
+func (o *oracle) judgeWait(v *visit) {
+	switch {
+	case v.q.kind == stream, v.q.kind == callAPI, v.down, v.end-v.start <= muchWait:
+	case o.excused(v.in.app, pathStore|pathRestart, v.start, v.end):
+	default:
+		o.breach("C6", "%s lets %s wait for %v", v.in.name, v.b.name, v.end-v.start)
+	}
+}
+
+// isBack: the IdP, which was out of order, has answered this instance since. Then
+// nobody has to wait for the end of a pause (C6).
+func (o *oracle) isBack(v *visit) bool {
+	var end time.Duration
+	for _, t := range o.troubles {
+		if t.path&(pathIdP|pathStore|pathRestart|pathAPI) == 0 || !t.felt(v.in.app, v.start, v.end) {
+			continue
+		}
+		if !t.outage || t.to == never {
+			return false
+		}
+		end = max(end, t.to+t.lag)
+	}
+	for _, s := range o.born {
+		for _, c := range s.oks {
+			if c.in == v.in && (c.kind == callRefresh || c.kind == callUserinfo) && c.from > end && c.to < v.start-time.Second {
+				return true
+			}
+		}
+	}
+	return false
+}
