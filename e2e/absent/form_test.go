@@ -23,7 +23,7 @@ func TestFormAfterTheTimeOut(t *testing.T) {
 			t.Errorf("the form gets %v", a)
 		}
 		tab.Wait(`document.querySelector("h1")?.innerText === "You are logged out."`)
-		if got := tab.Text("main"); !strings.Contains(got, "our log-in service has ended your session.") || !strings.Contains(got, "What you have just sent was not taken.") {
+		if got := tab.Text("main"); !strings.Contains(got, "You were not active in any application for a while.") || !strings.Contains(got, "What you have just sent was not taken.") {
 			t.Errorf("the page says %q", got)
 		}
 		tab.Click("a")

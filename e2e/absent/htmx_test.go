@@ -22,7 +22,7 @@ const (
 <body><h1>notes</h1><p id="feed" hx-get="/feed?loop=notes" hx-trigger="every 20ms">nothing yet</p></body></html>`
 	toldPage = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>htmx</title><script src="/htmx4.js"></script></head>
 <body><h1>mail</h1><p id="news" hx-get="/news?loop=mail" hx-trigger="every 20ms" hx-headers='{"Tandem-Activity": "passive"}'>nothing yet</p>
-<button id="get" hx-get="/part" hx-target="#news">Get</button></body></html>`
+<button id="get" hx-get="/part" hx-target="#part">Get</button><p id="part"></p></body></html>`
 )
 
 func htmxRoutes(t *testing.T) func(*http.ServeMux, *nethttpadapter.Adapter) {
@@ -73,17 +73,17 @@ func TestHTMXPolls(t *testing.T) {
 		}
 		// The cover tells why, in the words of the reason.
 		site.Covered(notes, "ended")
-		if got := browser.Eval[string](notes, `probe.words("cover")`); !strings.Contains(got, "You are logged out") || !strings.Contains(got, "your log-in service has ended your session") {
+		if got := browser.Eval[string](notes, `probe.words("cover")`); !strings.Contains(got, "You are logged out") || !strings.Contains(got, "You were not active in any application for a while.") {
 			t.Errorf("the cover says %q", got)
 		}
 		// One click leads to the log-in and back, in either app.
-		front(notes)
+		d.Front(notes)
 		notes.Wait(`probe.button("login")`)
 		browser.Eval[bool](notes, `(probe.press("login"), true)`)
 		w.enter(notes)
 		notes.WaitURL(w.notes.URL + "/polled")
 		site.Live(notes)
-		front(mail)
+		d.Front(mail)
 		mail.Click("#get")
 		mail.WaitURL(w.mail.URL + "/told")
 		if n := w.IDP.Count(idpmock.EndpointLogin, ""); n != 2 {
@@ -91,6 +91,6 @@ func TestHTMXPolls(t *testing.T) {
 		}
 		mail.Wait(`document.readyState === "complete"`)
 		mail.Click("#get")
-		mail.Wait(`document.querySelector("#news").innerText.includes("part")`)
+		mail.Wait(`document.querySelector("#part").innerText.includes("part")`)
 	})
 }

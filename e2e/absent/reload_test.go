@@ -67,7 +67,7 @@ func TestPagesThatLoadThemselves(t *testing.T) {
 		}
 		logins := len(w.to("GET mail /auth/login"))
 		for i, p := range pages {
-			front(p.tab)
+			d.Front(p.tab)
 			p.tab.Click("a")
 			// It may lead over the log-in; what it leads to in the end is the page.
 			last := w.next(loops[i])

@@ -93,7 +93,7 @@ func TestTwoTabsLogIn(t *testing.T) {
 				if refuses {
 					w.IDP.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCallback, Error: "temporarily_unavailable", Times: 1})
 				}
-				front(first)
+				d.Front(first)
 				w.enter(first)
 				first.WaitURL(w.notes.URL + "/page?first")
 				if asked := w.to("GET notes /auth/callback"); refuses != strings.Contains(fmt.Sprint(asked), "error=temporarily_unavailable") {

@@ -129,13 +129,6 @@ func (w *world) enter(tab site.Tab) {
 	tab.Type("#username", "ada\r")
 }
 
-// front brings a tab to the front, where only one can be there.
-func front(tab site.Tab) {
-	if tab, ok := tab.(*firefox.Tab); ok {
-		tab.Activate()
-	}
-}
-
 // virtual moves the clock of a page.
 func virtual(d time.Duration) string {
 	return fmt.Sprintf(`(now => { Date.now = () => now() + %d; return Date.now() })(Date.now.bind(Date))`, d.Milliseconds())

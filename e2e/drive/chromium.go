@@ -50,6 +50,9 @@ func (*Chromium) Back(tab site.Tab) {
 	browser.Call(t, cdppage.NavigateToHistoryEntry, cdppage.NavigateToHistoryEntryParams{EntryID: h.Entries[h.CurrentIndex-1].ID})
 }
 
+// Front has nothing to do: without a window every tab is in front.
+func (*Chromium) Front(site.Tab) {}
+
 func (*Chromium) Reopen(tab site.Tab) { tab.Fail("no command opens a closed tab again") }
 
 // InFrame clicks in the middle of the frame #f, which its only element fills.

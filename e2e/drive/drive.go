@@ -14,6 +14,7 @@ type Driver interface {
 	Version(testing.TB) string
 	// New returns a browser with nothing of other tests in it: its tabs share cookies.
 	New(testing.TB) Browser
+	Front(site.Tab)                    // brings it to the front, where only one can be there
 	Address(tab site.Tab, url string)  // types it into the address bar
 	Bookmark(tab site.Tab, url string) // opens it
 	Reload(site.Tab)

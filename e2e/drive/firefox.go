@@ -23,6 +23,7 @@ func (f *Firefox) New(t testing.TB) Browser {
 	}
 }
 
+func (*Firefox) Front(tab site.Tab)                { tab.(*firefox.Tab).Activate() }
 func (*Firefox) Address(tab site.Tab, url string)  { tab.(*firefox.Tab).TypeAddress(url) }
 func (*Firefox) Bookmark(tab site.Tab, url string) { tab.(*firefox.Tab).OpenBookmark(url) }
 func (*Firefox) Reload(tab site.Tab)               { tab.(*firefox.Tab).PressOutside("F5") }

@@ -28,7 +28,6 @@ type scenario struct {
 	none   bool              // no further request is made, measured once do has returned
 	only   string            // the browser that can do it, both if empty
 	apart  bool              // the page is in a tab that the driver has not attached to
-	fresh  bool              // it needs a browser of its own, or leaves one that is of no use to others
 }
 
 // play is a scenario in a browser.
@@ -83,8 +82,7 @@ func button(script string) map[string]string {
 // measure plays a scenario and returns the request that counts; nil if none was made.
 func measure(t *testing.T, s *server, d drive.Driver, st *stage, id string) *request {
 	sc := s.scenarios[id]
-	p := &play{t: t, driver: d, server: s, id: id, tab: st.tab(t, sc)}
-	defer st.used(t)
+	p := &play{t: t, driver: d, server: s, id: id, tab: st.tab(t, d.Name())}
 	from, start := sc.from, sc.start
 	if from == "" {
 		from = own

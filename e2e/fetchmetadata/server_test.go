@@ -123,9 +123,8 @@ func (s *server) send(w http.ResponseWriter, id, ext, body string) {
 	fmt.Fprint(w, s.expand(id, body))
 }
 
-// A click in the middle of a link, of a frame or of a button hits it. A fetch that the
-// next scenario cuts off is nobody's failure.
-const style = `<!doctype html><title>a page</title><script>onunhandledrejection = e => e.preventDefault()</script><style>a, button, iframe, object { display: block; width: 300px; height: 100px; border: 0 } body { margin: 0 }</style>`
+// A click in the middle of a link, of a frame or of a button hits it.
+const style = `<!doctype html><title>a page</title><style>a, button, iframe, object { display: block; width: 300px; height: 100px; border: 0 } body { margin: 0 }</style>`
 
 func (s *server) expand(id, text string) string {
 	return strings.NewReplacer("{own}", strings.TrimSuffix(s.at(own, id, ""), "/"), "{sibling}", strings.TrimSuffix(s.at(sibling, id, ""), "/"),

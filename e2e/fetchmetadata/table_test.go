@@ -165,7 +165,7 @@ func (tb *table) sort(old table) {
 func playAll(t *testing.T, d drive.Driver) []row {
 	all := everything()
 	s := serve(t, all)
-	st := &stage{driver: d, whole: t}
+	st := newStage(t, d)
 	var rows []row
 	for i, sc := range all {
 		if !sc.playedBy(d) {
