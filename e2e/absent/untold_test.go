@@ -49,7 +49,7 @@ func TestWhatNoHeaderTells(t *testing.T) {
 				w := start(t, options{routes: untoldRoutes(`true`)})
 				w.open(d.New(t)(name), w.notes, row.path)
 				const pause = 10 * time.Minute
-				for at := pause; at <= 3*window; at += pause {
+				for at := pause; at <= six; at += pause {
 					w.leap(pause)
 					if a := w.next(row.loop); a.class != "active" {
 						t.Fatalf("after %v: %v; if a header tells it now, docs/timeouts.md is wrong", at, a)
