@@ -257,9 +257,10 @@ async function refused(response) {
   if (code === 'login_required') receive({ state: 'anonymous' })
   else if (code === 'session_unconfirmed') await ask()
   else if (code === 'session_ended') {
-    const problem = await response.json().catch(() => ({}))
-    cause = problem.cause
-    await over(problem.reason ?? '')
+    const problem = await response.json().catch(() => {})
+    if (problem?.reason) cause = problem.cause
+    else await ask() // which knows the reason
+    await over(problem?.reason ?? '')
   }
 }
 

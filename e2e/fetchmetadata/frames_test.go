@@ -15,7 +15,7 @@ func framed(inner string) map[string]string {
 // for some time after it has loaded.
 func inFrame(p *play) {
 	for range browser.Patience / (500 * time.Millisecond) {
-		p.driver.inFrame(p.tab, "a, button")
+		p.driver.InFrame(p.tab, "a, button")
 		if p.server.within(p.t.Context(), p.id, 500*time.Millisecond) {
 			return
 		}

@@ -7,8 +7,8 @@ const link = `<a id="a" href="{own}/target">go</a>`
 // navigations are what a person does.
 var navigations = []*scenario{
 	{what: "an address typed into the address bar", who: person, start: "nowhere",
-		do: func(p *play) { p.driver.address(p.tab, p.url("target")) }},
-	{what: "a bookmark", who: person, start: "nowhere", do: func(p *play) { p.driver.bookmark(p.tab, p.url("target")) }},
+		do: func(p *play) { p.driver.Address(p.tab, p.url("target")) }},
+	{what: "a bookmark", who: person, start: "nowhere", do: func(p *play) { p.driver.Bookmark(p.tab, p.url("target")) }},
 	{what: "a click on a link", who: person, files: html(link), do: clicks("#a")},
 	{what: "a click on a link to a new tab", who: person, files: html(`<a id="a" href="target" target="_blank">go</a>`), do: clicks("#a")},
 	{what: "a click on a link with a text fragment", who: person, files: html(`<a id="a" href="target#:~:text=go">go</a>`), do: clicks("#a")},
@@ -18,7 +18,7 @@ var navigations = []*scenario{
 	{what: "a click, and a redirect of the own origin", who: person, files: html(`<a id="a" href="to?target">go</a>`), do: clicks("#a")},
 	{what: "a click, and redirects to another site and back", who: person, files: html(`<a id="a" href="to?{other}/to?{own}/target">go</a>`), do: clicks("#a")},
 	{what: "a typed address, and redirects to another site and back", who: person, start: "nowhere",
-		do: func(p *play) { p.driver.address(p.tab, p.server.expand(p.id, "{own}/to?{other}/to?{own}/target")) }},
+		do: func(p *play) { p.driver.Address(p.tab, p.server.expand(p.id, "{own}/to?{other}/to?{own}/target")) }},
 	{what: "a log-in form posted at another site, and a redirect back", who: person, from: other,
 		files: html(`<form method="post" action="to?{own}/target"><button id="a">log in</button></form>`), do: clicks("#a")},
 	{what: "a click, and another site that posts a form back by script", who: unclear,
@@ -38,11 +38,11 @@ var navigations = []*scenario{
 	{what: "a person's reload of a page that a link opened", who: person, files: html(link), nth: 2, do: func(p *play) {
 		p.Click("#a")
 		p.arrived("target")
-		p.driver.reload(p.tab)
+		p.driver.Reload(p.tab)
 	}},
 	{what: "a person's reload of a page that a timer opened", who: person, files: timer("", `location.assign("target")`), nth: 2, do: func(p *play) {
 		p.arrived("target")
-		p.driver.reload(p.tab)
+		p.driver.Reload(p.tab)
 	}},
 	{what: "a person's Back to a page that a timer opened", who: person, nth: 2,
 		files: map[string]string{"page": timer("", `location.assign("target")`)["page"],
@@ -51,7 +51,7 @@ var navigations = []*scenario{
 			p.arrived("target")
 			p.Click("#a")
 			p.arrived("next")
-			p.driver.back(p.tab)
+			p.driver.Back(p.tab)
 		}},
 	{what: "a person's Back to a page that a link opened", who: person, nth: 2,
 		files: map[string]string{"page": link, "target": `<script>onunload = () => {}</script><a id="a" href="next">next</a>`},
@@ -60,16 +60,16 @@ var navigations = []*scenario{
 			p.arrived("target")
 			p.Click("#a")
 			p.arrived("next")
-			p.driver.back(p.tab)
+			p.driver.Back(p.tab)
 		}},
 	{what: "a person's Back to a page whose address was typed", who: person, start: "nowhere", nth: 2,
 		files: map[string]string{"target": `<script>onunload = () => {}</script><a id="a" href="next">next</a>`},
 		do: func(p *play) {
-			p.driver.address(p.tab, p.url("target"))
+			p.driver.Address(p.tab, p.url("target"))
 			p.arrived("target")
 			p.Click("#a")
 			p.arrived("next")
-			p.driver.back(p.tab)
+			p.driver.Back(p.tab)
 		}},
 	{what: "a person's Back to a page that the browser has kept", who: person, nth: 2, none: true, header: map[string]string{"Cache-Control": "no-cache"},
 		files: map[string]string{"page": link, "target": `<script>onpageshow = e => document.title = "kept " + e.persisted</script><a id="a" href="next">next</a>`},
@@ -78,14 +78,14 @@ var navigations = []*scenario{
 			p.arrived("target")
 			p.Click("#a")
 			p.arrived("next")
-			p.driver.back(p.tab)
+			p.driver.Back(p.tab)
 			p.Wait(`document.title === "kept true"`)
 			browser.Eval[int](p, `fetch("other").then(r => r.status)`)
 		}},
 	{what: "a closed tab that a person opens again", who: person, files: html(link), nth: 2, only: "firefox", do: func(p *play) {
 		p.Click("#a")
 		p.arrived("target")
-		p.driver.reopen(p.tab)
+		p.driver.Reopen(p.tab)
 	}},
 	{what: "a download by a click", who: person, files: html(`<a id="a" href="target" download="file">get</a>`), do: clicks("#a")},
 	{what: "location.assign in a click's handler", who: person, files: button(`location.assign("target")`), do: clicks("#a")},
@@ -111,7 +111,7 @@ var selfNavigations = []*scenario{
 		files: map[string]string{"page": link, "target": timer("", `if (!sessionStorage.again) { sessionStorage.again = 1; location.reload() }`)["page"]}, do: clicks("#a")},
 	{what: "location.reload by a timer of a page that a person has reloaded", who: page, start: "target", nth: 3,
 		files: map[string]string{"target": timer("", `const n = sessionStorage.n = +(sessionStorage.n ?? 0) + 1; if (n === 2) location.reload()`)["page"]},
-		do:    func(p *play) { p.Wait(`sessionStorage.n === "1"`); p.driver.reload(p.tab) }},
+		do:    func(p *play) { p.Wait(`sessionStorage.n === "1"`); p.driver.Reload(p.tab) }},
 	{what: "location.assign by a timer", who: page, files: timer("", `location.assign("target")`)},
 	{what: "location.assign by a timer, and redirects to another site and back", who: page, files: timer("", `location.assign("to?{other}/to?{own}/target")`)},
 	{what: "location.assign by a timer of a sibling origin", who: page, from: sibling, files: timer("", `location.assign("{own}/target")`)},
@@ -142,7 +142,7 @@ var selfNavigations = []*scenario{
 	{what: "history.back by a timer to a page whose address was typed", who: page, start: "nowhere", nth: 2,
 		files: map[string]string{"target": `<script>onunload = () => {}</script><a id="a" href="next">next</a>`, "next": timer("", `history.back()`)["page"]},
 		do: func(p *play) {
-			p.driver.address(p.tab, p.url("target"))
+			p.driver.Address(p.tab, p.url("target"))
 			p.arrived("target")
 			p.Click("#a")
 		}},

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/drive"
 	"github.com/tandem-sso/tandem/e2e/page/site"
 )
 
@@ -33,25 +34,12 @@ type scenario struct {
 type play struct {
 	tab
 	t      *testing.T
-	driver driver
+	driver drive.Driver
 	server *server
 	id     string
 }
 
 type tab = site.Tab
-
-// driver is a browser, with what a person does outside the page.
-type driver interface {
-	name() string
-	version(*testing.T) string
-	open(*testing.T) tab
-	address(tab, string)  // types it into the address bar
-	bookmark(tab, string) // opens it
-	reload(tab)
-	back(tab)
-	reopen(tab)          // closes the tab and has it back
-	inFrame(tab, string) // clicks on something in the first frame
-}
 
 func (p *play) url(file string) string { return p.server.at(own, p.id, file) }
 
@@ -92,9 +80,9 @@ func button(script string) map[string]string {
 }
 
 // measure plays a scenario and returns the request that counts; nil if none was made.
-func measure(t *testing.T, s *server, d driver, id string) *request {
+func measure(t *testing.T, s *server, d drive.Driver, st *stage, id string) *request {
 	sc := s.scenarios[id]
-	p := &play{t: t, driver: d, server: s, id: id, tab: d.open(t)}
+	p := &play{t: t, driver: d, server: s, id: id, tab: st.tab(t, d.Name())}
 	from, start := sc.from, sc.start
 	if from == "" {
 		from = own

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/tandem-sso/tandem/e2e/drive"
 )
 
 // row is one line of the table.
@@ -75,9 +77,7 @@ func everything() []*scenario {
 	return slices.Concat(navigations, selfNavigations, frames, scripts, streams, parts, guesses, workers, insecure)
 }
 
-func (sc *scenario) playedBy(d driver) bool { return sc.only == "" || sc.only == d.name() }
-
-var drivers = [...]driver{chromium{}, firefox{}}
+func (sc *scenario) playedBy(d drive.Driver) bool { return sc.only == "" || sc.only == d.Name() }
 
 // TestTableIsWhole: a row for each scenario that a browser can play, and no other one but
 // those measured by hand.
@@ -90,12 +90,12 @@ func TestTableIsWhole(t *testing.T) {
 			if !sc.playedBy(d) {
 				continue
 			}
-			if names[d.name()+sc.what] {
+			if names[d.Name()+sc.what] {
 				t.Errorf("two scenarios are called %q", sc.what)
 			}
-			names[d.name()+sc.what] = true
-			if _, found := tb.find(d.name(), sc.what); !found {
-				t.Errorf("%s, %s: there is no row", d.name(), sc.what)
+			names[d.Name()+sc.what] = true
+			if _, found := tb.find(d.Name(), sc.what); !found {
+				t.Errorf("%s, %s: there is no row", d.Name(), sc.what)
 			}
 		}
 	}
@@ -117,16 +117,16 @@ func TestBrowsers(t *testing.T) {
 	var mu sync.Mutex
 	t.Run("all", func(t *testing.T) {
 		for _, d := range drivers {
-			t.Run(d.name(), func(t *testing.T) {
+			t.Run(d.Name(), func(t *testing.T) {
 				t.Parallel()
-				version, rows := d.version(t), playAll(t, d)
+				version, rows := d.Version(t), playAll(t, d)
 				if !record {
-					t.Logf("%s; the table was measured with %s", version, want.Versions[d.name()])
+					t.Logf("%s; the table was measured with %s", version, want.Versions[d.Name()])
 					want.compare(t, rows)
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				got.Versions[d.name()] = version
+				got.Versions[d.Name()] = version
 				got.Rows = append(got.Rows, rows...)
 			})
 		}
@@ -162,16 +162,17 @@ func (tb *table) sort(old table) {
 }
 
 // playAll plays what this browser can do.
-func playAll(t *testing.T, d driver) []row {
+func playAll(t *testing.T, d drive.Driver) []row {
 	all := everything()
 	s := serve(t, all)
+	st := newStage(t, d)
 	var rows []row
 	for i, sc := range all {
 		if !sc.playedBy(d) {
 			continue
 		}
 		t.Run(sc.what, func(t *testing.T) {
-			rows = append(rows, row{Browser: d.name(), What: sc.what, Who: sc.who, Request: measure(t, s, d, id(i))})
+			rows = append(rows, row{Browser: d.Name(), What: sc.what, Who: sc.who, Request: measure(t, s, d, st, id(i))})
 		})
 	}
 	return rows

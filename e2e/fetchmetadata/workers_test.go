@@ -50,7 +50,7 @@ var workers = []*scenario{
 	{what: "a person's reload, through a service worker", who: unclear, files: served(passing, link), nth: 2, do: func(p *play) {
 		controlledClick(p)
 		p.arrived("target")
-		p.driver.reload(p.tab)
+		p.driver.Reload(p.tab)
 	}},
 	{what: "a click on a link, through a service worker that fetches the URL", who: unclear, files: served(byURL, link), do: controlledClick},
 	{what: "location.assign by a timer, through a service worker that fetches the URL", who: unclear, files: served(byURL, byTimer(`location.assign("target")`))},

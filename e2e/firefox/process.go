@@ -22,6 +22,8 @@ import (
 // Process is one Firefox. Its zero value is ready: the first New starts it. A test
 // binary keeps one and closes it in TestMain.
 type Process struct {
+	Preferences string // beside those that every test has, as user_pref lines
+
 	mu      sync.Mutex
 	started bool
 	err     error
@@ -103,7 +105,7 @@ func (p *Process) launch(path string) error {
 	if p.dir, err = os.MkdirTemp("", "tandem-firefox-"); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(p.dir, "user.js"), []byte(preferences), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(p.dir, "user.js"), []byte(preferences+p.Preferences), 0o600); err != nil {
 		return err
 	}
 	// System access is for what a person does outside the page (window.go).
@@ -190,7 +192,9 @@ func (p *Process) event(method string, params json.RawMessage) {
 	if f := e.StackTrace.CallFrames; len(f) > 0 {
 		line += fmt.Sprintf(" (%s:%d)", f[0].URL, f[0].LineNumber+1)
 	}
-	tab.Wrote(line, e.Type == "javascript" && e.Level == "error")
+	// That a stream was refused or broke off is no exception of the page's.
+	refused := strings.HasPrefix(e.Text, "Firefox can’t establish a connection") || strings.Contains(e.Text, "was interrupted while the page was loading")
+	tab.Wrote(line, e.Type == "javascript" && e.Level == "error" && !refused)
 }
 
 // Close ends Firefox and removes its profile. A Process that was never started has

@@ -33,8 +33,9 @@ func (b *Browser) Tab(name string) *Tab {
 	b.p.tabsMu.Lock()
 	b.p.tabs[tab.id] = tab
 	b.p.tabsMu.Unlock()
-	b.t.Cleanup(func() { // the tab itself goes with its user context
+	b.t.Cleanup(func() {
 		cancel()
+		_ = b.p.call("browsingContext.close", obj{"context": tab.id}, nil) // the page may have done it
 		b.p.tabsMu.Lock()
 		defer b.p.tabsMu.Unlock()
 		delete(b.p.tabs, tab.id)

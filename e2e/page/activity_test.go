@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -169,4 +170,32 @@ func TestCountdownDoesNotLie(t *testing.T) {
 	if !browser.Eval[bool](quiet, `probe.events.some(e => e.type === "ending" && e.kind === "trust")`) {
 		quiet.Fail("it ended without a warning")
 	}
+}
+
+// Who has pressed "log out" is active no more: the session ends, and the page says
+// nothing else.
+func TestNoActivityAfterLogOut(t *testing.T) {
+	t.Parallel()
+	asked, release := make(chan struct{}), make(chan struct{})
+	w := site.New(t, site.Options{Front: func(app http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method+" "+r.URL.Path == "POST /auth/logout" {
+				close(asked)
+				<-release
+			}
+			app.ServeHTTP(w, r)
+		})
+	}})
+	notes := w.Apps["notes"]
+	tab := chromium.New(t).Tab("notes")
+	w.SignIn(tab, "ada", notes.Page("/", `activity="click"`))
+	browser.Eval[bool](tab, `(probe.logout(), true)`)
+	<-asked
+	tab.Click("#button")
+	browser.Eval[bool](tab, `new Promise(done => setTimeout(done, 1000, true))`) // a report comes at once
+	if n := notes.Requests(reportPath); n != 0 {
+		t.Errorf("%d reports after a click on log out", n)
+	}
+	close(release)
+	tab.WaitURL(notes.URL + "/auth/logged-out")
 }

@@ -13,17 +13,27 @@ import (
 
 // Virtual starts a world in which the clock of the IdP is the clock of all, so that
 // Advance moves it.
-func Virtual(t testing.TB, tune func(*rp.Config)) *World {
+func Virtual(t testing.TB, tune func(*rp.Config)) *World { return NewVirtual(t, Options{RP: tune}) }
+
+// NewVirtual is Virtual with all options. Hold is not for its caller.
+func NewVirtual(t testing.TB, o Options) *World {
 	var idp *idpmock.IDP
 	now := func() time.Time { return idp.Now() }
-	return New(t, Options{
-		IDP: func(c *idpmock.Config) { c.AbsoluteLifetime = 24 * time.Hour },
-		RP: func(c *rp.Config) {
-			c.Now, c.Store = now, memstore.New(memstore.Options{Now: now})
-			tune(c)
-		},
-		Hold: func(w *World) { idp = w.IDP },
-	})
+	tuneIDP, tuneRP := o.IDP, o.RP
+	o.IDP = func(c *idpmock.Config) {
+		c.AbsoluteLifetime = 24 * time.Hour
+		if tuneIDP != nil {
+			tuneIDP(c)
+		}
+	}
+	o.RP = func(c *rp.Config) {
+		c.Now, c.Store = now, memstore.New(memstore.Options{Now: now})
+		if tuneRP != nil {
+			tuneRP(c)
+		}
+	}
+	o.Hold = func(w *World) { idp = w.IDP }
+	return New(t, o)
 }
 
 // Leap moves the clocks of a virtual world and of the page.
