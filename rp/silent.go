@@ -50,6 +50,8 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, state string, o
 	opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
 	if !p.wantsTokens(st.data) {
 		opts = append(opts, oauth2.SetAuthURLParam("scope", "openid"))
+	} else if w, _ := readWish(st.data.Wish); len(w.Scopes) > 0 { // else the new token could do less
+		opts = append(opts, oauth2.SetAuthURLParam("scope", p.scopes(&w)))
 	}
 	for _, h := range hints(st.data) {
 		to := p.idp.at().oauth.AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...)
