@@ -77,7 +77,7 @@ func (a *Adapter) RequireLogin(opts ...rp.LoginOption) echo.MiddlewareFunc {
 				if s != nil {
 					c.SetRequest(s.Request())
 				}
-				return a.render(c, err)
+				return a.render(c, err, opts...)
 			}
 			s.KeepPrivate(c.Response().Header())
 			c.SetRequest(s.Request())
@@ -149,8 +149,8 @@ func mark(class rp.Class) echo.MiddlewareFunc {
 // Nothing but the type of net/http's writer tells.
 func isTimed(r *echo.Response) bool { return fmt.Sprintf("%T", r.Writer) == "*http.timeoutWriter" }
 
-func (a *Adapter) render(c echo.Context, err error) error {
-	answer := a.rp.Answer(c.Request(), err)
+func (a *Adapter) render(c echo.Context, err error, opts ...rp.LoginOption) error {
+	answer := a.rp.Answer(c.Request(), err, opts...)
 	if answer.Problem == nil || isTimed(c.Response()) {
 		// Written is answered: middleware.Timeout makes a blank 200 of what was written
 		// beside an error. The status is in the response, where logging looks for it.

@@ -69,7 +69,7 @@ func (a *Adapter) RequireLogin(next http.Handler, opts ...rp.LoginOption) http.H
 			if isMarked { // a mark inside RequireLogin: the answer depends on it
 				r = r.WithContext(rp.WithClass(r.Context(), marked.class))
 			}
-			a.rp.Answer(r, err).Write(w)
+			a.rp.Answer(r, err, opts...).Write(w)
 			return
 		}
 		s.KeepPrivate(w.Header())

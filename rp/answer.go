@@ -57,7 +57,10 @@ func (a Answer) AddTo(h http.Header) {
 // caused is given no address to go to. Trouble is 503 with Retry-After and takes
 // nobody's cookie. The header Tandem-Error has the code of the JSON, in case a framework
 // replaces the body.
-func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
+//
+// With options the log-in that it leads to asks for them.
+func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) Answer {
+	more, _ := p.more(wishFor(opts)) // what is too large is refused where the session lacks it
 	var (
 		ended   *EndedError
 		trouble *UnavailableError
@@ -72,15 +75,15 @@ func (p *RelyingParty) Answer(r *http.Request, err error) Answer {
 	case errors.Is(err, ErrUnconfirmed):
 		return p.challenge(r, Problem{Error: unconfirmed}, "")
 	case errors.Is(err, ErrAnonymous):
-		return p.challenge(r, Problem{Error: "login_required"}, "")
+		return p.challenge(r, Problem{Error: "login_required"}, more)
 	case errors.Is(err, ErrReauthenticate):
-		return p.challenge(r, Problem{Error: "login_required"}, "&anew=1")
+		return p.challenge(r, Problem{Error: "login_required"}, "&anew=1"+more)
 	case errors.As(err, &step):
 		return p.challengeMore(r, step.wish)
 	case errors.Is(err, ErrStepUp) && errors.As(err, &api):
 		return p.challengeMore(r, wishOf(api))
 	case errors.As(err, &ended):
-		a := p.challengeEnded(r, ended)
+		a := p.challengeEnded(r, ended, more)
 		p.forgetPages(a.Header)
 		return a
 	case errors.Is(err, ErrCrossOrigin):

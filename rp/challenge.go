@@ -3,6 +3,7 @@ package rp
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,22 +27,49 @@ func (p *RelyingParty) challenge(r *http.Request, pr Problem, more string) Answe
 	return p.challengeBy(r, pr, pg, more, p.Activity(r) == Active)
 }
 
-// challengeMore asks for a log-in with more than the session has. An API that asks again
-// for what the person has just logged in with gets no third chance: that would be a loop.
+// maxRounds is how many log-ins in a row, each within a minute of the other, may ask for
+// more: a page may need something, and an API behind it something else.
+const maxRounds = 3
+
+// challengeMore asks for a log-in with more than the session has. What was asked for
+// beside goes on: two APIs that need a scope each would send the person to and fro. Who
+// asks again for what the person has just logged in with gets no third chance, nor does
+// who asks for something else each time: that would be a loop.
 func (p *RelyingParty) challengeMore(r *http.Request, w wish) Answer {
 	code := "insufficient_user_authentication" // RFC 9470 §3
-	if s := FromContext(r.Context()); s != nil && s.state().data.Wish == w.text() && p.now().Sub(s.Started()) < time.Minute {
+	person, loop := p.Activity(r) == Active, false
+	if s := FromContext(r.Context()); s != nil {
+		person = s.Class() == Active // it knows the browser
+		had, _ := readWish(s.state().data.Wish)
+		for _, scope := range w.Scopes {
+			if !slices.Contains(had.Scopes, scope) {
+				had.Scopes = append(had.Scopes, scope)
+			}
+		}
+		w.Scopes, w.Round = had.Scopes, had.Round
+		if p.now().Sub(s.Started()) >= time.Minute {
+			w.Round = 0
+		} else {
+			loop = s.state().data.Wish == w.text() || w.Round >= maxRounds
+		}
+	}
+	w.Round++
+	more, ok := p.more(w)
+	if !ok {
+		p.log.Error("what a page or an API asks of a log-in is too large, so it is refused", "bytes", len(w.text()), "most", maxWish)
+	}
+	if loop || !ok {
 		return p.refuse(r, http.StatusForbidden, code, page{
 			Title: "This page needs more than your log-in gives.", Advice: "Please ask the people who run it."})
 	}
-	pg := page{Title: "Please log in once more.", Advice: "This page needs a stronger or newer log-in.", Link: p.loginURL(r) + "&wish=" + p.sealWish(w), LinkText: "Log in"}
-	return p.challengeBy(r, Problem{Error: code}, pg, "&wish="+p.sealWish(w), p.Activity(r) == Active)
+	pg := page{Title: "Please log in once more.", Advice: "This page needs a stronger or newer log-in.", Link: p.loginURL(r) + more, LinkText: "Log in"}
+	return p.challengeBy(r, Problem{Error: code}, pg, more, person)
 }
 
 // challengeEnded tells the reason.
-func (p *RelyingParty) challengeEnded(r *http.Request, e *EndedError) Answer {
-	pg := page{Title: "You are logged out.", Advice: e.text(), Link: p.loginURL(r), LinkText: "Log in again"}
-	return p.challengeBy(r, Problem{Error: "session_ended", Reason: e.Reason, Cause: e.Cause}, pg, "", p.classify(r, p.mark(r), e.sentUser) == Active)
+func (p *RelyingParty) challengeEnded(r *http.Request, e *EndedError, more string) Answer {
+	pg := page{Title: "You are logged out.", Advice: e.text(), Link: p.loginURL(r) + more, LinkText: "Log in again"}
+	return p.challengeBy(r, Problem{Error: "session_ended", Reason: e.Reason, Cause: e.Cause}, pg, more, p.classify(r, p.mark(r), e.sentUser) == Active)
 }
 
 func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more string, person bool) Answer {
@@ -59,13 +87,17 @@ func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more st
 		return pageAnswer(http.StatusUnauthorized, pr.Error, pg)
 	case person && !waits:
 		pr.LoginURL = p.cfg.Prefix + "/login"
-		if pr.Error == "insufficient_user_authentication" { // the address has what is needed
+		if more != "" { // the address has what is needed
 			pr.LoginURL = p.loginURL(r) + more
 		}
 	}
 	a := jsonAnswer(http.StatusUnauthorized, pr, &pr)
 	if form == asHTMX && pr.LoginURL != "" { // htmx follows this itself
-		a.Header.Set("HX-Redirect", p.loginTo(p.ownPath(first(r.Header, "Hx-Current-Url"), "")))
+		to := p.loginTo(p.ownPath(first(r.Header, "Hx-Current-Url"), ""))
+		if more != "" && !strings.Contains(to, "?") {
+			more = "?" + more[1:]
+		}
+		a.Header.Set("HX-Redirect", to+more)
 	}
 	return a
 }

@@ -34,14 +34,15 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
 		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(), again: q.Get("again") == "1",
 	}
-	f.wish = p.openWish(q.Get("wish"))
-	p.fromQuery(&f.wish, q)
-	for _, o := range opts {
-		o(&f.wish)
+	var err error
+	if f.wish, err = p.wishAt(q, opts); err != nil {
+		return err
+	}
+	if len(f.wish.text())+len(f.returnTo) > maxAsked {
+		f.returnTo = "/" // no browser would keep the cookie
 	}
 	var asks *state
 	if q.Get("silent") == "1" {
-		var err error
 		if asks, err = p.asksSilently(r); err != nil {
 			return err
 		}
@@ -88,7 +89,7 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 // the request was not made by a page of this app, and the session is trusted. A
 // browser that does not say who made the request is not asked to guess.
 func (p *RelyingParty) isIn(r *http.Request, q url.Values) bool {
-	for _, name := range []string{"silent", "anew", "iss", "login_hint", "prompt", "acr_values", "max_age"} {
+	for _, name := range []string{"silent", "anew", "again", "iss", "login_hint", "prompt", "acr_values", "max_age"} {
 		if q.Has(name) {
 			return false
 		}
@@ -118,7 +119,7 @@ func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error
 	noStore(w.Header())
 	err := p.finishLogin(w, r)
 	if stale := (*staleError)(nil); errors.As(err, &stale) {
-		err = p.resume(w, r, stale.target, stale.why)
+		err = p.resume(w, r, stale)
 	}
 	if login := (*LoginError)(nil); errors.As(err, &login) {
 		p.refused(RefusedLogin, login)
@@ -196,7 +197,8 @@ func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *f
 	case "access_denied":
 		return badLogin("The log-in was cancelled or refused.", err)
 	case "temporarily_unavailable": // Keycloak's word to the second of two tabs, too
-		return &staleError{f.target(), notFinished(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})}
+		why := notFinished(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
+		return &staleError{f.target(), why, f.begun} // a session that was not enough before is not now
 	case "server_error":
 		return f.postponed(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
 	}

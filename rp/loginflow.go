@@ -2,7 +2,6 @@ package rp
 
 import (
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"sort"
@@ -64,7 +63,7 @@ func (p *RelyingParty) loginCookie(state string) string {
 	return p.cfg.CookieName + "-login-" + state[:flowNameLen]
 }
 
-func (f *flow) target() target { return target{f.returnTo, f.again} }
+func (f *flow) target() target { return target{f.returnTo, f.again, f.wish} }
 
 func (f *flow) save(s *sessions.Session) {
 	s.Values = map[any]any{
@@ -86,10 +85,10 @@ func (f *flow) load(s *sessions.Session) bool {
 	f.about, _ = s.Values["about"].(string) // "" in a cookie of an earlier version
 	f.again, _ = s.Values["again"].(bool)
 	f.renews, _ = s.Values["renews"].(uint64) // 0 there
-	if text, _ := s.Values["wish"].(string); text != "" && json.Unmarshal([]byte(text), &f.wish) != nil {
-		return false
-	}
-	return ok == [6]bool{true, true, true, true, true, true} && f.state != "" && f.nonce != "" && f.verifier != ""
+	text, _ := s.Values["wish"].(string)
+	var whole bool
+	f.wish, whole = readWish(text)
+	return whole && ok == [6]bool{true, true, true, true, true, true} && f.state != "" && f.nonce != "" && f.verifier != ""
 }
 
 // dropOldLogins keeps the number and the size of log-in cookies bounded.
@@ -127,7 +126,8 @@ func (p *RelyingParty) forgetLogin(w http.ResponseWriter, name string) {
 // staleError says: the state is ours, and its log-in cannot be finished.
 type staleError struct {
 	target
-	why *LoginError
+	why   *LoginError
+	since time.Time // only a session that has begun since is what was wanted
 }
 
 func (e *staleError) Error() string { return e.why.Error() }
@@ -149,7 +149,7 @@ func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent str
 		if !known {
 			return err
 		}
-		return &staleError{t, err}
+		return &staleError{target: t, why: err}
 	}
 	name := p.loginCookie(state)
 	s, err := p.logins.New(r, name)

@@ -27,6 +27,7 @@ type wish struct {
 	Age    time.Duration     `json:"age,omitempty"` // 0: any
 	Scopes []string          `json:"scopes,omitempty"`
 	Params map[string]string `json:"params,omitempty"`
+	Round  int               `json:"round,omitempty"` // which log-in in a row it is that asks for more
 }
 
 // ACR asks for one of these authentication context classes, the best first (acr_values,
@@ -67,7 +68,7 @@ func wishFor(opts []LoginOption) (w wish) {
 }
 
 func (w *wish) isEmpty() bool {
-	return len(w.ACR) == 0 && w.Age == 0 && len(w.Scopes) == 0 && len(w.Params) == 0
+	return len(w.ACR) == 0 && w.Age == 0 && len(w.Scopes) == 0 && len(w.Params) == 0 && w.Round == 0
 }
 
 // text is how a wish is kept in a cookie; empty if it asks for nothing.
@@ -77,6 +78,21 @@ func (w *wish) text() string {
 	}
 	b, _ := json.Marshal(w) // strings and numbers only
 	return string(b)
+}
+
+// readWish reads text.
+func readWish(text string) (w wish, ok bool) {
+	return w, text == "" || json.Unmarshal([]byte(text), &w) == nil
+}
+
+// more is a wish in the address of a log-in; empty if it asks for nothing. ok is false if
+// it is too large.
+func (p *RelyingParty) more(w wish) (more string, ok bool) {
+	if w.isEmpty() {
+		return "", true
+	}
+	sealed := p.sealWish(w)
+	return "&wish=" + sealed, sealed != ""
 }
 
 // ownParams are set by the library; nobody may set them otherwise.
@@ -107,9 +123,13 @@ func (p *RelyingParty) options(w *wish) (opts []oauth2.AuthCodeOption) {
 		set("max_age", fmt.Sprint(int(age/time.Second)))
 	}
 	if len(w.Scopes) > 0 {
-		set("scope", strings.Join(append(slices.Clone(p.cfg.Scopes), w.Scopes...), " "))
+		set("scope", p.scopes(w))
 	}
 	return opts
+}
+
+func (p *RelyingParty) scopes(w *wish) string {
+	return strings.Join(append(slices.Clone(p.cfg.Scopes), w.Scopes...), " ")
 }
 
 // fromQuery adds what a log-in's address asks for, as far as Config.LoginQuery lets it.
@@ -123,7 +143,7 @@ func (p *RelyingParty) fromQuery(w *wish, q url.Values) {
 		case "acr_values":
 			w.ACR = append(w.ACR, strings.Fields(value)...)
 		case "max_age":
-			if n, err := strconv.Atoi(value); err == nil && n >= 0 {
+			if n, err := strconv.Atoi(value); err == nil && n >= 0 && n < 1<<30 {
 				MaxAge(time.Duration(n) * time.Second)(w)
 			}
 		default:
@@ -132,8 +152,28 @@ func (p *RelyingParty) fromQuery(w *wish, q url.Values) {
 	}
 }
 
-// maxWish bounds a wish in bytes: it has to fit into an address and a cookie.
-const maxWish = 1 << 10
+// wishAt is what a log-in asks for: what its address carries, and the app's own options.
+// What anybody can make up gives way if all together is too large.
+func (p *RelyingParty) wishAt(q url.Values, opts []LoginOption) (w wish, err error) {
+	for _, made := range []url.Values{q, nil} {
+		w = p.openWish(q.Get("wish"))
+		p.fromQuery(&w, made)
+		for _, o := range opts {
+			o(&w)
+		}
+		if len(w.text()) <= maxWish {
+			return w, nil
+		}
+	}
+	return w, fmt.Errorf("rp: what a log-in asks for is larger than %d bytes", maxWish)
+}
+
+const (
+	// maxWish bounds a wish in bytes: it has to fit into an address and a cookie.
+	maxWish = 1 << 10
+	// maxAsked bounds it together with the page that the log-in leads to.
+	maxAsked = maxReturnTo + 256
+)
 
 func (p *RelyingParty) sealWish(w wish) string {
 	plain, err := json.Marshal(w)
@@ -191,17 +231,19 @@ func (s *Session) Satisfies(opts ...LoginOption) error {
 		return nil
 	}
 	w, d := wishFor(opts), s.state().data
-	if w.metBy(w.acr(d), d.AuthTime, s.rp.now(), s.rp.cfg.Skew) {
+	if w.metBy(acr(d), d.AuthTime, s.rp.now(), s.rp.cfg.Skew) {
 		return nil
 	}
 	return &StepUpError{w}
 }
 
-func (w *wish) acr(d *record.Data) string {
-	if len(w.ACR) == 0 {
-		return ""
+// acr is the session's authentication context class. A refresh whose ID token names none
+// takes it from nobody.
+func acr(d *record.Data) string {
+	if d.ACR != "" {
+		return d.ACR
 	}
-	return acrOf(d.Claims)
+	return acrOf(d.Claims) // of an earlier version of this library
 }
 
 // wishOf is what an API asks for (RFC 9470 §3, RFC 6750 §3.1). It comes from outside.

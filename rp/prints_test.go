@@ -212,14 +212,17 @@ func (p *planted) fetched() *http.Request {
 	return r
 }
 
-// spied is a store that notes what it is given.
+// spied is a store that notes the sessions it is given. (What is kept of the IdP comes at
+// the same time.)
 type spied struct {
 	rp.Store
 	last *rp.Record
 }
 
 func (s spied) Create(ctx context.Context, rec rp.Record) error {
-	*s.last = rec
+	if rec.Owner != rec.Key {
+		*s.last = rec
+	}
 	return s.Store.Create(ctx, rec)
 }
 

@@ -50,6 +50,9 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *flow, opts [
 	opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
 	if p.wantsTokens(st.data) {
 		f.renews = st.data.Generation + 1
+		if w, _ := readWish(st.data.Wish); len(w.Scopes) > 0 { // else the new token could do less
+			opts = append(opts, oauth2.SetAuthURLParam("scope", p.scopes(&w)))
+		}
 	} else {
 		opts = append(opts, oauth2.SetAuthURLParam("scope", "openid"))
 	}

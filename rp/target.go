@@ -3,6 +3,7 @@ package rp
 import (
 	"encoding/base64"
 	"net/http"
+	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
@@ -13,6 +14,7 @@ import (
 type target struct {
 	returnTo string
 	again    bool // this log-in has been started anew already
+	wish     wish // where its cookie is there; it is not in state
 }
 
 // maxState bounds state, in bytes: some IdPs refuse long URLs.
@@ -50,28 +52,30 @@ func (p *RelyingParty) targetOf(state string) (t target, ok bool) {
 // resume goes on where a log-in cannot be finished: to the page itself if this browser is
 // logged in meanwhile, else to one new log-in, else it is why. A log-in that was started
 // anew is not started anew again.
-func (p *RelyingParty) resume(w http.ResponseWriter, r *http.Request, t target, why *LoginError) error {
+func (p *RelyingParty) resume(w http.ResponseWriter, r *http.Request, stale *staleError) error {
+	t, why := stale.target, stale.why
+	more, _ := p.more(t.wish)
 	switch {
-	case p.livesHere(r):
+	case p.livesHere(r, stale.since):
 		comeBack(w, t.returnTo)
 	case t.again:
 		why.returnTo = t.returnTo
 		return why
 	default:
-		comeBack(w, p.loginTo(t.returnTo)+"&again=1")
+		comeBack(w, p.loginTo(t.returnTo)+"&again=1"+more)
 	}
 	p.log.Debug("a log-in could not be finished; its page is shown, or it starts again", "error", why)
 	return nil
 }
 
-// livesHere reports whether this browser has a session that lives.
-func (p *RelyingParty) livesHere(r *http.Request) bool {
+// livesHere reports whether this browser has a session that lives and was not begun before.
+func (p *RelyingParty) livesHere(r *http.Request, since time.Time) bool {
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return false
 	}
 	st, err := p.load(r.Context(), key)
-	if err != nil {
+	if err != nil || st.data.Started.Before(since) {
 		return false
 	}
 	st.rec.Active = p.agenda.latest(key, st.rec.Active)

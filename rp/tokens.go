@@ -153,6 +153,9 @@ func (t *tokens) learn(d *record.Data) {
 	if t.id.SID != "" && t.id.SID != d.SID {
 		d.OldSID, d.SID, d.IDToken = d.SID, t.id.SID, t.rawID
 	}
+	if said := acrOf(string(t.id.Raw)); said != "" {
+		d.ACR = said
+	}
 	if !t.id.AuthTime.IsZero() {
 		d.AuthTime = t.id.AuthTime
 	}

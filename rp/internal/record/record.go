@@ -74,6 +74,7 @@ type Data struct {
 
 	Values string // the app's own values, encoded by the caller
 	Wish   string // what its log-in asked for, encoded by the caller
+	ACR    string // how the person was authenticated, by the last ID token that says so
 	Agent  string // the browser's User-Agent at the log-in, cut off, for lists of sessions
 }
 
@@ -95,9 +96,9 @@ func (d *Data) Encode() []byte {
 	return b
 }
 
-func (d *Data) strings() [12]*string {
+func (d *Data) strings() [13]*string {
 	return [...]*string{&d.Subject, &d.SID, &d.OldSID, &d.IDToken, &d.Claims,
-		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish}
+		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR}
 }
 
 func (d *Data) numbers() [17]int64 {
