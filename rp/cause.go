@@ -6,8 +6,8 @@ import "strings"
 // tells how this app has learnt of the end; its cause, why the IdP has ended the session.
 type EndCause string
 
-// Inactivity: nobody was active in any app for as long as the IdP allows. It is the IdP's
-// word alone (decided by its logout token: logout_reason of Duende, cause of Ping).
+// Inactivity means that nobody was active in any app for as long as the IdP allows. It is
+// the IdP's word alone (by its logout token: logout_reason of Duende, cause of Ping).
 const Inactivity EndCause = "inactivity"
 
 // causeOf reads what an IdP says. No specification lists the words.

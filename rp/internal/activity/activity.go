@@ -80,7 +80,7 @@ func Classify(method string, h http.Header, f Facts) Class {
 	return c
 }
 
-// Prefetch: the browser guesses what a person may want (Fetch §2.2.7). Sec-Purpose is
+// Prefetch reports whether the browser guesses what a person may want (Fetch §2.2.7). Sec-Purpose is
 // "prefetch", with parameters: "prefetch;prerender". Older browsers sent Purpose or X-Moz.
 func Prefetch(h http.Header) bool {
 	return strings.Contains(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch" || first(h, "X-Moz") == "prefetch"
