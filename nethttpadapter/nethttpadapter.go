@@ -93,8 +93,12 @@ func (a *Adapter) Login(opts ...rp.LoginOption) http.Handler {
 // waits for the IdP: see rp.RelyingParty.Optional. A page with a session is kept by no
 // browser and no cache.
 func (a *Adapter) OptionalLogin(next http.Handler) http.Handler {
+	marked, isMarked := next.(classed)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Cookie")
+		if isMarked { // a mark inside OptionalLogin: it has to be known before
+			r = r.WithContext(rp.WithClass(r.Context(), marked.class))
+		}
 		if s := a.rp.Optional(r); s != nil {
 			s.KeepPrivate(w.Header())
 			r = s.Request()
@@ -104,7 +108,8 @@ func (a *Adapter) OptionalLogin(next http.Handler) http.Handler {
 }
 
 // Passive marks a route whose requests a page makes by itself, such as a poll:
-// they never keep anybody signed in. It may stand inside or outside RequireLogin.
+// they never keep anybody signed in. It may stand inside or outside RequireLogin and
+// OptionalLogin.
 func (a *Adapter) Passive(next http.Handler) http.Handler { return classed{next, rp.Passive} }
 
 // Active marks a route whose fetches are a person's doing, whatever the page's own script

@@ -24,9 +24,10 @@ type pulse struct {
 
 	// off is by how many milliseconds this server's clock is ahead of the IdP's; 0 while
 	// that is within Skew.
-	off     atomic.Int64
-	skew    time.Duration
-	differs func(ahead time.Duration) // told when off changes to or from 0; may be nil
+	off      atomic.Int64
+	differed atomic.Int64 // when an answer last said so, in milliseconds since 1970
+	skew     time.Duration
+	differs  func(ahead time.Duration) // told when off changes to or from 0; may be nil
 
 	doubts chan struct{} // somebody thinks that what is known of it is not true any more
 

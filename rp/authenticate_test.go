@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 )
 
@@ -49,6 +50,36 @@ func TestHotPath(t *testing.T) {
 					}
 				}
 			})
+		})
+	}
+}
+
+// C7: a poll of a public page that is marked Passive, inside OptionalLogin or outside, keeps
+// nobody signed in.
+func TestAPassivePublicPoll(t *testing.T) {
+	for name, wrap := range map[string]func(*nethttpadapter.Adapter, http.Handler) http.Handler{
+		"inside": func(web *nethttpadapter.Adapter, h http.Handler) http.Handler {
+			return web.OptionalLogin(web.Passive(h))
+		},
+		"outside": func(web *nethttpadapter.Adapter, h http.Handler) http.Handler {
+			return web.Passive(web.OptionalLogin(h))
+		},
+	} {
+		inBubble(t, setup{idp: patient, config: func(c *rp.Config) { c.Idle = 15 * time.Minute }}, func(t *testing.T, w *world) {
+			rest, mux := w.apps[0], http.NewServeMux()
+			mux.Handle("/", rest)
+			mux.Handle("/poll", wrap(nethttpadapter.New(w.auth[0]), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+			w.apps[0] = mux
+			v := w.visitor("ada")
+			v.login()
+			for range 20 {
+				time.Sleep(time.Minute)
+				v.fetch("/poll")
+			}
+			w.expectEnds(rp.Idle)
+			if t.Failed() {
+				t.Fatal(name)
+			}
 		})
 	}
 }

@@ -38,7 +38,7 @@ const maxRounds = 3
 func (p *RelyingParty) challengeMore(r *http.Request, w wish) Answer {
 	code := "insufficient_user_authentication" // RFC 9470 §3
 	person, loop := p.Activity(r) == Active, false
-	if s := FromContext(r.Context()); s != nil {
+	if s := FromContext(r.Context()); s != nil && s.rp == p {
 		person = s.Class() == Active // it knows the browser
 		had, _ := readWish(s.state().data.Wish)
 		for _, scope := range w.Scopes {
@@ -120,10 +120,14 @@ func (p *RelyingParty) back(r *http.Request) string {
 	switch {
 	case strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
 		return "/" // no page of the app's
-	case r.Method == http.MethodGet || r.Method == http.MethodHead:
-		return SafeReturnTo(r.URL.RequestURI())
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return p.ownPath(r.Referer(), "/")
 	}
-	return p.ownPath(r.Referer(), "/")
+	asked := SafeReturnTo(r.URL.RequestURI())
+	if !formOf(r).isPage() { // what a script fetches is nothing to come back to
+		return p.ownPath(r.Referer(), asked)
+	}
+	return asked
 }
 
 // ownPath is the path of a URL of this app, or else the other one.

@@ -33,7 +33,7 @@ func (p *RelyingParty) follow(ctx context.Context) {
 			sleep(ctx, followLeast)
 		} else if ctx.Err() == nil {
 			if failures++; failures == 1 && err != errNotMet {
-				p.log.Warn("the IdP's metadata and keys cannot be read again; what is known of it goes on", "error", err)
+				p.log.Warn("the IdP's metadata and keys cannot be read again, or not be stored; what is known of it goes on", "error", err)
 			}
 			wait = min(time.Second<<min(failures-1, 10), followRetry)
 			sleep(ctx, followPause)
@@ -92,7 +92,7 @@ func differs(old, new *idp.Metadata) (names []string) {
 		{"authorization_endpoint", old.AuthURL, new.AuthURL}, {"token_endpoint", old.TokenURL, new.TokenURL},
 		{"jwks_uri", old.JWKSURL, new.JWKSURL}, {"userinfo_endpoint", old.UserinfoURL, new.UserinfoURL},
 		{"end_session_endpoint", old.EndSessionURL, new.EndSessionURL}, {"revocation_endpoint", old.RevocationURL, new.RevocationURL},
-		{"token_endpoint_auth_methods_supported", fmt.Sprint(old.TokenAuthMethods), fmt.Sprint(new.TokenAuthMethods)},
+		{"token_endpoint_auth_methods_supported", list(old.TokenAuthMethods), list(new.TokenAuthMethods)},
 	} {
 		if e.old != e.new {
 			names = append(names, fmt.Sprintf("%s (%.200s)", e.name, e.new))

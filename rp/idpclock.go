@@ -23,6 +23,11 @@ func (p *pulse) compare(h http.Header, sent, received time.Time) {
 	if ahead.Abs() <= p.skew {
 		ahead = 0
 	}
+	if ahead != 0 {
+		p.differed.Store(received.UnixMilli())
+	} else if since := received.UnixMilli() - p.differed.Load(); since >= 0 && since < p.skew.Milliseconds() {
+		return // several servers answer, and not all of their clocks are wrong
+	}
 	if before := p.off.Swap(ahead.Milliseconds()); (before == 0) != (ahead == 0) && p.differs != nil {
 		p.differs(ahead)
 	}

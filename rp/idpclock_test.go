@@ -2,6 +2,7 @@ package rp_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,4 +77,22 @@ func TestClocksThatAgree(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Several servers answer for the IdP, and the clock of one is wrong: that is told once, not
+// at every other answer.
+func TestOneWrongClockOfSeveral(t *testing.T) {
+	inBubble(t, setup{idp: patient}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		for n := range 20 {
+			if n%2 == 1 {
+				w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointToken, Header: map[string]string{"Date": "Fri, 31 Dec 1999 20:00:00 GMT"}})
+			}
+			v.login()
+			time.Sleep(time.Second)
+		}
+		if n := strings.Count(w.log.String(), "finding=clock"); n != 1 {
+			t.Errorf("told %d times", n)
+		}
+	})
 }

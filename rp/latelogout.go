@@ -3,6 +3,7 @@ package rp
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/logouttoken"
@@ -10,24 +11,65 @@ import (
 )
 
 const (
-	lateLogouts   = 1000      // that are remembered at once
-	lateLogoutFor = time.Hour // so long one is tried
+	lateLogoutsMost = 1000      // that are remembered at once
+	lateLogoutFor   = time.Hour // so long one is tried
 )
+
+// lateLogouts are logouts that wait for the store. One that the IdP sends again and again
+// waits once, and takes nobody's place.
+type lateLogouts struct {
+	mu sync.Mutex
+	of map[lateLogout]bool
+}
+
+type lateLogout struct {
+	sid, subject string
+	issued       int64
+}
+
+// take reports whether a logout is to wait, and has a place to.
+func (l *lateLogouts) take(which lateLogout) (mine, full bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.of[which]:
+		return false, false
+	case len(l.of) >= lateLogoutsMost:
+		return false, true
+	case l.of == nil:
+		l.of = map[lateLogout]bool{}
+	}
+	l.of[which] = true
+	return true, false
+}
+
+func (l *lateLogouts) leave(which lateLogout) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.of, which)
+}
 
 // endLater carries out a logout of the IdP's that the store did not take. The IdP has its
 // answer, and most do not ask again: without this a client without tokens would serve the
 // session until Config.Absolute. It is tried while this instance lives. What the selector
 // says stays as it was, so that nothing ends that has begun since.
 func (p *RelyingParty) endLater(token *logouttoken.Token, which Selector) {
-	if p.late.Add(1) > lateLogouts {
-		p.late.Add(-1)
-		p.log.Error("a logout could not be carried out and is forgotten: too many wait for the store")
+	this := lateLogout{token.SID, token.Subject, token.IssuedAt.Unix()}
+	mine, full := p.late.take(this)
+	if full {
+		p.troubles.spend(p.log, p.now(), "a logout could not be carried out and is forgotten: too many wait for the store")
+	}
+	if !mine {
 		return
 	}
 	if !p.goes(func(context.Context) {
-		defer p.late.Add(-1)
+		defer p.late.leave(this)
 		began := p.cfg.Now()
-		for n := 1; p.ctx.Err() == nil && p.cfg.Now().Sub(began) < lateLogoutFor; n++ {
+		for n := 1; p.ctx.Err() == nil; n++ {
+			if p.cfg.Now().Sub(began) >= lateLogoutFor {
+				p.log.Error("a logout that the store does not take is given up")
+				return
+			}
 			sleep(p.ctx, min(verdict.Backoff(verdict.Retry, n), 30*time.Second))
 			ctx, cancel := p.detached(p.ctx)
 			ended, err := p.endByToken(ctx, token, which)
@@ -43,6 +85,6 @@ func (p *RelyingParty) endLater(token *logouttoken.Token, which Selector) {
 			}
 		}
 	}) {
-		p.late.Add(-1)
+		p.late.leave(this)
 	}
 }

@@ -334,3 +334,27 @@ func TestLogoutOfTheNextSID(t *testing.T) {
 		w.expectEnds(rp.BackchannelLogout)
 	})
 }
+
+// An IdP that sends a logout again and again while the store fails does not push another
+// one out of the memory.
+func TestALateLogoutWaitsOnce(t *testing.T) {
+	store := &failingStore{}
+	s := setup{idp: patient, config: func(c *rp.Config) { store.Store, c.Store = c.Store, store }}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v, other := w.visitor("ada"), w.visitor("bob")
+		v.login()
+		other.login()
+		down := "End"
+		store.fail.Store(&down)
+		again := w.logoutToken(v.session())
+		for range 1001 {
+			if a := w.deliver(again); a.status != http.StatusBadRequest {
+				t.Fatal(a)
+			}
+		}
+		w.deliver(w.logoutToken(other.session()))
+		store.fail.Store(nil)
+		time.Sleep(time.Minute)
+		w.expectEnds(rp.BackchannelLogout, rp.BackchannelLogout)
+	})
+}

@@ -32,13 +32,13 @@ type RelyingParty struct {
 	flights    *flights
 	agenda     *agenda
 	streams    streams
-	reports    *throttle    // of activity
-	vouches    *throttle    // of looks at the IdP's session
-	userNotes  *throttle    // of noteUser
-	late       atomic.Int64 // logouts that wait for the store
-	refusals   budget       // of lines in the log that strangers can cause
-	troubles   budget       // of those that every request causes while the store fails
-	unreadable *throttle    // of lines about one record
+	reports    *throttle // of activity
+	vouches    *throttle // of looks at the IdP's session
+	userNotes  *throttle // of noteUser
+	late       lateLogouts
+	refusals   budget    // of lines in the log that strangers can cause
+	troubles   budget    // of those that every request causes while the store fails
+	unreadable *throttle // of lines about one record
 	otherHosts otherHosts
 	guard      guard
 	found      findings

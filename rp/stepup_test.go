@@ -1,6 +1,7 @@
 package rp_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -132,6 +133,12 @@ func TestFirstLoginOfARoute(t *testing.T) {
 		asks(v.get("/gold").location())
 		asks(v.do("GET", "/gold", nil, htmx).header.Get("HX-Redirect"))
 		asks(v.do("GET", "/gold", nil, with(htmx, "Hx-Current-Url", "https://other.example/")).header.Get("HX-Redirect"))
+		var p rp.Problem
+		a := v.do("GET", "/gold", nil, with(fetching, "Referer", base+"/dashboard?day=2"))
+		if json.Unmarshal([]byte(a.body), &p) != nil || !strings.Contains(p.LoginURL, url.QueryEscape("/dashboard?day=2")) {
+			t.Errorf("a script does not come back to its page: %v", a)
+		}
+		asks(p.LoginURL)
 		v.login()
 		asks(v.do("GET", "/gold", nil, htmx).header.Get("HX-Redirect"))
 		v.submit("/auth/logout")
