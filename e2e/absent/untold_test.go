@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/e2e/drive"
+	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 )
 
@@ -14,7 +15,7 @@ import (
 const alone = `<script>
 	navigator.serviceWorker.register("/worker.js")
 	const wait = setInterval(() => {
-		if (navigator.serviceWorker.controller?.state !== "activated") return
+		if (document.readyState !== "complete" || navigator.serviceWorker.controller?.state !== "activated") return
 		clearInterval(wait)
 		location.assign("/alone?loop=alone")
 	}, 10)
@@ -47,7 +48,7 @@ func TestWhatNoHeaderTells(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, d drive.Driver) {
 				w := start(t, options{routes: untoldRoutes(`true`)})
-				w.open(d.New(t)(name), w.notes, row.path)
+				w.load(d.New(t)(name), row.path)
 				const pause = 10 * time.Minute
 				for at := pause; at <= six; at += pause {
 					w.leap(pause)
@@ -64,7 +65,14 @@ func TestWhatNoHeaderTells(t *testing.T) {
 func TestServiceWorkerThatLeavesNavigations(t *testing.T) {
 	each(t, func(t *testing.T, d drive.Driver) {
 		w := start(t, options{routes: untoldRoutes(`e.request.mode !== "navigate"`)})
-		w.open(d.New(t)("alone"), w.notes, "/alone")
+		w.load(d.New(t)("alone"), "/alone")
 		w.absent(w.loops(true, "GET notes /alone?loop=alone"))
 	})
+}
+
+// load opens a page of which nothing can be asked, as it is about to leave.
+func (w *world) load(tab site.Tab, path string) {
+	w.Helper()
+	w.open(tab, w.notes, "/start")
+	tab.Go(w.notes.URL + path)
 }

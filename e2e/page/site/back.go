@@ -50,11 +50,11 @@ func (w *World) Back(newTab func(name string) Tab) {
 		}
 		leave(tab)
 		asked := notes.Requests("GET /plain")
-		// The server is asked, and leads to the log-in. The page that is left may be the
-		// log-in too, so it is marked: what is waited for is another one.
+		// The server is asked, and leads to the log-in; or it shows a page with a link there,
+		// if the browser has come to say what a person does: this is a script's. The page
+		// that is left may be the log-in too, so it is marked: what is waited for is another.
 		browser.Eval[int](tab, `window.isLeft = true, setTimeout(() => history.back())`)
-		tab.Wait(`!window.isLeft && document.querySelector("#username")`)
-		tab.WaitURL(w.IDP.Issuer())
+		tab.Wait(`!window.isLeft && (document.querySelector("#username") || document.querySelector("a[href^='/auth/login?']"))`)
 		if n := notes.Requests("GET /plain") - asked; n != 1 {
 			tab.Fail("%s: Back asked the server %d times", name, n)
 		}
