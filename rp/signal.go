@@ -71,9 +71,15 @@ func (p *RelyingParty) signalFirst(ctx context.Context, st *state) (*state, erro
 
 // tell makes the call that st lacks: one signal after st.Signalled.
 func (p *RelyingParty) tell(ctx context.Context, st *state) (*state, error) {
+	return p.tellBy(ctx, st, time.Time{})
+}
+
+// tellBy is tell for a signal that comes too late after the given time: another instance
+// may be asking for long, and in vain.
+func (p *RelyingParty) tellBy(ctx context.Context, st *state, latest time.Time) (*state, error) {
 	seen := st.data
 	return p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
-		return d.Signalled.After(seen.Signalled) || lifetime.Ahead(seen.Signalled, d.Signalled) || d.Generation > seen.Generation
+		return lifetime.Over(latest, p.now()) || d.Signalled.After(seen.Signalled) || lifetime.Ahead(seen.Signalled, d.Signalled) || d.Generation > seen.Generation
 	})
 }
 
