@@ -234,18 +234,21 @@ func (p *RelyingParty) trail(key Key) {
 			}
 			return
 		}
-		// It may have to wait for another call, which hangs: then it is given up, too.
-		if _, err := p.tellBy(ctx, st, latestTrail(st.rec.Active, policy.SignalEvery)); errors.As(err, &trouble) {
+		if _, err := p.tellBy(ctx, st, tooLate(st.rec.Active, policy.SignalEvery)); errors.As(err, &trouble) {
 			p.trailAgain(key, st.rec.Active, trouble.RetryAfter, policy.SignalEvery)
 		}
 	})
 }
 
-// trailAgain comes (back) to a signal that cannot be sent yet. Twice δ
-// after the activity it is given up: the later it came, the longer an absent
-// person would stay signed in (C2).
+// tooLate is when a signal that no request waits for is given up: the later it came, the
+// longer an absent person would stay signed in (C2).
+func tooLate(active time.Time, every time.Duration) time.Time {
+	return active.Add(2*every + time.Second)
+}
+
+// trailAgain comes (back) to a signal that cannot be sent yet.
 func (p *RelyingParty) trailAgain(key Key, active time.Time, after, every time.Duration) {
-	if p.now().Add(after).After(latestTrail(active, every)) {
+	if p.now().Add(after).After(tooLate(active, every)) {
 		return
 	}
 	a := p.agenda.of(&key)
@@ -262,11 +265,6 @@ func (p *RelyingParty) trailAgain(key Key, active time.Time, after, every time.D
 	if i.trailing == nil {
 		i.trailing = time.AfterFunc(max(after, time.Second), func() { p.trail(key) })
 	}
-}
-
-// latestTrail is when a signal about an activity is given up.
-func latestTrail(active time.Time, every time.Duration) time.Time {
-	return active.Add(2*every + time.Second)
 }
 
 // due is when the sweeper is to look at a session that was last active then.

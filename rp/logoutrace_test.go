@@ -84,6 +84,7 @@ func TestLogoutBeatsRefresh(t *testing.T) {
 				answer := make(chan *reply)
 				go func() { a, _ := v.try("GET", "/private", nil, fetching); answer <- a }()
 				<-refresh.Arrived()
+				synctest.Wait() // the IdP has rotated, and holds its answer back
 				reason := end(w, v)
 				w.expectEnds(reason)
 				close(gate)

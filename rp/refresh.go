@@ -39,6 +39,8 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 	other := out.Fault == verdict.OtherUser
 	if v == verdict.Ended && !other && lost {
 		v = verdict.Interact // no verdict on the session: the token may be spent
+	} else if v == verdict.Ended && !other && !p.refreshGood(st.data, sent) {
+		v = verdict.Ask // RT-17: by another instance's clock it has run out
 	}
 	v = p.believed(v)
 	p.signalled(st.rec.Key, "refresh", v, out.Err)
@@ -49,6 +51,8 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 		return p.rejected(ctx, st, OtherSubject)
 	case v == verdict.Ended:
 		return p.rejected(ctx, st, RefreshRejected)
+	case v == verdict.Ask:
+		return nil, p.renewSilently(ctx, st)
 	case !lost:
 		p.undoubt(ctx, st)
 	}

@@ -31,6 +31,15 @@ func (p *RelyingParty) good(d *record.Data, now time.Time) bool {
 	return !lifetime.Over(d.TokenEnds, now.Add(min(p.cfg.Skew, d.TokenLife/2)))
 }
 
+// refreshGood is good for the refresh token.
+func (p *RelyingParty) refreshGood(d *record.Data, now time.Time) bool {
+	ahead := p.cfg.Skew
+	if d.Window > 0 {
+		ahead = min(ahead, d.Window/2)
+	}
+	return !lifetime.Over(d.RefreshEnds, now.Add(ahead))
+}
+
 // tokensLast returns until when a session has tokens that work, or can fetch others
 // without the person; zero: as far as is known for ever. A refresh token's refusal after
 // its announced end proves nothing about the session: at Keycloak the token of a quiet

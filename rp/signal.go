@@ -74,14 +74,12 @@ func (p *RelyingParty) tell(ctx context.Context, st *state) (*state, error) {
 	return p.tellBy(ctx, st, time.Time{})
 }
 
-// tellBy is tell, unless it is later than that by then; zero: never too late.
+// tellBy is tell for a signal that comes too late after the given time: another instance
+// may be asking for long, and in vain.
 func (p *RelyingParty) tellBy(ctx context.Context, st *state, latest time.Time) (*state, error) {
 	seen := st.data
 	return p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
-		if !latest.IsZero() && p.now().After(latest) {
-			return true
-		}
-		return d.Signalled.After(seen.Signalled) || lifetime.Ahead(seen.Signalled, d.Signalled) || d.Generation > seen.Generation
+		return lifetime.Over(latest, p.now()) || d.Signalled.After(seen.Signalled) || lifetime.Ahead(seen.Signalled, d.Signalled) || d.Generation > seen.Generation
 	})
 }
 

@@ -70,3 +70,27 @@ func TestRenewalWithTwoClocks(t *testing.T) {
 		w.expectEnds()
 	})
 }
+
+// RT-17, C3: the refresh token of a quiet app has run out, by another app the session goes
+// on, and by the clock of the instance that shows the token it was good.
+func TestRefreshTokenEndsBetweenTwoClocks(t *testing.T) {
+	s := at(t, "keycloak", setup{instances: 2, client: longToken, config: twoClocks(func(*rp.Config) {})})
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.instance = "0"
+		v.login()
+		for range 9 {
+			time.Sleep(100 * time.Second)
+			if _, err := v.idp.Authorize(t.Context(), w.photosURL()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(5 * time.Second) // W is 15 min
+		v.instance = "1"
+		if a, silently := v.follow("/private"); a.status != 200 || !silently {
+			t.Errorf("silently: %v, %v", silently, a)
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
+		w.expectEnds()
+	})
+}

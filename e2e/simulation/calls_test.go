@@ -152,6 +152,9 @@ func (o *oracle) answered(c *call, s *sent) {
 	if s.status == 0 && s.kind == callRefresh {
 		o.counts["unknown outcomes of a refresh"]++
 	}
+	if s.kind == callRefresh && s.err == "invalid_grant" && c.chain.lasts > 0 && now >= c.chain.lasts-tolerated-c.in.app.skew()-time.Second {
+		c.chain.worn = true
+	}
 	c.chain.refused = c.refusedOwn() || c.chain.refused && !c.good()
 	if !c.good() {
 		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500) {

@@ -25,7 +25,7 @@ func (s *session) over(c *chain, at time.Duration) bool {
 	if s.app.kind == rp.ReferenceToken {
 		return at >= c.fetched+s.app.knobs.TokenLife-early-s.app.skew()
 	}
-	return c.lasts > 0 && at >= c.lasts-early-s.app.skew()
+	return c.worn || c.lasts > 0 && at >= c.lasts-early-s.app.skew()
 }
 
 // runningOut: the tokens of s are over by some clock and not by another one.
@@ -116,7 +116,8 @@ func (o *oracle) sentOn(v *visit, s *session) bool {
 	case v.q.navigates() && !strings.HasPrefix(to, "/auth/login"):
 		return false
 	case strings.Contains(to, "silent=1"):
-		if !v.q.navigates() || !s.asksSilently(v.end) && !s.mistrusts() && s.renewedAt < v.start {
+		news := s.renewedAt >= v.start || s.ok != nil && s.ok.to >= v.start-o.w.h.Late // tokens of which v has not heard
+		if !v.q.navigates() || !s.asksSilently(v.end) && !s.mistrusts() && !news {
 			o.breach("C3", "%s sends %s to a silent log-in", v.in.name, v.q.kind)
 		}
 		o.judgeAskedAgain(v, s)
