@@ -78,8 +78,8 @@ func (o *oracle) judgeStraight(v *visit, to *url.URL) {
 		o.judgeServed(v, s)
 		return
 	}
-	if s == nil || !bare || v.status != http.StatusFound || s.endAt <= v.end {
-		return
+	if s == nil || !bare || v.status != http.StatusFound || s.endAt <= v.end || v.start <= s.began+o.w.h.Late {
+		return // the other instance may not have heard of it yet
 	}
 	trust := orDefault(s.app.knobs.TrustFor, 5*time.Minute)
 	if s.app.knobs.KnowsWindow || s.app.provider.announces() {
