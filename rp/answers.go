@@ -35,7 +35,8 @@ type pulse struct {
 	probe chan struct{} // closed when the probe under way is over
 }
 
-// RoundTrip notes each answer, whatever it says.
+// RoundTrip notes each answer, whatever it says, but for a 5xx: that may be a load
+// balancer's, with nobody behind it.
 func (p *pulse) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent := p.now()
 	resp, err := p.next.RoundTrip(r)
@@ -43,7 +44,9 @@ func (p *pulse) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	received := p.now()
-	p.heard.Store(received.UnixMilli())
+	if resp.StatusCode < http.StatusInternalServerError {
+		p.heard.Store(received.UnixMilli())
+	}
 	p.compare(resp.Header, sent, received)
 	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
 		p.lookAgain()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -105,4 +106,50 @@ func TestTroubleLeavesNoDoubt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// lawless is a store on which an instance has lost its lease: another one gets it at once,
+// and refreshes just before the first one notes what it is about to do.
+type lawless struct {
+	rp.Store
+	meanwhile func() // before the next Replace; nil: nothing
+}
+
+func (l *lawless) Acquire(_ context.Context, id rp.Key, _ time.Duration) (rp.Lease, error) {
+	return rp.Lease{ID: id}, nil
+}
+func (l *lawless) Renew(context.Context, rp.Lease, time.Duration) error { return nil }
+func (l *lawless) Release(context.Context, rp.Lease) error              { return nil }
+
+func (l *lawless) Replace(ctx context.Context, r rp.Record) error {
+	if f := l.meanwhile; f != nil {
+		l.meanwhile = nil
+		f()
+	}
+	return l.Store.Replace(ctx, r)
+}
+
+// C4: who loses the lease to somebody who refreshes meanwhile shows no token any more.
+func TestOvertakenBeforeTheTokenIsShown(t *testing.T) {
+	store := &lawless{}
+	s := setup{instances: 2, idp: patient, config: func(c *rp.Config) {
+		if store.Store == nil {
+			store.Store = c.Store
+		}
+		c.Store = store
+	}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		synctest.Wait()
+		time.Sleep(6 * time.Minute) // beyond TrustFor
+		w.idp.ResetRequests()
+		store.meanwhile = func() {
+			if a := v.do("GET", "/private", nil, with(navigating, "X-Instance", "1")); a.status != http.StatusOK {
+				t.Error(a)
+			}
+		}
+		v.welcome()
+		w.idp.Expect(idpmock.EndpointToken, "notes", 1)
+	})
 }

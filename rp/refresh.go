@@ -19,9 +19,10 @@ import (
 func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 	sent := p.now()
 	lost := doubted(st.data) // it was shown before, by whoever, and nobody knows the answer
+	seen := st.data.Generation
 	st, err := p.doubt(ctx, st)
-	if err != nil {
-		return nil, err
+	if err != nil || st.data.Generation != seen { // somebody else has refreshed: the lease was lost
+		return st, err
 	}
 	got, out := p.callRefresh(ctx, st.data)
 	v := verdict.Token(out.Answer)

@@ -36,6 +36,8 @@ type pastEnds struct {
 	mu    sync.Mutex
 	list  []pastEnd // the oldest first
 	cut   bool      // Watch has been cut off since
+	busy  bool      // endAgain is at work
+	more  bool      // and is to start over
 	mine  keySet    // sessions that this instance has ended
 	told  keySet    // those whose end it has reported, or need not
 	heard keySet    // those that Watch has reported to have ended
@@ -119,6 +121,22 @@ func (l *pastEnds) listens() (again bool) {
 	return again
 }
 
+// begin reports whether nobody is at work; who is starts over then.
+func (l *pastEnds) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.more = l.busy
+	l.busy = true
+	return !l.more
+}
+
+func (l *pastEnds) over() (again bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy, l.more = l.more, false
+	return l.busy
+}
+
 // keySet keeps keys for pastFor at least, unless there are too many.
 type keySet struct {
 	young, old map[Key]struct{}
@@ -138,8 +156,18 @@ func (s *keySet) has(key Key) bool {
 	return young || old
 }
 
-// endAgain ends once more what this instance has ended in the last minutes.
+// endAgain ends once more what this instance has ended in the last minutes. However often
+// a slow store is cut off meanwhile, one goroutine does it.
 func (p *RelyingParty) endAgain() {
+	if !p.past.begin() {
+		return
+	}
+	for again := true; again; again = p.past.over() {
+		p.repeatEnds()
+	}
+}
+
+func (p *RelyingParty) repeatEnds() {
 	lost := 0
 	for _, e := range p.past.recent(p.now()) {
 		for n := 1; p.ctx.Err() == nil; n++ {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -286,5 +287,46 @@ func TestWhatIsNotRepeated(t *testing.T) {
 		if n := store.endCalls() - before; n != 0 {
 			t.Errorf("%d ends were repeated long after", n)
 		}
+	})
+}
+
+// cutOff is a store that is slow to end a session and cuts Watch off every second.
+type cutOff struct {
+	rp.Store
+	slow      atomic.Bool
+	now, most atomic.Int64 // ends under way
+}
+
+func (s *cutOff) Watch(ctx context.Context, fn func(rp.Change)) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return errors.Join(errDown, s.Store.Watch(ctx, fn))
+}
+
+func (s *cutOff) End(ctx context.Context, sel rp.Selector, e rp.End) ([]rp.Record, error) {
+	if s.slow.Load() {
+		s.most.Store(max(s.most.Load(), s.now.Add(1)))
+		defer s.now.Add(-1)
+		time.Sleep(time.Second)
+	}
+	return s.Store.End(ctx, sel, e)
+}
+
+// A store that is slow and cut off again and again gets the ends once more by one goroutine,
+// not by one more at each time.
+func TestRepeatedEndsDoNotPileUp(t *testing.T) {
+	store := &cutOff{}
+	inBubble(t, setup{config: func(c *rp.Config) { store.Store, c.Store = c.Store, store }}, func(t *testing.T, w *world) {
+		for range 60 {
+			v := w.visitor("ada")
+			v.login()
+			v.submit("/auth/logout")
+		}
+		store.slow.Store(true)
+		time.Sleep(4 * time.Minute)
+		if n := store.most.Load(); n != 1 {
+			t.Errorf("%d ends at once", n)
+		}
+		store.slow.Store(false)
 	})
 }

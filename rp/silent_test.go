@@ -243,3 +243,24 @@ func TestSilentCheckIsASignal(t *testing.T) {
 		}
 	})
 }
+
+// C6: while trust lasts nobody is sent to an IdP of which only the load balancer answers.
+func TestNoSilentCheckAtABrokenIdP(t *testing.T) {
+	for _, status := range []int{http.StatusBadGateway, http.StatusServiceUnavailable} {
+		s := setup{kind: rp.NoToken, idp: patient, config: func(c *rp.Config) {
+			c.SilentCheck, c.TrustFor, c.SignalEvery = true, 10*time.Minute, 2*time.Minute
+		}}
+		inBubble(t, s, func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			v.login()
+			f := w.idp.Fault(idpmock.Fault{Times: idpmock.Always, Status: status})
+			time.Sleep(3 * time.Minute)
+			v.welcome()
+			f.Remove()
+			time.Sleep(time.Minute)
+			if a := v.get("/private"); a.status != http.StatusFound {
+				t.Errorf("%d: the IdP is back, and is not asked: %v", status, a)
+			}
+		})
+	}
+}

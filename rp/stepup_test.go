@@ -185,3 +185,21 @@ func TestLargeLogin(t *testing.T) {
 		}
 	})
 }
+
+// A silent renewal asks for what the log-in has asked for: the new token can do as much.
+func TestRenewalKeepsTheScopes(t *testing.T) {
+	s := setup{kind: rp.ReferenceToken, idp: patient, client: func(c *idpmock.Client) { c.AccessTokenLifetime = 10 * time.Minute }}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) {
+			w.auth[0].Answer(r, &rp.APIError{Scope: "profile", Err: rp.ErrStepUp}).Write(rw)
+		}
+		v := w.visitor("ada")
+		v.login()
+		v.get(v.authorize(v.start(v.get("/run").location())))
+		time.Sleep(12 * time.Minute)
+		q := query(v.start(v.get("/private").location()))
+		if q.Get("prompt") != "none" || q.Get("scope") != "openid profile" {
+			t.Errorf("the renewal asks for %v", q)
+		}
+	})
+}
