@@ -86,8 +86,8 @@ func (o *oracle) judgeStraight(v *visit, to *url.URL) {
 		trust = min(trust, o.w.h.Window-time.Minute)
 	}
 	last := s.began
-	if s.known != nil {
-		last = max(last, s.known.from)
+	if c := o.heard(s, v); c != nil {
+		last = max(last, c.from)
 	}
 	asks := !s.surelyDeaf(v.end)
 	if (!asks || v.end < last+trust-s.app.skew()-time.Second) && o.clockEndAt(s, v.end+time.Second) == "" &&

@@ -223,7 +223,7 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 	confirmed := s.began
 	for _, c := range s.oks {
 		// A call of the API soon after another signal need not be noted.
-		if c.to < v.start && (c.kind != callResource || c.from > confirmed+o.mostSignalEvery(s.app)) {
+		if c.to < v.start-h.Late && (c.kind != callResource || c.from > confirmed+o.mostSignalEvery(s.app)) {
 			confirmed = max(confirmed, c.from)
 		}
 	}

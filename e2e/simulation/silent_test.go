@@ -69,18 +69,29 @@ func (o *oracle) renewed(s *session, c *chain, began time.Duration) {
 // uses notes that the session uses the tokens of a chain.
 func (s *session) uses(c *chain) { s.chain, s.rivals = c, nil }
 
+// heard is the last successful signal of s that every instance of the app knows by v.
+func (o *oracle) heard(s *session, v *visit) *call {
+	for _, c := range slices.Backward(s.oks) {
+		if c.to < v.start-o.w.h.Late && !o.excused(s.app, pathStore|pathRestart, c.from, c.to) {
+			return c
+		}
+	}
+	return nil
+}
+
 // mayLogInAnew: a live session may be sent to a whole log-in, because it was asked
 // about silently less than δ ago without an answer, or because its token may be spent.
 func (o *oracle) mayLogInAnew(v *visit, s *session) bool {
 	settled := s.began
-	for _, c := range slices.Backward(s.oks) {
-		if c.to < v.start-o.w.h.Late && !o.excused(s.app, pathStore|pathRestart, c.from, c.to) { // it is known everywhere
-			settled = max(settled, c.to)
-			break
-		}
+	if c := o.heard(s, v); c != nil {
+		settled = max(settled, c.to)
 	}
 	if s.asked > 0 && s.asked >= settled && v.start <= s.asked+o.mostSignalEvery(s.app)+s.app.skew() {
 		return true
+	}
+	asked := v.start - o.mostSignalEvery(s.app) - s.app.skew()
+	if (s.asksSilently(v.end) || s.mistrusts()) && o.excused(s.app, pathStore, asked, v.start) {
+		return true // that it was to be asked about was stored, and nobody was told
 	}
 	for other := range o.visits { // it is being begun
 		if other.session == s.name && other.q.kind == login && strings.Contains(other.q.path, "silent=1") {
