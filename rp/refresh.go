@@ -49,6 +49,7 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 	case v == verdict.OK:
 		return p.refreshed(ctx, st, got, sent)
 	case v == verdict.Ended && other:
+		p.orphaned(got, *st.data, "") // these are nobody's
 		return p.rejected(ctx, st, OtherSubject)
 	case v == verdict.Ended:
 		return p.rejected(ctx, st, RefreshRejected)
@@ -90,7 +91,6 @@ func (p *RelyingParty) callRefresh(ctx context.Context, d *record.Data) (*tokens
 	got := p.read(answer)
 	if err := p.verifyRefresh(ctx, got, d); errors.Is(err, idtoken.ErrOtherUser) {
 		out.Fault, out.Err = verdict.OtherUser, err
-		return nil, out
 	}
 	return got, out
 }

@@ -146,8 +146,9 @@ func (s *Session) End(ctx context.Context) error {
 //
 // It may be called as often as the app likes: what is too much (a burst of 20, then two a
 // second) is left out and is no error. It answers also after the handler has returned.
-// Errors: *EndedError; ErrReauthenticate and ErrSilentCheck if only a navigation can ask
-// the IdP; *UnavailableError, as long as nothing is known.
+// Errors: *EndedError; ErrReauthenticate, ErrSilentCheck and ErrUnconfirmed if only a
+// navigation can ask the IdP, and then the activity is not noted; *UnavailableError, as
+// long as nothing is known.
 func (s *Session) ReportActivity(ctx context.Context) error {
 	p := s.rp
 	if p.reports.take(s.key(), p.cfg.Now()) > 0 {
