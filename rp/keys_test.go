@@ -60,29 +60,6 @@ func TestRollingKeys(t *testing.T) {
 	})
 }
 
-// C5: a logout that was remembered by the old key alone forbids the log-in under way also
-// if the keys have rolled before that is finished, and no later one.
-func TestLogoutBeforeKeysRoll(t *testing.T) {
-	old, fresh := rp.NewKey(), rp.NewKey()
-	s := setup{idp: patient}
-	inBubble(t, s, func(t *testing.T, w *world) {
-		w.restart(s, old)
-		v := w.visitor("ada")
-		callback := v.authorize(v.start("/auth/login"))
-		if _, err := w.auth[0].EndSubject(t.Context(), "ada"); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		w.restart(s, old, fresh)
-		w.restart(s, fresh, old)
-		if a := v.get(callback); a.status != http.StatusBadRequest {
-			t.Errorf("a log-in that was under way: %v", a)
-		}
-		v.login()
-		v.welcome()
-	})
-}
-
 // A key that was taken away too early: the sessions that it sealed are over for
 // their browsers, with a reason, a way to log in again and a line in the log that
 // says what happened; nothing panics, and nothing else is lost.
