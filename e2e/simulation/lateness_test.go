@@ -52,10 +52,14 @@ func (l *lateness) load(key rp.Key, ask func() (rp.Record, error)) (rec rp.Recor
 		rec, err = ask()
 		return rec, false, err
 	}
+	var m memory
 	l.mu.Lock()
-	m, news := l.kept[key], l.news
+	if kept := l.kept[key]; kept != nil {
+		m = *kept
+	}
+	news := l.news
 	l.mu.Unlock()
-	if m != nil && time.Now().Before(m.until) {
+	if time.Now().Before(m.until) {
 		return m.rec, true, m.err
 	}
 	rec, err = ask()
