@@ -187,7 +187,7 @@ func (p *RelyingParty) sealWish(w wish) string {
 // route's address of the log-in to somebody else lends no rights: a route checks each
 // session by itself.
 func (p *RelyingParty) openWish(sealed string) (w wish) {
-	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
 	if err != nil || len(raw) > 2*maxWish {
 		return wish{}
 	}

@@ -38,7 +38,7 @@ func (p *RelyingParty) targetOf(state string) (t target, ok bool) {
 	if len(state) <= idLen || len(state) > maxState {
 		return target{}, false
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(state[idLen:])
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(state[idLen:])
 	if err != nil {
 		return target{}, false
 	}

@@ -114,7 +114,7 @@ func TestReplayedCallback(t *testing.T) {
 			x.Fatalf("the first time: %s", page)
 		}
 		before := x.session(p)
-		if page := p.Go(to); page.Status != http.StatusBadRequest {
+		if page := p.Go(to); page.Status != http.StatusOK || page.URL.Path != "/private" { // who is in is shown the page
 			x.Errorf("the second time: %s", page)
 		}
 		if after := x.session(p); after != before {
@@ -138,19 +138,19 @@ func TestReplayedCallbackWithItsCookie(t *testing.T) {
 		for _, c := range stolen {
 			thief.SetCookie(x.url, &http.Cookie{Name: c.Name, Value: c.Value, Path: "/", Secure: true})
 		}
-		x.plain("stolen cookie", thief, thief.Go(to))
+		x.startsAgain("stolen cookie", thief, thief.Go(to))
 		x.idp.Expect(idpmock.EndpointCode, "app", 1) // it is not left to the IdP
 		x.live(p)
 	})
 }
 
-// Log-in CSRF: eve sends ada a link that would log ada in as eve. Ada's browser
-// refuses it; in eve's own it works still.
+// Log-in CSRF: eve sends ada a link that would log ada in as eve. Ada's browser is sent to
+// a log-in of her own instead; in eve's own it works still.
 func TestForeignBrowserCallback(t *testing.T) {
 	each(t, func(x target) {
 		ada, eve := x.person("ada"), x.person("eve")
 		to := x.callback(eve, "eve")
-		x.plain("ada opens eve's link", ada, ada.Go(to))
+		x.startsAgain("ada opens eve's link", ada, ada.Go(to))
 		if page := eve.Go(to); page.Status != http.StatusOK || page.URL.Path != "/private" {
 			x.Errorf("eve's own log-in: %s", page)
 		}
@@ -159,11 +159,23 @@ func TestForeignBrowserCallback(t *testing.T) {
 		in := x.signedIn("ada")
 		in.Hop(x.url + "/auth/login?anew=1")
 		before := x.session(in)
-		if page := in.Go(x.callback(eve, "eve")); page.Status != http.StatusBadRequest || x.session(in) != before {
+		if page := in.Go(x.callback(eve, "eve")); page.Status != http.StatusOK || page.URL.Path != "/private" || x.session(in) != before {
 			x.Errorf("a signed-in ada opens eve's link: %s", page)
 		}
 		x.live(in)
 	})
+}
+
+// startsAgain fails unless a callback that cannot be finished has led to a new log-in at
+// the IdP, and nobody is logged in.
+func (x target) startsAgain(what string, p *person.Person, page *person.Page) {
+	x.Helper()
+	if page.Status != http.StatusOK || !strings.HasPrefix(page.URL.String(), x.idp.URL+"/") {
+		x.Errorf("%s: want the IdP's page: %s", what, page)
+	}
+	if s := x.state(p); s.State != "anonymous" {
+		x.Errorf("%s: %+v", what, s)
+	}
 }
 
 // A log-in's cookie that was tampered with is none.
@@ -183,7 +195,7 @@ func TestTamperedLoginCookie(t *testing.T) {
 		if !found {
 			x.Fatal("there is no log-in cookie to tamper with")
 		}
-		x.plain("tampered", p, p.Go(to))
+		x.startsAgain("tampered", p, p.Go(to))
 	})
 }
 

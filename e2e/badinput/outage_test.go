@@ -58,7 +58,7 @@ func TestOutageDuringLogin(t *testing.T) {
 		if page.Status != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" {
 			x.Errorf("want 503 and Retry-After: %s", page)
 		}
-		if strings.Contains(page.Body, "still logged in") || strings.Contains(page.Body, "code=") || !strings.Contains(page.Body, `href="/auth/login"`) {
+		if strings.Contains(page.Body, "still logged in") || strings.Contains(page.Body, "code=") || !strings.Contains(page.Body, `href="/auth/login?return_to=%2Fprivate"`) {
 			x.Errorf("the page: %s", page)
 		}
 		if s := x.state(p); s.State != "anonymous" {

@@ -129,7 +129,7 @@ func TestWrongConfiguration(t *testing.T) {
 		{"bad store", "referencetoken", []string{"-issuer", idp.URL, "-client-id", "app", "-store", "tape:1"}, []string{"-store", "memory"}, true},
 		{"bad base URL", "notoken", []string{"-issuer", idp.URL, "-client-id", "app", "-base-url", "http://127.0.0.1:1/path"}, []string{"BaseURL"}, false},
 		{"bad API URL", "refreshtoken", []string{"-issuer", idp.URL, "-client-id", "app", "-api-url", "nowhere"}, []string{"-api-url"}, true},
-		{"another issuer", "refreshtoken", []string{"-issuer", idp.URL + "/other", "-client-id", "app"}, []string{"issuer", "https://login.example"}, false},
+		{"another issuer", "refreshtoken", []string{"-issuer", idp.URL + "/other", "-client-id", "app"}, []string{"Issuer", "https://login.example"}, false},
 		{"not an IdP", "refreshtoken", []string{"-issuer", idp.URL, "-client-id", "app"}, []string{idp.URL, "exact issuer"}, false},
 		{"unknown app", "tea", nil, []string{"-app", "refreshtoken"}, true},
 		{"unknown flag", "refreshtoken", []string{"-teapot"}, []string{"-teapot"}, false},

@@ -56,6 +56,9 @@ func (p *Page) Wrote(line string, broken bool) {
 	if len(p.console) < maxConsole {
 		p.console = append(p.console, line)
 	}
+	if strings.Contains(line, "/favicon.ico") {
+		return // the browser's own doing, which a service worker may not expect
+	}
 	if broken || strings.Contains(line, "Content Security Policy") || strings.Contains(line, "Content-Security-Policy") {
 		p.t.Errorf("%s: the page broke: %s", p.name, line)
 	}
