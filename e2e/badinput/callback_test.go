@@ -82,7 +82,7 @@ func TestSpoiledCallback(t *testing.T) {
 			"other code":       func(q url.Values) { q.Set("code", marker) },
 			"no iss":           func(q url.Values) { q.Del("iss") },
 			"other iss":        func(q url.Values) { q.Set("iss", "https://evil.example") },
-			"other state":      func(q url.Values) { q.Set("state", q.Get("state")[:42]+flip(q.Get("state")[42:])) },
+			"other state":      func(q url.Values) { q.Set("state", q.Get("state")[:42]+flip(q.Get("state")[42:43])) },
 			"state twice":      func(q url.Values) { q.Add("state", q.Get("state")) },
 			"error beside":     func(q url.Values) { q.Set("error", "access_denied"); q.Set("error_description", marker) },
 			"error of the IdP": func(q url.Values) { q.Del("code"); q.Set("error", marker) },
