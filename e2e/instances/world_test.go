@@ -142,6 +142,7 @@ func (w *world) login(in *instance) *http.Cookie {
 
 func (in *instance) get(ctx context.Context, path string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil)
+	r.Header.Set("Accept", "text/html") // a browser that asks for a page
 	for _, c := range cookies {
 		r.AddCookie(c)
 	}

@@ -64,7 +64,7 @@ func TestOwnPagesAreAccessible(t *testing.T) {
 	store.broken.Store(true)
 	tab.Go(notes.URL + "/")
 	look("outage", "Please try again in a moment.")
-	if got := tab.Text("main"); !strings.Contains(got, "You are still logged in.") {
+	if got := tab.Text("main"); !strings.Contains(got, "Nobody has been logged out.") {
 		t.Errorf("it says %q", got)
 	}
 	store.broken.Store(false)
