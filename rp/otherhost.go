@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
@@ -39,5 +38,14 @@ func (p *RelyingParty) noteHost(r *http.Request) {
 		return
 	}
 	p.log.Warn("a log-in was asked for under a name that is not Config.BaseURL's. If a browser uses that name, its log-in fails: lead it to BaseURL, or give that name a RelyingParty of its own. If only a proxy does, all is well",
-		"host", outside.Text(r.Host, 100), "base_url", p.cfg.BaseURL)
+		"host", hostName(r.Host), "base_url", p.cfg.BaseURL)
+}
+
+// hostName is what came from outside, as a line in the log may show it.
+func hostName(host string) string {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]"
+	if len(host) > 260 || strings.Trim(host, letters) != "" {
+		return "(no host name)"
+	}
+	return host
 }
