@@ -347,7 +347,7 @@ export async function extend() {
   return report()
 }
 
-// hush: who has pressed "log out" is active no more.
+// hush: who has pressed "log out" is active no more, in a form of the app's own as well.
 function hush() {
   clearTimeout(trailing)
   trailing = setTimeout(() => { trailing = undefined }, 10_000)
@@ -862,6 +862,9 @@ const login = className => button('login', async () => {
 for (const type of new Set(Object.values(inputs).flat())) addEventListener(type, onInput, { capture: true, passive: true })
 addEventListener('input', e => {
   if (phase === 'live' && !draftKeys && forms().some(([, form]) => [...form.elements].includes(e.target))) fetchKeys()
+}, true)
+addEventListener('submit', e => {
+  if (plain(e.target, HTMLFormElement).action === new URL('logout', base).href) hush()
 }, true)
 addEventListener('pagehide', hide)
 addEventListener('pageshow', e => { if (e.persisted) show() })
