@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,6 +119,18 @@ func TestFourSessions(t *testing.T) {
 		if len(kinds(s, func(e timeline.Event) bool { return e.Kind == want })) == 0 {
 			t.Errorf("the log has no %q", want)
 		}
+	}
+}
+
+// The IdP says in its logout token that it was inactivity; the control room passes it on.
+func TestTheCauseIsTold(t *testing.T) {
+	s := start(t, system.Settings{})
+	signIn(t, s)
+	s.Advance(2*time.Minute + time.Second)
+	eventually(t, "all have ended", func() bool { return states(s)[system.Wiki] == string(rp.BackchannelLogout) })
+	told := kinds(s, func(e timeline.Event) bool { return e.Kind == timeline.Ended && e.From == system.Wiki })
+	if len(told) != 1 || !strings.Contains(told[0].Text, "nobody was active in any app") || !strings.Contains(told[0].Text, "cause: inactivity") {
+		t.Errorf("%+v", told)
 	}
 }
 

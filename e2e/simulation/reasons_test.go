@@ -117,8 +117,7 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 	case !refused:
 		wrong("the IdP has refused nothing")
 	case t.ended <= at:
-	case t.revokedAt[s.app.n] >= s.loginAt && t.revokedAt[s.app.n] <= s.stored:
-		// It was cleaned up after another session while nobody could know of this one.
+	case s.cleanedUp(t):
 		o.counts["log-ins hit by a revocation"]++
 	case t.reusedAt[s.app.n] >= s.stored && s.reason == rp.RefreshRejected && s.chain != nil && !s.chain.doubted:
 		// An answer to another session of the person was lost, and this IdP takes all.
@@ -126,6 +125,12 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 	default:
 		wrong("its session at the IdP lives")
 	}
+}
+
+// cleanedUp: its tokens went with those of another session, while nobody could know of
+// this one.
+func (s *session) cleanedUp(t *idpSession) bool {
+	return t.revokedAt[s.app.n] >= s.loginAt && t.revokedAt[s.app.n] <= s.stored
 }
 
 // clockEnd says which of the app's own clocks has run out for a session, if any.

@@ -220,6 +220,9 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 	if s.app.provider.announces() && s.app.kind == rp.RefreshToken && t.signedIn+h.IdPAbsolute-v.start < h.Window {
 		return // the IdP has announced an earlier end
 	}
+	if s.cleanedUp(t) {
+		return // its token is dead
+	}
 	confirmed := s.began
 	for _, c := range s.oks {
 		// A call of the API soon after another signal need not be noted.
