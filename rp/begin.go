@@ -27,7 +27,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	p.keepOnly(d)
 	d.UserinfoFits = p.userinfoFits(ctx, f.back, d)
 	d.Wish = f.wish.text()
-	d.SendsUser = activity.SendsUser(r.Header)
+	d.SendsUser = f.sentUser || activity.SendsUser(r.Header)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
 	rec := Record{
 		Key: key, Owner: p.party.owner, Refs: p.party.refsAtBegin(d),

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
@@ -33,6 +34,7 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 	f := flow{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
 		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(), again: q.Get("again") == "1",
+		sentUser: activity.SendsUser(r.Header),
 	}
 	var err error
 	if f.wish, err = p.wishAt(q, opts); err != nil {

@@ -53,6 +53,7 @@ type flow struct {
 	begun                  time.Time
 	back                   time.Time // the browser came back with the code
 	silent                 bool
+	sentUser               bool   // the browser said that a person started it (Sec-Fetch-User)
 	again                  bool   // it was started anew because another one could not be finished
 	wish                   wish   // what it asks for
 	about                  string // the name of the session that a silent log-in is about
@@ -68,7 +69,7 @@ func (f *flow) target() target { return target{f.returnTo, f.again, f.wish} }
 func (f *flow) save(s *sessions.Session) {
 	s.Values = map[any]any{
 		"state": f.state, "nonce": f.nonce, "verifier": f.verifier,
-		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent, "about": f.about, "again": f.again, "renews": f.renews, "wish": f.wish.text(),
+		"return_to": f.returnTo, "begun": f.begun.UnixMilli(), "silent": f.silent, "about": f.about, "again": f.again, "renews": f.renews, "wish": f.wish.text(), "sent_user": f.sentUser,
 	}
 }
 
@@ -85,6 +86,7 @@ func (f *flow) load(s *sessions.Session) bool {
 	f.about, _ = s.Values["about"].(string) // "" in a cookie of an earlier version
 	f.again, _ = s.Values["again"].(bool)
 	f.renews, _ = s.Values["renews"].(uint64) // 0 there
+	f.sentUser, _ = s.Values["sent_user"].(bool)
 	text, _ := s.Values["wish"].(string)
 	var whole bool
 	f.wish, whole = readWish(text)
