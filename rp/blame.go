@@ -6,7 +6,7 @@ import (
 )
 
 // blames remembers which API refuses which token that the IdP vouches for, so that 20
-// calls of a broken API do not cost 20 refreshes.
+// calls of a broken API do not cost 20 refreshes (API-01b).
 type blames struct {
 	mu sync.Mutex
 	of map[blameKey]time.Time // until
