@@ -301,3 +301,19 @@ func TestUserinfoThatDoesNotFit(t *testing.T) {
 		}
 	})
 }
+
+// RT-11, C1: an IdP that gives out no new refresh token says for how long the old one goes
+// on. A person who works by scripts alone stays.
+func TestRefreshTokenThatGoesOn(t *testing.T) {
+	inBubble(t, setup{idp: quietIdP}, func(t *testing.T, w *world) {
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Response: idpmock.ResponseNoRefreshToken, Times: idpmock.Always})
+		v := w.visitor("ada")
+		v.login()
+		for range 20 {
+			time.Sleep(7 * time.Minute)
+			if a := v.fetch("/private"); a.status != http.StatusOK {
+				t.Fatalf("after %v: %v", w.age(), a)
+			}
+		}
+	})
+}

@@ -37,7 +37,7 @@ func (p *RelyingParty) read(t *idp.Tokens) *tokens {
 	if !isBearer(got.kind) {
 		got.ends = now.Add(otherTypeAgain)
 	}
-	if t.Refresh != "" && t.RefreshLife > 0 {
+	if t.RefreshLife > 0 {
 		got.refreshEnds = now.Add(t.RefreshLife)
 	}
 	if p.cfg.Capabilities.AnnouncesWindow && t.Window <= maxWindow {
@@ -128,6 +128,8 @@ func (t *tokens) apply(d *record.Data) {
 	d.Renew = false
 	if t.refresh != "" {
 		d.RefreshToken, d.RefreshEnds = t.refresh, t.refreshEnds
+	} else if !t.refreshEnds.IsZero() {
+		d.RefreshEnds = t.refreshEnds // the IdP speaks of the one that stays (RT-11)
 	}
 	if t.scope != "" {
 		d.Scope = t.scope
