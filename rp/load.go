@@ -56,14 +56,16 @@ func (p *RelyingParty) howItEnded(rec *Record) *EndedError {
 	return e
 }
 
-// sentUser is what an ended record remembers of the browser.
+// sentUser is what an ended record remembers of the browser. Of one that no key opens any
+// more the answer is yes: the price is a page with a link, and not a redirect, for a
+// person whose browser does not say who navigates.
 func (p *RelyingParty) sentUser(rec *Record) bool {
 	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&rec.Key))
 	if err != nil {
-		return false
+		return true
 	}
 	d, err := record.Decode(plain)
-	return err == nil && d.SendsUser
+	return err != nil || d.SendsUser
 }
 
 // open decrypts and decodes a record. One that cannot be read is over for this

@@ -30,3 +30,18 @@ func TestSendsUserFromTheStartOfALogin(t *testing.T) {
 		})
 	}
 }
+
+// ACT-06: what an ended record remembers of the browser is lost once its key was dropped.
+// A page that loads itself gets a page all the same.
+func TestSendsUserAfterTheKeyWasDropped(t *testing.T) {
+	s := setup{config: func(c *rp.Config) { c.Absolute = 2 * time.Hour }}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.person()
+		time.Sleep(3 * time.Hour)
+		v.expect("ended", rp.BackchannelLogout)
+		w.restart(s, rp.NewKey())
+		if a := v.get("/private"); a.status != http.StatusUnauthorized {
+			t.Errorf("a page that loads itself: %v", a)
+		}
+	})
+}
