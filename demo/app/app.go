@@ -18,7 +18,6 @@ import (
 
 	"github.com/a-h/templ"
 
-	"github.com/tandem-sso/tandem/demo/localhost"
 	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/rp"
@@ -169,7 +168,7 @@ func (spec *Spec) complete(c Config) (Config, error) {
 		c.Now = time.Now
 	}
 	if c.Transport == nil {
-		c.Transport = localhost.Transport()
+		c.Transport = server.LocalTransport()
 	}
 	if c.CookieName == "" {
 		c.CookieName = CookieNameFor(c.ClientID)

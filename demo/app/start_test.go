@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/refreshtoken"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
@@ -66,7 +66,7 @@ func TestWaitForTheIdP(t *testing.T) {
 		server = &http.Server{Handler: idp.Handler()}
 		_ = server.Serve(l)
 	}()
-	a, err := refreshtoken.Start(t.Context(), app.Config{Issuer: issuer, ClientID: "x", Listener: mine, Wait: 20 * time.Second, Progress: &progress, Logger: quiet})
+	a, err := apps.StartRefreshToken(t.Context(), app.Config{Issuer: issuer, ClientID: "x", Listener: mine, Wait: 20 * time.Second, Progress: &progress, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestWrongConfiguration(t *testing.T) {
 	} {
 		c := good
 		change(&c)
-		if a, err := refreshtoken.Start(t.Context(), c); err == nil || !strings.Contains(err.Error(), text) {
+		if a, err := apps.StartRefreshToken(t.Context(), c); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%s: %v", text, err)
 			if a != nil {
 				a.Close()

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/notoken"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/rp"
 )
@@ -21,7 +21,7 @@ func TestBoltStoreSurvives(t *testing.T) {
 	w.signIn()
 	c.Listener, c.Listen, c.BaseURL = nil, w.app.Addr(), w.app.URL()
 	w.closed(w.app)
-	again, err := notoken.Start(t.Context(), c)
+	again, err := apps.StartNoToken(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func testSharedStore(t *testing.T, store string) {
 	})
 	w.signIn()
 	c.Listener, c.Listen, c.BaseURL = nil, "127.0.0.1:0", w.app.URL()
-	second, err := notoken.Start(t.Context(), c)
+	second, err := apps.StartNoToken(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func testSharedStore(t *testing.T, store string) {
 	}
 	c.ClientID = "notoken2" // and so another prefix, but the same cookie
 	c.CookieName = app.CookieNameFor("notoken")
-	other, err := notoken.Start(t.Context(), c)
+	other, err := apps.StartNoToken(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,11 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/api"
 	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/notoken"
-	"github.com/tandem-sso/tandem/demo/referencetoken"
-	"github.com/tandem-sso/tandem/demo/refreshtoken"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 )
@@ -26,14 +23,14 @@ import (
 type starter func(context.Context, app.Config) (*app.App, error)
 
 var starters = map[string]starter{
-	"refreshtoken": refreshtoken.Start, "referencetoken": referencetoken.Start, "notoken": notoken.Start,
+	"refreshtoken": apps.StartRefreshToken, "referencetoken": apps.StartReferenceToken, "notoken": apps.StartNoToken,
 }
 
 // world is an IdP, the API and one app, over loopback.
 type world struct {
 	*testing.T
 	idp     *idptest.Server
-	api     *api.API
+	api     *apps.API
 	app     *app.App
 	browser *http.Client
 }
@@ -53,7 +50,7 @@ func start(t *testing.T, name string, change ...func(*app.Config)) *world {
 		idpmock.Client{ID: "api", Secret: "api-s3cret"},
 	), idptest.WithUsers(idpmock.User{Username: "ada", Name: "Ada Lovelace"}))
 	quiet := slog.New(slog.DiscardHandler)
-	if w.api, err = api.Start(t.Context(), api.Config{Issuer: w.idp.URL, ClientID: "api", ClientSecret: "api-s3cret", Listen: "127.0.0.1:0", Logger: quiet}); err != nil {
+	if w.api, err = apps.StartAPI(t.Context(), apps.APIConfig{Issuer: w.idp.URL, ClientID: "api", ClientSecret: "api-s3cret", Listen: "127.0.0.1:0", Logger: quiet}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.closed(w.api) })

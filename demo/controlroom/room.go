@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/localhost"
 	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/system"
@@ -97,7 +96,7 @@ func ours(next http.Handler) http.Handler {
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}
-		if ip := net.ParseIP(strings.Trim(host, "[]")); !localhost.Is(host) && (ip == nil || !ip.IsLoopback()) {
+		if ip := net.ParseIP(strings.Trim(host, "[]")); !server.IsLocal(host) && (ip == nil || !ip.IsLoopback()) {
 			http.Error(w, "this is the control room of a demo on another machine's loopback", http.StatusMisdirectedRequest)
 			return
 		}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/controlroom"
-	"github.com/tandem-sso/tandem/demo/localhost"
+	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/timeline"
 )
@@ -31,7 +31,7 @@ func start(t *testing.T) *room {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := localhost.Transport()
+	tr := server.LocalTransport()
 	t.Cleanup(func() {
 		tr.CloseIdleConnections()
 		if err := r.Close(); err != nil {

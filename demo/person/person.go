@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/localhost"
+	"github.com/tandem-sso/tandem/demo/server"
 )
 
 const maxPage = 1 << 20
@@ -30,7 +30,7 @@ type Browser struct {
 // New returns a browser without cookies.
 func New(user string) *Browser {
 	jar, _ := cookiejar.New(nil) // cannot fail
-	tr := localhost.Transport()
+	tr := server.LocalTransport()
 	return &Browser{User: user, tr: tr, client: &http.Client{Jar: jar, Transport: tr, Timeout: 20 * time.Second}}
 }
 

@@ -36,10 +36,10 @@ type options struct {
 	given map[string]bool // by flag or environment
 }
 
-// apps that run alone.
-var apps = []string{"refreshtoken", "referencetoken", "notoken", "api"}
+// known that run alone.
+var known = []string{"refreshtoken", "referencetoken", "notoken", "api"}
 
-// Which flags go with which mode: s the three apps, a the API, d the whole demo.
+// Which flags go with which mode: s the three known, a the API, d the whole demo.
 var modes = map[string]string{
 	"app": "sad", "v": "sad",
 	"issuer": "sa", "client-id": "sa", "client-secret": "sa", "listen": "sa", "base-url": "sa", "wait": "sa", "insecure-allow-http": "sa",
@@ -53,7 +53,7 @@ var modes = map[string]string{
 func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f := flag.NewFlagSet("demo", flag.ContinueOnError)
 	f.SetOutput(out)
-	f.StringVar(&o.app, "app", "", "run one program alone: "+strings.Join(apps, ", ")+" (default: the whole demo)")
+	f.StringVar(&o.app, "app", "", "run one program alone: "+strings.Join(known, ", ")+" (default: the whole demo)")
 
 	f.StringVar(&o.issuer, "issuer", "", "issuer identifier of the IdP")
 	f.StringVar(&o.clientID, "client-id", "", "id under which the IdP knows this program")
@@ -135,8 +135,8 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (*option
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	if o.app != "" && !slices.Contains(apps, o.app) {
-		return nil, &app.FlagError{Flag: "app", Cure: fmt.Sprintf("is %q; use one of %s, or leave it out for the whole demo", o.app, strings.Join(apps, ", "))}
+	if o.app != "" && !slices.Contains(known, o.app) {
+		return nil, &app.FlagError{Flag: "app", Cure: fmt.Sprintf("is %q; use one of %s, or leave it out for the whole demo", o.app, strings.Join(known, ", "))}
 	}
 	for name := range given {
 		if !strings.Contains(modes[name], o.mode()) {

@@ -11,12 +11,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/tandem-sso/tandem/demo/api"
 	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/controlroom"
-	"github.com/tandem-sso/tandem/demo/notoken"
-	"github.com/tandem-sso/tandem/demo/referencetoken"
-	"github.com/tandem-sso/tandem/demo/refreshtoken"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/resourceserver"
@@ -45,7 +42,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout,
 
 func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
 	start := map[string]func(context.Context, app.Config) (*app.App, error){
-		"refreshtoken": refreshtoken.Start, "referencetoken": referencetoken.Start, "notoken": notoken.Start,
+		"refreshtoken": apps.StartRefreshToken, "referencetoken": apps.StartReferenceToken, "notoken": apps.StartNoToken,
 	}[o.app]
 	progress := stdout
 	if o.diagnose { // nobody is served, and the app itself may be running meanwhile
@@ -77,7 +74,7 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 }
 
 func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
-	a, err := api.Start(ctx, api.Config{
+	a, err := apps.StartAPI(ctx, apps.APIConfig{
 		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: resourceserver.Secret(o.clientSecret), Listen: o.listen, BaseURL: o.baseURL,
 		Cache: o.cache, Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
 	})
@@ -111,7 +108,7 @@ func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog
 		several = fmt.Sprintf("\n  Each app runs as %d instances, which share its sessions and take turns.", o.instances)
 	}
 	_, _ = fmt.Fprintf(stdout, `
-  Tandem demo: one sign-on, three apps, and a room to watch them from
+  Tandem demo: one sign-on, three known, and a room to watch them from
 
   Control room    %s
 

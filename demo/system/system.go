@@ -16,13 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/api"
 	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/localhost"
-	"github.com/tandem-sso/tandem/demo/naive"
-	"github.com/tandem-sso/tandem/demo/notoken"
-	"github.com/tandem-sso/tandem/demo/referencetoken"
-	"github.com/tandem-sso/tandem/demo/refreshtoken"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -60,9 +55,9 @@ func Apps() []string { return []string{Notes, Reports, Wiki} }
 // System is a running system.
 type System struct {
 	IDP *idpmock.IDP
-	API *api.API
+	API *apps.API
 	// Naive is an app as many write it, without the library.
-	Naive *naive.App
+	Naive *apps.NaiveApp
 	Log   *timeline.Log
 	// Room is a listener for the control room, whose URL is RoomURL.
 	Room    net.Listener
@@ -108,7 +103,7 @@ func Start(ctx context.Context, c Config) (s *System, err error) {
 		return "http://" + lane + ".localhost:" + port
 	}
 	s = &System{Log: timeline.New(), Room: listeners[room], RoomURL: site(room), progress: c.Progress, logger: c.Logger,
-		transport: localhost.Transport(), apps: map[string]*app.App{}, settings: c.Settings, watched: make(chan struct{}), site: site}
+		transport: server.LocalTransport(), apps: map[string]*app.App{}, settings: c.Settings, watched: make(chan struct{}), site: site}
 	s.IDP, err = idpmock.New(idpmock.Config{
 		Issuer: site(IdP), Now: c.Now, Clients: clients(c.Settings, site),
 		IdleWindow: c.Settings.IdPIdle, AbsoluteLifetime: c.Settings.IdPAbsolute,
@@ -171,12 +166,12 @@ func clients(s Settings, site func(string) string) []idpmock.Client {
 }
 
 func (s *System) startApps(ctx context.Context, c Config, listeners map[string]net.Listener, site func(string) string) (err error) {
-	s.API, err = api.Start(ctx, api.Config{Issuer: site(IdP), ClientID: API, ClientSecret: API + "-secret", Listener: listeners[API], BaseURL: site(API),
+	s.API, err = apps.StartAPI(ctx, apps.APIConfig{Issuer: site(IdP), ClientID: API, ClientSecret: API + "-secret", Listener: listeners[API], BaseURL: site(API),
 		Cache: c.Settings.APICache, Logger: c.Logger, Now: s.Now, Transport: s.transport, Watch: s.apiCalled})
 	if err != nil {
 		return err
 	}
-	start := map[string]func(context.Context, app.Config) (*app.App, error){Notes: refreshtoken.Start, Reports: referencetoken.Start, Wiki: notoken.Start}
+	start := map[string]func(context.Context, app.Config) (*app.App, error){Notes: apps.StartRefreshToken, Reports: apps.StartReferenceToken, Wiki: apps.StartNoToken}
 	for _, id := range Apps() {
 		conf := app.Config{Issuer: site(IdP), ClientID: id, ClientSecret: rp.Secret(id + "-secret"), Listener: listeners[id], BaseURL: site(id),
 			Store: storeOf(c.Store, id), Instances: c.Instances, Logger: c.Logger, Now: s.Now, Transport: s.transport, Events: s.events(id), Watch: s.visited(id), IdPSessionEnd: s.sessionEnd(id),
@@ -197,7 +192,7 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 		}
 		s.apps[id] = a
 	}
-	s.Naive, err = naive.Start(ctx, naive.Config{Issuer: site(IdP), ClientID: Naive, ClientSecret: Naive + "-secret", Listener: listeners[Naive], BaseURL: site(Naive),
+	s.Naive, err = apps.StartNaive(ctx, apps.NaiveConfig{Issuer: site(IdP), ClientID: Naive, ClientSecret: Naive + "-secret", Listener: listeners[Naive], BaseURL: site(Naive),
 		Logger: c.Logger, Now: s.Now, Transport: s.transport, Watch: s.naiveSaid})
 	return err
 }

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/api"
 	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/naive"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -171,7 +170,7 @@ func (s *System) visited(id string) func(app.Visit) {
 	}
 }
 
-func (s *System) apiCalled(c api.Call) {
+func (s *System) apiCalled(c apps.APICall) {
 	e := timeline.Event{At: c.At, Kind: timeline.Asked, From: c.Client, To: API, Subject: c.Subject, Title: Name(c.Client) + " called the API",
 		Text: "The API asks the IdP about the token, which tells the IdP that the person is active."}
 	if c.Client == "" {
@@ -202,7 +201,7 @@ func (s *System) sessionEnd(id string) func(context.Context, string) (time.Time,
 }
 
 // naiveSaid translates what the naive app says.
-func (s *System) naiveSaid(e naive.Event) {
+func (s *System) naiveSaid(e apps.NaiveEvent) {
 	now := s.Now()
 	s.mu.Lock()
 	s.naively = NaiveSession{Subject: e.Subject, State: "live", LastActive: now}

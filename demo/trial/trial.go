@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/localhost"
+	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/memstore"
 )
@@ -126,7 +126,7 @@ func (t *Trial) Begin(ctx context.Context, o Order) error {
 	if err := discover(ctx, o.Issuer); err != nil {
 		return err
 	}
-	transport := localhost.Transport()
+	transport := server.LocalTransport()
 	defer transport.CloseIdleConnections()
 	found, err := rp.Diagnose(ctx, rp.Config{
 		Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: rp.Secret(o.ClientSecret), BaseURL: o.Base, Kind: kind, Scopes: strings.Fields("openid " + o.Scopes),
@@ -154,7 +154,7 @@ func (t *Trial) start(ctx context.Context, o Order, kind rp.Kind, found []rp.Fin
 		}
 	}
 	seen := &journal{window: o.Window, now: t.now, wake: t.wake}
-	w := &wire{next: localhost.Transport(), seen: seen, issuer: o.Issuer}
+	w := &wire{next: server.LocalTransport(), seen: seen, issuer: o.Issuer}
 	a, err := app.Start(ctx, app.Spec{
 		Name: "own", Title: "Your IdP", Tagline: "One app, at the IdP that you have given.", Kind: kind, Routes: routes(seen), Desk: desk,
 	}, app.Config{
@@ -311,7 +311,7 @@ func badScheme(u *url.URL) string {
 	switch {
 	case u.Scheme == "https":
 		return ""
-	case u.Scheme == "http" && (localhost.Is(u.Hostname()) || ip != nil && ip.IsLoopback()):
+	case u.Scheme == "http" && (server.IsLocal(u.Hostname()) || ip != nil && ip.IsLoopback()):
 		return ""
 	case u.Scheme == "http":
 		return "Use https: secrets and tokens would travel in the clear. Plain http is for this machine only."

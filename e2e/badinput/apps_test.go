@@ -14,10 +14,8 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/notoken"
+	"github.com/tandem-sso/tandem/demo/apps"
 	_ "github.com/tandem-sso/tandem/demo/program" // so that go test sees when the program that is built changes
-	"github.com/tandem-sso/tandem/demo/referencetoken"
-	"github.com/tandem-sso/tandem/demo/refreshtoken"
 	"github.com/tandem-sso/tandem/e2e/person"
 	"github.com/tandem-sso/tandem/e2e/process"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -41,7 +39,7 @@ type target struct {
 }
 
 var starts = map[string]func(context.Context, app.Config) (*app.App, error){
-	"refreshtoken": refreshtoken.Start, "referencetoken": referencetoken.Start, "notoken": notoken.Start,
+	"refreshtoken": apps.StartRefreshToken, "referencetoken": apps.StartReferenceToken, "notoken": apps.StartNoToken,
 }
 
 // each runs a test against every app: two adapters, three kinds.

@@ -1,6 +1,6 @@
 // Package localhost reaches *.localhost on this machine whatever its resolver
 // thinks of such names, as browsers do (RFC 6761 §6.3).
-package localhost
+package server
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 )
 
 // Dial maps localhost and *.localhost to loopback, IPv4 first.
-func Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+func DialLocal(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: 5 * time.Second}
 	host, port, err := net.SplitHostPort(addr)
-	if err == nil && Is(host) {
+	if err == nil && IsLocal(host) {
 		if conn, err := d.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port)); err == nil {
 			return conn, nil
 		}
@@ -24,14 +24,14 @@ func Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 }
 
 // Is tells whether host is a name for this machine.
-func Is(host string) bool {
+func IsLocal(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // Transport is http.DefaultTransport with Dial.
-func Transport() *http.Transport {
+func LocalTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DialContext = Dial
+	t.DialContext = DialLocal
 	return t
 }

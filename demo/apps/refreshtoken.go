@@ -1,6 +1,7 @@
-// Package refreshtoken is the demo's app that has a refresh token: it tells the
-// IdP of activity by refreshing, and learns of the end by a refused refresh.
-package refreshtoken
+// Package apps is what the demo shows. Three applications teach the three kinds of client,
+// each in a file to copy from: refreshtoken.go, referencetoken.go, notoken.go. Behind them
+// is an API (api.go), beside them an application that does what many do (naive.go).
+package apps
 
 import (
 	"context"
@@ -11,15 +12,16 @@ import (
 	"github.com/tandem-sso/tandem/rp"
 )
 
-// Start starts the app; it serves when Start returns.
-func Start(ctx context.Context, c app.Config) (*app.App, error) {
+// StartRefreshToken starts the app that has a refresh token: it tells the IdP of activity
+// by refreshing, and learns of the end by a refused refresh. It serves on return.
+func StartRefreshToken(ctx context.Context, c app.Config) (*app.App, error) {
 	return app.Start(ctx, app.Spec{
 		Name: "refreshtoken", Title: "Notes", Tagline: "Write it down before it is gone.", Kind: rp.RefreshToken,
-		Listen: "127.0.0.1:9101", Routes: routes, Desk: page,
+		Listen: "127.0.0.1:9101", Routes: refreshTokenRoutes, Desk: refreshTokenDesk,
 	}, c)
 }
 
-func routes(a *app.App) http.Handler {
+func refreshTokenRoutes(a *app.App) http.Handler {
 	web := nethttpadapter.New(a.RP)
 	mux := http.NewServeMux()
 	mux.Handle(a.RP.Prefix()+"/", web.Endpoints())

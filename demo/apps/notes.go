@@ -1,4 +1,4 @@
-package refreshtoken
+package apps
 
 import (
 	"encoding/json"
@@ -37,9 +37,9 @@ func notes(a *app.App, r *http.Request) ([]note, error) {
 	return list, nil
 }
 
-func page(a *app.App, r *http.Request, p app.Person) (templ.Component, error) {
+func refreshTokenDesk(a *app.App, r *http.Request, p app.Person) (templ.Component, error) {
 	list, err := notes(a, r)
-	return desk(p.DisplayName(), list), err
+	return refreshTokenPage(p.DisplayName(), list), err
 }
 
 // save takes a note and puts its beginning at the top of the session's list.

@@ -1,7 +1,4 @@
-// Package notoken is the demo's app that keeps no token at all, on echo: it only
-// knows who signed in, and learns of the end by back-channel logout. With
-// SilentCheck it asks by itself, by a prompt=none visit.
-package notoken
+package apps
 
 import (
 	"context"
@@ -15,15 +12,17 @@ import (
 	"github.com/tandem-sso/tandem/rp"
 )
 
-// Start starts the app; it serves when Start returns.
-func Start(ctx context.Context, c app.Config) (*app.App, error) {
+// StartNoToken starts the app that keeps no token at all, on echo: it only knows who signed
+// in, and learns of the end by back-channel logout. With SilentCheck it asks by itself, by a
+// prompt=none visit. It serves on return.
+func StartNoToken(ctx context.Context, c app.Config) (*app.App, error) {
 	return app.Start(ctx, app.Spec{
 		Name: "notoken", Title: "Wiki", Tagline: "What everybody should know.", Kind: rp.NoToken,
-		Listen: "127.0.0.1:9103", Routes: routes, Desk: page,
+		Listen: "127.0.0.1:9103", Routes: noTokenRoutes, Desk: noTokenDesk,
 	}, c)
 }
 
-func routes(a *app.App) http.Handler {
+func noTokenRoutes(a *app.App) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	web := echoadapter.New(a.RP)
@@ -36,6 +35,6 @@ func routes(a *app.App) http.Handler {
 	return e
 }
 
-func page(_ *app.App, _ *http.Request, p app.Person) (templ.Component, error) {
-	return desk(p.DisplayName()), nil
+func noTokenDesk(_ *app.App, _ *http.Request, p app.Person) (templ.Component, error) {
+	return noTokenPage(p.DisplayName()), nil
 }

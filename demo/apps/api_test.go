@@ -1,4 +1,4 @@
-package api_test
+package apps_test
 
 import (
 	"context"
@@ -11,13 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/api"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 )
 
 func TestWrongConfiguration(t *testing.T) {
-	for text, c := range map[string]api.Config{
+	for text, c := range map[string]apps.APIConfig{
 		"-issuer is missing":              {ClientID: "api", ClientSecret: "x"},
 		"-client-id is missing":           {Issuer: "http://127.0.0.1:1", ClientSecret: "x"},
 		"-client-secret is missing":       {Issuer: "http://127.0.0.1:1", ClientID: "api"},
@@ -29,7 +29,7 @@ func TestWrongConfiguration(t *testing.T) {
 			c.Listen = "127.0.0.1:0"
 		}
 		c.Logger = slog.New(slog.DiscardHandler)
-		if _, err := api.Start(t.Context(), c); err == nil || !strings.Contains(err.Error(), text) {
+		if _, err := apps.StartAPI(t.Context(), c); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -67,8 +67,8 @@ func TestWhoami(t *testing.T) {
 		idpmock.Client{ID: "notes", Secret: "s3cret", RedirectURIs: []string{"http://notes.localhost/cb"}, AccessTokenType: idpmock.Reference, PKCEOptional: true},
 		idpmock.Client{ID: "api", Secret: "api-s3cret"}))
 	token := accessToken(t, idp)
-	run := func(cache time.Duration) (a *api.API, whoami func(token string) (int, string, string)) {
-		a, err := api.Start(t.Context(), api.Config{Issuer: idp.URL, ClientID: "api", ClientSecret: "api-s3cret", Listen: "127.0.0.1:0",
+	run := func(cache time.Duration) (a *apps.API, whoami func(token string) (int, string, string)) {
+		a, err := apps.StartAPI(t.Context(), apps.APIConfig{Issuer: idp.URL, ClientID: "api", ClientSecret: "api-s3cret", Listen: "127.0.0.1:0",
 			Cache: cache, Logger: slog.New(slog.DiscardHandler), Now: idp.Now})
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +98,7 @@ func TestWhoami(t *testing.T) {
 	}
 	for range 2 {
 		status, _, text := whoami(token)
-		var id api.Identity
+		var id apps.Identity
 		if err := json.Unmarshal([]byte(text), &id); status != 200 || err != nil || id.Subject != "ada" || id.Client != "notes" {
 			t.Fatal(status, text, err)
 		}

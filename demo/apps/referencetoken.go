@@ -1,7 +1,4 @@
-// Package referencetoken is the demo's app that has only an access token, which
-// means nothing by itself: the API asks the IdP about it. These questions tell
-// the IdP of activity, and the API's 401 tells the app of the end.
-package referencetoken
+package apps
 
 import (
 	"context"
@@ -14,15 +11,17 @@ import (
 	"github.com/tandem-sso/tandem/rp"
 )
 
-// Start starts the app; it serves when Start returns.
-func Start(ctx context.Context, c app.Config) (*app.App, error) {
+// StartReferenceToken starts the app that has only an access token, which means nothing by
+// itself: the API asks the IdP about it. These questions tell the IdP of activity, and the
+// API's 401 tells the app of the end. It serves on return.
+func StartReferenceToken(ctx context.Context, c app.Config) (*app.App, error) {
 	return app.Start(ctx, app.Spec{
 		Name: "referencetoken", Title: "Reports", Tagline: "Figures from behind an API.", Kind: rp.ReferenceToken,
-		Listen: "127.0.0.1:9102", APIIntrospects: true, Routes: routes, Desk: page,
+		Listen: "127.0.0.1:9102", APIIntrospects: true, Routes: referenceTokenRoutes, Desk: referenceTokenDesk,
 	}, c)
 }
 
-func routes(a *app.App) http.Handler {
+func referenceTokenRoutes(a *app.App) http.Handler {
 	web := nethttpadapter.New(a.RP)
 	mux := http.NewServeMux()
 	mux.Handle(a.RP.Prefix()+"/", web.Endpoints())
@@ -34,6 +33,6 @@ func routes(a *app.App) http.Handler {
 	return mux
 }
 
-func page(_ *app.App, _ *http.Request, p app.Person) (templ.Component, error) {
-	return desk(p.DisplayName()), nil
+func referenceTokenDesk(_ *app.App, _ *http.Request, p app.Person) (templ.Component, error) {
+	return referenceTokenPage(p.DisplayName()), nil
 }

@@ -1,14 +1,4 @@
-// Package naive is what many applications do, for comparison only: the tokens in
-// a gorilla session, a refresh when the access token is about to run out, a
-// logout when anything goes wrong. None of it is a mistake that a reviewer would
-// stop; that is the point.
-//
-// What it lacks: it tells the IdP nothing while its token is good, so a token
-// that outlives the IdP's window logs active people out; its polls refresh, so
-// the absent stay; requests that come together refresh together, which an IdP
-// with rotation takes for theft; an outage is a logout; nobody tells it of a
-// logout elsewhere.
-package naive
+package apps
 
 import (
 	"context"
@@ -26,12 +16,11 @@ import (
 	"github.com/gorilla/sessions"
 	"golang.org/x/oauth2"
 
-	"github.com/tandem-sso/tandem/demo/localhost"
 	"github.com/tandem-sso/tandem/demo/server"
 )
 
 // Config of the app. All but Watch are required.
-type Config struct {
+type NaiveConfig struct {
 	Issuer, ClientID, ClientSecret string
 	Listener                       net.Listener
 	BaseURL                        string
@@ -39,11 +28,11 @@ type Config struct {
 	Now                            func() time.Time
 	Transport                      http.RoundTripper
 	// Watch is told what happens.
-	Watch func(Event)
+	Watch func(NaiveEvent)
 }
 
 // Event in the app's life.
-type Event struct {
+type NaiveEvent struct {
 	Kind    string // login, active, refused or ended
 	Subject string
 	Path    string
@@ -51,8 +40,8 @@ type Event struct {
 }
 
 // App is the running app.
-type App struct {
-	cfg      Config
+type NaiveApp struct {
+	cfg      NaiveConfig
 	server   *server.Server
 	client   *http.Client
 	oauth    oauth2.Config
@@ -61,26 +50,33 @@ type App struct {
 }
 
 const (
-	cookie   = "naive"
-	early    = 10 * time.Second // before its end a token is renewed
-	maxLogin = 10 * 60          // seconds
+	naiveCookie = "naive"
+	naiveEarly  = 10 * time.Second // before its end a token is renewed
+	naiveLogin  = 10 * 60          // seconds
 )
 
 // held is what the cookie carries.
-type held struct {
+type naiveHeld struct {
 	Subject, Access, Refresh string
 	Ends                     int64 // of the access token, Unix seconds
 }
 
-// Start starts the app; it serves when Start returns. ctx bounds the discovery.
-func Start(ctx context.Context, c Config) (*App, error) {
+// StartNaive starts an app that does what many do, for comparison only: the tokens in a
+// gorilla session, a refresh when the access token is about to run out, a logout when
+// anything goes wrong. None of it is a mistake that a reviewer would stop; that is the point.
+//
+// What it lacks: it tells the IdP nothing while its token is good, so a token that outlives
+// the IdP's window logs active people out; its polls refresh, so the absent stay; requests
+// that come together refresh together, which an IdP with rotation takes for theft; an outage
+// is a logout; nobody tells it of a logout elsewhere. ctx bounds the discovery.
+func StartNaive(ctx context.Context, c NaiveConfig) (*NaiveApp, error) {
 	if c.Transport == nil {
-		c.Transport = localhost.Transport()
+		c.Transport = server.LocalTransport()
 	}
 	if c.Watch == nil {
-		c.Watch = func(Event) {}
+		c.Watch = func(NaiveEvent) {}
 	}
-	a := &App{cfg: c, server: server.Start(c.Listener, c.Logger), client: &http.Client{Transport: c.Transport, Timeout: 10 * time.Second}}
+	a := &NaiveApp{cfg: c, server: server.Start(c.Listener, c.Logger), client: &http.Client{Transport: c.Transport, Timeout: 10 * time.Second}}
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, a.client), c.Issuer)
 	if err != nil {
 		return nil, errors.Join(err, a.server.Close())
@@ -104,16 +100,16 @@ func Start(ctx context.Context, c Config) (*App, error) {
 }
 
 // URL is how browsers reach the app.
-func (a *App) URL() string { return a.cfg.BaseURL }
+func (a *NaiveApp) URL() string { return a.cfg.BaseURL }
 
 // Close ends the app.
-func (a *App) Close() error { return a.server.Close() }
+func (a *NaiveApp) Close() error { return a.server.Close() }
 
-func (a *App) login(w http.ResponseWriter, r *http.Request) {
-	s, _ := a.store.New(r, cookie+"-login")
+func (a *NaiveApp) login(w http.ResponseWriter, r *http.Request) {
+	s, _ := a.store.New(r, naiveCookie+"-login")
 	state, verifier := rand.Text(), oauth2.GenerateVerifier()
 	s.Values["state"], s.Values["verifier"] = state, verifier
-	s.Options.MaxAge = maxLogin
+	s.Options.MaxAge = naiveLogin
 	if err := s.Save(r, w); err != nil {
 		http.Error(w, "the cookie cannot be written", http.StatusInternalServerError)
 		return
@@ -121,8 +117,8 @@ func (a *App) login(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, a.oauth.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier)), http.StatusFound)
 }
 
-func (a *App) callback(w http.ResponseWriter, r *http.Request) {
-	flow, _ := a.store.Get(r, cookie+"-login")
+func (a *NaiveApp) callback(w http.ResponseWriter, r *http.Request) {
+	flow, _ := a.store.Get(r, naiveCookie+"-login")
 	verifier, _ := flow.Values["verifier"].(string)
 	if state, ok := flow.Values["state"].(string); !ok || state != r.FormValue("state") {
 		http.Error(w, "this log-in was not started here", http.StatusBadRequest)
@@ -144,13 +140,13 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the cookie cannot be written", http.StatusInternalServerError)
 		return
 	}
-	a.cfg.Watch(Event{Kind: "login", Subject: id.Subject})
+	a.cfg.Watch(NaiveEvent{Kind: "login", Subject: id.Subject})
 	http.Redirect(w, r, "/me", http.StatusSeeOther)
 }
 
-func (a *App) keep(w http.ResponseWriter, r *http.Request, subject string, t *oauth2.Token) error {
-	s, _ := a.store.New(r, cookie)
-	text, err := json.Marshal(held{subject, t.AccessToken, t.RefreshToken, a.cfg.Now().Add(time.Duration(t.ExpiresIn) * time.Second).Unix()})
+func (a *NaiveApp) keep(w http.ResponseWriter, r *http.Request, subject string, t *oauth2.Token) error {
+	s, _ := a.store.New(r, naiveCookie)
+	text, err := json.Marshal(naiveHeld{subject, t.AccessToken, t.RefreshToken, a.cfg.Now().Add(time.Duration(t.ExpiresIn) * time.Second).Unix()})
 	if err != nil {
 		return err
 	}
@@ -160,10 +156,10 @@ func (a *App) keep(w http.ResponseWriter, r *http.Request, subject string, t *oa
 }
 
 // me is the private page. Polls come here, too: it does not tell them apart.
-func (a *App) me(w http.ResponseWriter, r *http.Request) {
-	s, _ := a.store.Get(r, cookie)
+func (a *NaiveApp) me(w http.ResponseWriter, r *http.Request) {
+	s, _ := a.store.Get(r, naiveCookie)
 	text, _ := s.Values["held"].(string)
-	var h held
+	var h naiveHeld
 	if json.Unmarshal([]byte(text), &h) != nil {
 		if r.URL.Path == "/" {
 			http.Redirect(w, r, "/login", http.StatusFound)
@@ -172,13 +168,13 @@ func (a *App) me(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "log in first", http.StatusUnauthorized)
 		return
 	}
-	if left := time.Unix(h.Ends, 0).Sub(a.cfg.Now()); left < early {
+	if left := time.Unix(h.Ends, 0).Sub(a.cfg.Now()); left < naiveEarly {
 		ctx := context.WithValue(r.Context(), oauth2.HTTPClient, a.client)
 		t, err := a.oauth.TokenSource(ctx, &oauth2.Token{RefreshToken: h.Refresh, Expiry: time.Unix(1, 0)}).Token()
 		if err != nil { // whatever it was
 			s.Options.MaxAge = -1
 			_ = s.Save(r, w)
-			a.cfg.Watch(Event{Kind: "ended", Subject: h.Subject, Why: reason(err)})
+			a.cfg.Watch(NaiveEvent{Kind: "ended", Subject: h.Subject, Why: naiveReason(err)})
 			http.Error(w, "you have been logged out", http.StatusUnauthorized)
 			return
 		}
@@ -187,13 +183,13 @@ func (a *App) me(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	a.cfg.Watch(Event{Kind: "active", Subject: h.Subject, Path: r.URL.Path})
+	a.cfg.Watch(NaiveEvent{Kind: "active", Subject: h.Subject, Path: r.URL.Path})
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = io.WriteString(w, "Hello, "+h.Subject+"\n")
 }
 
 // reason is for the timeline; the app itself does not look.
-func reason(err error) string {
+func naiveReason(err error) string {
 	var r *oauth2.RetrieveError
 	if errors.As(err, &r) && r.ErrorCode != "" {
 		return r.ErrorCode

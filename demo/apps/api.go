@@ -1,6 +1,4 @@
-// Package api is the demo's API: it takes access tokens and asks the IdP about
-// each.
-package api
+package apps
 
 import (
 	"context"
@@ -13,13 +11,12 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/localhost"
 	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/rp/resourceserver"
 )
 
 // Config of the API. Issuer, ClientID and ClientSecret are required.
-type Config struct {
+type APIConfig struct {
 	Issuer       string
 	ClientID     string
 	ClientSecret resourceserver.Secret
@@ -35,11 +32,11 @@ type Config struct {
 	Now               func() time.Time
 	Transport         http.RoundTripper
 	// Watch is told of every call of /whoami. May be nil.
-	Watch func(Call)
+	Watch func(APICall)
 }
 
 // Call of the API.
-type Call struct {
+type APICall struct {
 	At      time.Time
 	Subject string // empty if the token was refused
 	Client  string
@@ -48,7 +45,7 @@ type Call struct {
 
 // API is a running API.
 type API struct {
-	cfg    Config
+	cfg    APIConfig
 	server *server.Server
 	jwts   jwts
 }
@@ -61,8 +58,9 @@ type Identity struct {
 	Expires *time.Time `json:"expires,omitempty"` // of the token
 }
 
-// Start starts the API; it serves when Start returns. ctx bounds the start only.
-func Start(ctx context.Context, c Config) (a *API, err error) {
+// StartAPI starts the API, which takes access tokens and asks the IdP about each. It serves
+// on return. ctx bounds the start only.
+func StartAPI(ctx context.Context, c APIConfig) (a *API, err error) {
 	if c, err = c.complete(); err != nil {
 		return nil, err
 	}
@@ -82,7 +80,7 @@ func Start(ctx context.Context, c Config) (a *API, err error) {
 	return a, nil
 }
 
-func (c Config) complete() (Config, error) {
+func (c APIConfig) complete() (APIConfig, error) {
 	if c.Progress == nil {
 		c.Progress = io.Discard
 	}
@@ -93,7 +91,7 @@ func (c Config) complete() (Config, error) {
 		c.Now = time.Now
 	}
 	if c.Transport == nil {
-		c.Transport = localhost.Transport()
+		c.Transport = server.LocalTransport()
 	}
 	var faults []error
 	for _, f := range []struct{ flag, value, cure string }{
@@ -137,7 +135,7 @@ func whoami(w http.ResponseWriter, r *http.Request) {
 	if !t.Expires.IsZero() {
 		id.Expires = &t.Expires
 	}
-	if seen, ok := r.Context().Value(callKey{}).(*Call); ok {
+	if seen, ok := r.Context().Value(callKey{}).(*APICall); ok {
 		seen.Subject, seen.Client = t.Subject, t.ClientID
 	}
 	app.JSON(w, http.StatusOK, id)
@@ -150,7 +148,7 @@ func (a *API) watched(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		call := &Call{At: a.cfg.Now()}
+		call := &APICall{At: a.cfg.Now()}
 		rec := &app.StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
 		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), callKey{}, call)))
 		call.Status = rec.Status
