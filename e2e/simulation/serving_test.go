@@ -225,10 +225,14 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 	}
 	confirmed := s.began
 	for _, c := range s.oks {
-		// A call of the API soon after another signal need not be noted.
-		if c.to < v.start-h.Late && (c.kind != callResource || c.from > confirmed+o.mostSignalEvery(s.app)) {
-			confirmed = max(confirmed, c.from)
+		if c.to >= v.start-h.Late {
+			continue
 		}
+		noted := c.from
+		if c.kind == callResource { // soon after another signal it need not be noted
+			noted -= o.mostSignalEvery(s.app)
+		}
+		confirmed = max(confirmed, noted)
 	}
 	if v.end < confirmed+vouched-s.app.skew()-time.Second && !s.mistrusts() &&
 		!o.excused(s.app, pathIdP|pathStore|pathRestart, confirmed, v.end) {
