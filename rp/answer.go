@@ -86,12 +86,17 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 		a := p.challengeEnded(r, ended, more)
 		p.forgetPages(a.Header)
 		return a
+	case errors.Is(err, ErrForbidden):
+		return p.forbidden(r)
 	case errors.Is(err, ErrCrossOrigin):
 		return p.refuse(r, http.StatusForbidden, "cross_origin", page{
 			Title: "This request came from another site.", Advice: "Please go back and try again from this application."})
 	case errors.As(err, &login):
-		a := p.refuse(r, login.Status, "login_failed", page{
-			Title: login.Title, Advice: login.Advice, Link: p.loginTo(login.returnTo), LinkText: "Log in"})
+		pg := page{Title: login.Title, Advice: login.Advice, Link: p.loginTo(login.returnTo), LinkText: "Log in"}
+		if login.otherAccount {
+			pg.Link, pg.LinkText = p.otherAccount(login.returnTo), useAnother
+		}
+		a := p.refuse(r, login.Status, "login_failed", pg)
 		if errors.As(err, &trouble) {
 			retryAfter(a.Header, trouble.RetryAfter)
 		}

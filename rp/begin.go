@@ -13,20 +13,59 @@ import (
 
 const maxAgent = 200 // bytes of a User-Agent that are kept
 
-// begin creates the session. A logout that came while this log-in was under way
-// has left a tombstone, which refuses it (C5).
+// begin makes a session of a log-in: userinfo says more of the person, the app agrees, and
+// the session is created. Whatever goes wrong, the tokens are given up and the browser's
+// former session stays.
 func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, got *tokens) error {
+	// The IdP has seen the person before it gave out the code, however long it took
+	// to answer then.
+	d := &record.Data{Signalled: f.back, Confirmed: f.back}
+	got.apply(d)
+	err := p.complete(r.Context(), f, got, d)
+	var l *Login
+	var changes map[string]string
+	if err == nil {
+		l, changes, err = p.askApp(w, r, f, d)
+	}
+	var key Key
+	if err == nil {
+		key, err = p.create(w, r, f, got, d, changes)
+	}
+	if err != nil {
+		p.orphaned(got, *d, "")
+		if errors.Is(err, ErrRefused) { // the app has answered
+			p.refused(RefusedLogin, err)
+			return nil
+		}
+		return err
+	}
+	l.hasBegun(context.WithoutCancel(r.Context()), w)
+	p.observe(got)
+	p.log.Info("log-in", "session", key.name())
+	if fn := p.cfg.Events.Login; fn != nil {
+		fn(LoginEvent{Session: key.name(), Subject: d.Subject, SID: d.SID, At: d.Started})
+	}
+	comeBack(w, f.returnTo)
+	return nil
+}
+
+// complete adds to the tokens what else the session knows of this log-in.
+func (p *RelyingParty) complete(ctx context.Context, f *flow, got *tokens, d *record.Data) error {
+	ctx, cancel := p.detached(ctx)
+	defer cancel()
+	p.keepOnly(d)
+	d.Wish = f.wish.text()
+	return p.askUserinfo(ctx, f, got, d)
+}
+
+// create stores the session and gives the browser its cookie. A logout that came while
+// this log-in was under way has left a tombstone, which refuses it (C5).
+func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, got *tokens, d *record.Data, changes map[string]string) (Key, error) {
 	ctx, cancel := p.detached(r.Context())
 	defer cancel()
 	id, key := p.party.newID()
 	now := p.now()
-	// The IdP has seen the person before it gave out the code, however long it took
-	// to answer then.
-	d := &record.Data{Started: now, Signalled: f.back, Confirmed: f.back}
-	got.apply(d)
-	p.keepOnly(d)
-	d.UserinfoFits = p.userinfoFits(ctx, f.back, d)
-	d.Wish = f.wish.text()
+	d.Started = now
 	d.SendsUser = f.sentUser || activity.SendsUser(r.Header)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
 	rec := Record{
@@ -37,41 +76,34 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	clocks := st.clocks()
 	clocks.Confirmed = now // the IdP's word on how long this lasts has just come
 	if lifetime.Decide(clocks, p.policy(st), now, lifetime.Active).End != lifetime.Live {
-		p.orphaned(got, *d, "") // a session would lead to the next log-in, and so on
-		return badLogin("By the log-in service's word your session is over already.", errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
+		// A session would lead to the next log-in, and so on.
+		return Key{}, badLogin("By the log-in service's word your session is over already.", errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
 	}
 	rec.Due = p.due(st, now)
 	rec, err := p.sealed(rec, d)
 	if err != nil {
-		return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer is too large.", Err: err}
+		return Key{}, tooLarge(errTooLargeToKeep)
 	}
 	switch err := p.cfg.Store.Create(ctx, rec); {
 	case errors.Is(err, ErrEnded):
-		p.orphaned(got, *d, "")
-		return badLogin("You were logged out while this log-in was under way.", err)
+		return Key{}, badLogin("You were logged out while this log-in was under way.", err)
 	case err != nil:
 		p.takeBack(key)
-		p.orphaned(got, *d, "")
-		return p.storeFailed(err)
+		return Key{}, p.storeFailed(err)
 	}
 	if old, ok := p.sessionKey(r.Header); ok {
 		rec.Version = 1
-		p.replace(ctx, old, &state{rec, d})
+		p.replace(ctx, old, &state{rec, d}, changes)
 	}
 	p.limitSessions(ctx, d.Subject)
 	http.SetCookie(w, p.sessionCookie(id))
-	p.observe(got)
-	p.log.Info("log-in", "session", key.name())
-	if fn := p.cfg.Events.Login; fn != nil {
-		fn(LoginEvent{Session: key.name(), Subject: d.Subject, SID: d.SID, At: now})
-	}
-	comeBack(w, f.returnTo)
-	return nil
+	return key, nil
 }
 
 // replace ends the browser's former session (ASVS 7.2.4: the old id dies). The app's
-// own values go on with the same person. Nobody has seen the cookie of next yet.
-func (p *RelyingParty) replace(ctx context.Context, old Key, next *state) {
+// own values go on with the same person, below what Config.OnLogin has changed in them.
+// Nobody has seen the cookie of next yet.
+func (p *RelyingParty) replace(ctx context.Context, old Key, next *state, changes map[string]string) {
 	ended, err := p.end(ctx, old, Replaced)
 	if err != nil {
 		p.log.Warn("the browser's former session could not be ended", "session", old.name(), "error", err)
@@ -81,7 +113,13 @@ func (p *RelyingParty) replace(ctx context.Context, old Key, next *state) {
 		if err != nil || former.Subject != next.data.Subject || former.Values == "" {
 			continue
 		}
-		if _, err := p.commit(ctx, next, func(d *record.Data) bool { d.Values = former.Values; return true }); err != nil {
+		values, ok := overlay(former.Values, changes)
+		if !ok {
+			err = errValuesTooLarge
+		} else {
+			_, err = p.commit(ctx, next, func(d *record.Data) bool { d.Values = values; return true })
+		}
+		if err != nil {
 			p.log.Warn("the values of the former session are lost", "session", next.rec.Key.name(), "error", err)
 		}
 	}

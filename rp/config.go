@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gorilla/sessions"
+
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 )
 
@@ -124,6 +126,38 @@ type Config struct {
 	// Anybody can make up such an address, so a route checks what it needs by itself
 	// (RequireLogin with ACR, MaxAge). Default: none.
 	LoginQuery []string
+	// UserinfoClaims asks the userinfo endpoint at each log-in for what it says of the
+	// person, for IdPs that put names, mail and groups there and not into the ID token
+	// (Duende, Okta, Authelia, oidc-provider, login.gov). Session.Claims has both. No session
+	// begins without its answer. Default false: the ID token alone.
+	UserinfoClaims bool
+	// UserinfoAgain asks again after each renewal of the tokens, beside the request, so that
+	// a change at the IdP arrives within their lifetime. It needs UserinfoClaims. Default
+	// false.
+	UserinfoAgain bool
+	// ForgetClaims drops the claims that a renewed ID token leaves out. Default false: they
+	// are kept, because many IdPs put less into it than at the log-in. Never kept are the
+	// claims about one token: exp, iat, nbf, jti, nonce, at_hash, c_hash, s_hash, aud, azp.
+	ForgetClaims bool
+
+	// OnLogin sees each log-in that has succeeded at the IdP, before its session begins: to
+	// write the person's row, to merge a visitor's cart, to leave a message, to choose the
+	// page, or to refuse. Cookies and headers that it sets are sent. With nil the session
+	// begins. With an error or a panic no session begins, the tokens are revoked where that
+	// ends nothing else, and the browser's former session stays. The browser sees: nothing
+	// more after ErrRefused, because the hook has answered by itself; the words of a
+	// *LoginError, and an offer to use another account; else a page that says no more than
+	// that it failed. The person waits for it, and r's context ends when the browser hangs
+	// up. A silent check begins no session and does not call it.
+	OnLogin func(w http.ResponseWriter, r *http.Request, l *Login) error
+	// VisitorValues keep what RelyingParty.Values stores for who is not logged in, such as a
+	// cart: any gorilla store. Default nil: nothing is kept.
+	VisitorValues sessions.Store
+	// Forbidden answers who is logged in and may not see a page (RequireClaim,
+	// ErrForbidden). rp.FromContext of its request has the session. Status 403 if it sets
+	// none. Default nil: a page that offers another account, or JSON for scripts.
+	Forbidden http.Handler
+
 	// APIs are the origins (https://api.example.com) to which Session.Client adds
 	// the access token. No other host ever sees it, not even by a redirect. Hosts
 	// are written in ASCII, as everywhere in this Config: an internationalized name

@@ -135,6 +135,12 @@ func (c Config) withDefaults() (Config, error) {
 		guess := GuessCapabilities(c.Issuer)
 		c.Capabilities = &guess
 	}
+	if c.UserinfoAgain && !c.UserinfoClaims {
+		fault("UserinfoAgain", "needs UserinfoClaims")
+	}
+	if c.UserinfoAgain && c.Kind == NoToken {
+		fault("UserinfoAgain", "needs a client with tokens: kind %v has none to ask with after the log-in", c.Kind)
+	}
 	if c.APIIntrospects && c.Kind == NoToken {
 		fault("APIIntrospects", "needs a client with tokens")
 	}

@@ -23,6 +23,10 @@ var ErrReauthenticate = errors.New("rp: the IdP asks for a new log-in")
 // a prompt=none round trip, which this navigation can make.
 var ErrSilentCheck = errors.New("rp: the session is to be confirmed by a silent log-in")
 
+// ErrForbidden says: the person is logged in, and may not do this. The adapters'
+// RequireLogin gives it for RequireClaim; RelyingParty.Answer turns it into 403.
+var ErrForbidden = errors.New("rp: the person is logged in and may not do this")
+
 // ErrCrossOrigin says: an unsafe request, or the handshake of a WebSocket, that another
 // site has caused.
 var ErrCrossOrigin = errors.New("rp: unsafe request from another origin")
@@ -66,13 +70,17 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 
 // LoginError says: a log-in could not be finished. Its text is for the log; the page
 // shows Title and Advice, which never contain anything that came from outside.
+//
+// Config.OnLogin returns one to refuse a log-in with a page in the app's words. Then Status
+// is 403 if it is not set, and the page offers another account.
 type LoginError struct {
 	Status int // 400, or 502 or 503 if the IdP is to blame
 	Title  string
 	Advice string
 	Err    error
 
-	returnTo string // where the log-in was to lead; empty: nowhere in particular
+	returnTo     string // where the log-in was to lead; empty: nowhere in particular
+	otherAccount bool   // its page offers another account
 }
 
 func (e *LoginError) Error() string { return fmt.Sprintf("rp: log-in: %s: %v", e.Title, e.Err) }

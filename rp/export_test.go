@@ -14,7 +14,7 @@ func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (cookie s
 	id, key := p.party.newID()
 	now := p.now()
 	d := &record.Data{Subject: subject, SID: sid, Started: now, Signalled: now, Confirmed: now,
-		IDToken: strings.Repeat("i", 1000), Claims: `{"sub":"` + subject + `"}` + strings.Repeat(" ", 600),
+		IDToken:     strings.Repeat("i", 1600),
 		AccessToken: "access-" + sid + strings.Repeat("a", 900), RefreshToken: "refresh-" + sid, TokenType: "Bearer"}
 	p.keepOnly(d)
 	rec, err := p.sealed(Record{Key: key, Owner: p.party.owner, Refs: p.party.refsOf(d), Begun: now, Issued: now, Active: now, Due: now.Add(time.Hour)}, d)

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
-
-	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
 // LoginOption is something that one log-in asks of the IdP, beyond Config. The adapters'
@@ -28,6 +26,8 @@ type wish struct {
 	Scopes []string          `json:"scopes,omitempty"`
 	Params map[string]string `json:"params,omitempty"`
 	Round  int               `json:"round,omitempty"` // which log-in in a row it is that asks for more
+
+	claims []claimDemand // of a route; they do not travel
 }
 
 // ACR asks for one of these authentication context classes, the best first (acr_values,
@@ -224,26 +224,23 @@ func (e *StepUpError) Error() string {
 	return "rp: a log-in with more is needed than this session has (RFC 9470)"
 }
 
-// Satisfies reports whether a session is what the options demand (ACR, MaxAge). If not,
-// its error is a *StepUpError.
+// Satisfies reports whether a session is what the options demand (ACR, MaxAge,
+// RequireClaim). If not, its error is a *StepUpError, where another log-in may help, or
+// ErrForbidden.
 func (s *Session) Satisfies(opts ...LoginOption) error {
 	if len(opts) == 0 {
 		return nil
 	}
 	w, d := wishFor(opts), s.state().data
-	if w.metBy(acr(d), d.AuthTime, s.rp.now(), s.rp.cfg.Skew) {
+	for _, c := range w.claims {
+		if !hasClaim(d, c.name, c.values...) {
+			return ErrForbidden
+		}
+	}
+	if w.metBy(d.ACR, d.AuthTime, s.rp.now(), s.rp.cfg.Skew) {
 		return nil
 	}
 	return &StepUpError{w}
-}
-
-// acr is the session's authentication context class. A refresh whose ID token names none
-// takes it from nobody.
-func acr(d *record.Data) string {
-	if d.ACR != "" {
-		return d.ACR
-	}
-	return acrOf(d.Claims) // of an earlier version of this library
 }
 
 // wishOf is what an API asks for (RFC 9470 §3, RFC 6750 §3.1). It comes from outside.

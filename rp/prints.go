@@ -68,6 +68,18 @@ func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.Strin
 // LogValue logs String.
 func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
+// Format prints the subject, by every verb.
+func (l *Login) Format(f fmt.State, _ rune) {
+	if l == nil || l.in == nil {
+		_, _ = io.WriteString(f, "rp.Login()")
+		return
+	}
+	_, _ = io.WriteString(f, "rp.Login("+l.Subject()+")")
+}
+
+// LogValue logs what Format prints.
+func (l *Login) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }
+
 // String is what package context prints of a context with a value.
 func (c *carrier) String() string {
 	return contextName(c.ctx) + ".WithValue(" + (*Session)(c).String() + ")"

@@ -94,6 +94,9 @@ func fits(c *Config, m *idp.Metadata) error {
 	if err := demands(c, m); err != nil {
 		return err
 	}
+	if c.UserinfoClaims && m.UserinfoURL == "" {
+		return wrong("UserinfoClaims", "is set, but the IdP has no userinfo_endpoint in its discovery document; leave it unset, and let the IdP put the claims into the ID token")
+	}
 	if len(m.IDTokenAlgs) > 0 && !slices.Contains(m.IDTokenAlgs, c.IDTokenAlg) {
 		return wrong("IDTokenAlg", "is %s, but the IdP signs with %s", c.IDTokenAlg, list(m.IDTokenAlgs))
 	}

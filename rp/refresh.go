@@ -67,17 +67,34 @@ func (p *RelyingParty) refreshed(ctx context.Context, st *state, got *tokens, se
 	p.observe(got)
 	can := p.cfg.Capabilities
 	next, err := p.commitTokens(ctx, st, func(d *record.Data) {
-		got.apply(d)
+		p.takeTokens(st.rec.Key, d, got)
 		// Where activity is told by a silent log-in only, trust has to run out for that.
 		heard(d, sent, can.Extends.Refresh, can.Proves.Refresh && p.means(d) != bySilentLogin)
 	})
 	var ended *EndedError
-	if errors.As(err, &ended) {
+	switch {
+	case err == nil:
+		p.readProfile(next)
+	case errors.As(err, &ended):
 		p.orphaned(got, *st.data, ended.Reason) // BCL-19
-	} else if errors.Is(err, ErrAnonymous) {
+	case errors.Is(err, ErrAnonymous):
 		p.orphaned(got, *st.data, "")
 	}
 	return next, err
+}
+
+// takeTokens puts renewed tokens into a session. An ID token that has grown too large is
+// left out: without the refresh token that came beside it the session would be lost.
+func (p *RelyingParty) takeTokens(key Key, d *record.Data, got *tokens) {
+	before := *d
+	if got.apply(d); d.Fits() || got.id == nil {
+		return
+	}
+	p.log.Error("a renewed ID token does not fit into the session and is left out; its claims stay as they were", "session", key.name(), "bytes", len(got.rawID))
+	*d = before
+	thin := *got
+	thin.id = nil
+	thin.apply(d)
 }
 
 func (p *RelyingParty) callRefresh(ctx context.Context, d *record.Data) (*tokens, idp.Outcome) {

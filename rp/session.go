@@ -2,7 +2,6 @@ package rp
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"sync"
@@ -90,11 +89,6 @@ func (s *Session) Subject() string { return s.state().data.Subject }
 
 // SID is the IdP's session id, empty if the IdP sends none.
 func (s *Session) SID() string { return s.state().data.SID }
-
-// Claims decodes the claims of the latest ID token into v.
-func (s *Session) Claims(v any) error {
-	return json.Unmarshal([]byte(s.state().data.Claims), v)
-}
 
 // Scope is what the IdP granted, separated by spaces; empty if it did not say.
 func (s *Session) Scope() string { return s.state().data.Scope }

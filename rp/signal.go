@@ -87,7 +87,7 @@ func (p *RelyingParty) tellBy(ctx context.Context, st *state, latest time.Time) 
 // IdP looks the access token up, and says whether it still lives.
 func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) {
 	sent := p.now()
-	out := p.callUserinfo(ctx, st.data)
+	answer, out := p.callUserinfo(ctx, st.data)
 	v := p.believed(verdict.Userinfo(out.Answer, st.data.UserinfoFits && p.good(st.data, sent)))
 	p.signalled(st.rec.Key, "userinfo", v, out.Err)
 	switch v {
@@ -97,6 +97,7 @@ func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) 
 		return p.commit(ctx, st, func(d *record.Data) bool {
 			news := !d.UserinfoFits
 			d.UserinfoFits = true
+			news = p.profileNews(st.rec.Key, d, answer) || news
 			return heard(d, sent, can.Extends.Userinfo, can.Proves.Userinfo) || news
 		})
 	case verdict.Ended:
@@ -107,33 +108,12 @@ func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) 
 	return nil, p.postponed(st, v, out)
 }
 
-// userinfoFits asks once at the log-in whether the userinfo endpoint takes this kind of
-// access token. Only then is its later 401 a word about the session; and only where
-// there is no refresh token is that word needed. The person, who is back since the given
-// time, waits for the code and for this Config.WaitFor at most; a later call can say it too.
-func (p *RelyingParty) userinfoFits(ctx context.Context, back time.Time, d *record.Data) bool {
-	wait := p.cfg.WaitFor - p.now().Sub(back)
-	if d.AccessToken == "" || d.RefreshToken != "" || p.idp.at().UserinfoURL == "" || wait <= 0 {
-		return false
-	}
-	ctx, cancel := context.WithTimeout(ctx, min(wait, p.cfg.WaitFor))
-	defer cancel()
-	_, out := p.idp.at().calls.Userinfo(ctx, d.AccessToken, d.Subject)
-	if ctx.Err() == nil { // else it had less time than a call may take
-		p.flights.went(&out)
-	}
-	if out.Err != nil {
-		p.log.Warn("the userinfo endpoint does not take the access token of a log-in; a later refusal is no word about the session", "error", out.Err)
-	}
-	return out.Err == nil
-}
-
-func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) idp.Outcome {
+func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) ([]byte, idp.Outcome) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	_, out := p.idp.at().calls.Userinfo(ctx, d.AccessToken, d.Subject)
+	answer, out := p.idp.at().calls.Userinfo(ctx, d.AccessToken, d.Subject)
 	p.flights.went(&out)
-	return out
+	return answer, out
 }
 
 // heard notes a call that succeeded: the IdP knows of the activity at that moment, if

@@ -2,7 +2,6 @@ package rp
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -72,11 +71,11 @@ type hint struct{ name, value string }
 // first. Entra ID puts its login_hint into the ID token.
 func hints(d *record.Data) []hint {
 	all := []hint{{"id_token_hint", d.IDToken}}
-	var claims struct {
+	var c struct {
 		LoginHint string `json:"login_hint"`
 	}
-	if json.Unmarshal([]byte(d.Claims), &claims) == nil && claims.LoginHint != "" {
-		all = append(all, hint{"login_hint", claims.LoginHint})
+	if decodeClaims(d, &c) == nil && c.LoginHint != "" {
+		all = append(all, hint{"login_hint", c.LoginHint})
 	}
 	return all
 }
@@ -135,14 +134,18 @@ func (p *RelyingParty) confirmed(ctx context.Context, st *state, f *flow, got *t
 	at := p.now()
 	if f.renews == st.data.Generation+1 && f.about == st.rec.Key.name() {
 		p.observe(got)
-		return p.commitTokens(ctx, st, func(d *record.Data) {
-			got.apply(d)
+		next, err := p.commitTokens(ctx, st, func(d *record.Data) {
+			p.takeTokens(st.rec.Key, d, got)
 			p.keepOnly(d)
 			heard(d, at, true, true)
 			if !p.wantsTokens(d) {
 				d.Asked = time.Time{}
 			}
 		})
+		if err == nil {
+			p.readProfile(next)
+		}
+		return next, err
 	}
 	st, err := p.commit(ctx, st, func(d *record.Data) bool {
 		got.learn(d)

@@ -2,7 +2,6 @@ package rp
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -25,12 +24,13 @@ type tokens struct {
 	rawID                        string
 	id                           *idtoken.Claims // nil: none, or one of no use
 	fault                        error           // why the ID token of a refresh is left out
+	forget                       bool            // what its ID token leaves out (Config.ForgetClaims)
 }
 
 // read takes over what needs no check.
 func (p *RelyingParty) read(t *idp.Tokens) *tokens {
 	now := p.now()
-	got := &tokens{access: t.Access, kind: t.Type, refresh: t.Refresh, scope: t.Scope, rawID: t.ID, life: t.AccessLife}
+	got := &tokens{access: t.Access, kind: t.Type, refresh: t.Refresh, scope: t.Scope, rawID: t.ID, life: t.AccessLife, forget: p.cfg.ForgetClaims}
 	if got.life > 0 {
 		got.ends = now.Add(got.life)
 	}
@@ -84,7 +84,7 @@ func (p *RelyingParty) verifyRefresh(ctx context.Context, got *tokens, d *record
 	if got.rawID == "" {
 		return nil
 	}
-	err := p.verify(ctx, got, idtoken.Want{Refresh: true, Subject: d.Subject, Nonce: nonceOf(d)})
+	err := p.verify(ctx, got, idtoken.Want{Refresh: true, Subject: d.Subject, Nonce: d.Nonce})
 	var (
 		mixed *idtoken.MixedUpError
 		down  *keyset.UnavailableError
@@ -107,15 +107,6 @@ func (p *RelyingParty) verifyRefresh(ctx context.Context, got *tokens, d *record
 	return nil
 }
 
-// nonceOf is the nonce of the log-in, while the ID token that has it is kept.
-func nonceOf(d *record.Data) string {
-	var claims struct {
-		Nonce string `json:"nonce"`
-	}
-	_ = json.Unmarshal([]byte(d.Claims), &claims) // it was valid when it was stored
-	return claims.Nonce
-}
-
 // apply puts the tokens into a session. What the answer leaves out stays (RT-11,
 // CORE-10). An access token that must not be sent as Bearer is not even kept.
 func (t *tokens) apply(d *record.Data) {
@@ -135,7 +126,11 @@ func (t *tokens) apply(d *record.Data) {
 		d.Scope = t.scope
 	}
 	if t.id != nil {
-		d.IDToken, d.Claims, d.Subject = t.rawID, string(t.id.Raw), t.id.Subject
+		d.Subject = t.id.Subject
+		t.say(d, !t.forget)
+		if t.id.Nonce != "" {
+			d.Nonce = t.id.Nonce
+		}
 	}
 	t.learn(d)
 }
@@ -153,7 +148,10 @@ func (t *tokens) learn(d *record.Data) {
 		return
 	}
 	if t.id.SID != "" && t.id.SID != d.SID {
-		d.OldSID, d.SID, d.IDToken = d.SID, t.id.SID, t.rawID
+		d.OldSID, d.SID = d.SID, t.id.SID
+		if d.IDToken != t.rawID {
+			t.say(d, true) // a check has asked for openid alone
+		}
 	}
 	if said := acrOf(string(t.id.Raw)); said != "" {
 		d.ACR = said

@@ -17,11 +17,13 @@ const MaxValues = 32 << 10
 
 // Values returns a gorilla sessions.Store whose values live in the session's own
 // record: encrypted with it, on every instance, and gone when the session ends.
-// It serves requests that RequireLogin has let through; without a session Get
-// returns empty values and Save answers ErrAnonymous.
+// It serves requests that RequireLogin has let through. Without a session they are those of
+// Config.VisitorValues; if that is not set Get returns empty values and Save answers
+// ErrAnonymous.
 //
 // The same person's next log-in in the same browser takes them over, if the session
-// still lives then. Another person starts without any.
+// still lives then. Another person starts without any. What a visitor had is taken over
+// where Config.OnLogin says so (Login.CarryOver).
 //
 // A save never overwrites a logout or a refresh that happens meanwhile. Of two
 // requests that save the same name at the same time, the later one stands, as in
@@ -37,39 +39,33 @@ func (v valueStore) Get(r *http.Request, name string) (*sessions.Session, error)
 }
 
 func (v valueStore) New(r *http.Request, name string) (*sessions.Session, error) {
-	s := sessions.NewSession(v, name)
-	s.IsNew = true
 	st, err := v.state(r)
-	if errors.Is(err, ErrAnonymous) || errors.Is(err, ErrEnded) {
-		return s, nil
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrAnonymous) || errors.Is(err, ErrEnded):
+		if visitors := v.rp.cfg.VisitorValues; visitors != nil {
+			return visitors.New(r, name)
+		}
+		return readValues(v, name, nil)
+	case err != nil:
+		s, _ := readValues(v, name, nil)
 		return s, err
 	}
 	all, err := decodeValues(st.data.Values)
 	if err != nil {
+		s, _ := readValues(v, name, nil)
 		return s, err
 	}
-	raw, ok := all[name]
-	if !ok {
-		return s, nil
-	}
-	if err := (securecookie.GobEncoder{}).Deserialize([]byte(raw), &s.Values); err != nil {
-		return s, errors.New("rp: the values of a session cannot be decoded; are their types registered with encoding/gob?")
-	}
-	s.IsNew = false
-	return s, nil
+	return readValues(v, name, all)
 }
 
 // Save stores the values; with Options.MaxAge below zero it removes them.
-func (v valueStore) Save(r *http.Request, _ http.ResponseWriter, s *sessions.Session) error {
-	remove := s.Options != nil && s.Options.MaxAge < 0
-	var raw []byte
-	if !remove {
-		var err error
-		if raw, err = (securecookie.GobEncoder{}).Serialize(s.Values); err != nil {
-			return errors.New("rp: the values of a session cannot be encoded; are their types registered with encoding/gob?")
-		}
+func (v valueStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.Session) error {
+	if _, own := s.Store().(valueStore); !own && s.Store() != nil { // a visitor's
+		return s.Store().Save(r, w, s)
+	}
+	raw, err := encodeOne(s)
+	if err != nil {
+		return err
 	}
 	st, err := v.state(r)
 	if err != nil {
@@ -79,21 +75,11 @@ func (v valueStore) Save(r *http.Request, _ http.ResponseWriter, s *sessions.Ses
 	defer cancel()
 	var fault error
 	_, err = v.rp.commit(ctx, st, func(d *record.Data) bool {
-		var all map[string]string
-		if all, fault = decodeValues(d.Values); fault != nil {
-			return false
+		encoded, ok := overlay(d.Values, map[string]string{s.Name(): raw})
+		if !ok {
+			fault = errValuesTooLarge
 		}
-		if remove {
-			delete(all, s.Name())
-		} else {
-			all[s.Name()] = string(raw)
-		}
-		encoded := encodeValues(all)
-		if len(encoded) > MaxValues {
-			fault = errors.New("rp: the values of a session are larger than 32 KiB")
-			return false
-		}
-		if encoded == d.Values {
+		if !ok || encoded == d.Values {
 			return false
 		}
 		d.Values = encoded
@@ -112,6 +98,35 @@ func (v valueStore) state(r *http.Request) (*state, error) {
 		return nil, ErrAnonymous
 	}
 	return v.rp.load(r.Context(), key)
+}
+
+var errValuesTooLarge = errors.New("rp: the values of a session are larger than 32 KiB, or malformed")
+
+// readValues makes the gorilla session of one name.
+func readValues(store sessions.Store, name string, all map[string]string) (*sessions.Session, error) {
+	s := sessions.NewSession(store, name)
+	s.Options = &sessions.Options{Path: "/"} // gorilla's users set MaxAge in it without a look
+	raw, ok := all[name]
+	if s.IsNew = !ok; s.IsNew {
+		return s, nil
+	}
+	if err := (securecookie.GobEncoder{}).Deserialize([]byte(raw), &s.Values); err != nil {
+		s.IsNew = true
+		return s, errors.New("rp: the values of a session cannot be decoded; are their types registered with encoding/gob?")
+	}
+	return s, nil
+}
+
+// encodeOne is what readValues reads; empty: they are to be removed.
+func encodeOne(s *sessions.Session) (string, error) {
+	if s.Options != nil && s.Options.MaxAge < 0 {
+		return "", nil
+	}
+	raw, err := (securecookie.GobEncoder{}).Serialize(s.Values)
+	if err != nil {
+		return "", errors.New("rp: the values of a session cannot be encoded; are their types registered with encoding/gob?")
+	}
+	return string(raw), nil
 }
 
 func encodeValues(all map[string]string) string {

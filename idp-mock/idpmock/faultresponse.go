@@ -173,7 +173,7 @@ const (
 	IDTokenNonceOnRefresh   IDTokenFault = "nonce-on-refresh"    // + [CORE-10] should be absent, else equal
 	IDTokenTypLogout        IDTokenFault = "typ-logout"          // typ logout+jwt
 	IDTokenNotAJWT          IDTokenFault = "not-a-jwt"           //
-	IDTokenHuge             IDTokenFault = "huge"                // by a claim of 20 KB
+	IDTokenHuge             IDTokenFault = "huge"                // by a claim of 64 KB
 	IDTokenInvalidIssuerIss IDTokenFault = "other-tenant-issuer" // the issuer with a path added
 )
 

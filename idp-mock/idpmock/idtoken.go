@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +27,10 @@ type jwt struct {
 // idToken makes an ID token. first is false for a refresh: no nonce, and
 // auth_time of the original authentication (OpenID Connect Core 1.0 §12.2).
 func (p *IDP) idToken(cfg *settings, now time.Time, c *Client, g *grant, absolute time.Time, accessToken string, first bool, fault IDTokenFault) (string, error) {
-	claims := userClaims(g.user, g.scope)
+	claims := map[string]any{}
+	if temper := &cfg.Temperament; !temper.ProfileAtUserinfo && (first || !temper.ThinRefresh) {
+		claims = userClaims(temper, g.user, g.scope)
+	}
 	claims["iss"], claims["sub"], claims["aud"] = cfg.Issuer, g.user.Subject, c.ID
 	claims["iat"], claims["exp"] = now.Unix(), now.Add(cfg.IDTokenLifetime).Unix()
 	claims["auth_time"], claims["acr"], claims["sid"] = g.authTime.Unix(), g.acr, g.sid
@@ -61,8 +65,18 @@ func halfHash(token string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-func userClaims(u User, scope []string) map[string]any {
+const maxGroups = 100_000
+
+// userClaims are what is said of a person.
+func userClaims(temper *Temperament, u User, scope []string) map[string]any {
 	claims := map[string]any{}
+	if temper.Groups > 0 {
+		groups := make([]string, temper.Groups)
+		for i := range groups {
+			groups[i] = fmt.Sprintf("00000000-0000-4000-8000-%012d", i+1)
+		}
+		claims["groups"] = groups
+	}
 	for k, v := range u.Claims {
 		claims[k] = v
 	}
@@ -113,7 +127,7 @@ var idTokenFaults = map[IDTokenFault]func(*IDP, *jwt){
 	IDTokenMissingAuthTime: without("auth_time"),
 	IDTokenNonceOnRefresh:  func(_ *IDP, t *jwt) { t.claims["nonce"] = t.grant.nonce },
 	IDTokenTypLogout:       func(_ *IDP, t *jwt) { t.typ = "logout+jwt" },
-	IDTokenHuge:            func(_ *IDP, t *jwt) { t.claims["padding"] = strings.Repeat("x", 20<<10) },
+	IDTokenHuge:            func(_ *IDP, t *jwt) { t.claims["padding"] = strings.Repeat("x", 64<<10) },
 	IDTokenNotAJWT:         func(_ *IDP, t *jwt) { t.sign = func(*jwt) (string, error) { return "not-a-jwt", nil } },
 }
 

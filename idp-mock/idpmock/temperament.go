@@ -88,6 +88,14 @@ type Temperament struct {
 	// NoLogoutReason leaves the claim logout_reason out of logout tokens, as nearly all
 	// real providers do: it has the [Cause].
 	NoLogoutReason bool `json:"no_logout_reason"`
+	// ProfileAtUserinfo leaves what is said of the person (scopes profile and email,
+	// User.Claims, Groups) out of ID tokens: userinfo alone says it.
+	ProfileAtUserinfo bool `json:"profile_at_userinfo"`
+	// ThinRefresh leaves it out of the ID tokens of refreshes.
+	ThinRefresh bool `json:"thin_refresh"`
+	// Groups gives everybody so many groups, each by a GUID, in the claim groups. 0: no such
+	// claim.
+	Groups int `json:"groups"`
 	// LogoutTokenLifetime is exp of logout tokens after iat. Default 2 min. Faults
 	// such as LogoutNoExp go over it.
 	LogoutTokenLifetime time.Duration `json:"logout_token_lifetime"`

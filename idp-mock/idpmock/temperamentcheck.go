@@ -87,9 +87,12 @@ func (t *Temperament) check() error {
 			all(fmt.Errorf("idpmock: Temperament.Refusals: status %d of %q is none from 400 to 599", one.Status, one.Error))
 		}
 	}
-	if t.ReuseGrace < 0 || t.LogoutTokenLifetime < 0 || t.MaxRefreshTokens < 0 || t.MaxHint < 0 {
-		all(errors.New("idpmock: Temperament: ReuseGrace, LogoutTokenLifetime, MaxRefreshTokens and MaxHint " +
+	if t.ReuseGrace < 0 || t.LogoutTokenLifetime < 0 || t.MaxRefreshTokens < 0 || t.MaxHint < 0 || t.Groups < 0 {
+		all(errors.New("idpmock: Temperament: ReuseGrace, LogoutTokenLifetime, MaxRefreshTokens, MaxHint and Groups " +
 			"must not be negative"))
+	}
+	if t.Groups > maxGroups {
+		all(fmt.Errorf("idpmock: Temperament.Groups: %d is more than %d", t.Groups, maxGroups))
 	}
 	return errors.Join(errs...)
 }

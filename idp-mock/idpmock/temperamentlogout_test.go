@@ -160,6 +160,7 @@ func TestEndSessionOfTemperaments(t *testing.T) {
 		"duende": "plain asks; client_id asks, no redirect; hint redirects; long hint 400",
 		"strict": "plain 400; client_id 400; hint redirects; long hint 400",
 	}, func(c *idpmock.Config) {
+		c.Temperament.ProfileAtUserinfo = false // else no ID token is long
 		groups := map[string]any{"groups": strings.Repeat("x", 5000)}
 		c.Users = []idpmock.User{{Username: "ada"}, {Username: "eve", Claims: groups}}
 	}, func(t *testing.T, w *world) string {

@@ -131,6 +131,7 @@ var temperaments = map[string]Temperament{
 			Userinfo: says("invalid_token", "The access token is invalid."),
 		},
 
+		ProfileAtUserinfo:        true, // with an access token in the same answer
 		IDTokenSIDOnlyIfRequired: true, // decided: with front-channel logout only
 		LogoutHint:               HintAlways,
 		Lacks:                    []string{hasCheckSession, hasIss, hasBackchannel}, // iss: decided
@@ -257,6 +258,7 @@ var temperaments = map[string]Temperament{
 			UserinfoAudience: says("invalid_token", "invalid token provided"),
 		},
 
+		ProfileAtUserinfo:        true, // conformIdTokenClaims
 		IDTokenSIDOnlyIfRequired: true,
 		SIDOnlyIfRequired:        true,
 		SIDPerClient:             true,
@@ -273,6 +275,7 @@ var temperaments = map[string]Temperament{
 		Rotation:            RotationRepeat, // ReUse
 		Revocation:          ReachReference, // those of a later log-in in the same session too
 		Refusals:            Refusals{Refresh: says("invalid_grant", "")},
+		ProfileAtUserinfo:   true, // AlwaysIncludeUserClaimsInIdToken is false
 		LogoutTokenLifetime: 5 * time.Minute,
 		// Told of an expiry are coordinated clients, as here without temperament.
 		NoLogoutTokenOn: []Cause{CauseConsent},

@@ -74,7 +74,7 @@ func (p *IDP) userinfo(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, oerr)
 		return
 	}
-	claims := userClaims(t.grant.user, t.grant.scope)
+	claims := userClaims(&cfg.Temperament, t.grant.user, t.grant.scope)
 	claims["sub"] = t.grant.user.Subject
 	c := cfg.clients[t.grant.client]
 	if c == nil || !c.UserinfoSigned {

@@ -18,8 +18,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 )
 
-// MaxSize bounds a raw ID token in bytes.
-const MaxSize = 16 << 10
+// MaxSize bounds a raw ID token in bytes. What else is in a session has to fit beside it
+// (record.MaxSize); some 1,000 groups by their GUIDs do.
+const MaxSize = 56 << 10
 
 // MaxAge is how old a new ID token may be: it comes straight from the IdP.
 const MaxAge = 10 * time.Minute
@@ -43,6 +44,7 @@ func mixedUp(format string, args ...any) error {
 type Claims struct {
 	Subject       string
 	SID           string
+	Nonce         string
 	AuthTime      time.Time // zero: not told
 	IssuedAt      time.Time
 	SessionExpiry time.Time // IPSIE SL1 session_expiry; zero: not told
@@ -84,7 +86,7 @@ type payload struct {
 // authenticates again in another app.
 func Verify(ctx context.Context, raw string, want Want) (*Claims, error) {
 	if len(raw) > MaxSize {
-		return nil, fmt.Errorf("idtoken: longer than %d bytes", MaxSize)
+		return nil, fmt.Errorf("idtoken: longer than %d bytes: let the IdP put fewer claims into it, such as the groups of this app only", MaxSize)
 	}
 	if strings.Count(raw, ".") == 4 { // no discovery document says so beforehand
 		return nil, errors.New("idtoken: it is encrypted, which was not agreed on: let the IdP only sign the ID tokens of this client")
@@ -120,10 +122,14 @@ func Verify(ctx context.Context, raw string, want Want) (*Claims, error) {
 	if err := check(token, p, want); err != nil {
 		return nil, err
 	}
-	return &Claims{
+	c := &Claims{
 		Subject: p.Subject, SID: p.SID, Raw: rawClaims,
 		AuthTime: instant(p.AuthTime), IssuedAt: instant(p.IssuedAt), SessionExpiry: instant(p.SessionExpiry),
-	}, nil
+	}
+	if p.Nonce != nil {
+		c.Nonce = *p.Nonce
+	}
+	return c, nil
 }
 
 // judge remembers what the key set said: go-oidc makes a mere text of it.

@@ -34,8 +34,8 @@ type Data struct {
 	SID     string // the IdP's session id; empty if it sends none
 	OldSID  string // the one before, if a refresh changed it
 
-	IDToken string // raw and latest, for id_token_hint
-	Claims  string // its payload, JSON
+	IDToken string // raw and latest: for id_token_hint, and for what it says
+	Kept    string // what former ID tokens said and this one does not, JSON
 
 	AccessToken  string
 	TokenType    string
@@ -76,13 +76,22 @@ type Data struct {
 	Wish   string // what its log-in asked for, encoded by the caller
 	ACR    string // how the person was authenticated, by the last ID token that says so
 	Agent  string // the browser's User-Agent at the log-in, cut off, for lists of sessions
+
+	Userinfo string // what userinfo said, and no later ID token, JSON
+	Nonce    string // of the log-in whose tokens these are
 }
+
+// Fits reports whether it can be stored.
+func (d *Data) Fits() bool { return len(d.Encode()) <= MaxSize }
 
 // Encode returns the binary form.
 func (d *Data) Encode() []byte {
-	b := make([]byte, 0, 256+len(d.IDToken)+len(d.Claims)+len(d.AccessToken)+len(d.RefreshToken)+len(d.Values))
-	b = append(b, version)
 	texts := d.strings()
+	size := 256
+	for _, s := range texts {
+		size += len(*s)
+	}
+	b := append(make([]byte, 0, size), version)
 	b = binary.AppendUvarint(b, uint64(len(texts)))
 	for _, s := range texts {
 		b = binary.AppendUvarint(b, uint64(len(*s)))
@@ -96,9 +105,9 @@ func (d *Data) Encode() []byte {
 	return b
 }
 
-func (d *Data) strings() [13]*string {
-	return [...]*string{&d.Subject, &d.SID, &d.OldSID, &d.IDToken, &d.Claims,
-		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR}
+func (d *Data) strings() [15]*string {
+	return [...]*string{&d.Subject, &d.SID, &d.OldSID, &d.IDToken, &d.Kept,
+		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR, &d.Userinfo, &d.Nonce}
 }
 
 func (d *Data) numbers() [17]int64 {

@@ -17,11 +17,11 @@ var began = time.Date(2026, 11, 21, 8, 0, 0, 123e6, time.UTC)
 
 func full() Data {
 	return Data{
-		Subject: "ada", SID: "sid-2", OldSID: "sid-1", IDToken: "e.y.J", Claims: `{"sub":"ada"}`,
+		Subject: "ada", SID: "sid-2", OldSID: "sid-1", IDToken: "e.y.J", Kept: `{"a":1}`,
 		AccessToken: "access", TokenType: "Bearer", RefreshToken: "refresh", Scope: "openid profile",
 		Started: began, AuthTime: began.Add(-time.Hour), Signalled: began.Add(1), Confirmed: began.Add(time.Minute),
 		TokenEnds: began.Add(time.Hour), Ceiling: began.Add(8 * time.Hour), Window: 15 * time.Minute, TokenLife: 5 * time.Minute,
-		Generation: 7, Told: began.Add(2 * time.Hour), Tries: 3, RefreshEnds: began.Add(time.Hour), Asked: began, Doubted: 8, Renew: true, UserinfoFits: true, SendsUser: true, Values: "\x00\xff", Agent: "Firefox", Wish: "{}", ACR: "gold",
+		Generation: 7, Told: began.Add(2 * time.Hour), Tries: 3, RefreshEnds: began.Add(time.Hour), Asked: began, Doubted: 8, Renew: true, UserinfoFits: true, SendsUser: true, Values: "\x00\xff", Agent: "Firefox", Wish: "{}", ACR: "gold", Userinfo: `{"b":2}`, Nonce: "n-0S6",
 	}
 }
 
@@ -141,7 +141,7 @@ func TestOtherReleases(t *testing.T) {
 func TestLayoutStays(t *testing.T) {
 	in := full()
 	want := lists(
-		[]string{"ada", "sid-2", "sid-1", "e.y.J", `{"sub":"ada"}`, "access", "Bearer", "refresh", "openid profile", "\x00\xff", "Firefox", "{}", "gold"},
+		[]string{"ada", "sid-2", "sid-1", "e.y.J", `{"a":1}`, "access", "Bearer", "refresh", "openid profile", "\x00\xff", "Firefox", "{}", "gold", `{"b":2}`, "n-0S6"},
 		[]int64{ms(in.Started), ms(in.AuthTime), ms(in.Signalled), ms(in.Confirmed), ms(in.TokenEnds), ms(in.Ceiling), 900_000, 300_000, 7, ms(in.Told), 3, ms(in.RefreshEnds), ms(in.Asked), 8, 1, 1, 1})
 	if got := in.Encode(); !bytes.Equal(got, want) {
 		t.Errorf("%q\nwant\n%q", got, want)
@@ -223,7 +223,7 @@ func FuzzDecode(f *testing.F) {
 
 func BenchmarkDecode(b *testing.B) {
 	d := full()
-	d.IDToken, d.Claims = strings.Repeat("x", 1500), strings.Repeat("y", 1500)
+	d.IDToken, d.Userinfo = strings.Repeat("x", 1500), strings.Repeat("y", 1500)
 	raw := d.Encode()
 	b.ReportAllocs()
 	for b.Loop() {

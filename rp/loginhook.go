@@ -1,0 +1,244 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/gorilla/sessions"
+
+	"github.com/tandem-sso/tandem/rp/internal/record"
+)
+
+// ErrRefused is what Config.OnLogin returns when it has refused a log-in with an answer of
+// its own.
+var ErrRefused = errors.New("rp: the application has refused this log-in")
+
+// Login is a log-in that has succeeded at the IdP and has begun no session yet. It is good
+// until Config.OnLogin returns.
+type Login struct {
+	// ReturnTo is the page that the browser goes to next. The hook may set another path of
+	// this app; what SafeReturnTo does not pass becomes "/".
+	ReturnTo string
+
+	in *incoming
+}
+
+// incoming is behind a pointer: see prints.go.
+type incoming struct {
+	rp     *RelyingParty
+	r      *http.Request
+	data   *record.Data
+	former map[string]string            // the values of the same person's session in this browser
+	first  map[string]*sessions.Session // those that the hook has asked for
+	moved  []*sessions.Session          // of the visitor; they go once the session has begun
+}
+
+// Issuer and Subject together are the person's identity.
+func (l *Login) Issuer() string { return l.in.rp.cfg.Issuer }
+
+// Subject is the person's identifier at the IdP.
+func (l *Login) Subject() string { return l.in.data.Subject }
+
+// Claims is Session.Claims.
+func (l *Login) Claims(v any) error { return decodeClaims(l.in.data, v) }
+
+// HasClaim is Session.HasClaim.
+func (l *Login) HasClaim(name string, values ...string) bool {
+	return hasClaim(l.in.data, name, values...)
+}
+
+// Values are the first values of the session that is to begin, under a name as in
+// RelyingParty.Values: those of the same person's session in this browser if one lives, else
+// none. What the hook changes in them is stored with the session; Save is not needed. With
+// Options.MaxAge below zero they are left out.
+func (l *Login) Values(name string) (*sessions.Session, error) {
+	if s := l.in.first[name]; s != nil {
+		return s, nil
+	}
+	s, err := readValues(firstValues{l}, name, l.in.former)
+	if err == nil {
+		l.in.first[name] = s
+	}
+	return s, err
+}
+
+// Visitor are the values that this browser had under a name in Config.VisitorValues. Nobody
+// has proven then who uses it: carry over a cart, and nothing that gives rights.
+func (l *Login) Visitor(name string) (*sessions.Session, error) {
+	store := l.in.rp.cfg.VisitorValues
+	if store == nil {
+		return nil, errors.New("rp: Config.VisitorValues is not set, so visitors have no values")
+	}
+	return store.New(l.in.r, name)
+}
+
+// CarryOver moves the visitor's values of these names into the session's of the same names.
+// Where both have a value the visitor's stands: it is the newer one. The visitor's are
+// deleted once the session has begun.
+func (l *Login) CarryOver(names ...string) error {
+	for _, name := range names {
+		from, err := l.Visitor(name)
+		if err != nil {
+			return err
+		}
+		to, err := l.Values(name)
+		if err != nil {
+			return err
+		}
+		maps.Copy(to.Values, from.Values)
+		if !from.IsNew {
+			l.in.moved = append(l.in.moved, from)
+		}
+	}
+	return nil
+}
+
+// OtherAccount is the address of a log-in where the person chooses an account
+// (prompt=select_account), for the page of a hook that refuses this one. It leads to
+// ReturnTo.
+func (l *Login) OtherAccount() string { return l.in.rp.otherAccount(SafeReturnTo(l.ReturnTo)) }
+
+func (p *RelyingParty) otherAccount(returnTo string) string {
+	more, _ := p.more(wish{Params: map[string]string{"prompt": "select_account"}}) // small
+	return p.loginTo(orElse(returnTo, "/")) + more
+}
+
+// firstValues stores nothing: what a Login has given out is stored with its session.
+type firstValues struct{ *Login }
+
+func (f firstValues) Get(_ *http.Request, name string) (*sessions.Session, error) {
+	return f.Values(name)
+}
+func (f firstValues) New(_ *http.Request, name string) (*sessions.Session, error) {
+	return f.Values(name)
+}
+func (firstValues) Save(*http.Request, http.ResponseWriter, *sessions.Session) error { return nil }
+
+// changes are the encoded values that the hook has asked for; "" for those to leave out.
+func (l *Login) changes() (map[string]string, error) {
+	out := map[string]string{}
+	for name, s := range l.in.first {
+		if s.IsNew && len(s.Values) == 0 {
+			continue // it has only been looked at
+		}
+		raw, err := encodeOne(s)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = raw
+	}
+	return out, nil
+}
+
+// overlay puts changes over encoded values. It is not ok if that is too large.
+func overlay(values string, changes map[string]string) (out string, ok bool) {
+	all, err := decodeValues(values)
+	if err != nil {
+		return "", false
+	}
+	for name, raw := range changes {
+		if all[name] = raw; raw == "" {
+			delete(all, name)
+		}
+	}
+	out = encodeValues(all)
+	return out, len(out) <= MaxValues
+}
+
+// askApp calls Config.OnLogin. Its error is ErrRefused or a *LoginError.
+func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *flow, d *record.Data) (l *Login, changes map[string]string, err error) {
+	if p.cfg.OnLogin == nil {
+		return nil, nil, nil
+	}
+	l = &Login{ReturnTo: f.returnTo, in: &incoming{rp: p, r: r, data: d, first: map[string]*sessions.Session{}}}
+	if l.in.former, err = p.formerValues(r, d.Subject); err != nil {
+		return nil, nil, notFinished(&UnavailableError{RetryAfter: storeRetry, Cause: StoreFailed, Err: err})
+	}
+	err = p.callHook(w, r, l)
+	f.returnTo = SafeReturnTo(l.ReturnTo)
+	if err != nil {
+		return nil, nil, p.hookRefused(err)
+	}
+	if changes, err = l.changes(); err != nil {
+		return nil, nil, p.hookRefused(err)
+	}
+	ok := true
+	if d.Values, ok = overlay("", changes); !ok {
+		return nil, nil, p.hookRefused(errValuesTooLarge)
+	}
+	return l, changes, nil
+}
+
+// callHook turns a panic into an error: the browser gets a page, and no session.
+func (p *RelyingParty) callHook(w http.ResponseWriter, r *http.Request, l *Login) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.log.Error("Config.OnLogin has panicked, so no session begins", "panic", clean(fmt.Sprint(v)), "stack", string(debug.Stack()))
+			err = errors.New("Config.OnLogin has panicked")
+		}
+	}()
+	return p.cfg.OnLogin(w, r, l)
+}
+
+// hookRefused is what the browser sees of a hook's error: nothing more if the hook has
+// answered, the page of its own LoginError with an offer to use another account, or one that
+// says no more than whose fault it is.
+func (p *RelyingParty) hookRefused(err error) error {
+	var (
+		own     *LoginError
+		trouble *UnavailableError
+	)
+	switch {
+	case errors.Is(err, ErrRefused):
+		return ErrRefused
+	case errors.As(err, &own):
+		e := *own
+		if e.Status < 400 || e.Status > 599 {
+			e.Status = http.StatusForbidden
+		}
+		e.Title = orElse(e.Title, "You cannot use this application with this account.")
+		e.otherAccount = true
+		return &e
+	case errors.As(err, &trouble):
+		return notFinished(trouble)
+	}
+	p.log.Error("Config.OnLogin has failed, so no session begins", "error", err)
+	return &LoginError{Status: http.StatusInternalServerError, Title: "The log-in could not be finished.",
+		Advice: "This application has a problem. Please try again in a moment, or tell the people who run it.", Err: err}
+}
+
+// formerValues are those of the same person's session in this browser.
+func (p *RelyingParty) formerValues(r *http.Request, subject string) (map[string]string, error) {
+	key, ok := p.sessionKey(r.Header)
+	if !ok {
+		return nil, nil
+	}
+	st, err := p.load(r.Context(), key)
+	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {
+		return nil, err
+	}
+	if err != nil || st.data.Subject != subject {
+		return nil, nil
+	}
+	return decodeValues(st.data.Values)
+}
+
+// hasBegun deletes what the session has taken over from the visitor.
+func (l *Login) hasBegun(ctx context.Context, w http.ResponseWriter) {
+	if l == nil {
+		return
+	}
+	for _, s := range l.in.moved {
+		if s.Options == nil {
+			s.Options = &sessions.Options{Path: "/"}
+		}
+		s.Options.MaxAge = -1
+		if err := s.Save(l.in.r.WithContext(ctx), w); err != nil {
+			l.in.rp.log.Warn("a visitor's values could not be deleted; they are in the session too", "error", err)
+		}
+	}
+}

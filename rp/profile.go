@@ -1,0 +1,141 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+var errSigned = errors.New("userinfo answers with application/jwt (signed or encrypted), which is not read: register this client without userinfo_signed_response_alg, or leave Config.UserinfoClaims unset")
+
+// askUserinfo asks the userinfo endpoint once at the log-in, for one of two reasons.
+//
+// Config.UserinfoClaims: the app needs what only userinfo says, so without it no session
+// begins. Or there is no refresh token: then a later 401 of userinfo is a word about the
+// session if it takes this kind of access token now. A later call can say that too.
+//
+// The person, who is back since f.back, waits for the code and for this Config.WaitFor at
+// most. Its errors are *LoginError.
+func (p *RelyingParty) askUserinfo(ctx context.Context, f *flow, got *tokens, d *record.Data) error {
+	needed := p.cfg.UserinfoClaims
+	if !needed && (d.AccessToken == "" || d.RefreshToken != "" || p.idp.at().UserinfoURL == "") {
+		return nil
+	}
+	if got.access == "" || !isBearer(got.kind) {
+		return p.noProfile(errors.New("the token endpoint has given no Bearer access token to ask userinfo with: some IdPs issue one only for a scope of an API"))
+	}
+	wait := p.cfg.WaitFor - p.now().Sub(f.back)
+	if wait <= 0 {
+		if needed {
+			return notFinished(late(p.cfg.WaitFor))
+		}
+		return nil
+	}
+	wait = min(wait, p.cfg.WaitFor)
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	answer, out := p.idp.at().calls.Userinfo(ctx, got.access, d.Subject)
+	if ctx.Err() == nil { // else it had less time than a call may take
+		p.flights.went(&out)
+	}
+	d.UserinfoFits = out.Err == nil
+	switch {
+	case !needed && out.Err != nil:
+		p.log.Warn("the userinfo endpoint does not take the access token of a log-in; a later refusal is no word about the session", "error", out.Err)
+	case !needed:
+	case out.Err != nil && ctx.Err() != nil:
+		return notFinished(late(p.cfg.WaitFor))
+	case out.Err != nil:
+		return p.profileRefused(&out)
+	case answer == nil:
+		return p.noProfile(errSigned)
+	case !takeUserinfo(d, answer):
+		return tooLarge(errTooLargeToKeep)
+	}
+	return nil
+}
+
+func late(waited time.Duration) *UnavailableError {
+	return &UnavailableError{RetryAfter: 2 * time.Second, Cause: IdPSilent, Err: fmt.Errorf("the answers to a code and of userinfo take longer than Config.WaitFor (%v)", waited)}
+}
+
+// profileRefused describes a userinfo endpoint that brought no claims.
+func (p *RelyingParty) profileRefused(out *idp.Outcome) error {
+	switch {
+	case out.Fault == verdict.OtherUser: // CORE-11
+		return badLogin("The log-in service's answer could not be trusted.", out.Err)
+	case out.Fault != verdict.None, out.Status >= 500, out.Status == http.StatusTooManyRequests, out.Status == http.StatusRequestTimeout:
+		return notFinished(&UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: whoFails(out), Err: out.Err})
+	}
+	return p.noProfile(fmt.Errorf("%w: it does not take the access token of a log-in, perhaps because that is bound to an API or lacks a scope", out.Err))
+}
+
+// noProfile is a log-in that no second try can finish.
+func (p *RelyingParty) noProfile(err error) error {
+	p.log.Error("Config.UserinfoClaims: this client and the userinfo endpoint do not fit", "error", err)
+	return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service does not tell this application who you are.",
+		Advice: "Please tell the people who run it.", Err: err}
+}
+
+var errTooLargeToKeep = errors.New("ID token, userinfo and tokens together are larger than 60 KiB: let the IdP put fewer claims into them, such as the groups of this app only")
+
+func tooLarge(err error) error {
+	return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer is too large.",
+		Advice: "Please tell the people who run this application.", Err: err}
+}
+
+// takeUserinfo notes what userinfo has said of this subject, unless that does not fit into
+// the record.
+func takeUserinfo(d *record.Data, answer []byte) bool {
+	next, err := said(d).ByUserinfo(answer)
+	if err != nil {
+		return false
+	}
+	with := *d
+	with.Kept, with.Userinfo = next.Kept, next.Userinfo
+	if !with.Fits() {
+		return false
+	}
+	d.Kept, d.Userinfo = with.Kept, with.Userinfo
+	return true
+}
+
+// readProfile asks userinfo again once tokens have been renewed (Config.UserinfoAgain).
+// It runs beside: nobody waits for it, and what it cannot bring stays as it was.
+func (p *RelyingParty) readProfile(st *state) {
+	if !p.cfg.UserinfoAgain || st.data.AccessToken == "" || p.idp.at().UserinfoURL == "" {
+		return
+	}
+	p.goes(func(ctx context.Context) {
+		ctx, cancel := p.detached(ctx)
+		defer cancel()
+		answer, out := p.callUserinfo(ctx, st.data)
+		err := out.Err
+		if err == nil {
+			_, err = p.commit(ctx, st, func(d *record.Data) bool {
+				return d.Generation == st.data.Generation && p.profileNews(st.rec.Key, d, answer)
+			})
+		}
+		if err != nil {
+			p.log.Warn("userinfo could not be read again; its claims stay as they were", "session", st.rec.Key.name(), "error", err)
+		}
+	})
+}
+
+// profileNews takes an answer of userinfo that came after the log-in, where that is wanted.
+func (p *RelyingParty) profileNews(key Key, d *record.Data, answer []byte) bool {
+	if !p.cfg.UserinfoAgain || answer == nil {
+		return false
+	}
+	kept, userinfo := d.Kept, d.Userinfo
+	if !takeUserinfo(d, answer) {
+		p.log.Warn("what userinfo says does not fit into the session; its claims stay as they were", "session", key.name(), "bytes", len(answer))
+	}
+	return d.Kept != kept || d.Userinfo != userinfo
+}
