@@ -61,6 +61,8 @@ func TestConfigFaults(t *testing.T) {
 		{"base with a path", func(c *rp.Config) { c.BaseURL = base + "/app" }, "BaseURL"},
 		{"base with a query", func(c *rp.Config) { c.BaseURL = base + "?x" }, "BaseURL"},
 		{"base without a scheme", func(c *rp.Config) { c.BaseURL = "notes.example" }, "BaseURL"},
+		{"userinfo again, and never before", func(c *rp.Config) { c.UserinfoAgain = true }, "UserinfoAgain"},
+		{"userinfo again without a token", func(c *rp.Config) { c.UserinfoClaims, c.UserinfoAgain, c.Kind = true, true, rp.NoToken }, "UserinfoAgain"},
 		{"unknown kind", func(c *rp.Config) { c.Kind = 7 }, "Kind"},
 		{"no keys", func(c *rp.Config) { c.Keys = nil }, "Keys"},
 		{"a short key", func(c *rp.Config) { c.Keys = rp.Keys{make([]byte, 16)} }, "Keys"},

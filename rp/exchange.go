@@ -68,6 +68,9 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 	if down := (*keyset.UnavailableError)(nil); errors.As(err, &down) {
 		return nil, &UnavailableError{RetryAfter: time.Second, Cause: IdPFails, Err: err}
 	}
+	if errors.Is(err, idtoken.ErrTooLarge) {
+		return nil, tooLarge(err)
+	}
 	if err != nil {
 		return nil, badLogin("The log-in service's answer could not be trusted.", err)
 	}

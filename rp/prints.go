@@ -27,7 +27,7 @@ func (c Config) Format(f fmt.State, _ rune) {
 	if c.ClientSecret != "" {
 		c.ClientSecret = redacted
 	}
-	c.Keys = nil
+	c.Keys, c.VisitorValues = nil, nil
 	_, _ = fmt.Fprintf(f, "%+v", plain(c))
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/sessions"
+
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/internal/printtest"
 	"github.com/tandem-sso/tandem/rp"
@@ -105,10 +107,20 @@ func (p *planted) logIn() {
 	p.plant("cookie id", p.id())
 }
 
+// printedLogin keeps what a hook sees.
+type printedLogin struct{ seen *rp.Login }
+
+func (p *printedLogin) see(_ http.ResponseWriter, _ *http.Request, l *rp.Login) error {
+	p.seen = l
+	return nil
+}
+
 // Nothing that the package exports prints a secret.
 func TestNothingPrints(t *testing.T) {
 	stored := spied{last: new(rp.Record)}
+	var login printedLogin
 	s := setup{api: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), config: func(c *rp.Config) {
+		c.OnLogin, c.VisitorValues = login.see, sessions.NewCookieStore([]byte(plantedSecret))
 		stored.Store = c.Store
 		c.Store = stored
 	}}
@@ -152,6 +164,7 @@ func TestNothingPrints(t *testing.T) {
 		printtest.Types(t, secrets, map[string][]any{
 			"RelyingParty": {w.auth[0]},
 			"Session":      {session},
+			"Login":        {login.seen},
 			"Config":       {config},
 			"Secret":       {config.ClientSecret},
 			"Keys":         {config.Keys},

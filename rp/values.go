@@ -35,27 +35,36 @@ func (p *RelyingParty) Values() sessions.Store { return valueStore{p} }
 type valueStore struct{ rp *RelyingParty }
 
 func (v valueStore) Get(r *http.Request, name string) (*sessions.Session, error) {
+	if visitors := v.rp.cfg.VisitorValues; visitors != nil && v.visits(r) {
+		return visitors.Get(r, name)
+	}
 	return sessions.GetRegistry(r).Get(v, name)
 }
 
 func (v valueStore) New(r *http.Request, name string) (*sessions.Session, error) {
+	if visitors := v.rp.cfg.VisitorValues; visitors != nil && v.visits(r) {
+		return visitors.New(r, name)
+	}
+	var all map[string]string
 	st, err := v.state(r)
 	switch {
 	case errors.Is(err, ErrAnonymous) || errors.Is(err, ErrEnded):
-		if visitors := v.rp.cfg.VisitorValues; visitors != nil {
-			return visitors.New(r, name)
-		}
-		return readValues(v, name, nil)
-	case err != nil:
-		s, _ := readValues(v, name, nil)
-		return s, err
+		err = nil
+	case err == nil:
+		all, err = decodeValues(st.data.Values)
 	}
-	all, err := decodeValues(st.data.Values)
-	if err != nil {
-		s, _ := readValues(v, name, nil)
-		return s, err
+	s, unread := readValues(v, name, all)
+	return s, errors.Join(err, unread)
+}
+
+// visits reports whether nobody is logged in. A request that was let through with a session
+// is no visitor's, even if that has ended since.
+func (v valueStore) visits(r *http.Request) bool {
+	if FromContext(r.Context()) != nil {
+		return false
 	}
-	return readValues(v, name, all)
+	_, err := v.state(r)
+	return errors.Is(err, ErrAnonymous) || errors.Is(err, ErrEnded)
 }
 
 // Save stores the values; with Options.MaxAge below zero it removes them.

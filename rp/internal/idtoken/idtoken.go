@@ -29,6 +29,9 @@ const MaxAge = 10 * time.Minute
 // speaks of another subject than the session does (Core §12.2). It ends the session.
 var ErrOtherUser = errors.New("idtoken: sub is not the session's")
 
+// ErrTooLarge says: the token is longer than MaxSize.
+var ErrTooLarge = fmt.Errorf("idtoken: longer than %d bytes: let the IdP put fewer claims into it, such as the groups of this app only", MaxSize)
+
 // MixedUpError says: signature, iss, aud, azp or at_hash is wrong, so the token, and
 // what came beside it, may have been meant for somebody else.
 type MixedUpError struct{ Err error }
@@ -86,7 +89,7 @@ type payload struct {
 // authenticates again in another app.
 func Verify(ctx context.Context, raw string, want Want) (*Claims, error) {
 	if len(raw) > MaxSize {
-		return nil, fmt.Errorf("idtoken: longer than %d bytes: let the IdP put fewer claims into it, such as the groups of this app only", MaxSize)
+		return nil, ErrTooLarge
 	}
 	if strings.Count(raw, ".") == 4 { // no discovery document says so beforehand
 		return nil, errors.New("idtoken: it is encrypted, which was not agreed on: let the IdP only sign the ID tokens of this client")
