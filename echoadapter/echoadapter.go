@@ -62,7 +62,7 @@ func (r response) FlushError() error {
 // unsafe request, nor open a WebSocket.
 //
 // With options it asks for a log-in with them, and where they are demands (rp.ACR,
-// rp.MaxAge) it lets nobody through whose session does not meet them.
+// rp.MaxAge, rp.RequireClaim) it lets nobody through whose session does not meet them.
 //
 // What it lets through is kept by no browser and no cache: see
 // rp.Session.KeepPrivate. The handler may set another Cache-Control.

@@ -15,11 +15,11 @@ import (
 func TestSuite(t *testing.T) {
 	for name, add := range map[string]func(*echo.Echo, *echoadapter.Adapter, adaptertest.Route){
 		"on the route": func(e *echo.Echo, web *echoadapter.Adapter, r adaptertest.Route) {
-			e.Add(r.Method, r.Path, echo.WrapHandler(r.Handler), append(marks(web, r.Mark), web.RequireLogin())...)
+			e.Add(r.Method, r.Path, echo.WrapHandler(r.Handler), append(marks(web, r.Mark), web.RequireLogin(r.Options...))...)
 		},
 		"on a group": func(e *echo.Echo, web *echoadapter.Adapter, r adaptertest.Route) {
 			// No Use: echo then answers 404 for the whole group before its routes.
-			e.Add(r.Method, r.Path, web.RequireLogin()(echo.WrapHandler(r.Handler)), marks(web, r.Mark)...)
+			e.Add(r.Method, r.Path, web.RequireLogin(r.Options...)(echo.WrapHandler(r.Handler)), marks(web, r.Mark)...)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

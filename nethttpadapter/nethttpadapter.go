@@ -44,7 +44,7 @@ func (a *Adapter) Endpoints() http.Handler {
 // if a page of another origin makes an unsafe request or opens a WebSocket.
 //
 // With options it asks for a log-in with them, and where they are demands (rp.ACR,
-// rp.MaxAge) it lets nobody through whose session does not meet them:
+// rp.MaxAge, rp.RequireClaim) it lets nobody through whose session does not meet them:
 //
 //	mux.Handle("/transfer", web.RequireLogin(transfer, rp.ACR("urn:example:gold"), rp.MaxAge(5*time.Minute)))
 //

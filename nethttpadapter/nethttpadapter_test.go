@@ -13,10 +13,10 @@ import (
 func TestSuite(t *testing.T) {
 	for name, guard := range map[string]func(*nethttpadapter.Adapter, adaptertest.Route) http.Handler{
 		"mark inside": func(web *nethttpadapter.Adapter, r adaptertest.Route) http.Handler {
-			return web.RequireLogin(mark(web, r.Mark, r.Handler))
+			return web.RequireLogin(mark(web, r.Mark, r.Handler), r.Options...)
 		},
 		"mark outside": func(web *nethttpadapter.Adapter, r adaptertest.Route) http.Handler {
-			return mark(web, r.Mark, web.RequireLogin(r.Handler))
+			return mark(web, r.Mark, web.RequireLogin(r.Handler, r.Options...))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

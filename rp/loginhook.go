@@ -177,7 +177,8 @@ func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *flow, d
 func (p *RelyingParty) callHook(w http.ResponseWriter, r *http.Request, l *Login) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			p.log.Error("Config.OnLogin has panicked, so no session begins", "panic", clean(fmt.Sprint(v)), "stack", string(debug.Stack()))
+			p.log.Error("Config.OnLogin has panicked, so no session begins",
+				"panic", printable(fmt.Sprint(v), maxDetail), "stack", string(debug.Stack()))
 			err = errors.New("Config.OnLogin has panicked")
 		}
 	}()

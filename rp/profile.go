@@ -12,7 +12,8 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
-var errSigned = errors.New("userinfo answers with application/jwt (signed or encrypted), which is not read: register this client without userinfo_signed_response_alg, or leave Config.UserinfoClaims unset")
+var errSigned = errors.New("userinfo answers with application/jwt (signed or encrypted), which is not read: " +
+	"register this client without userinfo_signed_response_alg, or leave Config.UserinfoClaims unset")
 
 // askUserinfo asks the userinfo endpoint once at the log-in, for one of two reasons.
 //
@@ -28,7 +29,8 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *flow, got *tokens, d 
 		return nil
 	}
 	if got.access == "" || !isBearer(got.kind) {
-		return p.noProfile(errors.New("the token endpoint has given no Bearer access token to ask userinfo with: some IdPs issue one only for a scope of an API"))
+		return p.noProfile(errors.New("the token endpoint has given no Bearer access token to ask userinfo with: " +
+			"some IdPs issue one only for a scope of an API"))
 	}
 	wait := p.cfg.WaitFor - p.now().Sub(f.back)
 	if wait <= 0 {
@@ -47,7 +49,8 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *flow, got *tokens, d 
 	d.UserinfoFits = out.Err == nil
 	switch {
 	case !needed && out.Err != nil:
-		p.log.Warn("the userinfo endpoint does not take the access token of a log-in; a later refusal is no word about the session", "error", out.Err)
+		p.log.Warn("the userinfo endpoint does not take the access token of a log-in; "+
+			"a later refusal is no word about the session", "error", out.Err)
 	case !needed:
 	case out.Err != nil && ctx.Err() != nil:
 		return notFinished(late(p.cfg.WaitFor))
@@ -62,7 +65,8 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *flow, got *tokens, d 
 }
 
 func late(waited time.Duration) *UnavailableError {
-	return &UnavailableError{RetryAfter: 2 * time.Second, Cause: IdPSilent, Err: fmt.Errorf("the answers to a code and of userinfo take longer than Config.WaitFor (%v)", waited)}
+	return &UnavailableError{RetryAfter: 2 * time.Second, Cause: IdPSilent,
+		Err: fmt.Errorf("the answers to a code and of userinfo take longer than Config.WaitFor (%v)", waited)}
 }
 
 // profileRefused describes a userinfo endpoint that brought no claims.
@@ -70,20 +74,23 @@ func (p *RelyingParty) profileRefused(out *idp.Outcome) error {
 	switch {
 	case out.Fault == verdict.OtherUser: // CORE-11
 		return badLogin("The log-in service's answer could not be trusted.", out.Err)
-	case out.Fault != verdict.None, out.Status >= 500, out.Status == http.StatusTooManyRequests, out.Status == http.StatusRequestTimeout:
+	case verdict.Userinfo(out.Answer, false) == verdict.Retry, out.Fault != verdict.None:
 		return notFinished(&UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: whoFails(out), Err: out.Err})
 	}
-	return p.noProfile(fmt.Errorf("%w: it does not take the access token of a log-in, perhaps because that is bound to an API or lacks a scope", out.Err))
+	return p.noProfile(fmt.Errorf("%w: it does not take the access token of a log-in, "+
+		"perhaps because that is bound to an API or lacks a scope", out.Err))
 }
 
 // noProfile is a log-in that no second try can finish.
 func (p *RelyingParty) noProfile(err error) error {
 	p.log.Error("Config.UserinfoClaims: this client and the userinfo endpoint do not fit", "error", err)
-	return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service does not tell this application who you are.",
+	return &LoginError{Status: http.StatusBadGateway,
+		Title:  "The log-in service does not tell this application who you are.",
 		Advice: "Please tell the people who run it.", Err: err}
 }
 
-var errTooLargeToKeep = errors.New("ID token, userinfo and tokens together are larger than 60 KiB: let the IdP put fewer claims into them, such as the groups of this app only")
+var errTooLargeToKeep = errors.New("ID token, userinfo and tokens together are larger than 60 KiB: " +
+	"let the IdP put fewer claims into them, such as the groups of this app only")
 
 func tooLarge(err error) error {
 	return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer is too large.",
@@ -123,7 +130,8 @@ func (p *RelyingParty) readProfile(st *state) {
 			})
 		}
 		if err != nil {
-			p.log.Warn("userinfo could not be read again; its claims stay as they were", "session", st.rec.Key.name(), "error", err)
+			p.log.Warn("userinfo could not be read again; its claims stay as they were",
+				"session", st.rec.Key.name(), "error", err)
 		}
 	})
 }
@@ -135,7 +143,8 @@ func (p *RelyingParty) profileNews(key Key, d *record.Data, answer []byte) bool 
 	}
 	kept, userinfo := d.Kept, d.Userinfo
 	if !takeUserinfo(d, answer) {
-		p.log.Warn("what userinfo says does not fit into the session; its claims stay as they were", "session", key.name(), "bytes", len(answer))
+		p.log.Warn("what userinfo says does not fit into the session; its claims stay as they were",
+			"session", key.name(), "bytes", len(answer))
 	}
 	return d.Kept != kept || d.Userinfo != userinfo
 }

@@ -90,7 +90,8 @@ func (p *RelyingParty) takeTokens(key Key, d *record.Data, got *tokens) {
 	if got.apply(d); d.Fits() || got.id == nil {
 		return
 	}
-	p.log.Error("a renewed ID token does not fit into the session and is left out; its claims stay as they were", "session", key.name(), "bytes", len(got.rawID))
+	p.log.Error("a renewed ID token does not fit into the session and is left out; its claims stay as they were",
+		"session", key.name(), "bytes", len(got.rawID))
 	*d = before
 	thin := *got
 	thin.id = nil

@@ -32,6 +32,7 @@ type Route struct {
 	Method, Path string
 	Mark         Mark
 	Handler      http.HandlerFunc
+	Options      []rp.LoginOption // of RequireLogin
 }
 
 // Build makes an application with the adapter under test: the library's endpoints
@@ -64,6 +65,11 @@ func Run(t *testing.T, build Build) {
 	t.Run("Classify", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { testClassify(t, build) })
 	})
+	for name, run := range map[string]func(*testing.T, Build){"OnLogin": testOnLogin, "RequireClaim": testRequireClaim, "Forbidden": testForbidden} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { run(t, build) })
+		})
+	}
 	t.Run("Prefix", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { testPrefix(t, build) })
 	})
@@ -121,17 +127,19 @@ func (a *app) routes() []Route {
 		fmt.Fprintf(w, "%s %s", s.Subject(), s.Class())
 	}
 	return []Route{
-		{"GET", "/private", Unmarked, tell},
-		{"HEAD", "/private", Unmarked, tell},
-		{"POST", "/private", Unmarked, tell},
-		{"GET", "/feed", Passive, tell},
-		{"GET", "/image", Active, tell},
-		{"GET", "/kept", Unmarked, func(w http.ResponseWriter, r *http.Request) {
+		{Method: "GET", Path: "/private", Handler: tell},
+		{Method: "HEAD", Path: "/private", Handler: tell},
+		{Method: "POST", Path: "/private", Handler: tell},
+		{Method: "GET", Path: "/feed", Mark: Passive, Handler: tell},
+		{Method: "GET", Path: "/image", Mark: Active, Handler: tell},
+		{Method: "GET", Path: "/kept", Handler: func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "private, max-age=60")
 			tell(w, r)
 		}},
-		{"GET", "/stream", Unmarked, a.stream},
-		{"GET", "/panic", Unmarked, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		{Method: "GET", Path: "/stream", Handler: a.stream},
+		{Method: "GET", Path: "/panic", Handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		{Method: "GET", Path: "/ada", Handler: tell, Options: []rp.LoginOption{rp.RequireClaim("sub", "ada")}},
+		{Method: "GET", Path: "/admin", Handler: tell, Options: []rp.LoginOption{rp.RequireClaim("groups", "admins")}},
 	}
 }
 

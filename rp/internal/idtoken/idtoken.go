@@ -30,7 +30,8 @@ const MaxAge = 10 * time.Minute
 var ErrOtherUser = errors.New("idtoken: sub is not the session's")
 
 // ErrTooLarge says: the token is longer than MaxSize.
-var ErrTooLarge = fmt.Errorf("idtoken: longer than %d bytes: let the IdP put fewer claims into it, such as the groups of this app only", MaxSize)
+var ErrTooLarge = fmt.Errorf("idtoken: longer than %d bytes: "+
+	"let the IdP put fewer claims into it, such as the groups of this app only", MaxSize)
 
 // MixedUpError says: signature, iss, aud, azp or at_hash is wrong, so the token, and
 // what came beside it, may have been meant for somebody else.
