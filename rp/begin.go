@@ -23,13 +23,12 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	got.apply(d)
 	err := p.complete(r.Context(), f, got, d)
 	var l *Login
-	var changes map[string]string
 	if err == nil {
-		l, changes, err = p.askApp(w, r, f, d)
+		l, err = p.askApp(w, r, f, d)
 	}
 	var key Key
 	if err == nil {
-		key, err = p.create(w, r, f, got, d, changes)
+		key, err = p.create(w, r, f, got, d, l)
 	}
 	if err != nil {
 		p.orphaned(got, *d, "")
@@ -58,9 +57,10 @@ func (p *RelyingParty) complete(ctx context.Context, f *flow, got *tokens, d *re
 	return p.askUserinfo(ctx, f, got, d)
 }
 
-// create stores the session and gives the browser its cookie. A logout that came while
-// this log-in was under way has left a tombstone, which refuses it (C5).
-func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, got *tokens, d *record.Data, changes map[string]string) (Key, error) {
+// create stores the session, ends the one before, and gives the browser the new cookie. A
+// logout that came while this log-in was under way has left a tombstone, which refuses it
+// (C5).
+func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, got *tokens, d *record.Data, l *Login) (Key, error) {
 	ctx, cancel := p.detached(r.Context())
 	defer cancel()
 	id, key := p.party.newID()
@@ -77,7 +77,8 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, g
 	clocks.Confirmed = now // the IdP's word on how long this lasts has just come
 	if lifetime.Decide(clocks, p.policy(st), now, lifetime.Active).End != lifetime.Live {
 		// A session would lead to the next log-in, and so on.
-		return Key{}, badLogin("By the log-in service's word your session is over already.", errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
+		return Key{}, badLogin("By the log-in service's word your session is over already.",
+			errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
 	}
 	rec.Due = p.due(st, now)
 	rec, err := p.sealed(rec, d)
@@ -93,7 +94,7 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, g
 	}
 	if old, ok := p.sessionKey(r.Header); ok {
 		rec.Version = 1
-		p.replace(ctx, old, &state{rec, d}, changes)
+		p.replace(ctx, old, &state{rec, d}, l.changed())
 	}
 	p.limitSessions(ctx, d.Subject)
 	http.SetCookie(w, p.sessionCookie(id))

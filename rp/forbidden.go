@@ -11,8 +11,9 @@ const useAnother = "Use another account"
 // that offers another account, or JSON.
 func (p *RelyingParty) forbidden(r *http.Request) Answer {
 	const code = "forbidden"
-	a := p.refuse(r, http.StatusForbidden, code, page{Title: "You may not open this page.",
-		Advice: "You are logged in, but this account is not allowed to see it.", Link: p.otherAccount(p.back(r)), LinkText: useAnother})
+	a := p.refuse(r, http.StatusForbidden, code, page{
+		Title: "You may not open this page.", Advice: "You are logged in, but this account is not allowed to see it.",
+		Link: p.otherAccount(p.back(r)), LinkText: useAnother})
 	if p.cfg.Forbidden == nil {
 		return a
 	}

@@ -35,6 +35,8 @@ type incoming struct {
 	former map[string]string            // the values of the same person's session in this browser
 	first  map[string]*sessions.Session // those that the hook has asked for
 	moved  []*sessions.Session          // of the visitor; they go once the session has begun
+
+	changes map[string]string // of first, encoded, once the hook has agreed
 }
 
 // Issuer and Subject together are the person's identity.
@@ -134,6 +136,14 @@ func (l *Login) changes() (map[string]string, error) {
 	return out, nil
 }
 
+// changed are the changes of a hook that has agreed.
+func (l *Login) changed() map[string]string {
+	if l == nil {
+		return nil
+	}
+	return l.in.changes
+}
+
 // overlay puts changes over encoded values. It is not ok if that is too large.
 func overlay(values string, changes map[string]string) (out string, ok bool) {
 	all, err := decodeValues(values)
@@ -150,27 +160,28 @@ func overlay(values string, changes map[string]string) (out string, ok bool) {
 }
 
 // askApp calls Config.OnLogin. Its error is ErrRefused or a *LoginError.
-func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *flow, d *record.Data) (l *Login, changes map[string]string, err error) {
+func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *flow, d *record.Data) (*Login, error) {
 	if p.cfg.OnLogin == nil {
-		return nil, nil, nil
+		return nil, nil
 	}
-	l = &Login{ReturnTo: f.returnTo, in: &incoming{rp: p, r: r, data: d, first: map[string]*sessions.Session{}}}
+	var err error
+	l := &Login{ReturnTo: f.returnTo, in: &incoming{rp: p, r: r, data: d, first: map[string]*sessions.Session{}}}
 	if l.in.former, err = p.formerValues(r, d.Subject); err != nil {
-		return nil, nil, notFinished(&UnavailableError{RetryAfter: storeRetry, Cause: StoreFailed, Err: err})
+		return nil, notFinished(&UnavailableError{RetryAfter: storeRetry, Cause: StoreFailed, Err: err})
 	}
 	err = p.callHook(w, r, l)
 	f.returnTo = SafeReturnTo(l.ReturnTo)
 	if err != nil {
-		return nil, nil, p.hookRefused(err)
+		return nil, p.hookRefused(err)
 	}
-	if changes, err = l.changes(); err != nil {
-		return nil, nil, p.hookRefused(err)
+	if l.in.changes, err = l.changes(); err != nil {
+		return nil, p.hookRefused(err)
 	}
 	ok := true
-	if d.Values, ok = overlay("", changes); !ok {
-		return nil, nil, p.hookRefused(errValuesTooLarge)
+	if d.Values, ok = overlay("", l.in.changes); !ok {
+		return nil, p.hookRefused(errValuesTooLarge)
 	}
-	return l, changes, nil
+	return l, nil
 }
 
 // callHook turns a panic into an error: the browser gets a page, and no session.

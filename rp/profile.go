@@ -75,7 +75,8 @@ func (p *RelyingParty) profileRefused(out *idp.Outcome) error {
 	case out.Fault == verdict.OtherUser: // CORE-11
 		return badLogin("The log-in service's answer could not be trusted.", out.Err)
 	case verdict.Userinfo(out.Answer, false) == verdict.Retry, out.Fault != verdict.None:
-		return notFinished(&UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: whoFails(out), Err: out.Err})
+		wait := max(out.RetryAfter, time.Second)
+		return notFinished(&UnavailableError{RetryAfter: wait, Cause: whoFails(out), Err: out.Err})
 	}
 	return p.noProfile(fmt.Errorf("%w: it does not take the access token of a log-in, "+
 		"perhaps because that is bound to an API or lacks a scope", out.Err))

@@ -18,7 +18,8 @@ type object = map[string]json.RawMessage
 
 // ofOneToken are claims about one ID token. Another one that leaves them out does not
 // have them.
-var ofOneToken = []string{"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash"}
+var ofOneToken = []string{"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti",
+	"nonce", "at_hash", "c_hash", "s_hash"}
 
 // ofTheLogin are claims about the log-in. They are kept, and userinfo does not say them.
 var ofTheLogin = []string{"auth_time", "acr", "amr", "sid", "session_expiry"}
