@@ -37,7 +37,11 @@ func TestIDTokenFaultsAtLogin(t *testing.T) {
 					}
 					continue
 				}
-				if a.status != http.StatusBadRequest || v.id() != "" || !strings.Contains(a.body, "could not be trusted") {
+				status, says := http.StatusBadRequest, "could not be trusted"
+				if fault == idpmock.IDTokenHuge {
+					status, says = http.StatusBadGateway, "too large"
+				}
+				if a.status != status || v.id() != "" || !strings.Contains(a.body, says) {
 					t.Errorf("%s %s: %v", alg, fault, a)
 				}
 				v.expect("anonymous", "")

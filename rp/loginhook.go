@@ -159,7 +159,7 @@ func overlay(values string, changes map[string]string) (out string, ok bool) {
 	return out, len(out) <= MaxValues
 }
 
-// askApp calls Config.OnLogin. Its error is ErrRefused or a *LoginError.
+// askApp calls Config.OnLogin. Its error is an ErrRefused or a *LoginError.
 func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *flow, d *record.Data) (*Login, error) {
 	if p.cfg.OnLogin == nil {
 		return nil, nil
@@ -206,7 +206,7 @@ func (p *RelyingParty) hookRefused(err error) error {
 	)
 	switch {
 	case errors.Is(err, ErrRefused):
-		return ErrRefused
+		return err
 	case errors.As(err, &own):
 		e := *own
 		if e.Status < 400 || e.Status > 599 {

@@ -163,7 +163,7 @@ func TestOnLoginRefuses(t *testing.T) {
 			w.WriteHeader(http.StatusTeapot)
 			fmt.Fprintf(w, `<a href="%s">not you</a>`, l.OtherAccount())
 			return fmt.Errorf("another domain: %w", rp.ErrRefused)
-		}, http.StatusTeapot, "not you", "a log-in failed"},
+		}, http.StatusTeapot, "not you", "another domain"},
 		"its own words": {func(_ http.ResponseWriter, _ *http.Request, l *rp.Login) error {
 			return &rp.LoginError{Title: "Only for <staff>.", Advice: "Ask your boss.", Err: errors.New("bob is no staff")}
 		}, 403, "Only for &lt;staff&gt;.", "bob is no staff"},
