@@ -40,6 +40,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	}
 	l.hasBegun(context.WithoutCancel(r.Context()), w)
 	p.observe(got)
+	p.report(judgeProfile(&p.cfg, d))
 	p.log.Info("log-in", "session", key.name())
 	if fn := p.cfg.Events.Login; fn != nil {
 		fn(LoginEvent{Session: key.name(), Subject: d.Subject, SID: d.SID, At: d.Started})

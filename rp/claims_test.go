@@ -81,7 +81,20 @@ func TestUserinfoClaims(t *testing.T) {
 			t.Errorf("the temperament does not bite: %v", c)
 		}
 		w.idp.Expect(idpmock.EndpointUserinfo, "notes", 0)
+		if !w.hasFinding("profile_at_userinfo") || !w.log.has("set Config.UserinfoClaims") {
+			t.Error("nobody is told that a name was asked for and does not come")
+		}
 	})
+	inBubble(t, setup{idp: people(nil), config: func(c *rp.Config) { c.Scopes = []string{"openid", "profile"} }}, func(t *testing.T, w *world) {
+		w.visitor("ada").login()
+		if w.hasFinding("profile_at_userinfo") {
+			t.Error("a finding where the ID token has the name")
+		}
+	})
+}
+
+func (w *world) hasFinding(code string) bool {
+	return slices.ContainsFunc(w.auth[0].Findings(), func(f rp.Finding) bool { return f.Code == code })
 }
 
 // A log-in without what the app needs begins no session; its tokens are given up, and the

@@ -148,7 +148,8 @@ type Config struct {
 	// more after ErrRefused, because the hook has answered by itself; the words of a
 	// *LoginError, and an offer to use another account; else a page that says no more than
 	// that it failed. The person waits for it, and r's context ends when the browser hangs
-	// up. A silent check begins no session and does not call it.
+	// up. It is called for several people at once. A silent check begins no session and does
+	// not call it.
 	OnLogin func(w http.ResponseWriter, r *http.Request, l *Login) error
 	// VisitorValues keep what RelyingParty.Values stores for who is not logged in, such as a
 	// cart: any gorilla store. Default nil: nothing is kept.

@@ -167,7 +167,7 @@ func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *flow, d
 	var err error
 	l := &Login{ReturnTo: f.returnTo, in: &incoming{rp: p, r: r, data: d, first: map[string]*sessions.Session{}}}
 	if l.in.former, err = p.formerValues(r, d.Subject); err != nil {
-		return nil, notFinished(&UnavailableError{RetryAfter: storeRetry, Cause: StoreFailed, Err: err})
+		return nil, err
 	}
 	err = p.callHook(w, r, l)
 	f.returnTo = SafeReturnTo(l.ReturnTo)
@@ -223,20 +223,25 @@ func (p *RelyingParty) hookRefused(err error) error {
 		Advice: "This application has a problem. Please try again in a moment, or tell the people who run it.", Err: err}
 }
 
-// formerValues are those of the same person's session in this browser.
+// formerValues are those of the same person's session in this browser. Its error is that of
+// a store which could not store a session now either.
 func (p *RelyingParty) formerValues(r *http.Request, subject string) (map[string]string, error) {
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return nil, nil
 	}
 	st, err := p.load(r.Context(), key)
-	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {
-		return nil, err
+	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) && trouble.Cause == StoreFailed {
+		return nil, notFinished(trouble)
 	}
 	if err != nil || st.data.Subject != subject {
 		return nil, nil
 	}
-	return decodeValues(st.data.Values)
+	all, err := decodeValues(st.data.Values)
+	if err != nil {
+		p.log.Warn("the values of the former session are lost", "session", key.name(), "error", err)
+	}
+	return all, nil
 }
 
 // hasBegun deletes what the session has taken over from the visitor.

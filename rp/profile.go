@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
@@ -112,6 +113,29 @@ func takeUserinfo(d *record.Data, answer []byte) bool {
 	}
 	d.Kept, d.Userinfo = with.Kept, with.Userinfo
 	return true
+}
+
+// scopeClaims are what a scope is asked for (OpenID Connect Core 1.0 §5.4).
+var scopeClaims = map[string][]string{
+	"profile": {"name", "given_name", "family_name", "preferred_username", "nickname", "picture", "updated_at"},
+	"email":   {"email"},
+}
+
+// judgeProfile finds an IdP that tells what a scope is asked for at userinfo only, as Core
+// §5.4 lets it.
+func judgeProfile(c *Config, d *record.Data) []Finding {
+	var told map[string]any
+	if c.UserinfoClaims || decodeClaims(d, &told) != nil {
+		return nil
+	}
+	for scope, names := range scopeClaims {
+		has := func(name string) bool { _, ok := told[name]; return ok }
+		if slices.Contains(c.Scopes, scope) && !slices.ContainsFunc(names, has) {
+			return []Finding{{Code: "profile_at_userinfo", Text: fmt.Sprintf("The ID token says nothing of what the scope %s is for; "+
+				"set Config.UserinfoClaims if the app needs it: many IdPs tell it at userinfo only.", scope)}}
+		}
+	}
+	return nil
 }
 
 // readProfile asks userinfo again once tokens have been renewed (Config.UserinfoAgain).
