@@ -133,6 +133,26 @@ func TestOnLogin(t *testing.T) {
 	})
 }
 
+// What a visitor had stays outside of the session where the app does not carry it over: who
+// used the browser before may have put it there.
+func TestVisitorsValuesStayOutside(t *testing.T) {
+	var h hook
+	inBubble(t, hooked(&h), func(t *testing.T, w *world) {
+		w.shop()
+		v := w.visitor("ada")
+		v.get("/shop?item=planted")
+		v.login()
+		if a := v.get("/shop"); a.body != "map[]" {
+			t.Errorf("%v", a)
+		}
+		v.get("/shop?item=own")
+		v.submit("/auth/logout")
+		if a := v.get("/shop"); a.body != "map[item:planted]" {
+			t.Errorf("what the session had is the visitor's now: %v", a)
+		}
+	})
+}
+
 // Where the hook leads passes SafeReturnTo.
 func TestOnLoginReturnsHere(t *testing.T) {
 	var h hook
@@ -445,5 +465,29 @@ func TestVisitorsWithoutValues(t *testing.T) {
 		if a := w.visitor("bob").get("/shop"); a.body != "shop" {
 			t.Errorf("%v", a)
 		}
+	})
+}
+
+// While the store cannot say what the person has, no hook is called to change it, and the
+// former session stays. The code is spent, so the page offers a new log-in.
+func TestOnLoginWhileTheStoreFails(t *testing.T) {
+	var h hook
+	store := new(failingStore)
+	s := hooked(&h)
+	config := s.config
+	s.config = func(c *rp.Config) { config(c); store.Store, c.Store = c.Store, store }
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		callback := v.authorize(v.start("/auth/login"))
+		h = func(http.ResponseWriter, *http.Request, *rp.Login) error { t.Error("it was called"); return nil }
+		load := "Load"
+		store.fail.Store(&load)
+		a := v.get(callback)
+		if a.status != 503 || a.header.Get("Retry-After") == "" || !strings.Contains(a.body, "could not be finished") {
+			t.Errorf("%v", a)
+		}
+		store.fail.Store(nil)
+		v.welcome()
 	})
 }

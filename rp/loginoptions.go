@@ -16,6 +16,7 @@ import (
 // LoginOption is something that one log-in asks of the IdP, beyond Config. The adapters'
 // RequireLogin and Login take them. [ACR] and [MaxAge] are demands: what comes back is
 // checked, and a route with them lets nobody through whose session does not meet them.
+// [RequireClaim] is a demand of a route alone.
 type LoginOption func(*wish)
 
 // wish is what one log-in asks for. It travels sealed in the address of the log-in, and
