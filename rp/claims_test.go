@@ -185,6 +185,29 @@ func TestThinRefresh(t *testing.T) {
 	}
 }
 
+// A silent check asks for openid alone. An ID token of it that names another sid is the
+// hint from then on, and takes no claim away, whatever the option says of renewals.
+func TestCheckKeepsClaims(t *testing.T) {
+	s := setup{kind: rp.NoToken, idp: people(map[string]any{"groups": []string{"admins"}}), config: func(c *rp.Config) {
+		c.SilentCheck, c.ForgetClaims, c.Scopes = true, true, []string{"openid", "profile"}
+	}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		before := v.claimsOf()
+		time.Sleep(6 * time.Minute)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, IDToken: idpmock.IDTokenChangedSid})
+		if a := v.get(v.authorize(v.start(v.get("/private").location()))); a.location() != "/private" {
+			t.Fatalf("%v", a)
+		}
+		c := v.claimsOf()
+		if c["sid"] == before["sid"] || c["name"] != "Ada L." || fmt.Sprint(c["groups"]) != "[admins]" {
+			t.Errorf("%v, before %v", c, before)
+		}
+		w.expectEnds()
+	})
+}
+
 // A nonce in a refreshed ID token has to be the log-in's, also after one that had none
 // (CORE-10).
 func TestNonceIsRemembered(t *testing.T) {

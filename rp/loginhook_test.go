@@ -150,6 +150,24 @@ func TestVisitorsValuesStayOutside(t *testing.T) {
 		if a := v.get("/shop"); a.body != "map[item:planted]" {
 			t.Errorf("what the session had is the visitor's now: %v", a)
 		}
+		v.login()
+		w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) {
+			if err := s.End(r.Context()); err != nil {
+				t.Error(err)
+			}
+			cart, err := w.auth[0].Values().Get(r, "cart")
+			if err != nil {
+				t.Error(err)
+			}
+			cart.Values["item"] = "private"
+			if err := cart.Save(r, rw); !errors.Is(err, rp.ErrEnded) {
+				t.Errorf("a save after the end: %v", err)
+			}
+		}
+		v.get("/run")
+		if a := v.get("/shop"); a.body != "map[item:planted]" {
+			t.Errorf("what a request of the session has saved is the visitor's now: %v", a)
+		}
 	})
 }
 
