@@ -145,10 +145,7 @@ func (o *oracle) checked(v *visit, c *chain) {
 		return
 	}
 	c.session = s
-	if s.endAt <= v.end {
-		return
-	}
-	if s.app.kind != rp.NoToken && s.chain != nil {
+	if s.app.kind != rp.NoToken && s.chain != nil && s.endAt > v.end {
 		o.renewed(s, c, v.start)
 	}
 	k := &call{sent: &sent{kind: callCode, status: http.StatusOK, access: c.access}, in: v.in, from: c.fetched, to: v.end}
