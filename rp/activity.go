@@ -85,7 +85,7 @@ func markOf(c Class) activity.Mark {
 // classify takes what nobody can tell for a person's: to log out somebody who is there
 // would be worse.
 func (p *RelyingParty) classify(r *http.Request, m activity.Mark, sentUser bool) Class {
-	if activity.Classify(r.Method, r.Header, activity.Facts{Mark: m, SentUser: sentUser, Trusted: p.origins.trusted}) == activity.Page {
+	if activity.Classify(r.Method, r.Header, activity.Facts{Mark: m, SentUser: sentUser, Trusted: p.sites.of(r).trusted}) == activity.Page {
 		return Passive
 	}
 	return Active

@@ -138,12 +138,12 @@ func (p *RelyingParty) outage(r *http.Request, cause Cause) page {
 	pg := page{Title: "Please try again in a moment.", Advice: advice[cause]}
 	switch {
 	case r.URL.Path == p.cfg.Prefix+"/callback":
-		pg.Link, pg.LinkText = p.cfg.Prefix+"/login", "Log in"
+		pg.Link, pg.LinkText = p.outer+"/login", "Log in"
 	case formOf(r) == asPage && !strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
 		if cause != StoreFailed { // else nobody knows
 			pg.Advice += " You are still logged in."
 		}
-		pg.Link, pg.LinkText = SafeReturnTo(r.URL.RequestURI()), "Try again"
+		pg.Link, pg.LinkText = p.sites.outside(SafeReturnTo(r.URL.RequestURI())), "Try again"
 	}
 	return pg
 }

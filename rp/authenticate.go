@@ -35,7 +35,7 @@ func (p *RelyingParty) authenticate(r *http.Request, m activity.Mark) (*Session,
 	if !ok {
 		return nil, ErrAnonymous
 	}
-	if p.origins.refuses(r) {
+	if p.sites.of(r).refuses(r) {
 		return nil, ErrCrossOrigin
 	}
 	return p.admit(r, key, m)

@@ -42,9 +42,7 @@ func noStore(h http.Header) {
 // in Chromium 156, and makes the browser work for a second where its cache is full;
 // "cookies" would take those of sibling apps with it.
 func (p *RelyingParty) forgetPages(h http.Header) {
-	c := http.Cookie{
-		Name: p.cfg.CookieName + "-ended", Value: "1", Path: "/", MaxAge: 1,
-		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
+	c := p.cookie(p.cfg.CookieName+"-ended", "1")
+	c.MaxAge = 1
 	h.Add("Set-Cookie", c.String())
 }

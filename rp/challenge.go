@@ -86,14 +86,14 @@ func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more st
 		}
 		return pageAnswer(http.StatusUnauthorized, pr.Error, pg)
 	case person && !waits:
-		pr.LoginURL = p.cfg.Prefix + "/login"
+		pr.LoginURL = p.outer + "/login"
 		if more != "" { // the address has what is needed
 			pr.LoginURL = p.loginURL(r) + more
 		}
 	}
 	a := jsonAnswer(http.StatusUnauthorized, pr, &pr)
 	if form == asHTMX && pr.LoginURL != "" { // htmx follows this itself
-		to := p.loginTo(p.ownPath(first(r.Header, "Hx-Current-Url"), ""))
+		to := p.loginTo(p.ownPath(r, first(r.Header, "Hx-Current-Url"), ""))
 		if more != "" && !strings.Contains(to, "?") {
 			more = "?" + more[1:]
 		}
@@ -114,29 +114,29 @@ func (p *RelyingParty) isOwnLogin(path string) bool {
 	return path == p.cfg.Prefix+"/login" || path == p.cfg.Prefix+"/callback"
 }
 
-// back is the path of the page that the browser shows or asks for: where a person comes
-// back to.
+// back is the path of the page that the browser shows or asks for, as it sees it: where a
+// person comes back to.
 func (p *RelyingParty) back(r *http.Request) string {
 	switch {
 	case strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
-		return "/" // no page of the app's
+		return p.sites.home() // no page of the app's
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		return p.ownPath(r.Referer(), "/")
+		return p.ownPath(r, r.Referer(), p.sites.home())
 	}
-	asked := SafeReturnTo(r.URL.RequestURI())
+	asked := p.sites.outside(SafeReturnTo(r.URL.RequestURI()))
 	if !formOf(r).isPage() { // what a script fetches is nothing to come back to
-		return p.ownPath(r.Referer(), asked)
+		return p.ownPath(r, r.Referer(), asked)
 	}
 	return asked
 }
 
 // ownPath is the path of a URL of this app, or else the other one.
-func (p *RelyingParty) ownPath(raw, or string) string {
+func (p *RelyingParty) ownPath(r *http.Request, raw, or string) string {
 	u, err := url.Parse(raw)
-	if err != nil || weburl.OriginOf(u) != weburl.Origin(p.cfg.BaseURL) {
+	if err != nil || weburl.OriginOf(u) != p.sites.of(r).own || !p.sites.covers(u.EscapedPath()) {
 		return or
 	}
-	return SafeReturnTo(u.RequestURI())
+	return p.sites.inside(u.RequestURI())
 }
 
 // loginURL brings the browser back to where it was.
@@ -145,7 +145,7 @@ func (p *RelyingParty) loginURL(r *http.Request) string { return p.loginTo(p.bac
 // loginTo is a log-in that leads to a path.
 func (p *RelyingParty) loginTo(path string) string {
 	if path == "" {
-		return p.cfg.Prefix + "/login"
+		return p.outer + "/login"
 	}
-	return p.cfg.Prefix + "/login?return_to=" + url.QueryEscape(path)
+	return p.outer + "/login?return_to=" + url.QueryEscape(path)
 }

@@ -100,21 +100,36 @@ type Config struct {
 	Issuer       string // the IdP's issuer identifier, compared exactly
 	ClientID     string
 	ClientSecret Secret // empty: a public client
-	BaseURL      string // scheme and host of this app as browsers see it, no path
+	// ClientAuth is how ClientSecret is shown to the IdP: "client_secret_basic" (in a
+	// header), "client_secret_post" (in the form), or "client_secret_basic_raw": in the
+	// header, but without the form-encoding that RFC 6749 §2.3.1 demands, for an IdP that
+	// does not decode it and refuses secrets with +, /, = or %. Default: the first, or the
+	// second where the IdP's discovery does not offer the first.
+	ClientAuth string
+	BaseURL      string // this app as browsers see it: https://notes.example.com
 	Kind         Kind
 	// Keys seal what is stored and derive what it is found by. All instances of this
 	// client need the same; other clients may have the same or others.
 	Keys Keys
 	// Store keeps the sessions. All instances of this client share one, and so may
 	// other clients, of this IdP or another: each finds only what is its own, told by
-	// (Issuer, ClientID). Several host names are one client's instances if those two,
-	// Keys and Store are the same; each host has its own cookie.
+	// (Issuer, ClientID). Several host names are one client's: see BaseURLs.
 	Store Store
 
 	// Prefix is where the adapters mount the endpoints. Default "/auth". The IdP
 	// must know BaseURL+Prefix+"/callback", +"/logged-out" and, for logout,
 	// +"/backchannel-logout" and +"/frontchannel-logout".
+	//
+	// Where a proxy serves the app below a path and takes that path away, the path belongs
+	// to BaseURL: https://example.com/notes. Where the app itself sees it, it belongs to
+	// Prefix: /notes/auth.
 	Prefix string
+	// BaseURLs are further names under which browsers see this app, with the scheme and
+	// the path of BaseURL. A browser logs in under the name that it uses, so the IdP must
+	// know the addresses of each, for back-channel logout those of BaseURL alone. Each name
+	// has its own cookie, and a page of one may not post to another (TrustedOrigins). A
+	// proxy must pass the Host header on. Default: none.
+	BaseURLs []string
 	// Scopes to ask for. Default "openid". Kind RefreshToken needs what makes the
 	// IdP issue a refresh token, which for many is "offline_access".
 	Scopes []string
@@ -280,8 +295,10 @@ type Config struct {
 	// TrustedOrigins may send unsafe requests (POST, …) and open WebSockets beside
 	// BaseURL itself.
 	TrustedOrigins []string
-	// CookieName of the session cookie. Default "__Host-tandem"; the __Host-
-	// prefix is added if missing.
+	// CookieName of the session cookie. Default "__Host-tandem", and where BaseURL has a
+	// path "__Host-path+tandem", because apps of one host see each other's cookies. The
+	// __Host- prefix is added if missing, and left out where it cannot be (see
+	// InsecureAllowHTTP).
 	CookieName string
 
 	// HTTPClient is used for all calls of the IdP and of APIs. Its Timeout holds for
@@ -297,7 +314,8 @@ type Config struct {
 	Events Events
 
 	// InsecureAllowHTTP permits http URLs for the IdP and this app on hosts that
-	// are not loopback.
+	// are not loopback. Cookies of such an app are not Secure and have no __Host- prefix:
+	// see the finding plain_http.
 	InsecureAllowHTTP bool
 }
 

@@ -37,12 +37,24 @@ func (c Config) withDefaults() (Config, error) {
 	if c.ClientID == "" {
 		fault("ClientID", "is empty; set it to the id under which the IdP knows this app")
 	}
+	if c.ClientAuth != "" && !slices.Contains([]string{secretBasic, secretPost, secretBasicRaw}, c.ClientAuth) {
+		fault("ClientAuth", "is %q; use %s, %s or %s", c.ClientAuth, secretBasic, secretPost, secretBasicRaw)
+	} else if c.ClientAuth != "" && c.ClientSecret == "" {
+		fault("ClientAuth", "is set without ClientSecret; a public client shows none")
+	}
 	if c.BaseURL == "" {
 		fault("BaseURL", "is empty; set it to scheme and host of this app as browsers see it, such as https://notes.example.com")
-	} else if err := weburl.CheckOrigin(c.BaseURL, c.InsecureAllowHTTP); err != nil {
+	} else if err := checkBase(c.BaseURL, c.InsecureAllowHTTP); err != nil {
 		fault("BaseURL", "%v", err)
 	}
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
+	c.BaseURLs = slices.Clone(c.BaseURLs)
+	for i, further := range c.BaseURLs {
+		if err := checkFurther(further, c.BaseURL, c.InsecureAllowHTTP); err != nil {
+			fault("BaseURLs", "%v", err)
+		}
+		c.BaseURLs[i] = strings.TrimSuffix(further, "/")
+	}
 	if c.Kind > NoToken {
 		fault("Kind", "is %d; use rp.RefreshToken, rp.ReferenceToken or rp.NoToken", c.Kind)
 	}
@@ -174,9 +186,10 @@ func (c Config) withDefaults() (Config, error) {
 	if !slices.Contains(signatureAlgs, c.IDTokenAlg) {
 		fault("IDTokenAlg", "is %q; use one of %s", c.IDTokenAlg, strings.Join(signatureAlgs, ", "))
 	}
-	c.CookieName = "__Host-" + strings.TrimPrefix(orElse(c.CookieName, "tandem"), "__Host-")
-	if (&http.Cookie{Name: c.CookieName, Value: "x"}).Valid() != nil {
-		fault("CookieName", "is not a valid cookie name")
+	if name, err := c.cookieName(); err != nil {
+		fault("CookieName", "%v", err)
+	} else {
+		c.CookieName = name
 	}
 	if c.HTTPClient == nil {
 		c.HTTPClient = &http.Client{}

@@ -46,8 +46,18 @@ func isID(s string) bool {
 // from another site must find the person signed in; unsafe requests are
 // protected by their origin (see ErrCrossOrigin).
 func (p *RelyingParty) sessionCookie(id string) *http.Cookie {
+	return p.cookie(p.cfg.CookieName, id)
+}
+
+// cookie has the attributes of all cookies of the library. What Path=/ costs, the name
+// makes good: see cookieName.
+func (p *RelyingParty) cookie(name, value string) *http.Cookie {
 	return &http.Cookie{
-		Name: p.cfg.CookieName, Value: id, Path: "/",
-		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: name, Value: value, Path: "/",
+		Secure: p.cfg.isSecure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }
+
+// isSecure is true of a complete configuration whose cookies travel over https or
+// loopback alone.
+func (c *Config) isSecure() bool { return strings.HasPrefix(c.CookieName, hostPrefix) }

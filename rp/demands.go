@@ -51,7 +51,7 @@ func isPlainMode(mode string) bool { return mode != "jwt" && !strings.HasSuffix(
 func isSigning(alg string) bool { return alg != "none" }
 
 func isSecretAuth(method string) bool {
-	return method == "client_secret_basic" || method == "client_secret_post"
+	return method == secretBasic || method == secretPost
 }
 
 // isKnownAuth: most IdPs do not list none and take public clients all the same, so a

@@ -85,6 +85,7 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 		return nil, err
 	}
 	all := append(judgeProvider(&cfg, to.at().Metadata), storeFindings(ctx, &cfg)...)
+	all = append(all, judgeSites(&cfg)...)
 	return append(all, judgeClock(&cfg, time.Duration(to.pulse.off.Load())*time.Millisecond)...), nil
 }
 

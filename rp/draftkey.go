@@ -15,7 +15,7 @@ import (
 // nothing about any other key and live as long as Config.Keys. It is passive.
 func (p *RelyingParty) ServeDraftKey(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
-	if !p.origins.isOwn(r.Header) || first(r.Header, "Sec-Fetch-Mode") == "navigate" {
+	if !p.sites.of(r).isOwn(r.Header) || first(r.Header, "Sec-Fetch-Mode") == "navigate" {
 		return ErrCrossOrigin
 	}
 	s, err := p.Authenticate(r.WithContext(WithClass(r.Context(), Passive)))

@@ -64,3 +64,6 @@ func CauseOf(said string) EndCause { return causeOf(said) }
 
 // ReasonText is what a page says of an end.
 func ReasonText(r Reason, c EndCause) string { return (&EndedError{Reason: r, Cause: c}).text() }
+
+// Inside is where a path leads in an app below base.
+func Inside(base, path string) string { return (&sites{path: pathOf(base)}).inside(path) }

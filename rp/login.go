@@ -33,15 +33,15 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 	q := r.URL.Query()
 	f := flow{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
-		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(), again: q.Get("again") == "1",
-		sentUser: activity.SendsUser(r.Header),
+		redirectURI: p.redirectURI(r), returnTo: p.sites.inside(q.Get("return_to")), begun: p.now(),
+		again: q.Get("again") == "1", sentUser: activity.SendsUser(r.Header),
 	}
 	var err error
 	if f.wish, err = p.wishAt(q, opts); err != nil {
 		return err
 	}
 	if len(f.wish.text())+len(f.returnTo) > maxAsked {
-		f.returnTo = "/" // no browser would keep the cookie
+		f.returnTo = p.sites.home() // no browser would keep the cookie
 	}
 	var asks *state
 	if q.Get("silent") == "1" {
@@ -70,11 +70,17 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 	return nil
 }
 
+// redirectURI is where the IdP sends the browser of a request: to the name that it uses.
+func (p *RelyingParty) redirectURI(r *http.Request) string {
+	return p.sites.of(r).base + p.cfg.Prefix + "/callback"
+}
+
 // authURL is where the IdP is asked. Its error is an *UnavailableError.
 func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (string, error) {
 	opts := []oauth2.AuthCodeOption{
 		oauth2.S256ChallengeOption(f.verifier),
 		oauth2.SetAuthURLParam("nonce", f.nonce),
+		oauth2.SetAuthURLParam("redirect_uri", f.redirectURI),
 	}
 	if f.silent {
 		return p.silentURL(ctx, asks, f, opts)

@@ -41,7 +41,7 @@ func newLoginStore(c *Config, owner Key) (*sessions.CookieStore, error) {
 	}
 	s := sessions.NewCookieStore(pairs...)
 	// Lax, because the callback is a navigation that another site has started.
-	s.Options = &sessions.Options{Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	s.Options = &sessions.Options{Path: "/", Secure: c.isSecure(), HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	s.MaxAge(int(c.LoginTimeout / time.Second))
 	return s, nil
 }
@@ -49,6 +49,7 @@ func newLoginStore(c *Config, owner Key) (*sessions.CookieStore, error) {
 // flow is one log-in in flight.
 type flow struct {
 	state, nonce, verifier string
+	redirectURI            string // of the name that the browser uses; not in the cookie, which is that name's
 	returnTo               string
 	begun                  time.Time
 	back                   time.Time // the browser came back with the code
@@ -103,7 +104,8 @@ func (p *RelyingParty) dropOldLogins(w http.ResponseWriter, r *http.Request) {
 	}
 	var found []old
 	for _, c := range r.Cookies() {
-		if !strings.HasPrefix(c.Name, prefix) || len(found) == 4*maxLogins {
+		id, ok := strings.CutPrefix(c.Name, prefix)
+		if !ok || len(id) != flowNameLen || !isID(id) || len(found) == 4*maxLogins {
 			continue
 		}
 		var f flow
@@ -122,7 +124,9 @@ func (p *RelyingParty) dropOldLogins(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *RelyingParty) forgetLogin(w http.ResponseWriter, name string) {
-	http.SetCookie(w, &http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	c := p.cookie(name, "")
+	c.MaxAge = -1
+	http.SetCookie(w, c)
 }
 
 // staleError says: the state is ours, and its log-in cannot be finished.
@@ -160,6 +164,7 @@ func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent str
 		return nil, stale(title, "no log-in cookie for this state")
 	}
 	t, known = f.target(), true // the cookie's may be longer
+	f.redirectURI = p.redirectURI(r)
 	p.forgetLogin(w, name)
 	if p.now().Sub(f.begun) > p.cfg.LoginTimeout {
 		return nil, stale(title, "older than Config.LoginTimeout")

@@ -29,7 +29,7 @@ import (
 // Clear-Site-Data is not sent: RequireLogin has told the browser to keep nothing.
 func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
-	if p.origins.refuses(r) {
+	if p.sites.of(r).refuses(r) {
 		if !fromNowhere(r.Header) {
 			return ErrCrossOrigin
 		}
@@ -37,7 +37,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	landing := p.cfg.Prefix + "/logged-out"
+	landing := p.outer + "/logged-out"
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return sendOn(w, r, landing)
@@ -69,7 +69,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	fields := url.Values{
 		"client_id":                {p.cfg.ClientID},
-		"post_logout_redirect_uri": {p.cfg.BaseURL + landing},
+		"post_logout_redirect_uri": {p.sites.of(r).base + p.cfg.Prefix + "/logged-out"},
 		"state":                    {random()},
 	}
 	if hint := p.logoutHint(ctx, key, known); hint != "" {
@@ -177,6 +177,6 @@ func (p *RelyingParty) LoggedOut(w http.ResponseWriter, _ *http.Request) error {
 	noStore(w.Header())
 	return writePage(w, http.StatusOK, page{
 		Title: "You are logged out.", Advice: "You can close this page or log in again.",
-		Link: p.cfg.Prefix + "/login", LinkText: "Log in",
+		Link: p.outer + "/login", LinkText: "Log in",
 	})
 }

@@ -50,7 +50,7 @@ func (p *RelyingParty) proves(w http.ResponseWriter, r *http.Request) (bool, err
 		Style                template.CSS
 		Action, Field, Proof string
 		Everywhere           bool
-	}{pageStyle, p.cfg.Prefix + "/logout", proofField, p.proof(0, key), everywhere})
+	}{pageStyle, p.outer + "/logout", proofField, p.proof(0, key), everywhere})
 	if err != nil {
 		return false, err
 	}

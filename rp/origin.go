@@ -6,16 +6,16 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// origins knows whose pages a request may come from.
+// origins knows whose pages a request to one name of this app may come from.
 type origins struct {
 	own     string
 	trusted map[string]bool // with the own one
 	csrf    *http.CrossOriginProtection
 }
 
-func newOrigins(c *Config) (*origins, error) {
-	o := &origins{own: weburl.Origin(c.BaseURL), trusted: map[string]bool{}, csrf: http.NewCrossOriginProtection()}
-	for _, raw := range append([]string{c.BaseURL}, c.TrustedOrigins...) {
+func newOrigins(base string, more []string) (*origins, error) {
+	o := &origins{own: weburl.Origin(base), trusted: map[string]bool{}, csrf: http.NewCrossOriginProtection()}
+	for _, raw := range append([]string{base}, more...) {
 		origin := weburl.Origin(raw)
 		if err := o.csrf.AddTrustedOrigin(origin); err != nil {
 			return nil, wrong("TrustedOrigins", "%v", err)
@@ -29,7 +29,7 @@ func newOrigins(c *Config) (*origins, error) {
 // as the browser says: what changes something, and what opens a WebSocket.
 //
 // A handshake is a GET, yet the page reads what comes back without CORS. So it needs
-// the very Origin of BaseURL or of Config.TrustedOrigins; browsers send one with each
+// the very Origin of the name that is asked, or one of Config.TrustedOrigins; browsers send one with each
 // (RFC 6455 §4.1), and who sends none is no browser. Over HTTP/2 it is a CONNECT (RFC
 // 8441 §5). No browser asks for any other Upgrade.
 //

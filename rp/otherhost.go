@@ -8,7 +8,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// otherHosts are names that browsers use and that Config.BaseURL does not have. Strangers
+// otherHosts are names that browsers use and that Config.BaseURL and BaseURLs do not have. Strangers
 // can make up as many as they like, so only the first few are told.
 type otherHosts struct {
 	mu   sync.Mutex
@@ -34,10 +34,10 @@ func (o *otherHosts) isNew(host string) bool {
 // the name that the browser uses, and the IdP sends the browser to Config.BaseURL's.
 func (p *RelyingParty) noteHost(r *http.Request) {
 	scheme, _, _ := strings.Cut(p.cfg.BaseURL, "://")
-	if weburl.Origin(scheme+"://"+r.Host) == weburl.Origin(p.cfg.BaseURL) || !p.otherHosts.isNew(r.Host) {
+	if _, known := p.sites.named(r.Host); known || weburl.Origin(scheme+"://"+r.Host) == p.sites.main.own || !p.otherHosts.isNew(r.Host) {
 		return
 	}
-	p.log.Warn("a log-in was asked for under a name that is not Config.BaseURL's. If a browser uses that name, its log-in fails: lead it to BaseURL, or give that name a RelyingParty of its own. If only a proxy does, all is well",
+	p.log.Warn("a log-in was asked for under a name that is not Config.BaseURL's. If a browser uses that name, its log-in fails: lead it to BaseURL, or put that name into Config.BaseURLs. If only a proxy does, all is well",
 		"host", hostName(r.Host), "base_url", p.cfg.BaseURL)
 }
 

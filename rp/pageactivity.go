@@ -23,7 +23,7 @@ func (p *RelyingParty) ServeActivity(w http.ResponseWriter, r *http.Request) err
 	if !ok {
 		return ErrAnonymous
 	}
-	if !p.origins.isOwn(r.Header) || first(r.Header, "Sec-Fetch-Mode") == "navigate" {
+	if !p.sites.of(r).isOwn(r.Header) || first(r.Header, "Sec-Fetch-Mode") == "navigate" {
 		return ErrCrossOrigin // Authenticate looks for trusted origins as well
 	}
 	if wait := p.reports.take(key, p.cfg.Now()); wait > 0 {

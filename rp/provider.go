@@ -59,12 +59,11 @@ func (p *provider) use(c *Config, m *idp.Metadata) {
 		Metadata: m,
 		oauth: oauth2.Config{
 			ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), Scopes: c.Scopes,
-			RedirectURL: c.BaseURL + c.Prefix + "/callback",
-			Endpoint:    oauth2.Endpoint{AuthURL: m.AuthURL},
+			Endpoint: oauth2.Endpoint{AuthURL: m.AuthURL},
 		},
 		calls: &idp.Client{
 			HTTP: p.client, Now: c.Now, Slots: p.slots, TokenURL: m.TokenURL, UserinfoURL: m.UserinfoURL, RevocationURL: m.RevocationURL,
-			Auth: idp.ClientAuth{ID: c.ClientID, Secret: string(c.ClientSecret), InForm: secretInForm(m.TokenAuthMethods)},
+			Auth: c.clientAuth(m),
 		},
 	})
 }
@@ -129,11 +128,22 @@ func usable(c *Config, m *idp.Metadata) error {
 	return nil
 }
 
-// secretInForm chooses between client_secret_post and client_secret_basic, which is the
-// default (Discovery §3). Never both in turn: a failed request, and with it the code or
-// the refresh token, would be sent twice.
-func secretInForm(methods []string) bool {
-	return len(methods) > 0 && !slices.Contains(methods, "client_secret_basic")
+// The values of Config.ClientAuth.
+const (
+	secretBasic    = "client_secret_basic"
+	secretPost     = "client_secret_post"
+	secretBasicRaw = "client_secret_basic_raw" // no standard's word
+)
+
+// clientAuth is what the configuration says, else client_secret_basic, which is the
+// default (Discovery §3), unless the IdP takes client_secret_post alone. Never both in
+// turn: a failed request, and with it the code or the refresh token, would be sent twice.
+func (c *Config) clientAuth(m *idp.Metadata) idp.ClientAuth {
+	inForm := len(m.TokenAuthMethods) > 0 && !slices.Contains(m.TokenAuthMethods, secretBasic)
+	if c.ClientAuth != "" {
+		inForm = c.ClientAuth == secretPost
+	}
+	return idp.ClientAuth{ID: c.ClientID, Secret: string(c.ClientSecret), InForm: inForm, Raw: c.ClientAuth == secretBasicRaw}
 }
 
 // idpClient follows no redirect (RT-15) and reads a bounded answer only.

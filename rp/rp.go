@@ -24,7 +24,8 @@ type RelyingParty struct {
 	ring       *seal.Ring // seals records
 	targets    *seal.Ring // seals what state carries
 	logins     *sessions.CookieStore
-	origins    *origins
+	sites      *sites
+	outer      string // the path of the endpoints, as browsers see it
 	apis       map[string]bool
 	log        *slog.Logger
 	hub        *hub
@@ -89,12 +90,13 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
-	from, err := newOrigins(&cfg)
+	sites, err := newSites(&cfg)
 	if err != nil {
 		return nil, err
 	}
 	p := &RelyingParty{
-		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, targets: targets, logins: logins, origins: from, apis: map[string]bool{},
+		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, targets: targets, logins: logins,
+		sites: sites, outer: sites.outside(cfg.Prefix), apis: map[string]bool{},
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
 		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, reports: newThrottle(activityEvery, activityBurst),
@@ -117,6 +119,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	}
 	p.report(judgeProvider(&p.cfg, p.idp.at().Metadata))
 	p.report(storeFindings(ctx, &p.cfg))
+	p.report(judgeSites(&p.cfg))
 	p.goes(func(context.Context) { p.watch(p.ctx) })
 	p.goes(func(context.Context) { p.sweep(p.ctx) })
 	p.goes(func(context.Context) { p.follow(p.ctx) })

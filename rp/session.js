@@ -382,7 +382,9 @@ function elect() {
   }
   heard = clock()
   const { signal } = stop
-  navigator.locks.request(name, { signal }, () => follow(signal)).catch(() => {})
+  // Plain http has no Web Locks: there each tab has a stream of its own.
+  const lead = () => follow(signal)
+  ;(navigator.locks ? navigator.locks.request(name, { signal }, lead) : lead()).catch(() => {})
 }
 
 function resign() {

@@ -169,7 +169,7 @@ func (p *RelyingParty) discard(got *tokens) {
 
 // logInInstead sends the browser to an ordinary log-in.
 func (p *RelyingParty) logInInstead(w http.ResponseWriter, f *flow) error {
-	comeBack(w, p.cfg.Prefix+"/login?anew=1&return_to="+url.QueryEscape(f.returnTo))
+	comeBack(w, p.outer+"/login?anew=1&return_to="+url.QueryEscape(f.returnTo))
 	return nil
 }
 

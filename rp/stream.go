@@ -35,7 +35,7 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 		return ErrAnonymous
 	}
 	// A sibling site sends the cookie along and could keep connections busy.
-	if !p.origins.isOwn(r.Header) {
+	if !p.sites.of(r).isOwn(r.Header) {
 		return ErrCrossOrigin
 	}
 	if p.ctx.Err() != nil {

@@ -46,7 +46,7 @@ func (p *RelyingParty) targetOf(state string) (t target, ok bool) {
 	if err != nil || len(plain) == 0 {
 		return target{}, false
 	}
-	return target{returnTo: SafeReturnTo(string(plain[1:])), again: plain[0] == 1}, true
+	return target{returnTo: p.sites.inside(string(plain[1:])), again: plain[0] == 1}, true
 }
 
 // resume goes on where a log-in cannot be finished: to the page itself if this browser is

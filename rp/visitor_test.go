@@ -67,7 +67,7 @@ func with(h http.Header, more ...string) http.Header {
 }
 
 func (v *visitor) try(method, path string, form url.Values, h http.Header) (*reply, error) {
-	if !strings.HasPrefix(path, "https://") {
+	if strings.HasPrefix(path, "/") {
 		path = base + path
 	}
 	var body io.Reader

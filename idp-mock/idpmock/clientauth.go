@@ -13,11 +13,14 @@ func errInvalidClient(desc string) *oauthError {
 }
 
 // basicAuth reads client_secret_basic: both halves are form-encoded (RFC 6749
-// §2.3.1).
-func basicAuth(r *http.Request) (id, secret string, ok bool) {
+// §2.3.1), but for clients with BasicRaw.
+func basicAuth(clients map[string]*Client, r *http.Request) (id, secret string, ok bool) {
 	user, pass, ok := r.BasicAuth()
 	if !ok {
 		return "", "", false
+	}
+	if c := clients[user]; c != nil && c.BasicRaw {
+		return user, pass, true
 	}
 	id, err1 := url.QueryUnescape(user)
 	secret, err2 := url.QueryUnescape(pass)
@@ -32,7 +35,7 @@ func (p *IDP) authenticate(cfg *settings, r *http.Request) (*Client, *oauthError
 		return nil, errInvalidRequest(name + " is there more than once")
 	}
 	id, secret, method := form.Get("client_id"), "", "none"
-	basicID, basicSecret, basic := basicAuth(r)
+	basicID, basicSecret, basic := basicAuth(cfg.clients, r)
 	ways := 0
 	if r.Header.Get("Authorization") != "" && strings.HasPrefix(strings.ToLower(r.Header.Get("Authorization")), "basic") {
 		ways++
@@ -104,7 +107,7 @@ func (p *IDP) clientHint(r *http.Request) string {
 	if id := r.Form.Get("client_id"); id != "" {
 		return id
 	}
-	if id, _, ok := basicAuth(r); ok {
+	if id, _, ok := basicAuth(p.settings().clients, r); ok {
 		return id
 	}
 	if _, token, err := accessTokenOf(r); err == nil && token != "" {

@@ -133,6 +133,9 @@ type Client struct {
 	// AuthMethod pins one of client_secret_basic, client_secret_post,
 	// private_key_jwt and none. Empty: whatever fits the fields above.
 	AuthMethod string `json:"auth_method,omitempty"`
+	// BasicRaw takes the header of client_secret_basic as it is. RFC 6749 §2.3.1 wants both
+	// halves form-encoded, and some providers do not decode them.
+	BasicRaw bool `json:"basic_raw,omitempty"`
 
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`             // compared exactly
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"` // compared exactly

@@ -140,6 +140,7 @@ func TestClientAuth(t *testing.T) {
 	}{
 		"basic":         {ClientAuth{ID: "notes", Secret: "s3cret"}, "Basic bm90ZXM6czNjcmV0", url.Values{}},
 		"basic escaped": {ClientAuth{ID: "a:b", Secret: "c d"}, "Basic YSUzQWI6Yytk", url.Values{}},
+		"basic raw":     {ClientAuth{ID: "notes", Secret: "c d+", Raw: true}, "Basic bm90ZXM6YyBkKw==", url.Values{}},
 		"post":          {ClientAuth{ID: "notes", Secret: "s3cret", InForm: true}, "", url.Values{"client_id": {"notes"}, "client_secret": {"s3cret"}}},
 		"public":        {ClientAuth{ID: "notes"}, "", url.Values{"client_id": {"notes"}}},
 	} {
