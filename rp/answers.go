@@ -31,8 +31,7 @@ type pulse struct {
 
 	doubts chan struct{} // somebody thinks that what is known of it is not true any more
 
-	mu    sync.Mutex
-	probe chan struct{} // closed when the probe under way is over
+	probe probe
 }
 
 // RoundTrip notes each answer, whatever it says, but for a 5xx: that may be a load
@@ -74,29 +73,40 @@ func (p *RelyingParty) answers(ctx context.Context) bool {
 	if pulse.lately() {
 		return true
 	}
-	pulse.mu.Lock()
-	probe := pulse.probe
-	if probe == nil {
-		probe = make(chan struct{})
-		pulse.probe = probe
-		if !p.goes(func(ctx context.Context) { p.probeIdP(ctx); pulse.over(probe) }) {
-			close(probe)
-			pulse.probe = nil
-		}
-	}
-	pulse.mu.Unlock()
-	select {
-	case <-probe:
-	case <-ctx.Done():
-	}
+	p.share(ctx, &pulse.probe, p.probeIdP)
 	return pulse.lately()
 }
 
-func (p *pulse) over(probe chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.probe = nil
-	close(probe)
+// probe is a look at what is outside. All who want one at the same time share it.
+type probe struct {
+	mu   sync.Mutex
+	over chan struct{} // closed when the look under way is over; nil: none is
+}
+
+// share looks, or joins those who wait for the look under way, and returns when that or
+// ctx is over. The look is not ended by ctx.
+func (p *RelyingParty) share(ctx context.Context, pr *probe, look func(context.Context)) {
+	pr.mu.Lock()
+	over := pr.over
+	if over == nil {
+		over = make(chan struct{})
+		pr.over = over
+		ended := func() {
+			pr.mu.Lock()
+			defer pr.mu.Unlock()
+			pr.over = nil
+			close(over)
+		}
+		if !p.goes(func(ctx context.Context) { defer ended(); look(ctx) }) {
+			close(over)
+			pr.over = nil
+		}
+	}
+	pr.mu.Unlock()
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
 }
 
 // probeIdP asks for the discovery document, which every IdP answers cheaply.

@@ -49,12 +49,16 @@ type RelyingParty struct {
 	sighted    []sighting    // the sweeper's
 	unrevoked  queue[Record] // reported ones whose tokens are to be revoked
 
-	ctx   context.Context // of loops and streams; ended by Close at once
-	stop  context.CancelFunc
-	calls context.Context // of calls to the IdP; Close lets them finish
-	abort context.CancelFunc
-	work  sync.WaitGroup
-	gate  sync.Mutex // orders goes and Close, so that Wait never misses an Add
+	ctx    context.Context // of loops; ended by Close at once
+	stop   context.CancelFunc
+	health health
+
+	streaming  context.Context // of streams; ended by CloseStreams, and with ctx
+	endStreams context.CancelFunc
+	calls      context.Context // of calls to the IdP; Close lets them finish
+	abort      context.CancelFunc
+	work       sync.WaitGroup
+	gate       sync.Mutex // orders goes and Close, so that Wait never misses an Add
 }
 
 // New checks the configuration, discovers the IdP and starts the background
@@ -110,6 +114,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		p.apis[api] = true
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.streaming, p.endStreams = context.WithCancel(p.ctx)
 	p.calls, p.abort = context.WithCancel(context.Background())
 	p.idp.pulse.differs = p.clockDiffers
 	if err := p.meet(ctx); err != nil {
@@ -130,9 +135,18 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 // may have spent its token.
 const closeGrace = 10 * time.Second
 
+// CloseStreams ends the open event streams, and takes no new ones: a browser goes to
+// another instance, and polls where there is none. All else goes on until Close.
+//
+// It is for an http.Server that is to stop: without it Shutdown waits for the pages that
+// are open until its time is over.
+//
+//	srv.RegisterOnShutdown(auth.CloseStreams)
+func (p *RelyingParty) CloseStreams() { p.endStreams() }
+
 // Close stops the background work, lets running calls of the IdP finish for up to
-// 10 s, and stores activity that was not stored yet. The Store stays open; it is
-// the caller's.
+// 10 s, and stores activity that was not stored yet. Call it after the http.Server's
+// Shutdown. The Store stays open; it is the caller's, to be closed after this.
 func (p *RelyingParty) Close() error {
 	late := p.agenda.close()
 	p.gate.Lock()

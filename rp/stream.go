@@ -38,7 +38,7 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 	if !p.sites.of(r).isOwn(r.Header) {
 		return ErrCrossOrigin
 	}
-	if p.ctx.Err() != nil {
+	if p.streaming.Err() != nil {
 		return busy(time.Second, "this instance is shutting down")
 	}
 	if p.cfg.MaxStreams < 0 {
@@ -127,7 +127,7 @@ func (p *RelyingParty) nextStatus(r *http.Request, key Key, t *topic, changed <-
 			}
 		case <-r.Context().Done():
 			return Status{}, nil, errGone
-		case <-p.ctx.Done():
+		case <-p.streaming.Done():
 			return Status{}, nil, errGone // shutting down: the browser connects elsewhere
 		}
 	}
