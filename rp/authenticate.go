@@ -31,6 +31,7 @@ func (p *RelyingParty) AuthenticateAs(r *http.Request, class Class) (*Session, e
 }
 
 func (p *RelyingParty) authenticate(r *http.Request, m activity.Mark) (*Session, error) {
+	p.served()
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return nil, ErrAnonymous

@@ -24,7 +24,7 @@ const maxLogoutBody = 64 << 10
 func (p *RelyingParty) BackchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header()) // BCL-23
 	err := p.backchannelLogout(w, r)
-	if bad := (*RequestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 {
+	if bad := (*RequestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 && !isSelfCheck(r) {
 		p.refused(RefusedLogoutToken, bad.Err) // the reason, nothing of the token (BCL-25)
 	}
 	return err

@@ -106,8 +106,8 @@ type Config struct {
 	// does not decode it and refuses secrets with +, /, = or %. Default: the first, or the
 	// second where the IdP's discovery does not offer the first.
 	ClientAuth string
-	BaseURL      string // this app as browsers see it: https://notes.example.com
-	Kind         Kind
+	BaseURL    string // this app as browsers see it: https://notes.example.com
+	Kind       Kind
 	// Keys seal what is stored and derive what it is found by. All instances of this
 	// client need the same; other clients may have the same or others.
 	Keys Keys
@@ -300,6 +300,12 @@ type Config struct {
 	// __Host- prefix is added if missing, and left out where it cannot be (see
 	// InsecureAllowHTTP).
 	CookieName string
+
+	// SkipSelfCheck leaves out a look at whether POST requests reach the endpoints. By
+	// default two empty forms are posted to the app's own addresses below BaseURL, once,
+	// after the first request that is served, for 5 s at most. What keeps them off, such as a
+	// middleware against CSRF, is a Finding, and so is an address that cannot be reached.
+	SkipSelfCheck bool
 
 	// HTTPClient is used for all calls of the IdP and of APIs. Its Timeout holds for
 	// calls of APIs only, RequestTimeout for those of the IdP; its redirect policy

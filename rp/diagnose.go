@@ -72,7 +72,8 @@ func (p *RelyingParty) report(list []Finding) {
 func (p *RelyingParty) observe(t *tokens) { p.report(judgeTokens(&p.cfg, t)) }
 
 // Diagnose checks a configuration, discovers the IdP and says what does not fit,
-// without serving anybody. What the IdP demands and this library cannot do is an error,
+// without serving anybody. Where the app runs already, it also says what keeps requests from
+// its endpoints (see Config.SkipSelfCheck). What the IdP demands and this library cannot do is an error,
 // as it is of New. What only a log-in can show (lifetimes, sid, refresh
 // tokens) is found by RelyingParty.Findings afterwards.
 func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
@@ -86,6 +87,13 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	}
 	all := append(judgeProvider(&cfg, to.at().Metadata), storeFindings(ctx, &cfg)...)
 	all = append(all, judgeSites(&cfg)...)
+	if !cfg.SkipSelfCheck {
+		party, err := newParty(&cfg)
+		if err != nil {
+			return nil, wrong("Keys", "%v", err)
+		}
+		all = append(all, checkSelf(ctx, &cfg, party.owner, to.at().BackchannelLogout)...)
+	}
 	return append(all, judgeClock(&cfg, time.Duration(to.pulse.off.Load())*time.Millisecond)...), nil
 }
 

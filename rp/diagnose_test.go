@@ -20,7 +20,10 @@ import (
 // discoveryOnly is an IdP of which only the discovery document counts.
 type discoveryOnly map[string]any
 
-func (d discoveryOnly) RoundTrip(*http.Request) (*http.Response, error) {
+func (d discoveryOnly) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host != "idp.example" {
+		return nil, errRefused
+	}
 	w := httptest.NewRecorder()
 	w.Header().Set("Content-Type", "application/json")
 	doc := map[string]any{
@@ -51,7 +54,7 @@ func TestDiagnose(t *testing.T) {
 		serious []string // all of them
 		told    []string // among the others
 	}{
-		{name: "all is well", config: rp.Config{Capabilities: &duende}, told: []string{"capabilities"}},
+		{name: "all is well", config: rp.Config{Capabilities: &duende}, told: []string{"capabilities", "self_unreachable"}},
 		{name: "tokens do not follow the session", config: rp.Config{Capabilities: &auth0}, serious: []string{"no_signal", "no_logout_on_expiry"}},
 		{name: "silent check helps", config: rp.Config{Capabilities: &auth0, SilentCheck: true}},
 		{name: "a local limit helps", config: rp.Config{Kind: rp.NoToken, Capabilities: &keycloak, Idle: time.Hour}, told: []string{"told_nothing"}},

@@ -15,6 +15,18 @@ func (p *RelyingParty) Prefix() string { return p.cfg.Prefix }
 
 // Endpoints lists the library's pages.
 func (p *RelyingParty) Endpoints() []Endpoint {
+	all := p.endpoints()
+	for i, e := range all {
+		all[i].Handle = func(w http.ResponseWriter, r *http.Request) error {
+			p.served()
+			p.marked(w, r)
+			return e.Handle(w, r)
+		}
+	}
+	return all
+}
+
+func (p *RelyingParty) endpoints() []Endpoint {
 	return []Endpoint{
 		{http.MethodGet, "/login", p.StartLogin},
 		{http.MethodGet, "/callback", p.FinishLogin},

@@ -148,11 +148,16 @@ func (c *Config) clientAuth(m *idp.Metadata) idp.ClientAuth {
 
 // idpClient follows no redirect (RT-15) and reads a bounded answer only.
 func idpClient(c *Config) *http.Client {
+	return plainClient(c, limitBody{pooled(c.HTTPClient.Transport, c.MaxCalls)})
+}
+
+// plainClient makes one request at a time: it follows no redirect and keeps no cookie.
+func plainClient(c *Config, by http.RoundTripper) *http.Client {
 	client := *c.HTTPClient
 	client.Timeout = 0 // the contexts bound each call
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	client.Transport = limitBody{pooled(client.Transport, c.MaxCalls)}
+	client.Transport = by
 	return &client
 }
 

@@ -41,6 +41,7 @@ type RelyingParty struct {
 	troubles   budget    // of those that every request causes while the store fails
 	unreadable *throttle // of lines about one record
 	otherHosts otherHosts
+	checkup    selfCheck
 	guard      guard
 	found      findings
 	blames     blames
