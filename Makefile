@@ -24,7 +24,7 @@ help: ## list the targets
 	done
 
 .PHONY: test
-test: need generated gofmt vet lint race ## the gate: needs, generated code, gofmt, vet, linters, all tests with -race
+test: need generated gofmt vet lint race middleware ## the gate: needs, generated code, gofmt, vet, linters, all tests with -race
 
 .PHONY: demo
 demo: ## start the IdP, three apps, the API and the control room
@@ -100,6 +100,12 @@ gofmt:
 vet:
 	@echo "== vet"
 	go vet ./...
+
+# A module of its own: what it tests against must not get into the library's go.mod.
+.PHONY: middleware
+middleware:
+	@echo "== middleware: chi, gorilla, echo, gin and fiber around the endpoints"
+	cd e2e/middleware && go vet ./... && go test ./...
 
 # -race needs cgo. TANDEM_GATE=1: a test that lacks a browser or a server fails
 # here; only outside the gate may it skip. -buildvcs=false: a test that builds a

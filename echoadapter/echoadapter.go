@@ -29,6 +29,9 @@ func (a Adapter) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "echoadapte
 // of Config.Prefix:
 //
 //	web.Register(e.Group("/auth"))
+//
+// Keep CSRF, Timeout and the like off that group, by their Skipper or by e.Use after it
+// where that is possible: docs/middleware.md has the order.
 func (a *Adapter) Register(g *echo.Group) {
 	for _, e := range a.rp.Endpoints() {
 		handle := func(c echo.Context) error {
@@ -144,10 +147,19 @@ func mark(class rp.Class) echo.MiddlewareFunc {
 	}
 }
 
-// isTimed reports whether echo's middleware.Timeout stands in front. It is deprecated and
-// in use: beside an error it throws away the header, no-store and Tandem-Error included.
-// Nothing but the type of net/http's writer tells.
-func isTimed(r *echo.Response) bool { return fmt.Sprintf("%T", r.Writer) == "*http.timeoutWriter" }
+// isTimed reports whether echo's middleware.Timeout stands in front, and whatever writers
+// between. It is deprecated and in use: beside an error it throws away the header, no-store
+// and Tandem-Error included. Nothing but the type of net/http's writer tells.
+func isTimed(r *echo.Response) bool {
+	w := r.Writer
+	for {
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return fmt.Sprintf("%T", w) == "*http.timeoutWriter"
+		}
+		w = inner.Unwrap()
+	}
+}
 
 func (a *Adapter) render(c echo.Context, err error, opts ...rp.LoginOption) error {
 	answer := a.rp.Answer(c.Request(), err, opts...)

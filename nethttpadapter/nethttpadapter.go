@@ -5,6 +5,7 @@ package nethttpadapter
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/tandem-sso/tandem/rp"
 )
@@ -25,7 +26,14 @@ func (a Adapter) Format(f fmt.State, _ rune) {
 //
 //	mux.Handle("/auth/", web.Endpoints())
 //
-// The path must reach it whole, without http.StripPrefix.
+// Beside a pattern such as "GET /", which takes more paths and fewer methods, ServeMux
+// panics. There, give it the two methods that are used:
+//
+//	mux.Handle("GET /auth/", web.Endpoints())
+//	mux.Handle("POST /auth/", web.Endpoints())
+//
+// Who mounts it in http.StripPrefix is understood. No middleware against CSRF and no
+// time-out may stand around it: see docs/middleware.md.
 func (a *Adapter) Endpoints() http.Handler {
 	mux := http.NewServeMux()
 	for _, e := range a.rp.Endpoints() {
@@ -35,7 +43,18 @@ func (a *Adapter) Endpoints() http.Handler {
 			}
 		})
 	}
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(w, whole(r, a.rp.Prefix())) })
+}
+
+// whole puts the prefix back that http.StripPrefix has taken away.
+func whole(r *http.Request, prefix string) *http.Request {
+	if strings.HasPrefix(r.URL.Path, prefix+"/") {
+		return r
+	}
+	r2, u := *r, *r.URL
+	u.Path, u.RawPath = prefix+"/"+strings.TrimPrefix(u.Path, "/"), ""
+	r2.URL = &u
+	return &r2
 }
 
 // RequireLogin lets a request through only with a session, which the handler

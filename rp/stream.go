@@ -62,9 +62,10 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 		defer p.streams.leave(key, subject)
 	}
 	out := &eventWriter{w: w, to: http.NewResponseController(w)}
-	if err := out.begin(); err != nil {
-		return err
+	if !canFlush(w) {
+		return p.noStreams(w)
 	}
+	out.begin()
 	if r.Method == http.MethodHead {
 		return nil // nobody reads what would follow
 	}
@@ -140,18 +141,14 @@ type eventWriter struct {
 	to *http.ResponseController
 }
 
-func (e *eventWriter) begin() error {
+func (e *eventWriter) begin() {
 	h := e.w.Header()
 	noStore(h)
 	ownSite(h)
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	if err := e.flush(); errors.Is(err, http.ErrNotSupported) {
-		h.Del("Content-Type")
-		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams",
-			Err: errors.New("a middleware's ResponseWriter can neither flush nor unwrap; give it an Unwrap method")}
-	}
-	return nil // any other error shows at the first event
+	e.w.WriteHeader(http.StatusOK) // before Flush: a compressing writer decides then
+	_ = e.flush()                  // an error shows at the first event
 }
 
 func (e *eventWriter) event(name string, s Status) error {

@@ -1,6 +1,8 @@
 package rp_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -312,5 +314,61 @@ func TestStreamCoalesces(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(t, events, "ended", rp.BackchannelLogout)
+	})
+}
+
+// compressing decides at WriteHeader, as chi's Compress does, and passes a second one on.
+type compressing struct {
+	*httptest.ResponseRecorder
+	calls []string
+}
+
+func (c *compressing) Unwrap() http.ResponseWriter { return c.ResponseRecorder }
+
+func (c *compressing) WriteHeader(code int) {
+	c.calls = append(c.calls, fmt.Sprint("header ", code))
+	c.ResponseRecorder.WriteHeader(code)
+}
+
+func (c *compressing) Flush() {
+	c.calls = append(c.calls, "flush")
+	c.ResponseRecorder.Flush()
+}
+
+// blank has a Flush, as gzip writers do, around one that has none, as http.TimeoutHandler's.
+type blank struct{ mute }
+
+func (blank) Flush()                        {}
+func (b blank) Unwrap() http.ResponseWriter { return b.mute }
+
+// The header goes before the first Flush; and a Flush that leads nowhere is none.
+func TestStreamThroughWriters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newPageWorld(t, nil, nil)
+		cookie := w.login("ada").do(http.MethodGet, "/auth/session", nil).Request.Header.Get("Cookie")
+		ask := func(out http.ResponseWriter) error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/auth/events", nil)
+			r.Header.Set("Cookie", cookie)
+			return w.auth.ServeEvents(out, r)
+		}
+		out := &compressing{ResponseRecorder: httptest.NewRecorder()}
+		if err := ask(out); err != nil || len(out.calls) < 2 || out.calls[0] != "header 200" || out.calls[1] != "flush" || !strings.Contains(out.Body.String(), "event: session") {
+			t.Errorf("%v, %q %s", err, out.calls, out.Body)
+		}
+		var refused *rp.RequestError
+		if err := ask(blank{mute{httptest.NewRecorder()}}); !errors.As(err, &refused) || refused.Code != "no_streams" {
+			t.Errorf("%v", err)
+		}
+		told := 0
+		for _, f := range w.auth.Findings() {
+			if f.Code == "no_streams" {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("told %d times", told)
+		}
 	})
 }
