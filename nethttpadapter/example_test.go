@@ -116,3 +116,29 @@ func ExampleAdapter_RequireLogin_maxAge() {
 	fmt.Println(world.Person("ada").Visit("/transfer"))
 	// Output: Hello ada
 }
+
+// Beside a pattern such as "GET /" ServeMux panics at "/auth/"; with the two methods that
+// the endpoints use it does not. Only the app's own pages are guarded against CSRF.
+func ExampleAdapter_Endpoints() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth, err := rp.New(context.Background(), rp.Config{
+		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example",
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", HTTPClient: world.Client(),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer auth.Close()
+	web := nethttpadapter.New(auth)
+
+	guard := http.NewCrossOriginProtection().Handler // or gorilla/csrf, or your own
+	mux := http.NewServeMux()
+	mux.Handle("GET /auth/", web.Endpoints())
+	mux.Handle("POST /auth/", web.Endpoints())
+	mux.Handle("GET /", guard(web.RequireLogin(http.HandlerFunc(home))))
+	world.Serve("notes.example", mux)
+
+	fmt.Println(world.Person("ada").Visit("/"))
+	// Output: Hello ada
+}

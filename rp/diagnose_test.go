@@ -21,7 +21,7 @@ import (
 type discoveryOnly map[string]any
 
 func (d discoveryOnly) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Host != "idp.example" {
+	if r.URL.Host == "notes.example" { // the app does not run
 		return nil, errRefused
 	}
 	w := httptest.NewRecorder()

@@ -147,8 +147,8 @@ func (e *eventWriter) begin() {
 	ownSite(h)
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	e.w.WriteHeader(http.StatusOK) // before Flush: a compressing writer decides then
-	_ = e.flush()                  // an error shows at the first event
+	e.w.WriteHeader(http.StatusOK)   // before Flush: a compressing writer decides then
+	_ = e.flush()                    // an error shows at the first event
 }
 
 func (e *eventWriter) event(name string, s Status) error {

@@ -70,6 +70,14 @@ func Run(t *testing.T, build Build) {
 			synctest.Test(t, func(t *testing.T) { run(t, build) })
 		})
 	}
+	t.Run("BelowAPath", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { testBelowAPath(t, build) })
+	})
+	for name, guarded := range map[string]bool{"SelfCheck": false, "SelfCheckGuarded": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { testSelfCheck(t, build, guarded) })
+		})
+	}
 	t.Run("Prefix", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { testPrefix(t, build) })
 	})
@@ -90,7 +98,7 @@ func newApp(t *testing.T, build Build, change func(*rp.Config)) *app {
 	a := &app{T: t, gone: make(chan struct{})}
 	a.idp = idptest.StartMem(t, idptest.WithClients(idpmock.Client{
 		ID: "notes", Secret: "s3cret", RefreshTokens: true, AccessTokenLifetime: time.Hour,
-		RedirectURIs:         []string{base + "/auth/callback", base + "/account/sso/callback"},
+		RedirectURIs:         []string{base + "/auth/callback", base + "/account/sso/callback", base + "/app/auth/callback"},
 		BackchannelLogoutURI: base + "/auth/backchannel-logout",
 	}), idptest.WithConfig(func(c *idpmock.Config) {
 		c.SigningAlg, c.IdleWindow = "ES256", 4*time.Hour
