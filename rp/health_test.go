@@ -1,6 +1,7 @@
 package rp_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -147,4 +148,41 @@ func TestShutdownWithAnOpenPage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server's WriteTimeout, which counts from the request on, does not cut a stream: each
+// event has a deadline of its own.
+func TestStreamOutlivesWriteTimeout(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		l, err := w.idp.Net.Listen("hasty.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv, served := &http.Server{Handler: w.apps[0], WriteTimeout: 5 * time.Second}, make(chan error, 1)
+		go func() { served <- srv.Serve(l) }()
+		v := w.visitor("ada")
+		v.login()
+		r, err := http.NewRequestWithContext(t.Context(), "GET", "https://hasty.example/auth/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Cookie", cookie+"="+v.id())
+		resp, err := w.idp.Net.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, beats := time.Now(), 0
+		lines := bufio.NewScanner(resp.Body)
+		for beats < 4 && lines.Scan() {
+			if lines.Text() == ":" {
+				beats++
+			}
+		}
+		if beats != 4 || time.Since(began) < time.Minute {
+			t.Errorf("%d heartbeats in %v: %v", beats, time.Since(began), lines.Err())
+		}
+		resp.Body.Close()
+		srv.Close()
+		<-served
+	})
 }
