@@ -30,8 +30,10 @@ func (a Adapter) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "echoadapte
 //
 //	web.Register(e.Group("/auth"))
 //
-// Keep CSRF, Timeout and the like off that group, by their Skipper or by e.Use after it
-// where that is possible: docs/middleware.md has the order.
+// Keep CSRF, Timeout and the like off that group by their Skipper: see docs/middleware.md.
+// A server that is to stop while pages are open needs
+//
+//	e.Server.RegisterOnShutdown(auth.CloseStreams)
 func (a *Adapter) Register(g *echo.Group) {
 	for _, e := range a.rp.Endpoints() {
 		handle := func(c echo.Context) error {

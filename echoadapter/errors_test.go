@@ -1,9 +1,11 @@
 package echoadapter_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -247,5 +249,40 @@ func TestEventsWithoutFlush(t *testing.T) {
 	e.ServeHTTP(struct{ http.ResponseWriter }{rec}, r)
 	if rec.Code != http.StatusNotImplemented || !strings.Contains(rec.Body.String(), "no_streams") {
 		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+}
+
+// echo's Shutdown does not wait for a page that is open, if CloseStreams is registered.
+func TestShutdownOfEcho(t *testing.T) {
+	auth, idp := relyingParty(t)
+	e, web := echo.New(), echoadapter.New(auth)
+	web.Register(e.Group("/auth"))
+	cookie := signIn(t, e, idp)
+	e.HideBanner, e.HidePort = true, true
+	e.Server.RegisterOnShutdown(auth.CloseStreams)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Listener = l
+	served := make(chan error, 1)
+	go func() { served <- e.Start("") }()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+l.Addr().String()+"/auth/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Cookie", cookie)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatal(resp, err)
+	}
+	defer resp.Body.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := e.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
 	}
 }

@@ -10,7 +10,8 @@ type Endpoint struct {
 	Handle func(http.ResponseWriter, *http.Request) error
 }
 
-// Prefix is where the endpoints belong.
+// Prefix is where the endpoints belong, as the app sees it: browsers see the path of
+// Config.BaseURL before it.
 func (p *RelyingParty) Prefix() string { return p.cfg.Prefix }
 
 // Endpoints lists the library's pages.

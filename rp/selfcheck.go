@@ -64,15 +64,18 @@ func checkSelf(ctx context.Context, c *Config, owner Key, backchannel bool) []Fi
 	ctx, cancel := context.WithTimeout(ctx, selfCheckWait)
 	defer cancel()
 	at := c.BaseURL + c.Prefix
-	page := http.Header{"Origin": {weburl.Origin(c.BaseURL)}, "Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-Mode": {"cors"}, "Accept": {"application/json"}, ActivityHeader: {"passive"}}
+	page := http.Header{"Origin": {weburl.Origin(c.BaseURL)}, "Sec-Fetch-Site": {"same-origin"},
+		"Sec-Fetch-Mode": {"cors"}, "Accept": {"application/json"}, ActivityHeader: {"passive"}}
 	var out []Finding
 	for _, one := range []struct {
 		code, url, what string
 		header          http.Header
 		serious         bool
 	}{
-		{"backchannel_blocked", at + "/backchannel-logout", "the IdP's logout tokens do not arrive, so a logout elsewhere does not end sessions here", http.Header{}, backchannel},
-		{"activity_blocked", at + "/activity", "pages cannot say that a person is active, nor log out by session.js", page, true},
+		{"backchannel_blocked", at + "/backchannel-logout",
+			"the IdP's logout tokens do not arrive, so a logout elsewhere does not end sessions here", http.Header{}, backchannel},
+		{"activity_blocked", at + "/activity",
+			"pages cannot say that a person is active, nor log out by session.js", page, true},
 	} {
 		status, mine, err := askSelf(ctx, c, one.url, one.header, checkMark(owner))
 		switch {
@@ -82,11 +85,12 @@ func checkSelf(ctx context.Context, c *Config, owner Key, backchannel bool) []Fi
 			if err != nil {
 				why = outside.Text(err.Error(), 200)
 			}
-			return append(out, Finding{Code: "self_unreachable",
-				Text: fmt.Sprintf("This server cannot reach itself at %s (%s), so it cannot tell whether logout tokens arrive there. If the IdP and browsers reach it, all is well.", one.url, why)})
+			return append(out, Finding{Code: "self_unreachable", Text: fmt.Sprintf("This server cannot reach itself at "+
+				"%s (%s), so it cannot tell whether logout tokens arrive there. If the IdP and browsers reach it, all is well.",
+				one.url, why)})
 		default:
-			out = append(out, Finding{Code: one.code, Serious: one.serious,
-				Text: fmt.Sprintf("A POST to %s is answered with %d, and not by this app's endpoint: %s. %s See docs/middleware.md.", one.url, status, one.what, suspect(status))})
+			out = append(out, Finding{Code: one.code, Serious: one.serious, Text: fmt.Sprintf("A POST to %s is answered "+
+				"with %d, and not by this app's endpoint: %s. %s See docs/middleware.md.", one.url, status, one.what, suspect(status))})
 		}
 	}
 	return out
@@ -95,15 +99,18 @@ func checkSelf(ctx context.Context, c *Config, owner Key, backchannel bool) []Fi
 func suspect(status int) string {
 	switch {
 	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
-		return "Mount the endpoints at Config.Prefix for every method; a path that a proxy takes away belongs to Config.BaseURL."
+		return "Mount the endpoints at Config.Prefix for every method; a path that a proxy takes away belongs to " +
+			"Config.BaseURL."
 	case status < http.StatusBadRequest:
-		return "Something leads such requests elsewhere: a gate, another app, or a redirect to another name or to https, which IdPs do not follow."
+		return "Something leads such requests elsewhere: a gate, another app, or a redirect to another name or to https, " +
+			"which IdPs do not follow."
 	}
 	return "A middleware against CSRF, a gate or a proxy does that: let requests below Config.Prefix pass before it."
 }
 
 // askSelf posts an empty form; mine says that this client's endpoint has answered.
-func askSelf(ctx context.Context, c *Config, to string, header http.Header, mark string) (status int, mine bool, err error) {
+func askSelf(ctx context.Context, c *Config, to string, header http.Header, mark string) (
+	status int, mine bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, http.NoBody)
 	if err != nil {
 		return 0, false, err
