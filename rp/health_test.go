@@ -55,14 +55,14 @@ func TestHealthy(t *testing.T) {
 // slowStore answers after a while, and counts.
 type slowStore struct {
 	rp.Store
-	after time.Duration
+	after atomic.Int64 // a time.Duration
 	asked atomic.Int64
 }
 
 func (s *slowStore) Load(ctx context.Context, k rp.Key) (rp.Record, error) {
 	s.asked.Add(1)
 	select {
-	case <-time.After(s.after):
+	case <-time.After(time.Duration(s.after.Load())):
 		return s.Store.Load(ctx, k)
 	case <-ctx.Done():
 		return rp.Record{}, ctx.Err()
@@ -76,7 +76,7 @@ func TestHealthyIsCheapAndBounded(t *testing.T) {
 	s := setup{config: func(c *rp.Config) { store.Store, c.Store = c.Store, &store }}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		time.Sleep(time.Minute)
-		store.after = 100 * time.Millisecond
+		store.after.Store(int64(100 * time.Millisecond))
 		before := store.asked.Load()
 		var all sync.WaitGroup
 		for range 100 {
@@ -91,14 +91,14 @@ func TestHealthyIsCheapAndBounded(t *testing.T) {
 			t.Errorf("%+v, and the store was asked %d times", h, store.asked.Load()-before)
 		}
 		time.Sleep(time.Minute)
-		store.after = time.Hour
+		store.after.Store(int64(time.Hour))
 		w.idp.Net.Fail("idp.example", errors.New("no route to host"))
 		began := time.Now()
 		if h := w.auth[0].Healthy(t.Context()); h.Ready || h.Store || time.Since(began) != 800*time.Millisecond {
 			t.Errorf("%+v after %v", h, time.Since(began))
 		}
 		synctest.Wait()
-		store.after = 0
+		store.after.Store(0)
 		time.Sleep(time.Second)
 	})
 }
