@@ -93,6 +93,29 @@ func TestPathPrefixInAnswers(t *testing.T) {
 	})
 }
 
+// Where the app's hook leads is a page of the app too, also if it writes the path as the app
+// sees it.
+func TestPathPrefixAndTheHook(t *testing.T) {
+	s := belowApp
+	s.config = func(c *rp.Config) {
+		belowApp.config(c)
+		c.OnLogin = func(_ http.ResponseWriter, _ *http.Request, l *rp.Login) error {
+			if l.ReturnTo != "/app/private" || !strings.HasPrefix(l.OtherAccount(), "/app/auth/login?return_to=%2Fapp%2Fprivate&") {
+				t.Errorf("the hook sees %q, and %q", l.ReturnTo, l.OtherAccount())
+			}
+			l.ReturnTo = "/welcome"
+			return nil
+		}
+	}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.below()
+		v := w.visitor("ada")
+		if a := v.get(v.authorize(v.start("/app/auth/login?return_to=/private"))); a.location() != "/app/welcome" {
+			t.Errorf("%v", a)
+		}
+	})
+}
+
 // A page of a store that is down offers the page again, where the browser finds it.
 func TestPathPrefixInAnOutage(t *testing.T) {
 	var store failingStore
