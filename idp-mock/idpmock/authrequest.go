@@ -28,6 +28,7 @@ type authRequest struct {
 	loginHint    string
 	hintSub      string // of id_token_hint
 	dpopJKT      string
+	resources    []string // RFC 8707 §2.1
 }
 
 func (a *authRequest) prompts(p string) bool { return slices.Contains(a.prompt, p) }
@@ -74,6 +75,14 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	}
 	if form.Get("response_type") != "code" {
 		return nil, refuse(a, "unsupported_response_type", "response_type must be code")
+	}
+	if len(cfg.APIs) > 0 {
+		for _, name := range form["resource"] {
+			if cfg.api(name) == nil {
+				return nil, refuse(a, "invalid_target", "no such API")
+			}
+			a.resources = append(a.resources, name)
+		}
 	}
 	for s := range strings.FieldsSeq(form.Get("scope")) {
 		if slices.Contains(supportedScopes, s) && !slices.Contains(a.scope, s) && (s != "offline_access" || c.RefreshTokens) {
