@@ -159,11 +159,11 @@ type Config struct {
 	// none. Default nil: a page that offers another account, or JSON for scripts.
 	Forbidden http.Handler
 
-	// APIs are the origins (https://api.example.com) to which Session.Client adds
-	// the access token. No other host ever sees it, not even by a redirect. Hosts
-	// are written in ASCII, as everywhere in this Config: an internationalized name
-	// in its xn-- form, no dot at the end.
-	APIs []string
+	// APIs are the resource servers to whose origins Session.Client adds an access
+	// token. No other host ever sees one, not even by a redirect. Hosts are written in
+	// ASCII, as everywhere in this Config: an internationalized name in its xn-- form,
+	// no dot at the end.
+	APIs []API
 	// APIIntrospects says that the APIs ask the IdP about every token, which
 	// extends the IdP session: then a call of an API is a signal, and the
 	// userinfo endpoint is asked only if the app was used without calling one.

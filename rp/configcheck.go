@@ -81,14 +81,7 @@ func (c Config) withDefaults() (Config, error) {
 			fault("LoginQuery", "has %q, which the library uses itself", name)
 		}
 	}
-	for i, api := range c.APIs {
-		if err := weburl.CheckOrigin(api, c.InsecureAllowHTTP); err != nil {
-			fault("APIs", "%v", err)
-		} else {
-			c.APIs = slices.Clone(c.APIs)
-			c.APIs[i] = weburl.Origin(api)
-		}
-	}
+	c.checkAPIs(fault)
 	for _, o := range c.TrustedOrigins {
 		if err := weburl.CheckOrigin(o, c.InsecureAllowHTTP); err != nil {
 			fault("TrustedOrigins", "%v", err)

@@ -61,7 +61,7 @@ func TestDiagnose(t *testing.T) {
 		{name: "no userinfo", doc: discoveryOnly{"userinfo_endpoint": nil}, config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende}, serious: []string{"no_signal", "no_userinfo"}},
 		{name: "no revocation, no logout", doc: discoveryOnly{"revocation_endpoint": nil, "end_session_endpoint": nil}, told: []string{"no_revocation", "no_end_session"}},
 		{name: "no iss", doc: discoveryOnly{"authorization_response_iss_parameter_supported": nil}, told: []string{"no_iss"}},
-		{name: "APIs that do not count", config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende, APIs: []string{"https://api.example"}}, told: []string{"api_is_no_signal"}},
+		{name: "APIs that do not count", config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende, APIs: []rp.API{{Origin: "https://api.example"}}}, told: []string{"api_is_no_signal"}},
 		{name: "introspection that does not count", config: rp.Config{Kind: rp.RefreshToken, Capabilities: &keycloak, APIIntrospects: true}, told: []string{"introspection_extends_not"}},
 		{name: "limits at odds", config: rp.Config{Capabilities: &duende, IdPWindow: 3 * time.Minute, Idle: time.Minute}, told: []string{"trust_capped", "idle_below_window"}},
 	} {

@@ -84,7 +84,7 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 		return "", idpSilent(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
 	}
 	opts = append(opts, p.options(&f.wish)...)
-	return p.idp.at().oauth.AuthCodeURL(p.state(f.state, f.target()), opts...), nil
+	return p.idp.at().oauth.AuthCodeURL(p.state(f.state, f.target()), opts...) + p.resources(&f.wish), nil
 }
 
 // isIn reports whether a log-in is not needed: nobody asks for anything particular,

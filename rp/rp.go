@@ -25,7 +25,7 @@ type RelyingParty struct {
 	targets    *seal.Ring // seals what state carries
 	logins     *sessions.CookieStore
 	origins    *origins
-	apis       map[string]bool
+	apis       map[string]*audience // by origin; nil: the token of the log-in
 	log        *slog.Logger
 	hub        *hub
 	cache      *cache
@@ -43,6 +43,7 @@ type RelyingParty struct {
 	guard      guard
 	found      findings
 	blames     blames
+	denials    denials
 	past       pastEnds
 	untold     queue[untold] // ended sessions to report
 	sighted    []sighting    // the sweeper's
@@ -94,19 +95,16 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		return nil, err
 	}
 	p := &RelyingParty{
-		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, targets: targets, logins: logins, origins: from, apis: map[string]bool{},
+		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, targets: targets, logins: logins, origins: from, apis: audiencesOf(cfg.APIs),
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
-		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, reports: newThrottle(activityEvery, activityBurst),
+		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, denials: denials{of: map[denialKey]denial{}}, reports: newThrottle(activityEvery, activityBurst),
 		vouches:    newThrottle(vouchEvery, vouchBurst),
 		userNotes:  newThrottle(10*time.Second, 1), // while the first one is on its way
 		unreadable: newThrottle(remember, 1),
 	}
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
 	p.unrevoked = queue[Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}
-	for _, api := range cfg.APIs {
-		p.apis[api] = true
-	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.calls, p.abort = context.WithCancel(context.Background())
 	p.idp.pulse.differs = p.clockDiffers
