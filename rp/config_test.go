@@ -87,6 +87,25 @@ func TestConfigFaults(t *testing.T) {
 		{"API with a port that nobody compares", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://api.example:0443"}} }, "APIs"},
 		{"issuer of a look-alike", func(c *rp.Config) { c.Issuer = "https://\u0130dp.example" }, "Issuer"},
 		{"API is a pattern", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "*.example"}} }, "APIs"},
+		{"API twice", func(c *rp.Config) {
+			c.APIs = []rp.API{{Origin: "https://a.example"}, {Origin: "https://a.example:443", Resource: "urn:x"}}
+		}, "APIs"},
+		{"API with a relative resource", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Resource: "notes"}} }, "APIs"},
+		{"API with a fragment in its resource", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Resource: "https://a.example/#x"}} }, "APIs"},
+		{"API with two scopes in one", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Scopes: []string{"a b"}}} }, "APIs"},
+		{"API with an empty scope", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Scopes: []string{""}}} }, "APIs"},
+		{"API with a name of 2 KB", func(c *rp.Config) {
+			c.APIs = []rp.API{{Origin: "https://a.example", Audience: strings.Repeat("x", 2000)}}
+		}, "APIs"},
+		{"API with a token of its own without a refresh token", func(c *rp.Config) {
+			c.Kind, c.APIs = rp.ReferenceToken, []rp.API{{Origin: "https://a.example", Audience: "a"}}
+		}, "APIs"},
+		{"nine tokens of APIs", func(c *rp.Config) {
+			c.APIs = nil
+			for _, n := range "123456789" {
+				c.APIs = append(c.APIs, rp.API{Origin: "https://a" + string(n) + ".example", Audience: string(n)})
+			}
+		}, "APIs"},
 		{"trusted origin with a path", func(c *rp.Config) { c.TrustedOrigins = []string{"https://a.example/x"} }, "TrustedOrigins"},
 		{"TrustFor is negative", func(c *rp.Config) { c.TrustFor = -1 }, "TrustFor"},
 		{"Skew is negative", func(c *rp.Config) { c.Skew = -1 }, "Skew"},

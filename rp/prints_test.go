@@ -163,6 +163,7 @@ func TestNothingPrints(t *testing.T) {
 
 		printtest.Types(t, secrets, map[string][]any{
 			"RelyingParty": {w.auth[0]},
+			"API":          {config.APIs[0]},
 			"Session":      {session},
 			"Login":        {login.seen},
 			"Config":       {config},
@@ -204,6 +205,7 @@ func TestNothingPrints(t *testing.T) {
 			"Class": {rp.Active}, "Kind": {rp.NoToken}, "Reason": {rp.Idle}, "Store": {printtest.Exempt("an interface")}, "FindingStore": {printtest.Exempt("an interface")},
 		})
 		printtest.Check(t, "the context of a guarded handler", secrets, request.Context())
+		printtest.Check(t, "a TokenSource", secrets, session.TokenSource(request.Context(), "https://api.example"))
 		printtest.Check(t, "a pointer to Config", secrets, map[string]*rp.Config{"c": &config})
 		printtest.Check(t, "the client of a session", secrets, session.Client())
 		printtest.Check(t, "Values", secrets, w.auth[0].Values())
