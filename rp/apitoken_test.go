@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,46 +138,79 @@ func TestTokenPerAPI(t *testing.T) {
 }
 
 // C4: a burst that needs three APIs' tokens and the log-in's renewed, on two instances,
-// costs one refresh for each.
+// costs one refresh for each, whoever comes first. Who waits for another one's call is not
+// content with its token, nor concerned by its failure.
 func TestAPITokensTakeTurns(t *testing.T) {
-	inAPIs(t, setup{instances: 2}, func(t *testing.T, w *world, v *visitor, got map[string]*api, x *wire) {
-		first := ""
-		w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) { first, _ = s.AccessToken(r.Context()) }
-		v.fetch("/run")
-		got["https://api.example"].answer = refuses(func(_ int, token string) bool { return token != first })
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always, Delay: time.Second})
-		origins := append(ownOrigins, "https://api.example")
-		w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) {
-			resp, err := get(r.URL.Query().Get("to")+"/")(r.Context(), s)
-			if err != nil {
-				rw.WriteHeader(500)
-				return
-			}
-			rw.WriteHeader(resp.StatusCode)
-			resp.Body.Close()
-		}
-		var all sync.WaitGroup
-		for i := range 80 {
-			all.Go(func() {
-				req, _ := http.NewRequestWithContext(w.Context(), "GET", base+"/run?to="+origins[i%4], nil)
-				req.Header = with(fetching, "Cookie", cookie+"="+v.id(), "X-Instance", []string{"0", "1"}[i/4%2])
-				resp, err := (&http.Client{Transport: v.http.Transport}).Do(req)
-				if err != nil || resp.StatusCode != 200 {
-					t.Errorf("%v %v", resp, err)
+	own := "https://api.example"
+	for name, row := range map[string]struct {
+		order  []string
+		denied string // at the first refresh, of the first origin
+	}{
+		"the log-in's last":             {append(slices.Clone(ownOrigins), own), ""},
+		"the log-in's first":            {append([]string{own}, ownOrigins...), ""},
+		"the first is denied":           {append(slices.Clone(ownOrigins), own), "invalid_target"},
+		"the first is an invalid_grant": {append(slices.Clone(ownOrigins), own), "invalid_grant"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inAPIs(t, setup{instances: 2}, func(t *testing.T, w *world, v *visitor, got map[string]*api, x *wire) {
+				first := ""
+				w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) { first, _ = s.AccessToken(r.Context()) }
+				v.fetch("/run")
+				got[own].answer = refuses(func(_ int, token string) bool { return token != first })
+				if row.denied != "" {
+					w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Error: row.denied, Delay: time.Second})
+				}
+				w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always, Delay: time.Second})
+				w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) {
+					resp, err := get(r.URL.Query().Get("to")+"/")(r.Context(), s)
+					if err != nil {
+						rw.WriteHeader(500)
+						return
+					}
+					rw.WriteHeader(resp.StatusCode)
+					resp.Body.Close()
+				}
+				var (
+					all     sync.WaitGroup
+					refused atomic.Int32
+				)
+				for i, origin := range row.order {
+					for n := range 20 {
+						all.Go(func() {
+							req, _ := http.NewRequestWithContext(w.Context(), "GET", base+"/run?to="+origin, nil)
+							req.Header = with(fetching, "Cookie", cookie+"="+v.id(), "X-Instance", []string{"0", "1"}[n%2])
+							resp, err := (&http.Client{Transport: v.http.Transport}).Do(req)
+							if err != nil {
+								t.Error(err)
+								return
+							}
+							readAll(t, resp)
+							if resp.StatusCode != 200 && i == 0 {
+								refused.Add(1)
+							} else if resp.StatusCode != 200 {
+								t.Errorf("%s: %d", origin, resp.StatusCode)
+							}
+						})
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				all.Wait()
+				w.expectEnds()
+				if row.denied != "" { // on one instance; the other one asks again
+					if n := refused.Load(); n != 10 {
+						t.Errorf("%d requests heard that the first is denied, want 10", n)
+					}
 					return
 				}
-				readAll(t, resp)
+				w.idp.Expect(idpmock.EndpointRefresh, "notes", 4)
+				shown := x.shown()
+				slices.Sort(shown)
+				if len(shown) != 4 || len(slices.Compact(shown)) != 4 {
+					t.Errorf("%d refresh tokens were shown, or one twice", len(shown))
+				}
 			})
-		}
-		all.Wait()
-		w.idp.Expect(idpmock.EndpointRefresh, "notes", 4)
-		shown := x.shown()
-		slices.Sort(shown)
-		if len(shown) != 4 || len(slices.Compact(shown)) != 4 {
-			t.Errorf("%d refresh tokens were shown, or one twice", len(shown))
-		}
-		w.expectEnds()
-	})
+		})
+	}
 }
 
 // A token that cannot be had for one API is the error of that call alone: the session, its
