@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/sessions"
 	"golang.org/x/oauth2"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -366,16 +367,19 @@ func TestRefusedAPIToken(t *testing.T) {
 		if entra.requests() != 2 || entra.tokens[0] == entra.tokens[1] || audienceOf(t, entra.tokens[1]) != "[api://entra] api://entra/read" {
 			t.Errorf("%d requests", entra.requests())
 		}
-		w.idp.Expect(idpmock.EndpointRefresh, "notes", 2)
+		if _, _, err := w.calls(v, "/run", get("https://auth0.example/")); err != nil { // a later refresh is none of this token
+			t.Error(err)
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 3)
 		entra.answer = refuses(func(int, string) bool { return false })
 		for range 5 {
 			if _, _, err := w.calls(v, "/run", get("https://entra.example/")); !errors.Is(err, rp.ErrBlamedAPI) {
 				t.Errorf("%v", err)
 			}
 		}
-		w.idp.Expect(idpmock.EndpointRefresh, "notes", 3)
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 4)
 		for _, form := range x.forms[1:] { // after the log-in
-			if form.Get("scope") != "api://entra/read" {
+			if form.Get("scope") != "api://entra/read" && form.Get("audience") == "" {
 				t.Errorf("a refresh asked for %q", form.Get("scope"))
 			}
 		}
@@ -430,6 +434,49 @@ func TestAPITokensAreBounded(t *testing.T) {
 		x.edits("", nil)
 		time.Sleep(6 * time.Minute)
 		v.welcome()
+		w.expectEnds()
+	})
+}
+
+// A record that is full keeps what is the person's and the app's: an API's token finds no
+// room, and the refresh token beside it is not lost.
+func TestNoRoomForAnAPIToken(t *testing.T) {
+	inAPIs(t, setup{}, func(t *testing.T, w *world, v *visitor, _ map[string]*api, x *wire) {
+		sized := func(n int) func(map[string]any) {
+			return func(fields map[string]any) {
+				fields["access_token"] = strings.Repeat("x", n)
+				delete(fields, "id_token")
+			}
+		}
+		x.edits("/token", sized(26<<10))
+		time.Sleep(6 * time.Minute)
+		v.welcome() // it refreshes
+		var err error
+		w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) {
+			var cart *sessions.Session
+			if cart, err = w.auth[0].Values().Get(r, "cart"); err == nil {
+				cart.Values["apples"] = strings.Repeat("a", 31<<10)
+				err = cart.Save(r, rw)
+			}
+		}
+		if v.fetch("/run"); err != nil {
+			t.Fatal(err)
+		}
+		x.edits("/token", sized(5<<10))
+		for range 3 {
+			if _, _, err := w.calls(v, "/run", get("https://entra.example/")); !errors.Is(err, rp.ErrNoAccessToken) || !strings.Contains(err.Error(), "room") {
+				t.Errorf("%v", err)
+			}
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 2)
+		time.Sleep(6 * time.Minute)
+		v.welcome()
+		w.run = func(_ http.ResponseWriter, r *http.Request, _ *rp.Session) {
+			if cart, err := w.auth[0].Values().Get(r, "cart"); err != nil || cart.IsNew {
+				t.Errorf("the values are lost: %v", err)
+			}
+		}
+		v.fetch("/run")
 		w.expectEnds()
 	})
 }
