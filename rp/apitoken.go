@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -54,9 +55,11 @@ func (p *RelyingParty) keepFor(d *record.Data, a *audience, got *tokens) (fault 
 	})
 	switch {
 	case got.access == "":
-		fault = fmt.Errorf("the token endpoint answered without a usable access token")
+		fault = errors.New("the token endpoint answered without a usable access token")
 	case !isBearer(got.kind):
 		fault = errOtherType(quoted(got.kind))
+	case a.ignored(d.AccessToken, got.access):
+		fault = errors.New("the IdP has issued a token for the audience of the log-in's instead, so it is not used; let the IdP know that this client may ask for this API (Auth0: the client's refresh token policies)")
 	case len(got.access) > maxAPIToken:
 		fault = fmt.Errorf("the access token has %d bytes; a session keeps at most %d of one", len(got.access), maxAPIToken)
 	default:

@@ -266,6 +266,21 @@ func TestDeniedAPI(t *testing.T) {
 	}
 }
 
+// An IdP that knows no such API gives the log-in's token again (Auth0): it is not sent,
+// because it opens another API.
+func TestIgnoredAPI(t *testing.T) {
+	inAPIs(t, setup{idp: patient}, func(t *testing.T, w *world, v *visitor, got map[string]*api, _ *wire) {
+		for range 3 {
+			if _, _, err := w.calls(v, "/run", get("https://auth0.example/")); !errors.Is(err, rp.ErrNoAccessToken) || got["https://auth0.example"].requests() > 0 {
+				t.Errorf("%v", err)
+			}
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
+		v.welcome()
+		w.expectEnds()
+	})
+}
+
 // An API that is denied for ever keeps no session from being extended.
 func TestDeniedForEver(t *testing.T) {
 	inAPIs(t, setup{idp: func(c *idpmock.Config) { apis(c); c.IdleWindow = window; c.APIs = nil }, config: func(c *rp.Config) {
