@@ -277,6 +277,10 @@ type Config struct {
 	// takes POST there and whose session cookie is SameSite=None.
 	LogoutByPost bool
 
+	// Pages are the language, the words and the frame of the pages that the library shows
+	// itself. Default: plain English ones.
+	Pages Pages
+
 	// TrustedOrigins may send unsafe requests (POST, …) and open WebSockets beside
 	// BaseURL itself.
 	TrustedOrigins []string

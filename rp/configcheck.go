@@ -82,6 +82,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	c.checkAPIs(fault)
+	c.Pages.check(fault)
 	for _, o := range c.TrustedOrigins {
 		if err := weburl.CheckOrigin(o, c.InsecureAllowHTTP); err != nil {
 			fault("TrustedOrigins", "%v", err)

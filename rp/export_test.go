@@ -63,4 +63,7 @@ func (p *RelyingParty) LeaseOf(cookie string) Key { return leaseID("ask", p.KeyO
 func CauseOf(said string) EndCause { return causeOf(said) }
 
 // ReasonText is what a page says of an end.
-func ReasonText(r Reason, c EndCause) string { return (&EndedError{Reason: r, Cause: c}).text() }
+func ReasonText(r Reason, c EndCause) string {
+	words, _ := (&EndedError{Reason: r, Cause: c}).words()
+	return inEnglish(words...)
+}

@@ -132,7 +132,7 @@ func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error
 func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error {
 	params, err := callbackParams(w, r)
 	if err != nil {
-		return badLogin("This log-in link is not valid.", err)
+		return badLogin("failed-link", err)
 	}
 	f, err := p.takeFlow(w, r, params.Get("state"))
 	if err != nil {
@@ -151,13 +151,13 @@ func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error
 func (p *RelyingParty) useAnswer(w http.ResponseWriter, r *http.Request, f *flow, params url.Values) error {
 	// RFC 9207 §2.4: also before an error is believed.
 	if iss := params.Get("iss"); iss != p.cfg.Issuer && (iss != "" || p.idp.at().IssInResponse) {
-		return badLogin("The answer did not come from the expected log-in service.", errors.New("iss is missing or is not Config.Issuer"))
+		return badLogin("failed-issuer", errors.New("iss is missing or is not Config.Issuer"))
 	}
 	if code := params.Get("error"); code != "" {
 		return p.loginRefused(w, r, f, code)
 	}
 	if params.Get("code") == "" {
-		return badLogin("This log-in link is not valid.", errors.New("neither code nor error"))
+		return badLogin("failed-link", errors.New("neither code nor error"))
 	}
 	f.back = p.now()
 	got, err := p.exchangeInTime(r.Context(), params.Get("code"), f)
@@ -197,14 +197,14 @@ func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *f
 	err := fmt.Errorf("the authorization endpoint answered %s", clean(code))
 	switch code {
 	case "access_denied":
-		return badLogin("The log-in was cancelled or refused.", err)
+		return badLogin("failed-cancelled", err)
 	case "temporarily_unavailable": // Keycloak's word to the second of two tabs, too
 		why := notFinished(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
 		return &staleError{f.target(), why, f.begun} // a session that was not enough before is not now
 	case "server_error":
 		return f.postponed(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
 	}
-	return badLogin("The log-in service could not log you in.", err)
+	return badLogin("failed", err)
 }
 
 // postponed is trouble at the IdP during a log-in. Its code or state is spent, so
@@ -217,12 +217,11 @@ func (f *flow) postponed(err *UnavailableError) error {
 }
 
 func notFinished(err *UnavailableError) *LoginError {
-	return &LoginError{Status: http.StatusServiceUnavailable, Title: "The log-in could not be finished.",
-		Advice: advice[err.Cause] + " Please try again in a moment.", Err: err}
+	return loginFailed(http.StatusServiceUnavailable, err, "failed-later", troubleOf(err.Cause), "advice-moment")
 }
 
-func badLogin(title string, err error) *LoginError {
-	return &LoginError{Status: http.StatusBadRequest, Title: title, Advice: "Please log in again.", Err: err}
+func badLogin(title word, err error) *LoginError {
+	return loginFailed(http.StatusBadRequest, err, title, "advice-login")
 }
 
 func random() string {

@@ -77,7 +77,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if p.cfg.LogoutByPost {
-		return writeForm(w, p.idp.at().EndSessionURL, fields)
+		return p.writeForm(w, r, p.idp.at().EndSessionURL, fields)
 	}
 	target, err := url.Parse(p.idp.at().EndSessionURL)
 	if err != nil {
@@ -173,10 +173,7 @@ func (p *RelyingParty) logoutHint(ctx context.Context, key Key, l *leaver) strin
 // LoggedOut is where the IdP sends the browser after a logout. It tolerates any
 // state, or none, because nothing depends on it, and never logs in by itself
 // (RIL-06).
-func (p *RelyingParty) LoggedOut(w http.ResponseWriter, _ *http.Request) error {
+func (p *RelyingParty) LoggedOut(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
-	return writePage(w, http.StatusOK, page{
-		Title: "You are logged out.", Advice: "You can close this page or log in again.",
-		Link: p.cfg.Prefix + "/login", LinkText: "Log in",
-	})
+	return p.writePage(w, r, page{title: "ended-title", advice: []word{"loggedout"}, link: p.cfg.Prefix + "/login", linkText: "to-login"})
 }

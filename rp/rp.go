@@ -115,6 +115,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	}
 	p.report(judgeProvider(&p.cfg, p.idp.at().Metadata))
 	p.report(storeFindings(ctx, &p.cfg))
+	p.report(cfg.Pages.lacks())
 	p.goes(func(context.Context) { p.watch(p.ctx) })
 	p.goes(func(context.Context) { p.sweep(p.ctx) })
 	p.goes(func(context.Context) { p.follow(p.ctx) })
