@@ -2,6 +2,8 @@ package rp_test
 
 import (
 	"errors"
+	"html/template"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -106,6 +108,18 @@ func TestConfigFaults(t *testing.T) {
 				c.APIs = append(c.APIs, rp.API{Origin: "https://a" + string(n) + ".example", Audience: string(n)})
 			}
 		}, "APIs"},
+		{"texts of no language", func(c *rp.Config) { c.Pages.Texts = map[string]map[string]string{"de_DE": {}} }, "Pages"},
+		{"a text that no page shows", func(c *rp.Config) { c.Pages.Texts = map[string]map[string]string{"de": {"hello": "Hallo"}} }, "Pages"},
+		{"a text of 2 KB", func(c *rp.Config) {
+			c.Pages.Texts = map[string]map[string]string{"de": {"error": strings.Repeat("x", 2000)}}
+		}, "Pages"},
+		{"a frame that fails", func(c *rp.Config) { c.Pages.Frame = func(io.Writer, rp.Page) error { return errors.New("no") } }, "Pages"},
+		{"a frame without the page", func(c *rp.Config) { c.Pages.Frame = func(io.Writer, rp.Page) error { return nil } }, "Pages"},
+		{"a frame that escapes the page", func(c *rp.Config) {
+			c.Pages.Frame = func(w io.Writer, p rp.Page) error {
+				return template.Must(template.New("").Parse("{{.}}")).Execute(w, string(p.Body))
+			}
+		}, "Pages"},
 		{"trusted origin with a path", func(c *rp.Config) { c.TrustedOrigins = []string{"https://a.example/x"} }, "TrustedOrigins"},
 		{"TrustFor is negative", func(c *rp.Config) { c.TrustFor = -1 }, "TrustFor"},
 		{"Skew is negative", func(c *rp.Config) { c.Skew = -1 }, "Skew"},

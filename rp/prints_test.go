@@ -184,6 +184,7 @@ func TestNothingPrints(t *testing.T) {
 
 			"StoreFailedEvent": {printtest.Exempt("a Store's error: its own tests see to that")},
 			"Cause":            {rp.Busy},
+			"Pages":            {printtest.Exempt("words")}, "Page": {printtest.Exempt("words")},
 			"LoginOption":      {printtest.Exempt("a function")},
 			"StepUpError":      {&rp.StepUpError{}},
 			"EndCause":         {rp.Inactivity},
