@@ -84,7 +84,7 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err := to.discover(ctx, &cfg); err != nil {
 		return nil, err
 	}
-	all := append(judgeProvider(&cfg, to.at().Metadata), storeFindings(ctx, &cfg)...)
+	all := slices.Concat(judgeProvider(&cfg, to.at().Metadata), storeFindings(ctx, &cfg), cfg.Pages.lacks())
 	return append(all, judgeClock(&cfg, time.Duration(to.pulse.off.Load())*time.Millisecond)...), nil
 }
 
@@ -121,6 +121,14 @@ func judgeProvider(c *Config, m *idp.Metadata) []Finding {
 		say(false, "introspection_extends_not", "Config.APIIntrospects is set, but introspection does not extend this IdP's session: calls of an API are not taken for signals.")
 	case !c.APIIntrospects && len(c.APIs) > 0 && c.Kind == ReferenceToken:
 		say(false, "api_is_no_signal", "Nobody said that the APIs introspect (Config.APIIntrospects), so their answers prove nothing: the IdP is told of activity by userinfo calls of the app itself.")
+	}
+	for i := range c.APIs {
+		switch a := &c.APIs[i]; {
+		case can.Name == "entra" && (a.Resource != "" || a.Audience != ""):
+			say(true, "api_parameter", "Entra ID refuses the parameters resource and audience: name the API %s in Config.APIs by Scopes, such as api://…/.default.", a.Origin)
+		case can.Name == "auth0" && a.Audience == "" && a.own():
+			say(true, "api_parameter", "Auth0 names an API by its audience, and gives the token of the log-in to whoever asks otherwise: set Audience of %s in Config.APIs.", a.Origin)
+		}
 	}
 	if !m.BackchannelLogout {
 		switch {

@@ -120,8 +120,9 @@ func (p *Pages) check(fault func(field, cure string, args ...any)) {
 	}
 }
 
-// lacks are findings: what is missing in a language.
-func (p *Pages) lacks() (out []Finding) {
+// lacks tells what is missing in a language.
+func (p *Pages) lacks() []Finding {
+	var all []string
 	for _, tag := range slices.Sorted(maps.Keys(p.Texts)) {
 		var missing []string
 		for key := range english {
@@ -131,8 +132,11 @@ func (p *Pages) lacks() (out []Finding) {
 		}
 		if len(missing) > 0 {
 			slices.Sort(missing)
-			out = append(out, Finding{Code: "page_texts", Text: fmt.Sprintf("Config.Pages has no text in %q for %s: the pages say that in English.", tag, strings.Join(missing, ", "))})
+			all = append(all, fmt.Sprintf("in %q for %s", tag, strings.Join(missing, ", ")))
 		}
 	}
-	return out
+	if len(all) == 0 {
+		return nil
+	}
+	return []Finding{{Code: "page_texts", Text: "Config.Pages has no text " + strings.Join(all, "; ") + ": the pages say that in English."}}
 }

@@ -252,7 +252,7 @@ func TestPagesLack(t *testing.T) {
 	whole, part := rp.PageTexts(), rp.PageTexts()
 	delete(part, "quiet")
 	delete(part, "error")
-	texts := map[string]map[string]string{"de": whole, "fr": part, "en": {"to-login": "Sign in"}, "en-GB": {}}
+	texts := map[string]map[string]string{"de": whole, "fr": part, "it": part, "en": {"to-login": "Sign in"}, "en-GB": {}}
 	inBubble(t, setup{config: func(c *rp.Config) { c.Pages.Texts = texts }}, func(t *testing.T, w *world) {
 		var told []string
 		for _, f := range w.auth[0].Findings() {
@@ -260,7 +260,7 @@ func TestPagesLack(t *testing.T) {
 				told = append(told, f.Text)
 			}
 		}
-		if len(told) != 1 || !strings.Contains(told[0], `"fr" for error, quiet:`) {
+		if len(told) != 1 || !strings.Contains(told[0], `in "fr" for error, quiet; in "it" for error, quiet:`) {
 			t.Errorf("%q", told)
 		}
 		if body := w.answerIn("en", rp.ErrAnonymous).Body.String(); !strings.Contains(body, ">Sign in</a>") {

@@ -94,6 +94,7 @@ func (p *RelyingParty) secondLook(ctx context.Context, st *state, to *audience, 
 	if err != nil {
 		return nil, err
 	}
+	p.signalled(st.rec.Key, "refresh", verdict.Denied, out.Err)
 	return nil, p.denied(next, to, out, out.Err)
 }
 
