@@ -37,7 +37,7 @@ func ExampleAPI() {
 
 	config := exampleConfig(world)
 	config.APIs = []rp.API{
-		{Origin: "https://api.example"}, // the access token of the log-in
+		{Origin: "https://api.example"},                                            // the access token of the log-in
 		{Origin: "https://photos.example", Resource: "https://photos.example/api"}, // RFC 8707
 		{Origin: "https://mail.example", Scopes: []string{"api://mail/send"}},      // Entra ID
 	}
