@@ -562,6 +562,26 @@ func TestTokenSource(t *testing.T) {
 	})
 }
 
+// The app's own clocks end a session for a TokenSource, too, before the sweeper comes by.
+func TestTokenSourceKnowsTheClocks(t *testing.T) {
+	inAPIs(t, setup{config: func(c *rp.Config) { c.Idle = 10 * time.Minute }}, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
+		var session *rp.Session
+		w.run = func(_ http.ResponseWriter, _ *http.Request, s *rp.Session) { session = s }
+		v.fetch("/run")
+		source := session.TokenSource(t.Context())
+		time.Sleep(10*time.Minute - time.Second)
+		if _, err := source.Token(); err != nil {
+			t.Errorf("a second before: %v", err)
+		}
+		time.Sleep(time.Second)
+		var ended *rp.EndedError
+		if _, err := source.Token(); !errors.As(err, &ended) || ended.Reason != rp.Idle {
+			t.Errorf("then: %v", err)
+		}
+		w.expectEnds(rp.Idle)
+	})
+}
+
 // C2: who holds on to a Session keeps nobody signed in. A connection that asks for a token
 // each minute does not extend the session of a person who has gone; one on which somebody
 // works does, by ReportActivity.
