@@ -17,12 +17,13 @@ import (
 
 // germanTexts are all the words of the library's pages in German. PageTexts has the keys.
 var germanTexts = map[string]string{
-	"to-login": "Anmelden", "to-login-again": "Neu anmelden", "to-continue": "Weiter", "to-retry": "Noch einmal", "to-logout": "Abmelden",
+	"to-login": "Anmelden", "to-login-again": "Neu anmelden", "to-continue": "Weiter", "to-retry": "Noch einmal", "to-logout": "Abmelden", "to-another": "Anderes Konto verwenden",
 
 	"login-title":  "Bitte melden Sie sich an.",
 	"hidden-title": "Sind Sie noch da?", "hidden": "Sie haben diese Seite eine Weile nicht benutzt, deshalb ist sie verborgen.",
 	"more-title": "Bitte melden Sie sich noch einmal an.", "more": "Diese Seite braucht eine stärkere oder neuere Anmeldung.",
 	"denied-title": "Diese Seite braucht mehr, als Ihre Anmeldung hergibt.", "denied": "Bitte wenden Sie sich an die Betreiber.",
+	"forbidden-title": "Sie dürfen diese Seite nicht öffnen.", "forbidden": "Sie sind angemeldet, aber mit diesem Konto ist sie nicht erlaubt.",
 	"not-taken": "Was Sie eben gesendet haben, wurde nicht angenommen.",
 
 	"ended-title": "Sie sind abgemeldet.", "ended": "Bitte melden Sie sich wieder an.",
@@ -70,7 +71,9 @@ var germanTexts = map[string]string{
 	"failed-over":      "Nach Auskunft des Anmeldedienstes ist Ihre Sitzung schon vorbei.",
 	"failed-loggedout": "Sie wurden abgemeldet, während diese Anmeldung lief.",
 	"failed-later":     "Die Anmeldung konnte nicht abgeschlossen werden.",
-	"failed-weak":      "Diese Seite braucht eine stärkere Anmeldung.", "advice-weak": "Der Anmeldedienst hat sie nicht geleistet. Sie sind angemeldet wie zuvor.",
+	"failed-account":   "Mit diesem Konto können Sie diese Anwendung nicht benutzen.",
+	"failed-profile":   "Der Anmeldedienst sagt dieser Anwendung nicht, wer Sie sind.", "advice-app": "Diese Anwendung hat ein Problem. Bitte versuchen Sie es gleich noch einmal, oder sagen Sie es den Betreibern.",
+	"failed-weak": "Diese Seite braucht eine stärkere Anmeldung.", "advice-weak": "Der Anmeldedienst hat sie nicht geleistet. Sie sind angemeldet wie zuvor.",
 	"advice-login": "Bitte melden Sie sich wieder an.", "advice-moment": "Bitte versuchen Sie es gleich noch einmal.", "advice-tell": "Bitte sagen Sie es den Betreibern.",
 }
 
