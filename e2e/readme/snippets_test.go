@@ -51,12 +51,16 @@ func _(idp *idpmock.IDP, session idpmock.Session) {
 	ofApp = `package main
 
 import (
+	"context"
+	"errors"
 	"html/template"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
+	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/rptest"
 )
@@ -65,12 +69,18 @@ var (
 	_ io.Writer
 	_ = httptest.NewRequest
 	_ rptest.Session
+	_ strings.Builder
+	_ = errors.New
 )
+
+type table interface {
+	Upsert(ctx context.Context, issuer, subject, email string) error
+}
 
 func main() {}
 
-func _(t *testing.T, config rp.Config, w *httptest.ResponseRecorder, home http.HandlerFunc, newApp func(*rp.RelyingParty) http.Handler,
-	frame *template.Template, germanTexts, frenchTexts map[string]string) {
+func _(t *testing.T, config rp.Config, web *nethttpadapter.Adapter, mux *http.ServeMux, w *httptest.ResponseRecorder, home, edit http.HandlerFunc,
+	newApp func(*rp.RelyingParty) http.Handler, people table, frame *template.Template, germanTexts, frenchTexts map[string]string) {
 `
 )
 
