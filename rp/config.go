@@ -272,10 +272,9 @@ type Config struct {
 	// the IdP does not use it.
 	FrontchannelLogout bool
 
-	// LogoutByPost sends the browser to the IdP's end_session_endpoint by a form
-	// instead of a redirect, so that the ID token is in no URL. It needs an IdP that
-	// takes POST there and whose session cookie is SameSite=None.
-	LogoutByPost bool
+	// Logout says how a log-out goes on at the IdP. The zero value does what
+	// RP-Initiated Logout 1.0 says, within what Capabilities say of the IdP.
+	Logout LogoutConfig
 
 	// TrustedOrigins may send unsafe requests (POST, …) and open WebSockets beside
 	// BaseURL itself.

@@ -81,6 +81,7 @@ func (c Config) withDefaults() (Config, error) {
 			fault("LoginQuery", "has %q, which the library uses itself", name)
 		}
 	}
+	c.Logout.check(c.InsecureAllowHTTP, fault)
 	for i, api := range c.APIs {
 		if err := weburl.CheckOrigin(api, c.InsecureAllowHTTP); err != nil {
 			fault("APIs", "%v", err)

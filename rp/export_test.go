@@ -2,6 +2,8 @@ package rp
 
 import (
 	"context"
+	"encoding/base64"
+	"net/url"
 	"strings"
 	"time"
 
@@ -64,3 +66,10 @@ func CauseOf(said string) EndCause { return causeOf(said) }
 
 // ReasonText is what a page says of an end.
 func ReasonText(r Reason, c EndCause) string { return (&EndedError{Reason: r, Cause: c}).text() }
+
+// LogoutAddress is where a browser is sent after a log-out with that form.
+func LogoutAddress(c Config, form, claims, token string) string {
+	p := &RelyingParty{private: &private{c}}
+	fields, _ := url.ParseQuery(form) // what can be read of it
+	return p.askLogout(c.Logout.URL, p.logoutWords(fields), &record.Data{IDToken: "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + token}).to
+}
