@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -139,7 +138,7 @@ func (p *RelyingParty) outage(r *http.Request, cause Cause) page {
 	switch {
 	case r.URL.Path == p.cfg.Prefix+"/callback":
 		pg.Link, pg.LinkText = p.cfg.Prefix+"/login", "Log in"
-	case formOf(r) == asPage && !strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
+	case formOf(r) == asPage && !p.isOwnPath(r.URL.Path):
 		if cause != StoreFailed { // else nobody knows
 			pg.Advice += " You are still logged in."
 		}

@@ -81,7 +81,8 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if ask.post {
-		return writeForm(w, ask.to, ask.fields)
+		return formPage{page: page{Title: "Logging out", Advice: "You have left this application. The log-in service comes next."},
+			Action: ask.to, Button: "Continue", Fields: ask.fields, Script: formScript}.write(w, "no-referrer")
 	}
 	return sendOn(w, r, ask.to)
 }

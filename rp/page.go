@@ -30,10 +30,10 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 
 var formTemplate = template.Must(template.New("form").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Logging out</title><style>{{.Style}}</style></head>
-<body><main><h1>Logging out</h1><p>You have left this application. The log-in service comes next.</p>
-<form method="post" action="{{.Action}}">{{range $name, $v := .Fields}}<input type="hidden" name="{{$name}}" value="{{index $v 0}}">{{end}}<button>Continue</button></form>
-</main><script>{{.Script}}</script></body></html>
+<title>{{.Title}}</title><style>{{.Style}}</style></head>
+<body><main><h1>{{.Title}}</h1><p>{{.Advice}}</p>
+<form method="post" action="{{.Action}}">{{range $name, $all := .Fields}}{{range $all}}<input type="hidden" name="{{$name}}" value="{{.}}">{{end}}{{end}}<button>{{.Button}}</button></form>
+{{if .Link}}<p><a href="{{.Link}}">{{.LinkText}}</a></p>{{end}}</main>{{if .Script}}<script>{{.Script}}</script>{{end}}</body></html>
 `))
 
 func csp(style, script string) string {
@@ -71,19 +71,24 @@ func writePage(w http.ResponseWriter, status int, pg page) error {
 	return err
 }
 
-// writeForm sends the browser on by POST.
-func writeForm(w http.ResponseWriter, action string, fields url.Values) error {
+// formPage is a page with a form. With script it is posted at once, and the button is for
+// browsers that run none.
+type formPage struct {
+	page
+	Action, Button string
+	Fields         url.Values
+	Script         template.JS
+}
+
+// write sends the page. Its form goes with a Referer and an Origin only to this app itself.
+func (f formPage) write(w http.ResponseWriter, referrer string) error {
+	f.Style = pageStyle
 	var b bytes.Buffer
-	err := formTemplate.Execute(&b, struct {
-		Style  template.CSS
-		Script template.JS
-		Action string
-		Fields url.Values
-	}{pageStyle, formScript, action, fields})
-	if err != nil {
+	if err := formTemplate.Execute(&b, f); err != nil {
 		return err
 	}
-	pageHeader(w.Header(), formScript)
-	_, err = w.Write(b.Bytes())
+	pageHeader(w.Header(), string(f.Script))
+	w.Header().Set("Referrer-Policy", referrer)
+	_, err := w.Write(b.Bytes())
 	return err
 }

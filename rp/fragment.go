@@ -1,0 +1,53 @@
+package rp
+
+import (
+	"bytes"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// wantsFragment reports whether a log-in is to begin with the page that tells the fragment
+// (Config.KeepFragments). A browser takes a fragment along over redirects, and so it is
+// still in the address of that page; the form of a log-in loses it.
+func (p *RelyingParty) wantsFragment(r *http.Request, q url.Values) bool {
+	return p.cfg.KeepFragments && navigation(r) && q.Has("return_to") && !q.Has("fragment") && !strings.Contains(q.Get("return_to"), "#")
+}
+
+// withFragment adds a fragment to a path that SafeReturnTo has passed; one that makes
+// another path of it, or is too long, is left out.
+func withFragment(path, fragment string) string {
+	if fragment == "" || strings.Contains(path, "#") {
+		return path
+	}
+	if whole := SafeReturnTo(path + "#" + fragment); whole != "/" {
+		return whole
+	}
+	return path
+}
+
+const fragmentScript = `const to=new URL(location.href);to.searchParams.set("fragment",to.hash.slice(1));to.hash="";location.replace(to)`
+
+// fragmentPage asks for the same address once more, with the fragment in its query. A
+// browser without scripts goes on without one.
+func fragmentPage(w http.ResponseWriter, query string) error {
+	var b bytes.Buffer
+	err := fragmentTemplate.Execute(&b, struct {
+		Style  template.CSS
+		Script template.JS
+		On     string
+	}{pageStyle, fragmentScript, "?" + query + "&fragment="})
+	if err != nil {
+		return err
+	}
+	pageHeader(w.Header(), fragmentScript)
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+var fragmentTemplate = template.Must(template.New("fragment").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Logging in</title><style>{{.Style}}</style></head>
+<body><main><h1>Logging in</h1><noscript><p><a href="{{.On}}">Continue</a></p></noscript></main><script>{{.Script}}</script></body></html>
+`))
