@@ -102,6 +102,8 @@ func TestConfigFaults(t *testing.T) {
 		{"an end_session_endpoint over http", func(c *rp.Config) { c.Logout.URL = "http://idp.example/logout" }, "Logout.URL"},
 		{"a word of the log-out that is ours", func(c *rp.Config) { c.Logout.Params = map[string]string{"state": "x"} }, "Logout.Params"},
 		{"a field of the log-out that is ours", func(c *rp.Config) { c.Logout.Form = []string{"everywhere"} }, "Logout.Form"},
+		{"an unknown response mode", func(c *rp.Config) { c.ResponseMode = "fragment" }, "ResponseMode"},
+		{"a name of another site's log-in", func(c *rp.Config) { c.LoginQuery = []string{"iss"} }, "LoginQuery"},
 		{"MaxAge is negative", func(c *rp.Config) { c.MaxAge = -1 }, "MaxAge"},
 		{"C1 δ is not below W", func(c *rp.Config) { c.SignalEvery, c.IdPWindow = time.Minute, time.Minute }, "SignalEvery"},
 		{"alg none", func(c *rp.Config) { c.IDTokenAlg = "none" }, "IDTokenAlg"},

@@ -33,7 +33,7 @@ func (v *visitor) postedBack(path string) url.Values {
 	if query(to).Get("response_mode") != "form_post" {
 		v.w.Fatalf("not asked for form_post: %s", to)
 	}
-	return query(v.authorize(edit(to, func(q url.Values) { q.Del("response_mode") })))
+	return query(v.authorize(to))
 }
 
 // again posts what a page of the callback has, as the browser does by its script.
@@ -111,6 +111,16 @@ func TestForgedFormPosts(t *testing.T) {
 	})
 }
 
+// An IdP that has no other way is asked for it without a word in the configuration.
+func TestFormPostByDiscovery(t *testing.T) {
+	inBubble(t, setup{idp: func(c *idpmock.Config) { c.Temperament.RequireFormPost = true }}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		if a := v.again(v.cookieless("/auth/callback", v.postedBack("/auth/login?return_to=/private"), issuer)); a.location() != "/private" {
+			t.Errorf("%v", a)
+		}
+	})
+}
+
 // A silent check comes back the same way.
 func TestSilentFormPost(t *testing.T) {
 	inBubble(t, setup{kind: rp.NoToken, idp: patient, config: func(c *rp.Config) { c.SilentCheck, c.ResponseMode = true, "form_post" }}, func(t *testing.T, w *world) {
@@ -119,7 +129,7 @@ func TestSilentFormPost(t *testing.T) {
 		id := v.id()
 		time.Sleep(10 * time.Minute)
 		to := v.get("/private").location()
-		answer := query(v.authorize(edit(v.get(to).location(), func(q url.Values) { q.Del("response_mode") })))
+		answer := query(v.authorize(v.get(to).location()))
 		if a := v.again(v.cookieless("/auth/callback", answer, issuer)); a.location() != "/private" || v.id() != id {
 			t.Errorf("%v", a)
 		}

@@ -81,6 +81,10 @@ type Temperament struct {
 	// not help. Empty: no hint is needed.
 	SilentWithoutHint string `json:"silent_without_hint"`
 
+	// RequireFormPost refuses a log-in without response_mode=form_post, as Apple does
+	// where it is asked for name or email, and advertises no other response mode.
+	RequireFormPost bool `json:"require_form_post"`
+
 	// IDToken changes every ID token, and LogoutToken every logout token, in
 	// order, as the faults of the same name do.
 	IDToken     []IDTokenFault `json:"id_token"`

@@ -282,3 +282,21 @@ func TestIntrospectionByAudience(t *testing.T) {
 		}
 	})
 }
+
+// Apple: form_post and nothing else. The browser says what it would post.
+func TestRequireFormPost(t *testing.T) {
+	only := func(c *idpmock.Config) { c.Temperament.RequireFormPost = true }
+	inBubble(t, only, func(t *testing.T, w *world) {
+		for mode, want := range map[string]string{"": "invalid_request", "query": "invalid_request", "form_post": ""} {
+			to := authURL(w.URL, "notes", "state", `<"&ü`)
+			if mode != "" {
+				to += "&response_mode=" + mode
+			}
+			cb := must(w.Browser("ada").Authorize(t.Context(), to))
+			q := must(url.Parse(cb)).Query()
+			if q.Get("error") != want || (q.Get("code") != "") != (want == "") || q.Get("state") != `<"&ü` || !strings.HasPrefix(cb, "https://notes.example/cb?") {
+				t.Errorf("%q: %s", mode, cb)
+			}
+		}
+	})
+}
