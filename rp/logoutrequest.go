@@ -15,7 +15,7 @@ import (
 // Logout 1.0). What the IdP takes is in [LogoutRules].
 type LogoutConfig struct {
 	// URL is the IdP's end_session_endpoint where discovery does not name it, or names
-	// another one: https://TENANT.auth0.com/oidc/logout, https://DOMAIN/logout of
+	// another one: https://TENANT.auth0.com/v2/logout of Auth0, https://DOMAIN/logout of
 	// Cognito. Default: the one in the discovery document; where there is none, a
 	// log-out ends here.
 	URL string

@@ -139,6 +139,21 @@ func TestLogoutConfig(t *testing.T) {
 	})
 }
 
+// An old tenant of Auth0: another address, and a name of its own.
+func TestLogoutOfAnOldTenant(t *testing.T) {
+	inBubble(t, setup{config: func(c *rp.Config) {
+		can := like("auth0")
+		can.Logout.RedirectParam = "returnTo"
+		c.Capabilities, c.Logout = &can, rp.LogoutConfig{URL: "https://tenant.example/v2/logout", NoHint: true}
+	}}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		if to := v.submit("/auth/logout").location(); to != "https://tenant.example/v2/logout?client_id=notes&returnTo="+url.QueryEscape(base+"/auth/logged-out") {
+			t.Errorf("%s", to)
+		}
+	})
+}
+
 // LogoutRules.MaxHint holds where the ID token is posted, too.
 func TestLogoutMaxHint(t *testing.T) {
 	for n, want := range map[int]bool{100: true, 4000: false} {
