@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 )
 
@@ -34,6 +35,14 @@ func TestKeepFragments(t *testing.T) {
 			if a := v.get(v.authorize(v.start(to + "&fragment=" + url.QueryEscape(fragment)))); a.location() != page {
 				t.Errorf("%.40q leads to %q", fragment, a.location())
 			}
+		}
+		// With what the log-in asks for it may be too long for the cookie: the page stays.
+		web := nethttpadapter.New(w.auth[0])
+		w.serve("long.example", web.Login(rp.LoginParam("x", strings.Repeat("x", 900))))
+		long := w.visitor("ada")
+		cb := long.authorize(long.do("GET", "https://long.example/auth/login?return_to=/private&fragment="+strings.Repeat("y", 500), nil, navigating).location())
+		if a := long.get(cb); !strings.HasPrefix(a.location(), "/auth/login?return_to=%2Fprivate&") {
+			t.Errorf("%v", a)
 		}
 		// A browser that is logged in, an address without a page, and a silent check need none.
 		v.get(v.authorize(v.start(to + "&fragment=")))

@@ -41,7 +41,7 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 	opts = slices.Concat(opts, more) // others use opts, too
 	f := flow{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
-		returnTo: withFragment(SafeReturnTo(q.Get("return_to")), q.Get("fragment")), begun: p.now(), again: q.Get("again") == "1",
+		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(), again: q.Get("again") == "1",
 		sentUser: activity.SendsUser(r.Header),
 	}
 	if f.wish, err = p.wishAt(q, opts); err != nil {
@@ -49,6 +49,9 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 	}
 	if len(f.wish.text())+len(f.returnTo) > maxAsked {
 		f.returnTo = "/" // no browser would keep the cookie
+	}
+	if whole := withFragment(f.returnTo, q.Get("fragment")); len(f.wish.text())+len(whole) <= maxAsked {
+		f.returnTo = whole
 	}
 	var asks *state
 	if q.Get("silent") == "1" {

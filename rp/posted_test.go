@@ -1,6 +1,7 @@
 package rp_test
 
 import (
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 )
 
@@ -169,6 +171,34 @@ func TestKeptPostOfALiveSession(t *testing.T) {
 			t.Errorf("%v", a)
 		}
 		if a := v.giveBack(sealed); hiddenFields(a.body).Encode() != draft.Encode() {
+			t.Errorf("%v", a)
+		}
+	})
+}
+
+// A form for a route that wants a stronger log-in, by a person who is logged in.
+func TestKeptPostOfAStepUp(t *testing.T) {
+	inBubble(t, setup{idp: twoClasses, config: keepPosted}, func(t *testing.T, w *world) {
+		web := nethttpadapter.New(w.auth[0])
+		mux := http.NewServeMux()
+		mux.Handle("/", w.apps[0])
+		mux.Handle("/transfer", web.RequireLogin(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(rw, r.PostFormValue("save"))
+		}), rp.ACR("gold")))
+		w.apps[0] = mux
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(2 * time.Minute)
+		sealed, on := v.lateForm("/transfer", draft)
+		v.expect("live", "")
+		to := v.start(on)
+		if query(to).Get("acr_values") != "gold" {
+			t.Errorf("%s", to)
+		}
+		if a := v.get(v.authorize(to)); a.location() != "/auth/posted" {
+			t.Fatalf("%v", a)
+		}
+		if a := v.do("POST", "/transfer", hiddenFields(v.giveBack(sealed).body), ownForm); a.status != http.StatusOK || a.body != "1" {
 			t.Errorf("%v", a)
 		}
 	})
