@@ -142,7 +142,7 @@ func (p *RelyingParty) ownPath(raw, or string) string {
 	if err != nil || weburl.OriginOf(u) != weburl.Origin(p.cfg.BaseURL) {
 		return or
 	}
-	return SafeReturnTo(u.RequestURI())
+	return withFragment(SafeReturnTo(u.RequestURI()), u.EscapedFragment())
 }
 
 // loginURL brings the browser back to where it was.

@@ -8,11 +8,15 @@ import (
 	"strings"
 )
 
+// maxFragmentQuery bounds the query of a log-in's address that a page repeats, in bytes.
+const maxFragmentQuery = 8 << 10
+
 // wantsFragment reports whether a log-in is to begin with the page that tells the fragment
 // (Config.KeepFragments). A browser takes a fragment along over redirects, and so it is
 // still in the address of that page; the form of a log-in loses it.
 func (p *RelyingParty) wantsFragment(r *http.Request, q url.Values) bool {
-	return p.cfg.KeepFragments && navigation(r) && q.Has("return_to") && !q.Has("fragment") && !strings.Contains(q.Get("return_to"), "#")
+	return p.cfg.KeepFragments && navigation(r) && q.Has("return_to") && !q.Has("fragment") &&
+		!strings.Contains(q.Get("return_to"), "#") && len(r.URL.RawQuery) <= maxFragmentQuery
 }
 
 // withFragment adds a fragment to a path that SafeReturnTo has passed; one that makes

@@ -88,10 +88,10 @@ type logoutAsk struct {
 
 // askLogout makes a log-out that the IdP takes. d is nil where it is not to be told
 // whose session is meant.
-func (p *RelyingParty) askLogout(endpoint string, words url.Values, d *record.Data) (a logoutAsk) {
+func (p *RelyingParty) askLogout(endpoint string, words url.Values, d *record.Data) logoutAsk {
 	rules := &p.cfg.Capabilities.Logout
 	back := orElse(rules.RedirectParam, "post_logout_redirect_uri")
-	a = logoutAsk{to: endpoint, fields: url.Values{}, post: p.cfg.Logout.Post}
+	a := logoutAsk{to: endpoint, fields: url.Values{}, post: p.cfg.Logout.Post}
 	for name := range words {
 		a.fields.Set(name, words.Get(name))
 	}
@@ -100,28 +100,10 @@ func (p *RelyingParty) askLogout(endpoint string, words url.Values, d *record.Da
 	if rules.RedirectParam == "" {
 		a.fields.Set("state", random())
 	}
-	token, name := "", ""
 	if d != nil && !p.cfg.Logout.NoHint {
-		name = claimOf(d, orElse(rules.HintClaim, "login_hint"))
-		if rules.Hint != HintRefused && (rules.MaxHint == 0 || len(d.IDToken) <= rules.MaxHint) {
-			token = d.IDToken
-		}
+		a.hint(rules, d)
 	}
-	if token != "" {
-		a.fields.Set("id_token_hint", token)
-		if !a.post && len(withQuery(endpoint, a.fields)) > cmp.Or(rules.MaxURL, maxLogoutURL) {
-			if a.post = rules.Hint == HintRequired; !a.post {
-				a.fields.Del("id_token_hint")
-				token = ""
-			}
-		}
-	}
-	if name != "" && (token == "" || rules.HintClaim != "") && !a.fields.Has("logout_hint") {
-		a.fields.Set("logout_hint", name)
-		a.hinted = true
-	}
-	a.hinted = a.hinted || token != ""
-	if token == "" {
+	if !a.fields.Has("id_token_hint") {
 		switch rules.Hint {
 		case HintRequired:
 			return logoutAsk{}
@@ -134,6 +116,26 @@ func (p *RelyingParty) askLogout(endpoint string, words url.Values, d *record.Da
 		a.to = withQuery(endpoint, a.fields)
 	}
 	return a
+}
+
+// hint says whose session is to end: by the ID token, unless that is too long, and by
+// logout_hint where the IdP has a claim for it, or instead of the ID token.
+func (a *logoutAsk) hint(rules *LogoutRules, d *record.Data) {
+	if rules.Hint != HintRefused && d.IDToken != "" && (rules.MaxHint == 0 || len(d.IDToken) <= rules.MaxHint) {
+		a.fields.Set("id_token_hint", d.IDToken)
+		a.hinted = true
+	}
+	if a.hinted && !a.post && len(withQuery(a.to, a.fields)) > cmp.Or(rules.MaxURL, maxLogoutURL) {
+		if a.post = rules.Hint == HintRequired; !a.post {
+			a.fields.Del("id_token_hint")
+			a.hinted = false
+		}
+	}
+	name := claimOf(d, orElse(rules.HintClaim, "login_hint"))
+	if name != "" && (!a.hinted || rules.HintClaim != "") && !a.fields.Has("logout_hint") {
+		a.fields.Set("logout_hint", name)
+		a.hinted = true
+	}
 }
 
 // withQuery adds fields to an address, whose own query stays.

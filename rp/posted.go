@@ -47,7 +47,7 @@ func (p *RelyingParty) keepPosted(r *http.Request) (sealed string) {
 		return ""
 	}
 	r.Body = http.MaxBytesReader(nil, r.Body, maxPosted)
-	if r.ParseForm() != nil {
+	if r.ParseForm() != nil || len(r.PostForm) == 0 && r.ContentLength != 0 { // or somebody has read it
 		return ""
 	}
 	form := []byte(r.PostForm.Encode())

@@ -3,7 +3,9 @@ package rp_test
 import (
 	"fmt"
 	"html"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -153,6 +155,12 @@ func TestNotKept(t *testing.T) {
 		notKept(t, v, "100 KB", url.Values{"x": {strings.Repeat("x", 100<<10)}}, ownForm)
 		notKept(t, v, "another site's", draft, with(ownForm, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"))
 		notKept(t, v, "a script's", draft, with(fetching, "Origin", base))
+		r := httptest.NewRequest("POST", base+"/private", strings.NewReader(draft.Encode()))
+		r.Header = with(ownForm, "Content-Type", "application/x-www-form-urlencoded", "Cookie", cookie+"="+v.id())
+		_, _ = io.Copy(io.Discard, r.Body) // a handler has read it
+		if a := w.auth[0].Answer(r, rp.ErrReauthenticate); a.Status != http.StatusUnauthorized || strings.Contains(string(a.Body), "sealed") {
+			t.Errorf("%d %s", a.Status, a.Body)
+		}
 	})
 }
 

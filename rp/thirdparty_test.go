@@ -26,7 +26,7 @@ func TestThirdPartyLogin(t *testing.T) {
 			inBubble(t, setup{config: thirdParty}, func(t *testing.T, w *world) {
 				for target, page := range map[string]string{
 					base + "/private?tab=2":               "/private?tab=2",
-					base + "/private#part":                "/private",
+					base + "/private#part":                "/private#part",
 					"":                                    "/",
 					"/private":                            "/", // no URI
 					"https://evil.example/private":        "/",
