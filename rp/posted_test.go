@@ -157,6 +157,11 @@ func TestNotKept(t *testing.T) {
 		notKept(t, v, "a script's", draft, with(fetching, "Origin", base))
 		r := httptest.NewRequest("POST", base+"/private", strings.NewReader(draft.Encode()))
 		r.Header = with(ownForm, "Content-Type", "application/x-www-form-urlencoded", "Cookie", cookie+"="+v.id())
+		sibling := r.Clone(t.Context())
+		sibling.Header = with(r.Header, "Sec-Fetch-Site", "same-site", "Origin", "https://www.notes.example")
+		if a := w.auth[0].Answer(sibling, rp.ErrAnonymous); strings.Contains(string(a.Body), "sealed") { // by a handler of a public page
+			t.Errorf("a sibling's form is kept: %s", a.Body)
+		}
 		_, _ = io.Copy(io.Discard, r.Body) // a handler has read it
 		if a := w.auth[0].Answer(r, rp.ErrReauthenticate); a.Status != http.StatusUnauthorized || strings.Contains(string(a.Body), "sealed") {
 			t.Errorf("%d %s", a.Status, a.Body)
