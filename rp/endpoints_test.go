@@ -19,7 +19,7 @@ import (
 // site, forbids to store its answer and to guess its type; the two files are asked
 // for each time.
 func TestNothingIsStored(t *testing.T) {
-	inBubble(t, setup{}, func(t *testing.T, w *world) {
+	inBubble(t, setup{config: func(c *rp.Config) { c.ThirdPartyLogin, c.KeepPosted = true, true }}, func(t *testing.T, w *world) {
 		for _, e := range w.auth[0].Endpoints() {
 			for name, h := range map[string]http.Header{
 				"a page": navigating, "a script": fetching, "a bare client": bare,
