@@ -195,7 +195,7 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // loginQuery are the names in the query of the log-in's address that have a meaning already.
-var loginQuery = []string{"return_to", "silent", "anew", "again", "wish", "fragment", "iss", "target_link_uri"}
+var loginQuery = []string{"return_to", "silent", "anew", "again", "wish", "fragment", "sent_user", "iss", "target_link_uri"}
 
 // Symmetric algorithms are left out: the client secret would sign for the IdP.
 var signatureAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/tandem-sso/tandem/rp/internal/activity"
 )
 
 // maxFragmentQuery bounds the query of a log-in's address that a page repeats, in bytes.
@@ -17,6 +19,12 @@ const maxFragmentQuery = 8 << 10
 func (p *RelyingParty) wantsFragment(r *http.Request, q url.Values) bool {
 	return p.cfg.KeepFragments && navigation(r) && q.Has("return_to") && !q.Has("fragment") &&
 		!strings.Contains(q.Get("return_to"), "#") && len(r.URL.RawQuery) <= maxFragmentQuery
+}
+
+// sentUser reports whether the browser says that a person began this log-in (ACT-05):
+// now, or on the page before, whose word only a page of this app can repeat.
+func sentUser(r *http.Request, q url.Values) bool {
+	return activity.SendsUser(r.Header) || q.Get("sent_user") == "1" && first(r.Header, "Sec-Fetch-Site") == "same-origin"
 }
 
 // withFragment adds a fragment to a path that SafeReturnTo has passed; one that makes
@@ -31,17 +39,20 @@ func withFragment(path, fragment string) string {
 	return path
 }
 
-const fragmentScript = `const to=new URL(location.href);to.searchParams.set("fragment",to.hash.slice(1));to.hash="";location.replace(to)`
+const fragmentScript = `const to=new URL(location.href),{user}=document.currentScript.dataset;` +
+	`if(user)to.searchParams.set("sent_user",user);to.searchParams.set("fragment",to.hash.slice(1));to.hash="";location.replace(to)`
 
 // fragmentPage asks for the same address once more, with the fragment in its query. A
-// browser without scripts goes on without one.
-func fragmentPage(w http.ResponseWriter, query string) error {
+// browser without scripts goes on without one. That a person has made this navigation
+// goes along: a script's does not say it.
+func fragmentPage(w http.ResponseWriter, r *http.Request) error {
 	var b bytes.Buffer
 	err := fragmentTemplate.Execute(&b, struct {
 		Style  template.CSS
 		Script template.JS
 		On     string
-	}{pageStyle, fragmentScript, "?" + query + "&fragment="})
+		User   bool
+	}{pageStyle, fragmentScript, "?" + r.URL.RawQuery + "&fragment=", activity.SendsUser(r.Header)})
 	if err != nil {
 		return err
 	}
@@ -53,5 +64,5 @@ func fragmentPage(w http.ResponseWriter, query string) error {
 var fragmentTemplate = template.Must(template.New("fragment").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Logging in</title><style>{{.Style}}</style></head>
-<body><main><h1>Logging in</h1><noscript><p><a href="{{.On}}">Continue</a></p></noscript></main><script>{{.Script}}</script></body></html>
+<body><main><h1>Logging in</h1><noscript><p><a href="{{.On}}">Continue</a></p></noscript></main><script{{if .User}} data-user="1"{{end}}>{{.Script}}</script></body></html>
 `))

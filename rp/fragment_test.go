@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
@@ -58,6 +59,30 @@ func TestKeepFragments(t *testing.T) {
 			t.Errorf("%v", a)
 		}
 	})
+}
+
+// ACT-05: the page before the log-in does not hide that a person began it, and no other site
+// can say so.
+func TestSendsUserWithFragments(t *testing.T) {
+	set := setup{config: func(c *rp.Config) { c.KeepFragments, c.Idle = true, 10*time.Minute }}
+	for site, want := range map[string]int{"same-origin": http.StatusUnauthorized, "cross-site": http.StatusFound} {
+		inBubble(t, set, func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			to := "/auth/login?return_to=/private"
+			if a := v.do("GET", to, nil, with(navigating, "Sec-Fetch-User", "?1")); !strings.Contains(a.body, `<script data-user="1">`) {
+				t.Errorf("%v", a)
+			}
+			if a := v.get(to); strings.Contains(a.body, "data-user=") {
+				t.Errorf("nobody has said it: %v", a)
+			}
+			a := v.do("GET", to+"&sent_user=1&fragment=", nil, with(navigating, "Sec-Fetch-Site", site))
+			v.get(v.authorize(a.location()))
+			time.Sleep(11 * time.Minute)
+			if a := v.get("/private"); a.status != want {
+				t.Errorf("%s: a page that loads itself: %v", site, a)
+			}
+		})
+	}
 }
 
 // FuzzWithFragment: a fragment never changes the page.

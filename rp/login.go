@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
@@ -42,7 +41,7 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 	f := flow{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
 		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(), again: q.Get("again") == "1",
-		sentUser: activity.SendsUser(r.Header),
+		sentUser: sentUser(r, q),
 	}
 	if f.wish, err = p.wishAt(q, opts); err != nil {
 		return err
@@ -67,7 +66,7 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 		return nil
 	}
 	if !f.silent && p.wantsFragment(r, q) {
-		return fragmentPage(w, r.URL.RawQuery)
+		return fragmentPage(w, r)
 	}
 	to, err := p.authURL(r.Context(), &f, asks)
 	if err != nil {
