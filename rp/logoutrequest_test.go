@@ -78,6 +78,7 @@ func TestLogoutAtEveryIdP(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := at(t, name, setup{idp: func(c *idpmock.Config) {
 				c.Users = []idpmock.User{{Username: "ada", Claims: groups(100)}, {Username: "eve", Claims: groups(5000)}}
+				c.Temperament.ProfileAtUserinfo = false // an administrator can choose
 			}})
 			known := s.config
 			s.config = func(c *rp.Config) {
@@ -178,7 +179,10 @@ func TestLogoutOfAnOldTenant(t *testing.T) {
 func TestLogoutMaxHint(t *testing.T) {
 	for n, want := range map[int]bool{100: true, 4000: false} {
 		inBubble(t, at(t, "duende", setup{
-			idp:    func(c *idpmock.Config) { c.Users = []idpmock.User{{Username: "ada", Claims: groups(n)}} },
+			idp: func(c *idpmock.Config) {
+				c.Users = []idpmock.User{{Username: "ada", Claims: groups(n)}}
+				c.Temperament.ProfileAtUserinfo = false
+			},
 			config: func(c *rp.Config) { c.Logout.Post = true },
 		}), func(t *testing.T, w *world) {
 			v := w.visitor("ada")
@@ -194,6 +198,7 @@ func TestLogoutMaxHint(t *testing.T) {
 func TestLogoutByScriptAtOkta(t *testing.T) {
 	inBubble(t, at(t, "okta", setup{idp: func(c *idpmock.Config) {
 		c.Users = []idpmock.User{{Username: "ada", Claims: groups(5000)}}
+		c.Temperament.ProfileAtUserinfo = false
 	}}), func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()

@@ -308,6 +308,7 @@ var temperaments = map[string]Temperament{
 		NoProof:  tokenCalls,
 
 		IDTokenSIDOnlyIfRequired: true, // decided: it has none
+		ProfileAtUserinfo:        true,
 		LogoutHint:               HintRefused,
 		Lacks: []string{hasIntrospect, hasRevoke, hasCheckSession, hasPAR, hasDPoP, hasIss, hasBackchannel,
 			hasFrontchannel},
