@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -138,7 +137,7 @@ func (p *RelyingParty) outage(r *http.Request, cause Cause) page {
 	switch {
 	case r.URL.Path == p.cfg.Prefix+"/callback":
 		pg.link, pg.linkText = p.cfg.Prefix+"/login", "to-login"
-	case formOf(r) == asPage && !strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
+	case formOf(r) == asPage && !p.isOwnPath(r.URL.Path):
 		if cause != StoreFailed { // else nobody knows
 			pg.advice = append(pg.advice, "still-in")
 		}

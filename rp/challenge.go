@@ -78,11 +78,15 @@ func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more st
 	switch {
 	case form == asPage && p.isOwnLogin(r.URL.Path):
 		return p.guarded(r)
-	case form == asPage && person && (!waits || more != "") && !strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
+	case form == asPage && person && (!waits || more != "") && !p.isOwnPath(r.URL.Path):
 		return redirect(p.loginURL(r) + more)
 	case form.isPage():
 		if form == asPosted {
-			pg.advice = append(pg.advice, "not-taken")
+			if sealed := p.keepPosted(r); sealed != "" {
+				pg.kept = &keptForm{sealed, p.postedLink(waits, more)}
+			} else {
+				pg.advice = append(pg.advice, "not-taken")
+			}
 		}
 		return p.pageAnswer(r, http.StatusUnauthorized, pr.Error, pg)
 	case person && !waits:
@@ -113,11 +117,14 @@ func (p *RelyingParty) isOwnLogin(path string) bool {
 	return path == p.cfg.Prefix+"/login" || path == p.cfg.Prefix+"/callback"
 }
 
+// isOwnPath reports whether a path is one of the library's own endpoints.
+func (p *RelyingParty) isOwnPath(path string) bool { return strings.HasPrefix(path, p.cfg.Prefix+"/") }
+
 // back is the path of the page that the browser shows or asks for: where a person comes
 // back to.
 func (p *RelyingParty) back(r *http.Request) string {
 	switch {
-	case strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
+	case p.isOwnPath(r.URL.Path):
 		return "/" // no page of the app's
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return p.ownPath(r.Referer(), "/")
@@ -135,7 +142,7 @@ func (p *RelyingParty) ownPath(raw, or string) string {
 	if err != nil || weburl.OriginOf(u) != weburl.Origin(p.cfg.BaseURL) {
 		return or
 	}
-	return SafeReturnTo(u.RequestURI())
+	return withFragment(SafeReturnTo(u.RequestURI()), u.EscapedFragment())
 }
 
 // loginURL brings the browser back to where it was.

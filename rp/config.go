@@ -126,6 +126,29 @@ type Config struct {
 	// Anybody can make up such an address, so a route checks what it needs by itself
 	// (RequireLogin with ACR, MaxAge). Default: none.
 	LoginQuery []string
+	// ResponseMode is how the IdP sends its answer back: "query", or "form_post", which
+	// Apple demands for name and email and which keeps the code out of addresses. A
+	// form_post from another site comes without cookies, so the callback answers with a
+	// page that posts it once more; no cookie is SameSite=None for it. Default: query,
+	// or form_post where the IdP's discovery document offers that and not query.
+	ResponseMode string
+	// ThirdPartyLogin lets the IdP, or any other site, start a log-in (OpenID Connect
+	// Core 1.0 §4): GET and POST of Prefix+"/login" with iss, login_hint and
+	// target_link_uri. Register BaseURL+Prefix+"/login" as initiate_login_uri. iss has
+	// to be Issuer, and target_link_uri a page of this app, else the log-in leads to
+	// "/". Default off: with it another site chooses the account that is logged in, as
+	// far as the person has several at the IdP.
+	ThirdPartyLogin bool
+	// KeepFragments keeps the part behind # of the page that somebody wanted over a
+	// log-in at which they have to type something. Browsers do not send that part, so
+	// the log-in begins with a page whose script adds it to return_to: it then stands in
+	// this app's access log. Default off: it is kept only where the IdP asks nothing.
+	KeepFragments bool
+	// KeepPosted keeps a form that was posted when the session was over already: the
+	// answer stores it in the tab, sealed, and after the log-in of the same person a page
+	// offers to send it, once. Forms up to 64 KB without files, for LoginTimeout. Default
+	// off: the answer says that nothing was taken.
+	KeepPosted bool
 	// UserinfoClaims asks the userinfo endpoint at each log-in for what it says of the
 	// person, for IdPs that put names, mail and groups there and not into the ID token
 	// (Duende, Okta, Authelia, oidc-provider, login.gov). Session.Claims has both. No session
@@ -272,10 +295,9 @@ type Config struct {
 	// the IdP does not use it.
 	FrontchannelLogout bool
 
-	// LogoutByPost sends the browser to the IdP's end_session_endpoint by a form
-	// instead of a redirect, so that the ID token is in no URL. It needs an IdP that
-	// takes POST there and whose session cookie is SameSite=None.
-	LogoutByPost bool
+	// Logout says how a log-out goes on at the IdP. The zero value does what
+	// RP-Initiated Logout 1.0 says, within what Capabilities say of the IdP.
+	Logout LogoutConfig
 
 	// Pages are the language, the words and the frame of the pages that the library shows
 	// itself. Default: plain English ones.

@@ -142,8 +142,8 @@ func judgeProvider(c *Config, m *idp.Metadata) []Finding {
 	} else if !can.LogoutOnExpiry && noMeans && c.Idle == 0 {
 		say(true, "no_logout_on_expiry", "This kind of IdP sends no logout token when its session expires by inactivity, and this client cannot ask: set Config.Idle or Config.SilentCheck.")
 	}
-	if m.EndSessionURL == "" {
-		say(false, "no_end_session", "The IdP has no end_session_endpoint: a logout here leaves the person signed in there, and the next log-in needs no password.")
+	if endSessionURL(c, m) == "" {
+		say(false, "no_end_session", "The IdP has no end_session_endpoint: a logout here leaves the person signed in there, and the next log-in needs no password; if it has one and does not say so, set Config.Logout.URL.")
 	}
 	if m.RevocationURL == "" && c.Kind != NoToken {
 		say(false, "no_revocation", "The IdP has no revocation endpoint: tokens of an ended session live until they run out.")

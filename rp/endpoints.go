@@ -15,7 +15,7 @@ func (p *RelyingParty) Prefix() string { return p.cfg.Prefix }
 
 // Endpoints lists the library's pages.
 func (p *RelyingParty) Endpoints() []Endpoint {
-	return []Endpoint{
+	all := []Endpoint{
 		{http.MethodGet, "/login", p.StartLogin},
 		{http.MethodGet, "/callback", p.FinishLogin},
 		{http.MethodPost, "/callback", p.FinishLogin},
@@ -30,4 +30,11 @@ func (p *RelyingParty) Endpoints() []Endpoint {
 		{http.MethodGet, "/session.js", p.ServeScript},
 		{http.MethodGet, "/session.d.ts", p.ServeTypes},
 	}
+	if p.cfg.ThirdPartyLogin {
+		all = append(all, Endpoint{http.MethodPost, "/login", p.StartLogin})
+	}
+	if p.cfg.KeepPosted {
+		all = append(all, Endpoint{http.MethodGet, postedPath, p.servePosted}, Endpoint{http.MethodPost, postedPath, p.returnPosted})
+	}
+	return all
 }

@@ -8,16 +8,18 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
 
-	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
 // StartLogin sends the browser to the IdP. It reads the query parameters
-// return_to, a path of this app, and silent.
+// return_to, a path of this app, fragment, which belongs to it, and silent; the names of
+// Config.LoginQuery; and with Config.ThirdPartyLogin, in the query or in a form, iss,
+// login_hint and target_link_uri.
 //
 // A bookmark, a restored tab or another site may lead here too. Who is logged in and
 // confirmed then goes straight to return_to. A link or form of this app's own, or the
@@ -30,18 +32,25 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, opts ...LoginOption) error {
 	noStore(w.Header())
 	p.noteHost(r)
-	q := r.URL.Query()
+	q, more, err := p.asked(w, r)
+	if err != nil {
+		p.refused(RefusedLogin, err)
+		return err
+	}
+	opts = slices.Concat(opts, more) // others use opts, too
 	f := flow{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
 		returnTo: SafeReturnTo(q.Get("return_to")), begun: p.now(), again: q.Get("again") == "1",
-		sentUser: activity.SendsUser(r.Header),
+		sentUser: sentUser(r, q),
 	}
-	var err error
 	if f.wish, err = p.wishAt(q, opts); err != nil {
 		return err
 	}
 	if len(f.wish.text())+len(f.returnTo) > maxAsked {
 		f.returnTo = "/" // no browser would keep the cookie
+	}
+	if whole := withFragment(f.returnTo, q.Get("fragment")); len(f.wish.text())+len(whole) <= maxAsked {
+		f.returnTo = whole
 	}
 	var asks *state
 	if q.Get("silent") == "1" {
@@ -56,6 +65,9 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 		comeBack(w, f.returnTo)
 		return nil
 	}
+	if !f.silent && p.wantsFragment(r, q) {
+		return p.fragmentPage(w, r)
+	}
 	to, err := p.authURL(r.Context(), &f, asks)
 	if err != nil {
 		return err
@@ -66,6 +78,10 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 	if err := s.Save(r, w); err != nil {
 		return fmt.Errorf("rp: the log-in cookie cannot be written: %w", err)
 	}
+	if r.Method == http.MethodPost {
+		comeBack(w, to) // 303: nothing is posted there
+		return nil
+	}
 	http.Redirect(w, r, to, http.StatusFound)
 	return nil
 }
@@ -75,6 +91,9 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 	opts := []oauth2.AuthCodeOption{
 		oauth2.S256ChallengeOption(f.verifier),
 		oauth2.SetAuthURLParam("nonce", f.nonce),
+	}
+	if p.byFormPost() {
+		opts = append(opts, oauth2.SetAuthURLParam("response_mode", formPost))
 	}
 	if f.silent {
 		return p.silentURL(ctx, asks, f, opts)
@@ -133,6 +152,9 @@ func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error
 	params, err := callbackParams(w, r)
 	if err != nil {
 		return badLogin("failed-link", err)
+	}
+	if p.lacksCookies(r, params) {
+		return p.postAgain(w, r, params)
 	}
 	f, err := p.takeFlow(w, r, params.Get("state"))
 	if err != nil {

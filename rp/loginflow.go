@@ -138,12 +138,8 @@ func (e *staleError) Error() string { return e.why.Error() }
 // Its errors are *staleError, *LoginError and *UnavailableError.
 func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent string) (*flow, error) {
 	const title = "failed-old"
-	state := sent[:min(len(sent), idLen)]
-	if len(state) != idLen || !isID(state) {
-		return nil, badLogin(title, errors.New("no state of ours"))
-	}
-	t, known := p.targetOf(sent)
-	if len(sent) > idLen && !known {
+	state, t, known, ok := p.readState(sent)
+	if !ok {
 		return nil, badLogin(title, errors.New("no state of ours"))
 	}
 	stale := func(title word, why string) error {

@@ -17,6 +17,8 @@ type page struct {
 	link     string
 	linkText word
 	form     *pageForm
+	kept     *keptForm
+	follow   *following
 }
 
 // pageForm is what a page asks to be sent.
@@ -25,6 +27,7 @@ type pageForm struct {
 	Fields url.Values
 	Button word
 	Script template.JS // sends it at once; empty: the person presses the button
+	Own    bool        // it goes to this app, which looks at Referer and Origin
 }
 
 const (
@@ -32,9 +35,13 @@ const (
 	formScript = `document.getElementById('tandem-next').submit()`
 )
 
-var bodyTemplate = template.Must(template.New("body").Parse(`<h1>{{.Title}}</h1>{{with .Advice}}<p>{{.}}</p>{{end}}{{if .Link}}<p><a href="{{.Link}}">{{.LinkText}}</a></p>{{end}}
+var bodyTemplate = template.Must(template.New("body").Parse(`<h1>{{.Title}}</h1>{{with .Advice}}<p>{{.}}</p>{{end}}
+{{- with .Kept}}<p id="tandem-lost">{{$.Lost}}</p><p id="tandem-kept" hidden>{{$.Waits}}</p>{{end}}
+{{- if .Link}}<p><a {{if .Kept}}id="tandem-on" {{end}}href="{{.Link}}">{{.LinkText}}</a></p>{{end}}
+{{- with .Kept}}<input type="hidden" id="tandem-sealed" value="{{.Sealed}}" data-link="{{.On}}"><script>{{$.Script}}</script>{{end}}
+{{- with .Follow}}<noscript><p><a href="{{.On}}">{{$.Button}}</a></p></noscript><script{{if .User}} data-user="1"{{end}}>{{$.Script}}</script>{{end}}
 {{- with .Form}}
-<form method="post" action="{{.Action}}" id="tandem-next">{{range $name, $v := .Fields}}<input type="hidden" name="{{$name}}" value="{{index $v 0}}">{{end}}<button>{{$.Button}}</button></form>
+<form method="post" action="{{.Action}}" id="tandem-next">{{range $name, $all := .Fields}}{{range $all}}<input type="hidden" name="{{$name}}" value="{{.}}">{{end}}{{end}}<button>{{$.Button}}</button></form>
 {{- with .Script}}<script>{{.}}</script>{{end}}{{end}}`))
 
 var frameTemplate = template.Must(template.New("frame").Parse(`<!DOCTYPE html>
@@ -65,12 +72,24 @@ func sourceHash(s string) string {
 func (p *RelyingParty) render(h http.Header, r *http.Request, pg page) []byte {
 	in := p.cfg.Pages.speaks(r)
 	data := struct {
-		Title, Advice, Link, LinkText, Button string
-		Form                                  *pageForm
-	}{in.say(0, pg.title), in.say(pg.minutes, pg.advice...), pg.link, in.say(0, pg.linkText), "", pg.form}
-	script := ""
-	if pg.form != nil {
-		data.Button, script = in.say(0, pg.form.Button), string(pg.form.Script)
+		Title, Advice, Link, LinkText, Button, Lost, Waits string
+		Form                                               *pageForm
+		Kept                                               *keptForm
+		Follow                                             *following
+		Script                                             template.JS
+	}{Title: in.say(0, pg.title), Advice: in.say(pg.minutes, pg.advice...), Link: pg.link, LinkText: in.say(0, pg.linkText),
+		Form: pg.form, Kept: pg.kept, Follow: pg.follow}
+	referrer := "no-referrer"
+	switch {
+	case pg.form != nil:
+		data.Button, data.Script = in.say(0, pg.form.Button), pg.form.Script
+		if pg.form.Own {
+			referrer = "same-origin"
+		}
+	case pg.kept != nil:
+		data.Lost, data.Waits, data.Script = in.say(0, "not-taken"), in.say(0, "kept"), keepScript
+	case pg.follow != nil:
+		data.Button, data.Script = in.say(0, "to-continue"), fragmentScript
 	}
 	var body, b bytes.Buffer
 	_ = bodyTemplate.Execute(&body, data) // cannot fail: the data fits the template
@@ -88,9 +107,9 @@ func (p *RelyingParty) render(h http.Header, r *http.Request, pg page) []byte {
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", in.tag)
-	h.Set("Content-Security-Policy", csp(pageStyle, script, framed))
+	h.Set("Content-Security-Policy", csp(pageStyle, string(data.Script), framed))
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", referrer)
 	return b.Bytes()
 }
 
@@ -98,10 +117,4 @@ func (p *RelyingParty) writePage(w http.ResponseWriter, r *http.Request, pg page
 	b := p.render(w.Header(), r, pg)
 	_, err := w.Write(b)
 	return err
-}
-
-// writeForm sends the browser on by POST.
-func (p *RelyingParty) writeForm(w http.ResponseWriter, r *http.Request, action string, fields url.Values) error {
-	return p.writePage(w, r, page{title: "leaving-title", advice: []word{"leaving"},
-		form: &pageForm{Action: action, Fields: fields, Button: "to-continue", Script: formScript}})
 }

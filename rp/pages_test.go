@@ -207,7 +207,7 @@ func TestPagesFrame(t *testing.T) {
 		`<body><header>Notes</header>{{.Body}}<script>alert(1)</script></body></html>`))
 	broken := false
 	config := func(c *rp.Config) {
-		c.LogoutByPost = true
+		c.Logout.Post = true
 		c.Pages.Frame = func(w io.Writer, p rp.Page) error {
 			if broken {
 				return errors.New("out of paper")

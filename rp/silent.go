@@ -73,11 +73,8 @@ type hint struct{ name, value string }
 // first. Entra ID puts its login_hint into the ID token.
 func hints(d *record.Data) []hint {
 	all := []hint{{"id_token_hint", d.IDToken}}
-	var c struct {
-		LoginHint string `json:"login_hint"`
-	}
-	if decodeClaims(d, &c) == nil && c.LoginHint != "" {
-		all = append(all, hint{"login_hint", c.LoginHint})
+	if name := claimOf(d, "login_hint"); name != "" {
+		all = append(all, hint{"login_hint", name})
 	}
 	return all
 }

@@ -24,6 +24,10 @@ type interaction struct {
 
 func (p *IDP) authorize(w http.ResponseWriter, r *http.Request) {
 	cfg, now := p.settings(), p.Now()
+	if oerr := cfg.Temperament.tooLong(r); oerr != nil {
+		p.refuseAuth(w, r, &authError{oauthError: *oerr})
+		return
+	}
 	form, err := p.pushedForm(cfg, r)
 	if err != nil {
 		p.refuseAuth(w, r, err)

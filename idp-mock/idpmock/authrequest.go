@@ -67,6 +67,9 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	default:
 		return nil, refuse(a, "invalid_request", "response_mode must be query or form_post")
 	}
+	if cfg.Temperament.RequireFormPost && a.responseMode != "form_post" {
+		return nil, refuse(a, "invalid_request", "response_mode must be form_post")
+	}
 	if name := repeated(form); name != "" {
 		return nil, refuse(a, "invalid_request", "%s is there more than once", name)
 	}
