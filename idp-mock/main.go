@@ -3,7 +3,7 @@
 //	go run ./idp-mock -listen 127.0.0.1:9000 -config idp.json
 //
 // With -like NAME it behaves as a real provider does (keycloak, entra, adfs, okta,
-// auth0, dex, hydra, zitadel, oidc-provider, duende), or as strictly as can be
+// auth0, cognito, login.gov, dex, hydra, zitadel, oidc-provider, duende), or as strictly as can be
 // (strict).
 //
 // It prints the issuer's URL and serves until it is interrupted. Without a list

@@ -165,14 +165,14 @@ func TestMistakesAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, args := range map[string][]string{
-		"idle_windo":          {"-config", bad},
-		"no-such-file":        {"-config", "no-such-file"},
-		"SigningAlg":          {"-alg", "none"},
-		"-client":             {"-client", "only-an-id"},
-		"auth0, dex, duende":  {"-like", "keykloak"},
-		"unexpected argument": {"serve"},
-		"Config.Issuer":       {"-issuer", "ftp://x"},
-		"IdleWindow":          {"-idle", "-5m"},
+		"idle_windo":           {"-config", bad},
+		"no-such-file":         {"-config", "no-such-file"},
+		"SigningAlg":           {"-alg", "none"},
+		"-client":              {"-client", "only-an-id"},
+		"cognito, dex, duende": {"-like", "keykloak"},
+		"unexpected argument":  {"serve"},
+		"Config.Issuer":        {"-issuer", "ftp://x"},
+		"IdleWindow":           {"-idle", "-5m"},
 	} {
 		var stderr bytes.Buffer
 		err := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, args...), io.Discard, &stderr)

@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -89,12 +88,12 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 	case errors.Is(err, ErrForbidden):
 		return p.forbidden(r)
 	case errors.Is(err, ErrCrossOrigin):
-		return p.refuse(r, http.StatusForbidden, "cross_origin", page{
-			Title: "This request came from another site.", Advice: "Please go back and try again from this application."})
+		return p.refuse(r, http.StatusForbidden, "cross_origin", page{title: "origin-title", advice: []word{"origin"}})
 	case errors.As(err, &login):
-		pg := page{Title: login.Title, Advice: login.Advice, Link: p.loginTo(login.returnTo), LinkText: "Log in"}
+		pg := page{link: p.loginTo(login.returnTo), linkText: "to-login"}
+		pg.title, pg.advice = login.words()
 		if login.otherAccount {
-			pg.Link, pg.LinkText = p.otherAccount(login.returnTo), useAnother
+			pg.link, pg.linkText = p.otherAccount(login.returnTo), "to-another"
 		}
 		a := p.refuse(r, login.Status, "login_failed", pg)
 		if errors.As(err, &trouble) {
@@ -115,35 +114,34 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 		retryAfter(a.Header, trouble.RetryAfter)
 		return a
 	}
-	return p.refuse(r, http.StatusInternalServerError, "server_error", page{Title: "Something went wrong.", Advice: "Please try again."})
+	return p.refuse(r, http.StatusInternalServerError, "server_error", page{title: "error-title", advice: []word{"error"}})
 }
 
 func retryAfter(h http.Header, d time.Duration) {
 	h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))))
 }
 
-// advice is what a page says of trouble. It says of nobody that they cannot be reached
+// troubleOf is what a page says of trouble. It says of nobody that they cannot be reached
 // who have answered.
-var advice = map[Cause]string{
-	StoreFailed: "This application cannot look up who is logged in right now. Nobody has been logged out.",
-	IdPSilent:   "The log-in service does not answer right now.",
-	IdPFails:    "The log-in service has a problem right now.",
-	Busy:        "This application is busy right now.",
-	"":          "This application cannot answer right now.", // an error of an app's own making
+func troubleOf(c Cause) word {
+	if w := "outage-" + string(c); english[w] != "" {
+		return word(w)
+	}
+	return "outage"
 }
 
 // outage is the page of a 503. In the middle of a log-in nobody is logged in yet,
 // and the callback's query is not repeated.
 func (p *RelyingParty) outage(r *http.Request, cause Cause) page {
-	pg := page{Title: "Please try again in a moment.", Advice: advice[cause]}
+	pg := page{title: "outage-title", advice: []word{troubleOf(cause)}}
 	switch {
 	case r.URL.Path == p.cfg.Prefix+"/callback":
-		pg.Link, pg.LinkText = p.outer+"/login", "Log in"
-	case formOf(r) == asPage && !strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
+		pg.link, pg.linkText = p.outer+"/login", "to-login"
+	case formOf(r) == asPage && !p.isOwnPath(r.URL.Path):
 		if cause != StoreFailed { // else nobody knows
-			pg.Advice += " You are still logged in."
+			pg.advice = append(pg.advice, "still-in")
 		}
-		pg.Link, pg.LinkText = p.sites.outside(SafeReturnTo(r.URL.RequestURI())), "Try again"
+		pg.link, pg.linkText = p.sites.outside(SafeReturnTo(r.URL.RequestURI())), "to-retry"
 	}
 	return pg
 }
@@ -153,13 +151,13 @@ func (p *RelyingParty) refuse(r *http.Request, status int, code string, pg page)
 		pr := Problem{Error: code}
 		return jsonAnswer(status, pr, &pr)
 	}
-	return pageAnswer(status, code, pg)
+	return p.pageAnswer(r, status, code, pg)
 }
 
-func pageAnswer(status int, code string, pg page) Answer {
-	a := Answer{Status: status, Header: http.Header{}, Body: pg.render()}
+func (p *RelyingParty) pageAnswer(r *http.Request, status int, code string, pg page) Answer {
+	a := Answer{Status: status, Header: http.Header{}}
+	a.Body = p.render(a.Header, r, pg)
 	noStore(a.Header)
-	pageHeader(a.Header, "")
 	a.Header.Set(ErrorHeader, code)
 	return a
 }

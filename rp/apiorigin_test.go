@@ -22,7 +22,7 @@ func TestTokensStayWithTheirAPIs(t *testing.T) {
 	first := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, r.URL.Query().Get("to"), http.StatusTemporaryRedirect)
 	})
-	s := setup{api: first, config: func(c *rp.Config) { c.APIs = append(c.APIs, "https://second.example:443") }}
+	s := setup{api: first, config: func(c *rp.Config) { c.APIs = append(c.APIs, rp.API{Origin: "https://second.example:443"}) }}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		w.serve("evil.example", evil)
 		w.serve("second.example", second)

@@ -78,7 +78,7 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, g
 	clocks.Confirmed = now // the IdP's word on how long this lasts has just come
 	if lifetime.Decide(clocks, p.policy(st), now, lifetime.Active).End != lifetime.Live {
 		// A session would lead to the next log-in, and so on.
-		return Key{}, badLogin("By the log-in service's word your session is over already.",
+		return Key{}, badLogin("failed-over",
 			errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
 	}
 	rec.Due = p.due(st, now)
@@ -88,7 +88,7 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, g
 	}
 	switch err := p.cfg.Store.Create(ctx, rec); {
 	case errors.Is(err, ErrEnded):
-		return Key{}, badLogin("You were logged out while this log-in was under way.", err)
+		return Key{}, badLogin("failed-loggedout", err)
 	case err != nil:
 		p.takeBack(key)
 		return Key{}, p.storeFailed(err)

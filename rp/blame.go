@@ -20,8 +20,9 @@ type blameKey struct {
 
 const maxBlames = 4096 // what comes on top is asked about again
 
-// blame notes for δ that an API, and not the session, is at fault.
-func (p *RelyingParty) blame(api string, st *state) {
+// blame notes for δ that an API, and not the session, is at fault. token is the
+// generation of the token that it refuses.
+func (p *RelyingParty) blame(api string, st *state, token uint64) {
 	p.log.Error("an API refuses a token that the IdP calls good; the session is kept", "api", api)
 	now := p.now()
 	until := now.Add(max(p.policy(st).SignalEvery, time.Minute))
@@ -35,13 +36,13 @@ func (p *RelyingParty) blame(api string, st *state) {
 		}
 	}
 	if len(p.blames.of) < maxBlames {
-		p.blames.of[blameKey{api, st.rec.Key, st.data.Generation}] = until
+		p.blames.of[blameKey{api, st.rec.Key, token}] = until
 	}
 }
 
 // blamed reports whether that is known of this very token.
-func (p *RelyingParty) blamed(api string, st *state) bool {
+func (p *RelyingParty) blamed(api string, st *state, token uint64) bool {
 	p.blames.mu.Lock()
 	defer p.blames.mu.Unlock()
-	return p.now().Before(p.blames.of[blameKey{api, st.rec.Key, st.data.Generation}])
+	return p.now().Before(p.blames.of[blameKey{api, st.rec.Key, token}])
 }

@@ -29,7 +29,44 @@ type Capabilities struct {
 	// LogoutOnExpiry: back-channel logout is sent when the session expires too, not
 	// only when somebody logs out.
 	LogoutOnExpiry bool
+	// Logout says what the end_session_endpoint takes.
+	Logout LogoutRules
 }
+
+// LogoutRules say what an end_session_endpoint takes. The zero value is what
+// RP-Initiated Logout 1.0 §2 says.
+type LogoutRules struct {
+	// Hint says what becomes of id_token_hint.
+	Hint HintRule
+	// HintClaim is the claim of the ID token that is sent as logout_hint. Empty:
+	// login_hint, if the ID token has it, and only where id_token_hint is left out.
+	HintClaim string
+	// RedirectParam is the name of what is post_logout_redirect_uri elsewhere. An IdP
+	// with a name of its own gets no state.
+	RedirectParam string
+	// MaxURL bounds the address of a log-out, in bytes: a longer one goes without
+	// id_token_hint. Default 3,584, because nginx answers 502 to a redirect whose
+	// header is larger than 4 KB.
+	MaxURL int
+	// MaxHint bounds id_token_hint, in characters. Default 0: no limit but MaxURL's.
+	MaxHint int
+}
+
+// HintRule says what an IdP wants of id_token_hint at a log-out.
+type HintRule uint8
+
+const (
+	// HintOptional: without it the IdP asks the person, and comes back all the same.
+	HintOptional HintRule = iota
+	// HintRefused: never sent.
+	HintRefused
+	// HintForRedirect: without it post_logout_redirect_uri is an error. So that is left
+	// out too, and the person stays on the IdP's page.
+	HintForRedirect
+	// HintRequired: without it every log-out is an error. So nobody is sent to the IdP
+	// then, and where it is too long for an address it is posted.
+	HintRequired
+)
 
 // Calls are the calls that a client, or an API on its behalf, can make.
 type Calls struct {
@@ -78,26 +115,29 @@ var (
 		"generic": {Extends: allCalls, Proves: allCalls, AnnouncesWindow: true},
 		// Duende IdentityServer with coordinated client lifetimes. A revocation removes
 		// the reference tokens of (sub, client, sid).
-		"duende": {Extends: allCalls, Proves: allCalls, Revocation: RevokesClientSession, LogoutOnExpiry: true},
+		"duende": {Extends: allCalls, Proves: allCalls, Revocation: RevokesClientSession, LogoutOnExpiry: true,
+			Logout: LogoutRules{MaxHint: 4000}},
 		// Keycloak 26: a refresh resets SSO Session Idle; introspection does not any more
 		// (KEYCLOAK-18982); expiry sends no logout token.
 		"keycloak": {Extends: Calls{Refresh: true}, Proves: Calls{Refresh: true, Userinfo: true},
 			Revocation: RevokesClientSession, AnnouncesWindow: true},
 		// Auth0: only the authorization endpoint extends; classic refresh tokens outlive
-		// the session. A tenant may let a revocation delete the grant.
-		"auth0": {},
+		// the session. A tenant may let a revocation delete the grant. Its logout_hint is
+		// the sid.
+		"auth0": {Logout: LogoutRules{HintClaim: "sid"}},
 		// Okta: refresh tokens have a clock of their own.
-		"okta": {Revocation: RevokesFamily},
+		"okta": {Revocation: RevokesFamily, Logout: LogoutRules{Hint: HintRequired}},
 		// Microsoft Entra ID and AD FS: the same; front-channel logout only; no
-		// revocation endpoint.
-		"entra": {},
+		// revocation endpoint. Entra ID refuses long addresses (AADSTS90015; nobody says
+		// how long), and without logout_hint it asks which account.
+		"entra": {Logout: LogoutRules{HintClaim: "login_hint", MaxURL: 2000}},
 		"adfs":  {},
 		// Ory Hydra: refresh tokens are independent of the login session; a revocation
 		// takes all tokens of that authorization.
-		"hydra": {Revocation: RevokesFamily},
+		"hydra": {Revocation: RevokesFamily, Logout: LogoutRules{Hint: HintForRedirect}},
 		// Dex: refresh tokens are independent of the session, but for clients that are
 		// set to session-bound; no revocation endpoint.
-		"dex": {},
+		"dex": {Logout: LogoutRules{Hint: HintForRedirect}},
 		// ZITADEL: refresh tokens are independent of the session.
 		"zitadel": {},
 		// node-oidc-provider, and Logto upon it: refresh tokens without offline_access
@@ -109,11 +149,15 @@ var (
 		// PingOne: tokens are void as soon as the session is, unless the application
 		// says skipTokenSessionValidation.
 		"pingone": {Proves: allCalls},
-		// Amazon Cognito and Google: tokens outlive the session.
-		"cognito": {Revocation: RevokesFamily},
+		// Amazon Cognito and Google: tokens outlive the session. Cognito's log-out has
+		// names of its own and knows no hint.
+		"cognito": {Revocation: RevokesFamily, Logout: LogoutRules{Hint: HintRefused, RedirectParam: "logout_uri"}},
 		"google":  {},
 		// Authelia: tokens have clocks of their own; no logout of any kind.
 		"authelia": {},
+		// login.gov: no refresh tokens, no revocation, no notice of an end; a hint at the
+		// log-out is refused.
+		"login.gov": {Logout: LogoutRules{Hint: HintRefused}},
 	}
 )
 
@@ -172,6 +216,8 @@ func kindOf(issuer string) string {
 		return "pingone"
 	case strings.HasPrefix(host, "cognito-idp.") && under("amazonaws.com"):
 		return "cognito"
+	case host == "secure.login.gov" || under("identitysandbox.gov"):
+		return "login.gov"
 	case host == "accounts.google.com":
 		return "google"
 	case strings.Contains(u.Path, "/realms/"):

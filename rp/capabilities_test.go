@@ -57,6 +57,7 @@ var providers = func() map[string]provider {
 		"Auth0":                  {issuer: "https://notes.eu.auth0.com", idp: independent, want: "auth0"},
 		"Okta":                   {issuer: "https://notes.okta.com/oauth2/default", idp: independent, client: noBackchannel, want: "okta"},
 		"Entra ID":               {issuer: "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0", idp: independent, client: noBackchannel, want: "entra"},
+		"login.gov":              {issuer: "https://secure.login.gov", idp: independent, client: noBackchannel, want: "login.gov"},
 		"Hydra of Ory Network":   {issuer: "https://notes.projects.oryapis.com", idp: independent, want: "hydra"},
 		"Hydra by hand":          {issuer: "https://login.example.com", byHand: &hydra, idp: independent, want: "hydra"},
 		"a name like auth0's":    {issuer: "https://auth0.com.evil.example", idp: coordinated, want: "generic", refresh: true, calls: true},

@@ -89,6 +89,9 @@ func TestStrangeCauses(t *testing.T) {
 	}
 }
 
+var everyReason = []rp.Reason{rp.UserLogout, rp.Idle, rp.Absolute, rp.IdPCeiling, rp.RefreshRejected, rp.APIUnauthorized, rp.BackchannelLogout,
+	rp.FrontchannelLogout, rp.Replaced, rp.SessionLimit, rp.Admin, rp.OtherSubject, rp.Unconfirmed}
+
 // The pages of the library and session.js say the same.
 func TestReasonsInTheSameWords(t *testing.T) {
 	script, err := os.ReadFile("session.js")
@@ -99,8 +102,7 @@ func TestReasonsInTheSameWords(t *testing.T) {
 	for _, m := range regexp.MustCompile(`'ended-(\w+)': '([^']*)'`).FindAllStringSubmatch(string(script), -1) {
 		words[m[1]] = m[2]
 	}
-	for _, r := range []rp.Reason{rp.UserLogout, rp.Idle, rp.Absolute, rp.IdPCeiling, rp.RefreshRejected, rp.APIUnauthorized, rp.BackchannelLogout,
-		rp.FrontchannelLogout, rp.Replaced, rp.SessionLimit, rp.Admin, rp.OtherSubject, rp.Unconfirmed} {
+	for _, r := range everyReason {
 		if got := rp.ReasonText(r, ""); words[string(r)] != got {
 			t.Errorf("%s: %q, session.js says %q", r, got, words[string(r)])
 		}

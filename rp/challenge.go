@@ -20,9 +20,9 @@ const unconfirmed = "session_unconfirmed"
 // Where nobody is there, htmx and page scripts must find no address: they follow it, the
 // IdP answers without the person, and the visit extends its session (ACT-06).
 func (p *RelyingParty) challenge(r *http.Request, pr Problem, more string) Answer {
-	pg := page{Title: "Please log in.", Link: p.loginURL(r) + more, LinkText: "Log in"}
+	pg := page{title: "login-title", link: p.loginURL(r) + more, linkText: "to-login"}
 	if pr.Error == unconfirmed {
-		pg = page{Title: "Are you still there?", Advice: "You have not used this page for a while, so it is hidden.", Link: p.back(r), LinkText: "Continue"}
+		pg = page{title: "hidden-title", advice: []word{"hidden"}, link: p.back(r), linkText: "to-continue"}
 	}
 	return p.challengeBy(r, pr, pg, more, p.Activity(r) == Active)
 }
@@ -59,16 +59,16 @@ func (p *RelyingParty) challengeMore(r *http.Request, w wish) Answer {
 		p.log.Error("what a page or an API asks of a log-in is too large, so it is refused", "bytes", len(w.text()), "most", maxWish)
 	}
 	if loop || !ok {
-		return p.refuse(r, http.StatusForbidden, code, page{
-			Title: "This page needs more than your log-in gives.", Advice: "Please ask the people who run it."})
+		return p.refuse(r, http.StatusForbidden, code, page{title: "denied-title", advice: []word{"denied"}})
 	}
-	pg := page{Title: "Please log in once more.", Advice: "This page needs a stronger or newer log-in.", Link: p.loginURL(r) + more, LinkText: "Log in"}
+	pg := page{title: "more-title", advice: []word{"more"}, link: p.loginURL(r) + more, linkText: "to-login"}
 	return p.challengeBy(r, Problem{Error: code}, pg, more, person)
 }
 
 // challengeEnded tells the reason.
 func (p *RelyingParty) challengeEnded(r *http.Request, e *EndedError, more string) Answer {
-	pg := page{Title: "You are logged out.", Advice: e.text(), Link: p.loginURL(r) + more, LinkText: "Log in again"}
+	pg := page{title: "ended-title", link: p.loginURL(r) + more, linkText: "to-login-again"}
+	pg.advice, pg.minutes = e.words()
 	return p.challengeBy(r, Problem{Error: "session_ended", Reason: e.Reason, Cause: e.Cause}, pg, more, p.classify(r, p.mark(r), e.sentUser) == Active)
 }
 
@@ -78,13 +78,17 @@ func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more st
 	switch {
 	case form == asPage && p.isOwnLogin(r.URL.Path):
 		return p.guarded(r)
-	case form == asPage && person && (!waits || more != "") && !strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
+	case form == asPage && person && (!waits || more != "") && !p.isOwnPath(r.URL.Path):
 		return redirect(p.loginURL(r) + more)
 	case form.isPage():
 		if form == asPosted {
-			pg.Advice += " What you have just sent was not taken."
+			if sealed := p.keepPosted(r); sealed != "" {
+				pg.kept = &keptForm{sealed, p.postedLink(waits, more)}
+			} else {
+				pg.advice = append(pg.advice, "not-taken")
+			}
 		}
-		return pageAnswer(http.StatusUnauthorized, pr.Error, pg)
+		return p.pageAnswer(r, http.StatusUnauthorized, pr.Error, pg)
 	case person && !waits:
 		pr.LoginURL = p.outer + "/login"
 		if more != "" { // the address has what is needed
@@ -106,19 +110,21 @@ func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more st
 // log-in would lead to itself, with an address that grows each time.
 func (p *RelyingParty) guarded(r *http.Request) Answer {
 	p.refusals.spend(p.log, p.now(), "RequireLogin guards an endpoint of the library, so nobody can log in: keep Config.Prefix out of what it guards", "path", r.URL.Path[:min(len(r.URL.Path), 100)])
-	return p.refuse(r, http.StatusInternalServerError, "server_error", page{
-		Title: "This application is not set up right.", Advice: "Please tell the people who run it: its log-in is guarded by itself."})
+	return p.refuse(r, http.StatusInternalServerError, "server_error", page{title: "setup-title", advice: []word{"setup"}})
 }
 
 func (p *RelyingParty) isOwnLogin(path string) bool {
 	return path == p.cfg.Prefix+"/login" || path == p.cfg.Prefix+"/callback"
 }
 
+// isOwnPath reports whether a path is one of the library's own endpoints.
+func (p *RelyingParty) isOwnPath(path string) bool { return strings.HasPrefix(path, p.cfg.Prefix+"/") }
+
 // back is the path of the page that the browser shows or asks for, as it sees it: where a
 // person comes back to.
 func (p *RelyingParty) back(r *http.Request) string {
 	switch {
-	case strings.HasPrefix(r.URL.Path, p.cfg.Prefix+"/"):
+	case p.isOwnPath(r.URL.Path):
 		return p.sites.home() // no page of the app's
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return p.ownPath(r, r.Referer(), p.sites.home())
@@ -136,7 +142,7 @@ func (p *RelyingParty) ownPath(r *http.Request, raw, or string) string {
 	if err != nil || weburl.OriginOf(u) != p.sites.of(r).own || !p.sites.covers(u.EscapedPath()) {
 		return or
 	}
-	return p.sites.inside(u.RequestURI())
+	return withFragment(p.sites.inside(u.RequestURI()), u.EscapedFragment())
 }
 
 // loginURL brings the browser back to where it was.

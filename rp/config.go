@@ -141,6 +141,29 @@ type Config struct {
 	// Anybody can make up such an address, so a route checks what it needs by itself
 	// (RequireLogin with ACR, MaxAge). Default: none.
 	LoginQuery []string
+	// ResponseMode is how the IdP sends its answer back: "query", or "form_post", which
+	// Apple demands for name and email and which keeps the code out of addresses. A
+	// form_post from another site comes without cookies, so the callback answers with a
+	// page that posts it once more; no cookie is SameSite=None for it. Default: query,
+	// or form_post where the IdP's discovery document offers that and not query.
+	ResponseMode string
+	// ThirdPartyLogin lets the IdP, or any other site, start a log-in (OpenID Connect
+	// Core 1.0 §4): GET and POST of Prefix+"/login" with iss, login_hint and
+	// target_link_uri. Register BaseURL+Prefix+"/login" as initiate_login_uri. iss has
+	// to be Issuer, and target_link_uri a page of this app, else the log-in leads to
+	// "/". Default off: with it another site chooses the account that is logged in, as
+	// far as the person has several at the IdP.
+	ThirdPartyLogin bool
+	// KeepFragments keeps the part behind # of the page that somebody wanted over a
+	// log-in at which they have to type something. Browsers do not send that part, so
+	// the log-in begins with a page whose script adds it to return_to: it then stands in
+	// this app's access log. Default off: it is kept only where the IdP asks nothing.
+	KeepFragments bool
+	// KeepPosted keeps a form that was posted when the session was over already: the
+	// answer stores it in the tab, sealed, and after the log-in of the same person a page
+	// offers to send it, once. Forms up to 64 KB without files, for LoginTimeout. Default
+	// off: the answer says that nothing was taken.
+	KeepPosted bool
 	// UserinfoClaims asks the userinfo endpoint at each log-in for what it says of the
 	// person, for IdPs that put names, mail and groups there and not into the ID token
 	// (Duende, Okta, Authelia, oidc-provider, login.gov). Session.Claims has both. No session
@@ -174,11 +197,11 @@ type Config struct {
 	// none. Default nil: a page that offers another account, or JSON for scripts.
 	Forbidden http.Handler
 
-	// APIs are the origins (https://api.example.com) to which Session.Client adds
-	// the access token. No other host ever sees it, not even by a redirect. Hosts
-	// are written in ASCII, as everywhere in this Config: an internationalized name
-	// in its xn-- form, no dot at the end.
-	APIs []string
+	// APIs are the resource servers to whose origins Session.Client adds an access
+	// token. No other host ever sees one, not even by a redirect. Hosts are written in
+	// ASCII, as everywhere in this Config: an internationalized name in its xn-- form,
+	// no dot at the end.
+	APIs []API
 	// APIIntrospects says that the APIs ask the IdP about every token, which
 	// extends the IdP session: then a call of an API is a signal, and the
 	// userinfo endpoint is asked only if the app was used without calling one.
@@ -287,10 +310,13 @@ type Config struct {
 	// the IdP does not use it.
 	FrontchannelLogout bool
 
-	// LogoutByPost sends the browser to the IdP's end_session_endpoint by a form
-	// instead of a redirect, so that the ID token is in no URL. It needs an IdP that
-	// takes POST there and whose session cookie is SameSite=None.
-	LogoutByPost bool
+	// Logout says how a log-out goes on at the IdP. The zero value does what
+	// RP-Initiated Logout 1.0 says, within what Capabilities say of the IdP.
+	Logout LogoutConfig
+
+	// Pages are the language, the words and the frame of the pages that the library shows
+	// itself. Default: plain English ones.
+	Pages Pages
 
 	// TrustedOrigins may send unsafe requests (POST, …) and open WebSockets beside
 	// BaseURL itself.

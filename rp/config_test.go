@@ -2,6 +2,8 @@ package rp_test
 
 import (
 	"errors"
+	"html/template"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -87,13 +89,44 @@ func TestConfigFaults(t *testing.T) {
 		{"prefix with markup", func(c *rp.Config) { c.Prefix = `/a"><script>` }, "Prefix"},
 		{"prefix is a host", func(c *rp.Config) { c.Prefix = "https://evil.example" }, "Prefix"},
 		{"scopes without openid", func(c *rp.Config) { c.Scopes = []string{"profile"} }, "Scopes"},
-		{"API with a path", func(c *rp.Config) { c.APIs = []string{"https://api.example/v1"} }, "APIs"},
-		{"API on http", func(c *rp.Config) { c.APIs = []string{"http://api.example"} }, "APIs"},
-		{"API of a look-alike", func(c *rp.Config) { c.APIs = []string{"https://ap\u0130.example"} }, "APIs"},
-		{"API with a dot at the end", func(c *rp.Config) { c.APIs = []string{"https://api.example."} }, "APIs"},
-		{"API with a port that nobody compares", func(c *rp.Config) { c.APIs = []string{"https://api.example:0443"} }, "APIs"},
+		{"API with a path", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://api.example/v1"}} }, "APIs"},
+		{"API on http", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "http://api.example"}} }, "APIs"},
+		{"API of a look-alike", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://ap\u0130.example"}} }, "APIs"},
+		{"API with a dot at the end", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://api.example."}} }, "APIs"},
+		{"API with a port that nobody compares", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://api.example:0443"}} }, "APIs"},
 		{"issuer of a look-alike", func(c *rp.Config) { c.Issuer = "https://\u0130dp.example" }, "Issuer"},
-		{"API is a pattern", func(c *rp.Config) { c.APIs = []string{"*.example"} }, "APIs"},
+		{"API is a pattern", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "*.example"}} }, "APIs"},
+		{"API twice", func(c *rp.Config) {
+			c.APIs = []rp.API{{Origin: "https://a.example"}, {Origin: "https://a.example:443", Resource: "urn:x"}}
+		}, "APIs"},
+		{"API with a relative resource", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Resource: "notes"}} }, "APIs"},
+		{"API with a fragment in its resource", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Resource: "https://a.example/#x"}} }, "APIs"},
+		{"API with two scopes in one", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Scopes: []string{"a b"}}} }, "APIs"},
+		{"API with an empty scope", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Scopes: []string{""}}} }, "APIs"},
+		{"API with a name of 2 KB", func(c *rp.Config) {
+			c.APIs = []rp.API{{Origin: "https://a.example", Audience: strings.Repeat("x", 2000)}}
+		}, "APIs"},
+		{"API with a token of its own without a refresh token", func(c *rp.Config) {
+			c.Kind, c.APIs = rp.ReferenceToken, []rp.API{{Origin: "https://a.example", Audience: "a"}}
+		}, "APIs"},
+		{"nine tokens of APIs", func(c *rp.Config) {
+			c.APIs = nil
+			for _, n := range "123456789" {
+				c.APIs = append(c.APIs, rp.API{Origin: "https://a" + string(n) + ".example", Audience: string(n)})
+			}
+		}, "APIs"},
+		{"texts of no language", func(c *rp.Config) { c.Pages.Texts = map[string]map[string]string{"de_DE": {}} }, "Pages"},
+		{"a text that no page shows", func(c *rp.Config) { c.Pages.Texts = map[string]map[string]string{"de": {"hello": "Hallo"}} }, "Pages"},
+		{"a text of 2 KB", func(c *rp.Config) {
+			c.Pages.Texts = map[string]map[string]string{"de": {"error": strings.Repeat("x", 2000)}}
+		}, "Pages"},
+		{"a frame that fails", func(c *rp.Config) { c.Pages.Frame = func(io.Writer, rp.Page) error { return errors.New("no") } }, "Pages"},
+		{"a frame without the page", func(c *rp.Config) { c.Pages.Frame = func(io.Writer, rp.Page) error { return nil } }, "Pages"},
+		{"a frame that escapes the page", func(c *rp.Config) {
+			c.Pages.Frame = func(w io.Writer, p rp.Page) error {
+				return template.Must(template.New("").Parse("{{.}}")).Execute(w, string(p.Body))
+			}
+		}, "Pages"},
 		{"trusted origin with a path", func(c *rp.Config) { c.TrustedOrigins = []string{"https://a.example/x"} }, "TrustedOrigins"},
 		{"TrustFor is negative", func(c *rp.Config) { c.TrustFor = -1 }, "TrustFor"},
 		{"Skew is negative", func(c *rp.Config) { c.Skew = -1 }, "Skew"},
@@ -106,6 +139,11 @@ func TestConfigFaults(t *testing.T) {
 		{"Idle is negative", func(c *rp.Config) { c.Idle = -1 }, "Idle"},
 		{"MassLogoutPause is negative", func(c *rp.Config) { c.MassLogoutPause = -1 }, "MassLogoutPause"},
 		{"MaxStreamsPerSession is negative", func(c *rp.Config) { c.MaxStreamsPerSession = -1 }, "MaxStreamsPerSession"},
+		{"an end_session_endpoint over http", func(c *rp.Config) { c.Logout.URL = "http://idp.example/logout" }, "Logout.URL"},
+		{"a word of the log-out that is ours", func(c *rp.Config) { c.Logout.Params = map[string]string{"state": "x"} }, "Logout.Params"},
+		{"a field of the log-out that is ours", func(c *rp.Config) { c.Logout.Form = []string{"everywhere"} }, "Logout.Form"},
+		{"an unknown response mode", func(c *rp.Config) { c.ResponseMode = "fragment" }, "ResponseMode"},
+		{"a name of another site's log-in", func(c *rp.Config) { c.LoginQuery = []string{"iss"} }, "LoginQuery"},
 		{"MaxAge is negative", func(c *rp.Config) { c.MaxAge = -1 }, "MaxAge"},
 		{"C1 δ is not below W", func(c *rp.Config) { c.SignalEvery, c.IdPWindow = time.Minute, time.Minute }, "SignalEvery"},
 		{"alg none", func(c *rp.Config) { c.IDTokenAlg = "none" }, "IDTokenAlg"},

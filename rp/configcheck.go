@@ -93,14 +93,12 @@ func (c Config) withDefaults() (Config, error) {
 			fault("LoginQuery", "has %q, which the library uses itself", name)
 		}
 	}
-	for i, api := range c.APIs {
-		if err := weburl.CheckOrigin(api, c.InsecureAllowHTTP); err != nil {
-			fault("APIs", "%v", err)
-		} else {
-			c.APIs = slices.Clone(c.APIs)
-			c.APIs[i] = weburl.Origin(api)
-		}
+	if !slices.Contains([]string{"", "query", formPost}, c.ResponseMode) {
+		fault("ResponseMode", "is %q; use query or form_post", c.ResponseMode)
 	}
+	c.Logout.check(c.InsecureAllowHTTP, fault)
+	c.checkAPIs(fault)
+	c.Pages.check(fault)
 	for _, o := range c.TrustedOrigins {
 		if err := weburl.CheckOrigin(o, c.InsecureAllowHTTP); err != nil {
 			fault("TrustedOrigins", "%v", err)
@@ -204,7 +202,7 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // loginQuery are the names in the query of the log-in's address that have a meaning already.
-var loginQuery = []string{"return_to", "silent", "anew", "again", "wish"}
+var loginQuery = []string{"return_to", "silent", "anew", "again", "wish", "fragment", "sent_user", "iss", "target_link_uri"}
 
 // Symmetric algorithms are left out: the client secret would sign for the IdP.
 var signatureAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}

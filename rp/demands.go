@@ -29,6 +29,9 @@ func demands(c *Config, m *idp.Metadata) error {
 	demand(offers(m.GrantTypes, "authorization_code"), "grant_types_supported", "another grant type than authorization_code: it offers "+list(m.GrantTypes))
 	demand(len(m.ResponseModes) == 0 || slices.ContainsFunc(m.ResponseModes, isPlainMode),
 		"response_modes_supported", "that its answers are signed or encrypted (JARM): it offers "+list(m.ResponseModes))
+	if c.ResponseMode == formPost && !offers(m.ResponseModes, formPost) {
+		all = append(all, wrong("ResponseMode", "is form_post, which the IdP does not offer (response_modes_supported: %s); leave it empty", list(m.ResponseModes)))
+	}
 	// The list of algorithms for signing is required, so one that is missing says
 	// nothing. Of encryption there is no other sign in a discovery document.
 	demand(len(m.IDTokenEncryptionAlgs) == 0 || m.IDTokenAlgs == nil || slices.ContainsFunc(m.IDTokenAlgs, isSigning),

@@ -36,7 +36,8 @@ func TestDemandsOfTheIdP(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		doc    discoveryOnly
-		public bool   // the client has no secret
+		public bool // the client has no secret
+		mode   string
 		field  string // "": it fits
 		says   []string
 	}{
@@ -57,6 +58,8 @@ func TestDemandsOfTheIdP(t *testing.T) {
 		{name: "public clients only, and a secret", doc: with(auth, strs("none")), field: "ClientSecret", says: strs("leave it empty")},
 		{name: "JARM", doc: with("response_modes_supported", strs("jwt", "query.jwt", "form_post.jwt")), field: "Issuer", says: strs("response_modes_supported", "JARM")},
 		{name: "no query, but form_post", doc: with("response_modes_supported", strs("form_post"))},
+		{name: "form_post, which it has not", doc: with("response_modes_supported", strs("query")), mode: "form_post", field: "ResponseMode", says: strs("response_modes_supported", "leave it empty")},
+		{name: "form_post, of which it says nothing", doc: with("response_modes_supported", nil), mode: "form_post"},
 		{name: "hybrid only", doc: with("response_types_supported", strs("code id_token", "id_token")), field: "Issuer", says: strs("response_types_supported", "code id_token")},
 		{name: "no code grant", doc: with("grant_types_supported", strs("implicit", "password")), field: "Issuer", says: strs("grant_types_supported")},
 		{name: "JWE", doc: with("id_token_signing_alg_values_supported", strs("none")), field: "Issuer", says: strs("encrypted", "JWE")},
@@ -67,6 +70,7 @@ func TestDemandsOfTheIdP(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			c := rp.Config{Issuer: issuer, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}),
 				HTTPClient: &http.Client{Transport: row.doc}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+			c.ResponseMode = row.mode
 			if row.public {
 				c.ClientSecret = ""
 			}

@@ -85,8 +85,7 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err := to.discover(ctx, &cfg); err != nil {
 		return nil, err
 	}
-	all := append(judgeProvider(&cfg, to.at().Metadata), storeFindings(ctx, &cfg)...)
-	all = append(all, judgeSites(&cfg)...)
+	all := slices.Concat(judgeProvider(&cfg, to.at().Metadata), storeFindings(ctx, &cfg), judgeSites(&cfg), cfg.Pages.lacks())
 	if !cfg.SkipSelfCheck {
 		party, err := newParty(&cfg)
 		if err != nil {
@@ -131,6 +130,14 @@ func judgeProvider(c *Config, m *idp.Metadata) []Finding {
 	case !c.APIIntrospects && len(c.APIs) > 0 && c.Kind == ReferenceToken:
 		say(false, "api_is_no_signal", "Nobody said that the APIs introspect (Config.APIIntrospects), so their answers prove nothing: the IdP is told of activity by userinfo calls of the app itself.")
 	}
+	for i := range c.APIs {
+		switch a := &c.APIs[i]; {
+		case can.Name == "entra" && (a.Resource != "" || a.Audience != ""):
+			say(true, "api_parameter", "Entra ID refuses the parameters resource and audience: name the API %s in Config.APIs by Scopes, such as api://…/.default.", a.Origin)
+		case can.Name == "auth0" && a.Audience == "" && a.own():
+			say(true, "api_parameter", "Auth0 names an API by its audience, and gives the token of the log-in to whoever asks otherwise: set Audience of %s in Config.APIs.", a.Origin)
+		}
+	}
 	if !m.BackchannelLogout {
 		switch {
 		case noMeans && c.Idle == 0:
@@ -143,8 +150,8 @@ func judgeProvider(c *Config, m *idp.Metadata) []Finding {
 	} else if !can.LogoutOnExpiry && noMeans && c.Idle == 0 {
 		say(true, "no_logout_on_expiry", "This kind of IdP sends no logout token when its session expires by inactivity, and this client cannot ask: set Config.Idle or Config.SilentCheck.")
 	}
-	if m.EndSessionURL == "" {
-		say(false, "no_end_session", "The IdP has no end_session_endpoint: a logout here leaves the person signed in there, and the next log-in needs no password.")
+	if endSessionURL(c, m) == "" {
+		say(false, "no_end_session", "The IdP has no end_session_endpoint: a logout here leaves the person signed in there, and the next log-in needs no password; if it has one and does not say so, set Config.Logout.URL.")
 	}
 	if m.RevocationURL == "" && c.Kind != NoToken {
 		say(false, "no_revocation", "The IdP has no revocation endpoint: tokens of an ended session live until they run out.")

@@ -46,7 +46,7 @@ func (d discoveryOnly) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestDiagnose(t *testing.T) {
-	auth0, keycloak, duende := like("auth0"), like("keycloak"), like("duende")
+	auth0, keycloak, duende, entra := like("auth0"), like("keycloak"), like("duende"), like("entra")
 	for _, row := range []struct {
 		name    string
 		doc     discoveryOnly
@@ -64,7 +64,12 @@ func TestDiagnose(t *testing.T) {
 		{name: "no userinfo", doc: discoveryOnly{"userinfo_endpoint": nil}, config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende}, serious: []string{"no_signal", "no_userinfo"}},
 		{name: "no revocation, no logout", doc: discoveryOnly{"revocation_endpoint": nil, "end_session_endpoint": nil}, told: []string{"no_revocation", "no_end_session"}},
 		{name: "no iss", doc: discoveryOnly{"authorization_response_iss_parameter_supported": nil}, told: []string{"no_iss"}},
-		{name: "APIs that do not count", config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende, APIs: []string{"https://api.example"}}, told: []string{"api_is_no_signal"}},
+		{name: "APIs that do not count", config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende, APIs: []rp.API{{Origin: "https://api.example"}}}, told: []string{"api_is_no_signal"}},
+		{name: "a resource at Entra ID", config: rp.Config{Capabilities: &entra, SilentCheck: true, APIs: []rp.API{{Origin: "https://api.example", Resource: "api://notes"}}}, serious: []string{"api_parameter"}},
+		{name: "a scope at Entra ID", config: rp.Config{Capabilities: &entra, SilentCheck: true, APIs: []rp.API{{Origin: "https://api.example", Scopes: []string{"api://notes/read"}}}}},
+		{name: "a resource at Auth0", config: rp.Config{Capabilities: &auth0, SilentCheck: true, APIs: []rp.API{{Origin: "https://api.example", Resource: "https://api.example"}}}, serious: []string{"api_parameter"}},
+		{name: "an audience at Auth0", config: rp.Config{Capabilities: &auth0, SilentCheck: true, APIs: []rp.API{{Origin: "https://api.example", Audience: "https://api.example"}, {Origin: "https://b.example"}}}},
+		{name: "pages that lack words", config: rp.Config{Capabilities: &duende, Pages: rp.Pages{Texts: map[string]map[string]string{"de": {}}}}, told: []string{"page_texts"}},
 		{name: "introspection that does not count", config: rp.Config{Kind: rp.RefreshToken, Capabilities: &keycloak, APIIntrospects: true}, told: []string{"introspection_extends_not"}},
 		{name: "limits at odds", config: rp.Config{Capabilities: &duende, IdPWindow: 3 * time.Minute, Idle: time.Minute}, told: []string{"trust_capped", "idle_below_window"}},
 	} {

@@ -28,7 +28,7 @@ func (p *RelyingParty) Endpoints() []Endpoint {
 }
 
 func (p *RelyingParty) endpoints() []Endpoint {
-	return []Endpoint{
+	all := []Endpoint{
 		{http.MethodGet, "/login", p.StartLogin},
 		{http.MethodGet, "/callback", p.FinishLogin},
 		{http.MethodPost, "/callback", p.FinishLogin},
@@ -43,4 +43,11 @@ func (p *RelyingParty) endpoints() []Endpoint {
 		{http.MethodGet, "/session.js", p.ServeScript},
 		{http.MethodGet, "/session.d.ts", p.ServeTypes},
 	}
+	if p.cfg.ThirdPartyLogin {
+		all = append(all, Endpoint{http.MethodPost, "/login", p.StartLogin})
+	}
+	if p.cfg.KeepPosted {
+		all = append(all, Endpoint{http.MethodGet, postedPath, p.servePosted}, Endpoint{http.MethodPost, postedPath, p.returnPosted})
+	}
+	return all
 }

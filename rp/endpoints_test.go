@@ -19,7 +19,7 @@ import (
 // site, forbids to store its answer and to guess its type; the two files are asked
 // for each time.
 func TestNothingIsStored(t *testing.T) {
-	inBubble(t, setup{}, func(t *testing.T, w *world) {
+	inBubble(t, setup{config: func(c *rp.Config) { c.ThirdPartyLogin, c.KeepPosted = true, true }}, func(t *testing.T, w *world) {
 		for _, e := range w.auth[0].Endpoints() {
 			for name, h := range map[string]http.Header{
 				"a page": navigating, "a script": fetching, "a bare client": bare,
@@ -69,6 +69,7 @@ func FuzzEndpoints(f *testing.F) {
 	})
 	log := &syncBuffer{}
 	auth, err := rp.New(f.Context(), rp.Config{Issuer: issuer, ClientID: "notes", BaseURL: base, Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}),
+		ResponseMode: "form_post", ThirdPartyLogin: true, KeepFragments: true, KeepPosted: true, Logout: rp.LogoutConfig{Form: []string{"ui_locales"}},
 		IDTokenAlg: "ES256", SilentCheck: true, MaxStreams: -1, HTTPClient: &http.Client{Transport: inProcess}, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		f.Fatal(err)
@@ -83,6 +84,8 @@ func FuzzEndpoints(f *testing.F) {
 		f.Add(i, "state="+strings.Repeat("A", 43)+"&code=x", "", "Accept: text/html")
 		f.Add(i, "return_to=//evil.example&silent=1", "logout_token=a.b.c", "Sec-Fetch-Mode: navigate\nHx-Request: true\nHx-Current-Url: https://evil.example/")
 		f.Add(i, "sid=%00&iss=\xff", "everywhere=1", "Cookie: __Host-tandem="+id+"\nSec-Fetch-Site: same-origin\nLast-Event-Id: -1")
+		f.Add(i, "return_to=/x&fragment=%0d%0a", "iss="+url.QueryEscape(issuer)+"&target_link_uri=//evil.example&login_hint=x", "Sec-Fetch-Mode: navigate\nAccept: text/html")
+		f.Add(i, "iss="+url.QueryEscape(issuer)+"&target_link_uri=https://evil.example", "sealed=AAAA&state="+strings.Repeat("A", 43), "Cookie: __Host-tandem="+id+"\nSec-Fetch-Mode: navigate")
 		f.Add(i, "%zz;a=1&a=2", "state=1&state=2", "Origin: null\nContent-Type: multipart/form-data")
 	}
 	f.Fuzz(func(t *testing.T, n int, query, body, headers string) {

@@ -81,6 +81,26 @@ type LoginError struct {
 
 	returnTo     string // where the log-in was to lead; empty: nowhere in particular
 	otherAccount bool   // its page offers another account
+	title        word   // Title and Advice by their keys, if they are the library's
+	advice       []word
+}
+
+// loginFailed is a LoginError in the library's words.
+func loginFailed(status int, err error, title word, advice ...word) *LoginError {
+	return &LoginError{Status: status, Title: inEnglish(title), Advice: inEnglish(advice...), Err: err, title: title, advice: advice}
+}
+
+// words are what a page says: the library's, in any language, or those of the app that has
+// made the error.
+func (e *LoginError) words() (title word, advice []word) {
+	title, advice = word(e.Title), []word{word(e.Advice)}
+	if e.title != "" && e.Title == inEnglish(e.title) {
+		title = e.title
+	}
+	if len(e.advice) > 0 && e.Advice == inEnglish(e.advice...) {
+		advice = e.advice
+	}
+	return title, advice
 }
 
 func (e *LoginError) Error() string { return fmt.Sprintf("rp: log-in: %s: %v", e.Title, e.Err) }

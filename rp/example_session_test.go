@@ -171,7 +171,7 @@ func ExampleAPIError() {
 		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", acr_values="mfa", max_age="300"`)
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
-	auth := startNotes(world, func(c *rp.Config) { c.APIs = []string{"https://bank.example"} }, func(*rp.RelyingParty) http.HandlerFunc {
+	auth := startNotes(world, func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://bank.example"}} }, func(*rp.RelyingParty) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			_, err := rp.FromContext(r.Context()).Client().Get("https://bank.example/transfer")
 			var api *rp.APIError

@@ -48,7 +48,7 @@ func ExampleSession_Client() {
 	}))
 
 	config := exampleConfig(world)
-	config.APIs = []string{"https://api.example"}
+	config.APIs = []rp.API{{Origin: "https://api.example"}}
 	auth, err := rp.New(context.Background(), config)
 	if err != nil {
 		log.Fatal(err)

@@ -72,16 +72,14 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 		return nil, tooLarge(err)
 	}
 	if err != nil {
-		return nil, badLogin("The log-in service's answer could not be trusted.", err)
+		return nil, badLogin("failed-trust", err)
 	}
 	if !f.silent && !f.wish.metBy(acrOf(string(got.id.Raw)), got.id.AuthTime, p.cfg.Now(), p.cfg.Skew) {
 		p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, "")
-		return nil, &LoginError{Status: http.StatusForbidden, Title: "This page needs a stronger log-in.",
-			Advice: "The log-in service did not give it. You are still logged in as before.",
-			Err:    errors.New("the ID token does not have the acr or auth_time that was asked for")}
+		return nil, loginFailed(http.StatusForbidden, errors.New("the ID token does not have the acr or auth_time that was asked for"), "failed-weak", "advice-weak")
 	}
 	if !isBearer(got.kind) && p.cfg.Kind != NoToken && !f.silent {
-		return nil, &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer does not fit this application.", Advice: "Please tell the people who run it.", Err: errOtherType(quoted(got.kind))}
+		return nil, loginFailed(http.StatusBadGateway, errOtherType(quoted(got.kind)), "failed-type", "advice-tell")
 	}
 	return got, nil
 }
@@ -92,9 +90,8 @@ func (p *RelyingParty) notExchanged(f *flow, out idp.Outcome) error {
 	case out.Fault != verdict.None, out.Status >= 500, out.Status == http.StatusTooManyRequests:
 		return f.postponed(&UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: whoFails(&out), Err: out.Err})
 	case out.Code == "invalid_grant":
-		return badLogin("The log-in service did not accept this log-in.", out.Err)
+		return badLogin("failed-code", out.Err)
 	}
 	p.log.Error("this client and the IdP do not fit", "error", out.Err)
-	return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service refused this application.",
-		Advice: "Please tell the people who run it.", Err: out.Err}
+	return loginFailed(http.StatusBadGateway, out.Err, "failed-client", "advice-tell")
 }

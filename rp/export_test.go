@@ -2,10 +2,13 @@ package rp
 
 import (
 	"context"
+	"encoding/base64"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/seal"
 )
 
 // Plant stores a session of 3 KB as a log-in leaves it, without the log-in, for
@@ -63,7 +66,39 @@ func (p *RelyingParty) LeaseOf(cookie string) Key { return leaseID("ask", p.KeyO
 func CauseOf(said string) EndCause { return causeOf(said) }
 
 // ReasonText is what a page says of an end.
-func ReasonText(r Reason, c EndCause) string { return (&EndedError{Reason: r, Cause: c}).text() }
+func ReasonText(r Reason, c EndCause) string {
+	words, _ := (&EndedError{Reason: r, Cause: c}).words()
+	return inEnglish(words...)
+}
+
+// LogoutAddress is where a browser is sent after a log-out with that form.
+func LogoutAddress(c Config, form, claims, token string) string {
+	p := &RelyingParty{private: &private{c}}
+	fields, _ := url.ParseQuery(form) // what can be read of it
+	return p.askLogout(c.BaseURL, c.Logout.URL, p.logoutWords(fields), &record.Data{IDToken: "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + token}).to
+}
+
+// WithFragment adds a fragment to a path.
+func WithFragment(path, fragment string) string { return withFragment(path, fragment) }
+
+// Sealer seals and opens forms as a client does.
+type Sealer struct{ p *RelyingParty }
+
+// NewSealer makes one of nothing but a key.
+func NewSealer(key []byte) (Sealer, error) {
+	owner := hash("owner", "test")
+	ring, err := seal.NewRing("state", owner[:], key)
+	return Sealer{&RelyingParty{party: &party{owner: owner}, targets: ring}}, err
+}
+
+func (s Sealer) Seal(f, subject, path string) string {
+	return s.p.sealPosted(posted{ID: "1", Subject: subject, Path: path, Form: []byte(f)})
+}
+
+func (s Sealer) Open(sealed string) (path string, ok bool) {
+	f, ok := s.p.openPosted(sealed)
+	return f.Path, ok
+}
 
 // Inside is where a path leads in an app below base.
 func Inside(base, path string) string { return (&sites{path: pathOf(base)}).inside(path) }

@@ -154,15 +154,24 @@ func (f *flights) succeeded(key Key) {
 	}
 }
 
+// errand is what somebody wants of the IdP.
+type errand struct {
+	token bool      // a fresh access token, also where a refresh is no signal
+	to    *audience // whose; nil: the log-in's
+}
+
+// maxErrands is how many calls somebody waits for: one of each kind, and the own one.
+const maxErrands = maxOwnTokens + 3
+
 // fly asks the IdP about a session on a goroutine of its own and waits for the
 // answer for Config.WaitFor at most; whoever asks at the same time shares the answer.
-// forToken asks for a fresh access token even where a refresh is no signal. enough
-// tells from the present state whether the call has been made already, by another
-// request or another instance.
-func (p *RelyingParty) fly(ctx context.Context, key Key, forToken bool, enough func(*record.Data) bool) (*state, error) {
+// enough tells from the present state whether the call has been made already, by another
+// request or another instance. Who asks for something else waits for the call that is
+// under way, and then makes another one: there is one refresh token.
+func (p *RelyingParty) fly(ctx context.Context, key Key, want errand, enough func(*record.Data) bool) (*state, error) {
 	timer := time.NewTimer(p.cfg.WaitFor)
 	defer timer.Stop()
-	for range 2 {
+	for range maxErrands {
 		if wait, blames, cause := p.flights.paused(key, p.now()); wait > 0 {
 			if errors.Is(cause, ErrReauthenticate) { // to wait would not help
 				return nil, cause
@@ -175,7 +184,7 @@ func (p *RelyingParty) fly(ctx context.Context, key Key, forToken bool, enough f
 		case !p.flights.admit(fl):
 			p.flights.land(key, fl, nil, idpSilent(5*time.Second, "the IdP does not answer in time; another call tries"))
 		case !p.goes(func(ctx context.Context) {
-			st, err := p.ask(ctx, key, forToken, enough)
+			st, err := p.ask(ctx, key, want, enough)
 			p.flights.land(key, fl, st, err)
 		}):
 			p.flights.land(key, fl, nil, busy(time.Second, "this instance is shutting down"))
@@ -189,6 +198,12 @@ func (p *RelyingParty) fly(ctx context.Context, key Key, forToken bool, enough f
 		case <-ctx.Done():
 			return nil, busy(time.Second, "the request was given up: %w", ctx.Err())
 		}
+		if only := (*onlyFor)(nil); errors.As(fl.err, &only) {
+			if only.to == want.to {
+				return nil, only.err
+			}
+			continue // it is nothing to who asks for something else
+		}
 		if fl.err != nil {
 			return nil, fl.err
 		}
@@ -201,7 +216,7 @@ func (p *RelyingParty) fly(ctx context.Context, key Key, forToken bool, enough f
 
 // ask takes the session's lease, looks again whether the call is still needed,
 // and makes it. Only one instance holds the lease.
-func (p *RelyingParty) ask(ctx context.Context, key Key, forToken bool, enough func(*record.Data) bool) (*state, error) {
+func (p *RelyingParty) ask(ctx context.Context, key Key, want errand, enough func(*record.Data) bool) (*state, error) {
 	lease, st, err := p.lead(ctx, key, enough)
 	if err != nil || st != nil {
 		return st, err
@@ -214,8 +229,8 @@ func (p *RelyingParty) ask(ctx context.Context, key Key, forToken bool, enough f
 	switch means := p.means(st.data); {
 	case p.wantsTokens(st.data):
 		return nil, p.askSilently(st)
-	case st.data.RefreshToken != "" && (forToken || means == byRefresh):
-		return p.refresh(ctx, st)
+	case st.data.RefreshToken != "" && (want.token || means == byRefresh):
+		return p.refresh(ctx, st, want.to)
 	}
 	if st.data.AccessToken == "" {
 		return st, nil // nothing to ask with: its 401 would say nothing about the session

@@ -5,15 +5,12 @@ import (
 	"net/http"
 )
 
-const useAnother = "Use another account"
-
 // forbidden is the answer to ErrForbidden: the app's own (Config.Forbidden), else a page
 // that offers another account, or JSON.
 func (p *RelyingParty) forbidden(r *http.Request) Answer {
 	const code = "forbidden"
-	a := p.refuse(r, http.StatusForbidden, code, page{
-		Title: "You may not open this page.", Advice: "You are logged in, but this account is not allowed to see it.",
-		Link: p.otherAccount(p.back(r)), LinkText: useAnother})
+	a := p.refuse(r, http.StatusForbidden, code, page{title: "forbidden-title", advice: []word{"forbidden"},
+		link: p.otherAccount(p.back(r)), linkText: "to-another"})
 	if p.cfg.Forbidden == nil {
 		return a
 	}

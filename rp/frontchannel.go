@@ -52,8 +52,8 @@ const frontchannelPage = `<!DOCTYPE html><html lang="en"><meta name="viewport" c
 // IdP's logout page, which some serve from another host (FCL-04).
 func (p *RelyingParty) framers() string {
 	all := weburl.Origin(p.cfg.Issuer)
-	if p.idp.at().EndSessionURL != "" {
-		if o := weburl.Origin(p.idp.at().EndSessionURL); o != all {
+	if p.idp.at().endSession != "" {
+		if o := weburl.Origin(p.idp.at().endSession); o != all {
 			all += " " + o
 		}
 	}

@@ -119,9 +119,13 @@ func (p *RelyingParty) unseal(rec *Record) (*record.Data, error) {
 	return nil, &EndedError{Reason: Unconfirmed}
 }
 
-// sealed returns the record that stores d.
+// sealed returns the record that stores d, without what there is no room for.
 func (p *RelyingParty) sealed(rec Record, d *record.Data) (Record, error) {
 	plain := d.Encode()
+	if len(plain) > record.MaxSize && d.APITokens != "" { // they can be fetched again
+		d.APITokens = ""
+		plain = d.Encode()
+	}
 	if len(plain) > record.MaxSize {
 		return Record{}, errors.New("rp: the session's tokens and values are larger than 60 KiB")
 	}

@@ -8,16 +8,18 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
 
-	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
 // StartLogin sends the browser to the IdP. It reads the query parameters
-// return_to, a path of this app, and silent.
+// return_to, a path of this app, fragment, which belongs to it, and silent; the names of
+// Config.LoginQuery; and with Config.ThirdPartyLogin, in the query or in a form, iss,
+// login_hint and target_link_uri.
 //
 // A bookmark, a restored tab or another site may lead here too. Who is logged in and
 // confirmed then goes straight to return_to. A link or form of this app's own, or the
@@ -30,18 +32,25 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, opts ...LoginOption) error {
 	noStore(w.Header())
 	p.noteHost(r)
-	q := r.URL.Query()
+	q, more, err := p.asked(w, r)
+	if err != nil {
+		p.refused(RefusedLogin, err)
+		return err
+	}
+	opts = slices.Concat(opts, more) // others use opts, too
 	f := flow{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
 		redirectURI: p.redirectURI(r), returnTo: p.sites.inside(q.Get("return_to")), begun: p.now(),
-		again: q.Get("again") == "1", sentUser: activity.SendsUser(r.Header),
+		again: q.Get("again") == "1", sentUser: sentUser(r, q),
 	}
-	var err error
 	if f.wish, err = p.wishAt(q, opts); err != nil {
 		return err
 	}
 	if len(f.wish.text())+len(f.returnTo) > maxAsked {
 		f.returnTo = p.sites.home() // no browser would keep the cookie
+	}
+	if whole := withFragment(f.returnTo, q.Get("fragment")); len(f.wish.text())+len(whole) <= maxAsked {
+		f.returnTo = whole
 	}
 	var asks *state
 	if q.Get("silent") == "1" {
@@ -56,6 +65,9 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 		comeBack(w, f.returnTo)
 		return nil
 	}
+	if !f.silent && p.wantsFragment(r, q) {
+		return p.fragmentPage(w, r)
+	}
 	to, err := p.authURL(r.Context(), &f, asks)
 	if err != nil {
 		return err
@@ -65,6 +77,10 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 	f.save(s)
 	if err := s.Save(r, w); err != nil {
 		return fmt.Errorf("rp: the log-in cookie cannot be written: %w", err)
+	}
+	if r.Method == http.MethodPost {
+		comeBack(w, to) // 303: nothing is posted there
+		return nil
 	}
 	http.Redirect(w, r, to, http.StatusFound)
 	return nil
@@ -82,6 +98,9 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 		oauth2.SetAuthURLParam("nonce", f.nonce),
 		oauth2.SetAuthURLParam("redirect_uri", f.redirectURI),
 	}
+	if p.byFormPost() {
+		opts = append(opts, oauth2.SetAuthURLParam("response_mode", formPost))
+	}
 	if f.silent {
 		return p.silentURL(ctx, asks, f, opts)
 	}
@@ -90,7 +109,7 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 		return "", idpSilent(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
 	}
 	opts = append(opts, p.options(&f.wish)...)
-	return p.idp.at().oauth.AuthCodeURL(p.state(f.state, f.target()), opts...), nil
+	return p.idp.at().oauth.AuthCodeURL(p.state(f.state, f.target()), opts...) + p.resources(&f.wish), nil
 }
 
 // isIn reports whether a log-in is not needed: nobody asks for anything particular,
@@ -138,7 +157,10 @@ func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error
 func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error {
 	params, err := callbackParams(w, r)
 	if err != nil {
-		return badLogin("This log-in link is not valid.", err)
+		return badLogin("failed-link", err)
+	}
+	if p.lacksCookies(r, params) {
+		return p.postAgain(w, r, params)
 	}
 	f, err := p.takeFlow(w, r, params.Get("state"))
 	if err != nil {
@@ -157,13 +179,13 @@ func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error
 func (p *RelyingParty) useAnswer(w http.ResponseWriter, r *http.Request, f *flow, params url.Values) error {
 	// RFC 9207 §2.4: also before an error is believed.
 	if iss := params.Get("iss"); iss != p.cfg.Issuer && (iss != "" || p.idp.at().IssInResponse) {
-		return badLogin("The answer did not come from the expected log-in service.", errors.New("iss is missing or is not Config.Issuer"))
+		return badLogin("failed-issuer", errors.New("iss is missing or is not Config.Issuer"))
 	}
 	if code := params.Get("error"); code != "" {
 		return p.loginRefused(w, r, f, code)
 	}
 	if params.Get("code") == "" {
-		return badLogin("This log-in link is not valid.", errors.New("neither code nor error"))
+		return badLogin("failed-link", errors.New("neither code nor error"))
 	}
 	f.back = p.now()
 	got, err := p.exchangeInTime(r.Context(), params.Get("code"), f)
@@ -203,14 +225,14 @@ func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *f
 	err := fmt.Errorf("the authorization endpoint answered %s", clean(code))
 	switch code {
 	case "access_denied":
-		return badLogin("The log-in was cancelled or refused.", err)
+		return badLogin("failed-cancelled", err)
 	case "temporarily_unavailable": // Keycloak's word to the second of two tabs, too
 		why := notFinished(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
 		return &staleError{f.target(), why, f.begun} // a session that was not enough before is not now
 	case "server_error":
 		return f.postponed(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
 	}
-	return badLogin("The log-in service could not log you in.", err)
+	return badLogin("failed", err)
 }
 
 // postponed is trouble at the IdP during a log-in. Its code or state is spent, so
@@ -223,12 +245,11 @@ func (f *flow) postponed(err *UnavailableError) error {
 }
 
 func notFinished(err *UnavailableError) *LoginError {
-	return &LoginError{Status: http.StatusServiceUnavailable, Title: "The log-in could not be finished.",
-		Advice: advice[err.Cause] + " Please try again in a moment.", Err: err}
+	return loginFailed(http.StatusServiceUnavailable, err, "failed-later", troubleOf(err.Cause), "advice-moment")
 }
 
-func badLogin(title string, err error) *LoginError {
-	return &LoginError{Status: http.StatusBadRequest, Title: title, Advice: "Please log in again.", Err: err}
+func badLogin(title word, err error) *LoginError {
+	return loginFailed(http.StatusBadRequest, err, title, "advice-login")
 }
 
 func random() string {

@@ -141,16 +141,12 @@ func (e *staleError) Error() string { return e.why.Error() }
 // takeFlow finds the log-in that a state belongs to, in this browser, and uses it up.
 // Its errors are *staleError, *LoginError and *UnavailableError.
 func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent string) (*flow, error) {
-	const title = "This log-in was not started in this browser, or is too old."
-	state := sent[:min(len(sent), idLen)]
-	if len(state) != idLen || !isID(state) {
+	const title = "failed-old"
+	state, t, known, ok := p.readState(sent)
+	if !ok {
 		return nil, badLogin(title, errors.New("no state of ours"))
 	}
-	t, known := p.targetOf(sent)
-	if len(sent) > idLen && !known {
-		return nil, badLogin(title, errors.New("no state of ours"))
-	}
-	stale := func(title, why string) error {
+	stale := func(title word, why string) error {
 		err := badLogin(title, errors.New(why))
 		if !known {
 			return err
@@ -171,7 +167,7 @@ func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent str
 	}
 	switch err := p.cfg.Store.Once(r.Context(), p.party.once("state", state), f.begun.Add(p.cfg.LoginTimeout+time.Minute)); {
 	case errors.Is(err, ErrConflict):
-		return nil, stale("This log-in has been finished already.", "state shown twice")
+		return nil, stale("failed-done", "state shown twice")
 	case err != nil:
 		return nil, p.storeFailed(err)
 	}

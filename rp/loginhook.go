@@ -212,15 +212,17 @@ func (p *RelyingParty) hookRefused(err error) error {
 		if e.Status < 400 || e.Status > 599 {
 			e.Status = http.StatusForbidden
 		}
-		e.Title = orElse(e.Title, "You cannot use this application with this account.")
+		if e.Title == "" {
+			e.title = "failed-account"
+			e.Title = inEnglish(e.title)
+		}
 		e.otherAccount = true
 		return &e
 	case errors.As(err, &trouble):
 		return notFinished(trouble)
 	}
 	p.log.Error("Config.OnLogin has failed, so no session begins", "error", err)
-	return &LoginError{Status: http.StatusInternalServerError, Title: "The log-in could not be finished.",
-		Advice: "This application has a problem. Please try again in a moment, or tell the people who run it.", Err: err}
+	return loginFailed(http.StatusInternalServerError, err, "failed-later", "advice-app")
 }
 
 // formerValues are those of the same person's session in this browser. Its error is that of

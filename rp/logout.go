@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
@@ -19,9 +18,12 @@ import (
 // The browser is sent on by a redirect: browsers withhold an IdP's SameSite=Lax
 // cookies from a form that another site posts, so that the IdP would find nobody
 // to log out. The price is an ID token in one URL, kept from Referer headers;
-// Config.LogoutByPost avoids it where the IdP is known to cope. A script that
-// asks for JSON only gets the location instead of the redirect; under LogoutByPost an
-// empty one, and then posts a form here.
+// Config.Logout.Post avoids it where the IdP is known to cope. A script that
+// asks for JSON only gets the location instead of the redirect; where the IdP is
+// posted to an empty one, and then posts a form here.
+//
+// The form field everywhere=1 ends all sessions of this person in this app. Other
+// fields go to the IdP as far as Config.Logout.Form names them.
 //
 // The ID token goes along while the session lives, and once more within two minutes
 // after its end. Later the IdP asks the person whether to log out.
@@ -61,34 +63,29 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.forgetPages(w.Header())
-	if p.idp.at().EndSessionURL == "" || known == nil {
+	endpoint := p.idp.at().endSession
+	if endpoint == "" || known == nil {
 		return sendOn(w, r, landing)
 	}
-	if p.cfg.LogoutByPost && forScript(r.Header) {
+	said := p.logoutWords(r.PostForm)
+	base := p.sites.of(r).base
+	ask := p.askLogout(base, endpoint, said, known.data)
+	if ask.post && forScript(r.Header) {
 		return sendOn(w, r, "") // it posts a form of its own: here, once more
 	}
-	fields := url.Values{
-		"client_id":                {p.cfg.ClientID},
-		"post_logout_redirect_uri": {p.sites.of(r).base + p.cfg.Prefix + "/logged-out"},
-		"state":                    {random()},
+	if ask.hinted && !p.mayHint(ctx, key, known) {
+		ask = p.askLogout(base, endpoint, said, nil)
 	}
-	if hint := p.logoutHint(ctx, key, known); hint != "" {
-		fields.Set("id_token_hint", hint)
+	if ask.to == "" {
+		p.refusals.spend(p.log, p.now(), "a log-out stays here: the IdP takes none without id_token_hint, and this one is used up or too long")
+		return sendOn(w, r, landing)
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	if p.cfg.LogoutByPost {
-		return writeForm(w, p.idp.at().EndSessionURL, fields)
+	if ask.post {
+		return p.writePage(w, r, page{title: "leaving-title", advice: []word{"leaving"},
+			form: &pageForm{Action: ask.to, Fields: ask.fields, Button: "to-continue", Script: formScript}})
 	}
-	target, err := url.Parse(p.idp.at().EndSessionURL)
-	if err != nil {
-		return err
-	}
-	q := target.Query()
-	for name := range fields {
-		q.Set(name, fields.Get(name))
-	}
-	target.RawQuery = q.Encode()
-	return sendOn(w, r, target.String())
+	return sendOn(w, r, ask.to)
 }
 
 // sendOn redirects, or tells a script where to go: fetch cannot follow a redirect
@@ -149,34 +146,29 @@ func (p *RelyingParty) remembered(ctx context.Context, key Key) (*leaver, error)
 // hintFor is how long the ID token of a session that is over serves a logout.
 const hintFor = 2 * time.Minute
 
-// logoutHint returns the ID token that tells the IdP whose session to end without
-// asking the person (RP-Initiated Logout 1.0 §2). A session that is over gives it
-// away once, because some logouts take a second request, and not for long: the cookie
-// outlives the session, and the token names the person. Without it the IdP asks.
-func (p *RelyingParty) logoutHint(ctx context.Context, key Key, l *leaver) string {
+// mayHint reports whether the IdP is told whose session to end, so that it does not
+// ask the person (RP-Initiated Logout 1.0 §2). A session that is over tells it once,
+// because some logouts take a second request, and not for long: the cookie outlives
+// the session, and the token names the person. Without it the IdP asks.
+func (p *RelyingParty) mayHint(ctx context.Context, key Key, l *leaver) bool {
 	if l.live {
-		return l.data.IDToken
+		return true
 	}
 	until := l.over.Add(hintFor)
 	if p.now().After(until) {
-		return ""
+		return false
 	}
-	switch err := p.cfg.Store.Once(ctx, p.party.once("logout hint", string(key[:])), until); {
-	case err == nil:
-		return l.data.IDToken
-	case !errors.Is(err, ErrConflict):
+	err := p.cfg.Store.Once(ctx, p.party.once("logout hint", string(key[:])), until)
+	if err != nil && !errors.Is(err, ErrConflict) {
 		p.log.Warn("a logout goes to the IdP without a hint", "session", key.name(), "error", err)
 	}
-	return ""
+	return err == nil
 }
 
 // LoggedOut is where the IdP sends the browser after a logout. It tolerates any
 // state, or none, because nothing depends on it, and never logs in by itself
 // (RIL-06).
-func (p *RelyingParty) LoggedOut(w http.ResponseWriter, _ *http.Request) error {
+func (p *RelyingParty) LoggedOut(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
-	return writePage(w, http.StatusOK, page{
-		Title: "You are logged out.", Advice: "You can close this page or log in again.",
-		Link: p.outer + "/login", LinkText: "Log in",
-	})
+	return p.writePage(w, r, page{title: "ended-title", advice: []word{"loggedout"}, link: p.outer + "/login", linkText: "to-login"})
 }

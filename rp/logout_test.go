@@ -33,7 +33,7 @@ func TestLogout(t *testing.T) {
 	for _, kind := range kinds {
 		for name, byPost := range map[string]bool{"redirect": false, "form": true} {
 			t.Run(kind.String()+" by "+name, func(t *testing.T) {
-				inBubble(t, setup{kind: kind, config: func(c *rp.Config) { c.LogoutByPost = byPost }}, func(t *testing.T, w *world) {
+				inBubble(t, setup{kind: kind, config: func(c *rp.Config) { c.Logout.Post = byPost }}, func(t *testing.T, w *world) {
 					v := w.visitor("ada")
 					v.login()
 					session := v.session()

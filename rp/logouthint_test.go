@@ -44,7 +44,7 @@ func (v *visitor) hinted(want bool) {
 func TestLogoutHint(t *testing.T) {
 	for name, byPost := range map[string]bool{"redirect": false, "form": true} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, setup{instances: 2, config: func(c *rp.Config) { c.LogoutByPost = byPost }}, func(t *testing.T, w *world) {
+			inBubble(t, setup{instances: 2, config: func(c *rp.Config) { c.Logout.Post = byPost }}, func(t *testing.T, w *world) {
 				early, late := w.visitor("ada"), w.visitor("bob")
 				for _, v := range []*visitor{early, late} {
 					v.login()
@@ -91,10 +91,10 @@ func TestLogoutHintOfAnExpiredSession(t *testing.T) {
 	})
 }
 
-// A script under LogoutByPost is given no location; the form that it posts then is
+// A script under Logout.Post is given no location; the form that it posts then is
 // the second request.
 func TestLogoutHintOfAScript(t *testing.T) {
-	inBubble(t, setup{config: func(c *rp.Config) { c.LogoutByPost = true }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{config: func(c *rp.Config) { c.Logout.Post = true }}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
 		script := with(fetching, "Accept", "application/json", "Origin", base)

@@ -1,12 +1,11 @@
 package rp
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"html/template"
 	"net/http"
+	"net/url"
 )
 
 // fromNowhere reports whether a form comes from a page that hides its origin
@@ -45,24 +44,10 @@ func (p *RelyingParty) proves(w http.ResponseWriter, r *http.Request) (bool, err
 	if !formOf(r).isPage() {
 		return false, ErrCrossOrigin
 	}
-	var b bytes.Buffer
-	err = proofTemplate.Execute(&b, struct {
-		Style                template.CSS
-		Action, Field, Proof string
-		Everywhere           bool
-	}{pageStyle, p.outer + "/logout", proofField, p.proof(0, key), everywhere})
-	if err != nil {
-		return false, err
+	fields := url.Values{proofField: {p.proof(0, key)}}
+	if everywhere {
+		fields.Set("everywhere", "1")
 	}
-	pageHeader(w.Header(), "")
-	_, err = w.Write(b.Bytes())
-	return false, err
+	return false, p.writePage(w, r, page{title: "logout-question-title", advice: []word{"logout-question"},
+		form: &pageForm{Action: p.outer + "/logout", Fields: fields, Button: "to-logout"}})
 }
-
-var proofTemplate = template.Must(template.New("proof").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Log out?</title><style>{{.Style}}</style></head>
-<body><main><h1>Log out?</h1><p>Your browser does not say which page has asked for this.</p>
-<form method="post" action="{{.Action}}"><input type="hidden" name="{{.Field}}" value="{{.Proof}}">{{if .Everywhere}}<input type="hidden" name="everywhere" value="1">{{end}}<button>Log out</button></form>
-</main></body></html>
-`))

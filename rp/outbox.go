@@ -85,6 +85,7 @@ func (p *RelyingParty) announceEnd(u untold) {
 	}
 	d := *data
 	d.Told = p.now()
+	d.APITokens = "" // they go with the refresh token (RFC 7009 §2.1)
 	if p.offline(&d, reason) {
 		d.RefreshToken = ""
 	}

@@ -104,6 +104,9 @@ func (p *party) refsBy(i int, d *record.Data) []Key {
 // wishes is what a sealed wish cannot be taken away from.
 func (p *party) wishes() []byte { return append(p.owner[:len(p.owner):len(p.owner)], "wish"...) }
 
+// posts is the same for a form that was posted.
+func (p *party) posts() []byte { return append(p.owner[:len(p.owner):len(p.owner)], "posted"...) }
+
 // bound is what a sealed record cannot be taken away from.
 func (p *party) bound(key *Key) []byte { return append(p.owner[:len(p.owner):len(p.owner)], key[:]...) }
 

@@ -163,6 +163,7 @@ func TestNothingPrints(t *testing.T) {
 
 		printtest.Types(t, secrets, map[string][]any{
 			"RelyingParty": {w.auth[0]},
+			"API":          {config.APIs[0]},
 			"Session":      {session},
 			"Login":        {login.seen},
 			"Config":       {config},
@@ -184,6 +185,7 @@ func TestNothingPrints(t *testing.T) {
 
 			"StoreFailedEvent": {printtest.Exempt("a Store's error: its own tests see to that")},
 			"Cause":            {rp.Busy},
+			"Pages":            {printtest.Exempt("words")}, "Page": {printtest.Exempt("words")},
 			"LoginOption":      {printtest.Exempt("a function")},
 			"StepUpError":      {&rp.StepUpError{}},
 			"EndCause":         {rp.Inactivity},
@@ -191,6 +193,9 @@ func TestNothingPrints(t *testing.T) {
 			"Capabilities":     {printtest.Exempt("what an IdP honours")},
 			"Calls":            {printtest.Exempt("what an IdP honours")},
 			"RevocationScope":  {printtest.Exempt("what an IdP honours")},
+			"LogoutRules":      {printtest.Exempt("what an IdP honours")},
+			"HintRule":         {printtest.Exempt("what an IdP honours")},
+			"LogoutConfig":     {printtest.Exempt("an address, and names and values that go into addresses")},
 			"Refused":          {printtest.Exempt("constants")},
 			"RefusedEvent":     {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
 			"Revocation":       {printtest.Exempt("subject and sid, from the caller")},
@@ -205,6 +210,7 @@ func TestNothingPrints(t *testing.T) {
 			"Class": {rp.Active}, "Kind": {rp.NoToken}, "Reason": {rp.Idle}, "Store": {printtest.Exempt("an interface")}, "FindingStore": {printtest.Exempt("an interface")},
 		})
 		printtest.Check(t, "the context of a guarded handler", secrets, request.Context())
+		printtest.Check(t, "a TokenSource", secrets, session.TokenSource(request.Context(), "https://api.example"))
 		printtest.Check(t, "a pointer to Config", secrets, map[string]*rp.Config{"c": &config})
 		printtest.Check(t, "the client of a session", secrets, session.Client())
 		printtest.Check(t, "Values", secrets, w.auth[0].Values())

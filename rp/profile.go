@@ -74,7 +74,7 @@ func late(waited time.Duration) *UnavailableError {
 func (p *RelyingParty) profileRefused(out *idp.Outcome) error {
 	switch {
 	case out.Fault == verdict.OtherUser: // CORE-11
-		return badLogin("The log-in service's answer could not be trusted.", out.Err)
+		return badLogin("failed-trust", out.Err)
 	case verdict.Userinfo(out.Answer, false) == verdict.Retry, out.Fault != verdict.None:
 		wait := max(out.RetryAfter, time.Second)
 		return notFinished(&UnavailableError{RetryAfter: wait, Cause: whoFails(out), Err: out.Err})
@@ -86,17 +86,14 @@ func (p *RelyingParty) profileRefused(out *idp.Outcome) error {
 // noProfile is a log-in that no second try can finish.
 func (p *RelyingParty) noProfile(err error) error {
 	p.log.Error("Config.UserinfoClaims: this client and the userinfo endpoint do not fit", "error", err)
-	return &LoginError{Status: http.StatusBadGateway,
-		Title:  "The log-in service does not tell this application who you are.",
-		Advice: "Please tell the people who run it.", Err: err}
+	return loginFailed(http.StatusBadGateway, err, "failed-profile", "advice-tell")
 }
 
 var errTooLargeToKeep = errors.New("ID token, userinfo and tokens together are larger than 60 KiB: " +
 	"let the IdP put fewer claims into them, such as the groups of this app only")
 
 func tooLarge(err error) error {
-	return &LoginError{Status: http.StatusBadGateway, Title: "The log-in service's answer is too large.",
-		Advice: "Please tell the people who run this application.", Err: err}
+	return loginFailed(http.StatusBadGateway, err, "failed-size", "advice-tell")
 }
 
 // takeUserinfo notes what userinfo has said of this subject, unless that does not fit into

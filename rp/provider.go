@@ -32,8 +32,9 @@ type provider struct {
 // endpoints are the IdP as its discovery document describes it.
 type endpoints struct {
 	*idp.Metadata
-	oauth oauth2.Config // for the authorization URL
-	calls *idp.Client
+	oauth      oauth2.Config // for the authorization URL
+	calls      *idp.Client
+	endSession string // empty: there is none
 }
 
 // at is what is known of the IdP now. A caller that needs two things of it asks once.
@@ -56,7 +57,7 @@ func newProvider(c *Config) *provider {
 func (p *provider) use(c *Config, m *idp.Metadata) {
 	p.keys.From(m.JWKSURL)
 	p.latest.Store(&endpoints{
-		Metadata: m,
+		Metadata: m, endSession: endSessionURL(c, m),
 		oauth: oauth2.Config{
 			ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), Scopes: c.Scopes,
 			Endpoint: oauth2.Endpoint{AuthURL: m.AuthURL},
@@ -115,7 +116,7 @@ func usable(c *Config, m *idp.Metadata) error {
 		required  bool
 	}{
 		{"authorization_endpoint", m.AuthURL, true}, {"token_endpoint", m.TokenURL, true}, {"jwks_uri", m.JWKSURL, true},
-		{"userinfo_endpoint", m.UserinfoURL, false}, {"end_session_endpoint", m.EndSessionURL, false},
+		{"userinfo_endpoint", m.UserinfoURL, false}, {"end_session_endpoint", endSessionURL(c, m), false},
 		{"revocation_endpoint", m.RevocationURL, false},
 	} {
 		if e.url == "" && !e.required {

@@ -3,6 +3,8 @@ package rp
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
@@ -11,12 +13,13 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
-// refresh shows the current refresh token. The caller holds the lease.
+// refresh shows the current refresh token. The caller holds the lease. With an audience
+// it fetches the access token of that, else the session's own.
 //
 // That it is shown is noted before: if this instance dies before it has stored the
 // answer, the token may be spent, and the next one must not believe the invalid_grant.
 // What is no answer to that token takes the note back.
-func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
+func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*state, error) {
 	sent := p.now()
 	lost := doubted(st.data) // it was shown before, by whoever, and nobody knows the answer
 	seen := st.data.Generation
@@ -24,15 +27,15 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 	if err != nil || st.data.Generation != seen { // somebody else has refreshed: the lease was lost
 		return st, err
 	}
-	got, out := p.callRefresh(ctx, st.data)
-	v := verdict.Token(out.Answer)
+	got, out := p.callRefresh(ctx, st.data, to)
+	v := judged(out.Answer, to)
 	if v == verdict.Unknown {
 		// RT-08: the IdP may have rotated without our hearing of it. One more try with
 		// the same token: an IdP with a grace period answers.
 		p.log.Warn("the outcome of a refresh is unknown; one more try", "session", st.rec.Key.name(), "error", out.Err)
 		lost = true
-		got, out = p.callRefresh(ctx, st.data)
-		if v = verdict.Token(out.Answer); v == verdict.Unknown {
+		got, out = p.callRefresh(ctx, st.data, to)
+		if v = judged(out.Answer, to); v == verdict.Unknown {
 			v = verdict.Retry
 		}
 	}
@@ -43,11 +46,23 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 	} else if v == verdict.Ended && !other && !p.refreshGood(st.data, sent) {
 		v = verdict.Ask // RT-17: by another instance's clock it has run out
 	}
+	if to != nil && !other {
+		switch {
+		case v == verdict.Ended:
+			return p.secondLook(ctx, st, to, out)
+		case v == verdict.Denied, v == verdict.Retry && (out.Fault == verdict.Malformed || out.Fault == verdict.None && out.Status >= http.StatusInternalServerError):
+			p.signalled(st.rec.Key, "refresh", v, out.Err)
+			if !lost {
+				p.undoubt(ctx, st)
+			}
+			return nil, p.denied(st, to, out, out.Err)
+		}
+	}
 	v = p.believed(v)
 	p.signalled(st.rec.Key, "refresh", v, out.Err)
 	switch {
 	case v == verdict.OK:
-		return p.refreshed(ctx, st, got, sent)
+		return p.refreshed(ctx, st, got, sent, to, out)
 	case v == verdict.Ended && other:
 		p.orphaned(got, *st.data, "") // these are nobody's
 		return p.rejected(ctx, st, OtherSubject)
@@ -61,47 +76,95 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state) (*state, error) {
 	return nil, p.postponed(st, v, out)
 }
 
+func judged(a verdict.Answer, to *audience) verdict.Verdict {
+	if to != nil {
+		return verdict.APIToken(a)
+	}
+	return verdict.Token(a)
+}
+
+// secondLook tells whether an invalid_grant is about the session or about the one API for
+// which a token was asked: by a refresh that asks for nothing else. The refresh token has
+// not been used up by the refusal.
+func (p *RelyingParty) secondLook(ctx context.Context, st *state, to *audience, out idp.Outcome) (*state, error) {
+	if st = p.undoubt(ctx, st); doubted(st.data) {
+		return nil, p.denied(st, to, out, out.Err) // the store fails: nobody could store the next answer
+	}
+	next, err := p.refresh(ctx, st, nil)
+	if err != nil {
+		return nil, err
+	}
+	p.signalled(st.rec.Key, "refresh", verdict.Denied, out.Err)
+	return nil, p.denied(next, to, out, out.Err)
+}
+
 // refreshed stores what a good answer brought.
-func (p *RelyingParty) refreshed(ctx context.Context, st *state, got *tokens, sent time.Time) (*state, error) {
+func (p *RelyingParty) refreshed(ctx context.Context, st *state, got *tokens, sent time.Time, to *audience, out idp.Outcome) (*state, error) {
 	p.flights.succeeded(st.rec.Key)
-	p.observe(got)
+	if to == nil {
+		p.observe(got)
+	}
 	can := p.cfg.Capabilities
+	var fault error // why there is no token for that audience all the same
 	next, err := p.commitTokens(ctx, st, func(d *record.Data) {
-		p.takeTokens(st.rec.Key, d, got)
+		fault = p.takeTokens(st.rec.Key, d, got, to)
 		// Where activity is told by a silent log-in only, trust has to run out for that.
 		heard(d, sent, can.Extends.Refresh, can.Proves.Refresh && p.means(d) != bySilentLogin)
 	})
 	var ended *EndedError
 	switch {
-	case err == nil:
-		p.readProfile(next)
 	case errors.As(err, &ended):
 		p.orphaned(got, *st.data, ended.Reason) // BCL-19
 	case errors.Is(err, ErrAnonymous):
 		p.orphaned(got, *st.data, "")
+	case err == nil && to != nil && fault == nil && next.data.Generation == st.data.Generation+1 && holds(next.data, to).none != nil:
+		return nil, p.denied(next, to, out, errors.New("the session's record has no room for the access token"))
+	case err == nil && fault != nil:
+		return nil, p.denied(next, to, out, fault)
+	case err == nil && to == nil:
+		p.readProfile(next)
 	}
 	return next, err
 }
 
-// takeTokens puts renewed tokens into a session. An ID token that has grown too large is
-// left out: without the refresh token that came beside it the session would be lost.
-func (p *RelyingParty) takeTokens(key Key, d *record.Data, got *tokens) {
+// takeTokens puts renewed tokens into a session: its own, or that of an audience; fault
+// says why that is not kept. What finds no room is left out, first the tokens of APIs, which
+// can be fetched again, then an ID token that has grown: without the refresh token that
+// came beside it the session would be lost.
+func (p *RelyingParty) takeTokens(key Key, d *record.Data, got *tokens, to *audience) (fault error) {
+	put := func(got *tokens) {
+		if to == nil {
+			got.apply(d)
+			d.Renewed = d.Generation + 1
+			return
+		}
+		got.applyGrant(d, true)
+		fault = p.keepFor(d, to, got)
+	}
 	before := *d
-	if got.apply(d); d.Fits() || got.id == nil {
-		return
+	if put(got); d.Fits() {
+		return fault
+	}
+	if d.APITokens = ""; d.Fits() || got.id == nil {
+		return fault
 	}
 	p.log.Error("a renewed ID token does not fit into the session and is left out; its claims stay as they were",
 		"session", key.name(), "bytes", len(got.rawID))
 	*d = before
 	thin := *got
 	thin.id = nil
-	thin.apply(d)
+	put(&thin)
+	return fault
 }
 
-func (p *RelyingParty) callRefresh(ctx context.Context, d *record.Data) (*tokens, idp.Outcome) {
+func (p *RelyingParty) callRefresh(ctx context.Context, d *record.Data, to *audience) (*tokens, idp.Outcome) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	answer, out := p.idp.at().calls.Refresh(ctx, d.RefreshToken)
+	var more url.Values
+	if to != nil {
+		more = to.form
+	}
+	answer, out := p.idp.at().calls.Refresh(ctx, d.RefreshToken, more)
 	p.flights.went(&out)
 	if out.Err != nil {
 		return nil, out
@@ -130,9 +193,9 @@ func (p *RelyingParty) doubt(ctx context.Context, st *state) (*state, error) {
 
 // undoubt takes the note back: the IdP has not acted. If the store does not take that, a
 // later refusal leads to a log-in instead of an end.
-func (p *RelyingParty) undoubt(ctx context.Context, st *state) {
+func (p *RelyingParty) undoubt(ctx context.Context, st *state) *state {
 	generation := st.data.Generation
-	_, err := p.commit(ctx, st, func(d *record.Data) bool {
+	next, err := p.commit(ctx, st, func(d *record.Data) bool {
 		if d.Generation != generation || !doubted(d) {
 			return false
 		}
@@ -141,7 +204,9 @@ func (p *RelyingParty) undoubt(ctx context.Context, st *state) {
 	})
 	if err != nil {
 		p.log.Warn("a doubt about a refresh token could not be taken back", "session", st.rec.Key.name(), "error", err)
+		return st
 	}
+	return next
 }
 
 func doubted(d *record.Data) bool { return d.Doubted == d.Generation+1 }

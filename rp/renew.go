@@ -18,11 +18,11 @@ import (
 const beforeEnd = 5 * time.Second
 
 // lastUse is until when an access token is shown; zero: it has no known end.
-func lastUse(d *record.Data) time.Time {
-	if d.TokenEnds.IsZero() {
+func lastUse(ends time.Time, life time.Duration) time.Time {
+	if ends.IsZero() {
 		return time.Time{}
 	}
-	return d.TokenEnds.Add(-min(beforeEnd, d.TokenLife/10))
+	return ends.Add(-min(beforeEnd, life/10))
 }
 
 // good reports whether an access token has not run out by anybody's clock: the IdP's and
@@ -49,7 +49,7 @@ func (p *RelyingParty) tokensLast(d *record.Data) time.Time {
 	case p.cfg.Kind == NoToken:
 		return time.Time{}
 	case d.RefreshToken == "" && (d.AccessToken != "" || !isBearer(d.TokenType)):
-		return lastUse(d)
+		return lastUse(d.TokenEnds, d.TokenLife)
 	case d.RefreshToken == "" || d.RefreshEnds.IsZero():
 		return time.Time{}
 	}

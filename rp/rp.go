@@ -25,8 +25,8 @@ type RelyingParty struct {
 	targets    *seal.Ring // seals what state carries
 	logins     *sessions.CookieStore
 	sites      *sites
-	outer      string // the path of the endpoints, as browsers see it
-	apis       map[string]bool
+	outer      string               // the path of the endpoints, as browsers see it
+	apis       map[string]*audience // by origin; nil: the token of the log-in
 	log        *slog.Logger
 	hub        *hub
 	cache      *cache
@@ -45,6 +45,7 @@ type RelyingParty struct {
 	guard      guard
 	found      findings
 	blames     blames
+	denials    denials
 	past       pastEnds
 	untold     queue[untold] // ended sessions to report
 	sighted    []sighting    // the sweeper's
@@ -101,19 +102,16 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	}
 	p := &RelyingParty{
 		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, targets: targets, logins: logins,
-		sites: sites, outer: sites.outside(cfg.Prefix), apis: map[string]bool{},
+		sites: sites, outer: sites.outside(cfg.Prefix), apis: audiencesOf(cfg.APIs),
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
-		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, reports: newThrottle(activityEvery, activityBurst),
+		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, denials: denials{of: map[denialKey]denial{}}, reports: newThrottle(activityEvery, activityBurst),
 		vouches:    newThrottle(vouchEvery, vouchBurst),
 		userNotes:  newThrottle(10*time.Second, 1), // while the first one is on its way
 		unreadable: newThrottle(remember, 1),
 	}
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
 	p.unrevoked = queue[Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}
-	for _, api := range cfg.APIs {
-		p.apis[api] = true
-	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.streaming, p.endStreams = context.WithCancel(p.ctx)
 	p.calls, p.abort = context.WithCancel(context.Background())
@@ -126,6 +124,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	p.report(judgeProvider(&p.cfg, p.idp.at().Metadata))
 	p.report(storeFindings(ctx, &p.cfg))
 	p.report(judgeSites(&p.cfg))
+	p.report(cfg.Pages.lacks())
 	p.goes(func(context.Context) { p.watch(p.ctx) })
 	p.goes(func(context.Context) { p.sweep(p.ctx) })
 	p.goes(func(context.Context) { p.follow(p.ctx) })

@@ -78,7 +78,7 @@ func (p *RelyingParty) tell(ctx context.Context, st *state) (*state, error) {
 // may be asking for long, and in vain.
 func (p *RelyingParty) tellBy(ctx context.Context, st *state, latest time.Time) (*state, error) {
 	seen := st.data
-	return p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
+	return p.fly(ctx, st.rec.Key, errand{}, func(d *record.Data) bool {
 		return lifetime.Over(latest, p.now()) || d.Signalled.After(seen.Signalled) || lifetime.Ahead(seen.Signalled, d.Signalled) || d.Generation > seen.Generation
 	})
 }
@@ -185,6 +185,8 @@ func (p *RelyingParty) signalled(key Key, how string, v verdict.Verdict, cause e
 		p.log.Debug("the IdP was told of activity", "session", key.name(), "how", how)
 	case verdict.Ended:
 		p.log.Info("the IdP says that the session is over", "session", key.name(), "how", how, "error", cause)
+	case verdict.Denied:
+		p.log.Warn("the IdP gives a session no access token for an API; the session is kept", "session", key.name(), "error", cause)
 	case verdict.Misconfigured:
 		p.log.Error("this client and the IdP do not fit; sessions are kept", "session", key.name(), "how", how, "error", cause)
 	default:

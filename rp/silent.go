@@ -47,9 +47,11 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *flow, opts [
 		opts = append(opts, oauth2.SetAuthURLParam(name, value))
 	}
 	opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
+	resources := ""
 	if p.wantsTokens(st.data) {
 		f.renews = st.data.Generation + 1
-		if w, _ := readWish(st.data.Wish); len(w.Scopes) > 0 { // else the new token could do less
+		w, _ := readWish(st.data.Wish)
+		if resources = p.resources(&w); len(w.Scopes) > 0 { // else the new token could do less
 			opts = append(opts, oauth2.SetAuthURLParam("scope", p.scopes(&w)))
 		}
 	} else {
@@ -57,12 +59,12 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *flow, opts [
 	}
 	state := p.state(f.state, f.target())
 	for _, h := range hints(st.data) {
-		to := p.idp.at().oauth.AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...)
+		to := p.idp.at().oauth.AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...) + resources
 		if len(to) <= maxHintedURL {
 			return to, nil
 		}
 	}
-	return p.idp.at().oauth.AuthCodeURL(state, opts...), nil
+	return p.idp.at().oauth.AuthCodeURL(state, opts...) + resources, nil
 }
 
 type hint struct{ name, value string }
@@ -71,11 +73,8 @@ type hint struct{ name, value string }
 // first. Entra ID puts its login_hint into the ID token.
 func hints(d *record.Data) []hint {
 	all := []hint{{"id_token_hint", d.IDToken}}
-	var c struct {
-		LoginHint string `json:"login_hint"`
-	}
-	if decodeClaims(d, &c) == nil && c.LoginHint != "" {
-		all = append(all, hint{"login_hint", c.LoginHint})
+	if name := claimOf(d, "login_hint"); name != "" {
+		all = append(all, hint{"login_hint", name})
 	}
 	return all
 }
@@ -135,7 +134,7 @@ func (p *RelyingParty) confirmed(ctx context.Context, st *state, f *flow, got *t
 	if f.renews == st.data.Generation+1 && f.about == st.rec.Key.name() {
 		p.observe(got)
 		next, err := p.commitTokens(ctx, st, func(d *record.Data) {
-			p.takeTokens(st.rec.Key, d, got)
+			p.takeTokens(st.rec.Key, d, got, nil)
 			p.keepOnly(d)
 			heard(d, at, true, true)
 			if !p.wantsTokens(d) {

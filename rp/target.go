@@ -33,6 +33,14 @@ func (p *RelyingParty) state(id string, t target) string {
 	return s
 }
 
+// readState splits a state into a log-in's id and target; known, if it has one. ok is
+// false for what cannot be a state of this client.
+func (p *RelyingParty) readState(sent string) (id string, t target, known, ok bool) {
+	id = sent[:min(len(sent), idLen)]
+	t, known = p.targetOf(sent)
+	return id, t, known, len(id) == idLen && isID(id) && (known || len(sent) == idLen)
+}
+
 // targetOf opens a state's target; ok only if this client has sealed it.
 func (p *RelyingParty) targetOf(state string) (t target, ok bool) {
 	if len(state) <= idLen || len(state) > maxState {

@@ -117,17 +117,23 @@ func (t *tokens) apply(d *record.Data) {
 		}
 	}
 	d.Renew = false
+	if t.scope != "" {
+		d.Scope = t.scope
+	}
+	t.applyGrant(d, !t.forget)
+}
+
+// applyGrant puts into a session what the answer says beside its access token, which may
+// be for one API only: keep the claims that such an ID token leaves out.
+func (t *tokens) applyGrant(d *record.Data, keep bool) {
 	if t.refresh != "" {
 		d.RefreshToken, d.RefreshEnds = t.refresh, t.refreshEnds
 	} else if !t.refreshEnds.IsZero() {
 		d.RefreshEnds = t.refreshEnds // the IdP speaks of the one that stays (RT-11)
 	}
-	if t.scope != "" {
-		d.Scope = t.scope
-	}
 	if t.id != nil {
 		d.Subject = t.id.Subject
-		t.say(d, !t.forget)
+		t.say(d, keep)
 		if t.id.Nonce != "" {
 			d.Nonce = t.id.Nonce
 		}

@@ -8,14 +8,14 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // APIError is what Session.Client returns instead of an answer that concerns the
-// session or its token.
+// session or its token; with ErrNoAccessToken it is what the IdP answered when a token of
+// the API's own was asked for (invalid_target, invalid_scope).
 type APIError struct {
 	Status    int
 	Code      string // error of the Bearer challenge
@@ -43,6 +43,9 @@ func (e *APIError) Unwrap() error { return e.Err }
 // access token and renews it when needed; a 401 is looked at twice and ends the
 // session only if the IdP confirms it. Other hosts never get the token.
 //
+// A token that cannot be had for one API is the error of that call alone; the session and
+// the other APIs go on.
+//
 // Besides network errors its calls return *EndedError, *UnavailableError,
 // *APIError, ErrNoAccessToken and, where only a log-in fetches a new token,
 // ErrSilentCheck or ErrReauthenticate, all found by errors.Is and errors.As;
@@ -62,7 +65,8 @@ type apiTransport struct {
 
 func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	s := t.session
-	if !s.rp.apis[weburl.OriginOf(r.URL)] {
+	to, known := s.rp.apis[weburl.OriginOf(r.URL)]
+	if !known {
 		if r.Response != nil {
 			return t.next.RoundTrip(withoutToken(r)) // a redirect away from the API
 		}
@@ -70,13 +74,13 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		// In ASCII, lest a look-alike hides in it.
 		return nil, fmt.Errorf("rp: %+q is not in Config.APIs, so it gets no access token", r.URL.Scheme+"://"+r.URL.Host)
 	}
-	st, err := s.usable(r.Context())
+	st, h, err := s.usable(r.Context(), to)
 	if err != nil {
 		closeBody(r)
 		return nil, err
 	}
 	sent := s.rp.now()
-	resp, err := t.send(r, st, false)
+	resp, err := t.send(r, h.token, false)
 	if err != nil {
 		return nil, err
 	}
@@ -88,25 +92,29 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	case verdict.StepUp:
 		return nil, stepUp(resp, challenge)
 	case verdict.Ended:
-		return t.refused(r, resp, st, answer)
+		return t.refused(r, resp, st, to, h.generation, answer)
 	}
 	return resp, nil // the API's own trouble is the caller's to handle
 }
 
 // refused handles a 401: a fresh token and a second try where that is possible,
 // then the IdP's word (API-01).
-func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, answer verdict.Answer) (*http.Response, error) {
+func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, to *audience, token uint64, answer verdict.Answer) (*http.Response, error) {
 	s := t.session
-	if s.class == Passive {
+	switch err := s.mayFetch(r.Context(), st); {
+	case errors.Is(err, ErrNoAccessToken):
 		return resp, nil // asking the IdP would extend the session
+	case err != nil:
+		drain(resp)
+		return nil, err
 	}
 	origin, renewed := weburl.OriginOf(r.URL), false
-	if s.rp.blamed(origin, st) {
+	if s.rp.blamed(origin, st, token) {
 		drain(resp)
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
 	if st.data.RefreshToken != "" {
-		fresh, err := s.rp.renew(r.Context(), st)
+		fresh, err := s.rp.renew(r.Context(), st, to, token)
 		if err != nil {
 			drain(resp)
 			return nil, err
@@ -117,10 +125,11 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 			return resp, nil // the next call has the fresh token
 		}
 		drain(resp)
-		if _, err := shown(fresh.data); err != nil {
-			return nil, err
+		h := holds(fresh.data, to)
+		if h.none != nil {
+			return nil, h.none
 		}
-		if resp, err = t.send(r, fresh, true); err != nil {
+		if resp, err = t.send(r, h.token, true); err != nil {
 			return nil, err
 		}
 		var challenge verdict.Challenge
@@ -132,7 +141,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 		default:
 			return resp, nil
 		}
-		st = fresh
+		st, token = fresh, h.generation
 	}
 	drain(resp)
 	var (
@@ -146,7 +155,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 	switch verdict.SecondLook(renewed, probe) {
 	case verdict.Blamed:
 		s.newer.Store(probed)
-		s.rp.blame(origin, probed)
+		s.rp.blame(origin, probed, token)
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
 	if err == nil {
@@ -160,7 +169,7 @@ func stepUp(resp *http.Response, c verdict.Challenge) error {
 	return &APIError{Status: resp.StatusCode, Code: c.Error, Scope: c.Scope, ACRValues: c.ACR, MaxAge: c.MaxAge, Err: ErrStepUp}
 }
 
-func (t *apiTransport) send(r *http.Request, st *state, again bool) (*http.Response, error) {
+func (t *apiTransport) send(r *http.Request, token string, again bool) (*http.Response, error) {
 	out := r.Clone(r.Context())
 	if again && r.GetBody != nil {
 		body, err := r.GetBody()
@@ -169,48 +178,8 @@ func (t *apiTransport) send(r *http.Request, st *state, again bool) (*http.Respo
 		}
 		out.Body = body
 	}
-	out.Header.Set("Authorization", "Bearer "+st.data.AccessToken)
+	out.Header.Set("Authorization", "Bearer "+token)
 	return t.next.RoundTrip(out)
-}
-
-// usable returns the session with an access token that has not run out. A
-// passive request does without a refresh (C7).
-func (s *Session) usable(ctx context.Context) (*state, error) {
-	st := s.state()
-	_, none := shown(st.data)
-	if none != nil && st.data.TokenEnds.IsZero() {
-		return nil, none
-	}
-	if c := &s.rp.cfg; s.class == Passive && c.APIIntrospects && c.Capabilities.Extends.Introspection {
-		return nil, fmt.Errorf("%w: a passive request does not call an API that introspects, because that extends the IdP session (C7)", ErrNoAccessToken)
-	}
-	if !lifetime.Over(lastUse(st.data), s.rp.now()) {
-		return st, none
-	}
-	if s.class == Passive {
-		return nil, fmt.Errorf("%w: it ran out, and a passive request does not renew it", ErrNoAccessToken)
-	}
-	if st.data.RefreshToken == "" { // a silent log-in, which a navigation can make, fetches another one
-		return nil, s.rp.renewSilently(ctx, st)
-	}
-	renewed, err := s.rp.renew(ctx, st)
-	if err != nil {
-		return nil, err
-	}
-	s.newer.Store(renewed)
-	_, none = shown(renewed.data)
-	return renewed, none
-}
-
-// AccessToken returns an access token that has not run out, for clients that
-// cannot use Client. Whoever holds it must keep it from logs, URLs and other
-// hosts. Errors as Client's.
-func (s *Session) AccessToken(ctx context.Context) (string, error) {
-	st, err := s.usable(ctx)
-	if err != nil {
-		return "", err
-	}
-	return st.data.AccessToken, nil
 }
 
 // called takes an API's answer as a signal, where the API introspects.
@@ -232,13 +201,6 @@ func (s *Session) called(st *state, sent time.Time, status int) {
 	})
 }
 
-// renew forces a refresh of the token in st; whoever sees the same token refused
-// shares it.
-func (p *RelyingParty) renew(ctx context.Context, st *state) (*state, error) {
-	seen := st.data.Generation
-	return p.fly(ctx, st.rec.Key, true, func(d *record.Data) bool { return d.Generation > seen })
-}
-
 // probe asks the userinfo endpoint about the token of st (second look), where there is
 // no refresh token.
 func (p *RelyingParty) probe(ctx context.Context, st *state) (*state, verdict.Verdict, error) {
@@ -247,7 +209,7 @@ func (p *RelyingParty) probe(ctx context.Context, st *state) (*state, verdict.Ve
 		return nil, verdict.Ask, p.renewSilently(ctx, st)
 	}
 	seen := p.now()
-	next, err := p.fly(ctx, st.rec.Key, false, func(d *record.Data) bool {
+	next, err := p.fly(ctx, st.rec.Key, errand{}, func(d *record.Data) bool {
 		// Clocks are cut to milliseconds: one of the same may have been before.
 		return d.Signalled.After(seen) || d.Confirmed.After(seen) || d.Generation > st.data.Generation
 	})

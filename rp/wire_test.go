@@ -30,7 +30,9 @@ func (x *wire) under(s setup) setup {
 		if change != nil {
 			change(c)
 		}
-		x.next = c.HTTPClient.Transport
+		if x.next == nil { // all instances have the same
+			x.next = c.HTTPClient.Transport
+		}
 		c.HTTPClient = &http.Client{Transport: x}
 	}
 	return s

@@ -120,7 +120,7 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 			return out, &FlagError{"api-url", fmt.Sprintf("is %q, which is not an http(s) URL without query; give the API's base, such as http://127.0.0.1:9200", c.APIURL)}
 		}
 		if kind != rp.NoToken {
-			out.APIs = []string{u.Scheme + "://" + u.Host}
+			out.APIs = []rp.API{{Origin: u.Scheme + "://" + u.Host}}
 		}
 	}
 	if c.Like != "" {

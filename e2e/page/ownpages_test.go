@@ -36,7 +36,7 @@ func TestOwnPagesAreAccessible(t *testing.T) {
 	store := &brittle{Store: memstore.New(memstore.Options{})}
 	var faulty *rp.RelyingParty
 	w := site.New(t, site.Options{
-		RP: func(c *rp.Config) { c.Store, c.LogoutByPost = store, true },
+		RP: func(c *rp.Config) { c.Store, c.Logout.Post = store, true },
 		Routes: func(mux *http.ServeMux, web *nethttpadapter.Adapter) {
 			mux.HandleFunc("GET /faulty", func(w http.ResponseWriter, r *http.Request) {
 				faulty.Answer(r, errors.New("a mistake of the app")).Write(w)

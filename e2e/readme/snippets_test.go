@@ -25,7 +25,20 @@ func TestSnippetsCompile(t *testing.T) {
 					t.Errorf("%s shows an example that no test file has:\n%s", page, text)
 				}
 			default:
-				compiles(t, page, `package main
+				around := ofIDP
+				if strings.HasPrefix(page, filepath.Join(root, "docs")) {
+					around = ofApp
+				}
+				compiles(t, page, around+strings.ReplaceAll(text, "token, _ :=", "_, _ =")+"}\n")
+			}
+		}
+	}
+}
+
+// What stands around the statements of a page: of idp-mock's, and of the others, which
+// speak of an app and its tests.
+const (
+	ofIDP = `package main
 
 import ("time"; "github.com/tandem-sso/tandem/idp-mock/idpmock")
 
@@ -34,11 +47,42 @@ var _ time.Duration
 func main() {}
 
 func _(idp *idpmock.IDP, session idpmock.Session) {
-`+strings.ReplaceAll(text, "token, _ :=", "_, _ =")+"}\n")
-			}
-		}
-	}
+`
+	ofApp = `package main
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/tandem-sso/tandem/nethttpadapter"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/rptest"
+)
+
+var (
+	_ io.Writer
+	_ = httptest.NewRequest
+	_ rptest.Session
+	_ strings.Builder
+	_ = errors.New
+)
+
+type table interface {
+	Upsert(ctx context.Context, issuer, subject, email string) error
 }
+
+func main() {}
+
+func _(t *testing.T, config rp.Config, web *nethttpadapter.Adapter, mux *http.ServeMux, w *httptest.ResponseRecorder, home, edit http.HandlerFunc,
+	newApp func(*rp.RelyingParty) http.Handler, people table, frame *template.Template, germanTexts, frenchTexts map[string]string) {
+`
+)
 
 // examples is the text of all example files.
 func examples(t *testing.T) string {

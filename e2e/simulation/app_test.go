@@ -71,7 +71,7 @@ func (in *instance) config(keys rp.Keys) rp.Config {
 		Issuer: a.provider.issuer, ClientID: a.client, ClientSecret: rp.Secret("secret-" + a.name),
 		BaseURL: a.url(), Kind: a.kind, IDTokenAlg: "ES256",
 		Keys: keys, Store: &flakyStore{Store: a.w.store, in: in},
-		APIs: []string{"https://" + a.provider.api}, APIIntrospects: k.Introspects,
+		APIs: []rp.API{{Origin: "https://" + a.provider.api}}, APIIntrospects: k.Introspects,
 		SignalEvery: k.SignalEvery, TrustFor: k.TrustFor, Idle: k.Idle, Absolute: k.Absolute,
 		TrailingSignal: k.Trailing, SilentCheck: k.Silent, MaxSessionsPerSubject: k.Sessions,
 		HTTPClient: &http.Client{Transport: in.wire}, SkipSelfCheck: true, // the oracle judges every call

@@ -42,7 +42,7 @@ func (o *oracle) explain(s *session, at time.Duration) {
 			wrong("no logout that means it has arrived")
 		}
 	case rp.Idle, rp.Absolute:
-		if o.clockEndAt(s, at) != s.reason {
+		if !slices.Contains(o.clocksOver(s, at), s.reason) {
 			wrong("that clock has not run out")
 		}
 	case rp.RefreshRejected, rp.APIUnauthorized:
@@ -137,6 +137,14 @@ func (s *session) cleanedUp(t *idpSession) bool {
 func (o *oracle) clockEnd(s *session) rp.Reason { return o.clockEndAt(s, o.w.at()) }
 
 func (o *oracle) clockEndAt(s *session, at time.Duration) rp.Reason {
+	if over := o.clocksOver(s, at); len(over) > 0 {
+		return over[0]
+	}
+	return ""
+}
+
+// clocksOver are all that may have run out, by the earliest of the app's clocks.
+func (o *oracle) clocksOver(s *session, at time.Duration) (over []rp.Reason) {
 	early := s.app.skew()
 	if o.excused(s.app, pathStore, s.began-slowestStore, s.began) {
 		early += slowestStore // the clocks of a session start before its record is stored
@@ -145,12 +153,12 @@ func (o *oracle) clockEndAt(s *session, at time.Duration) rp.Reason {
 		early += slowestCall // and before userinfo has answered
 	}
 	if at >= s.began+orDefault(s.app.knobs.Absolute, 8*time.Hour)-early {
-		return rp.Absolute
+		over = append(over, rp.Absolute)
 	}
 	if idle := s.app.knobs.Idle; idle > 0 && at >= o.lastServed(s, at)+idle-early {
-		return rp.Idle
+		over = append(over, rp.Idle)
 	}
-	return ""
+	return over
 }
 
 // slowestStore is how long a log-in waits for the store at the most.

@@ -116,7 +116,7 @@ func (w *world) serve(a app) {
 	auth, err := rp.New(w.Context(), rp.Config{
 		Issuer: w.idp.URL, ClientID: a.name, ClientSecret: rp.Secret(a.name + "-secret"), BaseURL: a.url(""), Kind: a.kind,
 		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IdPWindow: window, Absolute: day, IDTokenAlg: "ES256",
-		APIs: []string{apiURL}, APIIntrospects: a.kind != rp.NoToken,
+		APIs: []rp.API{{Origin: apiURL}}, APIIntrospects: a.kind != rp.NoToken,
 		HTTPClient: w.idp.Net.Client(), Logger: slog.New(slog.DiscardHandler),
 		Events: rp.Events{End: func(e rp.EndEvent) {
 			w.mu.Lock()

@@ -24,6 +24,10 @@ type interaction struct {
 
 func (p *IDP) authorize(w http.ResponseWriter, r *http.Request) {
 	cfg, now := p.settings(), p.Now()
+	if oerr := cfg.Temperament.tooLong(r); oerr != nil {
+		p.refuseAuth(w, r, &authError{oauthError: *oerr})
+		return
+	}
 	form, err := p.pushedForm(cfg, r)
 	if err != nil {
 		p.refuseAuth(w, r, err)
@@ -92,7 +96,7 @@ func (p *IDP) grantCodeLocked(cfg *settings, now time.Time, s *session, a *authR
 	v := s.visit(a.client.ID)
 	g := &grant{client: a.client.ID, user: s.user, session: s.sid, sid: v.sid, scope: a.scope, nonce: a.nonce,
 		acr: s.acr, authTime: s.authTime, created: now, until: now.Add(a.client.RefreshTokenLifetime),
-		offline: slices.Contains(a.scope, "offline_access")}
+		offline: slices.Contains(a.scope, "offline_access"), resources: a.resources}
 	p.openLocked(cfg, now, s, v, g)
 	secret := newSecret()
 	p.codes[keyOf(secret)] = &code{grant: g, redirectURI: a.redirectURI, challenge: a.challenge, dpop: a.dpopJKT, until: now.Add(cfg.CodeLifetime)}

@@ -28,6 +28,7 @@ type authRequest struct {
 	loginHint    string
 	hintSub      string // of id_token_hint
 	dpopJKT      string
+	resources    []string // RFC 8707 §2.1
 }
 
 func (a *authRequest) prompts(p string) bool { return slices.Contains(a.prompt, p) }
@@ -66,6 +67,9 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	default:
 		return nil, refuse(a, "invalid_request", "response_mode must be query or form_post")
 	}
+	if cfg.Temperament.RequireFormPost && a.responseMode != "form_post" {
+		return nil, refuse(a, "invalid_request", "response_mode must be form_post")
+	}
 	if name := repeated(form); name != "" {
 		return nil, refuse(a, "invalid_request", "%s is there more than once", name)
 	}
@@ -74,6 +78,14 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	}
 	if form.Get("response_type") != "code" {
 		return nil, refuse(a, "unsupported_response_type", "response_type must be code")
+	}
+	if len(cfg.APIs) > 0 {
+		for _, name := range form["resource"] {
+			if cfg.api(name) == nil {
+				return nil, refuse(a, "invalid_target", "no such API")
+			}
+			a.resources = append(a.resources, name)
+		}
 	}
 	for s := range strings.FieldsSeq(form.Get("scope")) {
 		if slices.Contains(supportedScopes, s) && !slices.Contains(a.scope, s) && (s != "offline_access" || c.RefreshTokens) {

@@ -95,7 +95,7 @@ var txField = regexp.MustCompile(`name="tx" value="([^"]*)"`)
 
 // Authorize does what a browser does with an authorization URL: it returns
 // where the provider sends it in the end, which is the client's callback, with a
-// code or an error. An error is returned only where a person would be stuck at
+// code or an error; what a form_post would post is in its query. An error is returned only where a person would be stuck at
 // the provider.
 func (b *Browser) Authorize(ctx context.Context, authURL string) (callback string, err error) {
 	return b.visit(ctx, authURL, func(form url.Values) {
@@ -133,6 +133,13 @@ func (b *Browser) visit(ctx context.Context, to string, fill func(url.Values), a
 	if m := continueLink.FindSubmatch(resp.body.Bytes()); m != nil {
 		return html.UnescapeString(string(m[1])), nil
 	}
+	if m := postAction.FindSubmatch(resp.body.Bytes()); m != nil && strings.Contains(resp.body.String(), postScript) {
+		fields := url.Values{}
+		for _, f := range hiddenField.FindAllSubmatch(resp.body.Bytes(), -1) {
+			fields.Add(html.UnescapeString(string(f[1])), html.UnescapeString(string(f[2])))
+		}
+		return addQuery(html.UnescapeString(string(m[1])), fields), nil
+	}
 	if resp.status >= 400 {
 		return "", fmt.Errorf("idpmock: the provider answered %d: %s", resp.status, alertText(resp.body.String()))
 	}
@@ -141,6 +148,8 @@ func (b *Browser) visit(ctx context.Context, to string, fill func(url.Values), a
 
 var (
 	continueLink = regexp.MustCompile(`id="continue" href="([^"]*)"`)
+	postAction   = regexp.MustCompile(`<form method="post" action="([^"]*)">`)
+	hiddenField  = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 	alertField   = regexp.MustCompile(`role="alert"[^>]*>([^<]*)`)
 )
 

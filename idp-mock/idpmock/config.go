@@ -35,6 +35,10 @@ type Config struct {
 	// subject.
 	Users []User
 
+	// APIs for which clients may ask tokens of their own. Empty: resource and audience
+	// mean nothing.
+	APIs []API
+
 	// IdleWindow W: a session ends so long after its last touch. Every touch
 	// sets the deadline to exactly now + W. Default 15 min.
 	IdleWindow time.Duration

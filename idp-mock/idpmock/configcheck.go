@@ -70,6 +70,8 @@ func (c Config) withDefaults() (Config, error) {
 		seen[cl.ID] = true
 		errs = append(errs, cl.complete(&c.Temperament)...)
 	}
+	c.APIs = slices.Clone(c.APIs)
+	errs = append(errs, checkAPIs(c.APIs)...)
 	c.Users = slices.Clone(c.Users)
 	clear(seen)
 	for i := range c.Users {

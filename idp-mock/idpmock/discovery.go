@@ -70,6 +70,9 @@ func (t *Temperament) leaveOut(meta map[string]any) {
 			delete(meta, other)
 		}
 	}
+	if t.RequireFormPost {
+		meta["response_modes_supported"] = []string{"form_post"}
+	}
 	if t.NoOfflineAccess {
 		meta["scopes_supported"] = slices.DeleteFunc(slices.Clone(supportedScopes), func(s string) bool { return s == "offline_access" })
 	}

@@ -23,6 +23,11 @@ type logoutRequest struct {
 // bad request nothing ends and nothing is redirected (§4).
 func (p *IDP) endSession(w http.ResponseWriter, r *http.Request) {
 	cfg, now := p.settings(), p.Now()
+	if oerr := cfg.Temperament.tooLong(r); oerr != nil {
+		exchangeOf(r).code = oerr.Code
+		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This sign-out request cannot be served", Text: oerr.Desc, Code: oerr.Code})
+		return
+	}
 	form := r.Form
 	if r.Method == http.MethodPost {
 		form = r.PostForm
@@ -75,7 +80,11 @@ func (p *IDP) parseLogout(cfg *settings, form url.Values) (to string, hint map[s
 	if name := repeated(form); name != "" {
 		return "", nil, errInvalidRequest(name + " is there more than once")
 	}
-	uri, clientID, raw := form.Get("post_logout_redirect_uri"), form.Get("client_id"), form.Get("id_token_hint")
+	name := or(cfg.Temperament.LogoutRedirect, "post_logout_redirect_uri")
+	uri, clientID, raw := form.Get(name), form.Get("client_id"), form.Get("id_token_hint")
+	if uri == "" && cfg.Temperament.LogoutRedirect != "" {
+		return "", nil, errInvalidRequest(name + " is missing")
+	}
 	if uri, oerr = cfg.Temperament.logoutHint(raw, uri, form.Get("state")); oerr != nil {
 		return "", nil, oerr
 	}
@@ -119,6 +128,8 @@ func (t *Temperament) logoutHint(hint, uri, state string) (string, *oauthError) 
 	switch {
 	case t.MaxHint > 0 && len(hint) > t.MaxHint:
 		return "", errInvalidRequest("id_token_hint is longer than " + strconv.Itoa(t.MaxHint) + " characters")
+	case t.LogoutHint == HintRefused && hint != "":
+		return "", errInvalidRequest("id_token_hint is not taken here")
 	case hint != "":
 	case t.LogoutHint == HintAlways, t.LogoutHint == HintForRedirect && (uri != "" || state != ""):
 		return "", errInvalidRequest("id_token_hint is missing")
@@ -126,6 +137,14 @@ func (t *Temperament) logoutHint(hint, uri, state string) (string, *oauthError) 
 		return "", nil
 	}
 	return uri, nil
+}
+
+// tooLong refuses a query that is longer than the provider reads.
+func (t *Temperament) tooLong(r *http.Request) *oauthError {
+	if t.MaxQuery > 0 && len(r.URL.RawQuery) > t.MaxQuery {
+		return errInvalidRequest("the query string is longer than " + strconv.Itoa(t.MaxQuery) + " bytes")
+	}
+	return nil
 }
 
 func (p *IDP) confirmLogout(w http.ResponseWriter, r *http.Request) {

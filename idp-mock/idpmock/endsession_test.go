@@ -14,6 +14,7 @@ import (
 
 func (w *world) endSessionURL(tok answer, more ...string) string {
 	v := url.Values{"id_token_hint": {tok.text("id_token")}, "post_logout_redirect_uri": {"https://notes.example/bye"}}
+	v.Set("logout_uri", v.Get("post_logout_redirect_uri")) // Cognito's name
 	for i := 0; i+1 < len(more); i += 2 {
 		v.Set(more[i], more[i+1])
 	}

@@ -20,8 +20,10 @@ type grant struct {
 	until    time.Time // of refresh tokens
 	dpop     string    // key thumbprint that public clients' refresh tokens are bound to
 	offline  bool      // the scope has offline_access
-	part     *clientSession
-	dead     dead // why none of its tokens is good any more
+	// resources are the APIs that the authorization request has named.
+	resources []string
+	part      *clientSession
+	dead      dead // why none of its tokens is good any more
 	// noRefresh: its refresh tokens are gone, its access tokens are not; see
 	// Temperament.MaxRefreshTokens.
 	noRefresh bool
@@ -54,6 +56,7 @@ type accessToken struct {
 	jkt    string // DPoP
 	format AccessTokenType
 	aud    []string
+	scope  []string
 }
 
 // outlives reports whether the tokens of g stand outside the session.

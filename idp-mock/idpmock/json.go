@@ -81,6 +81,7 @@ type configJSON struct {
 	Issuer                                  *string      `json:"issuer,omitempty"`
 	Clients                                 *[]Client    `json:"clients,omitempty"`
 	Users                                   *[]User      `json:"users,omitempty"`
+	APIs                                    *[]API       `json:"apis,omitempty"`
 	IdleWindow                              *duration    `json:"idle_window,omitempty"`
 	AbsoluteLifetime                        *duration    `json:"absolute_lifetime,omitempty"`
 	CoordinateClientLifetimes               *bool        `json:"coordinate_client_lifetimes,omitempty"`
@@ -111,6 +112,7 @@ func (j *configJSON) apply(c *Config) {
 	put(&c.Issuer, j.Issuer)
 	put(&c.Clients, j.Clients)
 	put(&c.Users, j.Users)
+	put(&c.APIs, j.APIs)
 	putDuration(&c.IdleWindow, j.IdleWindow)
 	putDuration(&c.AbsoluteLifetime, j.AbsoluteLifetime)
 	put(&c.CoordinateClientLifetimes, j.CoordinateClientLifetimes)
@@ -233,7 +235,7 @@ func settingsJSON(c Config) configJSON {
 		users = append(users, u)
 	}
 	d := func(v time.Duration) *duration { x := duration(v); return &x }
-	return configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
+	return configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, APIs: &c.APIs, IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
 		CoordinateClientLifetimes: &c.CoordinateClientLifetimes, ExpiredSessionsTriggerBackchannelLogout: &c.ExpiredSessionsTriggerBackchannelLogout,
 		Policies: &c.Policies, Temperament: &c.Temperament, SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
 		RefreshTokenTimeout: &c.RefreshTokenTimeout, SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequirePAR: &c.RequirePAR,

@@ -11,8 +11,12 @@ import (
 // consumed, session (which extends it), binding.
 func (p *IDP) refreshGrant(cfg *settings, r *http.Request, c *Client, jkt string) (map[string]any, error) {
 	form, now := r.PostForm, p.Now()
+	to, oerr := cfg.targetOf(form)
+	if oerr != nil {
+		return nil, oerr
+	}
 	p.mu.Lock()
-	t, oerr := p.rotateLocked(cfg, now, c, form.Get("refresh_token"), form.Get("scope"), jkt, exchangeOf(r).fault)
+	t, oerr := p.rotateLocked(cfg, now, c, form.Get("refresh_token"), to, jkt, exchangeOf(r).fault)
 	p.mu.Unlock()
 	if oerr != nil {
 		return nil, oerr
@@ -20,7 +24,7 @@ func (p *IDP) refreshGrant(cfg *settings, r *http.Request, c *Client, jkt string
 	return p.issue(cfg, now, c, t, jkt, exchangeOf(r).fault)
 }
 
-func (p *IDP) rotateLocked(cfg *settings, now time.Time, c *Client, raw, scope, jkt string, f *Fault) (
+func (p *IDP) rotateLocked(cfg *settings, now time.Time, c *Client, raw string, to target, jkt string, f *Fault) (
 	*toIssue, *oauthError) {
 	k, oerr := p.goodRefreshLocked(cfg, now, c, raw)
 	if oerr != nil {
@@ -30,18 +34,20 @@ func (p *IDP) rotateLocked(cfg *settings, now time.Time, c *Client, raw, scope, 
 	if g.dpop != "" && g.dpop != jkt {
 		return nil, errInvalidGrant("the DPoP key differs from the one that the refresh token is bound to")
 	}
+	if oerr := to.named(g); oerr != nil {
+		return nil, oerr
+	}
 	granted := g.scope
-	if scope != "" {
+	if to.asked {
 		granted = nil
-		for s := range strings.FieldsSeq(scope) {
+		for s := range strings.FieldsSeq(to.rest) {
 			if !slices.Contains(g.scope, s) {
-				return nil, &oauthError{status: http.StatusBadRequest, Code: "invalid_scope",
-					Desc: "the scope exceeds what was granted"}
+				return nil, errInvalidScope("the scope exceeds what was granted")
 			}
 			granted = append(granted, s)
 		}
 	}
-	t := &toIssue{grant: g, scope: granted, refreshUntil: p.clientEndLocked(cfg, now, g)}
+	t := &toIssue{grant: g, scope: granted, api: to.api, apiScope: to.scope, refreshUntil: p.clientEndLocked(cfg, now, g)}
 	if s := p.sessions[g.session]; s != nil {
 		t.idle, t.absolute = s.idle, s.absolute
 	}

@@ -81,6 +81,10 @@ type Temperament struct {
 	// not help. Empty: no hint is needed.
 	SilentWithoutHint string `json:"silent_without_hint"`
 
+	// RequireFormPost refuses a log-in without response_mode=form_post, as Apple does
+	// where it is asked for name or email, and advertises no other response mode.
+	RequireFormPost bool `json:"require_form_post"`
+
 	// IDToken changes every ID token, and LogoutToken every logout token, in
 	// order, as the faults of the same name do.
 	IDToken     []IDTokenFault `json:"id_token"`
@@ -119,6 +123,12 @@ type Temperament struct {
 	// MaxHint refuses an id_token_hint at end_session that is longer, in bytes.
 	// 0: no limit.
 	MaxHint int `json:"max_hint"`
+	// LogoutRedirect is the name under which end_session takes the redirect URI, and
+	// demands it. Default: post_logout_redirect_uri, which may be left out.
+	LogoutRedirect string `json:"logout_redirect"`
+	// MaxQuery refuses a longer query at authorize and end_session, in bytes. 0: no
+	// limit.
+	MaxQuery int `json:"max_query"`
 	// LogoutAsks makes end_session ask the person even with a good hint.
 	LogoutAsks bool `json:"logout_asks"`
 
@@ -189,6 +199,7 @@ const (
 	HintOrIgnored   HintRule = "ignored"  // without hint post_logout_redirect_uri is ignored
 	HintForRedirect HintRule = "redirect" // without hint post_logout_redirect_uri and state are an error
 	HintAlways      HintRule = "always"   // without hint every request is an error
+	HintRefused     HintRule = "refused"  // a hint is an error
 )
 
 // Refusal is an answer to a token that is not good. Without Error it says

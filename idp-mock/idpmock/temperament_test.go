@@ -87,12 +87,12 @@ func (w *world) revoke(client, token string) {
 }
 
 func TestTemperamentNames(t *testing.T) {
-	want := []string{"adfs", "auth0", "dex", "duende", "entra", "hydra", "keycloak", "oidc-provider", "okta", "strict",
-		"zitadel"}
+	want := []string{"adfs", "auth0", "cognito", "dex", "duende", "entra", "hydra", "keycloak", "login.gov", "oidc-provider",
+		"okta", "strict", "zitadel"}
 	if got := idpmock.TemperamentNames(); !slices.Equal(got, want) {
 		t.Errorf("%v", got)
 	}
-	if _, err := idpmock.Like("keykloak"); err == nil || !strings.Contains(err.Error(), "keycloak, oidc-provider") {
+	if _, err := idpmock.Like("keykloak"); err == nil || !strings.Contains(err.Error(), "keycloak, login.gov") {
 		t.Errorf("%v", err)
 	}
 	mine := must(idpmock.Like("entra"))
@@ -156,6 +156,7 @@ func TestTemperamentMistakes(t *testing.T) {
 		"Lacks":                 {Lacks: []string{"token_endpoint"}},
 		"Unadvertised":          {Unadvertised: []string{"jwks_uri"}},
 		"MaxHint":               {MaxHint: -1},
+		"MaxQuery":              {MaxQuery: -1},
 		"Refusals: status 99":   {Refusals: idpmock.Refusals{Userinfo: idpmock.Refusal{Status: 99, Error: "x"}}},
 	} {
 		idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", Temperament: temper})
@@ -175,6 +176,8 @@ func TestTokensOfTemperaments(t *testing.T) {
 		"keycloak":      "refresh: always; access: jwt, api jwt 200",
 		"entra":         "refresh: offline_access; access: jwt, api jwt 401",
 		"adfs":          "refresh: always; access: jwt, api jwt 401",
+		"cognito":       "refresh: always; access: jwt, api jwt 200",
+		"login.gov":     "refresh: always; access: reference, api reference 200",
 		"okta":          "refresh: offline_access; access: jwt, api jwt 200",
 		"auth0":         "refresh: offline_access; access: reference, api jwt 200",
 		"dex":           "refresh: offline_access; access: jwt, api jwt 200",
@@ -217,7 +220,7 @@ func TestAnnouncements(t *testing.T) {
 	everyLike(t, map[string]string{
 		"keycloak": "refresh_expires_in 900 900 600", "adfs": "refresh_token_expires_in 2592000 2591400 2563800",
 		"entra": none, "okta": none, "auth0": none, "dex": none, "hydra": none, "zitadel": none,
-		"oidc-provider": none, "duende": none, "strict": none,
+		"oidc-provider": none, "duende": none, "strict": none, "cognito": none, "login.gov": none,
 	}, nil, func(t *testing.T, w *world) string {
 		b := w.Browser("ada")
 		tok := w.enter(b, "notes")
@@ -276,6 +279,24 @@ func TestIntrospectionByAudience(t *testing.T) {
 		}
 		if a := w.introspect(w.login(b, "mail").text("access_token")); a.fields["active"] != true {
 			t.Errorf("a token for the API: %v", a)
+		}
+	})
+}
+
+// Apple: form_post and nothing else. The browser says what it would post.
+func TestRequireFormPost(t *testing.T) {
+	only := func(c *idpmock.Config) { c.Temperament.RequireFormPost = true }
+	inBubble(t, only, func(t *testing.T, w *world) {
+		for mode, want := range map[string]string{"": "invalid_request", "query": "invalid_request", "form_post": ""} {
+			to := authURL(w.URL, "notes", "state", `<"&ü`)
+			if mode != "" {
+				to += "&response_mode=" + mode
+			}
+			cb := must(w.Browser("ada").Authorize(t.Context(), to))
+			q := must(url.Parse(cb)).Query()
+			if q.Get("error") != want || (q.Get("code") != "") != (want == "") || q.Get("state") != `<"&ü` || !strings.HasPrefix(cb, "https://notes.example/cb?") {
+				t.Errorf("%q: %s", mode, cb)
+			}
 		}
 	})
 }

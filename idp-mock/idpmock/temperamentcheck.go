@@ -87,9 +87,9 @@ func (t *Temperament) check() error {
 			all(fmt.Errorf("idpmock: Temperament.Refusals: status %d of %q is none from 400 to 599", one.Status, one.Error))
 		}
 	}
-	if t.ReuseGrace < 0 || t.LogoutTokenLifetime < 0 || t.MaxRefreshTokens < 0 || t.MaxHint < 0 || t.Groups < 0 {
-		all(errors.New("idpmock: Temperament: ReuseGrace, LogoutTokenLifetime, MaxRefreshTokens, MaxHint and Groups " +
-			"must not be negative"))
+	if t.ReuseGrace < 0 || t.LogoutTokenLifetime < 0 || t.MaxRefreshTokens < 0 || t.MaxHint < 0 || t.MaxQuery < 0 || t.Groups < 0 {
+		all(errors.New("idpmock: Temperament: ReuseGrace, LogoutTokenLifetime, MaxRefreshTokens, MaxHint, MaxQuery " +
+			"and Groups must not be negative"))
 	}
 	if t.Groups > maxGroups {
 		all(fmt.Errorf("idpmock: Temperament.Groups: %d is more than %d", t.Groups, maxGroups))
@@ -102,7 +102,7 @@ var (
 	refreshTokenRules = []RefreshTokenRule{RefreshOffline, RefreshConsent}
 	announcements     = []Announcement{AnnounceRefreshExpiresIn, AnnounceRefreshTokenExpiresIn}
 	rotations         = []Rotation{RotationNone, RotationRepeat, RotationLenient, RotationStrict}
-	hintRules         = []HintRule{HintOrIgnored, HintForRedirect, HintAlways}
+	hintRules         = []HintRule{HintOrIgnored, HintForRedirect, HintAlways, HintRefused}
 	reaches           = []Reach{ReachNothing, ReachToken, ReachReference, ReachFamily, ReachClientSession,
 		ReachUserClient, ReachSession}
 )

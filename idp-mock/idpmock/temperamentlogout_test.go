@@ -26,8 +26,13 @@ func TestLogoutTokensOfTemperaments(t *testing.T) {
 		"zitadel":       "typ JWT, aud array, sub true, sid true (asked for: true), exp 15m0s, events 1",
 		"oidc-provider": "typ logout+jwt, aud string, sub true, sid false (asked for: true), exp 2m0s, events 1",
 		"strict":        "typ logout+jwt, aud string, sub true, sid true (asked for: true), exp 2m0s, events 1",
-		"entra":         none, "adfs": none, "okta": none,
-	}, func(c *idpmock.Config) { c.Clients[1].BackchannelSessionRequired = true }, func(t *testing.T, w *world) string {
+		"entra":         none, "adfs": none, "okta": none, "cognito": none, "login.gov": none,
+	}, func(c *idpmock.Config) {
+		c.Clients[1].BackchannelSessionRequired = true
+		if c.Temperament.LogoutHint == idpmock.HintRefused {
+			c.Temperament.LogoutHint = idpmock.HintOptional // the test sends one
+		}
+	}, func(t *testing.T, w *world) string {
 		b := w.Browser("ada")
 		tok := w.login(b, "notes")
 		w.login(b, "mail")
@@ -62,7 +67,7 @@ func TestWhoIsTold(t *testing.T) {
 		"auth0":   {logout: true, replaced: true},
 		"zitadel": {logout: true},
 		"duende":  all, "strict": all,
-		"entra": {}, "adfs": {}, "okta": {},
+		"entra": {}, "adfs": {}, "okta": {}, "cognito": {}, "login.gov": {},
 	}, nil, func(t *testing.T, w *world) (got told) {
 		after := func(end func(b *idpmock.Browser, tok answer)) bool {
 			before := len(w.deliveries("notes"))
@@ -87,7 +92,7 @@ func TestFrontChannelOfTemperaments(t *testing.T) {
 	everyLike(t, map[string]string{
 		"keycloak": both, "okta": both, "adfs": both,
 		"duende": both + token, "hydra": both + token, "strict": both + token,
-		"entra": "sid",
+		"entra": "sid", "cognito": "", "login.gov": "",
 		"auth0": token, "dex": token, "zitadel": token, "oidc-provider": token,
 	}, func(c *idpmock.Config) {
 		c.Clients[0].FrontchannelLogoutURI = "https://notes.example/front"
@@ -121,7 +126,8 @@ func TestSIDsOfTemperaments(t *testing.T) {
 	everyLike(t, map[string]string{
 		"keycloak": always, "auth0": always, "dex": always, "hydra": always, "zitadel": always,
 		"duende": always, "strict": always,
-		"entra": required, "adfs": required, "okta": required, "oidc-provider": "if required, one per client",
+		"entra": required, "adfs": required, "okta": required, "cognito": required, "login.gov": required,
+		"oidc-provider": "if required, one per client",
 	}, func(c *idpmock.Config) {
 		c.Clients[0].FrontchannelSessionRequired, c.Clients[1].BackchannelSessionRequired = true, true
 		c.Clients = append(c.Clients, app("plain"))
@@ -154,11 +160,14 @@ func TestEndSessionOfTemperaments(t *testing.T) {
 	asks := strings.ReplaceAll(easy, "redirects", "asks")
 	needs := "plain asks; client_id 400; hint redirects; long hint redirects"
 	everyLike(t, map[string]string{
-		"keycloak": easy, "auth0": easy, "zitadel": easy, "adfs": easy, "entra": easy, "oidc-provider": asks,
+		"keycloak": easy, "auth0": easy, "zitadel": easy, "adfs": easy, "oidc-provider": asks,
 		"hydra": needs, "dex": needs,
-		"okta":   "plain 400; client_id 400; hint redirects; long hint redirects",
-		"duende": "plain asks; client_id asks, no redirect; hint redirects; long hint 400",
-		"strict": "plain 400; client_id 400; hint redirects; long hint 400",
+		"entra":     strings.Replace(easy, "long hint redirects", "long hint 400", 1),
+		"cognito":   "plain 400; client_id 400; hint 400; long hint 400", // another name, see below
+		"login.gov": "plain asks; client_id asks; hint 400; long hint 400",
+		"okta":      "plain 400; client_id 400; hint redirects; long hint redirects",
+		"duende":    "plain asks; client_id asks, no redirect; hint redirects; long hint 400",
+		"strict":    "plain 400; client_id 400; hint redirects; long hint 400",
 	}, func(c *idpmock.Config) {
 		c.Temperament.ProfileAtUserinfo = false // else no ID token is long
 		groups := map[string]any{"groups": strings.Repeat("x", 5000)}
@@ -197,6 +206,23 @@ func TestEndSessionOfTemperaments(t *testing.T) {
 		try("long hint", "eve", hint)
 		return strings.Join(said, "; ")
 	})
+	like(t, "cognito", nil, func(t *testing.T, w *world) {
+		b := w.Browser("ada")
+		w.login(b, "notes")
+		v := url.Values{"client_id": {"notes"}, "logout_uri": {"https://notes.example/bye"}}
+		if to, err := b.Logout(t.Context(), w.URL+idpmock.PathEndSession+"?"+v.Encode()); err != nil || to != "https://notes.example/bye" {
+			t.Errorf("%q %v", to, err)
+		}
+	})
+	// Entra ID: a long query is refused at the log-in too.
+	like(t, "entra", nil, func(t *testing.T, w *world) {
+		b := w.Browser("ada")
+		for n, want := range map[int]bool{1000: true, 2100: false} {
+			if _, err := b.Authorize(t.Context(), authURL(w.URL, "notes", "x", strings.Repeat("x", n))); (err == nil) != want {
+				t.Errorf("%d bytes: %v", n, err)
+			}
+		}
+	})
 }
 
 // The discovery document says what there is, and what it lacks is not there.
@@ -211,6 +237,7 @@ func TestDiscoveryOfTemperaments(t *testing.T) {
 		"offline_access"}
 	everyLike(t, map[string]string{ // in that order
 		"keycloak": "++++++++++", "duende": "++++++++++", "strict": "++++++++++",
+		"cognito": "+--------+", "login.gov": "--+------+",
 		"entra": "--+---+--+", "adfs": "--+---+---", "okta": "+++-+-+-++", "auth0": "+-+--+---+",
 		"dex": "-++--+---+", "hydra": "+-+--++--+", "zitadel": "+++--+---+", "oidc-provider": "+++-++-+++",
 	}, nil, func(t *testing.T, w *world) (got string) {

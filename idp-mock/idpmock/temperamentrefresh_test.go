@@ -17,6 +17,8 @@ func TestRotationOfTemperaments(t *testing.T) {
 		"keycloak":      "new; old good, later good; the winner lives",
 		"entra":         "new; old good, later good; the winner lives",
 		"adfs":          "none; old good, later good; the winner lives",
+		"cognito":       "none; old good, later good; the winner lives",
+		"login.gov":     "none; old good, later good; the winner lives",
 		"okta":          "same; old good, later good; the winner lives",
 		"auth0":         "new; old refused, later refused; the winner is dead",
 		"dex":           "new; old good, later refused; the winner lives",
@@ -119,6 +121,8 @@ func TestRefusals(t *testing.T) {
 		"zitadel":       thrice("400 invalid_request Errors.OIDCSession.RefreshTokenInvalid") + "good; 403 access_denied",
 		"oidc-provider": thrice("400 invalid_grant grant") + "good; 401 invalid_token Bearer",
 		"duende":        thrice("400 invalid_grant") + "400 invalid_grant; 401 invalid_token Bearer",
+		"cognito":       thrice("400 invalid_grant own") + "good; 401 invalid_token Bearer",
+		"login.gov":     thrice("400 invalid_grant own") + "good; 401 invalid_token Bearer",
 		"strict":        thrice("400 invalid_grant own") + "400 invalid_grant own; 401 invalid_token Bearer",
 	}, func(c *idpmock.Config) {
 		c.Temperament.Rotation, c.Temperament.MaxRefreshTokens = idpmock.RotationStrict, 0

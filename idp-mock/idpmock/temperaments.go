@@ -64,8 +64,7 @@ var temperaments = map[string]Temperament{
 		FrontchannelInstead: true,
 	},
 
-	// A workforce tenant. Not imitated: long URLs are refused (AADSTS90015; no
-	// source gives the limit), issuer templates, pairwise subjects.
+	// A workforce tenant. Not imitated: issuer templates, pairwise subjects.
 	"entra": {
 		RefreshToken:  RefreshOffline,
 		AudienceBound: true, // userinfo is at Graph, and takes tokens for Graph
@@ -91,6 +90,7 @@ var temperaments = map[string]Temperament{
 
 		IDTokenSIDOnlyIfRequired: true, // an optional claim that is to be switched on
 		FrontchannelWithoutIss:   true,
+		MaxQuery:                 2048, // AADSTS90015; the number is decided, no source gives it
 		Lacks:                    microsoftLacks,
 	},
 
@@ -281,6 +281,37 @@ var temperaments = map[string]Temperament{
 		NoLogoutTokenOn: []Cause{CauseConsent},
 		LogoutHint:      HintOrIgnored,
 		MaxHint:         4000,
+	},
+
+	// A user pool with its hosted pages, refresh token rotation off. Not imitated:
+	// its log-out asks nobody; another host for its endpoints.
+	"cognito": {
+		Rotation: RotationNone,
+
+		NoExtend: tokenCalls,
+		NoProof:  tokenCalls,
+
+		IDTokenSIDOnlyIfRequired: true, // decided: it has none
+		LogoutRedirect:           "logout_uri",
+		Lacks: []string{hasIntrospect, hasCheckSession, hasPAR, hasDPoP, hasIss, hasBackchannel,
+			hasFrontchannel},
+		Unadvertised: []string{hasEndSession},
+	},
+
+	// Not imitated: it issues no refresh tokens, so its clients should have none;
+	// private_key_jwt alone; acr_values are required.
+	"login.gov": {
+		AccessToken: Reference,
+		Rotation:    RotationNone,
+
+		NoExtend: tokenCalls,
+		NoProof:  tokenCalls,
+
+		IDTokenSIDOnlyIfRequired: true, // decided: it has none
+		ProfileAtUserinfo:        true,
+		LogoutHint:               HintRefused,
+		Lacks: []string{hasIntrospect, hasRevoke, hasCheckSession, hasPAR, hasDPoP, hasIss, hasBackchannel,
+			hasFrontchannel},
 	},
 
 	// No provider: the strictest that the specifications allow. Tokens of an API

@@ -49,12 +49,20 @@ func (p *IDP) exchangeCode(cfg *settings, r *http.Request, c *Client, jkt string
 		return nil, &oauthError{status: http.StatusBadRequest, Code: "unauthorized_client", Desc: "this client cannot sign anybody in"}
 	}
 	form, now := r.PostForm, p.Now()
-	p.mu.Lock()
-	t, oerr := p.redeemLocked(cfg, now, c, form.Get("code"), form.Get("redirect_uri"), form.Get("code_verifier"), jkt)
-	p.mu.Unlock()
+	to, oerr := cfg.targetOf(form)
 	if oerr != nil {
 		return nil, oerr
 	}
+	p.mu.Lock()
+	t, oerr := p.redeemLocked(cfg, now, c, form.Get("code"), form.Get("redirect_uri"), form.Get("code_verifier"), jkt)
+	p.mu.Unlock()
+	if oerr == nil {
+		oerr = to.named(t.grant)
+	}
+	if oerr != nil {
+		return nil, oerr
+	}
+	t.api, t.apiScope = to.api, to.scope
 	return p.issue(cfg, now, c, t, jkt, exchangeOf(r).fault)
 }
 
@@ -62,6 +70,8 @@ func (p *IDP) exchangeCode(cfg *settings, r *http.Request, c *Client, jkt string
 type toIssue struct {
 	grant    *grant
 	scope    []string
+	api      *API // that the access token is for; nil: any
+	apiScope []string
 	idle     time.Time // deadline of the session, zero if it does not matter
 	absolute time.Time
 	refresh  string // refresh token for the answer
@@ -170,9 +180,13 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt str
 	if c.Exempt && len(c.Audience) == 0 {
 		access.aud = []string{c.ID} // good for that app only
 	}
+	if t.api != nil {
+		access.aud = []string{t.api.Audience}
+	}
+	access.scope = slices.Concat(t.apiScope, t.scope)
 	raw := access.jti
 	if c.AccessTokenType == JWT {
-		claims := map[string]any{"iss": cfg.Issuer, "sub": g.user.Subject, "aud": access.aud, "client_id": c.ID, "scope": strings.Join(t.scope, " "),
+		claims := map[string]any{"iss": cfg.Issuer, "sub": g.user.Subject, "aud": access.aud, "client_id": c.ID, "scope": strings.Join(access.scope, " "),
 			"iat": now.Unix(), "exp": access.until.Unix(), "jti": access.jti, "sid": g.sid, "auth_time": g.authTime.Unix(), "acr": g.acr}
 		if jkt != "" {
 			claims["cnf"] = map[string]string{"jkt": jkt}
@@ -182,7 +196,7 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt str
 			return nil, err
 		}
 	}
-	answer := map[string]any{"access_token": raw, "token_type": "Bearer", "expires_in": int64(c.AccessTokenLifetime / time.Second), "scope": strings.Join(t.scope, " ")}
+	answer := map[string]any{"access_token": raw, "token_type": "Bearer", "expires_in": int64(c.AccessTokenLifetime / time.Second), "scope": strings.Join(access.scope, " ")}
 	if jkt != "" {
 		answer["token_type"] = "DPoP"
 	}

@@ -65,7 +65,7 @@ func Run(t *testing.T, build Build) {
 	t.Run("Classify", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { testClassify(t, build) })
 	})
-	for name, run := range map[string]func(*testing.T, Build){"OnLogin": testOnLogin, "RequireClaim": testRequireClaim, "Forbidden": testForbidden} {
+	for name, run := range map[string]func(*testing.T, Build){"OnLogin": testOnLogin, "RequireClaim": testRequireClaim, "Forbidden": testForbidden, "Forms": testForms} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { run(t, build) })
 		})

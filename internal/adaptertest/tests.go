@@ -3,6 +3,7 @@ package adaptertest
 import (
 	"bufio"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -311,6 +312,40 @@ func testPrefix(t *testing.T, build Build) {
 	b.login("/account/sso")
 	b.expect(b.do("GET", "/private", navigate), 200, "ada")
 	b.expect(b.do("GET", "/account/sso/session", fetch), 200, `"live"`)
+}
+
+// Forms: of another site that starts a log-in, of the IdP's answer, and one that comes
+// after the end and is kept.
+func testForms(t *testing.T, build Build) {
+	a := newApp(t, build, func(c *rp.Config) { c.ResponseMode, c.ThirdPartyLogin, c.KeepPosted = "form_post", true, true })
+	b := a.browser()
+	post := func(path string, h http.Header, form url.Values) *answer {
+		t.Helper()
+		return b.read(b.send("POST", path, h, form))
+	}
+	cross := maps.Clone(navigate)
+	cross.Set("Sec-Fetch-Site", "cross-site")
+	start := post("/auth/login", cross, url.Values{"iss": {a.idp.URL}, "target_link_uri": {base + "/private"}})
+	callback, err := b.idp.Authorize(t.Context(), start.Header.Get("Location"))
+	if err != nil || start.StatusCode != http.StatusSeeOther {
+		t.Fatalf("%d %v", start.StatusCode, err)
+	}
+	u, err := url.Parse(callback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar := b.http.Jar
+	b.http.Jar = nil // as SameSite=Lax has it
+	b.expect(post("/auth/callback", cross, u.Query()), 200, `action="/auth/callback"`)
+	b.http.Jar = jar
+	if end := post("/auth/callback", navigate, u.Query()); end.StatusCode != http.StatusSeeOther || end.Header.Get("Location") != "/private" {
+		t.Fatalf("%d %s", end.StatusCode, end.body)
+	}
+	a.endAtIdP()
+	b.expect(post("/private", navigate, url.Values{"text": {"x"}}), 401, "waits in this tab")
+	if to := b.do("GET", "/auth/posted", navigate).Header.Get("Location"); !strings.HasPrefix(to, "/auth/login?") {
+		t.Errorf("leads to %q", to)
+	}
 }
 
 // A handler's stream is flushed through the adapter, and its session's end reaches

@@ -58,6 +58,9 @@ func rooms() []room {
 		{path: "rp/pgstore", rooms: contract, modules: slices.Concat(core, pgx), never: testCode},
 		{path: "rp/storetest", rooms: contract, modules: slices.Concat(core, rapid)},
 
+		// For tests of apps: nothing that they ship reaches it.
+		{path: "rp/rptest", rooms: []string{"rp", "rp/internal/...", "rp/memstore"}, modules: core},
+
 		{path: "nethttpadapter", rooms: contract, modules: core, never: testCode},
 		{path: "echoadapter", rooms: contract, modules: slices.Concat(core, echo), never: testCode},
 

@@ -16,7 +16,7 @@ func TestWaitingForAPlaceIsNoTimeout(t *testing.T) {
 	c.Slots <- struct{}{}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, out := c.Refresh(ctx, "r"); out.Err == nil || TimedOut(out.Err) || !strings.Contains(out.Err.Error(), "MaxCalls") {
+	if _, out := c.Refresh(ctx, "r", nil); out.Err == nil || TimedOut(out.Err) || !strings.Contains(out.Err.Error(), "MaxCalls") {
 		t.Errorf("%+v", out)
 	}
 }

@@ -42,9 +42,15 @@ func (c *Client) Exchange(ctx context.Context, code, verifier, redirectURI strin
 	})
 }
 
-// Refresh shows a refresh token (RFC 6749 §6). Without scope the granted ones stay.
-func (c *Client) Refresh(ctx context.Context, token string) (*Tokens, Outcome) {
-	return c.tokens(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+// Refresh shows a refresh token (RFC 6749 §6). more is what else it asks: the access
+// token of one API, by resource (RFC 8707), audience or scope. Without scope the granted
+// ones stay.
+func (c *Client) Refresh(ctx context.Context, token string, more url.Values) (*Tokens, Outcome) {
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
+	for name, v := range more {
+		form[name] = v
+	}
+	return c.tokens(ctx, form)
 }
 
 func (c *Client) tokens(ctx context.Context, form url.Values) (*Tokens, Outcome) {

@@ -74,7 +74,7 @@ func TestTokensAreReadAsTheyAre(t *testing.T) {
 			if row.contentType != "" {
 				s.header = http.Header{"Content-Type": {row.contentType}}
 			}
-			got, out := s.client().Refresh(t.Context(), "old")
+			got, out := s.client().Refresh(t.Context(), "old", nil)
 			if out.Err != nil || *got != row.want {
 				t.Errorf("%+v, %v; want %+v", got, out.Err, row.want)
 			}
@@ -111,7 +111,7 @@ func TestTokenRefusals(t *testing.T) {
 		{name: "time-out", s: &server{err: context.DeadlineExceeded}, want: verdict.Answer{Fault: verdict.NotSent}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			got, out := row.s.client().Refresh(t.Context(), "the-refresh-token")
+			got, out := row.s.client().Refresh(t.Context(), "the-refresh-token", nil)
 			if got != nil || out.Answer != row.want || out.RetryAfter != row.asked || out.Err == nil {
 				t.Fatalf("%+v, %+v; want %+v", got, out, row.want)
 			}

@@ -72,6 +72,11 @@ type Data struct {
 	// its generation is still the current one.
 	Generation uint64
 
+	// Renewed is the generation that has brought AccessToken, if a refresh has.
+	Renewed uint64
+	// APITokens are access tokens of APIs' own: see EncodeAPITokens.
+	APITokens string
+
 	Values string // the app's own values, encoded by the caller
 	Wish   string // what its log-in asked for, encoded by the caller
 	ACR    string // how the person was authenticated, by the last ID token that says so
@@ -105,15 +110,15 @@ func (d *Data) Encode() []byte {
 	return b
 }
 
-func (d *Data) strings() [15]*string {
+func (d *Data) strings() [16]*string {
 	return [...]*string{&d.Subject, &d.SID, &d.OldSID, &d.IDToken, &d.Kept,
-		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR, &d.Userinfo, &d.Nonce}
+		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR, &d.Userinfo, &d.Nonce, &d.APITokens}
 }
 
-func (d *Data) numbers() [17]int64 {
+func (d *Data) numbers() [18]int64 {
 	return [...]int64{ms(d.Started), ms(d.AuthTime), ms(d.Signalled), ms(d.Confirmed),
 		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation), ms(d.Told), int64(d.Tries),
-		ms(d.RefreshEnds), ms(d.Asked), int64(d.Doubted), flag(d.Renew), flag(d.UserinfoFits), flag(d.SendsUser)}
+		ms(d.RefreshEnds), ms(d.Asked), int64(d.Doubted), flag(d.Renew), flag(d.UserinfoFits), flag(d.SendsUser), int64(d.Renewed)}
 }
 
 // Decode reads what Encode wrote. It takes b over: the texts of the Data are parts
@@ -133,7 +138,7 @@ func Decode(b []byte) (*Data, error) {
 			*texts[i] = s
 		}
 	}
-	var v [17]int64
+	var v [18]int64
 	for i := range r.length() {
 		if n := r.number(); i < len(v) {
 			v[i] = n
@@ -148,6 +153,7 @@ func Decode(b []byte) (*Data, error) {
 	d.Generation, d.Told, d.Tries = uint64(v[8]), instant(v[9]), uint64(v[10])
 	d.RefreshEnds, d.Asked, d.Doubted = instant(v[11]), instant(v[12]), uint64(v[13])
 	d.Renew, d.UserinfoFits, d.SendsUser = v[14] != 0, v[15] != 0, v[16] != 0
+	d.Renewed = uint64(v[17])
 	return d, nil
 }
 

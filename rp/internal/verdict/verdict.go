@@ -31,11 +31,13 @@ const (
 	Ask
 	// StepUp: the token is good, but not good enough for this resource.
 	StepUp
+	// Denied: the IdP gives no token for this API. That says nothing about the session.
+	Denied
 	// Blamed: this API refuses a token that the IdP vouches for. Its fault.
 	Blamed
 )
 
-var names = [...]string{"ok", "ended", "retry", "unknown", "misconfigured", "interact", "ask", "step_up", "blamed"}
+var names = [...]string{"ok", "ended", "retry", "unknown", "misconfigured", "interact", "ask", "step_up", "denied", "blamed"}
 
 func (v Verdict) String() string { return names[v] }
 
@@ -97,6 +99,19 @@ func Token(a Answer) Verdict {
 	// RT-03, RT-04, RT-13, RT-14: Dex says invalid_request of a token that it has given
 	// to another browser, Entra ID interaction_required. It concerns this session.
 	return Interact
+}
+
+// APIToken judges an answer of the token endpoint to a refresh for the token of one API.
+// A code that is about what was asked for (invalid_target, RFC 8707 §2; invalid_scope;
+// what Entra ID says of a missing consent) concerns that API alone. Ended means here: look
+// a second time, by a refresh that asks for nothing else, before believing it. Entra ID
+// says invalid_grant of a missing consent, too.
+func APIToken(a Answer) Verdict {
+	v := Token(a)
+	if v == Interact || a.Code == "unauthorized_client" && v == Misconfigured && a.Fault == None && a.Status >= 400 {
+		return Denied
+	}
+	return v
 }
 
 // Doubtful reports whether a failed refresh may have spent its token: the server may

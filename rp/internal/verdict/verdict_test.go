@@ -60,6 +60,39 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// What is wrong with the token of one API is no word about the session, and what is wrong
+// with the client or the IdP is.
+func TestAPIToken(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		in   Answer
+		want Verdict
+	}{
+		{"a good answer", Answer{Status: 200}, OK},
+		{"RFC 8707 §2 invalid_target", Answer{Status: 400, Code: "invalid_target"}, Denied},
+		{"RFC 6749 §5.2 invalid_scope", Answer{Status: 400, Code: "invalid_scope"}, Denied},
+		{"Entra ID invalid_resource", Answer{Status: 400, Code: "invalid_resource"}, Denied},
+		{"consent_required", Answer{Status: 400, Code: "consent_required"}, Denied},
+		{"interaction_required", Answer{Status: 400, Code: "interaction_required"}, Denied},
+		{"access_denied", Answer{Status: 403, Code: "access_denied"}, Denied},
+		{"unauthorized_client: not for this audience", Answer{Status: 401, Code: "unauthorized_client"}, Denied},
+		{"unauthorized_client in a redirect", Answer{Status: 302, Code: "unauthorized_client"}, Misconfigured},
+		{"a 400 without a word", Answer{Status: 400}, Denied},
+		{"invalid_client", Answer{Status: 401, Code: "invalid_client"}, Misconfigured},
+		{"invalid_grant is looked at twice", Answer{Status: 400, Code: "invalid_grant"}, Ended},
+		{"another subject", Answer{Fault: OtherUser, Status: 200}, Ended},
+		{"429", Answer{Status: 429, Code: "invalid_target"}, Retry},
+		{"500", Answer{Status: 500, Code: "invalid_target"}, Retry},
+		{"lost after sending", Answer{Fault: Sent}, Unknown},
+		{"malformed", Answer{Fault: Malformed, Status: 200}, Retry},
+		{"TLS", Answer{Fault: TLS}, Misconfigured},
+	} {
+		if got := APIToken(row.in); got != row.want {
+			t.Errorf("%s: APIToken(%+v) = %v, want %v", row.name, row.in, got, row.want)
+		}
+	}
+}
+
 // Nothing but the two documented answers ends a session (C6), whatever else
 // stands in an answer.
 func TestTokenEndsOnlyByInvalidGrant(t *testing.T) {

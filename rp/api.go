@@ -1,0 +1,139 @@
+package rp
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
+)
+
+// API is a resource server that [Session.Client] may call.
+//
+// With Origin alone it gets the access token of the log-in. With Resource, Audience or
+// Scopes it gets a token of its own, which is fetched by a refresh when it is needed
+// first, and kept in the session until it runs out: Kind RefreshToken only. Which of the
+// three an IdP wants is in docs/apis.md. APIs that ask for the same share a token.
+type API struct {
+	// Origin is scheme and host, https://api.example.com, written in ASCII.
+	Origin string
+	// Resource is what RFC 8707 calls so, an absolute URI. The log-in names it, too (§2.1),
+	// unless Config.LoginParams has a resource.
+	Resource string
+	// Audience is what Auth0 calls so.
+	Audience string
+	// Scopes to ask the token endpoint for, such as api://notes/read (Entra ID). Where the
+	// IdP asks for consent at the log-in, put them into Config.Scopes, too.
+	Scopes []string
+}
+
+const (
+	maxOwnTokens = 8       // kinds of them in a session
+	maxAPIToken  = 8 << 10 // bytes of one
+	maxAPITokens = 16 << 10
+	maxAPIName   = 1 << 10 // bytes of what is asked for
+)
+
+// audience is what an access token is asked for.
+type audience struct {
+	id   string     // of that, in records
+	form url.Values // for the token endpoint
+	name string     // for people: the first of its origins
+}
+
+func (a *API) own() bool { return a.Resource != "" || a.Audience != "" || len(a.Scopes) > 0 }
+
+// audience is nil for the token of the log-in.
+func (a *API) audience() *audience {
+	if !a.own() {
+		return nil
+	}
+	form := url.Values{}
+	h := sha256.New()
+	for _, part := range []struct{ name, value string }{{"resource", a.Resource}, {"audience", a.Audience}, {"scope", strings.Join(a.Scopes, " ")}} {
+		_ = binary.Write(h, binary.BigEndian, uint32(len(part.value))) // a hash takes everything
+		h.Write([]byte(part.value))
+		if part.value != "" {
+			form.Set(part.name, part.value)
+		}
+	}
+	return &audience{string(h.Sum(nil)[:16]), form, a.Origin}
+}
+
+// checkAPIs completes and checks Config.APIs.
+func (c *Config) checkAPIs(fault func(field, cure string, args ...any)) {
+	c.APIs = slices.Clone(c.APIs)
+	origins, kinds := map[string]bool{}, map[string]bool{}
+	for i := range c.APIs {
+		a := &c.APIs[i]
+		if err := weburl.CheckOrigin(a.Origin, c.InsecureAllowHTTP); err != nil {
+			fault("APIs", "%v", err)
+			continue
+		}
+		a.Origin = weburl.Origin(a.Origin)
+		if origins[a.Origin] {
+			fault("APIs", "has %s twice; one origin gets one token", a.Origin)
+		}
+		origins[a.Origin] = true
+		if !a.own() {
+			continue
+		}
+		kinds[a.audience().id] = true
+		if c.Kind != RefreshToken {
+			fault("APIs", "%s asks for a token of its own, which only a refresh token fetches: use Kind rp.RefreshToken", a.Origin)
+		}
+		if u, err := url.Parse(a.Resource); a.Resource != "" && (err != nil || !u.IsAbs() || strings.Contains(a.Resource, "#")) {
+			fault("APIs", "%s has the resource %q; use an absolute URI without a fragment (RFC 8707 §2), or Audience", a.Origin, a.Resource)
+		}
+		for _, scope := range a.Scopes {
+			if !isScope(scope) {
+				fault("APIs", "%s has the scope %q; give each scope by itself, without spaces", a.Origin, scope)
+			}
+		}
+		if len(a.Resource)+len(a.Audience)+len(strings.Join(a.Scopes, " ")) > maxAPIName {
+			fault("APIs", "%s asks for more than %d bytes", a.Origin, maxAPIName)
+		}
+	}
+	if len(kinds) > maxOwnTokens {
+		fault("APIs", "asks for %d different tokens; a session keeps %d: let APIs share one, by the same Resource, Audience and Scopes", len(kinds), maxOwnTokens)
+	}
+}
+
+// isScope is RFC 6749 §3.3.
+func isScope(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '!' || r > '~' || r == '"' || r == '\\' })
+}
+
+// audiencesOf maps origins to what their token is asked for; nil: that of the log-in.
+func audiencesOf(apis []API) map[string]*audience {
+	of, byID := map[string]*audience{}, map[string]*audience{}
+	for i := range apis {
+		a := apis[i].audience()
+		if a != nil {
+			if byID[a.id] == nil {
+				byID[a.id] = a
+			}
+			a = byID[a.id]
+		}
+		of[apis[i].Origin] = a
+	}
+	return of
+}
+
+// resources is what the authorization request says of Config.APIs (RFC 8707 §2.1), to be
+// added to its URL. What Config.LoginParams or an option of the log-in says stands.
+func (p *RelyingParty) resources(w *wish) (query string) {
+	if p.cfg.LoginParams["resource"] != "" || w.Params["resource"] != "" {
+		return ""
+	}
+	var seen []string
+	for i := range p.cfg.APIs {
+		if r := p.cfg.APIs[i].Resource; r != "" && !slices.Contains(seen, r) {
+			seen = append(seen, r)
+			query += "&resource=" + url.QueryEscape(r)
+		}
+	}
+	return query
+}

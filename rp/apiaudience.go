@@ -1,0 +1,48 @@
+package rp
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// ignored reports whether the IdP has left out what was asked for: the access token is a
+// JWT for the very audience of the log-in's one, and not for the API. Auth0 does so where
+// the API is not in the client's refresh token policies. To send it would give one API
+// what opens another. Of opaque tokens, and of an audience that has another name at the
+// IdP, nobody can tell.
+func (a *audience) ignored(ownToken, token string) bool {
+	asked := a.form.Get("resource") + a.form.Get("audience")
+	own, got := audOf(ownToken), audOf(token)
+	return asked != "" && len(got) > 0 && slices.Equal(own, got) &&
+		!slices.Contains(got, a.form.Get("resource")) && !slices.Contains(got, a.form.Get("audience"))
+}
+
+// audOf is the audience of an access token that is a JWT, in order; its signature is for
+// the API to check. Nil: it says none.
+func audOf(token string) (aud []string) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil
+	}
+	var claims struct {
+		Aud json.RawMessage `json:"aud"`
+	}
+	if json.Unmarshal(payload, &claims) != nil {
+		return nil
+	}
+	var one string
+	if json.Unmarshal(claims.Aud, &one) == nil && one != "" {
+		return []string{one}
+	}
+	if json.Unmarshal(claims.Aud, &aud) != nil {
+		return nil
+	}
+	slices.Sort(aud)
+	return aud
+}

@@ -1,0 +1,153 @@
+package rp
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+// held is an access token as a session holds it: that of the log-in, or one of an API's
+// own.
+type held struct {
+	token      string
+	generation uint64    // of the refresh that has brought it
+	until      time.Time // when it is not shown any more; zero: no known end
+	none       error     // why there is no token
+}
+
+// holds returns the access token of a session for an audience; nil: that of the log-in.
+func holds(d *record.Data, a *audience) held {
+	if a == nil {
+		token, none := shown(d)
+		return held{token, d.Renewed, lastUse(d.TokenEnds, d.TokenLife), none}
+	}
+	for _, t := range apiTokens(d) {
+		if t.API == a.id {
+			return held{t.Token, t.Generation, lastUse(t.Ends, t.Life), nil}
+		}
+	}
+	return held{none: fmt.Errorf("%w for %s", ErrNoAccessToken, a.name)}
+}
+
+func (h *held) good(now time.Time) bool { return h.none == nil && !lifetime.Over(h.until, now) }
+
+// apiTokens are those of a session. What cannot be read is fetched again.
+func apiTokens(d *record.Data) []record.APIToken {
+	all, _ := record.DecodeAPITokens(d.APITokens)
+	return all
+}
+
+// keepFor puts the access token of an answer into a session as that of an audience. Those
+// that have run out, and those that nobody asks for any more, make room for it. fault says
+// why it is not kept: the refresh token beside it is, in any case.
+func (p *RelyingParty) keepFor(d *record.Data, a *audience, got *tokens) (fault error) {
+	now := p.now()
+	all := slices.DeleteFunc(apiTokens(d), func(t record.APIToken) bool {
+		return t.API == a.id || lifetime.Over(lastUse(t.Ends, t.Life), now) || !p.asksFor(t.API)
+	})
+	switch {
+	case got.access == "":
+		fault = errors.New("the token endpoint answered without a usable access token")
+	case !isBearer(got.kind):
+		fault = errOtherType(quoted(got.kind))
+	case a.ignored(d.AccessToken, got.access):
+		fault = errors.New("the IdP has issued a token for the audience of the log-in's instead, so it is not used; let the IdP know that this client may ask for this API (Auth0: the client's refresh token policies)")
+	case len(got.access) > maxAPIToken:
+		fault = fmt.Errorf("the access token has %d bytes; a session keeps at most %d of one", len(got.access), maxAPIToken)
+	default:
+		all = append(all, record.APIToken{API: a.id, Token: got.access, Ends: got.ends, Life: got.life, Generation: d.Generation + 1})
+	}
+	d.APITokens = record.EncodeAPITokens(all)
+	for len(d.APITokens) > maxAPITokens { // the oldest gives way
+		all = all[1:]
+		d.APITokens = record.EncodeAPITokens(all)
+	}
+	return fault
+}
+
+func (p *RelyingParty) asksFor(id string) bool {
+	for _, a := range p.apis {
+		if a != nil && a.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyFor is an error that concerns the token of one audience, and neither the session
+// nor anybody who asks for another one.
+type onlyFor struct {
+	to  *audience
+	err error
+}
+
+func (e *onlyFor) Error() string { return e.err.Error() }
+func (e *onlyFor) Unwrap() error { return e.err }
+
+// denied is what a session hears whose token for one audience cannot be had. It is
+// remembered for a while, so that a page with ten calls costs no ten refreshes.
+func (p *RelyingParty) denied(st *state, a *audience, out idp.Outcome, cause error) error {
+	err := error(&APIError{Status: out.Status, Code: out.Code, Err: fmt.Errorf("%w for %s: %w", ErrNoAccessToken, a.name, cause)})
+	wait := max(out.RetryAfter, deniedFor)
+	if out.Fault != verdict.None || out.Status >= http.StatusInternalServerError { // trouble that passes
+		wait = max(out.RetryAfter, troubledFor)
+		err = &UnavailableError{RetryAfter: wait, Cause: IdPFails, Err: err}
+	}
+	p.denials.note(denialKey{st.rec.Key, a.id}, p.now(), wait, err)
+	return &onlyFor{a, err}
+}
+
+const (
+	deniedFor   = time.Minute
+	troubledFor = 10 * time.Second
+	maxDenials  = 4096 // what comes on top is asked about again
+)
+
+// denials remembers which session cannot have a token for which audience.
+type denials struct {
+	mu sync.Mutex
+	of map[denialKey]denial
+}
+
+type denialKey struct {
+	session Key
+	to      string
+}
+
+type denial struct {
+	from, until time.Time
+	err         error
+}
+
+func (d *denials) note(k denialKey, now time.Time, wait time.Duration, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.of) >= maxDenials {
+		for old, n := range d.of {
+			if n.until.Before(now) {
+				delete(d.of, old)
+			}
+		}
+	}
+	if len(d.of) < maxDenials {
+		d.of[k] = denial{now, now.Add(wait), err}
+	}
+}
+
+// said is the error that was noted, nil if it is to be asked again.
+func (d *denials) said(k denialKey, now time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n, ok := d.of[k]; ok && !now.Before(n.from) && now.Before(n.until) {
+		return n.err
+	}
+	return nil
+}

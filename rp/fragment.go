@@ -1,0 +1,54 @@
+package rp
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tandem-sso/tandem/rp/internal/activity"
+)
+
+// maxFragmentQuery bounds the query of a log-in's address that a page repeats, in bytes.
+const maxFragmentQuery = 8 << 10
+
+// wantsFragment reports whether a log-in is to begin with the page that tells the fragment
+// (Config.KeepFragments). A browser takes a fragment along over redirects, and so it is
+// still in the address of that page; the form of a log-in loses it.
+func (p *RelyingParty) wantsFragment(r *http.Request, q url.Values) bool {
+	return p.cfg.KeepFragments && navigation(r) && q.Has("return_to") && !q.Has("fragment") &&
+		!strings.Contains(q.Get("return_to"), "#") && len(r.URL.RawQuery) <= maxFragmentQuery
+}
+
+// sentUser reports whether the browser says that a person began this log-in (ACT-05):
+// now, or on the page before, whose word only a page of this app can repeat.
+func sentUser(r *http.Request, q url.Values) bool {
+	return activity.SendsUser(r.Header) || q.Get("sent_user") == "1" && first(r.Header, "Sec-Fetch-Site") == "same-origin"
+}
+
+// withFragment adds a fragment to a path that SafeReturnTo has passed; one that makes
+// another path of it, or is too long, is left out.
+func withFragment(path, fragment string) string {
+	if fragment == "" || strings.Contains(path, "#") {
+		return path
+	}
+	if whole := SafeReturnTo(path + "#" + fragment); whole != "/" {
+		return whole
+	}
+	return path
+}
+
+const fragmentScript = `const to=new URL(location.href),{user}=document.currentScript.dataset;` +
+	`if(user)to.searchParams.set("sent_user",user);to.searchParams.set("fragment",to.hash.slice(1));to.hash="";location.replace(to)`
+
+// following is a page that asks for the same address once more, with the fragment in its
+// query. A browser without scripts goes on without one. That a person has made this
+// navigation goes along: a script's does not say it.
+type following struct {
+	On   string
+	User bool
+}
+
+func (p *RelyingParty) fragmentPage(w http.ResponseWriter, r *http.Request) error {
+	return p.writePage(w, r, page{title: "almost-title",
+		follow: &following{"?" + r.URL.RawQuery + "&fragment=", activity.SendsUser(r.Header)}})
+}

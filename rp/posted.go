@@ -1,0 +1,166 @@
+package rp
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	postedPath = "/posted"
+	maxPosted  = 64 << 10 // bytes of a form that is kept
+	// postedFor is how long a form is kept beyond Config.LoginTimeout.
+	postedFor = 5 * time.Minute
+)
+
+// posted is a form that came when the session was over already (Config.KeepPosted). It
+// waits in the tab that has sent it, sealed, and goes back to the same person only.
+type posted struct {
+	ID      string    `json:"id"` // it is given back once
+	Subject string    `json:"subject"`
+	Path    string    `json:"path"`
+	Form    []byte    `json:"form"` // encoded
+	Until   time.Time `json:"until"`
+}
+
+// keepPosted seals the form of a request that is not served; empty if it is not to be
+// kept: a file is in it, it is too large, a page of another origin has sent it, or nobody
+// knows whose it was.
+func (p *RelyingParty) keepPosted(r *http.Request) (sealed string) {
+	if !p.cfg.KeepPosted || r.Method != http.MethodPost || p.isOwnPath(r.URL.Path) || p.sites.of(r).refuses(r) {
+		return ""
+	}
+	path := r.URL.RequestURI()
+	kind, _, _ := mime.ParseMediaType(first(r.Header, "Content-Type"))
+	if kind != "application/x-www-form-urlencoded" || SafeReturnTo(path) != path {
+		return ""
+	}
+	subject := p.whose(r)
+	if subject == "" {
+		return ""
+	}
+	r.Body = http.MaxBytesReader(nil, r.Body, maxPosted)
+	if r.ParseForm() != nil || len(r.PostForm) == 0 && r.ContentLength != 0 { // or somebody has read it
+		return ""
+	}
+	form := []byte(r.PostForm.Encode())
+	if len(form) > maxPosted { // a middleware has read it before, with another limit
+		return ""
+	}
+	return p.sealPosted(posted{random(), subject, p.sites.outside(path), form, p.now().Add(p.cfg.LoginTimeout + postedFor)})
+}
+
+func (p *RelyingParty) sealPosted(f posted) string {
+	plain, _ := json.Marshal(f) // texts and a time
+	return base64.RawURLEncoding.EncodeToString(p.targets.Seal(plain, p.party.posts()))
+}
+
+// whose is the subject of the session, live or ended, that a request names.
+func (p *RelyingParty) whose(r *http.Request) string {
+	if s := FromContext(r.Context()); s != nil && s.rp == p {
+		return s.Subject()
+	}
+	key, ok := p.sessionKey(r.Header)
+	if !ok {
+		return ""
+	}
+	l, err := p.remembered(r.Context(), key)
+	if err != nil || l == nil {
+		return ""
+	}
+	return l.data.Subject
+}
+
+// openPosted reads what keepPosted has made.
+func (p *RelyingParty) openPosted(sealed string) (f posted, ok bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
+	if err != nil {
+		return posted{}, false
+	}
+	plain, err := p.targets.Open(raw, p.party.posts())
+	return f, err == nil && json.Unmarshal(plain, &f) == nil
+}
+
+// postedLink leads to the form that was kept, over the log-in. A session that only waits
+// for its person needs none.
+func (p *RelyingParty) postedLink(waits bool, more string) string {
+	if waits {
+		return p.outer + postedPath
+	}
+	return p.loginTo(p.outer+postedPath) + more
+}
+
+// servePosted is where the browser comes back to: a page that fetches the form from the
+// tab's storage and posts it to returnPosted.
+func (p *RelyingParty) servePosted(w http.ResponseWriter, r *http.Request) error {
+	noStore(w.Header())
+	if _, err := p.Authenticate(r); err != nil {
+		back := p.loginTo(p.outer + postedPath)
+		switch {
+		case !navigation(r):
+			return err
+		case errors.Is(err, ErrSilentCheck):
+			comeBack(w, back+"&silent=1")
+			return nil
+		case errors.Is(err, ErrAnonymous), errors.Is(err, ErrEnded), errors.Is(err, ErrReauthenticate):
+			comeBack(w, back)
+			return nil
+		}
+		return err
+	}
+	return p.writePage(w, r, page{title: "nothing-title", advice: []word{"nothing"}, link: p.sites.home(), linkText: "to-continue",
+		form: &pageForm{Action: p.outer + postedPath, Fields: url.Values{"sealed": {""}}, Button: "to-look", Script: fetchScript, Own: true}})
+}
+
+// returnPosted gives the form back, once, on a page with a button: nothing is sent that
+// the person does not send.
+func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) error {
+	noStore(w.Header())
+	s, err := p.Authenticate(r) // and the origin
+	if err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, 4*maxPosted)
+	lost := func(status int) error {
+		b := p.render(w.Header(), r, page{title: "lost-title", advice: []word{"lost"}, link: p.sites.home(), linkText: "to-continue"})
+		w.WriteHeader(status)
+		_, err := w.Write(b)
+		return err
+	}
+	if r.ParseForm() != nil {
+		return lost(http.StatusBadRequest)
+	}
+	f, ok := p.openPosted(r.PostForm.Get("sealed"))
+	if !ok || f.Subject != s.Subject() || p.now().After(f.Until) {
+		return lost(http.StatusForbidden)
+	}
+	switch err := p.cfg.Store.Once(r.Context(), p.party.once("posted", f.ID), f.Until); {
+	case errors.Is(err, ErrConflict):
+		return lost(http.StatusForbidden)
+	case err != nil:
+		return p.storeFailed(err)
+	}
+	fields, err := url.ParseQuery(string(f.Form))
+	if err != nil {
+		return lost(http.StatusForbidden)
+	}
+	return p.writePage(w, r, page{title: "send-title", advice: []word{"send"}, link: p.sites.home(), linkText: "to-leave",
+		form: &pageForm{Action: f.Path, Fields: fields, Button: "to-send", Own: true}})
+}
+
+const (
+	// keepScript puts the form into the tab, and then says so. Where that fails the page
+	// says that nothing was taken.
+	keepScript = `try{const g=e=>document.getElementById("tandem-"+e),s=g("sealed");sessionStorage.setItem("tandem-posted",s.value);` +
+		`g("lost").hidden=true;g("kept").hidden=false;g("on").href=s.dataset.link}catch{}`
+	// fetchScript takes it out again.
+	fetchScript = `{const k="tandem-posted",f=document.getElementById("tandem-next");try{const v=sessionStorage.getItem(k);if(v){sessionStorage.removeItem(k);` +
+		`f.elements.sealed.value=v;f.submit()}else f.remove()}catch{f.remove()}}`
+)
+
+// keptForm is a form that the page puts into the tab, and the address that leads to it.
+type keptForm struct{ Sealed, On string }

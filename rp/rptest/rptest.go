@@ -1,0 +1,157 @@
+package rptest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/memstore"
+)
+
+// Where a Party and its IdP are, unless New is told otherwise. Nobody connects to them.
+const (
+	Issuer  = "https://idp.test"
+	BaseURL = "https://app.test"
+)
+
+// Session is who is logged in. The zero value is a person called "user".
+type Session struct {
+	Subject string // default "user"
+	SID     string // the IdP's session id; default: one that is new
+	// Claims of the ID token beside those of every one: name, groups, acr, auth_time (in
+	// seconds since 1970; default now), …
+	Claims map[string]any
+	Scope  string // as granted, separated by spaces; default: as asked for
+	// Values are the app's own, by the name of the gorilla session, as
+	// rp.RelyingParty.Values keeps them. Only that of the same Party finds them.
+	Values map[string]map[any]any
+}
+
+// Party is a relying party for a test. Its methods end the test if something is wrong.
+type Party struct {
+	*rp.RelyingParty
+	t   testing.TB
+	cfg rp.Config
+	net *network
+}
+
+// New returns a relying party with an IdP and a Store in memory; the test's end closes it.
+// change completes its configuration, as in
+//
+//	auth := rptest.New(t, func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://api.example.com"}} })
+//
+// Whatever it calls is in memory: an API answers by [Party.ServeAPI].
+func New(t testing.TB, change ...func(*rp.Config)) *Party {
+	t.Helper()
+	net := newNetwork()
+	cfg := rp.Config{
+		Issuer: Issuer, ClientID: "app", ClientSecret: "secret", BaseURL: BaseURL, IDTokenAlg: signingAlg,
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), HTTPClient: &http.Client{Transport: net},
+		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	net.idp = newIDP(&cfg)
+	auth, err := rp.New(context.Background(), cfg)
+	if err != nil {
+		t.Fatalf("rptest: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := auth.Close(); err != nil {
+			t.Errorf("rptest: %v", err)
+		}
+	})
+	return &Party{auth, t, cfg, net}
+}
+
+// Request returns r with a session, as RequireLogin of either adapter hands it to a
+// handler: rp.FromContext finds it. It is New(t).Request(r, s), for a handler that needs
+// nothing else of a relying party.
+func Request(t testing.TB, r *http.Request, s Session) *http.Request {
+	t.Helper()
+	return New(t).Request(r, s)
+}
+
+// Request logs somebody in and returns a copy of r with their session: in its context, for
+// a handler that is called by itself, and as its cookie, for a route behind RequireLogin.
+//
+// The session of a handler that stands behind Passive, or that a page of another origin
+// calls, is what such a request gets: mark r with rp.WithClass, or set its headers.
+func (p *Party) Request(r *http.Request, s Session) *http.Request {
+	p.t.Helper()
+	r = r.Clone(r.Context())
+	r.AddCookie(p.Cookie(s))
+	session, err := p.Authenticate(r)
+	if err != nil {
+		p.t.Fatalf("rptest: the request gets no session: %v", err)
+	}
+	return session.Request()
+}
+
+// Cookie logs somebody in and returns the session's cookie, for a test that plays a
+// browser by itself.
+func (p *Party) Cookie(s Session) *http.Cookie {
+	p.t.Helper()
+	begin := httptest.NewRequest(http.MethodGet, p.cfg.BaseURL+p.Prefix()+"/login?anew=1", nil)
+	w := httptest.NewRecorder()
+	if err := p.StartLogin(w, begin); err != nil {
+		p.t.Fatalf("rptest: the log-in does not begin: %v", err)
+	}
+	back := httptest.NewRequest(http.MethodGet, p.Authorize(w.Result().Header.Get("Location"), s), nil)
+	for _, c := range w.Result().Cookies() {
+		back.AddCookie(c)
+	}
+	w = httptest.NewRecorder()
+	if err := p.FinishLogin(w, back); err != nil {
+		p.t.Fatalf("rptest: the log-in is not finished: %v", err)
+	}
+	for _, c := range w.Result().Cookies() {
+		if c.MaxAge >= 0 && !strings.Contains(c.Name, "-login-") {
+			p.keep(c, s.Values)
+			return &http.Cookie{Name: c.Name, Value: c.Value}
+		}
+	}
+	p.t.Fatalf("rptest: the log-in begins no session: %d %v", w.Code, w.Result().Header)
+	return nil
+}
+
+// keep stores an app's own values in the session with a cookie.
+func (p *Party) keep(c *http.Cookie, values map[string]map[any]any) {
+	p.t.Helper()
+	for name, of := range values {
+		r := httptest.NewRequest(http.MethodGet, p.cfg.BaseURL+"/", nil)
+		r.AddCookie(c)
+		s, err := p.Values().Get(r, name)
+		if err == nil {
+			for k, v := range of {
+				s.Values[k] = v
+			}
+			err = s.Save(r, httptest.NewRecorder())
+		}
+		if err != nil {
+			p.t.Fatalf("rptest: the values %q: %v", name, err)
+		}
+	}
+}
+
+// Authorize is the visit of a person at the IdP. url is where the app's log-in has sent
+// the browser (the Location of GET /auth/login, or of a page behind RequireLogin); what
+// comes back is where the IdP sends it then, the callback with a code. So a test follows a
+// log-in through the app's own handlers: redirect, callback, and what the app does there.
+func (p *Party) Authorize(url string, s Session) (callback string) {
+	p.t.Helper()
+	callback, err := p.net.idp.authorize(url, s)
+	if err != nil {
+		p.t.Fatalf("rptest: %v", err)
+	}
+	return callback
+}
+
+// ServeAPI answers what rp.Session.Client asks of an origin, which Config.APIs has to
+// name. The handler sees the access token in the header Authorization.
+func (p *Party) ServeAPI(origin string, h http.Handler) { p.net.serve(origin, h) }

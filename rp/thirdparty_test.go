@@ -1,0 +1,99 @@
+package rp_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/tandem-sso/tandem/rp"
+)
+
+func thirdParty(c *rp.Config) { c.ThirdPartyLogin = true }
+
+// OpenID Connect Core 1.0 §4, oidcc-client-test-3rd-party-init-login: the IdP or another site
+// starts the log-in, by GET or POST.
+func TestThirdPartyLogin(t *testing.T) {
+	cross := with(navigating, "Sec-Fetch-Site", "cross-site")
+	start := func(v *visitor, method string, q url.Values) *reply {
+		if method == "POST" {
+			return v.cookieless("/auth/login", q, issuer)
+		}
+		return v.do("GET", "/auth/login?"+q.Encode(), nil, cross)
+	}
+	for method, status := range map[string]int{"GET": http.StatusFound, "POST": http.StatusSeeOther} {
+		t.Run(method, func(t *testing.T) {
+			inBubble(t, setup{config: thirdParty}, func(t *testing.T, w *world) {
+				for target, page := range map[string]string{
+					base + "/private?tab=2":               "/private?tab=2",
+					base + "/private#part":                "/private#part",
+					"":                                    "/",
+					"/private":                            "/", // no URI
+					"https://evil.example/private":        "/",
+					"https://notes.example.evil.example/": "/",
+					base + "//evil.example":               "/",
+					"javascript:alert(1)":                 "/",
+					base + "@evil.example/":               "/",
+				} {
+					v := w.visitor("ada")
+					a := start(v, method, url.Values{"iss": {issuer}, "login_hint": {"ada"}, "target_link_uri": {target}})
+					if a.status != status || query(a.location()).Get("login_hint") != "ada" {
+						t.Fatalf("%q: %v", target, a)
+					}
+					if a = v.get(v.authorize(a.location())); a.location() != page {
+						t.Errorf("%q: %v", target, a)
+					}
+				}
+				v := w.visitor("ada")
+				for name, q := range map[string]url.Values{
+					"another issuer":  {"iss": {"https://evil.example"}},
+					"a slash more":    {"iss": {issuer + "/"}},
+					"an empty issuer": {"iss": {""}},
+					"two issuers":     {"iss": {issuer, "https://evil.example"}},
+					"two targets":     {"iss": {issuer}, "target_link_uri": {base + "/private", "https://evil.example"}},
+					"two hints":       {"iss": {issuer}, "login_hint": {"ada", "eve"}},
+				} {
+					if a := start(v, method, q); a.status != http.StatusBadRequest || strings.Contains(a.body, "evil") || len(setCookies(a)) > 0 {
+						t.Errorf("%s: %v", name, a)
+					}
+				}
+				a := start(v, method, url.Values{"iss": {issuer}, "login_hint": {strings.Repeat("x", 300)}, "prompt": {"none"}, "wish": {"x"}, "silent": {"1"}, "acr_values": {"low"}})
+				for _, name := range []string{"login_hint", "prompt", "acr_values"} {
+					if query(a.location()).Has(name) {
+						t.Errorf("%s was taken: %v", name, a)
+					}
+				}
+			})
+		})
+	}
+	inBubble(t, setup{config: thirdParty}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		if a := v.cookieless("/auth/login", url.Values{"return_to": {"/private"}}, issuer); a.status != http.StatusBadRequest {
+			t.Errorf("a form without iss: %v", a)
+		}
+		if a := v.cookieless("/auth/login", url.Values{"iss": {issuer}, "x": {strings.Repeat("x", 10<<10)}}, issuer); a.status != http.StatusBadRequest {
+			t.Errorf("a form without end: %v", a)
+		}
+		if a := v.get("/auth/login?return_to=/private"); a.status != http.StatusFound { // the app's own link goes on
+			t.Errorf("%v", a)
+		}
+	})
+}
+
+// Off by default: another site neither chooses the account nor the page, nor can it post.
+func TestThirdPartyLoginIsOff(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		q := url.Values{"iss": {"https://evil.example"}, "login_hint": {"eve"}, "target_link_uri": {base + "/private"}}
+		if a := v.cookieless("/auth/login", q, issuer); a.status != http.StatusMethodNotAllowed {
+			t.Errorf("%v", a)
+		}
+		a := v.do("GET", "/auth/login?"+q.Encode(), nil, with(navigating, "Sec-Fetch-Site", "cross-site"))
+		if a.status != http.StatusFound || query(a.location()).Has("login_hint") || !w.log.has("Config.ThirdPartyLogin") {
+			t.Errorf("%v", a)
+		}
+		if a = v.get(v.authorize(a.location())); a.location() != "/" {
+			t.Errorf("%v", a)
+		}
+	})
+}

@@ -1,0 +1,97 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
+)
+
+// TokenSource returns the session's access tokens for clients that take an
+// [oauth2.TokenSource]: gRPC's credentials/oauth, cloud clients. Without an api they are
+// those of the log-in, with one those of that origin of Config.APIs. Whoever holds one
+// must keep it from logs, URLs and other hosts.
+//
+// Each Token looks at the session, which costs as much as the look of one request. At the
+// end of the session it returns an *EndedError; a token that was given out before works
+// until it runs out, or for as long as the API lets it. What caches tokens, as
+// [oauth2.ReuseTokenSource] and the clients that wrap theirs in it do, does not ask in
+// that time either: Token.Expiry says how long that is.
+//
+// It is bound to the request's activity. Of a passive request it never fetches a token,
+// and of an active one only while the person was active within Config.SignalEvery, or
+// Config.WaitFor: a connection that is left open keeps nobody signed in. Where the person
+// works on such a connection, [Session.ReportActivity] says so.
+//
+// ctx bounds each Token; it serves also after the handler has returned, if ctx does.
+// Errors as [Session.Client]'s.
+func (s *Session) TokenSource(ctx context.Context, api ...string) oauth2.TokenSource {
+	return &tokenSource{ctx, s, api}
+}
+
+type tokenSource struct {
+	ctx     context.Context
+	session *Session
+	api     []string
+}
+
+func (t *tokenSource) Token() (*oauth2.Token, error) {
+	to, err := t.session.rp.audienceOf(t.api)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.ctx.Err(); err != nil {
+		return nil, fmt.Errorf("rp: the context of a TokenSource is over: %w", err)
+	}
+	st, err := t.session.rp.living(t.ctx, t.session.key())
+	if err != nil {
+		return nil, err
+	}
+	_, h, err := t.session.usableOf(t.ctx, st, to)
+	if err != nil {
+		return nil, err
+	}
+	return &oauth2.Token{AccessToken: h.token, TokenType: "Bearer", Expiry: h.until}, nil
+}
+
+func (p *RelyingParty) audienceOf(api []string) (*audience, error) {
+	switch len(api) {
+	case 0:
+		return nil, nil
+	case 1:
+		if a, ok := p.apis[weburl.Origin(api[0])]; ok {
+			return a, nil
+		}
+		return nil, fmt.Errorf("rp: %+q is not in Config.APIs, so it gets no access token", api[0])
+	}
+	return nil, errors.New("rp: a TokenSource is for one API")
+}
+
+// living returns a session that has not ended, by the clocks either.
+func (p *RelyingParty) living(ctx context.Context, key Key) (*state, error) {
+	for range 3 {
+		st, err := p.load(ctx, key)
+		if errors.Is(err, ErrAnonymous) {
+			return nil, &EndedError{Reason: Unconfirmed}
+		}
+		if err != nil {
+			return nil, err
+		}
+		active := p.agenda.latest(key, st.rec.Active)
+		end := lifetime.Decide(st.at(active), p.policy(st), p.now(), lifetime.Passive).End
+		if end == lifetime.Live {
+			return st, nil
+		}
+		ended := *st
+		ended.rec.Active = active
+		if err := p.expire(ctx, &ended, end); err != errChanged {
+			return nil, err
+		}
+	}
+	return nil, busy(time.Second, "the session changes faster than it can be read")
+}
