@@ -212,7 +212,7 @@ func TestOnLoginRefuses(t *testing.T) {
 		"trouble": {func(http.ResponseWriter, *http.Request, *rp.Login) error {
 			return &rp.UnavailableError{RetryAfter: 3 * time.Second, Err: errors.New("the database is away")}
 		}, 503, "try again", "the database is away"},
-		"a panic": {func(http.ResponseWriter, *http.Request, *rp.Login) error { var m map[string]int; m["x"]++; return nil }, 500, "could not be finished", "OnLogin has panicked"},
+		"a panic": {func(http.ResponseWriter, *http.Request, *rp.Login) error { panic("the app's own") }, 500, "could not be finished", "OnLogin has panicked"},
 		"values that are too large": {func(_ http.ResponseWriter, _ *http.Request, l *rp.Login) error {
 			s, err := l.Values("x")
 			s.Values["x"] = strings.Repeat("x", rp.MaxValues)

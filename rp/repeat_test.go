@@ -239,6 +239,7 @@ func TestRepeatedEndOfTwoInstances(t *testing.T) {
 		inBubble(t, s, func(t *testing.T, w *world) {
 			v := w.visitor("ada")
 			v.login()
+			time.Sleep(time.Second) // both listen
 			store.replicate(t, w.auth[0].KeyOf(v.id()))
 			for i, want := range []int{1, 0} {
 				if n, err := w.auth[i].EndSubject(t.Context(), "ada"); n != want || err != nil {

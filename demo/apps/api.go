@@ -15,7 +15,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/resourceserver"
 )
 
-// Config of the API. Issuer, ClientID and ClientSecret are required.
+// APIConfig of the API. Issuer, ClientID and ClientSecret are required.
 type APIConfig struct {
 	Issuer       string
 	ClientID     string
@@ -35,7 +35,7 @@ type APIConfig struct {
 	Watch func(APICall)
 }
 
-// Call of the API.
+// APICall of the API.
 type APICall struct {
 	At      time.Time
 	Subject string // empty if the token was refused

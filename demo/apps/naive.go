@@ -19,7 +19,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/server"
 )
 
-// Config of the app. All but Watch are required.
+// NaiveConfig of the app. All but Watch are required.
 type NaiveConfig struct {
 	Issuer, ClientID, ClientSecret string
 	Listener                       net.Listener
@@ -31,7 +31,7 @@ type NaiveConfig struct {
 	Watch func(NaiveEvent)
 }
 
-// Event in the app's life.
+// NaiveEvent in the app's life.
 type NaiveEvent struct {
 	Kind    string // login, active, refused or ended
 	Subject string
@@ -39,7 +39,7 @@ type NaiveEvent struct {
 	Why     string // of an end
 }
 
-// App is the running app.
+// NaiveApp is the running app.
 type NaiveApp struct {
 	cfg      NaiveConfig
 	server   *server.Server

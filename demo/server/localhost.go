@@ -1,5 +1,3 @@
-// Package localhost reaches *.localhost on this machine whatever its resolver
-// thinks of such names, as browsers do (RFC 6761 §6.3).
 package server
 
 import (
@@ -10,7 +8,7 @@ import (
 	"time"
 )
 
-// Dial maps localhost and *.localhost to loopback, IPv4 first.
+// DialLocal maps localhost and *.localhost to loopback, IPv4 first.
 func DialLocal(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: 5 * time.Second}
 	host, port, err := net.SplitHostPort(addr)
@@ -23,13 +21,14 @@ func DialLocal(ctx context.Context, network, addr string) (net.Conn, error) {
 	return d.DialContext(ctx, network, addr)
 }
 
-// Is tells whether host is a name for this machine.
+// IsLocal tells whether host is a name for this machine.
 func IsLocal(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// Transport is http.DefaultTransport with Dial.
+// LocalTransport is http.DefaultTransport with DialLocal: it reaches *.localhost on this
+// machine whatever its resolver thinks of such names, as browsers do (RFC 6761 §6.3).
 func LocalTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = DialLocal

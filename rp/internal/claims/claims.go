@@ -58,7 +58,7 @@ func (s Said) ByIDToken(raw string, keep bool) (Said, error) {
 	if err != nil {
 		return s, err
 	}
-	kept, userinfo := object{}, object{}
+	kept := object{}
 	if keep && s.IDToken != "" {
 		if kept, err = token(s.IDToken); err != nil {
 			return s, err
@@ -69,7 +69,8 @@ func (s Said) ByIDToken(raw string, keep bool) (Said, error) {
 		}
 		maps.Copy(kept, before)
 	}
-	if userinfo, err = parse(s.Userinfo); err != nil {
+	userinfo, err := parse(s.Userinfo)
+	if err != nil {
 		return s, err
 	}
 	for name := range said {
