@@ -134,7 +134,7 @@ func (p *RelyingParty) confirmed(ctx context.Context, st *state, f *flow, got *t
 	if f.renews == st.data.Generation+1 && f.about == st.rec.Key.name() {
 		p.observe(got)
 		next, err := p.commitTokens(ctx, st, func(d *record.Data) {
-			p.takeTokens(st.rec.Key, d, got, nil)
+			_ = p.takeTokens(st.rec.Key, d, got, nil) // a fault is an audience's
 			p.keepOnly(d)
 			heard(d, at, true, true)
 			if !p.wantsTokens(d) {

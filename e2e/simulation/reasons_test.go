@@ -145,8 +145,8 @@ func (o *oracle) clockEndAt(s *session, at time.Duration) rp.Reason {
 
 // clocksOver are all that may have run out, by the earliest of the app's clocks.
 func (o *oracle) clocksOver(s *session, at time.Duration) (over []rp.Reason) {
-	early := s.app.skew()
-	if o.excused(s.app, pathStore, s.began-slowestStore, s.began) {
+	early := s.app.skew() + s.began - s.stored // the event may wait for the ends of others
+	if o.excused(s.app, pathStore, s.stored-slowestStore, s.began) {
 		early += slowestStore // the clocks of a session start before its record is stored
 	}
 	if o.excused(s.app, pathIdP, s.began-slowestCall, s.began) {
