@@ -37,8 +37,12 @@ func TestDocumentsNameTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	guides, err := filepath.Glob(root + "/docs/idp/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	count := 0
-	for _, document := range append(documents, root+"/README.md", root+"/SECURITY.md") {
+	for _, document := range append(append(documents, guides...), root+"/README.md", root+"/SECURITY.md") {
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)
