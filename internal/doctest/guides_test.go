@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"go/format"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,6 +142,11 @@ func TestGuidesForm(t *testing.T) {
 		}
 		if !demo.MatchString(strings.Join(blocks(g.sections[sections[5]], ""), "")) || !strings.Contains(g.sections[sections[5]], "rp.Diagnose") {
 			t.Errorf("%s: section 6 needs the demo's command and rp.Diagnose", g.name)
+		}
+		for _, b := range blocks(g.text, "go") {
+			if tidy, err := format.Source([]byte(b)); err != nil || string(tidy) != b {
+				t.Errorf("%s: not as gofmt has it: %v\n%s", g.name, err, b)
+			}
 		}
 		for _, b := range blocks(g.text, "json") {
 			if !json.Valid([]byte(b)) {
