@@ -220,7 +220,7 @@ func kindOf(issuer string) string {
 		return "login.gov"
 	case host == "accounts.google.com":
 		return "google"
-	case strings.Contains(u.Path, "/realms/"):
+	case strings.Contains(u.Path, "/realms/") && !strings.Contains(u.Path, "/oauth2/"): // PingAM has /oauth2/realms/
 		return "keycloak"
 	case u.Path == "/adfs":
 		return "adfs"

@@ -121,7 +121,8 @@ func (w *world) livesAtIdP(sid string) bool {
 // A look-alike of a known host is not that host: U+212A is a k to strings.ToLower.
 func TestCapabilitiesOfALookAlike(t *testing.T) {
 	for issuer, want := range map[string]string{
-		"https://notes.O\u212Ata.com": "generic", "https://notes.OKTA.com": "okta", "https://notes.okta.com.": "generic", "https://okta.com:0443": "generic",
+		"https://am.example.com/am/oauth2/realms/root/realms/alpha": "generic",
+		"https://notes.O\u212Ata.com":                               "generic", "https://notes.OKTA.com": "okta", "https://notes.okta.com.": "generic", "https://okta.com:0443": "generic",
 	} {
 		if got := rp.GuessCapabilities(issuer).Name; got != want {
 			t.Errorf("%+q is taken for %q, want %q", issuer, got, want)
