@@ -27,7 +27,7 @@ func (p *RelyingParty) lacksCookies(r *http.Request, params url.Values) bool {
 	if r.Method != http.MethodPost || params.Has(postedAgain) {
 		return false
 	}
-	id, _, _, ok := p.readState(params.Get("state"))
+	id, _, ok := p.readState(params.Get("state"))
 	if !ok {
 		return false // nobody's log-in
 	}

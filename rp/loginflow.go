@@ -142,16 +142,12 @@ func (e *staleError) Error() string { return e.why.Error() }
 // Its errors are *staleError, *LoginError and *UnavailableError.
 func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent string) (*flow, error) {
 	const title = "failed-old"
-	state, t, known, ok := p.readState(sent)
+	state, t, ok := p.readState(sent)
 	if !ok {
 		return nil, badLogin(title, errors.New("no state of ours"))
 	}
 	stale := func(title word, why string) error {
-		err := badLogin(title, errors.New(why))
-		if !known {
-			return err
-		}
-		return &staleError{target: t, why: err}
+		return &staleError{target: t, why: badLogin(title, errors.New(why))}
 	}
 	name := p.loginCookie(state)
 	s, err := p.logins.New(r, name)
@@ -159,7 +155,7 @@ func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent str
 	if err != nil || s.IsNew || !f.load(s) || subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) != 1 {
 		return nil, stale(title, "no log-in cookie for this state")
 	}
-	t, known = f.target(), true // the cookie's may be longer
+	t = f.target() // the cookie's may be longer
 	f.redirectURI = p.redirectURI(r)
 	p.forgetLogin(w, name)
 	if p.now().Sub(f.begun) > p.cfg.LoginTimeout {

@@ -20,7 +20,7 @@ type target struct {
 // maxState bounds state, in bytes: some IdPs refuse long URLs.
 const maxState = 1 << 10
 
-// state is a log-in's id and, where that is not too long, its target.
+// state is a log-in's id and its target; for one that is too long, the app's home.
 func (p *RelyingParty) state(id string, t target) string {
 	plain := append([]byte{0}, t.returnTo...)
 	if t.again {
@@ -28,17 +28,17 @@ func (p *RelyingParty) state(id string, t target) string {
 	}
 	s := id + base64.RawURLEncoding.EncodeToString(p.targets.Seal(plain, p.party.owner[:]))
 	if len(s) > maxState {
-		return id
+		return p.state(id, target{returnTo: p.sites.home(), again: t.again})
 	}
 	return s
 }
 
-// readState splits a state into a log-in's id and target; known, if it has one. ok is
-// false for what cannot be a state of this client.
-func (p *RelyingParty) readState(sent string) (id string, t target, known, ok bool) {
+// readState splits a state into a log-in's id and target. ok is false for what is no
+// state of this client.
+func (p *RelyingParty) readState(sent string) (id string, t target, ok bool) {
 	id = sent[:min(len(sent), idLen)]
-	t, known = p.targetOf(sent)
-	return id, t, known, len(id) == idLen && isID(id) && (known || len(sent) == idLen)
+	t, ok = p.targetOf(sent)
+	return id, t, ok && isID(id)
 }
 
 // targetOf opens a state's target; ok only if this client has sealed it.

@@ -127,7 +127,7 @@ func TestWrongConfiguration(t *testing.T) {
 		{"http issuer elsewhere", "refreshtoken", []string{"-issuer", "http://login.example", "-client-id", "app"}, []string{"Issuer", "https"}, false},
 		{"bad seal key", "refreshtoken", []string{"-issuer", idp.URL, "-client-id", "app", "-seal-key", "abc"}, []string{"-seal-key", "openssl rand -hex 32"}, true},
 		{"bad store", "referencetoken", []string{"-issuer", idp.URL, "-client-id", "app", "-store", "tape:1"}, []string{"-store", "memory"}, true},
-		{"bad base URL", "notoken", []string{"-issuer", idp.URL, "-client-id", "app", "-base-url", "http://127.0.0.1:1/path"}, []string{"BaseURL"}, false},
+		{"bad base URL", "notoken", []string{"-issuer", idp.URL, "-client-id", "app", "-base-url", "http://127.0.0.1:1/?path"}, []string{"BaseURL"}, false},
 		{"bad API URL", "refreshtoken", []string{"-issuer", idp.URL, "-client-id", "app", "-api-url", "nowhere"}, []string{"-api-url"}, true},
 		{"another issuer", "refreshtoken", []string{"-issuer", idp.URL + "/other", "-client-id", "app"}, []string{"Issuer", "https://login.example"}, false},
 		{"not an IdP", "refreshtoken", []string{"-issuer", idp.URL, "-client-id", "app"}, []string{idp.URL, "exact issuer"}, false},

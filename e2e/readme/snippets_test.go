@@ -16,6 +16,9 @@ var snippet = regexp.MustCompile("(?s)```go\n(.*?)```")
 func TestSnippetsCompile(t *testing.T) {
 	examples := examples(t)
 	for _, page := range pages(t) {
+		if filepath.Base(page) == "middleware.md" {
+			continue // other people's routers: TestDocument of e2e/middleware
+		}
 		for _, m := range snippet.FindAllStringSubmatch(read(t, page), -1) {
 			text := m[1]
 			switch {
@@ -55,6 +58,7 @@ import (
 	"errors"
 	"html/template"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -71,6 +75,7 @@ var (
 	_ rptest.Session
 	_ strings.Builder
 	_ = errors.New
+	_ = log.Fatal
 )
 
 type table interface {
@@ -80,7 +85,7 @@ type table interface {
 func main() {}
 
 func _(t *testing.T, config rp.Config, web *nethttpadapter.Adapter, mux *http.ServeMux, w *httptest.ResponseRecorder, home, edit http.HandlerFunc,
-	newApp func(*rp.RelyingParty) http.Handler, people table, frame *template.Template, germanTexts, frenchTexts map[string]string) {
+	newApp func(*rp.RelyingParty) http.Handler, people table, ctx, stop context.Context, store io.Closer, frame *template.Template, germanTexts, frenchTexts map[string]string) {
 `
 )
 
