@@ -48,6 +48,13 @@ func (p *IDP) Person(name, base string) *Person {
 	}
 }
 
+// As is somebody else in front of the same browser.
+func (p *Person) As(name string) *Person {
+	other := *p
+	other.at = p.idp.Browser(name)
+	return &other
+}
+
 // Get opens a page by a click, signing in at the IdP on the way if need be.
 func (p *Person) Get(path string) Page {
 	p.t.Helper()

@@ -30,13 +30,18 @@ func Address(t *testing.T) string {
 // browsers see it at base. env adds to its environment, or replaces what stands there.
 func Run(t *testing.T, idp *IDP, dir, listen, base string, env ...string) {
 	t.Helper()
-	program := build(t, dir)
-	var output bytes.Buffer
-	cmd := exec.Command(program)
-	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd := exec.Command(build(t, dir))
 	cmd.Env = append(os.Environ(), "ISSUER="+idp.Issuer(), "CLIENT_ID=notes", "CLIENT_SECRET=s3cret",
 		"BASE_URL="+base, "LISTEN="+listen, "KEY="+Key)
 	cmd.Env = append(cmd.Env, env...)
+	Start(t, cmd, listen)
+}
+
+// Start runs cmd until the test ends, and returns when it listens.
+func Start(t *testing.T, cmd *exec.Cmd, listen string) {
+	t.Helper()
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +54,7 @@ func Run(t *testing.T, idp *IDP, dir, listen, base string, env ...string) {
 		_ = cmd.Process.Kill() // it may be gone
 		<-gone
 		if t.Failed() {
-			t.Logf("%s said:\n%s", dir, &output)
+			t.Logf("%s said:\n%s", cmd.Path, &output)
 		}
 	})
 	open(t, listen, gone)
