@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/tandem-sso/tandem => ../
 
 require (
+	github.com/a-h/templ v0.3.1020
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/gin-contrib/sessions v1.0.4
