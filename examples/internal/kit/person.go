@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
@@ -177,6 +178,20 @@ func https(u *url.URL) *url.URL {
 	as := *u
 	as.Scheme = "https"
 	return &as
+}
+
+// Await waits until a path is not answered 503 any more.
+func (p *Person) Await(path string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		page, _ := p.once(p.request(http.MethodGet, path, nil, navigation))
+		if page.Status != http.StatusServiceUnavailable {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s is still answered 503", path)
+		}
+	}
 }
 
 // Shows fails the test unless a page is there and has all of parts.
