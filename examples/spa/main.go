@@ -11,6 +11,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -61,7 +63,26 @@ func main() {
 	mux.Handle("GET /api/notes", toAPI)
 	mux.Handle("POST /api/notes", toAPI)
 	mux.Handle("DELETE /api/notes/{id}", toAPI)
-	log.Fatal(http.ListenAndServe(os.Getenv("LISTEN"), mux))
+
+	server := &http.Server{Addr: os.Getenv("LISTEN"), Handler: mux}
+	server.RegisterOnShutdown(auth.CloseStreams) // else Shutdown waits for every page that is open
+	failed := make(chan error, 1)
+	go func() { failed <- server.ListenAndServe() }()
+	stop, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer done()
+	select {
+	case err := <-failed:
+		log.Fatal(err)
+	case <-stop.Done():
+	}
+	soon, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(soon); err != nil { // no new requests; those under way are finished
+		log.Print(err)
+	}
+	if err := auth.Close(); err != nil { // calls of the IdP end, activity is stored
+		log.Print(err)
+	}
 }
 
 // plain refuses paths such as /api/notes/..%2Fadmin, which this mux and the API may read in

@@ -60,27 +60,40 @@ func notes(t *testing.T) (url string) {
 	return server.URL
 }
 
-// In a real browser the page sends the person to the log-in by itself, keeps and removes a
-// note, shows what the WebSocket sends, and is covered when its session ends elsewhere.
-func TestSPAInABrowser(t *testing.T) {
+// open is ada's browser with the page in it. The page sends her to the log-in by itself.
+func open(t *testing.T) (*kit.IDP, *kit.Program, *browser.Tab) {
+	t.Helper()
 	idp, listen := kit.StartIDP(t), kit.Address(t)
 	base := "http://" + listen
 	idp.Register("notes", base)
-	kit.Run(t, idp, ".", listen, base, "API="+notes(t))
-
+	program := kit.Run(t, idp, ".", listen, base, "API="+notes(t))
 	tab := chromium.New(t).Open("notes", base+"/")
 	tab.WaitURL(idp.Issuer())
 	tab.Type("#username", "ada")
 	tab.Click("#signin")
 	tab.WaitURL(base + "/")
+	tab.WaitText("#time", ":") // from the WebSocket
+	return idp, program, tab
+}
+
+// In a real browser the page keeps and removes a note, and is covered when its session ends
+// elsewhere.
+func TestSPAInABrowser(t *testing.T) {
+	idp, _, tab := open(t)
 	tab.Type("#add input", "buy milk")
 	tab.Click("#add button")
 	tab.WaitText("#notes li", "buy milk")
-	tab.WaitText("#time", ":")
 	tab.Click("#notes button")
 	tab.WaitGone("#notes li")
 
 	idp.LogOutEverywhere("ada")
 	tab.Wait(`document.documentElement.dataset.tandem === "ended"`)
 	tab.WaitGone("#notes")
+}
+
+// A page that is open, with its event stream and its WebSocket, does not keep the program from
+// ending when an operator says so.
+func TestSPAEndsWithAnOpenPage(t *testing.T) {
+	_, program, _ := open(t)
+	program.Terminate()
 }

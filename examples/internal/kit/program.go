@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -28,17 +29,40 @@ func Address(t *testing.T) string {
 
 // Run builds the program in dir and runs it until the test ends. It listens at listen, and
 // browsers see it at base. env adds to its environment, or replaces what stands there.
-func Run(t *testing.T, idp *IDP, dir, listen, base string, env ...string) {
+func Run(t *testing.T, idp *IDP, dir, listen, base string, env ...string) *Program {
 	t.Helper()
 	cmd := exec.Command(build(t, dir))
 	cmd.Env = append(os.Environ(), "ISSUER="+idp.Issuer(), "CLIENT_ID=notes", "CLIENT_SECRET=s3cret",
 		"BASE_URL="+base, "LISTEN="+listen, "KEY="+Key)
 	cmd.Env = append(cmd.Env, env...)
-	Start(t, cmd, listen)
+	return Start(t, cmd, listen)
+}
+
+// Program is one that runs.
+type Program struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	gone chan struct{}
+}
+
+// Terminate asks the program to end, as an operator does, and waits until it has.
+func (p *Program) Terminate() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case <-p.gone:
+	case <-time.After(30 * time.Second):
+		p.t.Fatal("the program does not end")
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		p.t.Errorf("the program has ended with %d", code)
+	}
 }
 
 // Start runs cmd until the test ends, and returns when it listens.
-func Start(t *testing.T, cmd *exec.Cmd, listen string) {
+func Start(t *testing.T, cmd *exec.Cmd, listen string) *Program {
 	t.Helper()
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -58,6 +82,7 @@ func Start(t *testing.T, cmd *exec.Cmd, listen string) {
 		}
 	})
 	open(t, listen, gone)
+	return &Program{t, cmd, gone}
 }
 
 // build compiles the program. That go test may serve a result from its cache, it has to see
