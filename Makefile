@@ -24,7 +24,7 @@ help: ## list the targets
 	done
 
 .PHONY: test
-test: need generated gofmt vet lint race middleware ## the gate: needs, generated code, gofmt, vet, linters, all tests with -race
+test: need generated gofmt vet lint race middleware examples ## the gate: needs, generated code, gofmt, vet, linters, all tests with -race, the examples
 
 .PHONY: demo
 demo: ## start the IdP, three apps, the API and the control room
@@ -121,3 +121,13 @@ race:
 	go test -race -timeout 15m $$rest
 	echo "== race: go test -race, browsers and several instances, one package at a time"
 	go test -race -timeout 15m -p 1 $$alone
+
+# A module of their own: what they import must not get into the library's go.mod.
+# Their tests run them as programs, one package at a time: each builds some.
+.PHONY: examples
+examples:
+	@echo "== examples: go vet, and go test -race of what runs them"
+	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1 CGO_ENABLED=1
+	cd examples
+	go vet ./...
+	go test -race -timeout 10m -p 1 ./...

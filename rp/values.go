@@ -25,9 +25,10 @@ const MaxValues = 32 << 10
 // still lives then. Another person starts without any. What a visitor had is taken over
 // where Config.OnLogin says so (Login.CarryOver).
 //
-// A save never overwrites a logout or a refresh that happens meanwhile. Of two
-// requests that save the same name at the same time, the later one stands, as in
-// gorilla's own stores. Types other than strings, numbers and the like must be
+// A save never overwrites a logout or a refresh that happens meanwhile, nor values that Get
+// could not read in this request: it answers the error of Get, which is for
+// RelyingParty.Answer. Of two requests that save the same name at the same time, the later
+// one stands, as in gorilla's own stores. Types other than strings, numbers and the like must be
 // registered with encoding/gob. Session.Options have no effect: there is no
 // second cookie.
 func (p *RelyingParty) Values() sessions.Store { return valueStore{p} }
@@ -71,6 +72,11 @@ func (v valueStore) visits(r *http.Request) bool {
 func (v valueStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.Session) error {
 	if _, own := s.Store().(valueStore); !own && s.Store() != nil { // a visitor's
 		return s.Store().Save(r, w, s)
+	}
+	// Many who use gorilla's stores do not look at the error of Get. What they save then would
+	// replace what is there.
+	if _, err := sessions.GetRegistry(r).Get(v, s.Name()); errors.As(err, new(*UnavailableError)) {
+		return err
 	}
 	raw, err := encodeOne(s)
 	if err != nil {

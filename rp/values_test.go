@@ -92,6 +92,48 @@ func TestValues(t *testing.T) {
 	})
 }
 
+// Who saves what could not be read, without a look at the error of Get, replaces nothing.
+func TestValuesThatCouldNotBeRead(t *testing.T) {
+	failing := &failingStore{}
+	s := setup{client: longToken, config: func(c *rp.Config) { failing.Store, c.Store = c.Store, failing }}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		w.run = func(rw http.ResponseWriter, r *http.Request, _ *rp.Session) {
+			cart, _ := w.auth[0].Values().Get(r, "cart")
+			cart.Values["v"] = "three apples"
+			if err := cart.Save(r, rw); err != nil {
+				t.Error(err)
+			}
+		}
+		v.get("/run")
+		load, trouble := "Load", (*rp.UnavailableError)(nil)
+		w.run = func(rw http.ResponseWriter, r *http.Request, _ *rp.Session) {
+			failing.fail.Store(&load)
+			cart, err := w.auth[0].Values().Get(r, "cart")
+			failing.fail.Store(nil)
+			if !errors.As(err, &trouble) || len(cart.Values) > 0 {
+				t.Fatalf("while the store fails: %v, %v", cart.Values, err)
+			}
+			for _, save := range []func() error{
+				func() error { return cart.Save(r, rw) },
+				func() error { return w.auth[0].Values().Save(r, rw, cart) },
+			} {
+				if err := save(); !errors.As(err, &trouble) {
+					t.Errorf("what could not be read is saved: %v", err)
+				}
+			}
+		}
+		v.get("/run")
+		w.run = func(_ http.ResponseWriter, r *http.Request, _ *rp.Session) {
+			if cart, err := w.auth[0].Values().Get(r, "cart"); err != nil || cart.Values["v"] != "three apples" {
+				t.Errorf("the cart is now %v, %v", cart.Values, err)
+			}
+		}
+		v.get("/run")
+	})
+}
+
 // FuzzValues: what is read was written so, whatever is in it.
 func FuzzValues(f *testing.F) {
 	f.Add("")
