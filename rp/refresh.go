@@ -64,8 +64,9 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*s
 	case v == verdict.OK:
 		return p.refreshed(ctx, st, got, sent, to, out)
 	case v == verdict.Ended && other:
-		p.orphaned(got, *st.data, "") // these are nobody's
-		return p.rejected(ctx, st, OtherSubject)
+		next, err := p.rejected(ctx, st, OtherSubject)
+		p.revokeAlso(got, *st.data, OtherSubject) // the only ones that work, and nobody's
+		return next, err
 	case v == verdict.Ended:
 		return p.rejected(ctx, st, RefreshRejected)
 	case v == verdict.Ask:

@@ -198,3 +198,20 @@ func TestChangedSID(t *testing.T) {
 		})
 	}
 }
+
+// CORE-10, C5: the tokens that came beside another person's ID token replace the session's
+// own at an IdP that rotates. They are revoked with it, also where that takes the client's
+// part of the IdP session along.
+func TestTokensOfAnotherPersonAreRevoked(t *testing.T) {
+	inBubble(t, at(t, "keycloak", setup{}), func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, IDToken: idpmock.IDTokenInvalidSub})
+		for range 10 {
+			time.Sleep(time.Minute)
+			v.get("/private")
+		}
+		w.expectEnds(rp.OtherSubject)
+		w.idp.Expect(idpmock.EndpointRevoke, "notes", 4) // two of the session, two that came
+	})
+}

@@ -91,6 +91,12 @@ func (p *RelyingParty) orphaned(t *tokens, d record.Data, reason Reason) {
 	if reason != UserLogout && reason != Admin {
 		reason = neverBegun
 	}
+	p.revokeAlso(t, d, reason)
+}
+
+// revokeAlso revokes tokens that belong to a session which has ended for reason, and which
+// it has not stored.
+func (p *RelyingParty) revokeAlso(t *tokens, d record.Data, reason Reason) {
 	scope := p.cfg.Capabilities.Revocation
 	if !scope.spares(reason, nobody) {
 		return
