@@ -14,12 +14,12 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/tandem-sso/tandem/internal/servertest"
-	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/redisstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/redisstore"
 )
 
 // redisSubjects adds what lives on a Redis server, if there is one.
-func redisSubjects(ctx context.Context, addr string, tandem func(string, rp.Store) error, add func(string, http.Handler, []*http.Cookie), after *cleanup) error {
+func redisSubjects(ctx context.Context, addr string, tandem func(string, store.Store) error, add func(string, http.Handler, []*http.Cookie), after *cleanup) error {
 	if addr == "" {
 		server, err := startRedis()
 		if err != nil {
@@ -30,16 +30,16 @@ func redisSubjects(ctx context.Context, addr string, tandem func(string, rp.Stor
 		addr = server.Addr
 	}
 	client := rueidis.ClientOption{InitAddress: []string{addr}}
-	open := func(name string, cacheBytes int) (rp.Store, error) {
-		store, err := redisstore.New(ctx, redisstore.Options{Client: client, CacheBytes: cacheBytes, Prefix: name + ":"})
+	open := func(name string, cacheBytes int) (store.Store, error) {
+		kept, err := redisstore.New(ctx, redisstore.Options{Client: client, CacheBytes: cacheBytes, Prefix: name + ":"})
 		if err == nil {
-			after.add(func() { _ = store.Close() })
+			after.add(func() { _ = kept.Close() })
 		}
-		return store, err
+		return kept, err
 	}
-	store, err := open("hot", 0)
+	kept, err := open("hot", 0)
 	if err == nil {
-		err = tandem("redisstore hot", store)
+		err = tandem("redisstore hot", kept)
 	}
 	if err != nil {
 		return err
@@ -47,8 +47,8 @@ func redisSubjects(ctx context.Context, addr string, tandem func(string, rp.Stor
 	if err := redisFloor(ctx, client, add, after); err != nil {
 		return err
 	}
-	if store, err = open("cold", 1); err == nil {
-		err = coldly("redisstore cold", store, tandem)
+	if kept, err = open("cold", 1); err == nil {
+		err = coldly("redisstore cold", kept, tandem)
 	}
 	if err != nil {
 		return err

@@ -17,22 +17,23 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
-	"github.com/tandem-sso/tandem/rp/redisstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
+	"github.com/tandem-sso/tandem/rp/store/redisstore"
 )
 
 // A storm is many requests of one session at the moment when a refresh has to
 // come first. The IdP rotates refresh tokens and knows no mercy for an old one.
 type storm struct {
 	name     string
-	stores   func() ([]rp.Store, error) // one per instance; they share what is stored
+	stores   func() ([]store.Store, error) // one per instance; they share what is stored
 	requests int
 	idpTakes time.Duration
 	hangUps  int // so many browsers leave half-way
 }
 
 func storms(ctx context.Context, redis string) error {
-	memory := func() ([]rp.Store, error) { return []rp.Store{memstore.New(memstore.Options{})}, nil }
+	memory := func() ([]store.Store, error) { return []store.Store{memstore.New(memstore.Options{})}, nil }
 	all := []storm{
 		{"memstore, 200 requests, IdP 100 ms", memory, 200, 100 * time.Millisecond, 0},
 		{"memstore, 200 requests, IdP 2.5 s", memory, 200, 2500 * time.Millisecond, 0},
@@ -47,9 +48,9 @@ func storms(ctx context.Context, redis string) error {
 	}
 	if redis != "" {
 		n := 0
-		two := func() ([]rp.Store, error) {
+		two := func() ([]store.Store, error) {
 			n++
-			var both []rp.Store
+			var both []store.Store
 			for range 2 {
 				s, err := redisstore.New(ctx, redisstore.Options{Client: rueidis.ClientOption{InitAddress: []string{redis}}, Prefix: fmt.Sprintf("storm%d:", n)})
 				if err != nil {
@@ -94,16 +95,16 @@ func (s storm) rage(ctx context.Context) error {
 		endpoints http.Handler
 		keys      = rp.Keys{rp.NewKey()}
 	)
-	for _, store := range stores {
+	for _, kept := range stores {
 		auth, err := rp.New(ctx, rp.Config{
-			Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin, Keys: keys, Store: store,
+			Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin, Keys: keys, Store: kept,
 			Logger: slog.New(slog.DiscardHandler), Now: now,
 			HTTPClient: &http.Client{Transport: clocked{direct{idp.Handler()}, &answered}},
 		})
 		if err != nil {
 			return err
 		}
-		if c, ok := store.(interface{ Close() error }); ok {
+		if c, ok := kept.(interface{ Close() error }); ok {
 			defer func() { _ = c.Close() }()
 		}
 		defer func() { _ = auth.Close() }()

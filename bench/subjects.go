@@ -21,7 +21,8 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 const (
@@ -77,8 +78,8 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 	}
 	after.add(idp.Close)
 
-	tandem := func(name string, store rp.Store) error {
-		app, people, stop, err := tandemApp(ctx, idp, store)
+	tandem := func(name string, kept store.Store) error {
+		app, people, stop, err := tandemApp(ctx, idp, kept)
 		if err != nil {
 			return err
 		}
@@ -165,10 +166,10 @@ func token() string {
 }
 
 // tandemApp logs people in and returns a route and their cookies.
-func tandemApp(ctx context.Context, idp *idpmock.IDP, store rp.Store) (app http.Handler, people []*http.Cookie, stop func(), err error) {
+func tandemApp(ctx context.Context, idp *idpmock.IDP, kept store.Store) (app http.Handler, people []*http.Cookie, stop func(), err error) {
 	auth, err := rp.New(ctx, rp.Config{
 		Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin,
-		Keys: rp.Keys{rp.NewKey()}, Store: store, Logger: slog.New(slog.DiscardHandler),
+		Keys: rp.Keys{rp.NewKey()}, Store: kept, Logger: slog.New(slog.DiscardHandler),
 		HTTPClient: &http.Client{Transport: direct{idp.Handler()}},
 	})
 	if err != nil {
@@ -240,7 +241,7 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func gorillaCookie(size int) (http.Handler, []*http.Cookie) {
-	store := sessions.NewCookieStore(rp.NewKey(), rp.NewKey())
+	kept := sessions.NewCookieStore(rp.NewKey(), rp.NewKey())
 	for _, c := range store.Codecs {
 		c.(*securecookie.SecureCookie).MaxLength(0) // 3 KB grow to more than a cookie may hold
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/tandem-sso/tandem/echoadapter"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // relyingParty and its IdP, in process.

@@ -10,7 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 func home(w http.ResponseWriter, r *http.Request) {

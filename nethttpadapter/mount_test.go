@@ -15,7 +15,7 @@ import (
 	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // mounted serves an app at https://notes.example as its author mounts it.

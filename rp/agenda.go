@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // agenda is what this process has still to do for sessions that were active
@@ -20,7 +21,7 @@ type agenda struct{ shards [64]agendaShard }
 
 type agendaShard struct {
 	mu     sync.Mutex
-	items  map[Key]*item
+	items  map[store.Key]*item
 	closed bool
 	_      [40]byte // keeps the locks of neighbours off one cache line
 }
@@ -36,15 +37,15 @@ type item struct {
 func newAgenda() *agenda {
 	a := &agenda{}
 	for i := range a.shards {
-		a.shards[i].items = map[Key]*item{}
+		a.shards[i].items = map[store.Key]*item{}
 	}
 	return a
 }
 
-func (a *agenda) of(key *Key) *agendaShard { return &a.shards[int(key[0])%len(a.shards)] }
+func (a *agenda) of(key *store.Key) *agendaShard { return &a.shards[int(key[0])%len(a.shards)] }
 
 // latest returns the later of the stored activity and what is known here.
-func (a *agenda) latest(key Key, stored time.Time) time.Time {
+func (a *agenda) latest(key store.Key, stored time.Time) time.Time {
 	s := a.of(&key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,13 +108,13 @@ func (p *RelyingParty) touch(st *state, known **item, active, stored time.Time) 
 }
 
 // flushBeside is flush on a goroutine that Close waits for. Once closed, Close does it.
-func (p *RelyingParty) flushBeside(key Key) {
+func (p *RelyingParty) flushBeside(key store.Key) {
 	p.goes(func(ctx context.Context) { _ = p.flush(ctx, key) })
 }
 
 // flush stores the latest activity of a session. Until that has worked it stays
 // on the agenda, so that this instance does not take the person for idle.
-func (p *RelyingParty) flush(ctx context.Context, key Key) error {
+func (p *RelyingParty) flush(ctx context.Context, key store.Key) error {
 	a := p.agenda.of(&key)
 	a.mu.Lock()
 	i := a.items[key]
@@ -147,7 +148,7 @@ func (p *RelyingParty) flush(ctx context.Context, key Key) error {
 const storeAgain = 15 * time.Second
 
 // touched notes that activity has been stored, or sees to it that it will be.
-func (p *RelyingParty) touched(key Key, active time.Time, err error) {
+func (p *RelyingParty) touched(key store.Key, active time.Time, err error) {
 	a := p.agenda.of(&key)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -176,19 +177,19 @@ func (p *RelyingParty) touched(key Key, active time.Time, err error) {
 }
 
 // tidy forgets an item of which nothing is left to do. The caller holds mu.
-func (a *agendaShard) tidy(key Key, i *item) {
+func (a *agendaShard) tidy(key store.Key, i *item) {
 	if i.flush == nil && i.trailing == nil && !i.active.After(i.stored) && a.items[key] == i {
 		delete(a.items, key)
 		i.gone = true
 	}
 }
 
-func (p *RelyingParty) store(ctx context.Context, key Key, active, due time.Time) error {
+func (p *RelyingParty) store(ctx context.Context, key store.Key, active, due time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
 	defer cancel()
 	err := p.cfg.Store.Touch(ctx, key, active, due)
-	if err != nil && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrNotFound) {
-		p.log.Warn("activity could not be stored", "session", key.name(), "error", err)
+	if err != nil && !errors.Is(err, store.ErrEnded) && !errors.Is(err, store.ErrNotFound) {
+		p.log.Warn("activity could not be stored", "session", key.Short(), "error", err)
 		return err
 	}
 	return nil
@@ -196,7 +197,7 @@ func (p *RelyingParty) store(ctx context.Context, key Key, active, due time.Time
 
 // trail sends a signal that no request waits for, if none was sent meanwhile: the
 // trailing one, or one that gave an API call the chance to be it.
-func (p *RelyingParty) trail(key Key) {
+func (p *RelyingParty) trail(key store.Key) {
 	a := p.agenda.of(&key)
 	a.mu.Lock()
 	var active time.Time
@@ -247,7 +248,7 @@ func tooLate(active time.Time, every time.Duration) time.Time {
 }
 
 // trailAgain comes (back) to a signal that cannot be sent yet.
-func (p *RelyingParty) trailAgain(key Key, active time.Time, after, every time.Duration) {
+func (p *RelyingParty) trailAgain(key store.Key, active time.Time, after, every time.Duration) {
 	if p.now().Add(after).After(tooLate(active, every)) {
 		return
 	}
@@ -269,24 +270,24 @@ func (p *RelyingParty) trailAgain(key Key, active time.Time, after, every time.D
 
 // due is when the sweeper is to look at a session that was last active then.
 func (p *RelyingParty) due(st *state, active time.Time) time.Time {
-	return lifetime.Forget(st.at(active), p.policy(st), Abandoned)
+	return lifetime.Forget(st.at(active), p.policy(st), store.Abandoned)
 }
 
 // close stops all timers and returns the sessions whose activity is still to be
 // stored.
-func (a *agenda) close() []Key {
-	var late []Key
+func (a *agenda) close() []store.Key {
+	var late []store.Key
 	for i := range a.shards {
 		late = append(late, a.shards[i].close()...)
 	}
 	return late
 }
 
-func (a *agendaShard) close() []Key {
+func (a *agendaShard) close() []store.Key {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closed = true
-	var late []Key
+	var late []store.Key
 	for key, i := range a.items {
 		if i.flush != nil {
 			i.flush.Stop()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // What those without a session get: a navigation goes to the log-in and comes
@@ -212,7 +213,7 @@ func TestAnswer(t *testing.T) {
 					t.Errorf("%v: may be stored", row.err)
 				}
 				for _, line := range rec.Header()["Set-Cookie"] { // C6: never the cookie
-					if c, err := http.ParseSetCookie(line); err != nil || c.Name == cookie || c.MaxAge != 1 || !errors.Is(row.err, rp.ErrEnded) {
+					if c, err := http.ParseSetCookie(line); err != nil || c.Name == cookie || c.MaxAge != 1 || !errors.Is(row.err, store.ErrEnded) {
 						t.Errorf("%v: takes a cookie: %s", row.err, line)
 					}
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // held is an access token as a session holds it: that of the log-in, or one of an API's
@@ -118,7 +119,7 @@ type denials struct {
 }
 
 type denialKey struct {
-	session Key
+	session store.Key
 	to      string
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // apis are three resource servers with a token of their own each, and one without.
@@ -607,7 +608,7 @@ func TestHeldSessionKeepsNobody(t *testing.T) {
 				_, err2 := of.Token()
 				if err = errors.Join(err1, err2); err == nil {
 					good = w.age()
-				} else if !errors.Is(err, rp.ErrNoAccessToken) && !errors.Is(err, rp.ErrEnded) {
+				} else if !errors.Is(err, rp.ErrNoAccessToken) && !errors.Is(err, store.ErrEnded) {
 					t.Fatalf("after %v: %v", w.age(), err)
 				}
 			}
@@ -622,7 +623,7 @@ func TestHeldSessionKeepsNobody(t *testing.T) {
 			if good > 4*time.Minute {
 				t.Errorf("tokens were fetched until %v after the log-in", good)
 			}
-			if !errors.Is(err, rp.ErrEnded) {
+			if !errors.Is(err, store.ErrEnded) {
 				t.Errorf("nobody is there for an hour: %v", err)
 			}
 		})

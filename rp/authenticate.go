@@ -9,6 +9,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Authenticate answers with the session of a request. Errors: ErrAnonymous,
@@ -42,7 +43,7 @@ func (p *RelyingParty) authenticate(r *http.Request, m activity.Mark) (*Session,
 	return p.admit(r, key, m)
 }
 
-func (p *RelyingParty) admit(r *http.Request, key Key, m activity.Mark) (*Session, error) {
+func (p *RelyingParty) admit(r *http.Request, key store.Key, m activity.Mark) (*Session, error) {
 	for range 3 {
 		s, err := p.session(r, key, m)
 		if err != errChanged {
@@ -55,7 +56,7 @@ func (p *RelyingParty) admit(r *http.Request, key Key, m activity.Mark) (*Sessio
 // errChanged: what we read was overtaken; look again.
 var errChanged = errors.New("rp: the session changed while it was looked at")
 
-func (p *RelyingParty) session(r *http.Request, key Key, m activity.Mark) (*Session, error) {
+func (p *RelyingParty) session(r *http.Request, key store.Key, m activity.Mark) (*Session, error) {
 	ctx := r.Context()
 	rec, err := p.cfg.Store.Load(ctx, key)
 	if err != nil {
@@ -167,7 +168,7 @@ var reasons = [...]Reason{lifetime.Idle: Idle, lifetime.Absolute: Absolute, life
 // expire ends a session whose time is up, unless somebody was active elsewhere
 // between our look and now.
 func (p *RelyingParty) expire(ctx context.Context, st *state, e lifetime.End) error {
-	sel := Selector{Key: st.rec.Key}
+	sel := store.Selector{Key: st.rec.Key}
 	reason := reasons[e]
 	switch e {
 	case lifetime.Idle:

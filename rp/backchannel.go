@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/logouttoken"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const maxLogoutBody = 64 << 10
@@ -78,7 +79,7 @@ func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter,
 	}
 	// Only after the logout, so that a token whose logout failed can be sent again.
 	err = p.cfg.Store.Once(ctx, p.party.once("jti", token.ID), token.Until)
-	if errors.Is(err, ErrConflict) && p.cfg.StrictLogoutToken {
+	if errors.Is(err, store.ErrConflict) && p.cfg.StrictLogoutToken {
 		return badLogout(errors.New("jti was shown before"))
 	}
 	p.log.Debug("logout token accepted", "sessions", len(ended))
@@ -88,7 +89,7 @@ func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter,
 
 // endByToken ends what a token names. Its error is a *RequestError if that does not fit
 // together, else the store's.
-func (p *RelyingParty) endByToken(ctx context.Context, token *logouttoken.Token, which Selector) ([]Record, error) {
+func (p *RelyingParty) endByToken(ctx context.Context, token *logouttoken.Token, which store.Selector) ([]store.Record, error) {
 	refs := p.party.under(bySubject, token.Subject)
 	if token.SID != "" {
 		refs = p.party.under(bySID, token.SID)
@@ -111,17 +112,17 @@ func (p *RelyingParty) endByToken(ctx context.Context, token *logouttoken.Token,
 // started by then: that is our time, so the clocks may differ by skew. None that
 // starts from now on is refused: its ID token is not older, and begunBy is not later
 // than now.
-func meantBy(iat, now time.Time, skew time.Duration) Selector {
+func meantBy(iat, now time.Time, skew time.Duration) store.Selector {
 	begunBy := iat.Add(skew)
 	if begunBy.After(now) {
 		begunBy = now
 	}
-	return Selector{IssuedBy: iat, BegunBy: begunBy}
+	return store.Selector{IssuedBy: iat, BegunBy: begunBy}
 }
 
 // sameSubject reports whether a sid, if it is known at all, is this subject's
 // (BCL-15).
-func (p *RelyingParty) sameSubject(ctx context.Context, sid []Key, subject string) (bool, error) {
+func (p *RelyingParty) sameSubject(ctx context.Context, sid []store.Key, subject string) (bool, error) {
 	if subject == "" {
 		return true, nil
 	}
@@ -131,7 +132,7 @@ func (p *RelyingParty) sameSubject(ctx context.Context, sid []Key, subject strin
 	}
 	theirs := p.party.under(bySubject, subject)
 	for i := range known {
-		if !slices.ContainsFunc(known[i].Refs, func(ref Key) bool { return slices.Contains(theirs, ref) }) {
+		if !slices.ContainsFunc(known[i].Refs, func(ref store.Key) bool { return slices.Contains(theirs, ref) }) {
 			return false, nil
 		}
 	}

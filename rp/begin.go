@@ -9,6 +9,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const maxAgent = 200 // bytes of a User-Agent that are kept
@@ -26,7 +27,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	if err == nil {
 		l, err = p.askApp(w, r, f, d)
 	}
-	var key Key
+	var key store.Key
 	if err == nil {
 		key, err = p.create(w, r, f, got, d, l)
 	}
@@ -41,9 +42,9 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	l.hasBegun(context.WithoutCancel(r.Context()), w)
 	p.observe(got)
 	p.report(judgeProfile(&p.cfg, d))
-	p.log.Info("log-in", "session", key.name())
+	p.log.Info("log-in", "session", key.Short())
 	if fn := p.cfg.Events.Login; fn != nil {
-		fn(LoginEvent{Session: key.name(), Subject: d.Subject, SID: d.SID, At: d.Started})
+		fn(LoginEvent{Session: key.Short(), Subject: d.Subject, SID: d.SID, At: d.Started})
 	}
 	comeBack(w, f.returnTo)
 	return nil
@@ -61,7 +62,7 @@ func (p *RelyingParty) complete(ctx context.Context, f *flow, got *tokens, d *re
 // create stores the session, ends the one before, and gives the browser the new cookie. A
 // logout that came while this log-in was under way has left a tombstone, which refuses it
 // (C5).
-func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, got *tokens, d *record.Data, l *Login) (Key, error) {
+func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, got *tokens, d *record.Data, l *Login) (store.Key, error) {
 	ctx, cancel := p.detached(r.Context())
 	defer cancel()
 	id, key := p.party.newID()
@@ -69,7 +70,7 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, g
 	d.Started = now
 	d.SendsUser = f.sentUser || activity.SendsUser(r.Header)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
-	rec := Record{
+	rec := store.Record{
 		Key: key, Owner: p.party.owner, Refs: p.party.refsAtBegin(d),
 		Begun: f.begun, Issued: got.id.IssuedAt.Truncate(time.Second), Active: now,
 	}
@@ -78,20 +79,20 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, g
 	clocks.Confirmed = now // the IdP's word on how long this lasts has just come
 	if lifetime.Decide(clocks, p.policy(st), now, lifetime.Active).End != lifetime.Live {
 		// A session would lead to the next log-in, and so on.
-		return Key{}, badLogin("failed-over",
+		return store.Key{}, badLogin("failed-over",
 			errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
 	}
 	rec.Due = p.due(st, now)
 	rec, err := p.sealed(rec, d)
 	if err != nil {
-		return Key{}, tooLarge(errTooLargeToKeep)
+		return store.Key{}, tooLarge(errTooLargeToKeep)
 	}
 	switch err := p.cfg.Store.Create(ctx, rec); {
-	case errors.Is(err, ErrEnded):
-		return Key{}, badLogin("failed-loggedout", err)
+	case errors.Is(err, store.ErrEnded):
+		return store.Key{}, badLogin("failed-loggedout", err)
 	case err != nil:
 		p.takeBack(key)
-		return Key{}, p.storeFailed(err)
+		return store.Key{}, p.storeFailed(err)
 	}
 	if old, ok := p.sessionKey(r.Header); ok {
 		rec.Version = 1
@@ -105,10 +106,10 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, g
 // replace ends the browser's former session (ASVS 7.2.4: the old id dies). The app's
 // own values go on with the same person, below what Config.OnLogin has changed in them.
 // Nobody has seen the cookie of next yet.
-func (p *RelyingParty) replace(ctx context.Context, old Key, next *state, changes map[string]string) {
+func (p *RelyingParty) replace(ctx context.Context, old store.Key, next *state, changes map[string]string) {
 	ended, err := p.end(ctx, old, Replaced)
 	if err != nil {
-		p.log.Warn("the browser's former session could not be ended", "session", old.name(), "error", err)
+		p.log.Warn("the browser's former session could not be ended", "session", old.Short(), "error", err)
 	}
 	for i := range ended {
 		former, err := p.unseal(&ended[i])
@@ -122,7 +123,7 @@ func (p *RelyingParty) replace(ctx context.Context, old Key, next *state, change
 			_, err = p.commit(ctx, next, func(d *record.Data) bool { d.Values = values; return true })
 		}
 		if err != nil {
-			p.log.Warn("the values of the former session are lost", "session", next.rec.Key.name(), "error", err)
+			p.log.Warn("the values of the former session are lost", "session", next.rec.Key.Short(), "error", err)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package rp
 import (
 	"sync"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // blames remembers which API refuses which token that the IdP vouches for, so that 20
@@ -14,7 +16,7 @@ type blames struct {
 
 type blameKey struct {
 	api        string
-	session    Key
+	session    store.Key
 	generation uint64
 }
 

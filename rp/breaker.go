@@ -5,6 +5,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // breaker is the circuit breaker of one client. An IdP that accepts calls and never
@@ -20,7 +21,7 @@ type breaker struct {
 
 // limit is one session's 429.
 type limit struct {
-	session Key
+	session store.Key
 	at      time.Time
 }
 
@@ -57,7 +58,7 @@ func (f *flights) went(out *idp.Outcome) {
 }
 
 // limitedAll notes a 429 for a session and reports whether it is the client's by now.
-func (f *flights) limitedAll(session Key, now time.Time) bool {
+func (f *flights) limitedAll(session store.Key, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	recent := f.limited[:0]

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // budget bounds the lines in the log that anybody can cause by asking: for each kind
@@ -35,7 +37,7 @@ func (b *budget) spend(log *slog.Logger, now time.Time, kind string, about ...an
 		}
 		b.kind[kind] = k
 	}
-	if k.take(Key{}, now) > 0 {
+	if k.take(store.Key{}, now) > 0 {
 		k.left++
 		b.mu.Unlock()
 		return

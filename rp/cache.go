@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // cache keeps opened records of sessions in use, so that a request costs neither
@@ -47,11 +48,11 @@ func (o *opened) bytes() int64 {
 }
 
 // set is where a key can be. Keys are SHA-256 values, so any twelve bits do.
-func (c *cache) set(key *Key) *cacheSet {
+func (c *cache) set(key *store.Key) *cacheSet {
 	return &c.sets[binary.LittleEndian.Uint16(key[2:])%cacheSets]
 }
 
-func (c *cache) get(key *Key, version uint64) *opened {
+func (c *cache) get(key *store.Key, version uint64) *opened {
 	set := c.set(key)
 	for i := range set {
 		if o := set[i].Load(); o != nil && o.rec.Version == version && o.rec.Key == *key {
@@ -91,7 +92,7 @@ func (c *cache) makeRoom(fresh *opened) {
 
 // place is where to put a key and what is there: itself, else nothing, else a
 // victim by chance.
-func (s *cacheSet) place(key *Key) (at int, old *opened) {
+func (s *cacheSet) place(key *store.Key) (at int, old *opened) {
 	free := -1
 	for i := range s {
 		o := s[i].Load()
@@ -109,7 +110,7 @@ func (s *cacheSet) place(key *Key) (at int, old *opened) {
 	return at, s[at].Load()
 }
 
-func (c *cache) drop(key *Key) {
+func (c *cache) drop(key *store.Key) {
 	set := c.set(key)
 	for i := range set {
 		if o := set[i].Load(); o != nil && o.rec.Key == *key && set[i].CompareAndSwap(o, nil) {

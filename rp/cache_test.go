@@ -6,14 +6,15 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
-func (c *cache) add(key Key, version uint64) {
-	c.put(&state{rec: Record{Key: key, Version: version, Sealed: []byte("sealed")}}, lifetime.Span{})
+func (c *cache) add(key store.Key, version uint64) {
+	c.put(&state{rec: store.Record{Key: key, Version: version, Sealed: []byte("sealed")}}, lifetime.Span{})
 }
 
 // keyIn returns one of many keys that have the same places.
-func keyIn(set, i byte) (k Key) {
+func keyIn(set, i byte) (k store.Key) {
 	k[2], k[9] = set, i
 	return k
 }
@@ -79,12 +80,12 @@ func TestCacheIsBounded(t *testing.T) {
 // Large sessions leave room for fewer of them, and what was counted is given back.
 func TestCacheIsBoundedInBytes(t *testing.T) {
 	c := new(cache)
-	large := make([]byte, MaxSealed)
-	key := func(i int) (k Key) { binary.LittleEndian.PutUint32(k[2:], uint32(i)); return k }
+	large := make([]byte, store.MaxSealed)
+	key := func(i int) (k store.Key) { binary.LittleEndian.PutUint32(k[2:], uint32(i)); return k }
 	const n = 8000
 	for i := range n {
 		k := key(i)
-		c.put(&state{rec: Record{Key: k, Version: 1, Sealed: large}}, lifetime.Span{})
+		c.put(&state{rec: store.Record{Key: k, Version: 1, Sealed: large}}, lifetime.Span{})
 		if c.get(&k, 1) == nil {
 			t.Fatalf("%d is not there", i)
 		}
@@ -100,7 +101,7 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 		}
 		c.drop(&k)
 	}
-	if most := cacheMost / MaxSealed; kept > most || kept < most*9/10 {
+	if most := cacheMost / store.MaxSealed; kept > most || kept < most*9/10 {
 		t.Errorf("%d are kept, want about %d", kept, most)
 	}
 	if used := c.used.Load(); used != 0 {
@@ -112,7 +113,7 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 // as there is room for all.
 func TestCacheAtOnce(t *testing.T) {
 	c := new(cache)
-	keys := []Key{keyIn(9, 1), keyIn(9, 2), keyIn(9, 3), keyIn(9, 4)}
+	keys := []store.Key{keyIn(9, 1), keyIn(9, 2), keyIn(9, 3), keyIn(9, 4)}
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {

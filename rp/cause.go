@@ -30,8 +30,8 @@ func because(r Reason, c EndCause) Reason {
 	return r + causeMark + Reason(c)
 }
 
-// why is what because has put together.
-func (e End) why() (Reason, EndCause) {
-	r, c, _ := strings.Cut(string(e.Reason), causeMark)
+// why is what because has put together, as a Store keeps it.
+func why(kept string) (Reason, EndCause) {
+	r, c, _ := strings.Cut(kept, causeMark)
 	return Reason(r), EndCause(c)
 }

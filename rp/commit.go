@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // commit changes a session under its version. change is applied to the state as
@@ -43,17 +44,17 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 			rec.Version++
 			next.rec = rec
 			p.remember(next)
-			p.hub.announce(Change{Key: rec.Key, Version: rec.Version})
+			p.hub.announce(store.Change{Key: rec.Key, Version: rec.Version})
 			return next, nil
-		case errors.Is(err, ErrEnded) && sameSID && rekey:
+		case errors.Is(err, store.ErrEnded) && sameSID && rekey:
 			// It has ended; or Config.Keys have another first key now, and under that a
 			// logout is remembered that has spared this session.
 			rekey = false
-		case errors.Is(err, ErrEnded):
+		case errors.Is(err, store.ErrEnded):
 			return nil, p.howEnded(ctx, rec.Key)
-		case errors.Is(err, ErrNotFound):
+		case errors.Is(err, store.ErrNotFound):
 			return nil, ErrAnonymous
-		case !errors.Is(err, ErrConflict):
+		case !errors.Is(err, store.ErrConflict):
 			return nil, p.storeFailed(err)
 		}
 		if st, err = p.load(ctx, rec.Key); err != nil {
@@ -83,14 +84,14 @@ func (p *RelyingParty) commitTokens(ctx context.Context, st *state, change func(
 			return next, err
 		}
 		p.flights.hold(st.rec.Key, err)
-		p.log.Warn("fresh tokens could not be stored; trying again", "session", st.rec.Key.name(), "error", err)
+		p.log.Warn("fresh tokens could not be stored; trying again", "session", st.rec.Key.Short(), "error", err)
 		sleep(ctx, min(verdict.Backoff(verdict.Retry, n), 5*time.Second))
 	}
 }
 
 // howEnded says why a change was refused. A record that lives has been refused a
 // new sid, which was logged out before: it ends with that (BCL-18).
-func (p *RelyingParty) howEnded(ctx context.Context, key Key) error {
+func (p *RelyingParty) howEnded(ctx context.Context, key store.Key) error {
 	if _, err := p.load(ctx, key); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Secret is a string that prints as [redacted]. Only in an unexported field of a struct
@@ -114,7 +115,7 @@ type Config struct {
 	// Store keeps the sessions. All instances of this client share one, and so may
 	// other clients, of this IdP or another: each finds only what is its own, told by
 	// (Issuer, ClientID). Several host names are one client's: see BaseURLs.
-	Store Store
+	Store store.Store
 
 	// Prefix is where the adapters mount the endpoints. Default "/auth". The IdP
 	// must know BaseURL+Prefix+"/callback", +"/logged-out" and, for logout,

@@ -5,12 +5,14 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const idLen = 43 // characters of 256 bits in base64url
 
 // newID makes a session id and the key under which it is stored.
-func (p *party) newID() (id string, key Key) {
+func (p *party) newID() (id string, key store.Key) {
 	var b [32]byte
 	_, _ = rand.Read(b[:])
 	id = base64.RawURLEncoding.EncodeToString(b[:])
@@ -19,7 +21,7 @@ func (p *party) newID() (id string, key Key) {
 
 // sessionKey finds the session cookie. One of another length is none of ours; any
 // other characters have a hash that no session has.
-func (p *RelyingParty) sessionKey(h http.Header) (Key, bool) {
+func (p *RelyingParty) sessionKey(h http.Header) (store.Key, bool) {
 	for _, line := range h["Cookie"] {
 		for line != "" {
 			var pair string
@@ -33,7 +35,7 @@ func (p *RelyingParty) sessionKey(h http.Header) (Key, bool) {
 			return p.party.session(&id), true
 		}
 	}
-	return Key{}, false
+	return store.Key{}, false
 }
 
 // isID tells base64url from the rest.

@@ -11,7 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // An unknown or tampered cookie is anonymous, never 500: a navigation goes to the

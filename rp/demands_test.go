@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // What the IdP demands and this library cannot do is an error at the start that names

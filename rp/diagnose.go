@@ -9,17 +9,12 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// Finding is one thing about this client and its IdP that an operator should
+// Finding is one thing about this client, its IdP and its Store that an operator should
 // know, in plain words: what will go wrong, and what the library does about it.
-type Finding struct {
-	Code    string // stable, for tests and dashboards
-	Serious bool   // people will be logged out too early, or stay too long
-	Text    string
-}
-
-func (f Finding) String() string { return f.Text }
+type Finding = store.Finding
 
 // findings are told once each.
 type findings struct {
@@ -98,7 +93,7 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 
 // storeFindings is what the store says of itself.
 func storeFindings(ctx context.Context, c *Config) []Finding {
-	s, ok := c.Store.(FindingStore)
+	s, ok := c.Store.(store.FindingStore)
 	if !ok {
 		return nil
 	}

@@ -14,7 +14,8 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // discoveryOnly is an IdP of which only the discovery document counts.
@@ -140,7 +141,7 @@ func TestFindingsOfTheFirstLogin(t *testing.T) {
 }
 
 // talking is a store that says what is wrong with it.
-type talking struct{ rp.Store }
+type talking struct{ store.Store }
 
 func (talking) Findings(context.Context) []rp.Finding {
 	return []rp.Finding{{Code: "store_trouble", Serious: true, Text: "The store throws sessions away."}}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // live serves what stays open: a stream, and a connection that was taken over as
@@ -199,7 +200,7 @@ func TestDoneAfterTheHandler(t *testing.T) {
 		default:
 			t.Error("not done after the logout")
 		}
-		if err := s.Err(); !errors.Is(err, rp.ErrEnded) {
+		if err := s.Err(); !errors.Is(err, store.ErrEnded) {
 			t.Errorf("Err after the logout: %v", err)
 		}
 		if done = s.Done(); done == nil {

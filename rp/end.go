@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // remember is how long an ended session is remembered: so long its browser
@@ -16,16 +17,16 @@ const remember = 24 * time.Hour
 // end is the one road to the end of a session. The store comes first, so that no
 // request finds the session alive any more, then everybody who waits for it. Only
 // then is the caller answered; the rest is the outbox's.
-func (p *RelyingParty) end(ctx context.Context, key Key, reason Reason) ([]Record, error) {
-	return p.endNow(ctx, Selector{Key: key}, reason, "")
+func (p *RelyingParty) end(ctx context.Context, key store.Key, reason Reason) ([]store.Record, error) {
+	return p.endNow(ctx, store.Selector{Key: key}, reason, "")
 }
 
 // endUnder ends the sessions that are found under any of refs, as far as they are
 // covered by which, and forbids those whose log-in is under way. Each of refs is
 // buried before the next one is looked at: a session that moves from one to another
 // meanwhile, because its instance has another first key, is found or refused.
-func (p *RelyingParty) endUnder(ctx context.Context, refs []Key, which Selector, reason Reason, detail string) ([]Record, error) {
-	var ended []Record
+func (p *RelyingParty) endUnder(ctx context.Context, refs []store.Key, which store.Selector, reason Reason, detail string) ([]store.Record, error) {
+	var ended []store.Record
 	for _, ref := range refs {
 		which.Ref = ref
 		some, err := p.endNow(ctx, which, reason, detail)
@@ -47,7 +48,7 @@ func (p *RelyingParty) endUnder(ctx context.Context, refs []Key, which Selector,
 		if !rec.Begun.After(p.now()) {
 			continue
 		}
-		more, err := p.endNow(ctx, Selector{Key: rec.Key}, reason, detail)
+		more, err := p.endNow(ctx, store.Selector{Key: rec.Key}, reason, detail)
 		if err != nil {
 			return nil, err
 		}
@@ -57,15 +58,15 @@ func (p *RelyingParty) endUnder(ctx context.Context, refs []Key, which Selector,
 }
 
 // list returns the live sessions under any of refs, each once.
-func (p *RelyingParty) list(ctx context.Context, refs []Key) ([]Record, error) {
-	var all []Record
+func (p *RelyingParty) list(ctx context.Context, refs []store.Key) ([]store.Record, error) {
+	var all []store.Record
 	for _, ref := range refs {
 		some, err := p.cfg.Store.List(ctx, ref)
 		if err != nil {
 			return nil, p.storeFailed(err)
 		}
 		for _, rec := range some {
-			if !slices.ContainsFunc(all, func(known Record) bool { return known.Key == rec.Key }) {
+			if !slices.ContainsFunc(all, func(known store.Record) bool { return known.Key == rec.Key }) {
 				all = append(all, rec)
 			}
 		}
@@ -73,9 +74,9 @@ func (p *RelyingParty) list(ctx context.Context, refs []Key) ([]Record, error) {
 	return all, nil
 }
 
-func (p *RelyingParty) endNow(ctx context.Context, sel Selector, reason Reason, detail string) ([]Record, error) {
+func (p *RelyingParty) endNow(ctx context.Context, sel store.Selector, reason Reason, detail string) ([]store.Record, error) {
 	now := p.now()
-	e := pastEnd{sel, End{Reason: reason, At: now, Until: now.Add(remember)}, detail}
+	e := pastEnd{sel, store.End{Reason: string(reason), At: now, Until: now.Add(remember)}, detail}
 	ended, err := p.cfg.Store.End(ctx, sel, e.end)
 	p.past.made(e, ended, err)
 	p.ended(ended, e) // also what a call that failed half-way has ended
@@ -86,9 +87,9 @@ func (p *RelyingParty) endNow(ctx context.Context, sel Selector, reason Reason, 
 }
 
 // ended tells everybody of sessions that have just ended.
-func (p *RelyingParty) ended(recs []Record, e pastEnd) {
+func (p *RelyingParty) ended(recs []store.Record, e pastEnd) {
 	for _, rec := range recs {
-		p.hub.announce(Change{Key: rec.Key, Reason: e.end.Reason})
+		p.hub.announce(store.Change{Key: rec.Key, Reason: e.end.Reason})
 		p.cache.drop(&rec.Key)
 		p.untold.add(p, untold{rec: rec, detail: e.detail})
 	}
@@ -100,7 +101,7 @@ const neverBegun Reason = "never_begun"
 
 // takeBack ends a session whose creation failed, with an outcome that is unknown,
 // lest it be listed among the person's sessions.
-func (p *RelyingParty) takeBack(key Key) {
+func (p *RelyingParty) takeBack(key store.Key) {
 	p.goes(func(context.Context) {
 		for n := 1; ; n++ {
 			ctx, cancel := p.detached(p.ctx)

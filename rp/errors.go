@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // ErrAnonymous says: the request carries no cookie of a session, or one that nobody
@@ -43,7 +45,7 @@ type EndedError struct {
 func (e *EndedError) Error() string { return "rp: session has ended: " + string(e.Reason) }
 
 // Is makes errors.Is(err, ErrEnded) true.
-func (e *EndedError) Is(target error) bool { return target == ErrEnded }
+func (e *EndedError) Is(target error) bool { return target == store.ErrEnded }
 
 // Cause says who keeps a request from being answered.
 type Cause string

@@ -1,7 +1,6 @@
 package rp
 
 import (
-	"encoding/hex"
 	"time"
 )
 
@@ -80,7 +79,3 @@ type EndEvent struct {
 	At      time.Time
 	Begun   time.Time // when the log-in that led to it was started
 }
-
-// name is how a session is called in logs and events: part of a hash of a hash
-// of the cookie.
-func (k Key) name() string { return hex.EncodeToString(k[:6]) }

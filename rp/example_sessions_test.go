@@ -11,7 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/memnet"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // A page on which people see where they are logged in, and leave everywhere else.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Plant stores a session of 3 KB as a log-in leaves it, without the log-in, for
@@ -20,7 +21,7 @@ func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (cookie s
 		IDToken:     strings.Repeat("i", 1600),
 		AccessToken: "access-" + sid + strings.Repeat("a", 900), RefreshToken: "refresh-" + sid, TokenType: "Bearer"}
 	p.keepOnly(d)
-	rec, err := p.sealed(Record{Key: key, Owner: p.party.owner, Refs: p.party.refsOf(d), Begun: now, Issued: now, Active: now, Due: now.Add(time.Hour)}, d)
+	rec, err := p.sealed(store.Record{Key: key, Owner: p.party.owner, Refs: p.party.refsOf(d), Begun: now, Issued: now, Active: now, Due: now.Add(time.Hour)}, d)
 	if err != nil {
 		return "", err
 	}
@@ -37,10 +38,10 @@ var (
 )
 
 // Owner is the client in the terms of a Store.
-func (p *RelyingParty) Owner() Key { return p.party.owner }
+func (p *RelyingParty) Owner() store.Key { return p.party.owner }
 
 // KeyOf is where the session with that cookie is stored.
-func (p *RelyingParty) KeyOf(cookie string) Key {
+func (p *RelyingParty) KeyOf(cookie string) store.Key {
 	return p.party.session((*[idLen]byte)([]byte(cookie)))
 }
 
@@ -60,7 +61,7 @@ func (p *RelyingParty) Relayout(ctx context.Context, cookie string, v byte) erro
 }
 
 // LeaseOf is the lease of who asks the IdP about the session with that cookie.
-func (p *RelyingParty) LeaseOf(cookie string) Key { return leaseID("ask", p.KeyOf(cookie)) }
+func (p *RelyingParty) LeaseOf(cookie string) store.Key { return leaseID("ask", p.KeyOf(cookie)) }
 
 // CauseOf reads what an IdP says of an end.
 func CauseOf(said string) EndCause { return causeOf(said) }

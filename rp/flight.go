@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const (
@@ -19,8 +20,8 @@ const (
 // in this process, and remembers after a failed one when to try again.
 type flights struct {
 	mu     sync.Mutex
-	flying map[Key]*flight
-	pauses map[Key]pause
+	flying map[store.Key]*flight
+	pauses map[store.Key]pause
 	tidied time.Time
 	breaker
 }
@@ -44,17 +45,17 @@ type pause struct {
 }
 
 func newFlights() *flights {
-	return &flights{flying: map[Key]*flight{}, pauses: map[Key]pause{}}
+	return &flights{flying: map[store.Key]*flight{}, pauses: map[store.Key]pause{}}
 }
 
-func (f *flights) underWay(key Key) bool {
+func (f *flights) underWay(key store.Key) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.flying[key] != nil
 }
 
 // join returns the flight of a session; mine means that the caller has to fly it.
-func (f *flights) join(key Key) (fl *flight, mine bool) {
+func (f *flights) join(key store.Key) (fl *flight, mine bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if fl = f.flying[key]; fl != nil {
@@ -65,7 +66,7 @@ func (f *flights) join(key Key) (fl *flight, mine bool) {
 	return fl, true
 }
 
-func (f *flights) land(key Key, fl *flight, st *state, err error) {
+func (f *flights) land(key store.Key, fl *flight, st *state, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fl.st, fl.err = st, err
@@ -78,7 +79,7 @@ func (f *flights) land(key Key, fl *flight, st *state, err error) {
 
 // hold tells those who wait for a session's flight that it will take longer than
 // they should wait: its answer is there but cannot be stored.
-func (f *flights) hold(key Key, cause error) {
+func (f *flights) hold(key store.Key, cause error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if fl := f.flying[key]; fl != nil && fl.cause == nil {
@@ -90,11 +91,11 @@ func (f *flights) hold(key Key, cause error) {
 // paused returns how long no call is to be made for a session, because of its
 // own failures or of one that concerns the whole client (kept under the zero
 // Key): then one session after the other tries, not all at once.
-func (f *flights) paused(key Key, now time.Time) (time.Duration, Cause, error) {
+func (f *flights) paused(key store.Key, now time.Time) (time.Duration, Cause, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.pauses[key]
-	if all := f.pauses[Key{}]; all.until.After(p.until) {
+	if all := f.pauses[store.Key{}]; all.until.After(p.until) {
 		p = all
 	}
 	if now.Before(p.from) { // the clock was set back: nobody waits until then
@@ -105,7 +106,7 @@ func (f *flights) paused(key Key, now time.Time) (time.Duration, Cause, error) {
 
 // failed notes a failure and returns the pause after it: what the server asked
 // for, else exponential with jitter.
-func (f *flights) failed(key Key, v verdict.Verdict, asked time.Duration, now time.Time, blames Cause, cause error) time.Duration {
+func (f *flights) failed(key store.Key, v verdict.Verdict, asked time.Duration, now time.Time, blames Cause, cause error) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.pauses[key]
@@ -138,11 +139,11 @@ func (f *flights) forget(now time.Time) {
 
 // succeeded ends a session's pause, that of the client, and those of all others that
 // only had to wait for the end of an outage: when the IdP is back, everybody is back.
-func (f *flights) succeeded(key Key) {
+func (f *flights) succeeded(key store.Key) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.pauses, key)
-	delete(f.pauses, Key{})
+	delete(f.pauses, store.Key{})
 	if !f.outage {
 		return
 	}
@@ -168,7 +169,7 @@ const maxErrands = maxOwnTokens + 3
 // enough tells from the present state whether the call has been made already, by another
 // request or another instance. Who asks for something else waits for the call that is
 // under way, and then makes another one: there is one refresh token.
-func (p *RelyingParty) fly(ctx context.Context, key Key, want errand, enough func(*record.Data) bool) (*state, error) {
+func (p *RelyingParty) fly(ctx context.Context, key store.Key, want errand, enough func(*record.Data) bool) (*state, error) {
 	timer := time.NewTimer(p.cfg.WaitFor)
 	defer timer.Stop()
 	for range maxErrands {
@@ -216,7 +217,7 @@ func (p *RelyingParty) fly(ctx context.Context, key Key, want errand, enough fun
 
 // ask takes the session's lease, looks again whether the call is still needed,
 // and makes it. Only one instance holds the lease.
-func (p *RelyingParty) ask(ctx context.Context, key Key, want errand, enough func(*record.Data) bool) (*state, error) {
+func (p *RelyingParty) ask(ctx context.Context, key store.Key, want errand, enough func(*record.Data) bool) (*state, error) {
 	lease, st, err := p.lead(ctx, key, enough)
 	if err != nil || st != nil {
 		return st, err
@@ -239,7 +240,7 @@ func (p *RelyingParty) ask(ctx context.Context, key Key, want errand, enough fun
 }
 
 // lead returns the lease, or the state once another instance has done the work.
-func (p *RelyingParty) lead(ctx context.Context, key Key, enough func(*record.Data) bool) (Lease, *state, error) {
+func (p *RelyingParty) lead(ctx context.Context, key store.Key, enough func(*record.Data) bool) (store.Lease, *state, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*p.cfg.RequestTimeout+2*leaseTTL)
 	defer cancel()
 	t := p.hub.subscribe(key)
@@ -250,12 +251,12 @@ func (p *RelyingParty) lead(ctx context.Context, key Key, enough func(*record.Da
 		if err == nil {
 			return lease, nil, nil
 		}
-		if !errors.Is(err, ErrConflict) {
-			return Lease{}, nil, p.storeFailed(err)
+		if !errors.Is(err, store.ErrConflict) {
+			return store.Lease{}, nil, p.storeFailed(err)
 		}
 		st, err := p.load(ctx, key)
 		if err != nil || enough(st.data) {
-			return Lease{}, st, err
+			return store.Lease{}, st, err
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -263,14 +264,14 @@ func (p *RelyingParty) lead(ctx context.Context, key Key, enough func(*record.Da
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return Lease{}, nil, busy(time.Second, "another instance is asking the IdP: %w", ctx.Err())
+			return store.Lease{}, nil, busy(time.Second, "another instance is asking the IdP: %w", ctx.Err())
 		}
 		timer.Stop()
 	}
 }
 
 // keep renews a lease until the returned function gives it back.
-func (p *RelyingParty) keep(ctx context.Context, lease Lease) (release func()) {
+func (p *RelyingParty) keep(ctx context.Context, lease store.Lease) (release func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -295,7 +296,7 @@ func (p *RelyingParty) keep(ctx context.Context, lease Lease) (release func()) {
 		<-done
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTTL)
 		defer cancel()
-		if err := p.cfg.Store.Release(ctx, lease); err != nil && !errors.Is(err, ErrConflict) {
+		if err := p.cfg.Store.Release(ctx, lease); err != nil && !errors.Is(err, store.ErrConflict) {
 			p.log.Warn("the lease on a session could not be given back; it runs out by itself", "error", err)
 		}
 	}

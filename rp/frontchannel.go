@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // FrontchannelLogout is loaded by the IdP in an iframe (OpenID Connect
@@ -36,7 +37,7 @@ func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request
 			return err
 		}
 		if len(known) > 0 {
-			if _, err := p.endUnder(ctx, refs, Selector{BegunBy: p.now()}, FrontchannelLogout, ""); err != nil {
+			if _, err := p.endUnder(ctx, refs, store.Selector{BegunBy: p.now()}, FrontchannelLogout, ""); err != nil {
 				return err
 			}
 		}

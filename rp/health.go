@@ -6,6 +6,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Health says how an instance stands. As JSON it is fit for strangers: it says neither why
@@ -58,12 +60,12 @@ func (p *RelyingParty) storeAnswers(ctx context.Context) bool {
 func (p *RelyingParty) probeStore(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, healthWait)
 	defer cancel()
-	var nobodys Key
+	var nobodys store.Key
 	_, _ = rand.Read(nobodys[:])
 	_, err := p.cfg.Store.Load(ctx, nobodys)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		_ = p.storeFailed(err)
 	}
-	p.health.stored.Store(err == nil || errors.Is(err, ErrNotFound))
+	p.health.stored.Store(err == nil || errors.Is(err, store.ErrNotFound))
 	p.health.at.Store(p.cfg.Now().UnixMilli())
 }

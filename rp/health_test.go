@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // The store decides whether an instance is ready; a silent IdP is told and takes no
 // instance out; who is about to stop is not ready. Strangers read nothing of why.
 func TestHealthy(t *testing.T) {
-	var store failingStore
-	s := setup{config: func(c *rp.Config) { store.Store, c.Store = c.Store, &store }}
+	var kept failingStore
+	s := setup{config: func(c *rp.Config) { kept.Store, c.Store = c.Store, &kept }}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		expect := func(what, want string) {
 			t.Helper()
@@ -40,12 +41,12 @@ func TestHealthy(t *testing.T) {
 		repair()
 		time.Sleep(time.Minute)
 		load := "Load"
-		store.fail.Store(&load)
+		kept.fail.Store(&load)
 		expect("the store fails", `{"ready":false,"store":false,"idp":true}`)
 		if !w.log.has("store: connection refused") {
 			t.Errorf("the operator does not hear why:\n%s", w.log)
 		}
-		store.fail.Store(nil)
+		kept.fail.Store(nil)
 		expect("it is there again", `{"ready":true,"store":true,"idp":true}`)
 		w.auth[0].CloseStreams()
 		expect("it is about to stop", `{"ready":false,"store":true,"idp":true}`)
@@ -54,30 +55,30 @@ func TestHealthy(t *testing.T) {
 
 // slowStore answers after a while, and counts.
 type slowStore struct {
-	rp.Store
+	store.Store
 	after atomic.Int64 // a time.Duration
 	asked atomic.Int64
 }
 
-func (s *slowStore) Load(ctx context.Context, k rp.Key) (rp.Record, error) {
+func (s *slowStore) Load(ctx context.Context, k store.Key) (store.Record, error) {
 	s.asked.Add(1)
 	select {
 	case <-time.After(time.Duration(s.after.Load())):
 		return s.Store.Load(ctx, k)
 	case <-ctx.Done():
-		return rp.Record{}, ctx.Err()
+		return store.Record{}, ctx.Err()
 	}
 }
 
 // However many ask, the store is asked once a second; and however slow it and the IdP are,
 // the answer comes within 800 ms.
 func TestHealthyIsCheapAndBounded(t *testing.T) {
-	var store slowStore
-	s := setup{config: func(c *rp.Config) { store.Store, c.Store = c.Store, &store }}
+	var kept slowStore
+	s := setup{config: func(c *rp.Config) { kept.Store, c.Store = c.Store, &kept }}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		time.Sleep(time.Minute)
-		store.after.Store(int64(100 * time.Millisecond))
-		before := store.asked.Load()
+		kept.after.Store(int64(100 * time.Millisecond))
+		before := kept.asked.Load()
 		var all sync.WaitGroup
 		for range 100 {
 			all.Go(func() {
@@ -87,18 +88,18 @@ func TestHealthyIsCheapAndBounded(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if h := w.auth[0].Healthy(t.Context()); !h.Ready || store.asked.Load() != before+1 {
-			t.Errorf("%+v, and the store was asked %d times", h, store.asked.Load()-before)
+		if h := w.auth[0].Healthy(t.Context()); !h.Ready || kept.asked.Load() != before+1 {
+			t.Errorf("%+v, and the store was asked %d times", h, kept.asked.Load()-before)
 		}
 		time.Sleep(time.Minute)
-		store.after.Store(int64(time.Hour))
+		kept.after.Store(int64(time.Hour))
 		w.idp.Net.Fail("idp.example", errors.New("no route to host"))
 		began := time.Now()
 		if h := w.auth[0].Healthy(t.Context()); h.Ready || h.Store || time.Since(began) != 800*time.Millisecond {
 			t.Errorf("%+v after %v", h, time.Since(began))
 		}
 		synctest.Wait()
-		store.after.Store(0)
+		kept.after.Store(0)
 		time.Sleep(time.Second)
 	})
 }

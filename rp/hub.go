@@ -1,30 +1,34 @@
 package rp
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/tandem-sso/tandem/rp/store"
+)
 
 // hub tells those in this process who wait for something to happen to a session:
 // streams, Session.Done, and requests that wait for another instance's refresh.
 type hub struct {
 	mu     sync.Mutex
-	topics map[Key]*topic
+	topics map[store.Key]*topic
 }
 
 // topic is one session that somebody watches.
 type topic struct {
 	hub  *hub
-	key  Key
+	key  store.Key
 	subs int           // those who release it, and one for all who hold it
 	done chan struct{} // closed at the end
 
 	// guarded by hub.mu
 	held    bool
-	reason  Reason
+	reason  string
 	changed chan struct{} // closed and renewed at every change
 }
 
-func newHub() *hub { return &hub{topics: map[Key]*topic{}} }
+func newHub() *hub { return &hub{topics: map[store.Key]*topic{}} }
 
-func (h *hub) subscribe(key Key) *topic {
+func (h *hub) subscribe(key store.Key) *topic {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.topics[key]
@@ -38,7 +42,7 @@ func (h *hub) subscribe(key Key) *topic {
 
 // hold returns a channel that is closed at the end of a session. It lasts until then:
 // a few hundred bytes for a session that somebody has held.
-func (h *hub) hold(key Key) <-chan struct{} {
+func (h *hub) hold(key store.Key) <-chan struct{} {
 	t := h.subscribe(key)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -66,7 +70,7 @@ func (t *topic) change() <-chan struct{} {
 }
 
 // Reason is valid once done is closed.
-func (t *topic) why() Reason {
+func (t *topic) why() string {
 	t.hub.mu.Lock()
 	defer t.hub.mu.Unlock()
 	return t.reason
@@ -74,7 +78,7 @@ func (t *topic) why() Reason {
 
 // announce passes a change on. An end is announced once; the reason of the first
 // announcement stays.
-func (h *hub) announce(c Change) {
+func (h *hub) announce(c store.Change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.topics[c.Key]
@@ -98,17 +102,17 @@ func (h *hub) announce(c Change) {
 }
 
 // watches reports whether somebody watches a session.
-func (h *hub) watches(key Key) bool {
+func (h *hub) watches(key store.Key) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.topics[key] != nil
 }
 
 // watched lists the sessions that somebody watches.
-func (h *hub) watched() []Key {
+func (h *hub) watched() []store.Key {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	keys := make([]Key, 0, len(h.topics))
+	keys := make([]store.Key, 0, len(h.topics))
 	for k := range h.topics {
 		keys = append(keys, k)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // keptFor is how long an instance may start, and verify, with what the Store keeps of
@@ -24,7 +25,7 @@ type kept struct {
 
 // keptKey is the record's. Nobody claims it: its owner is itself. A Store forgets it
 // Abandoned after the IdP was last heard of.
-func (p *party) keptKey() Key { return hash("idp", string(p.owner[:])) }
+func (p *party) keptKey() store.Key { return hash("idp", string(p.owner[:])) }
 
 // readKept returns what the Store keeps of the IdP, and the record's version. What is
 // too old, or cannot be read, is nothing.
@@ -60,7 +61,7 @@ func (p *RelyingParty) keepIdP(ctx context.Context, read time.Time) error {
 	k := kept{Metadata: p.idp.at().Metadata, Read: read}
 	k.Keys, k.KeysRead = p.idp.keys.Kept()
 	plain, err := json.Marshal(k)
-	if err == nil && len(plain) > MaxSealed/2 {
+	if err == nil && len(plain) > store.MaxSealed/2 {
 		p.log.Warn("the IdP's metadata and keys are too large to be kept in the store: no instance starts without the IdP", "bytes", len(plain))
 		return nil
 	}
@@ -68,15 +69,15 @@ func (p *RelyingParty) keepIdP(ctx context.Context, read time.Time) error {
 		return err
 	}
 	key := p.party.keptKey()
-	rec := Record{Key: key, Owner: key, Refs: []Key{key}, Begun: read, Active: read, Due: read.Add(keptFor), Sealed: p.ring.Seal(plain, p.party.bound(&key))}
+	rec := store.Record{Key: key, Owner: key, Refs: []store.Key{key}, Begun: read, Active: read, Due: read.Add(keptFor), Sealed: p.ring.Seal(plain, p.party.bound(&key))}
 	_, rec.Version, err = p.readKept(ctx)
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, store.ErrNotFound):
 		err = p.cfg.Store.Create(ctx, rec)
 	case rec.Version > 0:
 		err = p.cfg.Store.Replace(ctx, rec)
 	}
-	if errors.Is(err, ErrConflict) {
+	if errors.Is(err, store.ErrConflict) {
 		return nil
 	}
 	return err

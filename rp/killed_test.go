@@ -10,12 +10,13 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // dying is the store of an instance that is killed when it has the IdP's answer and has
 // not stored it: from then on nothing that it does reaches anybody.
 type dying struct {
-	rp.Store
+	store.Store
 	replaces atomic.Int64
 	at       int64 // the Replace that it does not survive; 0: none
 	dead     atomic.Bool
@@ -28,7 +29,7 @@ func (s *dying) gone(ctx context.Context) bool {
 	return s.dead.Load()
 }
 
-func (s *dying) Replace(ctx context.Context, r rp.Record) error {
+func (s *dying) Replace(ctx context.Context, r store.Record) error {
 	if s.at > 0 && r.Owner != r.Key && s.replaces.Add(1) == s.at {
 		s.dead.Store(true)
 	}
@@ -38,14 +39,14 @@ func (s *dying) Replace(ctx context.Context, r rp.Record) error {
 	return s.Store.Replace(ctx, r)
 }
 
-func (s *dying) Renew(ctx context.Context, l rp.Lease, d time.Duration) error {
+func (s *dying) Renew(ctx context.Context, l store.Lease, d time.Duration) error {
 	if s.gone(ctx) {
 		return ctx.Err()
 	}
 	return s.Store.Renew(ctx, l, d)
 }
 
-func (s *dying) Release(ctx context.Context, l rp.Lease) error {
+func (s *dying) Release(ctx context.Context, l store.Lease) error {
 	if s.gone(ctx) {
 		return ctx.Err()
 	}
@@ -111,17 +112,17 @@ func TestTroubleLeavesNoDoubt(t *testing.T) {
 // lawless is a store on which an instance has lost its lease: another one gets it at once,
 // and refreshes just before the first one notes what it is about to do.
 type lawless struct {
-	rp.Store
+	store.Store
 	meanwhile func() // before the next Replace; nil: nothing
 }
 
-func (l *lawless) Acquire(_ context.Context, id rp.Key, _ time.Duration) (rp.Lease, error) {
-	return rp.Lease{ID: id}, nil
+func (l *lawless) Acquire(_ context.Context, id store.Key, _ time.Duration) (store.Lease, error) {
+	return store.Lease{ID: id}, nil
 }
-func (l *lawless) Renew(context.Context, rp.Lease, time.Duration) error { return nil }
-func (l *lawless) Release(context.Context, rp.Lease) error              { return nil }
+func (l *lawless) Renew(context.Context, store.Lease, time.Duration) error { return nil }
+func (l *lawless) Release(context.Context, store.Lease) error              { return nil }
 
-func (l *lawless) Replace(ctx context.Context, r rp.Record) error {
+func (l *lawless) Replace(ctx context.Context, r store.Record) error {
 	if f := l.meanwhile; f != nil {
 		l.meanwhile = nil
 		f()
@@ -131,12 +132,12 @@ func (l *lawless) Replace(ctx context.Context, r rp.Record) error {
 
 // C4: who loses the lease to somebody who refreshes meanwhile shows no token any more.
 func TestOvertakenBeforeTheTokenIsShown(t *testing.T) {
-	store := &lawless{}
+	kept := &lawless{}
 	s := setup{instances: 2, idp: patient, config: func(c *rp.Config) {
-		if store.Store == nil {
-			store.Store = c.Store
+		if kept.Store == nil {
+			kept.Store = c.Store
 		}
-		c.Store = store
+		c.Store = kept
 	}}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
@@ -144,7 +145,7 @@ func TestOvertakenBeforeTheTokenIsShown(t *testing.T) {
 		synctest.Wait()
 		time.Sleep(6 * time.Minute) // beyond TrustFor
 		w.idp.ResetRequests()
-		store.meanwhile = func() {
+		kept.meanwhile = func() {
 			if a := v.do("GET", "/private", nil, with(navigating, "X-Instance", "1")); a.status != http.StatusOK {
 				t.Error(a)
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/logouttoken"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const (
@@ -53,7 +54,7 @@ func (l *lateLogouts) leave(which lateLogout) {
 // answer, and most do not ask again: without this a client without tokens would serve the
 // session until Config.Absolute. It is tried while this instance lives. What the selector
 // says stays as it was, so that nothing ends that has begun since.
-func (p *RelyingParty) endLater(token *logouttoken.Token, which Selector) {
+func (p *RelyingParty) endLater(token *logouttoken.Token, which store.Selector) {
 	this := lateLogout{token.SID, token.Subject, token.IssuedAt.Unix()}
 	mine, full := p.late.take(this)
 	if full {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // ASVS 7.1.2: the least recently active session gives way, another person's never.
@@ -151,13 +152,13 @@ func TestUnreadableRecordIsSaidOnce(t *testing.T) {
 
 // forger reports an end that nobody has written, as a role may that can only NOTIFY.
 type forger struct {
-	rp.Store
-	forge chan rp.Change
+	store.Store
+	forge chan store.Change
 }
 
-func (f *forger) Watch(ctx context.Context, fn func(rp.Change)) error {
+func (f *forger) Watch(ctx context.Context, fn func(store.Change)) error {
 	var mu sync.Mutex
-	report := func(c rp.Change) {
+	report := func(c store.Change) {
 		mu.Lock()
 		defer mu.Unlock()
 		fn(c)
@@ -182,7 +183,7 @@ func TestForgedEnd(t *testing.T) {
 	failing := &failingStore{Store: forged}
 	s := setup{idp: patient, config: func(c *rp.Config) {
 		forged.Store, c.Store = c.Store, failing
-		forged.forge = make(chan rp.Change) // of the bubble
+		forged.forge = make(chan store.Change) // of the bubble
 	}}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
@@ -205,7 +206,7 @@ func TestForgedEnd(t *testing.T) {
 				return false
 			}
 		}
-		change := rp.Change{Key: keyOf(v), Version: 1, Reason: rp.Admin}
+		change := store.Change{Key: keyOf(v), Version: 1, Reason: string(rp.Admin)}
 		forged.forge <- change
 		if over() {
 			t.Error("a forged end is believed")
@@ -217,7 +218,7 @@ func TestForgedEnd(t *testing.T) {
 		if over() {
 			t.Error("a forged end is believed while the store cannot say")
 		}
-		if _, err := w.store.End(t.Context(), rp.Selector{Key: change.Key}, rp.End{Reason: rp.Admin, At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
+		if _, err := w.store.End(t.Context(), store.Selector{Key: change.Key}, store.End{Reason: string(rp.Admin), At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 		failing.fail.Store(nil)

@@ -7,11 +7,12 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // state is a session as it was read: the stored record and its opened contents.
 type state struct {
-	rec  Record
+	rec  store.Record
 	data *record.Data // never written to
 }
 
@@ -27,7 +28,7 @@ func (s *state) at(active time.Time) lifetime.Session {
 }
 
 // load reads a session. Errors: ErrAnonymous, *EndedError, *UnavailableError.
-func (p *RelyingParty) load(ctx context.Context, key Key) (*state, error) {
+func (p *RelyingParty) load(ctx context.Context, key store.Key) (*state, error) {
 	rec, err := p.cfg.Store.Load(ctx, key)
 	if err != nil {
 		return nil, p.notLoaded(&rec, err)
@@ -36,20 +37,20 @@ func (p *RelyingParty) load(ctx context.Context, key Key) (*state, error) {
 }
 
 // notLoaded says in load's terms why a Store gave no live record.
-func (p *RelyingParty) notLoaded(rec *Record, err error) error {
+func (p *RelyingParty) notLoaded(rec *store.Record, err error) error {
 	switch {
-	case errors.Is(err, ErrEnded):
+	case errors.Is(err, store.ErrEnded):
 		return p.howItEnded(rec)
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, store.ErrNotFound):
 		return ErrAnonymous
 	}
 	return p.storeFailed(err)
 }
 
 // howItEnded is what an ended record tells.
-func (p *RelyingParty) howItEnded(rec *Record) *EndedError {
+func (p *RelyingParty) howItEnded(rec *store.Record) *EndedError {
 	e := &EndedError{sentUser: p.sentUser(rec)}
-	e.Reason, e.Cause = rec.End.why()
+	e.Reason, e.Cause = why(rec.End.Reason)
 	if !rec.Active.IsZero() {
 		e.quiet = rec.End.At.Sub(rec.Active)
 	}
@@ -59,7 +60,7 @@ func (p *RelyingParty) howItEnded(rec *Record) *EndedError {
 // sentUser is what an ended record remembers of the browser. Of one that no key opens any
 // more the answer is yes: the price is a page with a link, and not a redirect, for a
 // person whose browser does not say who navigates.
-func (p *RelyingParty) sentUser(rec *Record) bool {
+func (p *RelyingParty) sentUser(rec *store.Record) bool {
 	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&rec.Key))
 	if err != nil {
 		return true
@@ -70,7 +71,7 @@ func (p *RelyingParty) sentUser(rec *Record) bool {
 
 // open decrypts and decodes a record. One that cannot be read is over for this
 // browser, but is left alone in the store: another instance may have the key.
-func (p *RelyingParty) open(rec Record) (*state, error) {
+func (p *RelyingParty) open(rec store.Record) (*state, error) {
 	if o := p.cache.get(&rec.Key, rec.Version); o != nil {
 		return &state{rec, o.data}, nil
 	}
@@ -98,7 +99,7 @@ const versionRetry = 5 * time.Second
 // unseal is open without the cache: what is stored of an ended session changes
 // under the same version. A session in another version's layout is no ended one: its
 // own instances serve it, and this one answers 503.
-func (p *RelyingParty) unseal(rec *Record) (*record.Data, error) {
+func (p *RelyingParty) unseal(rec *store.Record) (*record.Data, error) {
 	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&rec.Key))
 	if err == nil {
 		var d *record.Data
@@ -111,7 +112,7 @@ func (p *RelyingParty) unseal(rec *Record) (*record.Data, error) {
 		about = "a session record is another version's of Tandem: it is left to the instances of that version"
 	}
 	if p.unreadable.take(rec.Key, p.now()) == 0 {
-		p.log.Error(about, "session", rec.Key.name(), "error", err)
+		p.log.Error(about, "session", rec.Key.Short(), "error", err)
 	}
 	if errors.Is(err, record.ErrVersion) {
 		return nil, &UnavailableError{RetryAfter: versionRetry, Cause: Busy, Err: err}
@@ -120,14 +121,14 @@ func (p *RelyingParty) unseal(rec *Record) (*record.Data, error) {
 }
 
 // sealed returns the record that stores d, without what there is no room for.
-func (p *RelyingParty) sealed(rec Record, d *record.Data) (Record, error) {
+func (p *RelyingParty) sealed(rec store.Record, d *record.Data) (store.Record, error) {
 	plain := d.Encode()
 	if len(plain) > record.MaxSize && d.APITokens != "" { // they can be fetched again
 		d.APITokens = ""
 		plain = d.Encode()
 	}
 	if len(plain) > record.MaxSize {
-		return Record{}, errors.New("rp: the session's tokens and values are larger than 60 KiB")
+		return store.Record{}, errors.New("rp: the session's tokens and values are larger than 60 KiB")
 	}
 	rec.Sealed = p.ring.Seal(plain, p.party.bound(&rec.Key))
 	return rec, nil

@@ -58,7 +58,7 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 			return err
 		}
 		if asks != nil {
-			f.silent, f.about = true, asks.rec.Key.name()
+			f.silent, f.about = true, asks.rec.Key.Short()
 		}
 	}
 	if f.wish.isEmpty() && p.isIn(r, q) {

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 // cookie of its own, so that tabs that start at the same moment do not overwrite
 // each other's. Another client cannot open it: its callback does not take up a
 // log-in that began here (RFC 9700 §4.4).
-func newLoginStore(c *Config, owner Key) (*sessions.CookieStore, error) {
+func newLoginStore(c *Config, owner store.Key) (*sessions.CookieStore, error) {
 	var pairs [][]byte
 	for _, k := range c.Keys {
 		mac, err := seal.Derive(k, "login mac", owner[:], 64)
@@ -162,7 +163,7 @@ func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent str
 		return nil, stale(title, "older than Config.LoginTimeout")
 	}
 	switch err := p.cfg.Store.Once(r.Context(), p.party.once("state", state), f.begun.Add(p.cfg.LoginTimeout+time.Minute)); {
-	case errors.Is(err, ErrConflict):
+	case errors.Is(err, store.ErrConflict):
 		return nil, stale("failed-done", "state shown twice")
 	case err != nil:
 		return nil, p.storeFailed(err)

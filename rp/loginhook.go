@@ -241,7 +241,7 @@ func (p *RelyingParty) formerValues(r *http.Request, subject string) (map[string
 	}
 	all, err := decodeValues(st.data.Values)
 	if err != nil {
-		p.log.Warn("the values of the former session are lost", "session", key.name(), "error", err)
+		p.log.Warn("the values of the former session are lost", "session", key.Short(), "error", err)
 	}
 	return all, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 type hook func(http.ResponseWriter, *http.Request, *rp.Login) error
@@ -160,7 +161,7 @@ func TestVisitorsValuesStayOutside(t *testing.T) {
 				t.Error(err)
 			}
 			cart.Values["item"] = "private"
-			if err := cart.Save(r, rw); !errors.Is(err, rp.ErrEnded) {
+			if err := cart.Save(r, rw); !errors.Is(err, store.ErrEnded) {
 				t.Errorf("a save after the end: %v", err)
 			}
 		}
@@ -490,22 +491,22 @@ func TestVisitorsWithoutValues(t *testing.T) {
 // former session stays. The code is spent, so the page offers a new log-in.
 func TestOnLoginWhileTheStoreFails(t *testing.T) {
 	var h hook
-	store := new(failingStore)
+	kept := new(failingStore)
 	s := hooked(&h)
 	config := s.config
-	s.config = func(c *rp.Config) { config(c); store.Store, c.Store = c.Store, store }
+	s.config = func(c *rp.Config) { config(c); kept.Store, c.Store = c.Store, kept }
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
 		callback := v.authorize(v.start("/auth/login"))
 		h = func(http.ResponseWriter, *http.Request, *rp.Login) error { t.Error("it was called"); return nil }
 		load := "Load"
-		store.fail.Store(&load)
+		kept.fail.Store(&load)
 		a := v.get(callback)
 		if a.status != 503 || a.header.Get("Retry-After") == "" || !strings.Contains(a.body, "could not be finished") {
 			t.Errorf("%v", a)
 		}
-		store.fail.Store(nil)
+		kept.fail.Store(nil)
 		v.welcome()
 	})
 }

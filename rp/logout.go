@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Logout ends the session and then the one at the IdP (OpenID Connect
@@ -55,7 +56,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if everywhere && known != nil && known.live {
-		_, err = p.endUnder(ctx, p.party.under(bySubject, known.data.Subject), Selector{BegunBy: p.now()}, UserLogout, "")
+		_, err = p.endUnder(ctx, p.party.under(bySubject, known.data.Subject), store.Selector{BegunBy: p.now()}, UserLogout, "")
 	} else {
 		_, err = p.end(ctx, key, UserLogout)
 	}
@@ -122,12 +123,12 @@ type leaver struct {
 }
 
 // remembered returns what is known of a session, live or ended; nil if nothing is.
-func (p *RelyingParty) remembered(ctx context.Context, key Key) (*leaver, error) {
+func (p *RelyingParty) remembered(ctx context.Context, key store.Key) (*leaver, error) {
 	rec, err := p.cfg.Store.Load(ctx, key)
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, store.ErrNotFound):
 		return nil, nil
-	case err != nil && !errors.Is(err, ErrEnded):
+	case err != nil && !errors.Is(err, store.ErrEnded):
 		return nil, p.storeFailed(err)
 	}
 	st, err := p.open(rec)
@@ -150,7 +151,7 @@ const hintFor = 2 * time.Minute
 // ask the person (RP-Initiated Logout 1.0 §2). A session that is over tells it once,
 // because some logouts take a second request, and not for long: the cookie outlives
 // the session, and the token names the person. Without it the IdP asks.
-func (p *RelyingParty) mayHint(ctx context.Context, key Key, l *leaver) bool {
+func (p *RelyingParty) mayHint(ctx context.Context, key store.Key, l *leaver) bool {
 	if l.live {
 		return true
 	}
@@ -159,8 +160,8 @@ func (p *RelyingParty) mayHint(ctx context.Context, key Key, l *leaver) bool {
 		return false
 	}
 	err := p.cfg.Store.Once(ctx, p.party.once("logout hint", string(key[:])), until)
-	if err != nil && !errors.Is(err, ErrConflict) {
-		p.log.Warn("a logout goes to the IdP without a hint", "session", key.name(), "error", err)
+	if err != nil && !errors.Is(err, store.ErrConflict) {
+		p.log.Warn("a logout goes to the IdP without a hint", "session", key.Short(), "error", err)
 	}
 	return err == nil
 }

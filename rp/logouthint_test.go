@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // leave presses "log out" and returns what the IdP is sent.
@@ -129,9 +130,9 @@ func TestLogoutWithoutHint(t *testing.T) {
 }
 
 // forgetful is a store that cannot say whether an id was shown.
-type forgetful struct{ rp.Store }
+type forgetful struct{ store.Store }
 
-func (forgetful) Once(context.Context, rp.Key, time.Time) error { return errors.New("broken") }
+func (forgetful) Once(context.Context, store.Key, time.Time) error { return errors.New("broken") }
 
 // Whoever cannot be asked whether the hint was given gives none, and the logout goes on.
 func TestLogoutHintWhileTheStoreIsBroken(t *testing.T) {

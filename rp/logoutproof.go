@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // fromNowhere reports whether a form comes from a page that hides its origin
@@ -18,7 +20,7 @@ func fromNowhere(h http.Header) bool {
 const proofField = "tandem_proof"
 
 // proof is what only a page that this app has shown to this browser can send back.
-func (p *RelyingParty) proof(i int, key Key) string {
+func (p *RelyingParty) proof(i int, key store.Key) string {
 	mac := hmac.New(sha256.New, p.party.refs[i])
 	mac.Write([]byte("logout"))
 	mac.Write(key[:])

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // C5, BCL-18: a logout that arrives before the log-in's callback has finished
@@ -103,7 +104,7 @@ func TestLogoutBeatsRefresh(t *testing.T) {
 
 // failingStore fails on demand, as a store does whose network is down.
 type failingStore struct {
-	rp.Store
+	store.Store
 	fail atomic.Pointer[string] // the method that fails
 	with error                  // nil: errDown
 	late time.Duration          // what Replace takes, instead of failing
@@ -116,21 +117,21 @@ func (s *failingStore) down(method string) bool {
 	return f != nil && (*f == method || *f == "*")
 }
 
-func (s *failingStore) Load(ctx context.Context, k rp.Key) (rp.Record, error) {
+func (s *failingStore) Load(ctx context.Context, k store.Key) (store.Record, error) {
 	if s.down("Load") {
-		return rp.Record{}, errDown
+		return store.Record{}, errDown
 	}
 	return s.Store.Load(ctx, k)
 }
 
-func (s *failingStore) Create(ctx context.Context, r rp.Record) error {
+func (s *failingStore) Create(ctx context.Context, r store.Record) error {
 	if s.down("Create") {
 		return errDown
 	}
 	return s.Store.Create(ctx, r)
 }
 
-func (s *failingStore) Replace(ctx context.Context, r rp.Record) error {
+func (s *failingStore) Replace(ctx context.Context, r store.Record) error {
 	if s.down("Replace") {
 		if s.late == 0 {
 			return cmp.Or(s.with, errDown)
@@ -140,23 +141,23 @@ func (s *failingStore) Replace(ctx context.Context, r rp.Record) error {
 	return s.Store.Replace(ctx, r)
 }
 
-func (s *failingStore) End(ctx context.Context, sel rp.Selector, e rp.End) ([]rp.Record, error) {
+func (s *failingStore) End(ctx context.Context, sel store.Selector, e store.End) ([]store.Record, error) {
 	if s.down("End") {
 		return nil, errDown
 	}
 	return s.Store.End(ctx, sel, e)
 }
 
-func (s *failingStore) Once(ctx context.Context, k rp.Key, until time.Time) error {
+func (s *failingStore) Once(ctx context.Context, k store.Key, until time.Time) error {
 	if s.down("Once") {
 		return errDown
 	}
 	return s.Store.Once(ctx, k, until)
 }
 
-func (s *failingStore) Acquire(ctx context.Context, k rp.Key, ttl time.Duration) (rp.Lease, error) {
+func (s *failingStore) Acquire(ctx context.Context, k store.Key, ttl time.Duration) (store.Lease, error) {
 	if s.down("Acquire") {
-		return rp.Lease{}, errDown
+		return store.Lease{}, errDown
 	}
 	return s.Store.Acquire(ctx, k, ttl)
 }
@@ -166,20 +167,20 @@ func (s *failingStore) heals()               { s.fail.Store(nil) }
 
 // flaky returns a setup whose store can be broken.
 func flaky(change func(*rp.Config)) (setup, *failingStore) {
-	store := &failingStore{}
+	kept := &failingStore{}
 	return setup{config: func(c *rp.Config) {
-		store.Store = c.Store
-		c.Store = store
+		kept.Store = c.Store
+		c.Store = kept
 		if change != nil {
 			change(c)
 		}
-	}}, store
+	}}, kept
 }
 
 // C6: trouble with the store is 503 with Retry-After and takes no cookie; when
 // it passes, everybody is still there.
 func TestStoreOutage(t *testing.T) {
-	s, store := flaky(nil)
+	s, kept := flaky(nil)
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		callback := v.authorize(v.start("/auth/login"))
@@ -194,24 +195,24 @@ func TestStoreOutage(t *testing.T) {
 		}
 		v.login()
 		for _, method := range []string{"Load", "*"} {
-			store.breaks(method)
+			kept.breaks(method)
 			unavailable("a page", v.get("/private"))
 			unavailable("a script", v.fetch("/private"))
 			unavailable("status", v.fetch("/auth/session"))
 			unavailable("logout", v.submit("/auth/logout"))
-			store.heals()
+			kept.heals()
 			v.welcome()
 		}
-		store.breaks("End")
+		kept.breaks("End")
 		unavailable("logout that cannot end", v.submit("/auth/logout"))
-		store.heals()
+		kept.heals()
 		v.expect("live", "")
-		store.breaks("Once")
+		kept.breaks("Once")
 		unavailable("a callback whose state cannot be used up", v.get(callback))
-		store.heals()
-		store.breaks("Create")
+		kept.heals()
+		kept.breaks("Create")
 		unavailable("a callback that cannot create", v.get(v.authorize(v.start("/auth/login"))))
-		store.heals()
+		kept.heals()
 		v.welcome()
 		w.expectEnds()
 		time.Sleep(time.Minute)
@@ -224,33 +225,33 @@ func TestStoreOutage(t *testing.T) {
 // known to deliver again; the same token then works.
 func TestBackchannelDuringAnOutage(t *testing.T) {
 	for status, retry503 := range map[int]bool{400: false, 503: true} {
-		s, store := flaky(func(c *rp.Config) { c.LogoutRetry503, c.StrictLogoutToken = retry503, true })
+		s, kept := flaky(func(c *rp.Config) { c.LogoutRetry503, c.StrictLogoutToken = retry503, true })
 		inBubble(t, s, func(t *testing.T, w *world) {
 			v := w.visitor("ada")
 			v.login()
 			raw := w.logoutToken(v.session())
-			store.breaks("End")
+			kept.breaks("End")
 			if a := w.deliver(raw); a.status != status || a.header.Get("Cache-Control") != "no-store" || strings.Contains(a.body, "connection refused") {
 				t.Errorf("%v, want %d", a, status)
 			}
-			store.heals()
+			kept.heals()
 			v.expect("live", "")
 			w.judged(w.deliver(raw), true) // also strictly: it had not been carried out
 			v.expect("ended", rp.BackchannelLogout)
 		})
 		// An IdP that does not ask again: the logout is carried out all the same, and ends
 		// nothing that begins meanwhile.
-		s, store = flaky(func(c *rp.Config) { c.LogoutRetry503 = retry503 })
+		s, kept = flaky(func(c *rp.Config) { c.LogoutRetry503 = retry503 })
 		inBubble(t, s, func(t *testing.T, w *world) {
 			v, later := w.visitor("ada"), w.visitor("ada")
 			v.login()
 			raw := w.logoutToken(v.session())
 			time.Sleep(2 * time.Second)
-			store.breaks("End")
+			kept.breaks("End")
 			w.deliver(raw)
 			later.login()
 			time.Sleep(10 * time.Minute)
-			store.heals()
+			kept.heals()
 			time.Sleep(31 * time.Second)
 			v.expect("ended", rp.BackchannelLogout)
 			later.expect("live", "")
@@ -300,15 +301,15 @@ func TestFloodOfJunkTokens(t *testing.T) {
 // overtakingStore ends, right before a record is stored, every reference that is new
 // in it: a logout that wins the race by a hair.
 type overtakingStore struct {
-	rp.Store
+	store.Store
 	armed atomic.Bool
 }
 
-func (s *overtakingStore) Replace(ctx context.Context, rec rp.Record) error {
+func (s *overtakingStore) Replace(ctx context.Context, rec store.Record) error {
 	if old, err := s.Load(ctx, rec.Key); err == nil && s.armed.Load() {
 		for _, ref := range rec.Refs {
 			if !slices.Contains(old.Refs, ref) {
-				if _, err := s.End(ctx, rp.Selector{Ref: ref}, rp.End{Reason: rp.BackchannelLogout, At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
+				if _, err := s.End(ctx, store.Selector{Ref: ref}, store.End{Reason: string(rp.BackchannelLogout), At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
 					return err
 				}
 			}
@@ -320,14 +321,14 @@ func (s *overtakingStore) Replace(ctx context.Context, rec rp.Record) error {
 // BCL-18: the IdP session goes on under another sid, which is logged out before the
 // refresh that tells of it is stored: the app session is over, for good.
 func TestLogoutOfTheNextSID(t *testing.T) {
-	store := &overtakingStore{}
-	s := setup{client: longToken, idp: patient, config: func(c *rp.Config) { store.Store, c.Store = c.Store, store }}
+	kept := &overtakingStore{}
+	s := setup{client: longToken, idp: patient, config: func(c *rp.Config) { kept.Store, c.Store = c.Store, kept }}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
 		time.Sleep(6 * time.Minute)
 		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, IDToken: idpmock.IDTokenChangedSid})
-		store.armed.Store(true)
+		kept.armed.Store(true)
 		if a := v.fetch("/private"); a.status != http.StatusUnauthorized || !strings.Contains(a.body, "backchannel_logout") {
 			t.Errorf("the page: %v", a)
 		}
@@ -339,14 +340,14 @@ func TestLogoutOfTheNextSID(t *testing.T) {
 // An IdP that sends a logout again and again while the store fails does not push another
 // one out of the memory.
 func TestALateLogoutWaitsOnce(t *testing.T) {
-	store := &failingStore{}
-	s := setup{idp: patient, config: func(c *rp.Config) { store.Store, c.Store = c.Store, store }}
+	kept := &failingStore{}
+	s := setup{idp: patient, config: func(c *rp.Config) { kept.Store, c.Store = c.Store, kept }}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v, other := w.visitor("ada"), w.visitor("bob")
 		v.login()
 		other.login()
 		down := "End"
-		store.fail.Store(&down)
+		kept.fail.Store(&down)
 		again := w.logoutToken(v.session())
 		for range 1001 {
 			if a := w.deliver(again); a.status != http.StatusBadRequest {
@@ -354,7 +355,7 @@ func TestALateLogoutWaitsOnce(t *testing.T) {
 			}
 		}
 		w.deliver(w.logoutToken(other.session()))
-		store.fail.Store(nil)
+		kept.fail.Store(nil)
 		time.Sleep(time.Minute)
 		w.expectEnds(rp.BackchannelLogout, rp.BackchannelLogout)
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // patient is an IdP whose sessions outlive every outage here.
@@ -186,12 +187,12 @@ func TestMisconfigurationHeals(t *testing.T) {
 // sayingNo stores new sessions and says that it has failed, as a database does whose
 // answer is lost; it ends none while it is broken.
 type sayingNo struct {
-	rp.Store
+	store.Store
 	broken  atomic.Bool
-	created rp.Record
+	created store.Record
 }
 
-func (s *sayingNo) Create(ctx context.Context, rec rp.Record) error {
+func (s *sayingNo) Create(ctx context.Context, rec store.Record) error {
 	err := s.Store.Create(ctx, rec)
 	if s.broken.Load() {
 		err = errDown
@@ -202,7 +203,7 @@ func (s *sayingNo) Create(ctx context.Context, rec rp.Record) error {
 	return err
 }
 
-func (s *sayingNo) End(ctx context.Context, sel rp.Selector, e rp.End) ([]rp.Record, error) {
+func (s *sayingNo) End(ctx context.Context, sel store.Selector, e store.End) ([]store.Record, error) {
 	if s.broken.Load() {
 		return nil, errDown
 	}
@@ -212,21 +213,21 @@ func (s *sayingNo) End(ctx context.Context, sel rp.Selector, e rp.End) ([]rp.Rec
 // A session that was stored although its log-in has failed is nobody's: it goes as
 // soon as the store answers again, and no event speaks of it.
 func TestLogInStoredByAStoreThatSaidNo(t *testing.T) {
-	store := &sayingNo{}
-	s := setup{config: func(c *rp.Config) { store.Store, c.Store = c.Store, store }}
+	kept := &sayingNo{}
+	s := setup{config: func(c *rp.Config) { kept.Store, c.Store = c.Store, kept }}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
-		store.broken.Store(true)
+		kept.broken.Store(true)
 		if a := v.get(v.authorize(v.start("/auth/login"))); a.status != 503 {
 			t.Fatalf("the callback: %v", a)
 		}
 		time.Sleep(10 * time.Minute)
-		if _, err := store.Load(t.Context(), store.created.Key); err != nil {
+		if _, err := kept.Load(t.Context(), kept.created.Key); err != nil {
 			t.Fatalf("this shows nothing: %v", err)
 		}
-		store.broken.Store(false)
+		kept.broken.Store(false)
 		time.Sleep(time.Minute)
-		if _, err := store.Load(t.Context(), store.created.Key); !errors.Is(err, rp.ErrEnded) {
+		if _, err := kept.Load(t.Context(), kept.created.Key); !errors.Is(err, store.ErrEnded) {
 			t.Errorf("it lives on: %v", err)
 		}
 		v.login()
@@ -239,14 +240,14 @@ func TestLogInStoredByAStoreThatSaidNo(t *testing.T) {
 func TestOldAnswerAfterAnOutage(t *testing.T) {
 	for name, late := range map[string]time.Duration{"the store fails": 0, "the store hangs": 8 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
-			s, store := flaky(nil)
-			store.late = late
+			s, kept := flaky(nil)
+			kept.late = late
 			inBubble(t, s, func(t *testing.T, w *world) {
 				w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
 				v := w.visitor("ada")
 				v.login()
 				time.Sleep(6 * time.Minute)
-				store.breaks("Replace")
+				kept.breaks("Replace")
 				var all sync.WaitGroup
 				ask := func() {
 					all.Go(func() {
@@ -261,7 +262,7 @@ func TestOldAnswerAfterAnOutage(t *testing.T) {
 				time.Sleep(6 * time.Minute)
 				ask()
 				synctest.Wait()
-				store.heals()
+				kept.heals()
 				time.Sleep(10 * time.Second)
 				ask()
 				all.Wait()
@@ -278,16 +279,16 @@ func TestOldAnswerAfterAnOutage(t *testing.T) {
 // conflict. A refresh token is not shown, because its successor could not be stored.
 // Nobody hangs on it: that is 503. Soon after the repair everybody goes on.
 func TestStoreThatTakesNoWrites(t *testing.T) {
-	for name, refusal := range map[string]error{"failure": errDown, "conflict": rp.ErrConflict} {
+	for name, refusal := range map[string]error{"failure": errDown, "conflict": store.ErrConflict} {
 		t.Run(name, func(t *testing.T) {
-			s, store := flaky(nil)
-			store.with, s.idp = refusal, patient
+			s, kept := flaky(nil)
+			kept.with, s.idp = refusal, patient
 			inBubble(t, s, func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				v.login()
 				time.Sleep(6 * time.Minute)
-				store.breaks("Replace")
-				defer time.AfterFunc(time.Hour, store.heals).Stop() // so that one who hangs fails the test
+				kept.breaks("Replace")
+				defer time.AfterFunc(time.Hour, kept.heals).Stop() // so that one who hangs fails the test
 				w.idp.ResetRequests()
 				for range 60 {
 					asked := time.Now()
@@ -303,7 +304,7 @@ func TestStoreThatTakesNoWrites(t *testing.T) {
 				if n := w.idp.Count(idpmock.EndpointToken, "notes"); n != 0 {
 					t.Errorf("the IdP was asked %d times", n)
 				}
-				store.heals()
+				kept.heals()
 				time.Sleep(11 * time.Second)
 				v.welcome()
 				w.expectEnds()

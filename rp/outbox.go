@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // The outbox is what remains to be done about an ended session once everybody has
@@ -21,14 +22,14 @@ import (
 
 // untold is an ended session that Config.Events has not heard of.
 type untold struct {
-	rec    Record
+	rec    store.Record
 	detail string
 	taken  bool // over from another instance
 }
 
 // sighting is an ended session that Claim has handed out before it was reported.
 type sighting struct {
-	rec Record
+	rec store.Record
 	at  time.Time
 }
 
@@ -40,7 +41,7 @@ const (
 )
 
 // takeOver handles an ended record that Claim has handed out.
-func (p *RelyingParty) takeOver(rec Record) {
+func (p *RelyingParty) takeOver(rec store.Record) {
 	switch d, err := p.unseal(&rec); {
 	case err != nil: // another instance may have the key
 	case !d.Told.IsZero():
@@ -73,7 +74,7 @@ func (p *RelyingParty) announceEnd(u untold) {
 	if errors.Is(err, record.ErrVersion) {
 		return // Claim hands it to an instance that can read it
 	}
-	reason, _ := rec.End.why()
+	reason, _ := why(rec.End.Reason)
 	if reason != neverBegun && p.past.tell(rec.Key, p.now()) {
 		p.tellEnd(u, data)
 	}
@@ -102,8 +103,8 @@ func (p *RelyingParty) announceEnd(u untold) {
 // tellEnd hands the end to the log and to the app; data is nil if nobody can read it.
 func (p *RelyingParty) tellEnd(u untold, data *record.Data) {
 	rec := u.rec
-	e := EndEvent{Session: rec.Key.name(), Detail: u.detail, At: rec.End.At, Begun: rec.Begun}
-	e.Reason, e.Cause = rec.End.why()
+	e := EndEvent{Session: rec.Key.Short(), Detail: u.detail, At: rec.End.At, Begun: rec.Begun}
+	e.Reason, e.Cause = why(rec.End.Reason)
 	if data != nil {
 		e.Subject, e.SID = data.Subject, data.SID
 	}
@@ -123,7 +124,7 @@ func (p *RelyingParty) tellEnd(u untold, data *record.Data) {
 // untoldStill makes sure that nobody else reports an end that has waited for so
 // long that Claim may have handed it out meanwhile, here or elsewhere. If the
 // store cannot say, Claim hands it out again.
-func (p *RelyingParty) untoldStill(rec *Record) (release func(), ok bool) {
+func (p *RelyingParty) untoldStill(rec *store.Record) (release func(), ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
 	lease, err := p.cfg.Store.Acquire(ctx, leaseID("report", rec.Key), leaseTTL)
@@ -132,7 +133,7 @@ func (p *RelyingParty) untoldStill(rec *Record) (release func(), ok bool) {
 	}
 	release = p.keep(context.Background(), lease)
 	now, err := p.cfg.Store.Load(ctx, rec.Key)
-	if errors.Is(err, ErrEnded) && len(now.Sealed) > 0 { // nothing: reported by somebody who could not read it
+	if errors.Is(err, store.ErrEnded) && len(now.Sealed) > 0 { // nothing: reported by somebody who could not read it
 		if d, err := p.unseal(&now); err != nil || d.Told.IsZero() {
 			*rec = now
 			return release, true
@@ -145,7 +146,7 @@ func (p *RelyingParty) untoldStill(rec *Record) (release func(), ok bool) {
 // cleanUp revokes what an ended session held. Until that has worked, or the
 // record is forgotten, it is tried again. The ID token stays: it serves a later
 // id_token_hint.
-func (p *RelyingParty) cleanUp(rec Record) {
+func (p *RelyingParty) cleanUp(rec store.Record) {
 	if p.ctx.Err() != nil {
 		return // closing: another instance, or the next start, takes over
 	}
@@ -162,7 +163,7 @@ func (p *RelyingParty) cleanUp(rec Record) {
 		return // Claim hands it out again
 	}
 	again, wait := false, time.Duration(0)
-	if p.cfg.Capabilities.Revocation.spares(rec.End.Reason, other) {
+	if reason, _ := why(rec.End.Reason); p.cfg.Capabilities.Revocation.spares(reason, other) {
 		again, wait = p.revoke(p.calls, &d)
 	}
 	soon := false // sooner than any sweeper would come by
@@ -186,7 +187,7 @@ func (p *RelyingParty) cleanUp(rec Record) {
 
 // settle stores what remains to be done, zero due: nothing. If it fails, Claim
 // hands the record out again.
-func (p *RelyingParty) settle(ctx context.Context, rec Record, d *record.Data, due time.Time) (Record, bool) {
+func (p *RelyingParty) settle(ctx context.Context, rec store.Record, d *record.Data, due time.Time) (store.Record, bool) {
 	var err error
 	rec.Sealed = nil
 	if d != nil {
@@ -195,8 +196,8 @@ func (p *RelyingParty) settle(ctx context.Context, rec Record, d *record.Data, d
 	if err == nil {
 		err = p.cfg.Store.Settle(ctx, rec.Key, rec.Sealed, due)
 	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		p.log.Warn("clean-up after a session will be tried again", "session", rec.Key.name(), "error", err)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		p.log.Warn("clean-up after a session will be tried again", "session", rec.Key.Short(), "error", err)
 	}
 	return rec, err == nil
 }

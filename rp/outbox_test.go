@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // The order of an end: it is stored, everybody who waits is told, the IdP and the
@@ -132,7 +133,7 @@ func TestOutboxSurvivesARestart(t *testing.T) {
 }
 
 // keyOf is the key under which a browser's session is stored.
-func keyOf(v *visitor) rp.Key { return v.w.auth[0].KeyOf(v.id()) }
+func keyOf(v *visitor) store.Key { return v.w.auth[0].KeyOf(v.id()) }
 
 // An instance that dies right after the deletion is made up for: by another
 // instance, or by the next start.
@@ -145,7 +146,7 @@ func TestEndOfADeadInstance(t *testing.T) {
 				v.login()
 				now := time.Now()
 				// All that the dead instance did.
-				if _, err := w.store.End(t.Context(), rp.Selector{Key: keyOf(v)}, rp.End{Reason: rp.Admin, At: now, Until: now.Add(time.Hour)}); err != nil {
+				if _, err := w.store.End(t.Context(), store.Selector{Key: keyOf(v)}, store.End{Reason: string(rp.Admin), At: now, Until: now.Add(time.Hour)}); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(30 * time.Second)

@@ -19,7 +19,8 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // pageWorld is one app and its IdP on a network in memory, in virtual time.
@@ -34,13 +35,13 @@ const pageApp = "https://notes.example"
 
 // flakyStore is a store that can be away.
 type flakyStore struct {
-	rp.Store
+	store.Store
 	away atomic.Bool
 }
 
-func (s *flakyStore) Load(ctx context.Context, key rp.Key) (rp.Record, error) {
+func (s *flakyStore) Load(ctx context.Context, key store.Key) (store.Record, error) {
 	if s.away.Load() {
-		return rp.Record{}, io.ErrUnexpectedEOF
+		return store.Record{}, io.ErrUnexpectedEOF
 	}
 	return s.Store.Load(ctx, key)
 }

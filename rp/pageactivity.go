@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // ServeActivity notes that the person did something on the page, and answers
@@ -56,7 +57,7 @@ func (p *RelyingParty) confirmDue(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(ctx, confirmWait)
 	defer cancel()
 	_, err := p.tell(ctx, st)
-	if errors.Is(err, ErrEnded) || errors.Is(err, ErrAnonymous) {
+	if errors.Is(err, store.ErrEnded) || errors.Is(err, ErrAnonymous) {
 		return err
 	}
 	return nil

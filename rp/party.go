@@ -7,13 +7,14 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // party is one client of one IdP, as a Store knows it. Every name that a Store
 // sees comes from here and is bound to (issuer, client_id): clients that share a
 // Store and keys never meet (C9).
 type party struct {
-	owner Key
+	owner store.Key
 	refs  [][]byte // secrets for references, one for each of Config.Keys
 }
 
@@ -32,7 +33,7 @@ func newParty(c *Config) (*party, error) {
 // session is the key of the session with that cookie. It needs none of
 // Config.Keys, and neither do leases and once-ids: instances that roll their keys
 // meet all the same.
-func (p *party) session(id *[idLen]byte) Key {
+func (p *party) session(id *[idLen]byte) store.Key {
 	var b [len(p.owner) + idLen]byte
 	copy(b[:], p.owner[:])
 	copy(b[len(p.owner):], id[:])
@@ -40,27 +41,27 @@ func (p *party) session(id *[idLen]byte) Key {
 }
 
 // once is the name of something that may be shown once.
-func (p *party) once(kind, id string) Key { return hash("once", string(p.owner[:]), kind, id) }
+func (p *party) once(kind, id string) store.Key { return hash("once", string(p.owner[:]), kind, id) }
 
 // leaseID is the name of a lease. k is bound to the client already.
-func leaseID(kind string, k Key) Key { return hash("lease", kind, string(k[:])) }
+func leaseID(kind string, k store.Key) store.Key { return hash("lease", kind, string(k[:])) }
 
 // under returns what a session of that subject or sid may be indexed under: one
 // reference for each of Config.Keys, first the one that is written now. A plain
 // hash would not hide a subject: there are too few of them.
-func (p *party) under(kind refKind, value string) []Key {
-	out := make([]Key, len(p.refs))
+func (p *party) under(kind refKind, value string) []store.Key {
+	out := make([]store.Key, len(p.refs))
 	for i := range p.refs {
 		out[i] = p.ref(i, kind, value)
 	}
 	return out
 }
 
-func (p *party) ref(i int, kind refKind, value string) Key {
+func (p *party) ref(i int, kind refKind, value string) store.Key {
 	mac := hmac.New(sha256.New, p.refs[i])
 	mac.Write([]byte{byte(kind)})
 	mac.Write([]byte(value))
-	return Key(mac.Sum(nil))
+	return store.Key(mac.Sum(nil))
 }
 
 type refKind byte
@@ -73,22 +74,22 @@ const (
 
 // refsOf are what back-channel logout finds a session by. The sid before a change
 // stays an alias: a logout token that was on its way may still carry it.
-func (p *party) refsOf(d *record.Data) []Key { return p.refsBy(0, d) }
+func (p *party) refsOf(d *record.Data) []store.Key { return p.refsBy(0, d) }
 
 // refsAtBegin are those of a new session, by each of Config.Keys: a logout that came
 // during the log-in has left its tombstones under the keys of that moment, whose first
 // one may be another one now. The first commit leaves those of the first key.
-func (p *party) refsAtBegin(d *record.Data) (out []Key) {
+func (p *party) refsAtBegin(d *record.Data) (out []store.Key) {
 	for i := range p.refs {
-		if refs := p.refsBy(i, d); len(out)+len(refs) <= MaxRefs {
+		if refs := p.refsBy(i, d); len(out)+len(refs) <= store.MaxRefs {
 			out = append(out, refs...)
 		}
 	}
 	return out
 }
 
-func (p *party) refsBy(i int, d *record.Data) []Key {
-	out := []Key{p.ref(i, bySubject, d.Subject)}
+func (p *party) refsBy(i int, d *record.Data) []store.Key {
+	out := []store.Key{p.ref(i, bySubject, d.Subject)}
 	if d.SID == "" && d.OldSID == "" {
 		return append(out, p.ref(i, bySubjectAlone, d.Subject))
 	}
@@ -108,11 +109,13 @@ func (p *party) wishes() []byte { return append(p.owner[:len(p.owner):len(p.owne
 func (p *party) posts() []byte { return append(p.owner[:len(p.owner):len(p.owner)], "posted"...) }
 
 // bound is what a sealed record cannot be taken away from.
-func (p *party) bound(key *Key) []byte { return append(p.owner[:len(p.owner):len(p.owner)], key[:]...) }
+func (p *party) bound(key *store.Key) []byte {
+	return append(p.owner[:len(p.owner):len(p.owner)], key[:]...)
+}
 
 // hash makes a Key of parts, each with its length so that no two lists of parts
 // look alike.
-func hash(parts ...string) Key {
+func hash(parts ...string) store.Key {
 	h := sha256.New()
 	var n [8]byte
 	for _, p := range parts {
@@ -120,5 +123,5 @@ func hash(parts ...string) Key {
 		h.Write(n[:])
 		h.Write([]byte(p))
 	}
-	return Key(h.Sum(nil))
+	return store.Key(h.Sum(nil))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // stranger is another relying party for the world's store.
@@ -227,7 +228,7 @@ func TestReferencesAreKeyed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if before.Owner != after.Owner || before.Owner == (rp.Key{}) {
+		if before.Owner != after.Owner || before.Owner == (store.Key{}) {
 			t.Error("the owner depends on Config.Keys")
 		}
 		for i := range before.Refs {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const (
@@ -106,7 +108,7 @@ func (p *RelyingParty) servePosted(w http.ResponseWriter, r *http.Request) error
 		case errors.Is(err, ErrSilentCheck):
 			comeBack(w, back+"&silent=1")
 			return nil
-		case errors.Is(err, ErrAnonymous), errors.Is(err, ErrEnded), errors.Is(err, ErrReauthenticate):
+		case errors.Is(err, ErrAnonymous), errors.Is(err, store.ErrEnded), errors.Is(err, ErrReauthenticate):
 			comeBack(w, back)
 			return nil
 		}
@@ -139,7 +141,7 @@ func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) erro
 		return lost(http.StatusForbidden)
 	}
 	switch err := p.cfg.Store.Once(r.Context(), p.party.once("posted", f.ID), f.Until); {
-	case errors.Is(err, ErrConflict):
+	case errors.Is(err, store.ErrConflict):
 		return lost(http.StatusForbidden)
 	case err != nil:
 		return p.storeFailed(err)

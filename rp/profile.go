@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 var errSigned = errors.New("userinfo answers with application/jwt (signed or encrypted), which is not read: " +
@@ -153,20 +154,20 @@ func (p *RelyingParty) readProfile(st *state) {
 		}
 		if err != nil {
 			p.log.Warn("userinfo could not be read again; its claims stay as they were",
-				"session", st.rec.Key.name(), "error", err)
+				"session", st.rec.Key.Short(), "error", err)
 		}
 	})
 }
 
 // profileNews takes an answer of userinfo that came after the log-in, where that is wanted.
-func (p *RelyingParty) profileNews(key Key, d *record.Data, answer []byte) bool {
+func (p *RelyingParty) profileNews(key store.Key, d *record.Data, answer []byte) bool {
 	if !p.cfg.UserinfoAgain || answer == nil {
 		return false
 	}
 	kept, userinfo := d.Kept, d.Userinfo
 	if !takeUserinfo(d, answer) {
 		p.log.Warn("what userinfo says does not fit into the session; its claims stay as they were",
-			"session", key.name(), "bytes", len(answer))
+			"session", key.Short(), "bytes", len(answer))
 	}
 	return d.Kept != kept || d.Userinfo != userinfo
 }

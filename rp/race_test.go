@@ -16,6 +16,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // rounds of each of the twelve pairs: together more than 1,000 interleavings.
@@ -111,7 +112,7 @@ var raceWork = map[string]struct {
 			t.Error(err)
 		}
 		values.Values["item"] = r.user
-		if err := values.Save(req, httptest.NewRecorder()); err != nil && !errors.Is(err, rp.ErrEnded) && !errors.Is(err, rp.ErrAnonymous) {
+		if err := values.Save(req, httptest.NewRecorder()); err != nil && !errors.Is(err, store.ErrEnded) && !errors.Is(err, rp.ErrAnonymous) {
 			t.Errorf("save: %v", err)
 		}
 	}},

@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/idtoken"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // refresh shows the current refresh token. The caller holds the lease. With an audience
@@ -32,7 +33,7 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*s
 	if v == verdict.Unknown {
 		// RT-08: the IdP may have rotated without our hearing of it. One more try with
 		// the same token: an IdP with a grace period answers.
-		p.log.Warn("the outcome of a refresh is unknown; one more try", "session", st.rec.Key.name(), "error", out.Err)
+		p.log.Warn("the outcome of a refresh is unknown; one more try", "session", st.rec.Key.Short(), "error", out.Err)
 		lost = true
 		got, out = p.callRefresh(ctx, st.data, to)
 		if v = judged(out.Answer, to); v == verdict.Unknown {
@@ -132,7 +133,7 @@ func (p *RelyingParty) refreshed(ctx context.Context, st *state, got *tokens, se
 // says why that is not kept. What finds no room is left out, first the tokens of APIs, which
 // can be fetched again, then an ID token that has grown: without the refresh token that
 // came beside it the session would be lost.
-func (p *RelyingParty) takeTokens(key Key, d *record.Data, got *tokens, to *audience) (fault error) {
+func (p *RelyingParty) takeTokens(key store.Key, d *record.Data, got *tokens, to *audience) (fault error) {
 	put := func(got *tokens) {
 		if to == nil {
 			got.apply(d)
@@ -150,7 +151,7 @@ func (p *RelyingParty) takeTokens(key Key, d *record.Data, got *tokens, to *audi
 		return fault
 	}
 	p.log.Error("a renewed ID token does not fit into the session and is left out; its claims stay as they were",
-		"session", key.name(), "bytes", len(got.rawID))
+		"session", key.Short(), "bytes", len(got.rawID))
 	*d = before
 	thin := *got
 	thin.id = nil
@@ -204,7 +205,7 @@ func (p *RelyingParty) undoubt(ctx context.Context, st *state) *state {
 		return true
 	})
 	if err != nil {
-		p.log.Warn("a doubt about a refresh token could not be taken back", "session", st.rec.Key.name(), "error", err)
+		p.log.Warn("a doubt about a refresh token could not be taken back", "session", st.rec.Key.Short(), "error", err)
 		return st
 	}
 	return next

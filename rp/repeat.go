@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // A store that fails over may lose what it has acknowledged last (asynchronous
@@ -27,8 +29,8 @@ const (
 
 // pastEnd is an end that this instance has made.
 type pastEnd struct {
-	sel    Selector
-	end    End
+	sel    store.Selector
+	end    store.End
 	detail string
 }
 
@@ -45,14 +47,14 @@ type pastEnds struct {
 
 // made notes what a call of Store.End has done. What it has returned it has ended for
 // good, whatever may become of the record's version, references and activity.
-func (l *pastEnds) made(e pastEnd, ended []Record, err error) {
+func (l *pastEnds) made(e pastEnd, ended []store.Record, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err == nil && e.sel.Ref != (Key{}) { // for its tombstone
+	if err == nil && e.sel.Ref != (store.Key{}) { // for its tombstone
 		l.list = append(l.list, e)
 	}
 	for i := range ended {
-		l.list = append(l.list, pastEnd{Selector{Key: ended[i].Key}, e.end, e.detail})
+		l.list = append(l.list, pastEnd{store.Selector{Key: ended[i].Key}, e.end, e.detail})
 		l.mine.add(ended[i].Key, e.end.At)
 	}
 	l.forget(e.end.At)
@@ -80,7 +82,7 @@ func (l *pastEnds) recent(now time.Time) []pastEnd {
 
 // tell reports whether this instance is the first to speak of the end of a session,
 // and that it does so now.
-func (l *pastEnds) tell(key Key, now time.Time) bool {
+func (l *pastEnds) tell(key store.Key, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.told.has(key) {
@@ -90,7 +92,7 @@ func (l *pastEnds) tell(key Key, now time.Time) bool {
 	return true
 }
 
-func (l *pastEnds) hear(key Key, now time.Time) {
+func (l *pastEnds) hear(key store.Key, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.heard.add(key, now)
@@ -98,7 +100,7 @@ func (l *pastEnds) hear(key Key, now time.Time) {
 
 // repeated notes that a session has been ended again. If another instance has ended it
 // before, that one speaks of it.
-func (l *pastEnds) repeated(key Key, now time.Time) {
+func (l *pastEnds) repeated(key store.Key, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.heard.has(key) && !l.mine.has(key) {
@@ -139,18 +141,18 @@ func (l *pastEnds) over() (again bool) {
 
 // keySet keeps keys for pastFor at least, unless there are too many.
 type keySet struct {
-	young, old map[Key]struct{}
+	young, old map[store.Key]struct{}
 	since      time.Time // of young
 }
 
-func (s *keySet) add(key Key, now time.Time) {
+func (s *keySet) add(key store.Key, now time.Time) {
 	if s.young == nil || now.Sub(s.since) > pastFor || len(s.young) >= pastMost {
-		s.young, s.old, s.since = map[Key]struct{}{}, s.young, now
+		s.young, s.old, s.since = map[store.Key]struct{}{}, s.young, now
 	}
 	s.young[key] = struct{}{}
 }
 
-func (s *keySet) has(key Key) bool {
+func (s *keySet) has(key store.Key) bool {
 	_, young := s.young[key]
 	_, old := s.old[key]
 	return young || old
@@ -188,7 +190,7 @@ func (p *RelyingParty) repeatEnds() {
 	}
 }
 
-func (p *RelyingParty) endOnceMore(e pastEnd) ([]Record, error) {
+func (p *RelyingParty) endOnceMore(e pastEnd) ([]store.Record, error) {
 	ctx, cancel := p.detached(context.Background())
 	defer cancel()
 	ended, err := p.cfg.Store.End(ctx, e.sel, e.end)

@@ -11,50 +11,53 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // failoverStore is a store whose replica takes over with what it had when replicate was
 // called.
 type failoverStore struct {
-	rp.Store // the first master, which goes on with leases and once-ids
+	store.Store // the first master, which goes on with leases and once-ids
 
 	mu      sync.Mutex
-	master  rp.Store
-	replica rp.Store
+	master  store.Store
+	replica store.Store
 	cut     chan struct{} // closed when the master is gone
 	down    bool
 	ends    int
-	tell    func(rp.Change) // the last Watch's
+	tell    func(store.Change) // the last Watch's
 }
 
-func (s *failoverStore) now() rp.Store {
+func (s *failoverStore) now() store.Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.master
 }
 
-func (s *failoverStore) Load(ctx context.Context, k rp.Key) (rp.Record, error) {
+func (s *failoverStore) Load(ctx context.Context, k store.Key) (store.Record, error) {
 	return s.now().Load(ctx, k)
 }
-func (s *failoverStore) Create(ctx context.Context, r rp.Record) error { return s.now().Create(ctx, r) }
-func (s *failoverStore) Replace(ctx context.Context, r rp.Record) error {
+func (s *failoverStore) Create(ctx context.Context, r store.Record) error {
+	return s.now().Create(ctx, r)
+}
+func (s *failoverStore) Replace(ctx context.Context, r store.Record) error {
 	return s.now().Replace(ctx, r)
 }
-func (s *failoverStore) Touch(ctx context.Context, k rp.Key, a, d time.Time) error {
+func (s *failoverStore) Touch(ctx context.Context, k store.Key, a, d time.Time) error {
 	return s.now().Touch(ctx, k, a, d)
 }
-func (s *failoverStore) List(ctx context.Context, ref rp.Key) ([]rp.Record, error) {
+func (s *failoverStore) List(ctx context.Context, ref store.Key) ([]store.Record, error) {
 	return s.now().List(ctx, ref)
 }
-func (s *failoverStore) Claim(ctx context.Context, o rp.Key, now time.Time, hold time.Duration, n int) ([]rp.Record, error) {
+func (s *failoverStore) Claim(ctx context.Context, o store.Key, now time.Time, hold time.Duration, n int) ([]store.Record, error) {
 	return s.now().Claim(ctx, o, now, hold, n)
 }
-func (s *failoverStore) Settle(ctx context.Context, k rp.Key, b []byte, due time.Time) error {
+func (s *failoverStore) Settle(ctx context.Context, k store.Key, b []byte, due time.Time) error {
 	return s.now().Settle(ctx, k, b, due)
 }
 
-func (s *failoverStore) End(ctx context.Context, sel rp.Selector, e rp.End) ([]rp.Record, error) {
+func (s *failoverStore) End(ctx context.Context, sel store.Selector, e store.End) ([]store.Record, error) {
 	s.mu.Lock()
 	s.ends++
 	down := s.down
@@ -65,7 +68,7 @@ func (s *failoverStore) End(ctx context.Context, sel rp.Selector, e rp.End) ([]r
 	return s.now().End(ctx, sel, e)
 }
 
-func (s *failoverStore) Watch(ctx context.Context, fn func(rp.Change)) error {
+func (s *failoverStore) Watch(ctx context.Context, fn func(store.Change)) error {
 	s.mu.Lock()
 	master, cut := s.master, s.cut
 	s.tell = fn
@@ -88,7 +91,7 @@ func (s *failoverStore) Watch(ctx context.Context, fn func(rp.Change)) error {
 }
 
 // replicate makes a replica that has these live sessions and nothing else.
-func (s *failoverStore) replicate(t *testing.T, keys ...rp.Key) {
+func (s *failoverStore) replicate(t *testing.T, keys ...store.Key) {
 	t.Helper()
 	s.replica = memstore.New(memstore.Options{})
 	for _, key := range keys {
@@ -126,14 +129,14 @@ func (s *failoverStore) endCalls() int {
 
 // failingOver returns a setup and its store.
 func failingOver(instances int) (setup, *failoverStore) {
-	store := &failoverStore{}
+	kept := &failoverStore{}
 	return setup{instances: instances, kind: rp.NoToken, idp: patient, config: func(c *rp.Config) {
-		if store.master == nil {
-			store.Store, store.master = c.Store, c.Store
-			store.cut = make(chan struct{}) // of this bubble
+		if kept.master == nil {
+			kept.Store, kept.master = c.Store, c.Store
+			kept.cut = make(chan struct{}) // of this bubble
 		}
-		c.Store = store
-	}}, store
+		c.Store = kept
+	}}, kept
 }
 
 // C5, C8: a failover loses ends that were acknowledged. Each instance ends again what it
@@ -141,11 +144,11 @@ func failingOver(instances int) (setup, *failoverStore) {
 // log-in that starts later is let in.
 func TestEndsSurviveAFailover(t *testing.T) {
 	for _, down := range []bool{false, true} {
-		s, store := failingOver(2)
+		s, kept := failingOver(2)
 		inBubble(t, s, func(t *testing.T, w *world) {
 			w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
 			var all []*visitor
-			var keys []rp.Key
+			var keys []store.Key
 			for _, subject := range []string{"ada", "bob", "eve", "kim"} {
 				v := w.visitor(subject)
 				v.login()
@@ -157,7 +160,7 @@ func TestEndsSurviveAFailover(t *testing.T) {
 			callback := underWay.authorize(underWay.start("/auth/login"))
 
 			time.Sleep(time.Second)
-			store.replicate(t, keys...)
+			kept.replicate(t, keys...)
 			w.judged(w.deliver(w.logoutToken(byToken.session())), true)
 			byPerson.instance = "1"
 			byPerson.submit("/auth/logout")
@@ -165,24 +168,24 @@ func TestEndsSurviveAFailover(t *testing.T) {
 				t.Fatal(n, err)
 			}
 			w.expectEnds(rp.BackchannelLogout, rp.UserLogout, rp.Admin)
-			first, err := store.Load(t.Context(), keys[0])
-			if !errors.Is(err, rp.ErrEnded) {
+			first, err := kept.Load(t.Context(), keys[0])
+			if !errors.Is(err, store.ErrEnded) {
 				t.Fatal(err)
 			}
 
 			time.Sleep(4 * time.Minute)
-			store.failOver(down)
-			if _, err := store.Load(t.Context(), keys[0]); err != nil {
+			kept.failOver(down)
+			if _, err := kept.Load(t.Context(), keys[0]); err != nil {
 				t.Fatalf("the replica has the end: the test shows nothing: %v", err)
 			}
 			if down {
 				time.Sleep(30 * time.Second)
-				store.up()
+				kept.up()
 			}
 			time.Sleep(3 * time.Second)
 			for i, reason := range []rp.Reason{rp.BackchannelLogout, rp.UserLogout, rp.Admin} {
-				rec, err := store.Load(t.Context(), keys[i])
-				if !errors.Is(err, rp.ErrEnded) || rec.End.Reason != reason {
+				rec, err := kept.Load(t.Context(), keys[i])
+				if !errors.Is(err, store.ErrEnded) || rec.End.Reason != string(reason) {
 					t.Errorf("session %d after the failover: %v, %q", i, err, rec.End.Reason)
 				}
 				if i == 0 && rec.End != first.End {
@@ -210,21 +213,21 @@ func TestEndsSurviveAFailover(t *testing.T) {
 // A session that no end has met before is ended by the repeated one and has its event:
 // it came into being while the tombstone was lost.
 func TestRepeatedEndOfANewSession(t *testing.T) {
-	s, store := failingOver(1)
+	s, kept := failingOver(1)
 	inBubble(t, s, func(t *testing.T, w *world) {
 		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
 		v := w.visitor("ada")
 		callback := v.authorize(v.start("/auth/login"))
 		time.Sleep(time.Second)
-		store.replicate(t)
+		kept.replicate(t)
 		w.judged(w.deliver(w.logoutToken(v.session())), true)
 		w.expectEnds()
-		store.failOver(true)
+		kept.failOver(true)
 		time.Sleep(100 * time.Millisecond)
 		if a := v.get(callback); a.status != http.StatusSeeOther {
 			t.Fatalf("the tombstone is not lost: the test shows nothing: %v", a)
 		}
-		store.up()
+		kept.up()
 		time.Sleep(10 * time.Second)
 		w.expectEnds(rp.BackchannelLogout)
 		v.expect("ended", rp.BackchannelLogout)
@@ -235,19 +238,19 @@ func TestRepeatedEndOfANewSession(t *testing.T) {
 // may be first: no second event.
 func TestRepeatedEndOfTwoInstances(t *testing.T) {
 	for range 5 { // whoever is first
-		s, store := failingOver(2)
+		s, kept := failingOver(2)
 		inBubble(t, s, func(t *testing.T, w *world) {
 			v := w.visitor("ada")
 			v.login()
 			time.Sleep(time.Second) // both listen
-			store.replicate(t, w.auth[0].KeyOf(v.id()))
+			kept.replicate(t, w.auth[0].KeyOf(v.id()))
 			for i, want := range []int{1, 0} {
 				if n, err := w.auth[i].EndSubject(t.Context(), "ada"); n != want || err != nil {
 					t.Fatal(n, err)
 				}
 			}
 			time.Sleep(time.Second)
-			store.failOver(false)
+			kept.failOver(false)
 			time.Sleep(10 * time.Minute)
 			v.expect("ended", rp.Admin)
 			w.expectEnds(rp.Admin)
@@ -257,35 +260,35 @@ func TestRepeatedEndOfTwoInstances(t *testing.T) {
 
 // Only the ends of the last minutes are repeated, and only if Watch was cut off.
 func TestWhatIsNotRepeated(t *testing.T) {
-	s, store := failingOver(1)
+	s, kept := failingOver(1)
 	inBubble(t, s, func(t *testing.T, w *world) {
 		old, young := w.visitor("ada"), w.visitor("bob")
 		old.login()
 		young.login()
-		store.replicate(t, w.auth[0].KeyOf(old.id()), w.auth[0].KeyOf(young.id()))
+		kept.replicate(t, w.auth[0].KeyOf(old.id()), w.auth[0].KeyOf(young.id()))
 		old.submit("/auth/logout")
 		time.Sleep(5 * time.Minute)
 		young.submit("/auth/logout")
 		time.Sleep(time.Second)
-		before := store.endCalls()
-		store.tell(rp.Change{}) // reports may be missing, and that is all
+		before := kept.endCalls()
+		kept.tell(store.Change{}) // reports may be missing, and that is all
 		time.Sleep(5 * time.Second)
-		if n := store.endCalls() - before; n != 0 {
+		if n := kept.endCalls() - before; n != 0 {
 			t.Errorf("%d ends were repeated although Watch was not cut off", n)
 		}
-		store.failOver(false)
+		kept.failOver(false)
 		time.Sleep(5 * time.Second)
-		if n := store.endCalls() - before; n != 1 {
+		if n := kept.endCalls() - before; n != 1 {
 			t.Errorf("%d ends were repeated, want one", n)
 		}
 		young.expect("ended", rp.UserLogout)
 		old.expect("live", "")
 		time.Sleep(10 * time.Minute)
-		store.replicate(t)
-		before = store.endCalls()
-		store.failOver(false)
+		kept.replicate(t)
+		before = kept.endCalls()
+		kept.failOver(false)
 		time.Sleep(5 * time.Second)
-		if n := store.endCalls() - before; n != 0 {
+		if n := kept.endCalls() - before; n != 0 {
 			t.Errorf("%d ends were repeated long after", n)
 		}
 	})
@@ -293,18 +296,18 @@ func TestWhatIsNotRepeated(t *testing.T) {
 
 // cutOff is a store that is slow to end a session and cuts Watch off every second.
 type cutOff struct {
-	rp.Store
+	store.Store
 	slow      atomic.Bool
 	now, most atomic.Int64 // ends under way
 }
 
-func (s *cutOff) Watch(ctx context.Context, fn func(rp.Change)) error {
+func (s *cutOff) Watch(ctx context.Context, fn func(store.Change)) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	return errors.Join(errDown, s.Store.Watch(ctx, fn))
 }
 
-func (s *cutOff) End(ctx context.Context, sel rp.Selector, e rp.End) ([]rp.Record, error) {
+func (s *cutOff) End(ctx context.Context, sel store.Selector, e store.End) ([]store.Record, error) {
 	if s.slow.Load() {
 		s.most.Store(max(s.most.Load(), s.now.Add(1)))
 		defer s.now.Add(-1)
@@ -316,18 +319,18 @@ func (s *cutOff) End(ctx context.Context, sel rp.Selector, e rp.End) ([]rp.Recor
 // A store that is slow and cut off again and again gets the ends once more by one goroutine,
 // not by one more at each time.
 func TestRepeatedEndsDoNotPileUp(t *testing.T) {
-	store := &cutOff{}
-	inBubble(t, setup{config: func(c *rp.Config) { store.Store, c.Store = c.Store, store }}, func(t *testing.T, w *world) {
+	kept := &cutOff{}
+	inBubble(t, setup{config: func(c *rp.Config) { kept.Store, c.Store = c.Store, kept }}, func(t *testing.T, w *world) {
 		for range 60 {
 			v := w.visitor("ada")
 			v.login()
 			v.submit("/auth/logout")
 		}
-		store.slow.Store(true)
+		kept.slow.Store(true)
 		time.Sleep(4 * time.Minute)
-		if n := store.most.Load(); n != 1 {
+		if n := kept.most.Load(); n != 1 {
 			t.Errorf("%d ends at once", n)
 		}
-		store.slow.Store(false)
+		kept.slow.Store(false)
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // offline reports whether a session's refresh token outlives the end of the IdP's
@@ -76,7 +77,7 @@ func (p *RelyingParty) besides(ctx context.Context, d *record.Data) (neighbour, 
 		same = append(same, p.party.under(bySID, d.OldSID)...)
 	}
 	for i := range known {
-		if slices.ContainsFunc(known[i].Refs, func(ref Key) bool { return slices.Contains(same, ref) }) {
+		if slices.ContainsFunc(known[i].Refs, func(ref store.Key) bool { return slices.Contains(same, ref) }) {
 			return sameIdPSession, nil
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Revocation is an order to end sessions that comes neither from the person nor
@@ -50,7 +52,7 @@ func (p *RelyingParty) Revoke(ctx context.Context, r Revocation) (int, error) {
 			return 0, nil // the session is somebody else's
 		}
 	}
-	ended, err := p.endUnder(ctx, refs, Selector{BegunBy: by}, Admin, printable(r.Detail, maxDetail))
+	ended, err := p.endUnder(ctx, refs, store.Selector{BegunBy: by}, Admin, printable(r.Detail, maxDetail))
 	return len(ended), err
 }
 
@@ -60,7 +62,7 @@ func (p *RelyingParty) Once(ctx context.Context, id string, until time.Time) (bo
 	switch err := p.cfg.Store.Once(ctx, p.party.once("app", id), until); {
 	case err == nil:
 		return true, nil
-	case errors.Is(err, ErrConflict):
+	case errors.Is(err, store.ErrConflict):
 		return false, nil
 	default:
 		return false, p.storeFailed(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // RelyingParty is one client of one OpenID Provider. It is safe for concurrent
@@ -47,9 +48,9 @@ type RelyingParty struct {
 	blames     blames
 	denials    denials
 	past       pastEnds
-	untold     queue[untold] // ended sessions to report
-	sighted    []sighting    // the sweeper's
-	unrevoked  queue[Record] // reported ones whose tokens are to be revoked
+	untold     queue[untold]       // ended sessions to report
+	sighted    []sighting          // the sweeper's
+	unrevoked  queue[store.Record] // reported ones whose tokens are to be revoked
 
 	ctx    context.Context // of loops; ended by Close at once
 	stop   context.CancelFunc
@@ -105,13 +106,13 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		sites: sites, outer: sites.outside(cfg.Prefix), apis: audiencesOf(cfg.APIs),
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
-		streams: streams{of: map[Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, denials: denials{of: map[denialKey]denial{}}, reports: newThrottle(activityEvery, activityBurst),
+		streams: streams{of: map[store.Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, denials: denials{of: map[denialKey]denial{}}, reports: newThrottle(activityEvery, activityBurst),
 		vouches:    newThrottle(vouchEvery, vouchBurst),
 		userNotes:  newThrottle(10*time.Second, 1), // while the first one is on its way
 		unreadable: newThrottle(remember, 1),
 	}
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
-	p.unrevoked = queue[Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}
+	p.unrevoked = queue[store.Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.streaming, p.endStreams = context.WithCancel(p.ctx)
 	p.calls, p.abort = context.WithCancel(context.Background())
@@ -198,9 +199,9 @@ func (p *RelyingParty) watch(ctx context.Context) {
 
 // noticed must not block: it runs on the store's goroutine. An end is believed when
 // the record says so: who may send reports need not be who may write.
-func (p *RelyingParty) noticed(c Change) {
+func (p *RelyingParty) noticed(c store.Change) {
 	switch {
-	case c.Key == (Key{}): // reports may be missing
+	case c.Key == (store.Key{}): // reports may be missing
 		p.goes(func(context.Context) { p.lookAgain(p.ctx, p.hub.watched()) })
 		if p.past.listens() {
 			p.goes(func(context.Context) { p.endAgain() })
@@ -210,14 +211,14 @@ func (p *RelyingParty) noticed(c Change) {
 	default:
 		p.past.hear(c.Key, p.now())
 		if p.hub.watches(c.Key) {
-			p.goes(func(context.Context) { p.lookAgain(p.ctx, []Key{c.Key}) })
+			p.goes(func(context.Context) { p.lookAgain(p.ctx, []store.Key{c.Key}) })
 		}
 	}
 }
 
 // lookAgain re-reads sessions that somebody watches. What the store cannot say now is
 // asked for again for a minute; after that streams find it by looking themselves.
-func (p *RelyingParty) lookAgain(ctx context.Context, keys []Key) {
+func (p *RelyingParty) lookAgain(ctx context.Context, keys []store.Key) {
 	for range 60 {
 		if keys = p.lookOnce(ctx, keys); len(keys) == 0 || ctx.Err() != nil {
 			return
@@ -227,16 +228,16 @@ func (p *RelyingParty) lookAgain(ctx context.Context, keys []Key) {
 }
 
 // lookOnce returns those that could not be read and are watched still.
-func (p *RelyingParty) lookOnce(ctx context.Context, keys []Key) (left []Key) {
+func (p *RelyingParty) lookOnce(ctx context.Context, keys []store.Key) (left []store.Key) {
 	for _, key := range keys {
 		rec, err := p.cfg.Store.Load(ctx, key)
 		switch {
-		case errors.Is(err, ErrEnded):
-			p.hub.announce(Change{Key: key, Reason: rec.End.Reason})
-		case errors.Is(err, ErrNotFound):
-			p.hub.announce(Change{Key: key, Reason: Unconfirmed})
+		case errors.Is(err, store.ErrEnded):
+			p.hub.announce(store.Change{Key: key, Reason: rec.End.Reason})
+		case errors.Is(err, store.ErrNotFound):
+			p.hub.announce(store.Change{Key: key, Reason: string(Unconfirmed)})
 		case err == nil:
-			p.hub.announce(Change{Key: key, Version: rec.Version})
+			p.hub.announce(store.Change{Key: key, Version: rec.Version})
 		case p.hub.watches(key):
 			left = append(left, key)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // What stands around the endpoints may keep requests from them: a middleware against CSRF
@@ -26,7 +27,7 @@ const (
 )
 
 // checkMark tells this client's endpoints from those of any other. It is no secret.
-func checkMark(owner Key) string {
+func checkMark(owner store.Key) string {
 	h := hash("check", string(owner[:]))
 	return base64.RawURLEncoding.EncodeToString(h[:9])
 }
@@ -60,7 +61,7 @@ func isSelfCheck(r *http.Request) bool { return len(r.Header[checkHeader]) > 0 &
 
 // checkSelf posts what changes nothing to two addresses of this app, once as the IdP does
 // and once as a page does. It follows no redirect, as IdPs follow none.
-func checkSelf(ctx context.Context, c *Config, owner Key, backchannel bool) []Finding {
+func checkSelf(ctx context.Context, c *Config, owner store.Key, backchannel bool) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, selfCheckWait)
 	defer cancel()
 	at := c.BaseURL + c.Prefix

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Session is the app session of one request.
@@ -78,7 +79,7 @@ func (s *Session) state() *state {
 	return s.read
 }
 
-func (s *Session) key() Key { return s.read.rec.Key }
+func (s *Session) key() store.Key { return s.read.rec.Key }
 
 // Issuer and Subject together are the person's identity (OpenID Connect Core 1.0
 // §5.7); neither alone is.
@@ -100,7 +101,7 @@ func (s *Session) Started() time.Time { return s.state().data.Started }
 func (s *Session) Class() Class { return s.class }
 
 // Name is a hash that is the same in all logs and events of this session.
-func (s *Session) Name() string { return s.key().name() }
+func (s *Session) Name() string { return s.key().Short() }
 
 // Done returns a channel that is closed when the session ends, on whichever
 // instance, so that a stream or WebSocket can end with it. It serves also after the
@@ -109,7 +110,7 @@ func (s *Session) Done() <-chan struct{} {
 	s.watch.Do(func() {
 		s.done = s.rp.hub.hold(s.key())
 		// The session may have ended between the request's look at it and now.
-		s.rp.goes(func(context.Context) { s.rp.lookAgain(s.rp.ctx, []Key{s.key()}) })
+		s.rp.goes(func(context.Context) { s.rp.lookAgain(s.rp.ctx, []store.Key{s.key()}) })
 	})
 	return s.done
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // What a handler learns of its session.
@@ -100,7 +101,7 @@ func TestOwnSessions(t *testing.T) {
 			if err != nil || len(list) != 2 || !list[0].Current || list[0].Name != s.Name() || list[1].Current || list[1].Name == bobs {
 				t.Fatalf("%+v, %v", list, err)
 			}
-			if err := s.EndOwn(r.Context(), bobs); !errors.Is(err, rp.ErrNotFound) {
+			if err := s.EndOwn(r.Context(), bobs); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("another person's session: %v", err)
 			}
 			if n, err := s.EndOthers(r.Context()); n != 1 || err != nil {

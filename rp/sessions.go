@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sort"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // SessionInfo describes a session to the person whose it is.
@@ -30,7 +32,7 @@ func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
 			continue
 		}
 		out = append(out, SessionInfo{
-			Name: rec.Key.name(), Current: rec.Key == s.key(), Started: st.data.Started,
+			Name: rec.Key.Short(), Current: rec.Key == s.key(), Started: st.data.Started,
 			Active: s.rp.agenda.latest(rec.Key, rec.Active), UserAgent: st.data.Agent,
 		})
 	}
@@ -46,12 +48,12 @@ func (s *Session) EndOwn(ctx context.Context, name string) error {
 		return err
 	}
 	for _, rec := range recs {
-		if rec.Key.name() == name {
+		if rec.Key.Short() == name {
 			_, err := s.rp.end(ctx, rec.Key, UserLogout)
 			return err
 		}
 	}
-	return ErrNotFound
+	return store.ErrNotFound
 }
 
 // EndOthers ends all of this person's sessions in this app but this one (ASVS
@@ -66,7 +68,7 @@ func (s *Session) EndOthers(ctx context.Context) (int, error) {
 		if info.Current {
 			continue
 		}
-		if err := s.EndOwn(ctx, info.Name); err != nil && !errors.Is(err, ErrNotFound) {
+		if err := s.EndOwn(ctx, info.Name); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return n, err
 		}
 		n++
@@ -91,8 +93,8 @@ func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
 	}
 	sort.Slice(recs, func(i, j int) bool { return recs[i].Active.After(recs[j].Active) })
 	for _, rec := range recs[min(most, len(recs)):] {
-		if _, err := p.endNow(ctx, Selector{Key: rec.Key, IdleSince: rec.Active}, SessionLimit, ""); err != nil {
-			p.log.Warn("a session above Config.MaxSessionsPerSubject could not be ended", "session", rec.Key.name(), "error", err)
+		if _, err := p.endNow(ctx, store.Selector{Key: rec.Key, IdleSince: rec.Active}, SessionLimit, ""); err != nil {
+			p.log.Warn("a session above Config.MaxSessionsPerSubject could not be ended", "session", rec.Key.Short(), "error", err)
 		}
 	}
 }
@@ -101,7 +103,7 @@ func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
 // log-in is under way included, and returns how many had begun (ASVS 7.4.2,
 // 7.4.5). Log-ins started afterwards are not affected.
 func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, error) {
-	ended, err := p.endUnder(ctx, p.party.under(bySubject, subject), Selector{BegunBy: p.now()}, Admin, "")
+	ended, err := p.endUnder(ctx, p.party.under(bySubject, subject), store.Selector{BegunBy: p.now()}, Admin, "")
 	return len(ended), err
 }
 
@@ -109,6 +111,6 @@ func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, err
 // whose log-in is under way included, and returns how many had begun. The IdP's
 // own session lives on: log-ins started afterwards are not affected.
 func (p *RelyingParty) EndSID(ctx context.Context, sid string) (int, error) {
-	ended, err := p.endUnder(ctx, p.party.under(bySID, sid), Selector{BegunBy: p.now()}, Admin, "")
+	ended, err := p.endUnder(ctx, p.party.under(bySID, sid), store.Selector{BegunBy: p.now()}, Admin, "")
 	return len(ended), err
 }

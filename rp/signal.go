@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // means is how a session can tell the IdP that the person is active, and ask
@@ -142,7 +143,7 @@ func (p *RelyingParty) rejected(ctx context.Context, st *state, reason Reason) (
 		if now.data.Generation != st.data.Generation {
 			return now, nil // RT-01: another instance has rotated meanwhile
 		}
-		ended, err := p.endNow(ctx, Selector{Key: now.rec.Key, Version: now.rec.Version}, reason, "")
+		ended, err := p.endNow(ctx, store.Selector{Key: now.rec.Key, Version: now.rec.Version}, reason, "")
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +165,7 @@ func (p *RelyingParty) postponed(st *state, v verdict.Verdict, out idp.Outcome) 
 		cause = errors.New("the IdP's answer was of no use")
 	}
 	if verdict.ClientWide(out.Answer) || out.Status == http.StatusTooManyRequests && p.flights.limitedAll(st.rec.Key, p.now()) {
-		p.flights.failed(Key{}, v, out.RetryAfter, p.now(), whoFails(&out), cause)
+		p.flights.failed(store.Key{}, v, out.RetryAfter, p.now(), whoFails(&out), cause)
 	}
 	wait := p.flights.failed(st.rec.Key, v, out.RetryAfter, p.now(), whoFails(&out), cause)
 	return &UnavailableError{RetryAfter: wait, Cause: whoFails(&out), Err: cause}
@@ -179,20 +180,20 @@ func whoFails(out *idp.Outcome) Cause {
 }
 
 // signalled reports a call of the IdP to the log and to Config.Events.
-func (p *RelyingParty) signalled(key Key, how string, v verdict.Verdict, cause error) {
+func (p *RelyingParty) signalled(key store.Key, how string, v verdict.Verdict, cause error) {
 	switch v {
 	case verdict.OK:
-		p.log.Debug("the IdP was told of activity", "session", key.name(), "how", how)
+		p.log.Debug("the IdP was told of activity", "session", key.Short(), "how", how)
 	case verdict.Ended:
-		p.log.Info("the IdP says that the session is over", "session", key.name(), "how", how, "error", cause)
+		p.log.Info("the IdP says that the session is over", "session", key.Short(), "how", how, "error", cause)
 	case verdict.Denied:
-		p.log.Warn("the IdP gives a session no access token for an API; the session is kept", "session", key.name(), "error", cause)
+		p.log.Warn("the IdP gives a session no access token for an API; the session is kept", "session", key.Short(), "error", cause)
 	case verdict.Misconfigured:
-		p.log.Error("this client and the IdP do not fit; sessions are kept", "session", key.name(), "how", how, "error", cause)
+		p.log.Error("this client and the IdP do not fit; sessions are kept", "session", key.Short(), "how", how, "error", cause)
 	default:
-		p.log.Warn("the IdP could not be asked; sessions are kept", "session", key.name(), "how", how, "verdict", v.String(), "error", cause)
+		p.log.Warn("the IdP could not be asked; sessions are kept", "session", key.Short(), "how", how, "verdict", v.String(), "error", cause)
 	}
-	e := SignalEvent{Session: key.name(), How: how, Verdict: v.String(), At: p.now(), Err: cause}
+	e := SignalEvent{Session: key.Short(), How: how, Verdict: v.String(), At: p.now(), Err: cause}
 	if v == verdict.OK {
 		e.Err = nil
 	}

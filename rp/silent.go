@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // maxHintedURL bounds a URL with a hint in it, in bytes: some IdPs and the proxies
@@ -131,7 +132,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 // that did may be ahead, and by this one's the tokens may be good still.
 func (p *RelyingParty) confirmed(ctx context.Context, st *state, f *flow, got *tokens) (*state, error) {
 	at := p.now()
-	if f.renews == st.data.Generation+1 && f.about == st.rec.Key.name() {
+	if f.renews == st.data.Generation+1 && f.about == st.rec.Key.Short() {
 		p.observe(got)
 		next, err := p.commitTokens(ctx, st, func(d *record.Data) {
 			_ = p.takeTokens(st.rec.Key, d, got, nil) // a fault is an audience's
@@ -216,8 +217,8 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 // silentlyRejected ends the session that a refused check was about. One that has begun
 // in this browser since, in another tab, is not meant; nor is one for which the IdP has
 // vouched since: that word is the newer one.
-func (p *RelyingParty) silentlyRejected(r *http.Request, f *flow, key Key, cause error) error {
-	if f.about != key.name() {
+func (p *RelyingParty) silentlyRejected(r *http.Request, f *flow, key store.Key, cause error) error {
+	if f.about != key.Short() {
 		return nil
 	}
 	ctx, cancel := p.detached(context.WithoutCancel(r.Context()))

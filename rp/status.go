@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Status is the answer of GET session. Durations are whole seconds from now,
@@ -66,7 +67,7 @@ func (p *RelyingParty) SessionStatus(r *http.Request) (Status, error) {
 }
 
 // look says how a session stands.
-func (p *RelyingParty) look(ctx context.Context, key Key) (Status, error) {
+func (p *RelyingParty) look(ctx context.Context, key store.Key) (Status, error) {
 	for range 3 {
 		st, err := p.load(ctx, key)
 		if err == nil {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const (
@@ -86,7 +88,7 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 var errGone = errors.New("rp: stream is over")
 
 // nextStatus waits until there is something to say.
-func (p *RelyingParty) nextStatus(r *http.Request, key Key, t *topic, changed <-chan struct{}, due time.Time, out *eventWriter) (Status, <-chan struct{}, error) {
+func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *topic, changed <-chan struct{}, due time.Time, out *eventWriter) (Status, <-chan struct{}, error) {
 	lookIn := lookEvery
 	if !due.IsZero() {
 		// One more than the clock's grain: at the instant itself it is not over yet
@@ -100,7 +102,7 @@ func (p *RelyingParty) nextStatus(r *http.Request, key Key, t *topic, changed <-
 		timer.Reset(min(time.Until(look), time.Until(beat)))
 		select {
 		case <-t.done:
-			reason, cause := End{Reason: t.why()}.why()
+			reason, cause := why(t.why())
 			ended := Status{State: "ended", Reason: reason, Cause: cause}
 			if s, err := p.look(r.Context(), key); err == nil && s.State == "ended" && s.Reason == reason {
 				ended = s // the record knows more

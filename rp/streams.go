@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // streams counts the open event streams of this instance: all, and by session and
@@ -13,11 +15,11 @@ import (
 type streams struct {
 	mu  sync.Mutex
 	all int
-	of  map[Key]int
+	of  map[store.Key]int
 }
 
 // enter takes a place for a stream of a session; leave gives it back.
-func (s *streams) enter(session, subject Key, c *Config) error {
+func (s *streams) enter(session, subject store.Key, c *Config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tooMany := func(whose string) error {
@@ -38,11 +40,11 @@ func (s *streams) enter(session, subject Key, c *Config) error {
 	return nil
 }
 
-func (s *streams) leave(session, subject Key) {
+func (s *streams) leave(session, subject store.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all--
-	for _, k := range []Key{session, subject} {
+	for _, k := range []store.Key{session, subject} {
 		if s.of[k]--; s.of[k] == 0 {
 			delete(s.of, k)
 		}
@@ -65,12 +67,12 @@ type throttle struct {
 	burst int
 
 	mu     sync.Mutex
-	full   map[Key]time.Time // when the session will have its burst back
+	full   map[store.Key]time.Time // when the session will have its burst back
 	purged time.Time
 }
 
 func newThrottle(every time.Duration, burst int) *throttle {
-	return &throttle{every: every, burst: burst, full: map[Key]time.Time{}}
+	return &throttle{every: every, burst: burst, full: map[store.Key]time.Time{}}
 }
 
 const (
@@ -79,7 +81,7 @@ const (
 )
 
 // take returns zero, or how long the session has to wait.
-func (t *throttle) take(key Key, now time.Time) time.Duration {
+func (t *throttle) take(key store.Key, now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	full := t.full[key]

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const (
@@ -65,10 +66,10 @@ func (p *RelyingParty) sweepOnce(ctx context.Context) (blind bool) {
 
 // lookAtExpired ends a session whose Due has come if its time is really up; it
 // asks nobody, because asking would extend. It reports whether it can read it.
-func (p *RelyingParty) lookAtExpired(ctx context.Context, rec Record) bool {
+func (p *RelyingParty) lookAtExpired(ctx context.Context, rec store.Record) bool {
 	st, err := p.open(rec)
 	if err != nil { // another instance may have the key: until its time is up for certain
-		if lifetime.Outlived(rec.Begun, rec.Active, lifetime.Policy{Absolute: p.cfg.Absolute}, p.cfg.LoginTimeout, Abandoned, p.now()) {
+		if lifetime.Outlived(rec.Begun, rec.Active, lifetime.Policy{Absolute: p.cfg.Absolute}, p.cfg.LoginTimeout, store.Abandoned, p.now()) {
 			_, _ = p.end(ctx, rec.Key, Unconfirmed)
 		}
 		return false

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // TokenSource returns the session's access tokens for clients that take an
@@ -73,7 +74,7 @@ func (p *RelyingParty) audienceOf(api []string) (*audience, error) {
 }
 
 // living returns a session that has not ended, by the clocks either.
-func (p *RelyingParty) living(ctx context.Context, key Key) (*state, error) {
+func (p *RelyingParty) living(ctx context.Context, key store.Key) (*state, error) {
 	for range 3 {
 		st, err := p.load(ctx, key)
 		if errors.Is(err, ErrAnonymous) {

@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // APIError is what Session.Client returns instead of an answer that concerns the
@@ -196,7 +197,7 @@ func (s *Session) called(st *state, sent time.Time, status int) {
 		_, err := p.commit(ctx, st, func(d *record.Data) bool { return heard(d, sent, true, p.cfg.Capabilities.Proves.Introspection) })
 		p.signalled(st.rec.Key, "api", verdict.OK, nil)
 		if err != nil {
-			p.log.Debug("an API call could not be noted as a signal", "session", st.rec.Key.name(), "error", err)
+			p.log.Debug("an API call could not be noted as a signal", "session", st.rec.Key.Short(), "error", err)
 		}
 	})
 }
@@ -220,7 +221,7 @@ func probed(err error) verdict.Verdict {
 	switch {
 	case err == nil:
 		return verdict.OK
-	case errors.Is(err, ErrEnded):
+	case errors.Is(err, store.ErrEnded):
 		return verdict.Ended
 	}
 	return verdict.Retry

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // api is a resource server that does as it is told.
@@ -217,7 +218,7 @@ func TestConfirmedRefusalEnds(t *testing.T) {
 			a.answer = func(int, string) (int, string) { return 401, invalidToken }
 			_, _, err := w.calls(v, "/run", whoami)
 			var ended *rp.EndedError
-			if !errors.As(err, &ended) || ended.Reason != reason || !errors.Is(err, rp.ErrEnded) {
+			if !errors.As(err, &ended) || ended.Reason != reason || !errors.Is(err, store.ErrEnded) {
 				t.Errorf("%v: %v", kind, err)
 			}
 			v.expect("ended", reason)

@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // MaxValues bounds an app's own values of one session, encoded, in bytes.
@@ -49,7 +50,7 @@ func (v valueStore) New(r *http.Request, name string) (*sessions.Session, error)
 	var all map[string]string
 	st, err := v.state(r)
 	switch {
-	case errors.Is(err, ErrAnonymous) || errors.Is(err, ErrEnded):
+	case errors.Is(err, ErrAnonymous) || errors.Is(err, store.ErrEnded):
 		err = nil
 	case err == nil:
 		all, err = decodeValues(st.data.Values)
@@ -65,7 +66,7 @@ func (v valueStore) visits(r *http.Request) bool {
 		return false
 	}
 	_, err := v.state(r)
-	return errors.Is(err, ErrAnonymous) || errors.Is(err, ErrEnded)
+	return errors.Is(err, ErrAnonymous) || errors.Is(err, store.ErrEnded)
 }
 
 // Save stores the values; with Options.MaxAge below zero it removes them.
@@ -118,8 +119,8 @@ func (v valueStore) state(r *http.Request) (*state, error) {
 var errValuesTooLarge = errors.New("rp: the values of a session are larger than 32 KiB, or malformed")
 
 // readValues makes the gorilla session of one name.
-func readValues(store sessions.Store, name string, all map[string]string) (*sessions.Session, error) {
-	s := sessions.NewSession(store, name)
+func readValues(kept sessions.Store, name string, all map[string]string) (*sessions.Session, error) {
+	s := sessions.NewSession(kept, name)
 	s.Options = &sessions.Options{Path: "/"} // gorilla's users set MaxAge in it without a look
 	raw, ok := all[name]
 	if s.IsNew = !ok; s.IsNew {

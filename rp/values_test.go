@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // An app's own values live and die with the session, on every instance, and what
@@ -76,7 +77,7 @@ func TestValues(t *testing.T) {
 			if err := s.End(r.Context()); err != nil {
 				t.Error(err)
 			}
-			if err := save(rw, r, "cart", "late"); !errors.Is(err, rp.ErrEnded) {
+			if err := save(rw, r, "cart", "late"); !errors.Is(err, store.ErrEnded) {
 				t.Errorf("a save after the end: %v", err)
 			}
 		}

@@ -37,7 +37,7 @@ func (p *RelyingParty) vouched(ctx context.Context, st *state) *state {
 	defer cancel()
 	end, err := p.cfg.IdPSessionEnd(ctx, st.data.SID)
 	if err != nil {
-		p.log.Debug("the IdP's session could not be looked at", "session", st.rec.Key.name(), "error", err)
+		p.log.Debug("the IdP's session could not be looked at", "session", st.rec.Key.Short(), "error", err)
 		return st
 	}
 	at := end.Add(-window).UTC().Truncate(time.Millisecond)

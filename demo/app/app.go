@@ -21,6 +21,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Spec says which app it is.
@@ -47,8 +48,8 @@ type App struct {
 	all      []*rp.RelyingParty // of all instances
 	cfg      Config
 	server   *server.Server
-	stores   []rp.Store   // one for each instance
-	release  func() error // of the stores
+	stores   []store.Store // one for each instance
+	release  func() error  // of the stores
 	keys     rp.Keys
 	visitors *visitors
 	number   int // of the instance that serves a request, from 1
@@ -89,8 +90,8 @@ func (a *App) serve(ctx context.Context, config rp.Config) error {
 	config.APIIntrospects = a.APIIntrospects && a.cfg.APIURL != ""
 	var all []*rp.RelyingParty
 	var turns []http.Handler
-	for i, store := range a.stores {
-		config.Store = store
+	for i, kept := range a.stores {
+		config.Store = kept
 		one := *a
 		var err error
 		if one.RP, err = a.connect(ctx, config); err != nil {

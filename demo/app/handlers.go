@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const maxAnswer = 1 << 20 // bytes that are passed on of an API's answer
@@ -150,7 +151,7 @@ func (a *App) apiFailed(w http.ResponseWriter, r *http.Request, err error) {
 
 func concernsSession(err error) bool {
 	var trouble *rp.UnavailableError
-	return errors.As(err, &trouble) || errors.Is(err, rp.ErrEnded) || errors.Is(err, rp.ErrAnonymous) ||
+	return errors.As(err, &trouble) || errors.Is(err, store.ErrEnded) || errors.Is(err, rp.ErrAnonymous) ||
 		errors.Is(err, rp.ErrReauthenticate) || errors.Is(err, rp.ErrUnconfirmed)
 }
 

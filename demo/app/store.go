@@ -9,16 +9,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/boltstore"
-	"github.com/tandem-sso/tandem/rp/memstore"
-	"github.com/tandem-sso/tandem/rp/pgstore"
-	"github.com/tandem-sso/tandem/rp/redisstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/boltstore"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
+	"github.com/tandem-sso/tandem/rp/store/pgstore"
+	"github.com/tandem-sso/tandem/rp/store/redisstore"
 )
 
 // openStores opens the store of each instance: a connection of its own to a server,
 // or one and the same store where that is in this process.
-func openStores(ctx context.Context, c Config) (stores []rp.Store, release func() error, err error) {
+func openStores(ctx context.Context, c Config) (stores []store.Store, release func() error, err error) {
 	var releases []func() error
 	release = func() (err error) {
 		for _, r := range releases {
@@ -43,7 +43,7 @@ func openStores(ctx context.Context, c Config) (stores []rp.Store, release func(
 // openStore opens what the flag -store names; release closes it. now is nil where
 // the clock is the world's: servers then go by their own, which instances share.
 // An error does not repeat the name where that may carry a password.
-func openStore(ctx context.Context, name, clientID string, now func() time.Time) (s rp.Store, release func() error, err error) {
+func openStore(ctx context.Context, name, clientID string, now func() time.Time) (s store.Store, release func() error, err error) {
 	nothing := func() error { return nil }
 	scheme, rest, _ := strings.Cut(name, ":")
 	switch scheme {

@@ -27,7 +27,7 @@
 // constants in bounds_test.go and as functions in excuses_test.go.
 //
 //   - A log-out that Redis acknowledged in the last second before a failover may be
-//     undone (see the documentation of rp/redisstore). Where the app holds tokens this
+//     undone (see the documentation of rp/store/redisstore). Where the app holds tokens this
 //     is bounded: five seconds after the session's end at the IdP nobody is served,
 //     with or without a failover.
 //   - A refresh token may be lost where a fault hits between the IdP's rotation and the

@@ -19,13 +19,14 @@ import (
 	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/pgstore"
-	"github.com/tandem-sso/tandem/rp/redisstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/pgstore"
+	"github.com/tandem-sso/tandem/rp/store/redisstore"
 )
 
-// closer is what the stores of several instances have beside rp.Store.
+// closer is what the stores of several instances have beside store.Store.
 type closer interface {
-	rp.Store
+	store.Store
 	Close() error
 }
 
@@ -97,8 +98,8 @@ func newWorld(t *testing.T, open func() closer) *world {
 
 func (w *world) instance() *instance {
 	w.Helper()
-	store := w.open()
-	in := &instance{store: &mortal{Store: store}, net: &severed{next: http.DefaultTransport}}
+	kept := w.open()
+	in := &instance{store: &mortal{Store: kept}, net: &severed{next: http.DefaultTransport}}
 	auth, err := rp.New(w.Context(), rp.Config{
 		Issuer: w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: w.keys, Store: in.store,
 		IdPWindow: 15 * time.Minute, TrustFor: 5 * time.Minute, Now: w.idp.Now, HTTPClient: &http.Client{Transport: in.net},
@@ -110,7 +111,7 @@ func (w *world) instance() *instance {
 	}
 	w.Cleanup(func() {
 		_ = auth.Close()
-		_ = store.Close()
+		_ = kept.Close()
 	})
 	web := nethttpadapter.New(auth)
 	mux := http.NewServeMux()
@@ -165,42 +166,42 @@ func (w *world) eventually(what string, ok func() bool) {
 
 // mortal is a store whose process can die: from then on it does nothing any more.
 type mortal struct {
-	rp.Store
+	store.Store
 	dead    atomic.Bool
 	settled atomic.Int32
 }
 
 var errDead = fmt.Errorf("this process is dead")
 
-func (m *mortal) Replace(ctx context.Context, rec rp.Record) error {
+func (m *mortal) Replace(ctx context.Context, rec store.Record) error {
 	if m.dead.Load() {
 		return errDead
 	}
 	return m.Store.Replace(ctx, rec)
 }
 
-func (m *mortal) Renew(ctx context.Context, l rp.Lease, ttl time.Duration) error {
+func (m *mortal) Renew(ctx context.Context, l store.Lease, ttl time.Duration) error {
 	if m.dead.Load() {
 		return errDead
 	}
 	return m.Store.Renew(ctx, l, ttl)
 }
 
-func (m *mortal) Release(ctx context.Context, l rp.Lease) error {
+func (m *mortal) Release(ctx context.Context, l store.Lease) error {
 	if m.dead.Load() {
 		return errDead
 	}
 	return m.Store.Release(ctx, l)
 }
 
-func (m *mortal) End(ctx context.Context, sel rp.Selector, end rp.End) ([]rp.Record, error) {
+func (m *mortal) End(ctx context.Context, sel store.Selector, end store.End) ([]store.Record, error) {
 	if m.dead.Load() {
 		return nil, errDead
 	}
 	return m.Store.End(ctx, sel, end)
 }
 
-func (m *mortal) Settle(ctx context.Context, key rp.Key, sealed []byte, due time.Time) error {
+func (m *mortal) Settle(ctx context.Context, key store.Key, sealed []byte, due time.Time) error {
 	err := m.Store.Settle(ctx, key, sealed, due)
 	if err == nil {
 		m.settled.Add(1)

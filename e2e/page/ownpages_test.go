@@ -14,18 +14,19 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // brittle is a store that can be broken.
 type brittle struct {
-	rp.Store
+	store.Store
 	broken atomic.Bool
 }
 
-func (b *brittle) Load(ctx context.Context, key rp.Key) (rp.Record, error) {
+func (b *brittle) Load(ctx context.Context, key store.Key) (store.Record, error) {
 	if b.broken.Load() {
-		return rp.Record{}, errors.New("broken")
+		return store.Record{}, errors.New("broken")
 	}
 	return b.Store.Load(ctx, key)
 }
@@ -33,10 +34,10 @@ func (b *brittle) Load(ctx context.Context, key rp.Key) (rp.Record, error) {
 // The few pages that the library has itself are free of what axe knows to look for.
 func TestOwnPagesAreAccessible(t *testing.T) {
 	t.Parallel()
-	store := &brittle{Store: memstore.New(memstore.Options{})}
+	kept := &brittle{Store: memstore.New(memstore.Options{})}
 	var faulty *rp.RelyingParty
 	w := site.New(t, site.Options{
-		RP: func(c *rp.Config) { c.Store, c.Logout.Post = store, true },
+		RP: func(c *rp.Config) { c.Store, c.Logout.Post = kept, true },
 		Routes: func(mux *http.ServeMux, web *nethttpadapter.Adapter) {
 			mux.HandleFunc("GET /faulty", func(w http.ResponseWriter, r *http.Request) {
 				faulty.Answer(r, errors.New("a mistake of the app")).Write(w)
@@ -61,13 +62,13 @@ func TestOwnPagesAreAccessible(t *testing.T) {
 	look("fault", "Something went wrong.")
 
 	w.SignIn(tab, "ada", notes.URL+"/")
-	store.broken.Store(true)
+	kept.broken.Store(true)
 	tab.Go(notes.URL + "/")
 	look("outage", "Please try again in a moment.")
 	if got := tab.Text("main"); !strings.Contains(got, "Nobody has been logged out.") {
 		t.Errorf("it says %q", got)
 	}
-	store.broken.Store(false)
+	kept.broken.Store(false)
 	tab.Click("main a")
 	site.Live(tab)
 

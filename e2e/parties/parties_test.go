@@ -17,21 +17,22 @@ import (
 	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/boltstore"
-	"github.com/tandem-sso/tandem/rp/memstore"
-	"github.com/tandem-sso/tandem/rp/pgstore"
-	"github.com/tandem-sso/tandem/rp/redisstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/boltstore"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
+	"github.com/tandem-sso/tandem/rp/store/pgstore"
+	"github.com/tandem-sso/tandem/rp/store/redisstore"
 )
 
 const base = "http://127.0.0.1:9" // nobody listens there: the handlers are called
 
 // stores opens one store for each party, on one back end.
-var stores = map[string]func(t *testing.T, now func() time.Time) (one, two rp.Store){
-	"memory": func(_ *testing.T, now func() time.Time) (rp.Store, rp.Store) {
+var stores = map[string]func(t *testing.T, now func() time.Time) (one, two store.Store){
+	"memory": func(_ *testing.T, now func() time.Time) (store.Store, store.Store) {
 		s := memstore.New(memstore.Options{Now: now})
 		return s, s
 	},
-	"bolt": func(t *testing.T, now func() time.Time) (rp.Store, rp.Store) {
+	"bolt": func(t *testing.T, now func() time.Time) (store.Store, store.Store) {
 		s, err := boltstore.Open(filepath.Join(t.TempDir(), "sessions.db"), boltstore.Options{Now: now})
 		if err != nil {
 			t.Fatal(err)
@@ -39,13 +40,13 @@ var stores = map[string]func(t *testing.T, now func() time.Time) (one, two rp.St
 		t.Cleanup(func() { _ = s.Close() })
 		return s, s
 	},
-	"redis": func(t *testing.T, now func() time.Time) (rp.Store, rp.Store) {
+	"redis": func(t *testing.T, now func() time.Time) (store.Store, store.Store) {
 		server, err := servertest.StartRedis()
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(server.Close)
-		open := func() rp.Store {
+		open := func() store.Store {
 			s, err := redisstore.New(t.Context(), redisstore.Options{Now: now, Client: rueidis.ClientOption{InitAddress: []string{server.Addr}}})
 			if err != nil {
 				t.Fatal(err)
@@ -55,13 +56,13 @@ var stores = map[string]func(t *testing.T, now func() time.Time) (one, two rp.St
 		}
 		return open(), open()
 	},
-	"postgres": func(t *testing.T, now func() time.Time) (rp.Store, rp.Store) {
+	"postgres": func(t *testing.T, now func() time.Time) (store.Store, store.Store) {
 		server, err := servertest.StartPostgres()
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(server.Close)
-		open := func() rp.Store {
+		open := func() store.Store {
 			s, err := pgstore.Open(t.Context(), server.URL, pgstore.Options{Now: now, Migrate: true})
 			if err != nil {
 				t.Fatal(err)
@@ -84,24 +85,24 @@ type party struct {
 	ends []rp.EndEvent
 }
 
-func newParty(t *testing.T, store rp.Store, keys rp.Keys, now func() time.Time) *party {
+func newParty(t *testing.T, kept store.Store, keys rp.Keys, now func() time.Time) *party {
 	p := &party{t: t}
 	p.idp = idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RefreshTokens: true,
 		AccessTokenLifetime: 12 * time.Hour, RedirectURIs: []string{base + "/auth/callback"}}),
 		idptest.WithConfig(func(c *idpmock.Config) { c.Now, c.IdleWindow = now, 12*time.Hour }))
-	p.start(store, keys, now)
+	p.start(kept, keys, now)
 	return p
 }
 
 // start starts the relying party, again perhaps.
-func (p *party) start(store rp.Store, keys rp.Keys, now func() time.Time) {
+func (p *party) start(kept store.Store, keys rp.Keys, now func() time.Time) {
 	t := p.t
 	t.Helper()
 	can, _ := rp.NamedCapabilities("hydra") // a revocation takes one log-in's tokens
 	can.Extends, can.Proves = rp.Calls{Refresh: true}, rp.Calls{Refresh: true}
 	var err error
 	p.auth, err = rp.New(t.Context(), rp.Config{
-		Issuer: p.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: keys, Store: store,
+		Issuer: p.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: keys, Store: kept,
 		Idle: time.Second, Now: now, Capabilities: &can, Logger: slog.New(slog.DiscardHandler),
 		Events: rp.Events{End: func(e rp.EndEvent) {
 			p.mu.Lock()

@@ -14,8 +14,8 @@ import (
 	// What the programs use, so that go test sees when it changes.
 	_ "github.com/tandem-sso/tandem/echoadapter"
 	_ "github.com/tandem-sso/tandem/nethttpadapter"
-	_ "github.com/tandem-sso/tandem/rp/boltstore"
-	_ "github.com/tandem-sso/tandem/rp/memstore"
+	_ "github.com/tandem-sso/tandem/rp/store/boltstore"
+	_ "github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 const root = "../.."

@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // app is one relying party: two instances over the store that all parties share.
@@ -21,8 +22,8 @@ type app struct {
 	party
 	w        *world
 	n        int
-	owner    rp.Key
-	kept     rp.Key
+	owner    store.Key
+	kept     store.Key
 	provider *provider
 	knobs    appKnobs
 	gate     dueGate

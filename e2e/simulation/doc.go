@@ -11,7 +11,7 @@
 // Each provider is of a kind: what the library was made for, Keycloak's, Entra ID's,
 // Dex's, or one that is as strict as the specifications allow. In half of the histories
 // an instance of an app learns late and out of order what the other one has written, as
-// far as rp.Store allows.
+// far as store.Store allows.
 //
 // Faults hit all of it: delays, cut connections before and after the effect, 5xx,
 // 429, providers that hang, answers to a refresh with every fault of an ID token, lost,

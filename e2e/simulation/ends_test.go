@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // The store, as the oracle sees it through the wrapper of each instance.
 
-func (o *oracle) named(key rp.Key) *session { return o.sessions[hex.EncodeToString(key[:6])] }
+func (o *oracle) named(key store.Key) *session { return o.sessions[hex.EncodeToString(key[:6])] }
 
 // creates: others may see a session in the store before its creator is told.
 func (o *oracle) creates(in *instance) {
@@ -19,7 +20,7 @@ func (o *oracle) creates(in *instance) {
 	o.creating[in.app.n]++
 }
 
-func (o *oracle) created(in *instance, rec rp.Record, err error) {
+func (o *oracle) created(in *instance, rec store.Record, err error) {
 	now := o.lock()
 	defer o.unlock()
 	o.creating[in.app.n]--
@@ -38,7 +39,7 @@ func (o *oracle) created(in *instance, rec rp.Record, err error) {
 }
 
 // hasEnded is the session of a record if it has ended.
-func (o *oracle) hasEnded(key rp.Key) *session {
+func (o *oracle) hasEnded(key store.Key) *session {
 	now := o.lock()
 	defer o.unlock()
 	if s := o.named(key); s != nil && s.endAt <= now {
@@ -57,7 +58,7 @@ func (o *oracle) replaced(in *instance, ended *session, err error) {
 	o.breach("C5", "%s saves %s, which ended at %s", in.name, ended.label, stamp(ended.endAt))
 }
 
-func (o *oracle) loaded(in *instance, key rp.Key, err error) {
+func (o *oracle) loaded(in *instance, key store.Key, err error) {
 	if err != nil {
 		return
 	}
@@ -71,7 +72,7 @@ func (o *oracle) loaded(in *instance, key rp.Key, err error) {
 // storeEnded: the store has ended sessions for good. From here on nobody may be
 // served; the reason must be true (C6), an event has to follow at once (C8), and
 // what the session held has to be revoked.
-func (o *oracle) storeEnded(in *instance, recs []rp.Record) {
+func (o *oracle) storeEnded(in *instance, recs []store.Record) {
 	if len(recs) == 0 {
 		return
 	}
@@ -216,7 +217,7 @@ func (o *oracle) ended(in *instance, e rp.EndEvent) {
 }
 
 // reasonOf is why a session has ended; the cause may stand behind it.
-func reasonOf(rec rp.Record) rp.Reason {
+func reasonOf(rec store.Record) rp.Reason {
 	reason, _, _ := strings.Cut(string(rec.End.Reason), "/")
 	return rp.Reason(reason)
 }

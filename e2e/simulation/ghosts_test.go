@@ -4,7 +4,7 @@ import (
 	"encoding/hex"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // ghost is a session that was stored although the store said that it had failed:
@@ -15,7 +15,7 @@ type ghost struct {
 	laid  bool
 }
 
-func (o *oracle) haunted(in *instance, key rp.Key) {
+func (o *oracle) haunted(in *instance, key store.Key) {
 	now := o.lock()
 	defer o.unlock()
 	g := &ghost{app: in.app, since: now}

@@ -8,12 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // A store with a cache on each instance, such as Redis with client-side caching: what
 // another instance writes is known here later, and news of it come in any order. The
-// contract of rp.Store says where that may not be seen: an instance sees what it has
+// contract of store.Store says where that may not be seen: an instance sees what it has
 // written itself; after a lease was granted it sees all that was written before; a Load
 // in Watch's fn sees the change or a later one.
 
@@ -25,19 +25,19 @@ type lateness struct {
 	most time.Duration // 0: all is known at once
 	mu   sync.Mutex
 	rand *rand.Rand
-	kept map[rp.Key]*memory
+	kept map[store.Key]*memory
 	news int // changes by others so far
 }
 
 // memory is what an instance has read of a record.
 type memory struct {
-	rec   rp.Record
+	rec   store.Record
 	err   error
 	until time.Time // somebody else has changed it; known here from then on; zero: nobody
 }
 
 func newLateness(most time.Duration, seed uint64) *lateness {
-	return &lateness{most: most, rand: rand.New(rand.NewPCG(seed, 1)), kept: map[rp.Key]*memory{}}
+	return &lateness{most: most, rand: rand.New(rand.NewPCG(seed, 1)), kept: map[store.Key]*memory{}}
 }
 
 // late draws how late a piece of news is.
@@ -47,7 +47,7 @@ func (l *lateness) late() time.Duration {
 
 // load asks the store, unless the cache has an answer of which nobody knows here yet that
 // it is an old one.
-func (l *lateness) load(key rp.Key, ask func() (rp.Record, error)) (rec rp.Record, old bool, err error) {
+func (l *lateness) load(key store.Key, ask func() (store.Record, error)) (rec store.Record, old bool, err error) {
 	if l.most == 0 {
 		rec, err = ask()
 		return rec, false, err
@@ -65,14 +65,14 @@ func (l *lateness) load(key rp.Key, ask func() (rp.Record, error)) (rec rp.Recor
 	rec, err = ask()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.news == news && (err == nil || errors.Is(err, rp.ErrEnded)) {
+	if l.news == news && (err == nil || errors.Is(err, store.ErrEnded)) {
 		l.kept[key] = &memory{rec: rec, err: err}
 	}
 	return rec, false, err
 }
 
 // written: another instance has changed a record.
-func (l *lateness) written(key rp.Key) {
+func (l *lateness) written(key store.Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.news++
@@ -82,7 +82,7 @@ func (l *lateness) written(key rp.Key) {
 }
 
 // knows forgets what was read of a record: news of it have come.
-func (l *lateness) knows(key rp.Key) {
+func (l *lateness) knows(key store.Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.kept, key)
@@ -104,11 +104,11 @@ type rumours struct {
 
 type rumour struct {
 	at time.Time
-	c  rp.Change
+	c  store.Change
 }
 
 // watch passes changes on late and out of order. None is passed on after it has returned.
-func (l *lateness) watch(ctx context.Context, watch func(func(rp.Change)) error, fn func(rp.Change)) error {
+func (l *lateness) watch(ctx context.Context, watch func(func(store.Change)) error, fn func(store.Change)) error {
 	if l.most == 0 {
 		return watch(fn)
 	}
@@ -117,16 +117,16 @@ func (l *lateness) watch(ctx context.Context, watch func(func(rp.Change)) error,
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.spread(ctx, func(c rp.Change) {
-			if l.knows(c.Key); c.Key == (rp.Key{}) { // it listens: what was missed can be read
+		r.spread(ctx, func(c store.Change) {
+			if l.knows(c.Key); c.Key == (store.Key{}) { // it listens: what was missed can be read
 				l.knowsAll()
 			}
 			fn(c)
 		})
 	}()
-	err := watch(func(c rp.Change) {
+	err := watch(func(c store.Change) {
 		at := time.Now()
-		if c.Key != (rp.Key{}) {
+		if c.Key != (store.Key{}) {
 			l.mu.Lock()
 			at = at.Add(l.late())
 			l.mu.Unlock()
@@ -149,7 +149,7 @@ func (r *rumours) add(x rumour) {
 }
 
 // next is what is due, or how long to wait for it.
-func (r *rumours) next() (c rp.Change, wait time.Duration, ok bool) {
+func (r *rumours) next() (c store.Change, wait time.Duration, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.queue) == 0 {
@@ -161,7 +161,7 @@ func (r *rumours) next() (c rp.Change, wait time.Duration, ok bool) {
 	return heap.Pop(&r.queue).(rumour).c, 0, true
 }
 
-func (r *rumours) spread(ctx context.Context, fn func(rp.Change)) {
+func (r *rumours) spread(ctx context.Context, fn func(store.Change)) {
 	for ctx.Err() == nil {
 		c, wait, ok := r.next()
 		if ok {

@@ -8,10 +8,10 @@ var mutations = []mutation{
 	{"no second look under the lease", "rp/flight.go",
 		`if st, err = p.load(ctx, key); err != nil || enough(st.data) {`,
 		`if st, err = p.load(ctx, key); err != nil {`},
-	{"no compare-and-swap", "rp/memstore/session.go",
+	{"no compare-and-swap", "rp/store/memstore/session.go",
 		`case uint64(e.version) != rec.Version:`,
 		`case false:`},
-	{"no tombstone for a log-in under way", "rp/memstore/session.go",
+	{"no tombstone for a log-in under way", "rp/store/memstore/session.go",
 		`if r.forbids(refs[i], e, now) {`,
 		`if false {`},
 	{"passive requests refresh", "rp/authenticate.go",
@@ -19,7 +19,7 @@ var mutations = []mutation{
 		"	asks := Active\n"},
 	{"other instances are not listened to", "rp/rp.go",
 		`p.cfg.Store.Watch(ctx, p.noticed)`,
-		`p.cfg.Store.Watch(ctx, func(Change) {})`},
+		`p.cfg.Store.Watch(ctx, func(store.Change) {})`},
 	{"passive requests count as activity", "rp/authenticate.go",
 		"		if class == Active {\n",
 		"		if true {\n"},
@@ -54,7 +54,7 @@ var mutations = []mutation{
 	{"a record belongs to nobody", "rp/party.go",
 		`copy(b[:], p.owner[:])`,
 		``},
-	{"the store hands out what is another client's", "rp/memstore/claim.go",
+	{"the store hands out what is another client's", "rp/store/memstore/claim.go",
 		`	return sh.due[c.owner.n].first(c.now, &n)`,
 		`	for i := range sh.due {
 		if e, more := sh.due[i].first(c.now, &n); e != nil || more {
@@ -67,19 +67,19 @@ var mutations = []mutation{
 		`seal.Derive(master, "references", nil, sha256.Size)`},
 	{"a log-in in flight can be taken up elsewhere", "rp/rp.go",
 		`newLoginStore(&cfg, party.owner)`,
-		`newLoginStore(&cfg, Key{})`},
+		`newLoginStore(&cfg, store.Key{})`},
 	{"only what the first key has named is found", "rp/party.go",
-		`out := make([]Key, len(p.refs))
+		`out := make([]store.Key, len(p.refs))
 	for i := range p.refs {`,
-		`out := make([]Key, 1)
+		`out := make([]store.Key, 1)
 	for i := range p.refs[:1] {`},
 	// Logouts while the session at the IdP goes on, and second log-ins
 	{"a logout token refuses what begins after it", "rp/backchannel.go",
-		`return Selector{IssuedBy: iat, BegunBy: begunBy}`,
-		`return Selector{IssuedBy: iat}`},
+		`return store.Selector{IssuedBy: iat, BegunBy: begunBy}`,
+		`return store.Selector{IssuedBy: iat}`},
 	{"front-channel logout refuses what begins after it", "rp/frontchannel.go",
-		`Selector{BegunBy: p.now()}, FrontchannelLogout`,
-		`Selector{}, FrontchannelLogout`},
+		`store.Selector{BegunBy: p.now()}, FrontchannelLogout`,
+		`store.Selector{}, FrontchannelLogout`},
 	{"the app's own limit ends the session of the IdP", "rp/revocation.go",
 		`case Idle, Absolute, IdPCeiling, SessionLimit, neverBegun:
 		return true`,
@@ -156,8 +156,8 @@ var seldom = []mutation{
 		`case c.Issuer == nil || *c.Issuer != want.Issuer: // BCL-08`,
 		`case c.Issuer == nil:`},
 	{"the IdP's clock is compared with the app's", "rp/backchannel.go",
-		`return Selector{IssuedBy: iat, BegunBy: begunBy}`,
-		`return Selector{BegunBy: begunBy}`},
+		`return store.Selector{IssuedBy: iat, BegunBy: begunBy}`,
+		`return store.Selector{BegunBy: begunBy}`},
 	{"a replaced session takes the new one along", "rp/revocation.go",
 		`return !ownLimit(reason) && next != sameIdPSession`,
 		`return !ownLimit(reason)`},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // oracle watches a history and says where the contract is broken. All its
@@ -160,7 +161,7 @@ func newOracle(w *world) *oracle {
 	return &oracle{w: w, sessions: map[string]*session{}, early: map[string]*early{}, ghosts: map[string]*ghost{},
 		births: map[string]*birth{}, flows: map[string]*flow{}, chains: map[string]*chain{}, visits: map[*visit]bool{},
 		counts: map[string]int{}, labels: map[string]int{}, soonest: never,
-		truth: truth{sessions: map[string]*idpSession{}}, names: names{of: map[rp.Key]*app{}}}
+		truth: truth{sessions: map[string]*idpSession{}}, names: names{of: map[store.Key]*app{}}}
 }
 
 // lock begins every observation: what the IdPs have done meanwhile comes first.

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // party is a relying party as it is registered: one client of one IdP.
@@ -41,19 +42,19 @@ func partyOf(idp int, client string) int {
 func (p party) url() string { return "https://" + p.name + ".example" }
 
 // owner is how a store knows the party.
-func (p party) owner() rp.Key { return hash("owner", "https://"+idpHosts[p.idp], p.client) }
+func (p party) owner() store.Key { return hash("owner", "https://"+idpHosts[p.idp], p.client) }
 
 // kept is the key of the one record that is no session: what is known of the IdP.
-func (p party) kept() rp.Key { o := p.owner(); return hash("idp", string(o[:])) }
+func (p party) kept() store.Key { o := p.owner(); return hash("idp", string(o[:])) }
 
 // hash is SHA-256 over parts, each with its length.
-func hash(parts ...string) rp.Key {
+func hash(parts ...string) store.Key {
 	h := sha256.New()
 	for _, part := range parts {
 		_ = binary.Write(h, binary.BigEndian, uint64(len(part)))
 		h.Write([]byte(part))
 	}
-	return rp.Key(h.Sum(nil))
+	return store.Key(h.Sum(nil))
 }
 
 // nameOf is how the library calls the session of a cookie in its events: part of
@@ -72,11 +73,11 @@ func (a *app) nameOf(cookie string) string {
 // names are the names in the store, by who used them first.
 type names struct {
 	mu sync.Mutex
-	of map[rp.Key]*app
+	of map[store.Key]*app
 }
 
 // uses notes that an instance uses names in the store.
-func (o *oracle) uses(in *instance, what string, keys ...rp.Key) {
+func (o *oracle) uses(in *instance, what string, keys ...store.Key) {
 	for _, key := range keys {
 		o.names.mu.Lock()
 		first := o.names.of[key]
@@ -93,7 +94,7 @@ func (o *oracle) uses(in *instance, what string, keys ...rp.Key) {
 }
 
 // owns judges what the store has given to an instance.
-func (o *oracle) owns(in *instance, does string, recs ...rp.Record) {
+func (o *oracle) owns(in *instance, does string, recs ...store.Record) {
 	for i := range recs {
 		if recs[i].Owner == in.app.owner {
 			continue

@@ -10,7 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
-// storeOp is a method of rp.Store.
+// storeOp is a method of store.Store.
 type storeOp uint16
 
 const (

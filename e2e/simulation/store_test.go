@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 var errStoreDown = errors.New("simulated: the store is down")
@@ -15,7 +15,7 @@ var errStoreDown = errors.New("simulated: the store is down")
 // flakyStore is one instance's way to the store that all instances of an app
 // share. It can fail before or after the change, be slow, and lose races.
 type flakyStore struct {
-	rp.Store
+	store.Store
 	in *instance
 }
 
@@ -45,17 +45,19 @@ func (s *flakyStore) spoil(ctx context.Context, op storeOp, do func() error) err
 }
 
 // uses notes names that the instance gives to the store.
-func (s *flakyStore) uses(what string, keys ...rp.Key) { s.in.app.w.oracle.uses(s.in, what, keys...) }
+func (s *flakyStore) uses(what string, keys ...store.Key) {
+	s.in.app.w.oracle.uses(s.in, what, keys...)
+}
 
 // changed tells the app's instances that this one has changed a record.
-func (s *flakyStore) changed(err error, key rp.Key) {
+func (s *flakyStore) changed(err error, key store.Key) {
 	if err == nil {
 		s.in.late.knows(key)
 		s.in.other().late.written(key)
 	}
 }
 
-func (s *flakyStore) Load(ctx context.Context, key rp.Key) (rec rp.Record, err error) {
+func (s *flakyStore) Load(ctx context.Context, key store.Key) (rec store.Record, err error) {
 	o, got := s.in.app.w.oracle, false
 	err = s.spoil(ctx, opLoad, func() (err error) {
 		if key == s.in.app.kept {
@@ -63,7 +65,7 @@ func (s *flakyStore) Load(ctx context.Context, key rp.Key) (rec rp.Record, err e
 			return err
 		}
 		var old bool
-		rec, old, err = s.in.late.load(key, func() (rp.Record, error) { return s.Store.Load(ctx, key) })
+		rec, old, err = s.in.late.load(key, func() (store.Record, error) { return s.Store.Load(ctx, key) })
 		if got = !old; old {
 			o.count("old answers of a store")
 		}
@@ -76,12 +78,12 @@ func (s *flakyStore) Load(ctx context.Context, key rp.Key) (rec rp.Record, err e
 		o.owns(s.in, "reads", rec)
 	}
 	if errors.Is(err, errStoreDown) {
-		return rp.Record{}, err
+		return store.Record{}, err
 	}
 	return rec, err
 }
 
-func (s *flakyStore) Create(ctx context.Context, rec rp.Record) error {
+func (s *flakyStore) Create(ctx context.Context, rec store.Record) error {
 	stored := false
 	err := s.spoil(ctx, opCreate, func() error {
 		s.in.app.gate.note(rec.Due)
@@ -102,7 +104,7 @@ func (s *flakyStore) Create(ctx context.Context, rec rp.Record) error {
 	return err
 }
 
-func (s *flakyStore) Replace(ctx context.Context, rec rp.Record) error {
+func (s *flakyStore) Replace(ctx context.Context, rec store.Record) error {
 	return s.spoil(ctx, opReplace, func() error {
 		if s.in.app.w.spoils.race(s.in) { // somebody else saves first
 			if other, err := s.Store.Load(ctx, rec.Key); err == nil {
@@ -121,7 +123,7 @@ func (s *flakyStore) Replace(ctx context.Context, rec rp.Record) error {
 	})
 }
 
-func (s *flakyStore) Touch(ctx context.Context, key rp.Key, active, due time.Time) error {
+func (s *flakyStore) Touch(ctx context.Context, key store.Key, active, due time.Time) error {
 	return s.spoil(ctx, opTouch, func() error {
 		s.in.app.gate.note(due)
 		err := s.Store.Touch(ctx, key, active, due)
@@ -130,8 +132,8 @@ func (s *flakyStore) Touch(ctx context.Context, key rp.Key, active, due time.Tim
 	})
 }
 
-func (s *flakyStore) End(ctx context.Context, sel rp.Selector, end rp.End) (ended []rp.Record, err error) {
-	if sel.Ref != (rp.Key{}) {
+func (s *flakyStore) End(ctx context.Context, sel store.Selector, end store.End) (ended []store.Record, err error) {
+	if sel.Ref != (store.Key{}) {
 		s.uses("reference", sel.Ref)
 	}
 	err = s.spoil(ctx, opEnd, func() (err error) {
@@ -151,8 +153,8 @@ func (s *flakyStore) End(ctx context.Context, sel rp.Selector, end rp.End) (ende
 }
 
 func (s *flakyStore) Claim(
-	ctx context.Context, owner rp.Key, now time.Time, hold time.Duration, limit int,
-) (out []rp.Record, err error) {
+	ctx context.Context, owner store.Key, now time.Time, hold time.Duration, limit int,
+) (out []store.Record, err error) {
 	err = s.spoil(ctx, opClaim, func() (err error) {
 		g := &s.in.app.gate
 		if !g.open(now) {
@@ -174,7 +176,7 @@ func (s *flakyStore) Claim(
 	return out, err
 }
 
-func (s *flakyStore) Settle(ctx context.Context, key rp.Key, sealed []byte, due time.Time) error {
+func (s *flakyStore) Settle(ctx context.Context, key store.Key, sealed []byte, due time.Time) error {
 	return s.spoil(ctx, opSettle, func() error {
 		s.in.app.gate.note(due)
 		err := s.Store.Settle(ctx, key, sealed, due)
@@ -183,19 +185,19 @@ func (s *flakyStore) Settle(ctx context.Context, key rp.Key, sealed []byte, due 
 	})
 }
 
-func (s *flakyStore) List(ctx context.Context, ref rp.Key) (out []rp.Record, err error) {
+func (s *flakyStore) List(ctx context.Context, ref store.Key) (out []store.Record, err error) {
 	s.uses("reference", ref)
 	err = s.spoil(ctx, opList, func() (err error) { out, err = s.Store.List(ctx, ref); return err })
 	s.in.app.w.oracle.owns(s.in, "lists", out...)
 	return out, err
 }
 
-func (s *flakyStore) Once(ctx context.Context, id rp.Key, until time.Time) error {
+func (s *flakyStore) Once(ctx context.Context, id store.Key, until time.Time) error {
 	s.uses("once-id", id)
 	return s.spoil(ctx, opOnce, func() error { return s.Store.Once(ctx, id, until) })
 }
 
-func (s *flakyStore) Acquire(ctx context.Context, id rp.Key, ttl time.Duration) (l rp.Lease, err error) {
+func (s *flakyStore) Acquire(ctx context.Context, id store.Key, ttl time.Duration) (l store.Lease, err error) {
 	s.uses("lease", id)
 	err = s.spoil(ctx, opAcquire, func() (err error) {
 		if l, err = s.Store.Acquire(ctx, id, ttl); err == nil {
@@ -206,20 +208,20 @@ func (s *flakyStore) Acquire(ctx context.Context, id rp.Key, ttl time.Duration) 
 	return l, err
 }
 
-func (s *flakyStore) Renew(ctx context.Context, l rp.Lease, ttl time.Duration) error {
+func (s *flakyStore) Renew(ctx context.Context, l store.Lease, ttl time.Duration) error {
 	return s.spoil(ctx, opRenew, func() error { return s.Store.Renew(ctx, l, ttl) })
 }
 
-func (s *flakyStore) Release(ctx context.Context, l rp.Lease) error {
+func (s *flakyStore) Release(ctx context.Context, l store.Lease) error {
 	return s.spoil(ctx, opRelease, func() error { return s.Store.Release(ctx, l) })
 }
 
-func (s *flakyStore) Watch(ctx context.Context, fn func(rp.Change)) error {
+func (s *flakyStore) Watch(ctx context.Context, fn func(store.Change)) error {
 	return s.spoil(ctx, opWatch, func() error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		defer s.in.app.w.spoils.watching(s.in, func() { cancel(errStoreDown) })()
-		return s.in.late.watch(ctx, func(fn func(rp.Change)) error { return s.Store.Watch(ctx, fn) }, fn)
+		return s.in.late.watch(ctx, func(fn func(store.Change)) error { return s.Store.Watch(ctx, fn) }, fn)
 	})
 }
 

@@ -9,7 +9,8 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/memnet"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // world is one history while it happens. It lives in a bubble.
@@ -17,7 +18,7 @@ type world struct {
 	h      *history
 	begin  time.Time
 	net    *memnet.Net
-	store  rp.Store // of all apps, without faults
+	store  store.Store // of all apps, without faults
 	idps   [len(idpHosts)]*provider
 	apps   [len(parties)]*app
 	people []*browser

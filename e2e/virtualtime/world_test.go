@@ -22,8 +22,8 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
 	"github.com/tandem-sso/tandem/rp/resourceserver"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 const (

@@ -41,25 +41,27 @@ func rooms() []room {
 
 	// Test code is out of reach of what people link into their programs.
 	testCode := []string{"testing/...", "net/http/httptest"}
-	contract := []string{"rp", "rp/internal/..."}
+	contract := []string{"rp", "rp/store", "rp/internal/..."}
+	ofStores := []string{"rp/store", "rp/store/internal/..."}
 	everything := []string{"rp/...", "nethttpadapter/...", "echoadapter/...", "idp-mock/..."}
 
 	return []room{
 		{path: "rp/internal/...", modules: core, never: testCode},
-		{path: "rp", rooms: []string{"rp/internal/..."}, modules: core, never: testCode},
+		{path: "rp", rooms: []string{"rp/store", "rp/internal/..."}, modules: core, never: testCode},
 		{path: "rp/ssf", rooms: contract, modules: core, never: testCode},
 		{path: "rp/resourceserver", rooms: contract, modules: core, never: testCode},
 
-		// Stores know the contract and their own driver, never each other.
-		{path: "rp/internal/storekit", rooms: contract, modules: core, never: testCode},
-		{path: "rp/memstore", rooms: contract, modules: core, never: testCode},
-		{path: "rp/boltstore", rooms: contract, modules: slices.Concat(core, bbolt), never: testCode},
-		{path: "rp/redisstore", rooms: contract, modules: slices.Concat(core, rueidis), never: testCode},
-		{path: "rp/pgstore", rooms: contract, modules: slices.Concat(core, pgx), never: testCode},
-		{path: "rp/storetest", rooms: contract, modules: slices.Concat(core, rapid)},
+		// The contract of stores needs the standard library alone. A store knows the
+		// contract and its own driver, never another store and never rp.
+		{path: "rp/store", never: testCode},
+		{path: "rp/store/internal/storekit", rooms: []string{"rp/store"}, never: testCode},
+		{path: "rp/store/memstore", rooms: ofStores, never: testCode},
+		{path: "rp/store/boltstore", rooms: ofStores, modules: bbolt, never: testCode},
+		{path: "rp/store/redisstore", rooms: ofStores, modules: rueidis, never: testCode},
+		{path: "rp/store/pgstore", rooms: ofStores, modules: slices.Concat(pgx, []string{"golang.org/x/sync/..."}), never: testCode},
+		{path: "rp/store/storetest", rooms: ofStores, modules: rapid},
 
-		// For tests of apps: nothing that they ship reaches it.
-		{path: "rp/rptest", rooms: []string{"rp", "rp/internal/...", "rp/memstore"}, modules: core},
+		{path: "rp/rptest", rooms: append([]string{"rp/store/memstore", "rp/store/internal/..."}, contract...), modules: core},
 
 		{path: "nethttpadapter", rooms: contract, modules: core, never: testCode},
 		{path: "echoadapter", rooms: contract, modules: slices.Concat(core, echo), never: testCode},

@@ -356,14 +356,15 @@ import (
 	"os"
 
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 
 IMPORTS)
 
 func main() {
 CALLS}
 
-func tell(guide string, config func(rp.Keys, rp.Store) rp.Config) {
+func tell(guide string, config func(rp.Keys, store.Store) rp.Config) {
 	c := config(rp.Keys{rp.NewKey()}, memstore.New(memstore.Options{}))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // Where a Party and its IdP are, unless New is told otherwise. Nobody connects to them.

@@ -12,8 +12,8 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/memnet"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
 	"github.com/tandem-sso/tandem/rp/ssf"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // A receiver of pushed events, beside the log-in.

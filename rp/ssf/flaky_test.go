@@ -7,21 +7,21 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/ssf"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // flaky is a store of which one method fails.
 type flaky struct {
-	rp.Store
+	store.Store
 	mu  sync.Mutex
 	bad string
 }
 
 var errStore = errors.New("the store is down")
 
-func wrap(to **flaky) func(rp.Store) rp.Store {
-	return func(s rp.Store) rp.Store {
+func wrap(to **flaky) func(store.Store) store.Store {
+	return func(s store.Store) store.Store {
 		*to = &flaky{Store: s}
 		return *to
 	}
@@ -42,14 +42,14 @@ func (f *flaky) err(method string) error {
 	return nil
 }
 
-func (f *flaky) End(ctx context.Context, s rp.Selector, e rp.End) ([]rp.Record, error) {
+func (f *flaky) End(ctx context.Context, s store.Selector, e store.End) ([]store.Record, error) {
 	if err := f.err("End"); err != nil {
 		return nil, err
 	}
 	return f.Store.End(ctx, s, e)
 }
 
-func (f *flaky) Once(ctx context.Context, id rp.Key, until time.Time) error {
+func (f *flaky) Once(ctx context.Context, id store.Key, until time.Time) error {
 	if err := f.err("Once"); err != nil {
 		return err
 	}

@@ -18,8 +18,9 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
 	"github.com/tandem-sso/tandem/rp/ssf"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 const (
@@ -49,7 +50,7 @@ type world struct {
 type setup struct {
 	idp         func(*idpmock.Config)
 	transmitter func(*idpmock.TransmitterConfig)
-	store       func(rp.Store) rp.Store
+	store       func(store.Store) store.Store
 }
 
 func inBubble(t *testing.T, s setup, f func(*world)) {
@@ -82,13 +83,13 @@ func newWorld(t *testing.T, s setup) *world {
 	w.serve("ssf.example", w.transmitter.Handler())
 
 	w.store = memstore.New(memstore.Options{})
-	store := rp.Store(w.store)
+	kept := store.Store(w.store)
 	if s.store != nil {
-		store = s.store(store)
+		kept = s.store(kept)
 	}
 	w.auth, err = rp.New(t.Context(), rp.Config{
 		Issuer: w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example", Keys: rp.Keys{rp.NewKey()},
-		Store: store, IDTokenAlg: w.alg(), HTTPClient: w.idp.Net.Client(), Logger: w.logger(),
+		Store: kept, IDTokenAlg: w.alg(), HTTPClient: w.idp.Net.Client(), Logger: w.logger(),
 		Events: rp.Events{End: func(e rp.EndEvent) { w.note(func() { w.ends = append(w.ends, e) }) }},
 	})
 	if err != nil {

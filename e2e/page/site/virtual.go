@@ -8,7 +8,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 // Virtual starts a world in which the clock of the IdP is the clock of all, so that

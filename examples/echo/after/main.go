@@ -16,7 +16,7 @@ import (
 
 	"github.com/tandem-sso/tandem/echoadapter"
 	"github.com/tandem-sso/tandem/rp"
-	"github.com/tandem-sso/tandem/rp/memstore"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
 //go:embed page.html

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Timeout is what Open sets as the store's own timeout.
@@ -30,7 +31,7 @@ type Server interface {
 type Backend struct {
 	Server Server
 	Addr   string
-	Open   func(t *testing.T, addr string) rp.Store
+	Open   func(t *testing.T, addr string) store.Store
 }
 
 // Run runs all tests on one server.
@@ -62,15 +63,15 @@ type fault struct {
 	*testing.T
 	Backend
 	proxy     *servertest.Proxy
-	far, near rp.Store
+	far, near store.Store
 }
 
-func newKey() (k rp.Key) {
+func newKey() (k store.Key) {
 	rand.Read(k[:])
 	return k
 }
 
-func (f *fault) create() rp.Record {
+func (f *fault) create() store.Record {
 	f.Helper()
 	rec := newRecord()
 	if err := f.near.Create(f.Context(), rec); err != nil {
@@ -81,20 +82,20 @@ func (f *fault) create() rp.Record {
 }
 
 // owner is the client whose all records here are.
-var owner = rp.Key{'o', 'w', 'n', 'e', 'r'}
+var owner = store.Key{'o', 'w', 'n', 'e', 'r'}
 
-func newRecord() rp.Record {
+func newRecord() store.Record {
 	now := time.Now()
-	return rp.Record{Key: newKey(), Owner: owner, Refs: []rp.Key{newKey(), newKey()}, Sealed: make([]byte, 100),
+	return store.Record{Key: newKey(), Owner: owner, Refs: []store.Key{newKey(), newKey()}, Sealed: make([]byte, 100),
 		Begun: now, Active: now, Due: now.Add(time.Hour)}
 }
 
-func ending() rp.End {
-	return rp.End{Reason: rp.Admin, At: time.Now(), Until: time.Now().Add(time.Hour)}
+func ending() store.End {
+	return store.End{Reason: string(rp.Admin), At: time.Now(), Until: time.Now().Add(time.Hour)}
 }
 
 func isAnswer(err error) bool {
-	return errors.Is(err, rp.ErrNotFound) || errors.Is(err, rp.ErrConflict) || errors.Is(err, rp.ErrEnded)
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrEnded)
 }
 
 // until waits until f has no error, for as long as a recovery may take.
@@ -117,7 +118,7 @@ func (f *fault) until(what string, within time.Duration, try func() error) {
 // down checks that every call is a system failure, within the store's timeout.
 // What is sent into the silence may still arrive later; so it is about a session
 // that does not exist.
-func (f *fault) down(s rp.Store) {
+func (f *fault) down(s store.Store) {
 	f.Helper()
 	ctx, rec, until := f.Context(), newRecord(), time.Now().Add(time.Hour)
 	rec.Version = 1
@@ -127,15 +128,15 @@ func (f *fault) down(s rp.Store) {
 		"Create":  func() error { return s.Create(ctx, newRecord()) },
 		"Replace": func() error { return s.Replace(ctx, rec) },
 		"Touch":   func() error { return s.Touch(ctx, rec.Key, rec.Active, rec.Due) },
-		"End":     func() error { _, err := s.End(ctx, rp.Selector{Key: rec.Key}, ending()); return err },
-		"EndRef":  func() error { _, err := s.End(ctx, rp.Selector{Ref: rec.Refs[0]}, ending()); return err },
+		"End":     func() error { _, err := s.End(ctx, store.Selector{Key: rec.Key}, ending()); return err },
+		"EndRef":  func() error { _, err := s.End(ctx, store.Selector{Ref: rec.Refs[0]}, ending()); return err },
 		"List":    func() error { _, err := s.List(ctx, rec.Refs[0]); return err },
 		"Claim":   func() error { _, err := s.Claim(ctx, owner, time.Now(), time.Minute, 1); return err },
 		"Settle":  func() error { return s.Settle(ctx, rec.Key, nil, time.Time{}) },
 		"Once":    func() error { return s.Once(ctx, newKey(), until) },
 		"Acquire": func() error { _, err := s.Acquire(ctx, newKey(), time.Minute); return err },
-		"Release": func() error { return s.Release(ctx, rp.Lease{ID: newKey(), Fence: 1}) },
-		"Watch":   func() error { return s.Watch(ctx, func(rp.Change) {}) },
+		"Release": func() error { return s.Release(ctx, store.Lease{ID: newKey(), Fence: 1}) },
+		"Watch":   func() error { return s.Watch(ctx, func(store.Change) {}) },
 	} {
 		wg.Go(func() {
 			start := time.Now()
@@ -152,15 +153,15 @@ func (f *fault) down(s rp.Store) {
 }
 
 // watch watches s again and again, as rp does, and counts the zero Changes.
-func (f *fault) watch(s rp.Store) (zeros *atomic.Int32, seen func(rp.Key) bool) {
+func (f *fault) watch(s store.Store) (zeros *atomic.Int32, seen func(store.Key) bool) {
 	ctx, cancel := context.WithCancel(f.Context())
 	zeros = new(atomic.Int32)
 	var keys sync.Map
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for ctx.Err() == nil {
-			if err := s.Watch(ctx, func(c rp.Change) {
-				if c.Key == (rp.Key{}) {
+			if err := s.Watch(ctx, func(c store.Change) {
+				if c.Key == (store.Key{}) {
 					zeros.Add(1)
 				}
 				keys.Store(c.Key, true)
@@ -171,7 +172,7 @@ func (f *fault) watch(s rp.Store) (zeros *atomic.Int32, seen func(rp.Key) bool) 
 		}
 	})
 	f.Cleanup(func() { cancel(); wg.Wait() })
-	return zeros, func(k rp.Key) bool { _, ok := keys.Load(k); return ok }
+	return zeros, func(k store.Key) bool { _, ok := keys.Load(k); return ok }
 }
 
 func (f *fault) restart(end func()) {
@@ -181,7 +182,7 @@ func (f *fault) restart(end func()) {
 	if err := f.near.Touch(ctx, touched.Key, active, active.Add(time.Hour)); err != nil {
 		f.Fatal(err)
 	}
-	if _, err := f.near.End(ctx, rp.Selector{Ref: gone.Refs[0]}, ending()); err != nil {
+	if _, err := f.near.End(ctx, store.Selector{Ref: gone.Refs[0]}, ending()); err != nil {
 		f.Fatal(err)
 	}
 	zeros, seen := f.watch(f.near)
@@ -208,12 +209,12 @@ func (f *fault) restart(end func()) {
 	if rec, err := f.near.Load(ctx, touched.Key); err != nil || !rec.Active.Equal(active) {
 		f.Errorf("a touched session after the restart: %v, %v", rec.Active, err)
 	}
-	if _, err := f.near.Load(ctx, gone.Key); !errors.Is(err, rp.ErrEnded) {
+	if _, err := f.near.Load(ctx, gone.Key); !errors.Is(err, store.ErrEnded) {
 		f.Errorf("an ended session after the restart: %v", err)
 	}
 	again := newRecord()
 	again.Refs = gone.Refs[:1]
-	if err := f.near.Create(ctx, again); !errors.Is(err, rp.ErrEnded) {
+	if err := f.near.Create(ctx, again); !errors.Is(err, store.ErrEnded) {
 		f.Errorf("the tombstone after the restart: %v", err)
 	}
 	f.until("Watch listens again", 10*time.Second, waitFor(func() bool { return zeros.Load() >= 2 }))
@@ -241,7 +242,7 @@ func (f *fault) cut() {
 	live, gone := f.create(), f.create()
 	zeros, _ := f.watch(f.far)
 	f.until("Watch listens", 5*time.Second, waitFor(func() bool { return zeros.Load() == 1 }))
-	for _, rec := range []rp.Record{live, gone} {
+	for _, rec := range []store.Record{live, gone} {
 		if _, err := f.far.Load(ctx, rec.Key); err != nil {
 			f.Fatal(err)
 		}
@@ -254,12 +255,12 @@ func (f *fault) cut() {
 		return nil
 	})
 	f.down(f.far)
-	if got, err := f.near.End(ctx, rp.Selector{Key: gone.Key}, ending()); err != nil || len(got) != 1 {
+	if got, err := f.near.End(ctx, store.Selector{Key: gone.Key}, ending()); err != nil || len(got) != 1 {
 		f.Fatalf("End: %d, %v", len(got), err)
 	}
 	f.proxy.Restore()
 	f.until("recovered", 10*time.Second, func() error { _, err := f.far.Load(ctx, live.Key); return err })
-	if _, err := f.far.Load(ctx, gone.Key); !errors.Is(err, rp.ErrEnded) {
+	if _, err := f.far.Load(ctx, gone.Key); !errors.Is(err, store.ErrEnded) {
 		f.Errorf("a session that was ended meanwhile: %v", err)
 	}
 	if err := f.far.Replace(ctx, live); err != nil {
@@ -273,13 +274,13 @@ func (f *fault) cut() {
 func (f *fault) silent() {
 	ctx := f.Context()
 	live, gone := f.create(), f.create()
-	for _, rec := range []rp.Record{live, gone} {
+	for _, rec := range []store.Record{live, gone} {
 		if _, err := f.far.Load(ctx, rec.Key); err != nil {
 			f.Fatal(err)
 		}
 	}
 	f.proxy.Stall()
-	if _, err := f.near.End(ctx, rp.Selector{Key: gone.Key}, ending()); err != nil {
+	if _, err := f.near.End(ctx, store.Selector{Key: gone.Key}, ending()); err != nil {
 		f.Fatal(err)
 	}
 	ended := time.Now()
@@ -289,7 +290,7 @@ func (f *fault) silent() {
 		if err == nil && start.Sub(ended) > time.Second {
 			f.Fatalf("an ended session is served %v after its end", start.Sub(ended))
 		}
-		if errors.Is(err, rp.ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) {
 			f.Fatal(err)
 		}
 		if took := time.Since(start); took > 3*Timeout {
@@ -300,7 +301,7 @@ func (f *fault) silent() {
 	f.down(f.far)
 	f.proxy.Restore()
 	f.until("recovered", 10*time.Second, func() error { _, err := f.far.Load(ctx, live.Key); return err })
-	if _, err := f.far.Load(ctx, gone.Key); !errors.Is(err, rp.ErrEnded) {
+	if _, err := f.far.Load(ctx, gone.Key); !errors.Is(err, store.ErrEnded) {
 		f.Errorf("the ended session: %v", err)
 	}
 }
@@ -331,7 +332,7 @@ func (f *fault) storm() {
 	ctx, cancel := context.WithTimeout(f.Context(), 1500*time.Millisecond)
 	defer cancel()
 	type fate struct {
-		rec                    rp.Record
+		rec                    store.Record
 		created, ending, ended bool
 		claimsToHaveIt         int
 	}
@@ -357,7 +358,7 @@ func (f *fault) storm() {
 					continue
 				}
 				one.ending = true
-				got, err := f.far.End(ctx, rp.Selector{Ref: one.rec.Refs[1]}, ending())
+				got, err := f.far.End(ctx, store.Selector{Ref: one.rec.Refs[1]}, ending())
 				one.ended = err == nil
 				one.claimsToHaveIt = len(got)
 				if err != nil {
@@ -377,13 +378,13 @@ func (f *fault) storm() {
 		for _, one := range list {
 			rec, err := f.near.Load(f.Context(), one.rec.Key)
 			switch {
-			case one.ended && !errors.Is(err, rp.ErrEnded):
+			case one.ended && !errors.Is(err, store.ErrEnded):
 				f.Fatalf("ended, and Load answers %v", err)
 			case one.ended && one.claimsToHaveIt > 1:
 				f.Fatal("in the answer twice")
 			case one.created && !one.ending && (err != nil || rec.Version != 1):
 				f.Fatalf("created, and Load answers version %d, %v", rec.Version, err)
-			case one.created && errors.Is(err, rp.ErrNotFound):
+			case one.created && errors.Is(err, store.ErrNotFound):
 				f.Fatal("created, and lost")
 			}
 			if err != nil {
