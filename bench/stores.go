@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/tandem-sso/tandem/internal/servertest"
-	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/boltstore"
 	"github.com/tandem-sso/tandem/rp/store/pgstore"

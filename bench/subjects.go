@@ -242,12 +242,12 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func gorillaCookie(size int) (http.Handler, []*http.Cookie) {
 	kept := sessions.NewCookieStore(rp.NewKey(), rp.NewKey())
-	for _, c := range store.Codecs {
+	for _, c := range kept.Codecs {
 		c.(*securecookie.SecureCookie).MaxLength(0) // 3 KB grow to more than a cookie may hold
 	}
 	people := everybody(func() *http.Cookie {
 		r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
-		s, _ := store.Get(r, "gorilla")
+		s, _ := kept.Get(r, "gorilla")
 		s.Values["user"], s.Values["notes"] = "ada", strings.Repeat("x", size)
 		if err := s.Save(r, w); err != nil {
 			panic(err)
@@ -256,7 +256,7 @@ func gorillaCookie(size int) (http.Handler, []*http.Cookie) {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Its registry lives in the request; a fresh copy is what a server has.
-		if s, err := store.New(r, "gorilla"); err == nil && s.Values["user"] == "ada" {
+		if s, err := kept.New(r, "gorilla"); err == nil && s.Values["user"] == "ada" {
 			bare.ServeHTTP(w, r)
 		}
 	}), people

@@ -193,10 +193,34 @@ func (p *RelyingParty) repeatEnds() {
 func (p *RelyingParty) endOnceMore(e pastEnd) ([]store.Record, error) {
 	ctx, cancel := p.detached(context.Background())
 	defer cancel()
-	ended, err := p.cfg.Store.End(ctx, e.sel, e.end)
+	ended, err := p.endUntied(ctx, e)
 	for i := range ended {
 		p.past.repeated(ended[i].Key, p.now())
 	}
 	p.ended(ended, e)
+	return ended, err
+}
+
+// endUntied makes an end once more. A logout token ends what the IdP issued in its second,
+// too; but by now that may be a log-in that has begun after it, which its tombstone would
+// have let in. So what is of that second is ended by the start of its log-in.
+func (p *RelyingParty) endUntied(ctx context.Context, e pastEnd) ([]store.Record, error) {
+	sel := e.sel
+	if sel.IssuedBy.IsZero() {
+		return p.cfg.Store.End(ctx, sel, e.end)
+	}
+	sel.IssuedBy = sel.IssuedBy.Add(-time.Millisecond)
+	ended, err := p.cfg.Store.End(ctx, sel, e.end)
+	if err != nil {
+		return ended, err
+	}
+	left, err := p.cfg.Store.List(ctx, sel.Ref)
+	for i := range left {
+		if rec := &left[i]; rec.Issued.Equal(e.sel.IssuedBy) && !rec.Begun.After(sel.BegunBy) && err == nil {
+			var more []store.Record
+			more, err = p.cfg.Store.End(ctx, store.Selector{Key: rec.Key}, e.end)
+			ended = append(ended, more...)
+		}
+	}
 	return ended, err
 }

@@ -234,6 +234,27 @@ func TestRepeatedEndOfANewSession(t *testing.T) {
 	})
 }
 
+// Who logs in again in the second of the logout is in: a repeated end is not for them.
+func TestRepeatedEndAndANewLogin(t *testing.T) {
+	s, kept := failingOver(1)
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(time.Minute)
+		w.judged(w.deliver(w.logoutToken(v.session())), true)
+		w.expectEnds(rp.BackchannelLogout)
+		time.Sleep(13 * time.Millisecond)
+		v.login()
+		time.Sleep(time.Minute)
+		kept.replicate(t, w.auth[0].KeyOf(v.id()))
+		kept.failOver(false)
+		time.Sleep(10 * time.Second)
+		v.expect("live", "")
+		w.expectEnds(rp.BackchannelLogout)
+	})
+}
+
 // Two instances have ended a session, the first of them for good. After a failover either
 // may be first: no second event.
 func TestRepeatedEndOfTwoInstances(t *testing.T) {
