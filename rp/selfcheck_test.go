@@ -49,6 +49,18 @@ func about(all []rp.Finding) (codes string) {
 	return strings.TrimSpace(codes)
 }
 
+// checksItself is a world whose app looks whether its endpoints are reached.
+func checksItself(s setup) setup {
+	config := s.config
+	s.config = func(c *rp.Config) {
+		if config != nil {
+			config(c)
+		}
+		c.SkipSelfCheck = false
+	}
+	return s
+}
+
 // BCL-03: what keeps the IdP's logout tokens and the page's reports from the endpoints is
 // found out by the app itself, after the first request and by Diagnose, and told once.
 func TestSelfCheck(t *testing.T) {
@@ -75,7 +87,7 @@ func TestSelfCheck(t *testing.T) {
 		}, "self_unreachable", "deadline exceeded"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inBubble(t, setup{}, func(t *testing.T, w *world) {
+			inBubble(t, checksItself(setup{}), func(t *testing.T, w *world) {
 				var asked, followed atomic.Int64
 				w.serve("elsewhere.example", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))
 				w.before(0, row.keeps)
@@ -104,7 +116,7 @@ func TestSelfCheck(t *testing.T) {
 				if w.log.has("refused") {
 					t.Errorf("the app's look at itself is told as an attack:\n%s", w.log)
 				}
-				told, err := rp.Diagnose(t.Context(), w.config(setup{}))
+				told, err := rp.Diagnose(t.Context(), w.config(checksItself(setup{})))
 				if err != nil || about(told) != row.want {
 					t.Errorf("Diagnose: %q, %v", about(told), err)
 				}
@@ -116,8 +128,8 @@ func TestSelfCheck(t *testing.T) {
 // The endpoints of another client are not this one's, and an own address that cannot be
 // reached is a finding that alarms nobody.
 func TestSelfCheckOfAnotherClient(t *testing.T) {
-	inBubble(t, setup{}, func(t *testing.T, w *world) {
-		other := w.config(setup{config: func(c *rp.Config) { c.ClientID = "photos" }})
+	inBubble(t, checksItself(setup{}), func(t *testing.T, w *world) {
+		other := w.config(checksItself(setup{config: func(c *rp.Config) { c.ClientID = "photos" }}))
 		told, err := rp.Diagnose(t.Context(), other)
 		if want := "backchannel_blocked! activity_blocked!"; err != nil || about(told) != want {
 			t.Errorf("%q, %v", about(told), err)
@@ -132,15 +144,15 @@ func TestSelfCheckOfAnotherClient(t *testing.T) {
 
 // Below a path, the check asks where the IdP does.
 func TestSelfCheckBelowAPath(t *testing.T) {
-	inBubble(t, belowApp, func(t *testing.T, w *world) {
+	inBubble(t, checksItself(belowApp), func(t *testing.T, w *world) {
 		w.visitor("ada").get("/app/private") // nobody takes the path away
 		synctest.Wait()
-		told, err := rp.Diagnose(t.Context(), w.config(belowApp))
+		told, err := rp.Diagnose(t.Context(), w.config(checksItself(belowApp)))
 		if err != nil || about(told) != "backchannel_blocked! activity_blocked!" {
 			t.Errorf("%q, %v", about(told), err)
 		}
 		w.below()
-		if told, err = rp.Diagnose(t.Context(), w.config(belowApp)); err != nil || about(told) != "" {
+		if told, err = rp.Diagnose(t.Context(), w.config(checksItself(belowApp))); err != nil || about(told) != "" {
 			t.Errorf("%q, %v", about(told), err)
 		}
 	})
@@ -158,7 +170,7 @@ func TestSelfCheckEnds(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	})
-	inBubble(t, setup{}, func(t *testing.T, w *world) {
+	inBubble(t, checksItself(setup{}), func(t *testing.T, w *world) {
 		w.before(0, func(_ http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPost {
 				<-r.Context().Done()
@@ -179,7 +191,7 @@ func TestSelfCheckEnds(t *testing.T) {
 
 // A stranger cannot keep a forged logout token from the log by the check's header.
 func TestSelfCheckHidesNothing(t *testing.T) {
-	inBubble(t, setup{}, func(t *testing.T, w *world) {
+	inBubble(t, checksItself(setup{}), func(t *testing.T, w *world) {
 		h := http.Header{"Tandem-Check": {"1"}, "Content-Type": {"application/x-www-form-urlencoded"}}
 		if a := w.post("/auth/backchannel-logout", "logout_token=x", h); a.status != http.StatusBadRequest || !w.log.has("refused") {
 			t.Errorf("%v\n%s", a, w.log)

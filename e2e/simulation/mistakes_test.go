@@ -4,7 +4,7 @@ package simulation
 var mutations = []mutation{
 	{"no lease", "rp/flight.go",
 		`lease, err := p.cfg.Store.Acquire(ctx, leaseID("ask", key), leaseTTL)`,
-		`var lease Lease; var err error`},
+		`var lease store.Lease; var err error`},
 	{"no second look under the lease", "rp/flight.go",
 		`if st, err = p.load(ctx, key); err != nil || enough(st.data) {`,
 		`if st, err = p.load(ctx, key); err != nil {`},
