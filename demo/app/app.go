@@ -281,6 +281,16 @@ func markPages(next http.Handler) http.Handler {
 	})
 }
 
+// Diagnose is what rp.Diagnose finds for this app.
+func (a *App) Diagnose(ctx context.Context) ([]rp.Finding, error) {
+	config, err := a.cfg.relyingParty(a.Kind)
+	if err != nil {
+		return nil, err
+	}
+	config.Keys, config.Store = a.keys, a.stores[0]
+	return rp.Diagnose(ctx, config)
+}
+
 // URL is how browsers reach the app.
 func (a *App) URL() string { return a.cfg.BaseURL }
 

@@ -62,8 +62,14 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 		return err
 	}
 	if o.diagnose {
-		diagnose(stdout, a.RP.Findings())
-		return a.Close()
+		found := a.RP.Findings()
+		if o.baseURL != "" { // the app may be running there: do POST requests reach it?
+			found, err = a.Diagnose(ctx)
+		}
+		if err == nil {
+			diagnose(stdout, found)
+		}
+		return errors.Join(err, a.Close())
 	}
 	for _, f := range a.RP.Findings() {
 		if f.Serious {

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"flag"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -141,17 +141,15 @@ func TestEverything(t *testing.T) {
 // -diagnose says what does not fit, and serves nobody.
 func TestDiagnose(t *testing.T) {
 	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RedirectURIs: []string{"http://127.0.0.1:9103/auth/callback"}}))
-	running, err := net.Listen("tcp", "127.0.0.1:0") // the app itself
-	if err != nil {
-		t.Fatal(err)
-	}
+	// The app itself, behind something that lets no POST through.
+	running := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	defer running.Close()
 	var out bytes.Buffer
-	args := strings.Fields("-app notoken -client-id notes -client-secret s3cret -like keycloak -diagnose -issuer " + s.URL + " -listen " + running.Addr().String())
+	args := strings.Fields("-app notoken -client-id notes -client-secret s3cret -like keycloak -diagnose -issuer " + s.URL + " -listen " + running.Listener.Addr().String())
 	if err := program.Run(t.Context(), args, env(), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`taken for "keycloak"`, "! This kind of IdP sends no logout token", "set -idle or -silent-check", "1 marked with !"} {
+	for _, want := range []string{`taken for "keycloak"`, "! This kind of IdP sends no logout token", "set -idle or -silent-check", "3 marked with !", "/auth/backchannel-logout is answered 403"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}

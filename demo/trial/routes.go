@@ -57,7 +57,7 @@ func visits(seen *journal, prefix string, next http.Handler) http.Handler {
 				seen.asked(code(r.URL.Query().Get("error")))
 			}
 		case prefix + "/backchannel-logout":
-			if r.Method == http.MethodPost {
+			if r.Method == http.MethodPost && r.Header.Get("Tandem-Check") == "" { // not the app's look at itself
 				seen.logoutToken(rec.Status)
 			}
 		case prefix + "/frontchannel-logout":
