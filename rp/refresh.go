@@ -69,7 +69,11 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*s
 		p.revokeAlso(got, *st.data, OtherSubject) // the only ones that work, and nobody's
 		return next, err
 	case v == verdict.Ended:
-		return p.rejected(ctx, st, RefreshRejected)
+		next, err := p.rejected(ctx, st, RefreshRejected)
+		if down := (*UnavailableError)(nil); errors.As(err, &down) {
+			p.undoubt(ctx, st) // the answer is known; the next one may be believed, too
+		}
+		return next, err
 	case v == verdict.Ask:
 		return nil, p.renewSilently(ctx, st)
 	case !lost:

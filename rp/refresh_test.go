@@ -215,3 +215,29 @@ func TestTokensOfAnotherPersonAreRevoked(t *testing.T) {
 		w.idp.Expect(idpmock.EndpointRevoke, "notes", 4) // two of the session, two that came
 	})
 }
+
+// C8: a refusal that the store could not take down is a refusal when it comes again, and
+// no doubt about the token.
+func TestRefusalWhileTheStoreEndsNothing(t *testing.T) {
+	s, kept := flaky(nil)
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		v := w.visitor("ada")
+		v.login()
+		if err := w.idp.EndSession(v.session().SID); err != nil {
+			t.Fatal(err)
+		}
+		end := "End"
+		kept.fail.Store(&end)
+		for range 4 {
+			time.Sleep(6 * time.Minute)
+			if a := v.get("/private"); a.status != http.StatusServiceUnavailable {
+				t.Errorf("after %v: %v", w.age(), a)
+			}
+		}
+		kept.fail.Store(nil)
+		time.Sleep(time.Minute)
+		v.get("/private")
+		w.expectEnds(rp.RefreshRejected)
+	})
+}
