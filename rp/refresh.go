@@ -28,6 +28,12 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*s
 	if err != nil || st.data.Generation != seen { // somebody else has refreshed: the lease was lost
 		return st, err
 	}
+	if p.ctx.Err() != nil { // what comes might not be stored any more: Close waits for 15 s at most
+		if !lost {
+			p.undoubt(ctx, st)
+		}
+		return nil, busy(time.Second, "this instance is shutting down")
+	}
 	got, out := p.callRefresh(ctx, st.data, to)
 	v := judged(out.Answer, to)
 	if v == verdict.Unknown {

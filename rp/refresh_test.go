@@ -241,3 +241,28 @@ func TestRefusalWhileTheStoreEndsNothing(t *testing.T) {
 		w.expectEnds(rp.RefreshRejected)
 	})
 }
+
+// C4: an instance that is shutting down shows no refresh token any more: with a slow store
+// there may be no time left to keep what comes.
+func TestNoRefreshOnceClosing(t *testing.T) {
+	s, kept := flaky(nil)
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		kept.late = 3 * time.Second
+		replace := "Replace"
+		kept.fail.Store(&replace)
+		asked := make(chan struct{})
+		go func() {
+			defer close(asked)
+			v.get("/private")
+		}()
+		time.Sleep(time.Second)
+		if err := w.auth[0].Close(); err != nil {
+			t.Error(err)
+		}
+		<-asked
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
+	})
+}
