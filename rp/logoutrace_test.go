@@ -131,6 +131,13 @@ func (s *failingStore) Create(ctx context.Context, r store.Record) error {
 	return s.Store.Create(ctx, r)
 }
 
+func (s *failingStore) Renew(ctx context.Context, l store.Lease, ttl time.Duration) error {
+	if s.down("Renew") {
+		return errDown
+	}
+	return s.Store.Renew(ctx, l, ttl)
+}
+
 func (s *failingStore) Replace(ctx context.Context, r store.Record) error {
 	if s.down("Replace") {
 		if s.late == 0 {

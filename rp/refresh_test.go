@@ -227,15 +227,14 @@ func TestRefusalWhileTheStoreEndsNothing(t *testing.T) {
 		if err := w.idp.EndSession(v.session().SID); err != nil {
 			t.Fatal(err)
 		}
-		end := "End"
-		kept.fail.Store(&end)
+		kept.breaks("End")
 		for range 4 {
 			time.Sleep(6 * time.Minute)
 			if a := v.get("/private"); a.status != http.StatusServiceUnavailable {
 				t.Errorf("after %v: %v", w.age(), a)
 			}
 		}
-		kept.fail.Store(nil)
+		kept.heals()
 		time.Sleep(time.Minute)
 		v.get("/private")
 		w.expectEnds(rp.RefreshRejected)
@@ -251,8 +250,7 @@ func TestNoRefreshOnceClosing(t *testing.T) {
 		v.login()
 		time.Sleep(6 * time.Minute)
 		kept.late = 3 * time.Second
-		replace := "Replace"
-		kept.fail.Store(&replace)
+		kept.breaks("Replace")
 		asked := make(chan struct{})
 		go func() {
 			defer close(asked)
@@ -264,5 +262,36 @@ func TestNoRefreshOnceClosing(t *testing.T) {
 		}
 		<-asked
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
+	})
+}
+
+// C4: while one instance has fresh tokens and waits for the store, another one, which is
+// asked the moment the store is back, does not show the spent one.
+func TestTokensThatWaitForTheStore(t *testing.T) {
+	s, kept := flaky(nil)
+	s.instances = 2
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		v.instance = "0"
+		time.Sleep(6 * time.Minute)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 3 * time.Second})
+		asked := make(chan struct{})
+		go func() {
+			defer close(asked)
+			v.get("/private")
+		}()
+		time.Sleep(time.Second) // that the token is shown has been noted
+		kept.breaks("*")
+		time.Sleep(time.Minute) // and the lease is over
+		<-asked
+		kept.heals()
+		other := v.thief()
+		other.instance = "1"
+		if a := other.get("/private"); a.status != http.StatusOK {
+			t.Errorf("%v", a)
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
+		w.expectEnds()
 	})
 }

@@ -105,7 +105,7 @@ func (o *oracle) final() {
 		}
 	}
 	for _, s := range o.born {
-		if s.endAt != never && s.tellAt == never {
+		if s.endAt < now && s.tellAt == never { // what ends this moment is told this moment
 			o.breach("C8", "%s ended at %s, and no event has said so by %s", s.label, stamp(s.endAt), stamp(now))
 		}
 		if s.endAt == never && o.clockEndAt(s, horizon) != "" {
