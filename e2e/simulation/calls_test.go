@@ -77,8 +77,9 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 	for _, p := range t.shown {
 		switch {
 		case p.status == http.StatusOK && p.sent.refresh != "":
-			// Only the death of the instance that held the answer excuses it.
-			if next := c.chain.refresh[min(i+1, len(c.chain.refresh)-1)]; next.by == nil || !next.by.dead() {
+			// Only this excuses it: the instance that held the answer is dead, or it is still
+			// cut off from its store.
+			if next := c.chain.refresh[min(i+1, len(c.chain.refresh)-1)]; (next.by == nil || !next.by.dead()) && !o.cutOff(s.app) {
 				o.breach("C4", "%s presents a refresh token of %s that was rotated at %s", c.in.name, s.label, stamp(p.to))
 			}
 		case p.status == 0 && p.in == c.in && c.from-p.to < 500*time.Millisecond:
@@ -89,6 +90,11 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 		o.breach("C4", "%s presents a refresh token of %s for the third time without a pause", c.in.name, s.label)
 	}
 	t.shown = append(t.shown, c)
+}
+
+// cutOff: a store of the app fails at this moment.
+func (o *oracle) cutOff(a *app) bool {
+	return slices.ContainsFunc(o.troubles, func(t *trouble) bool { return t.path&pathStore != 0 && t.of.has(a) && t.to == never })
 }
 
 // judgeSignal holds C7 and the half of C2 that is about signals: a signal is
