@@ -103,15 +103,19 @@ func (p *Party) Cookie(s Session) *http.Cookie {
 		p.t.Fatalf("rptest: the log-in does not begin: %v", err)
 	}
 	back := httptest.NewRequest(http.MethodGet, p.Authorize(w.Result().Header.Get("Location"), s), nil)
+	var name string // of the session's cookie: Config.OnLogin may set others before it
 	for _, c := range w.Result().Cookies() {
 		back.AddCookie(c)
+		if own, _, ok := strings.Cut(c.Name, "-login-"); ok {
+			name = own
+		}
 	}
 	w = httptest.NewRecorder()
 	if err := p.FinishLogin(w, back); err != nil {
 		p.t.Fatalf("rptest: the log-in is not finished: %v", err)
 	}
 	for _, c := range w.Result().Cookies() {
-		if c.MaxAge >= 0 && !strings.Contains(c.Name, "-login-") {
+		if c.Name == name {
 			p.keep(c, s.Values)
 			return &http.Cookie{Name: c.Name, Value: c.Value}
 		}

@@ -275,3 +275,22 @@ func TestWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// An app that sets a cookie of its own at the log-in gets the session's from Cookie all the
+// same, whatever that is called.
+func TestCookieBesideTheHooks(t *testing.T) {
+	for _, base := range []string{"https://app.test", "https://app.test/notes"} {
+		auth := rptest.New(t, func(c *rp.Config) {
+			c.BaseURL = base
+			c.ResponseMode, c.KeepFragments, c.ThirdPartyLogin = "form_post", true, true
+			c.OnLogin = func(w http.ResponseWriter, _ *http.Request, l *rp.Login) error {
+				http.SetCookie(w, &http.Cookie{Name: "flash", Value: "hello", Path: "/", Secure: true})
+				return nil
+			}
+		})
+		r := auth.Request(httptest.NewRequest(http.MethodGet, "/", nil), rptest.Session{Subject: "ada", Values: map[string]map[any]any{"x": {"a": "b"}}})
+		if s := rp.FromContext(r.Context()); s == nil || s.Subject() != "ada" {
+			t.Errorf("%s: %v", base, s)
+		}
+	}
+}
