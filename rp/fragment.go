@@ -13,9 +13,10 @@ const maxFragmentQuery = 8 << 10
 
 // wantsFragment reports whether a log-in is to begin with the page that tells the fragment
 // (Config.KeepFragments). A browser takes a fragment along over redirects, and so it is
-// still in the address of that page; the form of a log-in loses it.
+// still in the address of that page; the form of a log-in loses it. A log-in that another
+// site has started (iss) has it in target_link_uri, and takes none beside.
 func (p *RelyingParty) wantsFragment(r *http.Request, q url.Values) bool {
-	return p.cfg.KeepFragments && navigation(r) && q.Has("return_to") && !q.Has("fragment") &&
+	return p.cfg.KeepFragments && navigation(r) && q.Has("return_to") && !q.Has("fragment") && !q.Has("iss") &&
 		!strings.Contains(q.Get("return_to"), "#") && len(r.URL.RawQuery) <= maxFragmentQuery
 }
 

@@ -97,3 +97,28 @@ func TestThirdPartyLoginIsOff(t *testing.T) {
 		}
 	})
 }
+
+// Who starts a log-in from another site says in target_link_uri where it leads to, with the
+// fragment: no page asks for that. It would ask for ever, because fragment is none of what
+// another site may say (OpenID Connect Core 1.0 §4).
+func TestThirdPartyLoginWithFragments(t *testing.T) {
+	inBubble(t, setup{config: func(c *rp.Config) { c.ThirdPartyLogin, c.KeepFragments = true, true }}, func(t *testing.T, w *world) {
+		q := url.Values{"iss": {issuer}, "login_hint": {"ada"}}
+		for target, page := range map[string]string{"": "/", base + "/private": "/private", base + "/private#part": "/private#part"} {
+			q.Set("target_link_uri", target)
+			v := w.visitor("ada")
+			to := "/auth/login?" + q.Encode()
+			a := v.do("GET", to, nil, with(navigating, "Sec-Fetch-Site", "cross-site"))
+			if a.status == http.StatusOK && strings.Contains(a.body, "fragment=") { // what its script does
+				a = v.do("GET", to+"&fragment=", nil, with(navigating, "Sec-Fetch-Site", "same-origin"))
+			}
+			if a.status != http.StatusFound {
+				t.Errorf("%q: the page asks again and again: %v", target, a)
+				continue
+			}
+			if a = v.get(v.authorize(a.location())); a.location() != page {
+				t.Errorf("%q: %v", target, a)
+			}
+		}
+	})
+}
