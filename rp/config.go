@@ -158,7 +158,8 @@ type Config struct {
 	// KeepFragments keeps the part behind # of the page that somebody wanted over a
 	// log-in at which they have to type something. Browsers do not send that part, so
 	// the log-in begins with a page whose script adds it to return_to: it then stands in
-	// this app's access log. Default off: it is kept only where the IdP asks nothing.
+	// this app's access log. Default off: it is kept only where the IdP asks nothing and
+	// answers by a redirect.
 	KeepFragments bool
 	// KeepPosted keeps a form that was posted when the session was over already: the
 	// answer stores it in the tab, sealed, and after the log-in of the same person a page

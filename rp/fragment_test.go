@@ -100,3 +100,26 @@ func FuzzWithFragment(f *testing.F) {
 		}
 	})
 }
+
+// A form_post loses the fragment at every log-in, also at one where the IdP shows nothing.
+func TestFragmentsOverSilentFormPost(t *testing.T) {
+	s := setup{kind: rp.NoToken, idp: patient, config: func(c *rp.Config) {
+		c.SilentCheck, c.KeepFragments, c.ResponseMode = true, true, "form_post"
+	}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.again(v.cookieless("/auth/callback", v.postedBack("/auth/login?return_to=/private&fragment="), issuer))
+		time.Sleep(10 * time.Minute)
+		to := v.get("/private").location()
+		if !strings.Contains(to, "silent=1") {
+			t.Fatalf("no silent check: %s", to)
+		}
+		if a := v.get(to); a.status != http.StatusOK || !strings.Contains(a.body, "fragment=") {
+			t.Fatalf("no page before the silent check: %v", a)
+		}
+		if a := v.again(v.cookieless("/auth/callback", v.postedBack(to+"&fragment=part"), issuer)); a.location() != "/private#part" {
+			t.Errorf("%v", a)
+		}
+		v.welcome()
+	})
+}

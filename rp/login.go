@@ -65,7 +65,7 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 		comeBack(w, f.returnTo)
 		return nil
 	}
-	if !f.silent && p.wantsFragment(r, q) {
+	if (!f.silent || p.byFormPost()) && p.wantsFragment(r, q) { // a form_post loses it in any case
 		return p.fragmentPage(w, r)
 	}
 	to, err := p.authURL(r.Context(), &f, asks)
