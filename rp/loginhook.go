@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 
+	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
@@ -80,10 +81,15 @@ func (l *Login) Visitor(name string) (*sessions.Session, error) {
 
 // CarryOver moves the visitor's values of these names into the session's of the same names.
 // Where both have a value the visitor's stands: it is the newer one. The visitor's are
-// deleted once the session has begun.
+// deleted once the session has begun. A cookie that cannot be read any more, because its key
+// has changed or it is too old, is as if there were none: it must keep nobody out.
 func (l *Login) CarryOver(names ...string) error {
 	for _, name := range names {
 		from, err := l.Visitor(name)
+		if bad := securecookie.Error(nil); errors.As(err, &bad) && bad.IsDecode() {
+			l.in.rp.log.Debug("a visitor's values cannot be read, so they are not carried over", "error", err)
+			continue
+		}
 		if err != nil {
 			return err
 		}

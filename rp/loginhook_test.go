@@ -510,3 +510,18 @@ func TestOnLoginWhileTheStoreFails(t *testing.T) {
 		v.welcome()
 	})
 }
+
+// A visitor's cookie that nobody can read any more, after a change of its key, keeps nobody
+// from logging in.
+func TestCarryOverOfWhatCannotBeRead(t *testing.T) {
+	var h hook
+	inBubble(t, hooked(&h), func(t *testing.T, w *world) {
+		h = func(_ http.ResponseWriter, _ *http.Request, l *rp.Login) error { return l.CarryOver("cart") }
+		v := w.visitor("ada")
+		v.set("cart", "MTYwMDAwMDAwMHxEdi1CQkFFQ180SUFBUkFCRUFBQUh2")
+		if a := v.finish(); a.status != http.StatusSeeOther {
+			t.Fatalf("%v", a)
+		}
+		v.welcome()
+	})
+}
