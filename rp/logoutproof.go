@@ -50,6 +50,11 @@ func (p *RelyingParty) proves(w http.ResponseWriter, r *http.Request) (bool, err
 	if everywhere {
 		fields.Set("everywhere", "1")
 	}
+	for _, name := range p.cfg.Logout.Form {
+		if value := r.PostForm.Get(name); value != "" && len(value) <= maxLogoutWord {
+			fields.Set(name, value)
+		}
+	}
 	return false, p.writePage(w, r, page{title: "logout-question-title", advice: []word{"logout-question"},
 		form: &pageForm{Action: p.outer + "/logout", Fields: fields, Button: "to-logout"}})
 }

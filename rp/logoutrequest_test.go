@@ -237,3 +237,21 @@ func FuzzLogoutForm(f *testing.F) {
 		}
 	})
 }
+
+// The page that asks once more keeps what the form has said to the IdP.
+func TestLogoutQuestionKeepsTheForm(t *testing.T) {
+	inBubble(t, setup{config: func(c *rp.Config) { c.Logout.Form = []string{"ui_locales"} }}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		hidden := http.Header{"Accept": {"text/html"}, "Origin": {"null"}}
+		a := v.do("POST", "/auth/logout", url.Values{"ui_locales": {"de"}, "other": {"x"}}, hidden)
+		fields := hiddenFields(a.body)
+		if fields.Has("other") {
+			t.Errorf("%v", fields)
+		}
+		if a = v.do("POST", "/auth/logout", fields, hidden); query(a.location()).Get("ui_locales") != "de" {
+			t.Errorf("%v", a)
+		}
+		w.expectEnds(rp.UserLogout)
+	})
+}
