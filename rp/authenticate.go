@@ -65,7 +65,7 @@ func (p *RelyingParty) session(r *http.Request, key store.Key, m activity.Mark) 
 	now := p.now()
 	o := p.cache.get(&rec.Key, rec.Version)
 	if o != nil && o.quiet.Holds(now) {
-		class := p.classify(r, m, o.data.SendsUser)
+		class := p.classify(r, m, p.saysUser(o.data, now))
 		if class == Active {
 			p.touch(&o.state, &o.item, now, rec.Active)
 		}
@@ -76,7 +76,7 @@ func (p *RelyingParty) session(r *http.Request, key store.Key, m activity.Mark) 
 	if err != nil {
 		return nil, err
 	}
-	class := p.classify(r, m, st.data.SendsUser)
+	class := p.classify(r, m, p.saysUser(st.data, now))
 	if st, err = p.decide(r, st, class, now, o != nil); err != nil {
 		return nil, err
 	}
@@ -187,6 +187,18 @@ func (p *RelyingParty) expire(ctx context.Context, st *state, e lifetime.End) er
 		return errChanged
 	}
 	return &EndedError{Reason: reason, sentUser: st.data.SendsUser}
+}
+
+// arrivesWithin is how long after a log-in by form_post the page that it leads to may be
+// asked for.
+const arrivesWithin = 10 * time.Second
+
+// saysUser reports whether in this session a navigation without Sec-Fetch-User is the page's
+// own doing (ACT-05). The one that a form_post leads to is not: the scripts that have posted
+// hide that a person has logged in, and that page may need a token that only a person fetches.
+func (p *RelyingParty) saysUser(d *record.Data, now time.Time) bool {
+	age := now.Sub(d.Started)
+	return d.SendsUser && (age < 0 || age >= arrivesWithin || !p.byFormPost())
 }
 
 // noteUser notes in the record that this browser says when a person navigates. From then

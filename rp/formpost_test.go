@@ -143,3 +143,34 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+// ACT-05: scripts have posted the answer, so no Sec-Fetch-User tells that a person asks for
+// the page that the log-in leads to. It gets what a person's gets, a token of an API's own
+// too. What loads itself later is the page's doing, as ever.
+func TestPageAfterFormPost(t *testing.T) {
+	inAPIs(t, setup{config: formPosts}, func(t *testing.T, w *world, _ *visitor, got map[string]*api, _ *wire) {
+		v := w.visitor("ada")
+		start := v.do("GET", "/auth/login?return_to=/run", nil, with(navigating, "Sec-Fetch-User", "?1"))
+		in := v.again(v.cookieless("/auth/callback", query(v.authorize(start.location())), issuer))
+		var class rp.Class
+		w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) {
+			if class = s.Class(); class == rp.Passive {
+				return
+			}
+			resp, err := s.Client().Get(ownOrigins[0] + "/")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+		}
+		v.get(in.location())
+		if class != rp.Active || len(got[ownOrigins[0]].tokens) != 1 {
+			t.Errorf("the page that the log-in leads to is %v", class)
+		}
+		time.Sleep(10 * time.Second)
+		if v.get(in.location()); class != rp.Passive {
+			t.Errorf("a page that loads itself is %v", class)
+		}
+	})
+}

@@ -26,7 +26,7 @@ func (p *RelyingParty) Optional(r *http.Request) *Session {
 	stored, now, policy := st.rec.Active, p.now(), p.policy(st)
 	known := *st
 	known.rec.Active = p.agenda.latest(key, stored)
-	class := p.classify(r, p.mark(r), st.data.SendsUser)
+	class := p.classify(r, p.mark(r), p.saysUser(st.data, now))
 	d := lifetime.Decide(known.clocks(), policy, now, lifetime.Passive)
 	if d.End != lifetime.Live {
 		_ = p.expire(r.Context(), &known, d.End) // an outage: whoever comes next tries again
