@@ -52,11 +52,12 @@ func ExampleConfig_thirdPartyLogin() {
 
 	w := browse(auth, "POST", "/auth/login", url.Values{"iss": {"https://idp.example"}, "login_hint": {"ada"},
 		"target_link_uri": {"https://notes.example/inbox"}})
+	w = browse(auth, "GET", w.Header().Get("Location"), nil) // a form leads to the same by GET
 	to, _ := url.Parse(w.Header().Get("Location"))
 	fmt.Println(w.Code, to.Host, to.Query().Get("login_hint"))
 	fmt.Println(browse(auth, "GET", "/auth/login?iss=https%3A%2F%2Fother.example", nil).Code)
 	// Output:
-	// 303 idp.example ada
+	// 302 idp.example ada
 	// 400
 }
 

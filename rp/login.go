@@ -37,6 +37,10 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 		p.refused(RefusedLogin, err)
 		return err
 	}
+	if p.postedElsewhere(r) {
+		p.askAgain(w, r.PostForm)
+		return nil
+	}
 	opts = slices.Concat(opts, more) // others use opts, too
 	f := flow{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),

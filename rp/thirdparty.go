@@ -6,14 +6,16 @@ import (
 	"net/url"
 )
 
-// maxInitiate bounds the form of a log-in that another site starts, in bytes.
-const maxInitiate = 8 << 10
+const (
+	maxInitiate  = 8 << 10 // bytes of the form of a log-in that another site starts
+	maxInitiated = 2 << 10 // of one field, in the address that the form leads to
+)
 
 // asked is what a log-in's address asks for, and with Config.ThirdPartyLogin its form.
 // Its errors are *LoginError.
 func (p *RelyingParty) asked(w http.ResponseWriter, r *http.Request) (q url.Values, opts []LoginOption, err error) {
 	q = r.URL.Query()
-	posted := p.cfg.ThirdPartyLogin && r.Method == http.MethodPost && r.URL.Path == p.cfg.Prefix+"/login"
+	posted := p.postedElsewhere(r)
 	if posted {
 		r.Body = http.MaxBytesReader(w, r.Body, maxInitiate)
 		if err := r.ParseForm(); err != nil {
@@ -31,6 +33,24 @@ func (p *RelyingParty) asked(w http.ResponseWriter, r *http.Request) (q url.Valu
 		return q, nil, nil
 	}
 	return p.initiated(r, q)
+}
+
+// postedElsewhere reports whether a request is the form of another site that starts a log-in.
+func (p *RelyingParty) postedElsewhere(r *http.Request) bool {
+	return p.cfg.ThirdPartyLogin && r.Method == http.MethodPost && r.URL.Path == p.cfg.Prefix+"/login"
+}
+
+// askAgain leads to the same log-in by GET. Browsers send no SameSite=Lax cookie with the form
+// of another site, so nothing could drop the older ones of the log-ins that it starts: enough
+// of them push the session's out of the browser, or make its header too large for proxies.
+func (p *RelyingParty) askAgain(w http.ResponseWriter, form url.Values) {
+	q := url.Values{}
+	for _, name := range append([]string{"iss", "login_hint", "target_link_uri"}, p.cfg.LoginQuery...) {
+		if value := form.Get(name); value != "" && len(value) <= maxInitiated {
+			q.Set(name, value)
+		}
+	}
+	comeBack(w, p.outer+"/login?"+q.Encode())
 }
 
 // initiated is a log-in that another site has started (OpenID Connect Core 1.0 §4). Where
