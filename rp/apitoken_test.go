@@ -629,3 +629,40 @@ func TestHeldSessionKeepsNobody(t *testing.T) {
 		})
 	}
 }
+
+// APIs whose tokens are short are asked for often. That does not put off what only the
+// session's own refresh brings: the next word of userinfo (Config.UserinfoAgain), and an ID
+// token that says less (Config.ForgetClaims).
+func TestClaimsBesideAPITokens(t *testing.T) {
+	for name, want := range map[string]func(*rp.Config){
+		"UserinfoAgain": func(c *rp.Config) { c.UserinfoClaims, c.UserinfoAgain, c.SignalEvery = true, true, 4*time.Minute },
+		"ForgetClaims":  func(c *rp.Config) { c.ForgetClaims, c.SignalEvery = true, 4*time.Minute },
+	} {
+		s := setup{config: want, client: func(c *idpmock.Client) { c.AccessTokenLifetime = 2 * time.Minute }}
+		inAPIs(t, s, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
+			w.groups(3)
+			v.login()
+			call := func(_ http.ResponseWriter, r *http.Request, s *rp.Session) {
+				resp, err := s.Client().Get(ownOrigins[0] + "/")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				resp.Body.Close()
+			}
+			if c := v.claimsOf(); c["groups"] == nil {
+				t.Fatalf("%s: %v", name, c)
+			}
+			w.groups(0)
+			for range 30 {
+				time.Sleep(30 * time.Second)
+				w.run = call
+				v.get("/run")
+			}
+			if c := v.claimsOf(); c["groups"] != nil {
+				t.Errorf("%s: after 15 minutes of calls the groups are still %v", name, c["groups"])
+			}
+			w.expectEnds(rp.Replaced)
+		})
+	}
+}

@@ -131,7 +131,7 @@ func (p *RelyingParty) refreshed(ctx context.Context, st *state, got *tokens, se
 	next, err := p.commitTokens(ctx, st, func(d *record.Data) {
 		fault = p.takeTokens(st.rec.Key, d, got, to)
 		// Where activity is told by a silent log-in only, trust has to run out for that.
-		heard(d, sent, can.Extends.Refresh, can.Proves.Refresh && p.means(d) != bySilentLogin)
+		heard(d, sent, can.Extends.Refresh && !p.hidesNews(to), can.Proves.Refresh && p.means(d) != bySilentLogin)
 	})
 	var ended *EndedError
 	switch {
@@ -147,6 +147,13 @@ func (p *RelyingParty) refreshed(ctx context.Context, st *state, got *tokens, se
 		p.readProfile(next)
 	}
 	return next, err
+}
+
+// hidesNews reports whether a refresh brings less of the person than is wanted: the token of an
+// API's own opens no userinfo, and the ID token beside it may say less. If it counted as the
+// signal, APIs with short tokens would put off the session's own refresh for ever.
+func (p *RelyingParty) hidesNews(to *audience) bool {
+	return to != nil && (p.cfg.UserinfoAgain || p.cfg.ForgetClaims)
 }
 
 // takeTokens puts renewed tokens into a session: its own, or that of an audience; fault
