@@ -97,7 +97,7 @@ func (p *RelyingParty) render(h http.Header, r *http.Request, pg page) []byte {
 	framed := p.cfg.Pages.Frame != nil
 	if framed {
 		if err := p.cfg.Pages.Frame(&b, out); err != nil {
-			p.log.Error("Config.Pages.Frame fails; the plain page is shown", "error", err)
+			p.refusals.spend(p.log, p.now(), "Config.Pages.Frame fails; the plain page is shown", "error", err)
 			b.Reset()
 			framed = false
 		}

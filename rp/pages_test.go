@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -279,4 +280,30 @@ func TestExampleTextsAreWhole(t *testing.T) {
 	if len(germanTexts) != len(rp.PageTexts()) {
 		t.Error("germanTexts has keys that no page shows")
 	}
+}
+
+// Anybody can ask for a page. A frame that fails meanwhile does not let them fill the log.
+func TestFailingFrameIsToldWithinBounds(t *testing.T) {
+	var broken atomic.Bool
+	s := setup{config: func(c *rp.Config) {
+		c.Pages.Frame = func(w io.Writer, p rp.Page) error {
+			if broken.Load() {
+				return errors.New("no template")
+			}
+			_, err := io.WriteString(w, string(p.Body))
+			return err
+		}
+	}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		broken.Store(true)
+		v := w.visitor("ada")
+		for range 100 {
+			if a := v.get("/auth/logged-out"); !strings.Contains(a.body, "<style>") {
+				t.Fatalf("no plain page: %v", a)
+			}
+		}
+		if n := strings.Count(fmt.Sprint(w.log), "Pages.Frame fails"); n == 0 || n > 20 {
+			t.Errorf("%d lines", n)
+		}
+	})
 }
