@@ -22,7 +22,9 @@ var ErrRefused = errors.New("rp: the application has refused this log-in")
 // until Config.OnLogin returns.
 type Login struct {
 	// ReturnTo is the page that the browser goes to next. The hook may set another path of
-	// this app; what SafeReturnTo does not pass becomes "/".
+	// this app; what SafeReturnTo does not pass becomes "/". With Config.KeepPosted it is the
+	// library's own Prefix+"/posted" where a form waits for the person: a hook that leads
+	// elsewhere then takes that form from them.
 	ReturnTo string
 
 	in *incoming
