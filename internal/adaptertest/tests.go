@@ -326,9 +326,13 @@ func testForms(t *testing.T, build Build) {
 	cross := maps.Clone(navigate)
 	cross.Set("Sec-Fetch-Site", "cross-site")
 	start := post("/auth/login", cross, url.Values{"iss": {a.idp.URL}, "target_link_uri": {base + "/private"}})
+	if start.StatusCode != http.StatusSeeOther {
+		t.Fatalf("%d", start.StatusCode)
+	}
+	start = b.read(b.send("GET", start.Header.Get("Location"), cross, nil)) // with the cookies
 	callback, err := b.idp.Authorize(t.Context(), start.Header.Get("Location"))
-	if err != nil || start.StatusCode != http.StatusSeeOther {
-		t.Fatalf("%d %v", start.StatusCode, err)
+	if err != nil {
+		t.Fatal(err)
 	}
 	u, err := url.Parse(callback)
 	if err != nil {
