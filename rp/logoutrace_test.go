@@ -176,7 +176,9 @@ func (s *failingStore) heals()               { s.fail.Store(nil) }
 func flaky(change func(*rp.Config)) (setup, *failingStore) {
 	kept := &failingStore{}
 	return setup{config: func(c *rp.Config) {
-		kept.Store = c.Store
+		if kept.Store == nil { // one for all instances
+			kept.Store = c.Store
+		}
 		c.Store = kept
 		if change != nil {
 			change(c)
