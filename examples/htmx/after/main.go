@@ -44,6 +44,7 @@ func main() {
 	l := &list{auth.Values()}
 
 	mux := http.NewServeMux()
+	mux.Handle("/static/", http.FileServer(http.Dir("."))) // htmx.min.js of htmx.org belongs there
 	mux.Handle("/auth/", web.Endpoints())
 	mux.Handle("/", web.RequireLogin(http.HandlerFunc(l.show)))
 	mux.Handle("/add", web.RequireLogin(http.HandlerFunc(l.add)))

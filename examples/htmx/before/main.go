@@ -46,6 +46,7 @@ func main() {
 	in := &login{list: l, verifier: provider.Verifier(&oidc.Config{ClientID: oauth.ClientID}), oauth: oauth}
 
 	mux := http.NewServeMux()
+	mux.Handle("/static/", http.FileServer(http.Dir("."))) // htmx.min.js of htmx.org belongs there
 	mux.HandleFunc("/login", in.start)
 	mux.HandleFunc("/callback", in.finish)
 	mux.HandleFunc("/logout", in.out)
