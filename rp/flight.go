@@ -22,7 +22,6 @@ type flights struct {
 	mu     sync.Mutex
 	flying map[store.Key]*flight
 	pauses map[store.Key]pause
-	shown  map[store.Key]uint64 // generations of refresh tokens that this instance has shown, and got no word
 	tidied time.Time
 	breaker
 }
@@ -46,7 +45,7 @@ type pause struct {
 }
 
 func newFlights() *flights {
-	return &flights{flying: map[store.Key]*flight{}, pauses: map[store.Key]pause{}, shown: map[store.Key]uint64{}}
+	return &flights{flying: map[store.Key]*flight{}, pauses: map[store.Key]pause{}}
 }
 
 func (f *flights) underWay(key store.Key) bool {
@@ -124,25 +123,6 @@ func (f *flights) failed(key store.Key, v verdict.Verdict, asked time.Duration, 
 	f.forget(now)
 	return d
 }
-
-// noteShown notes that this instance has shown a token and keeps nothing that came of it.
-func (f *flights) noteShown(key store.Key, generation uint64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.shown) >= maxShown {
-		clear(f.shown) // then it is asked for as if another instance had shown it
-	}
-	f.shown[key] = generation
-}
-
-func (f *flights) hasShown(key store.Key, generation uint64) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	shown, ok := f.shown[key]
-	return ok && shown == generation
-}
-
-const maxShown = 10_000
 
 // forget drops, once a minute, the pauses of sessions that did not come back.
 func (f *flights) forget(now time.Time) {

@@ -24,15 +24,6 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*s
 	sent := p.now()
 	lost := doubted(st.data) // it was shown before, by whoever, and nobody knows the answer
 	seen := st.data.Generation
-	if lost && !p.flights.hasShown(st.rec.Key, seen) {
-		// Whoever has shown it may have the answer, and may only wait for the store.
-		sleep(ctx, storeTokensAgain+time.Second)
-		now, err := p.load(ctx, st.rec.Key)
-		if err != nil || now.data.Generation != seen {
-			return now, err
-		}
-		st = now
-	}
 	st, err := p.doubt(ctx, st)
 	if err != nil || st.data.Generation != seen { // somebody else has refreshed: the lease was lost
 		return st, err
@@ -43,7 +34,6 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*s
 		}
 		return nil, busy(time.Second, "this instance is shutting down")
 	}
-	p.flights.noteShown(st.rec.Key, seen)
 	got, out := p.callRefresh(ctx, st.data, to)
 	v := judged(out.Answer, to)
 	if v == verdict.Unknown {

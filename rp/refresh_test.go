@@ -264,34 +264,3 @@ func TestNoRefreshOnceClosing(t *testing.T) {
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
 	})
 }
-
-// C4: while one instance has fresh tokens and waits for the store, another one, which is
-// asked the moment the store is back, does not show the spent one.
-func TestTokensThatWaitForTheStore(t *testing.T) {
-	s, kept := flaky(nil)
-	s.instances = 2
-	inBubble(t, s, func(t *testing.T, w *world) {
-		v := w.visitor("ada")
-		v.login()
-		v.instance = "0"
-		time.Sleep(6 * time.Minute)
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 3 * time.Second})
-		asked := make(chan struct{})
-		go func() {
-			defer close(asked)
-			v.get("/private")
-		}()
-		time.Sleep(time.Second) // that the token is shown has been noted
-		kept.breaks("*")
-		time.Sleep(time.Minute) // and the lease is over
-		<-asked
-		kept.heals()
-		other := v.thief()
-		other.instance = "1"
-		if a := other.get("/private"); a.status != http.StatusOK {
-			t.Errorf("%v", a)
-		}
-		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
-		w.expectEnds()
-	})
-}
