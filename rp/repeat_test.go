@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -162,8 +163,10 @@ func TestEndsSurviveAFailover(t *testing.T) {
 			time.Sleep(time.Second)
 			kept.replicate(t, keys...)
 			w.judged(w.deliver(w.logoutToken(byToken.session())), true)
+			synctest.Wait() // each tells of its own ends, in its own time
 			byPerson.instance = "1"
 			byPerson.submit("/auth/logout")
+			synctest.Wait()
 			if n, err := w.auth[1].EndSubject(t.Context(), "eve"); n != 1 || err != nil {
 				t.Fatal(n, err)
 			}
