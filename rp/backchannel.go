@@ -51,7 +51,7 @@ func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request)
 	defer cancel()
 	c := &p.cfg
 	token, err := logouttoken.Verify(ctx, raw[0], logouttoken.Want{
-		Issuer: c.Issuer, ClientID: c.ClientID, Alg: c.IDTokenAlg, Keys: p.idp.keys.Limited(c.IDTokenAlg),
+		Issuer: c.Issuer, ClientID: c.ClientID, Alg: c.IDTokenAlg, Keys: p.idp.Keys.Limited(c.IDTokenAlg),
 		Now: c.Now(), Skew: c.Skew, Strict: c.StrictLogoutToken, TrustedAudiences: c.TrustedAudiences,
 	})
 	if err != nil {

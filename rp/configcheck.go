@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
@@ -37,8 +38,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.ClientID == "" {
 		fault("ClientID", "is empty; set it to the id under which the IdP knows this app")
 	}
-	if c.ClientAuth != "" && !slices.Contains([]string{secretBasic, secretPost, secretBasicRaw}, c.ClientAuth) {
-		fault("ClientAuth", "is %q; use %s, %s or %s", c.ClientAuth, secretBasic, secretPost, secretBasicRaw)
+	if c.ClientAuth != "" && !slices.Contains(idp.Methods, c.ClientAuth) {
+		fault("ClientAuth", "is %q; use %s, %s or %s", c.ClientAuth, idp.SecretBasic, idp.SecretPost, idp.SecretBasicRaw)
 	} else if c.ClientAuth != "" && c.ClientSecret == "" {
 		fault("ClientAuth", "is set without ClientSecret; a public client shows none")
 	}
@@ -93,7 +94,7 @@ func (c Config) withDefaults() (Config, error) {
 			fault("LoginQuery", "has %q, which the library uses itself", name)
 		}
 	}
-	if !slices.Contains([]string{"", "query", formPost}, c.ResponseMode) {
+	if !slices.Contains([]string{"", "query", idp.FormPost}, c.ResponseMode) {
 		fault("ResponseMode", "is %q; use query or form_post", c.ResponseMode)
 	}
 	c.Logout.check(c.InsecureAllowHTTP, fault)

@@ -77,18 +77,18 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 		return nil, err
 	}
 	to := newProvider(&cfg)
-	if err := to.discover(ctx, &cfg); err != nil {
+	if err := ofConfig(to.Discover(ctx)); err != nil {
 		return nil, err
 	}
-	all := slices.Concat(judgeProvider(&cfg, to.at().Metadata), storeFindings(ctx, &cfg), judgeSites(&cfg), cfg.Pages.lacks())
+	all := slices.Concat(judgeProvider(&cfg, to.At()), storeFindings(ctx, &cfg), judgeSites(&cfg), cfg.Pages.lacks())
 	if !cfg.SkipSelfCheck {
 		party, err := newParty(&cfg)
 		if err != nil {
 			return nil, wrong("Keys", "%v", err)
 		}
-		all = append(all, checkSelf(ctx, &cfg, party.owner, to.at().BackchannelLogout)...)
+		all = append(all, checkSelf(ctx, &cfg, party.owner, to.At().BackchannelLogout)...)
 	}
-	return append(all, judgeClock(&cfg, time.Duration(to.pulse.off.Load())*time.Millisecond)...), nil
+	return append(all, judgeClock(cfg.Skew, to.Ahead())...), nil
 }
 
 // storeFindings is what the store says of itself.
@@ -102,7 +102,7 @@ func storeFindings(ctx context.Context, c *Config) []Finding {
 	return s.Findings(ctx)
 }
 
-func judgeProvider(c *Config, m *idp.Metadata) []Finding {
+func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 	var out []Finding
 	say := func(serious bool, code, text string, args ...any) {
 		out = append(out, Finding{Code: code, Serious: serious, Text: fmt.Sprintf(text, args...)})
@@ -145,7 +145,7 @@ func judgeProvider(c *Config, m *idp.Metadata) []Finding {
 	} else if !can.LogoutOnExpiry && noMeans && c.Idle == 0 {
 		say(true, "no_logout_on_expiry", "This kind of IdP sends no logout token when its session expires by inactivity, and this client cannot ask: set Config.Idle or Config.SilentCheck.")
 	}
-	if endSessionURL(c, m) == "" {
+	if m.EndSession == "" {
 		say(false, "no_end_session", "The IdP has no end_session_endpoint: a logout here leaves the person signed in there, and the next log-in needs no password; if it has one and does not say so, set Config.Logout.URL.")
 	}
 	if m.RevocationURL == "" && c.Kind != NoToken {

@@ -52,7 +52,7 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *flow)
 func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tokens, error) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	answer, out := p.idp.at().calls.Exchange(ctx, code, f.verifier, f.redirectURI)
+	answer, out := p.idp.At().Client.Exchange(ctx, code, f.verifier, f.redirectURI)
 	if out.Err != nil {
 		return nil, p.notExchanged(f, out)
 	}

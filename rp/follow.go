@@ -3,7 +3,6 @@ package rp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -41,7 +40,7 @@ func (p *RelyingParty) follow(ctx context.Context) {
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
-		case <-p.idp.pulse.doubts:
+		case <-p.idp.Doubts():
 		case <-ctx.Done():
 			timer.Stop()
 			return
@@ -57,25 +56,25 @@ func (p *RelyingParty) lookAtIdP(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
 	defer cancel()
 	read := p.now()
-	m, err := idp.Discover(ctx, p.idp.client, p.cfg.Issuer)
+	m, err := p.idp.Look(ctx)
 	if err != nil {
 		return err
 	}
-	if err := usable(&p.cfg, m); err != nil { // it is another one now, or nobody may call it
+	if err := ofConfig(p.idp.Usable(m)); err != nil { // it is another one now, or nobody may call it
 		p.noteAgain("idp_unusable", true, "The IdP's discovery document cannot be used any more, so the former one goes on: "+err.Error())
 		return nil
 	}
-	old := p.idp.at().Metadata
-	if names := differs(old, m); len(names) > 0 {
-		p.idp.use(&p.cfg, m)
+	old := p.idp.At().Metadata
+	if names := idp.Changes(old, m); len(names) > 0 {
+		p.idp.Use(m)
 		p.noteAgain("idp_changed", false, "The IdP has changed its "+strings.Join(names, ", ")+"; that is used from now on.")
 	}
-	if err := fits(&p.cfg, m); err != nil { // sessions go on; who starts anew hears it as an error
+	if err := ofConfig(p.idp.Fits(m)); err != nil { // sessions go on; who starts anew hears it as an error
 		p.noteAgain("idp_unfit", true, "The IdP has changed, and the next start will fail: "+err.Error())
 	}
 	if !p.met.Swap(true) {
 		p.log.Info("the IdP answers; people can log in again")
-		p.report(judgeProvider(&p.cfg, m))
+		p.report(judgeProvider(&p.cfg, p.idp.At()))
 	}
 	return p.keepIdP(ctx, read)
 }
@@ -84,19 +83,4 @@ func (p *RelyingParty) lookAtIdP(ctx context.Context) error {
 func (p *RelyingParty) noteAgain(code string, serious bool, text string) {
 	p.found.forget(code, text)
 	p.report([]Finding{{Code: code, Serious: serious, Text: text}})
-}
-
-// differs names what is not as it was, with what it is now.
-func differs(old, new *idp.Metadata) (names []string) {
-	for _, e := range []struct{ name, old, new string }{
-		{"authorization_endpoint", old.AuthURL, new.AuthURL}, {"token_endpoint", old.TokenURL, new.TokenURL},
-		{"jwks_uri", old.JWKSURL, new.JWKSURL}, {"userinfo_endpoint", old.UserinfoURL, new.UserinfoURL},
-		{"end_session_endpoint", old.EndSessionURL, new.EndSessionURL}, {"revocation_endpoint", old.RevocationURL, new.RevocationURL},
-		{"token_endpoint_auth_methods_supported", list(old.TokenAuthMethods), list(new.TokenAuthMethods)},
-	} {
-		if e.old != e.new {
-			names = append(names, fmt.Sprintf("%s (%.200s)", e.name, e.new))
-		}
-	}
-	return names
 }

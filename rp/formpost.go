@@ -4,16 +4,15 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-)
 
-// formPost is the response mode of OAuth 2.0 Form Post Response Mode.
-const formPost = "form_post"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+)
 
 // byFormPost reports whether the IdP is to post its answer.
 func (p *RelyingParty) byFormPost() bool {
-	modes := p.idp.at().ResponseModes
-	return p.cfg.ResponseMode == formPost ||
-		p.cfg.ResponseMode == "" && slices.Contains(modes, formPost) && !slices.Contains(modes, "query")
+	modes := p.idp.At().ResponseModes
+	return p.cfg.ResponseMode == idp.FormPost ||
+		p.cfg.ResponseMode == "" && slices.Contains(modes, idp.FormPost) && !slices.Contains(modes, "query")
 }
 
 // postedAgain marks what the callback's own page has posted.

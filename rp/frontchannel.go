@@ -19,7 +19,7 @@ import (
 // that starts after it is refused.
 func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	noStore(w.Header())
-	if !p.idp.at().FrontchannelLogout && !p.cfg.FrontchannelLogout {
+	if !p.idp.At().FrontchannelLogout && !p.cfg.FrontchannelLogout {
 		return &RequestError{Status: http.StatusNotFound, Code: "not_found",
 			Err: errors.New("the log-in service does not use front-channel logout")}
 	}
@@ -53,8 +53,8 @@ const frontchannelPage = `<!DOCTYPE html><html lang="en"><meta name="viewport" c
 // IdP's logout page, which some serve from another host (FCL-04).
 func (p *RelyingParty) framers() string {
 	all := weburl.Origin(p.cfg.Issuer)
-	if p.idp.at().endSession != "" {
-		if o := weburl.Origin(p.idp.at().endSession); o != all {
+	if p.idp.At().EndSession != "" {
+		if o := weburl.Origin(p.idp.At().EndSession); o != all {
 			all += " " + o
 		}
 	}

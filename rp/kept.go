@@ -55,11 +55,11 @@ func fresh(read, now time.Time) bool { return !read.After(now) && now.Sub(read) 
 // keepIdP reads the IdP's keys where that is due, and stores what is known of it.
 // Another instance may do the same: whoever comes last has it from the IdP as well.
 func (p *RelyingParty) keepIdP(ctx context.Context, read time.Time) error {
-	if err := p.idp.keys.Ready(ctx); err != nil {
+	if err := p.idp.Keys.Ready(ctx); err != nil {
 		return err
 	}
-	k := kept{Metadata: p.idp.at().Metadata, Read: read}
-	k.Keys, k.KeysRead = p.idp.keys.Kept()
+	k := kept{Metadata: p.idp.At().Metadata, Read: read}
+	k.Keys, k.KeysRead = p.idp.Keys.Kept()
 	plain, err := json.Marshal(k)
 	if err == nil && len(plain) > store.MaxSealed/2 {
 		p.log.Warn("the IdP's metadata and keys are too large to be kept in the store: no instance starts without the IdP", "bytes", len(plain))
@@ -88,11 +88,11 @@ func (p *RelyingParty) keepIdP(ctx context.Context, read time.Time) error {
 func (p *RelyingParty) meet(ctx context.Context) error {
 	old, _, keptErr := p.readKept(ctx)
 	if keptErr == nil && len(old.Keys) > 0 {
-		if err := p.idp.keys.Restore(old.Keys, old.KeysRead); err != nil {
+		if err := p.idp.Keys.Restore(old.Keys, old.KeysRead); err != nil {
 			p.log.Warn("the IdP's keys that the store keeps cannot be read", "error", err)
 		}
 	}
-	err := p.idp.discover(ctx, &p.cfg)
+	err := ofConfig(p.idp.Discover(ctx))
 	if err == nil {
 		p.met.Store(true)
 		return nil
@@ -100,10 +100,10 @@ func (p *RelyingParty) meet(ctx context.Context) error {
 	if wrong := (*ConfigError)(nil); errors.As(err, &wrong) || keptErr != nil || old.Metadata == nil {
 		return err
 	}
-	if unfit := fits(&p.cfg, old.Metadata); unfit != nil {
+	if unfit := ofConfig(p.idp.Fits(old.Metadata)); unfit != nil {
 		return unfit
 	}
-	p.idp.use(&p.cfg, old.Metadata)
+	p.idp.Use(old.Metadata)
 	p.log.Warn("the IdP does not answer: sessions are served with what the store keeps of it, and nobody can log in until it answers",
 		"read", old.Read, "error", err)
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
@@ -95,6 +96,11 @@ func (p *RelyingParty) redirectURI(r *http.Request) string {
 	return p.sites.of(r).base + p.cfg.Prefix + "/callback"
 }
 
+// authorization makes URLs of the authorization endpoint.
+func (p *RelyingParty) authorization() *oauth2.Config {
+	return &oauth2.Config{ClientID: p.cfg.ClientID, Scopes: p.cfg.Scopes, Endpoint: oauth2.Endpoint{AuthURL: p.idp.At().AuthURL}}
+}
+
 // authURL is where the IdP is asked. Its error is an *UnavailableError.
 func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (string, error) {
 	opts := []oauth2.AuthCodeOption{
@@ -103,17 +109,17 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 		oauth2.SetAuthURLParam("redirect_uri", f.redirectURI),
 	}
 	if p.byFormPost() {
-		opts = append(opts, oauth2.SetAuthURLParam("response_mode", formPost))
+		opts = append(opts, oauth2.SetAuthURLParam("response_mode", idp.FormPost))
 	}
 	if f.silent {
 		return p.silentURL(ctx, asks, f, opts)
 	}
 	if !p.met.Load() {
-		p.idp.pulse.lookAgain()
+		p.idp.LookAgain()
 		return "", idpSilent(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
 	}
 	opts = append(opts, p.options(&f.wish)...)
-	return p.idp.at().oauth.AuthCodeURL(p.state(f.state, f.target()), opts...) + p.resources(&f.wish), nil
+	return p.authorization().AuthCodeURL(p.state(f.state, f.target()), opts...) + p.resources(&f.wish), nil
 }
 
 // isIn reports whether a log-in is not needed: nobody asks for anything particular,
@@ -182,7 +188,7 @@ func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error
 // useAnswer goes on with a log-in that this browser has begun.
 func (p *RelyingParty) useAnswer(w http.ResponseWriter, r *http.Request, f *flow, params url.Values) error {
 	// RFC 9207 §2.4: also before an error is believed.
-	if iss := params.Get("iss"); iss != p.cfg.Issuer && (iss != "" || p.idp.at().IssInResponse) {
+	if iss := params.Get("iss"); iss != p.cfg.Issuer && (iss != "" || p.idp.At().IssInResponse) {
 		return badLogin("failed-issuer", errors.New("iss is missing or is not Config.Issuer"))
 	}
 	if code := params.Get("error"); code != "" {

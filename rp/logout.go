@@ -64,7 +64,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.forgetPages(w.Header())
-	endpoint := p.idp.at().endSession
+	endpoint := p.idp.At().EndSession
 	if endpoint == "" || known == nil {
 		return sendOn(w, r, landing)
 	}

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
@@ -54,8 +53,6 @@ func (c *LogoutConfig) check(allowHTTP bool, fault func(field, cure string, args
 		}
 	}
 }
-
-func endSessionURL(c *Config, m *idp.Metadata) string { return orElse(c.Logout.URL, m.EndSessionURL) }
 
 // maxLogoutURL is the default of LogoutRules.MaxURL, and maxLogoutWord bounds one field
 // of the form, in bytes.

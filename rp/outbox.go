@@ -90,7 +90,7 @@ func (p *RelyingParty) announceEnd(u untold) {
 	if p.offline(&d, reason) {
 		d.RefreshToken = ""
 	}
-	if p.idp.at().RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" || !p.cfg.Capabilities.Revocation.spares(reason, nobody) {
+	if p.idp.At().RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" || !p.cfg.Capabilities.Revocation.spares(reason, nobody) {
 		d.AccessToken, d.RefreshToken = "", ""
 		p.settle(ctx, rec, &d, time.Time{})
 		return

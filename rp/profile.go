@@ -27,7 +27,7 @@ var errSigned = errors.New("userinfo answers with application/jwt (signed or enc
 // most. Its errors are *LoginError.
 func (p *RelyingParty) askUserinfo(ctx context.Context, f *flow, got *tokens, d *record.Data) error {
 	needed := p.cfg.UserinfoClaims
-	if !needed && (d.AccessToken == "" || d.RefreshToken != "" || p.idp.at().UserinfoURL == "") {
+	if !needed && (d.AccessToken == "" || d.RefreshToken != "" || p.idp.At().UserinfoURL == "") {
 		return nil
 	}
 	if got.access == "" || !isBearer(got.kind) {
@@ -44,7 +44,7 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *flow, got *tokens, d 
 	wait = min(wait, p.cfg.WaitFor)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	answer, out := p.idp.at().calls.Userinfo(ctx, got.access, d.Subject)
+	answer, out := p.idp.At().Client.Userinfo(ctx, got.access, d.Subject)
 	if ctx.Err() == nil { // else it had less time than a call may take
 		p.flights.went(&out)
 	}
@@ -139,7 +139,7 @@ func judgeProfile(c *Config, d *record.Data) []Finding {
 // readProfile asks userinfo again once tokens have been renewed (Config.UserinfoAgain).
 // It runs beside: nobody waits for it, and what it cannot bring stays as it was.
 func (p *RelyingParty) readProfile(st *state) {
-	if !p.cfg.UserinfoAgain || st.data.AccessToken == "" || p.idp.at().UserinfoURL == "" {
+	if !p.cfg.UserinfoAgain || st.data.AccessToken == "" || p.idp.At().UserinfoURL == "" {
 		return
 	}
 	p.goes(func(ctx context.Context) {

@@ -183,7 +183,7 @@ func (p *RelyingParty) callRefresh(ctx context.Context, d *record.Data, to *audi
 	if to != nil {
 		more = to.form
 	}
-	answer, out := p.idp.at().calls.Refresh(ctx, d.RefreshToken, more)
+	answer, out := p.idp.At().Client.Refresh(ctx, d.RefreshToken, more)
 	p.flights.went(&out)
 	if out.Err != nil {
 		return nil, out

@@ -123,7 +123,7 @@ func (p *RelyingParty) revokeAlso(t *tokens, d record.Data, reason Reason) {
 // revoked is emptied. It reports whether to try again, and after what time the IdP
 // has asked for that at the earliest. An IdP without a revocation endpoint is no error.
 func (p *RelyingParty) revoke(ctx context.Context, d *record.Data) (again bool, asked time.Duration) {
-	if p.idp.at().RevocationURL == "" {
+	if p.idp.At().RevocationURL == "" {
 		return false, 0
 	}
 	for _, t := range []struct {
@@ -144,7 +144,7 @@ func (p *RelyingParty) revoke(ctx context.Context, d *record.Data) (again bool, 
 func (p *RelyingParty) callRevocation(ctx context.Context, token, hint string) (again bool, asked time.Duration) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	out := p.idp.at().calls.Revoke(ctx, token, hint)
+	out := p.idp.At().Client.Revoke(ctx, token, hint)
 	switch {
 	case out.Err == nil:
 		return false, 0

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/sessions"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -19,7 +20,8 @@ import (
 // use; make it with New and Close it.
 type RelyingParty struct {
 	*private   // cfg
-	idp        *provider
+	idp        *idp.Provider
+	probing    probe       // of the IdP
 	met        atomic.Bool // the IdP has answered this instance
 	party      *party
 	ring       *seal.Ring // seals records
@@ -116,13 +118,13 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.streaming, p.endStreams = context.WithCancel(p.ctx)
 	p.calls, p.abort = context.WithCancel(context.Background())
-	p.idp.pulse.differs = p.clockDiffers
+	p.idp.Differs = p.clockDiffers
 	if err := p.meet(ctx); err != nil {
 		p.stop()
 		p.abort()
 		return nil, err
 	}
-	p.report(judgeProvider(&p.cfg, p.idp.at().Metadata))
+	p.report(judgeProvider(&p.cfg, p.idp.At()))
 	p.report(storeFindings(ctx, &p.cfg))
 	p.report(judgeSites(&p.cfg))
 	p.report(cfg.Pages.lacks())
@@ -157,7 +159,7 @@ func (p *RelyingParty) Close() error {
 	p.work.Wait()
 	grace.Stop()
 	p.abort()
-	p.idp.keys.Stop()
+	p.idp.Keys.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	var errs []error
@@ -260,7 +262,7 @@ func (p *RelyingParty) now() time.Time { return time.UnixMilli(p.cfg.Now().UnixM
 // refused tells the operator what the answer does not say. Anybody can cause it, so
 // the log is bounded; Config.Events hears of each.
 func (p *RelyingParty) refused(what Refused, err error) {
-	p.refusals.spend(p.log, p.now(), string(what), append([]any{"error", err}, p.idp.pulse.clock()...)...)
+	p.refusals.spend(p.log, p.now(), string(what), append([]any{"error", err}, p.clock()...)...)
 	if fn := p.cfg.Events.Refused; fn != nil {
 		fn(RefusedEvent{What: what, At: p.now(), Err: err})
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -41,7 +42,7 @@ func (p *RelyingParty) served() {
 		return
 	}
 	p.goes(func(context.Context) {
-		found := checkSelf(p.ctx, &p.cfg, p.party.owner, p.idp.at().BackchannelLogout)
+		found := checkSelf(p.ctx, &p.cfg, p.party.owner, p.idp.At().BackchannelLogout)
 		if p.ctx.Err() == nil { // what was cut off by Close says nothing
 			p.report(found)
 		}
@@ -120,7 +121,7 @@ func askSelf(ctx context.Context, c *Config, to string, header http.Header, mark
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set(checkHeader, "1")
 	r.Close = true // once: no connection is kept
-	resp, err := plainClient(c, orDefault(c.HTTPClient.Transport)).Do(r)
+	resp, err := idp.PlainClient(c.HTTPClient, nil).Do(r)
 	if err != nil {
 		if e := (*url.Error)(nil); errors.As(err, &e) {
 			err = e.Err // without the address, which is told beside

@@ -33,7 +33,7 @@ func (p *RelyingParty) means(d *record.Data) means {
 		return bySilentLogin
 	case d.RefreshToken != "" && extends.Refresh:
 		return byRefresh
-	case d.AccessToken != "" && p.idp.at().UserinfoURL != "" && extends.Userinfo:
+	case d.AccessToken != "" && p.idp.At().UserinfoURL != "" && extends.Userinfo:
 		return byUserinfo
 	case p.cfg.SilentCheck:
 		return bySilentLogin
@@ -112,7 +112,7 @@ func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) 
 func (p *RelyingParty) callUserinfo(ctx context.Context, d *record.Data) ([]byte, idp.Outcome) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	answer, out := p.idp.at().calls.Userinfo(ctx, d.AccessToken, d.Subject)
+	answer, out := p.idp.At().Client.Userinfo(ctx, d.AccessToken, d.Subject)
 	p.flights.went(&out)
 	return answer, out
 }

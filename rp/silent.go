@@ -60,12 +60,12 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *flow, opts [
 	}
 	state := p.state(f.state, f.target())
 	for _, h := range hints(st.data) {
-		to := p.idp.at().oauth.AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...) + resources
+		to := p.authorization().AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...) + resources
 		if len(to) <= maxHintedURL {
 			return to, nil
 		}
 	}
-	return p.idp.at().oauth.AuthCodeURL(state, opts...) + resources, nil
+	return p.authorization().AuthCodeURL(state, opts...) + resources, nil
 }
 
 type hint struct{ name, value string }

@@ -52,7 +52,7 @@ func (p *RelyingParty) read(t *idp.Tokens) *tokens {
 // verify checks the ID token. Errors are those of package idtoken.
 func (p *RelyingParty) verify(ctx context.Context, got *tokens, want idtoken.Want) error {
 	c := &p.cfg
-	want.Issuer, want.ClientID, want.Alg, want.Keys = c.Issuer, c.ClientID, c.IDTokenAlg, p.idp.keys.Trusted(c.IDTokenAlg)
+	want.Issuer, want.ClientID, want.Alg, want.Keys = c.Issuer, c.ClientID, c.IDTokenAlg, p.idp.Keys.Trusted(c.IDTokenAlg)
 	want.Now, want.Skew, want.TrustedAudiences, want.AccessToken = c.Now(), c.Skew, c.TrustedAudiences, got.access
 	id, err := idtoken.Verify(ctx, got.rawID, want)
 	if err != nil {

@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,7 @@ func (e *APIError) Unwrap() error { return e.Err }
 // call to say: Get and Post have none, not even that of the person's request.
 func (s *Session) Client() *http.Client {
 	base := s.rp.cfg.HTTPClient
-	return &http.Client{Transport: &apiTransport{s, orDefault(base.Transport)}, Timeout: base.Timeout}
+	return &http.Client{Transport: &apiTransport{s, cmp.Or(base.Transport, http.DefaultTransport)}, Timeout: base.Timeout}
 }
 
 type apiTransport struct {
@@ -205,7 +206,7 @@ func (s *Session) called(st *state, sent time.Time, status int) {
 // probe asks the userinfo endpoint about the token of st (second look), where there is
 // no refresh token.
 func (p *RelyingParty) probe(ctx context.Context, st *state) (*state, verdict.Verdict, error) {
-	if p.idp.at().UserinfoURL == "" {
+	if p.idp.At().UserinfoURL == "" {
 		// Nobody else can be asked, and an API alone never logs anybody out.
 		return nil, verdict.Ask, p.renewSilently(ctx, st)
 	}

@@ -114,30 +114,3 @@ func (o *Outcome) refused(what, code, description string) {
 	}
 	o.Err = errors.New(text)
 }
-
-// ClientAuth is how a client proves who it is (RFC 6749 §2.3.1).
-type ClientAuth struct {
-	ID, Secret string // no secret: a public client
-	// InForm sends the secret in the form (client_secret_post) and not in a header
-	// (client_secret_basic).
-	InForm bool
-	// Raw leaves out the form-encoding of both halves of that header, which RFC 6749
-	// §2.3.1 demands, for servers that do not decode it.
-	Raw bool
-}
-
-func (a ClientAuth) apply(form url.Values, header http.Header) {
-	if a.Secret != "" && !a.InForm {
-		id, secret := url.QueryEscape(a.ID), url.QueryEscape(a.Secret)
-		if a.Raw {
-			id, secret = a.ID, a.Secret
-		}
-		pair := &http.Request{Header: header}
-		pair.SetBasicAuth(id, secret)
-		return
-	}
-	form.Set("client_id", a.ID)
-	if a.Secret != "" {
-		form.Set("client_secret", a.Secret)
-	}
-}

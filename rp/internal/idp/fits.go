@@ -1,0 +1,169 @@
+package idp
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tandem-sso/tandem/rp/internal/outside"
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
+)
+
+// UnfitError says what of the configuration does not fit the IdP.
+type UnfitError []Misfit
+
+// Misfit names the field of the configuration and the cure.
+type Misfit struct{ Field, Cure string }
+
+func (e UnfitError) Error() string {
+	all := make([]string, len(e))
+	for i, m := range e {
+		all[i] = m.Field + ": " + m.Cure
+	}
+	return strings.Join(all, "\n")
+}
+
+func (e *UnfitError) add(field, cure string, args ...any) {
+	*e = append(*e, Misfit{field, fmt.Sprintf(cure, args...)})
+}
+
+func (e UnfitError) orNil() error {
+	if len(e) == 0 {
+		return nil
+	}
+	return e
+}
+
+// Fits is nil if this client can work with an IdP of that kind, else an UnfitError.
+func (p *Provider) Fits(m *Metadata) error {
+	c := &p.cfg
+	if err := p.Usable(m); err != nil {
+		return err
+	}
+	unfit := c.demands(m)
+	if len(unfit) > 0 {
+		return unfit
+	}
+	switch {
+	case c.NeedsUserinfo && m.UserinfoURL == "":
+		unfit.add("UserinfoClaims", "is set, but the IdP has no userinfo_endpoint in its discovery document; leave it unset, and let the IdP put the claims into the ID token")
+	case len(m.IDTokenAlgs) > 0 && !slices.Contains(m.IDTokenAlgs, c.IDTokenAlg):
+		unfit.add("IDTokenAlg", "is %s, but the IdP signs with %s", c.IDTokenAlg, list(m.IDTokenAlgs))
+	case len(m.PKCEMethods) > 0 && !slices.Contains(m.PKCEMethods, "S256"):
+		unfit.add("Issuer", "the IdP supports PKCE by %s only; S256 is needed", list(m.PKCEMethods))
+	}
+	return unfit.orNil()
+}
+
+// Usable is nil if m is that of this issuer, and its endpoints may be called.
+func (p *Provider) Usable(m *Metadata) error {
+	var unfit UnfitError
+	c := &p.cfg
+	if m.Issuer != c.Issuer { // CORE-04
+		unfit.add("Issuer", "the IdP calls itself %q; set exactly that", m.Issuer[:min(len(m.Issuer), 200)])
+		return unfit
+	}
+	for _, e := range []struct {
+		name, url string
+		required  bool
+	}{
+		{"authorization_endpoint", m.AuthURL, true}, {"token_endpoint", m.TokenURL, true}, {"jwks_uri", m.JWKSURL, true},
+		{"userinfo_endpoint", m.UserinfoURL, false}, {"end_session_endpoint", c.endSession(m), false},
+		{"revocation_endpoint", m.RevocationURL, false},
+	} {
+		if e.url == "" && !e.required {
+			continue
+		}
+		if err := checkEndpoint(e.url, c.AllowHTTP); err != nil {
+			unfit.add("Issuer", "the IdP's %s %v", e.name, err)
+			return unfit
+		}
+	}
+	return nil
+}
+
+func checkEndpoint(raw string, allowHTTP bool) error {
+	if raw == "" {
+		return errors.New("is missing from its discovery document")
+	}
+	return weburl.Check(raw, allowHTTP)
+}
+
+// demands are what a discovery document asks of every client and this library does not
+// do: nobody could log in, so it is an error at the start, which names the demand. What
+// an IdP merely offers is none, nor is what it does to some clients only, such as
+// tls_client_certificate_bound_access_tokens (RFC 8705 §3.3): it says that certificates
+// bind tokens, not that there are no others. A list that is missing or empty demands
+// nothing.
+func (c *Config) demands(m *Metadata) (unfit UnfitError) {
+	demand := func(met bool, name, text string) {
+		if !met {
+			unfit.add("Issuer", "the IdP demands %s (%s in its discovery document), which this library does not do; ask for a client to which that does not apply", text, name)
+		}
+	}
+	demand(!m.RequirePAR, "require_pushed_authorization_requests", "that authorization requests are pushed (PAR, RFC 9126)")
+	demand(!m.RequireJAR, "require_signed_request_object", "that authorization requests are signed (JAR, RFC 9101)")
+	demand(offers(m.ResponseTypes, "code"), "response_types_supported", "another response type than code: it offers "+list(m.ResponseTypes))
+	demand(offers(m.GrantTypes, "authorization_code"), "grant_types_supported", "another grant type than authorization_code: it offers "+list(m.GrantTypes))
+	demand(len(m.ResponseModes) == 0 || slices.ContainsFunc(m.ResponseModes, isPlainMode),
+		"response_modes_supported", "that its answers are signed or encrypted (JARM): it offers "+list(m.ResponseModes))
+	if c.ResponseMode == FormPost && !offers(m.ResponseModes, FormPost) {
+		unfit.add("ResponseMode", "is form_post, which the IdP does not offer (response_modes_supported: %s); leave it empty", list(m.ResponseModes))
+	}
+	// The list of algorithms for signing is required, so one that is missing says
+	// nothing. Of encryption there is no other sign in a discovery document.
+	demand(len(m.IDTokenEncryptionAlgs) == 0 || m.IDTokenAlgs == nil || slices.ContainsFunc(m.IDTokenAlgs, isSigning),
+		"id_token_signing_alg_values_supported", "that ID tokens are encrypted and not signed (JWE)")
+	demand(len(m.TokenAuthMethods) == 0 || slices.ContainsFunc(m.TokenAuthMethods, isKnownAuth),
+		"token_endpoint_auth_methods_supported", "that clients authenticate by a key or a certificate: it takes "+list(m.TokenAuthMethods))
+	// This one can be met, by leaving the secret out.
+	if c.Secret != "" && slices.Contains(m.TokenAuthMethods, "none") && !slices.ContainsFunc(m.TokenAuthMethods, isSecretAuth) {
+		unfit.add("ClientSecret", "is set, but the IdP takes no secret (token_endpoint_auth_methods_supported: %s); leave it empty for a public client", list(m.TokenAuthMethods))
+	}
+	return unfit
+}
+
+// FormPost is the response mode of OAuth 2.0 Form Post Response Mode.
+const FormPost = "form_post"
+
+func offers(supported []string, what string) bool {
+	return len(supported) == 0 || slices.Contains(supported, what)
+}
+
+func isPlainMode(mode string) bool { return mode != "jwt" && !strings.HasSuffix(mode, ".jwt") }
+
+func isSigning(alg string) bool { return alg != "none" }
+
+func isSecretAuth(method string) bool { return method == SecretBasic || method == SecretPost }
+
+// isKnownAuth: most IdPs do not list none and take public clients all the same, so a
+// client without a secret is not judged by its absence.
+func isKnownAuth(method string) bool { return method == "none" || isSecretAuth(method) }
+
+// Changes names what is not as it was, with what it is now.
+func Changes(old, now *Metadata) (names []string) {
+	for _, e := range []struct{ name, old, now string }{
+		{"authorization_endpoint", old.AuthURL, now.AuthURL}, {"token_endpoint", old.TokenURL, now.TokenURL},
+		{"jwks_uri", old.JWKSURL, now.JWKSURL}, {"userinfo_endpoint", old.UserinfoURL, now.UserinfoURL},
+		{"end_session_endpoint", old.EndSessionURL, now.EndSessionURL}, {"revocation_endpoint", old.RevocationURL, now.RevocationURL},
+		{"token_endpoint_auth_methods_supported", list(old.TokenAuthMethods), list(now.TokenAuthMethods)},
+	} {
+		if e.old != e.now {
+			names = append(names, fmt.Sprintf("%s (%.200s)", e.name, e.now))
+		}
+	}
+	return names
+}
+
+// list shows what came from outside, bounded.
+func list(values []string) string {
+	shown := make([]string, 0, 8)
+	for _, v := range values[:min(len(values), cap(shown))] {
+		shown = append(shown, outside.Text(v, 64))
+	}
+	if len(values) > len(shown) {
+		shown = append(shown, "…")
+	}
+	return fmt.Sprintf("[%s]", strings.Join(shown, " "))
+}

@@ -1,0 +1,113 @@
+package idp
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/keyset"
+)
+
+// Config says who asks which IdP, and how. Its defaults are the caller's to set.
+type Config struct {
+	Issuer           string
+	ClientID, Secret string // no secret: a public client
+	Method           string // of client authentication; empty: what the IdP takes
+	IDTokenAlg       string
+	ResponseMode     string
+	EndSessionURL    string // goes before the IdP's own; empty: that counts
+	NeedsUserinfo    bool   // the app cannot do without its claims
+
+	HTTP           *http.Client // its Transport counts
+	AllowHTTP      bool         // on hosts that are not loopback, too
+	MaxCalls       int          // under way at once
+	RequestTimeout time.Duration
+	Skew           time.Duration
+	Now            func() time.Time
+	Logger         *slog.Logger
+}
+
+// Provider is one IdP as one client sees it: its metadata, its keys, its clock, and whether
+// it answers. Its metadata may change while the application runs.
+type Provider struct {
+	Keys *keyset.Set
+	// Differs is told when the clocks begin or cease to differ by more than Config.Skew;
+	// ahead is by how much this server's is ahead of the IdP's. Set it before the first call.
+	Differs func(ahead time.Duration)
+
+	cfg    Config
+	client *http.Client
+	pulse  *pulse
+	slots  chan struct{} // calls under way
+	latest atomic.Pointer[Endpoints]
+}
+
+// Endpoints are the IdP as its discovery document describes it.
+type Endpoints struct {
+	*Metadata
+	Client     *Client
+	EndSession string // empty: there is none
+}
+
+// NewProvider knows nothing of the IdP yet: Discover or Use tells it.
+func NewProvider(c Config) *Provider {
+	heart := &pulse{now: c.Now, skew: c.Skew, next: limitBody{pooled(c.HTTP.Transport, c.MaxCalls)}, doubts: make(chan struct{}, 1)}
+	p := &Provider{cfg: c, client: PlainClient(c.HTTP, heart), pulse: heart, slots: make(chan struct{}, c.MaxCalls)}
+	heart.differs = func(ahead time.Duration) {
+		if p.Differs != nil {
+			p.Differs(ahead)
+		}
+	}
+	p.Keys = keyset.New("", p.client, c.Now)
+	p.Keys.Trouble = func(err error, until time.Time) {
+		c.Logger.Warn("the IdP's keys are old and cannot be read again; the old ones go on", "error", err, "until", until)
+	}
+	return p
+}
+
+// At is what is known of the IdP now. A caller that needs two things of it asks once.
+func (p *Provider) At() *Endpoints { return p.latest.Load() }
+
+// Use makes m what is known of the IdP.
+func (p *Provider) Use(m *Metadata) {
+	p.Keys.From(m.JWKSURL)
+	p.latest.Store(&Endpoints{
+		Metadata: m, EndSession: p.cfg.endSession(m),
+		Client: &Client{
+			HTTP: p.client, Now: p.cfg.Now, Slots: p.slots, TokenURL: m.TokenURL, UserinfoURL: m.UserinfoURL,
+			RevocationURL: m.RevocationURL, Auth: p.cfg.auth(m),
+		},
+	})
+}
+
+// Look reads the IdP's discovery document and uses nothing of it.
+func (p *Provider) Look(ctx context.Context) (*Metadata, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
+	defer cancel()
+	return Discover(ctx, p.client, p.cfg.Issuer)
+}
+
+// Discover looks at the IdP and uses what it says. An answer that the configuration does
+// not fit is an *UnfitError; any other error passes, perhaps.
+func (p *Provider) Discover(ctx context.Context) error {
+	m, err := p.Look(ctx)
+	if err != nil {
+		return fmt.Errorf("discovery of %s failed: %w (is the IdP running, and is this its exact issuer identifier?)", p.cfg.Issuer, err)
+	}
+	if err := p.Fits(m); err != nil {
+		return err
+	}
+	p.Use(m)
+	return nil
+}
+
+// endSession is the address of a log-out at an IdP with these metadata; empty: none.
+func (c *Config) endSession(m *Metadata) string {
+	if c.EndSessionURL != "" {
+		return c.EndSessionURL
+	}
+	return m.EndSessionURL
+}
