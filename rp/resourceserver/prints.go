@@ -27,7 +27,7 @@ func (s Server) String() string {
 	if s.private == nil {
 		return "resourceserver.Server()"
 	}
-	return "resourceserver.Server(" + s.cfg.ClientID + " at " + s.endpoint + ")"
+	return "resourceserver.Server(" + s.cfg.ClientID + " at " + s.idp.IntrospectionURL + ")"
 }
 
 // Format prints String, by every verb.

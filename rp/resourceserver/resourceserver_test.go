@@ -221,7 +221,7 @@ func TestTroubleIsNoVerdict(t *testing.T) {
 		"500":                     {status(500), "1"},
 		"503 with Retry-After":    {status(503, "Retry-After", "7"), "7"},
 		"429 asking for too long": {status(429, "Retry-After", "99999999999999"), "60"},
-		"a date":                  {status(503, "Retry-After", "Sat, 21 Nov 2026 03:00:00 GMT"), "5"},
+		"a date":                  {status(503, "Retry-After", "Sat, 21 Nov 2026 03:00:00 GMT"), "1"}, // over: RFC 9110 §10.2.3,
 		"our secret is wrong":     {status(401), "30"},
 		"redirect":                {status(302, "Location", "/introspect"), "1"},
 		"no JSON":                 {text("application/json", "{active"), "1"},

@@ -3,24 +3,17 @@ package resourceserver
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp/internal/outside"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
-
-const maxAnswer = 1 << 20 // bytes that are read of any answer of the IdP
 
 // ErrInactive says: the IdP does not vouch for the token. Whether it has run
 // out, was revoked, or never existed, RFC 7662 §2.2 leaves open on purpose.
@@ -42,9 +35,7 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // starts nothing in the background.
 type Server struct {
 	*private // cfg
-	client   *http.Client
-	endpoint string
-	inForm   bool // the secret goes into the form, not into a header
+	idp      *idp.Client
 	flights  *flights
 	memory   *memory // nil: every request is asked about
 	named    *sync.Once
@@ -59,15 +50,15 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := *c.HTTPClient
-	client.Timeout = 0 // the contexts bound each call
-	client.Jar = nil
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	s := &Server{private: &private{c}, client: &client, endpoint: c.IntrospectionURL, flights: new(flights), named: new(sync.Once)}
+	s := &Server{private: &private{c}, flights: new(flights), named: new(sync.Once)}
+	s.idp = &idp.Client{
+		HTTP: idp.PlainClient(c.HTTPClient, nil), Now: c.Now, IntrospectionURL: c.IntrospectionURL,
+		Auth: idp.ClientAuth{ID: c.ClientID, Secret: string(c.ClientSecret)},
+	}
 	if c.CacheFor > 0 {
 		s.memory = newMemory(c.CacheSize)
 	}
-	if s.endpoint == "" {
+	if c.IntrospectionURL == "" {
 		if err := s.discover(ctx); err != nil {
 			return nil, err
 		}
@@ -86,54 +77,22 @@ func (s *Server) discover(ctx context.Context) error {
 	wrap := func(err error) error {
 		return fmt.Errorf("resourceserver: Config.Issuer: discovery of %s failed: %w", s.cfg.Issuer, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.cfg.Issuer, "/")+"/.well-known/openid-configuration", nil)
+	found, err := idp.Discover(ctx, s.idp.HTTP, s.cfg.Issuer)
 	if err != nil {
 		return wrap(err)
-	}
-	req.Header.Set("Accept", "application/json")
-	resp, body, err := s.do(req)
-	if err != nil {
-		return wrap(err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return wrap(fmt.Errorf("it answered %d", resp.StatusCode))
-	}
-	var found struct {
-		Issuer        string   `json:"issuer"`
-		Introspection string   `json:"introspection_endpoint"`
-		Methods       []string `json:"introspection_endpoint_auth_methods_supported"`
-	}
-	if err := json.Unmarshal(body, &found); err != nil {
-		return wrap(errors.New("its document is malformed"))
 	}
 	if found.Issuer != s.cfg.Issuer { // Discovery §4.3
 		return &ConfigError{"Issuer", fmt.Sprintf("the IdP calls itself %q; set exactly that", found.Issuer)}
 	}
-	if found.Introspection == "" {
+	if found.IntrospectionURL == "" {
 		return &ConfigError{"Issuer", "the IdP has no introspection endpoint in its discovery document; set IntrospectionURL if it has one"}
 	}
-	if err := weburl.Check(found.Introspection, s.cfg.InsecureAllowHTTP); err != nil {
+	if err := weburl.Check(found.IntrospectionURL, s.cfg.InsecureAllowHTTP); err != nil {
 		return &ConfigError{"Issuer", "the IdP's introspection_endpoint " + err.Error()}
 	}
-	s.endpoint = found.Introspection
-	s.inForm = len(found.Methods) > 0 && !slices.Contains(found.Methods, "client_secret_basic")
+	s.idp.IntrospectionURL = found.IntrospectionURL
+	s.idp.Auth.InForm = len(found.IntrospectionMethods) > 0 && !slices.Contains(found.IntrospectionMethods, idp.SecretBasic)
 	return nil
-}
-
-func (s *Server) do(req *http.Request) (*http.Response, []byte, error) {
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil, nil, outside.Error(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return nil, nil, outside.Error(err)
-	case len(body) > maxAnswer:
-		return nil, nil, errors.New("the answer is too large")
-	}
-	return resp, body, nil
 }
 
 // Introspect asks the IdP about an access token. Calls at the same time with the same
@@ -206,50 +165,21 @@ func clip(s string, most int) string { return s[:min(len(s), most)] }
 func (s *Server) send(ctx context.Context, token string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
-	if s.inForm {
-		form.Set("client_id", s.cfg.ClientID)
-		form.Set("client_secret", string(s.cfg.ClientSecret))
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, s.trouble(time.Second, errors.New("the endpoint's URL is not valid"))
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	if !s.inForm { // RFC 6749 §2.3.1: both are form-encoded first
-		req.SetBasicAuth(url.QueryEscape(s.cfg.ClientID), url.QueryEscape(string(s.cfg.ClientSecret)))
-	}
-	resp, body, err := s.do(req)
+	body, out := s.idp.Introspect(ctx, token)
 	switch {
-	case err != nil:
-		return nil, s.trouble(time.Second, err)
-	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden, resp.StatusCode == http.StatusBadRequest:
-		s.cfg.Logger.Error("the IdP refuses this API's introspection: check ClientID and ClientSecret", "status", resp.StatusCode)
-		return nil, s.trouble(30*time.Second, fmt.Errorf("it answered %d", resp.StatusCode))
-	case resp.StatusCode != http.StatusOK:
-		return nil, s.trouble(retryAfter(resp.Header), fmt.Errorf("it answered %d", resp.StatusCode))
+	case out.Err == nil:
+		return body, nil
+	case out.Fault == verdict.None && refusesUs(out.Status):
+		s.cfg.Logger.Error("the IdP refuses this API's introspection: check ClientID and ClientSecret", "status", out.Status)
+		return nil, s.trouble(30*time.Second, out.Err)
 	}
-	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return nil, s.trouble(time.Second, errors.New("its answer is no application/json"))
-	}
-	return body, nil
+	return nil, s.trouble(min(max(out.RetryAfter, time.Second), time.Minute), out.Err)
+}
+
+func refusesUs(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusBadRequest
 }
 
 func (s *Server) trouble(after time.Duration, err error) error {
 	return &UnavailableError{RetryAfter: after, Err: err}
-}
-
-// retryAfter reads seconds only, between a second and a minute; the date form is
-// taken as a few seconds.
-func retryAfter(h http.Header) time.Duration {
-	v := h.Get("Retry-After")
-	if v == "" {
-		return time.Second
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil {
-		return 5 * time.Second
-	}
-	return min(max(time.Duration(min(n, 60))*time.Second, time.Second), time.Minute)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
@@ -165,12 +166,5 @@ func orElse[T comparable](v, preset T) T {
 // remote is an HTTP client that follows no redirect, so that a token goes
 // nowhere else.
 func remote(given *http.Client) *http.Client {
-	c := &http.Client{}
-	if given != nil {
-		*c = *given
-	}
-	c.Timeout = 0 // the contexts bound each call
-	c.Jar = nil
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return c
+	return idp.PlainClient(orElse(given, &http.Client{}), nil)
 }

@@ -1,7 +1,7 @@
-// Package idp calls the endpoints of an OpenID Provider for one client: code and
-// refresh exchange, userinfo, revocation. It knows no session and no store, and it
-// judges nothing: a call returns what came, or an [Outcome] that package verdict
-// judges.
+// Package idp is the client of an OpenID Provider: discovery, code and refresh exchange,
+// userinfo, revocation, introspection, client authentication, and whether the IdP answers.
+// It knows no session and no store, and it judges no answer: a call returns what came, or
+// an [Outcome] that package verdict judges.
 //
 // golang.org/x/oauth2 makes the authorization URL and PKCE. It does not make these
 // calls, because an answer must not be lost for a detail: it refuses JSON of another
@@ -41,7 +41,7 @@ type Client struct {
 	// Slots bounds the calls under way: one takes a place by sending. Nil: no bound.
 	Slots chan struct{}
 
-	TokenURL, UserinfoURL, RevocationURL string
+	TokenURL, UserinfoURL, RevocationURL, IntrospectionURL string
 }
 
 var errBusy = errors.New("as many calls as Config.MaxCalls allows have been under way all the time")

@@ -25,6 +25,7 @@ type Metadata struct {
 	IntrospectionURL      string   `json:"introspection_endpoint"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
 	PKCEMethods           []string `json:"code_challenge_methods_supported"`
 	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
