@@ -77,53 +77,49 @@ func (p *RelyingParty) session(r *http.Request, key store.Key, m activity.Mark) 
 		return nil, err
 	}
 	class := p.classify(r, m, p.saysUser(st.data, now))
-	if st, err = p.decide(r, st, class, now, o != nil); err != nil {
+	if st, err = p.decide(r.Context(), st, lifetime.Class(class), navigation(r), now, o != nil); err != nil {
 		return nil, err
 	}
 	p.noteUser(r, st)
 	return p.newSession(r, class, st), nil
 }
 
-// decide asks the clocks about a session and does what they say. known: the cache
-// has it, but it is quiet no longer.
-func (p *RelyingParty) decide(r *http.Request, st *state, class Class, now time.Time, known bool) (_ *state, err error) {
-	ctx := r.Context()
-	stored := st.rec.Active
-	st.rec.Active = p.agenda.latest(st.rec.Key, stored)
-	policy := p.policy(st)
+// decide asks the clocks about a session and does what they say. navigation: the browser
+// can be sent to the IdP. known: the cache has the session, but it is quiet no longer.
+func (p *RelyingParty) decide(ctx context.Context, st *state, class lifetime.Class, navigation bool, now time.Time, known bool) (_ *state, err error) {
 	asks := class
-	if p.means(st.data) == bySilentLogin && !navigation(r) {
-		asks = Passive // only a navigation can ask
+	if p.means(st.data) == bySilentLogin && !navigation {
+		asks = lifetime.Passive // only a navigation can ask
 	}
-	decision := lifetime.Decide(st.clocks(), policy, now, lifetime.Class(asks))
+	decision := lifetime.Decide(st.clocks(), p.policy(st), now, asks)
 	if decision.End != lifetime.Live {
 		return nil, p.expire(ctx, st, decision.End)
 	}
 	if decision.Unconfirmed {
 		return nil, ErrUnconfirmed
 	}
-	if class == Active {
+	if class == lifetime.Active {
 		st.rec.Active = now
-		p.touch(st, new(*item), now, stored)
+		p.touch(st, new(*item), now, st.stored)
 	}
 	switch decision.Signal {
 	case lifetime.NotDue:
-		if class == Active && p.wantsTokens(st.data) && p.asksNow(r, st) {
+		if class == lifetime.Active && p.wantsTokens(st.data) && navigation && p.asksNow(ctx, st) {
 			return nil, ErrSilentCheck
 		}
 		if known {
 			p.remember(st) // activity has moved the limits
 		}
 	case lifetime.Due:
-		if p.asksNow(r, st) {
+		if navigation && p.asksNow(ctx, st) {
 			return nil, ErrSilentCheck
 		}
-		p.signalBeside(st, policy)
+		p.signalBeside(st)
 	case lifetime.Overdue:
 		if st, err = p.signalFirst(ctx, st); err != nil {
 			return nil, err
 		}
-		told := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Active)
+		told := p.judge(st, lifetime.Active)
 		if told.End != lifetime.Live {
 			return nil, p.expire(ctx, st, told.End) // the answer did not move the ceiling
 		}
@@ -134,10 +130,10 @@ func (p *RelyingParty) decide(r *http.Request, st *state, class Class, now time.
 	return st, nil
 }
 
-// asksNow reports whether this navigation is to make the silent log-in that is due. A
+// asksNow reports whether a navigation is to make the silent log-in that is due. A
 // page that is trusted is served if the IdP might not answer, or was asked lately.
-func (p *RelyingParty) asksNow(r *http.Request, st *state) bool {
-	return p.means(st.data) == bySilentLogin && navigation(r) && !p.askedLately(st) && p.answers(r.Context())
+func (p *RelyingParty) asksNow(ctx context.Context, st *state) bool {
+	return p.means(st.data) == bySilentLogin && !p.askedLately(st) && p.answers(ctx)
 }
 
 // policy is the configuration as it applies to one session.

@@ -70,8 +70,8 @@ func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request)
 func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter, token *logouttoken.Token) error {
 	which := meantBy(token.IssuedAt, p.now(), p.cfg.Skew)
 	ended, err := p.endByToken(ctx, token, which)
-	if bad := (*RequestError)(nil); errors.As(err, &bad) {
-		return err
+	if errors.Is(err, errOtherSession) {
+		return badLogout(err)
 	}
 	if err != nil {
 		p.endLater(token, which)
@@ -87,8 +87,10 @@ func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter,
 	return nil
 }
 
-// endByToken ends what a token names. Its error is a *RequestError if that does not fit
-// together, else the store's.
+// errOtherSession: sid and sub of a logout token do not fit together (BCL-15).
+var errOtherSession = errors.New("sub is not that of the session sid")
+
+// endByToken ends what a token names. Its error is errOtherSession or the store's.
 func (p *RelyingParty) endByToken(ctx context.Context, token *logouttoken.Token, which store.Selector) ([]store.Record, error) {
 	refs := p.party.under(bySubject, token.Subject)
 	if token.SID != "" {
@@ -96,7 +98,7 @@ func (p *RelyingParty) endByToken(ctx context.Context, token *logouttoken.Token,
 		if ok, err := p.sameSubject(ctx, refs, token.Subject); err != nil {
 			return nil, err
 		} else if !ok {
-			return nil, badLogout(errors.New("sub is not that of the session sid"))
+			return nil, errOtherSession
 		}
 		if token.Subject != "" { // BCL-15: those of this person that know no sid
 			refs = append(refs, p.party.under(bySubjectAlone, token.Subject)...)

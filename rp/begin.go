@@ -74,7 +74,7 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, g
 		Key: key, Owner: p.party.owner, Refs: p.party.refsAtBegin(d),
 		Begun: f.begun, Issued: got.id.IssuedAt.Truncate(time.Second), Active: now,
 	}
-	st := &state{rec, d}
+	st := &state{rec: rec, data: d, stored: now}
 	clocks := st.clocks()
 	clocks.Confirmed = now // the IdP's word on how long this lasts has just come
 	if lifetime.Decide(clocks, p.policy(st), now, lifetime.Active).End != lifetime.Live {
@@ -96,7 +96,7 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, g
 	}
 	if old, ok := p.sessionKey(r.Header); ok {
 		rec.Version = 1
-		p.replace(ctx, old, &state{rec, d}, l.changed())
+		p.replace(ctx, old, &state{rec: rec, data: d, stored: now}, l.changed())
 	}
 	p.limitSessions(ctx, d.Subject)
 	http.SetCookie(w, p.sessionCookie(id))

@@ -29,7 +29,7 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 		}
 		rec := st.rec
 		rec.Active = p.agenda.latest(rec.Key, rec.Active) // it goes along for nothing
-		next := &state{rec, &d}
+		next := &state{rec, &d, rec.Active}
 		sameSID := d.SID == st.data.SID && d.OldSID == st.data.OldSID
 		if rekey || !sameSID {
 			rec.Refs = p.party.refsOf(&d)

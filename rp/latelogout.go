@@ -75,10 +75,9 @@ func (p *RelyingParty) endLater(token *logouttoken.Token, which store.Selector) 
 			ctx, cancel := p.detached(p.ctx)
 			ended, err := p.endByToken(ctx, token, which)
 			cancel()
-			var bad *RequestError
 			switch {
-			case errors.As(err, &bad):
-				p.refused(RefusedLogoutToken, err)
+			case errors.Is(err, errOtherSession):
+				p.refused(RefusedLogoutToken, badLogout(err))
 				return
 			case err == nil:
 				p.log.Info("a logout that the store had not taken is carried out", "sessions", len(ended))

@@ -12,8 +12,9 @@ import (
 
 // state is a session as it was read: the stored record and its opened contents.
 type state struct {
-	rec  store.Record
-	data *record.Data // never written to
+	rec    store.Record // with the latest activity that this instance knows
+	data   *record.Data // never written to
+	stored time.Time    // the activity that the Store knows
 }
 
 func (s *state) clocks() lifetime.Session { return s.at(s.rec.Active) }
@@ -25,6 +26,11 @@ func (s *state) at(active time.Time) lifetime.Session {
 		Started: d.Started, Active: active, Signalled: d.Signalled,
 		Confirmed: d.Confirmed, Ceiling: d.Ceiling, Window: d.Window,
 	}
+}
+
+// judge asks the clocks about a session, as if by a request of that class now.
+func (p *RelyingParty) judge(st *state, class lifetime.Class) lifetime.Decision {
+	return lifetime.Decide(st.clocks(), p.policy(st), p.now(), class)
 }
 
 // load reads a session. Errors: ErrAnonymous, *EndedError, *UnavailableError.
@@ -72,14 +78,16 @@ func (p *RelyingParty) sentUser(rec *store.Record) bool {
 // open decrypts and decodes a record. One that cannot be read is over for this
 // browser, but is left alone in the store: another instance may have the key.
 func (p *RelyingParty) open(rec store.Record) (*state, error) {
+	stored := rec.Active
+	rec.Active = p.agenda.latest(rec.Key, stored)
 	if o := p.cache.get(&rec.Key, rec.Version); o != nil {
-		return &state{rec, o.data}, nil
+		return &state{rec, o.data, stored}, nil
 	}
 	d, err := p.unseal(&rec)
 	if err != nil {
 		return nil, err
 	}
-	st := &state{rec, d}
+	st := &state{rec, d, stored}
 	if !rec.Ended() {
 		p.remember(st)
 	}

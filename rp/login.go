@@ -144,8 +144,7 @@ func (p *RelyingParty) isIn(r *http.Request, q url.Values) bool {
 	if err != nil {
 		return false
 	}
-	st.rec.Active = p.agenda.latest(key, st.rec.Active)
-	d := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Active)
+	d := p.judge(st, lifetime.Active)
 	return d.End == lifetime.Live && d.Signal != lifetime.Overdue
 }
 

@@ -138,10 +138,8 @@ func (p *RelyingParty) remembered(ctx context.Context, key store.Key) (*leaver, 
 	if rec.Ended() {
 		return &leaver{data: st.data, over: rec.End.At}, nil
 	}
-	st.rec.Active = p.agenda.latest(key, rec.Active)
-	now := p.now()
-	live := lifetime.Decide(st.clocks(), p.policy(st), now, lifetime.Passive).End == lifetime.Live
-	return &leaver{data: st.data, live: live, over: now}, nil
+	live := p.judge(st, lifetime.Passive).End == lifetime.Live
+	return &leaver{data: st.data, live: live, over: p.now()}, nil
 }
 
 // hintFor is how long the ID token of a session that is over serves a logout.

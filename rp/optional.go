@@ -23,26 +23,24 @@ func (p *RelyingParty) Optional(r *http.Request) *Session {
 	if err != nil {
 		return nil // the store's failure is logged there
 	}
-	stored, now, policy := st.rec.Active, p.now(), p.policy(st)
-	known := *st
-	known.rec.Active = p.agenda.latest(key, stored)
+	now := p.now()
 	class := p.classify(r, p.mark(r), p.saysUser(st.data, now))
-	d := lifetime.Decide(known.clocks(), policy, now, lifetime.Passive)
+	d := p.judge(st, lifetime.Passive)
 	if d.End != lifetime.Live {
-		_ = p.expire(r.Context(), &known, d.End) // an outage: whoever comes next tries again
+		_ = p.expire(r.Context(), st, d.End) // an outage: whoever comes next tries again
 		return nil
 	}
 	if class == Active {
-		due := lifetime.Decide(known.clocks(), policy, now, lifetime.Active).Signal
-		known.rec.Active = now
-		p.touch(&known, new(*item), now, stored)
-		p.noteUser(r, &known)
+		due := p.judge(st, lifetime.Active).Signal
+		st.rec.Active = now
+		p.touch(st, new(*item), now, st.stored)
+		p.noteUser(r, st)
 		if due != lifetime.NotDue {
-			p.signalBeside(&known, policy)
+			p.signalBeside(st)
 		}
 	}
 	if d.Unconfirmed {
 		return nil
 	}
-	return p.newSession(r, class, &known)
+	return p.newSession(r, class, st)
 }

@@ -51,7 +51,7 @@ func (p *RelyingParty) confirmDue(ctx context.Context, s *Session) error {
 	if m := p.means(st.data); m == byNothing || m == bySilentLogin {
 		return nil
 	}
-	if lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Active).Signal == lifetime.NotDue {
+	if p.judge(st, lifetime.Active).Signal == lifetime.NotDue {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirmWait)

@@ -33,7 +33,7 @@ func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
 		}
 		out = append(out, SessionInfo{
 			Name: rec.Key.Short(), Current: rec.Key == s.key(), Started: st.data.Started,
-			Active: s.rp.agenda.latest(rec.Key, rec.Active), UserAgent: st.data.Agent,
+			Active: st.rec.Active, UserAgent: st.data.Agent,
 		})
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Active.After(out[j].Active) })

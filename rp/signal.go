@@ -42,7 +42,7 @@ func (p *RelyingParty) means(d *record.Data) means {
 }
 
 // signalBeside tells the IdP without anybody waiting for it.
-func (p *RelyingParty) signalBeside(st *state, policy lifetime.Policy) {
+func (p *RelyingParty) signalBeside(st *state) {
 	key := st.rec.Key
 	m := p.means(st.data)
 	if m == byNothing || m == bySilentLogin || p.flights.underWay(key) {
@@ -50,7 +50,8 @@ func (p *RelyingParty) signalBeside(st *state, policy lifetime.Policy) {
 	}
 	if m == byUserinfo && p.cfg.APIIntrospects {
 		// The handler is about to call an API, perhaps; then that is the signal.
-		p.trailAgain(key, st.rec.Active, min(policy.SignalEvery/4, 5*time.Second), policy.SignalEvery)
+		every := p.policy(st).SignalEvery
+		p.trailAgain(key, st.rec.Active, min(every/4, 5*time.Second), every)
 		return
 	}
 	if wait, _, _ := p.flights.paused(key, p.now()); wait > 0 {

@@ -95,7 +95,6 @@ func (e *EndedError) status() Status {
 
 func (p *RelyingParty) status(ctx context.Context, st *state) (Status, error) {
 	now := p.now()
-	st.rec.Active = p.agenda.latest(st.rec.Key, st.rec.Active)
 	policy := p.policy(st)
 	clocks := lifetime.Believable(st.clocks(), now)
 	if d := lifetime.Decide(clocks, policy, now, lifetime.Passive); d.End != lifetime.Live {

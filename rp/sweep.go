@@ -74,8 +74,7 @@ func (p *RelyingParty) lookAtExpired(ctx context.Context, rec store.Record) bool
 		}
 		return false
 	}
-	st.rec.Active = p.agenda.latest(rec.Key, rec.Active)
-	switch d := lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Passive); {
+	switch d := p.judge(st, lifetime.Passive); {
 	case d.End != lifetime.Live:
 		_ = p.expire(ctx, st, d.End) // an outage: Claim hands it out again
 	default:

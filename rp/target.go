@@ -86,6 +86,5 @@ func (p *RelyingParty) livesHere(r *http.Request, since time.Time) bool {
 	if err != nil || st.data.Started.Before(since) {
 		return false
 	}
-	st.rec.Active = p.agenda.latest(key, st.rec.Active)
-	return lifetime.Decide(st.clocks(), p.policy(st), p.now(), lifetime.Passive).End == lifetime.Live
+	return p.judge(st, lifetime.Passive).End == lifetime.Live
 }

@@ -83,14 +83,11 @@ func (p *RelyingParty) living(ctx context.Context, key store.Key) (*state, error
 		if err != nil {
 			return nil, err
 		}
-		active := p.agenda.latest(key, st.rec.Active)
-		end := lifetime.Decide(st.at(active), p.policy(st), p.now(), lifetime.Passive).End
+		end := p.judge(st, lifetime.Passive).End
 		if end == lifetime.Live {
 			return st, nil
 		}
-		ended := *st
-		ended.rec.Active = active
-		if err := p.expire(ctx, &ended, end); err != errChanged {
+		if err := p.expire(ctx, st, end); err != errChanged {
 			return nil, err
 		}
 	}
