@@ -16,7 +16,7 @@ var mutations = []mutation{
 		`if false {`},
 	{"passive requests refresh", "rp/authenticate.go",
 		"	asks := class\n",
-		"	asks := Active\n"},
+		"	asks := lifetime.Active\n"},
 	{"other instances are not listened to", "rp/rp.go",
 		`p.cfg.Store.Watch(ctx, p.noticed)`,
 		`p.cfg.Store.Watch(ctx, func(store.Change) {})`},
@@ -103,7 +103,7 @@ var mutations = []mutation{
 		`p.good(st.data, sent)`},
 	{"a silent check waits until trust is over", "rp/authenticate.go",
 		`	case lifetime.Due:
-		if p.asksNow(r, st) {`,
+		if navigation && p.asksNow(ctx, st) {`,
 		`	case lifetime.Due:
 		if false {`},
 	{"a silent check is repeated at once", "rp/renew.go",
