@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
-	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
 // AccessToken returns the log-in's access token, not run out, for clients that cannot
@@ -47,7 +45,7 @@ func (s *Session) usableOf(ctx context.Context, st *state, a *audience) (*state,
 		}
 		return nil, held{}, p.renewSilently(ctx, st) // a navigation can fetch another one
 	}
-	fresh, err := p.renew(ctx, st, a, h.generation)
+	fresh, err := p.fetch(ctx, st, a, h.generation)
 	if err != nil {
 		return nil, held{}, err
 	}
@@ -56,51 +54,27 @@ func (s *Session) usableOf(ctx context.Context, st *state, a *audience) (*state,
 	return fresh, h, h.none
 }
 
-// mayFetch reports whether a token may be fetched for this session now. A refresh tells
-// the IdP that the person is active, so a passive request does without (C7), and so does
-// whoever holds the Session long after the person has gone: not later than δ after their
-// last activity (C2), or Config.WaitFor, for as long as somebody may be waiting. Where it
-// extends nothing, it is free.
+// mayFetch reports whether a token may be fetched for this session now.
 func (s *Session) mayFetch(ctx context.Context, st *state) error {
-	p := s.rp
 	if s.class == Passive {
 		return fmt.Errorf("%w: a passive request fetches none", ErrNoAccessToken)
 	}
-	extends := p.cfg.Capabilities.Extends.Refresh
-	if st.data.RefreshToken == "" {
-		extends = p.cfg.Capabilities.Extends.Userinfo
-	}
-	if !extends {
-		return nil
-	}
-	now, slack := p.now(), max(p.policy(st).SignalEvery, p.cfg.WaitFor)
-	recent := func(stored time.Time) bool { return now.Sub(p.agenda.latest(s.key(), stored)) <= slack }
-	if recent(st.rec.Active) {
-		return nil
-	}
-	latest, err := p.load(ctx, s.key()) // another instance may have seen somebody
-	switch {
-	case errors.Is(err, ErrAnonymous):
-		return &EndedError{Reason: Unconfirmed}
-	case err != nil:
-		return err
-	case !recent(latest.rec.Active):
-		return fmt.Errorf("%w: nobody has been active for more than %v, and to fetch one would say so; if somebody is, call Session.ReportActivity", ErrNoAccessToken, slack)
-	}
-	return nil
+	return s.rp.mayFetch(ctx, st)
 }
 
-// renew fetches a token that is not the one of the given generation; whoever sees the
-// same one refused shares it.
-func (p *RelyingParty) renew(ctx context.Context, st *state, a *audience, seen uint64) (*state, error) {
-	if a == nil {
-		return p.fly(ctx, st.rec.Key, errand{token: true}, func(d *record.Data) bool { return d.Renewed != seen })
+// fetch is renew with the IdP's refusal as an *APIError.
+func (p *RelyingParty) fetch(ctx context.Context, st *state, a *audience, seen uint64) (*state, error) {
+	fresh, err := p.renew(ctx, st, a, seen)
+	var (
+		denied *deniedError
+		down   *UnavailableError
+	)
+	if !errors.As(err, &denied) {
+		return fresh, err
 	}
-	if err := p.denials.said(denialKey{st.rec.Key, a.id}, p.now()); err != nil {
-		return nil, err
+	told := &APIError{Status: denied.Status, Code: denied.Code, Err: denied.Err}
+	if errors.As(err, &down) {
+		return nil, &UnavailableError{RetryAfter: down.RetryAfter, Cause: down.Cause, Err: told}
 	}
-	return p.fly(ctx, st.rec.Key, errand{token: true, to: a}, func(d *record.Data) bool {
-		h := holds(d, a)
-		return h.generation != seen && h.good(p.now())
-	})
+	return nil, told
 }

@@ -301,3 +301,9 @@ func (a *agendaShard) close() []store.Key {
 	}
 	return late
 }
+
+// latest is the latest activity of a session, the stored one or one that this instance
+// knows.
+func (p *RelyingParty) latest(key store.Key, stored time.Time) time.Time {
+	return p.agenda.latest(key, stored)
+}

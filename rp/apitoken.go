@@ -93,10 +93,20 @@ type onlyFor struct {
 func (e *onlyFor) Error() string { return e.err.Error() }
 func (e *onlyFor) Unwrap() error { return e.err }
 
+// deniedError is what the IdP has answered to who asked for the token of an audience.
+type deniedError struct {
+	Status int
+	Code   string
+	Err    error
+}
+
+func (e *deniedError) Error() string { return e.Err.Error() }
+func (e *deniedError) Unwrap() error { return e.Err }
+
 // denied is what a session hears whose token for one audience cannot be had. It is
 // remembered for a while, so that a page with ten calls costs no ten refreshes.
 func (p *RelyingParty) denied(st *state, a *audience, out idp.Outcome, cause error) error {
-	err := error(&APIError{Status: out.Status, Code: out.Code, Err: fmt.Errorf("%w for %s: %w", ErrNoAccessToken, a.name, cause)})
+	err := error(&deniedError{out.Status, out.Code, fmt.Errorf("%w for %s: %w", ErrNoAccessToken, a.name, cause)})
 	wait := max(out.RetryAfter, deniedFor)
 	if out.Fault != verdict.None || out.Status >= http.StatusInternalServerError { // trouble that passes
 		wait = max(out.RetryAfter, troubledFor)

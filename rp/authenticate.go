@@ -63,7 +63,7 @@ func (p *RelyingParty) session(r *http.Request, key store.Key, m activity.Mark) 
 		return nil, p.notLoaded(&rec, err)
 	}
 	now := p.now()
-	o := p.cache.get(&rec.Key, rec.Version)
+	o := p.cached(&rec)
 	if o != nil && o.quiet.Holds(now) {
 		class := p.classify(r, m, p.saysUser(o.data, now))
 		if class == Active {

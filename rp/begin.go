@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/activity"
-	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -66,37 +64,22 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, g
 	ctx, cancel := p.detached(r.Context())
 	defer cancel()
 	id, key := p.party.newID()
-	now := p.now()
-	d.Started = now
+	d.Started = p.now()
 	d.SendsUser = f.sentUser || activity.SendsUser(r.Header)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
-	rec := store.Record{
-		Key: key, Owner: p.party.owner, Refs: p.party.refsAtBegin(d),
-		Begun: f.begun, Issued: got.id.IssuedAt.Truncate(time.Second), Active: now,
-	}
-	st := &state{rec: rec, data: d, stored: now}
-	clocks := st.clocks()
-	clocks.Confirmed = now // the IdP's word on how long this lasts has just come
-	if lifetime.Decide(clocks, p.policy(st), now, lifetime.Active).End != lifetime.Live {
-		// A session would lead to the next log-in, and so on.
-		return store.Key{}, badLogin("failed-over",
-			errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP"))
-	}
-	rec.Due = p.due(st, now)
-	rec, err := p.sealed(rec, d)
-	if err != nil {
+	st, err := p.start(ctx, key, f.begun, got.id.IssuedAt, d)
+	switch {
+	case errors.Is(err, errOver):
+		return store.Key{}, badLogin("failed-over", err)
+	case errors.Is(err, errNoRoom):
 		return store.Key{}, tooLarge(errTooLargeToKeep)
-	}
-	switch err := p.cfg.Store.Create(ctx, rec); {
 	case errors.Is(err, store.ErrEnded):
 		return store.Key{}, badLogin("failed-loggedout", err)
 	case err != nil:
-		p.takeBack(key)
-		return store.Key{}, p.storeFailed(err)
+		return store.Key{}, err
 	}
 	if old, ok := p.sessionKey(r.Header); ok {
-		rec.Version = 1
-		p.replace(ctx, old, &state{rec: rec, data: d, stored: now}, l.changed())
+		p.replace(ctx, old, st, l.changed())
 	}
 	p.limitSessions(ctx, d.Subject)
 	http.SetCookie(w, p.sessionCookie(id))
@@ -125,15 +108,5 @@ func (p *RelyingParty) replace(ctx context.Context, old store.Key, next *state, 
 		if err != nil {
 			p.log.Warn("the values of the former session are lost", "session", next.rec.Key.Short(), "error", err)
 		}
-	}
-}
-
-// keepOnly drops what this kind of client has no use for.
-func (p *RelyingParty) keepOnly(d *record.Data) {
-	switch p.cfg.Kind {
-	case ReferenceToken:
-		d.RefreshToken = ""
-	case NoToken:
-		d.AccessToken, d.RefreshToken, d.TokenType, d.TokenEnds, d.TokenLife = "", "", "", time.Time{}, 0
 	}
 }

@@ -73,3 +73,6 @@ func (f *flights) limitedAll(session store.Key, now time.Time) bool {
 	}
 	return len(f.limited) >= limitsToPause
 }
+
+// went notes how a call went that was no flight.
+func (p *RelyingParty) went(out *idp.Outcome) { p.flights.went(out) }

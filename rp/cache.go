@@ -118,3 +118,6 @@ func (c *cache) drop(key *store.Key) {
 		}
 	}
 }
+
+// cached is the opened state of a record, nil if it has to be opened.
+func (p *RelyingParty) cached(rec *store.Record) *opened { return p.cache.get(&rec.Key, rec.Version) }

@@ -79,3 +79,15 @@ type EndEvent struct {
 	At      time.Time
 	Begun   time.Time // when the log-in that led to it was started
 }
+
+// MassLogoutEvent says: within a minute the IdP has refused the tokens of many
+// sessions, and of more than half of those that asked. That is what a lost
+// signing key, a restored backup or a wrong deployment at the IdP looks like.
+type MassLogoutEvent struct {
+	Rejected int
+	Asked    int
+	At       time.Time
+	// Paused is for how long the sessions that are refused from now on are kept:
+	// Config.MassLogoutPause, or 0 within an hour after such a pause.
+	Paused time.Duration
+}

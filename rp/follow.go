@@ -84,3 +84,6 @@ func (p *RelyingParty) noteAgain(code string, serious bool, text string) {
 	p.found.forget(code, text)
 	p.report([]Finding{{Code: code, Serious: serious, Text: text}})
 }
+
+// hasMet reports whether the IdP has answered this instance, ever.
+func (p *RelyingParty) hasMet() bool { return p.met.Load() }

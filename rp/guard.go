@@ -13,18 +13,6 @@ const (
 	guardRest   = time.Hour // after a pause without another one: what is refused now is refused
 )
 
-// MassLogoutEvent says: within a minute the IdP has refused the tokens of many
-// sessions, and of more than half of those that asked. That is what a lost
-// signing key, a restored backup or a wrong deployment at the IdP looks like.
-type MassLogoutEvent struct {
-	Rejected int
-	Asked    int
-	At       time.Time
-	// Paused is for how long the sessions that are refused from now on are kept:
-	// Config.MassLogoutPause, or 0 within an hour after such a pause.
-	Paused time.Duration
-}
-
 // guard counts verdicts. One window of memory is enough: an alarm is about now.
 type guard struct {
 	mu       sync.Mutex

@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"context"
 	"sync"
 
 	"github.com/tandem-sso/tandem/rp/store"
@@ -117,4 +118,15 @@ func (h *hub) watched() []store.Key {
 		keys = append(keys, k)
 	}
 	return keys
+}
+
+// subscribe watches a session until the topic is released.
+func (p *RelyingParty) subscribe(key store.Key) *topic { return p.hub.subscribe(key) }
+
+// whenEnded returns a channel that is closed at the end of a session, also one that came
+// between the caller's look at it and now.
+func (p *RelyingParty) whenEnded(key store.Key) <-chan struct{} {
+	done := p.hub.hold(key)
+	p.goes(func(context.Context) { p.lookAgain(p.ctx, []store.Key{key}) })
+	return done
 }

@@ -128,6 +128,8 @@ func (p *RelyingParty) unseal(rec *store.Record) (*record.Data, error) {
 	return nil, &EndedError{Reason: Unconfirmed}
 }
 
+var errNoRoom = errors.New("rp: the session's tokens and values are larger than 60 KiB")
+
 // sealed returns the record that stores d, without what there is no room for.
 func (p *RelyingParty) sealed(rec store.Record, d *record.Data) (store.Record, error) {
 	plain := d.Encode()
@@ -136,7 +138,7 @@ func (p *RelyingParty) sealed(rec store.Record, d *record.Data) (store.Record, e
 		plain = d.Encode()
 	}
 	if len(plain) > record.MaxSize {
-		return store.Record{}, errors.New("rp: the session's tokens and values are larger than 60 KiB")
+		return store.Record{}, errNoRoom
 	}
 	rec.Sealed = p.ring.Seal(plain, p.party.bound(&rec.Key))
 	return rec, nil

@@ -114,7 +114,7 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 	if f.silent {
 		return p.silentURL(ctx, asks, f, opts)
 	}
-	if !p.met.Load() {
+	if !p.hasMet() {
 		p.idp.LookAgain()
 		return "", idpSilent(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
 	}

@@ -46,7 +46,7 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *flow, got *tokens, d 
 	defer cancel()
 	answer, out := p.idp.At().Client.Userinfo(ctx, got.access, d.Subject)
 	if ctx.Err() == nil { // else it had less time than a call may take
-		p.flights.went(&out)
+		p.went(&out)
 	}
 	d.UserinfoFits = out.Err == nil
 	switch {

@@ -108,9 +108,7 @@ func (s *Session) Name() string { return s.key().Short() }
 // handler has returned, as where a WebSocket is handed to goroutines of its own.
 func (s *Session) Done() <-chan struct{} {
 	s.watch.Do(func() {
-		s.done = s.rp.hub.hold(s.key())
-		// The session may have ended between the request's look at it and now.
-		s.rp.goes(func(context.Context) { s.rp.lookAgain(s.rp.ctx, []store.Key{s.key()}) })
+		s.done = s.rp.whenEnded(s.key())
 	})
 	return s.done
 }

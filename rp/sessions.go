@@ -89,7 +89,7 @@ func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
 		return
 	}
 	for i := range recs {
-		recs[i].Active = p.agenda.latest(recs[i].Key, recs[i].Active)
+		recs[i].Active = p.latest(recs[i].Key, recs[i].Active)
 	}
 	sort.Slice(recs, func(i, j int) bool { return recs[i].Active.After(recs[j].Active) })
 	for _, rec := range recs[min(most, len(recs)):] {

@@ -46,7 +46,7 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 	if p.cfg.MaxStreams < 0 {
 		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams", Err: errors.New("this app does not push; poll")}
 	}
-	t := p.hub.subscribe(key) // before the first look, so that nothing falls between
+	t := p.subscribe(key) // before the first look, so that nothing falls between
 	defer t.release()
 	changed := t.change()
 	s, err := p.look(r.Context(), key)

@@ -116,7 +116,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
 	if st.data.RefreshToken != "" {
-		fresh, err := s.rp.renew(r.Context(), st, to, token)
+		fresh, err := s.rp.fetch(r.Context(), st, to, token)
 		if err != nil {
 			drain(resp)
 			return nil, err
