@@ -33,7 +33,6 @@ const (
 	maxOwnTokens = 8       // kinds of them in a session
 	maxAPIToken  = 8 << 10 // bytes of one
 	maxAPITokens = 16 << 10
-	maxAPIName   = 1 << 10 // bytes of what is asked for
 )
 
 // audience is what an access token is asked for.
@@ -100,6 +99,8 @@ func (c *Config) checkAPIs(fault func(field, cure string, args ...any)) {
 		fault("APIs", "asks for %d different tokens; a session keeps %d: let APIs share one, by the same Resource, Audience and Scopes", len(kinds), maxOwnTokens)
 	}
 }
+
+const maxAPIName = 1 << 10 // bytes of what is asked for
 
 // isScope is RFC 6749 §3.3.
 func isScope(s string) bool {

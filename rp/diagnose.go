@@ -45,9 +45,15 @@ func (f *findings) forget(code, unless string) {
 // Findings returns what is known so far: from discovery at once, from token
 // responses as they come.
 func (p *RelyingParty) Findings() []Finding {
-	p.found.mu.Lock()
-	defer p.found.mu.Unlock()
-	return append([]Finding(nil), p.found.list...)
+	return p.known()
+}
+
+func (p *RelyingParty) known() []Finding { return p.found.all() }
+
+func (f *findings) all() []Finding {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.list)
 }
 
 func (p *RelyingParty) report(list []Finding) {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
@@ -21,11 +20,8 @@ func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (cookie s
 		IDToken:     strings.Repeat("i", 1600),
 		AccessToken: "access-" + sid + strings.Repeat("a", 900), RefreshToken: "refresh-" + sid, TokenType: "Bearer"}
 	p.keepOnly(d)
-	rec, err := p.sealed(store.Record{Key: key, Owner: p.party.owner, Refs: p.party.refsOf(d), Begun: now, Issued: now, Active: now, Due: now.Add(time.Hour)}, d)
-	if err != nil {
-		return "", err
-	}
-	return id, p.cfg.Store.Create(ctx, rec)
+	_, err = p.start(ctx, key, now, now, d)
+	return id, err
 }
 
 // Abort gives running calls of the IdP up, so that Close does not wait for them.
@@ -51,12 +47,16 @@ func (p *RelyingParty) Relayout(ctx context.Context, cookie string, v byte) erro
 	if err != nil {
 		return err
 	}
-	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&rec.Key))
+	ring, err := seal.NewRing("record", p.party.owner[:], p.cfg.Keys...)
+	if err != nil {
+		return err
+	}
+	plain, err := ring.Open(rec.Sealed, p.party.bound(&rec.Key))
 	if err != nil {
 		return err
 	}
 	plain[0] = v
-	rec.Sealed = p.ring.Seal(plain, p.party.bound(&rec.Key))
+	rec.Sealed = ring.Seal(plain, p.party.bound(&rec.Key))
 	return p.cfg.Store.Replace(ctx, rec)
 }
 
