@@ -86,9 +86,9 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err := ofConfig(to.Discover(ctx)); err != nil {
 		return nil, err
 	}
-	all := slices.Concat(judgeProvider(&cfg, to.At()), storeFindings(ctx, &cfg), judgeSites(&cfg), cfg.Pages.lacks())
+	all := slices.Concat(judgeProvider(&cfg, to.At()), storeFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), cfg.Pages.lacks())
 	if !cfg.SkipSelfCheck {
-		party, err := newParty(&cfg)
+		party, err := newParty(cfg.Issuer, cfg.ClientID, cfg.Keys)
 		if err != nil {
 			return nil, wrong("Keys", "%v", err)
 		}
@@ -98,12 +98,12 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 }
 
 // storeFindings is what the store says of itself.
-func storeFindings(ctx context.Context, c *Config) []Finding {
-	s, ok := c.Store.(store.FindingStore)
+func storeFindings(ctx context.Context, in store.Store, within time.Duration) []Finding {
+	s, ok := in.(store.FindingStore)
 	if !ok {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return s.Findings(ctx)
 }

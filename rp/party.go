@@ -18,9 +18,9 @@ type party struct {
 	refs  [][]byte // secrets for references, one for each of Config.Keys
 }
 
-func newParty(c *Config) (*party, error) {
-	p := &party{owner: hash("owner", c.Issuer, c.ClientID)}
-	for _, master := range c.Keys {
+func newParty(issuer, clientID string, keys [][]byte) (*party, error) {
+	p := &party{owner: hash("owner", issuer, clientID)}
+	for _, master := range keys {
 		k, err := seal.Derive(master, "references", p.owner[:], sha256.Size)
 		if err != nil {
 			return nil, err

@@ -83,7 +83,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	if err != nil {
 		return nil, err
 	}
-	party, err := newParty(&cfg)
+	party, err := newParty(cfg.Issuer, cfg.ClientID, cfg.Keys)
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
@@ -125,7 +125,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		return nil, err
 	}
 	p.report(judgeProvider(&p.cfg, p.idp.At()))
-	p.report(storeFindings(ctx, &p.cfg))
+	p.report(storeFindings(ctx, cfg.Store, cfg.RequestTimeout))
 	p.report(judgeSites(&p.cfg))
 	p.report(cfg.Pages.lacks())
 	p.goes(func(context.Context) { p.watch(p.ctx) })
