@@ -13,6 +13,14 @@ const (
 	guardRest   = time.Hour // after a pause without another one: what is refused now is refused
 )
 
+// massLogout is what a MassLogoutEvent tells.
+type massLogout struct {
+	Rejected int
+	Asked    int
+	At       time.Time
+	Paused   time.Duration
+}
+
 // guard counts verdicts. One window of memory is enough: an alarm is about now.
 type guard struct {
 	mu       sync.Mutex
@@ -26,7 +34,7 @@ type guard struct {
 
 // count notes a verdict. alarm is true once per window; paused means that this
 // rejection is not to be believed yet.
-func (g *guard) count(rejected bool, now time.Time, pause time.Duration) (e MassLogoutEvent, alarm, paused bool) {
+func (g *guard) count(rejected bool, now time.Time, pause time.Duration) (e massLogout, alarm, paused bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if now.Sub(g.began) >= guardWindow || now.Before(g.began) {
@@ -34,10 +42,10 @@ func (g *guard) count(rejected bool, now time.Time, pause time.Duration) (e Mass
 	}
 	g.asked++
 	if !rejected {
-		return MassLogoutEvent{}, false, false
+		return massLogout{}, false, false
 	}
 	g.rejected++
-	e = MassLogoutEvent{Rejected: g.rejected, Asked: g.asked, At: now}
+	e = massLogout{Rejected: g.rejected, Asked: g.asked, At: now}
 	if g.rejected >= guardLeast && 2*g.rejected > g.asked && !g.alarmed {
 		g.alarmed, alarm = true, true
 		// One pause for one trouble: else the sessions that have really ended
@@ -60,7 +68,7 @@ func (p *RelyingParty) believed(v verdict.Verdict) verdict.Verdict {
 		p.log.Error("the IdP refuses the tokens of many sessions at once; is it in order?",
 			"rejected", e.Rejected, "asked", e.Asked, "window", guardWindow, "paused_for", e.Paused)
 		if fn := p.cfg.Events.MassLogout; fn != nil {
-			fn(e)
+			fn(MassLogoutEvent(e))
 		}
 	}
 	if v == verdict.Ended && paused {
