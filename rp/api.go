@@ -58,7 +58,7 @@ func (a *API) audience() *audience {
 			form.Set(part.name, part.value)
 		}
 	}
-	return &audience{string(h.Sum(nil)[:16]), form, a.Origin}
+	return &audience{id: string(h.Sum(nil)[:16]), form: form, name: a.Origin}
 }
 
 // checkAPIs completes and checks Config.APIs.

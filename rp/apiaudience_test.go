@@ -2,6 +2,7 @@ package rp
 
 import (
 	"encoding/base64"
+	"net/url"
 	"slices"
 	"testing"
 )
@@ -13,7 +14,8 @@ func unsigned(payload string) string {
 // An IdP that answers with the log-in's audience has not listened (Auth0 without refresh
 // token policies). What cannot be told is not refused.
 func TestIgnoredAudience(t *testing.T) {
-	byAudience, byScope := (&API{Audience: "mail"}).audience(), (&API{Scopes: []string{"api://mail/send"}}).audience()
+	byAudience := &audience{form: url.Values{"audience": {"mail"}}}
+	byScope := &audience{form: url.Values{"scope": {"api://mail/send"}}}
 	for _, row := range []struct {
 		name       string
 		to         *audience
