@@ -21,7 +21,7 @@ func full() Data {
 		AccessToken: "access", TokenType: "Bearer", RefreshToken: "refresh", Scope: "openid profile",
 		Started: began, AuthTime: began.Add(-time.Hour), Signalled: began.Add(1), Confirmed: began.Add(time.Minute),
 		TokenEnds: began.Add(time.Hour), Ceiling: began.Add(8 * time.Hour), Window: 15 * time.Minute, TokenLife: 5 * time.Minute,
-		Generation: 7, Told: began.Add(2 * time.Hour), Tries: 3, RefreshEnds: began.Add(time.Hour), Asked: began, Doubted: 8, Renew: true, UserinfoFits: true, SendsUser: true, Values: "\x00\xff", Agent: "Firefox", Wish: "{}", ACR: "gold", Userinfo: `{"b":2}`, Nonce: "n-0S6", Renewed: 6, APITokens: "tokens",
+		Generation: 7, Told: began.Add(2 * time.Hour), Tries: 3, RefreshEnds: began.Add(time.Hour), Asked: began, Doubted: 8, Showing: ShownAgain, Renew: true, UserinfoFits: true, SendsUser: true, Values: "\x00\xff", Agent: "Firefox", Wish: "{}", ACR: "gold", Userinfo: `{"b":2}`, Nonce: "n-0S6", Renewed: 6, APITokens: "tokens",
 	}
 }
 
