@@ -2,12 +2,12 @@ package simulation
 
 // mutations are the deliberate mistakes that the simulation has to find.
 var mutations = []mutation{
-	{"no lease", "rp/flight.go",
+	{"no lease", "rp/lease.go",
 		`lease, err := p.cfg.Store.Acquire(ctx, leaseID("ask", key), leaseTTL)`,
 		`var lease store.Lease; var err error`},
-	{"no second look under the lease", "rp/flight.go",
-		`if st, err = p.load(ctx, key); err != nil || enough(st.data) {`,
-		`if st, err = p.load(ctx, key); err != nil {`},
+	{"no second look under the lease", "rp/lease.go",
+		`done := err != nil || enough(st.data)`,
+		`done := err != nil || release == nil && enough(st.data)`},
 	{"no compare-and-swap", "rp/store/memstore/session.go",
 		`case uint64(e.version) != rec.Version:`,
 		`case false:`},
@@ -146,24 +146,6 @@ var mutations = []mutation{
 	{"a refusal that the store did not take leaves a doubt", "rp/refresh.go",
 		`p.undoubt(ctx, st, false) // the answer`,
 		`// the answer`},
-	{"a token is shown while this instance shuts down", "rp/refresh.go",
-		`if p.ctx.Err() != nil {`,
-		`if false {`},
-	{"a token that somebody may hold an answer for is shown at once", "rp/lease.go",
-		`(left <= 0 || `,
-		`(true || `},
-	{"a lease that ran out is not taken again", "rp/lease.go",
-		"				if errors.Is(err, store.ErrConflict) {\n",
-		"				if false {\n"},
-	{"tokens that reuse may have taken along are trusted", "rp/refresh.go",
-		`d.Doubted, d.Showing = d.Generation+2, record.NobodyHolds`,
-		``},
-	{"a repeated end takes along who logs in in its second", "rp/repeat.go",
-		`ended, err := p.endUntied(ctx, e)`,
-		`ended, err := p.cfg.Store.End(ctx, e.sel, e.end)`},
-	{"an ended record that nobody can read names no person", "rp/load.go",
-		"		return true\n	}\n	d, err := record.Decode(plain)\n",
-		"		return false\n	}\n	d, err := record.Decode(plain)\n"},
 }
 
 // seldom are mistakes that it takes many histories to find: make simulate has the time.
@@ -192,4 +174,30 @@ var seldom = []mutation{
 	{"a replaced session takes the new one along", "rp/revocation.go",
 		`return !ownLimit(reason) && next != sameIdPSession`,
 		`return !ownLimit(reason)`},
+}
+
+// shownByTests are mistakes that no history shows in reasonable time, each under the name of
+// the test of package rp that finds it.
+var shownByTests = map[string]mutation{
+	"TestNoRefreshOnceClosing": {"a token is shown while this instance shuts down", "rp/refresh.go",
+		`if p.ctx.Err() != nil {`,
+		`if false {`},
+	"TestTokensThatWaitForTheStore": {"a token that somebody may hold an answer for is shown at once", "rp/lease.go",
+		`(left <= 0 || `,
+		`(true || `},
+	"TestLeaseIsTakenAgain": {"a lease that ran out is not taken again", "rp/lease.go",
+		"				if errors.Is(err, store.ErrConflict) {\n",
+		"				if false {\n"},
+	"TestFreshTokensThatReuseHasTakenAlong": {"tokens that reuse may have taken along are trusted", "rp/refresh.go",
+		`d.Doubted, d.Showing = d.Generation+2, record.NobodyHolds`,
+		``},
+	"TestRepeatedEndAndANewLogin": {"a repeated end takes along who logs in in its second", "rp/repeat.go",
+		`ended, err := p.endUntied(ctx, e)`,
+		`ended, err := p.cfg.Store.End(ctx, e.sel, e.end)`},
+	"TestSendsUserAfterTheKeyWasDropped": {"an ended record that nobody can read names no person", "rp/load.go",
+		"		return true\n	}\n	d, err := record.Decode(plain)\n",
+		"		return false\n	}\n	d, err := record.Decode(plain)\n"},
+	"TestLostAnswerIsNotWaitedFor": {"it is not noted that nobody holds an answer", "rp/refresh.go",
+		`if d.Showing = record.NobodyHolds; !lost {`,
+		`if !lost {`},
 }

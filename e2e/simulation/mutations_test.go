@@ -50,7 +50,7 @@ func TestTheOracleBites(t *testing.T) {
 	for _, m := range all {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			program := m.build(t, root)
+			program := m.build(t, root, ".")
 			run := exec.Command(program, "-test.run=^TestContract$", "-rapid.seed=1", "-rapid.shrinktime=0s")
 			run.Env = append(os.Environ(), "TANDEM_SIMULATE=", "TANDEM_HISTORIES=2000")
 			out, err := run.CombinedOutput()
@@ -71,6 +71,29 @@ func TestTheOracleBites(t *testing.T) {
 	}
 }
 
+// Mistakes that no history shows in reasonable time. The test of package rp that is named
+// beside each has to fail.
+func TestTheTestsBite(t *testing.T) {
+	if testing.Short() || !long() {
+		t.Skip("builds the library once per mistake")
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for test, m := range shownByTests {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			program := m.build(t, root, "../../rp")
+			run := exec.Command(program, "-test.run=^"+test+"$")
+			run.Dir = filepath.Join(root, "rp")
+			if out, err := run.CombinedOutput(); err == nil || !bytes.Contains(out, []byte("--- FAIL: "+test)) {
+				t.Errorf("%s does not notice: %v\n%s", test, err, tail(out))
+			}
+		})
+	}
+}
+
 // The number of mistakes is in the README.
 func TestTheReadmeCountsTheMistakes(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
@@ -82,8 +105,8 @@ func TestTheReadmeCountsTheMistakes(t *testing.T) {
 	}
 }
 
-// build compiles this package against a library with the mistake in it.
-func (m *mutation) build(t *testing.T, root string) (program string) {
+// build compiles the tests of a package against a library with the mistake in it.
+func (m *mutation) build(t *testing.T, root, tests string) (program string) {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(root, filepath.FromSlash(m.file))
@@ -109,7 +132,7 @@ func (m *mutation) build(t *testing.T, root string) (program string) {
 	}
 	program = filepath.Join(dir, "mutant.test")
 	build := exec.Command("go", "test", "-c", "-vet=off",
-		"-overlay", filepath.Join(dir, "overlay.json"), "-o", program, ".")
+		"-overlay", filepath.Join(dir, "overlay.json"), "-o", program, tests)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the mutant does not compile: %v\n%s", err, out)
 	}
