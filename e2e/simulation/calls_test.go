@@ -82,6 +82,7 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 			if next := c.chain.refresh[min(i+1, len(c.chain.refresh)-1)]; (next.by == nil || !next.by.dead()) && !o.cutOff(p.in, c.in, c.from) {
 				o.breach("C4", "%s presents a refresh token of %s that was rotated at %s", c.in.name, s.label, stamp(p.to))
 			}
+			c.chain.doubted = true // what came of it, too, where the IdP detects reuse
 		case p.status == 0 && p.in == c.in && c.from-p.to < 500*time.Millisecond:
 			unknown++
 		}

@@ -140,9 +140,6 @@ var mutations = []mutation{
 	{"a later end of the refresh token that stays is not noted", "rp/tokens.go",
 		`} else if !t.refreshEnds.IsZero() {`,
 		`} else if false {`},
-	{"the tokens beside another person's ID token are left", "rp/refresh.go",
-		`p.revokeAlso(got, *st.data, OtherSubject)`,
-		``},
 	{"a refusal that the store did not take leaves a doubt", "rp/refresh.go",
 		`p.undoubt(ctx, st, false) // the answer`,
 		`// the answer`},
@@ -200,4 +197,7 @@ var shownByTests = map[string]mutation{
 	"TestLostAnswerIsNotWaitedFor": {"it is not noted that nobody holds an answer", "rp/refresh.go",
 		`if d.Showing = record.NobodyHolds; !lost {`,
 		`if !lost {`},
+	"TestTokensOfAnotherPersonAreRevoked": {"the tokens beside another person's ID token are left", "rp/refresh.go",
+		`p.revokeAlso(got, *st.data, OtherSubject)`,
+		``},
 }
