@@ -136,13 +136,6 @@ var mutations = []mutation{
 	{"that a person began a log-in is forgotten", "rp/begin.go",
 		`d.SendsUser = f.sentUser || activity.SendsUser(r.Header)`,
 		`d.SendsUser = activity.SendsUser(r.Header)`},
-	// Tokens
-	{"a later end of the refresh token that stays is not noted", "rp/tokens.go",
-		`} else if !t.refreshEnds.IsZero() {`,
-		`} else if false {`},
-	{"a refusal that the store did not take leaves a doubt", "rp/refresh.go",
-		`p.undoubt(ctx, st, false) // the answer`,
-		`// the answer`},
 }
 
 // seldom are mistakes that it takes many histories to find: make simulate has the time.
@@ -173,8 +166,8 @@ var seldom = []mutation{
 		`return !ownLimit(reason)`},
 }
 
-// shownByTests are mistakes that no history shows in reasonable time, each under the name of
-// the test of package rp that finds it.
+// shownByTests are mistakes that it takes thousands of histories to find, or that none shows,
+// each under the name of the test of package rp that finds it.
 var shownByTests = map[string]mutation{
 	"TestNoRefreshOnceClosing": {"a token is shown while this instance shuts down", "rp/refresh.go",
 		`if p.ctx.Err() != nil {`,
@@ -200,4 +193,10 @@ var shownByTests = map[string]mutation{
 	"TestTokensOfAnotherPersonAreRevoked": {"the tokens beside another person's ID token are left", "rp/refresh.go",
 		`p.revokeAlso(got, *st.data, OtherSubject)`,
 		``},
+	"TestRefreshTokenThatGoesOn": {"a later end of the refresh token that stays is not noted", "rp/tokens.go",
+		`} else if !t.refreshEnds.IsZero() {`,
+		`} else if false {`},
+	"TestRefusalWhileTheStoreEndsNothing": {"a refusal that the store did not take leaves a doubt", "rp/refresh.go",
+		`p.undoubt(ctx, st, false) // the answer`,
+		`// the answer`},
 }

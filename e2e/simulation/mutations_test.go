@@ -71,8 +71,8 @@ func TestTheOracleBites(t *testing.T) {
 	}
 }
 
-// Mistakes that no history shows in reasonable time. The test of package rp that is named
-// beside each has to fail.
+// TestTheTestsBite: what the simulation does not find in reasonable time, the test of package
+// rp that is named beside it has to find.
 func TestTheTestsBite(t *testing.T) {
 	if testing.Short() || !long() {
 		t.Skip("builds the library once per mistake")
