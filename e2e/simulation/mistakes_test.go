@@ -153,7 +153,7 @@ var seldom = []mutation{
 		`until = earlier(until, s.Confirmed.Add(trust(s, p)))`,
 		``},
 	{"a refused check ends whatever session is there", "rp/silent.go",
-		`if f.about != key.name() {`,
+		`if f.about != key.Short() {`,
 		`if false {`},
 	{"any IdP's logout token is believed", "rp/internal/logouttoken/logouttoken.go",
 		`case c.Issuer == nil || *c.Issuer != want.Issuer: // BCL-08`,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,6 +95,13 @@ func TestTheTestsBite(t *testing.T) {
 	}
 }
 
+// The gate builds a third of the mistakes; it sees at once when one has lost its place.
+func TestTheMistakesHaveTheirPlaces(t *testing.T) {
+	for _, m := range slices.Concat(mutations, seldom, slices.Collect(maps.Values(shownByTests))) {
+		t.Run(m.name, func(t *testing.T) { m.place(t, "../..") })
+	}
+}
+
 // The number of mistakes is in the README.
 func TestTheReadmeCountsTheMistakes(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
@@ -109,21 +117,14 @@ func TestTheReadmeCountsTheMistakes(t *testing.T) {
 func (m *mutation) build(t *testing.T, root, tests string) (program string) {
 	t.Helper()
 	dir := t.TempDir()
-	file := filepath.Join(root, filepath.FromSlash(m.file))
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(text), m.old); n != 1 {
-		t.Fatalf("%s has this %d times, not once; the mutation needs to follow the library:\n%s", m.file, n, m.old)
-	}
+	file, text := m.place(t, root)
 	mutant := filepath.Join(dir, "mutant.go")
 	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {file: mutant}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range map[string][]byte{
-		mutant:                             []byte(strings.Replace(string(text), m.old, m.new, 1)),
+		mutant:                             []byte(strings.Replace(text, m.old, m.new, 1)),
 		filepath.Join(dir, "overlay.json"): overlay,
 	} {
 		if err := os.WriteFile(name, content, 0o600); err != nil {
@@ -137,6 +138,20 @@ func (m *mutation) build(t *testing.T, root, tests string) (program string) {
 		t.Fatalf("the mutant does not compile: %v\n%s", err, out)
 	}
 	return program
+}
+
+// place is the file to change, and its text.
+func (m *mutation) place(t *testing.T, root string) (file, text string) {
+	t.Helper()
+	file = filepath.Join(root, filepath.FromSlash(m.file))
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(b), m.old); n != 1 {
+		t.Fatalf("%s has this %d times, not once; the mutation needs to follow the library:\n%s", m.file, n, m.old)
+	}
+	return file, string(b)
 }
 
 func tail(out []byte) []byte {
