@@ -64,6 +64,9 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 	return nil, busy(time.Second, "the session changes faster than it can be stored")
 }
 
+// storeTokensAgain is how long fresh tokens that the store did not take wait for the next try.
+const storeTokensAgain = 2 * time.Second
+
 // commitTokens stores fresh tokens. They must not be lost, because the refresh
 // token before them is spent: so it goes on through an outage of the store while
 // the process lives, but no request waits for that. If another instance has stored
@@ -84,8 +87,10 @@ func (p *RelyingParty) commitTokens(ctx context.Context, st *state, change func(
 			return next, err
 		}
 		p.flights.hold(st.rec.Key, err)
-		p.log.Warn("fresh tokens could not be stored; trying again", "session", st.rec.Key.Short(), "error", err)
-		sleep(ctx, min(verdict.Backoff(verdict.Retry, n), 5*time.Second))
+		if n%10 == 1 {
+			p.log.Warn("fresh tokens could not be stored; trying again", "session", st.rec.Key.Short(), "error", err)
+		}
+		sleep(ctx, min(verdict.Backoff(verdict.Retry, n), storeTokensAgain))
 	}
 }
 

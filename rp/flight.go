@@ -11,11 +11,6 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-const (
-	leaseTTL   = 10 * time.Second
-	leaseRenew = leaseTTL / 3
-)
-
 // flights makes sure that at most one call to the IdP is under way per session
 // in this process, and remembers after a failed one when to try again.
 type flights struct {
@@ -218,19 +213,15 @@ func (p *RelyingParty) fly(ctx context.Context, key store.Key, want errand, enou
 // ask takes the session's lease, looks again whether the call is still needed,
 // and makes it. Only one instance holds the lease.
 func (p *RelyingParty) ask(ctx context.Context, key store.Key, want errand, enough func(*record.Data) bool) (*state, error) {
-	lease, st, err := p.lead(ctx, key, enough)
-	if err != nil || st != nil {
+	st, release, err := p.lead(ctx, key, want, enough)
+	if release == nil {
 		return st, err
 	}
-	defer p.keep(ctx, lease)()
-	// The look under the lease is the one that counts (C4).
-	if st, err = p.load(ctx, key); err != nil || enough(st.data) {
-		return st, err
-	}
-	switch means := p.means(st.data); {
+	defer release()
+	switch {
 	case p.wantsTokens(st.data):
 		return nil, p.askSilently(st)
-	case st.data.RefreshToken != "" && (want.token || means == byRefresh):
+	case p.refreshes(st.data, want):
 		return p.refresh(ctx, st, want.to)
 	}
 	if st.data.AccessToken == "" {
@@ -239,65 +230,7 @@ func (p *RelyingParty) ask(ctx context.Context, key store.Key, want errand, enou
 	return p.userinfo(ctx, st)
 }
 
-// lead returns the lease, or the state once another instance has done the work.
-func (p *RelyingParty) lead(ctx context.Context, key store.Key, enough func(*record.Data) bool) (store.Lease, *state, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*p.cfg.RequestTimeout+2*leaseTTL)
-	defer cancel()
-	t := p.hub.subscribe(key)
-	defer t.release()
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
-		changed := t.change()
-		lease, err := p.cfg.Store.Acquire(ctx, leaseID("ask", key), leaseTTL)
-		if err == nil {
-			return lease, nil, nil
-		}
-		if !errors.Is(err, store.ErrConflict) {
-			return store.Lease{}, nil, p.storeFailed(err)
-		}
-		st, err := p.load(ctx, key)
-		if err != nil || enough(st.data) {
-			return store.Lease{}, st, err
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-changed:
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return store.Lease{}, nil, busy(time.Second, "another instance is asking the IdP: %w", ctx.Err())
-		}
-		timer.Stop()
-	}
-}
-
-// keep renews a lease until the returned function gives it back.
-func (p *RelyingParty) keep(ctx context.Context, lease store.Lease) (release func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(leaseRenew)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				// A lease that was lost is not fought for: the version check at the
-				// commit protects the session, and a failure here heals by itself.
-				if err := p.cfg.Store.Renew(ctx, lease, leaseTTL); err != nil && ctx.Err() == nil {
-					p.log.Warn("the lease on a session could not be renewed", "error", err)
-				}
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return func() {
-		cancel()
-		<-done
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTTL)
-		defer cancel()
-		if err := p.cfg.Store.Release(ctx, lease); err != nil && !errors.Is(err, store.ErrConflict) {
-			p.log.Warn("the lease on a session could not be given back; it runs out by itself", "error", err)
-		}
-	}
+// refreshes reports whether an errand shows the refresh token.
+func (p *RelyingParty) refreshes(d *record.Data, want errand) bool {
+	return !p.wantsTokens(d) && d.RefreshToken != "" && (want.token || p.means(d) == byRefresh)
 }

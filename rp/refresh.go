@@ -28,10 +28,9 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*s
 	if err != nil || st.data.Generation != seen { // somebody else has refreshed: the lease was lost
 		return st, err
 	}
-	if p.ctx.Err() != nil { // what comes might not be stored any more: Close waits for 15 s at most
-		if !lost {
-			p.undoubt(ctx, st)
-		}
+	mine := st.data.Showing == record.MayBeHeld // and nobody else's
+	if p.ctx.Err() != nil {                     // what comes might not be stored any more: Close waits for 15 s at most
+		p.undoubt(ctx, st, lost)
 		return nil, busy(time.Second, "this instance is shutting down")
 	}
 	got, out := p.callRefresh(ctx, st.data, to)
@@ -59,9 +58,7 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*s
 			return p.secondLook(ctx, st, to, out)
 		case v == verdict.Denied, v == verdict.Retry && (out.Fault == verdict.Malformed || out.Fault == verdict.None && out.Status >= http.StatusInternalServerError):
 			p.signalled(st.rec.Key, "refresh", v, out.Err)
-			if !lost {
-				p.undoubt(ctx, st)
-			}
+			p.undoubt(ctx, st, lost)
 			return nil, p.denied(st, to, out, out.Err)
 		}
 	}
@@ -69,7 +66,7 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*s
 	p.signalled(st.rec.Key, "refresh", v, out.Err)
 	switch {
 	case v == verdict.OK:
-		return p.refreshed(ctx, st, got, sent, to, out)
+		return p.refreshed(ctx, st, got, sent, to, out, mine)
 	case v == verdict.Ended && other:
 		next, err := p.rejected(ctx, st, OtherSubject)
 		p.revokeAlso(got, *st.data, OtherSubject) // the only ones that work, and nobody's
@@ -77,14 +74,13 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*s
 	case v == verdict.Ended:
 		next, err := p.rejected(ctx, st, RefreshRejected)
 		if down := (*UnavailableError)(nil); errors.As(err, &down) {
-			p.undoubt(ctx, st) // the answer is known; the next one may be believed, too
+			p.undoubt(ctx, st, false) // the answer is known; the next one may be believed, too
 		}
 		return next, err
 	case v == verdict.Ask:
 		return nil, p.renewSilently(ctx, st)
-	case !lost:
-		p.undoubt(ctx, st)
 	}
+	p.undoubt(ctx, st, lost)
 	return nil, p.postponed(st, v, out)
 }
 
@@ -99,7 +95,7 @@ func judged(a verdict.Answer, to *audience) verdict.Verdict {
 // which a token was asked: by a refresh that asks for nothing else. The refresh token has
 // not been used up by the refusal.
 func (p *RelyingParty) secondLook(ctx context.Context, st *state, to *audience, out idp.Outcome) (*state, error) {
-	if st = p.undoubt(ctx, st); doubted(st.data) {
+	if st = p.undoubt(ctx, st, false); doubted(st.data) {
 		return nil, p.denied(st, to, out, out.Err) // the store fails: nobody could store the next answer
 	}
 	next, err := p.refresh(ctx, st, nil)
@@ -110,8 +106,10 @@ func (p *RelyingParty) secondLook(ctx context.Context, st *state, to *audience, 
 	return nil, p.denied(next, to, out, out.Err)
 }
 
-// refreshed stores what a good answer brought.
-func (p *RelyingParty) refreshed(ctx context.Context, st *state, got *tokens, sent time.Time, to *audience, out idp.Outcome) (*state, error) {
+// refreshed stores what a good answer brought. mine: nobody else had shown that token. If
+// somebody has by now, an IdP that detects reuse may have taken these along: that the next
+// one is refused proves nothing then.
+func (p *RelyingParty) refreshed(ctx context.Context, st *state, got *tokens, sent time.Time, to *audience, out idp.Outcome, mine bool) (*state, error) {
 	p.flights.succeeded(st.rec.Key)
 	if to == nil {
 		p.observe(got)
@@ -119,7 +117,9 @@ func (p *RelyingParty) refreshed(ctx context.Context, st *state, got *tokens, se
 	can := p.cfg.Capabilities
 	var fault error // why there is no token for that audience all the same
 	next, err := p.commitTokens(ctx, st, func(d *record.Data) {
-		fault = p.takeTokens(st.rec.Key, d, got, to)
+		if fault = p.takeTokens(st.rec.Key, d, got, to); mine && doubted(d) && d.Showing == record.ShownAgain {
+			d.Doubted, d.Showing = d.Generation+2, record.NobodyHolds
+		}
 		// Where activity is told by a silent log-in only, trust has to run out for that.
 		heard(d, sent, can.Extends.Refresh && !p.hidesNews(to), can.Proves.Refresh && p.means(d) != bySilentLogin)
 	})
@@ -196,36 +196,48 @@ func (p *RelyingParty) callRefresh(ctx context.Context, d *record.Data, to *audi
 }
 
 // doubt notes, before the token is shown, that it may be spent: an invalid_grant for it
-// is no verdict from now on (RT-08, RT-09). A good answer brings a new generation, and
-// with it the end of the doubt. While the store cannot note it the token is not shown: the
-// answer could not be stored either.
+// is no verdict from now on (RT-08, RT-09), and nobody else shows it before who does so now
+// has had time to store what came of it. A good answer brings a new generation, and with it
+// the end of the doubt. While the store cannot note it the token is not shown: the answer
+// could not be stored either.
 func (p *RelyingParty) doubt(ctx context.Context, st *state) (*state, error) {
 	generation := st.data.Generation
 	return p.commit(ctx, st, func(d *record.Data) bool {
-		if d.Generation != generation || doubted(d) {
+		switch {
+		case d.Generation != generation, d.Showing == record.ShownAgain && doubted(d):
 			return false
+		case mayBeHeld(d):
+			d.Showing = record.ShownAgain
+		default:
+			d.Doubted, d.Showing = generation+1, record.MayBeHeld
 		}
-		d.Doubted = generation + 1
 		return true
 	})
 }
 
-// undoubt takes the note back: the IdP has not acted. If the store does not take that, a
-// later refusal leads to a log-in instead of an end.
-func (p *RelyingParty) undoubt(ctx context.Context, st *state) *state {
+// undoubt notes that nobody holds what came of a token that was shown. If it is not lost,
+// the IdP has not acted, and the doubt is over. While others may hold something, nothing
+// changes. If the store does not take it, a later refusal leads to a log-in instead of an
+// end, and the next refresh waits for signOfLife.
+func (p *RelyingParty) undoubt(ctx context.Context, st *state, lost bool) *state {
 	generation := st.data.Generation
 	next, err := p.commit(ctx, st, func(d *record.Data) bool {
-		if d.Generation != generation || !doubted(d) {
+		if d.Generation != generation || !doubted(d) || d.Showing != record.MayBeHeld {
 			return false
 		}
-		d.Doubted = 0
+		if d.Showing = record.NobodyHolds; !lost {
+			d.Doubted = 0
+		}
 		return true
 	})
 	if err != nil {
-		p.log.Warn("a doubt about a refresh token could not be taken back", "session", st.rec.Key.Short(), "error", err)
+		p.log.Warn("what became of a refresh token could not be noted", "session", st.rec.Key.Short(), "error", err)
 		return st
 	}
 	return next
 }
 
 func doubted(d *record.Data) bool { return d.Doubted == d.Generation+1 }
+
+// mayBeHeld: somebody may have new tokens for the one that is doubted.
+func mayBeHeld(d *record.Data) bool { return doubted(d) && d.Showing != record.NobodyHolds }

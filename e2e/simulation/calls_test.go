@@ -62,7 +62,7 @@ func (o *oracle) whose(c *call) string {
 // presented again. One retry after an unknown outcome is allowed at once.
 func (o *oracle) judgeRefresh(c *call, s *session) {
 	for _, other := range s.calls {
-		if other.kind == callRefresh && other.to == never {
+		if other.kind == callRefresh && other.to == never && !o.cutOff(other.in, c.in, c.from) {
 			o.breach("C4", "%s refreshes %s while %s has a refresh in flight since %s",
 				c.in.name, s.label, other.in.name, stamp(other.from))
 		}
@@ -77,11 +77,12 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 	for _, p := range t.shown {
 		switch {
 		case p.status == http.StatusOK && p.sent.refresh != "":
-			// Only this excuses it: the instance that held the answer is dead, or it is still
+			// Only this excuses it: the instance that held the answer is dead, or it is
 			// cut off from its store.
-			if next := c.chain.refresh[min(i+1, len(c.chain.refresh)-1)]; (next.by == nil || !next.by.dead()) && !o.cutOff(s.app) {
+			if next := c.chain.refresh[min(i+1, len(c.chain.refresh)-1)]; (next.by == nil || !next.by.dead()) && !o.cutOff(p.in, c.in, c.from) {
 				o.breach("C4", "%s presents a refresh token of %s that was rotated at %s", c.in.name, s.label, stamp(p.to))
 			}
+			c.chain.doubted = true // what came of it, too, where the IdP detects reuse
 		case p.status == 0 && p.in == c.in && c.from-p.to < 500*time.Millisecond:
 			unknown++
 		}
@@ -92,9 +93,17 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 	t.shown = append(t.shown, c)
 }
 
-// cutOff: a store of the app fails at this moment.
-func (o *oracle) cutOff(a *app) bool {
-	return slices.ContainsFunc(o.troubles, func(t *trouble) bool { return t.path&pathStore != 0 && t.of.has(a) && t.to == never })
+// storesWithin is how long after the end of trouble with the store an instance may need to
+// store what it has, or to take its lease again; somebody else who needs it waits so long.
+const storesWithin = 5 * time.Second
+
+// cutOff: an instance cannot store what it has. That is nobody's fault while the trouble
+// lasts; shortly after it, if another one could reach the store all the time and so has
+// waited in vain.
+func (o *oracle) cutOff(holder, other *instance, now time.Duration) bool {
+	return slices.ContainsFunc(o.troubles, func(t *trouble) bool {
+		return t.keepsOut(holder) && (t.to == never || t.to+storesWithin > now && !t.keepsOut(other))
+	})
 }
 
 // judgeSignal holds C7 and the half of C2 that is about signals: a signal is

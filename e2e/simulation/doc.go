@@ -31,5 +31,6 @@
 // A failure shrinks, and prints what happened line by line. That the oracle would
 // notice is shown too: TestTheOracleBites builds the library with deliberate
 // mistakes, one at a time, and each has to be found: those that it takes more than a few
-// hundred histories to find in the long lane only.
+// hundred histories to find in the long lane only. What no history shows in reasonable
+// time, a named test of package rp has to find there (TestTheTestsBite).
 package simulation

@@ -23,7 +23,11 @@ func (o *oracle) judgeIdle(t *idpSession) {
 			if !ok || v.served() == "" || v.end > t.ended || v.end >= s.endAt || !o.reportable(s, v) {
 				continue
 			}
-			if o.excused(s.app, pathIdP|pathStore|pathRestart, v.start-time.Second, v.end+time.Second) {
+			signals := v.end + time.Second
+			if s.app.knobs.Introspects {
+				signals = v.end + apiFirst
+			}
+			if o.excused(s.app, pathIdP|pathStore|pathRestart, v.start-time.Second, signals) {
 				continue
 			}
 			if s.app.knobs.Introspects && s.endAt <= v.end+apiFirst {

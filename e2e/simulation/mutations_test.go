@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,7 +51,7 @@ func TestTheOracleBites(t *testing.T) {
 	for _, m := range all {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			program := m.build(t, root)
+			program := m.build(t, root, ".")
 			run := exec.Command(program, "-test.run=^TestContract$", "-rapid.seed=1", "-rapid.shrinktime=0s")
 			run.Env = append(os.Environ(), "TANDEM_SIMULATE=", "TANDEM_HISTORIES=2000")
 			out, err := run.CombinedOutput()
@@ -71,6 +72,36 @@ func TestTheOracleBites(t *testing.T) {
 	}
 }
 
+// TestTheTestsBite: what the simulation does not find in reasonable time, the test of package
+// rp that is named beside it has to find.
+func TestTheTestsBite(t *testing.T) {
+	if testing.Short() || !long() {
+		t.Skip("builds the library once per mistake")
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for test, m := range shownByTests {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			program := m.build(t, root, "../../rp")
+			run := exec.Command(program, "-test.run=^"+test+"$")
+			run.Dir = filepath.Join(root, "rp")
+			if out, err := run.CombinedOutput(); err == nil || !bytes.Contains(out, []byte("--- FAIL: "+test)) {
+				t.Errorf("%s does not notice: %v\n%s", test, err, tail(out))
+			}
+		})
+	}
+}
+
+// The gate builds a third of the mistakes; it sees at once when one has lost its place.
+func TestTheMistakesHaveTheirPlaces(t *testing.T) {
+	for _, m := range slices.Concat(mutations, seldom, slices.Collect(maps.Values(shownByTests))) {
+		t.Run(m.name, func(t *testing.T) { m.place(t, "../..") })
+	}
+}
+
 // The number of mistakes is in the README.
 func TestTheReadmeCountsTheMistakes(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
@@ -82,25 +113,18 @@ func TestTheReadmeCountsTheMistakes(t *testing.T) {
 	}
 }
 
-// build compiles this package against a library with the mistake in it.
-func (m *mutation) build(t *testing.T, root string) (program string) {
+// build compiles the tests of a package against a library with the mistake in it.
+func (m *mutation) build(t *testing.T, root, tests string) (program string) {
 	t.Helper()
 	dir := t.TempDir()
-	file := filepath.Join(root, filepath.FromSlash(m.file))
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(text), m.old); n != 1 {
-		t.Fatalf("%s has this %d times, not once; the mutation needs to follow the library:\n%s", m.file, n, m.old)
-	}
+	file, text := m.place(t, root)
 	mutant := filepath.Join(dir, "mutant.go")
 	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {file: mutant}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range map[string][]byte{
-		mutant:                             []byte(strings.Replace(string(text), m.old, m.new, 1)),
+		mutant:                             []byte(strings.Replace(text, m.old, m.new, 1)),
 		filepath.Join(dir, "overlay.json"): overlay,
 	} {
 		if err := os.WriteFile(name, content, 0o600); err != nil {
@@ -109,11 +133,25 @@ func (m *mutation) build(t *testing.T, root string) (program string) {
 	}
 	program = filepath.Join(dir, "mutant.test")
 	build := exec.Command("go", "test", "-c", "-vet=off",
-		"-overlay", filepath.Join(dir, "overlay.json"), "-o", program, ".")
+		"-overlay", filepath.Join(dir, "overlay.json"), "-o", program, tests)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the mutant does not compile: %v\n%s", err, out)
 	}
 	return program
+}
+
+// place is the file to change, and its text.
+func (m *mutation) place(t *testing.T, root string) (file, text string) {
+	t.Helper()
+	file = filepath.Join(root, filepath.FromSlash(m.file))
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(b), m.old); n != 1 {
+		t.Fatalf("%s has this %d times, not once; the mutation needs to follow the library:\n%s", m.file, n, m.old)
+	}
+	return file, string(b)
 }
 
 func tail(out []byte) []byte {

@@ -145,11 +145,11 @@ func (b *browser) request(ctx context.Context, a *app, q request, cookies map[st
 		req.Header.Set("Sec-Fetch-Mode", "navigate")
 		req.Header.Set("Sec-Fetch-Dest", "document")
 		req.Header.Set("Accept", "text/html")
-		switch q.way {
-		case "":
-			req.Header.Set("Sec-Fetch-User", "?1")
-		case "prefetch":
+		switch {
+		case q.way == "prefetch":
 			req.Header.Set("Sec-Purpose", "prefetch")
+		case q.way == "" && q.what != "callback": // an IdP's page may go on by itself
+			req.Header.Set("Sec-Fetch-User", "?1")
 		}
 	case q.kind == stream:
 		req.Header.Set("Accept", "text/event-stream")

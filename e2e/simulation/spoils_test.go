@@ -209,7 +209,7 @@ func (w *world) spoilStore(a act) {
 		opCreate | opOnce, opClaim | opSettle | opList,
 	}
 	f := &storeSpoil{app: a.App, inst: [...]int{0, 1, -1}[a.Inst], ops: ops[a.V[0]%len(ops)]}
-	t := &trouble{path: pathStore, of: w.apps[a.App].alone(), tail: feltAfter}
+	t := &trouble{path: pathStore, of: w.apps[a.App].alone(), tail: feltAfter, store: f}
 	how := ""
 	switch a.V[1] % 4 {
 	case 0:

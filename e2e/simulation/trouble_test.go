@@ -14,6 +14,7 @@ type trouble struct {
 	open     bool
 	tail     time.Duration // how long it may be felt afterwards
 	outage   bool          // it is over for everybody as soon as the IdP has answered anybody
+	store    *storeSpoil   // what it is, if it is the store's
 	lag      time.Duration // how long after its end calls may go on that have met it
 }
 
@@ -81,4 +82,10 @@ func (o *oracle) excused(a *app, paths path, from, to time.Duration) bool {
 // felt: it was so for an app between from and to, or may still be felt then.
 func (t *trouble) felt(a *app, from, to time.Duration) bool {
 	return t.of.has(a) && t.from <= to && (t.to == never || t.to+t.tail >= from)
+}
+
+// keepsOut: it is trouble of an instance with records or leases in the store.
+func (t *trouble) keepsOut(in *instance) bool {
+	f := t.store
+	return f != nil && f.app == in.app.n && (f.inst < 0 || f.inst == in.n) && f.ops&(opLoad|opReplace|opAcquire|opRenew) != 0
 }

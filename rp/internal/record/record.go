@@ -56,6 +56,7 @@ type Data struct {
 	// Doubted is one more than the generation whose refresh token was shown without a
 	// usable answer: it may be spent. Zero: none.
 	Doubted uint64
+	Showing Showing // of the doubted one
 	// Renew: the tokens are of no use any more, and nobody knows whether the session is
 	// over: a silent log-in is to fetch others.
 	Renew bool
@@ -86,6 +87,19 @@ type Data struct {
 	Nonce    string // of the log-in whose tokens these are
 }
 
+// Showing is what is known of those who have shown a doubted refresh token.
+type Showing uint8
+
+const (
+	// NobodyHolds: who has shown it says that there is no answer.
+	NobodyHolds Showing = iota
+	// MayBeHeld: nobody has said so. Who has shown it may have new tokens which the store
+	// does not take yet, may wait for the IdP, or may have died.
+	MayBeHeld
+	// ShownAgain: it was so, and somebody else has shown the token since.
+	ShownAgain
+)
+
 // Fits reports whether it can be stored.
 func (d *Data) Fits() bool { return len(d.Encode()) <= MaxSize }
 
@@ -115,10 +129,10 @@ func (d *Data) strings() [16]*string {
 		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR, &d.Userinfo, &d.Nonce, &d.APITokens}
 }
 
-func (d *Data) numbers() [18]int64 {
+func (d *Data) numbers() [19]int64 {
 	return [...]int64{ms(d.Started), ms(d.AuthTime), ms(d.Signalled), ms(d.Confirmed),
 		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation), ms(d.Told), int64(d.Tries),
-		ms(d.RefreshEnds), ms(d.Asked), int64(d.Doubted), flag(d.Renew), flag(d.UserinfoFits), flag(d.SendsUser), int64(d.Renewed)}
+		ms(d.RefreshEnds), ms(d.Asked), int64(d.Doubted), flag(d.Renew), flag(d.UserinfoFits), flag(d.SendsUser), int64(d.Renewed), int64(d.Showing)}
 }
 
 // Decode reads what Encode wrote. It takes b over: the texts of the Data are parts
@@ -138,7 +152,7 @@ func Decode(b []byte) (*Data, error) {
 			*texts[i] = s
 		}
 	}
-	var v [18]int64
+	var v [19]int64
 	for i := range r.length() {
 		if n := r.number(); i < len(v) {
 			v[i] = n
@@ -153,7 +167,7 @@ func Decode(b []byte) (*Data, error) {
 	d.Generation, d.Told, d.Tries = uint64(v[8]), instant(v[9]), uint64(v[10])
 	d.RefreshEnds, d.Asked, d.Doubted = instant(v[11]), instant(v[12]), uint64(v[13])
 	d.Renew, d.UserinfoFits, d.SendsUser = v[14] != 0, v[15] != 0, v[16] != 0
-	d.Renewed = uint64(v[17])
+	d.Renewed, d.Showing = uint64(v[17]), Showing(v[18])
 	return d, nil
 }
 

@@ -1,0 +1,188 @@
+package rp_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// twoInstances returns a world of two, and the way to the store of each.
+func twoInstances(change func(*rp.Config)) (setup, [2]*failingStore) {
+	kept := [2]*failingStore{{}, {}}
+	n := 0
+	return setup{instances: 2, idp: patient, client: longToken, config: func(c *rp.Config) {
+		if n < 2 {
+			kept[n].Store = c.Store
+			c.Store = kept[n]
+			n++
+		}
+		if change != nil {
+			change(c)
+		}
+	}}, kept
+}
+
+// askAt has a visitor ask one instance, and returns when there is an answer.
+func (v *visitor) askAt(instance string) (answered chan *reply) {
+	answered = make(chan *reply, 1)
+	go func() {
+		answered <- v.do("GET", "/private", nil, with(navigating, "X-Instance", instance))
+	}()
+	return answered
+}
+
+// C4: while one instance has fresh tokens and waits for the store, another one, which is
+// asked the moment the store is back, does not show the spent one.
+func TestTokensThatWaitForTheStore(t *testing.T) {
+	s, kept := twoInstances(nil)
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 3 * time.Second})
+		first := v.askAt("0")
+		time.Sleep(time.Second) // that the token is shown has been noted
+		for _, k := range kept {
+			k.breaks("*")
+		}
+		time.Sleep(time.Minute) // and the lease is over
+		if a := <-first; a.status != http.StatusServiceUnavailable {
+			t.Errorf("while the store is down: %v", a)
+		}
+		for _, k := range kept {
+			k.heals()
+		}
+		if a := <-v.askAt("1"); a.status != http.StatusOK {
+			t.Errorf("%v", a)
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
+		w.expectEnds()
+	})
+}
+
+// C4: the same while the first instance still waits for the IdP: it takes its lease again
+// when the store is back.
+func TestLeaseIsTakenAgain(t *testing.T) {
+	s, kept := twoInstances(func(c *rp.Config) { c.WaitFor = time.Minute })
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 25 * time.Second})
+		first := v.askAt("0")
+		time.Sleep(time.Second)
+		for _, k := range kept {
+			k.breaks("*")
+		}
+		time.Sleep(11 * time.Second) // the lease is over, the call is not
+		for _, k := range kept {
+			k.heals()
+		}
+		second := v.askAt("1")
+		for _, answered := range []chan *reply{first, second} {
+			if a := <-answered; a.status != http.StatusOK {
+				t.Errorf("%v", a)
+			}
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
+	})
+}
+
+// C6: once it is noted that no answer came, nobody waits for one: not in an outage of the
+// IdP, and not after it.
+func TestLostAnswerIsNotWaitedFor(t *testing.T) {
+	for name, f := range map[string]idpmock.Fault{"before": {DropBefore: true}, "trouble": {Status: http.StatusBadGateway}} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := twoInstances(nil)
+			inBubble(t, s, func(t *testing.T, w *world) {
+				v := w.visitor("ada")
+				v.login()
+				time.Sleep(6 * time.Minute)
+				f.Endpoint, f.Times = idpmock.EndpointRefresh, idpmock.Always
+				fault := w.idp.Fault(f)
+				for n, instance := range []string{"0", "1", "0", "1"} {
+					began := time.Now()
+					if a := <-v.askAt(instance); a.status != http.StatusServiceUnavailable || time.Since(began) > time.Second {
+						t.Errorf("%d: after %v: %v", n, time.Since(began), a)
+					}
+				}
+				fault.Remove()
+				time.Sleep(time.Minute)
+				began := time.Now()
+				if a := <-v.askAt("1"); a.status != http.StatusOK || time.Since(began) > time.Second {
+					t.Errorf("after %v: %v", time.Since(began), a)
+				}
+				w.expectEnds()
+			})
+		})
+	}
+}
+
+// C6: an instance died with the IdP's answer, and nobody asked for a while. Whoever comes
+// first waits for its sign of life, but for Config.WaitFor at most.
+func TestNoSignOfLife(t *testing.T) {
+	for waitFor, want := range map[time.Duration]struct {
+		after  time.Duration
+		status int
+	}{15 * time.Second: {5 * time.Second, http.StatusFound}, 3 * time.Second: {3 * time.Second, http.StatusServiceUnavailable}} {
+		t.Run(waitFor.String(), func(t *testing.T) {
+			first := &dying{at: 2} // the note before the token is shown, then the answer
+			n := 0
+			s := setup{instances: 2, idp: patient, client: longToken, config: func(c *rp.Config) {
+				if c.WaitFor = waitFor; n == 0 {
+					first.Store = c.Store
+					c.Store = first
+				}
+				n++
+			}}
+			inBubble(t, s, func(t *testing.T, w *world) {
+				v := w.visitor("ada")
+				v.login()
+				time.Sleep(6 * time.Minute)
+				<-v.askAt("0")
+				time.Sleep(time.Minute)
+				if !first.dead.Load() {
+					t.Fatal("this shows nothing")
+				}
+				began := time.Now()
+				if a := <-v.askAt("1"); a.status != want.status || time.Since(began) != want.after {
+					t.Errorf("after %v: %v", time.Since(began), a)
+				}
+				time.Sleep(time.Minute)
+				w.idp.Expect(idpmock.EndpointRefresh, "notes", 2)
+				w.expectEnds()
+			})
+		})
+	}
+}
+
+// C6: an instance is cut off from the store with fresh tokens, and another one has to show
+// the spent token: at an IdP that detects reuse the fresh ones are dead by then. That they
+// are refused later on is no end; a navigation goes to the log-in.
+func TestFreshTokensThatReuseHasTakenAlong(t *testing.T) {
+	s, kept := twoInstances(nil)
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 3 * time.Second})
+		first := v.askAt("0")
+		time.Sleep(time.Second)
+		kept[0].breaks("*")
+		<-first
+		time.Sleep(time.Minute)
+		if a := <-v.askAt("1"); a.status != http.StatusFound {
+			t.Errorf("%v", a)
+		}
+		kept[0].heals()
+		time.Sleep(6 * time.Minute) // the fresh tokens are stored
+		if a := <-v.askAt("1"); a.status != http.StatusFound {
+			t.Errorf("%v", a)
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 3)
+		w.expectEnds()
+	})
+}
