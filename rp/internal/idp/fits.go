@@ -60,6 +60,7 @@ func (p *Provider) Fits(m *Metadata) error {
 func (p *Provider) Usable(m *Metadata) error {
 	var unfit UnfitError
 	c := &p.cfg
+	m = c.at(m)
 	if m.Issuer != c.Issuer { // CORE-04
 		unfit.add("Issuer", "the IdP calls itself %q; set exactly that", m.Issuer[:min(len(m.Issuer), 200)])
 		return unfit
@@ -70,7 +71,7 @@ func (p *Provider) Usable(m *Metadata) error {
 	}{
 		{"authorization_endpoint", m.AuthURL, true}, {"token_endpoint", m.TokenURL, true}, {"jwks_uri", m.JWKSURL, true},
 		{"userinfo_endpoint", m.UserinfoURL, false}, {"end_session_endpoint", c.endSession(m), false},
-		{"revocation_endpoint", m.RevocationURL, false},
+		{"revocation_endpoint", m.RevocationURL, false}, {"pushed_authorization_request_endpoint", m.PARURL, false},
 	} {
 		if e.url == "" && !e.required {
 			continue
@@ -115,12 +116,7 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 	// nothing. Of encryption there is no other sign in a discovery document.
 	demand(len(m.IDTokenEncryptionAlgs) == 0 || m.IDTokenAlgs == nil || slices.ContainsFunc(m.IDTokenAlgs, isSigning),
 		"id_token_signing_alg_values_supported", "that ID tokens are encrypted and not signed (JWE)")
-	demand(len(m.TokenAuthMethods) == 0 || slices.ContainsFunc(m.TokenAuthMethods, isKnownAuth),
-		"token_endpoint_auth_methods_supported", "that clients authenticate by a key or a certificate: it takes "+list(m.TokenAuthMethods))
-	// This one can be met, by leaving the secret out.
-	if c.Secret != "" && slices.Contains(m.TokenAuthMethods, "none") && !slices.ContainsFunc(m.TokenAuthMethods, isSecretAuth) {
-		unfit.add("ClientSecret", "is set, but the IdP takes no secret (token_endpoint_auth_methods_supported: %s); leave it empty for a public client", list(m.TokenAuthMethods))
-	}
+	c.fitsAuth(m, &unfit)
 	return unfit
 }
 
@@ -134,12 +130,6 @@ func offers(supported []string, what string) bool {
 func isPlainMode(mode string) bool { return mode != "jwt" && !strings.HasSuffix(mode, ".jwt") }
 
 func isSigning(alg string) bool { return alg != "none" }
-
-func isSecretAuth(method string) bool { return method == SecretBasic || method == SecretPost }
-
-// isKnownAuth: most IdPs do not list none and take public clients all the same, so a
-// client without a secret is not judged by its absence.
-func isKnownAuth(method string) bool { return method == "none" || isSecretAuth(method) }
 
 // Changes names what is not as it was, with what it is now.
 func Changes(old, now *Metadata) (names []string) {
