@@ -163,6 +163,10 @@ type Config struct {
 	// page that posts it once more; no cookie is SameSite=None for it. Default: query,
 	// or form_post where the IdP's discovery document offers that and not query.
 	ResponseMode string
+	// PAR pushes each authorization request to the IdP before the browser goes there (RFC
+	// 9126), so that nothing of it stands in an address. Default: only where the IdP demands
+	// it of every client.
+	PAR bool
 	// ThirdPartyLogin lets the IdP, or any other site, start a log-in (OpenID Connect
 	// Core 1.0 §4): GET and POST of Prefix+"/login" with iss, login_hint and
 	// target_link_uri. Register BaseURL+Prefix+"/login" as initiate_login_uri. iss has

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
+	"net/http/httptest"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -50,4 +51,27 @@ func ExampleConfig_clientKeys() {
 	defer auth.Close()
 	fmt.Println(world.Person("ada").Visit("/"))
 	// Output: welcome
+}
+
+// The IdP gets the whole request, and the browser its name.
+func ExampleConfig_pAR() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth := startNotes(world, func(c *rp.Config) { c.PAR = true }, welcome)
+	defer auth.Close()
+
+	w := httptest.NewRecorder()
+	if err := auth.StartLogin(w, httptest.NewRequest("GET", "https://notes.example/auth/login", nil)); err != nil {
+		log.Fatal(err)
+	}
+	to, err := w.Result().Location()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for name := range to.Query() {
+		fmt.Println(name)
+	}
+	// Unordered output:
+	// client_id
+	// request_uri
 }

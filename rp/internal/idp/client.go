@@ -43,7 +43,7 @@ type Client struct {
 	// Slots bounds the calls under way: one takes a place by sending. Nil: no bound.
 	Slots chan struct{}
 
-	TokenURL, UserinfoURL, RevocationURL, IntrospectionURL string
+	TokenURL, UserinfoURL, RevocationURL, IntrospectionURL, PARURL string
 }
 
 var errBusy = errors.New("as many calls as Config.MaxCalls allows have been under way all the time")

@@ -103,7 +103,13 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 			unfit.add("Issuer", "the IdP demands %s (%s in its discovery document), which this library does not do; ask for a client to which that does not apply", text, name)
 		}
 	}
-	demand(!m.RequirePAR, "require_pushed_authorization_requests", "that authorization requests are pushed (PAR, RFC 9126)")
+	switch {
+	case m.PARURL != "":
+	case m.RequirePAR:
+		unfit.add("Issuer", "the IdP demands that authorization requests are pushed (require_pushed_authorization_requests: PAR, RFC 9126), and names no pushed_authorization_request_endpoint in its discovery document")
+	case c.PAR:
+		unfit.add("PAR", "is set, but the IdP has no pushed_authorization_request_endpoint in its discovery document; leave it unset")
+	}
 	demand(!m.RequireJAR, "require_signed_request_object", "that authorization requests are signed (JAR, RFC 9101)")
 	demand(offers(m.ResponseTypes, "code"), "response_types_supported", "another response type than code: it offers "+list(m.ResponseTypes))
 	demand(offers(m.GrantTypes, "authorization_code"), "grant_types_supported", "another grant type than authorization_code: it offers "+list(m.GrantTypes))
@@ -137,6 +143,8 @@ func Changes(old, now *Metadata) (names []string) {
 		{"authorization_endpoint", old.AuthURL, now.AuthURL}, {"token_endpoint", old.TokenURL, now.TokenURL},
 		{"jwks_uri", old.JWKSURL, now.JWKSURL}, {"userinfo_endpoint", old.UserinfoURL, now.UserinfoURL},
 		{"end_session_endpoint", old.EndSessionURL, now.EndSessionURL}, {"revocation_endpoint", old.RevocationURL, now.RevocationURL},
+		{"pushed_authorization_request_endpoint", old.PARURL, now.PARURL},
+		{"require_pushed_authorization_requests", fmt.Sprint(old.RequirePAR), fmt.Sprint(now.RequirePAR)},
 		{"token_endpoint_auth_methods_supported", list(old.TokenAuthMethods), list(now.TokenAuthMethods)},
 	} {
 		if e.old != e.now {

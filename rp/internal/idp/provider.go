@@ -20,6 +20,7 @@ type Config struct {
 	Certificate      bool   // the client shows one (RFC 8705)
 	IDTokenAlg       string
 	ResponseMode     string
+	PAR              bool   // push authorization requests, also where the IdP does not demand it
 	EndSessionURL    string // goes before the IdP's own; empty: that counts
 	NeedsUserinfo    bool   // the app cannot do without its claims
 
@@ -52,6 +53,7 @@ type Endpoints struct {
 	*Metadata
 	Client     *Client
 	EndSession string // empty: there is none
+	Pushes     bool   // authorization requests are pushed
 }
 
 // NewProvider knows nothing of the IdP yet: Discover or Use tells it.
@@ -83,10 +85,10 @@ func (p *Provider) Use(m *Metadata) {
 	auth, revocation := c.auth(m, m.TokenAuthMethods), c.auth(m, taken)
 	to := c.at(m)
 	p.latest.Store(&Endpoints{
-		Metadata: m, EndSession: c.endSession(m),
+		Metadata: m, EndSession: c.endSession(m), Pushes: c.pushes(m),
 		Client: &Client{
 			HTTP: p.client, Now: c.Now, Slots: p.slots, TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
-			RevocationURL: to.RevocationURL, Auth: auth, RevocationAuth: revocation,
+			RevocationURL: to.RevocationURL, PARURL: to.PARURL, Auth: auth, RevocationAuth: revocation,
 		},
 	})
 }
