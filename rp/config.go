@@ -101,12 +101,27 @@ type Config struct {
 	Issuer       string // the IdP's issuer identifier, compared exactly
 	ClientID     string
 	ClientSecret Secret // empty: a public client
-	// ClientAuth is how ClientSecret is shown to the IdP: "client_secret_basic" (in a
-	// header), "client_secret_post" (in the form), or "client_secret_basic_raw": in the
-	// header, but without the form-encoding that RFC 6749 §2.3.1 demands, for an IdP that
-	// does not decode it and refuses secrets with +, /, = or %. Default: the first, or the
-	// second where the IdP's discovery does not offer the first.
+	// ClientAuth is how this client proves to the IdP who it is.
+	//
+	// By ClientSecret: "client_secret_basic" (in a header), "client_secret_post" (in the
+	// form), or "client_secret_basic_raw": in the header, but without the form-encoding that
+	// RFC 6749 §2.3.1 demands, for an IdP that does not decode it and refuses secrets with
+	// +, /, = or %.
+	//
+	// By ClientKeys: "private_key_jwt" (OpenID Connect Core 1.0 §9, RFC 7523) signs for the
+	// issuer, "private_key_jwt_token_endpoint" for the address of the token endpoint, which
+	// older IdPs and Entra ID demand, and "apple_client_secret" signs Apple's client_secret.
+	//
+	// By the certificate of HTTPClient (RFC 8705 §2): "tls_client_auth" or
+	// "self_signed_tls_client_auth".
+	//
+	// Default: client_secret_basic, or client_secret_post where the IdP's discovery does
+	// not offer the former; private_key_jwt with ClientKeys and no ClientSecret.
 	ClientAuth string
+	// ClientKeys sign what this client says of itself. The first signs; all are served at
+	// Prefix+"/jwks", the client's jwks_uri at the IdP. To roll: put the new one in the
+	// last place, wait until the IdP has read it, and then in the first one. Default: none.
+	ClientKeys []ClientKey
 	BaseURL    string // this app as browsers see it: https://notes.example.com
 	Kind       Kind
 	// Keys seal what is stored and derive what it is found by. All instances of this
@@ -148,6 +163,10 @@ type Config struct {
 	// page that posts it once more; no cookie is SameSite=None for it. Default: query,
 	// or form_post where the IdP's discovery document offers that and not query.
 	ResponseMode string
+	// PAR pushes each authorization request to the IdP before the browser goes there (RFC
+	// 9126), so that nothing of it stands in an address. Default: only where the IdP demands
+	// it of every client.
+	PAR bool
 	// ThirdPartyLogin lets the IdP, or any other site, start a log-in (OpenID Connect
 	// Core 1.0 §4): GET and POST of Prefix+"/login" with iss, login_hint and
 	// target_link_uri. Register BaseURL+Prefix+"/login" as initiate_login_uri. iss has
@@ -337,7 +356,9 @@ type Config struct {
 
 	// HTTPClient is used for all calls of the IdP and of APIs. Its Timeout holds for
 	// calls of APIs only, RequestTimeout for those of the IdP; its redirect policy
-	// and cookie jar are left out. Default: http.DefaultTransport, no Timeout.
+	// and cookie jar are left out. Where its *http.Transport has a client certificate, the
+	// IdP's mtls_endpoint_aliases are called (RFC 8705 §5). Default: http.DefaultTransport,
+	// no Timeout.
 	HTTPClient *http.Client
 	// Now is the clock. Default time.Now.
 	Now func() time.Time

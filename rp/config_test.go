@@ -58,7 +58,17 @@ func TestConfigFaults(t *testing.T) {
 		{"issuer with another scheme", func(c *rp.Config) { c.Issuer = "ftp://idp.example" }, "Issuer"},
 		{"issuer with a broken escape", func(c *rp.Config) { c.Issuer = "https://idp.example/%zz" }, "Issuer"},
 		{"no client", func(c *rp.Config) { c.ClientID = "" }, "ClientID"},
-		{"an unknown client authentication", func(c *rp.Config) { c.ClientSecret, c.ClientAuth = "s", "private_key_jwt" }, "ClientAuth"},
+		{"an unknown client authentication", func(c *rp.Config) { c.ClientSecret, c.ClientAuth = "s", "client_secret_jwt" }, "ClientAuth"},
+		{"a key that is not there", func(c *rp.Config) { c.ClientAuth = "private_key_jwt" }, "ClientAuth"},
+		{"a certificate that is not there", func(c *rp.Config) { c.ClientAuth, c.HTTPClient = "tls_client_auth", nil }, "ClientAuth"},
+		{"an empty key", func(c *rp.Config) { c.ClientKeys = []rp.ClientKey{{ID: "k"}} }, "ClientKeys"},
+		{"a key with another algorithm", func(c *rp.Config) { c.ClientKeys = []rp.ClientKey{{Key: newES256(t), Alg: "RS256"}} }, "ClientKeys"},
+		{"a secret that nobody shows", func(c *rp.Config) {
+			c.ClientSecret, c.ClientAuth, c.ClientKeys = "s", "private_key_jwt", []rp.ClientKey{{Key: newES256(t)}}
+		}, "ClientSecret"},
+		{"Apple without a team", func(c *rp.Config) {
+			c.ClientAuth, c.ClientKeys = "apple_client_secret", []rp.ClientKey{{Key: newES256(t)}}
+		}, "ClientKeys"},
 		{"client authentication without a secret", func(c *rp.Config) { c.ClientAuth = "client_secret_post" }, "ClientAuth"},
 		{"no base", func(c *rp.Config) { c.BaseURL = "" }, "BaseURL"},
 		{"base on http", func(c *rp.Config) { c.BaseURL = "http://notes.example" }, "BaseURL"},

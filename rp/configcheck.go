@@ -38,11 +38,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.ClientID == "" {
 		fault("ClientID", "is empty; set it to the id under which the IdP knows this app")
 	}
-	if c.ClientAuth != "" && !slices.Contains(idp.Methods, c.ClientAuth) {
-		fault("ClientAuth", "is %q; use %s, %s or %s", c.ClientAuth, idp.SecretBasic, idp.SecretPost, idp.SecretBasicRaw)
-	} else if c.ClientAuth != "" && c.ClientSecret == "" {
-		fault("ClientAuth", "is set without ClientSecret; a public client shows none")
-	}
+	c.checkClient(fault)
 	if c.BaseURL == "" {
 		fault("BaseURL", "is empty; set it to scheme and host of this app as browsers see it, such as https://notes.example.com")
 	} else if err := checkBase(c.BaseURL, c.InsecureAllowHTTP); err != nil {

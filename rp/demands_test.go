@@ -38,6 +38,7 @@ func TestDemandsOfTheIdP(t *testing.T) {
 		doc    discoveryOnly
 		public bool // the client has no secret
 		mode   string
+		change func(*rp.Config)
 		field  string // "": it fits
 		says   []string
 	}{
@@ -45,11 +46,14 @@ func TestDemandsOfTheIdP(t *testing.T) {
 		{name: "everything is offered", doc: modern},
 		{name: "everything, to a public client", doc: modern, public: true},
 		{name: "empty lists", doc: discoveryOnly{auth: strs(), "response_types_supported": strs(), "response_modes_supported": strs(), "grant_types_supported": strs()}},
-		{name: "PAR", doc: with("require_pushed_authorization_requests", true), field: "Issuer", says: strs("require_pushed_authorization_requests", "PAR")},
+		{name: "PAR", doc: with("require_pushed_authorization_requests", true)},
+		{name: "PAR, and nowhere to push to", doc: discoveryOnly{"require_pushed_authorization_requests": true}, field: "Issuer", says: strs("require_pushed_authorization_requests", "PAR")},
+		{name: "PAR over plain http", doc: with("pushed_authorization_request_endpoint", "http://idp.example/par"), field: "Issuer", says: strs("pushed_authorization_request_endpoint")},
+		{name: "no PAR, and the app wants it", doc: discoveryOnly{}, change: func(c *rp.Config) { c.PAR = true }, field: "PAR", says: strs("pushed_authorization_request_endpoint")},
 		{name: "JAR", doc: with("require_signed_request_object", true), field: "Issuer", says: strs("require_signed_request_object", "JAR")},
-		{name: "a key only", doc: with(auth, strs("private_key_jwt")), field: "Issuer", says: strs(auth, "private_key_jwt")},
-		{name: "certificates only", doc: with(auth, strs("tls_client_auth", "self_signed_tls_client_auth")), field: "Issuer", says: strs(auth)},
-		{name: "a key only, and no secret", doc: with(auth, strs("private_key_jwt")), public: true, field: "Issuer", says: strs(auth)},
+		{name: "a key only", doc: with(auth, strs("private_key_jwt")), field: "ClientKeys", says: strs(auth, "private_key_jwt")},
+		{name: "certificates only", doc: with(auth, strs("tls_client_auth", "self_signed_tls_client_auth")), field: "ClientAuth", says: strs(auth)},
+		{name: "a key only, and no secret", doc: with(auth, strs("private_key_jwt")), public: true, field: "ClientKeys", says: strs(auth)},
 		{name: "a secret in a signature only", doc: with(auth, strs("client_secret_jwt")), field: "Issuer", says: strs(auth)},
 		{name: "a key or the form", doc: with(auth, strs("private_key_jwt", "client_secret_post"))},
 		{name: "secrets, and a public client", doc: with(auth, strs("client_secret_basic")), public: true},
@@ -71,6 +75,9 @@ func TestDemandsOfTheIdP(t *testing.T) {
 			c := rp.Config{Issuer: issuer, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}),
 				HTTPClient: &http.Client{Transport: row.doc}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 			c.ResponseMode = row.mode
+			if row.change != nil {
+				row.change(&c)
+			}
 			if row.public {
 				c.ClientSecret = ""
 			}
@@ -102,7 +109,7 @@ func TestAllDemandsAtOnce(t *testing.T) {
 	c := rp.Config{Issuer: issuer, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}),
 		HTTPClient: &http.Client{Transport: discoveryOnly{"require_pushed_authorization_requests": true, "token_endpoint_auth_methods_supported": []string{"private_key_jwt"}}}}
 	_, err := rp.Diagnose(t.Context(), c)
-	if got := strings.Join(faults(err), " "); got != "Issuer Issuer" || !strings.Contains(err.Error(), "PAR") || !strings.Contains(err.Error(), "private_key_jwt") {
+	if got := strings.Join(faults(err), " "); got != "Issuer ClientKeys" || !strings.Contains(err.Error(), "PAR") || !strings.Contains(err.Error(), "private_key_jwt") {
 		t.Errorf("%v", err)
 	}
 }

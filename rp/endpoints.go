@@ -43,6 +43,9 @@ func (p *RelyingParty) endpoints() []Endpoint {
 		{http.MethodGet, "/session.js", p.ServeScript},
 		{http.MethodGet, "/session.d.ts", p.ServeTypes},
 	}
+	if len(p.cfg.ClientKeys) > 0 {
+		all = append(all, Endpoint{http.MethodGet, "/jwks", p.serveKeys})
+	}
 	if p.cfg.ThirdPartyLogin {
 		all = append(all, Endpoint{http.MethodPost, "/login", p.StartLogin})
 	}

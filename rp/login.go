@@ -101,8 +101,18 @@ func (p *RelyingParty) authorization() *oauth2.Config {
 	return &oauth2.Config{ClientID: p.cfg.ClientID, Scopes: p.cfg.Scopes, Endpoint: oauth2.Endpoint{AuthURL: p.idp.At().AuthURL}}
 }
 
-// authURL is where the IdP is asked. Its error is an *UnavailableError.
+// authURL is where the IdP is asked. Its errors are *UnavailableError and *LoginError.
 func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (string, error) {
+	whole, err := p.wholeURL(ctx, f, asks)
+	if err != nil {
+		return "", err
+	}
+	return p.sentTo(ctx, f, whole)
+}
+
+// wholeURL is the authorization request with everything in it. Its error is an
+// *UnavailableError.
+func (p *RelyingParty) wholeURL(ctx context.Context, f *flow, asks *state) (string, error) {
 	opts := []oauth2.AuthCodeOption{
 		oauth2.S256ChallengeOption(f.verifier),
 		oauth2.SetAuthURLParam("nonce", f.nonce),

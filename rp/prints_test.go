@@ -159,6 +159,9 @@ func TestNothingPrints(t *testing.T) {
 		w.expectEnds(rp.UserLogout)
 		config := w.config(setup{})
 		config.ClientSecret = plantedSecret
+		key := newES256(t)
+		config.ClientKeys = []rp.ClientKey{{ID: "k", Key: key}}
+		w.plant("client key", key.D.String())
 		endpoint := w.auth[0].Endpoints()[0]
 		secrets := w.known()
 
@@ -170,6 +173,7 @@ func TestNothingPrints(t *testing.T) {
 			"Config":       {config},
 			"Secret":       {config.ClientSecret},
 			"Keys":         {config.Keys},
+			"ClientKey":    {config.ClientKeys[0]},
 			"Answer":       answers,
 			"Problem":      {rp.Problem{Error: "session_ended", Reason: rp.Idle}},
 			"Endpoint":     {endpoint},

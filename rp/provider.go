@@ -11,9 +11,11 @@ import (
 
 // newProvider knows nothing of the IdP yet.
 func newProvider(c *Config) *idp.Provider {
+	shows, _ := idp.ShowsCertificate(c.HTTPClient)
 	return idp.NewProvider(idp.Config{
 		Issuer: c.Issuer, ClientID: c.ClientID, Secret: string(c.ClientSecret), Method: c.ClientAuth,
-		IDTokenAlg: c.IDTokenAlg, ResponseMode: c.ResponseMode, EndSessionURL: c.Logout.URL, NeedsUserinfo: c.UserinfoClaims,
+		Keys: insideKeys(c.ClientKeys), Certificate: shows || idp.ByCertificate(c.ClientAuth),
+		IDTokenAlg: c.IDTokenAlg, ResponseMode: c.ResponseMode, PAR: c.PAR, EndSessionURL: c.Logout.URL, NeedsUserinfo: c.UserinfoClaims,
 		HTTP: c.HTTPClient, AllowHTTP: c.InsecureAllowHTTP, MaxCalls: c.MaxCalls, RequestTimeout: c.RequestTimeout,
 		Skew: c.Skew, Now: c.Now, Logger: c.Logger,
 	})

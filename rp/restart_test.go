@@ -133,11 +133,11 @@ func TestTheIdPMovesAnEndpoint(t *testing.T) {
 		moved.Remove()
 
 		demanding := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointDiscovery, Times: idpmock.Always,
-			Body: strings.Replace(doc, `"require_pushed_authorization_requests":false`, `"require_pushed_authorization_requests":true`, 1)})
+			Body: strings.Replace(doc, `"response_types_supported":["code"]`, `"response_types_supported":["code id_token"]`, 1)})
 		defer demanding.Remove()
 		time.Sleep(62 * time.Minute)
 		v.welcome()
-		w.found("idp_unfit", "require_pushed_authorization_requests")
+		w.found("idp_unfit", "response_types_supported")
 		w.found("idp_changed", "token_endpoint (https://idp.example/token)") // back again
 	})
 }

@@ -61,7 +61,7 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *flow, opts [
 	state := p.state(f.state, f.target())
 	for _, h := range hints(st.data) {
 		to := p.authorization().AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...) + resources
-		if len(to) <= maxHintedURL {
+		if len(to) <= maxHintedURL || p.idp.At().Pushes {
 			return to, nil
 		}
 	}

@@ -72,6 +72,12 @@ func (p *IDP) authenticate(cfg *settings, r *http.Request) (*Client, *oauthError
 	if c == nil {
 		return nil, errInvalidClient("the client is unknown")
 	}
+	if method == "none" && (c.AuthMethod == "tls_client_auth" || c.AuthMethod == "self_signed_tls_client_auth") {
+		if !c.certified(c.AuthMethod, certificateOf(r)) {
+			return nil, errInvalidClient("no certificate of this client was shown")
+		}
+		return p.admitted(c, r, c.AuthMethod)
+	}
 	if method != "none" && (c.Secret == "" || !sameSecret(c.Secret, secret)) {
 		return nil, errInvalidClient("the client's secret is wrong")
 	}

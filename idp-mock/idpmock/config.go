@@ -90,6 +90,9 @@ type Config struct {
 	ACRValues []string
 	// RequirePAR makes clients push their authorization requests (RFC 9126).
 	RequirePAR bool
+	// MTLSOrigin, if set, is where mtls_endpoint_aliases point to (RFC 8705 §5): scheme and
+	// host, at which the same handler serves with certificates.
+	MTLSOrigin string
 	// DPoPNonce demands a nonce of the provider in every DPoP proof.
 	DPoPNonce bool
 
@@ -134,8 +137,15 @@ type Client struct {
 	Secret string `json:"secret,omitempty"`
 	// JWKS holds the public keys for private_key_jwt, as a JSON key set.
 	JWKS []byte `json:"-"`
+	// TLSSubjectDN is the subject of the client's certificate for tls_client_auth, as Go
+	// writes it (RFC 8705 §2.1.2). For self_signed_tls_client_auth its key is in JWKS.
+	TLSSubjectDN string `json:"tls_client_auth_subject_dn,omitempty"`
+	// CertificateBound access tokens are issued to whoever shows a certificate (RFC 8705
+	// §3), and taken by userinfo with that certificate alone.
+	CertificateBound bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	// AuthMethod pins one of client_secret_basic, client_secret_post,
-	// private_key_jwt and none. Empty: whatever fits the fields above.
+	// private_key_jwt, tls_client_auth, self_signed_tls_client_auth and none. Empty:
+	// whatever fits the fields above, without the two of TLS.
 	AuthMethod string `json:"auth_method,omitempty"`
 	// BasicRaw takes the header of client_secret_basic as it is. RFC 6749 §2.3.1 wants both
 	// halves form-encoded, and some providers do not decode them.

@@ -8,6 +8,9 @@ import (
 func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 	cfg := p.settings()
 	auth := []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
+	if cfg.MTLSOrigin != "" {
+		auth = append(auth, "tls_client_auth", "self_signed_tls_client_auth")
+	}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	meta := map[string]any{
 		"issuer":                                           cfg.Issuer,
@@ -44,6 +47,14 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 		"claims_parameter_supported":                       false,
 		"request_parameter_supported":                      false,
 		"request_uri_parameter_supported":                  false,
+	}
+	if cfg.MTLSOrigin != "" {
+		alias := func(path string) string { return cfg.MTLSOrigin + p.path + path }
+		meta["tls_client_certificate_bound_access_tokens"] = true
+		meta["mtls_endpoint_aliases"] = map[string]string{
+			"token_endpoint": alias(PathToken), "userinfo_endpoint": alias(PathUserinfo), "introspection_endpoint": alias(PathIntrospect),
+			"revocation_endpoint": alias(PathRevoke), "pushed_authorization_request_endpoint": alias(PathPAR),
+		}
 	}
 	if cfg.RefreshTokenTimeout {
 		meta["refresh_token_expiration_types_supported"] = []string{"authorization", "token_timeout"}

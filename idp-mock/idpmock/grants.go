@@ -54,6 +54,7 @@ type accessToken struct {
 	issued time.Time
 	until  time.Time
 	jkt    string // DPoP
+	x5t    string // of the certificate that it is bound to
 	format AccessTokenType
 	aud    []string
 	scope  []string

@@ -99,6 +99,7 @@ type configJSON struct {
 	RefreshReuseGrace                       *duration    `json:"refresh_reuse_grace,omitempty"`
 	ACRValues                               *[]string    `json:"acr_values,omitempty"`
 	RequirePAR                              *bool        `json:"require_par,omitempty"`
+	MTLSOrigin                              *string      `json:"mtls_origin,omitempty"`
 	DPoPNonce                               *bool        `json:"dpop_nonce,omitempty"`
 	SweepEvery                              *duration    `json:"sweep_every,omitempty"`
 	DeliveryTimeout                         *duration    `json:"delivery_timeout,omitempty"`
@@ -130,6 +131,7 @@ func (j *configJSON) apply(c *Config) {
 	putDuration(&c.RefreshReuseGrace, j.RefreshReuseGrace)
 	put(&c.ACRValues, j.ACRValues)
 	put(&c.RequirePAR, j.RequirePAR)
+	put(&c.MTLSOrigin, j.MTLSOrigin)
 	put(&c.DPoPNonce, j.DPoPNonce)
 	putDuration(&c.SweepEvery, j.SweepEvery)
 	putDuration(&c.DeliveryTimeout, j.DeliveryTimeout)
@@ -239,5 +241,5 @@ func settingsJSON(c Config) configJSON {
 		CoordinateClientLifetimes: &c.CoordinateClientLifetimes, ExpiredSessionsTriggerBackchannelLogout: &c.ExpiredSessionsTriggerBackchannelLogout,
 		Policies: &c.Policies, Temperament: &c.Temperament, SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
 		RefreshTokenTimeout: &c.RefreshTokenTimeout, SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequirePAR: &c.RequirePAR,
-		DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait), ControlAPI: &c.ControlAPI}
+		MTLSOrigin: &c.MTLSOrigin, DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait), ControlAPI: &c.ControlAPI}
 }

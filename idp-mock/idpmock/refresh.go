@@ -21,7 +21,7 @@ func (p *IDP) refreshGrant(cfg *settings, r *http.Request, c *Client, jkt string
 	if oerr != nil {
 		return nil, oerr
 	}
-	return p.issue(cfg, now, c, t, jkt, exchangeOf(r).fault)
+	return p.issue(cfg, now, c, t, jkt, c.bindsTo(r), exchangeOf(r).fault)
 }
 
 func (p *IDP) rotateLocked(cfg *settings, now time.Time, c *Client, raw string, to target, jkt string, f *Fault) (

@@ -63,7 +63,7 @@ func (p *IDP) exchangeCode(cfg *settings, r *http.Request, c *Client, jkt string
 		return nil, oerr
 	}
 	t.api, t.apiScope = to.api, to.scope
-	return p.issue(cfg, now, c, t, jkt, exchangeOf(r).fault)
+	return p.issue(cfg, now, c, t, jkt, c.bindsTo(r), exchangeOf(r).fault)
 }
 
 // toIssue is what the locked part of a token request decided.
@@ -170,9 +170,9 @@ func (p *IDP) hint(cfg *settings, now time.Time, t *toIssue, answer map[string]a
 }
 
 // issue makes the token answer. It signs, so no lock is held.
-func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt string, f *Fault) (map[string]any, error) {
+func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt, cert string, f *Fault) (map[string]any, error) {
 	g := t.grant
-	access := &accessToken{grant: g, jti: newSecret(), issued: now, until: now.Add(c.AccessTokenLifetime), jkt: jkt, format: c.AccessTokenType,
+	access := &accessToken{grant: g, jti: newSecret(), issued: now, until: now.Add(c.AccessTokenLifetime), jkt: jkt, x5t: cert, format: c.AccessTokenType,
 		aud: append([]string{cfg.Issuer}, c.Audience...)}
 	if cfg.Temperament.AudienceBound && len(c.Audience) > 0 {
 		access.aud = c.Audience
@@ -188,8 +188,8 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt str
 	if c.AccessTokenType == JWT {
 		claims := map[string]any{"iss": cfg.Issuer, "sub": g.user.Subject, "aud": access.aud, "client_id": c.ID, "scope": strings.Join(access.scope, " "),
 			"iat": now.Unix(), "exp": access.until.Unix(), "jti": access.jti, "sid": g.sid, "auth_time": g.authTime.Unix(), "acr": g.acr}
-		if jkt != "" {
-			claims["cnf"] = map[string]string{"jkt": jkt}
+		if cnf := confirmation(jkt, access.x5t); cnf != nil {
+			claims["cnf"] = cnf
 		}
 		var err error
 		if raw, err = p.keys.sign(cfg.SigningAlg, "at+jwt", claims); err != nil { // RFC 9068 §2.1

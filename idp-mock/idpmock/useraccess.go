@@ -61,6 +61,8 @@ func (p *IDP) userinfo(w http.ResponseWriter, r *http.Request) {
 	if t = p.access[keyOf(raw)]; t != nil && t.jkt != "" && t.jkt != jkt {
 		oerr = errInvalidToken("the token is bound to a DPoP key")
 		oerr.scheme = "DPoP"
+	} else if t != nil && t.x5t != "" && (certificateOf(r) == nil || x5t(certificateOf(r)) != t.x5t) {
+		oerr = errInvalidToken("the token is bound to a certificate")
 	} else {
 		t, oerr = p.useTokenLocked(cfg, now, raw, EndpointUserinfo)
 	}
@@ -164,7 +166,9 @@ func (p *IDP) describe(cfg *settings, now time.Time, c *Client, raw string) map[
 		"iss": cfg.Issuer, "aud": t.aud, "scope": strings.Join(t.scope, " "), "iat": t.issued.Unix(), "exp": t.until.Unix(), "jti": t.jti, "sid": g.sid}
 	if t.jkt != "" {
 		answer["token_type"] = "DPoP"
-		answer["cnf"] = map[string]string{"jkt": t.jkt}
+	}
+	if cnf := confirmation(t.jkt, t.x5t); cnf != nil {
+		answer["cnf"] = cnf
 	}
 	return answer
 }

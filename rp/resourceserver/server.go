@@ -53,7 +53,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{private: &private{c}, flights: new(flights), named: new(sync.Once)}
 	s.idp = &idp.Client{
 		HTTP: idp.PlainClient(c.HTTPClient, nil), Now: c.Now, IntrospectionURL: c.IntrospectionURL,
-		Auth: idp.ClientAuth{ID: c.ClientID, Secret: string(c.ClientSecret)},
+		Auth: idp.Secret{ID: c.ClientID, Secret: string(c.ClientSecret)},
 	}
 	if c.CacheFor > 0 {
 		s.memory = newMemory(c.CacheSize)
@@ -91,7 +91,8 @@ func (s *Server) discover(ctx context.Context) error {
 		return &ConfigError{"Issuer", "the IdP's introspection_endpoint " + err.Error()}
 	}
 	s.idp.IntrospectionURL = found.IntrospectionURL
-	s.idp.Auth.InForm = len(found.IntrospectionMethods) > 0 && !slices.Contains(found.IntrospectionMethods, idp.SecretBasic)
+	s.idp.Auth = idp.Secret{ID: s.cfg.ClientID, Secret: string(s.cfg.ClientSecret),
+		InForm: len(found.IntrospectionMethods) > 0 && !slices.Contains(found.IntrospectionMethods, idp.SecretBasic)}
 	return nil
 }
 

@@ -35,13 +35,15 @@ const (
 // endpoint that was discovered, and to nobody that it names (RT-15).
 type Client struct {
 	HTTP *http.Client
-	Auth ClientAuth
-	Now  func() time.Time
+	Auth Auth
+	// RevocationAuth is that of the revocation endpoint, if it is another one.
+	RevocationAuth Auth
+	Now            func() time.Time
 
 	// Slots bounds the calls under way: one takes a place by sending. Nil: no bound.
 	Slots chan struct{}
 
-	TokenURL, UserinfoURL, RevocationURL, IntrospectionURL string
+	TokenURL, UserinfoURL, RevocationURL, IntrospectionURL, PARURL string
 }
 
 var errBusy = errors.New("as many calls as Config.MaxCalls allows have been under way all the time")
@@ -88,9 +90,11 @@ func (c *Client) send(req *http.Request, what string) (*http.Response, []byte, O
 }
 
 // post sends a form as this client.
-func (c *Client) post(ctx context.Context, what, to string, form url.Values) (*http.Response, []byte, Outcome) {
+func (c *Client) post(ctx context.Context, what, to string, by Auth, form url.Values) (*http.Response, []byte, Outcome) {
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
-	c.Auth.apply(form, header)
+	if err := by.Apply(form, header); err != nil {
+		return nil, nil, Outcome{Answer: verdict.Answer{Fault: verdict.NotSent}, Err: err}
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, nil, Outcome{Answer: verdict.Answer{Fault: verdict.NotSent}, Err: err}

@@ -12,7 +12,7 @@ import (
 // Who waits for a place waits for this application. Were that a time-out of the IdP, a
 // crowd would open the circuit breaker of an IdP that answers everybody.
 func TestWaitingForAPlaceIsNoTimeout(t *testing.T) {
-	c := &Client{Slots: make(chan struct{}, 1), HTTP: http.DefaultClient, Now: time.Now, TokenURL: "https://idp.example/token"}
+	c := &Client{Slots: make(chan struct{}, 1), HTTP: http.DefaultClient, Auth: Named("notes"), Now: time.Now, TokenURL: "https://idp.example/token"}
 	c.Slots <- struct{}{}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()

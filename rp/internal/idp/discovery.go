@@ -26,6 +26,8 @@ type Metadata struct {
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
 	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
+	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	PARURL                string   `json:"pushed_authorization_request_endpoint"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
 	PKCEMethods           []string `json:"code_challenge_methods_supported"`
 	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
@@ -33,6 +35,7 @@ type Metadata struct {
 	BackchannelSID        bool     `json:"backchannel_logout_session_supported"`
 	FrontchannelLogout    bool     `json:"frontchannel_logout_supported"`
 
+	MTLS mtlsEndpoints `json:"mtls_endpoint_aliases"`
 	// What it may demand of every client.
 	RequirePAR            bool     `json:"require_pushed_authorization_requests"`
 	RequireJAR            bool     `json:"require_signed_request_object"`

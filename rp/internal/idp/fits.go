@@ -60,6 +60,7 @@ func (p *Provider) Fits(m *Metadata) error {
 func (p *Provider) Usable(m *Metadata) error {
 	var unfit UnfitError
 	c := &p.cfg
+	m = c.at(m)
 	if m.Issuer != c.Issuer { // CORE-04
 		unfit.add("Issuer", "the IdP calls itself %q; set exactly that", m.Issuer[:min(len(m.Issuer), 200)])
 		return unfit
@@ -70,7 +71,7 @@ func (p *Provider) Usable(m *Metadata) error {
 	}{
 		{"authorization_endpoint", m.AuthURL, true}, {"token_endpoint", m.TokenURL, true}, {"jwks_uri", m.JWKSURL, true},
 		{"userinfo_endpoint", m.UserinfoURL, false}, {"end_session_endpoint", c.endSession(m), false},
-		{"revocation_endpoint", m.RevocationURL, false},
+		{"revocation_endpoint", m.RevocationURL, false}, {"pushed_authorization_request_endpoint", m.PARURL, false},
 	} {
 		if e.url == "" && !e.required {
 			continue
@@ -102,7 +103,13 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 			unfit.add("Issuer", "the IdP demands %s (%s in its discovery document), which this library does not do; ask for a client to which that does not apply", text, name)
 		}
 	}
-	demand(!m.RequirePAR, "require_pushed_authorization_requests", "that authorization requests are pushed (PAR, RFC 9126)")
+	switch {
+	case m.PARURL != "":
+	case m.RequirePAR:
+		unfit.add("Issuer", "the IdP demands that authorization requests are pushed (require_pushed_authorization_requests: PAR, RFC 9126), and names no pushed_authorization_request_endpoint in its discovery document")
+	case c.PAR:
+		unfit.add("PAR", "is set, but the IdP has no pushed_authorization_request_endpoint in its discovery document; leave it unset")
+	}
 	demand(!m.RequireJAR, "require_signed_request_object", "that authorization requests are signed (JAR, RFC 9101)")
 	demand(offers(m.ResponseTypes, "code"), "response_types_supported", "another response type than code: it offers "+list(m.ResponseTypes))
 	demand(offers(m.GrantTypes, "authorization_code"), "grant_types_supported", "another grant type than authorization_code: it offers "+list(m.GrantTypes))
@@ -115,12 +122,7 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 	// nothing. Of encryption there is no other sign in a discovery document.
 	demand(len(m.IDTokenEncryptionAlgs) == 0 || m.IDTokenAlgs == nil || slices.ContainsFunc(m.IDTokenAlgs, isSigning),
 		"id_token_signing_alg_values_supported", "that ID tokens are encrypted and not signed (JWE)")
-	demand(len(m.TokenAuthMethods) == 0 || slices.ContainsFunc(m.TokenAuthMethods, isKnownAuth),
-		"token_endpoint_auth_methods_supported", "that clients authenticate by a key or a certificate: it takes "+list(m.TokenAuthMethods))
-	// This one can be met, by leaving the secret out.
-	if c.Secret != "" && slices.Contains(m.TokenAuthMethods, "none") && !slices.ContainsFunc(m.TokenAuthMethods, isSecretAuth) {
-		unfit.add("ClientSecret", "is set, but the IdP takes no secret (token_endpoint_auth_methods_supported: %s); leave it empty for a public client", list(m.TokenAuthMethods))
-	}
+	c.fitsAuth(m, &unfit)
 	return unfit
 }
 
@@ -135,18 +137,14 @@ func isPlainMode(mode string) bool { return mode != "jwt" && !strings.HasSuffix(
 
 func isSigning(alg string) bool { return alg != "none" }
 
-func isSecretAuth(method string) bool { return method == SecretBasic || method == SecretPost }
-
-// isKnownAuth: most IdPs do not list none and take public clients all the same, so a
-// client without a secret is not judged by its absence.
-func isKnownAuth(method string) bool { return method == "none" || isSecretAuth(method) }
-
 // Changes names what is not as it was, with what it is now.
 func Changes(old, now *Metadata) (names []string) {
 	for _, e := range []struct{ name, old, now string }{
 		{"authorization_endpoint", old.AuthURL, now.AuthURL}, {"token_endpoint", old.TokenURL, now.TokenURL},
 		{"jwks_uri", old.JWKSURL, now.JWKSURL}, {"userinfo_endpoint", old.UserinfoURL, now.UserinfoURL},
 		{"end_session_endpoint", old.EndSessionURL, now.EndSessionURL}, {"revocation_endpoint", old.RevocationURL, now.RevocationURL},
+		{"pushed_authorization_request_endpoint", old.PARURL, now.PARURL},
+		{"require_pushed_authorization_requests", fmt.Sprint(old.RequirePAR), fmt.Sprint(now.RequirePAR)},
 		{"token_endpoint_auth_methods_supported", list(old.TokenAuthMethods), list(now.TokenAuthMethods)},
 	} {
 		if e.old != e.now {

@@ -19,7 +19,7 @@ func TestNothingPrintsOfAHostileServer(t *testing.T) {
 	for how, answer := range printtest.Echoes() {
 		s := httptest.NewServer(printtest.Echo(t, answer))
 		c := &Client{HTTP: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-			Auth: ClientAuth{ID: "notes", Secret: secret}, Now: time.Now, TokenURL: s.URL, UserinfoURL: s.URL, RevocationURL: s.URL}
+			Auth: Secret{ID: "notes", Secret: secret}, Now: time.Now, TokenURL: s.URL, UserinfoURL: s.URL, RevocationURL: s.URL}
 		_, exchanged := c.Exchange(t.Context(), token, "the-verifier-of-this-log-in", "https://notes.example/cb")
 		_, refreshed := c.Refresh(t.Context(), token, nil)
 		_, asked := c.Userinfo(t.Context(), token, "ada")

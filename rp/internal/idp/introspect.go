@@ -13,7 +13,7 @@ import (
 // Introspect asks about an access token (RFC 7662 §2.1). The answer is not judged.
 func (c *Client) Introspect(ctx context.Context, token string) ([]byte, Outcome) {
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
-	resp, body, out := c.post(ctx, "introspection", c.IntrospectionURL, form)
+	resp, body, out := c.post(ctx, "introspection", c.IntrospectionURL, c.Auth, form)
 	if out.Err != nil {
 		return nil, out
 	}

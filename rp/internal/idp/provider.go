@@ -16,8 +16,11 @@ type Config struct {
 	Issuer           string
 	ClientID, Secret string // no secret: a public client
 	Method           string // of client authentication; empty: what the IdP takes
+	Keys             []Key  // of the client; the first signs
+	Certificate      bool   // the client shows one (RFC 8705)
 	IDTokenAlg       string
 	ResponseMode     string
+	PAR              bool   // push authorization requests, also where the IdP does not demand it
 	EndSessionURL    string // goes before the IdP's own; empty: that counts
 	NeedsUserinfo    bool   // the app cannot do without its claims
 
@@ -50,6 +53,7 @@ type Endpoints struct {
 	*Metadata
 	Client     *Client
 	EndSession string // empty: there is none
+	Pushes     bool   // authorization requests are pushed
 }
 
 // NewProvider knows nothing of the IdP yet: Discover or Use tells it.
@@ -74,11 +78,17 @@ func (p *Provider) At() *Endpoints { return p.latest.Load() }
 // Use makes m what is known of the IdP.
 func (p *Provider) Use(m *Metadata) {
 	p.Keys.From(m.JWKSURL)
+	c, taken := &p.cfg, m.TokenAuthMethods
+	if m.RevocationAuthMethods != nil {
+		taken = m.RevocationAuthMethods
+	}
+	auth, revocation := c.auth(m, m.TokenAuthMethods), c.auth(m, taken)
+	to := c.at(m)
 	p.latest.Store(&Endpoints{
-		Metadata: m, EndSession: p.cfg.endSession(m),
+		Metadata: m, EndSession: c.endSession(m), Pushes: c.pushes(m),
 		Client: &Client{
-			HTTP: p.client, Now: p.cfg.Now, Slots: p.slots, TokenURL: m.TokenURL, UserinfoURL: m.UserinfoURL,
-			RevocationURL: m.RevocationURL, Auth: p.cfg.auth(m),
+			HTTP: p.client, Now: c.Now, Slots: p.slots, TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
+			RevocationURL: to.RevocationURL, PARURL: to.PARURL, Auth: auth, RevocationAuth: revocation,
 		},
 	})
 }

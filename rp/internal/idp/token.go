@@ -54,7 +54,7 @@ func (c *Client) Refresh(ctx context.Context, token string, more url.Values) (*T
 }
 
 func (c *Client) tokens(ctx context.Context, form url.Values) (*Tokens, Outcome) {
-	_, body, out := c.post(ctx, tokenEndpoint, c.TokenURL, form)
+	_, body, out := c.post(ctx, tokenEndpoint, c.TokenURL, c.Auth, form)
 	if out.Err != nil {
 		return nil, out
 	}
@@ -130,7 +130,11 @@ func seconds(raw json.RawMessage) time.Duration {
 // token that it does not know.
 func (c *Client) Revoke(ctx context.Context, token, hint string) Outcome {
 	const what = "the revocation endpoint"
-	_, body, out := c.post(ctx, what, c.RevocationURL, url.Values{"token": {token}, "token_type_hint": {hint}})
+	by := c.Auth
+	if c.RevocationAuth != nil {
+		by = c.RevocationAuth
+	}
+	_, body, out := c.post(ctx, what, c.RevocationURL, by, url.Values{"token": {token}, "token_type_hint": {hint}})
 	if out.Err == nil && out.Status != http.StatusOK && out.Status != http.StatusNoContent {
 		_, fail := parseTokens(body)
 		out.refused(what, fail.Code, fail.Description)

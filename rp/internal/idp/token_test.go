@@ -40,7 +40,7 @@ func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (s *server) client() *Client {
-	return &Client{HTTP: &http.Client{Transport: s}, Auth: ClientAuth{ID: "notes", Secret: "s3cret"}, Now: time.Now,
+	return &Client{HTTP: &http.Client{Transport: s}, Auth: Secret{ID: "notes", Secret: "s3cret"}, Now: time.Now,
 		TokenURL: "https://idp.example/token", UserinfoURL: "https://idp.example/userinfo", RevocationURL: "https://idp.example/revoke"}
 }
 
@@ -134,15 +134,15 @@ func (torn) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 // RFC 6749 §2.3.1: the client proves who it is in one way, in no URL.
 func TestClientAuth(t *testing.T) {
 	for name, row := range map[string]struct {
-		auth   ClientAuth
+		auth   Auth
 		header string
 		form   url.Values
 	}{
-		"basic":         {ClientAuth{ID: "notes", Secret: "s3cret"}, "Basic bm90ZXM6czNjcmV0", url.Values{}},
-		"basic escaped": {ClientAuth{ID: "a:b", Secret: "c d"}, "Basic YSUzQWI6Yytk", url.Values{}},
-		"basic raw":     {ClientAuth{ID: "notes", Secret: "c d+", Raw: true}, "Basic bm90ZXM6YyBkKw==", url.Values{}},
-		"post":          {ClientAuth{ID: "notes", Secret: "s3cret", InForm: true}, "", url.Values{"client_id": {"notes"}, "client_secret": {"s3cret"}}},
-		"public":        {ClientAuth{ID: "notes"}, "", url.Values{"client_id": {"notes"}}},
+		"basic":         {Secret{ID: "notes", Secret: "s3cret"}, "Basic bm90ZXM6czNjcmV0", url.Values{}},
+		"basic escaped": {Secret{ID: "a:b", Secret: "c d"}, "Basic YSUzQWI6Yytk", url.Values{}},
+		"basic raw":     {Secret{ID: "notes", Secret: "c d+", Raw: true}, "Basic bm90ZXM6YyBkKw==", url.Values{}},
+		"post":          {Secret{ID: "notes", Secret: "s3cret", InForm: true}, "", url.Values{"client_id": {"notes"}, "client_secret": {"s3cret"}}},
+		"public":        {Named("notes"), "", url.Values{"client_id": {"notes"}}},
 	} {
 		s := says(200, `{"access_token":"a"}`)
 		c := s.client()

@@ -1,0 +1,111 @@
+package rp
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+)
+
+// ClientKey is a private key of this client, of which the IdP knows the public half. It
+// prints as its ID.
+type ClientKey struct {
+	// ID is the name of the key at the IdP (kid). Empty: none is sent.
+	ID string
+	// Key is RSA with 2,048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519. It
+	// may be in hardware, or at a service: it is asked for one signature for each call of
+	// the IdP.
+	Key crypto.Signer
+	// Alg is the algorithm (RFC 7518 §3.1). Default: RS256 for RSA, or what fits the key.
+	Alg string
+	// Certificate, if set, is that of the key: its SHA-256 thumbprint goes along as
+	// x5t#S256, by which Entra ID finds the key.
+	Certificate *x509.Certificate
+	// Issuer is iss of what the key signs. Default Config.ClientID. Apple: the Team ID.
+	Issuer string
+}
+
+// Format prints the ID, by every verb.
+func (k ClientKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "rp.ClientKey("+k.ID+")") }
+
+// LogValue logs what Format prints.
+func (k ClientKey) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }
+
+// MarshalText keeps the key out of JSON and the like.
+func (k ClientKey) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(k)), nil }
+
+// checkClient completes and checks how this client authenticates.
+func (c *Config) checkClient(fault func(field, cure string, args ...any)) {
+	c.ClientKeys = slices.Clone(c.ClientKeys)
+	for i := range c.ClientKeys {
+		k := &c.ClientKeys[i]
+		if k.Key != nil && k.Alg == "" {
+			k.Alg = idp.SigningAlg(k.Key)
+		}
+		if err := k.inside().Check(); err != nil {
+			fault("ClientKeys", "key %d %v", i+1, err)
+		}
+	}
+	method := c.ClientAuth
+	switch {
+	case method == "":
+	case !slices.Contains(idp.Methods, method):
+		fault("ClientAuth", "is %q; use one of %s", method, strings.Join(idp.Methods, ", "))
+	case idp.BySecret(method) && c.ClientSecret == "":
+		fault("ClientAuth", "is %s without ClientSecret; a public client shows none", method)
+	case idp.ByKey(method) && len(c.ClientKeys) == 0:
+		fault("ClientAuth", "is %s without ClientKeys", method)
+	case idp.ByCertificate(method):
+		if shows, known := idp.ShowsCertificate(c.HTTPClient); known && !shows {
+			fault("ClientAuth", "is %s, but HTTPClient has no certificate to show; give it an *http.Transport with TLSClientConfig.Certificates", method)
+		}
+	}
+	if c.ClientSecret != "" && (idp.ByKey(method) || idp.ByCertificate(method)) {
+		fault("ClientSecret", "is set, but %s shows none; leave it empty", method)
+	}
+	if method == idp.AppleSecret && len(c.ClientKeys) > 0 && c.ClientKeys[0].Issuer == "" {
+		fault("ClientKeys", "the first key needs the Team ID as its Issuer for %s", method)
+	}
+}
+
+func (k *ClientKey) inside() *idp.Key {
+	in := &idp.Key{ID: k.ID, Alg: k.Alg, Issuer: k.Issuer, Signer: k.Key}
+	if k.Certificate != nil {
+		sum := sha256.Sum256(k.Certificate.Raw)
+		in.Thumbprint = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return in
+}
+
+func insideKeys(keys []ClientKey) []idp.Key {
+	all := make([]idp.Key, len(keys))
+	for i := range keys {
+		all[i] = *keys[i].inside()
+	}
+	return all
+}
+
+// serveKeys is the client's jwks_uri: the public halves of its keys, all of them, so that
+// the IdP knows the next one before it is used.
+func (p *RelyingParty) serveKeys(w http.ResponseWriter, _ *http.Request) error {
+	set := jose.JSONWebKeySet{Keys: idp.PublicKeys(insideKeys(p.cfg.ClientKeys), "sig")}
+	body, err := json.Marshal(set)
+	if err != nil {
+		return err
+	}
+	noStore(w.Header())
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	_, err = w.Write(body)
+	return err
+}
