@@ -261,6 +261,7 @@ func TestConfig(t *testing.T) {
 		if r, err := ssf.New(good); err != nil {
 			t.Error(err)
 		} else {
+			defer r.Close()
 			var bad *ssf.ConfigError
 			if err := r.Verify(w.Context()); !errors.As(err, &bad) || bad.Field != "Config.StreamID" {
 				t.Errorf("Verify without a stream: %v", err)
