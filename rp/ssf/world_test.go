@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +43,8 @@ type world struct {
 	client      *ssf.Transmitter // the transmitter as the app sees it
 	log         *lines
 
+	down, moved, movedAsked atomic.Bool // of the transmitter's metadata, of its keys
+
 	mu     sync.Mutex
 	push   http.Handler // at pushURL
 	ends   []rp.EndEvent
@@ -53,9 +57,14 @@ type setup struct {
 	store       func(store.Store) store.Store
 }
 
+// inBubble runs f today: what a bubble's clock of the year 2000 makes of a time is not what
+// today's makes of it.
 func inBubble(t *testing.T, s setup, f func(*world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { f(newWorld(t, s)) })
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)))
+		f(newWorld(t, s))
+	})
 }
 
 func newWorld(t *testing.T, s setup) *world {
@@ -80,7 +89,7 @@ func newWorld(t *testing.T, s setup) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.transmitter.Close() })
-	w.serve("ssf.example", w.transmitter.Handler())
+	w.serve("ssf.example", w.troubled(w.transmitter.Handler()))
 
 	w.store = memstore.New(memstore.Options{})
 	kept := store.Store(w.store)
@@ -102,6 +111,10 @@ func newWorld(t *testing.T, s setup) *world {
 		w.mu.Lock()
 		h := w.push
 		w.mu.Unlock()
+		if h == nil { // not started yet
+			rw.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		h.ServeHTTP(rw, r)
 	})
 	w.serve("notes.example", mux)
@@ -109,6 +122,32 @@ func newWorld(t *testing.T, s setup) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// troubled is a transmitter whose metadata can be down, and whose keys can move.
+func (w *world) troubled(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch metadata := strings.HasPrefix(r.URL.Path, idpmock.PathSSFConfiguration); {
+		case metadata && w.down.Load():
+			rw.WriteHeader(http.StatusBadGateway)
+		case metadata && w.moved.Load():
+			rec := httptest.NewRecorder()
+			next.ServeHTTP(rec, r)
+			rw.Header().Set("Content-Type", "application/json")
+			_, _ = rw.Write(bytes.ReplaceAll(rec.Body.Bytes(), []byte(w.idp.URL+idpmock.PathJWKS), []byte(issuer+"/keys")))
+		case r.URL.Path == "/keys":
+			w.movedAsked.Store(true)
+			resp, err := w.idp.Net.Client().Get(w.idp.URL + idpmock.PathJWKS)
+			if err != nil {
+				rw.WriteHeader(http.StatusBadGateway)
+				return
+			}
+			defer resp.Body.Close()
+			_, _ = io.Copy(rw, resp.Body)
+		default:
+			next.ServeHTTP(rw, r)
+		}
+	})
 }
 
 // alg that the provider signs with.
@@ -123,7 +162,7 @@ func (w *world) logger() *slog.Logger {
 }
 
 func (w *world) transmitterConfig() ssf.TransmitterConfig {
-	return ssf.TransmitterConfig{Issuer: issuer, HTTPClient: w.idp.Net.Client(),
+	return ssf.TransmitterConfig{Issuer: issuer, HTTPClient: w.idp.Net.Client(), Logger: w.logger(),
 		AccessToken: func(context.Context) (rp.Secret, error) { return apiToken, nil }}
 }
 
