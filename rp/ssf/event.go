@@ -51,8 +51,9 @@ func (r *Receiver) revoke(ctx context.Context, s *set, e *Event) error {
 		if !ok {
 			return invalid("event_timestamp is not a time")
 		}
-		// Nothing that a token tells of happened after the token was made.
-		if at.Before(e.At) {
+		// Nothing that a token tells of happened after the token was made, and that time
+		// is told in whole seconds.
+		if !at.After(by) {
 			e.At, by = at, at
 			if !exact {
 				by = wholeSecond(at)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -201,37 +200,4 @@ func TestRefusalsAreLogged(t *testing.T) {
 			})
 		})
 	}
-}
-
-// Metadata and keys are read again, and a failure is told; what was known goes on.
-func TestReread(t *testing.T) {
-	bothWays(t, setup{idp: func(c *idpmock.Config) { c.IdleWindow, c.AbsoluteLifetime = 48*time.Hour, 48*time.Hour }}, func(w *world, method string) {
-		_, stream := w.receiver(method)
-		ada, bob := w.signedIn("ada"), w.signedIn("bob")
-		time.Sleep(time.Second)
-		w.accepted(stream, w.transmitter.SessionRevoked("nobody", "", "", "")) // the keys are read
-		w.down.Store(true)                                                     // the well-known place
-		outage := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointJWKS, Status: 500, Times: idpmock.Always})
-		time.Sleep(time.Hour + time.Minute)
-		w.accepted(stream, ada.revoked())
-		ada.expect("ended")
-		for _, line := range []string{"metadata could not be read again", "keys could not be read again"} {
-			if !w.log.has(line) {
-				w.Errorf("the log does not say %q:\n%s", line, w.log.text())
-			}
-		}
-		w.down.Store(false)
-		outage.Remove()
-		w.moved.Store(true) // jwks_uri is another, and so are the keys
-		if err := w.idp.RotateKeys(false); err != nil {
-			w.Fatal(err)
-		}
-		time.Sleep(time.Hour + time.Minute)
-		w.accepted(stream, bob.revoked())
-		bob.expect("ended")
-		if !w.movedAsked.Load() {
-			w.Error("the keys were not asked for at their new place")
-		}
-		synctest.Wait()
-	})
 }

@@ -7,11 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,8 +41,6 @@ type world struct {
 	client      *ssf.Transmitter // the transmitter as the app sees it
 	log         *lines
 
-	down, moved, movedAsked atomic.Bool // of the transmitter's metadata, of its keys
-
 	mu     sync.Mutex
 	push   http.Handler // at pushURL
 	ends   []rp.EndEvent
@@ -55,6 +51,7 @@ type setup struct {
 	idp         func(*idpmock.Config)
 	transmitter func(*idpmock.TransmitterConfig)
 	store       func(store.Store) store.Store
+	front       func(w *world, transmitter http.Handler) http.Handler // stands before it
 }
 
 // inBubble runs f today: what a bubble's clock of the year 2000 makes of a time is not what
@@ -89,7 +86,11 @@ func newWorld(t *testing.T, s setup) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.transmitter.Close() })
-	w.serve("ssf.example", w.troubled(w.transmitter.Handler()))
+	front := w.transmitter.Handler()
+	if s.front != nil {
+		front = s.front(w, front)
+	}
+	w.serve("ssf.example", front)
 
 	w.store = memstore.New(memstore.Options{})
 	kept := store.Store(w.store)
@@ -122,32 +123,6 @@ func newWorld(t *testing.T, s setup) *world {
 		t.Fatal(err)
 	}
 	return w
-}
-
-// troubled is a transmitter whose metadata can be down, and whose keys can move.
-func (w *world) troubled(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		switch metadata := strings.HasPrefix(r.URL.Path, idpmock.PathSSFConfiguration); {
-		case metadata && w.down.Load():
-			rw.WriteHeader(http.StatusBadGateway)
-		case metadata && w.moved.Load():
-			rec := httptest.NewRecorder()
-			next.ServeHTTP(rec, r)
-			rw.Header().Set("Content-Type", "application/json")
-			_, _ = rw.Write(bytes.ReplaceAll(rec.Body.Bytes(), []byte(w.idp.URL+idpmock.PathJWKS), []byte(issuer+"/keys")))
-		case r.URL.Path == "/keys":
-			w.movedAsked.Store(true)
-			resp, err := w.idp.Net.Client().Get(w.idp.URL + idpmock.PathJWKS)
-			if err != nil {
-				rw.WriteHeader(http.StatusBadGateway)
-				return
-			}
-			defer resp.Body.Close()
-			_, _ = io.Copy(rw, resp.Body)
-		default:
-			next.ServeHTTP(rw, r)
-		}
-	})
 }
 
 // alg that the provider signs with.
