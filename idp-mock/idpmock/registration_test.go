@@ -70,7 +70,7 @@ func TestRegistration(t *testing.T) {
 		const good = `{"redirect_uris":["https://new.example/cb"],"client_name":"new","logo_uri":"https://new.example/logo"}`
 		for body, code := range map[string]string{
 			"{": "invalid_client_metadata", "null": "invalid_client_metadata", "{}": "invalid_redirect_uri",
-			`{"redirect_uris":["/cb"]}`:                                                                          "invalid_redirect_uri",
+			`{"redirect_uris":["/cb"]}`: "invalid_redirect_uri",
 			`{"redirect_uris":["https://new.example/cb"],"token_endpoint_auth_method":"magic"}`:                  "invalid_client_metadata",
 			`{"redirect_uris":["https://new.example/cb"],"token_endpoint_auth_method":"private_key_jwt"}`:        "invalid_client_metadata",
 			`{"redirect_uris":["https://new.example/cb"],"backchannel_logout_uri":"https://new.example/l#frag"}`: "invalid_client_metadata",
