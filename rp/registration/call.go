@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
@@ -114,14 +115,10 @@ func refusal(what string, resp *http.Response, raw []byte, now time.Time) *Error
 
 // remote is an HTTP client that follows no redirect, so that a token goes nowhere else.
 func remote(given *http.Client) *http.Client {
-	c := &http.Client{}
-	if given != nil {
-		*c = *given
+	if given == nil {
+		given = &http.Client{}
 	}
-	c.Timeout = 0 // the contexts bound each call
-	c.Jar = nil
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return c
+	return idp.PlainClient(given, nil)
 }
 
 // object reads a JSON object; null is none.
