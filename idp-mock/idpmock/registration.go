@@ -55,7 +55,8 @@ type registered struct {
 }
 
 // theirs are members that the provider gives, and a client must not (RFC 7592 §2.2).
-var theirs = []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"}
+var theirs = []string{"registration_access_token", "registration_client_uri",
+	"client_secret_expires_at", "client_id_issued_at"}
 
 func errMetadata(code, desc string) *oauthError {
 	return &oauthError{status: http.StatusBadRequest, Code: code, Desc: desc}
@@ -212,7 +213,8 @@ func (policy *Registration) shape(metadata map[string]any) *oauthError {
 		delete(metadata, name)
 	}
 	for name, preset := range map[string]any{ // RFC 7591 §2
-		"token_endpoint_auth_method": "client_secret_basic", "grant_types": []any{"authorization_code"}, "response_types": []any{"code"},
+		"token_endpoint_auth_method": "client_secret_basic",
+		"grant_types":                []any{"authorization_code"}, "response_types": []any{"code"},
 	} {
 		if _, there := metadata[name]; !there {
 			metadata[name] = preset
@@ -242,7 +244,7 @@ func (policy *Registration) statement(raw string) (map[string]any, *oauthError) 
 		}
 		return claims, nil
 	}
-	return nil, errMetadata("unapproved_software_statement", "nobody whom this provider trusts has signed the software statement")
+	return nil, errMetadata("unapproved_software_statement", "nobody who is trusted has signed it")
 }
 
 // admit makes the client, or changes it.
@@ -265,9 +267,10 @@ func (g *registered) client() (Client, *oauthError) {
 	m := g.metadata
 	c := Client{
 		ID: g.id, Secret: g.secret, secretUntil: g.until,
-		AuthMethod:           str(m["token_endpoint_auth_method"]),
-		RedirectURIs:         texts(m["redirect_uris"]),
-		BackchannelLogoutURI: str(m["backchannel_logout_uri"]), FrontchannelLogoutURI: str(m["frontchannel_logout_uri"]),
+		AuthMethod:                  str(m["token_endpoint_auth_method"]),
+		RedirectURIs:                texts(m["redirect_uris"]),
+		BackchannelLogoutURI:        str(m["backchannel_logout_uri"]),
+		FrontchannelLogoutURI:       str(m["frontchannel_logout_uri"]),
 		PostLogoutRedirectURIs:      texts(m["post_logout_redirect_uris"]),
 		BackchannelSessionRequired:  m["backchannel_logout_session_required"] == true,
 		FrontchannelSessionRequired: m["frontchannel_logout_session_required"] == true,

@@ -96,7 +96,8 @@ func (t *Transmitter) createStream(_ http.ResponseWriter, r *http.Request, rc St
 	}
 	t.streams[s.id] = s
 	if t.cfg.Temperament.VerifiesNew {
-		t.wg.Go(func() { _, _ = t.Send(s.id, SET{Event: EventTypeVerification, Subject: aboutStream(s.id)}) }) // without a state
+		unasked := SET{Event: EventTypeVerification, Subject: aboutStream(s.id)} // so without a state
+		t.wg.Go(func() { _, _ = t.Send(s.id, unasked) })                         // the stream may be gone
 	}
 	t.wg.Go(func() { t.pusher(s) })
 	return http.StatusCreated, t.describe(s)

@@ -110,7 +110,8 @@ func (t *Transmitter) removeSubject(_ http.ResponseWriter, r *http.Request, rc S
 	return t.changeSubject(r, rc, http.StatusNoContent, func(*stream, map[string]any) {})
 }
 
-func (t *Transmitter) changeSubject(r *http.Request, rc StreamReceiver, status int, then func(*stream, map[string]any)) (int, any) {
+func (t *Transmitter) changeSubject(r *http.Request, rc StreamReceiver, status int,
+	then func(*stream, map[string]any)) (int, any) {
 	b, err := readBody(r)
 	if format, _ := b.Subject["format"].(string); err != nil || format == "" {
 		return http.StatusBadRequest, nil

@@ -44,13 +44,15 @@ func (e *Error) Error() string {
 		s += ": " + e.Description
 	}
 	if e.Status == http.StatusUnauthorized {
-		s += " (an initial access token is missing or over, or the client is no more, or its registration access token is an old one)"
+		s += " (an initial access token is missing or over, or the client is no more, " +
+			"or its registration access token is an old one)"
 	}
 	return s
 }
 
 // call makes one call and returns its body.
-func (p *IDP) call(ctx context.Context, what, method, where string, token rp.Secret, in members, status int) ([]byte, error) {
+func (p *IDP) call(ctx context.Context, what, method, where string, token rp.Secret, in members, status int) (
+	[]byte, error) {
 	var body io.Reader
 	if in != nil {
 		raw, err := json.Marshal(in)

@@ -58,7 +58,9 @@ func parseClient(raw []byte, old Client, allowHTTP bool) (Client, error) {
 	read("registration_access_token", &token)
 	read("registration_client_uri", &c.ManagementURL)
 	c.Secret, c.ManagementToken = rp.Secret(secret), rp.Secret(token)
-	for name, to := range map[string]*time.Time{"client_id_issued_at": &c.Issued, "client_secret_expires_at": &c.SecretExpires} {
+	for name, to := range map[string]*time.Time{
+		"client_id_issued_at": &c.Issued, "client_secret_expires_at": &c.SecretExpires,
+	} {
 		if all[name] != nil && !readTime(all[name], to) {
 			bad = name
 		}
@@ -79,7 +81,8 @@ func parseClient(raw []byte, old Client, allowHTTP bool) (Client, error) {
 	case old.ID != "" && c.ID != old.ID:
 		return Client{}, errors.New("registration: the IdP answered with another client")
 	case (c.ManagementURL == "") != (c.ManagementToken == ""):
-		return Client{}, errors.New("registration: the IdP gave one of registration_client_uri and registration_access_token; it has to give both or none")
+		return Client{}, errors.New("registration: the IdP gave one of registration_client_uri and " +
+			"registration_access_token; it has to give both or none")
 	}
 	if c.ManagementURL != "" {
 		if err := weburl.Check(c.ManagementURL, allowHTTP); err != nil {
@@ -160,7 +163,9 @@ func (c Client) Save() ([]byte, error) {
 			all[name] = quoted(v)
 		}
 	}
-	for name, at := range map[string]time.Time{"client_id_issued_at": c.Issued, "client_secret_expires_at": c.SecretExpires} {
+	for name, at := range map[string]time.Time{
+		"client_id_issued_at": c.Issued, "client_secret_expires_at": c.SecretExpires,
+	} {
 		if !at.IsZero() {
 			all[name] = json.RawMessage(fmt.Sprint(at.Unix()))
 		}

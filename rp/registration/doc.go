@@ -1,7 +1,9 @@
 // Package registration registers an app at its IdP by a program: OpenID Connect Dynamic
 // Client Registration 1.0, RFC 7591 and, for what comes later, RFC 7592.
 //
-//	idp, err := registration.Discover(ctx, registration.Config{Issuer: "https://login.example.com", InitialAccessToken: token})
+//	idp, err := registration.Discover(ctx, registration.Config{
+//		Issuer: "https://login.example.com", InitialAccessToken: token,
+//	})
 //	client, err := idp.Register(ctx, registration.For(config)) // config is the app's rp.Config
 //	kept, err := client.Save()                                 // keep it as you keep a secret
 //

@@ -30,10 +30,12 @@ var ErrNotOffered = errors.New("registration: the IdP's discovery document names
 
 // ErrNotManaged is returned where the IdP gave no registration_client_uri: what it has
 // registered is changed there, by hand.
-var ErrNotManaged = errors.New("registration: the IdP gave no address to manage this client (RFC 7592); change it there")
+var ErrNotManaged = errors.New("registration: the IdP gave no address to manage this client " +
+	"(RFC 7592); change it there")
 
 // ErrNotRotated is returned by RotateSecret where the IdP has kept the secret.
-var ErrNotRotated = errors.New("registration: the IdP has kept the secret; rotate it there, or register anew and delete this client")
+var ErrNotRotated = errors.New("registration: the IdP has kept the secret; rotate it there, " +
+	"or register anew and delete this client")
 
 // Discover finds the registration endpoint. Errors: a *ConfigError, ErrNotOffered, an
 // *Error where the IdP did not answer as it should have; any other means that it could not
@@ -124,7 +126,8 @@ func (p *IDP) Delete(ctx context.Context, c Client) error {
 	if c.ManagementURL == "" || c.ManagementToken == "" {
 		return ErrNotManaged
 	}
-	_, err := p.call(ctx, "delete the client", http.MethodDelete, c.ManagementURL, c.ManagementToken, nil, http.StatusNoContent)
+	_, err := p.call(ctx, "delete the client", http.MethodDelete, c.ManagementURL, c.ManagementToken, nil,
+		http.StatusNoContent)
 	return err
 }
 

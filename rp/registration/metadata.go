@@ -115,7 +115,8 @@ func (m Metadata) members() (members, error) {
 	}
 	for name, v := range m.More {
 		if slices.Contains(known, name) || slices.Contains(given, name) {
-			return nil, &ConfigError{"Metadata.More", fmt.Sprintf("has %q, which has a field of its own or is the IdP's to give", name)}
+			return nil, &ConfigError{"Metadata.More",
+				fmt.Sprintf("has %q, which has a field of its own or is the IdP's to give", name)}
 		}
 		if out[name], err = json.Marshal(v); err != nil {
 			return nil, &ConfigError{"Metadata.More", fmt.Sprintf("has %q, which cannot be written as JSON", name)}

@@ -30,7 +30,8 @@ var ErrNoIssuer = errors.New("registration: WebFinger names no issuer for this p
 // an IdP because of it. client and its redirects are treated as in Config.
 //
 // Errors: a *ConfigError of what was typed or not allowed, ErrNoIssuer, an *Error.
-func WebFinger(ctx context.Context, client *http.Client, allow func(host string) bool, who string) (issuer string, err error) {
+func WebFinger(ctx context.Context, client *http.Client, allow func(host string) bool, who string) (
+	issuer string, err error) {
 	resource, host, err := normalize(who)
 	if err != nil {
 		return "", &ConfigError{"who", err.Error()}
@@ -39,7 +40,8 @@ func WebFinger(ctx context.Context, client *http.Client, allow func(host string)
 		return "", &ConfigError{"allow", fmt.Sprintf("does not permit to ask %.100q", host)}
 	}
 	p := &IDP{private: &private{Config{RequestTimeout: 10 * time.Second, Now: time.Now}}, client: remote(client)}
-	where := "https://" + host + "/.well-known/webfinger?" + url.Values{"resource": {resource}, "rel": {issuerRel}}.Encode()
+	query := url.Values{"resource": {resource}, "rel": {issuerRel}}
+	where := "https://" + host + "/.well-known/webfinger?" + query.Encode()
 	raw, err := p.call(ctx, "look the issuer up", http.MethodGet, where, "", nil, http.StatusOK)
 	var refused *Error
 	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
@@ -78,7 +80,8 @@ func issuerOf(raw []byte) (string, error) {
 func normalize(who string) (resource, host string, err error) {
 	who = strings.TrimSpace(who)
 	switch {
-	case who == "" || len(who) > maxResource || strings.ContainsAny(who[:1], "=@!"): // XRIs are left out, as §2.1.1 does
+	// XRIs are left out, as §2.1.1 does.
+	case who == "" || len(who) > maxResource || strings.ContainsAny(who[:1], "=@!"):
 		return "", "", errors.New("is neither an address such as ada@example.com nor a URL")
 	case strings.Contains(who, "@") && !strings.Contains(who, "://"):
 		address := strings.TrimPrefix(who, "acct:")
@@ -98,7 +101,8 @@ func normalize(who string) (resource, host string, err error) {
 		}
 		host = u.Host
 	}
-	if weburl.CheckOrigin("https://"+host, false) != nil || !strings.HasPrefix(resource, "acct:") && weburl.Check(resource, false) != nil {
+	isURL := !strings.HasPrefix(resource, "acct:")
+	if weburl.CheckOrigin("https://"+host, false) != nil || isURL && weburl.Check(resource, false) != nil {
 		return "", "", errors.New("names a host or a URL that cannot be asked")
 	}
 	return resource, host, nil

@@ -46,8 +46,8 @@ type Receiver struct {
 }
 
 // New checks the configuration and, if Config.PollURL is set, begins to ask for
-// events. Once an hour it reads the transmitter's metadata again. A *ConfigError, or several joined, names what is wrong. Close the
-// Receiver before the RelyingParty.
+// events. Once an hour it reads the transmitter's metadata again. A *ConfigError, or
+// several joined, names what is wrong. Close the Receiver before the RelyingParty.
 func New(cfg Config) (*Receiver, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

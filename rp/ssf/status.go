@@ -43,7 +43,8 @@ func (t *Transmitter) SetStatus(ctx context.Context, id string, s StreamStatus) 
 		return fmt.Errorf("ssf: %q is no status of a stream; use Enabled, Paused or Disabled", s)
 	}
 	var got struct{}
-	err := t.call(ctx, http.MethodPost, t.now().StatusURL, map[string]any{"stream_id": id, "status": s}, http.StatusOK, &got)
+	in := map[string]any{"stream_id": id, "status": s}
+	err := t.call(ctx, http.MethodPost, t.now().StatusURL, in, http.StatusOK, &got)
 	if err != nil {
 		return fmt.Errorf("ssf: the stream's status was not changed: %w", err)
 	}

@@ -98,7 +98,9 @@ func (t *Transmitter) ReplaceStream(ctx context.Context, id string, r StreamRequ
 	if err != nil {
 		return Stream{}, err
 	}
-	return t.change(ctx, http.MethodPut, streamChange{ID: id, Delivery: d, Events: orEvents(r.Events), Description: r.Description})
+	return t.change(ctx, http.MethodPut, streamChange{
+		ID: id, Delivery: d, Events: orEvents(r.Events), Description: r.Description,
+	})
 }
 
 func (t *Transmitter) change(ctx context.Context, method string, c streamChange) (Stream, error) {
@@ -134,7 +136,8 @@ func (t *Transmitter) delivery(r StreamRequest) (*deliveryJSON, error) {
 			return nil, &ConfigError{"StreamRequest.PushURL", err.Error()}
 		}
 		if len(r.PushToken) < minPushToken {
-			return nil, &ConfigError{"StreamRequest.PushToken", fmt.Sprintf("has %d characters; use at least %d random ones", len(r.PushToken), minPushToken)}
+			return nil, &ConfigError{"StreamRequest.PushToken",
+				fmt.Sprintf("has %d characters; use at least %d random ones", len(r.PushToken), minPushToken)}
 		}
 		return &deliveryJSON{Method: Push, URL: r.PushURL, Authorization: "Bearer " + string(r.PushToken)}, nil
 	case Poll:
@@ -195,7 +198,8 @@ func (t *Transmitter) DeleteStream(ctx context.Context, id string) error {
 
 // requestVerification asks for a verification event (§8.1.4.2).
 func (t *Transmitter) requestVerification(ctx context.Context, id, state string) error {
-	err := t.call(ctx, http.MethodPost, t.now().VerificationURL, map[string]any{"stream_id": id, "state": state}, http.StatusNoContent, nil)
+	in := map[string]any{"stream_id": id, "state": state}
+	err := t.call(ctx, http.MethodPost, t.now().VerificationURL, in, http.StatusNoContent, nil)
 	if err != nil {
 		return fmt.Errorf("ssf: the transmitter does not verify the stream: %w", err)
 	}

@@ -81,7 +81,8 @@ func Discover(ctx context.Context, cfg TransmitterConfig) (*Transmitter, error) 
 	t.meta.Store(m)
 	t.keys = keyset.New(m.JWKSURL, t.client, cfg.Now)
 	t.keys.Trouble = func(err error, until time.Time) {
-		t.log().Warn("the transmitter's keys could not be read again; the old ones go on", "error", outside.Error(err), "until", until)
+		t.log().Warn("the transmitter's keys could not be read again; the old ones go on",
+			"error", outside.Error(err), "until", until)
 	}
 	return t, nil
 }
