@@ -26,8 +26,8 @@ type metadata struct {
 	Critical         []string `json:"critical_subject_members"`
 }
 
-// now are the metadata that were read last.
-func (t *Transmitter) now() *metadata { return t.meta.Load() }
+// metadata are those that were read last.
+func (t *Transmitter) metadata() *metadata { return t.meta.Load() }
 
 // read fetches the metadata and checks them.
 func (t *Transmitter) read(ctx context.Context) (*metadata, error) {
@@ -99,5 +99,5 @@ func wellKnown(issuer string) (string, error) {
 }
 
 func (t *Transmitter) isCritical(member string) bool {
-	return slices.Contains(t.now().Critical, member)
+	return slices.Contains(t.metadata().Critical, member)
 }

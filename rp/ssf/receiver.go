@@ -70,7 +70,7 @@ func New(cfg Config) (*Receiver, error) {
 			t.reread(ctx)
 		}
 	})
-	if t.now().DefaultSubjects == "NONE" {
+	if t.metadata().DefaultSubjects == "NONE" {
 		r.log.Info("the transmitter sends events about the subjects alone that Transmitter.AddSubject has added, " +
 			"unless its administrator adds them")
 	}

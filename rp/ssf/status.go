@@ -21,7 +21,7 @@ func (s StreamStatus) known() bool { return s == Enabled || s == Paused || s == 
 
 // Status asks how a stream stands (§8.1.2.1).
 func (t *Transmitter) Status(ctx context.Context, id string) (StreamStatus, error) {
-	where, err := withStream(t.now().StatusURL, id)
+	where, err := withStream(t.metadata().StatusURL, id)
 	if err != nil {
 		return "", err
 	}
@@ -44,7 +44,7 @@ func (t *Transmitter) SetStatus(ctx context.Context, id string, s StreamStatus) 
 	}
 	var got struct{}
 	in := map[string]any{"stream_id": id, "status": s}
-	err := t.call(ctx, http.MethodPost, t.now().StatusURL, in, http.StatusOK, &got)
+	err := t.call(ctx, http.MethodPost, t.metadata().StatusURL, in, http.StatusOK, &got)
 	if err != nil {
 		return fmt.Errorf("ssf: the stream's status was not changed: %w", err)
 	}

@@ -65,7 +65,7 @@ func (t *Transmitter) CreateStream(ctx context.Context, r StreamRequest) (Stream
 		return Stream{}, err
 	}
 	var got streamJSON
-	err = t.call(ctx, http.MethodPost, t.now().ConfigURL, streamChange{
+	err = t.call(ctx, http.MethodPost, t.metadata().ConfigURL, streamChange{
 		Delivery: d, Events: orEvents(r.Events), Description: r.Description,
 	}, http.StatusCreated, &got)
 	if err != nil {
@@ -108,7 +108,7 @@ func (t *Transmitter) change(ctx context.Context, method string, c streamChange)
 		return Stream{}, errNoID
 	}
 	var got streamJSON
-	if err := t.call(ctx, method, t.now().ConfigURL, c, http.StatusOK, &got); err != nil {
+	if err := t.call(ctx, method, t.metadata().ConfigURL, c, http.StatusOK, &got); err != nil {
 		return Stream{}, fmt.Errorf("ssf: the stream was not changed: %w", err)
 	}
 	if got.ID != c.ID {
@@ -155,7 +155,7 @@ func orEvents(events []string) []string {
 
 // Stream reads the configuration of a stream (§8.1.1.2).
 func (t *Transmitter) Stream(ctx context.Context, id string) (Stream, error) {
-	where, err := withStream(t.now().ConfigURL, id)
+	where, err := withStream(t.metadata().ConfigURL, id)
 	if err != nil {
 		return Stream{}, err
 	}
@@ -186,7 +186,7 @@ func (t *Transmitter) stream(got streamJSON) (Stream, error) {
 
 // DeleteStream removes a stream (§8.1.1.5).
 func (t *Transmitter) DeleteStream(ctx context.Context, id string) error {
-	where, err := withStream(t.now().ConfigURL, id)
+	where, err := withStream(t.metadata().ConfigURL, id)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (t *Transmitter) DeleteStream(ctx context.Context, id string) error {
 // requestVerification asks for a verification event (§8.1.4.2).
 func (t *Transmitter) requestVerification(ctx context.Context, id, state string) error {
 	in := map[string]any{"stream_id": id, "state": state}
-	err := t.call(ctx, http.MethodPost, t.now().VerificationURL, in, http.StatusNoContent, nil)
+	err := t.call(ctx, http.MethodPost, t.metadata().VerificationURL, in, http.StatusNoContent, nil)
 	if err != nil {
 		return fmt.Errorf("ssf: the transmitter does not verify the stream: %w", err)
 	}

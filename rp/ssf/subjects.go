@@ -16,13 +16,13 @@ import (
 // It is safe to repeat. A transmitter may answer with success for somebody it does not
 // know, so that it is no oracle. Errors: ErrNoEndpoint, a *StatusError.
 func (t *Transmitter) AddSubject(ctx context.Context, streamID string, s SubjectID) error {
-	return t.changeSubject(ctx, t.now().AddSubjectURL, streamID, s, http.StatusOK)
+	return t.changeSubject(ctx, t.metadata().AddSubjectURL, streamID, s, http.StatusOK)
 }
 
 // RemoveSubject asks for no more events about a subject (§8.1.3.3). Some may come all
 // the same, and are carried out (§9.3).
 func (t *Transmitter) RemoveSubject(ctx context.Context, streamID string, s SubjectID) error {
-	return t.changeSubject(ctx, t.now().RemoveSubjectURL, streamID, s, http.StatusNoContent)
+	return t.changeSubject(ctx, t.metadata().RemoveSubjectURL, streamID, s, http.StatusNoContent)
 }
 
 func (t *Transmitter) changeSubject(ctx context.Context, where, streamID string, s SubjectID, status int) error {
