@@ -90,18 +90,23 @@ func TestBegunBefore(t *testing.T) {
 // SSF-02: event_timestamp counts seconds or milliseconds, and is read as what it is. One
 // in milliseconds is exact: what begins later in the same second goes on.
 func TestMilliseconds(t *testing.T) {
-	for name, timestamp := range map[string]func(time.Time) any{
-		"milliseconds":           func(at time.Time) any { return at.UnixMilli() },
-		"seconds with fractions": func(at time.Time) any { return float64(at.UnixMilli()) / 1000 },
+	millis := func(at time.Time) any { return at.UnixMilli() }
+	for name, c := range map[string]struct {
+		timestamp func(time.Time) any
+		after     time.Duration // a whole second
+	}{
+		"milliseconds":                   {millis, 250 * time.Millisecond},
+		"milliseconds at a whole second": {millis, 0},
+		"seconds with fractions":         {func(at time.Time) any { return float64(at.UnixMilli()) / 1000 }, 250 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bothWays(t, setup{}, func(w *world, method string) {
 				_, stream := w.receiver(method)
 				before := w.signedIn("ada")
-				time.Sleep(10*time.Second + 250*time.Millisecond)
+				time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(10*time.Second + c.after)))
 				event := w.transmitter.SessionRevoked("ada", "", "admin", "")
-				event.Payload["event_timestamp"] = timestamp(time.Now())
 				at := time.Now()
+				event.Payload["event_timestamp"] = c.timestamp(at)
 				time.Sleep(50 * time.Millisecond)
 				soon := w.signedIn("ada")
 				time.Sleep(10 * time.Second)
