@@ -81,6 +81,9 @@ func (p *IDP) authenticate(cfg *settings, r *http.Request) (*Client, *oauthError
 	if method != "none" && (c.Secret == "" || !sameSecret(c.Secret, secret)) {
 		return nil, errInvalidClient("the client's secret is wrong")
 	}
+	if method != "none" && !c.secretUntil.IsZero() && !p.Now().Before(c.secretUntil) {
+		return nil, errInvalidClient("the client's secret is over")
+	}
 	return p.admitted(c, r, method)
 }
 

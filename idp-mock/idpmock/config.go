@@ -95,6 +95,9 @@ type Config struct {
 	MTLSOrigin string
 	// DPoPNonce demands a nonce of the provider in every DPoP proof.
 	DPoPNonce bool
+	// Registration lets clients register themselves. Default nil: there is no such
+	// endpoint.
+	Registration *Registration
 
 	// SweepEvery is how often expired sessions are looked for and due
 	// deliveries are sent. Default 1 s; negative: only by [IDP.Sweep] and
@@ -193,6 +196,8 @@ type Client struct {
 	RequirePAR bool `json:"require_par,omitempty"`
 	// DPoPBound access tokens are demanded (RFC 9449).
 	DPoPBound bool `json:"dpop_bound_access_tokens,omitempty"`
+
+	secretUntil time.Time // of a client that registered itself; zero: for ever
 }
 
 // Policies for sessions of several apps.

@@ -59,6 +59,9 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 	if cfg.RefreshTokenTimeout {
 		meta["refresh_token_expiration_types_supported"] = []string{"authorization", "token_timeout"}
 	}
+	if cfg.Registration != nil {
+		meta["registration_endpoint"] = p.endpoint(PathRegister)
+	}
 	cfg.Temperament.leaveOut(meta)
 	writeJSON(w, http.StatusOK, meta)
 }

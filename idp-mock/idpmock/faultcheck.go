@@ -11,7 +11,7 @@ import (
 // faultEndpoints are the endpoints where a fault can meet a request.
 var faultEndpoints = []Endpoint{EndpointDiscovery, EndpointJWKS, EndpointAuthorize, EndpointPAR, EndpointLogin,
 	EndpointToken, EndpointCode, EndpointRefresh, EndpointUserinfo, EndpointIntrospect, EndpointRevoke,
-	EndpointEndSession, EndpointCheckSession, EndpointCallback}
+	EndpointEndSession, EndpointCheckSession, EndpointRegister, EndpointCallback}
 
 // AddFault puts a fault in force, as [IDP.Fault] does, and refuses one that can
 // meet nothing: an unknown endpoint, client, Response or IDToken. The error names

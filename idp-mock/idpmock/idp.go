@@ -56,6 +56,7 @@ type IDP struct {
 	logouts  map[tokenKey]*logoutRequest
 	seen     map[string]time.Time // jti of client assertions and DPoP proofs, until
 	outbox   []*Delivery
+	selfMade map[string]*registered // clients that registered themselves
 	spoilt   deliveryFaults
 	browsers map[string]*Browser // of the control API, by name
 	held     map[string]*heldFault
@@ -146,7 +147,7 @@ func New(c Config) (*IDP, error) {
 		sessions: map[string]*session{}, cookies: map[tokenKey]*session{}, grants: map[string][]*grant{},
 		codes: map[tokenKey]*code{}, refresh: map[tokenKey]*refreshToken{}, access: map[tokenKey]*accessToken{},
 		requests: map[tokenKey]*interaction{}, pushed: map[tokenKey]*pushedRequest{}, logouts: map[tokenKey]*logoutRequest{},
-		seen: map[string]time.Time{}, subs: map[chan Event]*subscriber{},
+		selfMade: map[string]*registered{}, seen: map[string]time.Time{}, subs: map[chan Event]*subscriber{},
 		browsers: map[string]*Browser{}, held: map[string]*heldFault{},
 		out: deliveryClient(set.HTTPClient),
 	}

@@ -78,34 +78,35 @@ func (c *Client) UnmarshalJSON(b []byte) error {
 
 // configJSON is a configuration file, and what the control API changes.
 type configJSON struct {
-	Issuer                                  *string      `json:"issuer,omitempty"`
-	Clients                                 *[]Client    `json:"clients,omitempty"`
-	Users                                   *[]User      `json:"users,omitempty"`
-	APIs                                    *[]API       `json:"apis,omitempty"`
-	IdleWindow                              *duration    `json:"idle_window,omitempty"`
-	AbsoluteLifetime                        *duration    `json:"absolute_lifetime,omitempty"`
-	CoordinateClientLifetimes               *bool        `json:"coordinate_client_lifetimes,omitempty"`
-	ExpiredSessionsTriggerBackchannelLogout *bool        `json:"expired_sessions_trigger_backchannel_logout,omitempty"`
-	Policies                                *Policies    `json:"policies,omitempty"`
-	Temperament                             *Temperament `json:"temperament,omitempty"`
-	SigningAlg                              *string      `json:"signing_alg,omitempty"`
-	IDTokenLifetime                         *duration    `json:"id_token_lifetime,omitempty"`
-	CodeLifetime                            *duration    `json:"code_lifetime,omitempty"`
-	RefreshExpiresIn                        *bool        `json:"refresh_expires_in,omitempty"`
-	RefreshTokenTimeout                     *bool        `json:"refresh_token_timeout,omitempty"`
-	SessionExpiry                           *bool        `json:"session_expiry,omitempty"`
-	SIDPerClient                            *bool        `json:"sid_per_client,omitempty"`
-	SIDOnlyIfRequired                       *bool        `json:"sid_only_if_required,omitempty"`
-	RefreshReuseGrace                       *duration    `json:"refresh_reuse_grace,omitempty"`
-	ACRValues                               *[]string    `json:"acr_values,omitempty"`
-	RequirePAR                              *bool        `json:"require_par,omitempty"`
-	MTLSOrigin                              *string      `json:"mtls_origin,omitempty"`
-	DPoPNonce                               *bool        `json:"dpop_nonce,omitempty"`
-	SweepEvery                              *duration    `json:"sweep_every,omitempty"`
-	DeliveryTimeout                         *duration    `json:"delivery_timeout,omitempty"`
-	DeliveryRetries                         *[]duration  `json:"delivery_retries,omitempty"`
-	LogoutWait                              *duration    `json:"logout_wait,omitempty"`
-	ControlAPI                              *bool        `json:"control_api,omitempty"`
+	Issuer                                  *string        `json:"issuer,omitempty"`
+	Clients                                 *[]Client      `json:"clients,omitempty"`
+	Users                                   *[]User        `json:"users,omitempty"`
+	APIs                                    *[]API         `json:"apis,omitempty"`
+	IdleWindow                              *duration      `json:"idle_window,omitempty"`
+	AbsoluteLifetime                        *duration      `json:"absolute_lifetime,omitempty"`
+	CoordinateClientLifetimes               *bool          `json:"coordinate_client_lifetimes,omitempty"`
+	ExpiredSessionsTriggerBackchannelLogout *bool          `json:"expired_sessions_trigger_backchannel_logout,omitempty"`
+	Policies                                *Policies      `json:"policies,omitempty"`
+	Temperament                             *Temperament   `json:"temperament,omitempty"`
+	SigningAlg                              *string        `json:"signing_alg,omitempty"`
+	IDTokenLifetime                         *duration      `json:"id_token_lifetime,omitempty"`
+	CodeLifetime                            *duration      `json:"code_lifetime,omitempty"`
+	RefreshExpiresIn                        *bool          `json:"refresh_expires_in,omitempty"`
+	RefreshTokenTimeout                     *bool          `json:"refresh_token_timeout,omitempty"`
+	SessionExpiry                           *bool          `json:"session_expiry,omitempty"`
+	SIDPerClient                            *bool          `json:"sid_per_client,omitempty"`
+	SIDOnlyIfRequired                       *bool          `json:"sid_only_if_required,omitempty"`
+	RefreshReuseGrace                       *duration      `json:"refresh_reuse_grace,omitempty"`
+	ACRValues                               *[]string      `json:"acr_values,omitempty"`
+	RequirePAR                              *bool          `json:"require_par,omitempty"`
+	MTLSOrigin                              *string        `json:"mtls_origin,omitempty"`
+	DPoPNonce                               *bool          `json:"dpop_nonce,omitempty"`
+	Registration                            **Registration `json:"registration,omitempty"`
+	SweepEvery                              *duration      `json:"sweep_every,omitempty"`
+	DeliveryTimeout                         *duration      `json:"delivery_timeout,omitempty"`
+	DeliveryRetries                         *[]duration    `json:"delivery_retries,omitempty"`
+	LogoutWait                              *duration      `json:"logout_wait,omitempty"`
+	ControlAPI                              *bool          `json:"control_api,omitempty"`
 }
 
 // apply copies what j has over c.
@@ -133,6 +134,7 @@ func (j *configJSON) apply(c *Config) {
 	put(&c.RequirePAR, j.RequirePAR)
 	put(&c.MTLSOrigin, j.MTLSOrigin)
 	put(&c.DPoPNonce, j.DPoPNonce)
+	put(&c.Registration, j.Registration)
 	putDuration(&c.SweepEvery, j.SweepEvery)
 	putDuration(&c.DeliveryTimeout, j.DeliveryTimeout)
 	if j.DeliveryRetries != nil {

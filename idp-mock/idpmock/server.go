@@ -75,6 +75,10 @@ func (p *IDP) routes() http.Handler {
 	route("GET "+PathEndSession, EndpointEndSession, p.unlessLacking(hasEndSession, p.endSession))
 	route("POST "+PathEndSession, EndpointEndSession, p.unlessLacking(hasEndSession, p.endSession))
 	route("POST "+PathEndSession+"/confirm", EndpointEndSession, p.unlessLacking(hasEndSession, p.confirmLogout))
+	route("POST "+PathRegister, EndpointRegister, p.register)
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		route(method+" "+PathRegister+"/{client}", EndpointRegister, p.manage)
+	}
 	route("GET "+PathCheckSession, EndpointCheckSession, p.unlessLacking(hasCheckSession, p.checkSession))
 	if p.settings().ControlAPI {
 		prefix := strings.TrimSuffix(PathControl, "/")

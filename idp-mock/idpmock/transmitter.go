@@ -47,6 +47,8 @@ type TransmitterConfig struct {
 	// OnEnd transmits session-revoked to every stream when a session of the
 	// provider is ended by a logout or by the administrator.
 	OnEnd bool
+	// Temperament is what it does otherwise. The zero value follows the specifications.
+	Temperament TransmitterTemperament
 }
 
 // StreamReceiver is a receiver as the transmitter knows it.
@@ -92,6 +94,7 @@ type stream struct {
 	about     string // description
 	status    string
 	verified  time.Time // last request for verification
+	subjects  []map[string]any
 	queue     []*queued
 	wake      chan struct{} // closed and renewed when the queue or the status changes
 	done      []SETRecord
@@ -105,6 +108,8 @@ const (
 	PathSSFStatus        = "/ssf/status"
 	PathSSFVerify        = "/ssf/verify"
 	PathSSFPoll          = "/ssf/poll/"
+	PathSSFAddSubject    = "/ssf/subjects/add"
+	PathSSFRemoveSubject = "/ssf/subjects/remove"
 )
 
 // NewTransmitter makes a transmitter that signs with the provider's keys.
@@ -141,6 +146,8 @@ func NewTransmitter(p *IDP, cfg TransmitterConfig) (*Transmitter, error) {
 	route("GET "+PathSSFStatus, t.readStatus)
 	route("POST "+PathSSFStatus, t.updateStatus)
 	route("POST "+PathSSFVerify, t.verify)
+	route("POST "+PathSSFAddSubject, t.addSubject)
+	route("POST "+PathSSFRemoveSubject, t.removeSubject)
 	route("POST "+PathSSFPoll+"{stream}", t.poll)
 	if cfg.OnEnd {
 		ends, cancel := p.Subscribe(4096)

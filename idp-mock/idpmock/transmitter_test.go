@@ -258,3 +258,94 @@ func TestTransmitterOnEnd(t *testing.T) {
 		}
 	})
 }
+
+// What providers' transmitters do otherwise.
+func TestTransmitterLike(t *testing.T) {
+	if _, err := idpmock.TransmitterLike("nobody"); err == nil || !strings.Contains(err.Error(), "keycloak, okta") {
+		t.Errorf("error %v", err)
+	}
+	like := func(name string) func(*idpmock.TransmitterConfig) {
+		return func(c *idpmock.TransmitterConfig) {
+			got, err := idpmock.TransmitterLike(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Issuer, got.Receivers = c.Issuer, c.Receivers
+			*c = got
+		}
+	}
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		tr := w.transmits(like("okta"))
+		_, made := w.manage("one", "POST", "/ssf/stream", "{}")
+		token, err := tr.Token(made["stream_id"].(string), tr.SessionRevoked("ada", "sid", "", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, claims := peek(t, token)
+		event := claims["events"].(map[string]any)[idpmock.EventTypeSessionRevoked].(map[string]any)
+		subject, _ := event["subject"].(map[string]any)
+		if claims["sub_id"] != nil || subject["user"] == nil || subject["format"] != nil || event["event_timestamp"].(float64) < 1e11 {
+			t.Errorf("claims %v", claims)
+		}
+	})
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		tr := w.transmits(like("keycloak"))
+		_, made := w.manage("one", "POST", "/ssf/stream", "{}")
+		id := made["stream_id"].(string)
+		synctest.Wait()
+		if n := tr.Pending(id); n != 1 {
+			t.Errorf("%d events are on their way to a new stream", n)
+		}
+		send := func(want bool, e idpmock.SET) {
+			t.Helper()
+			if jti, err := tr.Send(id, e); err != nil || (jti != "") != want {
+				t.Errorf("sent %q, %v; want sent %v", jti, err, want)
+			}
+		}
+		const ada = `"subject":{"format":"iss_sub","iss":"https://idp.example","sub":"ada"}}`
+		send(false, tr.SessionRevoked("ada", "", "", ""))
+		for _, c := range []struct {
+			token, path, body string
+			status            int
+		}{
+			{"one", "add", `{"stream_id":"` + id + `",` + ada, 200},
+			{"one", "add", `{"stream_id":"` + id + `",` + ada, 200}, // again
+			{"two", "add", `{"stream_id":"` + id + `",` + ada, 404},
+			{"one", "add", `{"stream_id":"` + id + `"}`, 400},
+			{"", "add", `{"stream_id":"` + id + `",` + ada, 401},
+		} {
+			if status, _ := w.manage(c.token, "POST", "/ssf/subjects/"+c.path, c.body); status != c.status {
+				t.Errorf("%s as %q: %d, want %d", c.path, c.token, status, c.status)
+			}
+		}
+		send(true, tr.SessionRevoked("ada", "", "", ""))
+		send(true, tr.SessionRevoked("ada", "a session", "", ""))
+		send(false, tr.SessionRevoked("bob", "", "", ""))
+		if status, _ := w.manage("one", "POST", "/ssf/subjects/remove", `{"stream_id":"`+id+`",`+ada); status != 204 {
+			t.Errorf("removed: %d", status)
+		}
+		send(false, tr.SessionRevoked("ada", "", "", ""))
+	})
+}
+
+// PUT replaces, PATCH leaves what it does not name (SSF §8.1.1.3, §8.1.1.4).
+func TestTransmitterReplace(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		w.transmits(nil)
+		_, made := w.manage("one", "POST", "/ssf/stream", `{"description":"notes","events_requested":["`+idpmock.EventTypeSessionRevoked+`"]}`)
+		id := made["stream_id"].(string)
+		for _, c := range []struct {
+			method, body, description string
+			events                    int
+		}{
+			{"PATCH", `{"stream_id":"` + id + `"}`, "notes", 1},
+			{"PATCH", `{"stream_id":"` + id + `","description":"mail"}`, "mail", 1},
+			{"PUT", `{"stream_id":"` + id + `","description":"calendar"}`, "calendar", 0},
+		} {
+			status, got := w.manage("one", c.method, "/ssf/stream", c.body)
+			if requested, _ := got["events_delivered"].([]any); status != 200 || got["description"] != c.description || len(requested) != c.events {
+				t.Errorf("%s: %d %v", c.method, status, got)
+			}
+		}
+	})
+}

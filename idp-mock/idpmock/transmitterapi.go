@@ -21,7 +21,9 @@ func (t *Transmitter) configuration(w http.ResponseWriter, _ *http.Request) {
 		"status_endpoint":            t.cfg.Issuer + PathSSFStatus,
 		"verification_endpoint":      t.cfg.Issuer + PathSSFVerify,
 		"authorization_schemes":      []map[string]string{{"spec_urn": "urn:ietf:rfc:6749"}},
-		"default_subjects":           "ALL",
+		"add_subject_endpoint":       t.cfg.Issuer + PathSSFAddSubject,
+		"remove_subject_endpoint":    t.cfg.Issuer + PathSSFRemoveSubject,
+		"default_subjects":           t.cfg.Temperament.defaultSubjects(),
 	}
 	if len(t.cfg.CriticalMembers) > 0 {
 		doc["critical_subject_members"] = t.cfg.CriticalMembers
@@ -65,8 +67,9 @@ type streamBody struct {
 		URL    string `json:"endpoint_url"`
 		Header string `json:"authorization_header"`
 	} `json:"delivery"`
-	Status string `json:"status"`
-	State  string `json:"state"`
+	Status  string         `json:"status"`
+	State   string         `json:"state"`
+	Subject map[string]any `json:"subject"`
 }
 
 func readBody(r *http.Request) (b streamBody, err error) {
@@ -92,6 +95,10 @@ func (t *Transmitter) createStream(_ http.ResponseWriter, r *http.Request, rc St
 		return http.StatusServiceUnavailable, nil
 	}
 	t.streams[s.id] = s
+	if t.cfg.Temperament.VerifiesNew {
+		unasked := SET{Event: EventTypeVerification, Subject: aboutStream(s.id)} // so without a state
+		t.wg.Go(func() { _, _ = t.Send(s.id, unasked) })                         // the stream may be gone
+	}
 	t.wg.Go(func() { t.pusher(s) })
 	return http.StatusCreated, t.describe(s)
 }
@@ -176,6 +183,9 @@ func (t *Transmitter) updateStream(_ http.ResponseWriter, r *http.Request, rc St
 		return http.StatusNotFound, nil
 	}
 	changed := *s
+	if r.Method == http.MethodPut { // all that a receiver may say (SSF §8.1.1.4)
+		changed.method, changed.url, changed.header, changed.requested, changed.about = MethodPoll, "", "", nil, ""
+	}
 	if !changed.apply(t, b) {
 		return http.StatusBadRequest, nil
 	}

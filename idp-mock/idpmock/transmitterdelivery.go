@@ -41,13 +41,16 @@ type PollRecord struct {
 }
 
 // Send queues an event on a stream, spoilt in order by the faults, and returns
-// its jti.
+// its jti; "" if the stream is not to hear of its subject.
 func (t *Transmitter) Send(streamID string, s SET, faults ...SETFault) (string, error) {
 	t.mu.Lock()
 	st := t.streams[streamID]
 	t.mu.Unlock()
 	if st == nil {
 		return "", fmt.Errorf("idpmock: no stream %q", streamID)
+	}
+	if !t.concerns(st, s) {
+		return "", nil
 	}
 	s.JTI = or(s.JTI, newSecret())
 	token, err := t.token(st, s, faults)

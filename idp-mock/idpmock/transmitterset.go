@@ -259,6 +259,7 @@ func (t *Transmitter) token(st *stream, s SET, faults []SETFault) (string, error
 	if s.Txn != "" {
 		j.claims["txn"] = s.Txn
 	}
+	t.cfg.Temperament.shape(j, s.Event)
 	for _, f := range faults {
 		if f == "" {
 			continue

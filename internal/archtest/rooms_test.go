@@ -49,6 +49,7 @@ func rooms() []room {
 		{path: "rp/internal/...", modules: core, never: testCode},
 		{path: "rp", rooms: []string{"rp/store", "rp/internal/..."}, modules: core, never: testCode},
 		{path: "rp/ssf", rooms: contract, modules: core, never: testCode},
+		{path: "rp/registration", rooms: contract, modules: core, never: testCode},
 		{path: "rp/resourceserver", rooms: contract, modules: core, never: testCode},
 
 		// The contract of stores needs the standard library alone. A store knows the

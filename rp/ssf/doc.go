@@ -24,6 +24,10 @@
 // (§8.1.3.1) they match, unless the transmitter calls them critical: then the
 // event is discarded. Other events reach Config.Received and change nothing.
 //
-// A subject inside the event, as Google's RISC streams and drafts before 2024
-// have it, is not read: sub_id is required (§3.1).
+// The subject is in sub_id (§3.1) or, where a token has none, inside the event, as Okta
+// documents it. The subject_type of Google's RISC streams is not read. event_timestamp
+// counts seconds or milliseconds.
+//
+// A transmitter whose default_subjects are NONE, such as Keycloak, sends nothing about a
+// person whom nobody has added: see [Transmitter.AddSubject].
 package ssf

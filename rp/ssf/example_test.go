@@ -81,6 +81,43 @@ func Example_poll() {
 	// Output: 1
 }
 
+// A transmitter that sends nothing about people whom nobody has added, such as Keycloak.
+func ExampleTransmitter_AddSubject() {
+	ctx := context.Background()
+	keycloak, err := idpmock.TransmitterLike("keycloak")
+	check(err)
+	e := startExampleWith(ctx, keycloak)
+	defer e.close()
+	transmitter, err := ssf.Discover(ctx, ssf.TransmitterConfig{
+		Issuer: "https://idp.example", HTTPClient: e.net.Client(),
+		AccessToken: func(context.Context) (rp.Secret, error) { return "token-for-the-management-api", nil },
+	})
+	check(err)
+	stream, err := transmitter.CreateStream(ctx, ssf.StreamRequest{Method: ssf.Poll})
+	check(err)
+
+	received := make(chan ssf.Event, 2)
+	receiver, err := ssf.New(ssf.Config{
+		Sessions: e.auth, Transmitter: transmitter, Alg: "ES256",
+		Audience: stream.Audience, StreamID: stream.ID, PollURL: stream.URL,
+		Logger: slog.New(slog.DiscardHandler), PollEvery: 10 * time.Millisecond,
+		Received: func(e ssf.Event) {
+			if e.Type == ssf.SessionRevoked {
+				received <- e
+			}
+		},
+	})
+	check(err)
+	defer receiver.Close()
+
+	e.signIn(ctx, "ada") // then, in the app:
+	err = transmitter.AddSubject(ctx, stream.ID, ssf.SubjectID{Format: "iss_sub", Issuer: e.auth.Issuer(), Subject: "ada"})
+	check(err)
+	e.administratorRevokes("ada", "laptop was stolen")
+	fmt.Println((<-received).Ended)
+	// Output: 1
+}
+
 // example is an IdP that transmits, and an app, in memory.
 type example struct {
 	net         *memnet.Net
@@ -92,15 +129,18 @@ type example struct {
 }
 
 func startExample(ctx context.Context) *example {
+	return startExampleWith(ctx, idpmock.TransmitterConfig{})
+}
+
+func startExampleWith(ctx context.Context, cfg idpmock.TransmitterConfig) *example {
 	e := &example{net: memnet.New(), mux: http.NewServeMux()}
 	var err error
 	e.idp, err = idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", HTTPClient: e.net.Client(), Clients: []idpmock.Client{{
 		ID: "notes", Secret: "s3cret", RedirectURIs: []string{"https://notes.example/auth/callback"}, RefreshTokens: true,
 	}}})
 	check(err)
-	e.transmitter, err = idpmock.NewTransmitter(e.idp, idpmock.TransmitterConfig{Receivers: []idpmock.StreamReceiver{
-		{Token: "token-for-the-management-api", Audience: []string{"https://notes.example"}},
-	}})
+	cfg.Receivers = []idpmock.StreamReceiver{{Token: "token-for-the-management-api", Audience: []string{"https://notes.example"}}}
+	e.transmitter, err = idpmock.NewTransmitter(e.idp, cfg)
 	check(err)
 	e.serve("idp.example", e.transmitter.Beside(e.idp.Handler()))
 	e.auth, err = rp.New(ctx, rp.Config{

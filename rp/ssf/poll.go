@@ -52,7 +52,7 @@ func (r *Receiver) poll(ctx context.Context) {
 			continue // with the same acknowledgements
 		}
 		next = r.emptyRequest()
-		postponed := r.carryOut(ctx, got, &next)
+		postponed := r.takeAll(ctx, got, &next)
 		switch {
 		case postponed != nil:
 			failures++
@@ -84,10 +84,10 @@ func (r *Receiver) emptyRequest() pollRequest {
 	return pollRequest{MaxEvents: r.cfg.MaxEvents, ReturnImmediately: r.cfg.PollWait < 0}
 }
 
-// carryOut receives the tokens of an answer, always in the same order, and notes
+// takeAll receives the tokens of an answer, always in the same order, and notes
 // in next what the transmitter is to hear of them. It returns why one has to come
 // again.
-func (r *Receiver) carryOut(ctx context.Context, got *pollAnswer, next *pollRequest) (postponed error) {
+func (r *Receiver) takeAll(ctx context.Context, got *pollAnswer, next *pollRequest) (postponed error) {
 	ids := make([]string, 0, len(got.Sets))
 	for id := range got.Sets {
 		ids = append(ids, id)
@@ -97,10 +97,7 @@ func (r *Receiver) carryOut(ctx context.Context, got *pollAnswer, next *pollRequ
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		s, err := r.receive(ctx, got.Sets[id])
-		if err == nil && s.id != id {
-			err = invalid("the token is listed under another jti than its own")
-		}
+		err := r.receive(ctx, got.Sets[id], id)
 		var bad *fault
 		switch {
 		case err == nil:

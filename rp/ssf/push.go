@@ -53,8 +53,7 @@ func (r *Receiver) push(w http.ResponseWriter, req *http.Request) error {
 	if err != nil {
 		return invalid("the body cannot be read, or is longer than %d bytes", maxSET)
 	}
-	_, err = r.receive(req.Context(), strings.TrimSpace(string(raw)))
-	return err
+	return r.receive(req.Context(), strings.TrimSpace(string(raw)), "")
 }
 
 // warnOfStranger bounds what strangers can make us log.

@@ -3,25 +3,11 @@ package ssf
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/tandem-sso/tandem/rp"
 )
-
-// Types of events that are understood here.
-const (
-	SessionRevoked = "https://schemas.openid.net/secevent/caep/event-type/session-revoked" // CAEP §3.1
-	Verification   = "https://schemas.openid.net/secevent/ssf/event-type/verification"     // SSF §8.1.4
-	StreamUpdated  = "https://schemas.openid.net/secevent/ssf/event-type/stream-updated"   // SSF §8.1.5
-)
-
-func isKnown(event string) bool {
-	return event == SessionRevoked || event == Verification || event == StreamUpdated
-}
 
 const (
 	// remember is how long the jti of a token is kept. SETs have no exp; a later
@@ -31,27 +17,9 @@ const (
 	stateLife = time.Hour
 	// workTime bounds what one token may cause.
 	workTime = 30 * time.Second
+	// rereadEvery is how often the transmitter's metadata are read again.
+	rereadEvery = time.Hour
 )
-
-// Event is a valid event of the stream.
-type Event struct {
-	Type    string
-	ID      string    // jti
-	Txn     string    // the same for all events of one cause; may be empty
-	At      time.Time // when it happened: event_timestamp, else when the token was issued
-	Subject SubjectID
-	Payload json.RawMessage // everything that the event says
-
-	// Initiator is CAEP's initiating_entity: admin, user, policy or system; else
-	// empty.
-	Initiator string
-	// Reason is CAEP's reason_admin, in English if it has that. It comes from
-	// outside.
-	Reason string
-
-	Ended     int    // app sessions that ended
-	Discarded string // why nothing was done about it; empty if something was
-}
 
 // StreamState is what is known of the stream's health on this instance.
 type StreamState struct {
@@ -78,8 +46,8 @@ type Receiver struct {
 }
 
 // New checks the configuration and, if Config.PollURL is set, begins to ask for
-// events. A *ConfigError, or several joined, names what is wrong. Close the
-// Receiver before the RelyingParty.
+// events. Once an hour it reads the transmitter's metadata again. A *ConfigError, or
+// several joined, names what is wrong. Close the Receiver before the RelyingParty.
 func New(cfg Config) (*Receiver, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -96,6 +64,15 @@ func New(cfg Config) (*Receiver, error) {
 	r.stop = stop
 	if cfg.PollURL != "" {
 		r.work.Go(func() { r.poll(ctx) })
+	}
+	r.work.Go(func() {
+		for sleep(ctx, rereadEvery); ctx.Err() == nil; sleep(ctx, rereadEvery) {
+			t.reread(ctx)
+		}
+	})
+	if t.metadata().DefaultSubjects == "NONE" {
+		r.log.Info("the transmitter sends events about the subjects alone that Transmitter.AddSubject has added, " +
+			"unless its administrator adds them")
 	}
 	return r, nil
 }
@@ -133,20 +110,33 @@ func (r *Receiver) Verify(ctx context.Context) error {
 
 func stateID(state string) string { return "ssf state\x00" + state }
 
-// receive carries out one token. When it returns nil, what it says is stored, and
-// the transmitter may forget it. A *fault says that the token is not acceptable
-// and will never be; any other error that it should be sent again.
-func (r *Receiver) receive(ctx context.Context, raw string) (*set, error) {
+// receive carries out one token, which a poll has listed under the jti listed. When it
+// returns nil, what the token says is stored, and the transmitter may forget it. A *fault
+// says that the token is not acceptable and will never be; any other error that it should
+// be sent again. Who calls it logs the latter.
+func (r *Receiver) receive(ctx context.Context, raw, listed string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workTime)
 	defer cancel()
 	s, err := verify(ctx, raw, r.want)
-	if err != nil {
-		var bad *fault
-		if errors.As(err, &bad) {
-			r.log.Warn("a security event token was refused", "err", bad.Code, "description", bad.Description)
-		}
-		return nil, err
+	if err == nil {
+		err = r.carryOut(ctx, s)
 	}
+	if err == nil && listed != "" && s.id != listed {
+		err = invalid("the token is listed under another jti than its own")
+	}
+	var bad *fault
+	if errors.As(err, &bad) {
+		about := []any{"err", bad.Code, "description", bad.Description}
+		if s != nil && isKnown(s.event) {
+			about = append(about, "type", s.event)
+		}
+		r.log.Warn("a security event token was refused", about...)
+	}
+	return err
+}
+
+// carryOut does what a valid token says.
+func (r *Receiver) carryOut(ctx context.Context, s *set) (err error) {
 	e := Event{Type: s.event, ID: s.id, Txn: s.txn, At: s.issued, Subject: s.subject, Payload: s.payload}
 	switch s.event {
 	case SessionRevoked:
@@ -159,9 +149,9 @@ func (r *Receiver) receive(ctx context.Context, raw string) (*set, error) {
 		e.Discarded = "events of this type are not understood"
 	}
 	if err != nil {
-		return s, err
+		return err
 	}
-	return s, r.done(ctx, &e)
+	return r.done(ctx, &e)
 }
 
 // done notes the token, after what it says was stored: if this process dies in
@@ -192,142 +182,3 @@ func (r *Receiver) done(ctx context.Context, e *Event) error {
 	}
 	return nil
 }
-
-// revoke ends sessions (CAEP §3.1).
-func (r *Receiver) revoke(ctx context.Context, s *set, e *Event) error {
-	about, err := object(s.payload)
-	if err != nil {
-		return invalid("the event is not a JSON object")
-	}
-	if raw := about["event_timestamp"]; raw != nil {
-		at, ok := numericDate(raw)
-		if !ok {
-			return invalid("event_timestamp is not a time in seconds")
-		}
-		// Nothing that a token tells of happened after the token was made. Some
-		// transmitters count in milliseconds.
-		if at.Before(e.At) {
-			e.At = at
-		}
-	}
-	e.Initiator, e.Reason = initiator(about["initiating_entity"]), localized(about["reason_admin"])
-	to, why, err := r.resolve(ctx, s.subject)
-	if err != nil {
-		return err
-	}
-	if why != "" {
-		e.Discarded = string(why)
-		return nil
-	}
-	e.Ended, err = r.cfg.Sessions.Revoke(ctx, rp.Revocation{
-		Subject: to.subject, SID: to.sid, BegunBy: wholeSecond(e.At), Detail: e.detail(),
-	})
-	return err
-}
-
-// wholeSecond includes the second that a time without fraction stands for.
-func wholeSecond(t time.Time) time.Time {
-	if t.Equal(t.Truncate(time.Second)) {
-		t = t.Add(time.Second - time.Millisecond)
-	}
-	return t
-}
-
-func (e *Event) detail() string {
-	d := "session-revoked"
-	if e.Initiator != "" {
-		d += " by " + e.Initiator
-	}
-	if e.Reason != "" {
-		d += ": " + e.Reason
-	}
-	return d
-}
-
-// verification checks an event that the transmitter sends on request, or by
-// itself: then without a state.
-func (r *Receiver) verification(ctx context.Context, s *set) error {
-	if err := r.aboutStream(s); err != nil {
-		return err
-	}
-	about, err := object(s.payload)
-	if err != nil {
-		return invalid("the event is not a JSON object")
-	}
-	raw := about["state"]
-	if raw == nil || string(raw) == "null" {
-		return nil
-	}
-	state, ok := text(raw)
-	if !ok {
-		return &fault{invalidState, "state is not a string"}
-	}
-	// A state that was given out is known for stateLife. To ask whether it is
-	// known notes it too, so that is done for a moment only.
-	unknown, err := r.cfg.Sessions.Once(ctx, stateID(state), r.cfg.Now().Add(time.Millisecond))
-	if err != nil {
-		return err
-	}
-	if unknown {
-		return &fault{invalidState, "state was not given out by this receiver, or too long ago"}
-	}
-	return nil
-}
-
-func (r *Receiver) streamUpdated(s *set) error {
-	if err := r.aboutStream(s); err != nil {
-		return err
-	}
-	var about struct {
-		Status StreamStatus `json:"status"`
-	}
-	if err := json.Unmarshal(s.payload, &about); err != nil || !about.Status.known() {
-		return invalid("status is none of enabled, paused and disabled")
-	}
-	r.mu.Lock()
-	r.state.Status = about.Status
-	r.mu.Unlock()
-	if about.Status != Enabled {
-		r.log.Warn("the transmitter has stopped the stream of security events", "status", string(about.Status))
-	}
-	return nil
-}
-
-// aboutStream: the subject is the stream itself.
-func (r *Receiver) aboutStream(s *set) error {
-	if s.subject.Format != formatOpaque {
-		return invalid("sub_id is not of format opaque")
-	}
-	if r.cfg.StreamID != "" && s.subject.ID != r.cfg.StreamID {
-		return invalid("sub_id is not the stream's id")
-	}
-	return nil
-}
-
-func initiator(raw json.RawMessage) string {
-	switch s, _ := text(raw); s {
-	case "admin", "user", "policy", "system":
-		return s
-	}
-	return ""
-}
-
-// localized takes the English message of a map by language tags, else the one of
-// the first tag.
-func localized(raw json.RawMessage) string {
-	all, err := object(raw)
-	if err != nil {
-		return ""
-	}
-	best := ""
-	for tag := range all {
-		if best == "" || tag == "en" || best != "en" && tag < best {
-			best = tag
-		}
-	}
-	s, _ := text(all[best])
-	return s
-}
-
-// clip bounds what is logged; slog quotes control characters.
-func clip(s string) string { return s[:min(len(s), 200)] }

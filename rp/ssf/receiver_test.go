@@ -87,15 +87,48 @@ func TestBegunBefore(t *testing.T) {
 	})
 }
 
-// SSF-02: nothing that a token tells of happened after it was made. A transmitter
-// that counts in milliseconds does not end what began while the token lay around.
+// SSF-02: event_timestamp counts seconds or milliseconds, and is read as what it is. One
+// in milliseconds is exact: what begins later in the same second goes on.
+func TestMilliseconds(t *testing.T) {
+	millis := func(at time.Time) any { return at.UnixMilli() }
+	for name, c := range map[string]struct {
+		timestamp func(time.Time) any
+		after     time.Duration // a whole second
+	}{
+		"milliseconds":                   {millis, 250 * time.Millisecond},
+		"milliseconds at a whole second": {millis, 0},
+		"seconds with fractions":         {func(at time.Time) any { return float64(at.UnixMilli()) / 1000 }, 250 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bothWays(t, setup{}, func(w *world, method string) {
+				_, stream := w.receiver(method)
+				before := w.signedIn("ada")
+				time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(10*time.Second + c.after)))
+				event := w.transmitter.SessionRevoked("ada", "", "admin", "")
+				at := time.Now()
+				event.Payload["event_timestamp"] = c.timestamp(at)
+				time.Sleep(50 * time.Millisecond)
+				soon := w.signedIn("ada")
+				time.Sleep(10 * time.Second)
+				w.accepted(stream, event)
+				before.expect("ended")
+				soon.expect("live")
+				if e := w.lastEvent(); !e.At.Equal(at) {
+					w.Errorf("it happened at %v, want %v", e.At, at)
+				}
+			})
+		})
+	}
+}
+
+// SSF-02: nothing that a token tells of happened after it was made.
 func TestTimestampOfTheFuture(t *testing.T) {
 	bothWays(t, setup{}, func(w *world, method string) {
 		_, stream := w.receiver(method)
 		before := w.signedIn("ada")
 		time.Sleep(10 * time.Second)
 		event := w.transmitter.SessionRevoked("ada", "", "admin", "")
-		event.Payload["event_timestamp"], event.JTI = time.Now().UnixMilli(), "late"
+		event.Payload["event_timestamp"], event.JTI = time.Now().Add(time.Hour).UnixMilli(), "late"
 		token, err := w.transmitter.Token(stream.ID, event)
 		if err != nil {
 			w.Fatal(err)

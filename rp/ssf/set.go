@@ -150,10 +150,35 @@ func parse(payload []byte, want want) (*set, error) {
 		return nil, invalid("iat is missing or not a time")
 	}
 	s.txn, _ = text(claims["txn"])
-	if s.subject, err = parseSubject(claims["sub_id"], false); err != nil {
-		return nil, invalid("sub_id: %v", err)
+	if err := s.pick(claims["events"]); err != nil {
+		return nil, err
 	}
-	return s, s.pick(claims["events"])
+	if s.subject, err = s.about(claims["sub_id"]); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// about reads the subject: sub_id (§3.1) or, where that is not there, subject inside the
+// event, as Okta sends it and the drafts before 2024 have it.
+func (s *set) about(subID json.RawMessage) (id SubjectID, err error) {
+	if subID != nil {
+		if id, err = parseSubject(subID, false); err != nil {
+			return id, invalid("sub_id: %v", err)
+		}
+		return id, nil
+	}
+	event, err := object(s.payload)
+	if err != nil {
+		return id, invalid("the event is not a JSON object")
+	}
+	if event["subject"] == nil {
+		return id, invalid("sub_id is missing")
+	}
+	if id, err = parseEventSubject(event["subject"]); err != nil {
+		return id, invalid("the event's subject: %v", err)
+	}
+	return id, nil
 }
 
 // pick finds the one event. Several types are allowed only as other names of the
@@ -211,7 +236,7 @@ func text(raw json.RawMessage) (string, bool) {
 // numericDate reads seconds since 1970 (RFC 7519 §2).
 func numericDate(raw json.RawMessage) (time.Time, bool) {
 	var n *float64
-	if json.Unmarshal(raw, &n) != nil || n == nil || !(*n > 0 && *n < 1<<40) {
+	if json.Unmarshal(raw, &n) != nil || n == nil || !(*n > 0 && *n < firstMillis) {
 		return time.Time{}, false
 	}
 	return time.UnixMilli(int64(*n * 1000)).UTC(), true

@@ -2,6 +2,7 @@ package ssf
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -40,17 +41,6 @@ type StreamRequest struct {
 	Description string
 }
 
-// StreamStatus is how a stream stands (§8.1.2).
-type StreamStatus string
-
-// The statuses. A transmitter may keep the events of a paused stream for later,
-// and drops those of a disabled one.
-const (
-	Enabled  StreamStatus = "enabled"
-	Paused   StreamStatus = "paused"
-	Disabled StreamStatus = "disabled"
-)
-
 type streamJSON struct {
 	ID              string        `json:"stream_id"`
 	Issuer          string        `json:"iss"`
@@ -70,27 +60,13 @@ type deliveryJSON struct {
 // CreateStream makes a stream (§8.1.1.1). Do it once and keep its ID: most
 // transmitters allow one stream per receiver and answer 409 to another.
 func (t *Transmitter) CreateStream(ctx context.Context, r StreamRequest) (Stream, error) {
-	d := deliveryJSON{Method: r.Method}
-	switch r.Method {
-	case Push:
-		if err := weburl.Check(r.PushURL, t.cfg.InsecureAllowHTTP); err != nil {
-			return Stream{}, &ConfigError{"StreamRequest.PushURL", err.Error()}
-		}
-		if len(r.PushToken) < minPushToken {
-			return Stream{}, &ConfigError{"StreamRequest.PushToken", fmt.Sprintf("has %d characters; use at least %d random ones", len(r.PushToken), minPushToken)}
-		}
-		d.URL, d.Authorization = r.PushURL, "Bearer "+string(r.PushToken)
-	case Poll:
-	default:
-		return Stream{}, &ConfigError{"StreamRequest.Method", "is neither ssf.Push nor ssf.Poll"}
-	}
-	events := r.Events
-	if len(events) == 0 {
-		events = []string{SessionRevoked}
+	d, err := t.delivery(r)
+	if err != nil {
+		return Stream{}, err
 	}
 	var got streamJSON
-	err := t.call(ctx, http.MethodPost, t.meta.ConfigURL, map[string]any{
-		"delivery": d, "events_requested": events, "description": r.Description,
+	err = t.call(ctx, http.MethodPost, t.metadata().ConfigURL, streamChange{
+		Delivery: d, Events: orEvents(r.Events), Description: r.Description,
 	}, http.StatusCreated, &got)
 	if err != nil {
 		return Stream{}, fmt.Errorf("ssf: the stream was not created: %w", err)
@@ -98,9 +74,88 @@ func (t *Transmitter) CreateStream(ctx context.Context, r StreamRequest) (Stream
 	return t.stream(got)
 }
 
+// UpdateStream changes what r says of a stream, and leaves what is zero in r as it is
+// (§8.1.1.3, PATCH). A *StatusError with status 202 says that the transmitter will do it
+// later; the CAEP Interoperability Profile does not demand this call, so 405 is possible.
+func (t *Transmitter) UpdateStream(ctx context.Context, id string, r StreamRequest) (Stream, error) {
+	c := streamChange{ID: id, Events: r.Events, Description: r.Description}
+	if r.Method != "" {
+		d, err := t.delivery(r)
+		if err != nil {
+			return Stream{}, err
+		}
+		c.Delivery = d
+	} else if r.PushURL != "" || r.PushToken != "" {
+		return Stream{}, &ConfigError{"StreamRequest.Method", "is empty; with a PushURL or a PushToken it is ssf.Push"}
+	}
+	return t.change(ctx, http.MethodPatch, c)
+}
+
+// ReplaceStream makes a stream what CreateStream would have made of r; its ID stays
+// (§8.1.1.4, PUT). The errors are those of UpdateStream.
+func (t *Transmitter) ReplaceStream(ctx context.Context, id string, r StreamRequest) (Stream, error) {
+	d, err := t.delivery(r)
+	if err != nil {
+		return Stream{}, err
+	}
+	return t.change(ctx, http.MethodPut, streamChange{
+		ID: id, Delivery: d, Events: orEvents(r.Events), Description: r.Description,
+	})
+}
+
+func (t *Transmitter) change(ctx context.Context, method string, c streamChange) (Stream, error) {
+	if c.ID == "" {
+		return Stream{}, errNoID
+	}
+	var got streamJSON
+	if err := t.call(ctx, method, t.metadata().ConfigURL, c, http.StatusOK, &got); err != nil {
+		return Stream{}, fmt.Errorf("ssf: the stream was not changed: %w", err)
+	}
+	if got.ID != c.ID {
+		return Stream{}, errors.New("ssf: the transmitter answered with another stream")
+	}
+	return t.stream(got)
+}
+
+var errNoID = errors.New("ssf: the stream's id is empty; give the Stream.ID that CreateStream returned")
+
+// streamChange has what a receiver may say of a stream (§8.1.1); what is empty is left
+// out.
+type streamChange struct {
+	ID          string        `json:"stream_id,omitempty"`
+	Delivery    *deliveryJSON `json:"delivery,omitempty"`
+	Events      []string      `json:"events_requested,omitempty"`
+	Description string        `json:"description,omitempty"`
+}
+
+// delivery checks how events are to come.
+func (t *Transmitter) delivery(r StreamRequest) (*deliveryJSON, error) {
+	switch r.Method {
+	case Push:
+		if err := weburl.Check(r.PushURL, t.cfg.InsecureAllowHTTP); err != nil {
+			return nil, &ConfigError{"StreamRequest.PushURL", err.Error()}
+		}
+		if len(r.PushToken) < minPushToken {
+			return nil, &ConfigError{"StreamRequest.PushToken",
+				fmt.Sprintf("has %d characters; use at least %d random ones", len(r.PushToken), minPushToken)}
+		}
+		return &deliveryJSON{Method: Push, URL: r.PushURL, Authorization: "Bearer " + string(r.PushToken)}, nil
+	case Poll:
+		return &deliveryJSON{Method: Poll}, nil
+	}
+	return nil, &ConfigError{"StreamRequest.Method", "is neither ssf.Push nor ssf.Poll"}
+}
+
+func orEvents(events []string) []string {
+	if len(events) == 0 {
+		return []string{SessionRevoked}
+	}
+	return events
+}
+
 // Stream reads the configuration of a stream (§8.1.1.2).
 func (t *Transmitter) Stream(ctx context.Context, id string) (Stream, error) {
-	where, err := withStream(t.meta.ConfigURL, id)
+	where, err := withStream(t.metadata().ConfigURL, id)
 	if err != nil {
 		return Stream{}, err
 	}
@@ -114,7 +169,7 @@ func (t *Transmitter) Stream(ctx context.Context, id string) (Stream, error) {
 // stream checks what every answer has to fulfil.
 func (t *Transmitter) stream(got streamJSON) (Stream, error) {
 	switch {
-	case got.Issuer != t.meta.Issuer: // §8.1.1.1
+	case got.Issuer != t.cfg.Issuer: // §8.1.1.1
 		return Stream{}, fmt.Errorf("ssf: the stream's iss is %q, not the transmitter's", got.Issuer)
 	case got.ID == "" || len(got.Audience) == 0 || got.Delivery == nil:
 		return Stream{}, fmt.Errorf("ssf: the stream's configuration lacks stream_id, aud or delivery")
@@ -131,7 +186,7 @@ func (t *Transmitter) stream(got streamJSON) (Stream, error) {
 
 // DeleteStream removes a stream (§8.1.1.5).
 func (t *Transmitter) DeleteStream(ctx context.Context, id string) error {
-	where, err := withStream(t.meta.ConfigURL, id)
+	where, err := withStream(t.metadata().ConfigURL, id)
 	if err != nil {
 		return err
 	}
@@ -141,51 +196,22 @@ func (t *Transmitter) DeleteStream(ctx context.Context, id string) error {
 	return nil
 }
 
-// Status asks how a stream stands (§8.1.2.1).
-func (t *Transmitter) Status(ctx context.Context, id string) (StreamStatus, error) {
-	where, err := withStream(t.meta.StatusURL, id)
-	if err != nil {
-		return "", err
-	}
-	var got struct {
-		Status StreamStatus `json:"status"`
-	}
-	if err := t.call(ctx, http.MethodGet, where, nil, http.StatusOK, &got); err != nil {
-		return "", fmt.Errorf("ssf: the stream's status cannot be read: %w", err)
-	}
-	if !got.Status.known() {
-		return "", fmt.Errorf("ssf: the stream's status is none of the three")
-	}
-	return got.Status, nil
-}
-
-// SetStatus enables, pauses or disables a stream (§8.1.2.2).
-func (t *Transmitter) SetStatus(ctx context.Context, id string, s StreamStatus) error {
-	if !s.known() {
-		return fmt.Errorf("ssf: %q is no status of a stream; use Enabled, Paused or Disabled", s)
-	}
-	var got struct{}
-	err := t.call(ctx, http.MethodPost, t.meta.StatusURL, map[string]any{"stream_id": id, "status": s}, http.StatusOK, &got)
-	if err != nil {
-		return fmt.Errorf("ssf: the stream's status was not changed: %w", err)
-	}
-	return nil
-}
-
 // requestVerification asks for a verification event (§8.1.4.2).
 func (t *Transmitter) requestVerification(ctx context.Context, id, state string) error {
-	err := t.call(ctx, http.MethodPost, t.meta.VerificationURL, map[string]any{"stream_id": id, "state": state}, http.StatusNoContent, nil)
+	in := map[string]any{"stream_id": id, "state": state}
+	err := t.call(ctx, http.MethodPost, t.metadata().VerificationURL, in, http.StatusNoContent, nil)
 	if err != nil {
 		return fmt.Errorf("ssf: the transmitter does not verify the stream: %w", err)
 	}
 	return nil
 }
 
-func (s StreamStatus) known() bool { return s == Enabled || s == Paused || s == Disabled }
-
 func withStream(endpoint, id string) (string, error) {
 	if endpoint == "" {
 		return "", ErrNoEndpoint
+	}
+	if id == "" {
+		return "", errNoID
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil {

@@ -56,6 +56,125 @@ func TestStream(t *testing.T) {
 	})
 }
 
+// A stream is changed in part and as a whole (§8.1.1.3, §8.1.1.4).
+func TestChangeStream(t *testing.T) {
+	inBubble(t, setup{}, func(w *world) {
+		ctx := w.Context()
+		made := w.stream(ssf.Push)
+		got, err := w.client.UpdateStream(ctx, made.ID, ssf.StreamRequest{Events: []string{ssf.SessionRevoked, idpmock.EventTypeCredential}})
+		if err != nil || len(got.EventsDelivered) != 2 || got.Method != ssf.Push || got.URL != pushURL {
+			w.Errorf("with more events: %+v, %v", got, err)
+		}
+		got, err = w.client.UpdateStream(ctx, made.ID, ssf.StreamRequest{Method: ssf.Poll})
+		if err != nil || len(got.EventsDelivered) != 2 || got.Method != ssf.Poll || got.URL == pushURL {
+			w.Errorf("by poll: %+v, %v", got, err)
+		}
+		got, err = w.client.ReplaceStream(ctx, made.ID, ssf.StreamRequest{Method: ssf.Push, PushURL: pushURL, PushToken: pushToken})
+		if err != nil || !slices.Equal(got.EventsDelivered, []string{ssf.SessionRevoked}) || got.Method != ssf.Push || got.ID != made.ID {
+			w.Errorf("replaced: %+v, %v", got, err)
+		}
+		w.receiverOf(got) // events come with the token that was given
+		ada := w.signedIn("ada")
+		time.Sleep(time.Second)
+		w.accepted(got, ada.revoked())
+		ada.expect("ended")
+
+		var status *ssf.StatusError
+		if _, err := w.client.UpdateStream(ctx, "another", ssf.StreamRequest{Description: "x"}); !errors.As(err, &status) || status.Status != 404 {
+			w.Errorf("an unknown stream: %v", err)
+		}
+		for field, r := range map[string]ssf.StreamRequest{
+			"StreamRequest.Method":    {PushURL: pushURL, PushToken: pushToken},
+			"StreamRequest.PushToken": {Method: ssf.Push, PushURL: pushURL},
+			"StreamRequest.PushURL":   {Method: ssf.Push, PushURL: "http://notes.example", PushToken: pushToken},
+		} {
+			var bad *ssf.ConfigError
+			if _, err := w.client.UpdateStream(ctx, made.ID, r); !errors.As(err, &bad) || bad.Field != field {
+				w.Errorf("%v, want a fault of %s", err, field)
+			}
+		}
+		if _, err := w.client.ReplaceStream(ctx, made.ID, ssf.StreamRequest{}); err == nil {
+			w.Error("a stream was replaced by nothing")
+		}
+		for name, f := range map[string]func() error{
+			"UpdateStream": func() error { _, err := w.client.UpdateStream(ctx, "", ssf.StreamRequest{}); return err },
+			"ReplaceStream": func() error {
+				_, err := w.client.ReplaceStream(ctx, "", ssf.StreamRequest{Method: ssf.Poll})
+				return err
+			},
+			"Stream":       func() error { _, err := w.client.Stream(ctx, ""); return err },
+			"DeleteStream": func() error { return w.client.DeleteStream(ctx, "") },
+			"AddSubject":   func() error { return w.client.AddSubject(ctx, "", ssf.SubjectID{Format: "opaque", ID: "1"}) },
+		} {
+			if err := f(); err == nil || !strings.Contains(err.Error(), "id is empty") {
+				w.Errorf("%s without an id: %v", name, err)
+			}
+		}
+		var bad *ssf.ConfigError
+		for _, s := range []ssf.SubjectID{{}, {Format: "iss_sub", Issuer: "https://idp.example"}, {Format: "email"}, {Format: "complex"}} {
+			if err := w.client.AddSubject(ctx, made.ID, s); !errors.As(err, &bad) || bad.Field != "SubjectID" {
+				w.Errorf("%+v: %v", s, err)
+			}
+		}
+	})
+}
+
+// What a transmitter answers to a change is not believed blindly.
+func TestChangeAnswers(t *testing.T) {
+	inBubble(t, setup{}, func(w *world) {
+		status, body := 200, ""
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /.well-known/ssf-configuration", func(rw http.ResponseWriter, _ *http.Request) {
+			_ = json.NewEncoder(rw).Encode(map[string]string{"issuer": "https://odd.example", "jwks_uri": "https://odd.example/jwks", "configuration_endpoint": "https://odd.example/s"})
+		})
+		mux.HandleFunc("/s", func(rw http.ResponseWriter, _ *http.Request) {
+			rw.WriteHeader(status)
+			_, _ = rw.Write([]byte(body))
+		})
+		w.serve("odd.example", mux)
+		cfg := w.transmitterConfig()
+		cfg.Issuer = "https://odd.example"
+		client, err := ssf.Discover(w.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		good := `{"stream_id":"1","iss":"https://odd.example","aud":"a","delivery":{"method":"urn:ietf:rfc:8935"}}`
+		for name, c := range map[string]struct {
+			status int
+			body   string
+			want   int // of a *StatusError; 0 none, -1 another error
+		}{
+			"good":           {200, good, 0},
+			"later":          {202, "", 202},
+			"not offered":    {405, "", 405},
+			"another stream": {200, strings.Replace(good, `"1"`, `"2"`, 1), -1},
+			"another iss":    {200, strings.Replace(good, "odd", "evil", 1), -1},
+			"no JSON":        {200, "<html>", -1},
+		} {
+			status, body = c.status, c.body
+			for _, change := range []func() error{
+				func() error {
+					_, err := client.UpdateStream(w.Context(), "1", ssf.StreamRequest{Description: "x"})
+					return err
+				},
+				func() error {
+					_, err := client.ReplaceStream(w.Context(), "1", ssf.StreamRequest{Method: ssf.Poll})
+					return err
+				},
+			} {
+				err := change()
+				got := &ssf.StatusError{}
+				if (err == nil) != (c.want == 0) || errors.As(err, &got) != (c.want > 0) || c.want > 0 && got.Status != c.want {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
+		if err := client.AddSubject(w.Context(), "1", ssf.SubjectID{Format: "opaque", ID: "1"}); !errors.Is(err, ssf.ErrNoEndpoint) {
+			t.Errorf("without add_subject_endpoint: %v", err)
+		}
+	})
+}
+
 // The authorization header of a push stream is the one that the receiver wants;
 // it is shown to nobody.
 func TestStreamRequest(t *testing.T) {
@@ -261,6 +380,7 @@ func TestConfig(t *testing.T) {
 		if r, err := ssf.New(good); err != nil {
 			t.Error(err)
 		} else {
+			defer r.Close()
 			var bad *ssf.ConfigError
 			if err := r.Verify(w.Context()); !errors.As(err, &bad) || bad.Field != "Config.StreamID" {
 				t.Errorf("Verify without a stream: %v", err)

@@ -62,6 +62,17 @@ func parseSubject(raw json.RawMessage, inside bool) (SubjectID, error) {
 	return s, err
 }
 
+// parseEventSubject reads a subject inside an event. There a complex subject may come
+// without format, as in Okta's documentation.
+func parseEventSubject(raw json.RawMessage) (SubjectID, error) {
+	m, err := object(raw)
+	if err != nil || m["format"] != nil || m[memberUser] == nil && m[memberSession] == nil {
+		return parseSubject(raw, false) // which names the fault
+	}
+	members, err := parseMembers(m)
+	return SubjectID{Format: formatComplex, Raw: raw, members: members}, err
+}
+
 // parseMembers reads the members of a complex subject (§3.3). Of those that are
 // not understood here it is only kept that they are there.
 func parseMembers(m map[string]json.RawMessage) (map[string]SubjectID, error) {

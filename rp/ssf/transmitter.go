@@ -7,10 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -44,6 +43,9 @@ type TransmitterConfig struct {
 	RequestTimeout time.Duration
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+	// Logger is told when metadata or keys cannot be read again; the old ones go on.
+	// Default slog.Default().
+	Logger *slog.Logger
 	// InsecureAllowHTTP permits http URLs on hosts that are not loopback.
 	InsecureAllowHTTP bool
 }
@@ -51,84 +53,44 @@ type TransmitterConfig struct {
 // Transmitter is a transmitter as it describes itself (§7.1).
 type Transmitter struct {
 	cfg    TransmitterConfig
-	meta   metadata
+	meta   atomic.Pointer[metadata]
 	client *http.Client
 	keys   *keyset.Set
-}
-
-type metadata struct {
-	Issuer          string   `json:"issuer"`
-	JWKSURL         string   `json:"jwks_uri"`
-	DeliveryMethods []string `json:"delivery_methods_supported"`
-	ConfigURL       string   `json:"configuration_endpoint"`
-	StatusURL       string   `json:"status_endpoint"`
-	VerificationURL string   `json:"verification_endpoint"`
-	Critical        []string `json:"critical_subject_members"`
 }
 
 // Discover reads the transmitter's configuration from its well-known place
 // (§7.2). A *ConfigError names what is wrong with cfg; any other error means that
 // the transmitter could not be reached, and trying again later may help.
 func Discover(ctx context.Context, cfg TransmitterConfig) (*Transmitter, error) {
-	if err := weburl.Check(cfg.Issuer, cfg.InsecureAllowHTTP); err != nil {
+	if err := weburl.CheckPlain(cfg.Issuer, cfg.InsecureAllowHTTP); err != nil {
 		return nil, &ConfigError{"TransmitterConfig.Issuer", err.Error()}
 	}
 	if cfg.RequestTimeout < 0 {
 		return nil, &ConfigError{"TransmitterConfig.RequestTimeout", "is negative; use a positive duration, or 0 for 30 s"}
 	}
 	cfg.RequestTimeout = orElse(cfg.RequestTimeout, 30*time.Second)
+	cfg.Logger = orElse(cfg.Logger, slog.Default())
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	t := &Transmitter{cfg: cfg, client: remote(cfg.HTTPClient)}
-	where, err := wellKnown(cfg.Issuer)
-	if err != nil {
-		return nil, &ConfigError{"TransmitterConfig.Issuer", err.Error()}
-	}
-	req, err := http.NewRequest(http.MethodGet, where, nil)
+	m, err := t.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/json")
-	if err := t.do(ctx, req, http.StatusOK, &t.meta); err != nil {
-		return nil, fmt.Errorf("ssf: TransmitterConfig.Issuer: discovery at %s failed: %w", where, err)
+	t.meta.Store(m)
+	t.keys = keyset.New(m.JWKSURL, t.client, cfg.Now)
+	t.keys.Trouble = func(err error, until time.Time) {
+		t.log().Warn("the transmitter's keys could not be read again; the old ones go on",
+			"error", outside.Error(err), "until", until)
 	}
-	if t.meta.Issuer != cfg.Issuer { // §7.2.4
-		return nil, &ConfigError{"TransmitterConfig.Issuer", fmt.Sprintf("the transmitter calls itself %q; set exactly that", t.meta.Issuer)}
-	}
-	for _, e := range []struct {
-		name, url string
-		required  bool
-	}{
-		{"jwks_uri", t.meta.JWKSURL, true}, {"configuration_endpoint", t.meta.ConfigURL, false},
-		{"status_endpoint", t.meta.StatusURL, false}, {"verification_endpoint", t.meta.VerificationURL, false},
-	} {
-		if e.url == "" && !e.required {
-			continue
-		}
-		if err := weburl.Check(e.url, cfg.InsecureAllowHTTP); err != nil {
-			return nil, &ConfigError{"TransmitterConfig.Issuer", fmt.Sprintf("the transmitter's %s %v", e.name, err)}
-		}
-	}
-	t.keys = keyset.New(t.meta.JWKSURL, t.client, cfg.Now)
 	return t, nil
 }
 
 // Issuer of the transmitter.
-func (t *Transmitter) Issuer() string { return t.meta.Issuer }
+func (t *Transmitter) Issuer() string { return t.cfg.Issuer }
 
-// wellKnown puts the well-known part between host and path (§7.2.1).
-func wellKnown(issuer string) (string, error) {
-	u, err := url.Parse(issuer)
-	if err != nil || u.RawQuery != "" {
-		return "", errors.New("has a query; an issuer identifier has none")
-	}
-	u.Path = "/.well-known/ssf-configuration" + strings.TrimSuffix(u.Path, "/")
-	u.RawPath = ""
-	return u.String(), nil
-}
-
-func (t *Transmitter) isCritical(member string) bool { return slices.Contains(t.meta.Critical, member) }
+func (t *Transmitter) log() *slog.Logger { return t.cfg.Logger.With("transmitter", t.cfg.Issuer) }
 
 // StatusError says: the transmitter did not answer a call as it should have.
 type StatusError struct {

@@ -51,11 +51,17 @@ type setup struct {
 	idp         func(*idpmock.Config)
 	transmitter func(*idpmock.TransmitterConfig)
 	store       func(store.Store) store.Store
+	front       func(w *world, transmitter http.Handler) http.Handler // stands before it
 }
 
+// inBubble runs f today: what a bubble's clock of the year 2000 makes of a time is not what
+// today's makes of it.
 func inBubble(t *testing.T, s setup, f func(*world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { f(newWorld(t, s)) })
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)))
+		f(newWorld(t, s))
+	})
 }
 
 func newWorld(t *testing.T, s setup) *world {
@@ -80,7 +86,11 @@ func newWorld(t *testing.T, s setup) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.transmitter.Close() })
-	w.serve("ssf.example", w.transmitter.Handler())
+	front := w.transmitter.Handler()
+	if s.front != nil {
+		front = s.front(w, front)
+	}
+	w.serve("ssf.example", front)
 
 	w.store = memstore.New(memstore.Options{})
 	kept := store.Store(w.store)
@@ -102,6 +112,10 @@ func newWorld(t *testing.T, s setup) *world {
 		w.mu.Lock()
 		h := w.push
 		w.mu.Unlock()
+		if h == nil { // not started yet
+			rw.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		h.ServeHTTP(rw, r)
 	})
 	w.serve("notes.example", mux)
@@ -123,7 +137,7 @@ func (w *world) logger() *slog.Logger {
 }
 
 func (w *world) transmitterConfig() ssf.TransmitterConfig {
-	return ssf.TransmitterConfig{Issuer: issuer, HTTPClient: w.idp.Net.Client(),
+	return ssf.TransmitterConfig{Issuer: issuer, HTTPClient: w.idp.Net.Client(), Logger: w.logger(),
 		AccessToken: func(context.Context) (rp.Secret, error) { return apiToken, nil }}
 }
 

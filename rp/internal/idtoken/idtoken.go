@@ -172,6 +172,8 @@ func check(t *oidc.IDToken, p payload, want Want) error {
 		}
 	}
 	switch { // CORE-07
+	case t.Expiry.IsZero():
+		return errors.New("idtoken: exp is missing")
 	case !t.Expiry.After(want.Now.Add(-want.Skew)):
 		return errors.New("idtoken: exp is over: compare the clocks of this machine and the IdP")
 	case instant(p.NotBefore).After(want.Now.Add(want.Skew)):

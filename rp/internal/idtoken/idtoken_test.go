@@ -153,6 +153,16 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// What is missing is called so: a time that is not there would else be one of the year 1.
+func TestMissingTimes(t *testing.T) {
+	for _, name := range []string{"exp", "iat"} {
+		_, err := Verify(t.Context(), key.Sign(claims().Without(name)), want())
+		if err == nil || err.Error() != "idtoken: "+name+" is missing" {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+}
+
 // CORE-06 and the signature rows of table H.
 func TestSignature(t *testing.T) {
 	other, ec := jwttest.RS256("k", 1), jwttest.ES256("e")

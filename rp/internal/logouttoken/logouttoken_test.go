@@ -301,3 +301,13 @@ func FuzzClaims(f *testing.F) {
 		}
 	})
 }
+
+// What is missing is called so: a time that is not there would else be one of the year 1.
+func TestMissingTimes(t *testing.T) {
+	for _, name := range []string{"exp", "iat"} {
+		_, err := Verify(t.Context(), key.Sign(valid().Without(name), typ), want(&keys{}, true))
+		if err == nil || err.Error() != "logout token has no "+name {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,488 @@
+package ssf_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/ssf"
+)
+
+// module is one test of the OpenID Foundation's conformance suite for SSF receivers, by its
+// name without the prefix openid-ssf-receiver-. The first seven are those of the plans
+// openid-ssf-receiver-test-plan and openid-ssf-receiver-caep-test-plan of August 2026, the
+// others have been added to its source since.
+type module struct {
+	name      string
+	noInterop bool // not a part of the CAEP Interoperability Profile's plan
+	noDefault bool // a part of that alone
+	run       func(c *conformance)
+}
+
+var modules = []module{
+	{"happypath", true, false, (*conformance).happyPath},
+	{"stream-create-delete", false, false, (*conformance).createDelete},
+	{"stream-status-update", true, false, (*conformance).statusUpdate},
+	{"stream-verification", false, false, (*conformance).verification},
+	{"unsolicited-stream-verification", false, false, (*conformance).unsolicited},
+	{"stream-supported-events", false, false, (*conformance).supportedEvents},
+	{"stream-caep-interop", false, true, (*conformance).caepInterop},
+
+	{"invalid-set-rejection", false, false, (*conformance).invalidSETs},
+	{"redelivered-set", false, false, (*conformance).redelivered},
+	{"removed-subject-event", true, false, (*conformance).removedSubject},
+	{"stream-issuer-mismatch", false, false, (*conformance).issuerMismatch},
+	{"transmitter-initiated-status-change", true, false, (*conformance).statusChange},
+	{"verification-behind-queued-events", false, false, (*conformance).behindQueue},
+	{"verification-wrong-state", false, false, (*conformance).wrongState},
+	{"verification-wrong-subject", false, false, (*conformance).wrongSubject},
+	{"access-token-expiry", false, false, (*conformance).tokenExpiry},
+}
+
+// Each module, with the default profile and the CAEP Interoperability Profile, by push and by
+// poll.
+func TestConformance(t *testing.T) {
+	for _, profile := range []string{"default", "caep_interop"} {
+		for _, m := range modules {
+			if interop := profile == "caep_interop"; interop && m.noInterop || !interop && m.noDefault {
+				continue
+			}
+			t.Run(profile+"/"+m.name, func(t *testing.T) {
+				for _, method := range methods {
+					t.Run(strings.TrimPrefix(method, "urn:ietf:rfc:"), func(t *testing.T) {
+						c := &conformance{method: method, interop: profile == "caep_interop", issuer: issuer}
+						signing := func(cfg *idpmock.Config) { cfg.SigningAlg = "RS256" }
+						inBubble(t, setup{idp: signing, front: c.front}, func(w *world) {
+							c.world = w
+							m.run(c)
+						})
+					})
+				}
+			})
+		}
+	}
+}
+
+// conformance is the suite's transmitter, and what it has seen.
+type conformance struct {
+	*world
+	method  string
+	interop bool
+	issuer  string // of the streams that it makes
+
+	mu     sync.Mutex
+	calls  []string // of the management API: method and path
+	state  string   // of the last request for verification
+	tokens map[string]time.Time
+}
+
+// front is a transmitter that notes its calls, refuses with the interoperability profile
+// what that leaves out, and looks at the access token where it has given out any.
+func (c *conformance) front(_ *world, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			rw.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		call := r.Method + " " + r.URL.Path
+		c.mu.Lock()
+		c.calls = append(c.calls, call)
+		if r.URL.Path == idpmock.PathSSFVerify {
+			var in struct {
+				State string `json:"state"`
+			}
+			_ = json.Unmarshal(body, &in) // the mock refuses what is none
+			c.state = in.State
+		}
+		until, known := c.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+		refused := c.tokens != nil && strings.HasPrefix(r.URL.Path, "/ssf/") && !(known && time.Now().Before(until))
+		c.mu.Unlock()
+		switch {
+		case refused:
+			rw.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			rw.WriteHeader(http.StatusUnauthorized)
+			return
+		case c.interop && slices.Contains([]string{"PATCH " + idpmock.PathSSFStream, "PUT " + idpmock.PathSSFStream,
+			"POST " + idpmock.PathSSFStatus, "POST " + idpmock.PathSSFAddSubject, "POST " + idpmock.PathSSFRemoveSubject}, call):
+			rw.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		case known:
+			r.Header.Set("Authorization", "Bearer "+apiToken)
+		}
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		out := answer.Body.Bytes()
+		if call == "POST "+idpmock.PathSSFStream {
+			out = bytes.Replace(out, []byte(`"iss":"`+issuer+`"`), []byte(`"iss":"`+c.issuer+`"`), 1)
+		}
+		for name, values := range answer.Header() {
+			if name != "Content-Length" {
+				rw.Header()[name] = values
+			}
+		}
+		rw.WriteHeader(answer.Code)
+		_, _ = rw.Write(out)
+	})
+}
+
+func (c *conformance) seen(call string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.calls, call)
+}
+
+// create makes the stream, with every event that there is, and its receiver.
+func (c *conformance) create() (*ssf.Receiver, ssf.Stream) {
+	c.Helper()
+	stream, err := c.client.CreateStream(c.Context(), ssf.StreamRequest{
+		Method: c.method, PushURL: pushURL, PushToken: pushToken, Events: c.supported(),
+	})
+	if err != nil {
+		c.Fatal(err)
+	}
+	return c.receiverOf(stream), stream
+}
+
+func (c *conformance) must(err error) {
+	c.Helper()
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
+func (c *conformance) deletes(s ssf.Stream) {
+	c.Helper()
+	c.must(c.client.DeleteStream(c.Context(), s.ID))
+}
+
+// verifies asks for the verification event and waits for it.
+func (c *conformance) verifies(r *ssf.Receiver) {
+	c.Helper()
+	before := r.State().Verified
+	c.must(r.Verify(c.Context()))
+	c.settle()
+	if !r.State().Verified.After(before) {
+		c.Error("the stream was not verified")
+	}
+	time.Sleep(time.Second)
+}
+
+// about is an event about a person. That of a session has a time in milliseconds in the
+// suite's module for the interoperability profile.
+func (c *conformance) about(event, sub string, timestamp any) idpmock.SET {
+	payload := map[string]any{"event_timestamp": timestamp, "initiating_entity": "policy", "reason_admin": map[string]string{"en": "Policy Violation: C076E822"}}
+	for name, v := range eventMembers[event] {
+		payload[name] = v
+	}
+	return idpmock.SET{Event: event, Payload: payload, Subject: map[string]any{"format": "iss_sub", "iss": c.idp.URL, "sub": sub}}
+}
+
+const (
+	caepEvent = "https://schemas.openid.net/secevent/caep/event-type/"
+	riscEvent = "https://schemas.openid.net/secevent/risc/event-type/"
+)
+
+// eventMembers are the types of CAEP 1.0 §3 and RISC 1.0 §2, each with what it needs.
+var eventMembers = map[string]map[string]any{
+	ssf.SessionRevoked:                     nil,
+	caepEvent + "token-claims-change":      {"claims": map[string]string{"role": "ro-admin"}},
+	caepEvent + "credential-change":        {"credential_type": "fido2-roaming", "change_type": "create"},
+	caepEvent + "assurance-level-change":   {"namespace": "NIST-AAL", "current_level": "nist-aal2", "change_direction": "increase"},
+	caepEvent + "device-compliance-change": {"current_status": "not-compliant", "previous_status": "compliant"},
+	caepEvent + "session-established":      {"acr": "AAL2", "amr": []string{"otp"}},
+	caepEvent + "session-presented":        {"ext_id": "12345"},
+	caepEvent + "risk-level-change":        {"current_level": "LOW", "previous_level": "HIGH", "principal": "USER"},
+
+	riscEvent + "account-credential-change-required": nil,
+	riscEvent + "account-purged":                     nil,
+	riscEvent + "account-disabled":                   {"reason": "hijacking"},
+	riscEvent + "account-enabled":                    nil,
+	riscEvent + "identifier-changed":                 {"new-value": "new"},
+	riscEvent + "identifier-recycled":                nil,
+	riscEvent + "credential-compromise":              {"credential_type": "password"},
+	riscEvent + "opt-in":                             nil,
+	riscEvent + "opt-out-initiated":                  nil,
+	riscEvent + "opt-out-cancelled":                  nil,
+	riscEvent + "opt-out-effective":                  nil,
+	riscEvent + "recovery-activated":                 nil,
+	riscEvent + "recovery-information-changed":       nil,
+	riscEvent + "sessions-revoked":                   nil,
+}
+
+func (c *conformance) supported() []string {
+	if c.interop {
+		return []string{ssf.SessionRevoked, caepEvent + "credential-change", caepEvent + "device-compliance-change"}
+	}
+	var all []string
+	for event := range eventMembers {
+		all = append(all, event)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (c *conformance) happyPath() {
+	_, s := c.create()
+	read, err := c.client.Stream(c.Context(), s.ID)
+	if err != nil || read.ID != s.ID {
+		c.Errorf("read %+v, %v", read, err)
+	}
+	if got, err := c.client.UpdateStream(c.Context(), s.ID, ssf.StreamRequest{Description: "updated"}); err != nil || got.ID != s.ID {
+		c.Errorf("updated %+v, %v", got, err)
+	}
+	got, err := c.client.ReplaceStream(c.Context(), s.ID, ssf.StreamRequest{Method: c.method, PushURL: pushURL, PushToken: pushToken, Description: "replaced"})
+	if err != nil || got.ID != s.ID || got.Method != c.method {
+		c.Errorf("replaced %+v, %v", got, err)
+	}
+	c.deletes(s)
+}
+
+func (c *conformance) createDelete() {
+	_, s := c.create()
+	c.deletes(s)
+	var status *ssf.StatusError
+	if err := c.client.DeleteStream(c.Context(), s.ID); !errors.As(err, &status) || status.Status != 404 {
+		c.Errorf("deleted again: %v", err)
+	}
+}
+
+func (c *conformance) statusUpdate() {
+	_, s := c.create()
+	for _, status := range []ssf.StreamStatus{ssf.Paused, ssf.Enabled, ssf.Disabled} {
+		c.must(c.client.SetStatus(c.Context(), s.ID, status))
+		if got, err := c.client.Status(c.Context(), s.ID); got != status || err != nil {
+			c.Errorf("status %q, %v; want %q", got, err, status)
+		}
+	}
+	c.deletes(s)
+}
+
+func (c *conformance) verification() {
+	r, s := c.create()
+	c.verifies(r)
+	c.deletes(s)
+}
+
+func (c *conformance) unsolicited() {
+	r, s := c.create()
+	c.accepted(s, idpmock.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID}})
+	if r.State().Verified.IsZero() || c.seen("POST "+idpmock.PathSSFVerify) {
+		c.Error("the stream was not verified unasked")
+	}
+	c.deletes(s)
+}
+
+func (c *conformance) supportedEvents() {
+	r, s := c.create()
+	ada := c.signedIn("ada")
+	c.verifies(r)
+	for _, event := range c.supported() {
+		ends := event == ssf.SessionRevoked
+		c.accepted(s, c.about(event, "ada", time.Now().Unix()))
+		if ends {
+			ada.expect("ended")
+			time.Sleep(time.Second) // what begins in the second of the event ends with it
+			ada = c.signedIn("ada")
+			time.Sleep(time.Second)
+		}
+		ada.expect("live")
+	}
+	if n := c.eventCount(); n != len(c.supported())+1 {
+		c.Errorf("the app heard of %d events", n)
+	}
+	c.deletes(s)
+}
+
+func (c *conformance) caepInterop() {
+	r, s := c.create()
+	if read, err := c.client.Stream(c.Context(), s.ID); err != nil || read.ID != s.ID {
+		c.Errorf("read %+v, %v", read, err)
+	}
+	if status, err := c.client.Status(c.Context(), s.ID); status != ssf.Enabled || err != nil {
+		c.Errorf("status %q, %v", status, err)
+	}
+	ada := c.signedIn("ada")
+	c.verifies(r)
+	for _, event := range c.supported() {
+		c.accepted(s, c.about(event, "ada", time.Now().UnixMilli()))
+	}
+	ada.expect("ended")
+}
+
+func (c *conformance) invalidSETs() {
+	r, s := c.create()
+	ada := c.signedIn("ada")
+	c.verifies(r)
+	for fault, code := range map[idpmock.SETFault]string{
+		idpmock.SETBadSignature: "invalid_key", idpmock.SETUnknownKid: "invalid_key",
+		idpmock.SETWrongIss: "invalid_issuer", idpmock.SETWrongAud: "invalid_audience",
+	} {
+		got := c.send(s, c.about(ssf.SessionRevoked, "ada", time.Now().Unix()), fault)
+		if got.Err != code || c.method == ssf.Push && got.Status != 400 {
+			c.Errorf("%s: %+v, want %s", fault, got, code)
+		}
+	}
+	ada.expect("live")
+	c.deletes(s)
+}
+
+func (c *conformance) redelivered() {
+	r, s := c.create()
+	ada := c.signedIn("ada")
+	c.verifies(r)
+	event := c.about(ssf.SessionRevoked, "ada", time.Now().Unix())
+	event.JTI = "the-same"
+	token, err := c.transmitter.Token(s.ID, event)
+	c.must(err)
+	for range 2 {
+		c.must(c.transmitter.SendToken(s.ID, event.JTI, event.Event, token))
+		c.settle()
+		time.Sleep(2 * time.Second)
+	}
+	accepted := 0
+	for _, d := range c.transmitter.Delivered(s.ID) {
+		if d.JTI == event.JTI && d.Err == "" && !d.GivenUp {
+			accepted++
+		}
+	}
+	if accepted != 2 || c.eventCount() != 2 { // with the verification
+		c.Errorf("accepted %d times, %d events", accepted, c.eventCount())
+	}
+	ada.expect("ended")
+	c.deletes(s)
+}
+
+func (c *conformance) removedSubject() {
+	r, s := c.create()
+	c.verifies(r)
+	c.must(c.client.RemoveSubject(c.Context(), s.ID, ssf.SubjectID{Format: "iss_sub", Issuer: c.idp.URL, Subject: "ada"}))
+	c.accepted(s, c.about(ssf.SessionRevoked, "ada", time.Now().Unix()))
+	c.deletes(s)
+}
+
+func (c *conformance) issuerMismatch() {
+	c.issuer = issuer + "/not-this-transmitter"
+	stream, err := c.client.CreateStream(c.Context(), ssf.StreamRequest{Method: c.method, PushURL: pushURL, PushToken: pushToken})
+	if err == nil || stream.ID != "" || !strings.Contains(err.Error(), "iss") {
+		c.Errorf("a stream of another issuer: %+v, %v", stream, err)
+	}
+	time.Sleep(time.Minute)
+	if last := c.calls[len(c.calls)-1]; last != "POST "+idpmock.PathSSFStream {
+		c.Errorf("the stream was used: %s", last)
+	}
+}
+
+func (c *conformance) statusChange() {
+	r, s := c.create()
+	ada := c.signedIn("ada")
+	c.verifies(r)
+	c.must(c.transmitter.UpdateStatus(s.ID, "paused", "maintenance"))
+	if got := r.State().Status; got != ssf.Paused {
+		c.Errorf("status %q", got)
+	}
+	jti, err := c.transmitter.Send(s.ID, c.about(ssf.SessionRevoked, "ada", time.Now().Unix()))
+	c.must(err)
+	time.Sleep(15 * time.Second)
+	ada.expect("live")
+	c.must(c.transmitter.UpdateStatus(s.ID, "enabled", "maintenance finished"))
+	if got := c.outcome(s, jti); got.Err != "" || got.GivenUp {
+		c.Errorf("the event that was held: %+v", got)
+	}
+	c.settle()
+	if got := r.State().Status; got != ssf.Enabled {
+		c.Errorf("status %q", got)
+	}
+	ada.expect("ended")
+	c.deletes(s)
+}
+
+func (c *conformance) behindQueue() {
+	stream, err := c.client.CreateStream(c.Context(), ssf.StreamRequest{Method: c.method, PushURL: pushURL, PushToken: pushToken})
+	c.must(err)
+	for range 3 {
+		_, err := c.transmitter.Send(stream.ID, c.about(ssf.SessionRevoked, "ada", time.Now().Unix()))
+		c.must(err)
+	}
+	r := c.receiverOf(stream)
+	c.verifies(r)
+	if done := c.transmitter.Delivered(stream.ID); len(done) != 4 || slices.ContainsFunc(done, func(d idpmock.SETRecord) bool { return d.Err != "" || d.GivenUp }) {
+		c.Errorf("%+v", done)
+	}
+	c.deletes(stream)
+}
+
+func (c *conformance) wrongState() {
+	r, s := c.create()
+	got := c.send(s, idpmock.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID}, Payload: map[string]any{"state": "another"}})
+	if got.Err != "invalid_state" || !r.State().Verified.IsZero() {
+		c.Errorf("%+v", got)
+	}
+	c.verifies(r)
+	c.deletes(s)
+}
+
+func (c *conformance) wrongSubject() {
+	r, s := c.create()
+	c.verifies(r) // so that there is a state
+	verified := r.State().Verified
+	got := c.send(s, idpmock.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID + "x"}, Payload: map[string]any{"state": c.state}})
+	if got.Err != "invalid_request" || c.state == "" || !r.State().Verified.Equal(verified) {
+		c.Errorf("%+v", got)
+	}
+	c.deletes(s)
+}
+
+func (c *conformance) tokenExpiry() {
+	c.tokens = map[string]time.Time{}
+	c.serve("as.example", http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		token := "short-lived-" + strconv.Itoa(len(c.tokens))
+		c.tokens[token] = time.Now().Add(20 * time.Second)
+		rw.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(rw).Encode(map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 20})
+	}))
+	source := (&clientcredentials.Config{ClientID: "notes", ClientSecret: "s3cret", TokenURL: "https://as.example/token", AuthStyle: oauth2.AuthStyleInHeader}).
+		TokenSource(context.WithValue(c.Context(), oauth2.HTTPClient, c.idp.Net.Client()))
+	cfg := c.transmitterConfig()
+	cfg.AccessToken = func(context.Context) (rp.Secret, error) {
+		token, err := source.Token()
+		if err != nil {
+			return "", err
+		}
+		return rp.Secret(token.AccessToken), nil
+	}
+	var err error
+	c.client, err = ssf.Discover(c.Context(), cfg)
+	c.must(err)
+	r, s := c.create()
+	ada := c.signedIn("ada")
+	c.verifies(r)
+	time.Sleep(time.Minute)
+	c.accepted(s, c.about(ssf.SessionRevoked, "ada", time.Now().Unix()))
+	ada.expect("ended")
+	c.deletes(s)
+	c.must(r.Close()) // it asks with them
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.tokens); n < 2 {
+		c.Errorf("%d access tokens", n)
+	}
+}
