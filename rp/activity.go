@@ -85,16 +85,8 @@ func markOf(c Class) activity.Mark {
 // classify takes what nobody can tell for a person's: to log out somebody who is there
 // would be worse.
 func (p *RelyingParty) classify(r *http.Request, m activity.Mark, sentUser bool) Class {
-	if activity.Classify(r.Method, r.Header, activity.Facts{Mark: m, SentUser: sentUser, Trusted: p.sites.of(r).trusted}) == activity.Page {
+	if activity.Classify(r.Method, r.Header, activity.Facts{Mark: m, SentUser: sentUser, Trusted: p.site.Of(r).Trusted}) == activity.Page {
 		return Passive
 	}
 	return Active
-}
-
-// first reads a header whose name is in canonical form without searching further.
-func first(h http.Header, name string) string {
-	if v := h[name]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
 }

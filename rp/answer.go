@@ -3,10 +3,9 @@ package rp
 import (
 	"encoding/json"
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
-	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
 // Answer is what a browser or script is to see instead of the page it asked for.
@@ -83,21 +82,21 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 		return p.challengeMore(r, wishOf(api))
 	case errors.As(err, &ended):
 		a := p.challengeEnded(r, ended, more)
-		p.forgetPages(a.Header)
+		p.cookies.ForgetPages(a.Header)
 		return a
 	case errors.Is(err, ErrForbidden):
 		return p.forbidden(r)
 	case errors.Is(err, ErrCrossOrigin):
 		return p.refuse(r, http.StatusForbidden, "cross_origin", page{title: "origin-title", advice: []word{"origin"}})
 	case errors.As(err, &login):
-		pg := page{link: p.loginTo(login.returnTo), linkText: "to-login"}
+		pg := page{link: p.site.LoginTo(login.returnTo), linkText: "to-login"}
 		pg.title, pg.advice = login.words()
 		if login.otherAccount {
 			pg.link, pg.linkText = p.otherAccount(login.returnTo), "to-another"
 		}
 		a := p.refuse(r, login.Status, "login_failed", pg)
 		if errors.As(err, &trouble) {
-			retryAfter(a.Header, trouble.RetryAfter)
+			web.RetryAfter(a.Header, trouble.RetryAfter)
 		}
 		return a
 	case errors.As(err, &request):
@@ -106,19 +105,15 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 			Description string `json:"error_description,omitempty"`
 		}{request.Code, request.Err.Error()}, nil)
 		if request.RetryAfter > 0 {
-			retryAfter(a.Header, request.RetryAfter)
+			web.RetryAfter(a.Header, request.RetryAfter)
 		}
 		return a
 	case errors.As(err, &trouble):
 		a := p.refuse(r, http.StatusServiceUnavailable, "temporarily_unavailable", p.outage(r, trouble.Cause))
-		retryAfter(a.Header, trouble.RetryAfter)
+		web.RetryAfter(a.Header, trouble.RetryAfter)
 		return a
 	}
 	return p.refuse(r, http.StatusInternalServerError, "server_error", page{title: "error-title", advice: []word{"error"}})
-}
-
-func retryAfter(h http.Header, d time.Duration) {
-	h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))))
 }
 
 // troubleOf is what a page says of trouble. It says of nobody that they cannot be reached
@@ -135,19 +130,19 @@ func troubleOf(c Cause) word {
 func (p *RelyingParty) outage(r *http.Request, cause Cause) page {
 	pg := page{title: "outage-title", advice: []word{troubleOf(cause)}}
 	switch {
-	case r.URL.Path == p.cfg.Prefix+"/callback":
-		pg.link, pg.linkText = p.outer+"/login", "to-login"
-	case formOf(r) == asPage && !p.isOwnPath(r.URL.Path):
+	case p.site.IsCallback(r.URL.Path):
+		pg.link, pg.linkText = p.site.Endpoint("/login"), "to-login"
+	case web.KindOf(r) == web.Page && !p.site.IsEndpoint(r.URL.Path):
 		if cause != StoreFailed { // else nobody knows
 			pg.advice = append(pg.advice, "still-in")
 		}
-		pg.link, pg.linkText = p.sites.outside(SafeReturnTo(r.URL.RequestURI())), "to-retry"
+		pg.link, pg.linkText = p.site.Asked(r), "to-retry"
 	}
 	return pg
 }
 
 func (p *RelyingParty) refuse(r *http.Request, status int, code string, pg page) Answer {
-	if !formOf(r).isPage() {
+	if !web.KindOf(r).IsPage() {
 		pr := Problem{Error: code}
 		return jsonAnswer(status, pr, &pr)
 	}
@@ -157,21 +152,21 @@ func (p *RelyingParty) refuse(r *http.Request, status int, code string, pg page)
 func (p *RelyingParty) pageAnswer(r *http.Request, status int, code string, pg page) Answer {
 	a := Answer{Status: status, Header: http.Header{}}
 	a.Body = p.render(a.Header, r, pg)
-	noStore(a.Header)
+	web.NoStore(a.Header)
 	a.Header.Set(ErrorHeader, code)
 	return a
 }
 
 func redirect(to string) Answer {
 	a := Answer{Status: http.StatusFound, Header: http.Header{}}
-	noStore(a.Header)
+	web.NoStore(a.Header)
 	a.Header.Set("Location", to)
 	return a
 }
 
 func jsonAnswer(status int, v any, pr *Problem) Answer {
 	a := Answer{Status: status, Header: http.Header{}, Problem: pr}
-	noStore(a.Header)
+	web.NoStore(a.Header)
 	a.Header.Set("Content-Type", "application/json")
 	if pr != nil {
 		a.Header.Set(ErrorHeader, pr.Error)

@@ -9,6 +9,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -37,7 +38,7 @@ func (p *RelyingParty) authenticate(r *http.Request, m activity.Mark) (*Session,
 	if !ok {
 		return nil, ErrAnonymous
 	}
-	if p.sites.of(r).refuses(r) {
+	if p.site.Of(r).Refuses(r) {
 		return nil, ErrCrossOrigin
 	}
 	return p.admit(r, key, m)
@@ -77,7 +78,7 @@ func (p *RelyingParty) session(r *http.Request, key store.Key, m activity.Mark) 
 		return nil, err
 	}
 	class := p.classify(r, m, p.saysUser(st.data, now))
-	if st, err = p.decide(r.Context(), st, lifetime.Class(class), navigation(r), now, o != nil); err != nil {
+	if st, err = p.decide(r.Context(), st, lifetime.Class(class), web.Navigation(r), now, o != nil); err != nil {
 		return nil, err
 	}
 	p.noteUser(r, st)

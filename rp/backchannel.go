@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/logouttoken"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -23,7 +24,7 @@ const maxLogoutBody = 64 << 10
 // after the IdP's keys were read; they are read again when they are an hour old, or as
 // old as the IdP's Cache-Control allows, a minute at least.
 func (p *RelyingParty) BackchannelLogout(w http.ResponseWriter, r *http.Request) error {
-	noStore(w.Header()) // BCL-23
+	web.NoStore(w.Header()) // BCL-23
 	err := p.backchannelLogout(w, r)
 	if bad := (*RequestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 && !isSelfCheck(r) {
 		p.refused(RefusedLogoutToken, bad.Err) // the reason, nothing of the token (BCL-25)
@@ -32,7 +33,7 @@ func (p *RelyingParty) BackchannelLogout(w http.ResponseWriter, r *http.Request)
 }
 
 func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request) error {
-	if contentType(r.Header) != "application/x-www-form-urlencoded" {
+	if web.ContentType(r.Header) != "application/x-www-form-urlencoded" {
 		return badLogout(errors.New("not a form (application/x-www-form-urlencoded)"))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxLogoutBody))

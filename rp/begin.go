@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -44,7 +45,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	if fn := p.cfg.Events.Login; fn != nil {
 		fn(LoginEvent{Session: key.Short(), Subject: d.Subject, SID: d.SID, At: d.Started})
 	}
-	comeBack(w, f.returnTo)
+	web.SeeOther(w, f.returnTo)
 	return nil
 }
 
@@ -82,7 +83,7 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, g
 		p.replace(ctx, old, st, l.changed())
 	}
 	p.limitSessions(ctx, d.Subject)
-	http.SetCookie(w, p.sessionCookie(id))
+	http.SetCookie(w, p.cookies.Session(id))
 	return key, nil
 }
 

@@ -1,6 +1,10 @@
 package rp
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/tandem-sso/tandem/rp/internal/web"
+)
 
 // KeepPrivate sets the Cache-Control header of an answer that is made for this
 // session. The adapters' RequireLogin calls it before the handler, which may set
@@ -19,30 +23,9 @@ import "net/http"
 // page without it may come back.
 func (s *Session) KeepPrivate(h http.Header) {
 	s.keep[0] = "no-store"
-	switch first(s.request.Header, "Sec-Fetch-Dest") {
+	switch web.First(s.request.Header, "Sec-Fetch-Dest") {
 	case "script", "style", "image", "font":
 		s.keep[0] = "private, no-cache"
 	}
 	h["Cache-Control"] = s.keep[:] // no spare capacity: an append copies
-}
-
-// noStore is for every answer of the library itself: nobody keeps it, and nobody
-// guesses that it is of another type than it says.
-func noStore(h http.Header) {
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-}
-
-// forgetPages makes Chromium drop the pages with "no-store" that it has put into its
-// back/forward cache: it does so when an HttpOnly cookie changes. The cookie is one of
-// its own, and gone after a second: to set the session's anew could overwrite that of
-// a log-in in another tab.
-//
-// Clear-Site-Data is not sent. "cache" leaves the back/forward cache alone, as measured
-// in Chromium 156, and makes the browser work for a second where its cache is full;
-// "cookies" would take those of sibling apps with it.
-func (p *RelyingParty) forgetPages(h http.Header) {
-	c := p.cookie(p.cfg.CookieName+"-ended", "1")
-	c.MaxAge = 1
-	h.Add("Set-Cookie", c.String())
 }

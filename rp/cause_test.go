@@ -94,7 +94,7 @@ var everyReason = []rp.Reason{rp.UserLogout, rp.Idle, rp.Absolute, rp.IdPCeiling
 
 // The pages of the library and session.js say the same.
 func TestReasonsInTheSameWords(t *testing.T) {
-	script, err := os.ReadFile("session.js")
+	script, err := os.ReadFile("internal/asset/session.js")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,12 +2,11 @@ package rp
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp/internal/weburl"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
 // unconfirmed is the code of an answer about a session that lives and waits for the
@@ -20,9 +19,9 @@ const unconfirmed = "session_unconfirmed"
 // Where nobody is there, htmx and page scripts must find no address: they follow it, the
 // IdP answers without the person, and the visit extends its session (ACT-06).
 func (p *RelyingParty) challenge(r *http.Request, pr Problem, more string) Answer {
-	pg := page{title: "login-title", link: p.loginURL(r) + more, linkText: "to-login"}
+	pg := page{title: "login-title", link: p.site.Login(r) + more, linkText: "to-login"}
 	if pr.Error == unconfirmed {
-		pg = page{title: "hidden-title", advice: []word{"hidden"}, link: p.back(r), linkText: "to-continue"}
+		pg = page{title: "hidden-title", advice: []word{"hidden"}, link: p.site.Back(r), linkText: "to-continue"}
 	}
 	return p.challengeBy(r, pr, pg, more, p.Activity(r) == Active)
 }
@@ -61,27 +60,27 @@ func (p *RelyingParty) challengeMore(r *http.Request, w wish) Answer {
 	if loop || !ok {
 		return p.refuse(r, http.StatusForbidden, code, page{title: "denied-title", advice: []word{"denied"}})
 	}
-	pg := page{title: "more-title", advice: []word{"more"}, link: p.loginURL(r) + more, linkText: "to-login"}
+	pg := page{title: "more-title", advice: []word{"more"}, link: p.site.Login(r) + more, linkText: "to-login"}
 	return p.challengeBy(r, Problem{Error: code}, pg, more, person)
 }
 
 // challengeEnded tells the reason.
 func (p *RelyingParty) challengeEnded(r *http.Request, e *EndedError, more string) Answer {
-	pg := page{title: "ended-title", link: p.loginURL(r) + more, linkText: "to-login-again"}
+	pg := page{title: "ended-title", link: p.site.Login(r) + more, linkText: "to-login-again"}
 	pg.advice, pg.minutes = e.words()
 	return p.challengeBy(r, Problem{Error: "session_ended", Reason: e.Reason, Cause: e.Cause}, pg, more, p.classify(r, p.mark(r), e.sentUser) == Active)
 }
 
 func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more string, person bool) Answer {
-	form := formOf(r)
+	form := web.KindOf(r)
 	waits := pr.Error == unconfirmed
 	switch {
-	case form == asPage && p.isOwnLogin(r.URL.Path):
+	case form == web.Page && p.site.IsLogin(r.URL.Path):
 		return p.guarded(r)
-	case form == asPage && person && (!waits || more != "") && !p.isOwnPath(r.URL.Path):
-		return redirect(p.loginURL(r) + more)
-	case form.isPage():
-		if form == asPosted {
+	case form == web.Page && person && (!waits || more != "") && !p.site.IsEndpoint(r.URL.Path):
+		return redirect(p.site.Login(r) + more)
+	case form.IsPage():
+		if form == web.Posted {
 			if sealed := p.keepPosted(r); sealed != "" {
 				pg.kept = &keptForm{sealed, p.postedLink(waits, more)}
 			} else {
@@ -90,14 +89,14 @@ func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more st
 		}
 		return p.pageAnswer(r, http.StatusUnauthorized, pr.Error, pg)
 	case person && !waits:
-		pr.LoginURL = p.outer + "/login"
+		pr.LoginURL = p.site.Endpoint("/login")
 		if more != "" { // the address has what is needed
-			pr.LoginURL = p.loginURL(r) + more
+			pr.LoginURL = p.site.Login(r) + more
 		}
 	}
 	a := jsonAnswer(http.StatusUnauthorized, pr, &pr)
-	if form == asHTMX && pr.LoginURL != "" { // htmx follows this itself
-		to := p.loginTo(p.ownPath(r, first(r.Header, "Hx-Current-Url"), ""))
+	if form == web.HTMX && pr.LoginURL != "" { // htmx follows this itself
+		to := p.site.LoginTo(p.site.OwnPath(r, web.First(r.Header, "Hx-Current-Url"), ""))
 		if more != "" && !strings.Contains(to, "?") {
 			more = "?" + more[1:]
 		}
@@ -111,47 +110,4 @@ func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more st
 func (p *RelyingParty) guarded(r *http.Request) Answer {
 	p.refusals.spend(p.log, p.now(), "RequireLogin guards an endpoint of the library, so nobody can log in: keep Config.Prefix out of what it guards", "path", r.URL.Path[:min(len(r.URL.Path), 100)])
 	return p.refuse(r, http.StatusInternalServerError, "server_error", page{title: "setup-title", advice: []word{"setup"}})
-}
-
-func (p *RelyingParty) isOwnLogin(path string) bool {
-	return path == p.cfg.Prefix+"/login" || path == p.cfg.Prefix+"/callback"
-}
-
-// isOwnPath reports whether a path is one of the library's own endpoints.
-func (p *RelyingParty) isOwnPath(path string) bool { return strings.HasPrefix(path, p.cfg.Prefix+"/") }
-
-// back is the path of the page that the browser shows or asks for, as it sees it: where a
-// person comes back to.
-func (p *RelyingParty) back(r *http.Request) string {
-	switch {
-	case p.isOwnPath(r.URL.Path):
-		return p.sites.home() // no page of the app's
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		return p.ownPath(r, r.Referer(), p.sites.home())
-	}
-	asked := p.sites.outside(SafeReturnTo(r.URL.RequestURI()))
-	if !formOf(r).isPage() { // what a script fetches is nothing to come back to
-		return p.ownPath(r, r.Referer(), asked)
-	}
-	return asked
-}
-
-// ownPath is the path of a URL of this app, or else the other one.
-func (p *RelyingParty) ownPath(r *http.Request, raw, or string) string {
-	u, err := url.Parse(raw)
-	if err != nil || weburl.OriginOf(u) != p.sites.of(r).own || !p.sites.covers(u.EscapedPath()) {
-		return or
-	}
-	return withFragment(p.sites.inside(u.RequestURI()), u.EscapedFragment())
-}
-
-// loginURL brings the browser back to where it was.
-func (p *RelyingParty) loginURL(r *http.Request) string { return p.loginTo(p.back(r)) }
-
-// loginTo is a log-in that leads to a path.
-func (p *RelyingParty) loginTo(path string) string {
-	if path == "" {
-		return p.outer + "/login"
-	}
-	return p.outer + "/login?return_to=" + url.QueryEscape(path)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
 // ClientKey is a private key of this client, of which the IdP knows the public half. It
@@ -104,7 +105,7 @@ func (p *RelyingParty) serveKeys(w http.ResponseWriter, _ *http.Request) error {
 	if err != nil {
 		return err
 	}
-	noStore(w.Header())
+	web.NoStore(w.Header())
 	w.Header().Set("Content-Type", "application/jwk-set+json")
 	_, err = w.Write(body)
 	return err

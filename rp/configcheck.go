@@ -5,14 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
@@ -20,10 +20,6 @@ const (
 	maxSkew  = 5 * time.Minute
 	maxLogin = remember / 2
 )
-
-// plainPath is what means the same to browsers, routers (/{x} is a pattern to
-// some) and our own pages.
-var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 // withDefaults returns the complete configuration, or every fault in it at once.
 func (c Config) withDefaults() (Config, error) {
@@ -41,13 +37,13 @@ func (c Config) withDefaults() (Config, error) {
 	c.checkClient(fault)
 	if c.BaseURL == "" {
 		fault("BaseURL", "is empty; set it to scheme and host of this app as browsers see it, such as https://notes.example.com")
-	} else if err := checkBase(c.BaseURL, c.InsecureAllowHTTP); err != nil {
+	} else if err := site.CheckBase(c.BaseURL, c.InsecureAllowHTTP); err != nil {
 		fault("BaseURL", "%v", err)
 	}
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
 	c.BaseURLs = slices.Clone(c.BaseURLs)
 	for i, further := range c.BaseURLs {
-		if err := checkFurther(further, c.BaseURL, c.InsecureAllowHTTP); err != nil {
+		if err := site.CheckFurther(further, c.BaseURL, c.InsecureAllowHTTP); err != nil {
 			fault("BaseURLs", "%v", err)
 		}
 		c.BaseURLs[i] = strings.TrimSuffix(further, "/")
@@ -71,7 +67,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 
 	c.Prefix = "/" + strings.Trim(orElse(c.Prefix, "/auth"), "/")
-	if !plainPath.MatchString(c.Prefix) || path.Clean(c.Prefix) != c.Prefix {
+	if !site.IsPlainPath(c.Prefix) {
 		fault("Prefix", "is %q; use a plain path such as /auth", c.Prefix)
 	}
 	if len(c.Scopes) == 0 {
@@ -181,7 +177,7 @@ func (c Config) withDefaults() (Config, error) {
 	if !slices.Contains(signatureAlgs, c.IDTokenAlg) {
 		fault("IDTokenAlg", "is %q; use one of %s", c.IDTokenAlg, strings.Join(signatureAlgs, ", "))
 	}
-	if name, err := c.cookieName(); err != nil {
+	if name, err := cookie.Name(c.CookieName, site.PathOf(c.BaseURL), c.isOpen()); err != nil {
 		fault("CookieName", "%v", err)
 	} else {
 		c.CookieName = name

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
 // ServeDraftKey gives a page of a live session the keys of this person's drafts:
@@ -14,8 +15,8 @@ import (
 // next log-in of the same person. Another person gets other keys. They say
 // nothing about any other key and live as long as Config.Keys. It is passive.
 func (p *RelyingParty) ServeDraftKey(w http.ResponseWriter, r *http.Request) error {
-	noStore(w.Header())
-	if !p.sites.of(r).isOwn(r.Header) || first(r.Header, "Sec-Fetch-Mode") == "navigate" {
+	web.NoStore(w.Header())
+	if !p.site.Of(r).IsOwn(r.Header) || web.First(r.Header, "Sec-Fetch-Mode") == "navigate" {
 		return ErrCrossOrigin
 	}
 	s, err := p.Authenticate(r.WithContext(WithClass(r.Context(), Passive)))
@@ -26,7 +27,7 @@ func (p *RelyingParty) ServeDraftKey(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, struct {
+	return web.WriteJSON(w, struct {
 		Keys [][]byte `json:"keys"`
 	}{keys})
 }

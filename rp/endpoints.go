@@ -1,6 +1,10 @@
 package rp
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/tandem-sso/tandem/rp/internal/asset"
+)
 
 // Endpoint is one of the library's own pages. An adapter mounts it at
 // Prefix()+Path and renders its error with RelyingParty.Answer.
@@ -53,4 +57,17 @@ func (p *RelyingParty) endpoints() []Endpoint {
 		all = append(all, Endpoint{http.MethodGet, postedPath, p.servePosted}, Endpoint{http.MethodPost, postedPath, p.returnPosted})
 	}
 	return all
+}
+
+// ServeScript serves session.js, the ES module for pages. Browsers ask each time
+// whether it has changed, so that pages and server always fit together.
+func (p *RelyingParty) ServeScript(w http.ResponseWriter, r *http.Request) error {
+	asset.ServeScript(w, r)
+	return nil
+}
+
+// ServeTypes serves the TypeScript declarations of session.js.
+func (p *RelyingParty) ServeTypes(w http.ResponseWriter, r *http.Request) error {
+	asset.ServeTypes(w, r)
+	return nil
 }

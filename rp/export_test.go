@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -13,7 +14,7 @@ import (
 
 // Plant stores a session of 3 KB as a log-in leaves it, without the log-in, for
 // tests that need thousands. It returns the cookie's value.
-func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (cookie string, err error) {
+func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (value string, err error) {
 	id, key := p.party.newID()
 	now := p.now()
 	d := &record.Data{Subject: subject, SID: sid, Started: now, Signalled: now, Confirmed: now,
@@ -21,7 +22,7 @@ func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (cookie s
 		AccessToken: "access-" + sid + strings.Repeat("a", 900), RefreshToken: "refresh-" + sid, TokenType: "Bearer"}
 	p.keepOnly(d)
 	_, err = p.start(ctx, key, now, now, d)
-	return id, err
+	return string(id[:]), err
 }
 
 // Abort gives running calls of the IdP up, so that Close does not wait for them.
@@ -37,8 +38,8 @@ var (
 func (p *RelyingParty) Owner() store.Key { return p.party.owner }
 
 // KeyOf is where the session with that cookie is stored.
-func (p *RelyingParty) KeyOf(cookie string) store.Key {
-	return p.party.session((*[idLen]byte)([]byte(cookie)))
+func (p *RelyingParty) KeyOf(value string) store.Key {
+	return p.party.session((*cookie.ID)([]byte(value)))
 }
 
 // Relayout stores a session in the layout of version v of the record.
@@ -79,9 +80,6 @@ func LogoutAddress(c Config, form, claims, token string) string {
 	return p.askLogout(c.BaseURL, c.Logout.URL, p.logoutWords(fields), &record.Data{IDToken: "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + token}).to
 }
 
-// WithFragment adds a fragment to a path.
-func WithFragment(path, fragment string) string { return withFragment(path, fragment) }
-
 // Sealer seals and opens forms as a client does.
 type Sealer struct{ p *RelyingParty }
 
@@ -100,6 +98,3 @@ func (s Sealer) Open(sealed string) (path string, ok bool) {
 	f, ok := s.p.openPosted(sealed)
 	return f.Path, ok
 }
-
-// Inside is where a path leads in an app below base.
-func Inside(base, path string) string { return (&sites{path: pathOf(base)}).inside(path) }

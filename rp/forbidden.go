@@ -1,8 +1,9 @@
 package rp
 
 import (
-	"bytes"
 	"net/http"
+
+	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
 // forbidden is the answer to ErrForbidden: the app's own (Config.Forbidden), else a page
@@ -10,34 +11,13 @@ import (
 func (p *RelyingParty) forbidden(r *http.Request) Answer {
 	const code = "forbidden"
 	a := p.refuse(r, http.StatusForbidden, code, page{title: "forbidden-title", advice: []word{"forbidden"},
-		link: p.otherAccount(p.back(r)), linkText: "to-another"})
+		link: p.otherAccount(p.site.Back(r)), linkText: "to-another"})
 	if p.cfg.Forbidden == nil {
 		return a
 	}
-	own := inMemory{header: http.Header{}, status: http.StatusForbidden}
-	noStore(own.header)
-	own.header.Set(ErrorHeader, code)
-	p.cfg.Forbidden.ServeHTTP(&own, r)
-	return Answer{Status: own.status, Header: own.header, Body: own.body.Bytes()}
-}
-
-// inMemory is an answer in the making.
-type inMemory struct {
-	header  http.Header
-	body    bytes.Buffer
-	status  int
-	written bool
-}
-
-func (m *inMemory) Header() http.Header { return m.header }
-
-func (m *inMemory) WriteHeader(status int) {
-	if !m.written {
-		m.written, m.status = true, status
-	}
-}
-
-func (m *inMemory) Write(b []byte) (int, error) {
-	m.written = true
-	return m.body.Write(b)
+	own := web.NewMemory(http.StatusForbidden)
+	web.NoStore(own.Header())
+	own.Header().Set(ErrorHeader, code)
+	p.cfg.Forbidden.ServeHTTP(own, r)
+	return Answer{Status: own.Status(), Header: own.Header(), Body: own.Body()}
 }

@@ -45,5 +45,5 @@ func (p *RelyingParty) postAgain(w http.ResponseWriter, r *http.Request, params 
 		}
 	}
 	return p.writePage(w, r, page{title: "almost-title", advice: []word{"almost"},
-		form: &pageForm{Action: p.outer + "/callback", Fields: fields, Button: "to-continue", Script: formScript, Own: true}})
+		form: &pageForm{Action: p.site.Endpoint("/callback"), Fields: fields, Button: "to-continue", Script: formScript, Own: true}})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
 // maxFragmentQuery bounds the query of a log-in's address that a page repeats, in bytes.
@@ -16,26 +17,14 @@ const maxFragmentQuery = 8 << 10
 // still in the address of that page; the form of a log-in loses it. A log-in that another
 // site has started (iss) has it in target_link_uri, and takes none beside.
 func (p *RelyingParty) wantsFragment(r *http.Request, q url.Values) bool {
-	return p.cfg.KeepFragments && navigation(r) && q.Has("return_to") && !q.Has("fragment") && !q.Has("iss") &&
+	return p.cfg.KeepFragments && web.Navigation(r) && q.Has("return_to") && !q.Has("fragment") && !q.Has("iss") &&
 		!strings.Contains(q.Get("return_to"), "#") && len(r.URL.RawQuery) <= maxFragmentQuery
 }
 
 // sentUser reports whether the browser says that a person began this log-in (ACT-05):
 // now, or on the page before, whose word only a page of this app can repeat.
 func sentUser(r *http.Request, q url.Values) bool {
-	return activity.SendsUser(r.Header) || q.Get("sent_user") == "1" && first(r.Header, "Sec-Fetch-Site") == "same-origin"
-}
-
-// withFragment adds a fragment to a path that SafeReturnTo has passed; one that makes
-// another path of it, or is too long, is left out.
-func withFragment(path, fragment string) string {
-	if fragment == "" || strings.Contains(path, "#") {
-		return path
-	}
-	if whole := SafeReturnTo(path + "#" + fragment); whole != "/" {
-		return whole
-	}
-	return path
+	return activity.SendsUser(r.Header) || q.Get("sent_user") == "1" && web.First(r.Header, "Sec-Fetch-Site") == "same-origin"
 }
 
 const fragmentScript = `const to=new URL(location.href),{user}=document.currentScript.dataset;` +

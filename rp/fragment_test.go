@@ -85,22 +85,6 @@ func TestSendsUserWithFragments(t *testing.T) {
 	}
 }
 
-// FuzzWithFragment: a fragment never changes the page.
-func FuzzWithFragment(f *testing.F) {
-	f.Add("/private?tab=2", "part")
-	f.Add("/", "//evil.example")
-	f.Add("/a#b", "c")
-	f.Add("/a", "%zz\r\n")
-	f.Fuzz(func(t *testing.T, path, fragment string) {
-		path = rp.SafeReturnTo(path)
-		got := rp.WithFragment(path, fragment)
-		page, _, _ := strings.Cut(got, "#")
-		if want, _, _ := strings.Cut(path, "#"); page != want || rp.SafeReturnTo(got) != got {
-			t.Errorf("%q and %q make %q", path, fragment, got)
-		}
-	})
-}
-
 // A form_post loses the fragment at every log-in, also at one where the IdP shows nothing.
 func TestFragmentsOverSilentFormPost(t *testing.T) {
 	s := setup{kind: rp.NoToken, idp: patient, config: func(c *rp.Config) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -18,7 +19,7 @@ import (
 // Anybody who knows a sid can send this request; it ends sessions, but no log-in
 // that starts after it is refused.
 func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request) error {
-	noStore(w.Header())
+	web.NoStore(w.Header())
 	if !p.idp.At().FrontchannelLogout && !p.cfg.FrontchannelLogout {
 		return &RequestError{Status: http.StatusNotFound, Code: "not_found",
 			Err: errors.New("the log-in service does not use front-channel logout")}

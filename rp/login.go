@@ -2,8 +2,6 @@ package rp
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,8 +11,11 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/site"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
 // StartLogin sends the browser to the IdP. It reads the query parameters
@@ -31,8 +32,11 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error 
 
 // StartLoginWith is StartLogin with options of the app's: the adapters' Login calls it.
 func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, opts ...LoginOption) error {
-	noStore(w.Header())
-	p.noteHost(r)
+	web.NoStore(w.Header())
+	if host, ok := p.site.Stranger(r); ok {
+		p.log.Warn("a log-in was asked for under a name that is not Config.BaseURL's. If a browser uses that name, its log-in fails: lead it to BaseURL, or put that name into Config.BaseURLs. If only a proxy does, all is well",
+			"host", host, "base_url", p.cfg.BaseURL)
+	}
 	q, more, err := p.asked(w, r)
 	if err != nil {
 		p.refused(RefusedLogin, err)
@@ -44,17 +48,17 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 	}
 	opts = slices.Concat(opts, more) // others use opts, too
 	f := flow{
-		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
-		redirectURI: p.redirectURI(r), returnTo: p.sites.inside(q.Get("return_to")), begun: p.now(),
+		state: cookie.Random(), nonce: cookie.Random(), verifier: oauth2.GenerateVerifier(),
+		redirectURI: p.site.Callback(r), returnTo: p.site.Inside(q.Get("return_to")), begun: p.now(),
 		again: q.Get("again") == "1", sentUser: sentUser(r, q),
 	}
 	if f.wish, err = p.wishAt(q, opts); err != nil {
 		return err
 	}
 	if len(f.wish.text())+len(f.returnTo) > maxAsked {
-		f.returnTo = p.sites.home() // no browser would keep the cookie
+		f.returnTo = p.site.Home() // no browser would keep the cookie
 	}
-	if whole := withFragment(f.returnTo, q.Get("fragment")); len(f.wish.text())+len(whole) <= maxAsked {
+	if whole := site.WithFragment(f.returnTo, q.Get("fragment")); len(f.wish.text())+len(whole) <= maxAsked {
 		f.returnTo = whole
 	}
 	var asks *state
@@ -67,7 +71,7 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 		}
 	}
 	if f.wish.isEmpty() && p.isIn(r, q) {
-		comeBack(w, f.returnTo)
+		web.SeeOther(w, f.returnTo)
 		return nil
 	}
 	if (!f.silent || p.byFormPost()) && p.wantsFragment(r, q) { // a form_post loses it in any case
@@ -84,16 +88,11 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 		return fmt.Errorf("rp: the log-in cookie cannot be written: %w", err)
 	}
 	if r.Method == http.MethodPost {
-		comeBack(w, to) // 303: nothing is posted there
+		web.SeeOther(w, to) // 303: nothing is posted there
 		return nil
 	}
 	http.Redirect(w, r, to, http.StatusFound)
 	return nil
-}
-
-// redirectURI is where the IdP sends the browser of a request: to the name that it uses.
-func (p *RelyingParty) redirectURI(r *http.Request) string {
-	return p.sites.of(r).base + p.cfg.Prefix + "/callback"
 }
 
 // authorization makes URLs of the authorization endpoint.
@@ -141,7 +140,7 @@ func (p *RelyingParty) isIn(r *http.Request, q url.Values) bool {
 			return false
 		}
 	}
-	switch first(r.Header, "Sec-Fetch-Site") {
+	switch web.First(r.Header, "Sec-Fetch-Site") {
 	case "none", "cross-site", "same-site":
 	default:
 		return false
@@ -162,7 +161,7 @@ func (p *RelyingParty) isIn(r *http.Request, q url.Values) bool {
 // the tokens and begins a session under a new id. Its errors are *LoginError and
 // *UnavailableError; nothing that the query says is repeated on a page.
 func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error {
-	noStore(w.Header())
+	web.NoStore(w.Header())
 	err := p.finishLogin(w, r)
 	if stale := (*staleError)(nil); errors.As(err, &stale) {
 		err = p.resume(w, r, stale)
@@ -269,10 +268,4 @@ func notFinished(err *UnavailableError) *LoginError {
 
 func badLogin(title word, err error) *LoginError {
 	return loginFailed(http.StatusBadRequest, err, title, "advice-login")
-}
-
-func random() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }

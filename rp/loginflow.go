@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/sessions"
 
+	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -42,7 +43,7 @@ func newLoginStore(c *Config, owner store.Key) (*sessions.CookieStore, error) {
 	}
 	s := sessions.NewCookieStore(pairs...)
 	// Lax, because the callback is a navigation that another site has started.
-	s.Options = &sessions.Options{Path: "/", Secure: c.isSecure(), HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	s.Options = &sessions.Options{Path: "/", Secure: cookie.Jar(c.CookieName).IsSecure(), HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	s.MaxAge(int(c.LoginTimeout / time.Second))
 	return s, nil
 }
@@ -106,7 +107,7 @@ func (p *RelyingParty) dropOldLogins(w http.ResponseWriter, r *http.Request) {
 	var found []old
 	for _, c := range r.Cookies() {
 		id, ok := strings.CutPrefix(c.Name, prefix)
-		if !ok || len(id) != flowNameLen || !isID(id) || len(found) == 4*maxLogins {
+		if !ok || len(id) != flowNameLen || !cookie.IsID(id) || len(found) == 4*maxLogins {
 			continue
 		}
 		var f flow
@@ -125,7 +126,7 @@ func (p *RelyingParty) dropOldLogins(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *RelyingParty) forgetLogin(w http.ResponseWriter, name string) {
-	c := p.cookie(name, "")
+	c := p.cookies.New(name, "")
 	c.MaxAge = -1
 	http.SetCookie(w, c)
 }
@@ -157,7 +158,7 @@ func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent str
 		return nil, stale(title, "no log-in cookie for this state")
 	}
 	t = f.target() // the cookie's may be longer
-	f.redirectURI = p.redirectURI(r)
+	f.redirectURI = p.site.Callback(r)
 	p.forgetLogin(w, name)
 	if p.now().Sub(f.begun) > p.cfg.LoginTimeout {
 		return nil, stale(title, "older than Config.LoginTimeout")

@@ -110,11 +110,11 @@ func (l *Login) CarryOver(names ...string) error {
 // OtherAccount is the address of a log-in where the person chooses an account
 // (prompt=select_account), for the page of a hook that refuses this one. It leads to
 // ReturnTo.
-func (l *Login) OtherAccount() string { return l.in.rp.otherAccount(l.in.rp.sites.inside(l.ReturnTo)) }
+func (l *Login) OtherAccount() string { return l.in.rp.otherAccount(l.in.rp.site.Inside(l.ReturnTo)) }
 
 func (p *RelyingParty) otherAccount(returnTo string) string {
 	more, _ := p.more(wish{Params: map[string]string{"prompt": "select_account"}}) // small
-	return p.loginTo(orElse(returnTo, p.sites.home())) + more
+	return p.site.LoginTo(orElse(returnTo, p.site.Home())) + more
 }
 
 // firstValues stores nothing: what a Login has given out is stored with its session.
@@ -178,7 +178,7 @@ func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *flow, d
 		return nil, err
 	}
 	err = p.callHook(w, r, l)
-	f.returnTo = p.sites.inside(l.ReturnTo)
+	f.returnTo = p.site.Inside(l.ReturnTo)
 	if err != nil {
 		return nil, p.hookRefused(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/tandem-sso/tandem/rp/internal/site"
 )
 
 // LoginOption is something that one log-in asks of the IdP, beyond Config. The adapters'
@@ -173,7 +175,7 @@ const (
 	// maxWish bounds a wish in bytes: it has to fit into an address and a cookie.
 	maxWish = 1 << 10
 	// maxAsked bounds it together with the page that the log-in leads to.
-	maxAsked = maxReturnTo + 256
+	maxAsked = site.MaxReturnTo + 256
 )
 
 func (p *RelyingParty) sealWish(w wish) string {

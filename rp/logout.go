@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -31,19 +32,19 @@ import (
 //
 // Clear-Site-Data is not sent: RequireLogin has told the browser to keep nothing.
 func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
-	noStore(w.Header())
-	if p.sites.of(r).refuses(r) {
-		if !fromNowhere(r.Header) {
+	web.NoStore(w.Header())
+	if p.site.Of(r).Refuses(r) {
+		if !web.FromNowhere(r.Header) {
 			return ErrCrossOrigin
 		}
 		if proven, err := p.proves(w, r); err != nil || !proven {
 			return err
 		}
 	}
-	landing := p.outer + "/logged-out"
+	landing := p.site.Endpoint("/logged-out")
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
-		return sendOn(w, r, landing)
+		return web.SendOn(w, r, landing)
 	}
 	everywhere, err := wantsEverywhere(w, r)
 	if err != nil {
@@ -63,46 +64,30 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p.forgetPages(w.Header())
+	p.cookies.ForgetPages(w.Header())
 	endpoint := p.idp.At().EndSession
 	if endpoint == "" || known == nil {
-		return sendOn(w, r, landing)
+		return web.SendOn(w, r, landing)
 	}
 	said := p.logoutWords(r.PostForm)
-	base := p.sites.of(r).base
+	base := p.site.Of(r).Base
 	ask := p.askLogout(base, endpoint, said, known.data)
-	if ask.post && forScript(r.Header) {
-		return sendOn(w, r, "") // it posts a form of its own: here, once more
+	if ask.post && web.ForScript(r.Header) {
+		return web.SendOn(w, r, "") // it posts a form of its own: here, once more
 	}
 	if ask.hinted && !p.mayHint(ctx, key, known) {
 		ask = p.askLogout(base, endpoint, said, nil)
 	}
 	if ask.to == "" {
 		p.refusals.spend(p.log, p.now(), "a log-out stays here: the IdP takes none without id_token_hint, and this one is used up or too long")
-		return sendOn(w, r, landing)
+		return web.SendOn(w, r, landing)
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if ask.post {
 		return p.writePage(w, r, page{title: "leaving-title", advice: []word{"leaving"},
 			form: &pageForm{Action: ask.to, Fields: ask.fields, Button: "to-continue", Script: formScript}})
 	}
-	return sendOn(w, r, ask.to)
-}
-
-// sendOn redirects, or tells a script where to go: fetch cannot follow a redirect
-// to another site, and a page's form-action policy may not let a form follow it.
-func sendOn(w http.ResponseWriter, r *http.Request, to string) error {
-	if forScript(r.Header) {
-		return writeJSON(w, struct {
-			Location string `json:"location"`
-		}{to})
-	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
-	return nil
-}
-
-func forScript(h http.Header) bool {
-	return first(h, "Accept") == "application/json" && first(h, "Sec-Fetch-Mode") != "navigate"
+	return web.SendOn(w, r, ask.to)
 }
 
 const maxLogoutForm = 8 << 10
@@ -168,6 +153,6 @@ func (p *RelyingParty) mayHint(ctx context.Context, key store.Key, l *leaver) bo
 // state, or none, because nothing depends on it, and never logs in by itself
 // (RIL-06).
 func (p *RelyingParty) LoggedOut(w http.ResponseWriter, r *http.Request) error {
-	noStore(w.Header())
-	return p.writePage(w, r, page{title: "ended-title", advice: []word{"loggedout"}, link: p.outer + "/login", linkText: "to-login"})
+	web.NoStore(w.Header())
+	return p.writePage(w, r, page{title: "ended-title", advice: []word{"loggedout"}, link: p.site.Endpoint("/login"), linkText: "to-login"})
 }

@@ -7,15 +7,9 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
-
-// fromNowhere reports whether a form comes from a page that hides its origin
-// (Referrer-Policy: no-referrer), in a browser without Fetch Metadata. It may be this
-// app's own page, or a sandboxed frame of anybody's.
-func fromNowhere(h http.Header) bool {
-	return first(h, "Origin") == "null" && first(h, "Sec-Fetch-Site") == ""
-}
 
 const proofField = "tandem_proof"
 
@@ -43,7 +37,7 @@ func (p *RelyingParty) proves(w http.ResponseWriter, r *http.Request) (bool, err
 			return true, nil
 		}
 	}
-	if !formOf(r).isPage() {
+	if !web.KindOf(r).IsPage() {
 		return false, ErrCrossOrigin
 	}
 	fields := url.Values{proofField: {p.proof(0, key)}}
@@ -56,5 +50,5 @@ func (p *RelyingParty) proves(w http.ResponseWriter, r *http.Request) (bool, err
 		}
 	}
 	return false, p.writePage(w, r, page{title: "logout-question-title", advice: []word{"logout-question"},
-		form: &pageForm{Action: p.outer + "/logout", Fields: fields, Button: "to-logout"}})
+		form: &pageForm{Action: p.site.Endpoint("/logout"), Fields: fields, Button: "to-logout"}})
 }

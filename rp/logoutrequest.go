@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
@@ -95,7 +96,7 @@ func (p *RelyingParty) askLogout(base, endpoint string, words url.Values, d *rec
 	a.fields.Set("client_id", p.cfg.ClientID)
 	a.fields.Set(back, base+p.cfg.Prefix+"/logged-out")
 	if rules.RedirectParam == "" {
-		a.fields.Set("state", random())
+		a.fields.Set("state", cookie.Random())
 	}
 	if d != nil && !p.cfg.Logout.NoHint {
 		a.hint(rules, d)

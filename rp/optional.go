@@ -16,7 +16,7 @@ import (
 // session, nor has anybody while the store fails.
 func (p *RelyingParty) Optional(r *http.Request) *Session {
 	key, ok := p.sessionKey(r.Header)
-	if !ok || p.sites.of(r).refuses(r) {
+	if !ok || p.site.Of(r).Refuses(r) {
 		return nil
 	}
 	st, err := p.load(r.Context(), key)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -19,12 +20,12 @@ import (
 // the error is then an *EndedError. Trouble at the IdP is no error as long as
 // the session is trusted; Status says until when.
 func (p *RelyingParty) ServeActivity(w http.ResponseWriter, r *http.Request) error {
-	noStore(w.Header())
+	web.NoStore(w.Header())
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return ErrAnonymous
 	}
-	if !p.sites.of(r).isOwn(r.Header) || first(r.Header, "Sec-Fetch-Mode") == "navigate" {
+	if !p.site.Of(r).IsOwn(r.Header) || web.First(r.Header, "Sec-Fetch-Mode") == "navigate" {
 		return ErrCrossOrigin // Authenticate looks for trusted origins as well
 	}
 	if wait := p.reports.take(key, p.cfg.Now()); wait > 0 {

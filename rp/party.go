@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 
+	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -33,8 +34,8 @@ func newParty(issuer, clientID string, keys [][]byte) (*party, error) {
 // session is the key of the session with that cookie. It needs none of
 // Config.Keys, and neither do leases and once-ids: instances that roll their keys
 // meet all the same.
-func (p *party) session(id *[idLen]byte) store.Key {
-	var b [len(p.owner) + idLen]byte
+func (p *party) session(id *cookie.ID) store.Key {
+	var b [len(p.owner) + cookie.IDLen]byte
 	copy(b[:], p.owner[:])
 	copy(b[len(p.owner):], id[:])
 	return sha256.Sum256(b[:])

@@ -9,6 +9,9 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/cookie"
+	"github.com/tandem-sso/tandem/rp/internal/site"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -33,12 +36,12 @@ type posted struct {
 // kept: a file is in it, it is too large, a page of another origin has sent it, or nobody
 // knows whose it was.
 func (p *RelyingParty) keepPosted(r *http.Request) (sealed string) {
-	if !p.cfg.KeepPosted || r.Method != http.MethodPost || p.isOwnPath(r.URL.Path) || p.sites.of(r).refuses(r) {
+	if !p.cfg.KeepPosted || r.Method != http.MethodPost || p.site.IsEndpoint(r.URL.Path) || p.site.Of(r).Refuses(r) {
 		return ""
 	}
 	path := r.URL.RequestURI()
-	kind, _, _ := mime.ParseMediaType(first(r.Header, "Content-Type"))
-	if kind != "application/x-www-form-urlencoded" || SafeReturnTo(path) != path {
+	kind, _, _ := mime.ParseMediaType(web.First(r.Header, "Content-Type"))
+	if kind != "application/x-www-form-urlencoded" || site.SafeReturnTo(path) != path {
 		return ""
 	}
 	subject := p.whose(r)
@@ -53,7 +56,7 @@ func (p *RelyingParty) keepPosted(r *http.Request) (sealed string) {
 	if len(form) > maxPosted { // a middleware has read it before, with another limit
 		return ""
 	}
-	return p.sealPosted(posted{random(), subject, p.sites.outside(path), form, p.now().Add(p.cfg.LoginTimeout + postedFor)})
+	return p.sealPosted(posted{cookie.Random(), subject, p.site.Outside(path), form, p.now().Add(p.cfg.LoginTimeout + postedFor)})
 }
 
 func (p *RelyingParty) sealPosted(f posted) string {
@@ -91,44 +94,44 @@ func (p *RelyingParty) openPosted(sealed string) (f posted, ok bool) {
 // for its person needs none.
 func (p *RelyingParty) postedLink(waits bool, more string) string {
 	if waits {
-		return p.outer + postedPath
+		return p.site.Endpoint(postedPath)
 	}
-	return p.loginTo(p.outer+postedPath) + more
+	return p.site.LoginTo(p.site.Endpoint(postedPath)) + more
 }
 
 // servePosted is where the browser comes back to: a page that fetches the form from the
 // tab's storage and posts it to returnPosted.
 func (p *RelyingParty) servePosted(w http.ResponseWriter, r *http.Request) error {
-	noStore(w.Header())
+	web.NoStore(w.Header())
 	if _, err := p.Authenticate(r); err != nil {
-		back := p.loginTo(p.outer + postedPath)
+		back := p.site.LoginTo(p.site.Endpoint(postedPath))
 		switch {
-		case !navigation(r):
+		case !web.Navigation(r):
 			return err
 		case errors.Is(err, ErrSilentCheck):
-			comeBack(w, back+"&silent=1")
+			web.SeeOther(w, back+"&silent=1")
 			return nil
 		case errors.Is(err, ErrAnonymous), errors.Is(err, store.ErrEnded), errors.Is(err, ErrReauthenticate):
-			comeBack(w, back)
+			web.SeeOther(w, back)
 			return nil
 		}
 		return err
 	}
-	return p.writePage(w, r, page{title: "nothing-title", advice: []word{"nothing"}, link: p.sites.home(), linkText: "to-continue",
-		form: &pageForm{Action: p.outer + postedPath, Fields: url.Values{"sealed": {""}}, Button: "to-look", Script: fetchScript, Own: true}})
+	return p.writePage(w, r, page{title: "nothing-title", advice: []word{"nothing"}, link: p.site.Home(), linkText: "to-continue",
+		form: &pageForm{Action: p.site.Endpoint(postedPath), Fields: url.Values{"sealed": {""}}, Button: "to-look", Script: fetchScript, Own: true}})
 }
 
 // returnPosted gives the form back, once, on a page with a button: nothing is sent that
 // the person does not send.
 func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) error {
-	noStore(w.Header())
+	web.NoStore(w.Header())
 	s, err := p.Authenticate(r) // and the origin
 	if err != nil {
 		return err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 4*maxPosted)
 	lost := func(status int) error {
-		b := p.render(w.Header(), r, page{title: "lost-title", advice: []word{"lost"}, link: p.sites.home(), linkText: "to-continue"})
+		b := p.render(w.Header(), r, page{title: "lost-title", advice: []word{"lost"}, link: p.site.Home(), linkText: "to-continue"})
 		w.WriteHeader(status)
 		_, err := w.Write(b)
 		return err
@@ -150,7 +153,7 @@ func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return lost(http.StatusForbidden)
 	}
-	return p.writePage(w, r, page{title: "send-title", advice: []word{"send"}, link: p.sites.home(), linkText: "to-leave",
+	return p.writePage(w, r, page{title: "send-title", advice: []word{"send"}, link: p.site.Home(), linkText: "to-leave",
 		form: &pageForm{Action: f.Path, Fields: fields, Button: "to-send", Own: true}})
 }
 

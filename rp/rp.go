@@ -11,8 +11,10 @@ import (
 
 	"github.com/gorilla/sessions"
 
+	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -27,8 +29,8 @@ type RelyingParty struct {
 	ring       *seal.Ring // seals records
 	targets    *seal.Ring // seals what state carries
 	logins     *sessions.CookieStore
-	sites      *sites
-	outer      string               // the path of the endpoints, as browsers see it
+	site       *site.App
+	cookies    cookie.Jar
 	apis       map[string]*audience // by origin; nil: the token of the log-in
 	log        *slog.Logger
 	hub        *hub
@@ -43,7 +45,6 @@ type RelyingParty struct {
 	refusals   budget    // of lines in the log that strangers can cause
 	troubles   budget    // of those that every request causes while the store fails
 	unreadable *throttle // of lines about one record
-	otherHosts otherHosts
 	checkup    selfCheck
 	guard      guard
 	found      findings
@@ -99,13 +100,13 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
-	sites, err := newSites(&cfg)
+	app, err := site.New(cfg.BaseURL, cfg.BaseURLs, cfg.Prefix, cfg.TrustedOrigins)
 	if err != nil {
-		return nil, err
+		return nil, wrong("TrustedOrigins", "%v", err)
 	}
 	p := &RelyingParty{
 		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, targets: targets, logins: logins,
-		sites: sites, outer: sites.outside(cfg.Prefix), apis: audiencesOf(cfg.APIs),
+		site: app, cookies: cookie.Jar(cfg.CookieName), apis: audiencesOf(cfg.APIs),
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
 		streams: streams{of: map[store.Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, denials: denials{of: map[denialKey]denial{}}, reports: newThrottle(activityEvery, activityBurst),

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -121,7 +122,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 		return err
 	}
 	p.signalled(key, "prompt=none", verdict.OK, nil)
-	comeBack(w, f.returnTo)
+	web.SeeOther(w, f.returnTo)
 	return nil
 }
 
@@ -169,7 +170,7 @@ func (p *RelyingParty) discard(got *tokens) {
 
 // logInInstead sends the browser to an ordinary log-in.
 func (p *RelyingParty) logInInstead(w http.ResponseWriter, f *flow) error {
-	comeBack(w, p.outer+"/login?anew=1&return_to="+url.QueryEscape(f.returnTo))
+	web.SeeOther(w, p.site.Endpoint("/login")+"?anew=1&return_to="+url.QueryEscape(f.returnTo))
 	return nil
 }
 
@@ -177,7 +178,7 @@ func (p *RelyingParty) logInInstead(w http.ResponseWriter, f *flow) error {
 // logout in another tab: it must not begin a new one (C5). The page decides.
 func (p *RelyingParty) overtaken(w http.ResponseWriter, f *flow, got *tokens, reason Reason) error {
 	p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, reason)
-	comeBack(w, f.returnTo)
+	web.SeeOther(w, f.returnTo)
 	return nil
 }
 
@@ -195,13 +196,13 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 				return err
 			}
 		}
-		comeBack(w, f.returnTo) // the page decides whether to log in
+		web.SeeOther(w, f.returnTo) // the page decides whether to log in
 		return nil
 	case "interaction_required", "consent_required", "account_selection_required":
 		if ok {
 			p.signalled(key, "prompt=none", verdict.Interact, cause)
 		}
-		comeBack(w, f.returnTo)
+		web.SeeOther(w, f.returnTo)
 		return nil
 	case "invalid_request":
 		// The hint perhaps: an IdP that has withdrawn its keys does not know its own ID

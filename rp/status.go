@@ -2,12 +2,12 @@ package rp
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -151,24 +151,5 @@ func (p *RelyingParty) ServeStatus(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, s)
-}
-
-func writeJSON(w http.ResponseWriter, v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	h := w.Header()
-	noStore(h)
-	ownSite(h)
-	h.Set("Content-Type", "application/json")
-	_, err = w.Write(append(data, '\n'))
-	return err
-}
-
-// ownSite keeps an answer out of other sites' pages.
-func ownSite(h http.Header) {
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	return web.WriteJSON(w, s)
 }

@@ -1,21 +1,18 @@
 package rp
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/eventstream"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const (
-	heartbeat    = 15 * time.Second       // shorter than the idle limits of proxies
-	lookEvery    = time.Minute            // even if nothing was reported
-	pushGap      = 100 * time.Millisecond // a session that changes all the time is not pushed faster
-	writeTimeout = 10 * time.Second       // for one event, to a browser that does not read
+	heartbeat = 15 * time.Second       // shorter than the idle limits of proxies
+	lookEvery = time.Minute            // even if nothing was reported
+	pushGap   = 100 * time.Millisecond // a session that changes all the time is not pushed faster
 )
 
 // ServeEvents is a stream of server-sent events about the session: "session"
@@ -37,7 +34,7 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 		return ErrAnonymous
 	}
 	// A sibling site sends the cookie along and could keep connections busy.
-	if !p.sites.of(r).isOwn(r.Header) {
+	if !p.site.Of(r).IsOwn(r.Header) {
 		return ErrCrossOrigin
 	}
 	if p.streaming.Err() != nil {
@@ -63,20 +60,20 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 		}
 		defer p.streams.leave(key, subject)
 	}
-	out := &eventWriter{w: w, to: http.NewResponseController(w)}
-	if !canFlush(w) {
+	out := eventstream.New(w)
+	if !eventstream.CanFlush(w) {
 		return p.noStreams(w)
 	}
-	out.begin()
+	out.Begin()
 	if r.Method == http.MethodHead {
 		return nil // nobody reads what would follow
 	}
 	for {
 		if s.State != "live" {
-			_ = out.event("ended", s)
+			_ = out.Event("ended", s.version, s)
 			return nil
 		}
-		if out.event("session", s) != nil {
+		if out.Event("session", s.version, s) != nil {
 			return nil // the browser has gone, or does not read
 		}
 		if s, changed, err = p.nextStatus(r, key, t, changed, s.next, out); err != nil {
@@ -88,7 +85,7 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 var errGone = errors.New("rp: stream is over")
 
 // nextStatus waits until there is something to say.
-func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *topic, changed <-chan struct{}, due time.Time, out *eventWriter) (Status, <-chan struct{}, error) {
+func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *topic, changed <-chan struct{}, due time.Time, out *eventstream.Writer) (Status, <-chan struct{}, error) {
 	lookIn := lookEvery
 	if !due.IsZero() {
 		// One more than the clock's grain: at the instant itself it is not over yet
@@ -123,7 +120,7 @@ func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *topic, chan
 				look = time.Now().Add(max(trouble.RetryAfter, time.Second))
 			}
 			if !now.Before(beat) {
-				if out.comment() != nil {
+				if out.Comment() != nil {
 					return Status{}, nil, errGone
 				}
 				beat = now.Add(heartbeat)
@@ -134,49 +131,4 @@ func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *topic, chan
 			return Status{}, nil, errGone // shutting down: the browser connects elsewhere
 		}
 	}
-}
-
-// eventWriter writes server-sent events (HTML Standard §9.2), each under a
-// deadline of its own: a browser that does not read cannot hold the goroutine.
-type eventWriter struct {
-	w  http.ResponseWriter
-	to *http.ResponseController
-}
-
-func (e *eventWriter) begin() {
-	h := e.w.Header()
-	noStore(h)
-	ownSite(h)
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	e.w.WriteHeader(http.StatusOK)   // before Flush: a compressing writer decides then
-	_ = e.flush()                    // an error shows at the first event
-}
-
-func (e *eventWriter) event(name string, s Status) error {
-	data, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	b := bytes.NewBuffer(make([]byte, 0, len(data)+64))
-	b.WriteString("event: " + name + "\nid: " + strconv.FormatUint(s.version, 10) + "\ndata: ")
-	b.Write(data) // without line breaks
-	b.WriteString("\n\n")
-	return e.write(b.Bytes())
-}
-
-// comment tells proxies and both sides that the other one is there.
-func (e *eventWriter) comment() error { return e.write([]byte(":\n\n")) }
-
-func (e *eventWriter) write(b []byte) error {
-	_ = e.to.SetWriteDeadline(time.Now().Add(writeTimeout)) // where it is not supported the server's own limit holds
-	if _, err := e.w.Write(b); err != nil {
-		return err
-	}
-	return e.to.Flush()
-}
-
-func (e *eventWriter) flush() error {
-	_ = e.to.SetWriteDeadline(time.Now().Add(writeTimeout))
-	return e.to.Flush()
 }

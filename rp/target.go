@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
 // target is where a log-in is to lead. It travels in state, sealed, beside the id of the
@@ -28,7 +30,7 @@ func (p *RelyingParty) state(id string, t target) string {
 	}
 	s := id + base64.RawURLEncoding.EncodeToString(p.targets.Seal(plain, p.party.owner[:]))
 	if len(s) > maxState {
-		return p.state(id, target{returnTo: p.sites.home(), again: t.again})
+		return p.state(id, target{returnTo: p.site.Home(), again: t.again})
 	}
 	return s
 }
@@ -36,17 +38,17 @@ func (p *RelyingParty) state(id string, t target) string {
 // readState splits a state into a log-in's id and target. ok is false for what is no
 // state of this client.
 func (p *RelyingParty) readState(sent string) (id string, t target, ok bool) {
-	id = sent[:min(len(sent), idLen)]
+	id = sent[:min(len(sent), cookie.IDLen)]
 	t, ok = p.targetOf(sent)
-	return id, t, ok && isID(id)
+	return id, t, ok && cookie.IsID(id)
 }
 
 // targetOf opens a state's target; ok only if this client has sealed it.
 func (p *RelyingParty) targetOf(state string) (t target, ok bool) {
-	if len(state) <= idLen || len(state) > maxState {
+	if len(state) <= cookie.IDLen || len(state) > maxState {
 		return target{}, false
 	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(state[idLen:])
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(state[cookie.IDLen:])
 	if err != nil {
 		return target{}, false
 	}
@@ -54,7 +56,7 @@ func (p *RelyingParty) targetOf(state string) (t target, ok bool) {
 	if err != nil || len(plain) == 0 {
 		return target{}, false
 	}
-	return target{returnTo: p.sites.inside(string(plain[1:])), again: plain[0] == 1}, true
+	return target{returnTo: p.site.Inside(string(plain[1:])), again: plain[0] == 1}, true
 }
 
 // resume goes on where a log-in cannot be finished: to the page itself if this browser is
@@ -65,12 +67,12 @@ func (p *RelyingParty) resume(w http.ResponseWriter, r *http.Request, stale *sta
 	more, _ := p.more(t.wish)
 	switch {
 	case p.livesHere(r, stale.since):
-		comeBack(w, t.returnTo)
+		web.SeeOther(w, t.returnTo)
 	case t.again:
 		why.returnTo = t.returnTo
 		return why
 	default:
-		comeBack(w, p.loginTo(t.returnTo)+"&again=1"+more)
+		web.SeeOther(w, p.site.LoginTo(t.returnTo)+"&again=1"+more)
 	}
 	p.log.Debug("a log-in could not be finished; its page is shown, or it starts again", "error", why)
 	return nil

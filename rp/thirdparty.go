@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+
+	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
 const (
@@ -50,7 +52,7 @@ func (p *RelyingParty) askAgain(w http.ResponseWriter, form url.Values) {
 			q.Set(name, value)
 		}
 	}
-	comeBack(w, p.outer+"/login?"+q.Encode())
+	web.SeeOther(w, p.site.Endpoint("/login")+"?"+q.Encode())
 }
 
 // initiated is a log-in that another site has started (OpenID Connect Core 1.0 §4). Where
@@ -65,7 +67,7 @@ func (p *RelyingParty) initiated(r *http.Request, q url.Values) (url.Values, []L
 	if q.Get("iss") != p.cfg.Issuer {
 		return nil, nil, badLogin("failed-elsewhere", errors.New("iss is missing or is not Config.Issuer"))
 	}
-	out := url.Values{"iss": q["iss"], "return_to": {p.ownPath(r, q.Get("target_link_uri"), p.sites.home())}}
+	out := url.Values{"iss": q["iss"], "return_to": {p.site.OwnPath(r, q.Get("target_link_uri"), p.site.Home())}}
 	for _, name := range p.cfg.LoginQuery {
 		if q.Has(name) {
 			out[name] = q[name]

@@ -24,7 +24,7 @@ func TestHostileContent(t *testing.T) {
 
 // Nothing is read from document by name: content can take every name.
 func TestScriptDoesNotTrustNames(t *testing.T) {
-	script, err := os.ReadFile("../../rp/session.js")
+	script, err := os.ReadFile("../../rp/internal/asset/session.js")
 	if err != nil {
 		t.Fatal(err)
 	}

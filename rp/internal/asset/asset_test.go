@@ -1,4 +1,4 @@
-package rp
+package asset
 
 import (
 	"bytes"
@@ -85,9 +85,7 @@ func TestScriptIsServed(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/auth/session.js", nil)
 		r.Header = h
 		w := httptest.NewRecorder()
-		if err := new(RelyingParty).ServeScript(w, r); err != nil {
-			t.Fatal(err)
-		}
+		ServeScript(w, r)
 		return w.Result()
 	}
 	read := func(r io.Reader) string {
@@ -150,7 +148,7 @@ func TestTypesNameWhatIsExported(t *testing.T) {
 
 // A reason that is added is told to TypeScript, too.
 func TestTypesNameEveryReason(t *testing.T) {
-	source, err := os.ReadFile("reason.go")
+	source, err := os.ReadFile("../../reason.go")
 	if err != nil {
 		t.Fatal(err)
 	}

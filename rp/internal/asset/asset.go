@@ -1,4 +1,4 @@
-package rp
+package asset
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
 var (
@@ -18,48 +20,42 @@ var (
 	//go:embed session.d.ts
 	sessionTypes []byte
 
-	scriptAsset = sync.OnceValue(func() *asset { return newAsset("text/javascript; charset=utf-8", sessionScript) })
-	typesAsset  = sync.OnceValue(func() *asset { return newAsset("text/plain; charset=utf-8", sessionTypes) })
+	script = sync.OnceValue(func() *file { return newFile("text/javascript; charset=utf-8", sessionScript) })
+	types  = sync.OnceValue(func() *file { return newFile("text/plain; charset=utf-8", sessionTypes) })
 )
 
-// asset is a file that never changes while the program runs.
-type asset struct {
+// ServeScript serves session.js, the ES module for pages. Browsers ask each time
+// whether it has changed, so that pages and server always fit together.
+func ServeScript(w http.ResponseWriter, r *http.Request) { script().serve(w, r) }
+
+// ServeTypes serves the TypeScript declarations of session.js.
+func ServeTypes(w http.ResponseWriter, r *http.Request) { types().serve(w, r) }
+
+// file is one that never changes while the program runs.
+type file struct {
 	contentType string
 	plain, gzip []byte
 	tag         string // hash of the plain bytes
 }
 
-func newAsset(contentType string, b []byte) *asset {
+func newFile(contentType string, b []byte) *file {
 	var z bytes.Buffer
 	zw, _ := gzip.NewWriterLevel(&z, gzip.BestCompression)
 	_, _ = zw.Write(b)
 	_ = zw.Close() // a bytes.Buffer takes everything
 	sum := sha256.Sum256(b)
-	return &asset{contentType, b, z.Bytes(), base64.RawURLEncoding.EncodeToString(sum[:12])}
+	return &file{contentType, b, z.Bytes(), base64.RawURLEncoding.EncodeToString(sum[:12])}
 }
 
-// ServeScript serves session.js, the ES module for pages. Browsers ask each time
-// whether it has changed, so that pages and server always fit together.
-func (p *RelyingParty) ServeScript(w http.ResponseWriter, r *http.Request) error {
-	scriptAsset().serve(w, r)
-	return nil
-}
-
-// ServeTypes serves the TypeScript declarations of session.js.
-func (p *RelyingParty) ServeTypes(w http.ResponseWriter, r *http.Request) error {
-	typesAsset().serve(w, r)
-	return nil
-}
-
-func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
+func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Content-Type", a.contentType)
+	h.Set("Content-Type", f.contentType)
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Vary", "Accept-Encoding")
-	ownSite(h)
-	body, tag := a.plain, a.tag
+	web.OwnSite(h)
+	body, tag := f.plain, f.tag
 	if acceptsGzip(r.Header) {
-		body, tag = a.gzip, a.tag+"-gz"
+		body, tag = f.gzip, f.tag+"-gz"
 		h.Set("Content-Encoding", "gzip")
 	}
 	h.Set("ETag", `"`+tag+`"`)
@@ -69,7 +65,7 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 // acceptsGzip is as strict as our two variants need: whoever refuses gzip in any
 // way gets plain text.
 func acceptsGzip(h http.Header) bool {
-	for coding := range strings.SplitSeq(first(h, "Accept-Encoding"), ",") {
+	for coding := range strings.SplitSeq(web.First(h, "Accept-Encoding"), ",") {
 		name, q, _ := strings.Cut(strings.TrimSpace(coding), ";")
 		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
 			return !strings.HasPrefix(strings.ReplaceAll(q, " ", ""), "q=0") || strings.ContainsAny(q, "123456789")

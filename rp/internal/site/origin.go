@@ -1,35 +1,37 @@
-package rp
+package site
 
 import (
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// origins knows whose pages a request to one name of this app may come from.
-type origins struct {
+// Name is the app under one name. It knows whose pages a request to it may come from.
+type Name struct {
+	Base    string          // its URL, as it is configured
+	Trusted map[string]bool // origins, with its own one
 	own     string
-	trusted map[string]bool // with the own one
 	csrf    *http.CrossOriginProtection
 }
 
-func newOrigins(base string, more []string) (*origins, error) {
-	o := &origins{own: weburl.Origin(base), trusted: map[string]bool{}, csrf: http.NewCrossOriginProtection()}
+func newName(base string, more []string) (*Name, error) {
+	n := &Name{Base: base, Trusted: map[string]bool{}, own: weburl.Origin(base), csrf: http.NewCrossOriginProtection()}
 	for _, raw := range append([]string{base}, more...) {
 		origin := weburl.Origin(raw)
-		if err := o.csrf.AddTrustedOrigin(origin); err != nil {
-			return nil, wrong("TrustedOrigins", "%v", err)
+		if err := n.csrf.AddTrustedOrigin(origin); err != nil {
+			return nil, err
 		}
-		o.trusted[origin] = true
+		n.Trusted[origin] = true
 	}
-	return o, nil
+	return n, nil
 }
 
-// refuses reports whether a request comes from a page that may not make it, as far
+// Refuses reports whether a request comes from a page that may not make it, as far
 // as the browser says: what changes something, and what opens a WebSocket.
 //
 // A handshake is a GET, yet the page reads what comes back without CORS. So it needs
-// the very Origin of the name that is asked, or one of Config.TrustedOrigins; browsers send one with each
+// the very Origin of the name that is asked, or a trusted one; browsers send one with each
 // (RFC 6455 §4.1), and who sends none is no browser. Over HTTP/2 it is a CONNECT (RFC
 // 8441 §5). No browser asks for any other Upgrade.
 //
@@ -40,29 +42,29 @@ func newOrigins(base string, more []string) (*origins, error) {
 // Content-Security-Policy frame-ancestors and Cross-Origin-Resource-Policy, which
 // are the app's too. The session cookie is SameSite=Lax, so that only origins of the
 // same site can send it along with any of these.
-func (o *origins) refuses(r *http.Request) bool {
+func (n *Name) Refuses(r *http.Request) bool {
 	if r.Method == http.MethodConnect || len(r.Header["Upgrade"]) > 0 {
-		return !o.trusts(r.Header)
+		return !n.trusts(r.Header)
 	}
-	return !safeMethod(r.Method) && o.csrf.Check(r) != nil
+	return !safeMethod(r.Method) && n.csrf.Check(r) != nil
 }
 
-func (o *origins) trusts(h http.Header) bool {
-	if origin := first(h, "Origin"); origin != "" {
-		return o.trusted[origin]
+func (n *Name) trusts(h http.Header) bool {
+	if origin := web.First(h, "Origin"); origin != "" {
+		return n.Trusted[origin]
 	}
-	return o.isOwn(h)
+	return n.IsOwn(h)
 }
 
-// isOwn reports whether a request that a page makes comes from a page of this app's
+// IsOwn reports whether a request that a page makes comes from a page of this app's
 // own origin, as far as the browser says: by Fetch Metadata, and an older one by
 // Origin.
-func (o *origins) isOwn(h http.Header) bool {
-	if site := first(h, "Sec-Fetch-Site"); site != "" {
+func (n *Name) IsOwn(h http.Header) bool {
+	if site := web.First(h, "Sec-Fetch-Site"); site != "" {
 		return site == "same-origin"
 	}
-	origin := first(h, "Origin")
-	return origin == "" || origin == o.own
+	origin := web.First(h, "Origin")
+	return origin == "" || origin == n.own
 }
 
 func safeMethod(m string) bool {
