@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
@@ -87,12 +88,12 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 	case errors.Is(err, ErrForbidden):
 		return p.forbidden(r)
 	case errors.Is(err, ErrCrossOrigin):
-		return p.refuse(r, http.StatusForbidden, "cross_origin", page{title: "origin-title", advice: []word{"origin"}})
+		return p.refuse(r, http.StatusForbidden, "cross_origin", page.Page{Title: "origin-title", Advice: []page.Word{"origin"}})
 	case errors.As(err, &login):
-		pg := page{link: p.site.LoginTo(login.returnTo), linkText: "to-login"}
-		pg.title, pg.advice = login.words()
+		pg := page.Page{Link: p.site.LoginTo(login.returnTo), LinkText: "to-login"}
+		pg.Title, pg.Advice = login.words()
 		if login.otherAccount {
-			pg.link, pg.linkText = p.otherAccount(login.returnTo), "to-another"
+			pg.Link, pg.LinkText = p.otherAccount(login.returnTo), "to-another"
 		}
 		a := p.refuse(r, login.Status, "login_failed", pg)
 		if errors.As(err, &trouble) {
@@ -113,35 +114,35 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 		web.RetryAfter(a.Header, trouble.RetryAfter)
 		return a
 	}
-	return p.refuse(r, http.StatusInternalServerError, "server_error", page{title: "error-title", advice: []word{"error"}})
+	return p.refuse(r, http.StatusInternalServerError, "server_error", page.Page{Title: "error-title", Advice: []page.Word{"error"}})
 }
 
 // troubleOf is what a page says of trouble. It says of nobody that they cannot be reached
 // who have answered.
-func troubleOf(c Cause) word {
-	if w := "outage-" + string(c); english[w] != "" {
-		return word(w)
+func troubleOf(c Cause) page.Word {
+	if w, ok := page.Known("outage-" + string(c)); ok {
+		return w
 	}
 	return "outage"
 }
 
 // outage is the page of a 503. In the middle of a log-in nobody is logged in yet,
 // and the callback's query is not repeated.
-func (p *RelyingParty) outage(r *http.Request, cause Cause) page {
-	pg := page{title: "outage-title", advice: []word{troubleOf(cause)}}
+func (p *RelyingParty) outage(r *http.Request, cause Cause) page.Page {
+	pg := page.Page{Title: "outage-title", Advice: []page.Word{troubleOf(cause)}}
 	switch {
 	case p.site.IsCallback(r.URL.Path):
-		pg.link, pg.linkText = p.site.Endpoint("/login"), "to-login"
+		pg.Link, pg.LinkText = p.site.Endpoint("/login"), "to-login"
 	case web.KindOf(r) == web.Page && !p.site.IsEndpoint(r.URL.Path):
 		if cause != StoreFailed { // else nobody knows
-			pg.advice = append(pg.advice, "still-in")
+			pg.Advice = append(pg.Advice, "still-in")
 		}
-		pg.link, pg.linkText = p.site.Asked(r), "to-retry"
+		pg.Link, pg.LinkText = p.site.Asked(r), "to-retry"
 	}
 	return pg
 }
 
-func (p *RelyingParty) refuse(r *http.Request, status int, code string, pg page) Answer {
+func (p *RelyingParty) refuse(r *http.Request, status int, code string, pg page.Page) Answer {
 	if !web.KindOf(r).IsPage() {
 		pr := Problem{Error: code}
 		return jsonAnswer(status, pr, &pr)
@@ -149,9 +150,9 @@ func (p *RelyingParty) refuse(r *http.Request, status int, code string, pg page)
 	return p.pageAnswer(r, status, code, pg)
 }
 
-func (p *RelyingParty) pageAnswer(r *http.Request, status int, code string, pg page) Answer {
+func (p *RelyingParty) pageAnswer(r *http.Request, status int, code string, pg page.Page) Answer {
 	a := Answer{Status: status, Header: http.Header{}}
-	a.Body = p.render(a.Header, r, pg)
+	a.Body = p.pages.Render(a.Header, r, pg)
 	web.NoStore(a.Header)
 	a.Header.Set(ErrorHeader, code)
 	return a

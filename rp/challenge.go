@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
@@ -19,9 +20,9 @@ const unconfirmed = "session_unconfirmed"
 // Where nobody is there, htmx and page scripts must find no address: they follow it, the
 // IdP answers without the person, and the visit extends its session (ACT-06).
 func (p *RelyingParty) challenge(r *http.Request, pr Problem, more string) Answer {
-	pg := page{title: "login-title", link: p.site.Login(r) + more, linkText: "to-login"}
+	pg := page.Page{Title: "login-title", Link: p.site.Login(r) + more, LinkText: "to-login"}
 	if pr.Error == unconfirmed {
-		pg = page{title: "hidden-title", advice: []word{"hidden"}, link: p.site.Back(r), linkText: "to-continue"}
+		pg = page.Page{Title: "hidden-title", Advice: []page.Word{"hidden"}, Link: p.site.Back(r), LinkText: "to-continue"}
 	}
 	return p.challengeBy(r, pr, pg, more, p.Activity(r) == Active)
 }
@@ -58,20 +59,20 @@ func (p *RelyingParty) challengeMore(r *http.Request, w wish) Answer {
 		p.log.Error("what a page or an API asks of a log-in is too large, so it is refused", "bytes", len(w.text()), "most", maxWish)
 	}
 	if loop || !ok {
-		return p.refuse(r, http.StatusForbidden, code, page{title: "denied-title", advice: []word{"denied"}})
+		return p.refuse(r, http.StatusForbidden, code, page.Page{Title: "denied-title", Advice: []page.Word{"denied"}})
 	}
-	pg := page{title: "more-title", advice: []word{"more"}, link: p.site.Login(r) + more, linkText: "to-login"}
+	pg := page.Page{Title: "more-title", Advice: []page.Word{"more"}, Link: p.site.Login(r) + more, LinkText: "to-login"}
 	return p.challengeBy(r, Problem{Error: code}, pg, more, person)
 }
 
 // challengeEnded tells the reason.
 func (p *RelyingParty) challengeEnded(r *http.Request, e *EndedError, more string) Answer {
-	pg := page{title: "ended-title", link: p.site.Login(r) + more, linkText: "to-login-again"}
-	pg.advice, pg.minutes = e.words()
+	pg := page.Page{Title: "ended-title", Link: p.site.Login(r) + more, LinkText: "to-login-again"}
+	pg.Advice, pg.Minutes = e.words()
 	return p.challengeBy(r, Problem{Error: "session_ended", Reason: e.Reason, Cause: e.Cause}, pg, more, p.classify(r, p.mark(r), e.sentUser) == Active)
 }
 
-func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more string, person bool) Answer {
+func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page.Page, more string, person bool) Answer {
 	form := web.KindOf(r)
 	waits := pr.Error == unconfirmed
 	switch {
@@ -82,9 +83,9 @@ func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more st
 	case form.IsPage():
 		if form == web.Posted {
 			if sealed := p.keepPosted(r); sealed != "" {
-				pg.kept = &keptForm{sealed, p.postedLink(waits, more)}
+				pg.Kept = &page.Kept{Sealed: sealed, On: p.postedLink(waits, more)}
 			} else {
-				pg.advice = append(pg.advice, "not-taken")
+				pg.Advice = append(pg.Advice, "not-taken")
 			}
 		}
 		return p.pageAnswer(r, http.StatusUnauthorized, pr.Error, pg)
@@ -109,5 +110,5 @@ func (p *RelyingParty) challengeBy(r *http.Request, pr Problem, pg page, more st
 // log-in would lead to itself, with an address that grows each time.
 func (p *RelyingParty) guarded(r *http.Request) Answer {
 	p.refusals.spend(p.log, p.now(), "RequireLogin guards an endpoint of the library, so nobody can log in: keep Config.Prefix out of what it guards", "path", r.URL.Path[:min(len(r.URL.Path), 100)])
-	return p.refuse(r, http.StatusInternalServerError, "server_error", page{title: "setup-title", advice: []word{"setup"}})
+	return p.refuse(r, http.StatusInternalServerError, "server_error", page.Page{Title: "setup-title", Advice: []page.Word{"setup"}})
 }

@@ -91,7 +91,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Logout.check(c.InsecureAllowHTTP, fault)
 	c.checkAPIs(fault)
-	c.Pages.check(fault)
+	c.Pages.set(nil).Check(func(cure string, args ...any) { fault("Pages", cure, args...) })
 	for _, o := range c.TrustedOrigins {
 		if err := weburl.CheckOrigin(o, c.InsecureAllowHTTP); err != nil {
 			fault("TrustedOrigins", "%v", err)

@@ -86,7 +86,7 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err := ofConfig(to.Discover(ctx)); err != nil {
 		return nil, err
 	}
-	all := slices.Concat(judgeProvider(&cfg, to.At()), storeFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), cfg.Pages.lacks())
+	all := slices.Concat(judgeProvider(&cfg, to.At()), storeFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
 	if !cfg.SkipSelfCheck {
 		party, err := newParty(cfg.Issuer, cfg.ClientID, cfg.Keys)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -81,25 +82,25 @@ type LoginError struct {
 	Advice string
 	Err    error
 
-	returnTo     string // where the log-in was to lead; empty: nowhere in particular
-	otherAccount bool   // its page offers another account
-	title        word   // Title and Advice by their keys, if they are the library's
-	advice       []word
+	returnTo     string    // where the log-in was to lead; empty: nowhere in particular
+	otherAccount bool      // its page offers another account
+	title        page.Word // Title and Advice by their keys, if they are the library's
+	advice       []page.Word
 }
 
 // loginFailed is a LoginError in the library's words.
-func loginFailed(status int, err error, title word, advice ...word) *LoginError {
-	return &LoginError{Status: status, Title: inEnglish(title), Advice: inEnglish(advice...), Err: err, title: title, advice: advice}
+func loginFailed(status int, err error, title page.Word, advice ...page.Word) *LoginError {
+	return &LoginError{Status: status, Title: page.English(title), Advice: page.English(advice...), Err: err, title: title, advice: advice}
 }
 
 // words are what a page says: the library's, in any language, or those of the app that has
 // made the error.
-func (e *LoginError) words() (title word, advice []word) {
-	title, advice = word(e.Title), []word{word(e.Advice)}
-	if e.title != "" && e.Title == inEnglish(e.title) {
+func (e *LoginError) words() (title page.Word, advice []page.Word) {
+	title, advice = page.Word(e.Title), []page.Word{page.Word(e.Advice)}
+	if e.title != "" && e.Title == page.English(e.title) {
 		title = e.title
 	}
-	if len(e.advice) > 0 && e.Advice == inEnglish(e.advice...) {
+	if len(e.advice) > 0 && e.Advice == page.English(e.advice...) {
 		advice = e.advice
 	}
 	return title, advice

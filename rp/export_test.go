@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -70,7 +71,7 @@ func CauseOf(said string) EndCause { return causeOf(said) }
 // ReasonText is what a page says of an end.
 func ReasonText(r Reason, c EndCause) string {
 	words, _ := (&EndedError{Reason: r, Cause: c}).words()
-	return inEnglish(words...)
+	return page.English(words...)
 }
 
 // LogoutAddress is where a browser is sent after a log-out with that form.

@@ -3,6 +3,7 @@ package rp
 import (
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
@@ -10,8 +11,8 @@ import (
 // that offers another account, or JSON.
 func (p *RelyingParty) forbidden(r *http.Request) Answer {
 	const code = "forbidden"
-	a := p.refuse(r, http.StatusForbidden, code, page{title: "forbidden-title", advice: []word{"forbidden"},
-		link: p.otherAccount(p.site.Back(r)), linkText: "to-another"})
+	a := p.refuse(r, http.StatusForbidden, code, page.Page{Title: "forbidden-title", Advice: []page.Word{"forbidden"},
+		Link: p.otherAccount(p.site.Back(r)), LinkText: "to-another"})
 	if p.cfg.Forbidden == nil {
 		return a
 	}

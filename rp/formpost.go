@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/page"
 )
 
 // byFormPost reports whether the IdP is to post its answer.
@@ -44,6 +45,6 @@ func (p *RelyingParty) postAgain(w http.ResponseWriter, r *http.Request, params 
 			fields.Set(name, params.Get(name))
 		}
 	}
-	return p.writePage(w, r, page{title: "almost-title", advice: []word{"almost"},
-		form: &pageForm{Action: p.site.Endpoint("/callback"), Fields: fields, Button: "to-continue", Script: formScript, Own: true}})
+	return p.pages.Write(w, r, page.Page{Title: "almost-title", Advice: []page.Word{"almost"},
+		Form: &page.Form{Action: p.site.Endpoint("/callback"), Fields: fields, Button: "to-continue", Script: page.AtOnce, Own: true}})
 }

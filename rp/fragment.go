@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
@@ -27,18 +28,7 @@ func sentUser(r *http.Request, q url.Values) bool {
 	return activity.SendsUser(r.Header) || q.Get("sent_user") == "1" && web.First(r.Header, "Sec-Fetch-Site") == "same-origin"
 }
 
-const fragmentScript = `const to=new URL(location.href),{user}=document.currentScript.dataset;` +
-	`if(user)to.searchParams.set("sent_user",user);to.searchParams.set("fragment",to.hash.slice(1));to.hash="";location.replace(to)`
-
-// following is a page that asks for the same address once more, with the fragment in its
-// query. A browser without scripts goes on without one. That a person has made this
-// navigation goes along: a script's does not say it.
-type following struct {
-	On   string
-	User bool
-}
-
 func (p *RelyingParty) fragmentPage(w http.ResponseWriter, r *http.Request) error {
-	return p.writePage(w, r, page{title: "almost-title",
-		follow: &following{"?" + r.URL.RawQuery + "&fragment=", activity.SendsUser(r.Header)}})
+	return p.pages.Write(w, r, page.Page{Title: "almost-title",
+		Follow: &page.Follow{On: "?" + r.URL.RawQuery + "&fragment=", User: activity.SendsUser(r.Header)}})
 }

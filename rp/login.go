@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
@@ -266,6 +267,6 @@ func notFinished(err *UnavailableError) *LoginError {
 	return loginFailed(http.StatusServiceUnavailable, err, "failed-later", troubleOf(err.Cause), "advice-moment")
 }
 
-func badLogin(title word, err error) *LoginError {
+func badLogin(title page.Word, err error) *LoginError {
 	return loginFailed(http.StatusBadRequest, err, title, "advice-login")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -148,7 +149,7 @@ func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent str
 	if !ok {
 		return nil, badLogin(title, errors.New("no state of ours"))
 	}
-	stale := func(title word, why string) error {
+	stale := func(title page.Word, why string) error {
 		return &staleError{target: t, why: badLogin(title, errors.New(why))}
 	}
 	name := p.loginCookie(state)

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
@@ -222,7 +223,7 @@ func (p *RelyingParty) hookRefused(err error) error {
 		}
 		if e.Title == "" {
 			e.title = "failed-account"
-			e.Title = inEnglish(e.title)
+			e.Title = page.English(e.title)
 		}
 		e.otherAccount = true
 		return &e

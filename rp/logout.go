@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -84,8 +85,8 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if ask.post {
-		return p.writePage(w, r, page{title: "leaving-title", advice: []word{"leaving"},
-			form: &pageForm{Action: ask.to, Fields: ask.fields, Button: "to-continue", Script: formScript}})
+		return p.pages.Write(w, r, page.Page{Title: "leaving-title", Advice: []page.Word{"leaving"},
+			Form: &page.Form{Action: ask.to, Fields: ask.fields, Button: "to-continue", Script: page.AtOnce}})
 	}
 	return web.SendOn(w, r, ask.to)
 }
@@ -154,5 +155,5 @@ func (p *RelyingParty) mayHint(ctx context.Context, key store.Key, l *leaver) bo
 // (RIL-06).
 func (p *RelyingParty) LoggedOut(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
-	return p.writePage(w, r, page{title: "ended-title", advice: []word{"loggedout"}, link: p.site.Endpoint("/login"), linkText: "to-login"})
+	return p.pages.Write(w, r, page.Page{Title: "ended-title", Advice: []page.Word{"loggedout"}, Link: p.site.Endpoint("/login"), LinkText: "to-login"})
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -49,6 +50,6 @@ func (p *RelyingParty) proves(w http.ResponseWriter, r *http.Request) (bool, err
 			fields.Set(name, value)
 		}
 	}
-	return false, p.writePage(w, r, page{title: "logout-question-title", advice: []word{"logout-question"},
-		form: &pageForm{Action: p.site.Endpoint("/logout"), Fields: fields, Button: "to-logout"}})
+	return false, p.pages.Write(w, r, page.Page{Title: "logout-question-title", Advice: []page.Word{"logout-question"},
+		Form: &page.Form{Action: p.site.Endpoint("/logout"), Fields: fields, Button: "to-logout"}})
 }

@@ -1,15 +1,11 @@
 package rp
 
 import (
-	"bytes"
-	"fmt"
 	"html/template"
 	"io"
-	"maps"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
+
+	"github.com/tandem-sso/tandem/rp/internal/page"
 )
 
 // Pages are the language, the words and the frame of the few pages that the library shows
@@ -45,98 +41,25 @@ type Page struct {
 	Style template.CSS
 }
 
-const (
-	maxPageText = 1 << 10 // bytes of one text
-	maxTongues  = 200
-)
-
-// tongue is a language and its words.
-type tongue struct {
-	tag   string
-	texts map[string]string
+// set is p in the form that writes pages. fails is told when Frame does.
+func (p *Pages) set(fails func(error)) *page.Set {
+	s := &page.Set{Texts: p.Texts, Language: p.Language, FrameFails: fails}
+	if p.Frame != nil {
+		s.Frame = func(w io.Writer, f page.Framed) error { return p.Frame(w, Page(f)) }
+	}
+	return s
 }
 
-// say is what the words are in a language, one sentence after the other.
-func (t *tongue) say(minutes int, words ...word) string {
-	var all []string
-	for _, w := range words {
-		text := t.texts[string(w)]
-		if text == "" {
-			text = english[string(w)]
-		}
-		if text == "" {
-			text = string(w)
-		}
-		all = append(all, strings.ReplaceAll(text, "{minutes}", strconv.Itoa(minutes)))
-	}
-	return strings.Join(all, " ")
-}
-
-// speaks returns the language for a request.
-func (p *Pages) speaks(r *http.Request) *tongue {
-	tags := slices.Sorted(maps.Keys(p.Texts))
-	if !slices.Contains(tags, "en") {
-		tags = append(tags, "en")
-	}
-	want := strings.Join(r.Header["Accept-Language"], ",")
-	if p.Language != nil {
-		want = p.Language(r)
-	}
-	tag := choose(want, tags)
-	if tag == "" {
-		tag = "en"
-	}
-	return &tongue{tag, p.Texts[tag]}
-}
-
-// check reports what is wrong with Config.Pages.
-func (p *Pages) check(fault func(field, cure string, args ...any)) {
-	if len(p.Texts) > maxTongues {
-		fault("Pages", "has %d languages; use at most %d", len(p.Texts), maxTongues)
-	}
-	for tag, texts := range p.Texts {
-		if !isLanguage(tag) {
-			fault("Pages", "has texts for %q, which is no language tag; use such as \"de\" or \"pt-BR\"", tag)
-		}
-		for key, text := range texts {
-			switch {
-			case english[key] == "":
-				fault("Pages", "has the text %q for %q, which no page shows; rp.PageTexts has the keys", key, tag)
-			case len(text) > maxPageText:
-				fault("Pages", "has a text of %d bytes for %q in %q; use at most %d", len(text), key, tag, maxPageText)
-			}
-		}
-	}
-	if p.Frame == nil {
-		return
-	}
-	sample := Page{Language: "en", Title: "Title", Body: "<h1>Title</h1>", Style: pageStyle}
-	var b bytes.Buffer
-	switch err := p.Frame(&b, sample); {
-	case err != nil:
-		fault("Pages", "Frame fails: %v", err)
-	case !strings.Contains(b.String(), string(sample.Body)):
-		fault("Pages", "Frame leaves Page.Body out, so a person would find no way on; write it as it is, without escaping it once more")
-	}
-}
-
-// lacks tells what is missing in a language.
-func (p *Pages) lacks() []Finding {
-	var all []string
-	for _, tag := range slices.Sorted(maps.Keys(p.Texts)) {
-		var missing []string
-		for key := range english {
-			if tag != "en" && !strings.HasPrefix(tag, "en-") && p.Texts[tag][key] == "" {
-				missing = append(missing, key)
-			}
-		}
-		if len(missing) > 0 {
-			slices.Sort(missing)
-			all = append(all, fmt.Sprintf("in %q for %s", tag, strings.Join(missing, ", ")))
-		}
-	}
-	if len(all) == 0 {
+// judgePages tells what is missing in a language.
+func judgePages(s *page.Set) []Finding {
+	lacks := s.Lacks()
+	if lacks == "" {
 		return nil
 	}
-	return []Finding{{Code: "page_texts", Text: "Config.Pages has no text " + strings.Join(all, "; ") + ": the pages say that in English."}}
+	return []Finding{{Code: "page_texts", Text: "Config.Pages has no text " + lacks + ": the pages say that in English."}}
 }
+
+// PageTexts returns the texts of the library's own pages in English, by their keys: what
+// Config.Pages replaces. The keys that session.js has, too, (ended-…, quiet) have the same
+// words there.
+func PageTexts() map[string]string { return page.Texts() }

@@ -10,7 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -103,16 +103,20 @@ func TestPagesCount(t *testing.T) {
 
 // Every key is used by a page, and every text on a page has a key.
 func TestPageTextsAreUsed(t *testing.T) {
-	used := map[string]bool{}
-	files, err := os.ReadDir(".")
+	used, pages := map[string]bool{}, 0
+	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range files {
-		if name := f.Name(); !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || name == "pagetexts.go" {
+	inner, err := filepath.Glob("internal/*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range append(files, inner...) {
+		if strings.HasSuffix(f, "_test.go") || f == filepath.FromSlash("internal/page/texts.go") {
 			continue
 		}
-		tree, err := parser.ParseFile(token.NewFileSet(), f.Name(), nil, 0)
+		tree, err := parser.ParseFile(token.NewFileSet(), f, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,10 +128,14 @@ func TestPageTextsAreUsed(t *testing.T) {
 			return true
 		})
 		for _, said := range saidIn(tree) {
+			pages++
 			if rp.PageTexts()[said] == "" {
-				t.Errorf("%s says %q on a page, which is no key of pagetexts.go", f.Name(), said)
+				t.Errorf("%s says %q on a page, which is no key of rp.PageTexts", f, said)
 			}
 		}
+	}
+	if pages < 50 {
+		t.Errorf("only %d texts on pages were found", pages)
 	}
 	for _, r := range everyReason {
 		used["ended-"+string(r)] = true
@@ -142,8 +150,8 @@ func TestPageTextsAreUsed(t *testing.T) {
 	}
 }
 
-// saidIn are the texts that a file puts on pages: what stands in a page, a pageForm, a
-// list of words, and what badLogin and loginFailed are called with.
+// saidIn are the texts that a file puts on pages: what stands in a page.Page, a page.Form,
+// a list of page.Word, and what badLogin and loginFailed are called with.
 func saidIn(tree *ast.File) (out []string) {
 	text := func(e ast.Expr) {
 		if l, ok := e.(*ast.BasicLit); ok && l.Kind == token.STRING {
@@ -151,18 +159,22 @@ func saidIn(tree *ast.File) (out []string) {
 			out = append(out, s)
 		}
 	}
+	of := func(e ast.Expr, names ...string) bool {
+		s, ok := e.(*ast.SelectorExpr)
+		return ok && fmt.Sprint(s.X) == "page" && slices.Contains(names, s.Sel.Name)
+	}
 	ast.Inspect(tree, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CompositeLit:
-			switch fmt.Sprint(n.Type) {
-			case "page", "pageForm":
+			switch {
+			case of(n.Type, "Page", "Form"):
 				for _, e := range n.Elts {
-					if kv := e.(*ast.KeyValueExpr); slices.Contains([]string{"title", "linkText", "Button"}, fmt.Sprint(kv.Key)) {
+					if kv := e.(*ast.KeyValueExpr); slices.Contains([]string{"Title", "LinkText", "Button"}, fmt.Sprint(kv.Key)) {
 						text(kv.Value)
 					}
 				}
 			default:
-				if list, ok := n.Type.(*ast.ArrayType); ok && fmt.Sprint(list.Elt) == "word" {
+				if list, ok := n.Type.(*ast.ArrayType); ok && of(list.Elt, "Word") {
 					for _, e := range n.Elts {
 						text(e)
 					}

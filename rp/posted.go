@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -117,8 +118,8 @@ func (p *RelyingParty) servePosted(w http.ResponseWriter, r *http.Request) error
 		}
 		return err
 	}
-	return p.writePage(w, r, page{title: "nothing-title", advice: []word{"nothing"}, link: p.site.Home(), linkText: "to-continue",
-		form: &pageForm{Action: p.site.Endpoint(postedPath), Fields: url.Values{"sealed": {""}}, Button: "to-look", Script: fetchScript, Own: true}})
+	return p.pages.Write(w, r, page.Page{Title: "nothing-title", Advice: []page.Word{"nothing"}, Link: p.site.Home(), LinkText: "to-continue",
+		Form: &page.Form{Action: p.site.Endpoint(postedPath), Fields: url.Values{"sealed": {""}}, Button: "to-look", Script: page.FromTab, Own: true}})
 }
 
 // returnPosted gives the form back, once, on a page with a button: nothing is sent that
@@ -131,7 +132,7 @@ func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) erro
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 4*maxPosted)
 	lost := func(status int) error {
-		b := p.render(w.Header(), r, page{title: "lost-title", advice: []word{"lost"}, link: p.site.Home(), linkText: "to-continue"})
+		b := p.pages.Render(w.Header(), r, page.Page{Title: "lost-title", Advice: []page.Word{"lost"}, Link: p.site.Home(), LinkText: "to-continue"})
 		w.WriteHeader(status)
 		_, err := w.Write(b)
 		return err
@@ -153,19 +154,6 @@ func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return lost(http.StatusForbidden)
 	}
-	return p.writePage(w, r, page{title: "send-title", advice: []word{"send"}, link: p.site.Home(), linkText: "to-leave",
-		form: &pageForm{Action: f.Path, Fields: fields, Button: "to-send", Own: true}})
+	return p.pages.Write(w, r, page.Page{Title: "send-title", Advice: []page.Word{"send"}, Link: p.site.Home(), LinkText: "to-leave",
+		Form: &page.Form{Action: f.Path, Fields: fields, Button: "to-send", Own: true}})
 }
-
-const (
-	// keepScript puts the form into the tab, and then says so. Where that fails the page
-	// says that nothing was taken.
-	keepScript = `try{const g=e=>document.getElementById("tandem-"+e),s=g("sealed");sessionStorage.setItem("tandem-posted",s.value);` +
-		`g("lost").hidden=true;g("kept").hidden=false;g("on").href=s.dataset.link}catch{}`
-	// fetchScript takes it out again.
-	fetchScript = `{const k="tandem-posted",f=document.getElementById("tandem-next");try{const v=sessionStorage.getItem(k);if(v){sessionStorage.removeItem(k);` +
-		`f.elements.sealed.value=v;f.submit()}else f.remove()}catch{f.remove()}}`
-)
-
-// keptForm is a form that the page puts into the tab, and the address that leads to it.
-type keptForm struct{ Sealed, On string }

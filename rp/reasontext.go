@@ -1,14 +1,18 @@
 package rp
 
-import "time"
+import (
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/page"
+)
 
 // words tell a person why they were logged out. What the IdP says goes before what the
 // app knows by itself, and the app does not say more than that.
-func (e *EndedError) words() (said []word, minutes int) {
+func (e *EndedError) words() (said []page.Word, minutes int) {
 	if e.Cause == Inactivity {
-		return []word{"ended-inactivity"}, 0
+		return []page.Word{"ended-inactivity"}, 0
 	}
-	said = []word{e.Reason.word()}
+	said = []page.Word{e.Reason.word()}
 	switch e.Reason {
 	case RefreshRejected, APIUnauthorized, BackchannelLogout, Unconfirmed:
 		if quiet := e.quiet.Round(time.Minute); quiet >= quietWorthTelling {
@@ -22,9 +26,9 @@ const quietWorthTelling = 5 * time.Minute
 
 // word tells a person how the app has learnt of the end: the same words as session.js, for
 // the pages without it.
-func (r Reason) word() word {
-	if w := "ended-" + string(r); english[w] != "" {
-		return word(w)
+func (r Reason) word() page.Word {
+	if w, ok := page.Known("ended-" + string(r)); ok {
+		return w
 	}
 	return "ended"
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -31,6 +32,7 @@ type RelyingParty struct {
 	logins     *sessions.CookieStore
 	site       *site.App
 	cookies    cookie.Jar
+	pages      *page.Set
 	apis       map[string]*audience // by origin; nil: the token of the log-in
 	log        *slog.Logger
 	hub        *hub
@@ -114,6 +116,9 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		userNotes:  newThrottle(10*time.Second, 1), // while the first one is on its way
 		unreadable: newThrottle(remember, 1),
 	}
+	p.pages = cfg.Pages.set(func(err error) {
+		p.refusals.spend(p.log, p.now(), "Config.Pages.Frame fails; the plain page is shown", "error", err)
+	})
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
 	p.unrevoked = queue[store.Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}
 	p.ctx, p.stop = context.WithCancel(context.Background())
@@ -128,7 +133,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	p.report(judgeProvider(&p.cfg, p.idp.At()))
 	p.report(storeFindings(ctx, cfg.Store, cfg.RequestTimeout))
 	p.report(judgeSites(&p.cfg))
-	p.report(cfg.Pages.lacks())
+	p.report(judgePages(p.pages))
 	p.goes(func(context.Context) { p.watch(p.ctx) })
 	p.goes(func(context.Context) { p.sweep(p.ctx) })
 	p.goes(func(context.Context) { p.follow(p.ctx) })

@@ -1,4 +1,4 @@
-package rp
+package page
 
 import (
 	"bytes"
@@ -9,31 +9,39 @@ import (
 	"net/url"
 )
 
-// page is what one of the library's own few pages says.
-type page struct {
-	title    word
-	advice   []word
-	minutes  int // in the advice
-	link     string
-	linkText word
-	form     *pageForm
-	kept     *keptForm
-	follow   *following
+// Page is what one of the library's own few pages says.
+type Page struct {
+	Title    Word
+	Advice   []Word
+	Minutes  int // in the advice
+	Link     string
+	LinkText Word
+	Form     *Form
+	Kept     *Kept
+	Follow   *Follow
 }
 
-// pageForm is what a page asks to be sent.
-type pageForm struct {
+// Form is what a page asks to be sent.
+type Form struct {
 	Action string
 	Fields url.Values
-	Button word
-	Script template.JS // sends it at once; empty: the person presses the button
+	Button Word
+	Script template.JS // sends it; empty: the person presses the button
 	Own    bool        // it goes to this app, which looks at Referer and Origin
 }
 
-const (
-	pageStyle  = `:root{color-scheme:light dark;background:Canvas;color:CanvasText}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.6rem;line-height:1.25;text-wrap:balance}a,button{font:inherit}`
-	formScript = `document.getElementById('tandem-next').submit()`
-)
+// Kept is a form that the page puts into the tab, sealed, and the address that leads to it.
+type Kept struct{ Sealed, On string }
+
+// Follow is a page that asks for the same address once more, with the fragment in its
+// query. A browser without scripts goes on without one. That a person has made this
+// navigation goes along: a script's does not say it.
+type Follow struct {
+	On   string
+	User bool
+}
+
+const style = `:root{color-scheme:light dark;background:Canvas;color:CanvasText}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.6rem;line-height:1.25;text-wrap:balance}a,button{font:inherit}`
 
 var bodyTemplate = template.Must(template.New("body").Parse(`<h1>{{.Title}}</h1>{{with .Advice}}<p>{{.}}</p>{{end}}
 {{- with .Kept}}<p id="tandem-lost">{{$.Lost}}</p><p id="tandem-kept" hidden>{{$.Waits}}</p>{{end}}
@@ -51,7 +59,7 @@ var frameTemplate = template.Must(template.New("frame").Parse(`<!DOCTYPE html>
 `))
 
 // csp lets in what the page is made of, and of the app's what a frame may need.
-func csp(style, script string, framed bool) string {
+func csp(script string, framed bool) string {
 	// Images: Firefox applies the policy to the app's icon, too.
 	v := "default-src 'none'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; style-src " + sourceHash(style)
 	if framed {
@@ -68,53 +76,43 @@ func sourceHash(s string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(h[:]) + "'"
 }
 
-// render writes a page in the language of a request, and its header.
-func (p *RelyingParty) render(h http.Header, r *http.Request, pg page) []byte {
-	in := p.cfg.Pages.speaks(r)
+// Render writes a page in the language of a request, and its header.
+func (s *Set) Render(h http.Header, r *http.Request, pg Page) []byte {
+	in := s.speaks(r)
 	data := struct {
 		Title, Advice, Link, LinkText, Button, Lost, Waits string
-		Form                                               *pageForm
-		Kept                                               *keptForm
-		Follow                                             *following
+		Form                                               *Form
+		Kept                                               *Kept
+		Follow                                             *Follow
 		Script                                             template.JS
-	}{Title: in.say(0, pg.title), Advice: in.say(pg.minutes, pg.advice...), Link: pg.link, LinkText: in.say(0, pg.linkText),
-		Form: pg.form, Kept: pg.kept, Follow: pg.follow}
+	}{Title: in.say(0, pg.Title), Advice: in.say(pg.Minutes, pg.Advice...), Link: pg.Link, LinkText: in.say(0, pg.LinkText),
+		Form: pg.Form, Kept: pg.Kept, Follow: pg.Follow}
 	referrer := "no-referrer"
 	switch {
-	case pg.form != nil:
-		data.Button, data.Script = in.say(0, pg.form.Button), pg.form.Script
-		if pg.form.Own {
+	case pg.Form != nil:
+		data.Button, data.Script = in.say(0, pg.Form.Button), pg.Form.Script
+		if pg.Form.Own {
 			referrer = "same-origin"
 		}
-	case pg.kept != nil:
+	case pg.Kept != nil:
 		data.Lost, data.Waits, data.Script = in.say(0, "not-taken"), in.say(0, "kept"), keepScript
-	case pg.follow != nil:
-		data.Button, data.Script = in.say(0, "to-continue"), fragmentScript
+	case pg.Follow != nil:
+		data.Button, data.Script = in.say(0, "to-continue"), followScript
 	}
-	var body, b bytes.Buffer
+	var body bytes.Buffer
 	_ = bodyTemplate.Execute(&body, data) // cannot fail: the data fits the template
-	out := Page{Language: in.tag, Title: data.Title, Body: template.HTML(body.String()), Style: pageStyle}
-	framed := p.cfg.Pages.Frame != nil
-	if framed {
-		if err := p.cfg.Pages.Frame(&b, out); err != nil {
-			p.refusals.spend(p.log, p.now(), "Config.Pages.Frame fails; the plain page is shown", "error", err)
-			b.Reset()
-			framed = false
-		}
-	}
-	if !framed {
-		_ = frameTemplate.Execute(&b, out) // nor can this
-	}
+	whole, framed := s.frame(Framed{Language: in.tag, Title: data.Title, Body: template.HTML(body.String()), Style: style})
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", in.tag)
-	h.Set("Content-Security-Policy", csp(pageStyle, string(data.Script), framed))
+	h.Set("Content-Security-Policy", csp(string(data.Script), framed))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", referrer)
-	return b.Bytes()
+	return whole
 }
 
-func (p *RelyingParty) writePage(w http.ResponseWriter, r *http.Request, pg page) error {
-	b := p.render(w.Header(), r, pg)
+// Write sends a page with status 200.
+func (s *Set) Write(w http.ResponseWriter, r *http.Request, pg Page) error {
+	b := s.Render(w.Header(), r, pg)
 	_, err := w.Write(b)
 	return err
 }

@@ -1,15 +1,20 @@
-package rp
+package page
 
 import "maps"
 
-// word is the key of a text on one of the library's own pages. One that is no key is the
-// text itself: what an app puts into a LoginError is shown as it is.
-type word string
+// Word is the key of a text on one of the library's own pages. One that is no key is the
+// text itself: what an app says in its own words is shown as it is.
+type Word string
 
-// PageTexts returns the texts of the library's own pages in English, by their keys: what
-// Config.Pages replaces. The keys that session.js has, too, (ended-…, quiet) have the same
-// words there.
-func PageTexts() map[string]string { return maps.Clone(english) }
+// Texts are the texts in English, by their keys. Those that session.js has, too, (ended-…,
+// quiet) have the same words there.
+func Texts() map[string]string { return maps.Clone(english) }
+
+// Known is the Word of a key, if it is one.
+func Known(key string) (w Word, ok bool) { return Word(key), english[key] != "" }
+
+// English is a text for those who read no page: an error's.
+func English(words ...Word) string { return (&tongue{}).say(0, words...) }
 
 var english = map[string]string{
 	"to-login":       "Log in",
@@ -104,6 +109,3 @@ var english = map[string]string{
 	"advice-moment":    "Please try again in a moment.",
 	"advice-tell":      "Please tell the people who run it.",
 }
-
-// inEnglish is a text for those who read no page: an error's.
-func inEnglish(words ...word) (text string) { return (&tongue{}).say(0, words...) }
