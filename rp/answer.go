@@ -1,10 +1,10 @@
 package rp
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/internal/answer"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
@@ -19,8 +19,8 @@ type Answer struct {
 	Problem *Problem
 }
 
-// ErrorHeader repeats Problem.Error.
-const ErrorHeader = "Tandem-Error"
+// ErrorHeader, "Tandem-Error", repeats Problem.Error.
+const ErrorHeader = answer.Header
 
 // Problem is the JSON answer to scripts. LoginURL is empty where nobody has asked for
 // the request: a script would go there by itself.
@@ -59,6 +59,15 @@ func (a Answer) AddTo(h http.Header) {
 //
 // With options the log-in that it leads to asks for them.
 func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) Answer {
+	a := p.answer(r, err, opts)
+	out := Answer{Status: a.Status, Header: a.Header, Body: a.Body}
+	if pr := a.Problem; pr != nil {
+		out.Problem = &Problem{Error: pr.Error, Reason: Reason(pr.Reason), Cause: EndCause(pr.Cause), LoginURL: pr.LoginURL}
+	}
+	return out
+}
+
+func (p *RelyingParty) answer(r *http.Request, err error, opts []LoginOption) answer.Answer {
 	more, _ := p.more(wishFor(opts)) // what is too large is refused where the session lacks it
 	var (
 		ended   *EndedError
@@ -70,51 +79,49 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 	)
 	switch {
 	case errors.Is(err, ErrSilentCheck):
-		return p.challenge(r, Problem{Error: unconfirmed}, "&silent=1")
+		return p.replies.Unconfirmed(r, p.asks(r, "&silent=1"))
 	case errors.Is(err, ErrUnconfirmed):
-		return p.challenge(r, Problem{Error: unconfirmed}, "")
+		return p.replies.Unconfirmed(r, p.asks(r, ""))
 	case errors.Is(err, ErrAnonymous):
-		return p.challenge(r, Problem{Error: "login_required"}, more)
+		return p.replies.LoginRequired(r, p.asks(r, more))
 	case errors.Is(err, ErrReauthenticate):
-		return p.challenge(r, Problem{Error: "login_required"}, "&anew=1"+more)
+		return p.replies.LoginRequired(r, p.asks(r, "&anew=1"+more))
 	case errors.As(err, &step):
-		return p.challengeMore(r, step.wish)
+		return p.stepUp(r, step.wish)
 	case errors.Is(err, ErrStepUp) && errors.As(err, &api):
-		return p.challengeMore(r, wishOf(api))
+		return p.stepUp(r, wishOf(api))
 	case errors.As(err, &ended):
-		a := p.challengeEnded(r, ended, more)
+		said, minutes := ended.words()
+		ask := answer.Ask{More: more, Person: p.classify(r, p.mark(r), ended.sentUser) == Active}
+		a := p.replies.Ended(r, ask, string(ended.Reason), string(ended.Cause), said, minutes)
 		p.cookies.ForgetPages(a.Header)
 		return a
 	case errors.Is(err, ErrForbidden):
-		return p.forbidden(r)
+		return p.replies.NotAllowed(r, p.otherAccount(p.site.Back(r)))
 	case errors.Is(err, ErrCrossOrigin):
-		return p.refuse(r, http.StatusForbidden, "cross_origin", page.Page{Title: "origin-title", Advice: []page.Word{"origin"}})
+		return p.replies.CrossOrigin(r)
 	case errors.As(err, &login):
 		pg := page.Page{Link: p.site.LoginTo(login.returnTo), LinkText: "to-login"}
 		pg.Title, pg.Advice = login.words()
 		if login.otherAccount {
 			pg.Link, pg.LinkText = p.otherAccount(login.returnTo), "to-another"
 		}
-		a := p.refuse(r, login.Status, "login_failed", pg)
+		a := p.replies.Refuse(r, login.Status, "login_failed", pg)
 		if errors.As(err, &trouble) {
 			web.RetryAfter(a.Header, trouble.RetryAfter)
 		}
 		return a
 	case errors.As(err, &request):
-		a := jsonAnswer(request.Status, struct {
-			Error       string `json:"error"`
-			Description string `json:"error_description,omitempty"`
-		}{request.Code, request.Err.Error()}, nil)
-		if request.RetryAfter > 0 {
-			web.RetryAfter(a.Header, request.RetryAfter)
-		}
-		return a
+		return answer.BadRequest(request.Status, request.Code, request.Err.Error(), request.RetryAfter)
 	case errors.As(err, &trouble):
-		a := p.refuse(r, http.StatusServiceUnavailable, "temporarily_unavailable", p.outage(r, trouble.Cause))
-		web.RetryAfter(a.Header, trouble.RetryAfter)
-		return a
+		return p.replies.Unavailable(r, troubleOf(trouble.Cause), trouble.Cause != StoreFailed, trouble.RetryAfter)
 	}
-	return p.refuse(r, http.StatusInternalServerError, "server_error", page.Page{Title: "error-title", Advice: []page.Word{"error"}})
+	return p.replies.Broken(r)
+}
+
+// asks is a challenge of who is not known by a session.
+func (p *RelyingParty) asks(r *http.Request, more string) answer.Ask {
+	return answer.Ask{More: more, Person: p.Activity(r) == Active}
 }
 
 // troubleOf is what a page says of trouble. It says of nobody that they cannot be reached
@@ -124,55 +131,4 @@ func troubleOf(c Cause) page.Word {
 		return w
 	}
 	return "outage"
-}
-
-// outage is the page of a 503. In the middle of a log-in nobody is logged in yet,
-// and the callback's query is not repeated.
-func (p *RelyingParty) outage(r *http.Request, cause Cause) page.Page {
-	pg := page.Page{Title: "outage-title", Advice: []page.Word{troubleOf(cause)}}
-	switch {
-	case p.site.IsCallback(r.URL.Path):
-		pg.Link, pg.LinkText = p.site.Endpoint("/login"), "to-login"
-	case web.KindOf(r) == web.Page && !p.site.IsEndpoint(r.URL.Path):
-		if cause != StoreFailed { // else nobody knows
-			pg.Advice = append(pg.Advice, "still-in")
-		}
-		pg.Link, pg.LinkText = p.site.Asked(r), "to-retry"
-	}
-	return pg
-}
-
-func (p *RelyingParty) refuse(r *http.Request, status int, code string, pg page.Page) Answer {
-	if !web.KindOf(r).IsPage() {
-		pr := Problem{Error: code}
-		return jsonAnswer(status, pr, &pr)
-	}
-	return p.pageAnswer(r, status, code, pg)
-}
-
-func (p *RelyingParty) pageAnswer(r *http.Request, status int, code string, pg page.Page) Answer {
-	a := Answer{Status: status, Header: http.Header{}}
-	a.Body = p.pages.Render(a.Header, r, pg)
-	web.NoStore(a.Header)
-	a.Header.Set(ErrorHeader, code)
-	return a
-}
-
-func redirect(to string) Answer {
-	a := Answer{Status: http.StatusFound, Header: http.Header{}}
-	web.NoStore(a.Header)
-	a.Header.Set("Location", to)
-	return a
-}
-
-func jsonAnswer(status int, v any, pr *Problem) Answer {
-	a := Answer{Status: status, Header: http.Header{}, Problem: pr}
-	web.NoStore(a.Header)
-	a.Header.Set("Content-Type", "application/json")
-	if pr != nil {
-		a.Header.Set(ErrorHeader, pr.Error)
-	}
-	a.Body, _ = json.Marshal(v) // strings only
-	a.Body = append(a.Body, '\n')
-	return a
 }

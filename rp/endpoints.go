@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/tandem-sso/tandem/rp/internal/asset"
+	"github.com/tandem-sso/tandem/rp/internal/posted"
 )
 
 // Endpoint is one of the library's own pages. An adapter mounts it at
@@ -54,7 +55,7 @@ func (p *RelyingParty) endpoints() []Endpoint {
 		all = append(all, Endpoint{http.MethodPost, "/login", p.StartLogin})
 	}
 	if p.cfg.KeepPosted {
-		all = append(all, Endpoint{http.MethodGet, postedPath, p.servePosted}, Endpoint{http.MethodPost, postedPath, p.returnPosted})
+		all = append(all, Endpoint{http.MethodGet, posted.Path, p.servePosted}, Endpoint{http.MethodPost, posted.Path, p.returnPosted})
 	}
 	return all
 }

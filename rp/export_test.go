@@ -80,22 +80,3 @@ func LogoutAddress(c Config, form, claims, token string) string {
 	fields, _ := url.ParseQuery(form) // what can be read of it
 	return p.askLogout(c.BaseURL, c.Logout.URL, p.logoutWords(fields), &record.Data{IDToken: "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + token}).to
 }
-
-// Sealer seals and opens forms as a client does.
-type Sealer struct{ p *RelyingParty }
-
-// NewSealer makes one of nothing but a key.
-func NewSealer(key []byte) (Sealer, error) {
-	owner := hash("owner", "test")
-	ring, err := seal.NewRing("state", owner[:], key)
-	return Sealer{&RelyingParty{party: &party{owner: owner}, targets: ring}}, err
-}
-
-func (s Sealer) Seal(f, subject, path string) string {
-	return s.p.sealPosted(posted{ID: "1", Subject: subject, Path: path, Form: []byte(f)})
-}
-
-func (s Sealer) Open(sealed string) (path string, ok bool) {
-	f, ok := s.p.openPosted(sealed)
-	return f.Path, ok
-}

@@ -1,68 +1,38 @@
 package rp
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"mime"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/page"
-	"github.com/tandem-sso/tandem/rp/internal/site"
+	"github.com/tandem-sso/tandem/rp/internal/posted"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-const (
-	postedPath = "/posted"
-	maxPosted  = 64 << 10 // bytes of a form that is kept
-	// postedFor is how long a form is kept beyond Config.LoginTimeout.
-	postedFor = 5 * time.Minute
-)
-
-// posted is a form that came when the session was over already (Config.KeepPosted). It
-// waits in the tab that has sent it, sealed, and goes back to the same person only.
-type posted struct {
-	ID      string    `json:"id"` // it is given back once
-	Subject string    `json:"subject"`
-	Path    string    `json:"path"`
-	Form    []byte    `json:"form"` // encoded
-	Until   time.Time `json:"until"`
-}
+// postedFor is how long a form is kept beyond Config.LoginTimeout.
+const postedFor = 5 * time.Minute
 
 // keepPosted seals the form of a request that is not served; empty if it is not to be
 // kept: a file is in it, it is too large, a page of another origin has sent it, or nobody
 // knows whose it was.
 func (p *RelyingParty) keepPosted(r *http.Request) (sealed string) {
-	if !p.cfg.KeepPosted || r.Method != http.MethodPost || p.site.IsEndpoint(r.URL.Path) || p.site.Of(r).Refuses(r) {
-		return ""
-	}
-	path := r.URL.RequestURI()
-	kind, _, _ := mime.ParseMediaType(web.First(r.Header, "Content-Type"))
-	if kind != "application/x-www-form-urlencoded" || site.SafeReturnTo(path) != path {
+	if !p.cfg.KeepPosted || p.site.IsEndpoint(r.URL.Path) || p.site.Of(r).Refuses(r) || !posted.Fits(r) {
 		return ""
 	}
 	subject := p.whose(r)
 	if subject == "" {
 		return ""
 	}
-	r.Body = http.MaxBytesReader(nil, r.Body, maxPosted)
-	if r.ParseForm() != nil || len(r.PostForm) == 0 && r.ContentLength != 0 { // or somebody has read it
+	form, ok := posted.Read(r)
+	if !ok {
 		return ""
 	}
-	form := []byte(r.PostForm.Encode())
-	if len(form) > maxPosted { // a middleware has read it before, with another limit
-		return ""
-	}
-	return p.sealPosted(posted{cookie.Random(), subject, p.site.Outside(path), form, p.now().Add(p.cfg.LoginTimeout + postedFor)})
-}
-
-func (p *RelyingParty) sealPosted(f posted) string {
-	plain, _ := json.Marshal(f) // texts and a time
-	return base64.RawURLEncoding.EncodeToString(p.targets.Seal(plain, p.party.posts()))
+	return p.posted.Seal(posted.Form{ID: cookie.Random(), Subject: subject, Path: p.site.Outside(r.URL.RequestURI()), Form: form,
+		Until: p.now().Add(p.cfg.LoginTimeout + postedFor)})
 }
 
 // whose is the subject of the session, live or ended, that a request names.
@@ -81,31 +51,12 @@ func (p *RelyingParty) whose(r *http.Request) string {
 	return l.data.Subject
 }
 
-// openPosted reads what keepPosted has made.
-func (p *RelyingParty) openPosted(sealed string) (f posted, ok bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	if err != nil {
-		return posted{}, false
-	}
-	plain, err := p.targets.Open(raw, p.party.posts())
-	return f, err == nil && json.Unmarshal(plain, &f) == nil
-}
-
-// postedLink leads to the form that was kept, over the log-in. A session that only waits
-// for its person needs none.
-func (p *RelyingParty) postedLink(waits bool, more string) string {
-	if waits {
-		return p.site.Endpoint(postedPath)
-	}
-	return p.site.LoginTo(p.site.Endpoint(postedPath)) + more
-}
-
 // servePosted is where the browser comes back to: a page that fetches the form from the
 // tab's storage and posts it to returnPosted.
 func (p *RelyingParty) servePosted(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	if _, err := p.Authenticate(r); err != nil {
-		back := p.site.LoginTo(p.site.Endpoint(postedPath))
+		back := p.site.LoginTo(p.site.Endpoint(posted.Path))
 		switch {
 		case !web.Navigation(r):
 			return err
@@ -119,7 +70,7 @@ func (p *RelyingParty) servePosted(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	return p.pages.Write(w, r, page.Page{Title: "nothing-title", Advice: []page.Word{"nothing"}, Link: p.site.Home(), LinkText: "to-continue",
-		Form: &page.Form{Action: p.site.Endpoint(postedPath), Fields: url.Values{"sealed": {""}}, Button: "to-look", Script: page.FromTab, Own: true}})
+		Form: &page.Form{Action: p.site.Endpoint(posted.Path), Fields: url.Values{"sealed": {""}}, Button: "to-look", Script: page.FromTab, Own: true}})
 }
 
 // returnPosted gives the form back, once, on a page with a button: nothing is sent that
@@ -130,7 +81,7 @@ func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 4*maxPosted)
+	r.Body = http.MaxBytesReader(w, r.Body, 4*posted.MaxForm)
 	lost := func(status int) error {
 		b := p.pages.Render(w.Header(), r, page.Page{Title: "lost-title", Advice: []page.Word{"lost"}, Link: p.site.Home(), LinkText: "to-continue"})
 		w.WriteHeader(status)
@@ -140,7 +91,7 @@ func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) erro
 	if r.ParseForm() != nil {
 		return lost(http.StatusBadRequest)
 	}
-	f, ok := p.openPosted(r.PostForm.Get("sealed"))
+	f, ok := p.posted.Open(r.PostForm.Get("sealed"))
 	if !ok || f.Subject != s.Subject() || p.now().After(f.Until) {
 		return lost(http.StatusForbidden)
 	}

@@ -216,20 +216,3 @@ func TestKeptPostOfAStepUp(t *testing.T) {
 		}
 	})
 }
-
-// FuzzOpenPosted: what this client has not sealed is nothing.
-func FuzzOpenPosted(f *testing.F) {
-	auth, err := rp.NewSealer(rp.NewKey())
-	if err != nil {
-		f.Fatal(err)
-	}
-	good := auth.Seal("a=b", "ada", "/private")
-	f.Add(good)
-	f.Add("")
-	f.Add(strings.Repeat("A", 100))
-	f.Fuzz(func(t *testing.T, sealed string) {
-		if path, ok := auth.Open(sealed); ok != (sealed == good) || ok && path != "/private" {
-			t.Errorf("%q is opened: %q", sealed, path)
-		}
-	})
-}

@@ -11,9 +11,11 @@ import (
 
 	"github.com/gorilla/sessions"
 
+	"github.com/tandem-sso/tandem/rp/internal/answer"
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/page"
+	"github.com/tandem-sso/tandem/rp/internal/posted"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -33,6 +35,8 @@ type RelyingParty struct {
 	site       *site.App
 	cookies    cookie.Jar
 	pages      *page.Set
+	replies    *answer.Writer
+	posted     posted.Sealer
 	apis       map[string]*audience // by origin; nil: the token of the log-in
 	log        *slog.Logger
 	hub        *hub
@@ -108,7 +112,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	}
 	p := &RelyingParty{
 		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, targets: targets, logins: logins,
-		site: app, cookies: cookie.Jar(cfg.CookieName), apis: audiencesOf(cfg.APIs),
+		site: app, cookies: cookie.Jar(cfg.CookieName), posted: posted.Sealer{Ring: targets, Bound: party.posts()}, apis: audiencesOf(cfg.APIs),
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
 		streams: streams{of: map[store.Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, denials: denials{of: map[denialKey]denial{}}, reports: newThrottle(activityEvery, activityBurst),
@@ -119,6 +123,9 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	p.pages = cfg.Pages.set(func(err error) {
 		p.refusals.spend(p.log, p.now(), "Config.Pages.Frame fails; the plain page is shown", "error", err)
 	})
+	p.replies = &answer.Writer{Site: p.site, Pages: p.pages, Keep: p.keepPosted, Forbidden: cfg.Forbidden, Guarded: func(path string) {
+		p.refusals.spend(p.log, p.now(), "RequireLogin guards an endpoint of the library, so nobody can log in: keep Config.Prefix out of what it guards", "path", path[:min(len(path), 100)])
+	}}
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
 	p.unrevoked = queue[store.Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}
 	p.ctx, p.stop = context.WithCancel(context.Background())

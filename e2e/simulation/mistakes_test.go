@@ -130,7 +130,7 @@ var mutations = []mutation{
 		return Page // meta refresh, a timer, location.reload`,
 		`	case sentUser:
 		return Unclear`},
-	{"a page that asks by itself is given an address", "rp/challenge.go",
+	{"a page that asks by itself is given an address", "rp/internal/answer/challenge.go",
 		"	case person && !waits:\n",
 		"	case !waits:\n"},
 	{"that a person began a log-in is forgotten", "rp/begin.go",

@@ -1,0 +1,29 @@
+package posted_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tandem-sso/tandem/rp/internal/posted"
+	"github.com/tandem-sso/tandem/rp/internal/seal"
+)
+
+// FuzzOpen: what this client has not sealed is nothing.
+func FuzzOpen(f *testing.F) {
+	ring, err := seal.NewRing("state", []byte("client"), []byte(strings.Repeat("k", seal.KeySize)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := posted.Sealer{Ring: ring, Bound: []byte("client posted")}
+	good := s.Seal(posted.Form{ID: "1", Subject: "ada", Path: "/private", Form: []byte("a=b")})
+	other := posted.Sealer{Ring: ring, Bound: []byte("client wish")}.Seal(posted.Form{ID: "1"})
+	f.Add(good)
+	f.Add(other)
+	f.Add("")
+	f.Add(strings.Repeat("A", 100))
+	f.Fuzz(func(t *testing.T, sealed string) {
+		if form, ok := s.Open(sealed); ok != (sealed == good) || ok && (form.Path != "/private" || form.Subject != "ada" || string(form.Form) != "a=b") {
+			t.Errorf("%q is opened: %v", sealed, form)
+		}
+	})
+}
