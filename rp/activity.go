@@ -6,6 +6,8 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/site"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
 // Class says whether a request is activity of a person.
@@ -30,14 +32,12 @@ func (c Class) String() string {
 // "active". "active" decides only where the request itself leaves it open.
 const ActivityHeader = activity.Header
 
-type classKey struct{}
-
 // WithClass marks the requests of a route. The adapters' Passive and Active use it. What
 // is marked Passive never is activity. What is marked Active is, where a person and a page
 // send the same: no mark makes activity of a prefetch, an image, a beacon, an event
 // stream, or what a page of another origin fetches.
 func WithClass(ctx context.Context, c Class) context.Context {
-	return context.WithValue(ctx, classKey{}, c)
+	return web.WithMark(ctx, markOf(c))
 }
 
 // Activity classifies a request: docs/timeouts.md has the table. In this order: what
@@ -49,30 +49,15 @@ func WithClass(ctx context.Context, c Class) context.Context {
 //
 // It knows no session. Authenticate does, and so it also tells a navigation that a page
 // makes by itself from a person's, in a browser that says so (Sec-Fetch-User).
-func (p *RelyingParty) Activity(r *http.Request) Class { return p.classify(r, p.mark(r), false) }
-
-// mark is what the application says about a request.
-func (p *RelyingParty) mark(r *http.Request) activity.Mark {
-	if m, ok := p.forced(r); ok {
-		return m
-	}
-	if c, ok := r.Context().Value(classKey{}).(Class); ok {
-		return markOf(c)
-	}
-	return activity.Unmarked
+func (p *RelyingParty) Activity(r *http.Request) Class {
+	return classOf(p.activity.IsActive(r, p.activity.Mark(r), false))
 }
 
-func (p *RelyingParty) forced(r *http.Request) (activity.Mark, bool) {
-	if p.cfg.Classify == nil {
-		return activity.Unmarked, false
+func classOf(active bool) Class {
+	if active {
+		return Active
 	}
-	switch c, ok := p.cfg.Classify(r); {
-	case !ok:
-		return activity.Unmarked, false
-	case c == Active:
-		return activity.Forced, true
-	}
-	return activity.Passive, true
+	return Passive
 }
 
 func markOf(c Class) activity.Mark {
@@ -82,11 +67,14 @@ func markOf(c Class) activity.Mark {
 	return activity.Passive
 }
 
-// classify takes what nobody can tell for a person's: to log out somebody who is there
-// would be worse.
-func (p *RelyingParty) classify(r *http.Request, m activity.Mark, sentUser bool) Class {
-	if activity.Classify(r.Method, r.Header, activity.Facts{Mark: m, SentUser: sentUser, Trusted: p.site.Of(r).Trusted}) == activity.Page {
-		return Passive
+// newClassifier is Config.Classify with what Activity says beside.
+func newClassifier(c *Config, app *site.App) *web.Classifier {
+	w := &web.Classifier{Trusted: func(r *http.Request) map[string]bool { return app.Of(r).Trusted }}
+	if c.Classify != nil {
+		w.Says = func(r *http.Request) (active, ok bool) {
+			class, ok := c.Classify(r)
+			return class == Active, ok
+		}
 	}
-	return Active
+	return w
 }

@@ -92,7 +92,7 @@ func (p *RelyingParty) answer(r *http.Request, err error, opts []LoginOption) an
 		return p.stepUp(r, wishOf(api))
 	case errors.As(err, &ended):
 		said, minutes := ended.words()
-		ask := answer.Ask{More: more, Person: p.classify(r, p.mark(r), ended.sentUser) == Active}
+		ask := answer.Ask{More: more, Person: p.activity.IsActive(r, p.activity.Mark(r), ended.sentUser)}
 		a := p.replies.Ended(r, ask, string(ended.Reason), string(ended.Cause), said, minutes)
 		p.cookies.ForgetPages(a.Header)
 		return a

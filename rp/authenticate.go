@@ -19,13 +19,13 @@ import (
 // browser should see. Whose answer shows something private calls
 // Session.KeepPrivate first.
 func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
-	return p.authenticate(r, p.mark(r))
+	return p.authenticate(r, p.activity.Mark(r))
 }
 
 // AuthenticateAs is Authenticate for a request of a route that is marked, as if
 // by WithClass: only Config.Classify goes before the mark.
 func (p *RelyingParty) AuthenticateAs(r *http.Request, class Class) (*Session, error) {
-	m, ok := p.forced(r)
+	m, ok := p.activity.Forced(r)
 	if !ok {
 		m = markOf(class)
 	}
@@ -66,7 +66,7 @@ func (p *RelyingParty) session(r *http.Request, key store.Key, m activity.Mark) 
 	now := p.now()
 	o := p.cached(&rec)
 	if o != nil && o.quiet.Holds(now) {
-		class := p.classify(r, m, p.saysUser(o.data, now))
+		class := classOf(p.activity.IsActive(r, m, p.saysUser(o.data, now)))
 		if class == Active {
 			p.touch(&o.state, &o.item, now, rec.Active)
 		}
@@ -77,7 +77,7 @@ func (p *RelyingParty) session(r *http.Request, key store.Key, m activity.Mark) 
 	if err != nil {
 		return nil, err
 	}
-	class := p.classify(r, m, p.saysUser(st.data, now))
+	class := classOf(p.activity.IsActive(r, m, p.saysUser(st.data, now)))
 	if st, err = p.decide(r.Context(), st, lifetime.Class(class), web.Navigation(r), now, o != nil); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (p *RelyingParty) Optional(r *http.Request) *Session {
 		return nil // the store's failure is logged there
 	}
 	now := p.now()
-	class := p.classify(r, p.mark(r), p.saysUser(st.data, now))
+	class := classOf(p.activity.IsActive(r, p.activity.Mark(r), p.saysUser(st.data, now)))
 	d := p.judge(st, lifetime.Passive)
 	if d.End != lifetime.Live {
 		_ = p.expire(r.Context(), st, d.End) // an outage: whoever comes next tries again

@@ -18,6 +18,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/posted"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/internal/site"
+	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -34,6 +35,7 @@ type RelyingParty struct {
 	logins     *sessions.CookieStore
 	site       *site.App
 	cookies    cookie.Jar
+	activity   *web.Classifier
 	pages      *page.Set
 	replies    *answer.Writer
 	posted     posted.Sealer
@@ -126,6 +128,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	p.replies = &answer.Writer{Site: p.site, Pages: p.pages, Keep: p.keepPosted, Forbidden: cfg.Forbidden, Guarded: func(path string) {
 		p.refusals.spend(p.log, p.now(), "RequireLogin guards an endpoint of the library, so nobody can log in: keep Config.Prefix out of what it guards", "path", path[:min(len(path), 100)])
 	}}
+	p.activity = newClassifier(&p.cfg, p.site)
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
 	p.unrevoked = queue[store.Record]{handle: p.cleanUp, limit: revocationsAtOnce, most: revocationsInMind}
 	p.ctx, p.stop = context.WithCancel(context.Background())

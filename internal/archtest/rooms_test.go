@@ -45,7 +45,22 @@ func rooms() []room {
 	ofStores := []string{"rp/store", "rp/store/internal/..."}
 	everything := []string{"rp/...", "nethttpadapter/...", "echoadapter/...", "idp-mock/..."}
 
+	// What rp knows of browsers knows nobody who is logged in: no record, no store, no IdP.
+	// Of two patterns of the same length the first counts, so these stand before rp/internal/....
+	request := []string{"rp/internal/web", "rp/internal/activity"}
+	place := append([]string{"rp/internal/site", "rp/internal/weburl"}, request...)
+	ofBrowsers := append([]string{"rp/internal/posted", "rp/internal/page", "rp/internal/seal"}, place...)
+
 	return []room{
+		{path: "rp/internal/activity", never: testCode},
+		{path: "rp/internal/web", rooms: request, never: testCode},
+		{path: "rp/internal/cookie", never: testCode},
+		{path: "rp/internal/site", rooms: place, never: testCode},
+		{path: "rp/internal/asset", rooms: request, never: testCode},
+		{path: "rp/internal/eventstream", rooms: request, never: testCode},
+		{path: "rp/internal/page", never: testCode},
+		{path: "rp/internal/posted", rooms: append([]string{"rp/internal/seal"}, place...), never: testCode},
+		{path: "rp/internal/answer", rooms: ofBrowsers, never: testCode},
 		{path: "rp/internal/...", modules: core, never: testCode},
 		{path: "rp", rooms: []string{"rp/store", "rp/internal/..."}, modules: core, never: testCode},
 		{path: "rp/ssf", rooms: contract, modules: core, never: testCode},

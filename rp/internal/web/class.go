@@ -1,0 +1,54 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/tandem-sso/tandem/rp/internal/activity"
+)
+
+// Classifier says of requests to one app whether a person has caused them.
+type Classifier struct {
+	// Says is the app's own word; ok is false where it has none. Nil: it never has.
+	Says func(*http.Request) (active, ok bool)
+	// Trusted are the origins whose pages are the app's, for the name that a request uses.
+	Trusted func(*http.Request) map[string]bool
+}
+
+type markKey struct{}
+
+// WithMark marks the requests of a route.
+func WithMark(ctx context.Context, m activity.Mark) context.Context {
+	return context.WithValue(ctx, markKey{}, m)
+}
+
+// Mark is what the application says about a request.
+func (c *Classifier) Mark(r *http.Request) activity.Mark {
+	if m, ok := c.Forced(r); ok {
+		return m
+	}
+	if m, ok := r.Context().Value(markKey{}).(activity.Mark); ok {
+		return m
+	}
+	return activity.Unmarked
+}
+
+// Forced is what the app says of this very request, which goes before the mark of its route.
+func (c *Classifier) Forced(r *http.Request) (activity.Mark, bool) {
+	if c.Says == nil {
+		return activity.Unmarked, false
+	}
+	switch active, ok := c.Says(r); {
+	case !ok:
+		return activity.Unmarked, false
+	case active:
+		return activity.Forced, true
+	}
+	return activity.Passive, true
+}
+
+// IsActive takes what nobody can tell for a person's: to log out somebody who is there
+// would be worse.
+func (c *Classifier) IsActive(r *http.Request, m activity.Mark, sentUser bool) bool {
+	return activity.Classify(r.Method, r.Header, activity.Facts{Mark: m, SentUser: sentUser, Trusted: c.Trusted(r)}) != activity.Page
+}
