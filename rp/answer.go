@@ -68,7 +68,7 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 }
 
 func (p *RelyingParty) answer(r *http.Request, err error, opts []LoginOption) answer.Answer {
-	more, _ := p.more(wishFor(opts)) // what is too large is refused where the session lacks it
+	more, _ := p.logins.More(wishFor(opts).Wish) // what is too large is refused where the session lacks it
 	var (
 		ended   *EndedError
 		trouble *UnavailableError

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
@@ -125,7 +126,7 @@ func audiencesOf(apis []API) map[string]*audience {
 
 // resources is what the authorization request says of Config.APIs (RFC 8707 §2.1), to be
 // added to its URL. What Config.LoginParams or an option of the log-in says stands.
-func (p *RelyingParty) resources(w *wish) (query string) {
+func (p *RelyingParty) resources(w *loginflow.Wish) (query string) {
 	if p.cfg.LoginParams["resource"] != "" || w.Params["resource"] != "" {
 		return ""
 	}

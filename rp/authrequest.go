@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
 // sentTo is where the browser goes with an authorization request: to the URL that has all
 // of it, or, once it is pushed, to one that names it (RFC 9126 §4). There is no way back
 // from the second to the first: what is in addresses can be read and changed (PAR-01).
-func (p *RelyingParty) sentTo(ctx context.Context, f *flow, whole string) (string, error) {
+func (p *RelyingParty) sentTo(ctx context.Context, f *loginflow.Flow, whole string) (string, error) {
 	at := p.idp.At()
 	if !at.Pushes {
 		return whole, nil
@@ -42,9 +43,9 @@ func joint(address string) string {
 
 // notPushed describes a request that the IdP has not taken. At a silent check somebody is
 // logged in, and stays so.
-func (p *RelyingParty) notPushed(f *flow, out idp.Outcome) error {
-	if f.silent || out.Fault != verdict.None || out.Status >= 500 || out.Status == http.StatusTooManyRequests {
-		return f.postponed(&UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: whoFails(&out), Err: out.Err})
+func (p *RelyingParty) notPushed(f *loginflow.Flow, out idp.Outcome) error {
+	if f.Silent || out.Fault != verdict.None || out.Status >= 500 || out.Status == http.StatusTooManyRequests {
+		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: whoFails(&out), Err: out.Err})
 	}
 	p.log.Error("this client and the IdP do not fit", "error", out.Err)
 	return loginFailed(http.StatusBadGateway, out.Err, "failed-client", "advice-tell")

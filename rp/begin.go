@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -16,10 +17,10 @@ const maxAgent = 200 // bytes of a User-Agent that are kept
 // begin makes a session of a log-in: userinfo says more of the person, the app agrees, and
 // the session is created. Whatever goes wrong, the tokens are given up and the browser's
 // former session stays.
-func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, got *tokens) error {
+func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *tokens) error {
 	// The IdP has seen the person before it gave out the code, however long it took
 	// to answer then.
-	d := &record.Data{Signalled: f.back, Confirmed: f.back}
+	d := &record.Data{Signalled: f.Back, Confirmed: f.Back}
 	got.apply(d)
 	err := p.complete(r.Context(), f, got, d)
 	var l *Login
@@ -45,30 +46,30 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *flow, go
 	if fn := p.cfg.Events.Login; fn != nil {
 		fn(LoginEvent{Session: key.Short(), Subject: d.Subject, SID: d.SID, At: d.Started})
 	}
-	web.SeeOther(w, f.returnTo)
+	web.SeeOther(w, f.ReturnTo)
 	return nil
 }
 
 // complete adds to the tokens what else the session knows of this log-in.
-func (p *RelyingParty) complete(ctx context.Context, f *flow, got *tokens, d *record.Data) error {
+func (p *RelyingParty) complete(ctx context.Context, f *loginflow.Flow, got *tokens, d *record.Data) error {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
 	p.keepOnly(d)
-	d.Wish = f.wish.text()
+	d.Wish = f.Wish.Text()
 	return p.askUserinfo(ctx, f, got, d)
 }
 
 // create stores the session, ends the one before, and gives the browser the new cookie. A
 // logout that came while this log-in was under way has left a tombstone, which refuses it
 // (C5).
-func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *flow, got *tokens, d *record.Data, l *Login) (store.Key, error) {
+func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *tokens, d *record.Data, l *Login) (store.Key, error) {
 	ctx, cancel := p.detached(r.Context())
 	defer cancel()
 	id, key := p.party.newID()
 	d.Started = p.now()
-	d.SendsUser = f.sentUser || activity.SendsUser(r.Header)
+	d.SendsUser = f.SentUser || activity.SendsUser(r.Header)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
-	st, err := p.start(ctx, key, f.begun, got.id.IssuedAt, d)
+	st, err := p.start(ctx, key, f.Begun, got.id.IssuedAt, d)
 	switch {
 	case errors.Is(err, errOver):
 		return store.Key{}, badLogin("failed-over", err)

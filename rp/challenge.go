@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/answer"
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 )
 
 // maxRounds is how many log-ins in a row, each within a minute of the other, may ask for
@@ -16,12 +17,12 @@ const maxRounds = 3
 // beside goes on: two APIs that need a scope each would send the person to and fro. Who
 // asks again for what the person has just logged in with gets no third chance, nor does
 // who asks for something else each time: that would be a loop.
-func (p *RelyingParty) stepUp(r *http.Request, w wish) answer.Answer {
+func (p *RelyingParty) stepUp(r *http.Request, w loginflow.Wish) answer.Answer {
 	code := "insufficient_user_authentication" // RFC 9470 §3
 	person, loop := p.Activity(r) == Active, false
 	if s := FromContext(r.Context()); s != nil && s.rp == p {
 		person = s.Class() == Active // it knows the browser
-		had, _ := readWish(s.state().data.Wish)
+		had, _ := loginflow.ReadWish(s.state().data.Wish)
 		for _, scope := range w.Scopes {
 			if !slices.Contains(had.Scopes, scope) {
 				had.Scopes = append(had.Scopes, scope)
@@ -31,13 +32,13 @@ func (p *RelyingParty) stepUp(r *http.Request, w wish) answer.Answer {
 		if p.now().Sub(s.Started()) >= time.Minute {
 			w.Round = 0
 		} else {
-			loop = s.state().data.Wish == w.text() || w.Round >= maxRounds
+			loop = s.state().data.Wish == w.Text() || w.Round >= maxRounds
 		}
 	}
 	w.Round++
-	more, ok := p.more(w)
+	more, ok := p.logins.More(w)
 	if !ok {
-		p.log.Error("what a page or an API asks of a log-in is too large, so it is refused", "bytes", len(w.text()), "most", maxWish)
+		p.log.Error("what a page or an API asks of a log-in is too large, so it is refused", "bytes", len(w.Text()), "most", loginflow.MaxWish)
 	}
 	if loop || !ok {
 		return p.replies.Denied(r, code)

@@ -10,13 +10,14 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/idtoken"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
 // exchangeInTime is exchange for a person who waits Config.WaitFor at most. An answer
 // that comes too late begins no session: nobody has its cookie.
-func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *flow) (*tokens, error) {
+func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *loginflow.Flow) (*tokens, error) {
 	type answer struct {
 		got *tokens
 		err error
@@ -33,7 +34,7 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *flow)
 		}
 	})
 	if !started {
-		return nil, f.postponed(&UnavailableError{RetryAfter: time.Second, Cause: Busy, Err: errors.New("this instance is shutting down")})
+		return nil, laterFor(f, &UnavailableError{RetryAfter: time.Second, Cause: Busy, Err: errors.New("this instance is shutting down")})
 	}
 	timer := time.NewTimer(p.cfg.WaitFor)
 	defer timer.Stop()
@@ -42,24 +43,24 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *flow)
 		return a.got, a.err
 	case <-timer.C:
 		close(gone)
-		return nil, f.postponed(&UnavailableError{RetryAfter: 2 * time.Second, Cause: IdPSilent,
+		return nil, laterFor(f, &UnavailableError{RetryAfter: 2 * time.Second, Cause: IdPSilent,
 			Err: fmt.Errorf("the answer to a code takes longer than Config.WaitFor (%v)", p.cfg.WaitFor)})
 	}
 }
 
 // exchange trades the code for tokens. A code can be used once, so a browser
 // that hangs up does not stop it.
-func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tokens, error) {
+func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.Flow) (*tokens, error) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	answer, out := p.idp.At().Client.Exchange(ctx, code, f.verifier, f.redirectURI)
+	answer, out := p.idp.At().Client.Exchange(ctx, code, f.Verifier, f.RedirectURI)
 	if out.Err != nil {
 		return nil, p.notExchanged(f, out)
 	}
-	want := idtoken.Want{Nonce: f.nonce}
-	if !f.silent { // a silent round trip has not asked for it
+	want := idtoken.Want{Nonce: f.Nonce}
+	if !f.Silent { // a silent round trip has not asked for it
 		want.MaxAge = p.cfg.MaxAge
-		if age := f.wish.Age; age > 0 && (want.MaxAge == 0 || age < want.MaxAge) {
+		if age := f.Wish.Age; age > 0 && (want.MaxAge == 0 || age < want.MaxAge) {
 			want.MaxAge = age
 		}
 	}
@@ -74,21 +75,21 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *flow) (*tok
 	if err != nil {
 		return nil, badLogin("failed-trust", err)
 	}
-	if !f.silent && !f.wish.metBy(acrOf(string(got.id.Raw)), got.id.AuthTime, p.cfg.Now(), p.cfg.Skew) {
+	if !f.Silent && !f.Wish.MetBy(acrOf(string(got.id.Raw)), got.id.AuthTime, p.cfg.Now(), p.cfg.Skew) {
 		p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, "")
 		return nil, loginFailed(http.StatusForbidden, errors.New("the ID token does not have the acr or auth_time that was asked for"), "failed-weak", "advice-weak")
 	}
-	if !isBearer(got.kind) && p.cfg.Kind != NoToken && !f.silent {
+	if !isBearer(got.kind) && p.cfg.Kind != NoToken && !f.Silent {
 		return nil, loginFailed(http.StatusBadGateway, errOtherType(quoted(got.kind)), "failed-type", "advice-tell")
 	}
 	return got, nil
 }
 
 // notExchanged describes a code that brought no tokens.
-func (p *RelyingParty) notExchanged(f *flow, out idp.Outcome) error {
+func (p *RelyingParty) notExchanged(f *loginflow.Flow, out idp.Outcome) error {
 	switch {
 	case out.Fault != verdict.None, out.Status >= 500, out.Status == http.StatusTooManyRequests:
-		return f.postponed(&UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: whoFails(&out), Err: out.Err})
+		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: whoFails(&out), Err: out.Err})
 	case out.Code == "invalid_grant":
 		return badLogin("failed-code", out.Err)
 	}

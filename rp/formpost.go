@@ -27,12 +27,11 @@ func (p *RelyingParty) lacksCookies(r *http.Request, params url.Values) bool {
 	if r.Method != http.MethodPost || params.Has(postedAgain) {
 		return false
 	}
-	id, _, ok := p.readState(params.Get("state"))
+	id, _, ok := p.logins.ReadState(params.Get("state"))
 	if !ok {
 		return false // nobody's log-in
 	}
-	_, err := r.Cookie(p.loginCookie(id))
-	return err != nil
+	return !p.logins.IsSent(r, id)
 }
 
 // postAgain is a page that posts the IdP's answer from this app's own origin, with the

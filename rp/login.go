@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/internal/web"
@@ -48,19 +49,19 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 		return nil
 	}
 	opts = slices.Concat(opts, more) // others use opts, too
-	f := flow{
-		state: cookie.Random(), nonce: cookie.Random(), verifier: oauth2.GenerateVerifier(),
-		redirectURI: p.site.Callback(r), returnTo: p.site.Inside(q.Get("return_to")), begun: p.now(),
-		again: q.Get("again") == "1", sentUser: sentUser(r, q),
+	f := loginflow.Flow{
+		State: cookie.Random(), Nonce: cookie.Random(), Verifier: oauth2.GenerateVerifier(),
+		RedirectURI: p.site.Callback(r), ReturnTo: p.site.Inside(q.Get("return_to")), Begun: p.now(),
+		Again: q.Get("again") == "1", SentUser: sentUser(r, q),
 	}
-	if f.wish, err = p.wishAt(q, opts); err != nil {
+	if f.Wish, err = p.wishAt(q, opts); err != nil {
 		return err
 	}
-	if len(f.wish.text())+len(f.returnTo) > maxAsked {
-		f.returnTo = p.site.Home() // no browser would keep the cookie
+	if len(f.Wish.Text())+len(f.ReturnTo) > loginflow.MaxAsked {
+		f.ReturnTo = p.site.Home() // no browser would keep the cookie
 	}
-	if whole := site.WithFragment(f.returnTo, q.Get("fragment")); len(f.wish.text())+len(whole) <= maxAsked {
-		f.returnTo = whole
+	if whole := site.WithFragment(f.ReturnTo, q.Get("fragment")); len(f.Wish.Text())+len(whole) <= loginflow.MaxAsked {
+		f.ReturnTo = whole
 	}
 	var asks *state
 	if q.Get("silent") == "1" {
@@ -68,24 +69,22 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 			return err
 		}
 		if asks != nil {
-			f.silent, f.about = true, asks.rec.Key.Short()
+			f.Silent, f.About = true, asks.rec.Key.Short()
 		}
 	}
-	if f.wish.isEmpty() && p.isIn(r, q) {
-		web.SeeOther(w, f.returnTo)
+	if f.Wish.IsEmpty() && p.isIn(r, q) {
+		web.SeeOther(w, f.ReturnTo)
 		return nil
 	}
-	if (!f.silent || p.byFormPost()) && p.wantsFragment(r, q) { // a form_post loses it in any case
+	if (!f.Silent || p.byFormPost()) && p.wantsFragment(r, q) { // a form_post loses it in any case
 		return p.fragmentPage(w, r)
 	}
 	to, err := p.authURL(r.Context(), &f, asks)
 	if err != nil {
 		return err
 	}
-	p.dropOldLogins(w, r)
-	s, _ := p.logins.New(r, p.loginCookie(f.state)) // an error is an old cookie that we overwrite
-	f.save(s)
-	if err := s.Save(r, w); err != nil {
+	p.logins.DropOld(w, r)
+	if err := p.logins.Save(w, r, &f); err != nil {
 		return fmt.Errorf("rp: the log-in cookie cannot be written: %w", err)
 	}
 	if r.Method == http.MethodPost {
@@ -102,7 +101,7 @@ func (p *RelyingParty) authorization() *oauth2.Config {
 }
 
 // authURL is where the IdP is asked. Its errors are *UnavailableError and *LoginError.
-func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (string, error) {
+func (p *RelyingParty) authURL(ctx context.Context, f *loginflow.Flow, asks *state) (string, error) {
 	whole, err := p.wholeURL(ctx, f, asks)
 	if err != nil {
 		return "", err
@@ -112,24 +111,24 @@ func (p *RelyingParty) authURL(ctx context.Context, f *flow, asks *state) (strin
 
 // wholeURL is the authorization request with everything in it. Its error is an
 // *UnavailableError.
-func (p *RelyingParty) wholeURL(ctx context.Context, f *flow, asks *state) (string, error) {
+func (p *RelyingParty) wholeURL(ctx context.Context, f *loginflow.Flow, asks *state) (string, error) {
 	opts := []oauth2.AuthCodeOption{
-		oauth2.S256ChallengeOption(f.verifier),
-		oauth2.SetAuthURLParam("nonce", f.nonce),
-		oauth2.SetAuthURLParam("redirect_uri", f.redirectURI),
+		oauth2.S256ChallengeOption(f.Verifier),
+		oauth2.SetAuthURLParam("nonce", f.Nonce),
+		oauth2.SetAuthURLParam("redirect_uri", f.RedirectURI),
 	}
 	if p.byFormPost() {
 		opts = append(opts, oauth2.SetAuthURLParam("response_mode", idp.FormPost))
 	}
-	if f.silent {
+	if f.Silent {
 		return p.silentURL(ctx, asks, f, opts)
 	}
 	if !p.hasMet() {
 		p.idp.LookAgain()
 		return "", idpSilent(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
 	}
-	opts = append(opts, p.options(&f.wish)...)
-	return p.authorization().AuthCodeURL(p.state(f.state, f.target()), opts...) + p.resources(&f.wish), nil
+	opts = append(opts, p.options(&f.Wish)...)
+	return p.authorization().AuthCodeURL(p.logins.State(f.State, f.Target()), opts...) + p.resources(&f.Wish), nil
 }
 
 // isIn reports whether a log-in is not needed: nobody asks for anything particular,
@@ -187,7 +186,7 @@ func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error
 	}
 	if err := p.useAnswer(w, r, f, params); err != nil {
 		if login := (*LoginError)(nil); errors.As(err, &login) {
-			login.returnTo = f.returnTo
+			login.returnTo = f.ReturnTo
 		}
 		return err
 	}
@@ -195,7 +194,7 @@ func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error
 }
 
 // useAnswer goes on with a log-in that this browser has begun.
-func (p *RelyingParty) useAnswer(w http.ResponseWriter, r *http.Request, f *flow, params url.Values) error {
+func (p *RelyingParty) useAnswer(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, params url.Values) error {
 	// RFC 9207 §2.4: also before an error is believed.
 	if iss := params.Get("iss"); iss != p.cfg.Issuer && (iss != "" || p.idp.At().IssInResponse) {
 		return badLogin("failed-issuer", errors.New("iss is missing or is not Config.Issuer"))
@@ -206,12 +205,12 @@ func (p *RelyingParty) useAnswer(w http.ResponseWriter, r *http.Request, f *flow
 	if params.Get("code") == "" {
 		return badLogin("failed-link", errors.New("neither code nor error"))
 	}
-	f.back = p.now()
+	f.Back = p.now()
 	got, err := p.exchangeInTime(r.Context(), params.Get("code"), f)
 	if err != nil {
 		return err
 	}
-	if f.silent {
+	if f.Silent {
 		return p.confirmSilently(w, r, f, got)
 	}
 	return p.begin(w, r, f, got)
@@ -237,8 +236,8 @@ func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 }
 
 // loginRefused handles an error of the authorization endpoint.
-func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *flow, code string) error {
-	if f.silent {
+func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, code string) error {
+	if f.Silent {
 		return p.silentRefused(w, r, f, code)
 	}
 	err := fmt.Errorf("the authorization endpoint answered %s", clean(code))
@@ -247,17 +246,17 @@ func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *f
 		return badLogin("failed-cancelled", err)
 	case "temporarily_unavailable": // Keycloak's word to the second of two tabs, too
 		why := notFinished(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
-		return &staleError{f.target(), why, f.begun} // a session that was not enough before is not now
+		return &staleError{f.Target(), why, f.Begun} // a session that was not enough before is not now
 	case "server_error":
-		return f.postponed(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
+		return laterFor(f, &UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
 	}
 	return badLogin("failed", err)
 }
 
-// postponed is trouble at the IdP during a log-in. Its code or state is spent, so
+// laterFor is trouble at the IdP during a log-in. Its code or state is spent, so
 // the page offers a new one; only at a silent check is somebody logged in still.
-func (f *flow) postponed(err *UnavailableError) error {
-	if f.silent {
+func laterFor(f *loginflow.Flow, err *UnavailableError) error {
+	if f.Silent {
 		return err
 	}
 	return notFinished(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 )
@@ -114,7 +115,7 @@ func (l *Login) CarryOver(names ...string) error {
 func (l *Login) OtherAccount() string { return l.in.rp.otherAccount(l.in.rp.site.Inside(l.ReturnTo)) }
 
 func (p *RelyingParty) otherAccount(returnTo string) string {
-	more, _ := p.more(wish{Params: map[string]string{"prompt": "select_account"}}) // small
+	more, _ := p.logins.More(loginflow.Wish{Params: map[string]string{"prompt": "select_account"}}) // small
 	return p.site.LoginTo(orElse(returnTo, p.site.Home())) + more
 }
 
@@ -169,17 +170,17 @@ func overlay(values string, changes map[string]string) (out string, ok bool) {
 }
 
 // askApp calls Config.OnLogin. Its error is an ErrRefused or a *LoginError.
-func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *flow, d *record.Data) (*Login, error) {
+func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, d *record.Data) (*Login, error) {
 	if p.cfg.OnLogin == nil {
 		return nil, nil
 	}
 	var err error
-	l := &Login{ReturnTo: f.returnTo, in: &incoming{rp: p, r: r, data: d, first: map[string]*sessions.Session{}}}
+	l := &Login{ReturnTo: f.ReturnTo, in: &incoming{rp: p, r: r, data: d, first: map[string]*sessions.Session{}}}
 	if l.in.former, err = p.formerValues(r, d.Subject); err != nil {
 		return nil, err
 	}
 	err = p.callHook(w, r, l)
-	f.returnTo = p.site.Inside(l.ReturnTo)
+	f.ReturnTo = p.site.Inside(l.ReturnTo)
 	if err != nil {
 		return nil, p.hookRefused(err)
 	}

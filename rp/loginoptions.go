@@ -1,18 +1,16 @@
 package rp
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
-	"github.com/tandem-sso/tandem/rp/internal/site"
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 )
 
 // LoginOption is something that one log-in asks of the IdP, beyond Config. The adapters'
@@ -21,15 +19,9 @@ import (
 // [RequireClaim] is a demand of a route alone.
 type LoginOption func(*wish)
 
-// wish is what one log-in asks for. It travels sealed in the address of the log-in, and
-// in the log-in's cookie.
+// wish is what options ask for.
 type wish struct {
-	ACR    []string          `json:"acr,omitempty"`
-	Age    time.Duration     `json:"age,omitempty"` // 0: any
-	Scopes []string          `json:"scopes,omitempty"`
-	Params map[string]string `json:"params,omitempty"`
-	Round  int               `json:"round,omitempty"` // which log-in in a row it is that asks for more
-
+	loginflow.Wish
 	claims []claimDemand // of a route; they do not travel
 }
 
@@ -43,7 +35,7 @@ func ACR(values ...string) LoginOption {
 // Less than a minute is a minute: else the answer would be too old when it arrives.
 // Config.Skew comes on top.
 func MaxAge(d time.Duration) LoginOption {
-	return func(w *wish) { w.Age = max(d, time.Minute) }
+	return func(w *wish) { w.SetAge(d) }
 }
 
 // Scopes asks for these beside Config.Scopes.
@@ -55,12 +47,7 @@ func Scopes(scopes ...string) LoginOption {
 // ui_locales, claims, kc_idp_hint, domain_hint, …. One that the library sets itself is
 // left out, and said in the log.
 func LoginParam(name, value string) LoginOption {
-	return func(w *wish) {
-		if w.Params == nil {
-			w.Params = map[string]string{}
-		}
-		w.Params[name] = value
-	}
+	return func(w *wish) { w.SetParam(name, value) }
 }
 
 func wishFor(opts []LoginOption) (w wish) {
@@ -70,40 +57,12 @@ func wishFor(opts []LoginOption) (w wish) {
 	return w
 }
 
-func (w *wish) isEmpty() bool {
-	return len(w.ACR) == 0 && w.Age == 0 && len(w.Scopes) == 0 && len(w.Params) == 0 && w.Round == 0
-}
-
-// text is how a wish is kept in a cookie; empty if it asks for nothing.
-func (w *wish) text() string {
-	if w.isEmpty() {
-		return ""
-	}
-	b, _ := json.Marshal(w) // strings and numbers only
-	return string(b)
-}
-
-// readWish reads text.
-func readWish(text string) (w wish, ok bool) {
-	return w, text == "" || json.Unmarshal([]byte(text), &w) == nil
-}
-
-// more is a wish in the address of a log-in; empty if it asks for nothing. ok is false if
-// it is too large.
-func (p *RelyingParty) more(w wish) (more string, ok bool) {
-	if w.isEmpty() {
-		return "", true
-	}
-	sealed := p.sealWish(w)
-	return "&wish=" + sealed, sealed != ""
-}
-
 // ownParams are set by the library; nobody may set them otherwise.
 var ownParams = []string{"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
 	"code_challenge", "code_challenge_method", "request", "request_uri", "id_token_hint", "client_secret"}
 
 // options of the authorization request.
-func (p *RelyingParty) options(w *wish) (opts []oauth2.AuthCodeOption) {
+func (p *RelyingParty) options(w *loginflow.Wish) (opts []oauth2.AuthCodeOption) {
 	set := func(name, value string) { opts = append(opts, oauth2.SetAuthURLParam(name, value)) }
 	for name, value := range p.cfg.LoginParams {
 		set(name, value)
@@ -131,82 +90,25 @@ func (p *RelyingParty) options(w *wish) (opts []oauth2.AuthCodeOption) {
 	return opts
 }
 
-func (p *RelyingParty) scopes(w *wish) string {
+func (p *RelyingParty) scopes(w *loginflow.Wish) string {
 	return strings.Join(append(slices.Clone(p.cfg.Scopes), w.Scopes...), " ")
 }
 
-// fromQuery adds what a log-in's address asks for, as far as Config.LoginQuery lets it.
-func (p *RelyingParty) fromQuery(w *wish, q url.Values) {
-	for _, name := range p.cfg.LoginQuery {
-		value := q.Get(name)
-		if value == "" || len(value) > maxWish {
-			continue
-		}
-		switch name {
-		case "acr_values":
-			w.ACR = append(w.ACR, strings.Fields(value)...)
-		case "max_age":
-			if n, err := strconv.Atoi(value); err == nil && n >= 0 && n < 1<<30 {
-				MaxAge(time.Duration(n) * time.Second)(w)
-			}
-		default:
-			LoginParam(name, value)(w)
-		}
-	}
-}
-
-// wishAt is what a log-in asks for: what its address carries, and the app's own options.
-// What anybody can make up gives way if all together is too large.
-func (p *RelyingParty) wishAt(q url.Values, opts []LoginOption) (w wish, err error) {
+// wishAt is what a log-in asks for: what its address carries, as far as Config.LoginQuery lets
+// it, and the app's own options. What anybody can make up gives way if all together is too
+// large.
+func (p *RelyingParty) wishAt(q url.Values, opts []LoginOption) (loginflow.Wish, error) {
 	for _, made := range []url.Values{q, nil} {
-		w = p.openWish(q.Get("wish"))
-		p.fromQuery(&w, made)
+		w := wish{Wish: p.logins.OpenWish(q.Get("wish"))}
+		w.AddFrom(made, p.cfg.LoginQuery)
 		for _, o := range opts {
 			o(&w)
 		}
-		if len(w.text()) <= maxWish {
-			return w, nil
+		if len(w.Text()) <= loginflow.MaxWish {
+			return w.Wish, nil
 		}
 	}
-	return w, fmt.Errorf("rp: what a log-in asks for is larger than %d bytes", maxWish)
-}
-
-const (
-	// maxWish bounds a wish in bytes: it has to fit into an address and a cookie.
-	maxWish = 1 << 10
-	// maxAsked bounds it together with the page that the log-in leads to.
-	maxAsked = site.MaxReturnTo + 256
-)
-
-func (p *RelyingParty) sealWish(w wish) string {
-	plain, err := json.Marshal(w)
-	if err != nil || len(plain) > maxWish {
-		return ""
-	}
-	return base64.RawURLEncoding.EncodeToString(p.targets.Seal(plain, p.party.wishes()))
-}
-
-// openWish reads what sealWish has made; what it has not made is empty. Whoever shows a
-// route's address of the log-in to somebody else lends no rights: a route checks each
-// session by itself.
-func (p *RelyingParty) openWish(sealed string) (w wish) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	if err != nil || len(raw) > 2*maxWish {
-		return wish{}
-	}
-	plain, err := p.targets.Open(raw, p.party.wishes())
-	if err != nil || json.Unmarshal(plain, &w) != nil {
-		return wish{}
-	}
-	return w
-}
-
-// metBy reports whether a session, or a log-in, is what the wish demands.
-func (w *wish) metBy(acr string, authenticated, now time.Time, skew time.Duration) bool {
-	if len(w.ACR) > 0 && !slices.Contains(w.ACR, acr) {
-		return false
-	}
-	return w.Age == 0 || !authenticated.IsZero() && !now.After(authenticated.Add(w.Age+skew))
+	return loginflow.Wish{}, fmt.Errorf("rp: what a log-in asks for is larger than %d bytes", loginflow.MaxWish)
 }
 
 // acrOf is the authentication context class that an ID token names.
@@ -221,7 +123,7 @@ func acrOf(claims string) string {
 // StepUpError says: the session lives, and this page or API needs another log-in. Answer
 // leads there and back; the session and its values are kept until the new log-in has
 // replaced it.
-type StepUpError struct{ wish wish }
+type StepUpError struct{ wish loginflow.Wish }
 
 func (e *StepUpError) Error() string {
 	return "rp: a log-in with more is needed than this session has (RFC 9470)"
@@ -240,21 +142,19 @@ func (s *Session) Satisfies(opts ...LoginOption) error {
 			return ErrForbidden
 		}
 	}
-	if w.metBy(d.ACR, d.AuthTime, s.rp.now(), s.rp.cfg.Skew) {
+	if w.MetBy(d.ACR, d.AuthTime, s.rp.now(), s.rp.cfg.Skew) {
 		return nil
 	}
-	return &StepUpError{w}
+	return &StepUpError{w.Wish}
 }
 
 // wishOf is what an API asks for (RFC 9470 §3, RFC 6750 §3.1). It comes from outside.
-func wishOf(e *APIError) (w wish) {
+func wishOf(e *APIError) (w loginflow.Wish) {
 	bounded := func(s string) []string {
-		words := strings.Fields(s[:min(len(s), maxWish/2)])
+		words := strings.Fields(s[:min(len(s), loginflow.MaxWish/2)])
 		return words[:min(len(words), 20)]
 	}
 	w.ACR, w.Scopes = bounded(e.ACRValues), bounded(e.Scope)
-	if n, err := strconv.Atoi(e.MaxAge); err == nil && n >= 0 && n < 1<<30 {
-		MaxAge(time.Duration(n) * time.Second)(&w)
-	}
+	w.SetAgeText(e.MaxAge)
 	return w
 }

@@ -103,12 +103,6 @@ func (p *party) refsBy(i int, d *record.Data) []store.Key {
 	return out
 }
 
-// wishes is what a sealed wish cannot be taken away from.
-func (p *party) wishes() []byte { return append(p.owner[:len(p.owner):len(p.owner)], "wish"...) }
-
-// posts is the same for a form that was posted.
-func (p *party) posts() []byte { return append(p.owner[:len(p.owner):len(p.owner)], "posted"...) }
-
 // bound is what a sealed record cannot be taken away from.
 func (p *party) bound(key *store.Key) []byte {
 	return append(p.owner[:len(p.owner):len(p.owner)], key[:]...)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -23,9 +24,9 @@ var errSigned = errors.New("userinfo answers with application/jwt (signed or enc
 // begins. Or there is no refresh token: then a later 401 of userinfo is a word about the
 // session if it takes this kind of access token now. A later call can say that too.
 //
-// The person, who is back since f.back, waits for the code and for this Config.WaitFor at
+// The person, who is back since f.Back, waits for the code and for this Config.WaitFor at
 // most. Its errors are *LoginError.
-func (p *RelyingParty) askUserinfo(ctx context.Context, f *flow, got *tokens, d *record.Data) error {
+func (p *RelyingParty) askUserinfo(ctx context.Context, f *loginflow.Flow, got *tokens, d *record.Data) error {
 	needed := p.cfg.UserinfoClaims
 	if !needed && (d.AccessToken == "" || d.RefreshToken != "" || p.idp.At().UserinfoURL == "") {
 		return nil
@@ -34,7 +35,7 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *flow, got *tokens, d 
 		return p.noProfile(errors.New("the token endpoint has given no Bearer access token to ask userinfo with: " +
 			"some IdPs issue one only for a scope of an API"))
 	}
-	wait := p.cfg.WaitFor - p.now().Sub(f.back)
+	wait := p.cfg.WaitFor - p.now().Sub(f.Back)
 	if wait <= 0 {
 		if needed {
 			return notFinished(late(p.cfg.WaitFor))

@@ -9,11 +9,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/sessions"
-
 	"github.com/tandem-sso/tandem/rp/internal/answer"
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/posted"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
@@ -31,8 +30,7 @@ type RelyingParty struct {
 	met        atomic.Bool // the IdP has answered this instance
 	party      *party
 	ring       *seal.Ring // seals records
-	targets    *seal.Ring // seals what state carries
-	logins     *sessions.CookieStore
+	logins     *loginflow.Logins
 	site       *site.App
 	cookies    cookie.Jar
 	activity   *web.Classifier
@@ -100,11 +98,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
-	targets, err := seal.NewRing("state", party.owner[:], cfg.Keys...)
-	if err != nil {
-		return nil, wrong("Keys", "%v", err)
-	}
-	logins, err := newLoginStore(&cfg, party.owner)
+	carried, err := seal.NewRing("state", party.owner[:], cfg.Keys...)
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
@@ -112,9 +106,15 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	if err != nil {
 		return nil, wrong("TrustedOrigins", "%v", err)
 	}
+	cookies := cookie.Jar(cfg.CookieName)
+	logins, err := loginflow.New(loginflow.Config{Keys: cfg.Keys, Owner: party.owner[:], Ring: carried, Cookies: cookies, Site: app,
+		Timeout: cfg.LoginTimeout})
+	if err != nil {
+		return nil, wrong("Keys", "%v", err)
+	}
 	p := &RelyingParty{
-		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, targets: targets, logins: logins,
-		site: app, cookies: cookie.Jar(cfg.CookieName), posted: posted.Sealer{Ring: targets, Bound: party.posts()}, apis: audiencesOf(cfg.APIs),
+		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, logins: logins,
+		site: app, cookies: cookies, posted: posted.NewSealer(carried, party.owner[:]), apis: audiencesOf(cfg.APIs),
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
 		streams: streams{of: map[store.Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, denials: denials{of: map[denialKey]denial{}}, reports: newThrottle(activityEvery, activityBurst),

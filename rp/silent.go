@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/internal/web"
@@ -40,7 +41,7 @@ func (p *RelyingParty) asksSilently(r *http.Request) (*state, error) {
 
 // silentURL is where the browser asks the IdP whether the session lives (prompt=none).
 // That it asks is noted first, so that no answer can make it ask again at once.
-func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *flow, opts []oauth2.AuthCodeOption) (string, error) {
+func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *loginflow.Flow, opts []oauth2.AuthCodeOption) (string, error) {
 	now := p.now()
 	if _, err := p.commit(ctx, st, func(d *record.Data) bool { d.Asked = now; return true }); err != nil {
 		return "", err
@@ -51,15 +52,15 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *flow, opts [
 	opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
 	resources := ""
 	if p.wantsTokens(st.data) {
-		f.renews = st.data.Generation + 1
-		w, _ := readWish(st.data.Wish)
+		f.Renews = st.data.Generation + 1
+		w, _ := loginflow.ReadWish(st.data.Wish)
 		if resources = p.resources(&w); len(w.Scopes) > 0 { // else the new token could do less
 			opts = append(opts, oauth2.SetAuthURLParam("scope", p.scopes(&w)))
 		}
 	} else {
 		opts = append(opts, oauth2.SetAuthURLParam("scope", "openid"))
 	}
-	state := p.state(f.state, f.target())
+	state := p.logins.State(f.State, f.Target())
 	for _, h := range hints(st.data) {
 		to := p.authorization().AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...) + resources
 		if len(to) <= maxHintedURL || p.idp.At().Pushes {
@@ -84,7 +85,7 @@ func hints(d *record.Data) []hint {
 // confirmSilently handles a prompt=none round trip that succeeded: the IdP session
 // lives. What a check brings is not kept, and no session is made of it: where there is
 // none, or the IdP's is another person's now, a whole log-in follows.
-func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f *flow, got *tokens) error {
+func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *tokens) error {
 	ctx, cancel := p.detached(r.Context())
 	defer cancel()
 	key, ok := p.sessionKey(r.Header)
@@ -122,7 +123,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 		return err
 	}
 	p.signalled(key, "prompt=none", verdict.OK, nil)
-	web.SeeOther(w, f.returnTo)
+	web.SeeOther(w, f.ReturnTo)
 	return nil
 }
 
@@ -131,9 +132,9 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 // come to an end.
 // What was asked is answered, and what it was asked for counts: the clock of the instance
 // that did may be ahead, and by this one's the tokens may be good still.
-func (p *RelyingParty) confirmed(ctx context.Context, st *state, f *flow, got *tokens) (*state, error) {
+func (p *RelyingParty) confirmed(ctx context.Context, st *state, f *loginflow.Flow, got *tokens) (*state, error) {
 	at := p.now()
-	if f.renews == st.data.Generation+1 && f.about == st.rec.Key.Short() {
+	if f.Renews == st.data.Generation+1 && f.About == st.rec.Key.Short() {
 		p.observe(got)
 		next, err := p.commitTokens(ctx, st, func(d *record.Data) {
 			_ = p.takeTokens(st.rec.Key, d, got, nil) // a fault is an audience's
@@ -169,16 +170,16 @@ func (p *RelyingParty) discard(got *tokens) {
 }
 
 // logInInstead sends the browser to an ordinary log-in.
-func (p *RelyingParty) logInInstead(w http.ResponseWriter, f *flow) error {
-	web.SeeOther(w, p.site.Endpoint("/login")+"?anew=1&return_to="+url.QueryEscape(f.returnTo))
+func (p *RelyingParty) logInInstead(w http.ResponseWriter, f *loginflow.Flow) error {
+	web.SeeOther(w, p.site.Endpoint("/login")+"?anew=1&return_to="+url.QueryEscape(f.ReturnTo))
 	return nil
 }
 
 // overtaken handles a round trip whose session has ended meanwhile, perhaps by a
 // logout in another tab: it must not begin a new one (C5). The page decides.
-func (p *RelyingParty) overtaken(w http.ResponseWriter, f *flow, got *tokens, reason Reason) error {
+func (p *RelyingParty) overtaken(w http.ResponseWriter, f *loginflow.Flow, got *tokens, reason Reason) error {
 	p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, reason)
-	web.SeeOther(w, f.returnTo)
+	web.SeeOther(w, f.ReturnTo)
 	return nil
 }
 
@@ -186,7 +187,7 @@ func (p *RelyingParty) overtaken(w http.ResponseWriter, f *flow, got *tokens, re
 // that there is no session (Core §3.1.2.6, SM-04). Other errors want the person to act:
 // the page is served while trust lasts, and then an ordinary log-in follows. Trouble at
 // the IdP is not a logout.
-func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *flow, code string) error {
+func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, code string) error {
 	key, ok := p.sessionKey(r.Header)
 	cause := fmt.Errorf("the silent check was answered with %s", clean(code))
 	switch code {
@@ -196,13 +197,13 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 				return err
 			}
 		}
-		web.SeeOther(w, f.returnTo) // the page decides whether to log in
+		web.SeeOther(w, f.ReturnTo) // the page decides whether to log in
 		return nil
 	case "interaction_required", "consent_required", "account_selection_required":
 		if ok {
 			p.signalled(key, "prompt=none", verdict.Interact, cause)
 		}
-		web.SeeOther(w, f.returnTo)
+		web.SeeOther(w, f.ReturnTo)
 		return nil
 	case "invalid_request":
 		// The hint perhaps: an IdP that has withdrawn its keys does not know its own ID
@@ -218,14 +219,14 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 // silentlyRejected ends the session that a refused check was about. One that has begun
 // in this browser since, in another tab, is not meant; nor is one for which the IdP has
 // vouched since: that word is the newer one.
-func (p *RelyingParty) silentlyRejected(r *http.Request, f *flow, key store.Key, cause error) error {
-	if f.about != key.Short() {
+func (p *RelyingParty) silentlyRejected(r *http.Request, f *loginflow.Flow, key store.Key, cause error) error {
+	if f.About != key.Short() {
 		return nil
 	}
 	ctx, cancel := p.detached(context.WithoutCancel(r.Context()))
 	defer cancel()
 	st, err := p.load(ctx, key)
-	if err == nil && st.data.Confirmed.Before(f.begun) {
+	if err == nil && st.data.Confirmed.Before(f.Begun) {
 		p.signalled(key, "prompt=none", verdict.Ended, cause)
 		_, err = p.rejected(ctx, st, Unconfirmed)
 	}

@@ -66,8 +66,8 @@ var mutations = []mutation{
 		`seal.Derive(master, "references", p.owner[:], sha256.Size)`,
 		`seal.Derive(master, "references", nil, sha256.Size)`},
 	{"a log-in in flight can be taken up elsewhere", "rp/rp.go",
-		`newLoginStore(&cfg, party.owner)`,
-		`newLoginStore(&cfg, store.Key{})`},
+		`Owner: party.owner[:], Ring: carried`,
+		`Owner: make([]byte, len(party.owner)), Ring: carried`},
 	{"only what the first key has named is found", "rp/party.go",
 		`out := make([]store.Key, len(p.refs))
 	for i := range p.refs {`,
@@ -86,7 +86,7 @@ var mutations = []mutation{
 		`case neverBegun:
 		return true`},
 	{"a bookmark of the log-in logs in anew", "rp/login.go",
-		`if f.wish.isEmpty() && p.isIn(r, q) {`,
+		`if f.Wish.IsEmpty() && p.isIn(r, q) {`,
 		`if false {`},
 	// The unfriendly world
 	{"a refusal after a lost answer is believed", "rp/refresh.go",
@@ -153,7 +153,7 @@ var seldom = []mutation{
 		`until = earlier(until, s.Confirmed.Add(trust(s, p)))`,
 		``},
 	{"a refused check ends whatever session is there", "rp/silent.go",
-		`if f.about != key.Short() {`,
+		`if f.About != key.Short() {`,
 		`if false {`},
 	{"any IdP's logout token is believed", "rp/internal/logouttoken/logouttoken.go",
 		`case c.Issuer == nil || *c.Issuer != want.Issuer: // BCL-08`,

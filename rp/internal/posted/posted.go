@@ -48,14 +48,19 @@ func Read(r *http.Request) (form []byte, ok bool) {
 
 // Sealer seals forms and opens them.
 type Sealer struct {
-	Ring  *seal.Ring
-	Bound []byte // what a sealed form cannot be taken away from
+	ring  *seal.Ring
+	bound []byte // what a sealed form cannot be taken away from
+}
+
+// NewSealer makes a Sealer of one client.
+func NewSealer(ring *seal.Ring, owner []byte) Sealer {
+	return Sealer{ring, append(owner[:len(owner):len(owner)], "posted"...)}
 }
 
 // Seal makes a text of a form that only a Sealer of the same keys can open.
 func (s Sealer) Seal(f Form) string {
 	plain, _ := json.Marshal(f) // texts and a time
-	return base64.RawURLEncoding.EncodeToString(s.Ring.Seal(plain, s.Bound))
+	return base64.RawURLEncoding.EncodeToString(s.ring.Seal(plain, s.bound))
 }
 
 // Open reads what Seal has made.
@@ -64,6 +69,6 @@ func (s Sealer) Open(sealed string) (f Form, ok bool) {
 	if err != nil {
 		return Form{}, false
 	}
-	plain, err := s.Ring.Open(raw, s.Bound)
+	plain, err := s.ring.Open(raw, s.bound)
 	return f, err == nil && json.Unmarshal(plain, &f) == nil
 }

@@ -14,9 +14,9 @@ func FuzzOpen(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	s := posted.Sealer{Ring: ring, Bound: []byte("client posted")}
+	s := posted.NewSealer(ring, []byte("client"))
 	good := s.Seal(posted.Form{ID: "1", Subject: "ada", Path: "/private", Form: []byte("a=b")})
-	other := posted.Sealer{Ring: ring, Bound: []byte("client wish")}.Seal(posted.Form{ID: "1"})
+	other := posted.NewSealer(ring, []byte("another client")).Seal(posted.Form{ID: "1"})
 	f.Add(good)
 	f.Add(other)
 	f.Add("")
