@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
@@ -45,14 +46,14 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 		return err
 	}
 	if p.postedElsewhere(r) {
-		p.askAgain(w, r.PostForm)
+		web.SeeOther(w, p.thirdParty().ByGet(r.PostForm))
 		return nil
 	}
 	opts = slices.Concat(opts, more) // others use opts, too
 	f := loginflow.Flow{
 		State: cookie.Random(), Nonce: cookie.Random(), Verifier: oauth2.GenerateVerifier(),
 		RedirectURI: p.site.Callback(r), ReturnTo: p.site.Inside(q.Get("return_to")), Begun: p.now(),
-		Again: q.Get("again") == "1", SentUser: sentUser(r, q),
+		Again: q.Get("again") == "1", SentUser: loginflow.SentUser(r, q),
 	}
 	if f.Wish, err = p.wishAt(q, opts); err != nil {
 		return err
@@ -76,8 +77,9 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 		web.SeeOther(w, f.ReturnTo)
 		return nil
 	}
-	if (!f.Silent || p.byFormPost()) && p.wantsFragment(r, q) { // a form_post loses it in any case
-		return p.fragmentPage(w, r)
+	if (!f.Silent || p.byFormPost()) && p.cfg.KeepFragments && loginflow.LosesFragment(r, q) { // a form_post loses it in any case
+		return p.pages.Write(w, r, page.Page{Title: "almost-title",
+			Follow: &page.Follow{On: "?" + r.URL.RawQuery + "&fragment=", User: activity.SendsUser(r.Header)}})
 	}
 	to, err := p.authURL(r.Context(), &f, asks)
 	if err != nil {
@@ -173,11 +175,11 @@ func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error
 }
 
 func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error {
-	params, err := callbackParams(w, r)
+	params, err := loginflow.CallbackParams(w, r)
 	if err != nil {
 		return badLogin("failed-link", err)
 	}
-	if p.lacksCookies(r, params) {
+	if p.logins.LacksCookies(r, params) {
 		return p.postAgain(w, r, params)
 	}
 	f, err := p.takeFlow(w, r, params.Get("state"))
@@ -214,25 +216,6 @@ func (p *RelyingParty) useAnswer(w http.ResponseWriter, r *http.Request, f *logi
 		return p.confirmSilently(w, r, f, got)
 	}
 	return p.begin(w, r, f, got)
-}
-
-// callbackParams reads a GET query or a form_post; a repeated parameter is an
-// attack (RFC 6749 §3.1).
-func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	params := r.URL.Query()
-	if r.Method == http.MethodPost {
-		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-		if err := r.ParseForm(); err != nil {
-			return nil, errors.New("malformed form")
-		}
-		params = r.PostForm
-	}
-	for name, v := range params {
-		if len(v) > 1 {
-			return nil, fmt.Errorf("parameter %s stands twice", clean(name))
-		}
-	}
-	return params, nil
 }
 
 // loginRefused handles an error of the authorization endpoint.

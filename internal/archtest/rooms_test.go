@@ -60,7 +60,7 @@ func rooms() []room {
 		{path: "rp/internal/eventstream", rooms: request, never: testCode},
 		{path: "rp/internal/page", never: testCode},
 		{path: "rp/internal/posted", rooms: append([]string{"rp/internal/seal"}, place...), never: testCode},
-		{path: "rp/internal/loginflow", rooms: append([]string{"rp/internal/seal", "rp/internal/cookie"}, place...), modules: []string{"github.com/gorilla/..."}, never: testCode},
+		{path: "rp/internal/loginflow", rooms: append([]string{"rp/internal/seal", "rp/internal/cookie", "rp/internal/outside"}, place...), modules: []string{"github.com/gorilla/..."}, never: testCode},
 		{path: "rp/internal/answer", rooms: ofBrowsers, never: testCode},
 		{path: "rp/internal/...", modules: core, never: testCode},
 		{path: "rp", rooms: []string{"rp/store", "rp/internal/..."}, modules: core, never: testCode},

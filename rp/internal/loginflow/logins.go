@@ -84,12 +84,6 @@ func (l *Logins) Load(r *http.Request, state string) (f *Flow, ok bool) {
 	return f, true
 }
 
-// IsSent reports whether a request has the cookie of that log-in, whatever is in it.
-func (l *Logins) IsSent(r *http.Request, state string) bool {
-	_, err := r.Cookie(l.name(state))
-	return err == nil
-}
-
 // Forget takes a log-in away from the browser.
 func (l *Logins) Forget(w http.ResponseWriter, state string) { l.forget(w, l.name(state)) }
 
