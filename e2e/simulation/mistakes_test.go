@@ -134,7 +134,7 @@ var mutations = []mutation{
 		"	case person && !waits:\n",
 		"	case !waits:\n"},
 	{"that a person began a log-in is forgotten", "rp/begin.go",
-		`d.SendsUser = f.sentUser || activity.SendsUser(r.Header)`,
+		`d.SendsUser = f.SentUser || activity.SendsUser(r.Header)`,
 		`d.SendsUser = activity.SendsUser(r.Header)`},
 }
 
