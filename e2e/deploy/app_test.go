@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -35,22 +36,17 @@ type app struct {
 	addrs []string
 }
 
-// newApp starts nothing but the IdP.
-func newApp(t *testing.T, store string, instances int) *app {
+// newApp starts nothing but the IdP. front is where a proxy listens, or empty.
+func newApp(t *testing.T, store string, instances int, front string) *app {
 	a := &app{T: t, store: store, env: process.Env{}}
 	for range instances {
 		a.addrs = append(a.addrs, process.FreeAddr(t))
 	}
-	a.base = "http://" + a.addrs[0]
-	a.register()
-	return a
-}
-
-// register starts the IdP for base.
-func (a *app) register() {
-	a.idp = idptest.Start(a.T, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RefreshTokens: true,
+	a.base = "http://" + cmp.Or(front, a.addrs[0])
+	a.idp = idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RefreshTokens: true,
 		RedirectURIs: []string{a.base + "/auth/callback"}, PostLogoutRedirectURIs: []string{a.base + "/auth/logged-out"},
 		BackchannelLogoutURI: a.base + "/auth/backchannel-logout"}))
+	return a
 }
 
 // launch starts an instance and returns at once.
