@@ -1,8 +1,8 @@
 -- As the database's owner, once. The owner's role makes the tables (pgstore.Migrate), the app's
 -- role uses them.
 CREATE ROLE notes LOGIN PASSWORD 'change-me' CONNECTION LIMIT 60;
-REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;
-GRANT CONNECT ON DATABASE postgres TO notes;
+REVOKE CONNECT ON DATABASE notes FROM PUBLIC;
+GRANT CONNECT ON DATABASE notes TO notes;
 CREATE SCHEMA tandem;
 -- Then run pgstore.Migrate as the owner, and after each migration:
 GRANT USAGE ON SCHEMA tandem TO notes;
