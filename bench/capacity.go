@@ -244,12 +244,16 @@ func signalOne(ctx context.Context, name string, kept store.Store, n int) error 
 	ahead.Store(int64(3 * time.Minute)) // due, and nobody has to wait for it
 	before := idp.Count(idpmock.EndpointRefresh, "bench")
 	began, used := time.Now(), processorTime()
-	for idp.Count(idpmock.EndpointRefresh, "bench") < before+n {
+	sent := func() bool { return idp.Count(idpmock.EndpointRefresh, "bench") >= before+n }
+	for !sent() {
+		// Who clicks again has no signal due any more, unless the first was given up.
+		each(cookies, func(c *http.Cookie) bool { status, _ := click(page, c); return status == http.StatusOK })
+		for clicked := time.Now(); !sent() && time.Since(clicked) < 10*time.Second; {
+			time.Sleep(time.Millisecond)
+		}
 		if time.Since(began) > 5*time.Minute {
 			return errors.New("not everybody's signal is sent")
 		}
-		// Who clicks again has no signal due any more, unless the first was given up.
-		each(cookies, func(c *http.Cookie) bool { status, _ := click(page, c); return status == http.StatusOK })
 	}
 	took := time.Since(began)
 	fmt.Printf("%-32s %12.0f %16v\n", name, float64(n)/took.Seconds(), ((processorTime() - used) / time.Duration(n)).Round(time.Microsecond))
