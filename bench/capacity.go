@@ -56,6 +56,7 @@ type place struct {
 	name string
 	store.Store
 	size func() (int64, error)
+	busy func() (time.Duration, error) // processor time of its server; nil: not known
 }
 
 func places(ctx context.Context) (all []place, closeAll func(), err error) {
@@ -67,7 +68,7 @@ func places(ctx context.Context) (all []place, closeAll func(), err error) {
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc), nil
 	}
-	all = append(all, place{"memstore, heap", memstore.New(memstore.Options{}), heap})
+	all = append(all, place{"memstore, heap", memstore.New(memstore.Options{}), heap, nil})
 
 	dir, err := os.MkdirTemp("", "tandem-bench-")
 	if err != nil {
@@ -86,7 +87,7 @@ func places(ctx context.Context) (all []place, closeAll func(), err error) {
 			return 0, err
 		}
 		return info.Size(), nil
-	}})
+	}, nil})
 
 	if server, err := startRedis(); err != nil {
 		fmt.Println("(no Redis: those rows are left out)")
@@ -104,7 +105,14 @@ func places(ctx context.Context) (all []place, closeAll func(), err error) {
 			return nil, closeAll, err
 		}
 		after.add(asker.Close)
-		all = append(all, place{"redisstore, used_memory", redis, func() (int64, error) { return usedMemory(ctx, asker) }})
+		all = append(all, place{"redisstore, used_memory", redis, func() (int64, error) {
+			n, err := tells(ctx, asker, "memory", "used_memory")
+			return int64(n), err
+		}, func() (time.Duration, error) {
+			user, err1 := tells(ctx, asker, "cpu", "used_cpu_user")
+			system, err2 := tells(ctx, asker, "cpu", "used_cpu_sys")
+			return time.Duration((user + system) * float64(time.Second)), errors.Join(err1, err2)
+		}})
 	}
 
 	if server, err := servertest.StartPostgres(); err != nil {
@@ -125,22 +133,23 @@ func places(ctx context.Context) (all []place, closeAll func(), err error) {
 			err = asker.QueryRow(ctx, `SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c
 				JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tandem' AND c.relkind = 'r'`).Scan(&n)
 			return n, err
-		}})
+		}, nil})
 	}
 	return all, closeAll, nil
 }
 
-func usedMemory(ctx context.Context, c rueidis.Client) (int64, error) {
-	text, err := c.Do(ctx, c.B().Info().Section("memory").Build()).ToString()
+// tells asks Redis for a number of INFO.
+func tells(ctx context.Context, c rueidis.Client, section, name string) (float64, error) {
+	text, err := c.Do(ctx, c.B().Info().Section(section).Build()).ToString()
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(text) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "used_memory:"); ok {
-			return strconv.ParseInt(value, 10, 64)
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name+":"); ok {
+			return strconv.ParseFloat(value, 64)
 		}
 	}
-	return 0, errors.New("Redis does not tell used_memory")
+	return 0, fmt.Errorf("Redis does not tell %s", name)
 }
 
 const sealedBytes = 3 << 10 // tokens, claims and some values of the app
@@ -207,18 +216,18 @@ func newSealed() []byte {
 // signalled lets everybody be active when a signal is due, and prints how many signals an
 // instance sends in a second. IdP and Redis or PostgreSQL take part on the same machine.
 func signalled(ctx context.Context, all []place, n int) error {
-	fmt.Printf("\n%-32s %12s %16s\n", "signals (refreshes)", "per second", "processor each")
+	fmt.Printf("\n%-32s %12s %16s %16s\n", "signals (refreshes)", "per second", "processor each", "of the server")
 	for _, p := range all {
-		name, _, _ := strings.Cut(p.name, ",")
-		if err := signalOne(ctx, name, p.Store, n); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		p.name, _, _ = strings.Cut(p.name, ",")
+		if err := signalOne(ctx, p, n); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
 	fmt.Println("processor: of this process, in which the IdP signs an ID token and an access token for each")
 	return nil
 }
 
-func signalOne(ctx context.Context, name string, kept store.Store, n int) error {
+func signalOne(ctx context.Context, p place, n int) error {
 	var ahead atomic.Int64 // of the app's and the IdP's clock
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	idp, err := idpmock.New(idpmock.Config{Issuer: "http://127.0.0.1:8", Now: now, SigningAlg: "ES256",
@@ -227,7 +236,7 @@ func signalOne(ctx context.Context, name string, kept store.Store, n int) error 
 		return err
 	}
 	defer idp.Close()
-	auth, err := rp.New(ctx, rp.Config{Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin, Keys: rp.Keys{rp.NewKey()}, Store: kept,
+	auth, err := rp.New(ctx, rp.Config{Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin, Keys: rp.Keys{rp.NewKey()}, Store: p.Store,
 		IDTokenAlg: "ES256", SignalEvery: 2 * time.Minute, TrustFor: 10 * time.Minute, Now: now, Logger: slog.New(slog.DiscardHandler),
 		HTTPClient: &http.Client{Transport: direct{idp.Handler()}}})
 	if err != nil {
@@ -243,6 +252,14 @@ func signalOne(ctx context.Context, name string, kept store.Store, n int) error 
 	}
 	ahead.Store(int64(3 * time.Minute)) // due, and nobody has to wait for it
 	before := idp.Count(idpmock.EndpointRefresh, "bench")
+	busy := func() time.Duration {
+		if p.busy == nil {
+			return 0
+		}
+		d, _ := p.busy() // 0, if it does not tell
+		return d
+	}
+	served := busy()
 	began, used := time.Now(), processorTime()
 	sent := func() bool { return idp.Count(idpmock.EndpointRefresh, "bench") >= before+n }
 	for !sent() {
@@ -255,8 +272,12 @@ func signalOne(ctx context.Context, name string, kept store.Store, n int) error 
 			return errors.New("not everybody's signal is sent")
 		}
 	}
-	took := time.Since(began)
-	fmt.Printf("%-32s %12.0f %16v\n", name, float64(n)/took.Seconds(), ((processorTime() - used) / time.Duration(n)).Round(time.Microsecond))
+	took, own := time.Since(began), processorTime()-used
+	its := "–"
+	if p.busy != nil {
+		its = ((busy() - served) / time.Duration(n)).Round(time.Microsecond).String()
+	}
+	fmt.Printf("%-32s %12.0f %16v %16s\n", p.name, float64(n)/took.Seconds(), (own / time.Duration(n)).Round(time.Microsecond), its)
 	return nil
 }
 
