@@ -45,7 +45,7 @@ func TestKeyRolling(t *testing.T) {
 	// The third step waits until every session that the old key has sealed is over.
 	last := a.signIn()
 	one.Stop()
-	one = a.start(0, fresh)
+	a.start(0, fresh)
 	if !a.serves(last, 0) {
 		t.Error("after the last step: what the new key has sealed is not served")
 	}

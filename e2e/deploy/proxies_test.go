@@ -152,7 +152,7 @@ func TestProxiesBelowAPath(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			for i := 1; i < len(kind.below); i += 2 {
 				for line := range strings.Lines(kind.below[i]) {
-					if !strings.Contains(page, strings.TrimSpace(line)) {
+					if line = strings.TrimSpace(line); !strings.Contains(kind.below[i-1], line) && !strings.Contains(page, line) {
 						t.Errorf("docs/deploy.md does not show %q", line)
 					}
 				}

@@ -106,11 +106,13 @@ func client(addr string, roots *x509.CertPool) rueidis.ClientOption {
 // a Cluster and with Sentinels, and he can do nothing else: every command of his list is
 // used, and no other one.
 func TestRedisUser(t *testing.T) {
+	long(t)
 	c := newCertificates(t)
 	addr := secure(t, c)
 	n := 0
-	open := func(o redisstore.Options) *redisstore.Store {
+	open := func(t *testing.T, o redisstore.Options) *redisstore.Store {
 		t.Helper()
+		o.Timeout = patience // what is slow is another test's matter
 		s, err := redisstore.New(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
@@ -126,12 +128,12 @@ func TestRedisUser(t *testing.T) {
 		n++
 		clock := storetest.NewClock()
 		o := redisstore.Options{Now: clock.Now, Prefix: fmt.Sprintf("tandem:%d:", n), Client: client(addr, c.roots)}
-		return storetest.Backend{Store: open(o), Second: open(o), Now: clock.Now, Advance: clock.Advance}
+		return storetest.Backend{Store: open(t, o), Second: open(t, o), Now: clock.Now, Advance: clock.Advance}
 	})
-	exercise(t, open(redisstore.Options{Client: client(addr, c.roots)})) // by the server's clock, and what the suite does not ask
+	exercise(t, open(t, redisstore.Options{Client: client(addr, c.roots)})) // by the server's clock, and what the suite does not ask
 	other := client(addr, c.roots)
 	other.SelectDB = 3
-	exercise(t, open(redisstore.Options{Client: other}))
+	exercise(t, open(t, redisstore.Options{Client: other}))
 	found := used(t, client(addr, c.roots))
 
 	cluster, err := servertest.StartRedisCluster(2, "--aclfile", users(t, true))
@@ -139,7 +141,7 @@ func TestRedisUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	exercise(t, open(redisstore.Options{Client: client(cluster.Nodes[0].Addr, nil)}))
+	exercise(t, open(t, redisstore.Options{Client: client(cluster.Nodes[0].Addr, nil)}))
 	for _, node := range cluster.Nodes {
 		found = append(found, used(t, client(node.Addr, nil))...)
 	}
@@ -147,7 +149,7 @@ func TestRedisUser(t *testing.T) {
 	watched := startSentinels(t)
 	o := client(watched.sentinels[0], nil)
 	o.Sentinel.MasterSet = "notes"
-	exercise(t, open(redisstore.Options{Client: o, WaitReplicas: 1}))
+	exercise(t, open(t, redisstore.Options{Client: o, WaitReplicas: 1}))
 	found = append(found, used(t, client(watched.master.Addr, nil))...)
 
 	slices.Sort(found)
