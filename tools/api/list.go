@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"go/constant"
 	"go/types"
 	"slices"
 	"strings"
@@ -17,10 +16,9 @@ const module = "github.com/tandem-sso/tandem/"
 // internal are not among them, and nothing in demo and e2e.
 var promised = []string{"./rp/...", "./nethttpadapter", "./echoadapter", "./idp-mock/idpmock/...", "./idp-mock/memnet"}
 
-// list returns the lines of all promised packages of the module in dir. overlay stands for
-// files on the disk, for tests.
-func list(dir string, overlay map[string][]byte) (string, error) {
-	loaded, err := packages.Load(&packages.Config{Dir: dir, Overlay: overlay,
+// list returns the lines of all promised packages of the module in dir.
+func list(dir string) (string, error) {
+	loaded, err := packages.Load(&packages.Config{Dir: dir,
 		Mode: packages.NeedName | packages.NeedTypes | packages.NeedImports | packages.NeedDeps | packages.NeedExportFile}, promised...)
 	if err != nil {
 		return "", err
@@ -59,7 +57,7 @@ func face(p *types.Package) (lines []string) {
 		}
 		switch obj := obj.(type) {
 		case *types.Const:
-			say("const %s %s = %s", n, types.TypeString(obj.Type(), own), value(obj.Val()))
+			say("const %s %s = %s", n, types.TypeString(obj.Type(), own), obj.Val().ExactString())
 		case *types.TypeName:
 			for _, line := range named(obj, own) {
 				say("%s", line)
@@ -70,8 +68,6 @@ func face(p *types.Package) (lines []string) {
 	}
 	return lines
 }
-
-func value(v constant.Value) string { return v.ExactString() }
 
 // named returns what a type shows: what it is, its fields, its methods.
 func named(obj *types.TypeName, own types.Qualifier) (lines []string) {

@@ -18,7 +18,7 @@ const (
 )
 
 func main() {
-	text, err := list(root, nil)
+	text, err := list(root)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(root, file), []byte(head+text), 0o644)
 	}
