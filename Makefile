@@ -20,20 +20,22 @@ SEED       ?=
 .PHONY: help
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r target what; do
-		printf '  make %-10s %s\n' "$$target" "$$what"
+		printf '  make %-12s %s\n' "$$target" "$$what"
 	done
 
 .PHONY: test
-test: need generated gofmt vet lint race middleware examples ## the gate: needs, generated code, gofmt, vet, linters, all tests with -race, the examples
+test: need generated gofmt vet lint race middleware examples tools ## the gate: needs, generated code, gofmt, vet, linters, all tests with -race, the examples, the tools
 
 .PHONY: demo
 demo: ## start the IdP, three apps, the API and the control room
 	@go run ./demo
 
 .PHONY: generate
-generate: ## regenerate the templ pages
+generate: ## regenerate the templ pages and docs/api.txt
 	@echo "== generate: templ"
 	$(TOOL) templ generate
+	echo "== generate: docs/api.txt"
+	cd tools && go run ./api
 
 # errcheck leaves tests alone: their deferred Closes would drown what it finds.
 .PHONY: lint
@@ -71,6 +73,38 @@ chaos: ## processes on real servers are killed, stopped and failed over (CHAOS=1
 	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1 CGO_ENABLED=1
 	TANDEM_CHAOS='$(CHAOS)' TANDEM_CHAOS_SEED='$(SEED)' go test -race -count=1 -v -timeout 24h -run TestChaos ./e2e/chaos
 
+.PHONY: deploy-check
+deploy-check: ## docs/deploy.md on real proxies and servers, and the binaries as they are released
+	@tools/need.sh
+	echo "== deploy-check: proxies, Redis, PostgreSQL, keys, updates, binaries, images"
+	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1
+	TANDEM_DEPLOY=long go test -count=1 -v -timeout 60m ./e2e/deploy
+	cd tools && go test -count=1 ./deploy
+
+# What a binary depends on is in these flags and in go.mod, and in nothing of the
+# machine: neither paths nor the state of the clone (TestBuildsAreReproducible).
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+BUILD     := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags=-buildid=
+
+.PHONY: binaries
+binaries: ## static binaries of demo and idp-mock in dist/ (PLATFORMS="linux/amd64 …")
+	@mkdir -p dist
+	for platform in $(PLATFORMS); do
+		export GOOS="$${platform%/*}" GOARCH="$${platform#*/}"
+		ending=""; [ "$$GOOS" != windows ] || ending=.exe
+		for program in demo idp-mock; do
+			echo "== binaries: dist/$$program-$$GOOS-$$GOARCH$$ending"
+			$(BUILD) -o "dist/$$program-$$GOOS-$$GOARCH$$ending" "./$$program"
+		done
+	done
+	cd dist && sha256sum demo-* idp-mock-* > SHA256SUMS
+
+.PHONY: sbom
+sbom: ## what the library depends on, as CycloneDX 1.6 in dist/sbom.json
+	@mkdir -p dist
+	echo "== sbom: dist/sbom.json"
+	GOFLAGS=-buildvcs=false $(TOOL) cyclonedx-gomod mod -json -output-version 1.6 -licenses -output dist/sbom.json .
+
 # The steps of the gate, each of which may be run alone.
 
 .PHONY: need
@@ -80,14 +114,16 @@ need:
 # Compared without git: it refuses a clone that another user owns, as CI has.
 .PHONY: generated
 generated:
-	@sums() { find . -name '*_templ.go' -exec sha256sum {} + | sort -k2; }
+	@sums() { find . '(' -name '*_templ.go' -o -path ./docs/api.txt ')' -exec sha256sum {} + | sort -k2; }
 	before=$$(sums)
+	api=$$(cat docs/api.txt)
 	$(MAKE) generate
-	echo "== generated: *_templ.go is what *.templ yields"
+	echo "== generated: *_templ.go is what *.templ yields, docs/api.txt what is exported"
 	after=$$(sums)
 	[ "$$before" = "$$after" ] && exit 0
 	diff <(echo "$$before") <(echo "$$after") || true
-	echo "the generated pages were stale: commit what make generate has written now"
+	diff <(echo "$$api") docs/api.txt || true
+	echo "what is generated was stale: commit what make generate has written now"
 	exit 1
 
 .PHONY: gofmt
@@ -121,6 +157,13 @@ race:
 	go test -race -timeout 15m $$rest
 	echo "== race: go test -race, browsers and several instances, one package at a time"
 	go test -race -timeout 15m -p 1 $$alone
+
+# The listing of docs/api.txt, and the manifests of docs/deploy against the types that
+# Kubernetes and Compose have for them.
+.PHONY: tools
+tools:
+	@echo "== tools: go vet and go test of the module of tools"
+	cd tools && go vet ./... && go test ./...
 
 # A module of their own: what they import must not get into the library's go.mod.
 # Their tests run them as programs, one package at a time: each builds some.

@@ -3,6 +3,7 @@
 // in one run: the ratios count, not the times.
 //
 //	go run . [-rounds 7] [-each 150ms] [-redis 127.0.0.1:6379] [-server] [-people 50000] [-outage]
+//	go run . -capacity [-sessions 50000] [-signals 5000] [-streams 2000]
 package main
 
 import (
@@ -26,13 +27,20 @@ func main() {
 	people := flag.Int("people", 50_000, "sessions that are overdue at the end of an outage")
 	only := flag.Bool("outage", false, "the end of an outage alone")
 	server := flag.Bool("server", true, "whole servers over loopback, too")
+	reckon := flag.Bool("capacity", false, "what docs/capacity.md reckons with, alone")
+	sessions := flag.Int("sessions", 50_000, "capacity: sessions in each store")
+	signals := flag.Int("signals", 5_000, "capacity: people whose signal is due at once")
+	streams := flag.Int("streams", 2_000, "capacity: open streams")
 	flag.Parse()
 	ctx := context.Background()
 	var err error
-	if !*only {
+	switch {
+	case *reckon:
+		err = capacity(ctx, *sessions, *signals, *streams)
+	case !*only:
 		err = run(ctx, *rounds, *each, *redis, *server)
 	}
-	if err == nil {
+	if err == nil && !*reckon {
 		err = drain(ctx, *people)
 	}
 	if err != nil {

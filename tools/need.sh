@@ -20,13 +20,16 @@ missing() {
 	has_postgres || echo postgresql
 	any pgbouncer /usr/sbin/pgbouncer || echo pgbouncer
 	any nginx /usr/sbin/nginx || echo nginx-light
+	any haproxy /usr/sbin/haproxy || echo haproxy
+	has caddy || echo caddy
+	[ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
 	has node || echo nodejs
 	has npm || echo npm
 }
 
 has go || { echo "need: Go 1.26 or later is not installed: https://go.dev/dl/" >&2; exit 1; }
 
-echo "== need: C compiler, chromium, firefox, redis-server, postgresql, pgbouncer, nginx, nodejs, npm"
+echo "== need: C compiler, chromium, firefox, redis-server, postgresql, pgbouncer, nginx, haproxy, caddy, nodejs, npm"
 mapfile -t packages < <(missing | tr ' ' '\n')
 [ "${#packages[@]}" -gt 0 ] || exit 0
 

@@ -260,11 +260,22 @@ var files embed.FS
 // own adds what every app serves.
 func (a *App) own(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /static/", ui.Static())
 	mux.Handle("GET /app/", http.StripPrefix("/app", ui.Files(files)))
 	mux.Handle("POST "+a.RP.Prefix()+"/activity", a.seenOnPage(next))
 	mux.Handle("/", next)
 	return markPages(mux)
+}
+
+// ready is for load balancers: not ready while the store does not answer. Whether the
+// program serves at all is at /healthz.
+func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+	health, status := a.RP.Healthy(r.Context()), http.StatusOK
+	if !health.Ready {
+		status = http.StatusServiceUnavailable
+	}
+	JSON(w, status, health)
 }
 
 type pageKey struct{}

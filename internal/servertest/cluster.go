@@ -10,25 +10,25 @@ import (
 // RedisCluster is several Redis masters that share the slots.
 type RedisCluster struct{ Nodes []*Redis }
 
-// StartRedisCluster starts n of them and waits until they know each other. The
-// caller calls Close.
-func StartRedisCluster(n int) (*RedisCluster, error) {
+// StartRedisCluster starts n of them and waits until they know each other. Further
+// arguments are passed on to each redis-server. The caller calls Close.
+func StartRedisCluster(n int, args ...string) (*RedisCluster, error) {
 	c := new(RedisCluster)
-	if err := c.start(n); err != nil {
+	if err := c.start(n, args); err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *RedisCluster) start(n int) error {
+func (c *RedisCluster) start(n int, args []string) error {
 	var meet string
 	for i := range n {
 		bus, err := freePort()
 		if err != nil {
 			return err
 		}
-		r, err := StartRedis("--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus))
+		r, err := StartRedis(append([]string{"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus)}, args...)...)
 		if err != nil {
 			return err
 		}

@@ -141,3 +141,10 @@ func ownedByPostgres(dir string) (*syscall.SysProcAttr, error) {
 	}
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
 }
+
+// AsPostgres lets a command run as the user postgres, who then owns dir, where this program
+// is root's: PostgreSQL and PgBouncer refuse to run as root.
+func AsPostgres(cmd *exec.Cmd, dir string) (err error) {
+	cmd.SysProcAttr, err = ownedByPostgres(dir)
+	return err
+}
