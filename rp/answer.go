@@ -7,6 +7,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/answer"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/web"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Answer is what a browser or script is to see instead of the page it asked for.
@@ -25,10 +26,10 @@ const ErrorHeader = answer.Header
 // Problem is the JSON answer to scripts. LoginURL is empty where nobody has asked for
 // the request: a script would go there by itself.
 type Problem struct {
-	Error    string   `json:"error"` // login_required, session_ended, session_unconfirmed, …
-	Reason   Reason   `json:"reason,omitempty"`
-	Cause    EndCause `json:"cause,omitempty"`
-	LoginURL string   `json:"login_url,omitempty"`
+	Error    string          `json:"error"` // login_required, session_ended, session_unconfirmed, …
+	Reason   reason.Reason   `json:"reason,omitempty"`
+	Cause    reason.EndCause `json:"cause,omitempty"`
+	LoginURL string          `json:"login_url,omitempty"`
 }
 
 // Write sends the answer.
@@ -62,7 +63,7 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 	a := p.answer(r, err, opts)
 	out := Answer{Status: a.Status, Header: a.Header, Body: a.Body}
 	if pr := a.Problem; pr != nil {
-		out.Problem = &Problem{Error: pr.Error, Reason: Reason(pr.Reason), Cause: EndCause(pr.Cause), LoginURL: pr.LoginURL}
+		out.Problem = &Problem{Error: pr.Error, Reason: reason.Reason(pr.Reason), Cause: reason.EndCause(pr.Cause), LoginURL: pr.LoginURL}
 	}
 	return out
 }
@@ -91,8 +92,8 @@ func (p *RelyingParty) answer(r *http.Request, err error, opts []LoginOption) an
 	case errors.Is(err, ErrStepUp) && errors.As(err, &api):
 		return p.stepUp(r, wishOf(api))
 	case errors.As(err, &ended):
-		said, minutes := ended.words()
-		ask := answer.Ask{More: more, Person: p.activity.IsActive(r, p.activity.Mark(r), ended.sentUser)}
+		said, minutes := endedWords(ended)
+		ask := answer.Ask{More: more, Person: p.activity.IsActive(r, p.activity.Mark(r), ended.SendsUser)}
 		a := p.replies.Ended(r, ask, string(ended.Reason), string(ended.Cause), said, minutes)
 		p.cookies.ForgetPages(a.Header)
 		return a
@@ -114,7 +115,7 @@ func (p *RelyingParty) answer(r *http.Request, err error, opts []LoginOption) an
 	case errors.As(err, &request):
 		return answer.BadRequest(request.Status, request.Code, request.Err.Error(), request.RetryAfter)
 	case errors.As(err, &trouble):
-		return p.replies.Unavailable(r, troubleOf(trouble.Cause), trouble.Cause != StoreFailed, trouble.RetryAfter)
+		return p.replies.Unavailable(r, troubleOf(trouble.Cause), trouble.Cause != reason.StoreFailed, trouble.RetryAfter)
 	}
 	return p.replies.Broken(r)
 }
@@ -126,7 +127,7 @@ func (p *RelyingParty) asks(r *http.Request, more string) answer.Ask {
 
 // troubleOf is what a page says of trouble. It says of nobody that they cannot be reached
 // who have answered.
-func troubleOf(c Cause) page.Word {
+func troubleOf(c reason.Cause) page.Word {
 	if w, ok := page.Known("outage-" + string(c)); ok {
 		return w
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -128,10 +129,10 @@ func TestAnswersAfterTheEnd(t *testing.T) {
 		}
 		var p rp.Problem
 		a := v.fetch("/private")
-		if err := json.Unmarshal([]byte(a.body), &p); err != nil || a.status != 401 || p != (rp.Problem{Error: "session_ended", Reason: rp.BackchannelLogout, LoginURL: "/auth/login"}) {
+		if err := json.Unmarshal([]byte(a.body), &p); err != nil || a.status != 401 || p != (rp.Problem{Error: "session_ended", Reason: reason.BackchannelLogout, LoginURL: "/auth/login"}) {
 			t.Errorf("a script: %v", a)
 		}
-		v.expect("ended", rp.BackchannelLogout)
+		v.expect("ended", reason.BackchannelLogout)
 	})
 }
 
@@ -188,7 +189,7 @@ func TestAnswer(t *testing.T) {
 			retry      string
 		}{
 			{rp.ErrAnonymous, 302, 401, ""},
-			{&rp.EndedError{Reason: rp.Idle}, 302, 401, ""},
+			{&rp.EndedError{Reason: reason.Idle}, 302, 401, ""},
 			{rp.ErrReauthenticate, 302, 401, ""},
 			{rp.ErrUnconfirmed, 401, 401, ""},
 			{rp.ErrCrossOrigin, 403, 403, ""},
@@ -196,7 +197,7 @@ func TestAnswer(t *testing.T) {
 			{&rp.UnavailableError{Err: errors.New("marker")}, 503, 503, "1"},
 			{&rp.LoginError{Status: 400, Title: "No.", Advice: "Try again.", Err: errors.New("marker")}, 400, 400, ""},
 			{errors.New("marker"), 500, 500, ""},
-			{errors.Join(errors.New("marker"), &rp.EndedError{Reason: rp.Admin}), 302, 401, ""},
+			{errors.Join(errors.New("marker"), &rp.EndedError{Reason: reason.Admin}), 302, 401, ""},
 		} {
 			for h, want := range map[*http.Header]int{&navigating: row.page, &fetching: row.json} {
 				r := httptest.NewRequest("GET", base+"/private", nil)

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -110,7 +111,7 @@ func (p *RelyingParty) denied(st *state, a *audience, out idp.Outcome, cause err
 	wait := max(out.RetryAfter, deniedFor)
 	if out.Fault != verdict.None || out.Status >= http.StatusInternalServerError { // trouble that passes
 		wait = max(out.RetryAfter, troubledFor)
-		err = &UnavailableError{RetryAfter: wait, Cause: IdPFails, Err: err}
+		err = &UnavailableError{RetryAfter: wait, Cause: reason.IdPFails, Err: err}
 	}
 	p.denials.note(denialKey{st.rec.Key, a.id}, p.now(), wait, err)
 	return &onlyFor{a, err}

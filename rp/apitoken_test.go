@@ -19,6 +19,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -322,10 +323,10 @@ func TestInvalidGrantOfAnAPI(t *testing.T) {
 		}
 		_, _, err = w.calls(v, "/run", get("https://auth0.example/"))
 		var ended *rp.EndedError
-		if !errors.As(err, &ended) || ended.Reason != rp.RefreshRejected {
+		if !errors.As(err, &ended) || ended.Reason != reason.RefreshRejected {
 			t.Errorf("%v", err)
 		}
-		w.expectEnds(rp.RefreshRejected)
+		w.expectEnds(reason.RefreshRejected)
 	})
 }
 
@@ -555,11 +556,11 @@ func TestTokenSource(t *testing.T) {
 		w.idp.Settle()
 		for _, source := range []oauth2.TokenSource{own, of} {
 			var ended *rp.EndedError
-			if _, err := source.Token(); !errors.As(err, &ended) || ended.Reason != rp.BackchannelLogout {
+			if _, err := source.Token(); !errors.As(err, &ended) || ended.Reason != reason.BackchannelLogout {
 				t.Errorf("%v", err)
 			}
 		}
-		w.expectEnds(rp.BackchannelLogout)
+		w.expectEnds(reason.BackchannelLogout)
 	})
 }
 
@@ -576,10 +577,10 @@ func TestTokenSourceKnowsTheClocks(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		var ended *rp.EndedError
-		if _, err := source.Token(); !errors.As(err, &ended) || ended.Reason != rp.Idle {
+		if _, err := source.Token(); !errors.As(err, &ended) || ended.Reason != reason.Idle {
 			t.Errorf("then: %v", err)
 		}
-		w.expectEnds(rp.Idle)
+		w.expectEnds(reason.Idle)
 	})
 }
 
@@ -662,7 +663,7 @@ func TestClaimsBesideAPITokens(t *testing.T) {
 			if c := v.claimsOf(); c["groups"] != nil {
 				t.Errorf("%s: after 15 minutes of calls the groups are still %v", name, c["groups"])
 			}
-			w.expectEnds(rp.Replaced)
+			w.expectEnds(reason.Replaced)
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/web"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -160,20 +161,20 @@ func (p *RelyingParty) policy(st *state) lifetime.Policy {
 	return pol
 }
 
-var reasons = [...]Reason{lifetime.Idle: Idle, lifetime.Absolute: Absolute, lifetime.Ceiling: IdPCeiling}
+var reasons = [...]reason.Reason{lifetime.Idle: reason.Idle, lifetime.Absolute: reason.Absolute, lifetime.Ceiling: reason.IdPCeiling}
 
 // expire ends a session whose time is up, unless somebody was active elsewhere
 // between our look and now.
 func (p *RelyingParty) expire(ctx context.Context, st *state, e lifetime.End) error {
 	sel := store.Selector{Key: st.rec.Key}
-	reason := reasons[e]
+	cause := reasons[e]
 	switch e {
 	case lifetime.Idle:
 		sel.IdleSince = st.rec.Active
 	case lifetime.Ceiling:
 		sel.Version = st.rec.Version
 	}
-	ended, err := p.endNow(ctx, sel, reason, "")
+	ended, err := p.endNow(ctx, sel, cause, "")
 	if err != nil {
 		return err
 	}
@@ -183,7 +184,7 @@ func (p *RelyingParty) expire(ctx context.Context, st *state, e lifetime.End) er
 		}
 		return errChanged
 	}
-	return &EndedError{Reason: reason, sentUser: st.data.SendsUser}
+	return &EndedError{Reason: cause, SendsUser: st.data.SendsUser}
 }
 
 // arrivesWithin is how long after a log-in by form_post the page that it leads to may be

@@ -9,6 +9,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // The hot path allocates the Session and nothing else, whatever kind of client,
@@ -76,7 +77,7 @@ func TestAPassivePublicPoll(t *testing.T) {
 				time.Sleep(time.Minute)
 				v.fetch("/poll")
 			}
-			w.expectEnds(rp.Idle)
+			w.expectEnds(reason.Idle)
 			if t.Failed() {
 				t.Fatal(name)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/logouttoken"
 	"github.com/tandem-sso/tandem/rp/internal/web"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -105,7 +106,7 @@ func (p *RelyingParty) endByToken(ctx context.Context, token *logouttoken.Token,
 			refs = append(refs, p.party.under(bySubjectAlone, token.Subject)...)
 		}
 	}
-	return p.endUnder(ctx, refs, which, because(BackchannelLogout, causeOf(token.Cause)), "")
+	return p.endUnder(ctx, refs, which, because(reason.BackchannelLogout, causeOf(token.Cause)), "")
 }
 
 // meantBy says which sessions a logout token that was issued at iat ends (BCL-18).

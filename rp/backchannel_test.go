@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 var fromIdP = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}} // no cookie, no browser
@@ -104,7 +105,7 @@ func TestLogoutTokens(t *testing.T) {
 				before := t.Failed()
 				w.judged(a, good)
 				if good && row != nobody {
-					v.expect("ended", rp.BackchannelLogout)
+					v.expect("ended", reason.BackchannelLogout)
 				} else {
 					v.expect("live", "")
 				}
@@ -165,7 +166,7 @@ func TestBackchannelRequests(t *testing.T) {
 		a := other.do("POST", "/auth/backchannel-logout", url.Values{"logout_token": {good}, "x": {"1", "2"}},
 			with(navigating, "Origin", issuer, "Sec-Fetch-Site", "cross-site", "Content-Type", urlencoded+"; charset=UTF-8"))
 		w.judged(a, true)
-		v.expect("ended", rp.BackchannelLogout)
+		v.expect("ended", reason.BackchannelLogout)
 		other.expect("live", "")
 		if w.log.has(good) || w.log.has("eyJ") || w.log.has(v.session().SID) {
 			t.Error("a logout token, or its sid, is in the log")
@@ -204,7 +205,7 @@ func TestReplayedLogoutToken(t *testing.T) {
 				v.login()
 				w.judged(w.deliver(raw), !strict)
 				v.expect("live", "")
-				w.expectEnds(rp.BackchannelLogout)
+				w.expectEnds(reason.BackchannelLogout)
 			})
 		}
 	}
@@ -227,7 +228,7 @@ func TestWhomALogoutTokenMeans(t *testing.T) {
 			w.judged(w.deliver(w.logoutToken(desktop.session(), fault)), true)
 			for i, v := range all {
 				if want[i] {
-					v.expect("ended", rp.BackchannelLogout)
+					v.expect("ended", reason.BackchannelLogout)
 				} else {
 					v.expect("live", "")
 				}
@@ -247,7 +248,7 @@ func TestLateSubTokenSparesLaterLogins(t *testing.T) {
 		late.login()
 		time.Sleep(30 * time.Second)
 		w.judged(w.deliver(raw), true)
-		early.expect("ended", rp.BackchannelLogout)
+		early.expect("ended", reason.BackchannelLogout)
 		late.expect("live", "")
 		time.Sleep(time.Millisecond)
 		again := w.visitor("ada")
@@ -265,7 +266,7 @@ func TestLoginRightAfterASubTokenOfAFastClock(t *testing.T) {
 		v.login()
 		time.Sleep(10 * time.Second)
 		w.judged(w.deliver(w.logoutToken(v.session(), idpmock.LogoutSubOnly)), true)
-		v.expect("ended", rp.BackchannelLogout)
+		v.expect("ended", reason.BackchannelLogout)
 		time.Sleep(time.Second)
 		v.login()
 		v.expect("live", "")
@@ -297,6 +298,6 @@ func TestSubTokenOfTheSameSecond(t *testing.T) {
 		v.login()
 		time.Sleep(300 * time.Millisecond)
 		w.judged(w.deliver(w.logoutToken(v.session(), idpmock.LogoutSubOnly)), true)
-		v.expect("ended", rp.BackchannelLogout)
+		v.expect("ended", reason.BackchannelLogout)
 	})
 }

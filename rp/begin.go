@@ -9,6 +9,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/web"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -92,7 +93,7 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *loginfl
 // own values go on with the same person, below what Config.OnLogin has changed in them.
 // Nobody has seen the cookie of next yet.
 func (p *RelyingParty) replace(ctx context.Context, old store.Key, next *state, changes map[string]string) {
-	ended, err := p.end(ctx, old, Replaced)
+	ended, err := p.end(ctx, old, reason.Replaced)
 	if err != nil {
 		p.log.Warn("the browser's former session could not be ended", "session", old.Short(), "error", err)
 	}

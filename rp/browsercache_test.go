@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Decision by Sec-Fetch-Dest; what the browser does not name is not kept at all.
@@ -52,7 +53,7 @@ func TestAnswerKeepsCookies(t *testing.T) {
 		rec := httptest.NewRecorder()
 		rec.Header().Set("Set-Cookie", "of-the-app=1")
 		rec.Header().Set("Cache-Control", "public")
-		w.auth[0].Answer(r, &rp.EndedError{Reason: rp.Idle}).Write(rec)
+		w.auth[0].Answer(r, &rp.EndedError{Reason: reason.Idle}).Write(rec)
 		got := rec.Header()
 		if len(got["Set-Cookie"]) != 2 || got["Set-Cookie"][0] != "of-the-app=1" || len(got["Cache-Control"]) != 1 || got.Get("Cache-Control") != "no-store" {
 			t.Errorf("%v", got)
@@ -83,7 +84,7 @@ func TestForgetPages(t *testing.T) {
 		if v.id() != id {
 			t.Error("the session's cookie has changed")
 		}
-		v.expect("ended", rp.UserLogout)
+		v.expect("ended", reason.UserLogout)
 	})
 }
 

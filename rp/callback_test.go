@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 const marker = `<script>alert("marker")</script>`
@@ -278,6 +278,6 @@ func TestFormPost(t *testing.T) {
 		if a := v.do("POST", "/auth/callback", query(callback), post); a.status != http.StatusSeeOther || a.location() != "/private" {
 			t.Errorf("the honest one: %v", a)
 		}
-		v.expect("live", rp.Reason(""))
+		v.expect("live", reason.Reason(""))
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // provider is a kind of IdP as section I of the standards has it, and idp-mock
@@ -209,9 +210,9 @@ func TestCapabilitiesWhatProves(t *testing.T) {
 			t.Fatal(err)
 		}
 		refreshed := w.idp.Count(idpmock.EndpointRefresh, "notes")
-		reason := rp.RefreshRejected
+		why := reason.RefreshRejected
 		if !pr.refresh {
-			reason = rp.Unconfirmed
+			why = reason.Unconfirmed
 			time.Sleep(3 * time.Minute)
 			if a := v.fetch("/run"); a.status != 200 || w.idp.Count(idpmock.EndpointRefresh, "notes") == refreshed {
 				t.Fatalf("the token was not renewed: this IdP is not configured as the test needs it: %v", a)
@@ -222,8 +223,8 @@ func TestCapabilitiesWhatProves(t *testing.T) {
 		if !pr.refresh {
 			v.get(v.authorize(v.get(a.location()).location()))
 		}
-		v.expect("ended", reason)
-		w.expectEnds(reason)
+		v.expect("ended", why)
+		w.expectEnds(why)
 	})
 }
 

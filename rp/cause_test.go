@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // The IdP says that its session has ended because nobody was active: page, script, status,
@@ -25,10 +26,10 @@ func TestCauseOfAnEnd(t *testing.T) {
 	for name, row := range map[string]struct {
 		mute  bool
 		end   func(w *world, v *visitor)
-		cause rp.EndCause
+		cause reason.EndCause
 		page  string
 	}{
-		"nobody was active": {false, func(*world, *visitor) { time.Sleep(20 * time.Minute) }, rp.Inactivity, inactive},
+		"nobody was active": {false, func(*world, *visitor) { time.Sleep(20 * time.Minute) }, reason.Inactivity, inactive},
 		"and the IdP does not say so": {true, func(*world, *visitor) { time.Sleep(20 * time.Minute) }, "",
 			"your log-in service has ended your session. " + quiet},
 		"an administrator": {false, func(w *world, v *visitor) {
@@ -48,18 +49,18 @@ func TestCauseOfAnEnd(t *testing.T) {
 				row.end(w, v)
 				w.idp.Settle()
 				synctest.Wait()
-				if got := v.status(); got.State != "ended" || got.Reason != rp.BackchannelLogout || got.Cause != row.cause {
+				if got := v.status(); got.State != "ended" || got.Reason != reason.BackchannelLogout || got.Cause != row.cause {
 					t.Errorf("%+v", got)
 				}
 				var p rp.Problem
-				if a := v.fetch("/private"); json.Unmarshal([]byte(a.body), &p) != nil || p.Reason != rp.BackchannelLogout || p.Cause != row.cause {
+				if a := v.fetch("/private"); json.Unmarshal([]byte(a.body), &p) != nil || p.Reason != reason.BackchannelLogout || p.Cause != row.cause {
 					t.Errorf("a script: %v", a)
 				}
 				a := v.do("GET", "/private", nil, with(navigating, "Sec-Fetch-Site", "same-origin")) // by itself
 				if a.status != http.StatusUnauthorized || !strings.Contains(a.body, row.page) {
 					t.Errorf("want %q: %v", row.page, a)
 				}
-				w.expectEnds(rp.BackchannelLogout)
+				w.expectEnds(reason.BackchannelLogout)
 				if got := w.ends[0].Cause; got != row.cause {
 					t.Errorf("the event says %q", got)
 				}
@@ -83,14 +84,14 @@ func TestStrangeCauses(t *testing.T) {
 		}
 	}
 	for _, said := range []string{"idle", "Idle", "inactivity", "IDLE_TIMEOUT", "SessionExpiration"} {
-		if got := rp.CauseOf(said); got != rp.Inactivity {
+		if got := rp.CauseOf(said); got != reason.Inactivity {
 			t.Errorf("%s is %q", said, got)
 		}
 	}
 }
 
-var everyReason = []rp.Reason{rp.UserLogout, rp.Idle, rp.Absolute, rp.IdPCeiling, rp.RefreshRejected, rp.APIUnauthorized, rp.BackchannelLogout,
-	rp.FrontchannelLogout, rp.Replaced, rp.SessionLimit, rp.Admin, rp.OtherSubject, rp.Unconfirmed}
+var everyReason = []reason.Reason{reason.UserLogout, reason.Idle, reason.Absolute, reason.IdPCeiling, reason.RefreshRejected, reason.APIUnauthorized, reason.BackchannelLogout,
+	reason.FrontchannelLogout, reason.Replaced, reason.SessionLimit, reason.Admin, reason.OtherSubject, reason.Unconfirmed}
 
 // The pages of the library and session.js say the same.
 func TestReasonsInTheSameWords(t *testing.T) {
@@ -108,7 +109,7 @@ func TestReasonsInTheSameWords(t *testing.T) {
 		}
 		delete(words, string(r))
 	}
-	if got := rp.ReasonText(rp.BackchannelLogout, rp.Inactivity); words["inactivity"] != got {
+	if got := rp.ReasonText(reason.BackchannelLogout, reason.Inactivity); words["inactivity"] != got {
 		t.Errorf("inactivity: %q, session.js says %q", got, words["inactivity"])
 	}
 	delete(words, "inactivity")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // wrongClock is the app's clock, that may be wrong for a while: after a resume, or
@@ -73,7 +74,7 @@ func TestClockJumpsBackAndNobodyIsThere(t *testing.T) {
 		if a := v.fetch("/private"); a.status != 401 {
 			t.Errorf("a click: %v", a)
 		}
-		v.expect("ended", rp.APIUnauthorized)
+		v.expect("ended", reason.APIUnauthorized)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -100,7 +101,7 @@ func (p *RelyingParty) howEnded(ctx context.Context, key store.Key) error {
 	if _, err := p.load(ctx, key); err != nil {
 		return err
 	}
-	ended, err := p.end(ctx, key, BackchannelLogout)
+	ended, err := p.end(ctx, key, reason.BackchannelLogout)
 	if err != nil {
 		return err
 	}
@@ -109,5 +110,5 @@ func (p *RelyingParty) howEnded(ctx context.Context, key store.Key) error {
 			return err
 		}
 	}
-	return &EndedError{Reason: BackchannelLogout}
+	return &EndedError{Reason: reason.BackchannelLogout}
 }

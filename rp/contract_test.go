@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 const window = 15 * time.Minute // W
@@ -71,9 +72,9 @@ func TestActiveStaysIdleEnds(t *testing.T) {
 						if a := v.fetch("/private"); a.status != http.StatusUnauthorized {
 							t.Errorf("a click after an hour: %v", a)
 						}
-						want := rp.BackchannelLogout
+						want := reason.BackchannelLogout
 						if !told {
-							want = map[rp.Kind]rp.Reason{rp.RefreshToken: rp.RefreshRejected, rp.ReferenceToken: rp.APIUnauthorized}[kind]
+							want = map[rp.Kind]reason.Reason{rp.RefreshToken: reason.RefreshRejected, rp.ReferenceToken: reason.APIUnauthorized}[kind]
 						}
 						v.expect("ended", want)
 						w.expectEnds(want)
@@ -122,7 +123,7 @@ func TestPollingKeepsNobody(t *testing.T) {
 			}
 			w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
 			w.idp.Expect(idpmock.EndpointUserinfo, "notes", 0)
-			w.expectEnds(rp.BackchannelLogout)
+			w.expectEnds(reason.BackchannelLogout)
 			if late := w.ends[0].At.Sub(ends); late < 0 || late > 2*time.Second {
 				t.Errorf("%v: the end came %v after the IdP's deadline", kind, late)
 			}

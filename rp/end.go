@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -17,7 +18,7 @@ const remember = 24 * time.Hour
 // end is the one road to the end of a session. The store comes first, so that no
 // request finds the session alive any more, then everybody who waits for it. Only
 // then is the caller answered; the rest is the outbox's.
-func (p *RelyingParty) end(ctx context.Context, key store.Key, reason Reason) ([]store.Record, error) {
+func (p *RelyingParty) end(ctx context.Context, key store.Key, reason reason.Reason) ([]store.Record, error) {
 	return p.endNow(ctx, store.Selector{Key: key}, reason, "")
 }
 
@@ -25,7 +26,7 @@ func (p *RelyingParty) end(ctx context.Context, key store.Key, reason Reason) ([
 // covered by which, and forbids those whose log-in is under way. Each of refs is
 // buried before the next one is looked at: a session that moves from one to another
 // meanwhile, because its instance has another first key, is found or refused.
-func (p *RelyingParty) endUnder(ctx context.Context, refs []store.Key, which store.Selector, reason Reason, detail string) ([]store.Record, error) {
+func (p *RelyingParty) endUnder(ctx context.Context, refs []store.Key, which store.Selector, reason reason.Reason, detail string) ([]store.Record, error) {
 	var ended []store.Record
 	for _, ref := range refs {
 		which.Ref = ref
@@ -74,7 +75,7 @@ func (p *RelyingParty) list(ctx context.Context, refs []store.Key) ([]store.Reco
 	return all, nil
 }
 
-func (p *RelyingParty) endNow(ctx context.Context, sel store.Selector, reason Reason, detail string) ([]store.Record, error) {
+func (p *RelyingParty) endNow(ctx context.Context, sel store.Selector, reason reason.Reason, detail string) ([]store.Record, error) {
 	now := p.now()
 	e := pastEnd{sel, store.End{Reason: string(reason), At: now, Until: now.Add(remember)}, detail}
 	ended, err := p.cfg.Store.End(ctx, sel, e.end)
@@ -97,7 +98,7 @@ func (p *RelyingParty) ended(recs []store.Record, e pastEnd) {
 
 // neverBegun is the reason of a session that was stored although the store said
 // that it had failed. Its id was never given out, so no event speaks of it.
-const neverBegun Reason = "never_begun"
+const neverBegun reason.Reason = "never_begun"
 
 // takeBack ends a session whose creation failed, with an outcome that is unknown,
 // lest it be listed among the person's sessions.

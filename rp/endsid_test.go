@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
@@ -89,13 +90,13 @@ func TestEndSIDSparesLaterLogins(t *testing.T) {
 		if n, err := w.auth[0].EndSID(t.Context(), v.session().SID); n != 1 || err != nil {
 			t.Fatalf("EndSID: %d, %v", n, err)
 		}
-		v.expect("ended", rp.Admin)
+		v.expect("ended", reason.Admin)
 		if a := tab.get(underWay); a.status != http.StatusBadRequest {
 			t.Errorf("a log-in that was under way: %v", a)
 		}
 		time.Sleep(time.Second)
 		v.login()
 		v.welcome()
-		w.expectEnds(rp.Admin)
+		w.expectEnds(reason.Admin)
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/page"
-	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // ErrAnonymous says: the request carries no cookie of a session, or one that nobody
@@ -34,42 +34,12 @@ var ErrForbidden = errors.New("rp: the person is logged in and may not do this")
 // site has caused.
 var ErrCrossOrigin = errors.New("rp: unsafe request from another origin")
 
-// EndedError says: the session is over.
-type EndedError struct {
-	Reason Reason
-	Cause  EndCause // empty: not known
+// EndedError says: the session is over. errors.Is(err, store.ErrEnded) is true of it.
+type EndedError = reason.EndedError
 
-	quiet    time.Duration // how long the person had not been active here when it ended
-	sentUser bool          // this browser says when a person navigates
-}
-
-func (e *EndedError) Error() string { return "rp: session has ended: " + string(e.Reason) }
-
-// Is makes errors.Is(err, ErrEnded) true.
-func (e *EndedError) Is(target error) bool { return target == store.ErrEnded }
-
-// Cause says who keeps a request from being answered.
-type Cause string
-
-const (
-	StoreFailed Cause = "store"           // the Store gave an error
-	IdPSilent   Cause = "idp_unreachable" // the IdP gives no answer
-	IdPFails    Cause = "idp"             // the IdP answers, but not with what is needed
-	Busy        Cause = "busy"            // this application: at work on it, at a limit, or shutting down
-)
-
-// UnavailableError says: the store or the IdP cannot answer now. Nothing is known
-// about the session, and it is kept.
-type UnavailableError struct {
-	RetryAfter time.Duration
-	Cause      Cause
-	Err        error
-}
-
-func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("rp: cannot confirm the session, try again in %v: %v", e.RetryAfter, e.Err)
-}
-func (e *UnavailableError) Unwrap() error { return e.Err }
+// UnavailableError says: the store or the IdP cannot answer now. Nothing is known about the
+// session, and it is kept.
+type UnavailableError = reason.UnavailableError
 
 // LoginError says: a log-in could not be finished. Its text is for the log; the page
 // shows Title and Advice, which never contain anything that came from outside.

@@ -2,6 +2,8 @@ package rp
 
 import (
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Events are callbacks about sessions. They are called on the goroutine that caused
@@ -73,9 +75,9 @@ type EndEvent struct {
 	Session string
 	Subject string // empty if the record could not be read
 	SID     string
-	Reason  Reason
-	Cause   EndCause // empty: not known
-	Detail  string   // what a Revocation says about it; from outside, else empty
+	Reason  reason.Reason
+	Cause   reason.EndCause // empty: not known
+	Detail  string          // what a Revocation says about it; from outside, else empty
 	At      time.Time
 	Begun   time.Time // when the log-in that led to it was started
 }

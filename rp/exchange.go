@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // exchangeInTime is exchange for a person who waits Config.WaitFor at most. An answer
@@ -34,7 +35,7 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *login
 		}
 	})
 	if !started {
-		return nil, laterFor(f, &UnavailableError{RetryAfter: time.Second, Cause: Busy, Err: errors.New("this instance is shutting down")})
+		return nil, laterFor(f, &UnavailableError{RetryAfter: time.Second, Cause: reason.Busy, Err: errors.New("this instance is shutting down")})
 	}
 	timer := time.NewTimer(p.cfg.WaitFor)
 	defer timer.Stop()
@@ -43,7 +44,7 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *login
 		return a.got, a.err
 	case <-timer.C:
 		close(gone)
-		return nil, laterFor(f, &UnavailableError{RetryAfter: 2 * time.Second, Cause: IdPSilent,
+		return nil, laterFor(f, &UnavailableError{RetryAfter: 2 * time.Second, Cause: reason.IdPSilent,
 			Err: fmt.Errorf("the answer to a code takes longer than Config.WaitFor (%v)", p.cfg.WaitFor)})
 	}
 }
@@ -67,7 +68,7 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.F
 	got := p.read(answer)
 	err := p.verifyLogin(ctx, got, want)
 	if down := (*keyset.UnavailableError)(nil); errors.As(err, &down) {
-		return nil, &UnavailableError{RetryAfter: time.Second, Cause: IdPFails, Err: err}
+		return nil, &UnavailableError{RetryAfter: time.Second, Cause: reason.IdPFails, Err: err}
 	}
 	if errors.Is(err, idtoken.ErrTooLarge) {
 		return nil, tooLarge(err)

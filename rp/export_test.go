@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -66,11 +67,11 @@ func (p *RelyingParty) Relayout(ctx context.Context, cookie string, v byte) erro
 func (p *RelyingParty) LeaseOf(cookie string) store.Key { return leaseID("ask", p.KeyOf(cookie)) }
 
 // CauseOf reads what an IdP says of an end.
-func CauseOf(said string) EndCause { return causeOf(said) }
+func CauseOf(said string) reason.EndCause { return causeOf(said) }
 
 // ReasonText is what a page says of an end.
-func ReasonText(r Reason, c EndCause) string {
-	words, _ := (&EndedError{Reason: r, Cause: c}).words()
+func ReasonText(r reason.Reason, c reason.EndCause) string {
+	words, _ := endedWords(&EndedError{Reason: r, Cause: c})
 	return page.English(words...)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // mayFetch reports whether a token may be fetched for a session now. A refresh tells the
@@ -31,7 +32,7 @@ func (p *RelyingParty) mayFetch(ctx context.Context, st *state) error {
 	latest, err := p.load(ctx, st.rec.Key) // another instance may have seen somebody
 	switch {
 	case errors.Is(err, ErrAnonymous):
-		return &EndedError{Reason: Unconfirmed}
+		return &EndedError{Reason: reason.Unconfirmed}
 	case err != nil:
 		return err
 	case !recent(latest.rec.Active):

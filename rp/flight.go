@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -35,7 +36,7 @@ type pause struct {
 	from     time.Time
 	until    time.Time
 	cause    error
-	blames   Cause
+	blames   reason.Cause
 	outage   bool // over as soon as the IdP answers anybody
 }
 
@@ -86,7 +87,7 @@ func (f *flights) hold(key store.Key, cause error) {
 // paused returns how long no call is to be made for a session, because of its
 // own failures or of one that concerns the whole client (kept under the zero
 // Key): then one session after the other tries, not all at once.
-func (f *flights) paused(key store.Key, now time.Time) (time.Duration, Cause, error) {
+func (f *flights) paused(key store.Key, now time.Time) (time.Duration, reason.Cause, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.pauses[key]
@@ -101,7 +102,7 @@ func (f *flights) paused(key store.Key, now time.Time) (time.Duration, Cause, er
 
 // failed notes a failure and returns the pause after it: what the server asked
 // for, else exponential with jitter.
-func (f *flights) failed(key store.Key, v verdict.Verdict, asked time.Duration, now time.Time, blames Cause, cause error) time.Duration {
+func (f *flights) failed(key store.Key, v verdict.Verdict, asked time.Duration, now time.Time, blames reason.Cause, cause error) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.pauses[key]

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -38,7 +39,7 @@ func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request
 			return err
 		}
 		if len(known) > 0 {
-			if _, err := p.endUnder(ctx, refs, store.Selector{BegunBy: p.now()}, FrontchannelLogout, ""); err != nil {
+			if _, err := p.endUnder(ctx, refs, store.Selector{BegunBy: p.now()}, reason.FrontchannelLogout, ""); err != nil {
 				return err
 			}
 		}

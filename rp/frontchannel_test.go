@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Anybody can load the address, so a sid that nobody has leaves nothing in the
@@ -60,8 +60,8 @@ func TestFrontchannelLogout(t *testing.T) {
 					}
 				}
 				if row.ends {
-					v.expect("ended", rp.FrontchannelLogout)
-					w.expectEnds(rp.FrontchannelLogout)
+					v.expect("ended", reason.FrontchannelLogout)
+					w.expectEnds(reason.FrontchannelLogout)
 				} else {
 					v.expect("live", "")
 				}

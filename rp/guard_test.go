@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // alarms counts mass-logout events.
@@ -177,7 +178,7 @@ func TestMassLogoutPauseKeepsClocks(t *testing.T) {
 		statuses(all)
 		time.Sleep(11 * time.Minute)
 		for _, v := range all[30:] {
-			v.expect("ended", rp.Idle)
+			v.expect("ended", reason.Idle)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // restart replaces the app by one with other keys, over the same store.
@@ -82,7 +83,7 @@ func TestRemovedKey(t *testing.T) {
 		if a := v.get("/private"); a.status != http.StatusFound || !strings.HasPrefix(a.location(), "/auth/login?return_to=") {
 			t.Errorf("a navigation: %v", a)
 		}
-		v.expect("ended", rp.Unconfirmed)
+		v.expect("ended", reason.Unconfirmed)
 		if a := v.fetch("/auth/events"); !strings.Contains(a.body, "event: ended") && a.status != http.StatusUnauthorized {
 			t.Errorf("the stream: %v", a)
 		}
@@ -95,7 +96,7 @@ func TestRemovedKey(t *testing.T) {
 		if a := thief.submit("/auth/logout"); a.status != http.StatusSeeOther || a.location() != "/auth/logged-out" {
 			t.Errorf("logging out: %v", a)
 		}
-		w.expectEnds(rp.UserLogout)
+		w.expectEnds(reason.UserLogout)
 		if e := w.ends[0]; e.Subject != "" || e.SID != "" {
 			t.Errorf("event %+v", e)
 		}
@@ -117,7 +118,7 @@ func TestRemovedKeyOnOneInstance(t *testing.T) {
 		v.login()
 		w.restart(s, rp.NewKey())
 		v.fetch("/private")
-		v.expect("ended", rp.Unconfirmed)
+		v.expect("ended", reason.Unconfirmed)
 		v.instance = "1"
 		v.welcome()
 		w.expectEnds()
@@ -125,7 +126,7 @@ func TestRemovedKeyOnOneInstance(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(3 * time.Hour)
-		w.expectEnds(rp.Unconfirmed)
+		w.expectEnds(reason.Unconfirmed)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -84,7 +85,7 @@ func TestKilledBetweenRotationAndStore(t *testing.T) {
 			t.Errorf("the log-in: %v", a)
 		}
 		v.welcome()
-		w.expectEnds(rp.Replaced)
+		w.expectEnds(reason.Replaced)
 	})
 }
 
@@ -103,7 +104,7 @@ func TestTroubleLeavesNoDoubt(t *testing.T) {
 				w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointToken, Error: "invalid_grant", Times: 5})
 				time.Sleep(5 * time.Minute)
 				v.get("/private")
-				w.expectEnds(rp.RefreshRejected)
+				w.expectEnds(reason.RefreshRejected)
 			})
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -29,15 +30,15 @@ func TestMaxSessionsPerSubject(t *testing.T) {
 		time.Sleep(time.Second)
 		third.login()
 		first.expect("live", "")
-		second.expect("ended", rp.SessionLimit)
+		second.expect("ended", reason.SessionLimit)
 		third.expect("live", "")
 		bob.expect("live", "")
-		w.expectEnds(rp.SessionLimit)
+		w.expectEnds(reason.SessionLimit)
 
 		// The same browser again is no session more.
 		first.login()
 		third.expect("live", "")
-		w.expectEnds(rp.SessionLimit, rp.Replaced)
+		w.expectEnds(reason.SessionLimit, reason.Replaced)
 	})
 }
 
@@ -206,7 +207,7 @@ func TestForgedEnd(t *testing.T) {
 				return false
 			}
 		}
-		change := store.Change{Key: keyOf(v), Version: 1, Reason: string(rp.Admin)}
+		change := store.Change{Key: keyOf(v), Version: 1, Reason: string(reason.Admin)}
 		forged.forge <- change
 		if over() {
 			t.Error("a forged end is believed")
@@ -218,7 +219,7 @@ func TestForgedEnd(t *testing.T) {
 		if over() {
 			t.Error("a forged end is believed while the store cannot say")
 		}
-		if _, err := w.store.End(t.Context(), store.Selector{Key: change.Key}, store.End{Reason: string(rp.Admin), At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
+		if _, err := w.store.End(t.Context(), store.Selector{Key: change.Key}, store.End{Reason: string(reason.Admin), At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 		failing.fail.Store(nil)

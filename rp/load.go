@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -55,10 +56,10 @@ func (p *RelyingParty) notLoaded(rec *store.Record, err error) error {
 
 // howItEnded is what an ended record tells.
 func (p *RelyingParty) howItEnded(rec *store.Record) *EndedError {
-	e := &EndedError{sentUser: p.sentUser(rec)}
+	e := &EndedError{SendsUser: p.sentUser(rec)}
 	e.Reason, e.Cause = why(rec.End.Reason)
 	if !rec.Active.IsZero() {
-		e.quiet = rec.End.At.Sub(rec.Active)
+		e.Quiet = rec.End.At.Sub(rec.Active)
 	}
 	return e
 }
@@ -123,9 +124,9 @@ func (p *RelyingParty) unseal(rec *store.Record) (*record.Data, error) {
 		p.log.Error(about, "session", rec.Key.Short(), "error", err)
 	}
 	if errors.Is(err, record.ErrVersion) {
-		return nil, &UnavailableError{RetryAfter: versionRetry, Cause: Busy, Err: err}
+		return nil, &UnavailableError{RetryAfter: versionRetry, Cause: reason.Busy, Err: err}
 	}
-	return nil, &EndedError{Reason: Unconfirmed}
+	return nil, &EndedError{Reason: reason.Unconfirmed}
 }
 
 var errNoRoom = errors.New("rp: the session's tokens and values are larger than 60 KiB")

@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/internal/web"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // StartLogin sends the browser to the IdP. It reads the query parameters
@@ -228,10 +229,10 @@ func (p *RelyingParty) loginRefused(w http.ResponseWriter, r *http.Request, f *l
 	case "access_denied":
 		return badLogin("failed-cancelled", err)
 	case "temporarily_unavailable": // Keycloak's word to the second of two tabs, too
-		why := notFinished(&UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
+		why := notFinished(&UnavailableError{RetryAfter: 5 * time.Second, Cause: reason.IdPFails, Err: err})
 		return &staleError{f.Target(), why, f.Begun} // a session that was not enough before is not now
 	case "server_error":
-		return laterFor(f, &UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: err})
+		return laterFor(f, &UnavailableError{RetryAfter: 5 * time.Second, Cause: reason.IdPFails, Err: err})
 	}
 	return badLogin("failed", err)
 }

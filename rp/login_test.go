@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 var kinds = []rp.Kind{rp.RefreshToken, rp.ReferenceToken, rp.NoToken}
@@ -158,11 +159,11 @@ func TestNewIDAtEveryLogin(t *testing.T) {
 			t.Fatal("the session id stayed the same")
 		}
 		v.expect("live", "")
-		old.expect("ended", rp.Replaced)
+		old.expect("ended", reason.Replaced)
 		if a := old.fetch("/private"); a.status != http.StatusUnauthorized || !strings.Contains(a.body, `"replaced"`) {
 			t.Errorf("the old id: %v", a)
 		}
-		w.expectEnds(rp.Replaced)
+		w.expectEnds(reason.Replaced)
 	})
 }
 
@@ -188,7 +189,7 @@ func TestSessionsAreIndependent(t *testing.T) {
 			v.login()
 		}
 		a.submit("/auth/logout")
-		a.expect("ended", rp.UserLogout)
+		a.expect("ended", reason.UserLogout)
 		b.expect("live", "")
 		c.expect("live", "")
 		if s := c.status(); s.Subject != "bob" {

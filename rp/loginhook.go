@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // ErrRefused is what Config.OnLogin returns when it has refused a log-in with an answer of
@@ -243,7 +244,7 @@ func (p *RelyingParty) formerValues(r *http.Request, subject string) (map[string
 		return nil, nil
 	}
 	st, err := p.load(r.Context(), key)
-	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) && trouble.Cause == StoreFailed {
+	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) && trouble.Cause == reason.StoreFailed {
 		return nil, notFinished(trouble)
 	}
 	if err != nil || st.data.Subject != subject {

@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -365,7 +366,7 @@ func TestOnLoginOfTheSamePerson(t *testing.T) {
 			t.Errorf("%v", a)
 		}
 		has("draft", nil)
-		w.expectEnds(rp.Replaced, rp.Replaced)
+		w.expectEnds(reason.Replaced, reason.Replaced)
 	})
 }
 

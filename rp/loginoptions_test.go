@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // guarded serves /gold, a route with demands, beside the app of world.
@@ -178,6 +179,6 @@ func TestAPIStepUp(t *testing.T) {
 		if a = v.get("/run"); a.status != http.StatusForbidden {
 			t.Errorf("an API that is never content is a loop: %v", a)
 		}
-		w.expectEnds(rp.Replaced)
+		w.expectEnds(reason.Replaced)
 	})
 }

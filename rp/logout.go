@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/web"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -58,9 +59,9 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if everywhere && known != nil && known.live {
-		_, err = p.endUnder(ctx, p.party.under(bySubject, known.data.Subject), store.Selector{BegunBy: p.now()}, UserLogout, "")
+		_, err = p.endUnder(ctx, p.party.under(bySubject, known.data.Subject), store.Selector{BegunBy: p.now()}, reason.UserLogout, "")
 	} else {
-		_, err = p.end(ctx, key, UserLogout)
+		_, err = p.end(ctx, key, reason.UserLogout)
 	}
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // hiddenFields reads the form that sends the browser on.
@@ -38,8 +39,8 @@ func TestLogout(t *testing.T) {
 					v.login()
 					session := v.session()
 					a := v.submit("/auth/logout")
-					w.expectEnds(rp.UserLogout) // whatever the IdP says afterwards
-					v.expect("ended", rp.UserLogout)
+					w.expectEnds(reason.UserLogout) // whatever the IdP says afterwards
+					v.expect("ended", reason.UserLogout)
 					if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Clear-Site-Data") != "" || a.header.Get("Referrer-Policy") != "no-referrer" {
 						t.Errorf("headers %v", a.header)
 					}
@@ -70,7 +71,7 @@ func TestLogout(t *testing.T) {
 					}
 					w.idp.Settle()
 					v.landed(v.get(back))
-					w.expectEnds(rp.UserLogout) // the logout token found nothing more to end
+					w.expectEnds(reason.UserLogout) // the logout token found nothing more to end
 				})
 			})
 		}
@@ -130,7 +131,7 @@ func TestLogoutIsSafeFromOtherSites(t *testing.T) {
 		if a := v.do("POST", "/auth/logout", url.Values{}, http.Header{"Origin": {base}}); a.status != http.StatusSeeOther {
 			t.Errorf("this app's own page in a browser without Fetch Metadata: %v", a)
 		}
-		w.expectEnds(rp.UserLogout)
+		w.expectEnds(reason.UserLogout)
 	})
 }
 
@@ -155,7 +156,7 @@ func TestLogoutAfterTheEnd(t *testing.T) {
 		v := w.visitor("ada")
 		v.login()
 		time.Sleep(11 * time.Minute)
-		v.expect("ended", rp.Idle)
+		v.expect("ended", reason.Idle)
 		a := v.submit("/auth/logout")
 		if query(a.location()).Get("id_token_hint") == "" {
 			t.Fatalf("%v", a)
@@ -163,7 +164,7 @@ func TestLogoutAfterTheEnd(t *testing.T) {
 		if back, err := v.idp.Logout(w.Context(), a.location()); err != nil || back == "" {
 			t.Errorf("%q, %v", back, err)
 		}
-		w.expectEnds(rp.Idle) // one reason, once
+		w.expectEnds(reason.Idle) // one reason, once
 	})
 }
 
@@ -187,7 +188,7 @@ func TestLogoutWithoutEndSession(t *testing.T) {
 		if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/auth/logged-out" {
 			t.Errorf("%d %v", resp.StatusCode, resp.Header)
 		}
-		v.expect("ended", rp.UserLogout)
+		v.expect("ended", reason.UserLogout)
 	})
 }
 
@@ -223,8 +224,8 @@ func TestRevocationAfterLogout(t *testing.T) {
 				time.Sleep(20 * time.Minute)
 				synctest.Wait()
 				w.idp.Expect(idpmock.EndpointRevoke, "notes", row.calls)
-				v.expect("ended", rp.UserLogout)
-				w.expectEnds(rp.UserLogout)
+				v.expect("ended", reason.UserLogout)
+				w.expectEnds(reason.UserLogout)
 			})
 		})
 	}
@@ -242,6 +243,6 @@ func TestLogoutOfAClosedTab(t *testing.T) {
 		if err := w.auth[0].Logout(httptest.NewRecorder(), r); err != nil {
 			t.Error(err)
 		}
-		v.expect("ended", rp.UserLogout)
+		v.expect("ended", reason.UserLogout)
 	})
 }

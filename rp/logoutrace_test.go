@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -57,21 +58,21 @@ func TestLogoutOvertakesLogin(t *testing.T) {
 
 // C5, BCL-19: a logout beats the refresh in flight; what that brings is revoked.
 func TestLogoutBeatsRefresh(t *testing.T) {
-	for name, end := range map[string]func(w *world, v *visitor) rp.Reason{
-		"back-channel": func(w *world, v *visitor) rp.Reason {
+	for name, end := range map[string]func(w *world, v *visitor) reason.Reason{
+		"back-channel": func(w *world, v *visitor) reason.Reason {
 			w.judged(w.deliver(w.logoutToken(v.session())), true)
-			return rp.BackchannelLogout
+			return reason.BackchannelLogout
 		},
-		"front-channel": func(w *world, v *visitor) rp.Reason {
+		"front-channel": func(w *world, v *visitor) reason.Reason {
 			w.visitor("").get("/auth/frontchannel-logout?iss=" + issuer + "&sid=" + v.session().SID)
-			return rp.FrontchannelLogout
+			return reason.FrontchannelLogout
 		},
-		"user": func(_ *world, v *visitor) rp.Reason { v.submit("/auth/logout"); return rp.UserLogout },
-		"admin": func(w *world, _ *visitor) rp.Reason {
+		"user": func(_ *world, v *visitor) reason.Reason { v.submit("/auth/logout"); return reason.UserLogout },
+		"admin": func(w *world, _ *visitor) reason.Reason {
 			if n, err := w.auth[0].EndSubject(w.Context(), "ada"); n != 1 || err != nil {
 				w.Errorf("EndSubject: %d, %v", n, err)
 			}
-			return rp.Admin
+			return reason.Admin
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -246,7 +247,7 @@ func TestBackchannelDuringAnOutage(t *testing.T) {
 			kept.heals()
 			v.expect("live", "")
 			w.judged(w.deliver(raw), true) // also strictly: it had not been carried out
-			v.expect("ended", rp.BackchannelLogout)
+			v.expect("ended", reason.BackchannelLogout)
 		})
 		// An IdP that does not ask again: the logout is carried out all the same, and ends
 		// nothing that begins meanwhile.
@@ -262,9 +263,9 @@ func TestBackchannelDuringAnOutage(t *testing.T) {
 			time.Sleep(10 * time.Minute)
 			kept.heals()
 			time.Sleep(31 * time.Second)
-			v.expect("ended", rp.BackchannelLogout)
+			v.expect("ended", reason.BackchannelLogout)
 			later.expect("live", "")
-			w.expectEnds(rp.BackchannelLogout)
+			w.expectEnds(reason.BackchannelLogout)
 		})
 	}
 	for status, retry503 := range map[int]bool{400: false, 503: true} {
@@ -279,7 +280,7 @@ func TestBackchannelDuringAnOutage(t *testing.T) {
 			}
 			time.Sleep(11 * time.Second)
 			w.judged(w.deliver(raw), true)
-			v.expect("ended", rp.BackchannelLogout)
+			v.expect("ended", reason.BackchannelLogout)
 		})
 	}
 }
@@ -318,7 +319,7 @@ func (s *overtakingStore) Replace(ctx context.Context, rec store.Record) error {
 	if old, err := s.Load(ctx, rec.Key); err == nil && s.armed.Load() {
 		for _, ref := range rec.Refs {
 			if !slices.Contains(old.Refs, ref) {
-				if _, err := s.End(ctx, store.Selector{Ref: ref}, store.End{Reason: string(rp.BackchannelLogout), At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
+				if _, err := s.End(ctx, store.Selector{Ref: ref}, store.End{Reason: string(reason.BackchannelLogout), At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
 					return err
 				}
 			}
@@ -341,8 +342,8 @@ func TestLogoutOfTheNextSID(t *testing.T) {
 		if a := v.fetch("/private"); a.status != http.StatusUnauthorized || !strings.Contains(a.body, "backchannel_logout") {
 			t.Errorf("the page: %v", a)
 		}
-		v.expect("ended", rp.BackchannelLogout)
-		w.expectEnds(rp.BackchannelLogout)
+		v.expect("ended", reason.BackchannelLogout)
+		w.expectEnds(reason.BackchannelLogout)
 	})
 }
 
@@ -366,6 +367,6 @@ func TestALateLogoutWaitsOnce(t *testing.T) {
 		w.deliver(w.logoutToken(other.session()))
 		kept.fail.Store(nil)
 		time.Sleep(time.Minute)
-		w.expectEnds(rp.BackchannelLogout, rp.BackchannelLogout)
+		w.expectEnds(reason.BackchannelLogout, reason.BackchannelLogout)
 	})
 }

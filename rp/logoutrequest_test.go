@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // groups makes ID tokens longer than most IdPs, and the proxies before them, take in an
@@ -103,7 +104,7 @@ func TestLogoutAtEveryIdP(t *testing.T) {
 					}
 					w.idp.EndUser(user)
 					time.Sleep(5 * time.Second) // no log-in may be older than this end
-					v.expect("ended", map[int]rp.Reason{0: rp.UserLogout, 1: rp.UserLogout, 2: rp.Idle}[i])
+					v.expect("ended", map[int]reason.Reason{0: reason.UserLogout, 1: reason.UserLogout, 2: reason.Idle}[i])
 				}
 			})
 		})
@@ -252,6 +253,6 @@ func TestLogoutQuestionKeepsTheForm(t *testing.T) {
 		if a = v.do("POST", "/auth/logout", fields, hidden); query(a.location()).Get("ui_locales") != "de" {
 			t.Errorf("%v", a)
 		}
-		w.expectEnds(rp.UserLogout)
+		w.expectEnds(reason.UserLogout)
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // BCL-18: the IdP sends a logout token and keeps its session, as Keycloak does when
@@ -19,7 +20,7 @@ func TestLogoutThatKeepsTheIdPSession(t *testing.T) {
 			v.login()
 			sid := v.session().SID
 			w.judged(w.deliver(w.logoutToken(v.session(), fault)), true)
-			v.expect("ended", rp.BackchannelLogout)
+			v.expect("ended", reason.BackchannelLogout)
 			time.Sleep(time.Second)
 			v.login()
 			if v.session().SID != sid {
@@ -27,7 +28,7 @@ func TestLogoutThatKeepsTheIdPSession(t *testing.T) {
 			}
 			v.expect("live", "")
 			w.judged(w.deliver(w.logoutToken(v.session(), fault)), true) // the next one is about it
-			v.expect("ended", rp.BackchannelLogout)
+			v.expect("ended", reason.BackchannelLogout)
 		})
 	}
 }
@@ -40,7 +41,7 @@ func TestFrontchannelLogoutRefusesNoLaterLogin(t *testing.T) {
 		for range 3 {
 			v.login()
 			w.visitor("").get("/auth/frontchannel-logout?sid=" + v.session().SID)
-			v.expect("ended", rp.FrontchannelLogout)
+			v.expect("ended", reason.FrontchannelLogout)
 			time.Sleep(time.Millisecond)
 		}
 		v.login()
@@ -62,7 +63,7 @@ func TestFrontchannelLogoutIsOff(t *testing.T) {
 				t.Errorf("%v: %v", on, a)
 			}
 			if on {
-				v.expect("ended", rp.FrontchannelLogout)
+				v.expect("ended", reason.FrontchannelLogout)
 			} else {
 				v.expect("live", "")
 			}
@@ -91,7 +92,7 @@ func TestLogoutWhereClocksDiffer(t *testing.T) {
 					t.Errorf("IdP ahead by %v, %q: a log-in under way: %v", ahead, fault, a)
 				}
 				w.judged(w.deliver(w.logoutToken(v.session(), fault)), true)
-				v.expect("ended", rp.BackchannelLogout)
+				v.expect("ended", reason.BackchannelLogout)
 				time.Sleep(time.Second)
 				v.login()
 				v.expect("live", "")
@@ -118,7 +119,7 @@ func TestDelayedLogout(t *testing.T) {
 				v.welcome() // signals
 			}
 			w.judged(w.deliver(token), true)
-			v.expect("ended", rp.BackchannelLogout)
+			v.expect("ended", reason.BackchannelLogout)
 			late.expect("live", "")
 			late.welcome()
 		})
@@ -132,7 +133,7 @@ func TestLogoutInTheSecondOfTheLogin(t *testing.T) {
 		v := w.visitor("ada")
 		v.login()
 		w.judged(w.deliver(w.logoutToken(v.session(), idpmock.LogoutSubOnly)), true)
-		v.expect("ended", rp.BackchannelLogout)
+		v.expect("ended", reason.BackchannelLogout)
 	})
 }
 
@@ -150,8 +151,8 @@ func TestLogoutOfSessionsWithoutSID(t *testing.T) {
 			v.set(cookie, id)
 		}
 		w.judged(w.deliver(w.logoutToken(desktop.session())), true)
-		desktop.expect("ended", rp.BackchannelLogout)
-		phone.expect("ended", rp.BackchannelLogout)
+		desktop.expect("ended", reason.BackchannelLogout)
+		phone.expect("ended", reason.BackchannelLogout)
 		bob.expect("live", "")
 		w.judged(w.deliver(w.logoutToken(desktop.session(), idpmock.LogoutUnknownSid)), true)
 		bob.expect("live", "")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // CORE-14, BCL-05: a key that the IdP has withdrawn ends no session any more, once the
@@ -31,7 +32,7 @@ func TestLogoutTokenByAWithdrawnKey(t *testing.T) {
 		w.judged(a, false)
 		v.expect("live", "")
 		w.judged(w.deliver(w.logoutToken(v.session())), true)
-		w.expectEnds(rp.BackchannelLogout)
+		w.expectEnds(reason.BackchannelLogout)
 	})
 }
 
@@ -57,8 +58,8 @@ func TestLogoutTokenBehindJunk(t *testing.T) {
 		v.expect("live", "")
 		time.Sleep(9 * time.Second)
 		w.judged(w.deliver(rightful), true)
-		v.expect("ended", rp.BackchannelLogout)
-		w.expectEnds(rp.BackchannelLogout)
+		v.expect("ended", reason.BackchannelLogout)
+		w.expectEnds(reason.BackchannelLogout)
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -269,7 +270,7 @@ func TestOldAnswerAfterAnOutage(t *testing.T) {
 				time.Sleep(10 * time.Minute)
 				ask()
 				all.Wait()
-				v.expect("ended", rp.RefreshRejected)
+				v.expect("ended", reason.RefreshRejected)
 			})
 		})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -146,19 +147,19 @@ func TestEndOfADeadInstance(t *testing.T) {
 				v.login()
 				now := time.Now()
 				// All that the dead instance did.
-				if _, err := w.store.End(t.Context(), store.Selector{Key: keyOf(v)}, store.End{Reason: string(rp.Admin), At: now, Until: now.Add(time.Hour)}); err != nil {
+				if _, err := w.store.End(t.Context(), store.Selector{Key: keyOf(v)}, store.End{Reason: string(reason.Admin), At: now, Until: now.Add(time.Hour)}); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(30 * time.Second)
 				w.expectEnds() // it may still be at it
 				time.Sleep(5 * time.Minute)
-				w.expectEnds(rp.Admin)
+				w.expectEnds(reason.Admin)
 				w.idp.Expect(idpmock.EndpointRevoke, "notes", 2)
 				if e := w.ends[0]; e.Subject != "ada" || !e.At.Equal(now.UTC().Truncate(time.Millisecond)) {
 					t.Errorf("event %+v", e)
 				}
 				time.Sleep(time.Hour)
-				w.expectEnds(rp.Admin)
+				w.expectEnds(reason.Admin)
 			})
 		})
 	}
@@ -303,10 +304,10 @@ func TestLogoutEverywhere(t *testing.T) {
 			t.Errorf("%v", a)
 		}
 		for _, b := range []*visitor{v, phone, tablet} {
-			b.expect("ended", rp.UserLogout)
+			b.expect("ended", reason.UserLogout)
 		}
 		bob.expect("live", "")
-		w.expectEnds(rp.UserLogout, rp.UserLogout, rp.UserLogout)
+		w.expectEnds(reason.UserLogout, reason.UserLogout, reason.UserLogout)
 		if a := late.get(late.authorize(authURL)); a.status != http.StatusBadRequest {
 			t.Errorf("a log-in that was under way: %v", a)
 		}
@@ -387,7 +388,7 @@ func TestVerySlowListenerHearsOnce(t *testing.T) {
 		v.login()
 		v.submit("/auth/logout")
 		time.Sleep(time.Hour)
-		w.expectEnds(rp.UserLogout)
+		w.expectEnds(reason.UserLogout)
 		w.idp.Expect(idpmock.EndpointRevoke, "notes", 2)
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
@@ -204,7 +205,7 @@ func readEvents(r io.Reader, to chan<- event) {
 	}
 }
 
-func expect(t testing.TB, events <-chan event, name string, reason rp.Reason) event {
+func expect(t testing.TB, events <-chan event, name string, reason reason.Reason) event {
 	t.Helper()
 	e, ok := <-events
 	if !ok || e.name != name || e.status.Reason != reason {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // POST activity confirms: the answer knows already what the IdP has said.
@@ -45,7 +46,7 @@ func TestActivityTooLate(t *testing.T) {
 		a := ada.do(http.MethodPost, "/auth/activity", nil)
 		var problem rp.Problem
 		if err := json.Unmarshal([]byte(a.body), &problem); err != nil || a.StatusCode != http.StatusUnauthorized ||
-			problem.Error != "session_ended" || problem.Reason != rp.RefreshRejected {
+			problem.Error != "session_ended" || problem.Reason != reason.RefreshRejected {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
 	})
@@ -174,7 +175,7 @@ func TestLogoutOfAScript(t *testing.T) {
 			!strings.HasPrefix(got.Location, w.idp.URL+"/") || !strings.Contains(got.Location, "id_token_hint=") || a.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
-		if s := ada.do(http.MethodGet, "/auth/session", nil).status(t); s.Reason != rp.UserLogout {
+		if s := ada.do(http.MethodGet, "/auth/session", nil).status(t); s.Reason != reason.UserLogout {
 			t.Errorf("%+v", s)
 		}
 	})

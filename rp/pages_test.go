@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // marked are texts that say which key and which language they are.
@@ -140,7 +141,7 @@ func TestPageTextsAreUsed(t *testing.T) {
 	for _, r := range everyReason {
 		used["ended-"+string(r)] = true
 	}
-	for _, c := range []rp.Cause{rp.StoreFailed, rp.IdPSilent, rp.IdPFails, rp.Busy} {
+	for _, c := range []reason.Cause{reason.StoreFailed, reason.IdPSilent, reason.IdPFails, reason.Busy} {
 		used["outage-"+string(c)] = true
 	}
 	for key := range rp.PageTexts() {

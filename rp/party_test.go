@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -126,9 +127,9 @@ func TestForeignReferences(t *testing.T) {
 			}
 		}
 		v.get("/run")
-		w.expectEnds(rp.UserLogout)
+		w.expectEnds(reason.UserLogout)
 		synctest.Wait()
-		if len(*ends) != 1 || (*ends)[0].Reason != rp.Admin {
+		if len(*ends) != 1 || (*ends)[0].Reason != reason.Admin {
 			t.Errorf("the stranger reports %+v, want the end of its own session", *ends)
 		}
 		for i, auth := range w.auth {
@@ -155,7 +156,7 @@ func TestForeignSweeper(t *testing.T) {
 		w.idp.Expect(idpmock.EndpointRevoke, "", 0)
 		w.auth[0] = w.relyingParty(setup{idp: patient, config: idle})
 		time.Sleep(10 * time.Minute)
-		w.expectEnds(rp.Idle)
+		w.expectEnds(reason.Idle)
 		w.idp.Expect(idpmock.EndpointRevoke, "notes", 2)
 	})
 }
@@ -208,7 +209,7 @@ func TestOtherKeysOnOneStore(t *testing.T) {
 		w.expectEnds()
 		w.relyingParty(s)
 		time.Sleep(10 * time.Minute)
-		w.expectEnds(rp.Idle)
+		w.expectEnds(reason.Idle)
 	})
 }
 
@@ -267,7 +268,7 @@ func TestLogoutWhileKeysRoll(t *testing.T) {
 				idp.instance = end
 				form := url.Values{"logout_token": {w.logoutToken(v.session(), idpmock.LogoutSubOnly)}}
 				w.judged(idp.do("POST", "/auth/backchannel-logout", form, fromIdP), true)
-				v.expect("ended", rp.BackchannelLogout)
+				v.expect("ended", reason.BackchannelLogout)
 				if a := underWay.get(callback); a.status != http.StatusBadRequest {
 					t.Errorf("a log-in under way: %v", a)
 				}
@@ -280,7 +281,7 @@ func TestLogoutWhileKeysRoll(t *testing.T) {
 					v.instance = map[string]string{"0": "1", "1": "0", "": "1"}[v.instance]
 					v.welcome()
 				}
-				w.expectEnds(rp.BackchannelLogout)
+				w.expectEnds(reason.BackchannelLogout)
 			})
 		})
 	}

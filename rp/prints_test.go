@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/internal/printtest"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -151,12 +152,12 @@ func TestNothingPrints(t *testing.T) {
 		w.get("/run") // it refreshes: there are two of each token
 		status := w.status()
 		answers := []any{}
-		ended, trouble := &rp.EndedError{Reason: rp.Idle}, &rp.UnavailableError{Err: errors.New("x")}
+		ended, trouble := &rp.EndedError{Reason: reason.Idle}, &rp.UnavailableError{Err: errors.New("x")}
 		for _, err := range []error{rp.ErrAnonymous, ended, trouble} {
 			answers = append(answers, w.auth[0].Answer(request, err), w.auth[0].Answer(w.fetched(), err))
 		}
 		w.leave()
-		w.expectEnds(rp.UserLogout)
+		w.expectEnds(reason.UserLogout)
 		config := w.config(setup{})
 		config.ClientSecret = plantedSecret
 		key := newES256(t)
@@ -175,7 +176,7 @@ func TestNothingPrints(t *testing.T) {
 			"Keys":         {config.Keys},
 			"ClientKey":    {config.ClientKeys[0]},
 			"Answer":       answers,
-			"Problem":      {rp.Problem{Error: "session_ended", Reason: rp.Idle}},
+			"Problem":      {rp.Problem{Error: "session_ended", Reason: reason.Idle}},
 			"Endpoint":     {endpoint},
 			"SessionInfo":  {infos[0]},
 			"Status":       {status},
@@ -188,11 +189,11 @@ func TestNothingPrints(t *testing.T) {
 			"Health":       {rp.Health{Ready: true}},
 
 			"StoreFailedEvent": {printtest.Exempt("a Store's error: its own tests see to that")},
-			"Cause":            {rp.Busy},
+			"Cause":            {reason.Busy},
 			"Pages":            {printtest.Exempt("words")}, "Page": {printtest.Exempt("words")},
 			"LoginOption":      {printtest.Exempt("a function")},
 			"StepUpError":      {&rp.StepUpError{}},
-			"EndCause":         {rp.Inactivity},
+			"EndCause":         {reason.Inactivity},
 			"MassLogoutEvent":  {printtest.Exempt("numbers")},
 			"Capabilities":     {printtest.Exempt("what an IdP honours")},
 			"Calls":            {printtest.Exempt("what an IdP honours")},
@@ -209,7 +210,7 @@ func TestNothingPrints(t *testing.T) {
 			"LoginError":       {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
 			"RequestError":     {printtest.Exempt("its texts are constant")},
 			"UnavailableError": {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
-			"Class":            {rp.Active}, "Kind": {rp.NoToken}, "Reason": {rp.Idle},
+			"Class":            {rp.Active}, "Kind": {rp.NoToken}, "Reason": {reason.Idle},
 		})
 		printtest.Check(t, "the context of a guarded handler", secrets, request.Context())
 		printtest.Check(t, "what a Store keeps", secrets, *stored.last) // the other types of the contract are hashes and times

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -68,7 +69,7 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *loginflow.Flow, got *
 }
 
 func late(waited time.Duration) *UnavailableError {
-	return &UnavailableError{RetryAfter: 2 * time.Second, Cause: IdPSilent,
+	return &UnavailableError{RetryAfter: 2 * time.Second, Cause: reason.IdPSilent,
 		Err: fmt.Errorf("the answers to a code and of userinfo take longer than Config.WaitFor (%v)", waited)}
 }
 

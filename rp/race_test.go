@@ -16,6 +16,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -120,10 +121,10 @@ var raceWork = map[string]struct {
 
 // How it ends meanwhile.
 var raceEnds = map[string]struct {
-	reason rp.Reason
+	reason reason.Reason
 	end    func(*testing.T, *racer)
 }{
-	"back-channel": {rp.BackchannelLogout, func(t *testing.T, r *racer) {
+	"back-channel": {reason.BackchannelLogout, func(t *testing.T, r *racer) {
 		raw, err := r.w.idp.LogoutToken("notes", idpmock.Session{Subject: r.user, SID: r.sid})
 		if err != nil {
 			t.Error(err)
@@ -134,7 +135,7 @@ var raceEnds = map[string]struct {
 		}
 	}},
 	// Log-out everywhere, because a log-in under way has no session of its own.
-	"logout": {rp.UserLogout, func(t *testing.T, r *racer) {
+	"logout": {reason.UserLogout, func(t *testing.T, r *racer) {
 		id, err := r.w.auth[r.b].Plant(r.w.Context(), r.user, "")
 		if err != nil {
 			t.Error(err)
@@ -145,7 +146,7 @@ var raceEnds = map[string]struct {
 			t.Errorf("logout: %d %s", rec.Code, rec.Body)
 		}
 	}},
-	"expiry": {rp.Absolute, func(_ *testing.T, r *racer) { r.send(r.b, "GET", "/private", nil) }},
+	"expiry": {reason.Absolute, func(_ *testing.T, r *racer) { r.send(r.b, "GET", "/private", nil) }},
 }
 
 // C5, C8, BCL-18, BCL-19: whatever is under way when a session ends, nothing
@@ -176,7 +177,7 @@ func TestNothingComesBack(t *testing.T) {
 					for n := range rounds {
 						all = append(all, &racer{w: w, user: fmt.Sprint("user-", n), cookies: map[string]string{}, a: n % 2, b: n / 2 % 2})
 					}
-					if end.reason == rp.Absolute && work.age == 0 {
+					if end.reason == reason.Absolute && work.age == 0 {
 						for _, r := range all {
 							r.plant(t)
 							r.former = true
@@ -190,7 +191,7 @@ func TestNothingComesBack(t *testing.T) {
 					var both sync.WaitGroup
 					for _, r := range all {
 						at := r.begun.Add(work.age)
-						if end.reason == rp.Absolute && work.age > 0 { // it runs out while they are at it
+						if end.reason == reason.Absolute && work.age > 0 { // it runs out while they are at it
 							at = r.begun.Add(raceAbsolute - 2*time.Millisecond)
 						}
 						ender := *r // which does not learn of new cookies
@@ -203,7 +204,7 @@ func TestNothingComesBack(t *testing.T) {
 					for _, r := range all {
 						r.came = r.cookies[cookie] != ""
 					}
-					if end.reason == rp.Absolute && work.age == 0 {
+					if end.reason == reason.Absolute && work.age == 0 {
 						time.Sleep(raceAbsolute) // the callback has won: now its session runs out
 					}
 					time.Sleep(30 * time.Second) // everything under way has landed, and the sweepers were here
@@ -220,7 +221,7 @@ func TestNothingComesBack(t *testing.T) {
 }
 
 // check fails if anything is left of the session, or its end was not told once.
-func (r *racer) check(t *testing.T, reason rp.Reason) {
+func (r *racer) check(t *testing.T, why reason.Reason) {
 	for instance := range r.w.apps {
 		if rec := r.send(instance, "GET", "/private", nil); rec.Code == http.StatusOK {
 			t.Errorf("%s: it lives on instance %d", r.user, instance)
@@ -229,7 +230,7 @@ func (r *racer) check(t *testing.T, reason rp.Reason) {
 	if left, err := r.w.auth[0].EndSubject(t.Context(), r.user); left != 0 || err != nil {
 		t.Errorf("%s: %d sessions came back, %v", r.user, left, err)
 	}
-	var told, want []rp.Reason
+	var told, want []reason.Reason
 	r.w.note(func() {
 		for _, e := range r.w.ends {
 			if e.Subject == r.user {
@@ -237,15 +238,15 @@ func (r *racer) check(t *testing.T, reason rp.Reason) {
 			}
 		}
 	})
-	if reason == rp.UserLogout {
-		want = append(want, reason) // the session that asked for it
+	if why == reason.UserLogout {
+		want = append(want, why) // the session that asked for it
 	}
 	if r.came { // else the log-in was refused: its session never began
-		want = append(want, reason)
+		want = append(want, why)
 	}
 	if r.former && len(told) == 2 { // by the new log-in, or by its own limit
-		want = []rp.Reason{told[0], reason}
-		if told[0] != rp.Replaced && told[0] != rp.Absolute {
+		want = []reason.Reason{told[0], why}
+		if told[0] != reason.Replaced && told[0] != reason.Absolute {
 			t.Errorf("%s: the former session ended for %s", r.user, told[0])
 		}
 	}

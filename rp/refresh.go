@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/idtoken"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -68,11 +69,11 @@ func (p *RelyingParty) refresh(ctx context.Context, st *state, to *audience) (*s
 	case v == verdict.OK:
 		return p.refreshed(ctx, st, got, sent, to, out, mine)
 	case v == verdict.Ended && other:
-		next, err := p.rejected(ctx, st, OtherSubject)
-		p.revokeAlso(got, *st.data, OtherSubject) // the only ones that work, and nobody's
+		next, err := p.rejected(ctx, st, reason.OtherSubject)
+		p.revokeAlso(got, *st.data, reason.OtherSubject) // the only ones that work, and nobody's
 		return next, err
 	case v == verdict.Ended:
-		next, err := p.rejected(ctx, st, RefreshRejected)
+		next, err := p.rejected(ctx, st, reason.RefreshRejected)
 		if down := (*UnavailableError)(nil); errors.As(err, &down) {
 			p.undoubt(ctx, st, false) // the answer is known; the next one may be believed, too
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 func counting(n *int) http.Handler {
@@ -95,7 +96,7 @@ func TestRefreshAnswers(t *testing.T) {
 					if a.status != 401 {
 						t.Errorf("%v", a)
 					}
-					reason := map[int]rp.Reason{ended: rp.RefreshRejected, other: rp.OtherSubject}[row.want]
+					reason := map[int]reason.Reason{ended: reason.RefreshRejected, other: reason.OtherSubject}[row.want]
 					v.expect("ended", reason)
 					w.expectEnds(reason)
 					return
@@ -170,7 +171,7 @@ func TestInteractionRequired(t *testing.T) {
 		f.Remove()
 		v.get(v.authorize(v.start(a.location())))
 		v.welcome()
-		w.expectEnds(rp.Replaced)
+		w.expectEnds(reason.Replaced)
 	})
 }
 
@@ -194,7 +195,7 @@ func TestChangedSID(t *testing.T) {
 				before.SID, before.Clients = sid, nil
 			}
 			w.judged(w.deliver(w.logoutToken(before, idpmock.LogoutSidOnly)), true)
-			v.expect("ended", rp.BackchannelLogout)
+			v.expect("ended", reason.BackchannelLogout)
 		})
 	}
 }
@@ -211,7 +212,7 @@ func TestTokensOfAnotherPersonAreRevoked(t *testing.T) {
 			time.Sleep(time.Minute)
 			v.get("/private")
 		}
-		w.expectEnds(rp.OtherSubject)
+		w.expectEnds(reason.OtherSubject)
 		w.idp.Expect(idpmock.EndpointRevoke, "notes", 4) // two of the session, two that came
 	})
 }
@@ -237,7 +238,7 @@ func TestRefusalWhileTheStoreEndsNothing(t *testing.T) {
 		kept.heals()
 		time.Sleep(time.Minute)
 		v.get("/private")
-		w.expectEnds(rp.RefreshRejected)
+		w.expectEnds(reason.RefreshRejected)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Who is logged in and comes by a bookmark, a restored tab or another site goes
@@ -97,7 +98,7 @@ func TestValuesOverARelogin(t *testing.T) {
 		if a := v.get("/run"); a.body != "<nil>" {
 			t.Errorf("after another person's log-in: %v", a)
 		}
-		w.expectEnds(rp.Replaced, rp.Replaced)
+		w.expectEnds(reason.Replaced, reason.Replaced)
 	})
 }
 
@@ -107,32 +108,32 @@ func TestRevocationSparesOtherSessions(t *testing.T) {
 	const tab, browser, alone = "the same session of the IdP", "another browser", "nobody else"
 	for _, row := range []struct {
 		scope  rp.RevocationScope
-		end    rp.Reason
+		end    reason.Reason
 		beside string
 		want   int // tokens that are revoked
 	}{
-		{rp.RevokesToken, rp.Replaced, tab, 2},
-		{rp.RevokesFamily, rp.Replaced, tab, 2},
-		{rp.RevokesClientSession, rp.Replaced, tab, 0},
-		{rp.RevokesGrant, rp.Replaced, tab, 0},
-		{rp.RevokesClientSession, rp.UserLogout, tab, 0},
-		{rp.RevokesClientSession, rp.UserLogout, browser, 2},
-		{rp.RevokesClientSession, rp.UserLogout, alone, 2},
-		{rp.RevokesGrant, rp.UserLogout, browser, 0},
-		{rp.RevokesGrant, rp.UserLogout, alone, 2},
-		{rp.RevokesGrant, rp.Admin, alone, 2},
-		{rp.RevokesFamily, rp.Idle, alone, 2},
-		{rp.RevokesClientSession, rp.Idle, alone, 0},
-		{rp.RevokesGrant, rp.Idle, alone, 0},
-		{rp.RevokesGrant, rp.Absolute, alone, 0},
+		{rp.RevokesToken, reason.Replaced, tab, 2},
+		{rp.RevokesFamily, reason.Replaced, tab, 2},
+		{rp.RevokesClientSession, reason.Replaced, tab, 0},
+		{rp.RevokesGrant, reason.Replaced, tab, 0},
+		{rp.RevokesClientSession, reason.UserLogout, tab, 0},
+		{rp.RevokesClientSession, reason.UserLogout, browser, 2},
+		{rp.RevokesClientSession, reason.UserLogout, alone, 2},
+		{rp.RevokesGrant, reason.UserLogout, browser, 0},
+		{rp.RevokesGrant, reason.UserLogout, alone, 2},
+		{rp.RevokesGrant, reason.Admin, alone, 2},
+		{rp.RevokesFamily, reason.Idle, alone, 2},
+		{rp.RevokesClientSession, reason.Idle, alone, 0},
+		{rp.RevokesGrant, reason.Idle, alone, 0},
+		{rp.RevokesGrant, reason.Absolute, alone, 0},
 	} {
 		t.Run(fmt.Sprintf("%v, %s, %s", row.scope, row.end, row.beside), func(t *testing.T) {
 			s := setup{idp: patient, config: func(c *rp.Config) {
 				c.Capabilities.Revocation = row.scope
 				switch row.end {
-				case rp.Idle:
+				case reason.Idle:
 					c.Idle = 10 * time.Minute
-				case rp.Absolute:
+				case reason.Absolute:
 					c.Absolute = 10 * time.Minute
 				}
 			}}
@@ -148,11 +149,11 @@ func TestRevocationSparesOtherSessions(t *testing.T) {
 					other.login()
 				}
 				switch row.end {
-				case rp.Replaced:
+				case reason.Replaced:
 					v.login()
-				case rp.UserLogout:
+				case reason.UserLogout:
 					v.submit("/auth/logout")
-				case rp.Admin:
+				case reason.Admin:
 					if n, err := w.auth[0].EndSubject(t.Context(), "ada"); n != 1 || err != nil {
 						t.Fatal(n, err)
 					}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // quiet is an IdP of Keycloak's kind: it announces the end of a refresh token, which
@@ -72,8 +73,8 @@ func TestRefreshTokenThatRanOut(t *testing.T) {
 				t.Fatal(err)
 			}
 			v.get(v.authorize(v.get(v.get("/private").location()).location()))
-			v.expect("ended", rp.Unconfirmed)
-			w.expectEnds(rp.Unconfirmed)
+			v.expect("ended", reason.Unconfirmed)
+			w.expectEnds(reason.Unconfirmed)
 		})
 	})
 }
@@ -96,7 +97,7 @@ func TestNoLoopOfSilentLogins(t *testing.T) {
 			if a, silently := v.follow(a.location()); a.status != 200 || silently {
 				t.Errorf("%s: the log-in: %v", code, a)
 			}
-			w.expectEnds(rp.Replaced)
+			w.expectEnds(reason.Replaced)
 		})
 	}
 }
@@ -235,7 +236,7 @@ func TestInvalidGrantAfterALostAnswer(t *testing.T) {
 				if a, _ := v.follow(a.location()); a.status != 200 {
 					t.Errorf("%v", a)
 				}
-				w.expectEnds(rp.Replaced)
+				w.expectEnds(reason.Replaced)
 			})
 		})
 	}
@@ -254,7 +255,7 @@ func TestDoubtEndsWithAGoodAnswer(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Error: "invalid_grant"})
 		v.get("/private")
-		w.expectEnds(rp.RefreshRejected)
+		w.expectEnds(reason.RefreshRejected)
 	})
 }
 
@@ -295,7 +296,7 @@ func TestUserinfoThatDoesNotFit(t *testing.T) {
 		}
 		v.expect("live", "")
 		for _, e := range w.ends {
-			if e.Reason != rp.Replaced {
+			if e.Reason != reason.Replaced {
 				t.Errorf("ended for %s", e.Reason)
 			}
 		}

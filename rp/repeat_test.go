@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
@@ -170,7 +171,7 @@ func TestEndsSurviveAFailover(t *testing.T) {
 			if n, err := w.auth[1].EndSubject(t.Context(), "eve"); n != 1 || err != nil {
 				t.Fatal(n, err)
 			}
-			w.expectEnds(rp.BackchannelLogout, rp.UserLogout, rp.Admin)
+			w.expectEnds(reason.BackchannelLogout, reason.UserLogout, reason.Admin)
 			first, err := kept.Load(t.Context(), keys[0])
 			if !errors.Is(err, store.ErrEnded) {
 				t.Fatal(err)
@@ -186,7 +187,7 @@ func TestEndsSurviveAFailover(t *testing.T) {
 				kept.up()
 			}
 			time.Sleep(3 * time.Second)
-			for i, reason := range []rp.Reason{rp.BackchannelLogout, rp.UserLogout, rp.Admin} {
+			for i, reason := range []reason.Reason{reason.BackchannelLogout, reason.UserLogout, reason.Admin} {
 				rec, err := kept.Load(t.Context(), keys[i])
 				if !errors.Is(err, store.ErrEnded) || rec.End.Reason != string(reason) {
 					t.Errorf("session %d after the failover: %v, %q", i, err, rec.End.Reason)
@@ -195,8 +196,8 @@ func TestEndsSurviveAFailover(t *testing.T) {
 					t.Errorf("it ended at %+v, and now at %+v", first.End, rec.End)
 				}
 			}
-			byToken.expect("ended", rp.BackchannelLogout)
-			byAdmin.expect("ended", rp.Admin)
+			byToken.expect("ended", reason.BackchannelLogout)
+			byAdmin.expect("ended", reason.Admin)
 			stays.expect("live", "")
 			if a := underWay.get(callback); a.status != http.StatusBadRequest {
 				t.Errorf("a log-in under way: %v", a)
@@ -207,7 +208,7 @@ func TestEndsSurviveAFailover(t *testing.T) {
 			byAdmin.expect("live", "")
 
 			time.Sleep(10 * time.Minute) // the sweepers have been by many times
-			w.expectEnds(rp.BackchannelLogout, rp.UserLogout, rp.Admin)
+			w.expectEnds(reason.BackchannelLogout, reason.UserLogout, reason.Admin)
 			byToken.expect("live", "")
 		})
 	}
@@ -232,8 +233,8 @@ func TestRepeatedEndOfANewSession(t *testing.T) {
 		}
 		kept.up()
 		time.Sleep(10 * time.Second)
-		w.expectEnds(rp.BackchannelLogout)
-		v.expect("ended", rp.BackchannelLogout)
+		w.expectEnds(reason.BackchannelLogout)
+		v.expect("ended", reason.BackchannelLogout)
 	})
 }
 
@@ -246,7 +247,7 @@ func TestRepeatedEndAndANewLogin(t *testing.T) {
 		v.login()
 		time.Sleep(time.Minute)
 		w.judged(w.deliver(w.logoutToken(v.session())), true)
-		w.expectEnds(rp.BackchannelLogout)
+		w.expectEnds(reason.BackchannelLogout)
 		time.Sleep(13 * time.Millisecond)
 		v.login()
 		time.Sleep(time.Minute)
@@ -254,7 +255,7 @@ func TestRepeatedEndAndANewLogin(t *testing.T) {
 		kept.failOver(false)
 		time.Sleep(10 * time.Second)
 		v.expect("live", "")
-		w.expectEnds(rp.BackchannelLogout)
+		w.expectEnds(reason.BackchannelLogout)
 	})
 }
 
@@ -276,8 +277,8 @@ func TestRepeatedEndOfTwoInstances(t *testing.T) {
 			time.Sleep(time.Second)
 			kept.failOver(false)
 			time.Sleep(10 * time.Minute)
-			v.expect("ended", rp.Admin)
-			w.expectEnds(rp.Admin)
+			v.expect("ended", reason.Admin)
+			w.expectEnds(reason.Admin)
 		})
 	}
 }
@@ -305,7 +306,7 @@ func TestWhatIsNotRepeated(t *testing.T) {
 		if n := kept.endCalls() - before; n != 1 {
 			t.Errorf("%d ends were repeated, want one", n)
 		}
-		young.expect("ended", rp.UserLogout)
+		young.expect("ended", reason.UserLogout)
 		old.expect("live", "")
 		time.Sleep(10 * time.Minute)
 		kept.replicate(t)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // An upload of 20 minutes at Idle 15 min: the app reports its progress, and the next click
@@ -59,7 +60,7 @@ func TestReportActivityLater(t *testing.T) {
 			t.Error(err)
 		}
 		v.submit("/auth/logout")
-		if err, ended := kept.ReportActivity(context.Background()), (*rp.EndedError)(nil); !errors.As(err, &ended) || ended.Reason != rp.UserLogout {
+		if err, ended := kept.ReportActivity(context.Background()), (*rp.EndedError)(nil); !errors.As(err, &ended) || ended.Reason != reason.UserLogout {
 			t.Errorf("after the end: %v", err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // down takes the IdP away: open connections go with it, as they do when a host dies.
@@ -39,7 +40,7 @@ func TestRestartInAnOutage(t *testing.T) {
 			t.Errorf("a log-in at an IdP that is down: %v", a)
 		}
 		w.judged(w.deliver(token), true)
-		other.expect("ended", rp.BackchannelLogout)
+		other.expect("ended", reason.BackchannelLogout)
 		if !w.log.has("the IdP does not answer: sessions are served with what the store keeps of it") {
 			t.Errorf("the log does not say it:\n%s", w.log)
 		}

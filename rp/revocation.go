@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -19,8 +20,8 @@ import (
 // the grant back, and to many IdPs one token stands for the grant of all that this
 // client does for the person. Nor is it used any more: with the session it is
 // forgotten.
-func (p *RelyingParty) offline(d *record.Data, reason Reason) bool {
-	if reason != BackchannelLogout && reason != FrontchannelLogout {
+func (p *RelyingParty) offline(d *record.Data, cause reason.Reason) bool {
+	if cause != reason.BackchannelLogout && cause != reason.FrontchannelLogout {
 		return false
 	}
 	granted := strings.Fields(d.Scope)
@@ -43,7 +44,7 @@ const (
 // ends nothing else that is to go on. This app's own limits end this app's session
 // and not the IdP's. Another session of the same person goes on, be it the log-in
 // that has replaced this one or one that began before a revocation was tried again.
-func (s RevocationScope) spares(reason Reason, next neighbour) bool {
+func (s RevocationScope) spares(reason reason.Reason, next neighbour) bool {
 	switch s {
 	case RevokesToken, RevokesFamily:
 		return true
@@ -54,9 +55,9 @@ func (s RevocationScope) spares(reason Reason, next neighbour) bool {
 }
 
 // ownLimit tells an end that neither the person nor the IdP nor the app's code wanted.
-func ownLimit(reason Reason) bool {
-	switch reason {
-	case Idle, Absolute, IdPCeiling, SessionLimit, neverBegun:
+func ownLimit(cause reason.Reason) bool {
+	switch cause {
+	case reason.Idle, reason.Absolute, reason.IdPCeiling, reason.SessionLimit, neverBegun:
 		return true
 	}
 	return false
@@ -88,16 +89,16 @@ func (p *RelyingParty) besides(ctx context.Context, d *record.Data) (neighbour, 
 // for reason; empty: it never began, or nobody knows. Where the person or the app has
 // ended it they follow its own tokens. Elsewhere a later log-in may already have been
 // given what a revocation would take along.
-func (p *RelyingParty) orphaned(t *tokens, d record.Data, reason Reason) {
-	if reason != UserLogout && reason != Admin {
-		reason = neverBegun
+func (p *RelyingParty) orphaned(t *tokens, d record.Data, cause reason.Reason) {
+	if cause != reason.UserLogout && cause != reason.Admin {
+		cause = neverBegun
 	}
-	p.revokeAlso(t, d, reason)
+	p.revokeAlso(t, d, cause)
 }
 
 // revokeAlso revokes tokens that belong to a session which has ended for reason, and which
 // it has not stored.
-func (p *RelyingParty) revokeAlso(t *tokens, d record.Data, reason Reason) {
+func (p *RelyingParty) revokeAlso(t *tokens, d record.Data, reason reason.Reason) {
 	scope := p.cfg.Capabilities.Revocation
 	if !scope.spares(reason, nobody) {
 		return

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -52,7 +53,7 @@ func (p *RelyingParty) Revoke(ctx context.Context, r Revocation) (int, error) {
 			return 0, nil // the session is somebody else's
 		}
 	}
-	ended, err := p.endUnder(ctx, refs, store.Selector{BegunBy: by}, Admin, printable(r.Detail, maxDetail))
+	ended, err := p.endUnder(ctx, refs, store.Selector{BegunBy: by}, reason.Admin, printable(r.Detail, maxDetail))
 	return len(ended), err
 }
 

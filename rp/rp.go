@@ -18,6 +18,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/internal/web"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -253,7 +254,7 @@ func (p *RelyingParty) lookOnce(ctx context.Context, keys []store.Key) (left []s
 		case errors.Is(err, store.ErrEnded):
 			p.hub.announce(store.Change{Key: key, Reason: rec.End.Reason})
 		case errors.Is(err, store.ErrNotFound):
-			p.hub.announce(store.Change{Key: key, Reason: string(Unconfirmed)})
+			p.hub.announce(store.Change{Key: key, Reason: string(reason.Unconfirmed)})
 		case err == nil:
 			p.hub.announce(store.Change{Key: key, Version: rec.Version})
 		case p.hub.watches(key):
@@ -286,12 +287,12 @@ func (p *RelyingParty) refused(what Refused, err error) {
 
 // busy is an *UnavailableError for which nobody outside this application is to blame.
 func busy(after time.Duration, format string, args ...any) error {
-	return &UnavailableError{RetryAfter: after, Cause: Busy, Err: fmt.Errorf(format, args...)}
+	return &UnavailableError{RetryAfter: after, Cause: reason.Busy, Err: fmt.Errorf(format, args...)}
 }
 
 // idpSilent is an *UnavailableError that an IdP causes by giving no answer.
 func idpSilent(after time.Duration, format string, args ...any) error {
-	return &UnavailableError{RetryAfter: after, Cause: IdPSilent, Err: fmt.Errorf(format, args...)}
+	return &UnavailableError{RetryAfter: after, Cause: reason.IdPSilent, Err: fmt.Errorf(format, args...)}
 }
 
 const storeRetry = 2 * time.Second
@@ -306,5 +307,5 @@ func (p *RelyingParty) storeFailed(err error) error {
 			fn(StoreFailedEvent{At: p.now(), Err: err})
 		}
 	}
-	return &UnavailableError{RetryAfter: storeRetry, Cause: StoreFailed, Err: fmt.Errorf("the session store failed: %w", err)}
+	return &UnavailableError{RetryAfter: storeRetry, Cause: reason.StoreFailed, Err: fmt.Errorf("the session store failed: %w", err)}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // ACT-05: a browser that says at the start of a log-in that a person made it says so in
@@ -38,7 +39,7 @@ func TestSendsUserAfterTheKeyWasDropped(t *testing.T) {
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.person()
 		time.Sleep(3 * time.Hour)
-		v.expect("ended", rp.BackchannelLogout)
+		v.expect("ended", reason.BackchannelLogout)
 		w.restart(s, rp.NewKey())
 		if a := v.get("/private"); a.status != http.StatusUnauthorized {
 			t.Errorf("a page that loads itself: %v", a)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -121,14 +122,14 @@ func (s *Session) Err() error {
 	defer cancel()
 	_, err := s.rp.load(ctx, s.key())
 	if errors.Is(err, ErrAnonymous) {
-		return &EndedError{Reason: Unconfirmed}
+		return &EndedError{Reason: reason.Unconfirmed}
 	}
 	return err
 }
 
 // End ends the session for the app's own reasons (Admin).
 func (s *Session) End(ctx context.Context) error {
-	_, err := s.rp.end(ctx, s.key(), Admin)
+	_, err := s.rp.end(ctx, s.key(), reason.Admin)
 	return err
 }
 
@@ -153,7 +154,7 @@ func (s *Session) ReportActivity(ctx context.Context) error {
 	}
 	_, err = p.admit(r, s.key(), activity.Forced)
 	if errors.Is(err, ErrAnonymous) {
-		return &EndedError{Reason: Unconfirmed}
+		return &EndedError{Reason: reason.Unconfirmed}
 	}
 	return err
 }

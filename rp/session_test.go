@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -56,7 +57,7 @@ func TestDone(t *testing.T) {
 			select {
 			case <-s.Done():
 				var ended *rp.EndedError
-				if err := s.Err(); !errors.As(err, &ended) || ended.Reason != rp.BackchannelLogout {
+				if err := s.Err(); !errors.As(err, &ended) || ended.Reason != reason.BackchannelLogout {
 					t.Errorf("Err: %v", err)
 				}
 				select {
@@ -80,7 +81,7 @@ func TestDone(t *testing.T) {
 				t.Errorf("closed after %v", late)
 			}
 		}
-		w.expectEnds(rp.BackchannelLogout)
+		w.expectEnds(reason.BackchannelLogout)
 	})
 }
 
@@ -109,17 +110,17 @@ func TestOwnSessions(t *testing.T) {
 			}
 		}
 		desktop.get("/run")
-		phone.expect("ended", rp.UserLogout)
+		phone.expect("ended", reason.UserLogout)
 		desktop.expect("live", "")
 		bob.expect("live", "")
 		if n, err := w.auth[0].EndSubject(w.Context(), "ada"); n != 1 || err != nil {
 			t.Errorf("EndSubject: %d, %v", n, err)
 		}
-		desktop.expect("ended", rp.Admin)
+		desktop.expect("ended", reason.Admin)
 		time.Sleep(time.Second)
 		desktop.login()
 		desktop.expect("live", "")
 		bob.expect("live", "")
-		w.expectEnds(rp.UserLogout, rp.Admin)
+		w.expectEnds(reason.UserLogout, reason.Admin)
 	})
 }

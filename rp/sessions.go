@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -49,7 +50,7 @@ func (s *Session) EndOwn(ctx context.Context, name string) error {
 	}
 	for _, rec := range recs {
 		if rec.Key.Short() == name {
-			_, err := s.rp.end(ctx, rec.Key, UserLogout)
+			_, err := s.rp.end(ctx, rec.Key, reason.UserLogout)
 			return err
 		}
 	}
@@ -93,7 +94,7 @@ func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
 	}
 	sort.Slice(recs, func(i, j int) bool { return recs[i].Active.After(recs[j].Active) })
 	for _, rec := range recs[min(most, len(recs)):] {
-		if _, err := p.endNow(ctx, store.Selector{Key: rec.Key, IdleSince: rec.Active}, SessionLimit, ""); err != nil {
+		if _, err := p.endNow(ctx, store.Selector{Key: rec.Key, IdleSince: rec.Active}, reason.SessionLimit, ""); err != nil {
 			p.log.Warn("a session above Config.MaxSessionsPerSubject could not be ended", "session", rec.Key.Short(), "error", err)
 		}
 	}
@@ -103,7 +104,7 @@ func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
 // log-in is under way included, and returns how many had begun (ASVS 7.4.2,
 // 7.4.5). Log-ins started afterwards are not affected.
 func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, error) {
-	ended, err := p.endUnder(ctx, p.party.under(bySubject, subject), store.Selector{BegunBy: p.now()}, Admin, "")
+	ended, err := p.endUnder(ctx, p.party.under(bySubject, subject), store.Selector{BegunBy: p.now()}, reason.Admin, "")
 	return len(ended), err
 }
 
@@ -111,6 +112,6 @@ func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, err
 // whose log-in is under way included, and returns how many had begun. The IdP's
 // own session lives on: log-ins started afterwards are not affected.
 func (p *RelyingParty) EndSID(ctx context.Context, sid string) (int, error) {
-	ended, err := p.endUnder(ctx, p.party.under(bySID, sid), store.Selector{BegunBy: p.now()}, Admin, "")
+	ended, err := p.endUnder(ctx, p.party.under(bySID, sid), store.Selector{BegunBy: p.now()}, reason.Admin, "")
 	return len(ended), err
 }

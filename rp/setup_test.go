@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // A middleware in front of everything guards the log-in by itself: told once in the log, and
@@ -88,6 +89,6 @@ func TestLogoutFromNowhere(t *testing.T) {
 		if a := v.do("POST", "/auth/logout", url.Values{"tandem_proof": {proof(v)}}, nowhere); a.status != http.StatusSeeOther {
 			t.Errorf("%v", a)
 		}
-		w.expectEnds(rp.UserLogout)
+		w.expectEnds(reason.UserLogout)
 	})
 }

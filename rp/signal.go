@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -103,7 +104,7 @@ func (p *RelyingParty) userinfo(ctx context.Context, st *state) (*state, error) 
 			return heard(d, sent, can.Extends.Userinfo, can.Proves.Userinfo) || news
 		})
 	case verdict.Ended:
-		return p.rejected(ctx, st, APIUnauthorized)
+		return p.rejected(ctx, st, reason.APIUnauthorized)
 	case verdict.Ask:
 		return nil, p.renewSilently(ctx, st)
 	}
@@ -135,7 +136,7 @@ func heard(d *record.Data, at time.Time, extends, proves bool) (news bool) {
 
 // rejected ends a session whose token the IdP refuses, unless the token was not
 // the current one any more.
-func (p *RelyingParty) rejected(ctx context.Context, st *state, reason Reason) (*state, error) {
+func (p *RelyingParty) rejected(ctx context.Context, st *state, cause reason.Reason) (*state, error) {
 	for range 10 {
 		now, err := p.load(ctx, st.rec.Key)
 		if err != nil {
@@ -144,12 +145,12 @@ func (p *RelyingParty) rejected(ctx context.Context, st *state, reason Reason) (
 		if now.data.Generation != st.data.Generation {
 			return now, nil // RT-01: another instance has rotated meanwhile
 		}
-		ended, err := p.endNow(ctx, store.Selector{Key: now.rec.Key, Version: now.rec.Version}, reason, "")
+		ended, err := p.endNow(ctx, store.Selector{Key: now.rec.Key, Version: now.rec.Version}, cause, "")
 		if err != nil {
 			return nil, err
 		}
 		if len(ended) > 0 {
-			return nil, &EndedError{Reason: reason, sentUser: st.data.SendsUser}
+			return nil, &EndedError{Reason: cause, SendsUser: st.data.SendsUser}
 		}
 	}
 	return nil, busy(time.Second, "the session changes faster than it can be ended")
@@ -158,7 +159,7 @@ func (p *RelyingParty) rejected(ctx context.Context, st *state, reason Reason) (
 // postponed turns a failure that says nothing about the session into an error.
 func (p *RelyingParty) postponed(st *state, v verdict.Verdict, out idp.Outcome) error {
 	if v == verdict.Interact {
-		p.flights.failed(st.rec.Key, v, out.RetryAfter, p.now(), IdPFails, ErrReauthenticate)
+		p.flights.failed(st.rec.Key, v, out.RetryAfter, p.now(), reason.IdPFails, ErrReauthenticate)
 		return ErrReauthenticate
 	}
 	cause := out.Err
@@ -173,11 +174,11 @@ func (p *RelyingParty) postponed(st *state, v verdict.Verdict, out idp.Outcome) 
 }
 
 // whoFails tells an IdP that answers from one that does not.
-func whoFails(out *idp.Outcome) Cause {
+func whoFails(out *idp.Outcome) reason.Cause {
 	if out.Fault == verdict.NotSent || out.Fault == verdict.Sent {
-		return IdPSilent
+		return reason.IdPSilent
 	}
-	return IdPFails
+	return reason.IdPFails
 }
 
 // signalled reports a call of the IdP to the log and to Config.Events.

@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/internal/web"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -108,7 +109,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 		return p.logInInstead(w, f)
 	case st.data.Subject != got.id.Subject: // another person uses this browser now
 		p.discard(got)
-		if _, err := p.rejected(ctx, st, OtherSubject); errors.As(err, &trouble) {
+		if _, err := p.rejected(ctx, st, reason.OtherSubject); errors.As(err, &trouble) {
 			return err
 		}
 		return p.logInInstead(w, f)
@@ -177,7 +178,7 @@ func (p *RelyingParty) logInInstead(w http.ResponseWriter, f *loginflow.Flow) er
 
 // overtaken handles a round trip whose session has ended meanwhile, perhaps by a
 // logout in another tab: it must not begin a new one (C5). The page decides.
-func (p *RelyingParty) overtaken(w http.ResponseWriter, f *loginflow.Flow, got *tokens, reason Reason) error {
+func (p *RelyingParty) overtaken(w http.ResponseWriter, f *loginflow.Flow, got *tokens, reason reason.Reason) error {
 	p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, reason)
 	web.SeeOther(w, f.ReturnTo)
 	return nil
@@ -213,7 +214,7 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 	if ok {
 		p.signalled(key, "prompt=none", verdict.Retry, cause)
 	}
-	return &UnavailableError{RetryAfter: 5 * time.Second, Cause: IdPFails, Err: cause}
+	return &UnavailableError{RetryAfter: 5 * time.Second, Cause: reason.IdPFails, Err: cause}
 }
 
 // silentlyRejected ends the session that a refused check was about. One that has begun
@@ -228,7 +229,7 @@ func (p *RelyingParty) silentlyRejected(r *http.Request, f *loginflow.Flow, key 
 	st, err := p.load(ctx, key)
 	if err == nil && st.data.Confirmed.Before(f.Begun) {
 		p.signalled(key, "prompt=none", verdict.Ended, cause)
-		_, err = p.rejected(ctx, st, Unconfirmed)
+		_, err = p.rejected(ctx, st, reason.Unconfirmed)
 	}
 	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {
 		return err

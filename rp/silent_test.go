@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 func silent(c *rp.Config) { c.SilentCheck, c.IdPWindow = true, window }
@@ -71,8 +72,8 @@ func TestSilentCheckNoticesTheEnd(t *testing.T) {
 			t.Fatalf("%v", a)
 		}
 		v.get(v.authorize(a.location()))
-		v.expect("ended", rp.Unconfirmed)
-		w.expectEnds(rp.Unconfirmed)
+		v.expect("ended", reason.Unconfirmed)
+		w.expectEnds(reason.Unconfirmed)
 		if a, _ := v.follow("/private"); a.status != 200 || len(w.logins) != 2 {
 			t.Errorf("logging in again: %v", a)
 		}
@@ -104,20 +105,20 @@ func TestSilentCheckIsForNavigationsOnly(t *testing.T) {
 		if a, _ := v.follow("/private"); a.status != 200 {
 			t.Errorf("%v", a)
 		}
-		w.expectEnds(rp.Replaced)
+		w.expectEnds(reason.Replaced)
 	})
 }
 
 // C5: who logs out in another tab while the silent check is on its way stays
 // logged out: what it brings is revoked, and the page decides.
 func TestLogoutBeatsSilentCheck(t *testing.T) {
-	for name, end := range map[string]func(w *world, v *visitor) rp.Reason{
-		"user": func(_ *world, v *visitor) rp.Reason { v.submit("/auth/logout"); return rp.UserLogout },
-		"admin": func(w *world, v *visitor) rp.Reason {
+	for name, end := range map[string]func(w *world, v *visitor) reason.Reason{
+		"user": func(_ *world, v *visitor) reason.Reason { v.submit("/auth/logout"); return reason.UserLogout },
+		"admin": func(w *world, v *visitor) reason.Reason {
 			if n, err := w.auth[0].EndSID(w.Context(), v.session().SID); n != 1 || err != nil {
 				w.Errorf("EndSID: %d, %v", n, err)
 			}
-			return rp.Admin
+			return reason.Admin
 		},
 	} {
 		for _, when := range []string{"before the callback", "during the exchange"} {
@@ -132,7 +133,7 @@ func TestLogoutBeatsSilentCheck(t *testing.T) {
 					}
 					callback := v.authorize(a.location())
 					time.Sleep(time.Second)
-					var reason rp.Reason
+					var reason reason.Reason
 					if when == "before the callback" {
 						reason = end(w, v)
 						a = v.get(callback)
@@ -178,7 +179,7 @@ func TestLateRefusalOfASilentCheck(t *testing.T) {
 		}
 		v.expect("live", "")
 		v.welcome()
-		w.expectEnds(rp.Replaced)
+		w.expectEnds(reason.Replaced)
 	})
 }
 
@@ -201,7 +202,7 @@ func TestLateRefusalByAnotherClock(t *testing.T) {
 			t.Errorf("the callback: %v", a)
 		}
 		v.expect("live", "")
-		w.expectEnds(rp.Replaced)
+		w.expectEnds(reason.Replaced)
 	})
 }
 

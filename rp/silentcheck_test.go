@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // asking is a client with refresh tokens at an IdP where only the authorization
@@ -159,8 +160,8 @@ func TestSilentCheckHints(t *testing.T) {
 func TestSilentCheckOfAnotherPerson(t *testing.T) {
 	for name, row := range map[string]struct {
 		reads bool
-		want  rp.Reason
-	}{"reads hints": {true, rp.Unconfirmed}, "ignores hints": {false, rp.OtherSubject}} {
+		want  reason.Reason
+	}{"reads hints": {true, reason.Unconfirmed}, "ignores hints": {false, reason.OtherSubject}} {
 		for _, kind := range []rp.Kind{rp.RefreshToken, rp.ReferenceToken, rp.NoToken} {
 			t.Run(name+" "+kind.String(), func(t *testing.T) {
 				x := &wire{}
@@ -198,8 +199,8 @@ func TestSilentCheckFindsTheNextSession(t *testing.T) {
 		v.get(v.authorize(v.asks()))
 		v.welcome()
 		w.judged(w.deliver(w.logoutToken(v.session())), true)
-		v.expect("ended", rp.BackchannelLogout)
-		w.expectEnds(rp.BackchannelLogout)
+		v.expect("ended", reason.BackchannelLogout)
+		w.expectEnds(reason.BackchannelLogout)
 	})
 }
 

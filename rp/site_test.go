@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // below serves the app as a proxy does that takes the path /app away.
@@ -55,7 +56,7 @@ func TestPathPrefix(t *testing.T) {
 		if a := w.visitor("eve").do("POST", "/app/auth/logout", url.Values{}, with(bare, "Sec-Fetch-Site", "same-origin")); a.location() != "/app/auth/logged-out" {
 			t.Errorf("nobody's log-out: %v", a)
 		}
-		w.expectEnds(rp.UserLogout)
+		w.expectEnds(reason.UserLogout)
 		if a := v.get("/app/auth/logged-out"); !strings.Contains(a.body, `href="/app/auth/login"`) {
 			t.Errorf("%v", a)
 		}
@@ -142,7 +143,7 @@ func TestPathPrefixBackchannel(t *testing.T) {
 		v := w.visitor("ada")
 		v.get(v.authorize(v.start("/app/auth/login")))
 		w.idp.EndUser("ada")
-		w.expectEnds(rp.BackchannelLogout)
+		w.expectEnds(reason.BackchannelLogout)
 	})
 }
 
@@ -174,7 +175,7 @@ func TestSiblingsOfOneHost(t *testing.T) {
 // sessionCookieOf finds the name by a log-out, whose marker carries it.
 func sessionCookieOf(t *testing.T, auth *rp.RelyingParty) string {
 	t.Helper()
-	a := auth.Answer(httptest.NewRequest("GET", base+"/private", nil), &rp.EndedError{Reason: rp.Idle})
+	a := auth.Answer(httptest.NewRequest("GET", base+"/private", nil), &rp.EndedError{Reason: reason.Idle})
 	for name := range setCookies(&reply{header: a.Header}) {
 		if name, ok := strings.CutSuffix(name, "-ended"); ok {
 			return name
@@ -214,13 +215,13 @@ func TestSeveralNames(t *testing.T) {
 				t.Errorf("the IdP leads to %q", got)
 			}
 		}
-		w.expectEnds(rp.UserLogout, rp.UserLogout)
+		w.expectEnds(reason.UserLogout, reason.UserLogout)
 		v := w.visitor("ada")
 		for _, at := range []string{base, www} {
 			v.get(v.authorize(v.start(at + "/auth/login")))
 		}
 		w.idp.EndUser("ada")
-		w.expectEnds(rp.UserLogout, rp.UserLogout, rp.BackchannelLogout, rp.BackchannelLogout)
+		w.expectEnds(reason.UserLogout, reason.UserLogout, reason.BackchannelLogout, reason.BackchannelLogout)
 		if w.log.has("under a name that is not") {
 			t.Errorf("a name that is configured is told:\n%s", w.log)
 		}
@@ -313,7 +314,7 @@ func TestPlainHTTP(t *testing.T) {
 		if out.status != http.StatusSeeOther {
 			t.Errorf("%v", out)
 		}
-		w.expectEnds(rp.UserLogout)
+		w.expectEnds(reason.UserLogout)
 		serious := func(f rp.Finding) bool { return f.Code == "plain_http" && f.Serious }
 		told, err := rp.Diagnose(t.Context(), w.config(s))
 		if err != nil || !slices.ContainsFunc(told, serious) || !slices.ContainsFunc(w.auth[0].Findings(), serious) || w.lines("finding=plain_http") != 1 {

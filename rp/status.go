@@ -8,19 +8,20 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/web"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Status is the answer of GET session. Durations are whole seconds from now,
 // null where there is no such limit.
 type Status struct {
-	State  string `json:"state"` // live, ended or anonymous
-	Reason Reason `json:"reason"`
+	State  string        `json:"state"` // live, ended or anonymous
+	Reason reason.Reason `json:"reason"`
 	// Cause is why the IdP has ended the session, where it said so, and QuietSeconds is
 	// how long nobody had been active here when the session ended.
-	Cause        EndCause `json:"cause,omitempty"`
-	QuietSeconds int64    `json:"quiet_seconds,omitempty"`
-	Subject      string   `json:"subject"`
+	Cause        reason.EndCause `json:"cause,omitempty"`
+	QuietSeconds int64           `json:"quiet_seconds,omitempty"`
+	Subject      string          `json:"subject"`
 	// IdleSeconds: until inactivity ends the session, as far as this app can
 	// vouch for it: its own idle limit, and the IdP's window since the last
 	// confirmation. Another app may keep the IdP session alive for longer.
@@ -49,10 +50,10 @@ type StatusLimit struct {
 	// whatever the person does; or "trust": so long the IdP's last word is good.
 	// "trust" is no end: another app may have kept the IdP session alive, and
 	// activity finds out.
-	Kind   string `json:"kind"`
-	Reason Reason `json:"reason,omitempty"` // how it will have ended
-	EndMS  int64  `json:"end_ms"`           // milliseconds from now, not negative
-	WarnMS int64  `json:"warn_ms"`          // when the person should be told
+	Kind   string        `json:"kind"`
+	Reason reason.Reason `json:"reason,omitempty"` // how it will have ended
+	EndMS  int64         `json:"end_ms"`           // milliseconds from now, not negative
+	WarnMS int64         `json:"warn_ms"`          // when the person should be told
 }
 
 // SessionStatus says how the session of a request stands. It never extends
@@ -79,7 +80,7 @@ func (p *RelyingParty) look(ctx context.Context, key store.Key) (Status, error) 
 		var ended *EndedError
 		switch {
 		case errors.As(err, &ended):
-			return ended.status(), nil
+			return endedStatus(ended), nil
 		case errors.Is(err, ErrAnonymous):
 			return Status{State: "anonymous"}, nil
 		case err != errChanged:
@@ -89,8 +90,8 @@ func (p *RelyingParty) look(ctx context.Context, key store.Key) (Status, error) 
 	return Status{}, busy(time.Second, "the session changes faster than it can be read")
 }
 
-func (e *EndedError) status() Status {
-	return Status{State: "ended", Reason: e.Reason, Cause: e.Cause, QuietSeconds: int64(e.quiet / time.Second)}
+func endedStatus(e *EndedError) Status {
+	return Status{State: "ended", Reason: e.Reason, Cause: e.Cause, QuietSeconds: int64(e.Quiet / time.Second)}
 }
 
 func (p *RelyingParty) status(ctx context.Context, st *state) (Status, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // GET session: always 200 and JSON, with exactly the members that others drive it
@@ -101,8 +102,8 @@ func TestPassiveExtendsNothing(t *testing.T) {
 				v.expect("live", "")
 				time.Sleep(14 * time.Second)
 				ask(v)
-				v.expect("ended", rp.Idle)
-				w.expectEnds(rp.Idle)
+				v.expect("ended", reason.Idle)
+				w.expectEnds(reason.Idle)
 				w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
 				w.idp.Expect(idpmock.EndpointUserinfo, "notes", 0)
 			})
@@ -134,8 +135,8 @@ func TestActiveExtends(t *testing.T) {
 				time.Sleep(10*time.Minute - time.Second)
 				v.expect("live", "")
 				time.Sleep(time.Second)
-				v.expect("ended", rp.Idle)
-				w.expectEnds(rp.Idle)
+				v.expect("ended", reason.Idle)
+				w.expectEnds(reason.Idle)
 			})
 		})
 	}
@@ -149,12 +150,12 @@ func TestClocksEndSessions(t *testing.T) {
 		idp    func(*idpmock.Config)
 		after  time.Duration
 		active bool
-		reason rp.Reason
+		reason reason.Reason
 	}{
-		"idle":     {func(c *rp.Config) { c.Idle = 5 * time.Minute }, nil, 5 * time.Minute, false, rp.Idle},
-		"absolute": {func(c *rp.Config) { c.Absolute = time.Hour }, nil, time.Hour, true, rp.Absolute},
+		"idle":     {func(c *rp.Config) { c.Idle = 5 * time.Minute }, nil, 5 * time.Minute, false, reason.Idle},
+		"absolute": {func(c *rp.Config) { c.Absolute = time.Hour }, nil, time.Hour, true, reason.Absolute},
 		"F5 session_expiry": {nil, func(c *idpmock.Config) { c.SessionExpiry, c.AbsoluteLifetime = true, 30*time.Minute },
-			30 * time.Minute, true, rp.IdPCeiling},
+			30 * time.Minute, true, reason.IdPCeiling},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := setup{kind: rp.NoToken, config: row.config, idp: row.idp}

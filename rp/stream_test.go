@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 func TestStreamState(t *testing.T) {
@@ -53,14 +54,14 @@ func TestStreamEnd(t *testing.T) {
 		if err := w.idp.EndSession(w.idp.Sessions()[0].SID); err != nil {
 			t.Fatal(err)
 		}
-		e := expect(t, events, "ended", rp.BackchannelLogout)
+		e := expect(t, events, "ended", reason.BackchannelLogout)
 		if d := e.at.Sub(began); d > 100*time.Millisecond || e.status.State != "ended" {
 			t.Errorf("after %v: %+v", d, e)
 		}
 		expect(t, events, "closed", "")
 
 		late, _ := ada.stream(http.Header{"Last-Event-Id": {"1"}})
-		expect(t, late, "ended", rp.BackchannelLogout)
+		expect(t, late, "ended", reason.BackchannelLogout)
 		expect(t, late, "closed", "")
 	})
 }
@@ -69,13 +70,13 @@ func TestStreamEnd(t *testing.T) {
 // sweeper comes by: the next one would be up to ten seconds late.
 func TestStreamKnowsTheClocks(t *testing.T) {
 	for _, row := range []struct {
-		reason rp.Reason
+		reason reason.Reason
 		after  time.Duration
 		tune   func(*rp.Config)
 	}{
 		// No multiple of the minute after which a stream looks anyway.
-		{rp.Idle, 20*time.Minute + 31*time.Second, func(c *rp.Config) { c.Idle = 20*time.Minute + 31*time.Second }},
-		{rp.Absolute, 40*time.Minute + 31*time.Second, func(c *rp.Config) { c.Absolute = 40*time.Minute + 31*time.Second }},
+		{reason.Idle, 20*time.Minute + 31*time.Second, func(c *rp.Config) { c.Idle = 20*time.Minute + 31*time.Second }},
+		{reason.Absolute, 40*time.Minute + 31*time.Second, func(c *rp.Config) { c.Absolute = 40*time.Minute + 31*time.Second }},
 	} {
 		t.Run(string(row.reason), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -146,7 +147,7 @@ func TestWatchingNeverExtends(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * time.Minute)
-		if s := ada.do(http.MethodGet, "/auth/session", nil).status(t); s.State != "ended" || s.Reason != rp.Idle {
+		if s := ada.do(http.MethodGet, "/auth/session", nil).status(t); s.State != "ended" || s.Reason != reason.Idle {
 			t.Errorf("%+v", s)
 		}
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
@@ -313,7 +314,7 @@ func TestStreamCoalesces(t *testing.T) {
 		if err := w.idp.EndSession(w.idp.Sessions()[0].SID); err != nil {
 			t.Fatal(err)
 		}
-		expect(t, events, "ended", rp.BackchannelLogout)
+		expect(t, events, "ended", reason.BackchannelLogout)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -70,7 +71,7 @@ func (p *RelyingParty) lookAtExpired(ctx context.Context, rec store.Record) bool
 	st, err := p.open(rec)
 	if err != nil { // another instance may have the key: until its time is up for certain
 		if lifetime.Outlived(rec.Begun, rec.Active, lifetime.Policy{Absolute: p.cfg.Absolute}, p.cfg.LoginTimeout, store.Abandoned, p.now()) {
-			_, _ = p.end(ctx, rec.Key, Unconfirmed)
+			_, _ = p.end(ctx, rec.Key, reason.Unconfirmed)
 		}
 		return false
 	}

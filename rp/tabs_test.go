@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // CORE-02: several tabs of one browser log in at once, in any order of finishing;
@@ -29,7 +29,7 @@ func TestParallelTabs(t *testing.T) {
 				}
 				v.expect("live", "")
 			}
-			w.expectEnds(rp.Replaced, rp.Replaced)
+			w.expectEnds(reason.Replaced, reason.Replaced)
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // at is a world whose IdP behaves as the named one does, and an app that knows it.
@@ -73,7 +74,7 @@ func TestTenRestoredTabs(t *testing.T) {
 					}
 				}
 				for _, r := range w.reasons() {
-					if r != rp.Replaced {
+					if r != reason.Replaced {
 						t.Errorf("a session ended for %s", r)
 					}
 				}
@@ -105,7 +106,7 @@ func TestOwnLimitsLeaveTheIdPSession(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Second)
-		w.expectEnds(rp.Idle, rp.Idle, rp.Idle, rp.Idle, rp.Idle)
+		w.expectEnds(reason.Idle, reason.Idle, reason.Idle, reason.Idle, reason.Idle)
 		w.idp.Expect(idpmock.EndpointRevoke, "", 0)
 	})
 }
@@ -138,7 +139,7 @@ func TestQuietAppAtEveryIdP(t *testing.T) {
 				}
 				v.expect("live", "")
 				for _, r := range w.reasons() {
-					if r != rp.Replaced {
+					if r != reason.Replaced {
 						t.Errorf("a session ended for %s", r)
 					}
 				}

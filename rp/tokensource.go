@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -78,7 +79,7 @@ func (p *RelyingParty) living(ctx context.Context, key store.Key) (*state, error
 	for range 3 {
 		st, err := p.load(ctx, key)
 		if errors.Is(err, ErrAnonymous) {
-			return nil, &EndedError{Reason: Unconfirmed}
+			return nil, &EndedError{Reason: reason.Unconfirmed}
 		}
 		if err != nil {
 			return nil, err

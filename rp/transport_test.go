@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -205,7 +206,7 @@ func TestBlamedAPI(t *testing.T) {
 
 // A 401 that the IdP confirms is the end, for the reason of the kind.
 func TestConfirmedRefusalEnds(t *testing.T) {
-	for kind, reason := range map[rp.Kind]rp.Reason{rp.RefreshToken: rp.RefreshRejected, rp.ReferenceToken: rp.APIUnauthorized} {
+	for kind, reason := range map[rp.Kind]reason.Reason{rp.RefreshToken: reason.RefreshRejected, rp.ReferenceToken: reason.APIUnauthorized} {
 		a := &api{}
 		inBubble(t, setup{api: a, kind: kind, client: tokenOf(kind)}, func(t *testing.T, w *world) {
 			w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})

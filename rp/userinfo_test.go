@@ -6,6 +6,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // C6: a 401 that asks for something else than a token is a proxy speaking, or a
@@ -30,7 +31,7 @@ func TestUserinfo401(t *testing.T) {
 				if a.status != 401 {
 					t.Errorf("%q: %v", challenge, a)
 				}
-				v.expect("ended", rp.APIUnauthorized)
+				v.expect("ended", reason.APIUnauthorized)
 				return
 			}
 			if a.status != 503 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -82,7 +83,7 @@ func TestValues(t *testing.T) {
 			}
 		}
 		v.get("/run")
-		v.expect("ended", rp.Admin)
+		v.expect("ended", reason.Admin)
 		v.login()
 		w.run = func(_ http.ResponseWriter, r *http.Request, _ *rp.Session) {
 			if s, err := w.auth[0].Values().Get(r, "cart"); err != nil || !s.IsNew || len(s.Values) > 0 {

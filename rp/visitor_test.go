@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // visitor is one browser: its cookies at the app and its session at the IdP. It
@@ -157,7 +158,7 @@ func (v *visitor) status() rp.Status {
 	return s
 }
 
-func (v *visitor) expect(state string, reason rp.Reason) {
+func (v *visitor) expect(state string, reason reason.Reason) {
 	v.w.Helper()
 	if s := v.status(); s.State != state || s.Reason != reason {
 		v.w.Errorf("the session is %q %q, want %q %q", s.State, s.Reason, state, reason)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // C6: an IdP that accepts calls and never answers. A person waits for WaitFor and then
@@ -100,7 +101,7 @@ func TestUserinfoHangsAtLogin(t *testing.T) {
 		}
 		time.Sleep(6 * time.Minute)
 		v.get("/private")
-		v.expect("ended", rp.APIUnauthorized)
+		v.expect("ended", reason.APIUnauthorized)
 	})
 }
 

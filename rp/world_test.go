@@ -21,6 +21,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
@@ -178,10 +179,10 @@ func (w *world) app(auth *rp.RelyingParty) http.Handler {
 }
 
 // reasons returns the reasons for which sessions have ended so far, in order.
-func (w *world) reasons() []rp.Reason {
+func (w *world) reasons() []reason.Reason {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var out []rp.Reason
+	var out []reason.Reason
 	for _, e := range w.ends {
 		out = append(out, e.Reason)
 	}
@@ -189,7 +190,7 @@ func (w *world) reasons() []rp.Reason {
 }
 
 // expectEnds fails unless exactly these sessions have ended, each once (C8).
-func (w *world) expectEnds(want ...rp.Reason) {
+func (w *world) expectEnds(want ...reason.Reason) {
 	w.Helper()
 	synctest.Wait()
 	if got := w.reasons(); fmt.Sprint(got) != fmt.Sprint(want) {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // The outer face: /, /private, /me, /passive, /call-api, logout, back-channel
@@ -236,7 +236,7 @@ func TestWatch(t *testing.T) {
 		t.Error("no cookie")
 	}
 	w.do("POST", "/auth/logout", url.Values{})
-	if known := w.app.Known(); known[0].Status.State != "ended" || known[0].Status.Reason != rp.UserLogout {
+	if known := w.app.Known(); known[0].Status.State != "ended" || known[0].Status.Reason != reason.UserLogout {
 		t.Fatalf("%+v", known)
 	}
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 const (
@@ -31,7 +31,7 @@ func fourSessions() Scenario {
 				{Text: "For five minutes she works in Notes only, a click every 20 s.", Run: during(5*time.Minute, 20*time.Second, do(ada, system.Notes, system.DoActive)),
 					Checks: []Check{live(ada, system.Apps()...), idpLives(ada)}},
 				{Text: "Then she goes home. Two minutes and a half pass.", Run: wait(150 * time.Second),
-					Checks: []Check{idpEnded(ada), ended(ada, system.Notes, rp.BackchannelLogout), ended(ada, system.Reports, rp.BackchannelLogout), ended(ada, system.Wiki, rp.BackchannelLogout)}},
+					Checks: []Check{idpEnded(ada), ended(ada, system.Notes, reason.BackchannelLogout), ended(ada, system.Reports, reason.BackchannelLogout), ended(ada, system.Wiki, reason.BackchannelLogout)}},
 			}
 		},
 	}
@@ -64,9 +64,9 @@ func threeKinds() Scenario {
 						return ok && joined && s.LastActive.After(c.LastActive.Add(20*time.Second))
 					}}}},
 				{Text: "An administrator ends her session at the IdP. Only Wiki gets its logout token.", Run: endAtIdP(ada),
-					Checks: []Check{ended(ada, system.Wiki, rp.BackchannelLogout), live(ada, system.Notes, system.Reports)}},
+					Checks: []Check{ended(ada, system.Wiki, reason.BackchannelLogout), live(ada, system.Notes, system.Reports)}},
 				{Text: "A moment later she uses Notes and Reports: both ask, and are told.", Run: steps(wait(30*time.Second), do(ada, system.Notes, system.DoActive), do(ada, system.Reports, system.DoCallAPI)),
-					Checks: []Check{ended(ada, system.Notes, rp.RefreshRejected), ended(ada, system.Reports, rp.APIUnauthorized)}},
+					Checks: []Check{ended(ada, system.Notes, reason.RefreshRejected), ended(ada, system.Reports, reason.APIUnauthorized)}},
 			}
 		},
 	}
@@ -85,7 +85,7 @@ func oneIdle() Scenario {
 					Checks: []Check{live(ada, system.Reports, system.Wiki), idpLives(ada)}},
 				{Text: "She turns to Wiki: she is still signed in.", Checks: []Check{answers(ada, system.Wiki, system.DoActive, 200)}},
 				{Text: "Now nobody works, and the tab polls on.", Run: during(150*time.Second, 15*time.Second, do(ada, system.Wiki, system.DoPassive)),
-					Checks: []Check{idpEnded(ada), ended(ada, system.Wiki, rp.BackchannelLogout), ended(ada, system.Reports, rp.BackchannelLogout)}},
+					Checks: []Check{idpEnded(ada), ended(ada, system.Wiki, reason.BackchannelLogout), ended(ada, system.Reports, reason.BackchannelLogout)}},
 			}
 		},
 	}
@@ -101,7 +101,7 @@ func logoutHere() Scenario {
 			return []Step{
 				{Text: "Ada signs in to all three.", Run: signIn(ada, system.Apps()...), Checks: []Check{live(ada, system.Apps()...)}},
 				{Text: "She presses “Log out” in Wiki.", Run: do(ada, system.Wiki, system.DoLogout),
-					Checks: []Check{ended(ada, system.Wiki, rp.UserLogout), idpEnded(ada), ended(ada, system.Notes, rp.BackchannelLogout), ended(ada, system.Reports, rp.BackchannelLogout)}},
+					Checks: []Check{ended(ada, system.Wiki, reason.UserLogout), idpEnded(ada), ended(ada, system.Notes, reason.BackchannelLogout), ended(ada, system.Reports, reason.BackchannelLogout)}},
 			}
 		},
 	}

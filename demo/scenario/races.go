@@ -13,7 +13,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // races are the stories about what happens at the same time.
@@ -151,7 +151,7 @@ func twoInstances() Scenario {
 				}), Checks: []Check{{"There was one refresh", func(_ context.Context, st *Stage) bool {
 					return st.IDP.Count(idpmock.EndpointRefresh, system.Notes) == before+1
 				}}, second(200)}},
-				{Text: "She logs out at the first.", Run: do(ada, system.Notes, system.DoLogout), Checks: []Check{ended(ada, system.Notes, rp.UserLogout), second(401)}},
+				{Text: "She logs out at the first.", Run: do(ada, system.Notes, system.DoLogout), Checks: []Check{ended(ada, system.Notes, reason.UserLogout), second(401)}},
 			}
 		},
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Scenario is one story.
@@ -186,7 +187,7 @@ func live(user string, apps ...string) Check {
 	}}
 }
 
-func ended(user, app string, why rp.Reason) Check {
+func ended(user, app string, why reason.Reason) Check {
 	return Check{fmt.Sprintf("%s's session in %s ended: %s", person2(user), system.Name(app), why), func(ctx context.Context, st *Stage) bool {
 		s := st.status(ctx, user, app)
 		return s.State == "ended" && s.Reason == why

@@ -8,7 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // trouble are the stories about what does not work.
@@ -53,7 +53,7 @@ func lostLogout() Scenario {
 				{Text: "Ada signs in to Notes.", Run: steps(signIn(ada, system.Notes), func(_ context.Context, st *Stage) error { st.LoseDeliveries(true); return nil }), Checks: []Check{live(ada, system.Notes)}},
 				{Text: "Her session is ended at the IdP; the logout token is lost.", Run: endAtIdP(ada), Checks: []Check{idpEnded(ada), live(ada, system.Notes)}},
 				{Text: "At her next click after δ the refresh is refused, and Notes knows.", Run: steps(wait(30*time.Second), do(ada, system.Notes, system.DoActive)),
-					Checks: []Check{ended(ada, system.Notes, rp.RefreshRejected), answers(ada, system.Notes, system.DoActive, 401)}},
+					Checks: []Check{ended(ada, system.Notes, reason.RefreshRejected), answers(ada, system.Notes, system.DoActive, 401)}},
 			}
 		},
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // windows are the stories about whose clock counts.
@@ -48,7 +48,7 @@ func polling() Scenario {
 			return []Step{
 				{Text: "Ada signs in to Notes, Grace to Naive.", Run: steps(signIn(ada, system.Notes), signIn(grace, system.Naive)), Checks: []Check{live(ada, system.Notes), idpLives(grace)}},
 				{Text: "Both leave. The pages poll for four minutes.", Run: during(4*time.Minute, 10*time.Second, do(ada, system.Notes, system.DoPassive), do(grace, system.Naive, "")),
-					Checks: []Check{idpEnded(ada), ended(ada, system.Notes, rp.BackchannelLogout), idpLives(grace), answers(grace, system.Naive, "", 200)}},
+					Checks: []Check{idpEnded(ada), ended(ada, system.Notes, reason.BackchannelLogout), idpLives(grace), answers(grace, system.Naive, "", 200)}},
 			}
 		},
 	}
@@ -154,7 +154,7 @@ func mostRestrictive() Scenario {
 				}, signIn(ada, system.Notes)), Checks: []Check{window(ada, 2*time.Minute)}},
 				{Text: "A minute later she is still signed in, and opens Reports.", Run: steps(wait(time.Minute), signIn(ada, system.Reports)), Checks: []Check{window(ada, 40*time.Second)}},
 				{Text: "Now a pause of 45 s is too long, in Notes as well.", Run: wait(45 * time.Second),
-					Checks: []Check{idpEnded(ada), ended(ada, system.Notes, rp.BackchannelLogout), ended(ada, system.Reports, rp.BackchannelLogout)}},
+					Checks: []Check{idpEnded(ada), ended(ada, system.Notes, reason.BackchannelLogout), ended(ada, system.Reports, reason.BackchannelLogout)}},
 			}
 		},
 	}
@@ -185,7 +185,7 @@ func exempt() Scenario {
 					})
 				}, signIn(ada, system.Notes, system.Wiki)), Checks: []Check{live(ada, system.Notes, system.Wiki)}},
 				{Text: "Five minutes she uses Notes only.", Run: during(5*time.Minute, 20*time.Second, do(ada, system.Notes, system.DoActive)),
-					Checks: []Check{idpEnded(ada), ended(ada, system.Wiki, rp.BackchannelLogout), live(ada, system.Notes), answers(ada, system.Notes, system.DoActive, 200)}},
+					Checks: []Check{idpEnded(ada), ended(ada, system.Wiki, reason.BackchannelLogout), live(ada, system.Notes), answers(ada, system.Notes, system.DoActive, 200)}},
 			}
 		},
 	}
@@ -204,7 +204,7 @@ func longForm() Scenario {
 				{Text: "She types for five minutes.", Run: during(5*time.Minute, 20*time.Second, typing(ada)), Checks: []Check{live(ada, system.Notes), idpLives(ada)}},
 				{Text: "She saves: it works.", Checks: []Check{saves(ada, 201)}},
 				{Text: "She begins another note, and is called away for three minutes. Then she saves.", Run: wait(3 * time.Minute),
-					Checks: []Check{saves(ada, 401), ended(ada, system.Notes, rp.BackchannelLogout)}},
+					Checks: []Check{saves(ada, 401), ended(ada, system.Notes, reason.BackchannelLogout)}},
 				{Text: "The page still has her text. She logs in again in another tab, and saves.", Run: signIn(ada, system.Notes), Checks: []Check{saves(ada, 201)}},
 			}
 		},

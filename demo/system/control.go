@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // downSwitch takes the IdP down: connections are cut, as if nobody was there.
@@ -177,14 +178,14 @@ type NaiveSession struct {
 
 // AppSession is a session in an app.
 type AppSession struct {
-	App        string    `json:"app"`
-	Session    string    `json:"session"`
-	SID        string    `json:"sid"`
-	Subject    string    `json:"subject"`
-	State      string    `json:"state"` // live or ended
-	Reason     rp.Reason `json:"reason,omitempty"`
-	LastActive time.Time `json:"last_active"`
-	Status     rp.Status `json:"status"`
+	App        string        `json:"app"`
+	Session    string        `json:"session"`
+	SID        string        `json:"sid"`
+	Subject    string        `json:"subject"`
+	State      string        `json:"state"` // live or ended
+	Reason     reason.Reason `json:"reason,omitempty"`
+	LastActive time.Time     `json:"last_active"`
+	Status     rp.Status     `json:"status"`
 	// Of the access token, zero if the app keeps none.
 	TokenBegan time.Time `json:"token_began,omitzero"`
 	TokenEnds  time.Time `json:"token_ends,omitzero"`

@@ -11,7 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/person"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/timeline"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 func start(t *testing.T, settings system.Settings) *system.System {
@@ -97,7 +97,7 @@ func TestFourSessions(t *testing.T) {
 	}
 	s.LoseDeliveries(true)
 	s.Advance(2*time.Minute + 30*time.Second) // W and δ
-	for app, want := range map[string]rp.Reason{system.Notes: rp.RefreshRejected, system.Reports: rp.APIUnauthorized} {
+	for app, want := range map[string]reason.Reason{system.Notes: reason.RefreshRejected, system.Reports: reason.APIUnauthorized} {
 		what := system.DoActive
 		if app == system.Reports {
 			what = system.DoCallAPI
@@ -127,7 +127,7 @@ func TestTheCauseIsTold(t *testing.T) {
 	s := start(t, system.Settings{})
 	signIn(t, s)
 	s.Advance(2*time.Minute + time.Second)
-	eventually(t, "all have ended", func() bool { return states(s)[system.Wiki] == string(rp.BackchannelLogout) })
+	eventually(t, "all have ended", func() bool { return states(s)[system.Wiki] == string(reason.BackchannelLogout) })
 	told := kinds(s, func(e timeline.Event) bool { return e.Kind == timeline.Ended && e.From == system.Wiki })
 	if len(told) != 1 || !strings.Contains(told[0].Text, "nobody was active in any app") || !strings.Contains(told[0].Text, "cause: inactivity") {
 		t.Errorf("%+v", told)
@@ -142,7 +142,7 @@ func TestLogoutInOneAppReachesTheOthers(t *testing.T) {
 	}
 	eventually(t, "all have ended", func() bool {
 		got := states(s)
-		return got[system.Wiki] == string(rp.UserLogout) && got[system.Notes] == string(rp.BackchannelLogout) && got[system.Reports] == string(rp.BackchannelLogout)
+		return got[system.Wiki] == string(reason.UserLogout) && got[system.Notes] == string(reason.BackchannelLogout) && got[system.Reports] == string(reason.BackchannelLogout)
 	})
 }
 
@@ -197,7 +197,7 @@ func TestChangeSettings(t *testing.T) {
 		t.Fatal("sessions did not survive the change:", got)
 	}
 	s.Advance(31 * time.Second)
-	if got := states(s); got[system.Notes] != string(rp.Idle) {
+	if got := states(s); got[system.Notes] != string(reason.Idle) {
 		t.Fatal(got)
 	}
 	to.SignalEvery = 2 * time.Hour

@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Note adds to the log, at the demo's time.
@@ -134,7 +135,7 @@ func (s *System) events(id string) rp.Events {
 		},
 		End: func(e rp.EndEvent) {
 			why := ui.ReasonOf(e.Reason)
-			if e.Cause == rp.Inactivity {
+			if e.Cause == reason.Inactivity {
 				why.Text = "It said why: nobody was active in any app for as long as it allows (cause: " + string(e.Cause) + ")."
 			}
 			s.Note(timeline.Event{At: e.At, Kind: timeline.Ended, From: id, Session: e.Session, SID: e.SID, Subject: e.Subject, Reason: string(e.Reason), Clause: clauseOf(e.Reason),
@@ -143,13 +144,13 @@ func (s *System) events(id string) rp.Events {
 	}
 }
 
-func clauseOf(r rp.Reason) string {
+func clauseOf(r reason.Reason) string {
 	switch r {
-	case rp.Idle, rp.RefreshRejected, rp.APIUnauthorized, rp.Unconfirmed:
+	case reason.Idle, reason.RefreshRejected, reason.APIUnauthorized, reason.Unconfirmed:
 		return "C2"
-	case rp.BackchannelLogout, rp.FrontchannelLogout:
+	case reason.BackchannelLogout, reason.FrontchannelLogout:
 		return "C8"
-	case rp.Replaced, rp.UserLogout:
+	case reason.Replaced, reason.UserLogout:
 		return "C5"
 	}
 	return ""

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 const (
@@ -286,12 +287,12 @@ func (j *journal) revoked(status int) {
 	}
 }
 
-func (j *journal) ended(reason rp.Reason) {
+func (j *journal) ended(cause reason.Reason) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	at := j.now()
-	j.say(at, "The app's session ended: %s", reason)
-	if reason == rp.UserLogout {
+	j.say(at, "The app's session ended: %s", cause)
+	if cause == reason.UserLogout {
 		// Its logout token may be faster than this event.
 		j.leftAt, j.live = at, false
 		if at.Sub(j.tokenAt) < 5*time.Second && j.tokenAt.After(j.visit) {

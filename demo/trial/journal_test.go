@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // What is concluded from what passes, and what is not.
@@ -20,7 +20,7 @@ func TestConclusions(t *testing.T) {
 	}
 	ask := func(code string) step { return func(j *journal, _ func(time.Duration)) { j.asked(code) } }
 	token := func(status int) step { return func(j *journal, _ func(time.Duration)) { j.logoutToken(status) } }
-	leave := func(j *journal, _ func(time.Duration)) { j.ended(rp.UserLogout) }
+	leave := func(j *journal, _ func(time.Duration)) { j.ended(reason.UserLogout) }
 	busy := func(how string) step { // active for 2 W
 		return func(j *journal, wait func(time.Duration)) {
 			for range 6 {

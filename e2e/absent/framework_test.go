@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // framework replaces the body of every refusal, as some do.
@@ -62,7 +63,7 @@ func TestBodyOfAFramework(t *testing.T) {
 			if got := browser.Eval[string](tab, fetch); got != "401"+body {
 				t.Errorf("after the end: %q", got)
 			}
-			site.Ended(tab, rp.BackchannelLogout)
+			site.Ended(tab, reason.BackchannelLogout)
 		}
 	})
 }

@@ -16,11 +16,12 @@ import (
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // endings make each end of the library's list come about in the running demo.
 // They return the app in which it does.
-func endings(t *testing.T, s *system.System) map[rp.Reason]func(ctx context.Context, b *person.Browser) string {
+func endings(t *testing.T, s *system.System) map[reason.Reason]func(ctx context.Context, b *person.Browser) string {
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -47,45 +48,45 @@ func endings(t *testing.T, s *system.System) map[rp.Reason]func(ctx context.Cont
 		return all[0]
 	}
 	lost := func() { s.LoseDeliveries(true); must(s.EndAtIdP(atIdP().SID)) }
-	return map[rp.Reason]func(context.Context, *person.Browser) string{
-		rp.UserLogout: func(ctx context.Context, b *person.Browser) string {
+	return map[reason.Reason]func(context.Context, *person.Browser) string{
+		reason.UserLogout: func(ctx context.Context, b *person.Browser) string {
 			in(ctx, b, system.Notes)
 			act(ctx, b, system.Notes, system.DoLogout)
 			return system.Notes
 		},
-		rp.BackchannelLogout: func(ctx context.Context, b *person.Browser) string {
+		reason.BackchannelLogout: func(ctx context.Context, b *person.Browser) string {
 			in(ctx, b, system.Wiki)
 			must(s.EndAtIdP(atIdP().SID))
 			return system.Wiki
 		},
-		rp.RefreshRejected: func(ctx context.Context, b *person.Browser) string {
+		reason.RefreshRejected: func(ctx context.Context, b *person.Browser) string {
 			in(ctx, b, system.Notes)
 			lost()
 			forward(ctx, 40*time.Second)
 			act(ctx, b, system.Notes, system.DoActive)
 			return system.Notes
 		},
-		rp.APIUnauthorized: func(ctx context.Context, b *person.Browser) string {
+		reason.APIUnauthorized: func(ctx context.Context, b *person.Browser) string {
 			in(ctx, b, system.Reports)
 			lost()
 			act(ctx, b, system.Reports, system.DoCallAPI)
 			return system.Reports
 		},
-		rp.Idle: func(ctx context.Context, b *person.Browser) string {
+		reason.Idle: func(ctx context.Context, b *person.Browser) string {
 			settings(ctx, system.Settings{Idle: 20 * time.Second})
 			in(ctx, b, system.Reports)
 			forward(ctx, 30*time.Second)
 			act(ctx, b, system.Reports, system.DoActive)
 			return system.Reports
 		},
-		rp.Absolute: func(ctx context.Context, b *person.Browser) string {
+		reason.Absolute: func(ctx context.Context, b *person.Browser) string {
 			settings(ctx, system.Settings{Absolute: 30 * time.Second})
 			in(ctx, b, system.Notes)
 			forward(ctx, 40*time.Second)
 			act(ctx, b, system.Notes, system.DoActive)
 			return system.Notes
 		},
-		rp.IdPCeiling: func(ctx context.Context, b *person.Browser) string {
+		reason.IdPCeiling: func(ctx context.Context, b *person.Browser) string {
 			settings(ctx, system.Settings{IdPAbsolute: 40 * time.Second})
 			must(s.IDP.Update(func(c *idpmock.Config) { c.SessionExpiry = true }))
 			in(ctx, b, system.Wiki) // which cannot ask whether the end was moved
@@ -95,25 +96,25 @@ func endings(t *testing.T, s *system.System) map[rp.Reason]func(ctx context.Cont
 			must(s.IDP.Update(func(c *idpmock.Config) { c.SessionExpiry = false }))
 			return system.Wiki
 		},
-		rp.FrontchannelLogout: func(ctx context.Context, b *person.Browser) string {
+		reason.FrontchannelLogout: func(ctx context.Context, b *person.Browser) string {
 			in(ctx, b, system.Wiki)
 			_, err := b.Open(ctx, s.URL(system.Wiki)+"/auth/frontchannel-logout?"+url.Values{"iss": {s.IDP.Issuer()}, "sid": {atIdP().SID}}.Encode())
 			must(err)
 			return system.Wiki
 		},
-		rp.Replaced: func(ctx context.Context, b *person.Browser) string {
+		reason.Replaced: func(ctx context.Context, b *person.Browser) string {
 			in(ctx, b, system.Wiki)
 			_, err := b.Open(ctx, s.URL(system.Wiki)+"/auth/login")
 			must(err)
 			return system.Wiki
 		},
-		rp.Admin: func(ctx context.Context, b *person.Browser) string {
+		reason.Admin: func(ctx context.Context, b *person.Browser) string {
 			in(ctx, b, system.Notes)
 			_, err := s.App(system.Notes).RP.Revoke(ctx, rp.Revocation{SID: atIdP().SID, Detail: "a test"})
 			must(err)
 			return system.Notes
 		},
-		rp.Unconfirmed: func(ctx context.Context, b *person.Browser) string {
+		reason.Unconfirmed: func(ctx context.Context, b *person.Browser) string {
 			settings(ctx, system.Settings{SilentCheck: true, TrustFor: 10 * time.Second})
 			in(ctx, b, system.Wiki)
 			lost()
@@ -130,7 +131,7 @@ func endings(t *testing.T, s *system.System) map[rp.Reason]func(ctx context.Cont
 
 // beyondTheDemo are ends that its apps do not come to: none limits a person's sessions,
 // and its IdP does not change the person under a session.
-var beyondTheDemo = map[rp.Reason]bool{rp.SessionLimit: true, rp.OtherSubject: true}
+var beyondTheDemo = map[reason.Reason]bool{reason.SessionLimit: true, reason.OtherSubject: true}
 
 // Whoever is new to it finds the answer to “Why was I logged out?” for any end by
 // two clicks: one for the list, one for the end.
@@ -180,7 +181,7 @@ func TestWhyWasILoggedOut(t *testing.T) {
 					t.Errorf("%q is not in what led to it: %q", want, led)
 				}
 			}
-			if why.Reason == rp.RefreshRejected {
+			if why.Reason == reason.RefreshRejected {
 				axe.Check(t, tab)
 				shotView(tab, "why")
 			}
@@ -191,15 +192,15 @@ func TestWhyWasILoggedOut(t *testing.T) {
 }
 
 // leadsTo is what an end's story must name besides the end itself.
-func leadsTo(r rp.Reason) []string {
+func leadsTo(r reason.Reason) []string {
 	switch r {
-	case rp.BackchannelLogout:
+	case reason.BackchannelLogout:
 		return []string{"IdP session ended: admin", "Logout token to Wiki", "Active in Wiki"}
-	case rp.RefreshRejected:
+	case reason.RefreshRejected:
 		return []string{"IdP session ended: admin", "Logout token to Notes lost", "Verdict of the refresh"}
-	case rp.APIUnauthorized:
+	case reason.APIUnauthorized:
 		return []string{"IdP session ended: admin", "API answered 401", "Verdict of the userinfo"}
-	case rp.UserLogout:
+	case reason.UserLogout:
 		return []string{"IdP session ended: logout"}
 	}
 	return []string{"session ended: " + string(r)}

@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/firefox"
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // C8: the logout token reaches every tab of three apps within a second, those in
@@ -47,7 +48,7 @@ func TestEndReachesEveryTab(t *testing.T) {
 	var last time.Duration
 	for _, name := range names {
 		for _, tab := range tabs[name] {
-			site.Ended(tab, rp.BackchannelLogout)
+			site.Ended(tab, reason.BackchannelLogout)
 			tab.WaitGone("[data-tandem-private]")
 			at := time.UnixMilli(browser.Eval[int64](tab, "probe.coveredAt"))
 			last = max(last, at.Sub(w.Apps[name].LastToken()))
@@ -100,7 +101,7 @@ func TestIdleEndWithoutNetwork(t *testing.T) {
 	w.SignIn(tab, "ada", notes.URL+"/")
 	deadline := browser.Eval[int64](tab, `fetch("/auth/session").then(r => r.json()).then(s => Date.now() + s.limits.find(l => l.kind === "idle").end_ms)`)
 	notes.Down()
-	site.Ended(tab, rp.Idle)
+	site.Ended(tab, reason.Idle)
 	tab.WaitGone("[data-tandem-private]")
 	tab.Wait("probe.paintedAt")
 	late := browser.Eval[int64](tab, "probe.paintedAt") - deadline
@@ -149,7 +150,7 @@ func TestKeyboardOnly(t *testing.T) {
 	site.Live(tab)
 	tab.Wait(`document.activeElement.id === "button"`)
 	w.EndAda()
-	site.Ended(tab, rp.BackchannelLogout)
+	site.Ended(tab, reason.BackchannelLogout)
 	tab.Wait(`probe.button("login")`)
 	tab.Press(firefox.Escape)
 	site.Covered(tab, "ended")

@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Every face of session.js is free of what axe knows to look for.
@@ -35,7 +36,7 @@ func TestFacesAreAccessible(t *testing.T) {
 		}
 	}
 	w.IDP.EndUser("ada")
-	site.Ended(tab, rp.BackchannelLogout)
+	site.Ended(tab, reason.BackchannelLogout)
 	tab.Wait(`probe.button("login")`)
 	axe.Look(t, tab, "ended")
 	press(tab, kb.Enter) // the way back needs no mouse

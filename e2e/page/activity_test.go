@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 const reportPath = "POST /auth/activity"
@@ -79,7 +80,7 @@ func TestInputKeepsTheSession(t *testing.T) {
 	if n, most := notes.Requests(reportPath), int(time.Since(began)/(500*time.Millisecond))+1; n > most {
 		t.Errorf("%d reports in %v, want at most %d", n, time.Since(began), most)
 	}
-	site.Ended(tab, rp.Idle)
+	site.Ended(tab, reason.Idle)
 }
 
 // C3 in the browser: while the person works in another app, the page of the quiet
@@ -111,8 +112,8 @@ func TestQuietAppInSingleSignOn(t *testing.T) {
 	site.Live(quiet)
 	site.Live(busy)
 	// Nobody does anything any more: both end.
-	site.Ended(quiet, rp.BackchannelLogout)
-	site.Ended(busy, rp.BackchannelLogout)
+	site.Ended(quiet, reason.BackchannelLogout)
+	site.Ended(busy, reason.BackchannelLogout)
 }
 
 // hideTab makes the page believe that it is in the background: headless chromium
@@ -167,7 +168,7 @@ func TestCountdownDoesNotLie(t *testing.T) {
 		t.Errorf("the quiet app extended the IdP session %d times", n)
 	}
 	// Nobody does anything any more: now it warns, and ends.
-	site.Ended(quiet, rp.BackchannelLogout)
+	site.Ended(quiet, reason.BackchannelLogout)
 	if !browser.Eval[bool](quiet, `probe.events.some(e => e.type === "ending" && e.kind === "trust")`) {
 		quiet.Fail("it ended without a warning")
 	}
@@ -188,7 +189,7 @@ func TestNoActivityAfterLogOut(t *testing.T) {
 		{"session.logout", func(tab *browser.Tab) { browser.Eval[bool](tab, `(probe.logout(), true)`) },
 			func(tab *browser.Tab) { tab.Wait(`location.pathname === "/auth/logged-out"`) }},
 		{"the app's form", func(tab *browser.Tab) { browser.Eval[bool](tab, form); tab.Click("#leave button") },
-			func(tab *browser.Tab) { site.Ended(tab, rp.UserLogout) }},
+			func(tab *browser.Tab) { site.Ended(tab, reason.UserLogout) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

@@ -6,7 +6,7 @@ import (
 
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/page/site"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 const stored = `JSON.stringify(sessionStorage)`
@@ -43,7 +43,7 @@ func TestDraftComesBack(t *testing.T) {
 	t.Parallel()
 	w, tab := draft(t)
 	w.IDP.EndUser("ada")
-	site.Ended(tab, rp.BackchannelLogout)
+	site.Ended(tab, reason.BackchannelLogout)
 	tab.Wait(`probe.words("cover").includes("has been kept")`)
 	secrets := browser.Eval[string](tab, stored)
 	for _, word := range []string{"Grace", "engine", "hunter2", "4111", "list"} {
@@ -72,7 +72,7 @@ func TestDraftOfAnotherPerson(t *testing.T) {
 	t.Parallel()
 	w, tab := draft(t)
 	w.IDP.EndUser("ada")
-	site.Ended(tab, rp.BackchannelLogout)
+	site.Ended(tab, reason.BackchannelLogout)
 	tab.Wait(`probe.words("cover").includes("has been kept")`)
 	browser.Eval[bool](tab, `probe.press("login") ?? true`)
 	tab.WaitURL(w.IDP.Issuer())
@@ -91,7 +91,7 @@ func TestNoDraftAfterLogout(t *testing.T) {
 	w, tab := draft(t)
 	// In another tab, which posts the form that logs out.
 	browser.Eval[int](tab, `fetch("/auth/logout", {method: "POST", redirect: "manual"}).then(r => r.status)`)
-	site.Ended(tab, rp.UserLogout)
+	site.Ended(tab, reason.UserLogout)
 	tab.Wait(`probe.button("login")`)
 	if got := browser.Eval[string](tab, stored); got != "{}" || strings.Contains(browser.Eval[string](tab, `probe.words("cover")`), "kept") {
 		t.Errorf("stored: %s", got)

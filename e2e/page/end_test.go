@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 func TestEndCoversThePage(t *testing.T) {
@@ -30,7 +31,7 @@ func TestEndCoversThePage(t *testing.T) {
 	if err := w.IDP.EndSession(w.IDP.Sessions()[0].SID); err != nil {
 		t.Fatal(err)
 	}
-	site.Ended(tab, rp.BackchannelLogout)
+	site.Ended(tab, reason.BackchannelLogout)
 	type view struct {
 		Private int
 		Words   string
@@ -101,8 +102,8 @@ func TestAnswerOvertakenByTheEnd(t *testing.T) {
 		tab.Fail("the click was not reported")
 	}
 	w.EndAda()
-	site.Ended(tab, rp.BackchannelLogout)
-	site.Ended(other, rp.BackchannelLogout)
+	site.Ended(tab, reason.BackchannelLogout)
+	site.Ended(other, reason.BackchannelLogout)
 	close(release)
 	tab.Wait(`performance.getEntriesByName(location.origin + "/auth/activity")[0]?.responseStatus === 200`)
 	// What that sets off is done before the next answer arrives.
@@ -118,19 +119,19 @@ func TestAnswerOvertakenByTheEnd(t *testing.T) {
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
-		reason rp.Reason
+		reason reason.Reason
 		tune   func(*rp.Config)
 		do     func(w *site.World, tab *browser.Tab)
 		words  string
 	}{
-		{rp.Idle, func(c *rp.Config) { c.Idle = 2 * time.Second }, nil, "You were not active for a while."},
-		{rp.Absolute, func(c *rp.Config) { c.Absolute = 2 * time.Second }, nil, "You had been logged in for as long as is allowed."},
-		{rp.Admin, nil, func(w *site.World, _ *browser.Tab) {
+		{reason.Idle, func(c *rp.Config) { c.Idle = 2 * time.Second }, nil, "You were not active for a while."},
+		{reason.Absolute, func(c *rp.Config) { c.Absolute = 2 * time.Second }, nil, "You had been logged in for as long as is allowed."},
+		{reason.Admin, nil, func(w *site.World, _ *browser.Tab) {
 			if n, err := w.Apps["notes"].Auth.EndSubject(w.Context(), "ada"); n != 1 || err != nil {
 				w.Fatalf("%d, %v", n, err)
 			}
 		}, "Your session was ended by this application."},
-		{rp.RefreshRejected, func(c *rp.Config) { c.SignalEvery, c.TrustFor = time.Second, time.Second }, func(w *site.World, tab *browser.Tab) {
+		{reason.RefreshRejected, func(c *rp.Config) { c.SignalEvery, c.TrustFor = time.Second, time.Second }, func(w *site.World, tab *browser.Tab) {
 			w.IDP.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
 			w.IDP.EndUser("ada")
 			// Not faster than the server listens.
@@ -159,7 +160,7 @@ func TestEndWithoutElement(t *testing.T) {
 	tab := chromium.New(t).Tab("notes")
 	w.SignIn(tab, "ada", w.Apps["notes"].URL+"/bare")
 	w.IDP.EndUser("ada")
-	site.Ended(tab, rp.BackchannelLogout)
+	site.Ended(tab, reason.BackchannelLogout)
 	tab.WaitGone("main")
 	tab.Wait(`probe.button("login")`)
 }
@@ -189,7 +190,7 @@ func TestEndOverAnOpenDialog(t *testing.T) {
 	w.SignIn(tab, "ada", w.Apps["notes"].URL+"/")
 	browser.Eval[bool](tab, `own.showModal() ?? true`)
 	w.IDP.EndUser("ada")
-	site.Ended(tab, rp.BackchannelLogout)
+	site.Ended(tab, reason.BackchannelLogout)
 	if !browser.Eval[bool](tab, `(e => e === document.querySelector("html > tandem-session"))(document.elementFromPoint(innerWidth / 2, innerHeight / 2))`) {
 		tab.Fail("something is above the cover")
 	}
@@ -204,7 +205,7 @@ func TestPublicPage(t *testing.T) {
 	tab.Go(notes.URL + "/public")
 	tab.Wait(`probe.session.state === "anonymous"`)
 	w.SignIn(tab, "ada", notes.URL+"/")
-	site.Ended(tab, rp.Idle)
+	site.Ended(tab, reason.Idle)
 	tab.Go(notes.URL + "/public") // the cookie of the ended session is still there
 	tab.Wait(`probe.session.state === "anonymous"`)
 	if browser.Eval[bool](tab, `probe.dialog("cover")`) || notes.Requests("GET /auth/events") != 1 {
@@ -222,6 +223,6 @@ func TestLogout(t *testing.T) {
 	w.SignIn(mail, "ada", w.Apps["mail"].URL+"/")
 	browser.Eval[bool](one, `(probe.session.logout(), true)`)
 	one.WaitURL(w.Apps["notes"].URL + "/auth/logged-out")
-	site.Ended(two, rp.UserLogout)
-	site.Ended(mail, rp.BackchannelLogout)
+	site.Ended(two, reason.UserLogout)
+	site.Ended(mail, reason.BackchannelLogout)
 }

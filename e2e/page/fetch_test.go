@@ -6,6 +6,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // A page that has no other way to know learns of the end from a 401, once, however
@@ -34,7 +35,7 @@ func TestFetch(t *testing.T) {
 	if got := browser.Eval[[]int](tab, `Promise.all(Array.from({length: 5}, () => probe.fetch("/data").then(r => r.status)))`); len(got) != 5 || got[0] != 401 || got[4] != 401 {
 		t.Errorf("statuses: %v", got)
 	}
-	site.Ended(tab, rp.BackchannelLogout)
+	site.Ended(tab, reason.BackchannelLogout)
 	before := notes.Requests("GET /data")
 	if got := browser.Eval[string](tab, `probe.fetch("/data").catch(e => e.name + " " + e.reason)`); got != "SessionEndedError backchannel_logout" {
 		t.Errorf("after the end: %q", got)

@@ -9,6 +9,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // No content of a page, short of a script, keeps it readable after the end.
@@ -56,5 +57,5 @@ func TestThrowingHandler(t *testing.T) {
 		probe.session.onending = () => { probe.threw = true; throw new Error("of the app") }, true)`)
 	tab.Wait(`probe.threw && probe.dialog("warning")`)
 	notes.Down()
-	site.Ended(tab, rp.Idle)
+	site.Ended(tab, reason.Idle)
 }

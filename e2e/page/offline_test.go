@@ -7,6 +7,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // A page that is left open is covered within a second of the deadline although
@@ -19,7 +20,7 @@ func TestOfflineEnd(t *testing.T) {
 	w.SignIn(tab, "ada", notes.URL+"/")
 	deadline := deadlineOf(tab, "idle")
 	notes.Down()
-	site.Ended(tab, rp.Idle)
+	site.Ended(tab, reason.Idle)
 	tab.WaitGone("[data-tandem-private]")
 	late(t, tab, deadline)
 	// The way back is offered, and works once the network is there again.

@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // On plain http a page has neither Web Locks nor WebCrypto. Every tab then has a stream of
@@ -38,7 +39,7 @@ func TestPlainHTTPPage(t *testing.T) {
 	waitFor(t, "a stream of each tab", func() bool { return notes.Requests("GET /auth/events") == 2 })
 	w.IDP.EndUser("ada")
 	for _, tab := range tabs {
-		site.Ended(tab, rp.BackchannelLogout)
+		site.Ended(tab, reason.BackchannelLogout)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/page/site"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 func TestNoSecretIsKept(t *testing.T) {
@@ -66,20 +66,20 @@ func TestKeyIsForgotten(t *testing.T) {
 	t.Run("kept", func(t *testing.T) {
 		w, tab := begin(t)
 		w.EndAda()
-		site.Ended(tab, rp.BackchannelLogout)
+		site.Ended(tab, reason.BackchannelLogout)
 		tab.Wait(`probe.words("cover").includes("has been kept")`)
 		forgotten(tab)
 	})
 	t.Run("logged out", func(t *testing.T) {
 		_, tab := begin(t)
 		browser.Eval[int](tab, `fetch("/auth/logout", {method: "POST", redirect: "manual"}).then(r => r.status)`)
-		site.Ended(tab, rp.UserLogout)
+		site.Ended(tab, reason.UserLogout)
 		forgotten(tab)
 	})
 	t.Run("another person's draft", func(t *testing.T) {
 		w, tab := begin(t)
 		w.EndAda()
-		site.Ended(tab, rp.BackchannelLogout)
+		site.Ended(tab, reason.BackchannelLogout)
 		tab.Wait(`probe.words("cover").includes("has been kept")`)
 		browser.Eval[bool](tab, `probe.press("login") ?? true`)
 		tab.WaitURL(w.IDP.Issuer())

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // One tab of the origin holds the stream. When it goes, another one takes over,
@@ -36,7 +37,7 @@ func TestOneTabLeads(t *testing.T) {
 	}
 	w.IDP.EndUser("ada")
 	for _, tab := range tabs[1:] {
-		site.Ended(tab, rp.BackchannelLogout)
+		site.Ended(tab, reason.BackchannelLogout)
 	}
 	if n := notes.Requests(stream); n != 2 {
 		t.Errorf("%d streams were opened", n)
@@ -65,7 +66,7 @@ func TestPolling(t *testing.T) {
 	})
 	w.IDP.EndUser("ada")
 	tab.WaitFor(30*time.Second, site.IsCovered("ended")) // every 15 s, with jitter
-	if got := browser.Eval[string](tab, "probe.session.reason"); got != string(rp.BackchannelLogout) {
+	if got := browser.Eval[string](tab, "probe.session.reason"); got != string(reason.BackchannelLogout) {
 		t.Errorf("ended for %q", got)
 	}
 }
@@ -83,7 +84,7 @@ func TestStreamComesBack(t *testing.T) {
 		t.Fatalf("%d, %v", n, err)
 	}
 	notes.Up()
-	site.Ended(tab, rp.Admin)
+	site.Ended(tab, reason.Admin)
 }
 
 // C8, measured where it counts: from the arrival of the logout token at the app to
@@ -113,7 +114,7 @@ func TestCoveredWithinASecond(t *testing.T) {
 		w.IDP.EndUser("ada")
 		for _, name := range names {
 			for _, tab := range tabs[name] {
-				site.Ended(tab, rp.BackchannelLogout)
+				site.Ended(tab, reason.BackchannelLogout)
 				tab.Wait("probe.paintedAt")
 				arrived := w.Apps[name].LastToken()
 				painted := time.UnixMilli(browser.Eval[int64](tab, "probe.paintedAt"))
@@ -146,7 +147,7 @@ func TestLoggedInAgainElsewhere(t *testing.T) {
 	old, other := b.Tab("old"), b.Tab("other")
 	w.SignIn(old, "ada", notes.URL+"/")
 	w.IDP.EndUser("ada")
-	site.Ended(old, rp.BackchannelLogout)
+	site.Ended(old, reason.BackchannelLogout)
 	w.SignIn(other, "ada", notes.URL+"/")
 	old.Wait(`probe.words("cover").includes("You are logged in again")`)
 	site.Covered(old, "ended") // what was removed is not there any more
@@ -177,7 +178,7 @@ func TestReplaced(t *testing.T) {
 	other.Go(notes.URL + "/auth/login?anew=1")
 	other.Type("#username", "bob\r")
 	other.WaitURL(notes.URL)
-	site.Ended(old, rp.Replaced)
+	site.Ended(old, reason.Replaced)
 	old.WaitGone("[data-tandem-private]")
 	if got := browser.Eval[string](old, `probe.words("cover")`); got == "" {
 		t.Error("nothing is told")

@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // sleepy gives a page a clock that can leap, as it does while a laptop sleeps:
@@ -33,7 +34,7 @@ func TestSleepBeyondTheEnd(t *testing.T) {
 	notes.Down()
 	w.IDP.Advance(2 * time.Hour)
 	woken := browser.Eval[int64](tab, `(slept = 2 * 3600_000, Date.now())`)
-	site.Ended(tab, rp.Idle)
+	site.Ended(tab, reason.Idle)
 	at := browser.Eval[int64](tab, `probe.coveredAt`)
 	t.Logf("covered %d ms after waking up", at-woken)
 	if at-woken > 2000 { // the page looks at the clock once a second; the machine may be busy
@@ -117,7 +118,7 @@ func TestFrozenTab(t *testing.T) {
 			}
 			state(page.SetWebLifecycleStateStateActive)
 			if ends {
-				site.Ended(tab, rp.BackchannelLogout)
+				site.Ended(tab, reason.BackchannelLogout)
 				if states := browser.Eval[string](tab, "probe.states.join()"); !strings.HasSuffix(states, "covered,ended") {
 					t.Errorf("it was shown in between: %v", states)
 				}
@@ -126,7 +127,7 @@ func TestFrozenTab(t *testing.T) {
 			site.Live(tab)
 			waitFor(t, "a new stream", func() bool { return w.Apps["notes"].Auth.OpenStreams() == 1 })
 			w.IDP.EndUser("ada")
-			site.Ended(tab, rp.BackchannelLogout)
+			site.Ended(tab, reason.BackchannelLogout)
 		})
 	}
 }
@@ -157,10 +158,10 @@ func TestBackForwardCache(t *testing.T) {
 					t.Errorf("the page shows %q", got)
 				}
 				w.IDP.EndUser("ada")
-				site.Ended(tab, rp.BackchannelLogout)
+				site.Ended(tab, reason.BackchannelLogout)
 				return
 			}
-			site.Ended(tab, rp.BackchannelLogout)
+			site.Ended(tab, reason.BackchannelLogout)
 			if states := browser.Eval[string](tab, "probe.states.join()"); !strings.HasSuffix(states, "covered,ended") {
 				t.Errorf("it was shown in between: %v", states)
 			}

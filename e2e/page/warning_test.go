@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/page/site"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // The warning comes before the end, says how long, and is answered with the
@@ -41,7 +42,7 @@ func TestWarning(t *testing.T) {
 	}
 	tab.Wait(`probe.events.filter(e => e.type === "ending" && e.kind === "idle" && e.ms > 2000 && e.ms <= 3000).length === 2`)
 	// Nobody answers.
-	site.Ended(tab, rp.Idle)
+	site.Ended(tab, reason.Idle)
 }
 
 // What happens in another tab of the app counts in all: the warning goes away.
@@ -76,7 +77,7 @@ func TestAsksBeforeItWarns(t *testing.T) {
 	if browser.Eval[bool](tab, `probe.events.length > 0 || probe.dialog("warning") || probe.dialog("cover")`) {
 		tab.Fail("it warned, or covered: %v", browser.Eval[[]map[string]any](tab, "probe.events"))
 	}
-	site.Ended(tab, rp.Idle)
+	site.Ended(tab, reason.Idle)
 }
 
 // The end that nothing moves: it is told, dismissed once, and comes.
@@ -89,7 +90,7 @@ func TestWarningOfAFixedEnd(t *testing.T) {
 	press(tab, kb.Enter)
 	tab.Wait(`!probe.dialog("warning")`)
 	tab.Click("#button")
-	site.Ended(tab, rp.Absolute)
+	site.Ended(tab, reason.Absolute)
 	if n := browser.Eval[int](tab, `probe.events.filter(e => e.type === "ending").length`); n != 1 {
 		t.Errorf("warned %d times", n)
 	}
@@ -102,7 +103,7 @@ func TestAppWarnsItself(t *testing.T) {
 	w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click"`))
 	browser.Eval[bool](tab, `(probe.session.onending = e => { e.preventDefault(); probe.own = (probe.own ?? 0) + 1 }, true)`)
 	tab.Wait(`probe.own`)
-	site.Ended(tab, rp.Idle)
+	site.Ended(tab, reason.Idle)
 	if browser.Eval[int](tab, `probe.own`) != 1 || browser.Eval[bool](tab, `probe.dialog("warning")`) {
 		tab.Fail("onending was called %d times", browser.Eval[int](tab, `probe.own`))
 	}
@@ -115,6 +116,6 @@ func TestWordsAreReplaceable(t *testing.T) {
 	w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click" text-warn-idle="Noch {time} Minuten." text-stay="Bleiben"`))
 	browser.Eval[bool](tab, `(Object.assign(probe.texts, {"warn-title": "Noch da?", "ended-idle": "Zu lange nichts getan."}), true)`)
 	tab.Wait(`["Noch da?", "Noch 0:0", " Minuten.", "Bleiben"].every(words => probe.words("warning").includes(words))`)
-	site.Ended(tab, rp.Idle)
+	site.Ended(tab, reason.Idle)
 	tab.Wait(`probe.words("cover").includes("Zu lange nichts getan.")`)
 }

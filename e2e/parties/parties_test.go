@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/boltstore"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
@@ -220,7 +221,7 @@ func TestToEachItsOwn(t *testing.T) {
 			two.idp.Expect(idpmock.EndpointRevoke, "", 0)
 			two.start(second, keys, now.Now)
 			eventually(t, "the second party reports its own", func() bool { return two.reported() == 1 })
-			if e := two.ends[0]; e.Reason != rp.Idle || e.Subject != "ada" {
+			if e := two.ends[0]; e.Reason != reason.Idle || e.Subject != "ada" {
 				t.Errorf("it reports %+v", e)
 			}
 			eventually(t, "its tokens are revoked at its own IdP", func() bool { return two.idp.Count(idpmock.EndpointRevoke, "notes") == 2 })

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -152,7 +153,7 @@ func (o *oracle) expectTold(s *session, v *visit, from, by time.Duration) {
 // answer, so that nobody has heard of its beginning.
 type early struct {
 	endAt, tellAt time.Duration
-	reason        rp.Reason
+	reason        reason.Reason
 }
 
 func (o *oracle) overtakes(in *instance, name string) *early {
@@ -217,7 +218,7 @@ func (o *oracle) ended(in *instance, e rp.EndEvent) {
 }
 
 // reasonOf is why a session has ended; the cause may stand behind it.
-func reasonOf(rec store.Record) rp.Reason {
-	reason, _, _ := strings.Cut(string(rec.End.Reason), "/")
-	return rp.Reason(reason)
+func reasonOf(rec store.Record) reason.Reason {
+	why, _, _ := strings.Cut(string(rec.End.Reason), "/")
+	return reason.Reason(why)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Logouts while the session at the IdP goes on, so that the person may log in again
@@ -76,7 +77,7 @@ func (w *world) logOutByFrontchannel(a act) {
 		q.Set("iss", app.provider.issuer)
 	}
 	w.amid(a, time.Duration(a.V[2])*time.Second, func() {
-		x := &order{app: app, what: "front-channel logout", reason: rp.FrontchannelLogout, sid: s.SID}
+		x := &order{app: app, what: "front-channel logout", reason: reason.FrontchannelLogout, sid: s.SID}
 		if iss := q.Get("iss"); iss != "" && iss != app.provider.issuer {
 			x.void = true
 		}
@@ -105,7 +106,7 @@ func (w *world) anonymous(method, url, form string) *http.Request {
 // session of the IdP.
 func (w *world) endPerson(a act) {
 	b, app := w.people[a.Browser], w.apps[a.App]
-	x := &order{app: app, what: "EndSubject", reason: rp.Admin, sub: b.person}
+	x := &order{app: app, what: "EndSubject", reason: reason.Admin, sub: b.person}
 	end := (*rp.RelyingParty).EndSubject
 	whose := b.person
 	if a.V[0] > 7 {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -72,7 +72,7 @@ type session struct {
 	endAt   time.Duration // the store ended it; never
 	assumed bool          // that it ended in the store, because an event says so
 	tellAt  time.Duration // the end event; never
-	reason  rp.Reason
+	reason  reason.Reason
 
 	activity  []*visit      // active requests that carried its cookie, oldest first
 	calls     []*call       // signals, oldest first

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // tolerated is Config.Skew, by its default: how far the clocks of IdP and app may
@@ -23,7 +23,7 @@ const remembered = time.Hour + time.Minute
 type order struct {
 	app    *app
 	what   string
-	reason rp.Reason
+	reason reason.Reason
 	sid    string // whose: those of one session at the IdP
 	sub    string // or, without sid, all of a person
 	token  bool
@@ -67,7 +67,7 @@ func (x *order) ends(s *session, at time.Duration) bool {
 // arrived. Where the IdP's clock does not say so, those of the instances do, within
 // what is tolerated.
 func (x *order) forbids(began time.Duration, issued int64) bool {
-	if x.reason == rp.FrontchannelLogout { // leaves nothing behind if nobody was logged in
+	if x.reason == reason.FrontchannelLogout { // leaves nothing behind if nobody was logged in
 		return false
 	}
 	if x.token && issued < x.iat {
@@ -161,7 +161,7 @@ func (o *oracle) tokenArrives(a *app, body []byte) *order {
 	defer o.unlock()
 	form, _ := url.ParseQuery(string(body))
 	c := claimsOf(form.Get("logout_token"))
-	x := &order{app: a, what: "a logout token", reason: rp.BackchannelLogout, sid: c.SID, token: true, iat: c.Iat}
+	x := &order{app: a, what: "a logout token", reason: reason.BackchannelLogout, sid: c.SID, token: true, iat: c.Iat}
 	if c.SID == "" {
 		x.sub = c.Sub
 	}
@@ -232,7 +232,7 @@ func (o *oracle) orderEnds(s *session, at time.Duration) bool {
 			return true
 		}
 	}
-	if s.reason != rp.BackchannelLogout {
+	if s.reason != reason.BackchannelLogout {
 		return false
 	}
 	for v := range o.visits {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // explain holds C6 and C3: only a verdict that the IdP really gave, a clock that
@@ -23,33 +23,33 @@ func (o *oracle) explain(s *session, at time.Duration) {
 		return false
 	}
 	switch s.reason {
-	case rp.UserLogout:
+	case reason.UserLogout:
 		if !underWay(logout) {
 			wrong("nobody has logged out")
 		}
-	case rp.Admin:
+	case reason.Admin:
 		if !underWay(adminEnd) && !o.orderEnds(s, at) {
 			wrong("the app has not ended it")
 		}
-	case rp.Replaced:
+	case reason.Replaced:
 		if !underWay(login) {
 			wrong("nobody logs in in its browser")
 		}
-	case rp.SessionLimit:
+	case reason.SessionLimit:
 		o.explainLimit(s, at, wrong)
-	case rp.BackchannelLogout, rp.FrontchannelLogout:
+	case reason.BackchannelLogout, reason.FrontchannelLogout:
 		if !o.orderEnds(s, at) {
 			wrong("no logout that means it has arrived")
 		}
-	case rp.Idle, rp.Absolute:
+	case reason.Idle, reason.Absolute:
 		if !slices.Contains(o.clocksOver(s, at), s.reason) {
 			wrong("that clock has not run out")
 		}
-	case rp.RefreshRejected, rp.APIUnauthorized:
+	case reason.RefreshRejected, reason.APIUnauthorized:
 		o.explainRefusal(s, t, at, wrong)
-	case rp.OtherSubject:
+	case reason.OtherSubject:
 		o.explainOther(s, wrong)
-	case rp.Unconfirmed:
+	case reason.Unconfirmed:
 		if !underWay(login) || t.ended > at && s.inItsBrowser() {
 			wrong("the IdP has not refused a silent log-in")
 		}
@@ -108,7 +108,7 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 		switch {
 		case c.to > at:
 			return false
-		case s.reason == rp.RefreshRejected:
+		case s.reason == reason.RefreshRejected:
 			return c.kind == callRefresh && c.err == "invalid_grant"
 		}
 		return c.kind == callUserinfo && (c.status == 401 || c.status == 403)
@@ -119,7 +119,7 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 	case t.ended <= at:
 	case s.cleanedUp(t):
 		o.counts["log-ins hit by a revocation"]++
-	case t.reusedAt[s.app.n] >= s.stored && s.reason == rp.RefreshRejected && s.chain != nil && !s.chain.doubted:
+	case t.reusedAt[s.app.n] >= s.stored && s.reason == reason.RefreshRejected && s.chain != nil && !s.chain.doubted:
 		// An answer to another session of the person was lost, and this IdP takes all.
 		o.counts["sessions hit by the reuse of another's token"]++
 	default:
@@ -134,9 +134,9 @@ func (s *session) cleanedUp(t *idpSession) bool {
 }
 
 // clockEnd says which of the app's own clocks has run out for a session, if any.
-func (o *oracle) clockEnd(s *session) rp.Reason { return o.clockEndAt(s, o.w.at()) }
+func (o *oracle) clockEnd(s *session) reason.Reason { return o.clockEndAt(s, o.w.at()) }
 
-func (o *oracle) clockEndAt(s *session, at time.Duration) rp.Reason {
+func (o *oracle) clockEndAt(s *session, at time.Duration) reason.Reason {
 	if over := o.clocksOver(s, at); len(over) > 0 {
 		return over[0]
 	}
@@ -144,7 +144,7 @@ func (o *oracle) clockEndAt(s *session, at time.Duration) rp.Reason {
 }
 
 // clocksOver are all that may have run out, by the earliest of the app's clocks.
-func (o *oracle) clocksOver(s *session, at time.Duration) (over []rp.Reason) {
+func (o *oracle) clocksOver(s *session, at time.Duration) (over []reason.Reason) {
 	early := s.app.skew() + s.began - s.stored // the event may wait for the ends of others
 	if o.excused(s.app, pathStore, s.stored-slowestStore, s.began) {
 		early += slowestStore // the clocks of a session start before its record is stored
@@ -153,10 +153,10 @@ func (o *oracle) clocksOver(s *session, at time.Duration) (over []rp.Reason) {
 		early += slowestCall // and before userinfo has answered
 	}
 	if at >= s.began+orDefault(s.app.knobs.Absolute, 8*time.Hour)-early {
-		over = append(over, rp.Absolute)
+		over = append(over, reason.Absolute)
 	}
 	if idle := s.app.knobs.Idle; idle > 0 && at >= o.lastServed(s, at)+idle-early {
-		over = append(over, rp.Idle)
+		over = append(over, reason.Idle)
 	}
 	return over
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // What an ended session held is revoked, where that ends nothing that is to go on
@@ -17,9 +18,9 @@ func (a *app) wide() bool {
 }
 
 // ownLimit: neither the person nor the IdP nor the app's code has wanted that end.
-func ownLimit(r rp.Reason) bool {
+func ownLimit(r reason.Reason) bool {
 	switch r {
-	case rp.Idle, rp.Absolute, rp.IdPCeiling, rp.SessionLimit:
+	case reason.Idle, reason.Absolute, reason.IdPCeiling, reason.SessionLimit:
 		return true
 	}
 	return false

@@ -4,7 +4,7 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // opens notes a request that is about to be made.
@@ -108,22 +108,22 @@ func (o *oracle) judgeList(v *visit, s *session) {
 }
 
 // told: a stream has heard of the end.
-func (o *oracle) told(v *visit, reason string) {
+func (o *oracle) told(v *visit, why string) {
 	now := o.lock()
 	defer o.unlock()
-	v.told, v.toldAt = reason, now
+	v.told, v.toldAt = why, now
 	s := o.sessions[v.session]
 	if s == nil {
 		return
 	}
-	o.note(v.b.name, "stream of %s is told: %s", s.label, reason)
+	o.note(v.b.name, "stream of %s is told: %s", s.label, why)
 	if s.endAt > now {
-		if l := o.clockEnd(s); l == "" || l != rp.Reason(reason) {
-			o.breach("C8", "a stream of %s is told that it ended (%s), but it has not", s.label, reason)
+		if l := o.clockEnd(s); l == "" || l != reason.Reason(why) {
+			o.breach("C8", "a stream of %s is told that it ended (%s), but it has not", s.label, why)
 		}
 		return
 	}
-	if rp.Reason(reason) != s.reason && s.reason != "" {
-		o.breach("C8", "a stream of %s is told %q, but the end was %q", s.label, reason, s.reason)
+	if reason.Reason(why) != s.reason && s.reason != "" {
+		o.breach("C8", "a stream of %s is told %q, but the end was %q", s.label, why, s.reason)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/process"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 var (
@@ -106,7 +107,7 @@ func (s *scene) status(app string) (got rp.Status) {
 
 // endsWith waits until the open page is covered and tells why. Nobody has touched
 // it; nothing private is left in it, and nothing of it can be seen.
-func (s *scene) endsWith(app string, reason rp.Reason) {
+func (s *scene) endsWith(app string, reason reason.Reason) {
 	s.Helper()
 	tab := s.tabs[app]
 	ended(tab, reason)
@@ -115,14 +116,14 @@ func (s *scene) endsWith(app string, reason rp.Reason) {
 	}
 }
 
-func ended(tab *browser.Tab, reason rp.Reason) {
+func ended(tab *browser.Tab, why reason.Reason) {
 	tab.Wait(`document.documentElement.dataset.tandem === "ended"`)
 	tab.Wait(button("login"))
 	// What the IdP says of the cause goes before the reason.
 	const inactive = "You were not active in any application"
 	if got := browser.Eval[string](tab, dialog+".innerText"); !strings.Contains(got, "You are logged out") ||
-		!strings.Contains(got, "("+string(reason)+")") && (reason != rp.BackchannelLogout || !strings.Contains(got, inactive)) {
-		tab.Fail("the cover says %q, want the reason %q", got, reason)
+		!strings.Contains(got, "("+string(why)+")") && (why != reason.BackchannelLogout || !strings.Contains(got, inactive)) {
+		tab.Fail("the cover says %q, want the reason %q", got, why)
 	}
 	if seen := browser.Eval[string](tab, `[...document.body.querySelectorAll(":not(tandem-session)")].filter(e => e.checkVisibility({visibilityProperty: true})).map(e => e.tagName).join()`); seen != "" {
 		tab.Fail("behind the cover one can see %s", seen)
@@ -133,7 +134,7 @@ func ended(tab *browser.Tab, reason rp.Reason) {
 }
 
 // tells demands of the public page that it says why the session is over.
-func (s *scene) tells(app string, reason rp.Reason) {
+func (s *scene) tells(app string, reason reason.Reason) {
 	s.Helper()
 	tab := s.tabs[app]
 	tab.Go(s.url(app, "/"))

@@ -14,7 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/e2e/person"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Every app runs as three instances that take turns. The person does not notice:
@@ -50,14 +50,14 @@ func TestSeveralInstances(t *testing.T) {
 	notes.Click("#logout")
 	notes.WaitURL(s.url(system.Notes, "/auth/logged-out"))
 	for _, id := range []string{system.Reports, system.Wiki} {
-		s.endsWith(id, rp.BackchannelLogout)
+		s.endsWith(id, reason.BackchannelLogout)
 		for range 3 { // and every instance says so
-			if got := s.status(id); got.State != "ended" || got.Reason != rp.BackchannelLogout {
+			if got := s.status(id); got.State != "ended" || got.Reason != reason.BackchannelLogout {
 				s.tabs[id].Fail("the status is %+v", got)
 			}
 		}
 	}
-	s.tells(system.Notes, rp.UserLogout)
+	s.tells(system.Notes, reason.UserLogout)
 }
 
 // The same as a program: go run ./demo -instances 2.

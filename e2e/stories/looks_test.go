@@ -6,7 +6,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/e2e/axe"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Every page of the apps is free of what axe knows to look for, in light and dark,
@@ -36,8 +36,8 @@ func TestLooks(t *testing.T) {
 	if err := s.demo.EndAtIdP(session.SID); err != nil {
 		t.Fatal(err)
 	}
-	s.endsWith(system.Notes, rp.BackchannelLogout)
+	s.endsWith(system.Notes, reason.BackchannelLogout)
 	axe.Look(t, notes, "covered")
-	s.tells(system.Reports, rp.BackchannelLogout)
+	s.tells(system.Reports, reason.BackchannelLogout)
 	axe.Look(t, reports, "ended")
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // A time-out in the midst of a long form: the page is covered, and what was typed
@@ -25,7 +25,7 @@ func TestLongForm(t *testing.T) {
 	if err := s.demo.EndAtIdP(session.SID); err != nil {
 		t.Fatal(err)
 	}
-	s.endsWith(system.Notes, rp.BackchannelLogout)
+	s.endsWith(system.Notes, reason.BackchannelLogout)
 	notes.Wait(dialog + `.innerText.includes("has been kept")`)
 	press(notes, "login")
 	notes.WaitURL(s.demo.IDP.Issuer())

@@ -7,7 +7,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // watch opens the control room in a browser of its own, and marks the page: what
@@ -52,7 +52,7 @@ func showsLife(room *browser.Tab) {
 
 // showsEnds demands that all four are over on the page that nobody has reloaded,
 // and why.
-func showsEnds(room *browser.Tab, reasons map[string]rp.Reason) {
+func showsEnds(room *browser.Tab, reasons map[string]reason.Reason) {
 	room.WaitText(card(system.IdP)+" [data-state]", "ended")
 	for id, reason := range reasons {
 		room.WaitText(card(id)+" [data-state]", "ended")

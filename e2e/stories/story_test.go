@@ -9,7 +9,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Active in one app only, for longer than the window: the others stay. Then
@@ -59,18 +59,18 @@ func TestActiveInOneAppOnly(t *testing.T) {
 	if _, live := s.session(); live {
 		t.Error("Wiki has ended before the IdP session")
 	}
-	s.endsWith(system.Wiki, rp.BackchannelLogout)
+	s.endsWith(system.Wiki, reason.BackchannelLogout)
 
 	// Nobody has told the others, nobody vouches for them any more: they are hidden
 	// until somebody comes back, and then they ask.
-	for app, reason := range map[string]rp.Reason{system.Reports: rp.APIUnauthorized, system.Notes: rp.RefreshRejected} {
+	for app, reason := range map[string]reason.Reason{system.Reports: reason.APIUnauthorized, system.Notes: reason.RefreshRejected} {
 		press(s.tabs[app], "continue")
 		s.endsWith(app, reason)
 	}
 	notes.Go(s.url(system.Notes, "/private"))
 	notes.WaitURL(s.demo.IDP.Issuer()) // and not into the page
-	s.tells(system.Notes, rp.RefreshRejected)
-	showsEnds(room, map[string]rp.Reason{system.Notes: rp.RefreshRejected, system.Reports: rp.APIUnauthorized, system.Wiki: rp.BackchannelLogout})
+	s.tells(system.Notes, reason.RefreshRejected)
+	showsEnds(room, map[string]reason.Reason{system.Notes: reason.RefreshRejected, system.Reports: reason.APIUnauthorized, system.Wiki: reason.BackchannelLogout})
 }
 
 // Nobody is active: open pages with countdowns keep nobody signed in. All are
@@ -84,7 +84,7 @@ func TestOpenPagesKeepNobodyIn(t *testing.T) {
 		s.tabs[app].Wait(button("stay")) // the warning comes first; Wiki, without token, knows no deadline
 	}
 	for _, app := range system.Apps() {
-		s.endsWith(app, rp.BackchannelLogout)
+		s.endsWith(app, reason.BackchannelLogout)
 	}
 	for _, e := range s.demo.IDP.Events() {
 		if e.Kind == idpmock.EventEnd {
@@ -108,8 +108,8 @@ func TestEndedAtTheIdP(t *testing.T) {
 	if err := s.demo.EndAtIdP(session.SID); err != nil {
 		t.Fatal(err)
 	}
-	s.endsWith(system.Wiki, rp.BackchannelLogout)
-	for app, reason := range map[string]rp.Reason{system.Reports: rp.APIUnauthorized, system.Notes: rp.RefreshRejected} {
+	s.endsWith(system.Wiki, reason.BackchannelLogout)
+	for app, reason := range map[string]reason.Reason{system.Reports: reason.APIUnauthorized, system.Notes: reason.RefreshRejected} {
 		if got := s.status(app); got.State != "live" {
 			t.Errorf("%s knows already: %+v", app, got)
 		}
@@ -144,14 +144,14 @@ func TestLogoutInOneApp(t *testing.T) {
 			began := time.Now()
 			for _, app := range system.Apps() {
 				if app != leaving {
-					s.endsWith(app, rp.BackchannelLogout)
+					s.endsWith(app, reason.BackchannelLogout)
 				}
 			}
-			ended(second, rp.UserLogout)
+			ended(second, reason.UserLogout)
 			if d := time.Since(began); d > 5*time.Second {
 				t.Errorf("the others followed after %v", d)
 			}
-			s.tells(leaving, rp.UserLogout)
+			s.tells(leaving, reason.UserLogout)
 			if _, live := s.session(); live {
 				t.Error("the IdP session is still there")
 			}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // work is activity in one app only, with breaks shorter than W − δ. Meanwhile
@@ -54,13 +54,13 @@ func TestOneActiveAppKeepsAll(t *testing.T) {
 				}
 				p.leaves(notes, photos, news)
 
-				p.hasState(news, "ended", rp.BackchannelLogout)
+				p.hasState(news, "ended", reason.BackchannelLogout)
 				p.isOut(notes)
 				p.isOut(photos)
 				p.isOut(news)
-				w.ended(notes, rp.RefreshRejected)
-				w.ended(photos, rp.APIUnauthorized)
-				w.ended(news, rp.BackchannelLogout)
+				w.ended(notes, reason.RefreshRejected)
+				w.ended(photos, reason.APIUnauthorized)
+				w.ended(news, reason.BackchannelLogout)
 				for _, a := range all {
 					p.hasState(a, "ended", w.endsOf(a)[0].Reason)
 				}
@@ -120,8 +120,8 @@ func TestActiveInThisAppOnly(t *testing.T) {
 				}
 				p.leaves(all...)
 				for _, a := range all { // all are told, all know why
-					p.hasState(a, "ended", rp.BackchannelLogout)
-					w.ended(a, rp.BackchannelLogout)
+					p.hasState(a, "ended", reason.BackchannelLogout)
+					w.ended(a, reason.BackchannelLogout)
 					p.isOut(a)
 				}
 			})
@@ -140,7 +140,7 @@ func TestActiveInThisAppOnly(t *testing.T) {
 				}
 			}
 			for _, a := range []app{news, notes} {
-				p.hasState(a, "ended", rp.BackchannelLogout)
+				p.hasState(a, "ended", reason.BackchannelLogout)
 			}
 		})
 	})
@@ -172,7 +172,7 @@ func TestCallsOfTheAPIKeepAll(t *testing.T) {
 // learns of it from the API's 401, at the first call and not only when its trust
 // runs out; what it makes of it depends on what it can ask.
 func TestEndSeenByTheAPI(t *testing.T) {
-	for a, reason := range map[app]rp.Reason{notes: rp.RefreshRejected, photos: rp.APIUnauthorized} {
+	for a, reason := range map[app]reason.Reason{notes: reason.RefreshRejected, photos: reason.APIUnauthorized} {
 		t.Run(a.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, nil, nil)
@@ -220,12 +220,12 @@ func TestLogoutFollows(t *testing.T) {
 					t.Errorf("the others followed after %v", d)
 				}
 				for _, a := range all {
-					reason := rp.BackchannelLogout
+					why := reason.BackchannelLogout
 					if a == leaving {
-						reason = rp.UserLogout
+						why = reason.UserLogout
 					}
-					p.hasState(a, "ended", reason)
-					w.ended(a, reason)
+					p.hasState(a, "ended", why)
+					w.ended(a, why)
 				}
 				if n := len(w.idp.Sessions()); n != 0 {
 					t.Errorf("%d IdP sessions are left", n)

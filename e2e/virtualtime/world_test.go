@@ -22,6 +22,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/resourceserver"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
@@ -195,7 +196,7 @@ func (w *world) endsOf(a app) []rp.EndEvent {
 }
 
 // ended demands that the app has had exactly one end, for this reason.
-func (w *world) ended(a app, reason rp.Reason) {
+func (w *world) ended(a app, reason reason.Reason) {
 	w.Helper()
 	synctest.Wait() // events follow the answer
 	if ends := w.endsOf(a); len(ends) != 1 || ends[0].Reason != reason {
@@ -257,7 +258,7 @@ func (p *ada) status(a app) rp.Status {
 	return s
 }
 
-func (p *ada) hasState(a app, state string, reason rp.Reason) {
+func (p *ada) hasState(a app, state string, reason reason.Reason) {
 	p.w.Helper()
 	if s := p.status(a); s.State != state || s.Reason != reason {
 		p.w.Errorf("%s at %v: %+v, want %s %s", a.name, time.Now(), s, state, reason)

@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-sso/tandem/echoadapter"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/rptest"
 )
 
@@ -202,7 +203,7 @@ func TestEnds(t *testing.T) {
 		}
 		<-s.Done()
 		var ended *rp.EndedError
-		if err := s.Err(); !errors.As(err, &ended) || ended.Reason != rp.Admin {
+		if err := s.Err(); !errors.As(err, &ended) || ended.Reason != reason.Admin {
 			t.Errorf("%v", err)
 		}
 		r := auth.Request(get("/"), ada)
@@ -211,7 +212,7 @@ func TestEnds(t *testing.T) {
 			t.Errorf("after 10 minutes: %v", err)
 		}
 		time.Sleep(16 * time.Minute)
-		if _, err := auth.Authenticate(r); !errors.As(err, &ended) || ended.Reason != rp.Idle {
+		if _, err := auth.Authenticate(r); !errors.As(err, &ended) || ended.Reason != reason.Idle {
 			t.Errorf("after 16 more: %v", err)
 		}
 	})

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/ssf"
 )
 
@@ -44,7 +44,7 @@ func TestSessionRevoked(t *testing.T) {
 			t.Payload, t.Subject.Raw = nil, nil
 			w.Errorf("event %+v", t)
 		}
-		if got := w.ended(); len(got) != 1 || got[0].Reason != rp.Admin || got[0].Subject != "ada" || got[0].Detail != "session-revoked by policy: landspeed violation" {
+		if got := w.ended(); len(got) != 1 || got[0].Reason != reason.Admin || got[0].Subject != "ada" || got[0].Detail != "session-revoked by policy: landspeed violation" {
 			w.Errorf("ends %+v", got)
 		}
 		if !w.log.has("landspeed violation") || w.log.has(pushToken) || w.log.has(apiToken) {

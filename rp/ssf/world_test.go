@@ -18,6 +18,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/ssf"
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
@@ -236,7 +237,7 @@ func (w *world) ended() (out []rp.EndEvent) {
 	return out
 }
 
-func (w *world) reasons() (out []rp.Reason) {
+func (w *world) reasons() (out []reason.Reason) {
 	for _, e := range w.ended() {
 		out = append(out, e.Reason)
 	}

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // ShareNothing is the story of two people's browsers: one's end is not the other's.
@@ -18,7 +18,7 @@ func (w *World) ShareNothing(ada, bob Tab) {
 	}
 	w.SignIn(bob, "bob", url)
 	w.EndAda()
-	Ended(ada, rp.BackchannelLogout)
+	Ended(ada, reason.BackchannelLogout)
 	Live(bob)
 	if browser.Eval[bool](bob, `probe.events.length > 0 || probe.states.includes("covered") || document.querySelector("[data-tandem-private]")?.innerText !== "private of bob"`) {
 		bob.Fail("it noticed the other one's end")

@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
@@ -282,7 +283,7 @@ func IsCovered(state string) string {
 }
 
 // Ended waits for the end and checks its reason.
-func Ended(tab Tab, reason rp.Reason) {
+func Ended(tab Tab, reason reason.Reason) {
 	Covered(tab, "ended")
 	if got := browser.Eval[string](tab, "probe.session.reason"); got != string(reason) {
 		tab.Fail("the page was ended for %q, want %q", got, reason)

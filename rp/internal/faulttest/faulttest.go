@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/internal/servertest"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -91,7 +91,7 @@ func newRecord() store.Record {
 }
 
 func ending() store.End {
-	return store.End{Reason: string(rp.Admin), At: time.Now(), Until: time.Now().Add(time.Hour)}
+	return store.End{Reason: string(reason.Admin), At: time.Now(), Until: time.Now().Add(time.Hour)}
 }
 
 func isAnswer(err error) bool {

@@ -1,7 +1,9 @@
-package rp
+// Package reason has the words for how a session ends, and for what keeps a request from
+// being answered. Package rp, its events, its pages and its stores share them.
+package reason
 
 // Reason says why a session ended. A session ends for exactly one reason; the
-// literal reaches the page, the log, the event and the metric.
+// literal reaches the page, the log and the event.
 type Reason string
 
 const (
@@ -36,3 +38,11 @@ const (
 	// another person, or the record could no longer be read.
 	Unconfirmed Reason = "unconfirmed"
 )
+
+// EndCause says more about an end than its Reason, where the IdP has said it. The reason
+// tells how this app has learnt of the end; the cause, why the IdP has ended the session.
+type EndCause string
+
+// Inactivity means that nobody was active in any app for as long as the IdP allows. It is
+// the IdP's word alone (by its logout token: logout_reason of Duende, cause of Ping).
+const Inactivity EndCause = "inactivity"
