@@ -202,7 +202,7 @@ func (p *RelyingParty) saysUser(d *record.Data, now time.Time) bool {
 // noteUser notes in the record that this browser says when a person navigates. From then
 // on a navigation that does not say so is the page's own doing (ACT-05).
 func (p *RelyingParty) noteUser(r *http.Request, st *state) {
-	if st.data.SendsUser || !activity.SendsUser(r.Header) || p.userNotes.take(st.rec.Key, p.cfg.Now()) > 0 {
+	if st.data.SendsUser || !activity.SendsUser(r.Header) || p.userNotes.Take(st.rec.Key, p.cfg.Now()) > 0 {
 		return
 	}
 	p.goes(func(ctx context.Context) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/logouttoken"
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -80,7 +81,7 @@ func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter,
 		return p.logoutFailed(err)
 	}
 	// Only after the logout, so that a token whose logout failed can be sent again.
-	err = p.cfg.Store.Once(ctx, p.party.once("jti", token.ID), token.Until)
+	err = p.cfg.Store.Once(ctx, p.party.Once("jti", token.ID), token.Until)
 	if errors.Is(err, store.ErrConflict) && p.cfg.StrictLogoutToken {
 		return badLogout(errors.New("jti was shown before"))
 	}
@@ -94,16 +95,16 @@ var errOtherSession = errors.New("sub is not that of the session sid")
 
 // endByToken ends what a token names. Its error is errOtherSession or the store's.
 func (p *RelyingParty) endByToken(ctx context.Context, token *logouttoken.Token, which store.Selector) ([]store.Record, error) {
-	refs := p.party.under(bySubject, token.Subject)
+	refs := p.party.Under(names.BySubject, token.Subject)
 	if token.SID != "" {
-		refs = p.party.under(bySID, token.SID)
+		refs = p.party.Under(names.BySID, token.SID)
 		if ok, err := p.sameSubject(ctx, refs, token.Subject); err != nil {
 			return nil, err
 		} else if !ok {
 			return nil, errOtherSession
 		}
 		if token.Subject != "" { // BCL-15: those of this person that know no sid
-			refs = append(refs, p.party.under(bySubjectAlone, token.Subject)...)
+			refs = append(refs, p.party.Under(names.BySubjectAlone, token.Subject)...)
 		}
 	}
 	return p.endUnder(ctx, refs, which, because(reason.BackchannelLogout, causeOf(token.Cause)), "")
@@ -134,7 +135,7 @@ func (p *RelyingParty) sameSubject(ctx context.Context, sid []store.Key, subject
 	if err != nil {
 		return false, err
 	}
-	theirs := p.party.under(bySubject, subject)
+	theirs := p.party.Under(names.BySubject, subject)
 	for i := range known {
 		if !slices.ContainsFunc(known[i].Refs, func(ref store.Key) bool { return slices.Contains(theirs, ref) }) {
 			return false, nil

@@ -66,7 +66,7 @@ func (p *RelyingParty) complete(ctx context.Context, f *loginflow.Flow, got *tok
 func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *tokens, d *record.Data, l *Login) (store.Key, error) {
 	ctx, cancel := p.detached(r.Context())
 	defer cancel()
-	id, key := p.party.newID()
+	id, key := p.party.NewID()
 	d.Started = p.now()
 	d.SendsUser = f.SentUser || activity.SendsUser(r.Header)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]

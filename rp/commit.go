@@ -33,7 +33,7 @@ func (p *RelyingParty) commit(ctx context.Context, st *state, change func(*recor
 		next := &state{rec, &d, rec.Active}
 		sameSID := d.SID == st.data.SID && d.OldSID == st.data.OldSID
 		if rekey || !sameSID {
-			rec.Refs = p.party.refsOf(&d)
+			rec.Refs = p.party.RefsOf(&d)
 		}
 		rec.Due = p.due(next, rec.Active)
 		rec, err := p.sealed(rec, &d)

@@ -3,15 +3,8 @@ package rp
 import (
 	"net/http"
 
-	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/store"
 )
-
-// newID makes a session id and the key under which it is stored.
-func (p *party) newID() (id cookie.ID, key store.Key) {
-	id = cookie.NewID()
-	return id, p.session(&id)
-}
 
 // sessionKey is the key of the session that a request names.
 func (p *RelyingParty) sessionKey(h http.Header) (store.Key, bool) {
@@ -19,5 +12,5 @@ func (p *RelyingParty) sessionKey(h http.Header) (store.Key, bool) {
 	if !ok {
 		return store.Key{}, false
 	}
-	return p.party.session(&id), true
+	return p.party.Session(&id), true
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -88,11 +89,11 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	}
 	all := slices.Concat(judgeProvider(&cfg, to.At()), storeFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
 	if !cfg.SkipSelfCheck {
-		party, err := newParty(cfg.Issuer, cfg.ClientID, cfg.Keys)
+		party, err := names.New(cfg.Issuer, cfg.ClientID, cfg.Keys)
 		if err != nil {
 			return nil, wrong("Keys", "%v", err)
 		}
-		all = append(all, checkSelf(ctx, &cfg, party.owner, to.At().BackchannelLogout)...)
+		all = append(all, checkSelf(ctx, &cfg, party.Owner, to.At().BackchannelLogout)...)
 	}
 	return append(all, judgeClock(cfg.Skew, to.Ahead())...), nil
 }

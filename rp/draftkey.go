@@ -35,7 +35,7 @@ func (p *RelyingParty) ServeDraftKey(w http.ResponseWriter, r *http.Request) err
 func (p *RelyingParty) draftKeys(subject string) ([][]byte, error) {
 	var keys [][]byte
 	for _, master := range p.cfg.Keys {
-		k, err := seal.Derive(master, "page drafts", p.party.owner[:], sha256.Size)
+		k, err := seal.Derive(master, "page drafts", p.party.Owner[:], sha256.Size)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
@@ -17,7 +18,7 @@ import (
 // Plant stores a session of 3 KB as a log-in leaves it, without the log-in, for
 // tests that need thousands. It returns the cookie's value.
 func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (value string, err error) {
-	id, key := p.party.newID()
+	id, key := p.party.NewID()
 	now := p.now()
 	d := &record.Data{Subject: subject, SID: sid, Started: now, Signalled: now, Confirmed: now,
 		IDToken:     strings.Repeat("i", 1600),
@@ -37,11 +38,11 @@ var (
 )
 
 // Owner is the client in the terms of a Store.
-func (p *RelyingParty) Owner() store.Key { return p.party.owner }
+func (p *RelyingParty) Owner() store.Key { return p.party.Owner }
 
 // KeyOf is where the session with that cookie is stored.
 func (p *RelyingParty) KeyOf(value string) store.Key {
-	return p.party.session((*cookie.ID)([]byte(value)))
+	return p.party.Session((*cookie.ID)([]byte(value)))
 }
 
 // Relayout stores a session in the layout of version v of the record.
@@ -50,21 +51,21 @@ func (p *RelyingParty) Relayout(ctx context.Context, cookie string, v byte) erro
 	if err != nil {
 		return err
 	}
-	ring, err := seal.NewRing("record", p.party.owner[:], p.cfg.Keys...)
+	ring, err := seal.NewRing("record", p.party.Owner[:], p.cfg.Keys...)
 	if err != nil {
 		return err
 	}
-	plain, err := ring.Open(rec.Sealed, p.party.bound(&rec.Key))
+	plain, err := ring.Open(rec.Sealed, p.party.Bound(&rec.Key))
 	if err != nil {
 		return err
 	}
 	plain[0] = v
-	rec.Sealed = ring.Seal(plain, p.party.bound(&rec.Key))
+	rec.Sealed = ring.Seal(plain, p.party.Bound(&rec.Key))
 	return p.cfg.Store.Replace(ctx, rec)
 }
 
 // LeaseOf is the lease of who asks the IdP about the session with that cookie.
-func (p *RelyingParty) LeaseOf(cookie string) store.Key { return leaseID("ask", p.KeyOf(cookie)) }
+func (p *RelyingParty) LeaseOf(cookie string) store.Key { return names.LeaseID("ask", p.KeyOf(cookie)) }
 
 // CauseOf reads what an IdP says of an end.
 func CauseOf(said string) reason.EndCause { return causeOf(said) }

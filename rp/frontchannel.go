@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -33,7 +34,7 @@ func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request
 		ctx, cancel := p.detached(r.Context())
 		defer cancel()
 		// Anybody can send this, so an unknown sid must leave nothing in the store.
-		refs := p.party.under(bySID, sid)
+		refs := p.party.Under(names.BySID, sid)
 		known, err := p.list(ctx, refs)
 		if err != nil {
 			return err

@@ -23,19 +23,15 @@ type kept struct {
 	KeysRead time.Time
 }
 
-// keptKey is the record's. Nobody claims it: its owner is itself. A Store forgets it
-// Abandoned after the IdP was last heard of.
-func (p *party) keptKey() store.Key { return hash("idp", string(p.owner[:])) }
-
 // readKept returns what the Store keeps of the IdP, and the record's version. What is
 // too old, or cannot be read, is nothing.
 func (p *RelyingParty) readKept(ctx context.Context) (k kept, version uint64, err error) {
-	key := p.party.keptKey()
+	key := p.party.KeptKey()
 	rec, err := p.cfg.Store.Load(ctx, key)
 	if err != nil {
 		return kept{}, 0, err
 	}
-	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&key))
+	plain, err := p.ring.Open(rec.Sealed, p.party.Bound(&key))
 	if err == nil {
 		err = json.Unmarshal(plain, &k)
 	}
@@ -68,8 +64,8 @@ func (p *RelyingParty) keepIdP(ctx context.Context, read time.Time) error {
 	if err != nil {
 		return err
 	}
-	key := p.party.keptKey()
-	rec := store.Record{Key: key, Owner: key, Refs: []store.Key{key}, Begun: read, Active: read, Due: read.Add(keptFor), Sealed: p.ring.Seal(plain, p.party.bound(&key))}
+	key := p.party.KeptKey()
+	rec := store.Record{Key: key, Owner: key, Refs: []store.Key{key}, Begun: read, Active: read, Due: read.Add(keptFor), Sealed: p.ring.Seal(plain, p.party.Bound(&key))}
 	_, rec.Version, err = p.readKept(ctx)
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -58,7 +58,7 @@ func (p *RelyingParty) endLater(token *logouttoken.Token, which store.Selector) 
 	this := lateLogout{token.SID, token.Subject, token.IssuedAt.Unix()}
 	mine, full := p.late.take(this)
 	if full {
-		p.troubles.spend(p.log, p.now(), "a logout could not be carried out and is forgotten: too many wait for the store")
+		p.troubles.Spend(p.log, p.now(), "a logout could not be carried out and is forgotten: too many wait for the store")
 	}
 	if !mine {
 		return

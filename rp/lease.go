@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -31,7 +32,7 @@ func (p *RelyingParty) lead(flight context.Context, key store.Key, want errand, 
 	began := time.Now()
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		changed := t.change()
-		lease, err := p.cfg.Store.Acquire(ctx, leaseID("ask", key), leaseTTL)
+		lease, err := p.cfg.Store.Acquire(ctx, names.LeaseID("ask", key), leaseTTL)
 		if err != nil && !errors.Is(err, store.ErrConflict) {
 			return nil, nil, p.storeFailed(err)
 		}

@@ -68,7 +68,7 @@ func (p *RelyingParty) howItEnded(rec *store.Record) *EndedError {
 // more the answer is yes: the price is a page with a link, and not a redirect, for a
 // person whose browser does not say who navigates.
 func (p *RelyingParty) sentUser(rec *store.Record) bool {
-	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&rec.Key))
+	plain, err := p.ring.Open(rec.Sealed, p.party.Bound(&rec.Key))
 	if err != nil {
 		return true
 	}
@@ -109,7 +109,7 @@ const versionRetry = 5 * time.Second
 // under the same version. A session in another version's layout is no ended one: its
 // own instances serve it, and this one answers 503.
 func (p *RelyingParty) unseal(rec *store.Record) (*record.Data, error) {
-	plain, err := p.ring.Open(rec.Sealed, p.party.bound(&rec.Key))
+	plain, err := p.ring.Open(rec.Sealed, p.party.Bound(&rec.Key))
 	if err == nil {
 		var d *record.Data
 		if d, err = record.Decode(plain); err == nil {
@@ -120,7 +120,7 @@ func (p *RelyingParty) unseal(rec *store.Record) (*record.Data, error) {
 	if errors.Is(err, record.ErrVersion) {
 		about = "a session record is another version's of Tandem: it is left to the instances of that version"
 	}
-	if p.unreadable.take(rec.Key, p.now()) == 0 {
+	if p.unreadable.Take(rec.Key, p.now()) == 0 {
 		p.log.Error(about, "session", rec.Key.Short(), "error", err)
 	}
 	if errors.Is(err, record.ErrVersion) {
@@ -141,6 +141,6 @@ func (p *RelyingParty) sealed(rec store.Record, d *record.Data) (store.Record, e
 	if len(plain) > record.MaxSize {
 		return store.Record{}, errNoRoom
 	}
-	rec.Sealed = p.ring.Seal(plain, p.party.bound(&rec.Key))
+	rec.Sealed = p.ring.Seal(plain, p.party.Bound(&rec.Key))
 	return rec, nil
 }

@@ -69,7 +69,7 @@ func (p *RelyingParty) options(w *loginflow.Wish) (opts []oauth2.AuthCodeOption)
 	}
 	for name, value := range w.Params {
 		if slices.Contains(ownParams, name) {
-			p.refusals.spend(p.log, p.now(), "a log-in option is left out: the library sets that parameter itself", "name", clean(name))
+			p.refusals.Spend(p.log, p.now(), "a log-in option is left out: the library sets that parameter itself", "name", clean(name))
 			continue
 		}
 		set(name, value)

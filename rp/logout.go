@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/web"
@@ -59,7 +60,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if everywhere && known != nil && known.live {
-		_, err = p.endUnder(ctx, p.party.under(bySubject, known.data.Subject), store.Selector{BegunBy: p.now()}, reason.UserLogout, "")
+		_, err = p.endUnder(ctx, p.party.Under(names.BySubject, known.data.Subject), store.Selector{BegunBy: p.now()}, reason.UserLogout, "")
 	} else {
 		_, err = p.end(ctx, key, reason.UserLogout)
 	}
@@ -81,7 +82,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 		ask = p.askLogout(base, endpoint, said, nil)
 	}
 	if ask.to == "" {
-		p.refusals.spend(p.log, p.now(), "a log-out stays here: the IdP takes none without id_token_hint, and this one is used up or too long")
+		p.refusals.Spend(p.log, p.now(), "a log-out stays here: the IdP takes none without id_token_hint, and this one is used up or too long")
 		return web.SendOn(w, r, landing)
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
@@ -144,7 +145,7 @@ func (p *RelyingParty) mayHint(ctx context.Context, key store.Key, l *leaver) bo
 	if p.now().After(until) {
 		return false
 	}
-	err := p.cfg.Store.Once(ctx, p.party.once("logout hint", string(key[:])), until)
+	err := p.cfg.Store.Once(ctx, p.party.Once("logout hint", string(key[:])), until)
 	if err != nil && !errors.Is(err, store.ErrConflict) {
 		p.log.Warn("a logout goes to the IdP without a hint", "session", key.Short(), "error", err)
 	}

@@ -16,7 +16,7 @@ const proofField = "tandem_proof"
 
 // proof is what only a page that this app has shown to this browser can send back.
 func (p *RelyingParty) proof(i int, key store.Key) string {
-	mac := hmac.New(sha256.New, p.party.refs[i])
+	mac := hmac.New(sha256.New, p.party.Refs[i])
 	mac.Write([]byte("logout"))
 	mac.Write(key[:])
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
@@ -33,7 +33,7 @@ func (p *RelyingParty) proves(w http.ResponseWriter, r *http.Request) (bool, err
 	if err != nil {
 		return false, err
 	}
-	for i := range p.party.refs {
+	for i := range p.party.Refs {
 		if hmac.Equal([]byte(r.PostForm.Get(proofField)), []byte(p.proof(i, key))) {
 			return true, nil
 		}

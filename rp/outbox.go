@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -127,7 +128,7 @@ func (p *RelyingParty) tellEnd(u untold, data *record.Data) {
 func (p *RelyingParty) untoldStill(rec *store.Record) (release func(), ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
-	lease, err := p.cfg.Store.Acquire(ctx, leaseID("report", rec.Key), leaseTTL)
+	lease, err := p.cfg.Store.Acquire(ctx, names.LeaseID("report", rec.Key), leaseTTL)
 	if err != nil {
 		return nil, false
 	}

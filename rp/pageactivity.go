@@ -28,7 +28,7 @@ func (p *RelyingParty) ServeActivity(w http.ResponseWriter, r *http.Request) err
 	if !p.site.Of(r).IsOwn(r.Header) || web.First(r.Header, "Sec-Fetch-Mode") == "navigate" {
 		return ErrCrossOrigin // Authenticate looks for trusted origins as well
 	}
-	if wait := p.reports.take(key, p.cfg.Now()); wait > 0 {
+	if wait := p.reports.Take(key, p.cfg.Now()); wait > 0 {
 		return &RequestError{Status: http.StatusTooManyRequests, Code: "slow_down", RetryAfter: wait,
 			Err: errors.New("activity is reported too often")}
 	}

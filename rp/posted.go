@@ -95,7 +95,7 @@ func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) erro
 	if !ok || f.Subject != s.Subject() || p.now().After(f.Until) {
 		return lost(http.StatusForbidden)
 	}
-	switch err := p.cfg.Store.Once(r.Context(), p.party.once("posted", f.ID), f.Until); {
+	switch err := p.cfg.Store.Once(r.Context(), p.party.Once("posted", f.ID), f.Until); {
 	case errors.Is(err, store.ErrConflict):
 		return lost(http.StatusForbidden)
 	case err != nil:

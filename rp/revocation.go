@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -65,17 +66,17 @@ func ownLimit(cause reason.Reason) bool {
 
 // besides finds the neighbour of an ended session.
 func (p *RelyingParty) besides(ctx context.Context, d *record.Data) (neighbour, error) {
-	alone := p.party.under(bySubjectAlone, d.Subject)
-	known, err := p.list(ctx, p.party.under(bySubject, d.Subject))
+	alone := p.party.Under(names.BySubjectAlone, d.Subject)
+	known, err := p.list(ctx, p.party.Under(names.BySubject, d.Subject))
 	if err != nil || len(known) == 0 {
 		return nobody, err
 	}
 	if d.SID == "" {
 		return sameIdPSession, nil
 	}
-	same := slices.Concat(alone, p.party.under(bySID, d.SID))
+	same := slices.Concat(alone, p.party.Under(names.BySID, d.SID))
 	if d.OldSID != "" {
-		same = append(same, p.party.under(bySID, d.OldSID)...)
+		same = append(same, p.party.Under(names.BySID, d.OldSID)...)
 	}
 	for i := range known {
 		if slices.ContainsFunc(known[i].Refs, func(ref store.Key) bool { return slices.Contains(same, ref) }) {

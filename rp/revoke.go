@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -42,9 +43,9 @@ func (p *RelyingParty) Revoke(ctx context.Context, r Revocation) (int, error) {
 	if now := p.now(); r.BegunBy.IsZero() || by.After(now) {
 		by = now
 	}
-	refs := p.party.under(bySubject, r.Subject)
+	refs := p.party.Under(names.BySubject, r.Subject)
 	if r.SID != "" {
-		refs = p.party.under(bySID, r.SID)
+		refs = p.party.Under(names.BySID, r.SID)
 		ok, err := p.sameSubject(ctx, refs, r.Subject)
 		if err != nil {
 			return 0, err
@@ -60,7 +61,7 @@ func (p *RelyingParty) Revoke(ctx context.Context, r Revocation) (int, error) {
 // Once reports whether an id, such as the jti of a token, is shown for the first
 // time since the last until that was given with it, on whichever instance.
 func (p *RelyingParty) Once(ctx context.Context, id string, until time.Time) (bool, error) {
-	switch err := p.cfg.Store.Once(ctx, p.party.once("app", id), until); {
+	switch err := p.cfg.Store.Once(ctx, p.party.Once("app", id), until); {
 	case err == nil:
 		return true, nil
 	case errors.Is(err, store.ErrConflict):

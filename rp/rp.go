@@ -13,10 +13,12 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/posted"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/internal/site"
+	"github.com/tandem-sso/tandem/rp/internal/throttle"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -29,7 +31,7 @@ type RelyingParty struct {
 	idp        *idp.Provider
 	probing    probe       // of the IdP
 	met        atomic.Bool // the IdP has answered this instance
-	party      *party
+	party      *names.Party
 	ring       *seal.Ring // seals records
 	logins     *loginflow.Logins
 	site       *site.App
@@ -45,13 +47,13 @@ type RelyingParty struct {
 	flights    *flights
 	agenda     *agenda
 	streams    streams
-	reports    *throttle // of activity
-	vouches    *throttle // of looks at the IdP's session
-	userNotes  *throttle // of noteUser
+	reports    *throttle.Throttle // of activity
+	vouches    *throttle.Throttle // of looks at the IdP's session
+	userNotes  *throttle.Throttle // of noteUser
 	late       lateLogouts
-	refusals   budget    // of lines in the log that strangers can cause
-	troubles   budget    // of those that every request causes while the store fails
-	unreadable *throttle // of lines about one record
+	refusals   throttle.Budget    // of lines in the log that strangers can cause
+	troubles   throttle.Budget    // of those that every request causes while the store fails
+	unreadable *throttle.Throttle // of lines about one record
 	checkup    selfCheck
 	guard      guard
 	found      findings
@@ -91,15 +93,15 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	if err != nil {
 		return nil, err
 	}
-	party, err := newParty(cfg.Issuer, cfg.ClientID, cfg.Keys)
+	party, err := names.New(cfg.Issuer, cfg.ClientID, cfg.Keys)
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
-	ring, err := seal.NewRing("record", party.owner[:], cfg.Keys...)
+	ring, err := seal.NewRing("record", party.Owner[:], cfg.Keys...)
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
-	carried, err := seal.NewRing("state", party.owner[:], cfg.Keys...)
+	carried, err := seal.NewRing("state", party.Owner[:], cfg.Keys...)
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
@@ -108,26 +110,26 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		return nil, wrong("TrustedOrigins", "%v", err)
 	}
 	cookies := cookie.Jar(cfg.CookieName)
-	logins, err := loginflow.New(loginflow.Config{Keys: cfg.Keys, Owner: party.owner[:], Ring: carried, Cookies: cookies, Site: app,
+	logins, err := loginflow.New(loginflow.Config{Keys: cfg.Keys, Owner: party.Owner[:], Ring: carried, Cookies: cookies, Site: app,
 		Timeout: cfg.LoginTimeout})
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
 	p := &RelyingParty{
 		private: &private{cfg}, idp: newProvider(&cfg), party: party, ring: ring, logins: logins,
-		site: app, cookies: cookies, posted: posted.NewSealer(carried, party.owner[:]), apis: audiencesOf(cfg.APIs),
+		site: app, cookies: cookies, posted: posted.NewSealer(carried, party.Owner[:]), apis: audiencesOf(cfg.APIs),
 		log: cfg.Logger.With("client_id", cfg.ClientID), hub: newHub(), cache: new(cache), flights: newFlights(),
 		agenda:  newAgenda(),
-		streams: streams{of: map[store.Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, denials: denials{of: map[denialKey]denial{}}, reports: newThrottle(activityEvery, activityBurst),
-		vouches:    newThrottle(vouchEvery, vouchBurst),
-		userNotes:  newThrottle(10*time.Second, 1), // while the first one is on its way
-		unreadable: newThrottle(remember, 1),
+		streams: streams{of: map[store.Key]int{}}, blames: blames{of: map[blameKey]time.Time{}}, denials: denials{of: map[denialKey]denial{}}, reports: throttle.New(activityEvery, activityBurst),
+		vouches:    throttle.New(vouchEvery, vouchBurst),
+		userNotes:  throttle.New(10*time.Second, 1), // while the first one is on its way
+		unreadable: throttle.New(remember, 1),
 	}
 	p.pages = cfg.Pages.set(func(err error) {
-		p.refusals.spend(p.log, p.now(), "Config.Pages.Frame fails; the plain page is shown", "error", err)
+		p.refusals.Spend(p.log, p.now(), "Config.Pages.Frame fails; the plain page is shown", "error", err)
 	})
 	p.replies = &answer.Writer{Site: p.site, Pages: p.pages, Keep: p.keepPosted, Forbidden: cfg.Forbidden, Guarded: func(path string) {
-		p.refusals.spend(p.log, p.now(), "RequireLogin guards an endpoint of the library, so nobody can log in: keep Config.Prefix out of what it guards", "path", path[:min(len(path), 100)])
+		p.refusals.Spend(p.log, p.now(), "RequireLogin guards an endpoint of the library, so nobody can log in: keep Config.Prefix out of what it guards", "path", path[:min(len(path), 100)])
 	}}
 	p.activity = newClassifier(&p.cfg, p.site)
 	p.untold = queue[untold]{handle: p.announceEnd, limit: 1}
@@ -279,7 +281,7 @@ func (p *RelyingParty) now() time.Time { return time.UnixMilli(p.cfg.Now().UnixM
 // refused tells the operator what the answer does not say. Anybody can cause it, so
 // the log is bounded; Config.Events hears of each.
 func (p *RelyingParty) refused(what Refused, err error) {
-	p.refusals.spend(p.log, p.now(), string(what), append([]any{"error", err}, p.clock()...)...)
+	p.refusals.Spend(p.log, p.now(), string(what), append([]any{"error", err}, p.clock()...)...)
 	if fn := p.cfg.Events.Refused; fn != nil {
 		fn(RefusedEvent{What: what, At: p.now(), Err: err})
 	}
@@ -302,7 +304,7 @@ const storeRetry = 2 * time.Second
 // not tell. That a browser hung up is no failure of the Store.
 func (p *RelyingParty) storeFailed(err error) error {
 	if !errors.Is(err, context.Canceled) {
-		p.troubles.spend(p.log, p.now(), "the session store failed; sessions are kept, and requests are answered with 503", "error", err)
+		p.troubles.Spend(p.log, p.now(), "the session store failed; sessions are kept, and requests are answered with 503", "error", err)
 		if fn := p.cfg.Events.StoreFailed; fn != nil {
 			fn(StoreFailedEvent{At: p.now(), Err: err})
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -29,7 +30,7 @@ const (
 
 // checkMark tells this client's endpoints from those of any other. It is no secret.
 func checkMark(owner store.Key) string {
-	h := hash("check", string(owner[:]))
+	h := names.Hash("check", string(owner[:]))
 	return base64.RawURLEncoding.EncodeToString(h[:9])
 }
 
@@ -42,7 +43,7 @@ func (p *RelyingParty) served() {
 		return
 	}
 	p.goes(func(context.Context) {
-		found := checkSelf(p.ctx, &p.cfg, p.party.owner, p.idp.At().BackchannelLogout)
+		found := checkSelf(p.ctx, &p.cfg, p.party.Owner, p.idp.At().BackchannelLogout)
 		if p.ctx.Err() == nil { // what was cut off by Close says nothing
 			p.report(found)
 		}
@@ -52,7 +53,7 @@ func (p *RelyingParty) served() {
 // marked answers whose endpoint it is, to who asks by checkHeader.
 func (p *RelyingParty) marked(w http.ResponseWriter, r *http.Request) {
 	if len(r.Header[checkHeader]) > 0 {
-		w.Header().Set(checkHeader, checkMark(p.party.owner))
+		w.Header().Set(checkHeader, checkMark(p.party.Owner))
 	}
 }
 

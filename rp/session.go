@@ -145,7 +145,7 @@ func (s *Session) End(ctx context.Context) error {
 // long as nothing is known.
 func (s *Session) ReportActivity(ctx context.Context) error {
 	p := s.rp
-	if p.reports.take(s.key(), p.cfg.Now()) > 0 {
+	if p.reports.Take(s.key(), p.cfg.Now()) > 0 {
 		return nil
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "/", nil) // of no browser

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -22,7 +23,7 @@ type SessionInfo struct {
 // List returns the live sessions of this person in this app, the latest active
 // first (ASVS 7.5.2).
 func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
-	recs, err := s.rp.list(ctx, s.rp.party.under(bySubject, s.Subject()))
+	recs, err := s.rp.list(ctx, s.rp.party.Under(names.BySubject, s.Subject()))
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
 // EndOwn ends one of this person's own sessions by its name, with UserLogout.
 // ErrNotFound if the person has no such session.
 func (s *Session) EndOwn(ctx context.Context, name string) error {
-	recs, err := s.rp.list(ctx, s.rp.party.under(bySubject, s.Subject()))
+	recs, err := s.rp.list(ctx, s.rp.party.Under(names.BySubject, s.Subject()))
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
 	if most == 0 {
 		return
 	}
-	recs, err := p.list(ctx, p.party.under(bySubject, subject))
+	recs, err := p.list(ctx, p.party.Under(names.BySubject, subject))
 	if err != nil {
 		p.log.Warn("Config.MaxSessionsPerSubject could not be looked after; the next log-in does", "error", err)
 		return
@@ -104,7 +105,7 @@ func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
 // log-in is under way included, and returns how many had begun (ASVS 7.4.2,
 // 7.4.5). Log-ins started afterwards are not affected.
 func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, error) {
-	ended, err := p.endUnder(ctx, p.party.under(bySubject, subject), store.Selector{BegunBy: p.now()}, reason.Admin, "")
+	ended, err := p.endUnder(ctx, p.party.Under(names.BySubject, subject), store.Selector{BegunBy: p.now()}, reason.Admin, "")
 	return len(ended), err
 }
 
@@ -112,6 +113,6 @@ func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, err
 // whose log-in is under way included, and returns how many had begun. The IdP's
 // own session lives on: log-ins started afterwards are not affected.
 func (p *RelyingParty) EndSID(ctx context.Context, sid string) (int, error) {
-	ended, err := p.endUnder(ctx, p.party.under(bySID, sid), store.Selector{BegunBy: p.now()}, reason.Admin, "")
+	ended, err := p.endUnder(ctx, p.party.Under(names.BySID, sid), store.Selector{BegunBy: p.now()}, reason.Admin, "")
 	return len(ended), err
 }

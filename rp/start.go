@@ -20,7 +20,7 @@ var errOver = errors.New("session_expiry is in the past: compare the clocks of t
 func (p *RelyingParty) start(ctx context.Context, key store.Key, begun, issued time.Time, d *record.Data) (*state, error) {
 	now := d.Started
 	rec := store.Record{
-		Key: key, Owner: p.party.owner, Refs: p.party.refsAtBegin(d),
+		Key: key, Owner: p.party.Owner, Refs: p.party.RefsAtBegin(d),
 		Begun: begun, Issued: issued.Truncate(time.Second), Active: now,
 	}
 	st := &state{rec: rec, data: d, stored: now}

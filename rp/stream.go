@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/eventstream"
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -54,7 +55,7 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 		return ErrAnonymous
 	}
 	if s.State == "live" {
-		subject := p.party.ref(0, bySubject, s.Subject)
+		subject := p.party.Ref(0, names.BySubject, s.Subject)
 		if err := p.streams.enter(key, subject, &p.cfg); err != nil {
 			return err
 		}

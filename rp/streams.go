@@ -61,45 +61,7 @@ func (p *RelyingParty) OpenStreams() int {
 
 const streamsRetry = 30 * time.Second
 
-// throttle bounds how often each session may ask for something: a burst, then
-// one every interval (the generic cell rate algorithm: one time per session).
-type throttle struct {
-	every time.Duration
-	burst int
-
-	mu     sync.Mutex
-	full   map[store.Key]time.Time // when the session will have its burst back
-	purged time.Time
-}
-
-func newThrottle(every time.Duration, burst int) *throttle {
-	return &throttle{every: every, burst: burst, full: map[store.Key]time.Time{}}
-}
-
 const (
 	activityEvery = 500 * time.Millisecond
 	activityBurst = 20
 )
-
-// take returns zero, or how long the session has to wait.
-func (t *throttle) take(key store.Key, now time.Time) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	full := t.full[key]
-	if full.Before(now) || full.Sub(now) > time.Duration(t.burst)*t.every { // the clock was set back
-		full = now
-	}
-	if wait := full.Sub(now) - time.Duration(t.burst-1)*t.every; wait > 0 {
-		return wait
-	}
-	if len(t.full) > 4096 && now.Sub(t.purged) > time.Second {
-		t.purged = now
-		for k, f := range t.full {
-			if f.Before(now) {
-				delete(t.full, k)
-			}
-		}
-	}
-	t.full[key] = full.Add(t.every)
-	return 0
-}

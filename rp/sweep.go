@@ -44,7 +44,7 @@ func (p *RelyingParty) sweep(ctx context.Context) {
 // is held now; so the next turn is left to an instance that has the key.
 func (p *RelyingParty) sweepOnce(ctx context.Context) (blind bool) {
 	for ctx.Err() == nil {
-		batch, err := p.cfg.Store.Claim(ctx, p.party.owner, p.now(), sweepHold, sweepBatch)
+		batch, err := p.cfg.Store.Claim(ctx, p.party.Owner, p.now(), sweepHold, sweepBatch)
 		if err != nil {
 			if ctx.Err() == nil {
 				p.log.Warn("expired sessions could not be looked for; trying again", "error", err)

@@ -30,7 +30,7 @@ func (p *RelyingParty) vouched(ctx context.Context, st *state) *state {
 	for _, l := range lifetime.Horizon(st.clocks(), p.policy(st)) {
 		due = due || l.Kind == lifetime.ByTrust && !now.Before(l.Warn)
 	}
-	if !due || p.vouches.take(st.rec.Key, now) > 0 {
+	if !due || p.vouches.Take(st.rec.Key, now) > 0 {
 		return st
 	}
 	ctx, cancel := context.WithTimeout(ctx, vouchTimeout)

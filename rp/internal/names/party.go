@@ -1,4 +1,4 @@
-package rp
+package names
 
 import (
 	"crypto/hmac"
@@ -14,19 +14,19 @@ import (
 // party is one client of one IdP, as a Store knows it. Every name that a Store
 // sees comes from here and is bound to (issuer, client_id): clients that share a
 // Store and keys never meet (C9).
-type party struct {
-	owner store.Key
-	refs  [][]byte // secrets for references, one for each of Config.Keys
+type Party struct {
+	Owner store.Key
+	Refs  [][]byte // secrets for references, one for each of Config.Keys
 }
 
-func newParty(issuer, clientID string, keys [][]byte) (*party, error) {
-	p := &party{owner: hash("owner", issuer, clientID)}
+func New(issuer, clientID string, keys [][]byte) (*Party, error) {
+	p := &Party{Owner: Hash("owner", issuer, clientID)}
 	for _, master := range keys {
-		k, err := seal.Derive(master, "references", p.owner[:], sha256.Size)
+		k, err := seal.Derive(master, "references", p.Owner[:], sha256.Size)
 		if err != nil {
 			return nil, err
 		}
-		p.refs = append(p.refs, k)
+		p.Refs = append(p.Refs, k)
 	}
 	return p, nil
 }
@@ -34,32 +34,32 @@ func newParty(issuer, clientID string, keys [][]byte) (*party, error) {
 // session is the key of the session with that cookie. It needs none of
 // Config.Keys, and neither do leases and once-ids: instances that roll their keys
 // meet all the same.
-func (p *party) session(id *cookie.ID) store.Key {
-	var b [len(p.owner) + cookie.IDLen]byte
-	copy(b[:], p.owner[:])
-	copy(b[len(p.owner):], id[:])
+func (p *Party) Session(id *cookie.ID) store.Key {
+	var b [len(p.Owner) + cookie.IDLen]byte
+	copy(b[:], p.Owner[:])
+	copy(b[len(p.Owner):], id[:])
 	return sha256.Sum256(b[:])
 }
 
 // once is the name of something that may be shown once.
-func (p *party) once(kind, id string) store.Key { return hash("once", string(p.owner[:]), kind, id) }
+func (p *Party) Once(kind, id string) store.Key { return Hash("once", string(p.Owner[:]), kind, id) }
 
 // leaseID is the name of a lease. k is bound to the client already.
-func leaseID(kind string, k store.Key) store.Key { return hash("lease", kind, string(k[:])) }
+func LeaseID(kind string, k store.Key) store.Key { return Hash("lease", kind, string(k[:])) }
 
 // under returns what a session of that subject or sid may be indexed under: one
 // reference for each of Config.Keys, first the one that is written now. A plain
 // hash would not hide a subject: there are too few of them.
-func (p *party) under(kind refKind, value string) []store.Key {
-	out := make([]store.Key, len(p.refs))
-	for i := range p.refs {
-		out[i] = p.ref(i, kind, value)
+func (p *Party) Under(kind refKind, value string) []store.Key {
+	out := make([]store.Key, len(p.Refs))
+	for i := range p.Refs {
+		out[i] = p.Ref(i, kind, value)
 	}
 	return out
 }
 
-func (p *party) ref(i int, kind refKind, value string) store.Key {
-	mac := hmac.New(sha256.New, p.refs[i])
+func (p *Party) Ref(i int, kind refKind, value string) store.Key {
+	mac := hmac.New(sha256.New, p.Refs[i])
 	mac.Write([]byte{byte(kind)})
 	mac.Write([]byte(value))
 	return store.Key(mac.Sum(nil))
@@ -68,20 +68,20 @@ func (p *party) ref(i int, kind refKind, value string) store.Key {
 type refKind byte
 
 const (
-	bySubject refKind = 1 + iota
-	bySID
-	bySubjectAlone // the same as bySubject, of a session that knows no sid
+	BySubject refKind = 1 + iota
+	BySID
+	BySubjectAlone // the same as bySubject, of a session that knows no sid
 )
 
 // refsOf are what back-channel logout finds a session by. The sid before a change
 // stays an alias: a logout token that was on its way may still carry it.
-func (p *party) refsOf(d *record.Data) []store.Key { return p.refsBy(0, d) }
+func (p *Party) RefsOf(d *record.Data) []store.Key { return p.refsBy(0, d) }
 
 // refsAtBegin are those of a new session, by each of Config.Keys: a logout that came
 // during the log-in has left its tombstones under the keys of that moment, whose first
 // one may be another one now. The first commit leaves those of the first key.
-func (p *party) refsAtBegin(d *record.Data) (out []store.Key) {
-	for i := range p.refs {
+func (p *Party) RefsAtBegin(d *record.Data) (out []store.Key) {
+	for i := range p.Refs {
 		if refs := p.refsBy(i, d); len(out)+len(refs) <= store.MaxRefs {
 			out = append(out, refs...)
 		}
@@ -89,28 +89,28 @@ func (p *party) refsAtBegin(d *record.Data) (out []store.Key) {
 	return out
 }
 
-func (p *party) refsBy(i int, d *record.Data) []store.Key {
-	out := []store.Key{p.ref(i, bySubject, d.Subject)}
+func (p *Party) refsBy(i int, d *record.Data) []store.Key {
+	out := []store.Key{p.Ref(i, BySubject, d.Subject)}
 	if d.SID == "" && d.OldSID == "" {
-		return append(out, p.ref(i, bySubjectAlone, d.Subject))
+		return append(out, p.Ref(i, BySubjectAlone, d.Subject))
 	}
 	if d.SID != "" {
-		out = append(out, p.ref(i, bySID, d.SID))
+		out = append(out, p.Ref(i, BySID, d.SID))
 	}
 	if d.OldSID != "" && d.OldSID != d.SID {
-		out = append(out, p.ref(i, bySID, d.OldSID))
+		out = append(out, p.Ref(i, BySID, d.OldSID))
 	}
 	return out
 }
 
 // bound is what a sealed record cannot be taken away from.
-func (p *party) bound(key *store.Key) []byte {
-	return append(p.owner[:len(p.owner):len(p.owner)], key[:]...)
+func (p *Party) Bound(key *store.Key) []byte {
+	return append(p.Owner[:len(p.Owner):len(p.Owner)], key[:]...)
 }
 
 // hash makes a Key of parts, each with its length so that no two lists of parts
 // look alike.
-func hash(parts ...string) store.Key {
+func Hash(parts ...string) store.Key {
 	h := sha256.New()
 	var n [8]byte
 	for _, p := range parts {

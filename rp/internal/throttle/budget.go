@@ -1,4 +1,4 @@
-package rp
+package throttle
 
 import (
 	"log/slog"
@@ -11,13 +11,13 @@ import (
 // budget bounds the lines in the log that anybody can cause by asking: for each kind
 // a burst, then one now and then that says how many were left out. So a flood of one
 // kind hides neither the other kinds nor its own size.
-type budget struct {
+type Budget struct {
 	mu   sync.Mutex
 	kind map[string]*budgetOf
 }
 
 type budgetOf struct {
-	*throttle
+	*Throttle
 	left int // lines that were left out since the last one
 }
 
@@ -27,17 +27,17 @@ const (
 )
 
 // spend logs a line, or counts it. There are as many kinds as there are callers.
-func (b *budget) spend(log *slog.Logger, now time.Time, kind string, about ...any) {
+func (b *Budget) Spend(log *slog.Logger, now time.Time, kind string, about ...any) {
 	b.mu.Lock()
 	k := b.kind[kind]
 	if k == nil {
-		k = &budgetOf{throttle: newThrottle(budgetEvery, budgetBurst)}
+		k = &budgetOf{Throttle: New(budgetEvery, budgetBurst)}
 		if b.kind == nil {
 			b.kind = map[string]*budgetOf{}
 		}
 		b.kind[kind] = k
 	}
-	if k.take(store.Key{}, now) > 0 {
+	if k.Take(store.Key{}, now) > 0 {
 		k.left++
 		b.mu.Unlock()
 		return
