@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
@@ -13,60 +14,60 @@ import (
 // URLs and other hosts. Errors as Client's.
 func (s *Session) AccessToken(ctx context.Context) (string, error) {
 	_, h, err := s.usable(ctx, nil)
-	return h.token, err
+	return h.Token, err
 }
 
 // usable returns the session's access token for an audience, one that has not run out.
-func (s *Session) usable(ctx context.Context, a *audience) (*state, held, error) {
+func (s *Session) usable(ctx context.Context, a *engine.Audience) (*engine.State, engine.Held, error) {
 	return s.usableOf(ctx, s.state(), a)
 }
 
-func (s *Session) usableOf(ctx context.Context, st *state, a *audience) (*state, held, error) {
+func (s *Session) usableOf(ctx context.Context, st *engine.State, a *engine.Audience) (*engine.State, engine.Held, error) {
 	p := s.rp
-	h := holds(st.data, a)
-	if a == nil && h.none != nil && st.data.TokenEnds.IsZero() {
-		return nil, held{}, h.none
+	h := engine.Holds(st.Data, a)
+	if a == nil && h.None != nil && st.Data.TokenEnds.IsZero() {
+		return nil, engine.Held{}, h.None
 	}
 	if c := &p.cfg; s.class == Passive && c.APIIntrospects && c.Capabilities.Extends.Introspection {
-		return nil, held{}, fmt.Errorf("%w: a passive request does not call an API that introspects, because that extends the IdP session (C7)", ErrNoAccessToken)
+		return nil, engine.Held{}, fmt.Errorf("%w: a passive request does not call an API that introspects, because that extends the IdP session (C7)", ErrNoAccessToken)
 	}
 	switch {
-	case h.good(p.now()):
+	case h.Good(p.engine.Now()):
 		return st, h, nil
-	case a == nil && !lifetime.Over(h.until, p.now()): // one that nobody can use
-		return nil, held{}, h.none
+	case a == nil && !lifetime.Over(h.Until, p.engine.Now()): // one that nobody can use
+		return nil, engine.Held{}, h.None
 	}
 	if err := s.mayFetch(ctx, st); err != nil {
-		return nil, held{}, err
+		return nil, engine.Held{}, err
 	}
-	if st.data.RefreshToken == "" {
+	if st.Data.RefreshToken == "" {
 		if a != nil {
-			return nil, held{}, fmt.Errorf("%w for %s: the IdP has issued no refresh token, and only that fetches it", ErrNoAccessToken, a.name)
+			return nil, engine.Held{}, fmt.Errorf("%w for %s: the IdP has issued no refresh token, and only that fetches it", ErrNoAccessToken, a.Name)
 		}
-		return nil, held{}, p.renewSilently(ctx, st) // a navigation can fetch another one
+		return nil, engine.Held{}, p.engine.RenewSilently(ctx, st) // a navigation can fetch another one
 	}
-	fresh, err := p.fetch(ctx, st, a, h.generation)
+	fresh, err := p.fetch(ctx, st, a, h.Generation)
 	if err != nil {
-		return nil, held{}, err
+		return nil, engine.Held{}, err
 	}
 	s.newer.Store(fresh)
-	h = holds(fresh.data, a)
-	return fresh, h, h.none
+	h = engine.Holds(fresh.Data, a)
+	return fresh, h, h.None
 }
 
 // mayFetch reports whether a token may be fetched for this session now.
-func (s *Session) mayFetch(ctx context.Context, st *state) error {
+func (s *Session) mayFetch(ctx context.Context, st *engine.State) error {
 	if s.class == Passive {
 		return fmt.Errorf("%w: a passive request fetches none", ErrNoAccessToken)
 	}
-	return s.rp.mayFetch(ctx, st)
+	return s.rp.engine.MayFetch(ctx, st)
 }
 
 // fetch is renew with the IdP's refusal as an *APIError.
-func (p *RelyingParty) fetch(ctx context.Context, st *state, a *audience, seen uint64) (*state, error) {
-	fresh, err := p.renew(ctx, st, a, seen)
+func (p *RelyingParty) fetch(ctx context.Context, st *engine.State, a *engine.Audience, seen uint64) (*engine.State, error) {
+	fresh, err := p.engine.Renew(ctx, st, a, seen)
 	var (
-		denied *deniedError
+		denied *engine.DeniedError
 		down   *UnavailableError
 	)
 	if !errors.As(err, &denied) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
@@ -30,23 +31,10 @@ type API struct {
 	Scopes []string
 }
 
-const (
-	maxOwnTokens = 8       // kinds of them in a session
-	maxAPIToken  = 8 << 10 // bytes of one
-	maxAPITokens = 16 << 10
-)
-
-// audience is what an access token is asked for.
-type audience struct {
-	id   string     // of that, in records
-	form url.Values // for the token endpoint
-	name string     // for people: the first of its origins
-}
-
 func (a *API) own() bool { return a.Resource != "" || a.Audience != "" || len(a.Scopes) > 0 }
 
 // audience is nil for the token of the log-in.
-func (a *API) audience() *audience {
+func (a *API) audience() *engine.Audience {
 	if !a.own() {
 		return nil
 	}
@@ -59,7 +47,7 @@ func (a *API) audience() *audience {
 			form.Set(part.name, part.value)
 		}
 	}
-	return &audience{id: string(h.Sum(nil)[:16]), form: form, name: a.Origin}
+	return &engine.Audience{ID: string(h.Sum(nil)[:16]), Form: form, Name: a.Origin}
 }
 
 // checkAPIs completes and checks Config.APIs.
@@ -80,7 +68,7 @@ func (c *Config) checkAPIs(fault func(field, cure string, args ...any)) {
 		if !a.own() {
 			continue
 		}
-		kinds[a.audience().id] = true
+		kinds[a.audience().ID] = true
 		if c.Kind != RefreshToken {
 			fault("APIs", "%s asks for a token of its own, which only a refresh token fetches: use Kind rp.RefreshToken", a.Origin)
 		}
@@ -96,8 +84,8 @@ func (c *Config) checkAPIs(fault func(field, cure string, args ...any)) {
 			fault("APIs", "%s asks for more than %d bytes", a.Origin, maxAPIName)
 		}
 	}
-	if len(kinds) > maxOwnTokens {
-		fault("APIs", "asks for %d different tokens; a session keeps %d: let APIs share one, by the same Resource, Audience and Scopes", len(kinds), maxOwnTokens)
+	if len(kinds) > engine.MaxOwnTokens {
+		fault("APIs", "asks for %d different tokens; a session keeps %d: let APIs share one, by the same Resource, Audience and Scopes", len(kinds), engine.MaxOwnTokens)
 	}
 }
 
@@ -109,15 +97,15 @@ func isScope(s string) bool {
 }
 
 // audiencesOf maps origins to what their token is asked for; nil: that of the log-in.
-func audiencesOf(apis []API) map[string]*audience {
-	of, byID := map[string]*audience{}, map[string]*audience{}
+func audiencesOf(apis []API) map[string]*engine.Audience {
+	of, byID := map[string]*engine.Audience{}, map[string]*engine.Audience{}
 	for i := range apis {
 		a := apis[i].audience()
 		if a != nil {
-			if byID[a.id] == nil {
-				byID[a.id] = a
+			if byID[a.ID] == nil {
+				byID[a.ID] = a
 			}
-			a = byID[a.id]
+			a = byID[a.ID]
 		}
 		of[apis[i].Origin] = a
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
@@ -24,7 +25,7 @@ func (p *RelyingParty) sentTo(ctx context.Context, f *loginflow.Flow, whole stri
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := p.detachedFor(ctx, p.cfg.WaitFor)
+	ctx, cancel := p.engine.DetachedFor(ctx, p.cfg.WaitFor)
 	defer cancel()
 	name, out := at.Client.Push(ctx, params)
 	if out.Err != nil {
@@ -45,7 +46,7 @@ func joint(address string) string {
 // logged in, and stays so.
 func (p *RelyingParty) notPushed(f *loginflow.Flow, out idp.Outcome) error {
 	if f.Silent || out.Fault != verdict.None || out.Status >= 500 || out.Status == http.StatusTooManyRequests {
-		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: whoFails(&out), Err: out.Err})
+		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: engine.WhoFails(&out), Err: out.Err})
 	}
 	p.log.Error("this client and the IdP do not fit", "error", out.Err)
 	return loginFailed(http.StatusBadGateway, out.Err, "failed-client", "advice-tell")

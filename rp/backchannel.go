@@ -6,14 +6,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/logouttoken"
-	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/web"
-	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -50,7 +48,7 @@ func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request)
 	if len(raw) != 1 { // BCL-03
 		return badLogout(errors.New("exactly one logout_token is needed"))
 	}
-	ctx, cancel := p.detached(r.Context())
+	ctx, cancel := p.engine.Detached(r.Context())
 	defer cancel()
 	c := &p.cfg
 	token, err := logouttoken.Verify(ctx, raw[0], logouttoken.Want{
@@ -71,13 +69,13 @@ func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request)
 }
 
 func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter, token *logouttoken.Token) error {
-	which := meantBy(token.IssuedAt, p.now(), p.cfg.Skew)
-	ended, err := p.endByToken(ctx, token, which)
-	if errors.Is(err, errOtherSession) {
+	which := meantBy(token.IssuedAt, p.engine.Now(), p.cfg.Skew)
+	ended, err := p.engine.EndByToken(ctx, token, which)
+	if errors.Is(err, engine.ErrOtherSession) {
 		return badLogout(err)
 	}
 	if err != nil {
-		p.endLater(token, which)
+		p.engine.EndLater(token, which)
 		return p.logoutFailed(err)
 	}
 	// Only after the logout, so that a token whose logout failed can be sent again.
@@ -88,26 +86,6 @@ func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter,
 	p.log.Debug("logout token accepted", "sessions", len(ended))
 	w.WriteHeader(http.StatusOK) // the conformance suite wants 200, not 204
 	return nil
-}
-
-// errOtherSession: sid and sub of a logout token do not fit together (BCL-15).
-var errOtherSession = errors.New("sub is not that of the session sid")
-
-// endByToken ends what a token names. Its error is errOtherSession or the store's.
-func (p *RelyingParty) endByToken(ctx context.Context, token *logouttoken.Token, which store.Selector) ([]store.Record, error) {
-	refs := p.party.Under(names.BySubject, token.Subject)
-	if token.SID != "" {
-		refs = p.party.Under(names.BySID, token.SID)
-		if ok, err := p.sameSubject(ctx, refs, token.Subject); err != nil {
-			return nil, err
-		} else if !ok {
-			return nil, errOtherSession
-		}
-		if token.Subject != "" { // BCL-15: those of this person that know no sid
-			refs = append(refs, p.party.Under(names.BySubjectAlone, token.Subject)...)
-		}
-	}
-	return p.endUnder(ctx, refs, which, because(reason.BackchannelLogout, causeOf(token.Cause)), "")
 }
 
 // meantBy says which sessions a logout token that was issued at iat ends (BCL-18).
@@ -123,25 +101,6 @@ func meantBy(iat, now time.Time, skew time.Duration) store.Selector {
 		begunBy = now
 	}
 	return store.Selector{IssuedBy: iat, BegunBy: begunBy}
-}
-
-// sameSubject reports whether a sid, if it is known at all, is this subject's
-// (BCL-15).
-func (p *RelyingParty) sameSubject(ctx context.Context, sid []store.Key, subject string) (bool, error) {
-	if subject == "" {
-		return true, nil
-	}
-	known, err := p.list(ctx, sid)
-	if err != nil {
-		return false, err
-	}
-	theirs := p.party.Under(names.BySubject, subject)
-	for i := range known {
-		if !slices.ContainsFunc(known[i].Refs, func(ref store.Key) bool { return slices.Contains(theirs, ref) }) {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 func badLogout(err error) error {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/web"
@@ -18,11 +19,11 @@ const maxAgent = 200 // bytes of a User-Agent that are kept
 // begin makes a session of a log-in: userinfo says more of the person, the app agrees, and
 // the session is created. Whatever goes wrong, the tokens are given up and the browser's
 // former session stays.
-func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *tokens) error {
+func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *engine.Tokens) error {
 	// The IdP has seen the person before it gave out the code, however long it took
 	// to answer then.
 	d := &record.Data{Signalled: f.Back, Confirmed: f.Back}
-	got.apply(d)
+	got.Apply(d)
 	err := p.complete(r.Context(), f, got, d)
 	var l *Login
 	if err == nil {
@@ -33,7 +34,7 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *loginflo
 		key, err = p.create(w, r, f, got, d, l)
 	}
 	if err != nil {
-		p.orphaned(got, *d, "")
+		p.engine.Orphaned(got, *d, "")
 		if errors.Is(err, ErrRefused) { // the app has answered
 			p.refused(RefusedLogin, err)
 			return nil
@@ -41,8 +42,8 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *loginflo
 		return err
 	}
 	l.hasBegun(context.WithoutCancel(r.Context()), w)
-	p.observe(got)
-	p.report(judgeProfile(&p.cfg, d))
+	p.engine.Observe(got)
+	p.engine.Report(judgeProfile(&p.cfg, d))
 	p.log.Info("log-in", "session", key.Short())
 	if fn := p.cfg.Events.Login; fn != nil {
 		fn(LoginEvent{Session: key.Short(), Subject: d.Subject, SID: d.SID, At: d.Started})
@@ -52,10 +53,10 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *loginflo
 }
 
 // complete adds to the tokens what else the session knows of this log-in.
-func (p *RelyingParty) complete(ctx context.Context, f *loginflow.Flow, got *tokens, d *record.Data) error {
-	ctx, cancel := p.detached(ctx)
+func (p *RelyingParty) complete(ctx context.Context, f *loginflow.Flow, got *engine.Tokens, d *record.Data) error {
+	ctx, cancel := p.engine.Detached(ctx)
 	defer cancel()
-	p.keepOnly(d)
+	p.engine.KeepOnly(d)
 	d.Wish = f.Wish.Text()
 	return p.askUserinfo(ctx, f, got, d)
 }
@@ -63,18 +64,18 @@ func (p *RelyingParty) complete(ctx context.Context, f *loginflow.Flow, got *tok
 // create stores the session, ends the one before, and gives the browser the new cookie. A
 // logout that came while this log-in was under way has left a tombstone, which refuses it
 // (C5).
-func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *tokens, d *record.Data, l *Login) (store.Key, error) {
-	ctx, cancel := p.detached(r.Context())
+func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *engine.Tokens, d *record.Data, l *Login) (store.Key, error) {
+	ctx, cancel := p.engine.Detached(r.Context())
 	defer cancel()
 	id, key := p.party.NewID()
-	d.Started = p.now()
+	d.Started = p.engine.Now()
 	d.SendsUser = f.SentUser || activity.SendsUser(r.Header)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
-	st, err := p.start(ctx, key, f.Begun, got.id.IssuedAt, d)
+	st, err := p.engine.Start(ctx, key, f.Begun, got.ID.IssuedAt, d)
 	switch {
-	case errors.Is(err, errOver):
+	case errors.Is(err, engine.ErrOver):
 		return store.Key{}, badLogin("failed-over", err)
-	case errors.Is(err, errNoRoom):
+	case errors.Is(err, engine.ErrNoRoom):
 		return store.Key{}, tooLarge(errTooLargeToKeep)
 	case errors.Is(err, store.ErrEnded):
 		return store.Key{}, badLogin("failed-loggedout", err)
@@ -92,24 +93,24 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *loginfl
 // replace ends the browser's former session (ASVS 7.2.4: the old id dies). The app's
 // own values go on with the same person, below what Config.OnLogin has changed in them.
 // Nobody has seen the cookie of next yet.
-func (p *RelyingParty) replace(ctx context.Context, old store.Key, next *state, changes map[string]string) {
-	ended, err := p.end(ctx, old, reason.Replaced)
+func (p *RelyingParty) replace(ctx context.Context, old store.Key, next *engine.State, changes map[string]string) {
+	ended, err := p.engine.End(ctx, old, reason.Replaced)
 	if err != nil {
 		p.log.Warn("the browser's former session could not be ended", "session", old.Short(), "error", err)
 	}
 	for i := range ended {
-		former, err := p.unseal(&ended[i])
-		if err != nil || former.Subject != next.data.Subject || former.Values == "" {
+		former, err := p.engine.Unseal(&ended[i])
+		if err != nil || former.Subject != next.Data.Subject || former.Values == "" {
 			continue
 		}
 		values, ok := overlay(former.Values, changes)
 		if !ok {
 			err = errValuesTooLarge
 		} else {
-			_, err = p.commit(ctx, next, func(d *record.Data) bool { d.Values = values; return true })
+			_, err = p.engine.Commit(ctx, next, func(d *record.Data) bool { d.Values = values; return true })
 		}
 		if err != nil {
-			p.log.Warn("the values of the former session are lost", "session", next.rec.Key.Short(), "error", err)
+			p.log.Warn("the values of the former session are lost", "session", next.Rec.Key.Short(), "error", err)
 		}
 	}
 }

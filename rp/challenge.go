@@ -22,17 +22,17 @@ func (p *RelyingParty) stepUp(r *http.Request, w loginflow.Wish) answer.Answer {
 	person, loop := p.Activity(r) == Active, false
 	if s := FromContext(r.Context()); s != nil && s.rp == p {
 		person = s.Class() == Active // it knows the browser
-		had, _ := loginflow.ReadWish(s.state().data.Wish)
+		had, _ := loginflow.ReadWish(s.state().Data.Wish)
 		for _, scope := range w.Scopes {
 			if !slices.Contains(had.Scopes, scope) {
 				had.Scopes = append(had.Scopes, scope)
 			}
 		}
 		w.Scopes, w.Round = had.Scopes, had.Round
-		if p.now().Sub(s.Started()) >= time.Minute {
+		if p.engine.Now().Sub(s.Started()) >= time.Minute {
 			w.Round = 0
 		} else {
-			loop = s.state().data.Wish == w.Text() || w.Round >= maxRounds
+			loop = s.state().Data.Wish == w.Text() || w.Round >= maxRounds
 		}
 	}
 	w.Round++

@@ -4,20 +4,21 @@ import (
 	"encoding/json"
 
 	"github.com/tandem-sso/tandem/rp/internal/claims"
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
 // Claims decodes into v what the IdP says of the person: the claims of the latest ID token,
 // those that it leaves out and a former one had, and with Config.UserinfoClaims those of the
 // userinfo endpoint. What was said last counts. docs/claims.md has the rules.
-func (s *Session) Claims(v any) error { return decodeClaims(s.state().data, v) }
+func (s *Session) Claims(v any) error { return decodeClaims(s.state().Data, v) }
 
 // HasClaim reports whether a claim has one of the values: as a text, a number or a truth
 // value, as an entry of a list, or as the name of a member of an object (ZITADEL's roles).
 // name is that of a claim, or else a path to one inside of others (Keycloak's
 // realm_access.roles). Without values it is false, and so is it for an empty one.
 func (s *Session) HasClaim(name string, values ...string) bool {
-	return hasClaim(s.state().data, name, values...)
+	return hasClaim(s.state().Data, name, values...)
 }
 
 // RequireClaim lets only those through whose claim has one of the values, as
@@ -34,12 +35,8 @@ type claimDemand struct {
 	values []string
 }
 
-func said(d *record.Data) claims.Said {
-	return claims.Said{IDToken: d.IDToken, Kept: d.Kept, Userinfo: d.Userinfo}
-}
-
 func decodeClaims(d *record.Data, v any) error {
-	all, err := said(d).All()
+	all, err := engine.Said(d).All()
 	if err != nil {
 		return err
 	}
@@ -47,13 +44,6 @@ func decodeClaims(d *record.Data, v any) error {
 }
 
 func hasClaim(d *record.Data, name string, values ...string) bool {
-	all, err := said(d).All()
+	all, err := engine.Said(d).All()
 	return err == nil && claims.Has(all, name, values...)
-}
-
-// say makes the ID token the latest one. Its signature was good, so it can be read.
-func (t *tokens) say(d *record.Data, keep bool) {
-	if next, err := said(d).ByIDToken(t.rawID, keep); err == nil {
-		d.IDToken, d.Kept, d.Userinfo = next.IDToken, next.Kept, next.Userinfo
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/internal/site"
@@ -18,7 +19,7 @@ import (
 
 const (
 	maxSkew  = 5 * time.Minute
-	maxLogin = remember / 2
+	maxLogin = engine.Remember / 2
 )
 
 // withDefaults returns the complete configuration, or every fault in it at once.

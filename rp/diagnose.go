@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
-	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
-	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -17,61 +15,11 @@ import (
 // know, in plain words: what will go wrong, and what the library does about it.
 type Finding = store.Finding
 
-// findings are told once each.
-type findings struct {
-	mu   sync.Mutex
-	list []Finding
-}
-
-// add notes a finding and reports whether it is new.
-func (f *findings) add(n Finding) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, old := range f.list {
-		if old.Code == n.Code {
-			return false
-		}
-	}
-	f.list = append(f.list, n)
-	return true
-}
-
-// forget drops a finding that says something else now.
-func (f *findings) forget(code, unless string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.list = slices.DeleteFunc(f.list, func(old Finding) bool { return old.Code == code && old.Text != unless })
-}
-
 // Findings returns what is known so far: from discovery at once, from token
 // responses as they come.
 func (p *RelyingParty) Findings() []Finding {
-	return p.known()
+	return p.engine.Known()
 }
-
-func (p *RelyingParty) known() []Finding { return p.found.all() }
-
-func (f *findings) all() []Finding {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Clone(f.list)
-}
-
-func (p *RelyingParty) report(list []Finding) {
-	for _, f := range list {
-		if !p.found.add(f) {
-			continue
-		}
-		if f.Serious {
-			p.log.Warn(f.Text, "finding", f.Code)
-		} else {
-			p.log.Info(f.Text, "finding", f.Code)
-		}
-	}
-}
-
-// observe compares a token response with the configuration.
-func (p *RelyingParty) observe(t *tokens) { p.report(judgeTokens(&p.cfg, t)) }
 
 // Diagnose checks a configuration, discovers the IdP and says what does not fit,
 // without serving anybody. Where the app runs already, it also says what keeps requests from
@@ -87,7 +35,7 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err := ofConfig(to.Discover(ctx)); err != nil {
 		return nil, err
 	}
-	all := slices.Concat(judgeProvider(&cfg, to.At()), storeFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
+	all := slices.Concat(judgeProvider(&cfg, to.At()), engine.StoreFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
 	if !cfg.SkipSelfCheck {
 		party, err := names.New(cfg.Issuer, cfg.ClientID, cfg.Keys)
 		if err != nil {
@@ -95,18 +43,7 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 		}
 		all = append(all, checkSelf(ctx, &cfg, party.Owner, to.At().BackchannelLogout)...)
 	}
-	return append(all, judgeClock(cfg.Skew, to.Ahead())...), nil
-}
-
-// storeFindings is what the store says of itself.
-func storeFindings(ctx context.Context, in store.Store, within time.Duration) []Finding {
-	s, ok := in.(store.FindingStore)
-	if !ok {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	return s.Findings(ctx)
+	return append(all, engine.JudgeClock(cfg.Skew, to.Ahead())...), nil
 }
 
 func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
@@ -178,41 +115,4 @@ func extends(yes bool) string {
 		return "extends"
 	}
 	return "does not extend"
-}
-
-func judgeTokens(c *Config, t *tokens) []Finding {
-	var out []Finding
-	say := func(serious bool, code, text string, args ...any) {
-		out = append(out, Finding{Code: code, Serious: serious, Text: fmt.Sprintf(text, args...)})
-	}
-	w := c.IdPWindow
-	if w == 0 {
-		w = t.window
-	}
-	if w > 0 && t.life >= w && c.Kind != NoToken {
-		every := c.SignalEvery
-		if every == 0 {
-			every = lifetime.DefaultSignalEvery(w, t.life)
-		}
-		say(false, "token_outlives_window", "The access token lives %v and the IdP's window is %v: a client that refreshes only when the token nears its end logs active people out; this library reports activity every %v.", t.life, w, every.Round(time.Second))
-	}
-	if w == 0 && c.Kind != NoToken {
-		say(false, "window_unknown", "The IdP does not say how long its idle window is; set Config.IdPWindow, or people who return after it are served for up to %v before the IdP is asked.", c.TrustFor)
-	}
-	if c.Kind == RefreshToken && t.refresh == "" && t.id != nil {
-		say(true, "no_refresh_token", "The IdP issued no refresh token; many need the scope offline_access, or a setting of the client. Userinfo is used instead, where it helps.")
-	}
-	if c.Kind != NoToken && !isBearer(t.kind) {
-		say(true, "token_type", "The IdP issued an access token of type %s, which was not asked for. It is shown to nobody: handlers get no access token, and APIs are not called, until the IdP issues Bearer tokens again; look at the settings of this client there (DPoP, sender-constrained tokens).", quoted(t.kind))
-	}
-	if t.id != nil && t.id.SID == "" {
-		say(false, "no_sid", "The ID token carries no sid: a logout token can only name the person, and ends the sessions in all browsers.")
-	}
-	if t.life == 0 && c.Kind != NoToken {
-		say(false, "no_expires_in", "The token response has no expires_in: a token's end is noticed by the API's 401 only.")
-	}
-	if c.SignalEvery > 0 && w > 0 && c.SignalEvery >= w {
-		say(true, "signals_too_rare", "Config.SignalEvery (%v) is not shorter than the IdP's window (%v): active people will be logged out between two signals.", c.SignalEvery, w)
-	}
-	return out
 }

@@ -5,26 +5,27 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // ErrAnonymous says: the request carries no cookie of a session, or one that nobody
 // knows.
-var ErrAnonymous = errors.New("rp: no session")
+var ErrAnonymous = engine.ErrAnonymous
 
 // ErrUnconfirmed says: a passive request found a session that the IdP has not
 // confirmed for too long. The session has not ended; the next active request
 // asks the IdP.
-var ErrUnconfirmed = errors.New("rp: the session waits for a confirmation that only an active request may fetch")
+var ErrUnconfirmed = engine.ErrUnconfirmed
 
 // ErrReauthenticate says: the IdP wants to see the person again. The session is kept
 // until the new log-in replaces it.
-var ErrReauthenticate = errors.New("rp: the IdP asks for a new log-in")
+var ErrReauthenticate = engine.ErrReauthenticate
 
 // ErrSilentCheck says: the session of a client without tokens has to be confirmed by
 // a prompt=none round trip, which this navigation can make.
-var ErrSilentCheck = errors.New("rp: the session is to be confirmed by a silent log-in")
+var ErrSilentCheck = engine.ErrSilentCheck
 
 // ErrForbidden says: the person is logged in, and may not do this. The adapters'
 // RequireLogin gives it for RequireClaim; RelyingParty.Answer turns it into 403.

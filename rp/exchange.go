@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/idtoken"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
@@ -18,19 +19,19 @@ import (
 
 // exchangeInTime is exchange for a person who waits Config.WaitFor at most. An answer
 // that comes too late begins no session: nobody has its cookie.
-func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *loginflow.Flow) (*tokens, error) {
+func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *loginflow.Flow) (*engine.Tokens, error) {
 	type answer struct {
-		got *tokens
+		got *engine.Tokens
 		err error
 	}
 	answered, gone := make(chan answer), make(chan struct{})
-	started := p.goes(func(context.Context) {
+	started := p.engine.Go(func(context.Context) {
 		got, err := p.exchange(ctx, code, f)
 		select {
 		case answered <- answer{got, err}:
 		case <-gone:
 			if err == nil {
-				p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, "")
+				p.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
 			}
 		}
 	})
@@ -51,8 +52,8 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *login
 
 // exchange trades the code for tokens. A code can be used once, so a browser
 // that hangs up does not stop it.
-func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.Flow) (*tokens, error) {
-	ctx, cancel := p.detached(ctx)
+func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.Flow) (*engine.Tokens, error) {
+	ctx, cancel := p.engine.Detached(ctx)
 	defer cancel()
 	answer, out := p.idp.At().Client.Exchange(ctx, code, f.Verifier, f.RedirectURI)
 	if out.Err != nil {
@@ -65,8 +66,8 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.F
 			want.MaxAge = age
 		}
 	}
-	got := p.read(answer)
-	err := p.verifyLogin(ctx, got, want)
+	got := p.engine.Read(answer)
+	err := p.engine.VerifyLogin(ctx, got, want)
 	if down := (*keyset.UnavailableError)(nil); errors.As(err, &down) {
 		return nil, &UnavailableError{RetryAfter: time.Second, Cause: reason.IdPFails, Err: err}
 	}
@@ -76,12 +77,12 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.F
 	if err != nil {
 		return nil, badLogin("failed-trust", err)
 	}
-	if !f.Silent && !f.Wish.MetBy(acrOf(string(got.id.Raw)), got.id.AuthTime, p.cfg.Now(), p.cfg.Skew) {
-		p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, "")
+	if !f.Silent && !f.Wish.MetBy(engine.AcrOf(string(got.ID.Raw)), got.ID.AuthTime, p.cfg.Now(), p.cfg.Skew) {
+		p.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
 		return nil, loginFailed(http.StatusForbidden, errors.New("the ID token does not have the acr or auth_time that was asked for"), "failed-weak", "advice-weak")
 	}
-	if !isBearer(got.kind) && p.cfg.Kind != NoToken && !f.Silent {
-		return nil, loginFailed(http.StatusBadGateway, errOtherType(quoted(got.kind)), "failed-type", "advice-tell")
+	if !engine.IsBearer(got.Kind) && p.cfg.Kind != NoToken && !f.Silent {
+		return nil, loginFailed(http.StatusBadGateway, engine.ErrOtherType(engine.Quoted(got.Kind)), "failed-type", "advice-tell")
 	}
 	return got, nil
 }
@@ -90,7 +91,7 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.F
 func (p *RelyingParty) notExchanged(f *loginflow.Flow, out idp.Outcome) error {
 	switch {
 	case out.Fault != verdict.None, out.Status >= 500, out.Status == http.StatusTooManyRequests:
-		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: whoFails(&out), Err: out.Err})
+		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: engine.WhoFails(&out), Err: out.Err})
 	case out.Code == "invalid_grant":
 		return badLogin("failed-code", out.Err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
@@ -19,17 +20,17 @@ import (
 // tests that need thousands. It returns the cookie's value.
 func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (value string, err error) {
 	id, key := p.party.NewID()
-	now := p.now()
+	now := p.engine.Now()
 	d := &record.Data{Subject: subject, SID: sid, Started: now, Signalled: now, Confirmed: now,
 		IDToken:     strings.Repeat("i", 1600),
 		AccessToken: "access-" + sid + strings.Repeat("a", 900), RefreshToken: "refresh-" + sid, TokenType: "Bearer"}
-	p.keepOnly(d)
-	_, err = p.start(ctx, key, now, now, d)
+	p.engine.KeepOnly(d)
+	_, err = p.engine.Start(ctx, key, now, now, d)
 	return string(id[:]), err
 }
 
 // Abort gives running calls of the IdP up, so that Close does not wait for them.
-func (p *RelyingParty) Abort() { p.abort() }
+func (p *RelyingParty) Abort() { p.engine.Abort() }
 
 // The layout of an app's own values.
 var (
@@ -68,7 +69,7 @@ func (p *RelyingParty) Relayout(ctx context.Context, cookie string, v byte) erro
 func (p *RelyingParty) LeaseOf(cookie string) store.Key { return names.LeaseID("ask", p.KeyOf(cookie)) }
 
 // CauseOf reads what an IdP says of an end.
-func CauseOf(said string) reason.EndCause { return causeOf(said) }
+func CauseOf(said string) reason.EndCause { return engine.CauseOf(said) }
 
 // ReasonText is what a page says of an end.
 func ReasonText(r reason.Reason, c reason.EndCause) string {

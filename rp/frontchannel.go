@@ -31,16 +31,16 @@ func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request
 	q := r.URL.Query()
 	sid, iss := q.Get("sid"), q.Get("iss")
 	if sid != "" && len(sid) <= 1024 && (iss == "" || iss == p.cfg.Issuer) {
-		ctx, cancel := p.detached(r.Context())
+		ctx, cancel := p.engine.Detached(r.Context())
 		defer cancel()
 		// Anybody can send this, so an unknown sid must leave nothing in the store.
 		refs := p.party.Under(names.BySID, sid)
-		known, err := p.list(ctx, refs)
+		known, err := p.engine.List(ctx, refs)
 		if err != nil {
 			return err
 		}
 		if len(known) > 0 {
-			if _, err := p.endUnder(ctx, refs, store.Selector{BegunBy: p.now()}, reason.FrontchannelLogout, ""); err != nil {
+			if _, err := p.engine.EndUnder(ctx, refs, store.Selector{BegunBy: p.engine.Now()}, reason.FrontchannelLogout, ""); err != nil {
 				return err
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
@@ -53,7 +54,7 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 	opts = slices.Concat(opts, more) // others use opts, too
 	f := loginflow.Flow{
 		State: cookie.Random(), Nonce: cookie.Random(), Verifier: oauth2.GenerateVerifier(),
-		RedirectURI: p.site.Callback(r), ReturnTo: p.site.Inside(q.Get("return_to")), Begun: p.now(),
+		RedirectURI: p.site.Callback(r), ReturnTo: p.site.Inside(q.Get("return_to")), Begun: p.engine.Now(),
 		Again: q.Get("again") == "1", SentUser: loginflow.SentUser(r, q),
 	}
 	if f.Wish, err = p.wishAt(q, opts); err != nil {
@@ -65,13 +66,13 @@ func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, op
 	if whole := site.WithFragment(f.ReturnTo, q.Get("fragment")); len(f.Wish.Text())+len(whole) <= loginflow.MaxAsked {
 		f.ReturnTo = whole
 	}
-	var asks *state
+	var asks *engine.State
 	if q.Get("silent") == "1" {
 		if asks, err = p.asksSilently(r); err != nil {
 			return err
 		}
 		if asks != nil {
-			f.Silent, f.About = true, asks.rec.Key.Short()
+			f.Silent, f.About = true, asks.Rec.Key.Short()
 		}
 	}
 	if f.Wish.IsEmpty() && p.isIn(r, q) {
@@ -104,7 +105,7 @@ func (p *RelyingParty) authorization() *oauth2.Config {
 }
 
 // authURL is where the IdP is asked. Its errors are *UnavailableError and *LoginError.
-func (p *RelyingParty) authURL(ctx context.Context, f *loginflow.Flow, asks *state) (string, error) {
+func (p *RelyingParty) authURL(ctx context.Context, f *loginflow.Flow, asks *engine.State) (string, error) {
 	whole, err := p.wholeURL(ctx, f, asks)
 	if err != nil {
 		return "", err
@@ -114,7 +115,7 @@ func (p *RelyingParty) authURL(ctx context.Context, f *loginflow.Flow, asks *sta
 
 // wholeURL is the authorization request with everything in it. Its error is an
 // *UnavailableError.
-func (p *RelyingParty) wholeURL(ctx context.Context, f *loginflow.Flow, asks *state) (string, error) {
+func (p *RelyingParty) wholeURL(ctx context.Context, f *loginflow.Flow, asks *engine.State) (string, error) {
 	opts := []oauth2.AuthCodeOption{
 		oauth2.S256ChallengeOption(f.Verifier),
 		oauth2.SetAuthURLParam("nonce", f.Nonce),
@@ -126,9 +127,9 @@ func (p *RelyingParty) wholeURL(ctx context.Context, f *loginflow.Flow, asks *st
 	if f.Silent {
 		return p.silentURL(ctx, asks, f, opts)
 	}
-	if !p.hasMet() {
+	if !p.engine.HasMet() {
 		p.idp.LookAgain()
-		return "", idpSilent(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
+		return "", engine.IdPSilent(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
 	}
 	opts = append(opts, p.options(&f.Wish)...)
 	return p.authorization().AuthCodeURL(p.logins.State(f.State, f.Target()), opts...) + p.resources(&f.Wish), nil
@@ -152,11 +153,11 @@ func (p *RelyingParty) isIn(r *http.Request, q url.Values) bool {
 	if !ok {
 		return false
 	}
-	st, err := p.load(r.Context(), key)
+	st, err := p.engine.Load(r.Context(), key)
 	if err != nil {
 		return false
 	}
-	d := p.judge(st, lifetime.Active)
+	d := p.engine.Judge(st, lifetime.Active)
 	return d.End == lifetime.Live && d.Signal != lifetime.Overdue
 }
 
@@ -208,7 +209,7 @@ func (p *RelyingParty) useAnswer(w http.ResponseWriter, r *http.Request, f *logi
 	if params.Get("code") == "" {
 		return badLogin("failed-link", errors.New("neither code nor error"))
 	}
-	f.Back = p.now()
+	f.Back = p.engine.Now()
 	got, err := p.exchangeInTime(r.Context(), params.Get("code"), f)
 	if err != nil {
 		return err

@@ -39,14 +39,14 @@ func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent str
 	t = f.Target() // the cookie's may be longer
 	f.RedirectURI = p.site.Callback(r)
 	p.logins.Forget(w, state)
-	if p.now().Sub(f.Begun) > p.cfg.LoginTimeout {
+	if p.engine.Now().Sub(f.Begun) > p.cfg.LoginTimeout {
 		return nil, stale(title, "older than Config.LoginTimeout")
 	}
 	switch err := p.cfg.Store.Once(r.Context(), p.party.Once("state", state), f.Begun.Add(p.cfg.LoginTimeout+time.Minute)); {
 	case errors.Is(err, store.ErrConflict):
 		return nil, stale("failed-done", "state shown twice")
 	case err != nil:
-		return nil, p.storeFailed(err)
+		return nil, p.engine.StoreFailed(err)
 	}
 	return f, nil
 }
@@ -76,9 +76,9 @@ func (p *RelyingParty) livesHere(r *http.Request, since time.Time) bool {
 	if !ok {
 		return false
 	}
-	st, err := p.load(r.Context(), key)
-	if err != nil || st.data.Started.Before(since) {
+	st, err := p.engine.Load(r.Context(), key)
+	if err != nil || st.Data.Started.Before(since) {
 		return false
 	}
-	return p.judge(st, lifetime.Passive).End == lifetime.Live
+	return p.engine.Judge(st, lifetime.Passive).End == lifetime.Live
 }

@@ -243,14 +243,14 @@ func (p *RelyingParty) formerValues(r *http.Request, subject string) (map[string
 	if !ok {
 		return nil, nil
 	}
-	st, err := p.load(r.Context(), key)
+	st, err := p.engine.Load(r.Context(), key)
 	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) && trouble.Cause == reason.StoreFailed {
 		return nil, notFinished(trouble)
 	}
-	if err != nil || st.data.Subject != subject {
+	if err != nil || st.Data.Subject != subject {
 		return nil, nil
 	}
-	all, err := decodeValues(st.data.Values)
+	all, err := decodeValues(st.Data.Values)
 	if err != nil {
 		p.log.Warn("the values of the former session are lost", "session", key.Short(), "error", err)
 	}

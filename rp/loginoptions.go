@@ -1,7 +1,6 @@
 package rp
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -69,7 +68,7 @@ func (p *RelyingParty) options(w *loginflow.Wish) (opts []oauth2.AuthCodeOption)
 	}
 	for name, value := range w.Params {
 		if slices.Contains(ownParams, name) {
-			p.refusals.Spend(p.log, p.now(), "a log-in option is left out: the library sets that parameter itself", "name", clean(name))
+			p.refusals.Spend(p.log, p.engine.Now(), "a log-in option is left out: the library sets that parameter itself", "name", clean(name))
 			continue
 		}
 		set(name, value)
@@ -111,15 +110,6 @@ func (p *RelyingParty) wishAt(q url.Values, opts []LoginOption) (loginflow.Wish,
 	return loginflow.Wish{}, fmt.Errorf("rp: what a log-in asks for is larger than %d bytes", loginflow.MaxWish)
 }
 
-// acrOf is the authentication context class that an ID token names.
-func acrOf(claims string) string {
-	var c struct {
-		ACR string `json:"acr"`
-	}
-	_ = json.Unmarshal([]byte(claims), &c) // it was valid when it was stored
-	return c.ACR
-}
-
 // StepUpError says: the session lives, and this page or API needs another log-in. Answer
 // leads there and back; the session and its values are kept until the new log-in has
 // replaced it.
@@ -136,13 +126,13 @@ func (s *Session) Satisfies(opts ...LoginOption) error {
 	if len(opts) == 0 {
 		return nil
 	}
-	w, d := wishFor(opts), s.state().data
+	w, d := wishFor(opts), s.state().Data
 	for _, c := range w.claims {
 		if !hasClaim(d, c.name, c.values...) {
 			return ErrForbidden
 		}
 	}
-	if w.MetBy(d.ACR, d.AuthTime, s.rp.now(), s.rp.cfg.Skew) {
+	if w.MetBy(d.ACR, d.AuthTime, s.rp.engine.Now(), s.rp.cfg.Skew) {
 		return nil
 	}
 	return &StepUpError{w.Wish}

@@ -53,16 +53,16 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := p.detached(r.Context()) // who closes the tab at once meant it all the same
+	ctx, cancel := p.engine.Detached(r.Context()) // who closes the tab at once meant it all the same
 	defer cancel()
 	known, err := p.remembered(ctx, key)
 	if err != nil {
 		return err
 	}
 	if everywhere && known != nil && known.live {
-		_, err = p.endUnder(ctx, p.party.Under(names.BySubject, known.data.Subject), store.Selector{BegunBy: p.now()}, reason.UserLogout, "")
+		_, err = p.engine.EndUnder(ctx, p.party.Under(names.BySubject, known.data.Subject), store.Selector{BegunBy: p.engine.Now()}, reason.UserLogout, "")
 	} else {
-		_, err = p.end(ctx, key, reason.UserLogout)
+		_, err = p.engine.End(ctx, key, reason.UserLogout)
 	}
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
 		ask = p.askLogout(base, endpoint, said, nil)
 	}
 	if ask.to == "" {
-		p.refusals.Spend(p.log, p.now(), "a log-out stays here: the IdP takes none without id_token_hint, and this one is used up or too long")
+		p.refusals.Spend(p.log, p.engine.Now(), "a log-out stays here: the IdP takes none without id_token_hint, and this one is used up or too long")
 		return web.SendOn(w, r, landing)
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
@@ -117,17 +117,17 @@ func (p *RelyingParty) remembered(ctx context.Context, key store.Key) (*leaver, 
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil
 	case err != nil && !errors.Is(err, store.ErrEnded):
-		return nil, p.storeFailed(err)
+		return nil, p.engine.StoreFailed(err)
 	}
-	st, err := p.open(rec)
+	st, err := p.engine.Open(rec)
 	if err != nil {
 		return nil, nil
 	}
 	if rec.Ended() {
-		return &leaver{data: st.data, over: rec.End.At}, nil
+		return &leaver{data: st.Data, over: rec.End.At}, nil
 	}
-	live := p.judge(st, lifetime.Passive).End == lifetime.Live
-	return &leaver{data: st.data, live: live, over: p.now()}, nil
+	live := p.engine.Judge(st, lifetime.Passive).End == lifetime.Live
+	return &leaver{data: st.Data, live: live, over: p.engine.Now()}, nil
 }
 
 // hintFor is how long the ID token of a session that is over serves a logout.
@@ -142,7 +142,7 @@ func (p *RelyingParty) mayHint(ctx context.Context, key store.Key, l *leaver) bo
 		return true
 	}
 	until := l.over.Add(hintFor)
-	if p.now().After(until) {
+	if p.engine.Now().After(until) {
 		return false
 	}
 	err := p.cfg.Store.Once(ctx, p.party.Once("logout hint", string(key[:])), until)

@@ -3,6 +3,7 @@ package rp
 import (
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
@@ -19,24 +20,24 @@ func (p *RelyingParty) Optional(r *http.Request) *Session {
 	if !ok || p.site.Of(r).Refuses(r) {
 		return nil
 	}
-	st, err := p.load(r.Context(), key)
+	st, err := p.engine.Load(r.Context(), key)
 	if err != nil {
 		return nil // the store's failure is logged there
 	}
-	now := p.now()
-	class := classOf(p.activity.IsActive(r, p.activity.Mark(r), p.saysUser(st.data, now)))
-	d := p.judge(st, lifetime.Passive)
+	now := p.engine.Now()
+	class := classOf(p.activity.IsActive(r, p.activity.Mark(r), p.saysUser(st.Data, now)))
+	d := p.engine.Judge(st, lifetime.Passive)
 	if d.End != lifetime.Live {
-		_ = p.expire(r.Context(), st, d.End) // an outage: whoever comes next tries again
+		_ = p.engine.Expire(r.Context(), st, d.End) // an outage: whoever comes next tries again
 		return nil
 	}
 	if class == Active {
-		due := p.judge(st, lifetime.Active).Signal
-		st.rec.Active = now
-		p.touch(st, new(*item), now, st.stored)
+		due := p.engine.Judge(st, lifetime.Active).Signal
+		st.Rec.Active = now
+		p.engine.Touch(st, new(*engine.Item), now, st.Stored)
 		p.noteUser(r, st)
 		if due != lifetime.NotDue {
-			p.signalBeside(st)
+			p.engine.SignalBeside(st)
 		}
 	}
 	if d.Unconfirmed {

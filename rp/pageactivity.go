@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -49,15 +50,15 @@ const confirmWait = 5 * time.Second
 // sent off.
 func (p *RelyingParty) confirmDue(ctx context.Context, s *Session) error {
 	st := s.state()
-	if m := p.means(st.data); m == byNothing || m == bySilentLogin {
+	if m := p.engine.Means(st.Data); m == engine.ByNothing || m == engine.BySilentLogin {
 		return nil
 	}
-	if p.judge(st, lifetime.Active).Signal == lifetime.NotDue {
+	if p.engine.Judge(st, lifetime.Active).Signal == lifetime.NotDue {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirmWait)
 	defer cancel()
-	_, err := p.tell(ctx, st)
+	_, err := p.engine.Tell(ctx, st)
 	if errors.Is(err, store.ErrEnded) || errors.Is(err, ErrAnonymous) {
 		return err
 	}

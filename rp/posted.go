@@ -32,7 +32,7 @@ func (p *RelyingParty) keepPosted(r *http.Request) (sealed string) {
 		return ""
 	}
 	return p.posted.Seal(posted.Form{ID: cookie.Random(), Subject: subject, Path: p.site.Outside(r.URL.RequestURI()), Form: form,
-		Until: p.now().Add(p.cfg.LoginTimeout + postedFor)})
+		Until: p.engine.Now().Add(p.cfg.LoginTimeout + postedFor)})
 }
 
 // whose is the subject of the session, live or ended, that a request names.
@@ -92,14 +92,14 @@ func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) erro
 		return lost(http.StatusBadRequest)
 	}
 	f, ok := p.posted.Open(r.PostForm.Get("sealed"))
-	if !ok || f.Subject != s.Subject() || p.now().After(f.Until) {
+	if !ok || f.Subject != s.Subject() || p.engine.Now().After(f.Until) {
 		return lost(http.StatusForbidden)
 	}
 	switch err := p.cfg.Store.Once(r.Context(), p.party.Once("posted", f.ID), f.Until); {
 	case errors.Is(err, store.ErrConflict):
 		return lost(http.StatusForbidden)
 	case err != nil:
-		return p.storeFailed(err)
+		return p.engine.StoreFailed(err)
 	}
 	fields, err := url.ParseQuery(string(f.Form))
 	if err != nil {

@@ -189,11 +189,9 @@ func TestNothingPrints(t *testing.T) {
 			"Health":       {rp.Health{Ready: true}},
 
 			"StoreFailedEvent": {printtest.Exempt("a Store's error: its own tests see to that")},
-			"Cause":            {reason.Busy},
 			"Pages":            {printtest.Exempt("words")}, "Page": {printtest.Exempt("words")},
 			"LoginOption":      {printtest.Exempt("a function")},
 			"StepUpError":      {&rp.StepUpError{}},
-			"EndCause":         {reason.Inactivity},
 			"MassLogoutEvent":  {printtest.Exempt("numbers")},
 			"Capabilities":     {printtest.Exempt("what an IdP honours")},
 			"Calls":            {printtest.Exempt("what an IdP honours")},
@@ -210,7 +208,7 @@ func TestNothingPrints(t *testing.T) {
 			"LoginError":       {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
 			"RequestError":     {printtest.Exempt("its texts are constant")},
 			"UnavailableError": {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
-			"Class":            {rp.Active}, "Kind": {rp.NoToken}, "Reason": {reason.Idle},
+			"Class":            {rp.Active}, "Kind": {rp.NoToken},
 		})
 		printtest.Check(t, "the context of a guarded handler", secrets, request.Context())
 		printtest.Check(t, "what a Store keeps", secrets, *stored.last) // the other types of the contract are hashes and times

@@ -8,12 +8,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/reason"
-	"github.com/tandem-sso/tandem/rp/store"
 )
 
 var errSigned = errors.New("userinfo answers with application/jwt (signed or encrypted), which is not read: " +
@@ -27,16 +27,16 @@ var errSigned = errors.New("userinfo answers with application/jwt (signed or enc
 //
 // The person, who is back since f.Back, waits for the code and for this Config.WaitFor at
 // most. Its errors are *LoginError.
-func (p *RelyingParty) askUserinfo(ctx context.Context, f *loginflow.Flow, got *tokens, d *record.Data) error {
+func (p *RelyingParty) askUserinfo(ctx context.Context, f *loginflow.Flow, got *engine.Tokens, d *record.Data) error {
 	needed := p.cfg.UserinfoClaims
 	if !needed && (d.AccessToken == "" || d.RefreshToken != "" || p.idp.At().UserinfoURL == "") {
 		return nil
 	}
-	if got.access == "" || !isBearer(got.kind) {
+	if got.Access == "" || !engine.IsBearer(got.Kind) {
 		return p.noProfile(errors.New("the token endpoint has given no Bearer access token to ask userinfo with: " +
 			"some IdPs issue one only for a scope of an API"))
 	}
-	wait := p.cfg.WaitFor - p.now().Sub(f.Back)
+	wait := p.cfg.WaitFor - p.engine.Now().Sub(f.Back)
 	if wait <= 0 {
 		if needed {
 			return notFinished(late(p.cfg.WaitFor))
@@ -46,9 +46,9 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *loginflow.Flow, got *
 	wait = min(wait, p.cfg.WaitFor)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	answer, out := p.idp.At().Client.Userinfo(ctx, got.access, d.Subject)
+	answer, out := p.idp.At().Client.Userinfo(ctx, got.Access, d.Subject)
 	if ctx.Err() == nil { // else it had less time than a call may take
-		p.went(&out)
+		p.engine.Went(&out)
 	}
 	d.UserinfoFits = out.Err == nil
 	switch {
@@ -62,7 +62,7 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *loginflow.Flow, got *
 		return p.profileRefused(&out)
 	case answer == nil:
 		return p.noProfile(errSigned)
-	case !takeUserinfo(d, answer):
+	case !engine.TakeUserinfo(d, answer):
 		return tooLarge(errTooLargeToKeep)
 	}
 	return nil
@@ -80,7 +80,7 @@ func (p *RelyingParty) profileRefused(out *idp.Outcome) error {
 		return badLogin("failed-trust", out.Err)
 	case verdict.Userinfo(out.Answer, false) == verdict.Retry, out.Fault != verdict.None:
 		wait := max(out.RetryAfter, time.Second)
-		return notFinished(&UnavailableError{RetryAfter: wait, Cause: whoFails(out), Err: out.Err})
+		return notFinished(&UnavailableError{RetryAfter: wait, Cause: engine.WhoFails(out), Err: out.Err})
 	}
 	return p.noProfile(fmt.Errorf("%w: it does not take the access token of a log-in, "+
 		"perhaps because that is bound to an API or lacks a scope", out.Err))
@@ -97,22 +97,6 @@ var errTooLargeToKeep = errors.New("ID token, userinfo and tokens together are l
 
 func tooLarge(err error) error {
 	return loginFailed(http.StatusBadGateway, err, "failed-size", "advice-tell")
-}
-
-// takeUserinfo notes what userinfo has said of this subject, unless that does not fit into
-// the record.
-func takeUserinfo(d *record.Data, answer []byte) bool {
-	next, err := said(d).ByUserinfo(answer)
-	if err != nil {
-		return false
-	}
-	with := *d
-	with.Kept, with.Userinfo = next.Kept, next.Userinfo
-	if !with.Fits() {
-		return false
-	}
-	d.Kept, d.Userinfo = with.Kept, with.Userinfo
-	return true
 }
 
 // scopeClaims are what a scope is asked for (OpenID Connect Core 1.0 §5.4).
@@ -136,40 +120,4 @@ func judgeProfile(c *Config, d *record.Data) []Finding {
 		}
 	}
 	return nil
-}
-
-// readProfile asks userinfo again once tokens have been renewed (Config.UserinfoAgain).
-// It runs beside: nobody waits for it, and what it cannot bring stays as it was.
-func (p *RelyingParty) readProfile(st *state) {
-	if !p.cfg.UserinfoAgain || st.data.AccessToken == "" || p.idp.At().UserinfoURL == "" {
-		return
-	}
-	p.goes(func(ctx context.Context) {
-		ctx, cancel := p.detached(ctx)
-		defer cancel()
-		answer, out := p.callUserinfo(ctx, st.data)
-		err := out.Err
-		if err == nil {
-			_, err = p.commit(ctx, st, func(d *record.Data) bool {
-				return d.Generation == st.data.Generation && p.profileNews(st.rec.Key, d, answer)
-			})
-		}
-		if err != nil {
-			p.log.Warn("userinfo could not be read again; its claims stay as they were",
-				"session", st.rec.Key.Short(), "error", err)
-		}
-	})
-}
-
-// profileNews takes an answer of userinfo that came after the log-in, where that is wanted.
-func (p *RelyingParty) profileNews(key store.Key, d *record.Data, answer []byte) bool {
-	if !p.cfg.UserinfoAgain || answer == nil {
-		return false
-	}
-	kept, userinfo := d.Kept, d.Userinfo
-	if !takeUserinfo(d, answer) {
-		p.log.Warn("what userinfo says does not fit into the session; its claims stay as they were",
-			"session", key.Short(), "bytes", len(answer))
-	}
-	return d.Kept != kept || d.Userinfo != userinfo
 }

@@ -1,10 +1,8 @@
 package rp
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 )
@@ -39,15 +37,4 @@ func ofConfig(err error) error {
 		return all[0]
 	}
 	return errors.Join(all...)
-}
-
-// detached gives a call a context that outlives the browser's.
-func (p *RelyingParty) detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return p.detachedFor(ctx, p.cfg.RequestTimeout)
-}
-
-func (p *RelyingParty) detachedFor(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
-	stop := context.AfterFunc(p.calls, cancel) // the end of Close
-	return ctx, func() { stop(); cancel() }
 }

@@ -40,13 +40,13 @@ func (p *RelyingParty) Revoke(ctx context.Context, r Revocation) (int, error) {
 		return 0, errors.New("rp: Revocation has neither Subject nor SID: set one or both")
 	}
 	by := r.BegunBy.UTC().Truncate(time.Millisecond)
-	if now := p.now(); r.BegunBy.IsZero() || by.After(now) {
+	if now := p.engine.Now(); r.BegunBy.IsZero() || by.After(now) {
 		by = now
 	}
 	refs := p.party.Under(names.BySubject, r.Subject)
 	if r.SID != "" {
 		refs = p.party.Under(names.BySID, r.SID)
-		ok, err := p.sameSubject(ctx, refs, r.Subject)
+		ok, err := p.engine.SameSubject(ctx, refs, r.Subject)
 		if err != nil {
 			return 0, err
 		}
@@ -54,7 +54,7 @@ func (p *RelyingParty) Revoke(ctx context.Context, r Revocation) (int, error) {
 			return 0, nil // the session is somebody else's
 		}
 	}
-	ended, err := p.endUnder(ctx, refs, store.Selector{BegunBy: by}, reason.Admin, printable(r.Detail, maxDetail))
+	ended, err := p.engine.EndUnder(ctx, refs, store.Selector{BegunBy: by}, reason.Admin, printable(r.Detail, maxDetail))
 	return len(ended), err
 }
 
@@ -67,7 +67,7 @@ func (p *RelyingParty) Once(ctx context.Context, id string, until time.Time) (bo
 	case errors.Is(err, store.ErrConflict):
 		return false, nil
 	default:
-		return false, p.storeFailed(err)
+		return false, p.engine.StoreFailed(err)
 	}
 }
 

@@ -42,10 +42,10 @@ func (p *RelyingParty) served() {
 	if p.checkup.begun.Load() || !p.checkup.begun.CompareAndSwap(false, true) || p.cfg.SkipSelfCheck {
 		return
 	}
-	p.goes(func(context.Context) {
-		found := checkSelf(p.ctx, &p.cfg, p.party.Owner, p.idp.At().BackchannelLogout)
-		if p.ctx.Err() == nil { // what was cut off by Close says nothing
-			p.report(found)
+	p.engine.Go(func(context.Context) {
+		found := checkSelf(p.engine.Context(), &p.cfg, p.party.Owner, p.idp.At().BackchannelLogout)
+		if p.engine.Context().Err() == nil { // what was cut off by Close says nothing
+			p.engine.Report(found)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -16,10 +17,10 @@ import (
 // Session is the app session of one request.
 type Session struct {
 	rp      *RelyingParty
-	ctx     context.Context       // the request's
-	read    *state                // by Authenticate
-	newer   atomic.Pointer[state] // by a refresh since then
-	done    <-chan struct{}       // once watch is done
+	ctx     context.Context              // the request's
+	read    *engine.State                // by Authenticate
+	newer   atomic.Pointer[engine.State] // by a refresh since then
+	done    <-chan struct{}              // once watch is done
 	watch   sync.Once
 	class   Class
 	keep    [1]string     // the answer's Cache-Control: in here it costs no allocation
@@ -35,7 +36,7 @@ type served struct {
 
 // newSession makes the Session and the request that carries it. (The copy that
 // WithContext makes stays on the stack.)
-func (p *RelyingParty) newSession(r *http.Request, class Class, read *state) *Session {
+func (p *RelyingParty) newSession(r *http.Request, class Class, read *engine.State) *Session {
 	v := &served{session: Session{rp: p, ctx: r.Context(), read: read, class: class}}
 	s := &v.session
 	v.request = *r.WithContext((*carrier)(s))
@@ -73,30 +74,30 @@ func FromContext(ctx context.Context) *Session {
 
 // state is what is known of the session. Authenticate spares itself the atomic
 // write, which costs as much as the rest of making a Session.
-func (s *Session) state() *state {
+func (s *Session) state() *engine.State {
 	if st := s.newer.Load(); st != nil {
 		return st
 	}
 	return s.read
 }
 
-func (s *Session) key() store.Key { return s.read.rec.Key }
+func (s *Session) key() store.Key { return s.read.Rec.Key }
 
 // Issuer and Subject together are the person's identity (OpenID Connect Core 1.0
 // §5.7); neither alone is.
 func (s *Session) Issuer() string { return s.rp.cfg.Issuer }
 
 // Subject is the person's identifier at the IdP.
-func (s *Session) Subject() string { return s.state().data.Subject }
+func (s *Session) Subject() string { return s.state().Data.Subject }
 
 // SID is the IdP's session id, empty if the IdP sends none.
-func (s *Session) SID() string { return s.state().data.SID }
+func (s *Session) SID() string { return s.state().Data.SID }
 
 // Scope is what the IdP granted, separated by spaces; empty if it did not say.
-func (s *Session) Scope() string { return s.state().data.Scope }
+func (s *Session) Scope() string { return s.state().Data.Scope }
 
 // Started is when the log-in was finished.
-func (s *Session) Started() time.Time { return s.state().data.Started }
+func (s *Session) Started() time.Time { return s.state().Data.Started }
 
 // Class is how the request was classified.
 func (s *Session) Class() Class { return s.class }
@@ -109,7 +110,7 @@ func (s *Session) Name() string { return s.key().Short() }
 // handler has returned, as where a WebSocket is handed to goroutines of its own.
 func (s *Session) Done() <-chan struct{} {
 	s.watch.Do(func() {
-		s.done = s.rp.whenEnded(s.key())
+		s.done = s.rp.engine.WhenEnded(s.key())
 	})
 	return s.done
 }
@@ -118,9 +119,9 @@ func (s *Session) Done() <-chan struct{} {
 // *UnavailableError if the store cannot say. It answers also after the handler has
 // returned.
 func (s *Session) Err() error {
-	ctx, cancel := s.rp.detached(s.ctx)
+	ctx, cancel := s.rp.engine.Detached(s.ctx)
 	defer cancel()
-	_, err := s.rp.load(ctx, s.key())
+	_, err := s.rp.engine.Load(ctx, s.key())
 	if errors.Is(err, ErrAnonymous) {
 		return &EndedError{Reason: reason.Unconfirmed}
 	}
@@ -129,7 +130,7 @@ func (s *Session) Err() error {
 
 // End ends the session for the app's own reasons (Admin).
 func (s *Session) End(ctx context.Context) error {
-	_, err := s.rp.end(ctx, s.key(), reason.Admin)
+	_, err := s.rp.engine.End(ctx, s.key(), reason.Admin)
 	return err
 }
 

@@ -23,19 +23,19 @@ type SessionInfo struct {
 // List returns the live sessions of this person in this app, the latest active
 // first (ASVS 7.5.2).
 func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
-	recs, err := s.rp.list(ctx, s.rp.party.Under(names.BySubject, s.Subject()))
+	recs, err := s.rp.engine.List(ctx, s.rp.party.Under(names.BySubject, s.Subject()))
 	if err != nil {
 		return nil, err
 	}
 	out := make([]SessionInfo, 0, len(recs))
 	for _, rec := range recs {
-		st, err := s.rp.open(rec)
+		st, err := s.rp.engine.Open(rec)
 		if err != nil {
 			continue
 		}
 		out = append(out, SessionInfo{
-			Name: rec.Key.Short(), Current: rec.Key == s.key(), Started: st.data.Started,
-			Active: st.rec.Active, UserAgent: st.data.Agent,
+			Name: rec.Key.Short(), Current: rec.Key == s.key(), Started: st.Data.Started,
+			Active: st.Rec.Active, UserAgent: st.Data.Agent,
 		})
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Active.After(out[j].Active) })
@@ -45,13 +45,13 @@ func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
 // EndOwn ends one of this person's own sessions by its name, with UserLogout.
 // ErrNotFound if the person has no such session.
 func (s *Session) EndOwn(ctx context.Context, name string) error {
-	recs, err := s.rp.list(ctx, s.rp.party.Under(names.BySubject, s.Subject()))
+	recs, err := s.rp.engine.List(ctx, s.rp.party.Under(names.BySubject, s.Subject()))
 	if err != nil {
 		return err
 	}
 	for _, rec := range recs {
 		if rec.Key.Short() == name {
-			_, err := s.rp.end(ctx, rec.Key, reason.UserLogout)
+			_, err := s.rp.engine.End(ctx, rec.Key, reason.UserLogout)
 			return err
 		}
 	}
@@ -85,17 +85,17 @@ func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
 	if most == 0 {
 		return
 	}
-	recs, err := p.list(ctx, p.party.Under(names.BySubject, subject))
+	recs, err := p.engine.List(ctx, p.party.Under(names.BySubject, subject))
 	if err != nil {
 		p.log.Warn("Config.MaxSessionsPerSubject could not be looked after; the next log-in does", "error", err)
 		return
 	}
 	for i := range recs {
-		recs[i].Active = p.latest(recs[i].Key, recs[i].Active)
+		recs[i].Active = p.engine.Latest(recs[i].Key, recs[i].Active)
 	}
 	sort.Slice(recs, func(i, j int) bool { return recs[i].Active.After(recs[j].Active) })
 	for _, rec := range recs[min(most, len(recs)):] {
-		if _, err := p.endNow(ctx, store.Selector{Key: rec.Key, IdleSince: rec.Active}, reason.SessionLimit, ""); err != nil {
+		if _, err := p.engine.EndNow(ctx, store.Selector{Key: rec.Key, IdleSince: rec.Active}, reason.SessionLimit, ""); err != nil {
 			p.log.Warn("a session above Config.MaxSessionsPerSubject could not be ended", "session", rec.Key.Short(), "error", err)
 		}
 	}
@@ -105,7 +105,7 @@ func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
 // log-in is under way included, and returns how many had begun (ASVS 7.4.2,
 // 7.4.5). Log-ins started afterwards are not affected.
 func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, error) {
-	ended, err := p.endUnder(ctx, p.party.Under(names.BySubject, subject), store.Selector{BegunBy: p.now()}, reason.Admin, "")
+	ended, err := p.engine.EndUnder(ctx, p.party.Under(names.BySubject, subject), store.Selector{BegunBy: p.engine.Now()}, reason.Admin, "")
 	return len(ended), err
 }
 
@@ -113,6 +113,6 @@ func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, err
 // whose log-in is under way included, and returns how many had begun. The IdP's
 // own session lives on: log-ins started afterwards are not affected.
 func (p *RelyingParty) EndSID(ctx context.Context, sid string) (int, error) {
-	ended, err := p.endUnder(ctx, p.party.Under(names.BySID, sid), store.Selector{BegunBy: p.now()}, reason.Admin, "")
+	ended, err := p.engine.EndUnder(ctx, p.party.Under(names.BySID, sid), store.Selector{BegunBy: p.engine.Now()}, reason.Admin, "")
 	return len(ended), err
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
@@ -25,16 +26,16 @@ const maxHintedURL = 2 << 10
 
 // asksSilently returns the session of a browser that is to make a silent log-in, nil if
 // it has none that may make one. Its error is an *UnavailableError.
-func (p *RelyingParty) asksSilently(r *http.Request) (*state, error) {
+func (p *RelyingParty) asksSilently(r *http.Request) (*engine.State, error) {
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return nil, nil
 	}
-	st, err := p.load(r.Context(), key)
+	st, err := p.engine.Load(r.Context(), key)
 	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {
 		return nil, err
 	}
-	if err != nil || !p.cfg.SilentCheck && p.means(st.data) != bySilentLogin {
+	if err != nil || !p.cfg.SilentCheck && p.engine.Means(st.Data) != engine.BySilentLogin {
 		return nil, nil
 	}
 	return st, nil
@@ -42,9 +43,9 @@ func (p *RelyingParty) asksSilently(r *http.Request) (*state, error) {
 
 // silentURL is where the browser asks the IdP whether the session lives (prompt=none).
 // That it asks is noted first, so that no answer can make it ask again at once.
-func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *loginflow.Flow, opts []oauth2.AuthCodeOption) (string, error) {
-	now := p.now()
-	if _, err := p.commit(ctx, st, func(d *record.Data) bool { d.Asked = now; return true }); err != nil {
+func (p *RelyingParty) silentURL(ctx context.Context, st *engine.State, f *loginflow.Flow, opts []oauth2.AuthCodeOption) (string, error) {
+	now := p.engine.Now()
+	if _, err := p.engine.Commit(ctx, st, func(d *record.Data) bool { d.Asked = now; return true }); err != nil {
 		return "", err
 	}
 	for name, value := range p.cfg.LoginParams {
@@ -52,9 +53,9 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *loginflow.Fl
 	}
 	opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
 	resources := ""
-	if p.wantsTokens(st.data) {
-		f.Renews = st.data.Generation + 1
-		w, _ := loginflow.ReadWish(st.data.Wish)
+	if p.engine.WantsTokens(st.Data) {
+		f.Renews = st.Data.Generation + 1
+		w, _ := loginflow.ReadWish(st.Data.Wish)
 		if resources = p.resources(&w); len(w.Scopes) > 0 { // else the new token could do less
 			opts = append(opts, oauth2.SetAuthURLParam("scope", p.scopes(&w)))
 		}
@@ -62,7 +63,7 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *state, f *loginflow.Fl
 		opts = append(opts, oauth2.SetAuthURLParam("scope", "openid"))
 	}
 	state := p.logins.State(f.State, f.Target())
-	for _, h := range hints(st.data) {
+	for _, h := range hints(st.Data) {
 		to := p.authorization().AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...) + resources
 		if len(to) <= maxHintedURL || p.idp.At().Pushes {
 			return to, nil
@@ -86,15 +87,15 @@ func hints(d *record.Data) []hint {
 // confirmSilently handles a prompt=none round trip that succeeded: the IdP session
 // lives. What a check brings is not kept, and no session is made of it: where there is
 // none, or the IdP's is another person's now, a whole log-in follows.
-func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *tokens) error {
-	ctx, cancel := p.detached(r.Context())
+func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *engine.Tokens) error {
+	ctx, cancel := p.engine.Detached(r.Context())
 	defer cancel()
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		p.discard(got)
 		return p.logInInstead(w, f)
 	}
-	st, err := p.load(ctx, key)
+	st, err := p.engine.Load(ctx, key)
 	var (
 		trouble *UnavailableError
 		ended   *EndedError
@@ -107,9 +108,9 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 	case err != nil:
 		p.discard(got)
 		return p.logInInstead(w, f)
-	case st.data.Subject != got.id.Subject: // another person uses this browser now
+	case st.Data.Subject != got.ID.Subject: // another person uses this browser now
 		p.discard(got)
-		if _, err := p.rejected(ctx, st, reason.OtherSubject); errors.As(err, &trouble) {
+		if _, err := p.engine.Rejected(ctx, st, reason.OtherSubject); errors.As(err, &trouble) {
 			return err
 		}
 		return p.logInInstead(w, f)
@@ -123,7 +124,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 	case err != nil:
 		return err
 	}
-	p.signalled(key, "prompt=none", verdict.OK, nil)
+	p.engine.Signalled(key, "prompt=none", verdict.OK, nil)
 	web.SeeOther(w, f.ReturnTo)
 	return nil
 }
@@ -133,26 +134,26 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 // come to an end.
 // What was asked is answered, and what it was asked for counts: the clock of the instance
 // that did may be ahead, and by this one's the tokens may be good still.
-func (p *RelyingParty) confirmed(ctx context.Context, st *state, f *loginflow.Flow, got *tokens) (*state, error) {
-	at := p.now()
-	if f.Renews == st.data.Generation+1 && f.About == st.rec.Key.Short() {
-		p.observe(got)
-		next, err := p.commitTokens(ctx, st, func(d *record.Data) {
-			_ = p.takeTokens(st.rec.Key, d, got, nil) // a fault is an audience's
-			p.keepOnly(d)
-			heard(d, at, true, true)
-			if !p.wantsTokens(d) {
+func (p *RelyingParty) confirmed(ctx context.Context, st *engine.State, f *loginflow.Flow, got *engine.Tokens) (*engine.State, error) {
+	at := p.engine.Now()
+	if f.Renews == st.Data.Generation+1 && f.About == st.Rec.Key.Short() {
+		p.engine.Observe(got)
+		next, err := p.engine.CommitTokens(ctx, st, func(d *record.Data) {
+			_ = p.engine.TakeTokens(st.Rec.Key, d, got, nil) // a fault is an audience's
+			p.engine.KeepOnly(d)
+			engine.Heard(d, at, true, true)
+			if !p.engine.WantsTokens(d) {
 				d.Asked = time.Time{}
 			}
 		})
 		if err == nil {
-			p.readProfile(next)
+			p.engine.ReadProfile(next)
 		}
 		return next, err
 	}
-	st, err := p.commit(ctx, st, func(d *record.Data) bool {
-		got.learn(d)
-		heard(d, at, true, true)
+	st, err := p.engine.Commit(ctx, st, func(d *record.Data) bool {
+		got.Learn(d)
+		engine.Heard(d, at, true, true)
 		d.Asked = time.Time{}
 		return true
 	})
@@ -164,9 +165,9 @@ func (p *RelyingParty) confirmed(ctx context.Context, st *state, f *loginflow.Fl
 
 // discard gives up what a check has brought all the same. Where a revocation would take
 // the session's own tokens along, these are left to run out.
-func (p *RelyingParty) discard(got *tokens) {
+func (p *RelyingParty) discard(got *engine.Tokens) {
 	if p.cfg.Kind != NoToken {
-		p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, "")
+		p.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
 	}
 }
 
@@ -178,8 +179,8 @@ func (p *RelyingParty) logInInstead(w http.ResponseWriter, f *loginflow.Flow) er
 
 // overtaken handles a round trip whose session has ended meanwhile, perhaps by a
 // logout in another tab: it must not begin a new one (C5). The page decides.
-func (p *RelyingParty) overtaken(w http.ResponseWriter, f *loginflow.Flow, got *tokens, reason reason.Reason) error {
-	p.orphaned(got, record.Data{Subject: got.id.Subject, SID: got.id.SID}, reason)
+func (p *RelyingParty) overtaken(w http.ResponseWriter, f *loginflow.Flow, got *engine.Tokens, reason reason.Reason) error {
+	p.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, reason)
 	web.SeeOther(w, f.ReturnTo)
 	return nil
 }
@@ -202,7 +203,7 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 		return nil
 	case "interaction_required", "consent_required", "account_selection_required":
 		if ok {
-			p.signalled(key, "prompt=none", verdict.Interact, cause)
+			p.engine.Signalled(key, "prompt=none", verdict.Interact, cause)
 		}
 		web.SeeOther(w, f.ReturnTo)
 		return nil
@@ -212,7 +213,7 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 		return p.logInInstead(w, f)
 	}
 	if ok {
-		p.signalled(key, "prompt=none", verdict.Retry, cause)
+		p.engine.Signalled(key, "prompt=none", verdict.Retry, cause)
 	}
 	return &UnavailableError{RetryAfter: 5 * time.Second, Cause: reason.IdPFails, Err: cause}
 }
@@ -224,12 +225,12 @@ func (p *RelyingParty) silentlyRejected(r *http.Request, f *loginflow.Flow, key 
 	if f.About != key.Short() {
 		return nil
 	}
-	ctx, cancel := p.detached(context.WithoutCancel(r.Context()))
+	ctx, cancel := p.engine.Detached(context.WithoutCancel(r.Context()))
 	defer cancel()
-	st, err := p.load(ctx, key)
-	if err == nil && st.data.Confirmed.Before(f.Begun) {
-		p.signalled(key, "prompt=none", verdict.Ended, cause)
-		_, err = p.rejected(ctx, st, reason.Unconfirmed)
+	st, err := p.engine.Load(ctx, key)
+	if err == nil && st.Data.Confirmed.Before(f.Begun) {
+		p.engine.Signalled(key, "prompt=none", verdict.Ended, cause)
+		_, err = p.engine.Rejected(ctx, st, reason.Unconfirmed)
 	}
 	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {
 		return err

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -70,10 +71,10 @@ func (p *RelyingParty) SessionStatus(r *http.Request) (Status, error) {
 // look says how a session stands.
 func (p *RelyingParty) look(ctx context.Context, key store.Key) (Status, error) {
 	for range 3 {
-		st, err := p.load(ctx, key)
+		st, err := p.engine.Load(ctx, key)
 		if err == nil {
 			var s Status
-			if s, err = p.status(ctx, p.vouched(ctx, st)); err == nil {
+			if s, err = p.status(ctx, p.engine.Vouched(ctx, st)); err == nil {
 				return s, nil
 			}
 		}
@@ -83,26 +84,26 @@ func (p *RelyingParty) look(ctx context.Context, key store.Key) (Status, error) 
 			return endedStatus(ended), nil
 		case errors.Is(err, ErrAnonymous):
 			return Status{State: "anonymous"}, nil
-		case err != errChanged:
+		case err != engine.ErrChanged:
 			return Status{}, err
 		}
 	}
-	return Status{}, busy(time.Second, "the session changes faster than it can be read")
+	return Status{}, engine.Busy(time.Second, "the session changes faster than it can be read")
 }
 
 func endedStatus(e *EndedError) Status {
 	return Status{State: "ended", Reason: e.Reason, Cause: e.Cause, QuietSeconds: int64(e.Quiet / time.Second)}
 }
 
-func (p *RelyingParty) status(ctx context.Context, st *state) (Status, error) {
-	now := p.now()
-	policy := p.policy(st)
-	clocks := lifetime.Believable(st.clocks(), now)
+func (p *RelyingParty) status(ctx context.Context, st *engine.State) (Status, error) {
+	now := p.engine.Now()
+	policy := p.engine.Policy(st)
+	clocks := lifetime.Believable(st.Clocks(), now)
 	if d := lifetime.Decide(clocks, policy, now, lifetime.Passive); d.End != lifetime.Live {
-		return Status{}, p.expire(ctx, st, d.End)
+		return Status{}, p.engine.Expire(ctx, st, d.End)
 	}
-	s := Status{State: "live", Subject: st.data.Subject, Confirm: "activity", version: st.rec.Version}
-	if p.means(st.data) == bySilentLogin {
+	s := Status{State: "live", Subject: st.Data.Subject, Confirm: "activity", version: st.Rec.Version}
+	if p.engine.Means(st.Data) == engine.BySilentLogin {
 		s.Confirm = "navigation"
 	}
 	limits := lifetime.Deadlines(clocks, policy)
@@ -110,7 +111,7 @@ func (p *RelyingParty) status(ctx context.Context, st *state) (Status, error) {
 	s.WarnSeconds = until(lifetime.Warn(limits, clocks, policy), now)
 	for _, l := range lifetime.Horizon(clocks, policy) {
 		s.Limits = append(s.Limits, StatusLimit{
-			Kind: limitKinds[l.Kind], Reason: reasons[l.End],
+			Kind: limitKinds[l.Kind], Reason: engine.Reasons[l.End],
 			EndMS:  max(l.At.Sub(now), 0).Milliseconds(),
 			WarnMS: max(l.Warn.Sub(now), 0).Milliseconds(),
 		})

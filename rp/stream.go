@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/eventstream"
 	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -39,14 +40,14 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 		return ErrCrossOrigin
 	}
 	if p.streaming.Err() != nil {
-		return busy(time.Second, "this instance is shutting down")
+		return engine.Busy(time.Second, "this instance is shutting down")
 	}
 	if p.cfg.MaxStreams < 0 {
 		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams", Err: errors.New("this app does not push; poll")}
 	}
-	t := p.subscribe(key) // before the first look, so that nothing falls between
-	defer t.release()
-	changed := t.change()
+	t := p.engine.Subscribe(key) // before the first look, so that nothing falls between
+	defer t.Release()
+	changed := t.Change()
 	s, err := p.look(r.Context(), key)
 	if err != nil {
 		return err
@@ -86,12 +87,12 @@ func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error
 var errGone = errors.New("rp: stream is over")
 
 // nextStatus waits until there is something to say.
-func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *topic, changed <-chan struct{}, due time.Time, out *eventstream.Writer) (Status, <-chan struct{}, error) {
+func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *engine.Topic, changed <-chan struct{}, due time.Time, out *eventstream.Writer) (Status, <-chan struct{}, error) {
 	lookIn := lookEvery
 	if !due.IsZero() {
 		// One more than the clock's grain: at the instant itself it is not over yet
 		// for all limits.
-		lookIn = min(lookIn, max(due.Sub(p.now()), 0)+2*time.Millisecond)
+		lookIn = min(lookIn, max(due.Sub(p.engine.Now()), 0)+2*time.Millisecond)
 	}
 	look, beat := time.Now().Add(lookIn), time.Now().Add(heartbeat)
 	timer := time.NewTimer(0)
@@ -99,8 +100,8 @@ func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *topic, chan
 	for {
 		timer.Reset(min(time.Until(look), time.Until(beat)))
 		select {
-		case <-t.done:
-			reason, cause := why(t.why())
+		case <-t.Done:
+			reason, cause := engine.Why(t.Why())
 			ended := Status{State: "ended", Reason: reason, Cause: cause}
 			if s, err := p.look(r.Context(), key); err == nil && s.State == "ended" && s.Reason == reason {
 				ended = s // the record knows more
@@ -111,7 +112,7 @@ func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *topic, chan
 			changed, look = nil, time.Now().Add(pushGap)
 		case now := <-timer.C:
 			if !now.Before(look) {
-				changed = t.change() // before the look, as at the start
+				changed = t.Change() // before the look, as at the start
 				s, err := p.look(r.Context(), key)
 				var trouble *UnavailableError
 				if !errors.As(err, &trouble) || r.Context().Err() != nil {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -58,10 +59,10 @@ func (t *tokenSource) Token() (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &oauth2.Token{AccessToken: h.token, TokenType: "Bearer", Expiry: h.until}, nil
+	return &oauth2.Token{AccessToken: h.Token, TokenType: "Bearer", Expiry: h.Until}, nil
 }
 
-func (p *RelyingParty) audienceOf(api []string) (*audience, error) {
+func (p *RelyingParty) audienceOf(api []string) (*engine.Audience, error) {
 	switch len(api) {
 	case 0:
 		return nil, nil
@@ -75,22 +76,22 @@ func (p *RelyingParty) audienceOf(api []string) (*audience, error) {
 }
 
 // living returns a session that has not ended, by the clocks either.
-func (p *RelyingParty) living(ctx context.Context, key store.Key) (*state, error) {
+func (p *RelyingParty) living(ctx context.Context, key store.Key) (*engine.State, error) {
 	for range 3 {
-		st, err := p.load(ctx, key)
+		st, err := p.engine.Load(ctx, key)
 		if errors.Is(err, ErrAnonymous) {
 			return nil, &EndedError{Reason: reason.Unconfirmed}
 		}
 		if err != nil {
 			return nil, err
 		}
-		end := p.judge(st, lifetime.Passive).End
+		end := p.engine.Judge(st, lifetime.Passive).End
 		if end == lifetime.Live {
 			return st, nil
 		}
-		if err := p.expire(ctx, st, end); err != errChanged {
+		if err := p.engine.Expire(ctx, st, end); err != engine.ErrChanged {
 			return nil, err
 		}
 	}
-	return nil, busy(time.Second, "the session changes faster than it can be read")
+	return nil, engine.Busy(time.Second, "the session changes faster than it can be read")
 }

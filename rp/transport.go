@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
@@ -35,7 +36,7 @@ var (
 	// is kept; the API is misconfigured.
 	ErrBlamedAPI = errors.New("rp: the API refuses a token that the IdP calls good")
 	// ErrNoAccessToken: there is no access token that could be used now.
-	ErrNoAccessToken = errors.New("rp: no access token")
+	ErrNoAccessToken = engine.ErrNoAccessToken
 )
 
 func (e *APIError) Error() string { return fmt.Sprintf("%v (%d %s)", e.Err, e.Status, clean(e.Code)) }
@@ -81,8 +82,8 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
-	sent := s.rp.now()
-	resp, err := t.send(r, h.token, false)
+	sent := s.rp.engine.Now()
+	resp, err := t.send(r, h.Token, false)
 	if err != nil {
 		return nil, err
 	}
@@ -94,14 +95,14 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	case verdict.StepUp:
 		return nil, stepUp(resp, challenge)
 	case verdict.Ended:
-		return t.refused(r, resp, st, to, h.generation, answer)
+		return t.refused(r, resp, st, to, h.Generation, answer)
 	}
 	return resp, nil // the API's own trouble is the caller's to handle
 }
 
 // refused handles a 401: a fresh token and a second try where that is possible,
 // then the IdP's word (API-01).
-func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, to *audience, token uint64, answer verdict.Answer) (*http.Response, error) {
+func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *engine.State, to *engine.Audience, token uint64, answer verdict.Answer) (*http.Response, error) {
 	s := t.session
 	switch err := s.mayFetch(r.Context(), st); {
 	case errors.Is(err, ErrNoAccessToken):
@@ -111,11 +112,11 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 		return nil, err
 	}
 	origin, renewed := weburl.OriginOf(r.URL), false
-	if s.rp.blamed(origin, st, token) {
+	if s.rp.engine.Blamed(origin, st, token) {
 		drain(resp)
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
-	if st.data.RefreshToken != "" {
+	if st.Data.RefreshToken != "" {
 		fresh, err := s.rp.fetch(r.Context(), st, to, token)
 		if err != nil {
 			drain(resp)
@@ -127,11 +128,11 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 			return resp, nil // the next call has the fresh token
 		}
 		drain(resp)
-		h := holds(fresh.data, to)
-		if h.none != nil {
-			return nil, h.none
+		h := engine.Holds(fresh.Data, to)
+		if h.None != nil {
+			return nil, h.None
 		}
-		if resp, err = t.send(r, h.token, true); err != nil {
+		if resp, err = t.send(r, h.Token, true); err != nil {
 			return nil, err
 		}
 		var challenge verdict.Challenge
@@ -143,7 +144,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 		default:
 			return resp, nil
 		}
-		st, token = fresh, h.generation
+		st, token = fresh, h.Generation
 	}
 	drain(resp)
 	var (
@@ -157,11 +158,11 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *state, 
 	switch verdict.SecondLook(renewed, probe) {
 	case verdict.Blamed:
 		s.newer.Store(probed)
-		s.rp.blame(origin, probed, token)
+		s.rp.engine.Blame(origin, probed, token)
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
 	if err == nil {
-		err = idpSilent(time.Second, "the IdP could not be asked about a refused token")
+		err = engine.IdPSilent(time.Second, "the IdP could not be asked about a refused token")
 	}
 	return nil, err
 }
@@ -185,35 +186,35 @@ func (t *apiTransport) send(r *http.Request, token string, again bool) (*http.Re
 }
 
 // called takes an API's answer as a signal, where the API introspects.
-func (s *Session) called(st *state, sent time.Time, status int) {
+func (s *Session) called(st *engine.State, sent time.Time, status int) {
 	p := s.rp
 	if !p.cfg.APIIntrospects || !p.cfg.Capabilities.Extends.Introspection || status >= 400 || s.class == Passive {
 		return
 	}
-	every := p.policy(st).SignalEvery
-	if sent.Sub(st.data.Signalled) < every/2 {
+	every := p.engine.Policy(st).SignalEvery
+	if sent.Sub(st.Data.Signalled) < every/2 {
 		return // said often enough
 	}
-	p.goes(func(ctx context.Context) {
-		_, err := p.commit(ctx, st, func(d *record.Data) bool { return heard(d, sent, true, p.cfg.Capabilities.Proves.Introspection) })
-		p.signalled(st.rec.Key, "api", verdict.OK, nil)
+	p.engine.Go(func(ctx context.Context) {
+		_, err := p.engine.Commit(ctx, st, func(d *record.Data) bool { return engine.Heard(d, sent, true, p.cfg.Capabilities.Proves.Introspection) })
+		p.engine.Signalled(st.Rec.Key, "api", verdict.OK, nil)
 		if err != nil {
-			p.log.Debug("an API call could not be noted as a signal", "session", st.rec.Key.Short(), "error", err)
+			p.log.Debug("an API call could not be noted as a signal", "session", st.Rec.Key.Short(), "error", err)
 		}
 	})
 }
 
 // probe asks the userinfo endpoint about the token of st (second look), where there is
 // no refresh token.
-func (p *RelyingParty) probe(ctx context.Context, st *state) (*state, verdict.Verdict, error) {
+func (p *RelyingParty) probe(ctx context.Context, st *engine.State) (*engine.State, verdict.Verdict, error) {
 	if p.idp.At().UserinfoURL == "" {
 		// Nobody else can be asked, and an API alone never logs anybody out.
-		return nil, verdict.Ask, p.renewSilently(ctx, st)
+		return nil, verdict.Ask, p.engine.RenewSilently(ctx, st)
 	}
-	seen := p.now()
-	next, err := p.fly(ctx, st.rec.Key, errand{}, func(d *record.Data) bool {
+	seen := p.engine.Now()
+	next, err := p.engine.Fly(ctx, st.Rec.Key, engine.Errand{}, func(d *record.Data) bool {
 		// Clocks are cut to milliseconds: one of the same may have been before.
-		return d.Signalled.After(seen) || d.Confirmed.After(seen) || d.Generation > st.data.Generation
+		return d.Signalled.After(seen) || d.Confirmed.After(seen) || d.Generation > st.Data.Generation
 	})
 	return next, probed(err), err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -53,7 +54,7 @@ func (v valueStore) New(r *http.Request, name string) (*sessions.Session, error)
 	case errors.Is(err, ErrAnonymous) || errors.Is(err, store.ErrEnded):
 		err = nil
 	case err == nil:
-		all, err = decodeValues(st.data.Values)
+		all, err = decodeValues(st.Data.Values)
 	}
 	s, unread := readValues(v, name, all)
 	return s, errors.Join(err, unread)
@@ -87,10 +88,10 @@ func (v valueStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.Ses
 	if err != nil {
 		return err
 	}
-	ctx, cancel := v.rp.detached(r.Context())
+	ctx, cancel := v.rp.engine.Detached(r.Context())
 	defer cancel()
 	var fault error
-	_, err = v.rp.commit(ctx, st, func(d *record.Data) bool {
+	_, err = v.rp.engine.Commit(ctx, st, func(d *record.Data) bool {
 		encoded, ok := overlay(d.Values, map[string]string{s.Name(): raw})
 		if !ok {
 			fault = errValuesTooLarge
@@ -105,15 +106,15 @@ func (v valueStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.Ses
 }
 
 // state is read anew: the session of the request may be older than its values.
-func (v valueStore) state(r *http.Request) (*state, error) {
+func (v valueStore) state(r *http.Request) (*engine.State, error) {
 	if s := FromContext(r.Context()); s != nil {
-		return v.rp.load(r.Context(), s.key())
+		return v.rp.engine.Load(r.Context(), s.key())
 	}
 	key, ok := v.rp.sessionKey(r.Header)
 	if !ok {
 		return nil, ErrAnonymous
 	}
-	return v.rp.load(r.Context(), key)
+	return v.rp.engine.Load(r.Context(), key)
 }
 
 var errValuesTooLarge = errors.New("rp: the values of a session are larger than 32 KiB, or malformed")

@@ -41,7 +41,7 @@ func rooms() []room {
 
 	// Test code is out of reach of what people link into their programs.
 	testCode := []string{"testing/...", "net/http/httptest"}
-	contract := []string{"rp", "rp/store", "rp/internal/..."}
+	contract := []string{"rp", "rp/store", "rp/reason", "rp/internal/..."}
 	ofStores := []string{"rp/store", "rp/store/internal/..."}
 	everything := []string{"rp/...", "nethttpadapter/...", "echoadapter/...", "idp-mock/..."}
 
@@ -50,6 +50,11 @@ func rooms() []room {
 	request := []string{"rp/internal/web", "rp/internal/activity"}
 	place := append([]string{"rp/internal/site", "rp/internal/weburl"}, request...)
 	ofBrowsers := append([]string{"rp/internal/posted", "rp/internal/page", "rp/internal/seal"}, place...)
+
+	// What decides, and what calls the IdP.
+	rules := []string{"rp/internal/claims", "rp/internal/cookie", "rp/internal/idp", "rp/internal/idtoken", "rp/internal/keyset", "rp/internal/lifetime",
+		"rp/internal/logouttoken", "rp/internal/names", "rp/internal/outside", "rp/internal/record", "rp/internal/seal",
+		"rp/internal/throttle", "rp/internal/verdict", "rp/internal/weburl"}
 
 	return []room{
 		{path: "rp/internal/activity", never: testCode},
@@ -63,7 +68,14 @@ func rooms() []room {
 		{path: "rp/internal/loginflow", rooms: append([]string{"rp/internal/seal", "rp/internal/cookie", "rp/internal/outside"}, place...), modules: []string{"github.com/gorilla/..."}, never: testCode},
 		{path: "rp/internal/answer", rooms: ofBrowsers, never: testCode},
 		{path: "rp/internal/...", modules: core, never: testCode},
-		{path: "rp", rooms: []string{"rp/store", "rp/internal/..."}, modules: core, never: testCode},
+		{path: "rp", rooms: []string{"rp/store", "rp/reason", "rp/internal/..."}, modules: core, never: testCode},
+		{path: "rp/reason", rooms: []string{"rp/store"}, never: testCode},
+
+		// Sessions at work know the store and the IdP, and no browser: neither these rooms
+		// nor rp are in reach.
+		{path: "rp/internal/engine", rooms: append([]string{"rp/store", "rp/reason"}, rules...), modules: core, never: testCode},
+		{path: "rp/internal/names", rooms: []string{"rp/store", "rp/internal/cookie", "rp/internal/record", "rp/internal/seal"}, never: testCode},
+		{path: "rp/internal/throttle", rooms: []string{"rp/store"}, never: testCode},
 		{path: "rp/ssf", rooms: contract, modules: core, never: testCode},
 		{path: "rp/registration", rooms: contract, modules: core, never: testCode},
 		{path: "rp/resourceserver", rooms: contract, modules: core, never: testCode},

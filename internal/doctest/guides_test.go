@@ -179,6 +179,9 @@ func TestGuidesName(t *testing.T) {
 		flags[m[1]] = true
 	}
 	sources, err := filepath.Glob(root + "/rp/*.go")
+	if more, _ := filepath.Glob(root + "/rp/internal/engine/*.go"); err == nil {
+		sources = append(sources, more...)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

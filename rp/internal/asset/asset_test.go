@@ -148,7 +148,7 @@ func TestTypesNameWhatIsExported(t *testing.T) {
 
 // A reason that is added is told to TypeScript, too.
 func TestTypesNameEveryReason(t *testing.T) {
-	source, err := os.ReadFile("../../reason.go")
+	source, err := os.ReadFile("../../reason/reason.go")
 	if err != nil {
 		t.Fatal(err)
 	}

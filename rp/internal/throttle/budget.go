@@ -8,7 +8,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// budget bounds the lines in the log that anybody can cause by asking: for each kind
+// Budget bounds the lines in the log that anybody can cause by asking: for each kind
 // a burst, then one now and then that says how many were left out. So a flood of one
 // kind hides neither the other kinds nor its own size.
 type Budget struct {
@@ -26,7 +26,7 @@ const (
 	budgetBurst = 20
 )
 
-// spend logs a line, or counts it. There are as many kinds as there are callers.
+// Spend logs a line, or counts it. There are as many kinds as there are callers.
 func (b *Budget) Spend(log *slog.Logger, now time.Time, kind string, about ...any) {
 	b.mu.Lock()
 	k := b.kind[kind]

@@ -1,0 +1,50 @@
+package rp
+
+import (
+	"github.com/tandem-sso/tandem/rp/internal/engine"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+)
+
+// engineConfig is what a session's life depends on.
+func (p *RelyingParty) engineConfig() engine.Config {
+	c := &p.cfg
+	return engine.Config{
+		Issuer: c.Issuer, ClientID: c.ClientID, Kind: engine.Kind(c.Kind), Scopes: c.Scopes,
+		IDTokenAlg: c.IDTokenAlg, TrustedAudiences: c.TrustedAudiences, APIs: p.apis,
+		Capabilities: engine.Capabilities{
+			Extends: engine.Calls(c.Capabilities.Extends), Proves: engine.Calls(c.Capabilities.Proves),
+			Revocation: engine.RevocationScope(c.Capabilities.Revocation), AnnouncesWindow: c.Capabilities.AnnouncesWindow,
+		},
+		IdP: p.idp, Store: c.Store, Now: c.Now, Logger: p.log, Events: p.engineEvents(),
+		Idle: c.Idle, Absolute: c.Absolute, IdPWindow: c.IdPWindow, SignalEvery: c.SignalEvery, TrustFor: c.TrustFor,
+		Skew: c.Skew, RequestTimeout: c.RequestTimeout, WaitFor: c.WaitFor, LoginTimeout: c.LoginTimeout,
+		MassLogoutPause: c.MassLogoutPause, SilentCheck: c.SilentCheck, APIIntrospects: c.APIIntrospects,
+		TrailingSignal: c.TrailingSignal, ForgetClaims: c.ForgetClaims, UserinfoAgain: c.UserinfoAgain,
+		IdPSessionEnd: c.IdPSessionEnd,
+		Judge:         func(m *idp.Endpoints) []Finding { return judgeProvider(c, m) },
+	}
+}
+
+// engineEvents hands on what the engine tells to Config.Events.
+func (p *RelyingParty) engineEvents() engine.Events {
+	to := &p.cfg.Events
+	events := engine.Events{
+		LogoutRefused: func(err error) { p.refused(RefusedLogoutToken, badLogout(err)) },
+	}
+	if fn := to.Signal; fn != nil {
+		events.Signal = func(e engine.SignalEvent) { fn(SignalEvent(e)) }
+	}
+	if fn := to.Refresh; fn != nil {
+		events.Refresh = func(e engine.SignalEvent) { fn(SignalEvent(e)) }
+	}
+	if fn := to.End; fn != nil {
+		events.End = func(e engine.EndEvent) { fn(EndEvent(e)) }
+	}
+	if fn := to.StoreFailed; fn != nil {
+		events.StoreFailed = func(e engine.StoreFailedEvent) { fn(StoreFailedEvent(e)) }
+	}
+	if fn := to.MassLogout; fn != nil {
+		events.MassLogout = func(e engine.MassLogout) { fn(MassLogoutEvent(e)) }
+	}
+	return events
+}

@@ -1,0 +1,44 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/reason"
+)
+
+// What rp exports under the same names, with their documentation.
+var (
+	ErrAnonymous      = errors.New("rp: no session")
+	ErrUnconfirmed    = errors.New("rp: the session waits for a confirmation that only an active request may fetch")
+	ErrReauthenticate = errors.New("rp: the IdP asks for a new log-in")
+	ErrSilentCheck    = errors.New("rp: the session is to be confirmed by a silent log-in")
+	ErrNoAccessToken  = errors.New("rp: no access token")
+)
+
+// Busy is an *UnavailableError for which nobody outside this application is to blame.
+func Busy(after time.Duration, format string, args ...any) error {
+	return &reason.UnavailableError{RetryAfter: after, Cause: reason.Busy, Err: fmt.Errorf(format, args...)}
+}
+
+// IdPSilent is an *UnavailableError that an IdP causes by giving no answer.
+func IdPSilent(after time.Duration, format string, args ...any) error {
+	return &reason.UnavailableError{RetryAfter: after, Cause: reason.IdPSilent, Err: fmt.Errorf(format, args...)}
+}
+
+const storeRetry = 2 * time.Second
+
+// StoreFailed is an *UnavailableError that the Store causes. The operator hears of each
+// by Config.Events, and by the log within its budget: most people who got the 503 will
+// not tell. That a browser hung up is no failure of the Store.
+func (p *Engine) StoreFailed(err error) error {
+	if !errors.Is(err, context.Canceled) {
+		p.troubles.Spend(p.log, p.Now(), "the session store failed; sessions are kept, and requests are answered with 503", "error", err)
+		if fn := p.cfg.Events.StoreFailed; fn != nil {
+			fn(StoreFailedEvent{At: p.Now(), Err: err})
+		}
+	}
+	return &reason.UnavailableError{RetryAfter: storeRetry, Cause: reason.StoreFailed, Err: fmt.Errorf("the session store failed: %w", err)}
+}

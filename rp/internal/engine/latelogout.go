@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/logouttoken"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
+)
+
+const (
+	lateLogoutsMost = 1000      // that are remembered at once
+	lateLogoutFor   = time.Hour // so long one is tried
+)
+
+// lateLogouts are logouts that wait for the store. One that the IdP sends again and again
+// waits once, and takes nobody's place.
+type lateLogouts struct {
+	mu sync.Mutex
+	of map[lateLogout]bool
+}
+
+type lateLogout struct {
+	sid, subject string
+	issued       int64
+}
+
+// take reports whether a logout is to wait, and has a place to.
+func (l *lateLogouts) take(which lateLogout) (mine, full bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.of[which]:
+		return false, false
+	case len(l.of) >= lateLogoutsMost:
+		return false, true
+	case l.of == nil:
+		l.of = map[lateLogout]bool{}
+	}
+	l.of[which] = true
+	return true, false
+}
+
+func (l *lateLogouts) leave(which lateLogout) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.of, which)
+}
+
+// EndLater carries out a logout of the IdP's that the store did not take. The IdP has its
+// answer, and most do not ask again: without this a client without tokens would serve the
+// session until Config.Absolute. It is tried while this instance lives. What the selector
+// says stays as it was, so that nothing ends that has begun since.
+func (p *Engine) EndLater(token *logouttoken.Token, which store.Selector) {
+	this := lateLogout{token.SID, token.Subject, token.IssuedAt.Unix()}
+	mine, full := p.late.take(this)
+	if full {
+		p.troubles.Spend(p.log, p.Now(), "a logout could not be carried out and is forgotten: too many wait for the store")
+	}
+	if !mine {
+		return
+	}
+	if !p.Go(func(context.Context) {
+		defer p.late.leave(this)
+		began := p.cfg.Now()
+		for n := 1; p.ctx.Err() == nil; n++ {
+			if p.cfg.Now().Sub(began) >= lateLogoutFor {
+				p.log.Error("a logout that the store does not take is given up")
+				return
+			}
+			sleep(p.ctx, min(verdict.Backoff(verdict.Retry, n), 30*time.Second))
+			ctx, cancel := p.Detached(p.ctx)
+			ended, err := p.EndByToken(ctx, token, which)
+			cancel()
+			switch {
+			case errors.Is(err, ErrOtherSession):
+				if fn := p.cfg.Events.LogoutRefused; fn != nil {
+					fn(err)
+				}
+				return
+			case err == nil:
+				p.log.Info("a logout that the store had not taken is carried out", "sessions", len(ended))
+				return
+			}
+		}
+	}) {
+		p.late.leave(this)
+	}
+}

@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/names"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/store"
+)
+
+const (
+	leaseTTL   = 10 * time.Second
+	leaseRenew = leaseTTL / 3
+	// signOfLife is longer than leaseRenew and storeTokensAgain.
+	signOfLife = 5 * time.Second
+)
+
+// lead returns the session under its lease and how to give that back; without release
+// there is no lease, because another instance has done the work.
+//
+// A refresh token that another instance has shown, without a word of what came of it, is
+// not shown at once: if that one lives, it stores its new tokens or takes the lease again
+// within signOfLife of the store's answering. An instance that waits for the lease hears
+// the store answer all the time, so after a death nobody waits longer for that.
+func (p *Engine) lead(flight context.Context, key store.Key, want Errand, enough func(*record.Data) bool) (_ *State, release func(), _ error) {
+	ctx, cancel := context.WithTimeout(flight, 2*p.cfg.RequestTimeout+2*leaseTTL)
+	defer cancel()
+	t := p.hub.subscribe(key)
+	defer t.Release()
+	began := time.Now()
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		changed := t.Change()
+		lease, err := p.cfg.Store.Acquire(ctx, names.LeaseID("ask", key), leaseTTL)
+		if err != nil && !errors.Is(err, store.ErrConflict) {
+			return nil, nil, p.StoreFailed(err)
+		}
+		if release = nil; err == nil {
+			release = p.keep(flight, lease)
+		}
+		st, err := p.Load(ctx, key) // under the lease it is the one that counts (C4)
+		done := err != nil || enough(st.Data)
+		left := signOfLife - time.Since(began)
+		if !done && release != nil && (left <= 0 || !mayBeHeld(st.Data) || !p.refreshes(st.Data, want)) {
+			return st, release, nil
+		}
+		if release != nil {
+			release()
+			wait = left
+		}
+		if done {
+			return st, nil, err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, nil, Busy(time.Second, "another instance is asking the IdP: %w", ctx.Err())
+		}
+		timer.Stop()
+	}
+}
+
+// keep renews a lease until the returned function gives it back.
+func (p *Engine) keep(ctx context.Context, lease store.Lease) (release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(leaseRenew)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				err := p.cfg.Store.Renew(ctx, lease, leaseTTL)
+				if errors.Is(err, store.ErrConflict) {
+					// It ran out while the store was away. If nobody has it, it is ours again.
+					// Else it is not fought for: the version check at the commit protects the
+					// session.
+					if again, took := p.cfg.Store.Acquire(ctx, lease.ID, leaseTTL); took == nil {
+						lease, err = again, nil
+					}
+				}
+				if err != nil && ctx.Err() == nil {
+					p.log.Warn("the lease on a session could not be renewed", "error", err)
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTTL)
+		defer cancel()
+		if err := p.cfg.Store.Release(ctx, lease); err != nil && !errors.Is(err, store.ErrConflict) {
+			p.log.Warn("the lease on a session could not be given back; it runs out by itself", "error", err)
+		}
+	}
+}

@@ -1,0 +1,244 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/idtoken"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/reason"
+	"github.com/tandem-sso/tandem/rp/store"
+)
+
+// refresh shows the current refresh token. The caller holds the lease. With an audience
+// it fetches the access token of that, else the session's own.
+//
+// That it is shown is noted before: if this instance dies before it has stored the
+// answer, the token may be spent, and the next one must not believe the invalid_grant.
+// What is no answer to that token takes the note back.
+func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, error) {
+	sent := p.Now()
+	lost := doubted(st.Data) // it was shown before, by whoever, and nobody knows the answer
+	seen := st.Data.Generation
+	st, err := p.doubt(ctx, st)
+	if err != nil || st.Data.Generation != seen { // somebody else has refreshed: the lease was lost
+		return st, err
+	}
+	mine := st.Data.Showing == record.MayBeHeld // and nobody else's
+	if p.ctx.Err() != nil {                     // what comes might not be stored any more: Close waits for 15 s at most
+		p.undoubt(ctx, st, lost)
+		return nil, Busy(time.Second, "this instance is shutting down")
+	}
+	got, out := p.callRefresh(ctx, st.Data, to)
+	v := judged(out.Answer, to)
+	if v == verdict.Unknown {
+		// RT-08: the IdP may have rotated without our hearing of it. One more try with
+		// the same token: an IdP with a grace period answers.
+		p.log.Warn("the outcome of a refresh is unknown; one more try", "session", st.Rec.Key.Short(), "error", out.Err)
+		lost = true
+		got, out = p.callRefresh(ctx, st.Data, to)
+		if v = judged(out.Answer, to); v == verdict.Unknown {
+			v = verdict.Retry
+		}
+	}
+	lost = lost || verdict.Doubtful(out.Answer)
+	other := out.Fault == verdict.OtherUser
+	if v == verdict.Ended && !other && lost {
+		v = verdict.Interact // no verdict on the session: the token may be spent
+	} else if v == verdict.Ended && !other && !p.refreshGood(st.Data, sent) {
+		v = verdict.Ask // RT-17: by another instance's clock it has run out
+	}
+	if to != nil && !other {
+		switch {
+		case v == verdict.Ended:
+			return p.secondLook(ctx, st, to, out)
+		case v == verdict.Denied, v == verdict.Retry && (out.Fault == verdict.Malformed || out.Fault == verdict.None && out.Status >= http.StatusInternalServerError):
+			p.Signalled(st.Rec.Key, "refresh", v, out.Err)
+			p.undoubt(ctx, st, lost)
+			return nil, p.denied(st, to, out, out.Err)
+		}
+	}
+	v = p.believed(v)
+	p.Signalled(st.Rec.Key, "refresh", v, out.Err)
+	switch {
+	case v == verdict.OK:
+		return p.refreshed(ctx, st, got, sent, to, out, mine)
+	case v == verdict.Ended && other:
+		next, err := p.Rejected(ctx, st, reason.OtherSubject)
+		p.revokeAlso(got, *st.Data, reason.OtherSubject) // the only ones that work, and nobody's
+		return next, err
+	case v == verdict.Ended:
+		next, err := p.Rejected(ctx, st, reason.RefreshRejected)
+		if down := (*reason.UnavailableError)(nil); errors.As(err, &down) {
+			p.undoubt(ctx, st, false) // the answer is known; the next one may be believed, too
+		}
+		return next, err
+	case v == verdict.Ask:
+		return nil, p.RenewSilently(ctx, st)
+	}
+	p.undoubt(ctx, st, lost)
+	return nil, p.postponed(st, v, out)
+}
+
+func judged(a verdict.Answer, to *Audience) verdict.Verdict {
+	if to != nil {
+		return verdict.APIToken(a)
+	}
+	return verdict.Token(a)
+}
+
+// secondLook tells whether an invalid_grant is about the session or about the one API for
+// which a token was asked: by a refresh that asks for nothing else. The refresh token has
+// not been used up by the refusal.
+func (p *Engine) secondLook(ctx context.Context, st *State, to *Audience, out idp.Outcome) (*State, error) {
+	if st = p.undoubt(ctx, st, false); doubted(st.Data) {
+		return nil, p.denied(st, to, out, out.Err) // the store fails: nobody could store the next answer
+	}
+	next, err := p.refresh(ctx, st, nil)
+	if err != nil {
+		return nil, err
+	}
+	p.Signalled(st.Rec.Key, "refresh", verdict.Denied, out.Err)
+	return nil, p.denied(next, to, out, out.Err)
+}
+
+// refreshed stores what a good answer brought. mine: nobody else had shown that token. If
+// somebody has by now, an IdP that detects reuse may have taken these along: that the next
+// one is refused proves nothing then.
+func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent time.Time, to *Audience, out idp.Outcome, mine bool) (*State, error) {
+	p.flights.succeeded(st.Rec.Key)
+	if to == nil {
+		p.Observe(got)
+	}
+	can := p.cfg.Capabilities
+	var fault error // why there is no token for that audience all the same
+	next, err := p.CommitTokens(ctx, st, func(d *record.Data) {
+		if fault = p.TakeTokens(st.Rec.Key, d, got, to); mine && doubted(d) && d.Showing == record.ShownAgain {
+			d.Doubted, d.Showing = d.Generation+2, record.NobodyHolds
+		}
+		// Where activity is told by a silent log-in only, trust has to run out for that.
+		Heard(d, sent, can.Extends.Refresh && !p.hidesNews(to), can.Proves.Refresh && p.Means(d) != BySilentLogin)
+	})
+	var ended *reason.EndedError
+	switch {
+	case errors.As(err, &ended):
+		p.Orphaned(got, *st.Data, ended.Reason) // BCL-19
+	case errors.Is(err, ErrAnonymous):
+		p.Orphaned(got, *st.Data, "")
+	case err == nil && to != nil && fault == nil && next.Data.Generation == st.Data.Generation+1 && Holds(next.Data, to).None != nil:
+		return nil, p.denied(next, to, out, errors.New("the session's record has no room for the access token"))
+	case err == nil && fault != nil:
+		return nil, p.denied(next, to, out, fault)
+	case err == nil && to == nil:
+		p.ReadProfile(next)
+	}
+	return next, err
+}
+
+// hidesNews reports whether a refresh brings less of the person than is wanted: the token of an
+// API's own opens no userinfo, and the ID token beside it may say less. If it counted as the
+// signal, APIs with short tokens would put off the session's own refresh for ever.
+func (p *Engine) hidesNews(to *Audience) bool {
+	return to != nil && (p.cfg.UserinfoAgain || p.cfg.ForgetClaims)
+}
+
+// TakeTokens puts renewed tokens into a session: its own, or that of an audience; fault
+// says why that is not kept. What finds no room is left out, first the tokens of APIs, which
+// can be fetched again, then an ID token that has grown: without the refresh token that
+// came beside it the session would be lost.
+func (p *Engine) TakeTokens(key store.Key, d *record.Data, got *Tokens, to *Audience) (fault error) {
+	put := func(got *Tokens) {
+		if to == nil {
+			got.Apply(d)
+			d.Renewed = d.Generation + 1
+			return
+		}
+		got.applyGrant(d, true)
+		fault = p.keepFor(d, to, got)
+	}
+	before := *d
+	if put(got); d.Fits() {
+		return fault
+	}
+	if d.APITokens = ""; d.Fits() || got.ID == nil {
+		return fault
+	}
+	p.log.Error("a renewed ID token does not fit into the session and is left out; its claims stay as they were",
+		"session", key.Short(), "bytes", len(got.rawID))
+	*d = before
+	thin := *got
+	thin.ID = nil
+	put(&thin)
+	return fault
+}
+
+func (p *Engine) callRefresh(ctx context.Context, d *record.Data, to *Audience) (*Tokens, idp.Outcome) {
+	ctx, cancel := p.Detached(ctx)
+	defer cancel()
+	var more url.Values
+	if to != nil {
+		more = to.Form
+	}
+	answer, out := p.idp.At().Client.Refresh(ctx, d.RefreshToken, more)
+	p.flights.went(&out)
+	if out.Err != nil {
+		return nil, out
+	}
+	got := p.Read(answer)
+	if err := p.verifyRefresh(ctx, got, d); errors.Is(err, idtoken.ErrOtherUser) {
+		out.Fault, out.Err = verdict.OtherUser, err
+	}
+	return got, out
+}
+
+// doubt notes, before the token is shown, that it may be spent: an invalid_grant for it
+// is no verdict from now on (RT-08, RT-09), and nobody else shows it before who does so now
+// has had time to store what came of it. A good answer brings a new generation, and with it
+// the end of the doubt. While the store cannot note it the token is not shown: the answer
+// could not be stored either.
+func (p *Engine) doubt(ctx context.Context, st *State) (*State, error) {
+	generation := st.Data.Generation
+	return p.Commit(ctx, st, func(d *record.Data) bool {
+		switch {
+		case d.Generation != generation, d.Showing == record.ShownAgain && doubted(d):
+			return false
+		case mayBeHeld(d):
+			d.Showing = record.ShownAgain
+		default:
+			d.Doubted, d.Showing = generation+1, record.MayBeHeld
+		}
+		return true
+	})
+}
+
+// undoubt notes that nobody holds what came of a token that was shown. If it is not lost,
+// the IdP has not acted, and the doubt is over. While others may hold something, nothing
+// changes. If the store does not take it, a later refusal leads to a log-in instead of an
+// end, and the next refresh waits for signOfLife.
+func (p *Engine) undoubt(ctx context.Context, st *State, lost bool) *State {
+	generation := st.Data.Generation
+	next, err := p.Commit(ctx, st, func(d *record.Data) bool {
+		if d.Generation != generation || !doubted(d) || d.Showing != record.MayBeHeld {
+			return false
+		}
+		if d.Showing = record.NobodyHolds; !lost {
+			d.Doubted = 0
+		}
+		return true
+	})
+	if err != nil {
+		p.log.Warn("what became of a refresh token could not be noted", "session", st.Rec.Key.Short(), "error", err)
+		return st
+	}
+	return next
+}
+
+func doubted(d *record.Data) bool { return d.Doubted == d.Generation+1 }
+
+// mayBeHeld: somebody may have new tokens for the one that is doubted.
+func mayBeHeld(d *record.Data) bool { return doubted(d) && d.Showing != record.NobodyHolds }

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/lifetime"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+)
+
+// A silent log-in (prompt=none, on a navigation) is one of two things. A check asks
+// whether the IdP session lives: for openid alone, and no token of it is kept. A
+// renewal fetches tokens where those of the session are of no use any more: it asks for
+// the configured scopes, and needs no Config.SilentCheck.
+
+// beforeEnd is how long before its announced end a token is not shown any more: it has
+// to arrive.
+const beforeEnd = 5 * time.Second
+
+// lastUse is until when an access token is shown; zero: it has no known end.
+func lastUse(ends time.Time, life time.Duration) time.Time {
+	if ends.IsZero() {
+		return time.Time{}
+	}
+	return ends.Add(-min(beforeEnd, life/10))
+}
+
+// good reports whether an access token has not run out by anybody's clock: the IdP's and
+// that of the instance which has fetched it may be ahead by Config.Skew.
+func (p *Engine) good(d *record.Data, now time.Time) bool {
+	return !lifetime.Over(d.TokenEnds, now.Add(min(p.cfg.Skew, d.TokenLife/2)))
+}
+
+// refreshGood is good for the refresh token.
+func (p *Engine) refreshGood(d *record.Data, now time.Time) bool {
+	ahead := p.cfg.Skew
+	if d.Window > 0 {
+		ahead = min(ahead, d.Window/2)
+	}
+	return !lifetime.Over(d.RefreshEnds, now.Add(ahead))
+}
+
+// tokensLast returns until when a session has tokens that work, or can fetch others
+// without the person; zero: as far as is known for ever. A refresh token's refusal after
+// its announced end proves nothing about the session: at Keycloak the token of a quiet
+// app runs out while another app keeps the session alive (RT-17).
+func (p *Engine) tokensLast(d *record.Data) time.Time {
+	switch {
+	case p.cfg.Kind == NoToken:
+		return time.Time{}
+	case d.RefreshToken == "" && (d.AccessToken != "" || !IsBearer(d.TokenType)):
+		return lastUse(d.TokenEnds, d.TokenLife)
+	case d.RefreshToken == "" || d.RefreshEnds.IsZero():
+		return time.Time{}
+	}
+	early := beforeEnd
+	if d.Window > 0 {
+		early = min(early, d.Window/10)
+	}
+	return d.RefreshEnds.Add(-early)
+}
+
+// WantsTokens reports whether only a silent log-in can fetch tokens that work.
+func (p *Engine) WantsTokens(d *record.Data) bool {
+	return d.Renew || lifetime.Over(p.tokensLast(d), p.Now())
+}
+
+// RenewSilently notes that the tokens are of no use, and asks for a silent log-in.
+func (p *Engine) RenewSilently(ctx context.Context, st *State) error {
+	generation := st.Data.Generation
+	next, err := p.Commit(ctx, st, func(d *record.Data) bool {
+		if d.Renew || d.Generation != generation {
+			return false
+		}
+		d.Renew = true
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	return p.askSilently(next)
+}
+
+// askSilently is ErrSilentCheck, or ErrReauthenticate if one was begun within δ and has
+// not been answered with a yes: whatever else came back, there is no loop.
+func (p *Engine) askSilently(st *State) error {
+	if p.askedLately(st) {
+		return ErrReauthenticate
+	}
+	return ErrSilentCheck
+}
+
+func (p *Engine) askedLately(st *State) bool {
+	asked, now := st.Data.Asked, p.Now()
+	if asked.IsZero() || lifetime.Ahead(asked, now) {
+		return false
+	}
+	if !st.Data.Confirmed.Before(asked) && !p.WantsTokens(st.Data) { // yes; and trust may be shorter than δ
+		return false
+	}
+	return now.Sub(asked) < p.Policy(st).SignalEvery
+}
