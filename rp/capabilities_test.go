@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -19,7 +20,7 @@ import (
 // configured like it.
 type provider struct {
 	issuer  string
-	byHand  *rp.Capabilities // nil: chosen by the issuer
+	byHand  *idps.Capabilities // nil: chosen by the issuer
 	idp     func(*idpmock.Config)
 	client  func(*idpmock.Client)
 	want    string // their name
@@ -27,8 +28,8 @@ type provider struct {
 	calls   bool   // so do userinfo and introspection
 }
 
-func like(name string) rp.Capabilities {
-	c, ok := rp.NamedCapabilities(name)
+func like(name string) idps.Capabilities {
+	c, ok := idps.Named(name)
 	if !ok {
 		panic("nobody knows " + name)
 	}
@@ -125,7 +126,7 @@ func TestCapabilitiesOfALookAlike(t *testing.T) {
 		"https://am.example.com/am/oauth2/realms/root/realms/alpha": "generic",
 		"https://notes.O\u212Ata.com":                               "generic", "https://notes.OKTA.com": "okta", "https://notes.okta.com.": "generic", "https://okta.com:0443": "generic",
 	} {
-		if got := rp.GuessCapabilities(issuer).Name; got != want {
+		if got := idps.Guess(issuer).Name; got != want {
 			t.Errorf("%+q is taken for %q, want %q", issuer, got, want)
 		}
 	}

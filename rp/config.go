@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/sessions"
 
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -317,8 +318,8 @@ type Config struct {
 	// not be carried out, for IdPs that deliver again after a 5xx.
 	LogoutRetry503 bool
 
-	// Capabilities say what the IdP honours. Default: GuessCapabilities(Issuer).
-	Capabilities *Capabilities
+	// Capabilities say what the IdP honours. Default: idps.Guess(Issuer).
+	Capabilities *idps.Capabilities
 	// MassLogoutPause keeps sessions for so long when the IdP suddenly refuses the
 	// tokens of many (see MassLogoutEvent): they are answered 503 once trust has run
 	// out, looked at again afterwards, and then the IdP is believed for an hour at

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
@@ -136,7 +137,7 @@ func (c Config) withDefaults() (Config, error) {
 		fault("SignalEvery", "is %v, not less than IdPWindow (%v): active people would be logged out between two signals; use a fifth of IdPWindow", c.SignalEvery, c.IdPWindow)
 	}
 	if c.Capabilities == nil {
-		guess := GuessCapabilities(c.Issuer)
+		guess := idps.Guess(c.Issuer)
 		c.Capabilities = &guess
 	}
 	if c.UserinfoAgain && !c.UserinfoClaims {

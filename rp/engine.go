@@ -11,11 +11,8 @@ func (p *RelyingParty) engineConfig() engine.Config {
 	return engine.Config{
 		Issuer: c.Issuer, ClientID: c.ClientID, Kind: engine.Kind(c.Kind), Scopes: c.Scopes,
 		IDTokenAlg: c.IDTokenAlg, TrustedAudiences: c.TrustedAudiences, APIs: p.apis,
-		Capabilities: engine.Capabilities{
-			Extends: engine.Calls(c.Capabilities.Extends), Proves: engine.Calls(c.Capabilities.Proves),
-			Revocation: engine.RevocationScope(c.Capabilities.Revocation), AnnouncesWindow: c.Capabilities.AnnouncesWindow,
-		},
-		IdP: p.idp, Store: c.Store, Now: c.Now, Logger: p.log, Events: p.engineEvents(),
+		Capabilities: *c.Capabilities,
+		IdP:          p.idp, Store: c.Store, Now: c.Now, Logger: p.log, Events: p.engineEvents(),
 		Idle: c.Idle, Absolute: c.Absolute, IdPWindow: c.IdPWindow, SignalEvery: c.SignalEvery, TrustFor: c.TrustFor,
 		Skew: c.Skew, RequestTimeout: c.RequestTimeout, WaitFor: c.WaitFor, LoginTimeout: c.LoginTimeout,
 		MassLogoutPause: c.MassLogoutPause, SilentCheck: c.SilentCheck, APIIntrospects: c.APIIntrospects,

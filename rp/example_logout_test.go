@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 )
 
 // An IdP like Amazon Cognito: its log-out is at an address that discovery does not name,
@@ -19,7 +20,7 @@ func ExampleLogoutConfig() {
 	defer world.Close()
 	var ada *http.Cookie
 	auth := startNotes(world, func(c *rp.Config) {
-		can, _ := rp.NamedCapabilities("cognito") // at the real one it is guessed from the issuer
+		can, _ := idps.Named("cognito") // at the real one it is guessed from the issuer
 		c.Capabilities = &can
 		c.Logout = rp.LogoutConfig{URL: "https://notes.auth.eu-central-1.example/logout", Form: []string{"lang"}}
 	}, func(*rp.RelyingParty) http.HandlerFunc {

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 )
 
 // A support tool ends all sessions of a person at this app; who is let in by the
@@ -69,7 +70,7 @@ func ExampleDiagnose() {
 	world := exampletest.Start()
 	defer world.Close()
 	config := exampleConfig(world)
-	auth0, _ := rp.NamedCapabilities("auth0") // its tokens do not follow its session
+	auth0, _ := idps.Named("auth0") // its tokens do not follow its session
 	config.Capabilities = &auth0
 	findings, err := rp.Diagnose(context.Background(), config)
 	if err != nil {
@@ -87,10 +88,10 @@ func ExampleDiagnose() {
 
 // An IdP under a name of its own is not recognized: what it honours is set by hand.
 func ExampleCapabilities() {
-	fmt.Println(rp.GuessCapabilities("https://notes.eu.auth0.com/").Name)
-	fmt.Println(rp.GuessCapabilities("https://login.example.com").Name)
+	fmt.Println(idps.Guess("https://notes.eu.auth0.com/").Name)
+	fmt.Println(idps.Guess("https://login.example.com").Name)
 
-	ours, _ := rp.NamedCapabilities("keycloak")
+	ours, _ := idps.Named("keycloak")
 	ours.Extends.Userinfo = true // as measured at this one
 	config := rp.Config{Capabilities: &ours}
 	fmt.Println(config.Capabilities.Name, config.Capabilities.Extends)

@@ -15,6 +15,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -276,7 +277,7 @@ func TestOnLoginRefusesAndSpares(t *testing.T) {
 	var h hook
 	s := hooked(&h)
 	config := s.config
-	s.config = func(c *rp.Config) { config(c); c.Capabilities.Revocation = rp.RevokesClientSession }
+	s.config = func(c *rp.Config) { config(c); c.Capabilities.Revocation = idps.RevokesClientSession }
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
@@ -103,9 +104,9 @@ func (p *RelyingParty) askLogout(base, endpoint string, words url.Values, d *rec
 	}
 	if !a.fields.Has("id_token_hint") {
 		switch rules.Hint {
-		case HintRequired:
+		case idps.HintRequired:
 			return logoutAsk{}
-		case HintForRedirect:
+		case idps.HintForRedirect:
 			a.fields.Del(back)
 			a.fields.Del("state")
 		}
@@ -118,13 +119,13 @@ func (p *RelyingParty) askLogout(base, endpoint string, words url.Values, d *rec
 
 // hint says whose session is to end: by the ID token, unless that is too long, and by
 // logout_hint where the IdP has a claim for it, or instead of the ID token.
-func (a *logoutAsk) hint(rules *LogoutRules, d *record.Data) {
-	if rules.Hint != HintRefused && d.IDToken != "" && (rules.MaxHint == 0 || len(d.IDToken) <= rules.MaxHint) {
+func (a *logoutAsk) hint(rules *idps.LogoutRules, d *record.Data) {
+	if rules.Hint != idps.HintRefused && d.IDToken != "" && (rules.MaxHint == 0 || len(d.IDToken) <= rules.MaxHint) {
 		a.fields.Set("id_token_hint", d.IDToken)
 		a.hinted = true
 	}
 	if a.hinted && !a.post && len(withQuery(a.to, a.fields)) > cmp.Or(rules.MaxURL, maxLogoutURL) {
-		if a.post = rules.Hint == HintRequired; !a.post {
+		if a.post = rules.Hint == idps.HintRequired; !a.post {
 			a.fields.Del("id_token_hint")
 			a.hinted = false
 		}

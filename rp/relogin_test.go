@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -107,25 +108,25 @@ func TestValuesOverARelogin(t *testing.T) {
 func TestRevocationSparesOtherSessions(t *testing.T) {
 	const tab, browser, alone = "the same session of the IdP", "another browser", "nobody else"
 	for _, row := range []struct {
-		scope  rp.RevocationScope
+		scope  idps.RevocationScope
 		end    reason.Reason
 		beside string
 		want   int // tokens that are revoked
 	}{
-		{rp.RevokesToken, reason.Replaced, tab, 2},
-		{rp.RevokesFamily, reason.Replaced, tab, 2},
-		{rp.RevokesClientSession, reason.Replaced, tab, 0},
-		{rp.RevokesGrant, reason.Replaced, tab, 0},
-		{rp.RevokesClientSession, reason.UserLogout, tab, 0},
-		{rp.RevokesClientSession, reason.UserLogout, browser, 2},
-		{rp.RevokesClientSession, reason.UserLogout, alone, 2},
-		{rp.RevokesGrant, reason.UserLogout, browser, 0},
-		{rp.RevokesGrant, reason.UserLogout, alone, 2},
-		{rp.RevokesGrant, reason.Admin, alone, 2},
-		{rp.RevokesFamily, reason.Idle, alone, 2},
-		{rp.RevokesClientSession, reason.Idle, alone, 0},
-		{rp.RevokesGrant, reason.Idle, alone, 0},
-		{rp.RevokesGrant, reason.Absolute, alone, 0},
+		{idps.RevokesToken, reason.Replaced, tab, 2},
+		{idps.RevokesFamily, reason.Replaced, tab, 2},
+		{idps.RevokesClientSession, reason.Replaced, tab, 0},
+		{idps.RevokesGrant, reason.Replaced, tab, 0},
+		{idps.RevokesClientSession, reason.UserLogout, tab, 0},
+		{idps.RevokesClientSession, reason.UserLogout, browser, 2},
+		{idps.RevokesClientSession, reason.UserLogout, alone, 2},
+		{idps.RevokesGrant, reason.UserLogout, browser, 0},
+		{idps.RevokesGrant, reason.UserLogout, alone, 2},
+		{idps.RevokesGrant, reason.Admin, alone, 2},
+		{idps.RevokesFamily, reason.Idle, alone, 2},
+		{idps.RevokesClientSession, reason.Idle, alone, 0},
+		{idps.RevokesGrant, reason.Idle, alone, 0},
+		{idps.RevokesGrant, reason.Absolute, alone, 0},
 	} {
 		t.Run(fmt.Sprintf("%v, %s, %s", row.scope, row.end, row.beside), func(t *testing.T) {
 			s := setup{idp: patient, config: func(c *rp.Config) {
@@ -168,7 +169,7 @@ func TestRevocationSparesOtherSessions(t *testing.T) {
 // A revocation that failed and is tried again does not hit the session that has
 // begun meanwhile.
 func TestLateRevocationSparesALaterLogin(t *testing.T) {
-	s := setup{idp: patient, config: func(c *rp.Config) { c.Capabilities.Revocation = rp.RevokesGrant }}
+	s := setup{idp: patient, config: func(c *rp.Config) { c.Capabilities.Revocation = idps.RevokesGrant }}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		down := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Status: 503, Times: idpmock.Always})
 		v := w.visitor("ada")

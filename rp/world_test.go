@@ -21,6 +21,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
@@ -120,7 +121,7 @@ func (w *world) serve(host string, h http.Handler) {
 
 func (w *world) config(s setup) rp.Config {
 	can := like("generic")
-	can.Revocation = rp.RevokesFamily // as idp-mock does it
+	can.Revocation = idps.RevokesFamily // as idp-mock does it
 	c := rp.Config{
 		Capabilities: &can,
 		Issuer:       w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Kind: s.kind,

@@ -21,6 +21,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -229,7 +230,7 @@ func (a *App) connect(ctx context.Context, config rp.Config) (*rp.RelyingParty, 
 // which is not the person's and outlives it.
 func (a *App) defaultScopes(ctx context.Context) ([]string, error) {
 	scopes := []string{"openid", "profile"}
-	if a.Kind != rp.RefreshToken || rp.GuessCapabilities(a.cfg.Issuer).Name == "keycloak" {
+	if a.Kind != rp.RefreshToken || idps.Guess(a.cfg.Issuer).Name == "keycloak" {
 		return scopes, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)

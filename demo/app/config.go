@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 )
 
 // Config of one demo app. Issuer and ClientID are required. The flags of the
@@ -52,7 +53,7 @@ type Config struct {
 	Trailing    bool
 	SilentCheck bool
 	IDTokenAlg  string // default RS256
-	Like        string // what the IdP honours; see rp.NamedCapabilities
+	Like        string // what the IdP honours; see idps.Named
 	CookieName  string // default: tandem- and the client id
 
 	// Wait is how long to try again while the IdP cannot be reached. 0: not at all.
@@ -124,9 +125,9 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 		}
 	}
 	if c.Like != "" {
-		can, ok := rp.NamedCapabilities(c.Like)
+		can, ok := idps.Named(c.Like)
 		if !ok {
-			return out, &FlagError{"like", fmt.Sprintf("is %q; use one of %s", c.Like, strings.Join(rp.CapabilityNames(), ", "))}
+			return out, &FlagError{"like", fmt.Sprintf("is %q; use one of %s", c.Like, strings.Join(idps.Names(), ", "))}
 		}
 		out.Capabilities = &can
 	}

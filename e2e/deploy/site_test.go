@@ -20,6 +20,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
@@ -57,7 +58,7 @@ func newSite(t *testing.T, path string) *site {
 	}), idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RefreshTokens: true,
 		RedirectURIs: []string{s.base + "/auth/callback"}, PostLogoutRedirectURIs: []string{s.base + "/auth/logged-out"},
 		BackchannelLogoutURI: s.base + "/auth/backchannel-logout"}))
-	can := rp.GuessCapabilities(s.idp.URL)
+	can := idps.Guess(s.idp.URL)
 	can.Logout.MaxURL = longURL
 	kept := memstore.New(memstore.Options{})
 	keys := rp.Keys{rp.NewKey()}

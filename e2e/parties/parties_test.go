@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/boltstore"
@@ -99,8 +100,8 @@ func newParty(t *testing.T, kept store.Store, keys rp.Keys, now func() time.Time
 func (p *party) start(kept store.Store, keys rp.Keys, now func() time.Time) {
 	t := p.t
 	t.Helper()
-	can, _ := rp.NamedCapabilities("hydra") // a revocation takes one log-in's tokens
-	can.Extends, can.Proves = rp.Calls{Refresh: true}, rp.Calls{Refresh: true}
+	can, _ := idps.Named("hydra") // a revocation takes one log-in's tokens
+	can.Extends, can.Proves = idps.Calls{Refresh: true}, idps.Calls{Refresh: true}
 	var err error
 	p.auth, err = rp.New(t.Context(), rp.Config{
 		Issuer: p.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: keys, Store: kept,

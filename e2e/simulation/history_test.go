@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 )
 
 // horizon is how long people act in a history; after it everybody is gone.
@@ -61,7 +62,7 @@ type appKnobs struct {
 	Introspects bool          // APIIntrospects
 	TokenLife   time.Duration // of access tokens
 	Sessions    int           // MaxSessionsPerSubject
-	Revocation  rp.RevocationScope
+	Revocation  idps.RevocationScope
 	Skew        [2]time.Duration
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -14,7 +15,7 @@ import (
 
 // wide: a revocation takes more than the tokens of the same log-in.
 func (a *app) wide() bool {
-	return a.knobs.Revocation == rp.RevokesGrant || a.knobs.Revocation == rp.RevokesClientSession
+	return a.knobs.Revocation == idps.RevokesGrant || a.knobs.Revocation == idps.RevokesClientSession
 }
 
 // ownLimit: neither the person nor the IdP nor the app's code has wanted that end.
@@ -41,7 +42,7 @@ func (o *oracle) hit(s *session, from, to time.Duration) *session {
 		if !s.beside(other) || other.began >= to || other.endAt < from {
 			continue
 		}
-		if s.app.knobs.Revocation == rp.RevokesGrant || s.shares(other) {
+		if s.app.knobs.Revocation == idps.RevokesGrant || s.shares(other) {
 			return other
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 )
 
 // Kinds of IdPs. The empty one is what the library was made for: every call with a
@@ -52,27 +53,27 @@ func (k idpKnobs) temperament() idpmock.Temperament {
 }
 
 // capabilities are what an app is told of its IdP; nil: nothing.
-func (k idpKnobs) capabilities(revocation rp.RevocationScope) *rp.Capabilities {
+func (k idpKnobs) capabilities(revocation idps.RevocationScope) *idps.Capabilities {
 	name := "generic"
 	if k.Like == likeKeycloak || k.Like == likeEntra {
 		name = k.Like
-	} else if revocation == rp.RevokesGrant {
+	} else if revocation == idps.RevokesGrant {
 		return nil
 	}
-	can, _ := rp.NamedCapabilities(name)
+	can, _ := idps.Named(name)
 	can.Revocation = revocation
 	return &can
 }
 
 // spares are what an app may say of an IdP: how far a revocation reaches, or further.
-func (k idpKnobs) spares() []rp.RevocationScope {
+func (k idpKnobs) spares() []idps.RevocationScope {
 	switch {
 	case k.Like == likeStrict, k.Like == likeEntra, k.Like == "" && k.Takes == idpmock.ReachUserClient:
-		return []rp.RevocationScope{rp.RevokesGrant}
+		return []idps.RevocationScope{idps.RevokesGrant}
 	case k.Like == likeKeycloak, k.Like == "" && k.Takes == idpmock.ReachClientSession:
-		return []rp.RevocationScope{rp.RevokesClientSession, rp.RevokesClientSession, rp.RevokesGrant}
+		return []idps.RevocationScope{idps.RevokesClientSession, idps.RevokesClientSession, idps.RevokesGrant}
 	}
-	return []rp.RevocationScope{rp.RevokesFamily, rp.RevokesToken, rp.RevokesClientSession, rp.RevokesGrant}
+	return []idps.RevocationScope{idps.RevokesFamily, idps.RevokesToken, idps.RevokesClientSession, idps.RevokesGrant}
 }
 
 // What the oracle knows of an IdP.

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 )
 
 // sections of a guide, in order. No guide has others.
@@ -26,7 +27,7 @@ var (
 	fenced  = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 	link    = regexp.MustCompile(`\]\(([a-z0-9-]+)\.md\)`)
 
-	byName      = regexp.MustCompile(`(?:NamedCapabilities\("|-like )([a-z0-9.-]+)`)
+	byName      = regexp.MustCompile(`(?:Named\("|-like )([a-z0-9.-]+)`)
 	ofConfig    = regexp.MustCompile("`(?:rp\\.)?Config\\.([A-Za-z]+)")
 	ofCan       = regexp.MustCompile("`(?:rp\\.)?Capabilities\\.([A-Za-z]+)")
 	finding     = regexp.MustCompile("[Ff]inding `([a-z_]+)`")
@@ -201,9 +202,9 @@ func TestGuidesName(t *testing.T) {
 				}
 			}
 		}
-		missing("capability", byName, g.text, func(s string) bool { return slices.Contains(rp.CapabilityNames(), s) })
+		missing("capability", byName, g.text, func(s string) bool { return slices.Contains(idps.Names(), s) })
 		missing("field of Config:", ofConfig, g.text, hasField[rp.Config])
-		missing("field of Capabilities:", ofCan, g.text, hasField[rp.Capabilities])
+		missing("field of Capabilities:", ofCan, g.text, hasField[idps.Capabilities])
 		missing("finding", finding, g.text, func(s string) bool { return strings.Contains(library.String(), `"`+s+`"`) })
 		for _, command := range demo.FindAllString(g.text, -1) {
 			missing("flag of the demo:", flagged, command, func(s string) bool { return flags[s] })
@@ -232,7 +233,7 @@ func read(t *testing.T, path string) string {
 type program struct {
 	Guide        string
 	Fault        string // what rp.New says before it asks the IdP
-	Can          rp.Capabilities
+	Can          idps.Capabilities
 	Kind         string
 	SilentCheck  bool
 	Idle, Window bool
@@ -266,7 +267,7 @@ func TestGuidesPrograms(t *testing.T) {
 			t.Errorf("%s: not in the index", p.Guide)
 			continue
 		}
-		for i, calls := range []rp.Calls{p.Can.Extends, p.Can.Proves} {
+		for i, calls := range []idps.Calls{p.Can.Extends, p.Can.Proves} {
 			for name, is := range map[string]bool{"refresh": calls.Refresh, "userinfo": calls.Userinfo, "introspection": calls.Introspection} {
 				if strings.Contains(row[i+1], name) != is {
 					t.Errorf("%s: the index says %q, the program's capabilities %+v", p.Guide, row[i+1], calls)
@@ -359,6 +360,7 @@ import (
 	"os"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 
@@ -376,7 +378,7 @@ func tell(guide string, config func(rp.Keys, store.Store) rp.Config) {
 	if errors.As(err, &wrong) {
 		fault = err.Error()
 	}
-	can := rp.GuessCapabilities(c.Issuer)
+	can := idps.Guess(c.Issuer)
 	if c.Capabilities != nil {
 		can = *c.Capabilities
 	}

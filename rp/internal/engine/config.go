@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -27,7 +28,7 @@ type Config struct {
 	IDTokenAlg       string
 	TrustedAudiences []string
 	APIs             map[string]*Audience // by origin; nil: the token of the log-in
-	Capabilities     Capabilities
+	Capabilities     idps.Capabilities
 
 	IdP    *idp.Provider
 	Store  store.Store
@@ -43,28 +44,3 @@ type Config struct {
 	IdPSessionEnd func(ctx context.Context, sid string) (time.Time, error) // may be nil
 	Judge         func(*idp.Endpoints) []store.Finding                     // of an IdP that answers for the first time
 }
-
-// Calls are the calls that a client, or an API on its behalf, can make.
-type Calls struct {
-	Refresh       bool // the token endpoint, with a refresh token
-	Userinfo      bool
-	Introspection bool // by an API
-}
-
-// Capabilities are what an IdP does, as far as a session's life depends on it.
-type Capabilities struct {
-	Extends, Proves Calls
-	Revocation      RevocationScope
-	AnnouncesWindow bool
-}
-
-// RevocationScope is what else dies when a refresh token is revoked, as rp.RevocationScope
-// says.
-type RevocationScope uint8
-
-const (
-	RevokesGrant RevocationScope = iota
-	RevokesClientSession
-	RevokesFamily
-	RevokesToken
-)

@@ -91,7 +91,7 @@ func (p *Engine) announceEnd(u untold) {
 	if p.offline(&d, reason) {
 		d.RefreshToken = ""
 	}
-	if p.idp.At().RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" || !p.cfg.Capabilities.Revocation.spares(reason, nobody) {
+	if p.idp.At().RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" || !spares(p.cfg.Capabilities.Revocation, reason, nobody) {
 		d.AccessToken, d.RefreshToken = "", ""
 		p.settle(ctx, rec, &d, time.Time{})
 		return
@@ -164,7 +164,7 @@ func (p *Engine) cleanUp(rec store.Record) {
 		return // Claim hands it out again
 	}
 	again, wait := false, time.Duration(0)
-	if reason, _ := Why(rec.End.Reason); p.cfg.Capabilities.Revocation.spares(reason, other) {
+	if reason, _ := Why(rec.End.Reason); spares(p.cfg.Capabilities.Revocation, reason, other) {
 		again, wait = p.revoke(p.calls, &d)
 	}
 	soon := false // sooner than any sweeper would come by

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
@@ -45,11 +46,11 @@ const (
 // ends nothing else that is to go on. This app's own limits end this app's session
 // and not the IdP's. Another session of the same person goes on, be it the log-in
 // that has replaced this one or one that began before a revocation was tried again.
-func (s RevocationScope) spares(reason reason.Reason, next neighbour) bool {
+func spares(s idps.RevocationScope, reason reason.Reason, next neighbour) bool {
 	switch s {
-	case RevokesToken, RevokesFamily:
+	case idps.RevokesToken, idps.RevokesFamily:
 		return true
-	case RevokesClientSession:
+	case idps.RevokesClientSession:
 		return !ownLimit(reason) && next != sameIdPSession
 	}
 	return !ownLimit(reason) && next == nobody
@@ -101,7 +102,7 @@ func (p *Engine) Orphaned(t *Tokens, d record.Data, cause reason.Reason) {
 // it has not stored.
 func (p *Engine) revokeAlso(t *Tokens, d record.Data, reason reason.Reason) {
 	scope := p.cfg.Capabilities.Revocation
-	if !scope.spares(reason, nobody) {
+	if !spares(scope, reason, nobody) {
 		return
 	}
 	d.AccessToken, d.RefreshToken, d.Scope = t.Access, t.refresh, t.scope
@@ -109,7 +110,7 @@ func (p *Engine) revokeAlso(t *Tokens, d record.Data, reason reason.Reason) {
 		ctx := p.ctx
 		for n := uint64(1); n <= 6; n++ {
 			other, err := p.besides(ctx, &d)
-			if err != nil || !scope.spares(reason, other) {
+			if err != nil || !spares(scope, reason, other) {
 				return
 			}
 			again, asked := p.revoke(ctx, &d)

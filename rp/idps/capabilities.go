@@ -1,4 +1,6 @@
-package rp
+// Package idps knows the kinds of IdPs: which calls extend the session of each, which prove
+// that it lives, what a revocation takes along, and what its log-out takes.
+package idps
 
 import (
 	"net/url"
@@ -161,16 +163,16 @@ var (
 	}
 )
 
-// NamedCapabilities returns those of a kind of IdP; ok is false for a name that is
-// not one of CapabilityNames.
-func NamedCapabilities(name string) (c Capabilities, ok bool) {
+// Named returns those of a kind of IdP; ok is false for a name that is
+// not one of Names.
+func Named(name string) (c Capabilities, ok bool) {
 	c, ok = known[name]
 	c.Name = name
 	return c, ok
 }
 
-// CapabilityNames are the kinds of IdP that NamedCapabilities knows, in order.
-func CapabilityNames() []string {
+// Names are the kinds of IdP that Named knows, in order.
+func Names() []string {
 	names := make([]string, 0, len(known))
 	for name := range known {
 		names = append(names, name)
@@ -179,9 +181,9 @@ func CapabilityNames() []string {
 	return names
 }
 
-// GuessCapabilities guesses from the issuer; what it does not know is "generic".
-func GuessCapabilities(issuer string) Capabilities {
-	c, _ := NamedCapabilities(kindOf(issuer))
+// Guess guesses from the issuer; what it does not know is "generic".
+func Guess(issuer string) Capabilities {
+	c, _ := Named(kindOf(issuer))
 	return c
 }
 
