@@ -96,7 +96,7 @@ func (a *Adapter) RequireLogin(opts ...rp.LoginOption) echo.MiddlewareFunc {
 //	e.GET("/switch", web.Login(rp.LoginParam("prompt", "select_account")))
 func (a *Adapter) Login(opts ...rp.LoginOption) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := a.rp.StartLoginWith(c.Response(), c.Request(), opts...); err != nil {
+		if err := a.rp.StartLogin(c.Response(), c.Request(), opts...); err != nil {
 			return a.render(c, err)
 		}
 		return nil

@@ -101,7 +101,7 @@ func (a *Adapter) RequireLogin(next http.Handler, opts ...rp.LoginOption) http.H
 //	mux.Handle("GET /switch", web.Login(rp.LoginParam("prompt", "select_account")))
 func (a *Adapter) Login(opts ...rp.LoginOption) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := a.rp.StartLoginWith(w, r, opts...); err != nil {
+		if err := a.rp.StartLogin(w, r, opts...); err != nil {
 			a.rp.Answer(r, err).Write(w)
 		}
 	})

@@ -17,13 +17,13 @@ import (
 
 const maxLogoutBody = 64 << 10
 
-// BackchannelLogout receives logout tokens from the IdP (OpenID Connect
+// serveBackchannel receives logout tokens from the IdP (OpenID Connect
 // Back-Channel Logout 1.0 §2.5). It depends on no cookie. Its only error is a
 // *RequestError; nil means 200 was written, also for a session that is not known
 // (§2.7). A token by a key that is not known is answered 503 with Retry-After for 10 s
 // after the IdP's keys were read; they are read again when they are an hour old, or as
 // old as the IdP's Cache-Control allows, a minute at least.
-func (p *RelyingParty) BackchannelLogout(w http.ResponseWriter, r *http.Request) error {
+func (p *RelyingParty) serveBackchannel(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header()) // BCL-23
 	err := p.backchannelLogout(w, r)
 	if bad := (*RequestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 && !isSelfCheck(r) {

@@ -88,7 +88,7 @@ func benchmarkLogoutTokens(b *testing.B, alg string, kind rp.Kind) {
 				}
 			})
 		}
-		if n, err := auth.EndSubject(b.Context(), "ada"); n != 0 || err != nil {
+		if n, err := auth.EndSessions(b.Context(), rp.Whose{Subject: "ada"}); n != 0 || err != nil {
 			b.Fatalf("%d sessions were left, %v", n, err)
 		}
 		auth.Abort() // to revoke the rest would take a while

@@ -100,9 +100,8 @@ func TestClockJumpsBackBehindTheThrottle(t *testing.T) {
 // Who logged in while the clock was ahead is ended like everybody else.
 func TestEndsReachSessionsOfTheFuture(t *testing.T) {
 	for name, end := range map[string]func(w *world, v *visitor){
-		"EndSubject": func(w *world, _ *visitor) { _, _ = w.auth[0].EndSubject(w.Context(), "ada") },
-		"EndSID":     func(w *world, v *visitor) { _, _ = w.auth[0].EndSID(w.Context(), v.session().SID) },
-		"Revoke":     func(w *world, _ *visitor) { _, _ = w.auth[0].Revoke(w.Context(), rp.Revocation{Subject: "ada"}) },
+		"by subject": func(w *world, _ *visitor) { _, _ = w.auth[0].EndSessions(w.Context(), rp.Whose{Subject: "ada"}) },
+		"by sid":     func(w *world, v *visitor) { _, _ = w.auth[0].EndSessions(w.Context(), rp.Whose{SID: v.session().SID}) },
 		"everywhere": func(w *world, _ *visitor) {
 			other := w.visitor("ada")
 			other.login()

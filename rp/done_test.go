@@ -84,7 +84,7 @@ func TestDoneEndsStreamsAndSockets(t *testing.T) {
 		if len(stays) != 0 {
 			t.Errorf("another session's connection ended: %q", <-stays)
 		}
-		if _, err := w.auth[2].EndSubject(t.Context(), "bob"); err != nil {
+		if _, err := w.auth[2].EndSessions(t.Context(), rp.Whose{Subject: "bob"}); err != nil {
 			t.Error(err)
 		}
 		for range 6 {
@@ -136,7 +136,7 @@ func TestDoneOfAnEndedSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.auth[1].EndSubject(t.Context(), "ada"); err != nil {
+		if _, err := w.auth[1].EndSessions(t.Context(), rp.Whose{Subject: "ada"}); err != nil {
 			t.Fatal(err)
 		}
 		select {

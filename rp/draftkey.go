@@ -9,12 +9,12 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
-// ServeDraftKey gives a page of a live session the keys of this person's drafts:
+// serveDraftKey gives a page of a live session the keys of this person's drafts:
 // with the first session.js encrypts what was typed into forms marked
 // data-tandem-keep when a session ends, with any of them it opens that after the
 // next log-in of the same person. Another person gets other keys. They say
 // nothing about any other key and live as long as Config.Keys. It is passive.
-func (p *RelyingParty) ServeDraftKey(w http.ResponseWriter, r *http.Request) error {
+func (p *RelyingParty) serveDraftKey(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	if !p.site.Of(r).IsOwn(r.Header) || web.First(r.Header, "Sec-Fetch-Mode") == "navigate" {
 		return ErrCrossOrigin

@@ -33,26 +33,27 @@ func (p *RelyingParty) Endpoints() []Endpoint {
 }
 
 func (p *RelyingParty) endpoints() []Endpoint {
+	login := func(w http.ResponseWriter, r *http.Request) error { return p.StartLogin(w, r) }
 	all := []Endpoint{
-		{http.MethodGet, "/login", p.StartLogin},
-		{http.MethodGet, "/callback", p.FinishLogin},
-		{http.MethodPost, "/callback", p.FinishLogin},
-		{http.MethodPost, "/logout", p.Logout},
-		{http.MethodGet, "/logged-out", p.LoggedOut},
-		{http.MethodPost, "/backchannel-logout", p.BackchannelLogout},
-		{http.MethodGet, "/frontchannel-logout", p.FrontchannelLogout},
-		{http.MethodGet, "/session", p.ServeStatus},
-		{http.MethodGet, "/events", p.ServeEvents},
-		{http.MethodPost, "/activity", p.ServeActivity},
-		{http.MethodGet, "/draft-key", p.ServeDraftKey},
-		{http.MethodGet, "/session.js", p.ServeScript},
-		{http.MethodGet, "/session.d.ts", p.ServeTypes},
+		{http.MethodGet, "/login", login},
+		{http.MethodGet, "/callback", p.serveCallback},
+		{http.MethodPost, "/callback", p.serveCallback},
+		{http.MethodPost, "/logout", p.serveLogout},
+		{http.MethodGet, "/logged-out", p.serveLoggedOut},
+		{http.MethodPost, "/backchannel-logout", p.serveBackchannel},
+		{http.MethodGet, "/frontchannel-logout", p.serveFrontchannel},
+		{http.MethodGet, "/session", p.serveStatus},
+		{http.MethodGet, "/events", p.serveEvents},
+		{http.MethodPost, "/activity", p.serveActivity},
+		{http.MethodGet, "/draft-key", p.serveDraftKey},
+		{http.MethodGet, "/session.js", p.serveScript},
+		{http.MethodGet, "/session.d.ts", p.serveTypes},
 	}
 	if len(p.cfg.ClientKeys) > 0 {
 		all = append(all, Endpoint{http.MethodGet, "/jwks", p.serveKeys})
 	}
 	if p.cfg.ThirdPartyLogin {
-		all = append(all, Endpoint{http.MethodPost, "/login", p.StartLogin})
+		all = append(all, Endpoint{http.MethodPost, "/login", login})
 	}
 	if p.cfg.KeepPosted {
 		all = append(all, Endpoint{http.MethodGet, posted.Path, p.servePosted}, Endpoint{http.MethodPost, posted.Path, p.returnPosted})
@@ -60,15 +61,15 @@ func (p *RelyingParty) endpoints() []Endpoint {
 	return all
 }
 
-// ServeScript serves session.js, the ES module for pages. Browsers ask each time
+// serveScript serves session.js, the ES module for pages. Browsers ask each time
 // whether it has changed, so that pages and server always fit together.
-func (p *RelyingParty) ServeScript(w http.ResponseWriter, r *http.Request) error {
+func (p *RelyingParty) serveScript(w http.ResponseWriter, r *http.Request) error {
 	asset.ServeScript(w, r)
 	return nil
 }
 
-// ServeTypes serves the TypeScript declarations of session.js.
-func (p *RelyingParty) ServeTypes(w http.ResponseWriter, r *http.Request) error {
+// serveTypes serves the TypeScript declarations of session.js.
+func (p *RelyingParty) serveTypes(w http.ResponseWriter, r *http.Request) error {
 	asset.ServeTypes(w, r)
 	return nil
 }

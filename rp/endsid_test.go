@@ -31,13 +31,13 @@ func TestSIDsOfTwoIssuers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, err := apps[0].EndSID(t.Context(), "sid-1"); n != 1 || err != nil {
+	if n, err := apps[0].EndSessions(t.Context(), rp.Whose{SID: "sid-1"}); n != 1 || err != nil {
 		t.Errorf("EndSID: %d, %v", n, err)
 	}
-	if n, err := apps[0].EndSubject(t.Context(), "ada"); n != 0 || err != nil {
+	if n, err := apps[0].EndSessions(t.Context(), rp.Whose{Subject: "ada"}); n != 0 || err != nil {
 		t.Errorf("EndSubject: %d, %v", n, err)
 	}
-	if n, err := apps[1].EndSID(t.Context(), "sid-1"); n != 1 || err != nil {
+	if n, err := apps[1].EndSessions(t.Context(), rp.Whose{SID: "sid-1"}); n != 1 || err != nil {
 		t.Errorf("of the other issuer: %d, %v", n, err)
 	}
 }
@@ -87,7 +87,7 @@ func TestEndSIDSparesLaterLogins(t *testing.T) {
 		v.login()
 		underWay := tab.authorize(tab.start("/auth/login"))
 		time.Sleep(time.Second)
-		if n, err := w.auth[0].EndSID(t.Context(), v.session().SID); n != 1 || err != nil {
+		if n, err := w.auth[0].EndSessions(t.Context(), rp.Whose{SID: v.session().SID}); n != 1 || err != nil {
 			t.Fatalf("EndSID: %d, %v", n, err)
 		}
 		v.expect("ended", reason.Admin)

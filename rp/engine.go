@@ -31,9 +31,6 @@ func (p *RelyingParty) engineEvents() engine.Events {
 	if fn := to.Signal; fn != nil {
 		events.Signal = func(e engine.SignalEvent) { fn(SignalEvent(e)) }
 	}
-	if fn := to.Refresh; fn != nil {
-		events.Refresh = func(e engine.SignalEvent) { fn(SignalEvent(e)) }
-	}
 	if fn := to.End; fn != nil {
 		events.End = func(e engine.EndEvent) { fn(EndEvent(e)) }
 	}

@@ -9,9 +9,8 @@ import (
 // Events are callbacks about sessions. They are called on the goroutine that caused
 // them and must return quickly. Any may be nil.
 type Events struct {
-	Login   func(LoginEvent)
-	Signal  func(SignalEvent)
-	Refresh func(SignalEvent)
+	Login  func(LoginEvent)
+	Signal func(SignalEvent)
 	// End is called exactly once for each session that ends, on one instance, one
 	// after another on a goroutine of its own: the session is over and everybody
 	// has been answered by then. If an instance dies in between, another one, or

@@ -86,7 +86,7 @@ func ExampleConfig_keepPosted() {
 	})
 	defer auth.Close()
 	world.Person("ada").Visit("/")
-	_, _ = auth.EndSubject(context.Background(), "ada")
+	_, _ = auth.EndSessions(context.Background(), rp.Whose{Subject: "ada"})
 
 	r := httptest.NewRequest("POST", "https://notes.example/save", strings.NewReader("text=a+long+letter"))
 	r.Header.Set("Sec-Fetch-Mode", "navigate")

@@ -17,7 +17,7 @@ import (
 
 // A support tool ends all sessions of a person at this app; who is let in by the
 // IdP may log in again.
-func ExampleRelyingParty_EndSubject() {
+func ExampleRelyingParty_EndSessions() {
 	world := exampletest.Start()
 	defer world.Close()
 	auth := startNotes(world, nil, welcome)
@@ -26,14 +26,14 @@ func ExampleRelyingParty_EndSubject() {
 	world.Person("ada").Visit("/")
 	world.Person("bob").Visit("/")
 
-	n, err := auth.EndSubject(context.Background(), "ada")
+	n, err := auth.EndSessions(context.Background(), rp.Whose{Subject: "ada"})
 	fmt.Println(n, err)
 	// Output: 2 <nil>
 }
 
 // Revoke is for orders from elsewhere: it says who asked and why, and spares
 // whoever has logged in since.
-func ExampleRelyingParty_Revoke() {
+func ExampleRelyingParty_EndSessions_order() {
 	world := exampletest.Start()
 	defer world.Close()
 	ended := make(chan rp.EndEvent, 1)
@@ -41,7 +41,7 @@ func ExampleRelyingParty_Revoke() {
 	defer auth.Close()
 	world.Person("ada").Visit("/")
 
-	n, err := auth.Revoke(context.Background(), rp.Revocation{Subject: "ada", BegunBy: time.Now(), Detail: "HR: left the company"})
+	n, err := auth.EndSessions(context.Background(), rp.Whose{Subject: "ada", BegunBy: time.Now(), Detail: "HR: left the company"})
 	fmt.Println(n, err)
 	e := <-ended
 	fmt.Println(e.Subject, e.Reason, e.Detail)

@@ -65,7 +65,7 @@ func ExampleSession_Done() {
 	said := make(chan string)
 	go func() { said <- world.Person("ada").Visit("/stream") }()
 	<-open
-	if _, err := auth.EndSubject(context.Background(), "ada"); err != nil {
+	if _, err := auth.EndSessions(context.Background(), rp.Whose{Subject: "ada"}); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(<-said)

@@ -3,6 +3,7 @@ package rp
 import (
 	"context"
 	"encoding/base64"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -82,4 +83,22 @@ func LogoutAddress(c Config, form, claims, token string) string {
 	p := &RelyingParty{private: &private{c}}
 	fields, _ := url.ParseQuery(form) // what can be read of it
 	return p.askLogout(c.BaseURL, c.Logout.URL, p.logoutWords(fields), &record.Data{IDToken: "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + token}).to
+}
+
+// The endpoints, for tests that want their errors.
+
+func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error {
+	return p.serveCallback(w, r)
+}
+
+func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
+	return p.serveLogout(w, r)
+}
+
+func (p *RelyingParty) BackchannelLogout(w http.ResponseWriter, r *http.Request) error {
+	return p.serveBackchannel(w, r)
+}
+
+func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error {
+	return p.serveEvents(w, r)
 }

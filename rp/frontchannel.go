@@ -11,7 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// FrontchannelLogout is loaded by the IdP in an iframe (OpenID Connect
+// serveFrontchannel is loaded by the IdP in an iframe (OpenID Connect
 // Front-Channel Logout 1.0 §2). Browsers keep our cookie from it, so it works
 // from iss and sid alone; a sid without iss is accepted, as Entra ID sends it,
 // because the issuer of this client is fixed (FCL-03). It does nothing without a
@@ -20,7 +20,7 @@ import (
 // Where the IdP does not use it (see Config.FrontchannelLogout) it answers 404.
 // Anybody who knows a sid can send this request; it ends sessions, but no log-in
 // that starts after it is refused.
-func (p *RelyingParty) FrontchannelLogout(w http.ResponseWriter, r *http.Request) error {
+func (p *RelyingParty) serveFrontchannel(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	if !p.idp.At().FrontchannelLogout && !p.cfg.FrontchannelLogout {
 		return &RequestError{Status: http.StatusNotFound, Code: "not_found",

@@ -139,7 +139,7 @@ func TestLogoutBetweenLogInAndCallbackWhileKeysRoll(t *testing.T) {
 		w.restart(s, old)
 		v := w.visitor("ada")
 		callback := v.authorize(v.start("/auth/login?return_to=/private"))
-		if _, err := w.auth[0].EndSubject(t.Context(), "ada"); err != nil {
+		if _, err := w.auth[0].EndSessions(t.Context(), rp.Whose{Subject: "ada"}); err != nil {
 			t.Fatal(err)
 		}
 		w.restart(s, old, fresh)
@@ -154,7 +154,7 @@ func TestLogoutBetweenLogInAndCallbackWhileKeysRoll(t *testing.T) {
 			v.welcome()
 		}
 		w.restart(s, fresh)
-		if n, err := w.auth[0].EndSubject(t.Context(), "ada"); err != nil || n != 1 {
+		if n, err := w.auth[0].EndSessions(t.Context(), rp.Whose{Subject: "ada"}); err != nil || n != 1 {
 			t.Errorf("%d ended, %v", n, err)
 		}
 	})

@@ -31,12 +31,9 @@ import (
 // A bookmark, a restored tab or another site may lead here too. Who is logged in and
 // confirmed then goes straight to return_to. A link or form of this app's own, or the
 // parameter anew=1, logs in anew.
-func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request) error {
-	return p.StartLoginWith(w, r)
-}
-
-// StartLoginWith is StartLogin with options of the app's: the adapters' Login calls it.
-func (p *RelyingParty) StartLoginWith(w http.ResponseWriter, r *http.Request, opts ...LoginOption) error {
+//
+// The options are the app's; the adapters' Login passes them on.
+func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request, opts ...LoginOption) error {
 	web.NoStore(w.Header())
 	if host, ok := p.site.Stranger(r); ok {
 		p.log.Warn("a log-in was asked for under a name that is not Config.BaseURL's. If a browser uses that name, its log-in fails: lead it to BaseURL, or put that name into Config.BaseURLs. If only a proxy does, all is well",
@@ -161,10 +158,10 @@ func (p *RelyingParty) isIn(r *http.Request, q url.Values) bool {
 	return d.End == lifetime.Live && d.Signal != lifetime.Overdue
 }
 
-// FinishLogin is the redirection endpoint: it checks the IdP's answer, fetches
+// serveCallback is the redirection endpoint: it checks the IdP's answer, fetches
 // the tokens and begins a session under a new id. Its errors are *LoginError and
 // *UnavailableError; nothing that the query says is repeated on a page.
-func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error {
+func (p *RelyingParty) serveCallback(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	err := p.finishLogin(w, r)
 	if stale := (*staleError)(nil); errors.As(err, &stale) {

@@ -15,7 +15,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// Logout ends the session and then the one at the IdP (OpenID Connect
+// serveLogout ends the session and then the one at the IdP (OpenID Connect
 // RP-Initiated Logout 1.0). It takes POST from this origin only, so no other
 // site can log anybody out. Our session ends first: whatever happens at the IdP
 // afterwards, this app is left (RIL-03).
@@ -34,7 +34,7 @@ import (
 // after its end. Later the IdP asks the person whether to log out.
 //
 // Clear-Site-Data is not sent: RequireLogin has told the browser to keep nothing.
-func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
+func (p *RelyingParty) serveLogout(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	if p.site.Of(r).Refuses(r) {
 		if !web.FromNowhere(r.Header) {
@@ -152,10 +152,10 @@ func (p *RelyingParty) mayHint(ctx context.Context, key store.Key, l *leaver) bo
 	return err == nil
 }
 
-// LoggedOut is where the IdP sends the browser after a logout. It tolerates any
+// serveLoggedOut is where the IdP sends the browser after a logout. It tolerates any
 // state, or none, because nothing depends on it, and never logs in by itself
 // (RIL-06).
-func (p *RelyingParty) LoggedOut(w http.ResponseWriter, r *http.Request) error {
+func (p *RelyingParty) serveLoggedOut(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	return p.pages.Write(w, r, page.Page{Title: "ended-title", Advice: []page.Word{"loggedout"}, Link: p.site.Endpoint("/login"), LinkText: "to-login"})
 }

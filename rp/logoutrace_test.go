@@ -69,7 +69,7 @@ func TestLogoutBeatsRefresh(t *testing.T) {
 		},
 		"user": func(_ *world, v *visitor) reason.Reason { v.submit("/auth/logout"); return reason.UserLogout },
 		"admin": func(w *world, _ *visitor) reason.Reason {
-			if n, err := w.auth[0].EndSubject(w.Context(), "ada"); n != 1 || err != nil {
+			if n, err := w.auth[0].EndSessions(w.Context(), rp.Whose{Subject: "ada"}); n != 1 || err != nil {
 				w.Errorf("EndSubject: %d, %v", n, err)
 			}
 			return reason.Admin

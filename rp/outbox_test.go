@@ -82,7 +82,7 @@ func TestOneReportWhereClocksDiffer(t *testing.T) {
 		}}
 		inBubble(t, s, func(t *testing.T, w *world) {
 			w.visitor("ada").login()
-			if n, err := w.auth[0].EndSubject(t.Context(), "ada"); n != 1 || err != nil {
+			if n, err := w.auth[0].EndSessions(t.Context(), rp.Whose{Subject: "ada"}); n != 1 || err != nil {
 				t.Fatal(n, err)
 			}
 			time.Sleep(10 * time.Minute)
@@ -178,7 +178,7 @@ func TestEndsOfManyDuringAnOutage(t *testing.T) {
 		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Delay: time.Hour, Times: idpmock.Always})
 		bob := w.visitor("bob")
 		bob.login()
-		if ended, err := w.auth[1].EndSubject(t.Context(), "ada"); ended != n || err != nil {
+		if ended, err := w.auth[1].EndSessions(t.Context(), rp.Whose{Subject: "ada"}); ended != n || err != nil {
 			t.Fatalf("%d, %v", ended, err)
 		}
 		synctest.Wait()
@@ -212,7 +212,7 @@ func TestOfflineAccess(t *testing.T) {
 		}, []string{"access_token"}},
 		"the person, offline_access": {[]string{"openid", "offline_access"}, func(_ *world, v *visitor) { v.submit("/auth/logout") }, []string{"refresh_token", "access_token"}},
 		"the app, offline_access": {[]string{"openid", "offline_access"}, func(w *world, v *visitor) {
-			if _, err := w.auth[0].EndSubject(w.Context(), "ada"); err != nil {
+			if _, err := w.auth[0].EndSessions(w.Context(), rp.Whose{Subject: "ada"}); err != nil {
 				w.Error(err)
 			}
 		}, []string{"refresh_token", "access_token"}},
@@ -250,7 +250,7 @@ func TestNoRevocationEndpoint(t *testing.T) {
 		v := w.visitor("ada")
 		v.login()
 		before := len(w.log.String())
-		if n, err := auth.EndSubject(t.Context(), "ada"); n != 1 || err != nil {
+		if n, err := auth.EndSessions(t.Context(), rp.Whose{Subject: "ada"}); n != 1 || err != nil {
 			t.Fatalf("%d, %v", n, err)
 		}
 		time.Sleep(time.Hour)
@@ -367,7 +367,7 @@ func TestSlowListenerHearsOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if ended, err := w.auth[0].EndSubject(t.Context(), "ada"); ended != n || err != nil {
+		if ended, err := w.auth[0].EndSessions(t.Context(), rp.Whose{Subject: "ada"}); ended != n || err != nil {
 			t.Fatalf("%d, %v", ended, err)
 		}
 		time.Sleep(30 * time.Minute)

@@ -12,7 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// ServeActivity notes that the person did something on the page, and answers
+// serveActivity notes that the person did something on the page, and answers
 // with Status. It takes POST from this very origin only, and from one session
 // not more than a burst of 20 and then two a second.
 //
@@ -20,7 +20,7 @@ import (
 // who presses "stay signed in" learns at once whether that is still possible:
 // the error is then an *EndedError. Trouble at the IdP is no error as long as
 // the session is trusted; Status says until when.
-func (p *RelyingParty) ServeActivity(w http.ResponseWriter, r *http.Request) error {
+func (p *RelyingParty) serveActivity(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
@@ -40,7 +40,7 @@ func (p *RelyingParty) ServeActivity(w http.ResponseWriter, r *http.Request) err
 	if err := p.confirmDue(r.Context(), s); err != nil {
 		return err
 	}
-	return p.ServeStatus(w, r)
+	return p.serveStatus(w, r)
 }
 
 // confirmWait bounds how long a page waits for a signal that is merely due.

@@ -102,9 +102,9 @@ func TestForeignReferences(t *testing.T) {
 		underWay := w.visitor("ada")
 		callback := underWay.authorize(underWay.start("/auth/login?return_to=/private"))
 		for what, end := range map[string]func() (int, error){
-			"subject": func() (int, error) { return w.auth[1].EndSubject(t.Context(), "ada") },
-			"sid":     func() (int, error) { return w.auth[1].EndSID(t.Context(), sid) },
-			"both":    func() (int, error) { return w.auth[1].Revoke(t.Context(), rp.Revocation{Subject: "ada", SID: sid}) },
+			"subject": func() (int, error) { return w.auth[1].EndSessions(t.Context(), rp.Whose{Subject: "ada"}) },
+			"sid":     func() (int, error) { return w.auth[1].EndSessions(t.Context(), rp.Whose{SID: sid}) },
+			"both":    func() (int, error) { return w.auth[1].EndSessions(t.Context(), rp.Whose{Subject: "ada", SID: sid}) },
 		} {
 			if _, err := end(); err != nil {
 				t.Errorf("%s: %v", what, err)
@@ -190,10 +190,10 @@ func TestOtherKeysOnOneStore(t *testing.T) {
 		other := s
 		other.config = func(c *rp.Config) { c.Keys, c.Idle = rp.Keys{rp.NewKey()}, time.Minute }
 		auth := w.relyingParty(other)
-		if n, err := auth.EndSID(t.Context(), v.session().SID); n != 0 || err != nil {
+		if n, err := auth.EndSessions(t.Context(), rp.Whose{SID: v.session().SID}); n != 0 || err != nil {
 			t.Errorf("EndSID: %d, %v", n, err)
 		}
-		if n, err := auth.EndSubject(t.Context(), "ada"); n != 0 || err != nil {
+		if n, err := auth.EndSessions(t.Context(), rp.Whose{Subject: "ada"}); n != 0 || err != nil {
 			t.Errorf("EndSubject: %d, %v", n, err)
 		}
 		for range 12 {

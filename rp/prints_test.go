@@ -196,7 +196,7 @@ func TestNothingPrints(t *testing.T) {
 			"LogoutConfig":     {printtest.Exempt("an address, and names and values that go into addresses")},
 			"Refused":          {printtest.Exempt("constants")},
 			"RefusedEvent":     {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
-			"Revocation":       {printtest.Exempt("subject and sid, from the caller")},
+			"Whose":            {printtest.Exempt("subject and sid, from the caller")},
 			"ConfigError":      {printtest.Exempt("TestErrorsHidePasswords")},
 			"APIError":         {printtest.Exempt("TestNothingPrintsOfAnAPI")},
 			"EndedError":       {ended},

@@ -227,7 +227,7 @@ func (r *racer) check(t *testing.T, why reason.Reason) {
 			t.Errorf("%s: it lives on instance %d", r.user, instance)
 		}
 	}
-	if left, err := r.w.auth[0].EndSubject(t.Context(), r.user); left != 0 || err != nil {
+	if left, err := r.w.auth[0].EndSessions(t.Context(), rp.Whose{Subject: r.user}); left != 0 || err != nil {
 		t.Errorf("%s: %d sessions came back, %v", r.user, left, err)
 	}
 	var told, want []reason.Reason

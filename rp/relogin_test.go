@@ -155,7 +155,7 @@ func TestRevocationSparesOtherSessions(t *testing.T) {
 				case reason.UserLogout:
 					v.submit("/auth/logout")
 				case reason.Admin:
-					if n, err := w.auth[0].EndSubject(t.Context(), "ada"); n != 1 || err != nil {
+					if n, err := w.auth[0].EndSessions(t.Context(), rp.Whose{Subject: "ada"}); n != 1 || err != nil {
 						t.Fatal(n, err)
 					}
 				}

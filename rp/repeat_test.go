@@ -168,7 +168,7 @@ func TestEndsSurviveAFailover(t *testing.T) {
 			byPerson.instance = "1"
 			byPerson.submit("/auth/logout")
 			synctest.Wait()
-			if n, err := w.auth[1].EndSubject(t.Context(), "eve"); n != 1 || err != nil {
+			if n, err := w.auth[1].EndSessions(t.Context(), rp.Whose{Subject: "eve"}); n != 1 || err != nil {
 				t.Fatal(n, err)
 			}
 			w.expectEnds(reason.BackchannelLogout, reason.UserLogout, reason.Admin)
@@ -270,7 +270,7 @@ func TestRepeatedEndOfTwoInstances(t *testing.T) {
 			time.Sleep(time.Second) // both listen
 			kept.replicate(t, w.auth[0].KeyOf(v.id()))
 			for i, want := range []int{1, 0} {
-				if n, err := w.auth[i].EndSubject(t.Context(), "ada"); n != want || err != nil {
+				if n, err := w.auth[i].EndSessions(t.Context(), rp.Whose{Subject: "ada"}); n != want || err != nil {
 					t.Fatal(n, err)
 				}
 			}

@@ -113,7 +113,7 @@ func TestOwnSessions(t *testing.T) {
 		phone.expect("ended", reason.UserLogout)
 		desktop.expect("live", "")
 		bob.expect("live", "")
-		if n, err := w.auth[0].EndSubject(w.Context(), "ada"); n != 1 || err != nil {
+		if n, err := w.auth[0].EndSessions(w.Context(), rp.Whose{Subject: "ada"}); n != 1 || err != nil {
 			t.Errorf("EndSubject: %d, %v", n, err)
 		}
 		desktop.expect("ended", reason.Admin)

@@ -100,19 +100,3 @@ func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
 		}
 	}
 }
-
-// EndSubject ends all sessions of a person in this app with Admin, those whose
-// log-in is under way included, and returns how many had begun (ASVS 7.4.2,
-// 7.4.5). Log-ins started afterwards are not affected.
-func (p *RelyingParty) EndSubject(ctx context.Context, subject string) (int, error) {
-	ended, err := p.engine.EndUnder(ctx, p.party.Under(names.BySubject, subject), store.Selector{BegunBy: p.engine.Now()}, reason.Admin, "")
-	return len(ended), err
-}
-
-// EndSID ends the sessions that belong to one session of the IdP with Admin, those
-// whose log-in is under way included, and returns how many had begun. The IdP's
-// own session lives on: log-ins started afterwards are not affected.
-func (p *RelyingParty) EndSID(ctx context.Context, sid string) (int, error) {
-	ended, err := p.engine.EndUnder(ctx, p.party.Under(names.BySID, sid), store.Selector{BegunBy: p.engine.Now()}, reason.Admin, "")
-	return len(ended), err
-}

@@ -115,7 +115,7 @@ func TestLogoutBeatsSilentCheck(t *testing.T) {
 	for name, end := range map[string]func(w *world, v *visitor) reason.Reason{
 		"user": func(_ *world, v *visitor) reason.Reason { v.submit("/auth/logout"); return reason.UserLogout },
 		"admin": func(w *world, v *visitor) reason.Reason {
-			if n, err := w.auth[0].EndSID(w.Context(), v.session().SID); n != 1 || err != nil {
+			if n, err := w.auth[0].EndSessions(w.Context(), rp.Whose{SID: v.session().SID}); n != 1 || err != nil {
 				w.Errorf("EndSID: %d, %v", n, err)
 			}
 			return reason.Admin

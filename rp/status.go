@@ -147,8 +147,8 @@ func until(t, now time.Time) *int64 {
 	return &n
 }
 
-// ServeStatus answers with Status, always 200 unless the store cannot say.
-func (p *RelyingParty) ServeStatus(w http.ResponseWriter, r *http.Request) error {
+// serveStatus answers with Status, always 200 unless the store cannot say.
+func (p *RelyingParty) serveStatus(w http.ResponseWriter, r *http.Request) error {
 	s, err := p.SessionStatus(r)
 	if err != nil {
 		return err

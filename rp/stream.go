@@ -17,7 +17,7 @@ const (
 	pushGap   = 100 * time.Millisecond // a session that changes all the time is not pushed faster
 )
 
-// ServeEvents is a stream of server-sent events about the session: "session"
+// serveEvents is a stream of server-sent events about the session: "session"
 // with a Status at the start and at each change, "ended" with a Status as the
 // last one, and comments as heartbeats. It is passive and never extends
 // anything. It looks by itself at the instants when the session's own clocks run
@@ -30,7 +30,7 @@ const (
 // Config.MaxStreamsPerSession or MaxStreamsPerSubject; 501 if streams are off or a middleware's
 // ResponseWriter cannot flush) and *UnavailableError (also above
 // Config.MaxStreams). A page polls GET session then.
-func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error {
+func (p *RelyingParty) serveEvents(w http.ResponseWriter, r *http.Request) error {
 	key, ok := p.sessionKey(r.Header)
 	if !ok {
 		return ErrAnonymous

@@ -110,7 +110,7 @@ func endings(t *testing.T, s *system.System) map[reason.Reason]func(ctx context.
 		},
 		reason.Admin: func(ctx context.Context, b *person.Browser) string {
 			in(ctx, b, system.Notes)
-			_, err := s.App(system.Notes).RP.Revoke(ctx, rp.Revocation{SID: atIdP().SID, Detail: "a test"})
+			_, err := s.App(system.Notes).RP.EndSessions(ctx, rp.Whose{SID: atIdP().SID, Detail: "a test"})
 			must(err)
 			return system.Notes
 		},

@@ -8,6 +8,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/tandem-sso/tandem/internal/servertest"
+	"github.com/tandem-sso/tandem/rp"
 )
 
 // C5, C8: the server dies and comes back as it was before the log-outs that it had
@@ -38,7 +39,7 @@ func TestRedisLosesLogouts(t *testing.T) {
 	if code := two.logout(token); code != http.StatusOK {
 		t.Fatalf("logout token: %d", code)
 	}
-	if n, err := one.auth.EndSubject(t.Context(), "ada"); err != nil || n != 1 {
+	if n, err := one.auth.EndSessions(t.Context(), rp.Whose{Subject: "ada"}); err != nil || n != 1 {
 		t.Fatalf("EndSubject: %d, %v", n, err)
 	}
 	gone := func(in *instance, c *http.Cookie) bool { return in.get(t.Context(), "/", c).Code == http.StatusFound }

@@ -127,7 +127,7 @@ func TestReasons(t *testing.T) {
 		{reason.Idle, func(c *rp.Config) { c.Idle = 2 * time.Second }, nil, "You were not active for a while."},
 		{reason.Absolute, func(c *rp.Config) { c.Absolute = 2 * time.Second }, nil, "You had been logged in for as long as is allowed."},
 		{reason.Admin, nil, func(w *site.World, _ *browser.Tab) {
-			if n, err := w.Apps["notes"].Auth.EndSubject(w.Context(), "ada"); n != 1 || err != nil {
+			if n, err := w.Apps["notes"].Auth.EndSessions(w.Context(), rp.Whose{Subject: "ada"}); n != 1 || err != nil {
 				w.Fatalf("%d, %v", n, err)
 			}
 		}, "Your session was ended by this application."},

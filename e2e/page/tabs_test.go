@@ -80,7 +80,7 @@ func TestStreamComesBack(t *testing.T) {
 	w.SignIn(tab, "ada", notes.URL+"/")
 	waitFor(t, "the stream", func() bool { return notes.Requests("GET /auth/events") == 1 })
 	notes.Down()
-	if n, err := notes.Auth.EndSubject(t.Context(), "ada"); n != 1 || err != nil {
+	if n, err := notes.Auth.EndSessions(t.Context(), rp.Whose{Subject: "ada"}); n != 1 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
 	notes.Up()

@@ -201,7 +201,7 @@ func TestToEachItsOwn(t *testing.T) {
 					t.Errorf("the cookie of the other party is served: %s", a.Body)
 				}
 			}
-			if n, err := one.auth.EndSubject(t.Context(), "ada"); n != 1 || err != nil {
+			if n, err := one.auth.EndSessions(t.Context(), rp.Whose{Subject: "ada"}); n != 1 || err != nil {
 				t.Errorf("EndSubject: %d, %v; want the own session alone", n, err)
 			}
 			if one.serves(mine) || !two.serves(theirs) {

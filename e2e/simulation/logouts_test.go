@@ -106,15 +106,14 @@ func (w *world) anonymous(method, url, form string) *http.Request {
 // session of the IdP.
 func (w *world) endPerson(a act) {
 	b, app := w.people[a.Browser], w.apps[a.App]
-	x := &order{app: app, what: "EndSubject", reason: reason.Admin, sub: b.person}
-	end := (*rp.RelyingParty).EndSubject
-	whose := b.person
+	x := &order{app: app, what: "EndSessions of a subject", reason: reason.Admin, sub: b.person}
+	whose := rp.Whose{Subject: b.person}
 	if a.V[0] > 7 {
 		s, err := b.at(app).Session()
 		if err != nil {
 			return
 		}
-		x.what, x.sid, end, whose = "EndSID", s.SID, (*rp.RelyingParty).EndSID, s.SID
+		x.what, x.sid, whose = "EndSessions of a sid", s.SID, rp.Whose{SID: s.SID}
 	}
 	w.amid(a, 0, func() {
 		in := app.inst[a.Inst%2]
@@ -130,7 +129,7 @@ func (w *world) endPerson(a act) {
 		ctx, cancel := context.WithTimeout(r.ctx, time.Minute)
 		defer cancel()
 		w.oracle.ordered(x)
-		_, err := end(r.rp, ctx, whose)
+		_, err := r.rp.EndSessions(ctx, whose)
 		w.oracle.carriedOut(x, in, err == nil)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,7 +112,7 @@ func (p *Party) Cookie(s Session) *http.Cookie {
 		}
 	}
 	w = httptest.NewRecorder()
-	if err := p.FinishLogin(w, back); err != nil {
+	if err := p.endpoint(http.MethodGet, "/callback")(w, back); err != nil {
 		p.t.Fatalf("rptest: the log-in is not finished: %v", err)
 	}
 	for _, c := range w.Result().Cookies() {
@@ -159,3 +160,10 @@ func (p *Party) Authorize(url string, s Session) (callback string) {
 // ServeAPI answers what rp.Session.Client asks of an origin, which Config.APIs has to
 // name. The handler sees the access token in the header Authorization.
 func (p *Party) ServeAPI(origin string, h http.Handler) { p.net.serve(origin, h) }
+
+// endpoint is one of the library's pages.
+func (p *Party) endpoint(method, path string) func(http.ResponseWriter, *http.Request) error {
+	all := p.Endpoints()
+	i := slices.IndexFunc(all, func(e rp.Endpoint) bool { return e.Method == method && e.Path == path })
+	return all[i].Handle
+}

@@ -17,7 +17,7 @@ import (
 // Sessions is what a Receiver needs of an *rp.RelyingParty.
 type Sessions interface {
 	Issuer() string
-	Revoke(ctx context.Context, r rp.Revocation) (int, error)
+	EndSessions(ctx context.Context, r rp.Whose) (int, error)
 	Once(ctx context.Context, id string, until time.Time) (bool, error)
 }
 

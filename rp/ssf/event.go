@@ -69,7 +69,7 @@ func (r *Receiver) revoke(ctx context.Context, s *set, e *Event) error {
 		e.Discarded = string(why)
 		return nil
 	}
-	e.Ended, err = r.cfg.Sessions.Revoke(ctx, rp.Revocation{
+	e.Ended, err = r.cfg.Sessions.EndSessions(ctx, rp.Whose{
 		Subject: to.subject, SID: to.sid, BegunBy: by, Detail: e.detail(),
 	})
 	return err

@@ -9,7 +9,6 @@ import (
 // Events are told what happens to sessions. Each may be nil.
 type Events struct {
 	Signal      func(SignalEvent)
-	Refresh     func(SignalEvent)
 	End         func(EndEvent)
 	StoreFailed func(StoreFailedEvent)
 	MassLogout  func(MassLogout)

@@ -202,7 +202,4 @@ func (p *Engine) Signalled(key store.Key, how string, v verdict.Verdict, cause e
 	if f := p.cfg.Events.Signal; f != nil {
 		f(e)
 	}
-	if f := p.cfg.Events.Refresh; f != nil && how == "refresh" {
-		f(e)
-	}
 }

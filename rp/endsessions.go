@@ -12,11 +12,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// Revocation is an order to end sessions that comes neither from the person nor
-// by a logout token: a Shared Signals event (package ssf), a support tool, a
-// directory that disabled an account. Subject, SID or both say whose sessions;
-// where both are set, both have to fit.
-type Revocation struct {
+// Whose says whose sessions are to end. Subject, SID or both say so; where both are set,
+// both have to fit.
+type Whose struct {
 	Subject string // the person, by the IdP's identifier
 	SID     string // one session of the IdP
 
@@ -31,13 +29,16 @@ type Revocation struct {
 
 const maxDetail = 200
 
-// Revoke ends the sessions that r names with Admin, those whose log-in is under
-// way included, and returns how many had begun. It may be repeated: sessions that
-// have ended already, or begun after r.BegunBy, are not concerned. Its error is
-// an *UnavailableError, or says that r names nobody.
-func (p *RelyingParty) Revoke(ctx context.Context, r Revocation) (int, error) {
+// EndSessions ends sessions in this app with reason.Admin, those whose log-in is under way
+// included, and returns how many had begun (ASVS 7.4.2, 7.4.5). It is for what comes neither
+// from the person nor by a logout token: a support tool, a directory that disabled an
+// account, a Shared Signals event (package ssf). The session at the IdP lives on.
+//
+// It may be repeated: sessions that have ended already, or begun after r.BegunBy, are not
+// concerned. Its error is an *UnavailableError, or says that r names nobody.
+func (p *RelyingParty) EndSessions(ctx context.Context, r Whose) (int, error) {
 	if r.Subject == "" && r.SID == "" {
-		return 0, errors.New("rp: Revocation has neither Subject nor SID: set one or both")
+		return 0, errors.New("rp: Whose has neither Subject nor SID: set one or both")
 	}
 	by := r.BegunBy.UTC().Truncate(time.Millisecond)
 	if now := p.engine.Now(); r.BegunBy.IsZero() || by.After(now) {
