@@ -20,7 +20,7 @@ type Answer struct {
 	Problem *Problem
 }
 
-// ErrorHeader, "Tandem-Error", repeats Problem.Error.
+// ErrorHeader is Tandem-Error: it repeats Problem.Error.
 const ErrorHeader = answer.Header
 
 // Problem is the JSON answer to scripts. LoginURL is empty where nobody has asked for

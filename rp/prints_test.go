@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"net/http"
 	"strings"
 	"sync"
@@ -162,7 +163,11 @@ func TestNothingPrints(t *testing.T) {
 		config.ClientSecret = plantedSecret
 		key := newES256(t)
 		config.ClientKeys = []rp.ClientKey{{ID: "k", Key: key}}
-		w.plant("client key", key.D.String())
+		raw, err := key.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.plant("client key", new(big.Int).SetBytes(raw).String())
 		endpoint := w.auth[0].Endpoints()[0]
 		secrets := w.known()
 

@@ -70,7 +70,7 @@ func (t *Topic) Change() <-chan struct{} {
 	return t.changed
 }
 
-// Reason is valid once done is closed.
+// Why is valid once done is closed.
 func (t *Topic) Why() string {
 	t.hub.mu.Lock()
 	defer t.hub.mu.Unlock()

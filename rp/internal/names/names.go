@@ -1,3 +1,5 @@
+// Package names makes every name that a Store sees: of sessions, references, leases and once-ids.
+// Each is bound to the client, so that clients which share a Store never meet (C9).
 package names
 
 import (

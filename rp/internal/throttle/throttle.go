@@ -1,3 +1,5 @@
+// Package throttle bounds how often something may happen: for each session, and for each kind
+// of line in the log.
 package throttle
 
 import (
