@@ -17,7 +17,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 type starter func(context.Context, app.Config) (*app.App, error)

@@ -16,7 +16,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/program"
 	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 func env(pairs ...string) func(string) string {

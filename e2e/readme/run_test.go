@@ -15,7 +15,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/person"
 	"github.com/tandem-sso/tandem/e2e/process"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 // The README's program does what the README says: with nothing but its addresses

@@ -19,7 +19,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/person"
 	"github.com/tandem-sso/tandem/echoadapter"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"

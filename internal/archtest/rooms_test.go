@@ -38,6 +38,8 @@ func rooms() []room {
 		"golang.org/x/text/...",
 	}
 	rapid := []string{"pgregory.net/rapid"}
+	// What tests play a person with: the provider, and a browser that reads its pages.
+	browser := []string{"github.com/go-jose/go-jose/v4/...", "golang.org/x/net/html/..."}
 
 	// Test code is out of reach of what people link into their programs.
 	testCode := []string{"testing/...", "net/http/httptest"}
@@ -96,10 +98,11 @@ func rooms() []room {
 		{path: "nethttpadapter", rooms: contract, modules: core, never: testCode},
 		{path: "echoadapter", rooms: contract, modules: slices.Concat(core, echo), never: testCode},
 
-		// Never rp, not even in its tests: one bug must not hide in both. The suite
-		// reads an OP's pages as a browser would.
-		{path: "idp-mock/opsuite", rooms: []string{"idp-mock/..."}, modules: []string{"github.com/go-jose/go-jose/v4/...", "golang.org/x/net/html/..."}, tests: true},
-		{path: "idp-mock/...", modules: []string{"github.com/go-jose/go-jose/v4/...", "github.com/a-h/templ/..."}, tests: true},
+		// Never rp, not even in its tests: one bug must not hide in both. The suite and the
+		// browser of tests read pages.
+		{path: "idp-mock/opsuite", rooms: []string{"idp-mock/..."}, modules: browser, tests: true},
+		{path: "idp-mock/idptest", rooms: []string{"idp-mock/..."}, modules: browser, tests: true},
+		{path: "idp-mock/...", modules: []string{"github.com/go-jose/go-jose/v4/..."}, tests: true},
 
 		// Programs at the top: nobody imports them.
 		{path: "demo/...", rooms: everything, modules: []string{anything}},
@@ -112,8 +115,8 @@ func rooms() []room {
 		{path: "internal/servertest"}, // real servers for tests
 		{path: "internal/jwttest"},    // tokens for tests
 		{path: "internal/printtest"},  // what prints no secret
-		{path: "internal/adaptertest", rooms: []string{"rp/...", "idp-mock/..."}, modules: slices.Concat(core, []string{"github.com/a-h/templ/..."})},
-		{path: "internal/exampletest", rooms: []string{"idp-mock/..."}, modules: []string{"github.com/go-jose/go-jose/v4/...", "github.com/a-h/templ/..."}, never: []string{"testing/..."}},
+		{path: "internal/adaptertest", rooms: []string{"rp/...", "idp-mock/..."}, modules: slices.Concat(core, browser)},
+		{path: "internal/exampletest", rooms: []string{"idp-mock/..."}, modules: browser},
 		{path: "rp/internal/faulttest", rooms: append([]string{"internal/servertest"}, contract...), modules: core},
 	}
 }
