@@ -121,9 +121,9 @@ func (b *Browser) Post(to string, form url.Values) *Page {
 }
 
 // Fetch is a request of a script of the same origin; [Page.Fetch] comes from elsewhere.
-func (b *Browser) Fetch(method, to string, form url.Values, header ...string) *Page {
+func (b *Browser) Fetch(method, to string, header ...string) *Page {
 	b.t.Helper()
-	return b.At(to).Fetch(method, "", form, header...)
+	return b.At(to).Fetch(method, "", header...)
 }
 
 // Do makes one request with the headers that it has, and follows no redirect. The browser

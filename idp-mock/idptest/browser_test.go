@@ -90,9 +90,9 @@ func TestFetchMetadata(t *testing.T) {
 		{"a form that is redirected with its fields", "POST same-origin navigate document ?1 https://app.test", app.Post("/keep", nil)},
 		{"a form of another site", "POST cross-site navigate document ?1 https://other.test", other.Post("https://app.test/echo", nil)},
 		{"a form that a script submits", "POST cross-site navigate document https://other.test", b.Open("https://other.test/post")},
-		{"a script", "GET same-origin cors empty", app.Fetch("GET", "/echo", nil)},
-		{"a script that posts", "POST same-origin cors empty https://app.test", app.Fetch("POST", "/echo", url.Values{"x": {"1"}})},
-		{"a script of another site", "GET cross-site cors empty https://other.test", other.Fetch("GET", "https://app.test/echo", nil)},
+		{"a script", "GET same-origin cors empty", app.Fetch("GET", "/echo")},
+		{"a script that posts", "POST same-origin cors empty https://app.test", app.Fetch("POST", "/echo")},
+		{"a script of another site", "GET cross-site cors empty https://other.test", other.Fetch("GET", "https://app.test/echo")},
 		{"an image", "GET same-origin no-cors image", app.Load("image", "/echo")},
 		{"a frame", "GET cross-site navigate iframe", other.Load("iframe", "https://app.test/here")},
 	} {
@@ -103,7 +103,7 @@ func TestFetchMetadata(t *testing.T) {
 	if p := b.Hop("/here"); p.Status != http.StatusFound || p.To.String() != "https://app.test/echo" {
 		t.Errorf("one hop: %s", p)
 	}
-	if p := b.Fetch("GET", "/here", nil); p.Status != http.StatusFound || p.To.String() != "https://app.test/echo" {
+	if p := b.Fetch("GET", "/here"); p.Status != http.StatusFound || p.To.String() != "https://app.test/echo" {
 		t.Errorf("a script's redirect is followed: %s", p)
 	}
 }
@@ -118,12 +118,12 @@ func TestSameSite(t *testing.T) {
 		got        *idptest.Page
 	}{
 		{"an address that is typed", "d l n s", b.Open("/echo")},
-		{"a script", "d l n s", app.Fetch("GET", "/echo", nil)},
+		{"a script", "d l n s", app.Fetch("GET", "/echo")},
 		{"a form of a neighbour", "d l n s", b.At("https://www.app.test/").Post("https://app.test/echo", nil)},
 		{"a link of another site", "d l n", other.Follow("https://app.test/echo")},
 		{"a form of another site", "n", other.Post("https://app.test/echo", nil)},
 		{"a form that a script submits", "n", b.Open("https://other.test/post")},
-		{"a script of another site", "n", other.Fetch("GET", "https://app.test/echo", nil)},
+		{"a script of another site", "n", other.Fetch("GET", "https://app.test/echo")},
 		{"an image on another site", "n", other.Load("image", "https://app.test/echo")},
 		{"a frame on another site", "n", other.Load("iframe", "https://app.test/echo")},
 		{"another site's own", "", other.Follow("/echo")},
@@ -139,7 +139,7 @@ func TestSameSite(t *testing.T) {
 		}
 	}
 	b.SetCookie("/", &http.Cookie{Name: "n", Value: "1", Path: "/", Secure: true, SameSite: http.SameSiteStrictMode})
-	if p := other.Fetch("GET", "https://app.test/echo", nil); strings.Contains(p.Body, "n=1") {
+	if p := other.Fetch("GET", "https://app.test/echo"); strings.Contains(p.Body, "n=1") {
 		t.Errorf("a cookie that has become strict: %s", p)
 	}
 	b.SetCookie("/", &http.Cookie{Name: "n", Path: "/", MaxAge: -1})

@@ -23,7 +23,7 @@ func ExampleBrowser() {
 		ada := idp.NewBrowser("ada")
 		ada.Base = "https://notes.example"
 		fmt.Println(ada.Visit("/notes").Body) // signs in at the provider on the way
-		fmt.Println(ada.Fetch("GET", "/whoami", nil).Body)
+		fmt.Println(ada.Fetch("GET", "/whoami").Body)
 		fmt.Println(ada.At("https://evil.example/").Post("https://notes.example/notes", url.Values{"text": {"spam"}}).Status)
 	})
 	// Output:

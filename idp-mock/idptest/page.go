@@ -62,8 +62,9 @@ func (p *Page) SignIn() *Page {
 }
 
 // Fetch is a request of the page's script: credentials go along, to other sites too. It
-// follows no redirect. header are pairs of name and value that the script sets.
-func (p *Page) Fetch(method, to string, form url.Values, header ...string) *Page {
+// follows no redirect, and has no body: [Browser.Do] does. header are pairs of name and value
+// that the script sets.
+func (p *Page) Fetch(method, to string, header ...string) *Page {
 	p.b.t.Helper()
 	u := p.resolve(to)
 	h := metadata("cors", "empty", siteOf(p.URL, u), u)
@@ -74,7 +75,7 @@ func (p *Page) Fetch(method, to string, form url.Values, header ...string) *Page
 	for i := 0; i+1 < len(header); i += 2 {
 		h.Set(header[i], header[i+1])
 	}
-	return p.b.page(method, u, form, h)
+	return p.b.page(method, u, nil, h)
 }
 
 // Load is a request that a page makes for a part of it. dest is its Sec-Fetch-Dest, such as
