@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -51,6 +50,8 @@ const (
 	maxHops = 20
 	maxBody = 1 << 20     // bytes of a page; the rest is not read
 	timeout = time.Minute // of one request
+
+	formType = "application/x-www-form-urlencoded"
 )
 
 // NewBrowser returns a browser without cookies. transport nil is the network of this
@@ -168,15 +169,10 @@ func (b *Browser) SetCookie(to string, c *http.Cookie) {
 }
 
 // page makes one request and reads the answer.
-func (b *Browser) page(method string, u *url.URL, form url.Values, h http.Header) *Page {
+func (b *Browser) page(method string, u *url.URL, body io.Reader, h http.Header) *Page {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	var body io.Reader
-	if form != nil {
-		body = strings.NewReader(form.Encode())
-		h.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
 	r, err := http.NewRequestWithContext(ctx, method, u.String(), body)
 	if err != nil {
 		b.t.Fatalf("idptest: %v", err)

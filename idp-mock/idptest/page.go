@@ -1,6 +1,7 @@
 package idptest
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -62,9 +63,14 @@ func (p *Page) SignIn() *Page {
 }
 
 // Fetch is a request of the page's script: credentials go along, to other sites too. It
-// follows no redirect, and has no body: [Browser.Do] does. header are pairs of name and value
-// that the script sets.
+// follows no redirect. header are pairs of name and value that the script sets.
 func (p *Page) Fetch(method, to string, header ...string) *Page {
+	p.b.t.Helper()
+	return p.Send(method, to, nil, header...)
+}
+
+// Send is Fetch with a body. That of a form needs no Content-Type.
+func (p *Page) Send(method, to string, body io.Reader, header ...string) *Page {
 	p.b.t.Helper()
 	u := p.resolve(to)
 	h := metadata("cors", "empty", siteOf(p.URL, u), u)
@@ -72,10 +78,13 @@ func (p *Page) Fetch(method, to string, header ...string) *Page {
 	if !safe(method) || !sameOrigin(p.URL, u) {
 		h.Set("Origin", origin(p.URL))
 	}
+	if body != nil {
+		h.Set("Content-Type", formType)
+	}
 	for i := 0; i+1 < len(header); i += 2 {
 		h.Set(header[i], header[i+1])
 	}
-	return p.b.page(method, u, nil, h)
+	return p.b.page(method, u, body, h)
 }
 
 // Load is a request that a page makes for a part of it. dest is its Sec-Fetch-Dest, such as
@@ -146,7 +155,12 @@ func (b *Browser) navigate(v visit) *Page {
 		if v.method == http.MethodPost {
 			h.Set("Origin", origin(v.from))
 		}
-		p := b.page(v.method, v.to, v.form, h)
+		var body io.Reader
+		if v.form != nil {
+			body = strings.NewReader(v.form.Encode())
+			h.Set("Content-Type", formType)
+		}
+		p := b.page(v.method, v.to, body, h)
 		hops = append(hops, v.to.String())
 		p.Hops = hops
 		switch {
