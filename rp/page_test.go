@@ -84,7 +84,8 @@ func newPageWorld(t testing.TB, tuneIDP func(*idpmock.Config), tune func(*rp.Con
 	return w
 }
 
-// tab is a page of one browser.
+// tab is a page of one browser. Its streams are read while the test goes on, which
+// idptest.Browser does not do.
 type tab struct {
 	w      *pageWorld
 	client *http.Client

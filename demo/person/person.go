@@ -1,5 +1,6 @@
 // Package person plays a person with a browser: it keeps cookies, follows
-// redirects and fills the pages of the demo's IdP. It runs no scripts.
+// redirects and fills the pages of the demo's IdP. It runs no scripts. It is no test's
+// (idptest.Browser is): the scenarios tell of errors and go on.
 package person
 
 import (

@@ -64,8 +64,11 @@ func (w *World) Close() {
 type Person struct{ *idptest.Browser }
 
 // Person returns somebody who is not signed in.
-func (w *World) Person(name string) *Person {
-	b := idptest.NewBrowser(panics{}, w.net.Transport())
+func (w *World) Person(name string) *Person { return NewPerson(name, w.net.Transport()) }
+
+// NewPerson returns somebody on another network.
+func NewPerson(name string, network http.RoundTripper) *Person {
+	b := idptest.NewBrowser(panics{}, network)
 	b.Base, b.Fill = "https://notes.example", url.Values{"username": {name}}
 	return &Person{b}
 }

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/memnet"
+	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/ssf"
@@ -45,7 +45,7 @@ func Example() {
 	defer receiver.Close() // before the RelyingParty
 	e.mux.Handle("POST /ssf/events", receiver)
 
-	e.signIn(ctx, "ada")
+	e.signIn("ada")
 	e.administratorRevokes("ada", "laptop was stolen")
 	event := <-received
 	fmt.Printf("by %s, %s: %d session ended\n", event.Initiator, event.Reason, event.Ended)
@@ -75,7 +75,7 @@ func Example_poll() {
 	check(err)
 	defer receiver.Close()
 
-	e.signIn(ctx, "ada")
+	e.signIn("ada")
 	e.administratorRevokes("ada", "laptop was stolen")
 	fmt.Println((<-received).Ended)
 	// Output: 1
@@ -110,7 +110,7 @@ func ExampleTransmitter_AddSubject() {
 	check(err)
 	defer receiver.Close()
 
-	e.signIn(ctx, "ada") // then, in the app:
+	e.signIn("ada") // then, in the app:
 	err = transmitter.AddSubject(ctx, stream.ID, ssf.SubjectID{Format: "iss_sub", Issuer: e.auth.Issuer(), Subject: "ada"})
 	check(err)
 	e.administratorRevokes("ada", "laptop was stolen")
@@ -160,18 +160,8 @@ func (e *example) serve(host string, h http.Handler) {
 	e.stops = append(e.stops, stop)
 }
 
-func (e *example) signIn(ctx context.Context, user string) {
-	c := e.net.Client()
-	c.Jar, _ = cookiejar.New(nil)
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := c.Get("https://notes.example/auth/login")
-	check(err)
-	resp.Body.Close()
-	callback, err := e.idp.Browser(user).Authorize(ctx, resp.Header.Get("Location"))
-	check(err)
-	resp, err = c.Get(callback)
-	check(err)
-	resp.Body.Close()
+func (e *example) signIn(user string) {
+	exampletest.NewPerson(user, e.net.Transport()).Visit("/auth/login")
 }
 
 func (e *example) administratorRevokes(subject, reason string) {

@@ -261,7 +261,8 @@ func (w *world) eventCount() (n int) {
 	return n
 }
 
-// visitor is one browser of a person.
+// visitor is one browser of a person. Unlike idptest.Browser it waits between the IdP and
+// the callback, and knows its session at the IdP.
 type visitor struct {
 	w    *world
 	http *http.Client
