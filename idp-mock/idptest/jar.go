@@ -34,8 +34,14 @@ func (j jar) keep(u *url.URL, cookies []*http.Cookie) {
 }
 
 func (j jar) cookies(u *url.URL, level http.SameSite) []*http.Cookie {
-	of := map[http.SameSite]*cookiejar.Jar{http.SameSiteStrictMode: j.all, http.SameSiteLaxMode: j.lax, http.SameSiteNoneMode: j.none}
-	return of[level].Cookies(secured(u))
+	of := j.all
+	switch level {
+	case http.SameSiteLaxMode:
+		of = j.lax
+	case http.SameSiteNoneMode:
+		of = j.none
+	}
+	return of.Cookies(secured(u))
 }
 
 // secured: browsers take Secure cookies over http from loopback (Secure Contexts §3.1), and

@@ -35,7 +35,8 @@ func (p *Page) Post(to string, form url.Values) *Page {
 	if form == nil {
 		form = url.Values{}
 	}
-	return p.b.navigate(visit{method: http.MethodPost, to: p.resolve(to), form: form, from: p.URL, dest: "document", user: true})
+	return p.b.navigate(visit{method: http.MethodPost, to: p.resolve(to), form: form, from: p.URL,
+		dest: "document", user: true})
 }
 
 // Submit submits the first form of the page with its first button, with [Browser.Fill] and
