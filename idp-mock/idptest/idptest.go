@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-sso/tandem/idp-mock/control"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/memnet"
 )
@@ -33,9 +34,10 @@ type Server struct {
 type Option func(*options)
 
 type options struct {
-	config idpmock.Config
-	wrap   []func(http.Handler) http.Handler
-	err    error
+	config  idpmock.Config
+	wrap    []func(http.Handler) http.Handler
+	control bool
+	err     error
 }
 
 // WithClients adds clients.
@@ -62,6 +64,9 @@ func Like(name string, change ...func(*idpmock.Temperament)) Option {
 		o.config.Temperament, o.err = t, err
 	}
 }
+
+// WithControlAPI serves the control API and the status page under /_mock/.
+func WithControlAPI() Option { return func(o *options) { o.control = true } }
 
 // WithHandler wraps the provider's handler, for what no fault does.
 func WithHandler(wrap func(http.Handler) http.Handler) Option {
@@ -128,6 +133,9 @@ func start(t testing.TB, l net.Listener, issuer string, n *memnet.Net, opts []Op
 		t.Fatalf("idptest: %v", err)
 	}
 	handler := idp.Handler()
+	if o.control {
+		handler = control.Beside(idp, handler)
+	}
 	for _, wrap := range o.wrap {
 		handler = wrap(handler)
 	}

@@ -102,6 +102,13 @@ func rooms() []room {
 		// browser of tests read pages.
 		{path: "idp-mock/opsuite", rooms: []string{"idp-mock/..."}, modules: browser, tests: true},
 		{path: "idp-mock/idptest", rooms: []string{"idp-mock/..."}, modules: browser, tests: true},
+		// The provider knows nothing of what stands beside it.
+		{path: "idp-mock/idpmock", rooms: []string{"idp-mock/internal/..."}, modules: []string{"github.com/go-jose/go-jose/v4/..."},
+			tests: true, also: []string{"idp-mock/..."}},
+		{path: "idp-mock/control", rooms: []string{"idp-mock/idpmock", "idp-mock/internal/..."}, modules: []string{"github.com/go-jose/go-jose/v4/..."},
+			tests: true, also: []string{"idp-mock/..."}},
+		{path: "idp-mock/transmitter", rooms: []string{"idp-mock/idpmock", "idp-mock/internal/..."}, modules: []string{"github.com/go-jose/go-jose/v4/..."},
+			tests: true, also: []string{"idp-mock/..."}},
 		{path: "idp-mock/...", modules: []string{"github.com/go-jose/go-jose/v4/..."}, tests: true},
 
 		// Programs at the top: nobody imports them.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/memnet"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
@@ -84,7 +85,7 @@ func Example_poll() {
 // A transmitter that sends nothing about people whom nobody has added, such as Keycloak.
 func ExampleTransmitter_AddSubject() {
 	ctx := context.Background()
-	keycloak, err := idpmock.TransmitterLike("keycloak")
+	keycloak, err := transmitter.Like("keycloak")
 	check(err)
 	e := startExampleWith(ctx, keycloak)
 	defer e.close()
@@ -122,25 +123,25 @@ func ExampleTransmitter_AddSubject() {
 type example struct {
 	net         *memnet.Net
 	idp         *idpmock.IDP
-	transmitter *idpmock.Transmitter
+	transmitter *transmitter.Transmitter
 	auth        *rp.RelyingParty
 	mux         *http.ServeMux
 	stops       []func()
 }
 
 func startExample(ctx context.Context) *example {
-	return startExampleWith(ctx, idpmock.TransmitterConfig{})
+	return startExampleWith(ctx, transmitter.Config{})
 }
 
-func startExampleWith(ctx context.Context, cfg idpmock.TransmitterConfig) *example {
+func startExampleWith(ctx context.Context, cfg transmitter.Config) *example {
 	e := &example{net: memnet.New(), mux: http.NewServeMux()}
 	var err error
 	e.idp, err = idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", HTTPClient: e.net.Client(), Clients: []idpmock.Client{{
 		ID: "notes", Secret: "s3cret", RedirectURIs: []string{"https://notes.example/auth/callback"}, RefreshTokens: true,
 	}}})
 	check(err)
-	cfg.Receivers = []idpmock.StreamReceiver{{Token: "token-for-the-management-api", Audience: []string{"https://notes.example"}}}
-	e.transmitter, err = idpmock.NewTransmitter(e.idp, cfg)
+	cfg.Receivers = []transmitter.Receiver{{Token: "token-for-the-management-api", Audience: []string{"https://notes.example"}}}
+	e.transmitter, err = transmitter.New(e.idp, cfg)
 	check(err)
 	e.serve("idp.example", e.transmitter.Beside(e.idp.Handler()))
 	e.auth, err = rp.New(ctx, rp.Config{

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 	"github.com/tandem-sso/tandem/rp/ssf"
 )
 
@@ -225,7 +226,7 @@ func TestStrangers(t *testing.T) {
 			t.Errorf("%d lines", n)
 		}
 		// Nor does a token for somebody else, whoever sends it.
-		for _, f := range []idpmock.SETFault{idpmock.SETWrongAud, idpmock.SETWrongIss, idpmock.SETNoTyp, idpmock.SETWithExp} {
+		for _, f := range []transmitter.SETFault{transmitter.SETWrongAud, transmitter.SETWrongIss, transmitter.SETNoTyp, transmitter.SETWithExp} {
 			spoilt, err := w.transmitter.Token(stream.ID, w.transmitter.SessionRevoked("ada", "", "", ""), f)
 			if err != nil {
 				t.Fatal(err)

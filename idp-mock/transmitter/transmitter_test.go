@@ -1,6 +1,7 @@
-package idpmock_test
+package transmitter_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -10,18 +11,47 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 )
 
+// world is a provider on a network in memory.
+type world struct {
+	*idptest.Server
+	t    *testing.T
+	http *http.Client
+}
+
+func inBubble(t *testing.T, f func(*testing.T, *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := idptest.StartMem(t, idptest.WithConfig(func(c *idpmock.Config) { c.SigningAlg = "ES256" }))
+		f(t, &world{s, t, s.Net.Client()})
+	})
+}
+
+// peek decodes a JWT without checking it.
+func peek(t *testing.T, raw string) (header, claims map[string]any) {
+	t.Helper()
+	parts := strings.Split(raw, ".")
+	for i, to := range []*map[string]any{&header, &claims} {
+		if b, err := base64.RawURLEncoding.DecodeString(parts[i]); err != nil || json.Unmarshal(b, to) != nil {
+			t.Fatalf("%q is no JWT", raw)
+		}
+	}
+	return header, claims
+}
+
 // transmits starts a transmitter beside a world's provider.
-func (w *world) transmits(change func(*idpmock.TransmitterConfig)) *idpmock.Transmitter {
+func (w *world) transmits(change func(*transmitter.Config)) *transmitter.Transmitter {
 	w.t.Helper()
-	cfg := idpmock.TransmitterConfig{Issuer: "https://ssf.example", Receivers: []idpmock.StreamReceiver{
+	cfg := transmitter.Config{Issuer: "https://ssf.example", Receivers: []transmitter.Receiver{
 		{Token: "one", Audience: []string{"a", "b"}}, {Token: "two", Audience: []string{"c"}},
 	}}
 	if change != nil {
 		change(&cfg)
 	}
-	tr, err := idpmock.NewTransmitter(w.IDP, cfg)
+	tr, err := transmitter.New(w.IDP, cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -57,7 +87,7 @@ func (w *world) manage(token, method, path, body string) (int, map[string]any) {
 }
 
 func TestTransmitterManagement(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, w *world) {
+	inBubble(t, func(t *testing.T, w *world) {
 		w.transmits(nil)
 		const push = `{"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"https://notes.example/x","authorization_header":"Bearer secret"}}`
 		_, made := w.manage("one", "POST", "/ssf/stream", push)
@@ -96,7 +126,7 @@ func TestTransmitterManagement(t *testing.T) {
 
 // RFC 8936: what is not acknowledged comes again, oldest first; a request may wait.
 func TestTransmitterPoll(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, w *world) {
+	inBubble(t, func(t *testing.T, w *world) {
 		tr := w.transmits(nil)
 		_, made := w.manage("one", "POST", "/ssf/stream", "{}") // poll is the default
 		id := made["stream_id"].(string)
@@ -153,8 +183,8 @@ func TestTransmitterPoll(t *testing.T) {
 // RFC 8935: pushed in order with the agreed header, tried again after failures
 // that may pass, and not after a refusal.
 func TestTransmitterPush(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, w *world) {
-		tr := w.transmits(func(c *idpmock.TransmitterConfig) { c.PushRetries = []time.Duration{time.Second, time.Minute} })
+	inBubble(t, func(t *testing.T, w *world) {
+		tr := w.transmits(func(c *transmitter.Config) { c.PushRetries = []time.Duration{time.Second, time.Minute} })
 		answers := []int{500, 429, 202, 400, 503, 503, 503}
 		var at []time.Duration
 		began := time.Now()
@@ -198,7 +228,7 @@ func TestTransmitterPush(t *testing.T) {
 
 // Tokens say what the framework demands, and each fault spoils them.
 func TestTransmitterTokens(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, w *world) {
+	inBubble(t, func(t *testing.T, w *world) {
 		tr := w.transmits(nil)
 		_, made := w.manage("one", "POST", "/ssf/stream", "{}")
 		id := made["stream_id"].(string)
@@ -215,8 +245,8 @@ func TestTransmitterTokens(t *testing.T) {
 		if claims["sub"] != nil || claims["exp"] != nil || claims["iss"] != "https://ssf.example" || claims["jti"] == "" || subject["format"] != "complex" {
 			t.Errorf("claims %v", claims)
 		}
-		seen := map[string]idpmock.SETFault{good: "none"}
-		for _, f := range idpmock.SETFaults() {
+		seen := map[string]transmitter.SETFault{good: "none"}
+		for _, f := range transmitter.SETFaults() {
 			set.JTI = claims["jti"].(string)
 			spoilt, err := tr.Token(id, set, f)
 			if err != nil {
@@ -235,8 +265,8 @@ func TestTransmitterTokens(t *testing.T) {
 
 // Ends of the provider's sessions are transmitted, expiry is not.
 func TestTransmitterOnEnd(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, w *world) {
-		tr := w.transmits(func(c *idpmock.TransmitterConfig) { c.OnEnd = true })
+	inBubble(t, func(t *testing.T, w *world) {
+		tr := w.transmits(func(c *transmitter.Config) { c.OnEnd = true })
 		_, made := w.manage("one", "POST", "/ssf/stream", "{}")
 		id := made["stream_id"].(string)
 		b := w.MustSignIn("ada")
@@ -260,13 +290,13 @@ func TestTransmitterOnEnd(t *testing.T) {
 }
 
 // What providers' transmitters do otherwise.
-func TestTransmitterLike(t *testing.T) {
-	if _, err := idpmock.TransmitterLike("nobody"); err == nil || !strings.Contains(err.Error(), "keycloak, okta") {
+func TestLike(t *testing.T) {
+	if _, err := transmitter.Like("nobody"); err == nil || !strings.Contains(err.Error(), "keycloak, okta") {
 		t.Errorf("error %v", err)
 	}
-	like := func(name string) func(*idpmock.TransmitterConfig) {
-		return func(c *idpmock.TransmitterConfig) {
-			got, err := idpmock.TransmitterLike(name)
+	like := func(name string) func(*transmitter.Config) {
+		return func(c *transmitter.Config) {
+			got, err := transmitter.Like(name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -274,7 +304,7 @@ func TestTransmitterLike(t *testing.T) {
 			*c = got
 		}
 	}
-	inBubble(t, nil, func(t *testing.T, w *world) {
+	inBubble(t, func(t *testing.T, w *world) {
 		tr := w.transmits(like("okta"))
 		_, made := w.manage("one", "POST", "/ssf/stream", "{}")
 		token, err := tr.Token(made["stream_id"].(string), tr.SessionRevoked("ada", "sid", "", ""))
@@ -282,13 +312,13 @@ func TestTransmitterLike(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, claims := peek(t, token)
-		event := claims["events"].(map[string]any)[idpmock.EventTypeSessionRevoked].(map[string]any)
+		event := claims["events"].(map[string]any)[transmitter.EventTypeSessionRevoked].(map[string]any)
 		subject, _ := event["subject"].(map[string]any)
 		if claims["sub_id"] != nil || subject["user"] == nil || subject["format"] != nil || event["event_timestamp"].(float64) < 1e11 {
 			t.Errorf("claims %v", claims)
 		}
 	})
-	inBubble(t, nil, func(t *testing.T, w *world) {
+	inBubble(t, func(t *testing.T, w *world) {
 		tr := w.transmits(like("keycloak"))
 		_, made := w.manage("one", "POST", "/ssf/stream", "{}")
 		id := made["stream_id"].(string)
@@ -296,7 +326,7 @@ func TestTransmitterLike(t *testing.T) {
 		if n := tr.Pending(id); n != 1 {
 			t.Errorf("%d events are on their way to a new stream", n)
 		}
-		send := func(want bool, e idpmock.SET) {
+		send := func(want bool, e transmitter.SET) {
 			t.Helper()
 			if jti, err := tr.Send(id, e); err != nil || (jti != "") != want {
 				t.Errorf("sent %q, %v; want sent %v", jti, err, want)
@@ -330,9 +360,9 @@ func TestTransmitterLike(t *testing.T) {
 
 // PUT replaces, PATCH leaves what it does not name (SSF §8.1.1.3, §8.1.1.4).
 func TestTransmitterReplace(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, w *world) {
+	inBubble(t, func(t *testing.T, w *world) {
 		w.transmits(nil)
-		_, made := w.manage("one", "POST", "/ssf/stream", `{"description":"notes","events_requested":["`+idpmock.EventTypeSessionRevoked+`"]}`)
+		_, made := w.manage("one", "POST", "/ssf/stream", `{"description":"notes","events_requested":["`+transmitter.EventTypeSessionRevoked+`"]}`)
 		id := made["stream_id"].(string)
 		for _, c := range []struct {
 			method, body, description string

@@ -1,4 +1,4 @@
-package idpmock
+package transmitter
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// TransmitterTemperament is how a transmitter differs from the Shared Signals Framework
+// Temperament is how a transmitter differs from the Shared Signals Framework
 // 1.0, or uses what that leaves open.
-type TransmitterTemperament struct {
+type Temperament struct {
 	// SubjectInEvent puts the subject into the event, and no sub_id beside it. A complex
 	// subject has no format there.
 	SubjectInEvent bool
@@ -26,30 +26,30 @@ type TransmitterTemperament struct {
 	VerifiesNew bool
 }
 
-// transmitters are those that [TransmitterLike] knows, by their documentation of autumn
+// transmitters are those that [Like] knows, by their documentation of autumn
 // 2026.
-var transmitters = map[string]TransmitterConfig{
+var transmitters = map[string]Config{
 	// "SSF Transmitter SET payload structures": the session-revoked event of its
 	// documentation has "subject": {"user": {…}} and thirteen digits of a time.
-	"okta": {Temperament: TransmitterTemperament{SubjectInEvent: true, Milliseconds: true}},
+	"okta": {Temperament: Temperament{SubjectInEvent: true, Milliseconds: true}},
 	// "Shared Signals Framework" of its guides, experimental: default_subjects NONE, a
 	// verification after the creation and one a minute on request, no long poll.
-	"keycloak": {Temperament: TransmitterTemperament{NoDefaultSubjects: true, VerifiesNew: true},
+	"keycloak": {Temperament: Temperament{NoDefaultSubjects: true, VerifiesNew: true},
 		VerifyInterval: time.Minute, PollHold: -1},
 }
 
-// TransmitterLike returns the configuration of a transmitter like a provider's: "okta" or
+// Like returns the configuration of a transmitter like a provider's: "okta" or
 // "keycloak". Add Receivers to it.
-func TransmitterLike(name string) (TransmitterConfig, error) {
+func Like(name string) (Config, error) {
 	c, ok := transmitters[name]
 	if !ok {
-		return c, fmt.Errorf("idpmock: TransmitterLike: %q is unknown; use one of %s", name,
+		return c, fmt.Errorf("transmitter: Like: %q is unknown; use one of %s", name,
 			strings.Join(slices.Sorted(maps.Keys(transmitters)), ", "))
 	}
 	return c, nil
 }
 
-func (c TransmitterTemperament) defaultSubjects() string {
+func (c Temperament) defaultSubjects() string {
 	if c.NoDefaultSubjects {
 		return "NONE"
 	}
@@ -57,7 +57,7 @@ func (c TransmitterTemperament) defaultSubjects() string {
 }
 
 // shape changes a token before it is signed.
-func (c TransmitterTemperament) shape(t *jwt, event string) {
+func (c Temperament) shape(t *token, event string) {
 	payload, _ := t.claims["events"].(map[string]any)[event].(map[string]any)
 	if seconds, ok := payload["event_timestamp"].(int64); ok && c.Milliseconds {
 		payload["event_timestamp"] = seconds*1000 + 643
@@ -100,17 +100,17 @@ func subjectsMatch(a, b map[string]any) bool {
 
 // addSubject and removeSubject are SSF §8.1.3.2 and §8.1.3.3. They do not tell whether
 // there is such a subject.
-func (t *Transmitter) addSubject(_ http.ResponseWriter, r *http.Request, rc StreamReceiver) (int, any) {
+func (t *Transmitter) addSubject(_ http.ResponseWriter, r *http.Request, rc Receiver) (int, any) {
 	return t.changeSubject(r, rc, http.StatusOK, func(s *stream, subject map[string]any) {
 		s.subjects = append(s.subjects, subject)
 	})
 }
 
-func (t *Transmitter) removeSubject(_ http.ResponseWriter, r *http.Request, rc StreamReceiver) (int, any) {
+func (t *Transmitter) removeSubject(_ http.ResponseWriter, r *http.Request, rc Receiver) (int, any) {
 	return t.changeSubject(r, rc, http.StatusNoContent, func(*stream, map[string]any) {})
 }
 
-func (t *Transmitter) changeSubject(r *http.Request, rc StreamReceiver, status int,
+func (t *Transmitter) changeSubject(r *http.Request, rc Receiver, status int,
 	then func(*stream, map[string]any)) (int, any) {
 	b, err := readBody(r)
 	if format, _ := b.Subject["format"].(string); err != nil || format == "" {

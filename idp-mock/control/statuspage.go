@@ -1,9 +1,11 @@
-package idpmock
+package control
 
 import (
 	_ "embed"
 	"html/template"
 	"net/http"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/look"
 )
 
 //go:embed status.js
@@ -21,7 +23,7 @@ td button, header button { margin: 0 .3rem 0 0; padding: .2rem .6rem }
 
 var statusTemplate = template.Must(template.New("").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>idp-mock {{.Issuer}}</title><link rel="icon" href="data:,"><style>` + style + statusStyle + `</style></head><body>
+<title>idp-mock {{.Issuer}}</title><link rel="icon" href="data:,"><style>` + look.Style + statusStyle + `</style></head><body>
 <header><h1>idp-mock</h1><p><code>{{.Issuer}}</code>, clock <output id="clock"></output>
 <button data-advance="1m">+1 min</button><button data-advance="16m">+16 min</button><button data-advance="8h">+8 h</button>
 <a href="openapi.json">control API</a></p><p id="trouble" role="status"></p></header>
@@ -40,8 +42,9 @@ type statusData struct {
 
 // statusPage shows sessions, clients and recent requests; its script reads the
 // control API every second.
-func (p *IDP) statusPage(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src '"+hashSource(style+statusStyle)+"'; script-src '"+hashSource(statusScript)+"'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'")
-	render(w, http.StatusOK, statusTemplate, statusData{p.Issuer(), template.JS(statusScript)})
+func (a *api) statusPage(w http.ResponseWriter, r *http.Request) error {
+	policy := "default-src 'none'; img-src data:; style-src " + look.Hash(look.Style+statusStyle) + "; script-src " + look.Hash(statusScript) +
+		"; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+	look.Render(w, http.StatusOK, policy, statusTemplate, statusData{a.idp.Issuer(), template.JS(statusScript)})
 	return nil
 }

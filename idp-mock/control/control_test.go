@@ -1,4 +1,4 @@
-package idpmock_test
+package control_test
 
 import (
 	"bufio"
@@ -13,7 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tandem-sso/tandem/idp-mock/control"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 // openapi is the part of the document that the tests hold answers against.
@@ -181,7 +183,7 @@ type object = map[string]any
 // A whole test of an app in another language, over HTTP alone; every operation
 // of the document is used, and every answer fits it.
 func TestControlAPI(t *testing.T) {
-	inBubble(t, func(c *idpmock.Config) { c.ControlAPI = true }, func(t *testing.T, w *world) {
+	inBubble(t, func(t *testing.T, w *world) {
 		c := &remote{w, document(t), map[string]bool{}}
 		c.call("PUT", "/clients/{id}", 200, object{"redirect_uris": []string{"https://new.example/cb"}, "access_token_lifetime": "90s", "secret": "new-secret"}, "new")
 		c.call("PUT", "/clients/{id}", 400, object{"redirect_uris": []string{"relative"}}, "new")
@@ -243,7 +245,7 @@ func TestControlAPI(t *testing.T) {
 		}
 
 		got := c.call("POST", "/logout-tokens", 200, object{"client": "notes", "sid": sid, "faults": []string{"no-event"}, "deliver": true}).(object)
-		if got["status"] != 200.0 || len(w.deliveries("notes")) != 1 || w.deliveries("notes")[0].token != got["logout_token"] {
+		if got["status"] != 200.0 || len(w.deliveries("notes")) != 1 || w.deliveries("notes")[0] != got["logout_token"] {
 			t.Errorf("%v", got)
 		}
 		c.call("POST", "/logout-tokens", 404, object{"client": "nobody"})
@@ -291,7 +293,7 @@ func TestControlAPI(t *testing.T) {
 			t.Errorf("ended %v", n)
 		}
 		carol, _ := w.SignIn("carol")
-		w.login(carol, "notes")
+		carol.Authorize(t.Context(), authURL(w.URL, "notes"))
 		if n := c.call("DELETE", "/users/{sub}/consents/{client}", 200, nil, "carol", "notes").(object)["sessions"]; n != 1.0 || len(w.session(carol).Clients) != 0 {
 			t.Errorf("consent of %v sessions", n)
 		}
@@ -331,14 +333,24 @@ func TestControlRoutesAreDocumented(t *testing.T) {
 	for _, ops := range doc.Paths {
 		have += len(ops)
 	}
-	if want := idpmock.ControlOperations(); have != want {
+	if want := control.Operations(); have != want {
 		t.Errorf("%d operations are documented, %d are served", have, want)
+	}
+}
+
+// The document names every temperament, and that of no name.
+func TestTemperamentsAreDocumented(t *testing.T) {
+	enum, _ := document(t).Components.Schemas["Temperament"]["properties"].(object)["name"].(object)["enum"].([]any)
+	for _, name := range append(idpmock.TemperamentNames(), "") {
+		if !slices.Contains(enum, any(name)) {
+			t.Errorf("%q is not in %v", name, enum)
+		}
 	}
 }
 
 // Other websites get nothing through a visitor's browser.
 func TestControlAPIIsGuarded(t *testing.T) {
-	inBubble(t, func(c *idpmock.Config) { c.ControlAPI = true }, func(t *testing.T, w *world) {
+	inBubble(t, func(t *testing.T, w *world) {
 		for name, change := range map[string]func(*http.Request){
 			"cross-site": func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
 			"origin":     func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
@@ -346,21 +358,21 @@ func TestControlAPIIsGuarded(t *testing.T) {
 		} {
 			req, _ := http.NewRequest(http.MethodDelete, w.URL+"/_mock/requests", nil)
 			change(req)
-			if a := w.must(w.do(req)); a.status < 400 {
+			if a := w.do(req); a.status < 400 {
 				t.Errorf("%s: %v", name, a)
 			}
 		}
 	})
-	inBubble(t, nil, func(t *testing.T, w *world) {
-		req, _ := http.NewRequest(http.MethodGet, w.URL+"/_mock/sessions", nil)
-		if a := w.must(w.do(req)); a.status != http.StatusNotFound {
-			t.Errorf("on by default: %v", a)
+	synctest.Test(t, func(t *testing.T) {
+		s := idptest.StartMem(t)
+		if p := s.NewBrowser("ada").Open(s.URL + "/_mock/sessions"); p.Status != http.StatusNotFound {
+			t.Errorf("on by default: %s", p)
 		}
 	})
 }
 
 func TestEventStream(t *testing.T) {
-	inBubble(t, func(c *idpmock.Config) { c.ControlAPI = true }, func(t *testing.T, w *world) {
+	inBubble(t, func(t *testing.T, w *world) {
 		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/_mock/events", nil)
 		req.Header.Set("Accept", "text/event-stream")
 		resp, err := w.http.Do(req)
@@ -377,6 +389,39 @@ func TestEventStream(t *testing.T) {
 		second, _ := lines.ReadString('\n')
 		if first != "event: sign-in\n" || !strings.Contains(second, `"sub":"ada"`) {
 			t.Errorf("%q %q", first, second)
+		}
+	})
+}
+
+// A fault that can meet nothing is refused, over HTTP too, and the error names what there is.
+func TestAFaultThatMeetsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		c := &remote{w, document(t), map[string]bool{}}
+		clients := []string{`"note"`, "api, mail, notes"}
+		for name, tt := range map[string]struct {
+			path  string
+			fault object
+			names []string
+		}{
+			"unknown endpoint": {"/faults", object{"endpoint": "token/refersh", "status": 503},
+				[]string{"token/refersh", "token/refresh", "callback"}},
+			"endpoint of ours": {"/faults", object{"endpoint": "back-channel", "status": 503},
+				[]string{"back-channel", "delivery"}},
+			"unknown client":             {"/faults", object{"client": "note", "status": 503}, clients},
+			"unknown answer":             {"/faults", object{"response": "nonsense"}, []string{"nonsense", "not-json"}},
+			"unknown ID token":           {"/faults", object{"id_token": "nonsense"}, []string{"nonsense", "invalid-iss"}},
+			"delivery to unknown client": {"/delivery-faults", object{"client": "note", "lose": true}, clients},
+			"unknown logout token":       {"/delivery-faults", object{"token": "nonsense"}, []string{"nonsense", "like-hydra"}},
+		} {
+			got, _ := c.call("POST", tt.path, http.StatusBadRequest, tt.fault).(object)
+			for _, want := range tt.names {
+				if text, _ := got["error_description"].(string); !strings.Contains(text, want) {
+					t.Errorf("%s: %q does not name %q", name, text, want)
+				}
+			}
+		}
+		if n := len(w.ActiveFaults()); n != 0 {
+			t.Errorf("%d refused faults are in force", n)
 		}
 	})
 }

@@ -1,6 +1,8 @@
-package idpmock
+package transmitter
 
 import (
+	"cmp"
+	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -8,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/internal/jws"
 )
 
 // SET is what a Security Event Token says (RFC 8417).
@@ -34,7 +38,7 @@ func (t *Transmitter) SessionRevoked(sub, sid, initiator, reason string) SET {
 	if reason != "" {
 		payload["reason_admin"] = map[string]string{"en": reason}
 	}
-	return SET{Event: EventTypeSessionRevoked, Subject: subject, Payload: payload, Txn: newSecret()[:12]}
+	return SET{Event: EventTypeSessionRevoked, Subject: subject, Payload: payload, Txn: rand.Text()[:12]}
 }
 
 // SETFault names a way to spoil Security Event Tokens.
@@ -94,74 +98,74 @@ const (
 )
 
 // Verdict of the fault by the specifications.
-func (f SETFault) Verdict() Verdict {
+func (f SETFault) Verdict() idpmock.Verdict {
 	switch f {
 	case "", SETRotatedKey, SETTypApplication, SETAudString, SETExtraAud, SETOldIat, SETAliasEvent, SETUnknownEvent, SETExtraClaims,
 		SETMillisTimestamp, SETNoTimestamp, SETNoKid:
-		return Accept
+		return idpmock.Accept
 	}
-	return Reject
+	return idpmock.Reject
 }
 
 // SETFaults lists them all, sorted by name.
 func SETFaults() []SETFault { return slices.Sorted(maps.Keys(setFaults)) }
 
-func setSub(name string, v any) func(*Transmitter, *jwt) {
-	return func(_ *Transmitter, t *jwt) { t.claims[name] = v }
+func setSub(name string, v any) func(*Transmitter, *token) {
+	return func(_ *Transmitter, t *token) { t.claims[name] = v }
 }
 
-func dropSub(name string) func(*Transmitter, *jwt) {
-	return func(_ *Transmitter, t *jwt) { delete(t.claims, name) }
+func dropSub(name string) func(*Transmitter, *token) {
+	return func(_ *Transmitter, t *token) { delete(t.claims, name) }
 }
 
-func typ(v string) func(*Transmitter, *jwt) { return func(_ *Transmitter, t *jwt) { t.typ = v } }
+func typ(v string) func(*Transmitter, *token) { return func(_ *Transmitter, t *token) { t.typ = v } }
 
-func raw(v string) func(*Transmitter, *jwt) {
-	return func(_ *Transmitter, t *jwt) { t.sign = func(*jwt) (string, error) { return v, nil } }
+func raw(v string) func(*Transmitter, *token) {
+	return func(_ *Transmitter, t *token) { t.sign = func(*token) (string, error) { return v, nil } }
 }
 
 // eachEvent changes the payload of every event.
-func eachEvent(f func(map[string]any)) func(*Transmitter, *jwt) {
-	return func(_ *Transmitter, t *jwt) {
+func eachEvent(f func(map[string]any)) func(*Transmitter, *token) {
+	return func(_ *Transmitter, t *token) {
 		for _, e := range t.claims["events"].(map[string]any) {
 			f(e.(map[string]any))
 		}
 	}
 }
 
-func moreEvents(name string, v any) func(*Transmitter, *jwt) {
-	return func(_ *Transmitter, t *jwt) { t.claims["events"].(map[string]any)[name] = v }
+func moreEvents(name string, v any) func(*Transmitter, *token) {
+	return func(_ *Transmitter, t *token) { t.claims["events"].(map[string]any)[name] = v }
 }
 
-var setFaults = map[SETFault]func(*Transmitter, *jwt){
-	SETAlgNone:        func(_ *Transmitter, t *jwt) { t.sign = unsigned },
-	SETWrongAlg:       func(_ *Transmitter, t *jwt) { t.alg = otherAlg(t.alg) },
-	SETHS256:          func(_ *Transmitter, t *jwt) { t.sign = signedWithSecret },
-	SETUnknownKid:     func(tr *Transmitter, t *jwt) { t.sign = tr.idp.hiddenSignature },
-	SETNoKid:          func(tr *Transmitter, t *jwt) { t.sign = tr.idp.withoutKid },
-	SETEmbeddedKey:    func(tr *Transmitter, t *jwt) { t.sign = tr.idp.embeddedKey },
-	SETRotatedKey:     func(tr *Transmitter, t *jwt) { t.sign = tr.idp.rotatedSignature },
-	SETBadSignature:   func(tr *Transmitter, t *jwt) { t.sign = tr.idp.brokenSignature },
+var setFaults = map[SETFault]func(*Transmitter, *token){
+	SETAlgNone:        func(_ *Transmitter, t *token) { t.sign = unsigned },
+	SETWrongAlg:       func(_ *Transmitter, t *token) { t.alg = jws.OtherAlg(t.alg) },
+	SETHS256:          func(_ *Transmitter, t *token) { t.sign = signedWithSecret },
+	SETUnknownKid:     func(tr *Transmitter, t *token) { t.sign = tr.hiddenSignature },
+	SETNoKid:          func(tr *Transmitter, t *token) { t.sign = tr.withoutKid },
+	SETEmbeddedKey:    func(tr *Transmitter, t *token) { t.sign = tr.embeddedKey },
+	SETRotatedKey:     func(tr *Transmitter, t *token) { t.sign = tr.rotatedSignature },
+	SETBadSignature:   func(tr *Transmitter, t *token) { t.sign = tr.brokenSignature },
 	SETNoTyp:          typ(""),
 	SETTypJWT:         typ("JWT"),
 	SETTypLogout:      typ("logout+jwt"),
 	SETTypApplication: typ("application/secevent+jwt"),
-	SETWrongIss:       func(_ *Transmitter, t *jwt) { t.claims["iss"] = t.claims["iss"].(string) + "/other" },
+	SETWrongIss:       func(_ *Transmitter, t *token) { t.claims["iss"] = t.claims["iss"].(string) + "/other" },
 	SETNoIss:          dropSub("iss"),
 	SETWrongAud:       setSub("aud", []string{"https://somebody-else.example"}),
 	SETNoAud:          dropSub("aud"),
-	SETAudString:      func(_ *Transmitter, t *jwt) { t.claims["aud"] = t.claims["aud"].([]string)[0] },
-	SETExtraAud: func(_ *Transmitter, t *jwt) {
+	SETAudString:      func(_ *Transmitter, t *token) { t.claims["aud"] = t.claims["aud"].([]string)[0] },
+	SETExtraAud: func(_ *Transmitter, t *token) {
 		t.claims["aud"] = append([]string{"https://mobile.example"}, t.claims["aud"].([]string)...)
 	},
 	SETNoJTI:         dropSub("jti"),
 	SETEmptyJTI:      setSub("jti", ""),
 	SETNumericJTI:    setSub("jti", 42),
 	SETNoIat:         dropSub("iat"),
-	SETOldIat:        func(_ *Transmitter, t *jwt) { t.at("iat", -20*time.Minute) },
+	SETOldIat:        func(_ *Transmitter, t *token) { t.at("iat", -20*time.Minute) },
 	SETWithSub:       setSub("sub", "ada"),
 	SETNullSub:       setSub("sub", nil),
-	SETWithExp:       func(_ *Transmitter, t *jwt) { t.at("exp", time.Hour) },
+	SETWithExp:       func(_ *Transmitter, t *token) { t.at("exp", time.Hour) },
 	SETNoSubID:       dropSub("sub_id"),
 	SETSubIDString:   setSub("sub_id", "ada"),
 	SETSubIDNoFormat: setSub("sub_id", map[string]any{"iss": "https://idp.example", "sub": "ada"}),
@@ -170,25 +174,25 @@ var setFaults = map[SETFault]func(*Transmitter, *jwt){
 	SETEmptyEvents:   setSub("events", map[string]any{}),
 	SETTwoEvents:     moreEvents(EventTypeStreamUpdated, map[string]any{"status": "disabled"}),
 	SETAliasEvent:    moreEvents("https://vendor.example/events/session-revoked", map[string]any{}),
-	SETEventNotObject: func(_ *Transmitter, t *jwt) {
+	SETEventNotObject: func(_ *Transmitter, t *token) {
 		for name := range t.claims["events"].(map[string]any) {
 			t.claims["events"] = map[string]any{name: true}
 		}
 	},
 	SETUnknownEvent: setSub("events", map[string]any{"https://vendor.example/events/something": map[string]any{}}),
-	SETExtraClaims: func(tr *Transmitter, t *jwt) {
+	SETExtraClaims: func(tr *Transmitter, t *token) {
 		t.claims["unknown"], t.claims["toe"] = map[string]any{"a": 1}, t.now.Unix()
 		eachEvent(func(e map[string]any) { e["unknown"] = []int{1, 2} })(tr, t)
 		if s, ok := t.claims["sub_id"].(map[string]any); ok {
 			s["unknown"] = true
 		}
 	},
-	SETMillisTimestamp: func(tr *Transmitter, t *jwt) {
+	SETMillisTimestamp: func(tr *Transmitter, t *token) {
 		eachEvent(func(e map[string]any) { e["event_timestamp"] = t.now.UnixMilli() })(tr, t)
 	},
 	SETStringTimestamp: eachEvent(func(e map[string]any) { e["event_timestamp"] = "yesterday" }),
 	SETNoTimestamp:     eachEvent(func(e map[string]any) { delete(e, "event_timestamp") }),
-	SETUppercaseClaims: func(_ *Transmitter, t *jwt) {
+	SETUppercaseClaims: func(_ *Transmitter, t *token) {
 		for _, name := range []string{"iss", "aud", "jti"} {
 			upper := map[string]string{"iss": "ISS", "aud": "AUD", "jti": "JTI"}[name]
 			t.claims[upper] = t.claims[name]
@@ -197,28 +201,28 @@ var setFaults = map[SETFault]func(*Transmitter, *jwt){
 	},
 	SETNotAJWT: raw("not-a-jwt"),
 	SETHuge:    setSub("padding", string(make([]byte, 50<<10))),
-	SETCriticalHeader: func(tr *Transmitter, t *jwt) {
-		t.sign = func(t *jwt) (string, error) {
-			key, err := tr.idp.keys.key(t.alg)
+	SETCriticalHeader: func(tr *Transmitter, t *token) {
+		t.sign = func(t *token) (string, error) {
+			key, err := tr.idp.SigningKey(t.alg)
 			if err != nil {
 				return "", err
 			}
 			opts := (&jose.SignerOptions{}).WithType(jose.ContentType(t.typ)).WithHeader("crit", []string{"exp"}).WithHeader("exp", 1)
-			return signJWSWith(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(t.alg), Key: key}, opts, t.claims)
+			return jws.SignWith(t.alg, key, opts, t.claims)
 		}
 	},
-	SETIsLogoutToken: func(_ *Transmitter, t *jwt) {
+	SETIsLogoutToken: func(_ *Transmitter, t *token) {
 		t.typ = "logout+jwt"
 		t.claims["sub"] = "ada"
 		t.at("exp", time.Minute)
-		t.claims["events"] = map[string]any{logoutEvent: map[string]any{}}
+		t.claims["events"] = map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
 	},
 	SETNestedComplex: setSub("sub_id", map[string]any{"format": "complex", "user": map[string]any{"format": "complex", "user": map[string]any{}}}),
-	SETDetachedPayload: func(tr *Transmitter, t *jwt) {
-		t.sign = func(t *jwt) (string, error) { return cutPayload(tr.idp.keys.sign(t.alg, t.typ, t.claims)) }
+	SETDetachedPayload: func(tr *Transmitter, t *token) {
+		t.sign = func(t *token) (string, error) { return cutPayload(tr.signed(t)) }
 	},
-	SETUnencodedPayload: func(tr *Transmitter, t *jwt) {
-		t.sign = func(t *jwt) (string, error) {
+	SETUnencodedPayload: func(tr *Transmitter, t *token) {
+		t.sign = func(t *token) (string, error) {
 			header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"` + t.alg + `","typ":"` + t.typ + `"}`))
 			return header + ".{}.AAAA", nil
 		}
@@ -244,16 +248,15 @@ func (t *Transmitter) Token(streamID string, s SET, faults ...SETFault) (string,
 	st := t.streams[streamID]
 	t.mu.Unlock()
 	if st == nil {
-		return "", fmt.Errorf("idpmock: no stream %q", streamID)
+		return "", fmt.Errorf("transmitter: no stream %q", streamID)
 	}
 	return t.token(st, s, faults)
 }
 
 func (t *Transmitter) token(st *stream, s SET, faults []SETFault) (string, error) {
 	now := t.idp.Now()
-	cfg := t.idp.settings()
-	j := &jwt{typ: "secevent+jwt", alg: cfg.SigningAlg, now: now, client: &Client{ID: st.id, Secret: st.receiver.Token}, claims: map[string]any{
-		"iss": t.cfg.Issuer, "aud": slices.Clone(st.receiver.Audience), "iat": now.Unix(), "jti": or(s.JTI, newSecret()),
+	j := &token{typ: "secevent+jwt", alg: t.idp.Config().SigningAlg, now: now, secret: st.receiver.Token, claims: map[string]any{
+		"iss": t.cfg.Issuer, "aud": slices.Clone(st.receiver.Audience), "iat": now.Unix(), "jti": cmp.Or(s.JTI, rand.Text()),
 		"sub_id": maps.Clone(s.Subject), "events": map[string]any{s.Event: maps.Clone(orEmpty(s.Payload))},
 	}}
 	if s.Txn != "" {
@@ -266,14 +269,14 @@ func (t *Transmitter) token(st *stream, s SET, faults []SETFault) (string, error
 		}
 		spoil := setFaults[f]
 		if spoil == nil {
-			return "", fmt.Errorf("idpmock: SETFault: %q is unknown; see SETFaults", f)
+			return "", fmt.Errorf("transmitter: SETFault: %q is unknown; see SETFaults", f)
 		}
 		spoil(t, j)
 	}
 	if j.sign != nil {
 		return j.sign(j)
 	}
-	return t.idp.keys.sign(j.alg, j.typ, j.claims)
+	return t.signed(j)
 }
 
 func orEmpty(m map[string]any) map[string]any {

@@ -1,7 +1,9 @@
-package idpmock
+package transmitter
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +11,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
 // queued is a token on its way.
@@ -47,12 +51,12 @@ func (t *Transmitter) Send(streamID string, s SET, faults ...SETFault) (string, 
 	st := t.streams[streamID]
 	t.mu.Unlock()
 	if st == nil {
-		return "", fmt.Errorf("idpmock: no stream %q", streamID)
+		return "", fmt.Errorf("transmitter: no stream %q", streamID)
 	}
 	if !t.concerns(st, s) {
 		return "", nil
 	}
-	s.JTI = or(s.JTI, newSecret())
+	s.JTI = cmp.Or(s.JTI, rand.Text())
 	token, err := t.token(st, s, faults)
 	if err != nil {
 		return "", err
@@ -67,11 +71,11 @@ func (t *Transmitter) SendToken(streamID, jti, event, token string) error {
 	s := t.streams[streamID]
 	switch {
 	case s == nil:
-		return fmt.Errorf("idpmock: no stream %q", streamID)
+		return fmt.Errorf("transmitter: no stream %q", streamID)
 	case s.status == "disabled":
 		return nil // not kept either
 	case len(s.queue) >= maxStreamEvents:
-		return errors.New("idpmock: the stream is full")
+		return errors.New("transmitter: the stream is full")
 	}
 	s.queue = append(s.queue, &queued{jti: jti, event: event, token: token})
 	t.wakeLocked(s)
@@ -130,7 +134,7 @@ func (t *Transmitter) settleStream(ctx context.Context, id string) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-t.ctx.Done():
-			return ErrClosed
+			return idpmock.ErrClosed
 		}
 	}
 }
@@ -196,7 +200,7 @@ func (t *Transmitter) pushWithRetries(s *stream, q *queued) {
 		case err == nil && status == http.StatusAccepted:
 			t.doneLocked(s, q, SETRecord{})
 		case err == nil && status >= 400 && status < 500 && status != http.StatusTooManyRequests:
-			t.doneLocked(s, q, SETRecord{Err: or(code, fmt.Sprint(status))})
+			t.doneLocked(s, q, SETRecord{Err: cmp.Or(code, fmt.Sprint(status))})
 		case n == len(t.cfg.PushRetries):
 			t.doneLocked(s, q, SETRecord{GivenUp: true})
 		default:
@@ -228,7 +232,7 @@ func (t *Transmitter) push(ctx context.Context, s *stream, token string) (status
 	t.mu.Lock()
 	url, header := s.url, s.header
 	t.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, t.idp.settings().DeliveryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, t.idp.Config().DeliveryTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(token))
 	if err != nil {
@@ -239,7 +243,7 @@ func (t *Transmitter) push(ctx context.Context, s *stream, token string) (status
 	if header != "" {
 		req.Header.Set("Authorization", header)
 	}
-	resp, err := t.idp.out.Do(req)
+	resp, err := t.idp.DeliveryClient().Do(req)
 	if err != nil {
 		return 0, "", 0, err
 	}
@@ -247,7 +251,7 @@ func (t *Transmitter) push(ctx context.Context, s *stream, token string) (status
 	var answer struct {
 		Err string `json:"err"`
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxLogoutAnswer))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
 		return 0, "", 0, err
 	}
@@ -261,7 +265,7 @@ func (t *Transmitter) push(ctx context.Context, s *stream, token string) (status
 
 // poll is RFC 8936 §2: tokens that were returned and not acknowledged are returned
 // again.
-func (t *Transmitter) poll(_ http.ResponseWriter, r *http.Request, rc StreamReceiver) (int, any) {
+func (t *Transmitter) poll(_ http.ResponseWriter, r *http.Request, rc Receiver) (int, any) {
 	var in struct {
 		MaxEvents *int     `json:"maxEvents"`
 		Immediate bool     `json:"returnImmediately"`
@@ -285,7 +289,7 @@ func (t *Transmitter) poll(_ http.ResponseWriter, r *http.Request, rc StreamRece
 	}
 	for jti, e := range in.Errors {
 		rec.Errors[jti] = e.Err
-		t.answeredLocked(s, jti, or(e.Err, "unknown"))
+		t.answeredLocked(s, jti, cmp.Or(e.Err, "unknown"))
 	}
 	index := len(t.polls)
 	t.polls = append(t.polls, rec)

@@ -1,6 +1,10 @@
-package idpmock
+// Package transmitter transmits Shared Signals for an idpmock provider (OpenID Shared Signals
+// Framework 1.0, by push and by poll), with every malformed token that a receiver has to
+// withstand.
+package transmitter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
 // Delivery methods and events of the Shared Signals Framework 1.0.
@@ -26,13 +32,13 @@ const (
 // maxStreamEvents bounds what one stream keeps for its receiver.
 const maxStreamEvents = 10_000
 
-// TransmitterConfig of a [Transmitter]. Only Receivers is required.
-type TransmitterConfig struct {
+// Config of a [Transmitter]. Only Receivers is required.
+type Config struct {
 	// Issuer of the tokens and base of the endpoints. Default: the provider's.
 	// Signing keys and jwks_uri are always the provider's.
 	Issuer string
 	// Receivers who may manage streams.
-	Receivers []StreamReceiver
+	Receivers []Receiver
 	// CriticalMembers of complex subjects.
 	CriticalMembers []string
 	// PushRetries are the pauses before each further attempt after a failure that
@@ -48,11 +54,11 @@ type TransmitterConfig struct {
 	// provider is ended by a logout or by the administrator.
 	OnEnd bool
 	// Temperament is what it does otherwise. The zero value follows the specifications.
-	Temperament TransmitterTemperament
+	Temperament Temperament
 }
 
-// StreamReceiver is a receiver as the transmitter knows it.
-type StreamReceiver struct {
+// Receiver is a receiver as the transmitter knows it.
+type Receiver struct {
 	Token    string   // bearer token for the management API and for polls
 	Audience []string // aud of its tokens
 }
@@ -67,11 +73,11 @@ type StreamInfo struct {
 }
 
 // Transmitter transmits Shared Signals for a provider. Make one with
-// [NewTransmitter], serve its Handler where its issuer points, and Close it before
+// [New], serve its Handler where its issuer points, and Close it before
 // the provider.
 type Transmitter struct {
-	idp    *IDP
-	cfg    TransmitterConfig
+	idp    *idpmock.IDP
+	cfg    Config
 	mux    *http.ServeMux
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -86,7 +92,7 @@ type Transmitter struct {
 
 type stream struct {
 	id        string
-	receiver  StreamReceiver
+	receiver  Receiver
 	method    string
 	url       string
 	header    string // authorization_header
@@ -112,23 +118,23 @@ const (
 	PathSSFRemoveSubject = "/ssf/subjects/remove"
 )
 
-// NewTransmitter makes a transmitter that signs with the provider's keys.
-func NewTransmitter(p *IDP, cfg TransmitterConfig) (*Transmitter, error) {
-	cfg.Issuer = or(cfg.Issuer, p.Issuer())
-	cfg.PollHold = or(cfg.PollHold, 20*time.Second)
+// New makes a transmitter that signs with the provider's keys.
+func New(p *idpmock.IDP, cfg Config) (*Transmitter, error) {
+	cfg.Issuer = cmp.Or(cfg.Issuer, p.Issuer())
+	cfg.PollHold = cmp.Or(cfg.PollHold, 20*time.Second)
 	if cfg.PushRetries == nil {
 		cfg.PushRetries = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second}
 	}
 	u, err := url.Parse(cfg.Issuer)
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(cfg.Issuer, "/") {
-		return nil, fmt.Errorf("idpmock: TransmitterConfig.Issuer: %q is no URL without query, fragment and trailing slash", cfg.Issuer)
+		return nil, fmt.Errorf("transmitter: Config.Issuer: %q is no URL without query, fragment and trailing slash", cfg.Issuer)
 	}
 	if len(cfg.Receivers) == 0 {
-		return nil, errors.New("idpmock: TransmitterConfig.Receivers is empty: nobody could make a stream")
+		return nil, errors.New("transmitter: Config.Receivers is empty: nobody could make a stream")
 	}
 	for i, r := range cfg.Receivers {
 		if r.Token == "" || len(r.Audience) == 0 {
-			return nil, fmt.Errorf("idpmock: TransmitterConfig.Receivers[%d] lacks Token or Audience", i)
+			return nil, fmt.Errorf("transmitter: Config.Receivers[%d] lacks Token or Audience", i)
 		}
 	}
 	t := &Transmitter{idp: p, cfg: cfg, mux: http.NewServeMux(), streams: map[string]*stream{}, quiet: make(chan struct{})}
@@ -197,7 +203,7 @@ func (t *Transmitter) Streams() []StreamInfo {
 }
 
 // follow transmits the ends of the provider's sessions.
-func (t *Transmitter) follow(ends <-chan Event) {
+func (t *Transmitter) follow(ends <-chan idpmock.Event) {
 	for {
 		select {
 		case <-t.ctx.Done():
@@ -206,11 +212,11 @@ func (t *Transmitter) follow(ends <-chan Event) {
 			if !ok {
 				return
 			}
-			cause := Cause(e.Outcome)
-			if e.Kind != EventEnd || e.Client != "" || cause != CauseLogout && cause != CauseAdmin {
+			cause := idpmock.Cause(e.Outcome)
+			if e.Kind != idpmock.EventEnd || e.Client != "" || cause != idpmock.CauseLogout && cause != idpmock.CauseAdmin {
 				continue
 			}
-			who := map[Cause]string{CauseLogout: "user", CauseAdmin: "admin"}[cause]
+			who := map[idpmock.Cause]string{idpmock.CauseLogout: "user", idpmock.CauseAdmin: "admin"}[cause]
 			for _, s := range t.Streams() {
 				_, _ = t.Send(s.ID, t.SessionRevoked(e.Subject, e.SID, who, "the session was ended")) // the stream may be gone
 			}
@@ -237,7 +243,7 @@ func (t *Transmitter) UpdateStatus(streamID, status, reason string) error {
 	ok := s != nil && t.setStatusLocked(s, status)
 	t.mu.Unlock()
 	if !ok {
-		return fmt.Errorf("idpmock: no stream %q, or no status %q", streamID, status)
+		return fmt.Errorf("transmitter: no stream %q, or no status %q", streamID, status)
 	}
 	if status == "enabled" {
 		_, err := t.Send(streamID, told)

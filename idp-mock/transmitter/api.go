@@ -1,6 +1,7 @@
-package idpmock
+package transmitter
 
 import (
+	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
@@ -9,13 +10,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/internal/plain"
 )
 
 func (t *Transmitter) configuration(w http.ResponseWriter, _ *http.Request) {
 	doc := map[string]any{
 		"spec_version":               "1_0",
 		"issuer":                     t.cfg.Issuer,
-		"jwks_uri":                   t.idp.endpoint(PathJWKS),
+		"jwks_uri":                   t.idp.Issuer() + idpmock.PathJWKS,
 		"delivery_methods_supported": []string{MethodPush, MethodPoll},
 		"configuration_endpoint":     t.cfg.Issuer + PathSSFStream,
 		"status_endpoint":            t.cfg.Issuer + PathSSFStatus,
@@ -28,12 +32,12 @@ func (t *Transmitter) configuration(w http.ResponseWriter, _ *http.Request) {
 	if len(t.cfg.CriticalMembers) > 0 {
 		doc["critical_subject_members"] = t.cfg.CriticalMembers
 	}
-	writeJSON(w, http.StatusOK, doc)
+	plain.Write(w, http.StatusOK, doc)
 }
 
 // endpoint answers a request of a receiver with a status and, unless nil, JSON. It
 // may set headers and does not write.
-type endpoint func(w http.ResponseWriter, r *http.Request, rc StreamReceiver) (status int, body any)
+type endpoint func(w http.ResponseWriter, r *http.Request, rc Receiver) (status int, body any)
 
 // authorized finds the receiver by its bearer token (RFC 6750 §2.1).
 func (t *Transmitter) authorized(f endpoint) http.HandlerFunc {
@@ -49,7 +53,7 @@ func (t *Transmitter) authorized(f endpoint) http.HandlerFunc {
 			if body == nil {
 				w.WriteHeader(status)
 			} else {
-				writeJSON(w, status, body)
+				plain.Write(w, status, body)
 			}
 			return
 		}
@@ -72,15 +76,18 @@ type streamBody struct {
 	Subject map[string]any `json:"subject"`
 }
 
+// maxBody bounds what a request may carry, in bytes.
+const maxBody = 64 << 10
+
 func readBody(r *http.Request) (b streamBody, err error) {
 	err = json.NewDecoder(r.Body).Decode(&b)
 	return b, err
 }
 
 // createStream allows one stream per receiver.
-func (t *Transmitter) createStream(_ http.ResponseWriter, r *http.Request, rc StreamReceiver) (int, any) {
+func (t *Transmitter) createStream(_ http.ResponseWriter, r *http.Request, rc Receiver) (int, any) {
 	b, err := readBody(r)
-	s := &stream{id: newSecret(), receiver: rc, method: MethodPoll, status: "enabled", wake: make(chan struct{}), ended: make(chan struct{})}
+	s := &stream{id: rand.Text(), receiver: rc, method: MethodPoll, status: "enabled", wake: make(chan struct{}), ended: make(chan struct{})}
 	if err != nil || !s.apply(t, b) {
 		return http.StatusBadRequest, nil
 	}
@@ -145,14 +152,14 @@ func (t *Transmitter) describe(s *stream) map[string]any {
 }
 
 // find returns the receiver's stream. The caller holds mu.
-func (t *Transmitter) find(rc StreamReceiver, id string) *stream {
+func (t *Transmitter) find(rc Receiver, id string) *stream {
 	if s := t.streams[id]; s != nil && s.receiver.Token == rc.Token {
 		return s
 	}
 	return nil
 }
 
-func (t *Transmitter) readStream(_ http.ResponseWriter, r *http.Request, rc StreamReceiver) (int, any) {
+func (t *Transmitter) readStream(_ http.ResponseWriter, r *http.Request, rc Receiver) (int, any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if id := r.URL.Query().Get("stream_id"); id != "" {
@@ -171,7 +178,7 @@ func (t *Transmitter) readStream(_ http.ResponseWriter, r *http.Request, rc Stre
 	return http.StatusOK, all
 }
 
-func (t *Transmitter) updateStream(_ http.ResponseWriter, r *http.Request, rc StreamReceiver) (int, any) {
+func (t *Transmitter) updateStream(_ http.ResponseWriter, r *http.Request, rc Receiver) (int, any) {
 	b, err := readBody(r)
 	if err != nil {
 		return http.StatusBadRequest, nil
@@ -194,7 +201,7 @@ func (t *Transmitter) updateStream(_ http.ResponseWriter, r *http.Request, rc St
 	return http.StatusOK, t.describe(s)
 }
 
-func (t *Transmitter) deleteStream(_ http.ResponseWriter, r *http.Request, rc StreamReceiver) (int, any) {
+func (t *Transmitter) deleteStream(_ http.ResponseWriter, r *http.Request, rc Receiver) (int, any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.find(rc, r.URL.Query().Get("stream_id"))
@@ -207,7 +214,7 @@ func (t *Transmitter) deleteStream(_ http.ResponseWriter, r *http.Request, rc St
 	return http.StatusNoContent, nil
 }
 
-func (t *Transmitter) readStatus(_ http.ResponseWriter, r *http.Request, rc StreamReceiver) (int, any) {
+func (t *Transmitter) readStatus(_ http.ResponseWriter, r *http.Request, rc Receiver) (int, any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.find(rc, r.URL.Query().Get("stream_id"))
@@ -217,7 +224,7 @@ func (t *Transmitter) readStatus(_ http.ResponseWriter, r *http.Request, rc Stre
 	return http.StatusOK, map[string]any{"stream_id": s.id, "status": s.status}
 }
 
-func (t *Transmitter) updateStatus(_ http.ResponseWriter, r *http.Request, rc StreamReceiver) (int, any) {
+func (t *Transmitter) updateStatus(_ http.ResponseWriter, r *http.Request, rc Receiver) (int, any) {
 	b, err := readBody(r)
 	if err != nil {
 		return http.StatusBadRequest, nil
@@ -249,7 +256,7 @@ func (t *Transmitter) setStatusLocked(s *stream, status string) bool {
 }
 
 // verify is the Verification Endpoint (SSF §8.1.4.2).
-func (t *Transmitter) verify(w http.ResponseWriter, r *http.Request, rc StreamReceiver) (int, any) {
+func (t *Transmitter) verify(w http.ResponseWriter, r *http.Request, rc Receiver) (int, any) {
 	b, err := readBody(r)
 	if err != nil {
 		return http.StatusBadRequest, nil
@@ -267,7 +274,7 @@ func (t *Transmitter) verify(w http.ResponseWriter, r *http.Request, rc StreamRe
 	return http.StatusNoContent, nil
 }
 
-func (t *Transmitter) mayVerify(h http.Header, rc StreamReceiver, id string) (refused int) {
+func (t *Transmitter) mayVerify(h http.Header, rc Receiver, id string) (refused int) {
 	now := t.idp.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
