@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/apps"
 	_ "github.com/tandem-sso/tandem/demo/program" // so that go test sees when the program that is built changes
 	"github.com/tandem-sso/tandem/e2e/process"
@@ -37,7 +36,7 @@ type target struct {
 	url string
 }
 
-var starts = map[string]func(context.Context, app.Config) (*app.App, error){
+var starts = map[string]func(context.Context, apps.Config) (*apps.App, error){
 	"refreshtoken": apps.StartRefreshToken, "referencetoken": apps.StartReferenceToken, "notoken": apps.StartNoToken,
 }
 
@@ -52,7 +51,7 @@ func each(t *testing.T, test func(target)) {
 			}
 			base := "http://" + l.Addr().String()
 			idp := idptest.Start(t, idptest.WithClients(client(base)))
-			a, err := start(t.Context(), app.Config{Issuer: idp.URL, ClientID: "app", ClientSecret: "s3cret", Listener: l,
+			a, err := start(t.Context(), apps.Config{Issuer: idp.URL, ClientID: "app", ClientSecret: "s3cret", Listener: l,
 				CookieName: "app", Now: idp.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 			if err != nil {
 				t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/e2e/browser"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -83,9 +83,9 @@ func TestTheProgramAsInstances(t *testing.T) {
 		for range 2 {
 			page := p.Fetch(http.MethodGet, notes+"/me")
 			if page.Status != want {
-				t.Errorf("instance %s: %s", page.Header.Get(app.InstanceHeader), page)
+				t.Errorf("instance %s: %s", page.Header.Get(apps.InstanceHeader), page)
 			}
-			turns = append(turns, page.Header.Get(app.InstanceHeader))
+			turns = append(turns, page.Header.Get(apps.InstanceHeader))
 		}
 		slices.Sort(turns)
 		if !slices.Equal(turns, []string{"1", "2"}) {

@@ -1,4 +1,4 @@
-package app_test
+package apps_test
 
 import (
 	"io"
@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/internal/servertest"
 )
@@ -39,7 +39,7 @@ func TestInstances(t *testing.T) {
 	}
 	for name, store := range stores {
 		t.Run(name, func(t *testing.T) {
-			w := start(t, "refreshtoken", func(c *app.Config) { c.Store, c.Instances = store(t), 2 })
+			w := start(t, "refreshtoken", func(c *apps.Config) { c.Store, c.Instances = store(t), 2 })
 			w.signIn()
 			for range 2 {
 				if got := w.turns(); got != [3]int{0, 200, 200} {
@@ -63,7 +63,7 @@ func TestInstances(t *testing.T) {
 			}
 			for range 2 {
 				if resp, text := w.get("/private"); !strings.Contains(text, "for all of them") {
-					t.Errorf("instance %s does not have the note", resp.Header.Get(app.InstanceHeader))
+					t.Errorf("instance %s does not have the note", resp.Header.Get(apps.InstanceHeader))
 				}
 			}
 
@@ -92,7 +92,7 @@ func (w *world) turns() (status [3]int) {
 	w.Helper()
 	for range 2 {
 		resp, _ := w.get("/me", "Accept", "application/json", "Sec-Fetch-Mode", "cors")
-		n := resp.Header.Get(app.InstanceHeader)
+		n := resp.Header.Get(apps.InstanceHeader)
 		if n != "1" && n != "2" {
 			w.Fatalf("served by instance %q", n)
 		}
@@ -122,8 +122,8 @@ func (w *world) storm(n int) {
 }
 
 func TestTooManyInstances(t *testing.T) {
-	for _, n := range []int{-1, app.MaxInstances + 1} {
-		a, err := starters["notoken"](t.Context(), app.Config{Issuer: "http://127.0.0.1:1", ClientID: "x", Listen: "127.0.0.1:0", Instances: n})
+	for _, n := range []int{-1, apps.MaxInstances + 1} {
+		a, err := starters["notoken"](t.Context(), apps.Config{Issuer: "http://127.0.0.1:1", ClientID: "x", Listen: "127.0.0.1:0", Instances: n})
 		if err == nil || !strings.Contains(err.Error(), "-instances is ") {
 			t.Errorf("%d: %v", n, err)
 			if a != nil {

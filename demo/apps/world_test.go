@@ -1,4 +1,4 @@
-package app_test
+package apps_test
 
 import (
 	"context"
@@ -14,13 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
-type starter func(context.Context, app.Config) (*app.App, error)
+type starter func(context.Context, apps.Config) (*apps.App, error)
 
 var starters = map[string]starter{
 	"refreshtoken": apps.StartRefreshToken, "referencetoken": apps.StartReferenceToken, "notoken": apps.StartNoToken,
@@ -31,11 +30,11 @@ type world struct {
 	*testing.T
 	idp     *idptest.Server
 	api     *apps.API
-	app     *app.App
+	app     *apps.App
 	browser *http.Client
 }
 
-func start(t *testing.T, name string, change ...func(*app.Config)) *world {
+func start(t *testing.T, name string, change ...func(*apps.Config)) *world {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -54,7 +53,7 @@ func start(t *testing.T, name string, change ...func(*app.Config)) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.closed(w.api) })
-	c := app.Config{Issuer: w.idp.URL, ClientID: name, ClientSecret: "s3cret", Listener: l, APIURL: w.api.URL(), Logger: quiet, Now: w.idp.Now}
+	c := apps.Config{Issuer: w.idp.URL, ClientID: name, ClientSecret: "s3cret", Listener: l, APIURL: w.api.URL(), Logger: quiet, Now: w.idp.Now}
 	for _, f := range change {
 		f(&c)
 	}

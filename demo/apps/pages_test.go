@@ -1,4 +1,4 @@
-package app_test
+package apps_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 )
 
 // A page makes a quiet app ask how long the IdP session lasts; those who only look
@@ -16,8 +16,8 @@ import (
 func TestOnlyPagesMakeTheAppAsk(t *testing.T) {
 	var w *world
 	asked := 0
-	w = start(t, "refreshtoken", func(c *app.Config) {
-		c.IdPWindow, c.Watch = 15*time.Minute, func(app.Visit) {}
+	w = start(t, "refreshtoken", func(c *apps.Config) {
+		c.IdPWindow, c.Watch = 15*time.Minute, func(apps.Visit) {}
 		c.IdPSessionEnd = func(_ context.Context, sid string) (time.Time, error) {
 			asked++
 			s, err := w.idp.Session(sid)

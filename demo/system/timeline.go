@@ -1,6 +1,4 @@
-// Package timeline is the demo's log of what told, asked, refused and ended: the
-// control room draws it, scenarios are checked against it.
-package timeline
+package system
 
 import (
 	"slices"
@@ -43,10 +41,11 @@ type Event struct {
 	Subject string    `json:"subject,omitempty"`
 }
 
-// Keep is how many events a Log holds; older ones are forgotten.
-const Keep = 5000
+// KeepEvents is how many events a Log holds; older ones are forgotten.
+const KeepEvents = 5000
 
-// Log is safe for concurrent use. Nobody who appends waits for a reader.
+// Log is the demo's log of what told, asked, refused and ended: the control room draws it,
+// stories are checked against it. It is safe for concurrent use. Nobody who appends waits for a reader.
 type Log struct {
 	mu     sync.Mutex
 	events []Event
@@ -55,8 +54,8 @@ type Log struct {
 	more   chan struct{} // closed and renewed at every event
 }
 
-// New returns an empty log.
-func New() *Log { return &Log{more: make(chan struct{})} }
+// NewLog returns an empty log.
+func NewLog() *Log { return &Log{more: make(chan struct{})} }
 
 // Add appends an event and gives it its ID.
 func (l *Log) Add(e Event) {
@@ -64,8 +63,8 @@ func (l *Log) Add(e Event) {
 	defer l.mu.Unlock()
 	l.last++
 	e.ID = l.last
-	if len(l.events) >= 2*Keep { // move rarely
-		l.events = append(l.events[:0:0], l.events[len(l.events)-Keep:]...)
+	if len(l.events) >= 2*KeepEvents { // move rarely
+		l.events = append(l.events[:0:0], l.events[len(l.events)-KeepEvents:]...)
 	}
 	l.events = append(l.events, e)
 	close(l.more)
@@ -91,7 +90,7 @@ func (l *Log) Read(id int64) Part {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i, _ := slices.BinarySearchFunc(l.events, id+1, func(e Event, id int64) int { return int(e.ID - id) })
-	return Part{l.epoch, slices.Clone(l.events[max(i, len(l.events)-Keep):]), l.more}
+	return Part{l.epoch, slices.Clone(l.events[max(i, len(l.events)-KeepEvents):]), l.more}
 }
 
 // Epoch tells how often the log was cleared.

@@ -1,10 +1,9 @@
-package app_test
+package apps_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/rp"
@@ -12,8 +11,8 @@ import (
 
 // Sessions in a file survive a restart, if the key does.
 func TestBoltStoreSurvives(t *testing.T) {
-	var c app.Config
-	w := start(t, "notoken", func(given *app.Config) {
+	var c apps.Config
+	w := start(t, "notoken", func(given *apps.Config) {
 		given.Store = "bolt:" + t.TempDir() + "/sessions.db"
 		given.SealKey = rp.Secret(strings.Repeat("0a", 32))
 		c = *given
@@ -54,8 +53,8 @@ func TestSharedStores(t *testing.T) {
 }
 
 func testSharedStore(t *testing.T, store string) {
-	var c app.Config
-	w := start(t, "notoken", func(given *app.Config) {
+	var c apps.Config
+	w := start(t, "notoken", func(given *apps.Config) {
 		given.Store = store
 		given.SealKey = rp.Secret(strings.Repeat("0a", 32))
 		given.Now = nil // the server has a clock of its own
@@ -72,7 +71,7 @@ func testSharedStore(t *testing.T, store string) {
 		t.Fatal("the second instance does not know the session:", status, v)
 	}
 	c.ClientID = "notoken2" // and so another prefix, but the same cookie
-	c.CookieName = app.CookieNameFor("notoken")
+	c.CookieName = apps.CookieNameFor("notoken")
 	other, err := apps.StartNoToken(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

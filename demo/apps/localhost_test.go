@@ -1,4 +1,4 @@
-package server_test
+package apps_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/demo/server"
+	"github.com/tandem-sso/tandem/demo/apps"
 )
 
 // A machine that does not know *.localhost: the demo's own calls reach it all the same, as
@@ -28,7 +28,7 @@ func TestLocalNamesNeedNoResolver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := server.LocalTransport()
+	transport := apps.LocalTransport()
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	for _, name := range []string{"notes.localhost", "a.b.localhost", "NOTES.LOCALHOST", "localhost", "notes.localhost."} {
@@ -46,7 +46,7 @@ func TestLocalNamesNeedNoResolver(t *testing.T) {
 		t.Errorf("a resolver was asked %d times", asked)
 	}
 	for _, name := range []string{"notlocalhost", "localhost.example", "notes.localhost.example"} {
-		if server.IsLocal(name) {
+		if apps.IsLocal(name) {
 			t.Errorf("%s is taken for this machine", name)
 		}
 	}

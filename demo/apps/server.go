@@ -1,6 +1,4 @@
-// Package server is the life of one of the demo's servers: it listens at once,
-// answers 503 until it is ready, and ends cleanly, event streams included.
-package server
+package apps
 
 import (
 	"context"
@@ -15,7 +13,9 @@ import (
 	"time"
 )
 
-// Server serves one handler on one listener, and GET /healthz.
+// Server is the life of one of the demo's servers: it listens at once, answers 503 until it
+// is ready, and ends cleanly, event streams included. It serves one handler on one listener,
+// and GET /healthz.
 type Server struct {
 	listener net.Listener
 	http     *http.Server
@@ -30,8 +30,8 @@ type Server struct {
 	unused map[net.Conn]struct{}
 }
 
-// Start serves 503 on l until Use is called.
-func Start(l net.Listener, logger *slog.Logger) *Server {
+// StartServer serves 503 on l until Use is called.
+func StartServer(l net.Listener, logger *slog.Logger) *Server {
 	s := &Server{listener: l, served: make(chan struct{}), unused: map[net.Conn]struct{}{}}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	var waiting http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -128,9 +128,9 @@ func (s *Server) Close() (err error) {
 	return err
 }
 
-// URL is http:// and an address that can be connected to: nobody can connect to
+// URLOf is http:// and an address that can be connected to: nobody can connect to
 // 0.0.0.0.
-func URL(l net.Listener) string {
+func URLOf(l net.Listener) string {
 	addr := l.Addr().String()
 	if host, port, err := net.SplitHostPort(addr); err == nil {
 		if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {

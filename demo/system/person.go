@@ -1,7 +1,4 @@
-// Package person plays a person with a browser: it keeps cookies, follows
-// redirects and fills the pages of the demo's IdP. It runs no scripts. It is no test's
-// (idptest.Browser is): the scenarios tell of errors and go on.
-package person
+package system
 
 import (
 	"context"
@@ -16,22 +13,24 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/server"
+	"github.com/tandem-sso/tandem/demo/apps"
 )
 
 const maxPage = 1 << 20
 
-// Browser of one person. It is safe for concurrent use.
+// Browser plays a person with a browser: it keeps cookies, follows redirects and fills the
+// pages of the demo's IdP. It runs no scripts. It is no test's (idptest.Browser is): the
+// stories tell of errors and go on. It is safe for concurrent use.
 type Browser struct {
 	User   string
 	client *http.Client
 	tr     *http.Transport
 }
 
-// New returns a browser without cookies.
-func New(user string) *Browser {
+// NewBrowser returns a browser without cookies.
+func NewBrowser(user string) *Browser {
 	jar, _ := cookiejar.New(nil) // cannot fail
-	tr := server.LocalTransport()
+	tr := apps.LocalTransport()
 	return &Browser{User: user, tr: tr, client: &http.Client{Jar: jar, Transport: tr, Timeout: 20 * time.Second}}
 }
 
@@ -100,7 +99,7 @@ func (b *Browser) Open(ctx context.Context, page string) (Result, error) {
 			return r, err
 		}
 	}
-	return r, errors.New("person: the sign-in page comes again and again")
+	return r, errors.New("browser: the sign-in page comes again and again")
 }
 
 // Callback follows a log-in until the IdP sends the browser back to site, and
@@ -120,7 +119,7 @@ func (b *Browser) Callback(ctx context.Context, login, site string) (string, err
 		return "", err
 	}
 	if held == "" {
-		return "", errors.New("person: the log-in did not lead back to " + site)
+		return "", errors.New("browser: the log-in did not lead back to " + site)
 	}
 	return held, nil
 }
@@ -162,7 +161,7 @@ func (b *Browser) do(ctx context.Context, method, page string, form url.Values, 
 	}
 	resp, err := b.client.Do(req)
 	if err != nil {
-		return Result{}, fmt.Errorf("person: %w", err)
+		return Result{}, fmt.Errorf("browser: %w", err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))

@@ -1,6 +1,4 @@
-// Package app is what the demo's three apps have in common: configuration, life
-// cycle, pages. What an app does with the library stands in its own package.
-package app
+package apps
 
 import (
 	"context"
@@ -18,7 +16,6 @@ import (
 
 	"github.com/a-h/templ"
 
-	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/idps"
@@ -48,7 +45,7 @@ type App struct {
 
 	all      []*rp.RelyingParty // of all instances
 	cfg      Config
-	server   *server.Server
+	server   *Server
 	stores   []store.Store // one for each instance
 	release  func() error  // of the stores
 	keys     rp.Keys
@@ -64,7 +61,7 @@ func Start(ctx context.Context, spec Spec, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Spec: spec, cfg: c, server: server.Start(c.Listener, c.Logger), release: func() error { return nil }, visitors: &visitors{}}
+	a := &App{Spec: spec, cfg: c, server: StartServer(c.Listener, c.Logger), release: func() error { return nil }, visitors: &visitors{}}
 	if err := a.start(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -129,7 +126,7 @@ func (a *App) Again(ctx context.Context, change func(*Config)) (*App, error) {
 // Close the twin first; the sessions are the first one's.
 func (a *App) Twin(ctx context.Context, l net.Listener) (*App, error) {
 	twin := *a
-	twin.cfg.Listener, twin.server, twin.RP, twin.all = l, server.Start(l, a.cfg.Logger), nil, nil
+	twin.cfg.Listener, twin.server, twin.RP, twin.all = l, StartServer(l, a.cfg.Logger), nil, nil
 	twin.stores, twin.number = a.stores[:1], len(a.stores)
 	twin.release = func() error { return nil }
 	config, err := twin.cfg.relyingParty(a.Kind)
@@ -170,7 +167,7 @@ func (spec *Spec) complete(c Config) (Config, error) {
 		c.Now = time.Now
 	}
 	if c.Transport == nil {
-		c.Transport = server.LocalTransport()
+		c.Transport = LocalTransport()
 	}
 	if c.CookieName == "" {
 		c.CookieName = CookieNameFor(c.ClientID)
@@ -199,7 +196,7 @@ func (spec *Spec) complete(c Config) (Config, error) {
 		c.Listener = l
 	}
 	if c.BaseURL == "" {
-		c.BaseURL = server.URL(c.Listener)
+		c.BaseURL = URLOf(c.Listener)
 	}
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
 	return c, nil

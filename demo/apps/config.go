@@ -1,4 +1,4 @@
-package app
+package apps
 
 import (
 	"context"
@@ -70,7 +70,7 @@ type Config struct {
 	Siblings []Link
 	// Watch is told of every request that belongs to a session. See Visit.
 	Watch func(Visit)
-	// Transport reaches the IdP and the API. Default: localhost.Transport.
+	// Transport reaches the IdP and the API. Default: LocalTransport.
 	Transport http.RoundTripper
 
 	// IdPSessionEnd as in rp.Config. It is asked for the sake of pages only.

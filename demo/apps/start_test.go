@@ -1,4 +1,4 @@
-package app_test
+package apps_test
 
 import (
 	"errors"
@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
@@ -26,7 +25,7 @@ func TestWaitForTheIdP(t *testing.T) {
 	l.Close() // nobody is there yet
 	quiet := slog.New(slog.DiscardHandler)
 	for name, start := range starters {
-		_, err := start(t.Context(), app.Config{Issuer: issuer, ClientID: "x", Listen: "127.0.0.1:0", Logger: quiet})
+		_, err := start(t.Context(), apps.Config{Issuer: issuer, ClientID: "x", Listen: "127.0.0.1:0", Logger: quiet})
 		if err == nil || !strings.Contains(err.Error(), "discovery of "+issuer+" failed") || !strings.Contains(err.Error(), "-wait") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -66,7 +65,7 @@ func TestWaitForTheIdP(t *testing.T) {
 		server = &http.Server{Handler: idp.Handler()}
 		_ = server.Serve(l)
 	}()
-	a, err := apps.StartRefreshToken(t.Context(), app.Config{Issuer: issuer, ClientID: "x", Listener: mine, Wait: 20 * time.Second, Progress: &progress, Logger: quiet})
+	a, err := apps.StartRefreshToken(t.Context(), apps.Config{Issuer: issuer, ClientID: "x", Listener: mine, Wait: 20 * time.Second, Progress: &progress, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,22 +101,22 @@ func (p *progress) String() string {
 
 // Wrong configuration is told at once, with the flag or the field, however long
 // -wait is.
-func TestWrongConfiguration(t *testing.T) {
-	good := app.Config{Issuer: "http://127.0.0.1:1", ClientID: "x", Listen: "127.0.0.1:0", Wait: time.Hour, Logger: slog.New(slog.DiscardHandler)}
-	for text, change := range map[string]func(*app.Config){
-		"-issuer is missing":                       func(c *app.Config) { c.Issuer = "" },
-		"-client-id is missing":                    func(c *app.Config) { c.ClientID = "" },
-		"Config.Issuer: is \"ftp://x\"":            func(c *app.Config) { c.Issuer = "ftp://x" },
-		"-seal-key is not 64 hexadecimal":          func(c *app.Config) { c.SealKey = "abc" },
-		"-store is of the unknown kind \"sqlite\"": func(c *app.Config) { c.Store = "sqlite:x" },
-		"-store names no file":                     func(c *app.Config) { c.Store = "bolt:" },
-		"-store: ":                                 func(c *app.Config) { c.Store = "bolt:/nowhere/x.db" },
-		"-api-url is \"nowhere\"":                  func(c *app.Config) { c.APIURL = "nowhere" },
-		"-like is \"x\"":                           func(c *app.Config) { c.Like = "x" },
-		"Config.IDTokenAlg: is \"HS256\"":          func(c *app.Config) { c.IDTokenAlg = "HS256" },
-		"Config.BaseURL: is \"http://x.com\"":      func(c *app.Config) { c.BaseURL = "http://x.com" },
-		"-listen 127.0.0.1:x":                      func(c *app.Config) { c.Listen = "127.0.0.1:x" },
-		"Config.TrustFor: is negative":             func(c *app.Config) { c.TrustFor = -1 },
+func TestWrongConfigurationOfAnApp(t *testing.T) {
+	good := apps.Config{Issuer: "http://127.0.0.1:1", ClientID: "x", Listen: "127.0.0.1:0", Wait: time.Hour, Logger: slog.New(slog.DiscardHandler)}
+	for text, change := range map[string]func(*apps.Config){
+		"-issuer is missing":                       func(c *apps.Config) { c.Issuer = "" },
+		"-client-id is missing":                    func(c *apps.Config) { c.ClientID = "" },
+		"Config.Issuer: is \"ftp://x\"":            func(c *apps.Config) { c.Issuer = "ftp://x" },
+		"-seal-key is not 64 hexadecimal":          func(c *apps.Config) { c.SealKey = "abc" },
+		"-store is of the unknown kind \"sqlite\"": func(c *apps.Config) { c.Store = "sqlite:x" },
+		"-store names no file":                     func(c *apps.Config) { c.Store = "bolt:" },
+		"-store: ":                                 func(c *apps.Config) { c.Store = "bolt:/nowhere/x.db" },
+		"-api-url is \"nowhere\"":                  func(c *apps.Config) { c.APIURL = "nowhere" },
+		"-like is \"x\"":                           func(c *apps.Config) { c.Like = "x" },
+		"Config.IDTokenAlg: is \"HS256\"":          func(c *apps.Config) { c.IDTokenAlg = "HS256" },
+		"Config.BaseURL: is \"http://x.com\"":      func(c *apps.Config) { c.BaseURL = "http://x.com" },
+		"-listen 127.0.0.1:x":                      func(c *apps.Config) { c.Listen = "127.0.0.1:x" },
+		"Config.TrustFor: is negative":             func(c *apps.Config) { c.TrustFor = -1 },
 	} {
 		c := good
 		change(&c)

@@ -1,4 +1,4 @@
-package app_test
+package apps_test
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
@@ -83,7 +83,7 @@ func TestEachAppAlone(t *testing.T) {
 
 // Looking at the public page and polling keep nobody signed in.
 func TestThePublicPageIsNoActivity(t *testing.T) {
-	w := start(t, "refreshtoken", func(c *app.Config) { c.Idle = time.Minute })
+	w := start(t, "refreshtoken", func(c *apps.Config) { c.Idle = time.Minute })
 	w.signIn()
 	for range 3 {
 		w.idp.Advance(25 * time.Second)
@@ -100,14 +100,14 @@ func TestThePublicPageIsNoActivity(t *testing.T) {
 // to answer.
 func TestCallAPIFailures(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
-		w := start(t, "refreshtoken", func(c *app.Config) { c.APIURL = "" })
+		w := start(t, "refreshtoken", func(c *apps.Config) { c.APIURL = "" })
 		w.signIn()
 		if status, v := w.json("/call-api"); status != 404 || v["error"] != "no_api" {
 			t.Fatal(status, v)
 		}
 	})
 	t.Run("unreachable", func(t *testing.T) {
-		w := start(t, "refreshtoken", func(c *app.Config) { c.APIURL = "http://127.0.0.1:1" })
+		w := start(t, "refreshtoken", func(c *apps.Config) { c.APIURL = "http://127.0.0.1:1" })
 		w.signIn()
 		if status, v := w.json("/call-api"); status != 502 || v["error"] != "api_unreachable" {
 			t.Fatal(status, v)
@@ -119,7 +119,7 @@ func TestCallAPIFailures(t *testing.T) {
 			http.Error(w, `{"error":"teapot"}`, http.StatusTeapot)
 		}))
 		defer s.Close()
-		w := start(t, "refreshtoken", func(c *app.Config) { c.APIURL = s.URL })
+		w := start(t, "refreshtoken", func(c *apps.Config) { c.APIURL = s.URL })
 		w.signIn()
 		if resp, text := w.get("/call-api"); resp.StatusCode != 418 || !strings.Contains(text, "teapot") || resp.Header.Get("Retry-After") != "7" {
 			t.Fatal(resp.StatusCode, text)
@@ -131,7 +131,7 @@ func TestCallAPIFailures(t *testing.T) {
 			w.WriteHeader(http.StatusUnauthorized)
 		}))
 		defer s.Close()
-		w := start(t, "referencetoken", func(c *app.Config) { c.APIURL = s.URL })
+		w := start(t, "referencetoken", func(c *apps.Config) { c.APIURL = s.URL })
 		w.signIn()
 		if status, v := w.json("/call-api"); status != 502 || v["error"] != "api_refused" {
 			t.Fatal(status, v)
@@ -143,7 +143,7 @@ func TestCallAPIFailures(t *testing.T) {
 	t.Run("session ended", func(t *testing.T) {
 		// All within one moment: the log-in just before is no answer to the 401.
 		now := time.Now()
-		w := start(t, "referencetoken", func(c *app.Config) { c.Now = func() time.Time { return now } })
+		w := start(t, "referencetoken", func(c *apps.Config) { c.Now = func() time.Time { return now } })
 		w.signIn()
 		w.idp.FaultDelivery(idpmock.DeliveryFault{Lose: true, Times: idpmock.Always})
 		if err := w.idp.EndSession(w.idp.Sessions()[0].SID); err != nil {
@@ -169,7 +169,7 @@ func TestCookies(t *testing.T) {
 	if c := resp.Cookies()[0]; !strings.HasPrefix(c.Name, "__Host-tandem-refreshtoken-login-") || !c.Secure || !c.HttpOnly || c.Path != "/" {
 		t.Errorf("%+v", c)
 	}
-	if a, b := app.CookieNameFor("notes"), app.CookieNameFor("https://x/y z"); a != "tandem-notes" || b != "tandem-https---x-y-z" {
+	if a, b := apps.CookieNameFor("notes"), apps.CookieNameFor("https://x/y z"); a != "tandem-notes" || b != "tandem-https---x-y-z" {
 		t.Errorf("%q %q", a, b)
 	}
 }
@@ -197,7 +197,7 @@ func TestPagesHaveAStrictPolicy(t *testing.T) {
 func TestDefaultScopes(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
 		for given, want := range map[string]string{"": map[bool]string{true: "openid profile offline_access", false: "openid profile"}[name == "refreshtoken"], "openid email": "openid email"} {
-			w := start(t, name, func(c *app.Config) { c.Scopes = strings.Fields(given) })
+			w := start(t, name, func(c *apps.Config) { c.Scopes = strings.Fields(given) })
 			w.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 			resp, _ := w.get("/auth/login")
 			to, err := resp.Location()
@@ -212,8 +212,8 @@ func TestDefaultScopes(t *testing.T) {
 func TestWatch(t *testing.T) {
 	var mu sync.Mutex
 	var seen []string
-	w := start(t, "referencetoken", func(c *app.Config) {
-		c.Watch = func(v app.Visit) {
+	w := start(t, "referencetoken", func(c *apps.Config) {
+		c.Watch = func(v apps.Visit) {
 			mu.Lock()
 			defer mu.Unlock()
 			seen = append(seen, fmt.Sprint(v.Path, " ", v.Class, " ", v.Status, " ", v.Subject))
@@ -245,7 +245,7 @@ func TestWatch(t *testing.T) {
 func TestAgain(t *testing.T) {
 	w := start(t, "refreshtoken")
 	w.signIn()
-	next, err := w.app.Again(t.Context(), func(c *app.Config) { c.Idle = time.Minute })
+	next, err := w.app.Again(t.Context(), func(c *apps.Config) { c.Idle = time.Minute })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +253,7 @@ func TestAgain(t *testing.T) {
 	if status, v := w.json("/auth/session"); status != 200 || v["state"] != "live" || v["idle_seconds"].(float64) > 60 {
 		t.Fatal(status, v)
 	}
-	if _, err := next.Again(t.Context(), func(c *app.Config) { c.Idle = -1 }); err == nil {
+	if _, err := next.Again(t.Context(), func(c *apps.Config) { c.Idle = -1 }); err == nil {
 		t.Fatal("a bad configuration was taken")
 	}
 	if status, v := w.json("/me"); status != 200 {
