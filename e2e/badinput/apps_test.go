@@ -15,7 +15,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/apps"
 	_ "github.com/tandem-sso/tandem/demo/program" // so that go test sees when the program that is built changes
-	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/rp"

@@ -10,8 +10,8 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/ui"
-	"github.com/tandem-sso/tandem/e2e/axe"
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/axe"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"

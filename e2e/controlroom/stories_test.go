@@ -9,8 +9,8 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/e2e/axe"
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/axe"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 )
 
 // Every story is told by its own button, to the end; all its checks get their

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/axe"
+	"github.com/tandem-sso/tandem/e2e/driver/axe"
 	"github.com/tandem-sso/tandem/idp-mock/control"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )

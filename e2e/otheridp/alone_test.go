@@ -12,8 +12,8 @@ import (
 	"time"
 
 	_ "github.com/tandem-sso/tandem/demo/program" // so that go test sees when the program that is built changes
-	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
 	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/idp-mock/opsuite/oidcprovider"
 )

@@ -11,7 +11,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/rp/reason"

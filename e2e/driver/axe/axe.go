@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/e2e/npm"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/npm"
 )
 
 // Check fails the test for every violation that axe finds in the tab's document,

@@ -3,8 +3,8 @@ package drive
 import (
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/firefox"
-	"github.com/tandem-sso/tandem/e2e/page/site"
+	"github.com/tandem-sso/tandem/e2e/driver/firefox"
+	"github.com/tandem-sso/tandem/e2e/driver/site"
 )
 
 // Firefox takes keys in its own window. Its zero value is ready.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/e2e/firefox"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/firefox"
 )
 
 var process firefox.Process

@@ -7,8 +7,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	cdppage "github.com/chromedp/cdproto/page"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/e2e/page/site"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/site"
 )
 
 // Chromium takes no keys outside the page: its commands stand for them. That they say

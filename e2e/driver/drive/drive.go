@@ -5,7 +5,7 @@ package drive
 import (
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/page/site"
+	"github.com/tandem-sso/tandem/e2e/driver/site"
 )
 
 // Driver is a browser.

@@ -3,7 +3,7 @@ package site
 import (
 	"strings"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 

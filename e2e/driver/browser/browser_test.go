@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 )
 
 var chromium browser.Process

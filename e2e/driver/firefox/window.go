@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 )
 
 // What a person does outside the page: in the window of Firefox itself, which is a

@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 )
 
 // Tab is one page, in a real tab: only the one that was opened or activated last is
