@@ -43,9 +43,11 @@ func sites(t testing.TB) *idptest.Browser {
 		}
 	})
 	app.HandleFunc("/form", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, `<form method=post action="/got?x=1"><input type=hidden name=tx value="a&amp;b"><input name=user>
+		fmt.Fprint(w, `<script>"<form action=/never>"</script><!-- <form action=/never> --><form id=f method='post' action="/got?x=1"><INPUT type=hidden name=tx value="a&amp;b"><input name=user>
 			<input type=checkbox name=off value=1><input type=checkbox name=on value=1 checked>
-			<button type=button name=not value=1>…</button><button name=say value=yes>Yes</button><button name=else value=no>No</button></form>`)
+			<button type=button name=not value=1>…</button><button name=say value=yes>Yes</button><button name=else value=no>No</button>
+			<noscript><input name=never></noscript></form><textarea name=far form="f">a &lt; b</textarea><input name=other form=g><input name=none>
+			<form action="/never"><input name=second></form>`)
 	})
 	app.HandleFunc("/got", func(w http.ResponseWriter, r *http.Request) { r.ParseForm(); fmt.Fprint(w, r.PostForm.Encode()) })
 	app.HandleFunc("/again", func(w http.ResponseWriter, r *http.Request) {
@@ -157,9 +159,9 @@ func TestSubmit(t *testing.T) {
 		got  *idptest.Page
 		want string
 	}{
-		{page.Submit(), "on=1&say=yes&tx=a%26b&user=ada"},
-		{page.Submit("else", "no", "user", "eve"), "else=no&on=1&tx=a%26b&user=eve"},
-		{page.SignIn(), "on=1&say=yes&tx=a%26b&user=ada"},
+		{page.Submit(), "far=a+%3C+b&on=1&say=yes&tx=a%26b&user=ada"},
+		{page.Submit("else", "no", "user", "eve"), "else=no&far=a+%3C+b&on=1&tx=a%26b&user=eve"},
+		{page.SignIn(), "far=a+%3C+b&on=1&say=yes&tx=a%26b&user=ada"},
 	} {
 		if c.got.Body != c.want {
 			t.Errorf("got  %s\nwant %s", c.got.Body, c.want)

@@ -119,7 +119,7 @@ func (p *Page) submit(user bool, values ...string) *Page {
 	}
 	for i := 0; i+1 < len(values); i += 2 {
 		if slices.Contains(f.buttons, values[i]) {
-			f.fields.Del(f.pressed)
+			f.fields.Del(f.buttons[0])
 		}
 		f.fields.Set(values[i], values[i+1])
 	}

@@ -38,8 +38,7 @@ func rooms() []room {
 		"golang.org/x/text/...",
 	}
 	rapid := []string{"pgregory.net/rapid"}
-	// What tests play a person with: the provider, and a browser that reads its pages.
-	browser := []string{"github.com/go-jose/go-jose/v4/...", "golang.org/x/net/html/..."}
+	jose := []string{"github.com/go-jose/go-jose/v4/..."}
 
 	// Test code is out of reach of what people link into their programs.
 	testCode := []string{"testing/...", "net/http/httptest"}
@@ -98,18 +97,15 @@ func rooms() []room {
 		{path: "nethttpadapter", rooms: contract, modules: core, never: testCode},
 		{path: "echoadapter", rooms: contract, modules: slices.Concat(core, echo), never: testCode},
 
-		// Never rp, not even in its tests: one bug must not hide in both. The suite and the
-		// browser of tests read pages.
-		{path: "idp-mock/opsuite", rooms: []string{"idp-mock/..."}, modules: browser, tests: true},
-		{path: "idp-mock/idptest", rooms: []string{"idp-mock/..."}, modules: browser, tests: true},
+		// Never rp, not even in its tests: one bug must not hide in both.
 		// The provider knows nothing of what stands beside it.
-		{path: "idp-mock/idpmock", rooms: []string{"idp-mock/internal/..."}, modules: []string{"github.com/go-jose/go-jose/v4/..."},
+		{path: "idp-mock/idpmock", rooms: []string{"idp-mock/internal/..."}, modules: jose,
 			tests: true, also: []string{"idp-mock/..."}},
-		{path: "idp-mock/control", rooms: []string{"idp-mock/idpmock", "idp-mock/internal/..."}, modules: []string{"github.com/go-jose/go-jose/v4/..."},
+		{path: "idp-mock/control", rooms: []string{"idp-mock/idpmock", "idp-mock/internal/..."}, modules: jose,
 			tests: true, also: []string{"idp-mock/..."}},
-		{path: "idp-mock/transmitter", rooms: []string{"idp-mock/idpmock", "idp-mock/internal/..."}, modules: []string{"github.com/go-jose/go-jose/v4/..."},
+		{path: "idp-mock/transmitter", rooms: []string{"idp-mock/idpmock", "idp-mock/internal/..."}, modules: jose,
 			tests: true, also: []string{"idp-mock/..."}},
-		{path: "idp-mock/...", modules: []string{"github.com/go-jose/go-jose/v4/..."}, tests: true},
+		{path: "idp-mock/...", modules: jose, tests: true},
 
 		// Programs at the top: nobody imports them.
 		{path: "demo/...", rooms: everything, modules: []string{anything}},
@@ -124,8 +120,8 @@ func rooms() []room {
 		{path: "internal/servertest"}, // real servers for tests
 		{path: "internal/jwttest"},    // tokens for tests
 		{path: "internal/printtest"},  // what prints no secret
-		{path: "internal/adaptertest", rooms: []string{"rp/...", "idp-mock/..."}, modules: slices.Concat(core, browser)},
-		{path: "internal/exampletest", rooms: []string{"idp-mock/..."}, modules: browser},
+		{path: "internal/adaptertest", rooms: []string{"rp/...", "idp-mock/..."}, modules: core},
+		{path: "internal/exampletest", rooms: []string{"idp-mock/..."}, modules: jose},
 		{path: "rp/internal/faulttest", rooms: append([]string{"internal/servertest"}, contract...), modules: core},
 	}
 }
