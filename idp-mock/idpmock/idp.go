@@ -176,13 +176,6 @@ func (p *IDP) Close() {
 	p.out.CloseIdleConnections()
 }
 
-// Run serves until ctx ends, then closes the provider. Only for callers that
-// like it that way: [New] has started everything already.
-func (p *IDP) Run(ctx context.Context) {
-	<-ctx.Done()
-	p.Close()
-}
-
 // Issuer of the provider.
 func (p *IDP) Issuer() string { return p.settings().Issuer }
 

@@ -177,9 +177,6 @@ func (t *Transmitter) Beside(next http.Handler) http.Handler {
 	})
 }
 
-// Issuer of the transmitter.
-func (t *Transmitter) Issuer() string { return t.cfg.Issuer }
-
 // Close stops all deliveries and waits for them.
 func (t *Transmitter) Close() error {
 	t.mu.Lock()
