@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -21,8 +20,8 @@ import (
 func TestEachAppAlone(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
 		w := start(t, name)
-		if resp, text := w.get("/"); resp.StatusCode != 200 || !strings.Contains(text, "not signed in") {
-			t.Fatalf("/: %d %s", resp.StatusCode, text)
+		if page := w.get("/"); page.Status != 200 || !strings.Contains(page.Body, "not signed in") {
+			t.Fatalf("/: %s", page)
 		}
 		if status, v := w.json("/me"); status != 401 || v["error"] != "login_required" {
 			t.Fatalf("/me of nobody: %d %v", status, v)
@@ -30,17 +29,17 @@ func TestEachAppAlone(t *testing.T) {
 		if _, v := w.json("/auth/session"); v["state"] != "anonymous" {
 			t.Fatal(v)
 		}
-		resp, text := w.signIn()
-		if resp.StatusCode != 200 || resp.Request.URL.String() != w.app.URL()+"/private" || !strings.Contains(text, "Ada Lovelace") || !strings.Contains(text, `<dd id="subject">ada</dd>`) {
-			t.Fatalf("after sign-in: %d %s %s", resp.StatusCode, resp.Request.URL, text)
+		page := w.signIn()
+		if page.Status != 200 || page.URL.String() != w.app.URL()+"/private" || !strings.Contains(page.Body, "Ada Lovelace") || !strings.Contains(page.Body, `<dd id="subject">ada</dd>`) {
+			t.Fatalf("after sign-in: %s", page)
 		}
 		for path, class := range map[string]string{"/me": "active", "/passive": "passive"} {
 			if status, v := w.json(path); status != 200 || v["subject"] != "ada" || v["class"] != class {
 				t.Errorf("%s: %d %v", path, status, v)
 			}
 		}
-		if _, text := w.get("/"); !strings.Contains(text, "ada") || !strings.Contains(text, `action="/auth/logout"`) {
-			t.Errorf("/: %s", text)
+		if page := w.get("/"); !strings.Contains(page.Body, "ada") || !strings.Contains(page.Body, `action="/auth/logout"`) {
+			t.Errorf("/: %s", page)
 		}
 		status, v := w.json("/call-api")
 		if name == "notoken" {
@@ -54,8 +53,8 @@ func TestEachAppAlone(t *testing.T) {
 			t.Error(v)
 		}
 
-		if resp, _ := w.do("POST", "/auth/logout", url.Values{}); resp.StatusCode != 200 || resp.Request.URL.Path != "/auth/logged-out" {
-			t.Errorf("logout led to %d %s", resp.StatusCode, resp.Request.URL)
+		if page := w.logOut(); page.Status != 200 || page.URL.Path != "/auth/logged-out" {
+			t.Errorf("logout led to %s", page)
 		}
 		if n := len(w.idp.Sessions()); n != 0 {
 			t.Errorf("%d sessions are left at the IdP", n)
@@ -72,8 +71,8 @@ func TestEachAppAlone(t *testing.T) {
 		if _, v := w.json("/auth/session"); v["state"] != "ended" || v["reason"] != "backchannel_logout" {
 			t.Error(v)
 		}
-		if _, text := w.get("/"); !strings.Contains(text, "backchannel_logout") {
-			t.Errorf("the page does not say why: %s", text)
+		if page := w.get("/"); !strings.Contains(page.Body, "backchannel_logout") {
+			t.Errorf("the page does not say why: %s", page)
 		}
 		if status, v := w.json("/me"); status != 401 || v["reason"] != "backchannel_logout" {
 			t.Errorf("/me: %d %v", status, v)
@@ -121,8 +120,8 @@ func TestCallAPIFailures(t *testing.T) {
 		defer s.Close()
 		w := start(t, "refreshtoken", func(c *apps.Config) { c.APIURL = s.URL })
 		w.signIn()
-		if resp, text := w.get("/call-api"); resp.StatusCode != 418 || !strings.Contains(text, "teapot") || resp.Header.Get("Retry-After") != "7" {
-			t.Fatal(resp.StatusCode, text)
+		if page := w.get("/call-api"); page.Status != 418 || !strings.Contains(page.Body, "teapot") || page.Header.Get("Retry-After") != "7" {
+			t.Fatal(page)
 		}
 	})
 	t.Run("refuses a good token", func(t *testing.T) {
@@ -152,8 +151,8 @@ func TestCallAPIFailures(t *testing.T) {
 		if status, v := w.json("/call-api"); status != 401 || v["reason"] != "api_unauthorized" {
 			t.Fatal(status, v)
 		}
-		if resp, _ := w.get("/call-api"); resp.Request.URL.Host == "" || !strings.HasPrefix(resp.Request.URL.String(), w.idp.URL) {
-			t.Fatalf("a navigation is sent to the log-in, not to %s", resp.Request.URL)
+		if page := w.get("/call-api"); !strings.HasPrefix(page.URL.String(), w.idp.URL) {
+			t.Fatalf("a navigation is sent to the log-in, not to %s", page.URL)
 		}
 	})
 }
@@ -161,12 +160,12 @@ func TestCallAPIFailures(t *testing.T) {
 // Cookies know no ports: apps on one address must not take each other's.
 func TestCookies(t *testing.T) {
 	w := start(t, "refreshtoken")
-	w.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, _ := w.get("/auth/login")
-	if resp.StatusCode != 302 || len(resp.Cookies()) != 1 {
-		t.Fatal(resp.Status, resp.Cookies())
+	page := w.browser.Hop(w.url("/auth/login"))
+	set := (&http.Response{Header: page.Header}).Cookies()
+	if page.Status != 302 || len(set) != 1 {
+		t.Fatal(page, set)
 	}
-	if c := resp.Cookies()[0]; !strings.HasPrefix(c.Name, "__Host-tandem-refreshtoken-login-") || !c.Secure || !c.HttpOnly || c.Path != "/" {
+	if c := set[0]; !strings.HasPrefix(c.Name, "__Host-tandem-refreshtoken-login-") || !c.Secure || !c.HttpOnly || c.Path != "/" {
 		t.Errorf("%+v", c)
 	}
 	if a, b := apps.CookieNameFor("notes"), apps.CookieNameFor("https://x/y z"); a != "tandem-notes" || b != "tandem-https---x-y-z" {
@@ -176,20 +175,20 @@ func TestCookies(t *testing.T) {
 
 func TestPagesHaveAStrictPolicy(t *testing.T) {
 	w := start(t, "notoken")
-	resp, text := w.get("/")
-	if csp := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; script-src 'self'; style-src 'self';") || strings.Contains(csp, "unsafe") {
+	page := w.get("/")
+	if csp := page.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; script-src 'self'; style-src 'self';") || strings.Contains(csp, "unsafe") {
 		t.Error(csp)
 	}
-	for _, m := range regexp.MustCompile(`(?:src|href)="(/(?:app|auth|static)/[^"]*\.(?:js|css|svg))"`).FindAllStringSubmatch(text, -1) {
-		if resp, _ := w.get(m[1]); resp.StatusCode != 200 {
-			t.Errorf("%s: %d", m[1], resp.StatusCode)
+	for _, m := range regexp.MustCompile(`(?:src|href)="(/(?:app|auth|static)/[^"]*\.(?:js|css|svg))"`).FindAllStringSubmatch(page.Body, -1) {
+		if part := w.get(m[1]); part.Status != 200 {
+			t.Errorf("%s: %d", m[1], part.Status)
 		}
 	}
-	if strings.Contains(text, "style=") || strings.Contains(text, "<script>") {
+	if strings.Contains(page.Body, "style=") || strings.Contains(page.Body, "<script>") {
 		t.Error("the page has inline style or script")
 	}
-	if resp, _ := w.get("/static/"); resp.StatusCode != 404 {
-		t.Errorf("the directory is listed: %d", resp.StatusCode)
+	if page := w.get("/static/"); page.Status != 404 {
+		t.Errorf("the directory is listed: %d", page.Status)
 	}
 }
 
@@ -198,11 +197,8 @@ func TestDefaultScopes(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
 		for given, want := range map[string]string{"": map[bool]string{true: "openid profile offline_access", false: "openid profile"}[name == "refreshtoken"], "openid email": "openid email"} {
 			w := start(t, name, func(c *apps.Config) { c.Scopes = strings.Fields(given) })
-			w.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-			resp, _ := w.get("/auth/login")
-			to, err := resp.Location()
-			if err != nil || to.Query().Get("scope") != want {
-				t.Errorf("%q: %v %v", given, to, err)
+			if to := w.browser.Hop(w.url("/auth/login")).To; to == nil || to.Query().Get("scope") != want {
+				t.Errorf("%q: %v", given, to)
 			}
 		}
 	})
@@ -235,7 +231,7 @@ func TestWatch(t *testing.T) {
 	if _, ok := w.app.CookieOf(known[0].Session); !ok {
 		t.Error("no cookie")
 	}
-	w.do("POST", "/auth/logout", url.Values{})
+	w.logOut()
 	if known := w.app.Known(); known[0].Status.State != "ended" || known[0].Status.Reason != reason.UserLogout {
 		t.Fatalf("%+v", known)
 	}

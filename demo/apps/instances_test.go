@@ -1,7 +1,6 @@
 package apps_test
 
 import (
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -46,8 +45,8 @@ func TestInstances(t *testing.T) {
 					t.Errorf("the instances answer %v", got)
 				}
 			}
-			if _, text := w.get("/"); !strings.Contains(text, "Served by instance ") || !strings.Contains(text, " of 2;") {
-				t.Errorf("the page does not say which instance served it: %s", text)
+			if page := w.get("/"); !strings.Contains(page.Body, "Served by instance ") || !strings.Contains(page.Body, " of 2;") {
+				t.Errorf("the page does not say which instance served it: %s", page)
 			}
 
 			w.idp.Advance(6 * time.Minute) // nobody vouches for the session any more
@@ -58,12 +57,12 @@ func TestInstances(t *testing.T) {
 			w.idp.Expect(idpmock.EndpointRefresh, "refreshtoken", 1)
 
 			// A note, saved on one, is on the page of both.
-			if resp, text := w.do("POST", "/notes", url.Values{"text": {"for all of them"}}); resp.StatusCode != 201 {
-				t.Errorf("%d %s", resp.StatusCode, text)
+			if page := w.browser.Post(w.url("/notes"), url.Values{"text": {"for all of them"}}); page.Status != 201 {
+				t.Errorf("%s", page)
 			}
 			for range 2 {
-				if resp, text := w.get("/private"); !strings.Contains(text, "for all of them") {
-					t.Errorf("instance %s does not have the note", resp.Header.Get(apps.InstanceHeader))
+				if page := w.get("/private"); !strings.Contains(page.Body, "for all of them") {
+					t.Errorf("instance %s does not have the note", page.Header.Get(apps.InstanceHeader))
 				}
 			}
 
@@ -91,12 +90,12 @@ func TestInstances(t *testing.T) {
 func (w *world) turns() (status [3]int) {
 	w.Helper()
 	for range 2 {
-		resp, _ := w.get("/me", "Accept", "application/json", "Sec-Fetch-Mode", "cors")
-		n := resp.Header.Get(apps.InstanceHeader)
+		page := w.browser.Fetch("GET", w.url("/me"))
+		n := page.Header.Get(apps.InstanceHeader)
 		if n != "1" && n != "2" {
 			w.Fatalf("served by instance %q", n)
 		}
-		status[n[0]-'0'] = resp.StatusCode
+		status[n[0]-'0'] = page.Status
 	}
 	return status
 }
@@ -107,14 +106,8 @@ func (w *world) storm(n int) {
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
-			resp, err := w.browser.Get(w.app.URL() + "/me")
-			if err != nil {
-				w.Error(err)
-				return
-			}
-			defer resp.Body.Close()
-			if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
-				w.Errorf("%d %s %v", resp.StatusCode, body, err)
+			if page := w.browser.Fetch("GET", w.url("/me")); page.Status != http.StatusOK {
+				w.Errorf("%s", page)
 			}
 		})
 	}

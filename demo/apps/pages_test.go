@@ -34,9 +34,9 @@ func TestOnlyPagesMakeTheAppAsk(t *testing.T) {
 	if known := w.app.Known(); len(known) != 1 || asked != 0 {
 		t.Errorf("asked %d times for %d sessions that were looked at", asked, len(known))
 	}
-	_, text := w.get("/auth/session", "Accept", "application/json", "Tandem-Activity", "passive")
+	page := w.browser.Fetch("GET", w.url("/auth/session"), "Tandem-Activity", "passive")
 	if asked != 1 {
-		t.Errorf("a page has made the app ask %d times: %s", asked, text)
+		t.Errorf("a page has made the app ask %d times: %s", asked, page)
 	}
 	// 15 min since the other app's report, 4½ of which are over, and the test's own time.
 	if left := w.app.Known()[0].Status.IdleSeconds; left == nil {
@@ -52,8 +52,9 @@ func TestNotes(t *testing.T) {
 	w := start(t, "refreshtoken")
 	save := func(title, text string) (int, string) {
 		t.Helper()
-		resp, body := w.do("POST", "/notes", url.Values{"title": {title}, "text": {text}}, "Accept", "application/json", "Sec-Fetch-Mode", "cors")
-		return resp.StatusCode, body
+		form := url.Values{"title": {title}, "text": {text}}
+		page := w.browser.At(w.url("/private")).Send("POST", "/notes", strings.NewReader(form.Encode()))
+		return page.Status, page.Body
 	}
 	if status, body := save("x", "y"); status != 401 || !strings.Contains(body, "login_required") {
 		t.Errorf("without a session: %d %s", status, body)
@@ -70,15 +71,15 @@ func TestNotes(t *testing.T) {
 	if status, body := save("", strings.Repeat("x", 65<<10)); status != 400 || !strings.Contains(body, "too long") {
 		t.Errorf("a text of 65 KiB: %d %.200s", status, body)
 	}
-	_, page := w.get("/private")
+	page := w.get("/private").Body
 	for text, want := range map[string]bool{"note 5": true, "note 2": true, "note 1": false, "Untitled": true, "&lt;script&gt;": true, "<script>alert": false,
 		strings.Repeat("é", 300) + "…": true, strings.Repeat("é", 301): false} {
 		if strings.Contains(page, text) != want {
 			t.Errorf("%.20q is on the page: %v", text, !want)
 		}
 	}
-	w.do("POST", "/auth/logout", url.Values{})
-	if _, page := w.signIn(); !strings.Contains(page, "None yet") {
+	w.logOut()
+	if page := w.signIn(); !strings.Contains(page.Body, "None yet") {
 		t.Error("the next session has the notes of the last")
 	}
 }

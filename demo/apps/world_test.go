@@ -6,13 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/http/cookiejar"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -31,7 +27,7 @@ type world struct {
 	idp     *idptest.Server
 	api     *apps.API
 	app     *apps.App
-	browser *http.Client
+	browser *idptest.Browser
 }
 
 func start(t *testing.T, name string, change ...func(*apps.Config)) *world {
@@ -61,7 +57,8 @@ func start(t *testing.T, name string, change ...func(*apps.Config)) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.closed(w.app) })
-	w.browser = newBrowser(t)
+	w.browser = idptest.NewBrowser(t, nil)
+	w.browser.Fill = url.Values{"username": {"ada"}}
 	return w
 }
 
@@ -71,76 +68,43 @@ func (w *world) closed(c io.Closer) {
 	}
 }
 
-// newBrowser keeps cookies as browsers do; Go's jar takes Secure ones on
-// loopback, too.
-func newBrowser(t *testing.T) *http.Client {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr := http.DefaultTransport.(*http.Transport).Clone()
-	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Jar: jar, Transport: tr, Timeout: 10 * time.Second}
-}
-
-func (w *world) do(method, to string, form url.Values, header ...string) (*http.Response, string) {
-	w.Helper()
+// url of a path of the app.
+func (w *world) url(to string) string {
 	if strings.HasPrefix(to, "/") {
-		to = w.app.URL() + to
+		return w.app.URL() + to
 	}
-	var body io.Reader
-	if form != nil {
-		body = strings.NewReader(form.Encode())
-	}
-	r, err := http.NewRequest(method, to, body)
-	if err != nil {
-		w.Fatal(err)
-	}
-	r.Header.Set("Accept", "text/html")
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	resp, err := w.browser.Do(r)
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return resp, string(text)
+	return to
 }
 
-func (w *world) get(path string, header ...string) (*http.Response, string) {
+func (w *world) get(path string) *idptest.Page {
 	w.Helper()
-	return w.do("GET", path, nil, header...)
+	return w.browser.Open(w.url(path))
+}
+
+// logOut presses the button.
+func (w *world) logOut() *idptest.Page {
+	w.Helper()
+	return w.browser.Post(w.url("/auth/logout"), nil)
 }
 
 func (w *world) json(path string) (int, map[string]any) {
 	w.Helper()
-	resp, text := w.get(path, "Accept", "application/json", "Sec-Fetch-Mode", "cors")
+	page := w.browser.Fetch("GET", w.url(path))
 	v := map[string]any{}
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		w.Fatalf("%s: %d %q", path, resp.StatusCode, text)
+	if err := json.Unmarshal([]byte(page.Body), &v); err != nil {
+		w.Fatalf("%s: %s", path, page)
 	}
-	return resp.StatusCode, v
+	return page.Status, v
 }
 
-var tx = regexp.MustCompile(`name="tx" value="([^"]*)"`)
-
 // signIn goes to the private page and fills the IdP's form.
-func (w *world) signIn() (*http.Response, string) {
+func (w *world) signIn() *idptest.Page {
 	w.Helper()
-	resp, text := w.get("/private")
-	m := tx.FindStringSubmatch(text)
-	if m == nil {
-		w.Fatalf("no sign-in page at %s: %s", resp.Request.URL, text)
+	page := w.get("/private")
+	if !strings.HasPrefix(page.URL.String(), w.idp.URL) {
+		w.Fatalf("no sign-in page: %s", page)
 	}
-	return w.do("POST", w.idp.URL+"/login", url.Values{"tx": {m[1]}, "username": {"ada"}, "action": {"signin"}})
+	return page.Submit()
 }
 
 func each(t *testing.T, f func(t *testing.T, name string)) {
