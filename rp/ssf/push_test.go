@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -215,6 +216,7 @@ func TestStrangers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // the relying party reads the keys beside
 		before := w.idp.Count(idpmock.EndpointJWKS, "")
 		for range 100 {
 			w.pushed(token, func(r *http.Request) { r.Header.Set("Authorization", "Bearer guess") })
