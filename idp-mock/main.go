@@ -27,7 +27,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tandem-sso/tandem/idp-mock/control"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 )
 
 func main() {
@@ -52,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	absolute := flags.Duration("absolute", 0, "absolute lifetime of sessions (default 8h)")
 	coordinate := flags.Bool("coordinate", true, "bind the clients' tokens to the session")
 	expiry := flags.Bool("expiry-logout", true, "send logout tokens to all clients on expiry")
-	control := flags.Bool("control", true, "serve the control API and the status page under /_mock/, without authentication")
+	withControl := flags.Bool("control", true, "serve the control API and the status page under /_mock/, without authentication")
 	client := flags.String("client", "", "a client: id,secret,base-URL; its URIs are base/auth/callback, base/auth/logged-out, "+
 		"base/auth/backchannel-logout, and base/auth/frontchannel-logout with a provider that sends no logout tokens")
 	signals := flags.String("ssf", "", "transmit Shared Signals to a receiver: token,audience; the token is for the management API and for polls")
@@ -63,13 +65,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 
-	cfg := idpmock.Config{CoordinateClientLifetimes: *coordinate, ExpiredSessionsTriggerBackchannelLogout: *expiry, ControlAPI: *control}
+	cfg := idpmock.Config{CoordinateClientLifetimes: *coordinate, ExpiredSessionsTriggerBackchannelLogout: *expiry}
+	serveControl := *withControl
 	if *file != "" {
 		text, err := os.ReadFile(*file)
 		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal(text, &cfg); err != nil {
+		if err := readConfig(text, &cfg, &serveControl); err != nil {
 			return fmt.Errorf("%s: %w", *file, err)
 		}
 	}
@@ -102,7 +105,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		case "expiry-logout":
 			cfg.ExpiredSessionsTriggerBackchannelLogout = *expiry
 		case "control":
-			cfg.ControlAPI = *control
+			serveControl = *withControl
 		}
 	})
 
@@ -124,24 +127,51 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer idp.Close()
 	handler := idp.Handler()
+	if serveControl {
+		handler = control.Beside(idp, handler)
+	}
 	if *signals != "" {
 		token, audience, _ := strings.Cut(*signals, ",")
-		transmitter, err := idpmock.NewTransmitter(idp, idpmock.TransmitterConfig{OnEnd: true,
-			Receivers: []idpmock.StreamReceiver{{Token: token, Audience: []string{audience}}}})
+		signals, err := transmitter.New(idp, transmitter.Config{OnEnd: true,
+			Receivers: []transmitter.Receiver{{Token: token, Audience: []string{audience}}}})
 		if err != nil {
 			return err
 		}
-		defer func() { _ = transmitter.Close() }() // always nil
-		handler = transmitter.Beside(handler)
+		defer func() { _ = signals.Close() }() // always nil
+		handler = signals.Beside(handler)
 	}
 	hello := fmt.Sprintf("issuer %s\nlistening on %s\n", idp.Issuer(), l.Addr())
-	if cfg.ControlAPI {
-		hello += fmt.Sprintf("status page %s%s\n", idp.Issuer(), idpmock.PathControl)
+	if serveControl {
+		hello += fmt.Sprintf("status page %s%s\n", idp.Issuer(), control.Path)
 	}
 	if _, err := io.WriteString(stdout, hello); err != nil {
 		return err
 	}
 	return serve(ctx, l, handler)
+}
+
+// readConfig reads a configuration file: what idpmock.Config has, and control_api.
+func readConfig(text []byte, c *idpmock.Config, control *bool) error {
+	var own struct {
+		ControlAPI *bool `json:"control_api"`
+	}
+	if err := json.Unmarshal(text, &own); err != nil {
+		return err
+	}
+	if own.ControlAPI == nil {
+		return json.Unmarshal(text, c)
+	}
+	*control = *own.ControlAPI
+	var rest map[string]json.RawMessage
+	if err := json.Unmarshal(text, &rest); err != nil {
+		return err
+	}
+	delete(rest, "control_api")
+	text, err := json.Marshal(rest)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, c)
 }
 
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {

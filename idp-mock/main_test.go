@@ -141,6 +141,20 @@ func TestSharedSignals(t *testing.T) {
 	}
 }
 
+// control_api is the program's own part of the file.
+func TestTheFileTurnsTheControlAPIOff(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "idp.json")
+	for text, want := range map[string]int{`{"control_api":false}`: http.StatusNotFound, `{"control_api":true}`: http.StatusOK} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		issuer, address := start(t, "-config", file, "-alg", "ES256")
+		if status, _ := fetch(t, address, strings.TrimPrefix(issuer, "http://"), "/_mock/config"); status != want {
+			t.Errorf("%s: %d, want %d", text, status, want)
+		}
+	}
+}
+
 func TestFlagsBeatTheFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "idp.json")
 	if err := os.WriteFile(file, []byte(`{"issuer":"http://127.0.0.1:1","signing_alg":"RS256","control_api":true}`), 0o600); err != nil {

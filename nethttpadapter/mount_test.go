@@ -1,12 +1,9 @@
 package nethttpadapter_test
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"slices"
 	"strings"
 	"testing"
@@ -107,46 +104,14 @@ func TestTimeoutHandler(t *testing.T) {
 		mux.Handle("/", web.RequireLogin(http.HandlerFunc(home)))
 		return http.TimeoutHandler(mux, time.Minute, "too late")
 	})
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := world.Client()
-	c.Jar = jar
-	c.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
-		if r.URL.Host == "idp.example" {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}
-	get := func(target string) (*http.Response, string) {
-		r, err := http.NewRequestWithContext(t.Context(), "GET", target, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := c.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp, string(body)
-	}
-	start, _ := get("https://notes.example/auth/login")
-	callback, err := world.IDP.Browser("ada").Authorize(context.Background(), start.Header.Get("Location"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if resp, body := get(callback); resp.StatusCode != http.StatusOK || body != "Hello ada" {
-		t.Fatalf("%d %s", resp.StatusCode, body)
+	ada := world.Person("ada")
+	if got := ada.Visit("/"); got != "Hello ada" {
+		t.Fatalf("%q", got)
 	}
 	for range 2 {
-		resp, body := get("https://notes.example/auth/events")
-		if resp.StatusCode != http.StatusNotImplemented || !strings.Contains(body, "no_streams") || resp.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("%d %v %s", resp.StatusCode, resp.Header, body)
+		page := ada.Fetch("GET", "/auth/events")
+		if page.Status != http.StatusNotImplemented || !strings.Contains(page.Body, "no_streams") || page.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %v", page, page.Header)
 		}
 	}
 	told := slices.DeleteFunc(auth.Findings(), func(f rp.Finding) bool { return f.Code != "no_streams" })

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -84,7 +84,8 @@ func newPageWorld(t testing.TB, tuneIDP func(*idpmock.Config), tune func(*rp.Con
 	return w
 }
 
-// tab is a page of one browser.
+// tab is a page of one browser. Its streams are read while the test goes on, which
+// idptest.Browser does not do.
 type tab struct {
 	w      *pageWorld
 	client *http.Client

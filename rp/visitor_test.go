@@ -17,7 +17,8 @@ import (
 )
 
 // visitor is one browser: its cookies at the app and its session at the IdP. It
-// follows no redirect by itself.
+// follows no redirect by itself, chooses the instance, and may hold a callback or an
+// answer back: idptest.Browser goes all the way.
 type visitor struct {
 	w        *world
 	http     *http.Client

@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/rp/resourceserver"
 )
 
@@ -46,7 +44,7 @@ type APICall struct {
 // API is a running API.
 type API struct {
 	cfg    APIConfig
-	server *server.Server
+	server *Server
 	jwts   jwts
 }
 
@@ -64,8 +62,8 @@ func StartAPI(ctx context.Context, c APIConfig) (a *API, err error) {
 	if c, err = c.complete(); err != nil {
 		return nil, err
 	}
-	a = &API{cfg: c, server: server.Start(c.Listener, c.Logger)}
-	tokens, err := app.Await(ctx, c.Wait, c.Progress, "the IdP at "+c.Issuer, func(ctx context.Context) (*resourceserver.Server, error) {
+	a = &API{cfg: c, server: StartServer(c.Listener, c.Logger)}
+	tokens, err := Await(ctx, c.Wait, c.Progress, "the IdP at "+c.Issuer, func(ctx context.Context) (*resourceserver.Server, error) {
 		return resourceserver.New(ctx, resourceserver.Config{
 			Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, CacheFor: c.Cache,
 			HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, InsecureAllowHTTP: c.InsecureAllowHTTP,
@@ -91,7 +89,7 @@ func (c APIConfig) complete() (APIConfig, error) {
 		c.Now = time.Now
 	}
 	if c.Transport == nil {
-		c.Transport = server.LocalTransport()
+		c.Transport = LocalTransport()
 	}
 	var faults []error
 	for _, f := range []struct{ flag, value, cure string }{
@@ -100,7 +98,7 @@ func (c APIConfig) complete() (APIConfig, error) {
 		{"client-secret", string(c.ClientSecret), "is missing; an API that introspects has to authenticate (RFC 7662 §2.1)"},
 	} {
 		if f.value == "" {
-			faults = append(faults, &app.FlagError{Flag: f.flag, Cure: f.cure})
+			faults = append(faults, &FlagError{Flag: f.flag, Cure: f.cure})
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
@@ -117,7 +115,7 @@ func (c APIConfig) complete() (APIConfig, error) {
 		c.Listener = l
 	}
 	if c.BaseURL == "" {
-		c.BaseURL = server.URL(c.Listener)
+		c.BaseURL = URLOf(c.Listener)
 	}
 	return c, nil
 }
@@ -138,7 +136,7 @@ func whoami(w http.ResponseWriter, r *http.Request) {
 	if seen, ok := r.Context().Value(callKey{}).(*APICall); ok {
 		seen.Subject, seen.Client = t.Subject, t.ClientID
 	}
-	app.JSON(w, http.StatusOK, id)
+	JSON(w, http.StatusOK, id)
 }
 
 type callKey struct{}
@@ -149,7 +147,7 @@ func (a *API) watched(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		call := &APICall{At: a.cfg.Now()}
-		rec := &app.StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
+		rec := &StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
 		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), callKey{}, call)))
 		call.Status = rec.Status
 		a.cfg.Watch(*call)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 func TestWrongConfiguration(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
-	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/rp/resourceserver"
 )
 
@@ -40,23 +39,23 @@ func (a *API) whoamiAlone(w http.ResponseWriter, r *http.Request) {
 	raw, err := resourceserver.BearerToken(r.Header)
 	if err != nil {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		app.JSON(w, http.StatusUnauthorized, app.Failure{Error: "unauthorized"})
+		JSON(w, http.StatusUnauthorized, Failure{Error: "unauthorized"})
 		return
 	}
 	verifier, err := a.jwts.get(a)
 	if err != nil {
-		app.JSON(w, http.StatusServiceUnavailable, app.Failure{Error: "temporarily_unavailable"})
+		JSON(w, http.StatusServiceUnavailable, Failure{Error: "temporarily_unavailable"})
 		return
 	}
 	t, err := verifier.Verify(r.Context(), raw)
 	if err != nil {
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		app.JSON(w, http.StatusUnauthorized, app.Failure{Error: "invalid_token"})
+		JSON(w, http.StatusUnauthorized, Failure{Error: "invalid_token"})
 		return
 	}
 	var claims struct {
 		Client string `json:"client_id"`
 	}
 	_ = t.Claims(&claims) // a token without it is good, too
-	app.JSON(w, http.StatusOK, Identity{Subject: t.Subject, Client: claims.Client, Expires: &t.Expiry})
+	JSON(w, http.StatusOK, Identity{Subject: t.Subject, Client: claims.Client, Expires: &t.Expiry})
 }

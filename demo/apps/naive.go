@@ -15,8 +15,6 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/gorilla/sessions"
 	"golang.org/x/oauth2"
-
-	"github.com/tandem-sso/tandem/demo/server"
 )
 
 // NaiveConfig of the app. All but Watch are required.
@@ -42,7 +40,7 @@ type NaiveEvent struct {
 // NaiveApp is the running app.
 type NaiveApp struct {
 	cfg      NaiveConfig
-	server   *server.Server
+	server   *Server
 	client   *http.Client
 	oauth    oauth2.Config
 	verifier *oidc.IDTokenVerifier
@@ -71,12 +69,12 @@ type naiveHeld struct {
 // is a logout; nobody tells it of a logout elsewhere. ctx bounds the discovery.
 func StartNaive(ctx context.Context, c NaiveConfig) (*NaiveApp, error) {
 	if c.Transport == nil {
-		c.Transport = server.LocalTransport()
+		c.Transport = LocalTransport()
 	}
 	if c.Watch == nil {
 		c.Watch = func(NaiveEvent) {}
 	}
-	a := &NaiveApp{cfg: c, server: server.Start(c.Listener, c.Logger), client: &http.Client{Transport: c.Transport, Timeout: 10 * time.Second}}
+	a := &NaiveApp{cfg: c, server: StartServer(c.Listener, c.Logger), client: &http.Client{Transport: c.Transport, Timeout: 10 * time.Second}}
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, a.client), c.Issuer)
 	if err != nil {
 		return nil, errors.Join(err, a.server.Close())

@@ -7,7 +7,6 @@ import (
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
-	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/echoadapter"
 	"github.com/tandem-sso/tandem/rp"
 )
@@ -15,14 +14,14 @@ import (
 // StartNoToken starts the app that keeps no token at all, on echo: it only knows who signed
 // in, and learns of the end by back-channel logout. With SilentCheck it asks by itself, by a
 // prompt=none visit. It serves on return.
-func StartNoToken(ctx context.Context, c app.Config) (*app.App, error) {
-	return app.Start(ctx, app.Spec{
+func StartNoToken(ctx context.Context, c Config) (*App, error) {
+	return Start(ctx, Spec{
 		Name: "notoken", Title: "Wiki", Tagline: "What everybody should know.", Kind: rp.NoToken,
 		Listen: "127.0.0.1:9103", Routes: noTokenRoutes, Desk: noTokenDesk,
 	}, c)
 }
 
-func noTokenRoutes(a *app.App) http.Handler {
+func noTokenRoutes(a *App) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	web := echoadapter.New(a.RP)
@@ -35,6 +34,6 @@ func noTokenRoutes(a *app.App) http.Handler {
 	return e
 }
 
-func noTokenDesk(_ *app.App, _ *http.Request, p app.Person) (templ.Component, error) {
+func noTokenDesk(_ *App, _ *http.Request, p Person) (templ.Component, error) {
 	return noTokenPage(p.DisplayName()), nil
 }

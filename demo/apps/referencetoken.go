@@ -6,7 +6,6 @@ import (
 
 	"github.com/a-h/templ"
 
-	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 )
@@ -14,14 +13,14 @@ import (
 // StartReferenceToken starts the app that has only an access token, which means nothing by
 // itself: the API asks the IdP about it. These questions tell the IdP of activity, and the
 // API's 401 tells the app of the end. It serves on return.
-func StartReferenceToken(ctx context.Context, c app.Config) (*app.App, error) {
-	return app.Start(ctx, app.Spec{
+func StartReferenceToken(ctx context.Context, c Config) (*App, error) {
+	return Start(ctx, Spec{
 		Name: "referencetoken", Title: "Reports", Tagline: "Figures from behind an API.", Kind: rp.ReferenceToken,
 		Listen: "127.0.0.1:9102", APIIntrospects: true, Routes: referenceTokenRoutes, Desk: referenceTokenDesk,
 	}, c)
 }
 
-func referenceTokenRoutes(a *app.App) http.Handler {
+func referenceTokenRoutes(a *App) http.Handler {
 	web := nethttpadapter.New(a.RP)
 	mux := http.NewServeMux()
 	mux.Handle(a.RP.Prefix()+"/", web.Endpoints())
@@ -33,6 +32,6 @@ func referenceTokenRoutes(a *app.App) http.Handler {
 	return mux
 }
 
-func referenceTokenDesk(_ *app.App, _ *http.Request, p app.Person) (templ.Component, error) {
+func referenceTokenDesk(_ *App, _ *http.Request, p Person) (templ.Component, error) {
 	return referenceTokenPage(p.DisplayName()), nil
 }

@@ -1,27 +1,28 @@
-// Package apps is what the demo shows. Three applications teach the three kinds of client,
-// each in a file to copy from: refreshtoken.go, referencetoken.go, notoken.go. Behind them
-// is an API (api.go), beside them an application that does what many do (naive.go).
 package apps
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"strings"
+	"unicode/utf8"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/a-h/templ"
+
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 )
 
 // StartRefreshToken starts the app that has a refresh token: it tells the IdP of activity
 // by refreshing, and learns of the end by a refused refresh. It serves on return.
-func StartRefreshToken(ctx context.Context, c app.Config) (*app.App, error) {
-	return app.Start(ctx, app.Spec{
+func StartRefreshToken(ctx context.Context, c Config) (*App, error) {
+	return Start(ctx, Spec{
 		Name: "refreshtoken", Title: "Notes", Tagline: "Write it down before it is gone.", Kind: rp.RefreshToken,
 		Listen: "127.0.0.1:9101", Routes: refreshTokenRoutes, Desk: refreshTokenDesk,
 	}, c)
 }
 
-func refreshTokenRoutes(a *app.App) http.Handler {
+func refreshTokenRoutes(a *App) http.Handler {
 	web := nethttpadapter.New(a.RP)
 	mux := http.NewServeMux()
 	mux.Handle(a.RP.Prefix()+"/", web.Endpoints())
@@ -32,4 +33,84 @@ func refreshTokenRoutes(a *app.App) http.Handler {
 	mux.Handle("GET /call-api", web.RequireLogin(a.Seen(a.CallAPI)))
 	mux.Handle("POST /notes", web.RequireLogin(a.Seen(save(a))))
 	return mux
+}
+
+const (
+	maxNotes = 5   // that a session keeps
+	maxTitle = 100 // characters
+	maxText  = 300 // characters of a note that are kept
+	maxBody  = 64 << 10
+)
+
+// note is what is left of a text that was saved.
+type note struct{ Title, Text string }
+
+// values is the name of the session's values.
+const values = "notes"
+
+// notes reads the session's own values: they are the same on every instance and
+// gone when the session is.
+func notes(a *App, r *http.Request) ([]note, error) {
+	s, err := a.RP.Values().Get(r, values)
+	if err != nil {
+		return nil, err
+	}
+	text, _ := s.Values["list"].(string)
+	var list []note
+	_ = json.Unmarshal([]byte(text), &list) // none yet
+	return list, nil
+}
+
+func refreshTokenDesk(a *App, r *http.Request, p Person) (templ.Component, error) {
+	list, err := notes(a, r)
+	return refreshTokenPage(p.DisplayName(), list), err
+}
+
+// save takes a note and puts its beginning at the top of the session's list.
+func save(a *App) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if err := r.ParseForm(); err != nil {
+			JSON(w, http.StatusBadRequest, Failure{Error: "bad_request", Text: "the text is too long or unreadable"})
+			return
+		}
+		text := r.PostForm.Get("text")
+		n := note{Title: cut(strings.TrimSpace(r.PostForm.Get("title")), maxTitle), Text: cut(text, maxText)}
+		if n.Title == "" {
+			n.Title = "Untitled"
+		}
+		list, err := notes(a, r)
+		if err == nil {
+			list = append([]note{n}, list...)
+			err = keep(a, w, r, list[:min(len(list), maxNotes)])
+		}
+		if err != nil {
+			a.RP.Answer(r, err).Write(w)
+			return
+		}
+		JSON(w, http.StatusCreated, map[string]any{"title": n.Title, "text": n.Text, "characters": utf8.RuneCountInString(text), "kept": maxNotes})
+	}
+}
+
+func keep(a *App, w http.ResponseWriter, r *http.Request, list []note) error {
+	s, err := a.RP.Values().Get(r, values)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	s.Values["list"] = string(text)
+	return s.Save(r, w)
+}
+
+// cut shortens a text to so many characters.
+func cut(s string, n int) string {
+	for i := range s {
+		if n--; n < 0 {
+			return s[:i] + "…"
+		}
+	}
+	return s
 }

@@ -8,8 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/person"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
@@ -33,17 +32,17 @@ const maxJump = 24 * time.Hour
 func (r *Room) act(w http.ResponseWriter, req *http.Request) {
 	var o order
 	if err := decode(w, req, &o); err != nil {
-		app.JSON(w, http.StatusBadRequest, app.Failure{Error: "bad_request", Text: "this is no order: " + err.Error()})
+		apps.JSON(w, http.StatusBadRequest, apps.Failure{Error: "bad_request", Text: "this is no order: " + err.Error()})
 		return
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), 30*time.Second)
 	defer cancel()
 	text, err := r.do(ctx, o)
 	if err != nil {
-		app.JSON(w, http.StatusUnprocessableEntity, app.Failure{Error: "not_done", Text: err.Error()})
+		apps.JSON(w, http.StatusUnprocessableEntity, apps.Failure{Error: "not_done", Text: err.Error()})
 		return
 	}
-	app.JSON(w, http.StatusOK, map[string]string{"done": text})
+	apps.JSON(w, http.StatusOK, map[string]string{"done": text})
 }
 
 func (r *Room) do(ctx context.Context, o order) (string, error) {
@@ -106,7 +105,7 @@ func (r *Room) do(ctx context.Context, o order) (string, error) {
 // people are those whom the page plays: each has a browser in this process.
 type people struct {
 	mu   sync.Mutex
-	list map[string]*person.Browser
+	list map[string]*system.Browser
 }
 
 // signIn signs a person in to all apps. Who is signed in already stays so.
@@ -117,9 +116,9 @@ func (p *people) signIn(ctx context.Context, s *system.System, user string) erro
 	p.mu.Lock()
 	b := p.list[user]
 	if b == nil {
-		b = person.New(user)
+		b = system.NewBrowser(user)
 		if p.list == nil {
-			p.list = map[string]*person.Browser{}
+			p.list = map[string]*system.Browser{}
 		}
 		p.list[user] = b
 	}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/timeline"
+	"github.com/tandem-sso/tandem/demo/system"
 )
 
 const (
@@ -19,8 +19,8 @@ const (
 
 // chunk of the timeline. A page that sees another epoch starts anew.
 type chunk struct {
-	Epoch  int              `json:"epoch"`
-	Events []timeline.Event `json:"events"`
+	Epoch  int            `json:"epoch"`
+	Events []system.Event `json:"events"`
 }
 
 // events pushes snapshots and the timeline (server-sent events). A browser that

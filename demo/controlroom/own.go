@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/trial"
 )
@@ -20,7 +20,7 @@ func trialAddress(base int) string {
 
 // fieldFailure is a failure that belongs to a field of the form.
 type fieldFailure struct {
-	app.Failure
+	apps.Failure
 	Field string `json:"field,omitempty"`
 }
 
@@ -29,25 +29,25 @@ type fieldFailure struct {
 func (r *Room) own(w http.ResponseWriter, req *http.Request) {
 	var o trial.Order
 	if decode(w, req, &o) != nil { // its text may repeat a part of the body
-		app.JSON(w, http.StatusBadRequest, app.Failure{Error: "bad_request", Text: "This form cannot be read."})
+		apps.JSON(w, http.StatusBadRequest, apps.Failure{Error: "bad_request", Text: "This form cannot be read."})
 		return
 	}
 	err := r.trial.Begin(req.Context(), o)
 	var field *trial.FieldError
 	switch {
 	case errors.As(err, &field):
-		app.JSON(w, http.StatusUnprocessableEntity, fieldFailure{app.Failure{Error: "not_done", Text: field.Text}, field.Field})
+		apps.JSON(w, http.StatusUnprocessableEntity, fieldFailure{apps.Failure{Error: "not_done", Text: field.Text}, field.Field})
 	case err != nil:
-		app.JSON(w, http.StatusUnprocessableEntity, fieldFailure{app.Failure{Error: "not_done", Text: err.Error()}, ""})
+		apps.JSON(w, http.StatusUnprocessableEntity, fieldFailure{apps.Failure{Error: "not_done", Text: err.Error()}, ""})
 	default:
-		app.JSON(w, http.StatusOK, r.trial.State())
+		apps.JSON(w, http.StatusOK, r.trial.State())
 	}
 }
 
 func (r *Room) ownEnd(w http.ResponseWriter, _ *http.Request) {
 	if err := r.trial.End(); err != nil {
-		app.JSON(w, http.StatusInternalServerError, app.Failure{Error: "not_done", Text: err.Error()})
+		apps.JSON(w, http.StatusInternalServerError, apps.Failure{Error: "not_done", Text: err.Error()})
 		return
 	}
-	app.JSON(w, http.StatusOK, r.trial.State())
+	apps.JSON(w, http.StatusOK, r.trial.State())
 }

@@ -12,9 +12,8 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/scenario"
-	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/trial"
 	"github.com/tandem-sso/tandem/demo/ui"
@@ -26,7 +25,7 @@ var files embed.FS
 // Room is a running control room with the system behind it.
 type Room struct {
 	System  *system.System
-	server  *server.Server
+	server  *apps.Server
 	pilot   *pilot
 	people  people
 	stories *scenario.Player
@@ -48,7 +47,7 @@ func Start(ctx context.Context, c system.Config) (*Room, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Room.Close(), s.Close())
 	}
-	r := &Room{System: s, trial: own, server: server.Start(s.Room, c.Logger), logger: c.Logger}
+	r := &Room{System: s, trial: own, server: apps.StartServer(s.Room, c.Logger), logger: c.Logger}
 	r.pilot = startPilot(s, c.Logger)
 	r.stories = scenario.NewPlayer(s)
 	r.server.Use(r.handler())
@@ -77,7 +76,7 @@ func (r *Room) handler() http.Handler {
 	mux.Handle("GET /room/", http.StripPrefix("/room", ui.Files(files)))
 	mux.HandleFunc("GET /{$}", r.page)
 	mux.HandleFunc("GET /events", r.events)
-	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) { app.JSON(w, http.StatusOK, r.look()) })
+	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) { apps.JSON(w, http.StatusOK, r.look()) })
 	mux.HandleFunc("GET /export.json", r.export)
 	mux.HandleFunc("POST /act", r.act)
 	mux.HandleFunc("POST /own", r.own)
@@ -96,7 +95,7 @@ func ours(next http.Handler) http.Handler {
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}
-		if ip := net.ParseIP(strings.Trim(host, "[]")); !server.IsLocal(host) && (ip == nil || !ip.IsLoopback()) {
+		if ip := net.ParseIP(strings.Trim(host, "[]")); !apps.IsLocal(host) && (ip == nil || !ip.IsLoopback()) {
 			http.Error(w, "this is the control room of a demo on another machine's loopback", http.StatusMisdirectedRequest)
 			return
 		}
@@ -112,7 +111,7 @@ func (r *Room) page(w http.ResponseWriter, req *http.Request) {
 
 func (r *Room) export(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Disposition", `attachment; filename="tandem-timeline.json"`)
-	app.JSON(w, http.StatusOK, map[string]any{"snapshot": r.look(), "events": r.System.Log.Read(0).Events})
+	apps.JSON(w, http.StatusOK, map[string]any{"snapshot": r.look(), "events": r.System.Log.Read(0).Events})
 }
 
 // snapshot is what the page shows beside the timeline.

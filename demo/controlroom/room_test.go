@@ -13,10 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/controlroom"
-	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/timeline"
 )
 
 type room struct {
@@ -31,7 +30,7 @@ func start(t *testing.T) *room {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := server.LocalTransport()
+	tr := apps.LocalTransport()
 	t.Cleanup(func() {
 		tr.CloseIdleConnections()
 		if err := r.Close(); err != nil {
@@ -186,7 +185,7 @@ func TestJump(t *testing.T) {
 	r.must(`{"do":"jump","seconds":600}`)
 	events := r.System.Log.Read(0).Events
 	for _, e := range events {
-		if e.Kind == timeline.Ended && e.From == system.IdP {
+		if e.Kind == system.Ended && e.From == system.IdP {
 			// W counts from the last signal, which is up to δ and one act older.
 			if d := e.At.Sub(l.Now); d < 70*time.Second || d > 122*time.Second {
 				t.Errorf("the IdP session ended %v after the last activity, W is 2 min and δ 24 s", d)
@@ -233,18 +232,18 @@ func TestEvents(t *testing.T) {
 	r.must(`{"do":"sign-in"}`)
 	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 	defer stop()
-	var seen []timeline.Event
+	var seen []system.Event
 	var last string
 	r.stream(ctx, "", func(event, id, data string) {
 		switch event {
 		case "log":
-			var chunk struct{ Events []timeline.Event }
+			var chunk struct{ Events []system.Event }
 			if err := json.Unmarshal([]byte(data), &chunk); err != nil {
 				t.Error(err)
 			}
 			seen, last = append(seen, chunk.Events...), id
 		case "snapshot":
-			if len(seen) > 0 && seen[len(seen)-1].Kind == timeline.Control {
+			if len(seen) > 0 && seen[len(seen)-1].Kind == system.Control {
 				stop()
 			} else if len(seen) > 8 {
 				r.System.SetIdPDown(true)
@@ -264,7 +263,7 @@ func TestEvents(t *testing.T) {
 	ctx, stop = context.WithTimeout(t.Context(), 10*time.Second)
 	defer stop()
 	r.System.SetIdPDown(false)
-	var new struct{ Events []timeline.Event }
+	var new struct{ Events []system.Event }
 	r.stream(ctx, last, func(event, _, data string) {
 		if event == "log" {
 			if err := json.Unmarshal([]byte(data), &new); err != nil {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/rp/idps"
 )
 
@@ -136,7 +136,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (*option
 		return nil, err
 	}
 	if o.app != "" && !slices.Contains(known, o.app) {
-		return nil, &app.FlagError{Flag: "app", Cure: fmt.Sprintf("is %q; use one of %s, or leave it out for the whole demo", o.app, strings.Join(known, ", "))}
+		return nil, &apps.FlagError{Flag: "app", Cure: fmt.Sprintf("is %q; use one of %s, or leave it out for the whole demo", o.app, strings.Join(known, ", "))}
 	}
 	for name := range given {
 		if !strings.Contains(modes[name], o.mode()) {
@@ -167,14 +167,14 @@ func (o *options) check() error {
 		"idp-idle": o.idpIdle, "idp-absolute": o.idpMaximum, "token-life": o.tokenLife,
 	} {
 		if d < 0 {
-			faults = append(faults, &app.FlagError{Flag: name, Cure: "is negative; use a positive duration such as 30s"})
+			faults = append(faults, &apps.FlagError{Flag: name, Cure: "is negative; use a positive duration such as 30s"})
 		}
 	}
-	if o.instances < 1 || o.instances > app.MaxInstances {
-		faults = append(faults, &app.FlagError{Flag: "instances", Cure: fmt.Sprintf("is %d; use 1 to %d", o.instances, app.MaxInstances)})
+	if o.instances < 1 || o.instances > apps.MaxInstances {
+		faults = append(faults, &apps.FlagError{Flag: "instances", Cure: fmt.Sprintf("is %d; use 1 to %d", o.instances, apps.MaxInstances)})
 	}
 	if o.portBase < 0 || o.portBase > 65000 {
-		faults = append(faults, &app.FlagError{Flag: "listen-port-base", Cure: "is not a port; use a number up to 65000"})
+		faults = append(faults, &apps.FlagError{Flag: "listen-port-base", Cure: "is not a port; use a number up to 65000"})
 	}
 	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(faults...)

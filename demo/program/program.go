@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/controlroom"
 	"github.com/tandem-sso/tandem/demo/system"
@@ -41,7 +40,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout,
 }
 
 func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
-	start := map[string]func(context.Context, app.Config) (*app.App, error){
+	start := map[string]func(context.Context, apps.Config) (*apps.App, error){
 		"refreshtoken": apps.StartRefreshToken, "referencetoken": apps.StartReferenceToken, "notoken": apps.StartNoToken,
 	}[o.app]
 	progress := stdout
@@ -51,7 +50,7 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 		}
 		o.listen, progress, logger = "127.0.0.1:0", io.Discard, slog.New(slog.DiscardHandler)
 	}
-	a, err := start(ctx, app.Config{
+	a, err := start(ctx, apps.Config{
 		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: rp.Secret(o.clientSecret),
 		Listen: o.listen, BaseURL: o.baseURL, APIURL: o.apiURL, Scopes: strings.Fields(o.scopes), Store: o.store, Instances: o.instances, SealKey: rp.Secret(o.sealKey),
 		SignalEvery: o.signalEvery, TrustFor: o.trustFor, IdPWindow: o.idpWindow, Idle: o.idle, Absolute: o.absolute,

@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/program"
-	"github.com/tandem-sso/tandem/demo/server"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 func env(pairs ...string) func(string) string {
@@ -113,7 +113,7 @@ func TestEverything(t *testing.T) {
 		}
 		text.Write(part[:n])
 	}
-	tr := server.LocalTransport()
+	tr := apps.LocalTransport()
 	defer tr.CloseIdleConnections()
 	urls := regexp.MustCompile(`http://(\w+)\.localhost:\d+`).FindAllString(text.String(), -1)
 	if len(urls) != 7 || !strings.Contains(text.String(), "1m0s after the last activity") {

@@ -9,9 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
@@ -81,7 +80,7 @@ func overtaking() Scenario {
 						return fmt.Errorf("the late log-in was answered with %d", r.Status)
 					}
 					if err == nil {
-						st.Note(timeline.Event{Kind: timeline.Refused, From: system.Notes, To: system.Person, Subject: ada, Clause: "C5", Title: fmt.Sprintf("The late log-in is refused: %d %s", r.Status, http.StatusText(r.Status)),
+						st.Note(system.Event{Kind: system.Refused, From: system.Notes, To: system.Person, Subject: ada, Clause: "C5", Title: fmt.Sprintf("The late log-in is refused: %d %s", r.Status, http.StatusText(r.Status)),
 							Text: "The end of this IdP session is remembered, so nothing begins that belongs to it."})
 					}
 					return err
@@ -99,7 +98,7 @@ func logged(text string, ok func(*Stage) bool) Check {
 }
 
 func twoInstances() Scenario {
-	var twin *app.App
+	var twin *apps.App
 	var before int
 	// at does something at the second instance: same cookie, another port.
 	at := func(ctx context.Context, st *Stage, path string) (int, error) {
@@ -114,11 +113,11 @@ func twoInstances() Scenario {
 		return Check{fmt.Sprintf("The second instance answers with %d", status), func(ctx context.Context, st *Stage) bool {
 			got, err := at(ctx, st, "/me")
 			if err == nil && got == status {
-				kind := timeline.Asked
+				kind := system.Asked
 				if status == http.StatusUnauthorized {
-					kind = timeline.Refused
+					kind = system.Refused
 				}
-				st.Note(timeline.Event{Kind: kind, From: system.Notes, To: system.Person, Subject: ada, Clause: "C8", Title: fmt.Sprintf("The second instance answers with %d %s", status, http.StatusText(status)),
+				st.Note(system.Event{Kind: kind, From: system.Notes, To: system.Person, Subject: ada, Clause: "C8", Title: fmt.Sprintf("The second instance answers with %d %s", status, http.StatusText(status)),
 					Text: "It was never told by the browser: it knows from the store that both share."})
 			}
 			return err == nil && got == status

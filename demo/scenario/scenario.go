@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/person"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
@@ -64,12 +63,12 @@ func Find(id string) (Scenario, bool) {
 type Stage struct {
 	*system.System
 	mu       sync.Mutex
-	browsers map[string]*person.Browser
+	browsers map[string]*system.Browser
 	closers  []func() error
 }
 
 func newStage(s *system.System) *Stage {
-	return &Stage{System: s, browsers: map[string]*person.Browser{}}
+	return &Stage{System: s, browsers: map[string]*system.Browser{}}
 }
 
 func (st *Stage) close() error {
@@ -84,17 +83,17 @@ func (st *Stage) close() error {
 	for _, b := range st.browsers {
 		b.Close()
 	}
-	st.closers, st.browsers = nil, map[string]*person.Browser{}
+	st.closers, st.browsers = nil, map[string]*system.Browser{}
 	return first
 }
 
 // Browser of a person; the same one for the whole story.
-func (st *Stage) Browser(user string) *person.Browser {
+func (st *Stage) Browser(user string) *system.Browser {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	b := st.browsers[user]
 	if b == nil {
-		b = person.New(user)
+		b = system.NewBrowser(user)
 		st.browsers[user] = b
 	}
 	return b

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
@@ -125,10 +124,10 @@ func callAPI(ctx context.Context, st *Stage, path, token string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	e := timeline.Event{Kind: timeline.Asked, From: system.Person, To: system.API, Title: fmt.Sprintf("%s answers a script with %d %s", path, resp.StatusCode, http.StatusText(resp.StatusCode)),
+	e := system.Event{Kind: system.Asked, From: system.Person, To: system.API, Title: fmt.Sprintf("%s answers a script with %d %s", path, resp.StatusCode, http.StatusText(resp.StatusCode)),
 		Text: "The script holds an access token and no session."}
 	if resp.StatusCode == http.StatusUnauthorized {
-		e.Kind, e.From, e.To = timeline.Refused, system.API, system.Person
+		e.Kind, e.From, e.To = system.Refused, system.API, system.Person
 	}
 	st.Note(e)
 	return resp.StatusCode, resp.Body.Close()
@@ -215,7 +214,7 @@ func typing(user string) func(context.Context, *Stage) error {
 	return func(ctx context.Context, st *Stage) error {
 		r, err := st.Browser(user).Post(ctx, st.App(system.Notes).URL()+"/auth/activity", nil)
 		if err == nil {
-			st.Note(timeline.Event{Kind: timeline.Active, From: system.Person, To: system.Notes, Subject: user, Clause: "C1", Title: "Typing in Notes",
+			st.Note(system.Event{Kind: system.Active, From: system.Person, To: system.Notes, Subject: user, Clause: "C1", Title: "Typing in Notes",
 				Text: fmt.Sprintf("POST /auth/activity, which the page sends of itself while keys are pressed: answered %d %s.", r.Status, http.StatusText(r.Status))})
 		}
 		return err
@@ -226,11 +225,11 @@ func saves(user string, status int) Check {
 	return Check{fmt.Sprintf("Saving is answered with %d %s", status, http.StatusText(status)), func(ctx context.Context, st *Stage) bool {
 		r, err := st.Browser(user).Post(ctx, st.App(system.Notes).URL()+"/notes", url.Values{"text": {"a long text"}})
 		if err == nil && r.Status == status {
-			kind := timeline.Active
+			kind := system.Active
 			if status == http.StatusUnauthorized {
-				kind = timeline.Refused
+				kind = system.Refused
 			}
-			st.Note(timeline.Event{Kind: kind, From: system.Notes, To: system.Person, Subject: user, Title: fmt.Sprintf("Saving is answered with %d %s", status, http.StatusText(status)),
+			st.Note(system.Event{Kind: kind, From: system.Notes, To: system.Person, Subject: user, Title: fmt.Sprintf("Saving is answered with %d %s", status, http.StatusText(status)),
 				Text: "The page sends the text as a script does, and keeps it until it is saved."})
 		}
 		return err == nil && r.Status == status

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 )
 
 // Config of a System. The zero value is good: free ports, short windows.
@@ -71,13 +71,13 @@ func (s Settings) check() error {
 		switch {
 		case d.v == 0 && d.zero:
 		case d.v < time.Second:
-			faults = append(faults, &app.FlagError{Flag: d.flag, Cure: fmt.Sprintf("is %v; use a second at least", d.v)})
+			faults = append(faults, &apps.FlagError{Flag: d.flag, Cure: fmt.Sprintf("is %v; use a second at least", d.v)})
 		case d.v > 365*24*time.Hour:
-			faults = append(faults, &app.FlagError{Flag: d.flag, Cure: fmt.Sprintf("is %v; use a year at most", d.v)})
+			faults = append(faults, &apps.FlagError{Flag: d.flag, Cure: fmt.Sprintf("is %v; use a year at most", d.v)})
 		}
 	}
 	if s.SignalEvery >= s.IdPIdle {
-		faults = append(faults, &app.FlagError{Flag: "signal-every", Cure: fmt.Sprintf("is %v, not less than the IdP's window of %v: active people would be logged out between two signals", s.SignalEvery, s.IdPIdle)})
+		faults = append(faults, &apps.FlagError{Flag: "signal-every", Cure: fmt.Sprintf("is %v, not less than the IdP's window of %v: active people would be logged out between two signals", s.SignalEvery, s.IdPIdle)})
 	}
 	return errors.Join(faults...)
 }

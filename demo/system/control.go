@@ -7,9 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/person"
-	"github.com/tandem-sso/tandem/demo/timeline"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -34,7 +32,7 @@ func (s *System) SetIdPDown(down bool) {
 	if s.down.off.Swap(down) == down {
 		return
 	}
-	e := timeline.Event{Kind: timeline.Control, From: IdP, Title: "IdP down", Clause: "C6", Text: "Every connection to it is cut. Nobody is logged out by that."}
+	e := Event{Kind: Control, From: IdP, Title: "IdP down", Clause: "C6", Text: "Every connection to it is cut. Nobody is logged out by that."}
 	if !down {
 		e.Title, e.Text = "IdP back", "The apps find it again by themselves."
 	}
@@ -50,7 +48,7 @@ func (s *System) LoseDeliveries(lose bool) {
 		return
 	}
 	s.IDP.ClearDeliveryFaults()
-	e := timeline.Event{Kind: timeline.Control, From: IdP, Title: "Logout tokens arrive again"}
+	e := Event{Kind: Control, From: IdP, Title: "Logout tokens arrive again"}
 	if lose {
 		s.IDP.FaultDelivery(idpmock.DeliveryFault{Lose: true, Times: idpmock.Always})
 		e.Title, e.Text = "Logout tokens get lost", "As with a firewall between the IdP and the apps, or an IdP that sends none on expiry."
@@ -63,7 +61,7 @@ func (s *System) Losing() bool { return s.losing.Load() }
 
 // SayJump puts on the timeline that the clock is about to move by d.
 func (s *System) SayJump(d time.Duration) {
-	s.Note(timeline.Event{Kind: timeline.Control, From: Person, Title: "Clock moves by " + d.String(), Text: "One clock serves the IdP, the apps and the API."})
+	s.Note(Event{Kind: Control, From: Person, Title: "Clock moves by " + d.String(), Text: "One clock serves the IdP, the apps and the API."})
 }
 
 // EndAtIdP ends a session at the IdP, as an administrator would.
@@ -71,7 +69,7 @@ func (s *System) EndAtIdP(sid string) error { return s.IDP.EndSession(sid) }
 
 // SignIn signs a person in to the apps, in the given browser, one after another:
 // credentials are asked for once.
-func (s *System) SignIn(ctx context.Context, b *person.Browser, apps ...string) error {
+func (s *System) SignIn(ctx context.Context, b *Browser, apps ...string) error {
 	for _, id := range apps {
 		page := "/login"
 		if id != Naive {
@@ -100,26 +98,26 @@ const (
 )
 
 // Do lets the browser that has a session do something in an app.
-func (s *System) Do(ctx context.Context, id, session, what string) (person.Result, error) {
+func (s *System) Do(ctx context.Context, id, session, what string) (Result, error) {
 	a := s.App(id)
 	if a == nil {
-		return person.Result{}, fmt.Errorf("there is no app %q", id)
+		return Result{}, fmt.Errorf("there is no app %q", id)
 	}
 	cookies, ok := a.CookieOf(session)
 	if !ok {
-		return person.Result{}, fmt.Errorf("%s has not seen such a session", Name(id))
+		return Result{}, fmt.Errorf("%s has not seen such a session", Name(id))
 	}
-	b := person.New("")
+	b := NewBrowser("")
 	defer b.Close()
 	if err := b.Take(a.URL(), cookies); err != nil {
-		return person.Result{}, err
+		return Result{}, err
 	}
 	return s.Act(ctx, b, id, what)
 }
 
 // Act does something in an app with a browser. An answer that is none to the
 // question is put on the timeline.
-func (s *System) Act(ctx context.Context, b *person.Browser, id, what string) (person.Result, error) {
+func (s *System) Act(ctx context.Context, b *Browser, id, what string) (Result, error) {
 	a := s.App(id)
 	r, err := act(ctx, b, a, what)
 	if err == nil {
@@ -128,7 +126,7 @@ func (s *System) Act(ctx context.Context, b *person.Browser, id, what string) (p
 	return r, err
 }
 
-func act(ctx context.Context, b *person.Browser, a *app.App, what string) (person.Result, error) {
+func act(ctx context.Context, b *Browser, a *apps.App, what string) (Result, error) {
 	switch what {
 	case DoActive:
 		return b.Fetch(ctx, a.URL()+"/me")
@@ -139,18 +137,18 @@ func act(ctx context.Context, b *person.Browser, a *app.App, what string) (perso
 	case DoLogout:
 		return b.Post(ctx, a.URL()+a.RP.Prefix()+"/logout", nil)
 	}
-	return person.Result{}, fmt.Errorf("nobody knows how to do %q", what)
+	return Result{}, fmt.Errorf("nobody knows how to do %q", what)
 }
 
 // answered notes the two answers that concern the session.
-func (s *System) answered(id, user string, r person.Result) {
-	e := timeline.Event{From: id, To: Person, Subject: user, Title: fmt.Sprintf("%s answered %d %s", Name(id), r.Status, http.StatusText(r.Status))}
+func (s *System) answered(id, user string, r Result) {
+	e := Event{From: id, To: Person, Subject: user, Title: fmt.Sprintf("%s answered %d %s", Name(id), r.Status, http.StatusText(r.Status))}
 	switch r.Status {
 	case http.StatusServiceUnavailable:
-		e.Kind, e.Clause = timeline.Trouble, "C6"
+		e.Kind, e.Clause = Trouble, "C6"
 		e.Text = "The IdP has to confirm the session first, and cannot be asked. The person keeps the session and is told when to try again (Retry-After: " + r.Header.Get("Retry-After") + " s)."
 	case http.StatusUnauthorized:
-		e.Kind, e.Clause = timeline.Refused, "C2"
+		e.Kind, e.Clause = Refused, "C2"
 		e.Text = "There is no session any more. A script gets 401 and the reason, never a redirect."
 	default:
 		return

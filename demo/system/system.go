@@ -16,10 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/apps"
-	"github.com/tandem-sso/tandem/demo/server"
-	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 )
@@ -58,7 +55,7 @@ type System struct {
 	API *apps.API
 	// Naive is an app as many write it, without the library.
 	Naive *apps.NaiveApp
-	Log   *timeline.Log
+	Log   *Log
 	// Room is a listener for the control room, whose URL is RoomURL.
 	Room    net.Listener
 	RoomURL string
@@ -66,13 +63,13 @@ type System struct {
 	progress  io.Writer
 	logger    *slog.Logger
 	transport *http.Transport // of the apps' calls
-	idp       *server.Server
+	idp       *apps.Server
 	unwatch   func()
 	watched   chan struct{}
 
 	changing sync.Mutex // one change of settings at a time
 	mu       sync.Mutex // guards apps and settings
-	apps     map[string]*app.App
+	apps     map[string]*apps.App
 	settings Settings
 	naively  NaiveSession
 
@@ -102,8 +99,8 @@ func Start(ctx context.Context, c Config) (s *System, err error) {
 		_, port, _ := net.SplitHostPort(listeners[lane].Addr().String())
 		return "http://" + lane + ".localhost:" + port
 	}
-	s = &System{Log: timeline.New(), Room: listeners[room], RoomURL: site(room), progress: c.Progress, logger: c.Logger,
-		transport: server.LocalTransport(), apps: map[string]*app.App{}, settings: c.Settings, watched: make(chan struct{}), site: site}
+	s = &System{Log: NewLog(), Room: listeners[room], RoomURL: site(room), progress: c.Progress, logger: c.Logger,
+		transport: apps.LocalTransport(), apps: map[string]*apps.App{}, settings: c.Settings, watched: make(chan struct{}), site: site}
 	s.IDP, err = idpmock.New(idpmock.Config{
 		Issuer: site(IdP), Now: c.Now, Clients: clients(c.Settings, site),
 		IdleWindow: c.Settings.IdPIdle, AbsoluteLifetime: c.Settings.IdPAbsolute,
@@ -118,7 +115,7 @@ func Start(ctx context.Context, c Config) (s *System, err error) {
 		return nil, err
 	}
 	s.watch()
-	s.idp = server.Start(listeners[IdP], c.Logger)
+	s.idp = apps.StartServer(listeners[IdP], c.Logger)
 	s.idp.Use(s.down.guard(s.IDP.Handler()))
 	if err := s.startApps(ctx, c, listeners, site); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -171,9 +168,9 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 	if err != nil {
 		return err
 	}
-	start := map[string]func(context.Context, app.Config) (*app.App, error){Notes: apps.StartRefreshToken, Reports: apps.StartReferenceToken, Wiki: apps.StartNoToken}
+	start := map[string]func(context.Context, apps.Config) (*apps.App, error){Notes: apps.StartRefreshToken, Reports: apps.StartReferenceToken, Wiki: apps.StartNoToken}
 	for _, id := range Apps() {
-		conf := app.Config{Issuer: site(IdP), ClientID: id, ClientSecret: rp.Secret(id + "-secret"), Listener: listeners[id], BaseURL: site(id),
+		conf := apps.Config{Issuer: site(IdP), ClientID: id, ClientSecret: rp.Secret(id + "-secret"), Listener: listeners[id], BaseURL: site(id),
 			Store: storeOf(c.Store, id), Instances: c.Instances, Logger: c.Logger, Now: s.Now, Transport: s.transport, Events: s.events(id), Watch: s.visited(id), IdPSessionEnd: s.sessionEnd(id),
 			Like: "duende"} // which the mock behaves like
 		if id != Wiki {
@@ -181,10 +178,10 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 		}
 		for _, other := range Apps() {
 			if other != id {
-				conf.Siblings = append(conf.Siblings, app.Link{Name: Name(other), URL: site(other)})
+				conf.Siblings = append(conf.Siblings, apps.Link{Name: Name(other), URL: site(other)})
 			}
 		}
-		conf.Siblings = append(conf.Siblings, app.Link{Name: "Control room", URL: site(room)})
+		conf.Siblings = append(conf.Siblings, apps.Link{Name: "Control room", URL: site(room)})
 		c.Settings.apply(&conf)
 		a, err := start[id](ctx, conf)
 		if err != nil {
@@ -206,7 +203,7 @@ func storeOf(store, id string) string {
 }
 
 // apply sets what concerns an app.
-func (s Settings) apply(c *app.Config) {
+func (s Settings) apply(c *apps.Config) {
 	c.SignalEvery, c.TrustFor, c.Idle, c.Absolute, c.Trailing = s.SignalEvery, s.TrustFor, s.Idle, s.Absolute, s.Trailing
 	c.IdPWindow = s.IdPIdle
 	c.SilentCheck = s.SilentCheck && c.ClientID == Wiki
@@ -216,7 +213,7 @@ func (s Settings) apply(c *app.Config) {
 func (s *System) Now() time.Time { return s.IDP.Now() }
 
 // App returns an app by its lane, nil if there is none.
-func (s *System) App(id string) *app.App {
+func (s *System) App(id string) *apps.App {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.apps[id]
@@ -265,7 +262,7 @@ func (s *System) Change(ctx context.Context, to Settings) error {
 	s.mu.Lock()
 	s.settings = to
 	s.mu.Unlock()
-	s.Note(timeline.Event{Kind: timeline.Control, From: IdP, Title: "Durations changed"})
+	s.Note(Event{Kind: Control, From: IdP, Title: "Durations changed"})
 	return nil
 }
 

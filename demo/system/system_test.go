@@ -8,9 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/person"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -29,9 +27,9 @@ func start(t *testing.T, settings system.Settings) *system.System {
 	return s
 }
 
-func signIn(t *testing.T, s *system.System) *person.Browser {
+func signIn(t *testing.T, s *system.System) *system.Browser {
 	t.Helper()
-	b := person.New("ada")
+	b := system.NewBrowser("ada")
 	t.Cleanup(b.Close)
 	if err := s.SignIn(t.Context(), b, system.Apps()...); err != nil {
 		t.Fatal(err)
@@ -67,9 +65,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func kinds(s *system.System, want func(timeline.Event) bool) []timeline.Event {
+func kinds(s *system.System, want func(system.Event) bool) []system.Event {
 	events := s.Log.Read(0).Events
-	return slices.DeleteFunc(events, func(e timeline.Event) bool { return !want(e) })
+	return slices.DeleteFunc(events, func(e system.Event) bool { return !want(e) })
 }
 
 // The four sessions of the seed scenario: active in one app only, all stay;
@@ -115,8 +113,8 @@ func TestFourSessions(t *testing.T) {
 	if got := states(s); got[system.Wiki] != "live" {
 		t.Errorf("nobody told Wiki: %v", got)
 	}
-	for _, want := range []timeline.Kind{timeline.Login, timeline.Active, timeline.Told, timeline.Refused, timeline.Ended, timeline.Lost, timeline.Control} {
-		if len(kinds(s, func(e timeline.Event) bool { return e.Kind == want })) == 0 {
+	for _, want := range []system.Kind{system.Login, system.Active, system.Told, system.Refused, system.Ended, system.Lost, system.Control} {
+		if len(kinds(s, func(e system.Event) bool { return e.Kind == want })) == 0 {
 			t.Errorf("the log has no %q", want)
 		}
 	}
@@ -128,7 +126,7 @@ func TestTheCauseIsTold(t *testing.T) {
 	signIn(t, s)
 	s.Advance(2*time.Minute + time.Second)
 	eventually(t, "all have ended", func() bool { return states(s)[system.Wiki] == string(reason.BackchannelLogout) })
-	told := kinds(s, func(e timeline.Event) bool { return e.Kind == timeline.Ended && e.From == system.Wiki })
+	told := kinds(s, func(e system.Event) bool { return e.Kind == system.Ended && e.From == system.Wiki })
 	if len(told) != 1 || !strings.Contains(told[0].Text, "nobody was active in any app") || !strings.Contains(told[0].Text, "cause: inactivity") {
 		t.Errorf("%+v", told)
 	}

@@ -8,9 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/apps"
-	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
@@ -18,7 +16,7 @@ import (
 )
 
 // Note adds to the log, at the demo's time.
-func (s *System) Note(e timeline.Event) {
+func (s *System) Note(e Event) {
 	if e.At.IsZero() {
 		e.At = s.Now()
 	}
@@ -27,7 +25,7 @@ func (s *System) Note(e timeline.Event) {
 
 // watch translates what the IdP says until it closes.
 func (s *System) watch() {
-	events, stop := s.IDP.Subscribe(timeline.Keep)
+	events, stop := s.IDP.Subscribe(KeepEvents)
 	s.unwatch = stop
 	go func() {
 		defer close(s.watched)
@@ -51,8 +49,8 @@ var calls = map[idpmock.Endpoint]string{
 	idpmock.EndpointAuthorize: "Visit", idpmock.EndpointCode: "Code exchange", idpmock.EndpointControl: "Session API",
 }
 
-func (s *System) fromIdP(e idpmock.Event) (timeline.Event, bool) {
-	out := timeline.Event{At: e.Time, From: e.Client, To: IdP, SID: e.SID, Subject: e.Subject}
+func (s *System) fromIdP(e idpmock.Event) (Event, bool) {
+	out := Event{At: e.Time, From: e.Client, To: IdP, SID: e.SID, Subject: e.Subject}
 	call := calls[e.Endpoint]
 	switch e.Endpoint {
 	case idpmock.EndpointIntrospect:
@@ -65,36 +63,36 @@ func (s *System) fromIdP(e idpmock.Event) (timeline.Event, bool) {
 	}
 	switch e.Kind {
 	case idpmock.EventSignIn:
-		out.Kind, out.From, out.Title = timeline.Login, Person, "Signed in at the IdP"
+		out.Kind, out.From, out.Title = Login, Person, "Signed in at the IdP"
 		out.Text = "Credentials were entered: the IdP session began, or began anew."
 	case idpmock.EventJoin:
-		out.Kind, out.Title = timeline.Told, Name(e.Client)+" joined the IdP session"
+		out.Kind, out.Title = Told, Name(e.Client)+" joined the IdP session"
 		out.Text = "The IdP gave the app a code without asking for credentials again, if it knew the person already. The visit extended the session."
 	case idpmock.EventSignal:
-		out.Kind, out.Clause = timeline.Told, "C1"
+		out.Kind, out.Clause = Told, "C1"
 		out.Title = call + " told the IdP"
 		out.Text = "The person was active, and the IdP session now ends at " + clock(e.Deadline) + " unless somebody is active again."
 		if e.Outcome != "extended" {
-			out.Kind, out.Clause, out.Title = timeline.Asked, "", call+" extended nothing"
+			out.Kind, out.Clause, out.Title = Asked, "", call+" extended nothing"
 			out.Text = "This client's tokens are not bound to the IdP session, so the call neither extended nor checked it."
 		}
 	case idpmock.EventRefused:
-		out.Kind, out.Clause, out.Title = timeline.Refused, "C2", call+" refused"
+		out.Kind, out.Clause, out.Title = Refused, "C2", call+" refused"
 		out.Text = "The IdP session is over, so its tokens are worth nothing: " + e.Outcome + "."
 	case idpmock.EventEnd:
-		out.Kind, out.From, out.To, out.Reason = timeline.Ended, IdP, "", e.Outcome
+		out.Kind, out.From, out.To, out.Reason = Ended, IdP, "", e.Outcome
 		out.Title, out.Text, out.Clause = "IdP session ended: "+e.Outcome, ends[e.Outcome], "C2"
 	case idpmock.EventDelivery:
-		out.Kind, out.From, out.To, out.Clause = timeline.Delivered, IdP, e.Client, "C8"
+		out.Kind, out.From, out.To, out.Clause = Delivered, IdP, e.Client, "C8"
 		out.Title, out.Text = "Logout token to "+Name(e.Client), "Back-channel logout: the IdP called the app, and the app ended the session before it answered."
 		if e.Outcome != "delivered" {
-			out.Kind, out.Title, out.Text = timeline.Lost, "Logout token to "+Name(e.Client)+" "+e.Outcome, "The app does not know yet. It finds out at its next signal; an app without token, at the next delivery."
+			out.Kind, out.Title, out.Text = Lost, "Logout token to "+Name(e.Client)+" "+e.Outcome, "The app does not know yet. It finds out at its next signal; an app without token, at the next delivery."
 		}
 	case idpmock.EventRevoked:
-		out.Kind, out.Title, out.Clause = timeline.Refused, Name(e.Client)+"'s tokens revoked", "C4"
+		out.Kind, out.Title, out.Clause = Refused, Name(e.Client)+"'s tokens revoked", "C4"
 		out.From, out.To, out.Text = IdP, e.Client, "All tokens of this log-in are worth nothing now: "+e.Outcome+"."
 	case idpmock.EventFault:
-		out.Kind, out.Title, out.Clause = timeline.Trouble, "The IdP was made to fail", "C6"
+		out.Kind, out.Title, out.Clause = Trouble, "The IdP was made to fail", "C6"
 		out.Text = e.Outcome
 	default:
 		return out, false
@@ -119,17 +117,17 @@ func clock(t time.Time) string { return t.Format("15:04:05") }
 func (s *System) events(id string) rp.Events {
 	return rp.Events{
 		Login: func(e rp.LoginEvent) {
-			s.Note(timeline.Event{At: e.At, Kind: timeline.Login, From: Person, To: id, Title: "Log-in to " + Name(id), Session: e.Session, SID: e.SID, Subject: e.Subject,
+			s.Note(Event{At: e.At, Kind: Login, From: Person, To: id, Title: "Log-in to " + Name(id), Session: e.Session, SID: e.SID, Subject: e.Subject,
 				Text: "The app checked the ID token and made a session of its own, under a new random id."})
 		},
 		Signal: func(e rp.SignalEvent) {
 			if e.Verdict == "ok" {
 				return // the IdP tells it better: it knows the new deadline
 			}
-			out := timeline.Event{At: e.At, Kind: timeline.Trouble, From: id, To: IdP, Session: e.Session, Clause: "C6",
+			out := Event{At: e.At, Kind: Trouble, From: id, To: IdP, Session: e.Session, Clause: "C6",
 				Title: fmt.Sprintf("%s: %s", e.How, e.Verdict), Text: "No verdict on the session: it is kept, and asked about again."}
 			if e.Verdict == "ended" {
-				out.Kind, out.Clause, out.Title, out.Text = timeline.Refused, "C2", "Verdict of the "+e.How+": the session is over", "The library looked twice before it believed it."
+				out.Kind, out.Clause, out.Title, out.Text = Refused, "C2", "Verdict of the "+e.How+": the session is over", "The library looked twice before it believed it."
 			}
 			s.Note(out)
 		},
@@ -138,7 +136,7 @@ func (s *System) events(id string) rp.Events {
 			if e.Cause == reason.Inactivity {
 				why.Text = "It said why: nobody was active in any app for as long as it allows (cause: " + string(e.Cause) + ")."
 			}
-			s.Note(timeline.Event{At: e.At, Kind: timeline.Ended, From: id, Session: e.Session, SID: e.SID, Subject: e.Subject, Reason: string(e.Reason), Clause: clauseOf(e.Reason),
+			s.Note(Event{At: e.At, Kind: Ended, From: id, Session: e.Session, SID: e.SID, Subject: e.Subject, Reason: string(e.Reason), Clause: clauseOf(e.Reason),
 				Title: Name(id) + " session ended: " + string(e.Reason), Text: why.Title + ". " + why.Text})
 		},
 	}
@@ -157,12 +155,12 @@ func clauseOf(r reason.Reason) string {
 }
 
 // visited translates a request in an app.
-func (s *System) visited(id string) func(app.Visit) {
-	return func(v app.Visit) {
-		e := timeline.Event{At: v.At, Kind: timeline.Active, From: Person, To: id, Session: v.Session, SID: v.SID, Subject: v.Subject, Clause: "C1",
+func (s *System) visited(id string) func(apps.Visit) {
+	return func(v apps.Visit) {
+		e := Event{At: v.At, Kind: Active, From: Person, To: id, Session: v.Session, SID: v.SID, Subject: v.Subject, Clause: "C1",
 			Title: "Active in " + Name(id), Text: v.Method + " " + v.Path + " because a person did something."}
 		if v.Class == rp.Passive.String() {
-			e.Kind, e.Clause, e.Title, e.Text = timeline.Passive, "C7", "Poll of "+Name(id), v.Method+" "+v.Path+" by the page itself: it is served, and keeps nobody signed in."
+			e.Kind, e.Clause, e.Title, e.Text = Passive, "C7", "Poll of "+Name(id), v.Method+" "+v.Path+" by the page itself: it is served, and keeps nobody signed in."
 		}
 		if v.Status >= 400 {
 			e.Text += fmt.Sprintf(" Answered %d %s.", v.Status, http.StatusText(v.Status))
@@ -172,13 +170,13 @@ func (s *System) visited(id string) func(app.Visit) {
 }
 
 func (s *System) apiCalled(c apps.APICall) {
-	e := timeline.Event{At: c.At, Kind: timeline.Asked, From: c.Client, To: API, Subject: c.Subject, Title: Name(c.Client) + " called the API",
+	e := Event{At: c.At, Kind: Asked, From: c.Client, To: API, Subject: c.Subject, Title: Name(c.Client) + " called the API",
 		Text: "The API asks the IdP about the token, which tells the IdP that the person is active."}
 	if c.Client == "" {
 		e.From, e.To, e.Title = API, "", fmt.Sprintf("API answered %d", c.Status)
-		e.Kind, e.Text = timeline.Trouble, "The API could not check the token. That is no verdict."
+		e.Kind, e.Text = Trouble, "The API could not check the token. That is no verdict."
 		if c.Status == http.StatusUnauthorized {
-			e.Kind, e.Text = timeline.Refused, "The IdP no longer vouches for the token, so the API answers 401 "+strings.TrimSpace("invalid_token")+"."
+			e.Kind, e.Text = Refused, "The IdP no longer vouches for the token, so the API answers 401 "+strings.TrimSpace("invalid_token")+"."
 		}
 	}
 	s.Note(e)
@@ -195,7 +193,7 @@ func (s *System) sessionEnd(id string) func(context.Context, string) (time.Time,
 		if err != nil {
 			return time.Time{}, err
 		}
-		s.Note(timeline.Event{Kind: timeline.Asked, From: id, To: IdP, SID: sid, Subject: session.Subject, Clause: "C3", Title: Name(id) + " asked when the session ends",
+		s.Note(Event{Kind: Asked, From: id, To: IdP, SID: sid, Subject: session.Subject, Clause: "C3", Title: Name(id) + " asked when the session ends",
 			Text: "A page of " + Name(id) + " would have to warn soon. Before that the app asks the IdP's session API, which extends nothing: the session lasts until " + clock(session.IdleDeadline) + "."})
 		return session.IdleDeadline, nil
 	}
@@ -210,14 +208,14 @@ func (s *System) naiveSaid(e apps.NaiveEvent) {
 		s.naively.State, s.naively.Reason = "ended", e.Why
 	}
 	s.mu.Unlock()
-	out := timeline.Event{At: now, Kind: timeline.Active, From: Person, To: Naive, Session: Naive, Subject: e.Subject, Title: "Request to Naive", Text: "GET " + e.Path + ". It cannot tell a person from a poll."}
+	out := Event{At: now, Kind: Active, From: Person, To: Naive, Session: Naive, Subject: e.Subject, Title: "Request to Naive", Text: "GET " + e.Path + ". It cannot tell a person from a poll."}
 	switch e.Kind {
 	case "login":
-		out.Kind, out.Title, out.Text = timeline.Login, "Log-in to Naive", "It keeps the tokens in an encrypted cookie."
+		out.Kind, out.Title, out.Text = Login, "Log-in to Naive", "It keeps the tokens in an encrypted cookie."
 	case "ended":
-		out.Kind, out.From, out.To, out.Reason = timeline.Ended, Naive, "", e.Why
+		out.Kind, out.From, out.To, out.Reason = Ended, Naive, "", e.Why
 		out.Title, out.Text = "Naive logged the person out: "+e.Why, "Its refresh failed, and it does not ask why."
-		s.Note(timeline.Event{At: now, Kind: timeline.Refused, From: Naive, To: IdP, Subject: e.Subject, Title: "Refresh of Naive failed: " + e.Why,
+		s.Note(Event{At: now, Kind: Refused, From: Naive, To: IdP, Subject: e.Subject, Title: "Refresh of Naive failed: " + e.Why,
 			Text: "Each of its requests that finds the token too old refreshes by itself."})
 	}
 	s.Note(out)

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/server"
+	"github.com/tandem-sso/tandem/demo/apps"
 )
 
 const (
@@ -44,7 +44,7 @@ func discover(ctx context.Context, issuer string) error {
 		return fault("This is no web address. It begins with https://.")
 	}
 	req.Header.Set("Accept", "application/json")
-	transport := server.LocalTransport()
+	transport := apps.LocalTransport()
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)

@@ -7,15 +7,15 @@ import (
 
 	"github.com/a-h/templ"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 )
 
 // AskPath is where a browser goes to ask the IdP by prompt=none.
 const AskPath = "/auth/login?silent=1&return_to=/private"
 
-func routes(seen *journal) func(*app.App) http.Handler {
-	return func(a *app.App) http.Handler {
+func routes(seen *journal) func(*apps.App) http.Handler {
+	return func(a *apps.App) http.Handler {
 		web := nethttpadapter.New(a.RP)
 		mux := http.NewServeMux()
 		mux.Handle(a.RP.Prefix()+"/", visits(seen, a.RP.Prefix(), web.Endpoints()))
@@ -34,7 +34,7 @@ func visits(seen *journal, prefix string, next http.Handler) http.Handler {
 	var mu sync.Mutex
 	asking := map[string]bool{} // by state
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := &app.StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
+		rec := &apps.StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
 		next.ServeHTTP(rec, r)
 		switch r.URL.Path {
 		case prefix + "/login":
@@ -66,6 +66,6 @@ func visits(seen *journal, prefix string, next http.Handler) http.Handler {
 	})
 }
 
-func desk(_ *app.App, _ *http.Request, p app.Person) (templ.Component, error) {
+func desk(_ *apps.App, _ *http.Request, p apps.Person) (templ.Component, error) {
 	return page(p.DisplayName()), nil
 }

@@ -15,8 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
-	"github.com/tandem-sso/tandem/demo/server"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
@@ -50,7 +49,7 @@ type Trial struct {
 	starting sync.Mutex
 	mu       sync.Mutex // guards all below
 	held     net.Listener
-	app      *app.App
+	app      *apps.App
 	seen     *journal
 	running  Running
 	more     chan struct{} // closed and renewed at every change
@@ -126,7 +125,7 @@ func (t *Trial) Begin(ctx context.Context, o Order) error {
 	if err := discover(ctx, o.Issuer); err != nil {
 		return err
 	}
-	transport := server.LocalTransport()
+	transport := apps.LocalTransport()
 	defer transport.CloseIdleConnections()
 	found, err := rp.Diagnose(ctx, rp.Config{
 		SkipSelfCheck: true, // the app is not there yet
@@ -155,10 +154,10 @@ func (t *Trial) start(ctx context.Context, o Order, kind rp.Kind, found []rp.Fin
 		}
 	}
 	seen := &journal{window: o.Window, now: t.now, wake: t.wake}
-	w := &wire{next: server.LocalTransport(), seen: seen, issuer: o.Issuer}
-	a, err := app.Start(ctx, app.Spec{
+	w := &wire{next: apps.LocalTransport(), seen: seen, issuer: o.Issuer}
+	a, err := apps.Start(ctx, apps.Spec{
 		Name: "own", Title: "Your IdP", Tagline: "One app, at the IdP that you have given.", Kind: kind, Routes: routes(seen), Desk: desk,
-	}, app.Config{
+	}, apps.Config{
 		Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: rp.Secret(o.ClientSecret), Listener: l, BaseURL: o.Base,
 		Scopes: scopes(o.Scopes), IdPWindow: o.Window, IDTokenAlg: o.Alg, CookieName: "tandem-own",
 		// Every call is tried as if it were honoured, and prompt=none can be asked
@@ -312,7 +311,7 @@ func badScheme(u *url.URL) string {
 	switch {
 	case u.Scheme == "https":
 		return ""
-	case u.Scheme == "http" && (server.IsLocal(u.Hostname()) || ip != nil && ip.IsLoopback()):
+	case u.Scheme == "http" && (apps.IsLocal(u.Hostname()) || ip != nil && ip.IsLoopback()):
 		return ""
 	case u.Scheme == "http":
 		return "Use https: secrets and tokens would travel in the clear. Plain http is for this machine only."

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/drive"
+	"github.com/tandem-sso/tandem/e2e/driver/drive"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 )
 

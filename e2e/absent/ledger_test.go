@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/rp"
 )
 

@@ -13,13 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
 	"github.com/tandem-sso/tandem/demo/apps"
 	_ "github.com/tandem-sso/tandem/demo/program" // so that go test sees when the program that is built changes
-	"github.com/tandem-sso/tandem/e2e/person"
-	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/rp"
 )
 
@@ -38,7 +36,7 @@ type target struct {
 	url string
 }
 
-var starts = map[string]func(context.Context, app.Config) (*app.App, error){
+var starts = map[string]func(context.Context, apps.Config) (*apps.App, error){
 	"refreshtoken": apps.StartRefreshToken, "referencetoken": apps.StartReferenceToken, "notoken": apps.StartNoToken,
 }
 
@@ -53,7 +51,7 @@ func each(t *testing.T, test func(target)) {
 			}
 			base := "http://" + l.Addr().String()
 			idp := idptest.Start(t, idptest.WithClients(client(base)))
-			a, err := start(t.Context(), app.Config{Issuer: idp.URL, ClientID: "app", ClientSecret: "s3cret", Listener: l,
+			a, err := start(t.Context(), apps.Config{Issuer: idp.URL, ClientID: "app", ClientSecret: "s3cret", Listener: l,
 				CookieName: "app", Now: idp.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 			if err != nil {
 				t.Fatal(err)
@@ -76,24 +74,24 @@ func client(base string) idpmock.Client {
 
 const cookieName = "__Host-app"
 
-func (x target) person(name string) *person.Person {
-	p := person.New(x, nil)
-	p.Filled = url.Values{"username": {name}}
+func (x target) person(name string) *idptest.Browser {
+	p := idptest.NewBrowser(x, nil)
+	p.Fill = url.Values{"username": {name}}
 	return p
 }
 
 // signedIn returns a person with a session.
-func (x target) signedIn(name string) *person.Person {
+func (x target) signedIn(name string) *idptest.Browser {
 	x.Helper()
 	p := x.person(name)
-	page := p.Submit(p.Go(x.url + "/private"))
+	page := p.Open(x.url + "/private").Submit()
 	if page.Status != http.StatusOK || page.URL.Path != "/private" {
 		x.Fatalf("not signed in: %s", page)
 	}
 	return p
 }
 
-func (x target) state(p *person.Person) rp.Status {
+func (x target) state(p *idptest.Browser) rp.Status {
 	x.Helper()
 	page := p.Fetch(http.MethodGet, x.url+"/auth/session")
 	var s rp.Status
@@ -103,7 +101,7 @@ func (x target) state(p *person.Person) rp.Status {
 	return s
 }
 
-func (x target) live(p *person.Person) {
+func (x target) live(p *idptest.Browser) {
 	x.Helper()
 	if s := x.state(p); s.State != "live" {
 		x.Errorf("the session has suffered: %+v", s)
@@ -111,14 +109,7 @@ func (x target) live(p *person.Person) {
 }
 
 // session returns the session cookie that the browser holds.
-func (x target) session(p *person.Person) string {
-	for _, c := range p.Cookies(x.url) {
-		if c.Name == cookieName {
-			return c.Value
-		}
-	}
-	return ""
-}
+func (x target) session(p *idptest.Browser) string { return p.Cookie(x.url, cookieName) }
 
 // raw sends a request with exactly these headers.
 func (x target) raw(method, path, body string, header http.Header) *http.Response {

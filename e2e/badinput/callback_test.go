@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/person"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 // plain demands the plain page of a log-in that cannot be finished: 400, nothing
 // of the query on it, no session.
-func (x target) plain(name string, p *person.Person, page *person.Page) {
+func (x target) plain(name string, p *idptest.Browser, page *idptest.Page) {
 	x.Helper()
 	if page.Status != http.StatusBadRequest || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
 		x.Errorf("%s: want a page with 400: %s", name, page)
@@ -37,10 +37,10 @@ const marker = "xss-marker"
 
 // callback returns the URL to which the IdP sends this browser after the sign-in,
 // not opened yet.
-func (x target) callback(p *person.Person, user string) string {
+func (x target) callback(p *idptest.Browser, user string) string {
 	x.Helper()
 	login := p.Hop(x.url + "/auth/login?anew=1&return_to=/private")
-	to, err := x.idp.Browser(user).Authorize(x.Context(), login.Header.Get("Location"))
+	to, err := x.idp.Browser(user).Authorize(x.Context(), login.To.String())
 	if err != nil {
 		x.Fatalf("at the IdP: %v", err)
 	}
@@ -67,9 +67,9 @@ func TestForgedCallback(t *testing.T) {
 			"iss of a phisher": "code=a&state=" + state + "&iss=https%3A%2F%2Fevil.example",
 		} {
 			p := x.person("ada")
-			x.plain(name, p, p.Go(x.url+"/auth/callback?"+q))
+			x.plain(name, p, p.Open(x.url+"/auth/callback?"+q))
 			form, _ := url.ParseQuery(q)
-			x.plain(name+" (POST)", p, p.Post(x.url+"/auth/callback", form, p.Go(x.idp.URL).URL))
+			x.plain(name+" (POST)", p, p.At(x.idp.URL).Post(x.url+"/auth/callback", form))
 		}
 	})
 }
@@ -92,7 +92,7 @@ func TestSpoiledCallback(t *testing.T) {
 			q := u.Query()
 			spoil(q)
 			u.RawQuery = q.Encode()
-			x.plain(name, p, p.Go(u.String()))
+			x.plain(name, p, p.Open(u.String()))
 		}
 	})
 }
@@ -110,11 +110,11 @@ func TestReplayedCallback(t *testing.T) {
 	each(t, func(x target) {
 		p := x.person("ada")
 		to := x.callback(p, "ada")
-		if page := p.Go(to); page.Status != http.StatusOK || page.URL.Path != "/private" {
+		if page := p.Open(to); page.Status != http.StatusOK || page.URL.Path != "/private" {
 			x.Fatalf("the first time: %s", page)
 		}
 		before := x.session(p)
-		if page := p.Go(to); page.Status != http.StatusOK || page.URL.Path != "/private" { // who is in is shown the page
+		if page := p.Open(to); page.Status != http.StatusOK || page.URL.Path != "/private" { // who is in is shown the page
 			x.Errorf("the second time: %s", page)
 		}
 		if after := x.session(p); after != before {
@@ -131,14 +131,14 @@ func TestReplayedCallbackWithItsCookie(t *testing.T) {
 		p := x.person("ada")
 		to := x.callback(p, "ada")
 		stolen := p.Cookies(to)
-		if page := p.Go(to); page.Status != http.StatusOK {
+		if page := p.Open(to); page.Status != http.StatusOK {
 			x.Fatalf("the first time: %s", page)
 		}
 		thief := x.person("eve")
 		for _, c := range stolen {
 			thief.SetCookie(x.url, &http.Cookie{Name: c.Name, Value: c.Value, Path: "/", Secure: true})
 		}
-		x.startsAgain("stolen cookie", thief, thief.Go(to))
+		x.startsAgain("stolen cookie", thief, thief.Open(to))
 		x.idp.Expect(idpmock.EndpointCode, "app", 1) // it is not left to the IdP
 		x.live(p)
 	})
@@ -150,8 +150,8 @@ func TestForeignBrowserCallback(t *testing.T) {
 	each(t, func(x target) {
 		ada, eve := x.person("ada"), x.person("eve")
 		to := x.callback(eve, "eve")
-		x.startsAgain("ada opens eve's link", ada, ada.Go(to))
-		if page := eve.Go(to); page.Status != http.StatusOK || page.URL.Path != "/private" {
+		x.startsAgain("ada opens eve's link", ada, ada.Open(to))
+		if page := eve.Open(to); page.Status != http.StatusOK || page.URL.Path != "/private" {
 			x.Errorf("eve's own log-in: %s", page)
 		}
 
@@ -159,7 +159,7 @@ func TestForeignBrowserCallback(t *testing.T) {
 		in := x.signedIn("ada")
 		in.Hop(x.url + "/auth/login?anew=1")
 		before := x.session(in)
-		if page := in.Go(x.callback(eve, "eve")); page.Status != http.StatusOK || page.URL.Path != "/private" || x.session(in) != before {
+		if page := in.Open(x.callback(eve, "eve")); page.Status != http.StatusOK || page.URL.Path != "/private" || x.session(in) != before {
 			x.Errorf("a signed-in ada opens eve's link: %s", page)
 		}
 		x.live(in)
@@ -168,7 +168,7 @@ func TestForeignBrowserCallback(t *testing.T) {
 
 // startsAgain fails unless a callback that cannot be finished has led to a new log-in at
 // the IdP, and nobody is logged in.
-func (x target) startsAgain(what string, p *person.Person, page *person.Page) {
+func (x target) startsAgain(what string, p *idptest.Browser, page *idptest.Page) {
 	x.Helper()
 	if page.Status != http.StatusOK || !strings.HasPrefix(page.URL.String(), x.idp.URL+"/") {
 		x.Errorf("%s: want the IdP's page: %s", what, page)
@@ -195,7 +195,7 @@ func TestTamperedLoginCookie(t *testing.T) {
 		if !found {
 			x.Fatal("there is no log-in cookie to tamper with")
 		}
-		x.startsAgain("tampered", p, p.Go(to))
+		x.startsAgain("tampered", p, p.Open(to))
 	})
 }
 
@@ -210,7 +210,7 @@ func TestManyLoginsAtOnce(t *testing.T) {
 		if n := len(p.Cookies(x.url)); n > 6 {
 			x.Errorf("%d cookies", n)
 		}
-		if page := p.Go(last); page.Status != http.StatusOK || page.URL.Path != "/private" {
+		if page := p.Open(last); page.Status != http.StatusOK || page.URL.Path != "/private" {
 			x.Errorf("the last log-in: %s", page)
 		}
 	})

@@ -18,7 +18,7 @@ func TestIdPOutage(t *testing.T) {
 		x.idp.Fault(idpmock.Fault{DropBefore: true, Times: idpmock.Always})
 		x.idp.Advance(6 * time.Minute) // trust has run out, W has not
 
-		page := p.Go(x.url + "/private?tab=2")
+		page := p.Open(x.url + "/private?tab=2")
 		if x.Name() == t.Name()+"/notoken" {
 			if page.Status != http.StatusOK { // nobody to ask, nothing to lose
 				x.Errorf("%s", page)
@@ -41,7 +41,7 @@ func TestIdPOutage(t *testing.T) {
 
 		x.idp.ClearFaults()
 		x.idp.Advance(2 * time.Minute) // longer than any pause between two tries
-		if page := p.Go(x.url + "/private"); page.Status != http.StatusOK || x.session(p) != id {
+		if page := p.Open(x.url + "/private"); page.Status != http.StatusOK || x.session(p) != id {
 			x.Errorf("after the outage: %s", page)
 		}
 	})
@@ -54,7 +54,7 @@ func TestOutageDuringLogin(t *testing.T) {
 		p := x.person("ada")
 		to := x.callback(p, "ada")
 		x.idp.Fault(idpmock.Fault{DropBefore: true, Times: idpmock.Always})
-		page := p.Go(to)
+		page := p.Open(to)
 		if page.Status != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" {
 			x.Errorf("want 503 and Retry-After: %s", page)
 		}

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/e2e/person"
-	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 var programs = []string{"refreshtoken", "referencetoken", "notoken", "api"}
@@ -87,9 +87,9 @@ func TestWaitForTheIdP(t *testing.T) {
 	defer s.Close()
 
 	q.Ready(base)
-	p := person.New(t, nil)
-	p.Filled = url.Values{"username": {"ada"}}
-	if page := p.Submit(p.Go(base + "/private")); page.Status != http.StatusOK || page.URL.Path != "/private" {
+	p := idptest.NewBrowser(t, nil)
+	p.Fill = url.Values{"username": {"ada"}}
+	if page := p.Open(base + "/private").Submit(); page.Status != http.StatusOK || page.URL.Path != "/private" {
 		t.Errorf("no log-in after the wait: %s", page)
 	}
 }

@@ -29,7 +29,7 @@ const (
 )
 
 // browser keeps cookies, follows redirects, fills the IdP's sign-in page, and writes
-// each request to the journal.
+// each request to the journal. It is not idptest.Browser: see TestNothingOfTheLibrary.
 type browser struct {
 	who    string
 	w      *world

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
 	"github.com/tandem-sso/tandem/internal/servertest"
 )
 

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 )
 
 // Ctrl-C with open tabs: event streams and idle connections end at once, so the

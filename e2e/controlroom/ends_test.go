@@ -8,12 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/person"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/demo/ui"
-	"github.com/tandem-sso/tandem/e2e/axe"
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/axe"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -21,19 +19,19 @@ import (
 
 // endings make each end of the library's list come about in the running demo.
 // They return the app in which it does.
-func endings(t *testing.T, s *system.System) map[reason.Reason]func(ctx context.Context, b *person.Browser) string {
+func endings(t *testing.T, s *system.System) map[reason.Reason]func(ctx context.Context, b *system.Browser) string {
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	act := func(ctx context.Context, b *person.Browser, app, what string) {
+	act := func(ctx context.Context, b *system.Browser, app, what string) {
 		t.Helper()
 		_, err := s.Act(ctx, b, app, what)
 		must(err)
 	}
-	in := func(ctx context.Context, b *person.Browser, apps ...string) {
+	in := func(ctx context.Context, b *system.Browser, apps ...string) {
 		t.Helper()
 		must(s.SignIn(ctx, b, apps...))
 	}
@@ -48,45 +46,45 @@ func endings(t *testing.T, s *system.System) map[reason.Reason]func(ctx context.
 		return all[0]
 	}
 	lost := func() { s.LoseDeliveries(true); must(s.EndAtIdP(atIdP().SID)) }
-	return map[reason.Reason]func(context.Context, *person.Browser) string{
-		reason.UserLogout: func(ctx context.Context, b *person.Browser) string {
+	return map[reason.Reason]func(context.Context, *system.Browser) string{
+		reason.UserLogout: func(ctx context.Context, b *system.Browser) string {
 			in(ctx, b, system.Notes)
 			act(ctx, b, system.Notes, system.DoLogout)
 			return system.Notes
 		},
-		reason.BackchannelLogout: func(ctx context.Context, b *person.Browser) string {
+		reason.BackchannelLogout: func(ctx context.Context, b *system.Browser) string {
 			in(ctx, b, system.Wiki)
 			must(s.EndAtIdP(atIdP().SID))
 			return system.Wiki
 		},
-		reason.RefreshRejected: func(ctx context.Context, b *person.Browser) string {
+		reason.RefreshRejected: func(ctx context.Context, b *system.Browser) string {
 			in(ctx, b, system.Notes)
 			lost()
 			forward(ctx, 40*time.Second)
 			act(ctx, b, system.Notes, system.DoActive)
 			return system.Notes
 		},
-		reason.APIUnauthorized: func(ctx context.Context, b *person.Browser) string {
+		reason.APIUnauthorized: func(ctx context.Context, b *system.Browser) string {
 			in(ctx, b, system.Reports)
 			lost()
 			act(ctx, b, system.Reports, system.DoCallAPI)
 			return system.Reports
 		},
-		reason.Idle: func(ctx context.Context, b *person.Browser) string {
+		reason.Idle: func(ctx context.Context, b *system.Browser) string {
 			settings(ctx, system.Settings{Idle: 20 * time.Second})
 			in(ctx, b, system.Reports)
 			forward(ctx, 30*time.Second)
 			act(ctx, b, system.Reports, system.DoActive)
 			return system.Reports
 		},
-		reason.Absolute: func(ctx context.Context, b *person.Browser) string {
+		reason.Absolute: func(ctx context.Context, b *system.Browser) string {
 			settings(ctx, system.Settings{Absolute: 30 * time.Second})
 			in(ctx, b, system.Notes)
 			forward(ctx, 40*time.Second)
 			act(ctx, b, system.Notes, system.DoActive)
 			return system.Notes
 		},
-		reason.IdPCeiling: func(ctx context.Context, b *person.Browser) string {
+		reason.IdPCeiling: func(ctx context.Context, b *system.Browser) string {
 			settings(ctx, system.Settings{IdPAbsolute: 40 * time.Second})
 			must(s.IDP.Update(func(c *idpmock.Config) { c.SessionExpiry = true }))
 			in(ctx, b, system.Wiki) // which cannot ask whether the end was moved
@@ -96,25 +94,25 @@ func endings(t *testing.T, s *system.System) map[reason.Reason]func(ctx context.
 			must(s.IDP.Update(func(c *idpmock.Config) { c.SessionExpiry = false }))
 			return system.Wiki
 		},
-		reason.FrontchannelLogout: func(ctx context.Context, b *person.Browser) string {
+		reason.FrontchannelLogout: func(ctx context.Context, b *system.Browser) string {
 			in(ctx, b, system.Wiki)
 			_, err := b.Open(ctx, s.URL(system.Wiki)+"/auth/frontchannel-logout?"+url.Values{"iss": {s.IDP.Issuer()}, "sid": {atIdP().SID}}.Encode())
 			must(err)
 			return system.Wiki
 		},
-		reason.Replaced: func(ctx context.Context, b *person.Browser) string {
+		reason.Replaced: func(ctx context.Context, b *system.Browser) string {
 			in(ctx, b, system.Wiki)
 			_, err := b.Open(ctx, s.URL(system.Wiki)+"/auth/login")
 			must(err)
 			return system.Wiki
 		},
-		reason.Admin: func(ctx context.Context, b *person.Browser) string {
+		reason.Admin: func(ctx context.Context, b *system.Browser) string {
 			in(ctx, b, system.Notes)
 			_, err := s.App(system.Notes).RP.EndSessions(ctx, rp.Whose{SID: atIdP().SID, Detail: "a test"})
 			must(err)
 			return system.Notes
 		},
-		reason.Unconfirmed: func(ctx context.Context, b *person.Browser) string {
+		reason.Unconfirmed: func(ctx context.Context, b *system.Browser) string {
 			settings(ctx, system.Settings{SilentCheck: true, TrustFor: 10 * time.Second})
 			in(ctx, b, system.Wiki)
 			lost()
@@ -156,7 +154,7 @@ func TestWhyWasILoggedOut(t *testing.T) {
 			if err := s.Reset(t.Context(), system.Settings{}); err != nil {
 				t.Fatal(err)
 			}
-			b := person.New("ada")
+			b := system.NewBrowser("ada")
 			defer b.Close()
 			app := way(t.Context(), b)
 			end := ended(t, s, app, string(why.Reason))
@@ -206,12 +204,12 @@ func leadsTo(r reason.Reason) []string {
 	return []string{"session ended: " + string(r)}
 }
 
-func ended(t *testing.T, s *system.System, app, reason string) timeline.Event {
+func ended(t *testing.T, s *system.System, app, reason string) system.Event {
 	t.Helper()
 	for deadline := time.Now().Add(browser.Patience); time.Now().Before(deadline); {
 		part := s.Log.Read(0)
 		for _, e := range part.Events {
-			if e.Kind == timeline.Ended && e.From == app && e.Reason == reason {
+			if e.Kind == system.Ended && e.From == app && e.Reason == reason {
 				return e
 			}
 		}
@@ -224,5 +222,5 @@ func ended(t *testing.T, s *system.System, app, reason string) timeline.Event {
 		t.Log(e.ID, e.At.Format("15:04:05"), e.Kind, e.From, "→", e.To, e.Title, e.Reason)
 	}
 	t.Fatalf("no session in %s ended by %s", app, reason)
-	return timeline.Event{}
+	return system.Event{}
 }

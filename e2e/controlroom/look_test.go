@@ -3,8 +3,8 @@ package controlroom_test
 import (
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/axe"
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/axe"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 )
 
 // Everything that can be opened is open: no accessibility fault in light or dark,

@@ -13,10 +13,10 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/controlroom"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/e2e/axe"
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/axe"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 // world is the clock of everything outside the demo.

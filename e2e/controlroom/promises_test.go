@@ -2,7 +2,6 @@ package controlroom_test
 
 import (
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/timeline"
 )
 
 // promise is what a story's “Watch” says, in terms of the page.
@@ -15,7 +14,7 @@ type promise struct {
 // want is a kind of event on the timeline, and how many of it. then: the last of
 // them comes after the last one of the want before that has it.
 type want struct {
-	kind        timeline.Kind
+	kind        system.Kind
 	from, to    string
 	title       string
 	least, most int // most < 0: any number
@@ -24,11 +23,11 @@ type want struct {
 
 func (w want) next() want { w.then = true; return w }
 
-func some(n int, kind timeline.Kind, from, to, title string) want {
+func some(n int, kind system.Kind, from, to, title string) want {
 	return want{kind: kind, from: from, to: to, title: title, least: n, most: -1}
 }
 
-func exactly(n int, kind timeline.Kind, from, to, title string) want {
+func exactly(n int, kind system.Kind, from, to, title string) want {
 	return want{kind: kind, from: from, to: to, title: title, least: n, most: n}
 }
 
@@ -38,99 +37,99 @@ func promises() map[string]promise {
 		naive, api, idp              = system.Naive, system.API, system.IdP
 	)
 	toldEverybody := []want{
-		exactly(1, timeline.Ended, idp, "", "idle").next(),
-		exactly(1, timeline.Delivered, idp, notes, "Logout token"),
-		exactly(1, timeline.Delivered, idp, reports, "Logout token"),
-		exactly(1, timeline.Ended, notes, "", "backchannel_logout").next(),
-		exactly(1, timeline.Ended, reports, "", "backchannel_logout"),
+		exactly(1, system.Ended, idp, "", "idle").next(),
+		exactly(1, system.Delivered, idp, notes, "Logout token"),
+		exactly(1, system.Delivered, idp, reports, "Logout token"),
+		exactly(1, system.Ended, notes, "", "backchannel_logout").next(),
+		exactly(1, system.Ended, reports, "", "backchannel_logout"),
 	}
 	return map[string]promise{
 		// The rings. Notes is used, the others are not; still none of them runs out.
 		"four-sessions": {events: append([]want{
-			some(15, timeline.Active, person, notes, ""), exactly(1, timeline.Active, person, reports, ""), exactly(1, timeline.Active, person, wiki, ""),
-			some(5, timeline.Told, notes, idp, "Refresh").next(), exactly(1, timeline.Delivered, idp, wiki, "Logout token"),
+			some(15, system.Active, person, notes, ""), exactly(1, system.Active, person, reports, ""), exactly(1, system.Active, person, wiki, ""),
+			some(5, system.Told, notes, idp, "Refresh").next(), exactly(1, system.Delivered, idp, wiki, "Logout token"),
 		}, toldEverybody...), said: []string{"idp idle: 1:", "notes idle: 1:", "reports idle: asks the IdP first", "wiki idle: – only the IdP knows", "wiki ended"}},
 		// Who tells the IdP, by which call, and how each app finds out that it is over.
 		"three-kinds": {events: []want{
-			exactly(1, timeline.Told, notes, idp, "Refresh").next(), exactly(1, timeline.Told, api, idp, "Introspection").next(), exactly(0, timeline.Told, wiki, idp, ""),
-			exactly(1, timeline.Lost, idp, notes, ""), exactly(1, timeline.Lost, idp, reports, ""), exactly(1, timeline.Delivered, idp, wiki, ""),
-			exactly(1, timeline.Ended, wiki, "", "backchannel_logout").next(),
-			exactly(1, timeline.Refused, notes, idp, "refresh").next(), exactly(1, timeline.Ended, notes, "", "refresh_rejected").next(),
-			exactly(1, timeline.Refused, api, "", "401"), exactly(1, timeline.Refused, reports, idp, "userinfo"), exactly(1, timeline.Ended, reports, "", "api_unauthorized"),
+			exactly(1, system.Told, notes, idp, "Refresh").next(), exactly(1, system.Told, api, idp, "Introspection").next(), exactly(0, system.Told, wiki, idp, ""),
+			exactly(1, system.Lost, idp, notes, ""), exactly(1, system.Lost, idp, reports, ""), exactly(1, system.Delivered, idp, wiki, ""),
+			exactly(1, system.Ended, wiki, "", "backchannel_logout").next(),
+			exactly(1, system.Refused, notes, idp, "refresh").next(), exactly(1, system.Ended, notes, "", "refresh_rejected").next(),
+			exactly(1, system.Refused, api, "", "401"), exactly(1, system.Refused, reports, idp, "userinfo"), exactly(1, system.Ended, reports, "", "api_unauthorized"),
 		}},
 		// Wiki's ring says “only the IdP knows”: its polls are no activity.
 		"one-idle": {events: []want{
-			some(30, timeline.Passive, person, wiki, "Poll"), exactly(0, timeline.Told, wiki, idp, ""), some(20, timeline.Told, api, idp, "Introspection").next(),
-			exactly(1, timeline.Ended, idp, "", "idle").next(), exactly(1, timeline.Ended, wiki, "", "backchannel_logout").next(),
+			some(30, system.Passive, person, wiki, "Poll"), exactly(0, system.Told, wiki, idp, ""), some(20, system.Told, api, idp, "Introspection").next(),
+			exactly(1, system.Ended, idp, "", "idle").next(), exactly(1, system.Ended, wiki, "", "backchannel_logout").next(),
 		}, said: []string{"wiki idle: – only the IdP knows"}},
 		// The order: the app's own session first, then the IdP's, then everybody else's.
 		"logout": {events: []want{
-			exactly(1, timeline.Ended, wiki, "", "user_logout").next(), exactly(1, timeline.Ended, idp, "", "logout").next(),
-			exactly(1, timeline.Ended, notes, "", "backchannel_logout").next(), exactly(1, timeline.Delivered, idp, reports, "Logout token"),
-			exactly(1, timeline.Ended, reports, "", "backchannel_logout"),
+			exactly(1, system.Ended, wiki, "", "user_logout").next(), exactly(1, system.Ended, idp, "", "logout").next(),
+			exactly(1, system.Ended, notes, "", "backchannel_logout").next(), exactly(1, system.Delivered, idp, reports, "Logout token"),
+			exactly(1, system.Ended, reports, "", "backchannel_logout"),
 		}},
 		// Grace's session at the IdP: nobody tells it that she is there.
 		"token-outlives": {events: []want{
-			some(20, timeline.Active, person, naive, ""), exactly(0, timeline.Told, naive, idp, ""), some(18, timeline.Told, notes, idp, "Refresh"),
-			exactly(1, timeline.Ended, idp, "", "idle").next(), exactly(1, timeline.Refused, naive, idp, "invalid_grant").next(), exactly(0, timeline.Ended, notes, "", ""),
+			some(20, system.Active, person, naive, ""), exactly(0, system.Told, naive, idp, ""), some(18, system.Told, notes, idp, "Refresh"),
+			exactly(1, system.Ended, idp, "", "idle").next(), exactly(1, system.Refused, naive, idp, "invalid_grant").next(), exactly(0, system.Ended, notes, "", ""),
 		}, said: []string{"naive ended"}, never: []string{"notes ended"}},
 		// Polls are grey: they are served, but tell the IdP nothing.
 		"polling": {events: []want{
-			some(10, timeline.Passive, person, notes, "Poll"), exactly(0, timeline.Told, notes, idp, ""), some(3, timeline.Told, naive, idp, "Refresh"),
-			exactly(1, timeline.Ended, idp, "", "idle").next(), exactly(1, timeline.Ended, notes, "", "backchannel_logout").next(),
+			some(10, system.Passive, person, notes, "Poll"), exactly(0, system.Told, notes, idp, ""), some(3, system.Told, naive, idp, "Refresh"),
+			exactly(1, system.Ended, idp, "", "idle").next(), exactly(1, system.Ended, notes, "", "backchannel_logout").next(),
 		}, said: []string{"naive live"}, never: []string{"naive ended"}},
 		// Notes and Reports hear nothing of it. Their rings run out: “asks the IdP first”.
 		"at-the-idp": {events: []want{
-			some(4, timeline.Told, person, idp, "Visit").next(), exactly(1, timeline.Told, notes, idp, "Refresh"), some(1, timeline.Told, api, idp, "Introspection"),
-			exactly(0, timeline.Ended, notes, "", ""), exactly(0, timeline.Ended, reports, "", ""),
+			some(4, system.Told, person, idp, "Visit").next(), exactly(1, system.Told, notes, idp, "Refresh"), some(1, system.Told, api, idp, "Introspection"),
+			exactly(0, system.Ended, notes, "", ""), exactly(0, system.Ended, reports, "", ""),
 		}, said: []string{"notes idle: asks the IdP first", "reports idle: asks the IdP first"}, never: []string{"notes ended", "reports ended"}},
 		// The API's questions to the IdP: they are the activity.
 		"api-only": {events: []want{
-			some(10, timeline.Asked, person, api, "/whoami"), some(10, timeline.Told, api, idp, "Introspection"), exactly(0, timeline.Ended, idp, "", ""),
+			some(10, system.Asked, person, api, "/whoami"), some(10, system.Told, api, idp, "Introspection"), exactly(0, system.Ended, idp, "", ""),
 		}, never: []string{"reports ended", "wiki ended"}},
 		// The IdP's ring when Reports is opened; TestAStoryStepByStep reads it.
-		"most-restrictive": {events: append([]want{exactly(1, timeline.Login, person, reports, "").next()}, toldEverybody...)},
+		"most-restrictive": {events: append([]want{exactly(1, system.Login, person, reports, "").next()}, toldEverybody...)},
 		// Notes' refreshes after the end: they are answered, and extend nothing.
 		"exempt": {events: []want{
-			exactly(1, timeline.Ended, idp, "", "idle").next(), some(3, timeline.Asked, notes, idp, "Refresh extended nothing").next(), exactly(0, timeline.Told, notes, idp, ""),
-			exactly(0, timeline.Ended, notes, "", ""), exactly(1, timeline.Ended, wiki, "", "backchannel_logout"),
+			exactly(1, system.Ended, idp, "", "idle").next(), some(3, system.Asked, notes, idp, "Refresh extended nothing").next(), exactly(0, system.Told, notes, idp, ""),
+			exactly(0, system.Ended, notes, "", ""), exactly(1, system.Ended, wiki, "", "backchannel_logout"),
 		}},
 		// The activity that typing makes, and what happens when she is gone before she saves.
 		"long-form": {events: []want{
-			exactly(15, timeline.Active, person, notes, "Typing").next(), some(5, timeline.Told, notes, idp, "Refresh"), exactly(1, timeline.Ended, notes, "", "backchannel_logout").next(),
-			exactly(1, timeline.Refused, notes, person, "401").next(), exactly(2, timeline.Active, notes, person, "201").next(),
+			exactly(15, system.Active, person, notes, "Typing").next(), some(5, system.Told, notes, idp, "Refresh"), exactly(1, system.Ended, notes, "", "backchannel_logout").next(),
+			exactly(1, system.Refused, notes, person, "401").next(), exactly(2, system.Active, notes, person, "201").next(),
 		}, said: []string{"notes ended", "notes live"}},
 		// Notes: served, then 503 with Retry-After, then served again. Nobody has to log in.
 		"outage": {events: []want{
-			exactly(1, timeline.Control, idp, "", "IdP down").next(), some(1, timeline.Trouble, notes, person, "503").next(), exactly(1, timeline.Control, idp, "", "IdP back").next(),
-			some(1, timeline.Told, notes, idp, "Refresh").next(), exactly(1, timeline.Login, person, notes, ""), exactly(0, timeline.Ended, notes, "", ""),
-			exactly(1, timeline.Refused, naive, idp, "could not be reached"), exactly(1, timeline.Ended, naive, "", ""),
+			exactly(1, system.Control, idp, "", "IdP down").next(), some(1, system.Trouble, notes, person, "503").next(), exactly(1, system.Control, idp, "", "IdP back").next(),
+			some(1, system.Told, notes, idp, "Refresh").next(), exactly(1, system.Login, person, notes, ""), exactly(0, system.Ended, notes, "", ""),
+			exactly(1, system.Refused, naive, idp, "could not be reached"), exactly(1, system.Ended, naive, "", ""),
 		}, never: []string{"notes ended"}},
 		// Notes goes on for a moment, until it has something to tell the IdP.
 		"lost-logout": {events: []want{
-			exactly(1, timeline.Ended, idp, "", "admin").next(), exactly(1, timeline.Lost, idp, notes, "Logout token").next(),
-			exactly(1, timeline.Refused, notes, idp, "refresh").next(), exactly(1, timeline.Ended, notes, "", "refresh_rejected").next(),
+			exactly(1, system.Ended, idp, "", "admin").next(), exactly(1, system.Lost, idp, notes, "Logout token").next(),
+			exactly(1, system.Refused, notes, idp, "refresh").next(), exactly(1, system.Ended, notes, "", "refresh_rejected").next(),
 		}, said: []string{"idp ended", "notes ended"}},
 		// What each API says after Ada has logged out.
 		"jwt-outlives": {events: []want{
-			exactly(2, timeline.Ended, notes, "", "user_logout"), some(3, timeline.Asked, person, api, "/whoami-jwt answers a script with 200"),
-			exactly(1, timeline.Refused, api, person, "/whoami answers a script with 401"), exactly(2, timeline.Refused, api, person, "/whoami-jwt answers a script with 401"),
+			exactly(2, system.Ended, notes, "", "user_logout"), some(3, system.Asked, person, api, "/whoami-jwt answers a script with 200"),
+			exactly(1, system.Refused, api, person, "/whoami answers a script with 401"), exactly(2, system.Refused, api, person, "/whoami-jwt answers a script with 401"),
 		}},
 		// The number of refreshes: one by Notes, many by Naive.
 		"refresh-race": {events: []want{
-			some(20, timeline.Active, person, notes, ""), want{kind: timeline.Told, from: notes, to: idp, title: "Refresh", least: 1, most: 2},
-			exactly(1, timeline.Told, naive, idp, "Refresh"), some(5, timeline.Refused, naive, idp, "invalid_grant"), exactly(1, timeline.Refused, idp, naive, "revoked"),
-			exactly(0, timeline.Ended, notes, "", ""),
+			some(20, system.Active, person, notes, ""), want{kind: system.Told, from: notes, to: idp, title: "Refresh", least: 1, most: 2},
+			exactly(1, system.Told, naive, idp, "Refresh"), some(5, system.Refused, naive, idp, "invalid_grant"), exactly(1, system.Refused, idp, naive, "revoked"),
+			exactly(0, system.Ended, notes, "", ""),
 		}, said: []string{"naive ended"}, never: []string{"notes ended"}},
 		// The logout token arrives at Notes before there is a session that it could end.
 		"overtaking": {events: []want{
-			exactly(1, timeline.Delivered, idp, notes, "Logout token").next(), exactly(0, timeline.Login, person, notes, ""),
-			exactly(1, timeline.Refused, notes, person, "The late log-in").next(),
+			exactly(1, system.Delivered, idp, notes, "Logout token").next(), exactly(0, system.Login, person, notes, ""),
+			exactly(1, system.Refused, notes, person, "The late log-in").next(),
 		}, never: []string{"notes live"}},
 		// One refresh for both, and a logout at one that the other knows at once.
 		"two-instances": {events: []want{
-			some(20, timeline.Active, person, notes, ""), exactly(1, timeline.Told, notes, idp, "Refresh").next(),
-			exactly(1, timeline.Ended, notes, "", "user_logout").next(), exactly(1, timeline.Refused, notes, person, "The second instance"),
+			some(20, system.Active, person, notes, ""), exactly(1, system.Told, notes, idp, "Refresh").next(),
+			exactly(1, system.Ended, notes, "", "user_logout").next(), exactly(1, system.Refused, notes, person, "The second instance"),
 		}},
 	}
 }

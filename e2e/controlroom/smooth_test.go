@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 )
 
 // The page stays smooth with thousands of events: no task on its thread lasts

@@ -9,9 +9,8 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/timeline"
-	"github.com/tandem-sso/tandem/e2e/axe"
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/axe"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 )
 
 // Every story is told by its own button, to the end; all its checks get their
@@ -107,7 +106,7 @@ const drawn = `(async () => {
 })()`
 
 // shows holds the page against the log and against what its text promises.
-func shows(t *testing.T, tab *browser.Tab, log []timeline.Event, want promise) {
+func shows(t *testing.T, tab *browser.Tab, log []system.Event, want promise) {
 	t.Helper()
 	if len(want.events) == 0 {
 		t.Fatal("nobody has written down what this story is to show")
@@ -121,7 +120,7 @@ func shows(t *testing.T, tab *browser.Tab, log []timeline.Event, want promise) {
 	}
 	var after time.Time
 	for _, w := range want.events {
-		var found []timeline.Event
+		var found []system.Event
 		for _, e := range log {
 			if e.Kind == w.kind && e.From == w.from && e.To == w.to && strings.Contains(e.Title, w.title) {
 				found = append(found, e)

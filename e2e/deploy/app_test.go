@@ -9,10 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/person"
-	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 var demo = process.Program{Package: "./demo"}
@@ -74,11 +73,11 @@ func (a *app) start(i int, sealKey string) *process.Process {
 	return p
 }
 
-func (a *app) signIn() *person.Person {
+func (a *app) signIn() *idptest.Browser {
 	a.Helper()
-	p := person.New(a.T, nil)
-	p.Filled = url.Values{"username": {"ada"}}
-	if page := p.Submit(p.Go(a.base + "/private")); page.Status != http.StatusOK || page.URL.Path != "/private" {
+	p := idptest.NewBrowser(a.T, nil)
+	p.Fill = url.Values{"username": {"ada"}}
+	if page := p.Open(a.base + "/private").Submit(); page.Status != http.StatusOK || page.URL.Path != "/private" {
 		a.Fatalf("after the log-in: %s", page)
 	}
 	return p
@@ -86,7 +85,7 @@ func (a *app) signIn() *person.Person {
 
 // serves reports whether an instance knows who this is. The cookie goes to every port of
 // a host.
-func (a *app) serves(p *person.Person, i int) bool {
+func (a *app) serves(p *idptest.Browser, i int) bool {
 	a.Helper()
 	page := p.Fetch(http.MethodGet, "http://"+a.addrs[i]+"/me")
 	var me struct {
@@ -96,7 +95,7 @@ func (a *app) serves(p *person.Person, i int) bool {
 }
 
 // ended waits until an instance says so.
-func (a *app) ended(p *person.Person, i int, reason string) {
+func (a *app) ended(p *idptest.Browser, i int, reason string) {
 	a.Helper()
 	eventually(a.T, "the session has ended for "+reason, func() bool {
 		return strings.Contains(p.Fetch(http.MethodGet, "http://"+a.addrs[i]+"/auth/session").Body, `"reason":"`+reason+`"`)

@@ -107,7 +107,7 @@ func TestProxies(t *testing.T) {
 				s.instances[0].Config.SetKeepAlivesEnabled(false)
 				s.instances[0].Close()
 				for range 20 {
-					if page := p.Go(s.base + "/"); page.Body != "ada by 2" {
+					if page := p.Open(s.base + "/"); page.Body != "ada by 2" {
 						t.Errorf("with one instance: %s", page)
 					}
 				}

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/e2e/person"
-	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/internal/servertest"
 )
 
@@ -95,14 +95,14 @@ func TestRollingUpdate(t *testing.T) {
 }
 
 // work is a person who does something all the time.
-func work(t *testing.T, a *app, p *person.Person, stop chan struct{}, requests *atomic.Int64) {
+func work(t *testing.T, a *app, p *idptest.Browser, stop chan struct{}, requests *atomic.Int64) {
 	for {
 		select {
 		case <-stop:
 			return
 		default:
 		}
-		if page := p.Go(a.base + "/me"); page.Status != http.StatusOK || page.URL.Path != "/me" {
+		if page := p.Open(a.base + "/me"); page.Status != http.StatusOK || page.URL.Path != "/me" {
 			t.Errorf("during the update: %s", page)
 			return
 		}
@@ -111,7 +111,7 @@ func work(t *testing.T, a *app, p *person.Person, stop chan struct{}, requests *
 }
 
 // listen is a page that is open: its stream is begun again when it ends, as session.js does.
-func listen(t *testing.T, a *app, p *person.Person, stop chan struct{}, streams *atomic.Int64) {
+func listen(t *testing.T, a *app, p *idptest.Browser, stop chan struct{}, streams *atomic.Int64) {
 	for {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.base+"/auth/events", nil)
 		if err != nil {

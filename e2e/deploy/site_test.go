@@ -14,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/e2e/person"
-	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/idps"
@@ -94,22 +93,22 @@ func newSite(t *testing.T, path string) *site {
 
 func (s *site) addr(i int) string { return s.instances[i].Listener.Addr().String() }
 
-func (s *site) person() *person.Person {
-	p := person.New(s.T, s.transport)
-	p.Filled = url.Values{"username": {"ada"}}
+func (s *site) person() *idptest.Browser {
+	p := idptest.NewBrowser(s.T, s.transport)
+	p.Fill = url.Values{"username": {"ada"}}
 	return p
 }
 
 // signIn logs a person in: the IdP's page, its form_post, the library's own post of it.
-func (s *site) signIn() *person.Person {
+func (s *site) signIn() *idptest.Browser {
 	s.Helper()
 	p := s.person()
-	page := p.Go(s.base + "/")
+	page := p.Open(s.base + "/")
 	for range 4 {
 		if strings.HasPrefix(page.Body, "ada by ") {
 			break
 		}
-		page = p.Submit(page)
+		page = page.Submit()
 	}
 	if page.Status != http.StatusOK || page.URL.String() != s.base+"/" || !strings.HasPrefix(page.Body, "ada by ") {
 		s.Fatalf("after the log-in: %s", page)
@@ -118,7 +117,7 @@ func (s *site) signIn() *person.Person {
 }
 
 // request asks as a script of a page would, with further headers.
-func (s *site) request(p *person.Person, method, path string, header http.Header, body string) (*http.Response, error) {
+func (s *site) request(p *idptest.Browser, method, path string, header http.Header, body string) (*http.Response, error) {
 	s.Helper()
 	r, err := http.NewRequestWithContext(s.Context(), method, s.base+path, strings.NewReader(body))
 	if err != nil {
@@ -141,7 +140,7 @@ type stream struct {
 	events chan string
 }
 
-func (s *site) stream(p *person.Person) *stream {
+func (s *site) stream(p *idptest.Browser) *stream {
 	s.Helper()
 	resp, err := s.request(p, http.MethodGet, "/auth/events", http.Header{"Accept": {"text/event-stream"}}, "")
 	if err != nil {

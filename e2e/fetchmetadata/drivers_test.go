@@ -6,8 +6,8 @@ import (
 
 	cdppage "github.com/chromedp/cdproto/page"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/e2e/drive"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/drive"
 )
 
 var drivers = [...]drive.Driver{&drive.Chromium{}, &drive.Firefox{}}

@@ -3,7 +3,7 @@ package fetchmetadata
 import (
 	"time"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 )
 
 // framed is a page with a frame, whose file is "inner".

@@ -1,6 +1,6 @@
 package fetchmetadata
 
-import "github.com/tandem-sso/tandem/e2e/browser"
+import "github.com/tandem-sso/tandem/e2e/driver/browser"
 
 // speculation are rules for what the browser may load before a click.
 func speculation(action, url string) map[string]string {

@@ -1,6 +1,6 @@
 package fetchmetadata
 
-import "github.com/tandem-sso/tandem/e2e/browser"
+import "github.com/tandem-sso/tandem/e2e/driver/browser"
 
 const link = `<a id="a" href="{own}/target">go</a>`
 

@@ -3,9 +3,9 @@ package fetchmetadata
 import (
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/e2e/drive"
-	"github.com/tandem-sso/tandem/e2e/page/site"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/drive"
+	"github.com/tandem-sso/tandem/e2e/driver/site"
 )
 
 // Who makes a request.

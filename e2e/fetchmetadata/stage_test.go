@@ -3,7 +3,7 @@ package fetchmetadata
 import (
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/drive"
+	"github.com/tandem-sso/tandem/e2e/driver/drive"
 )
 
 // stage is a browser in which one scenario after the other is played, each in a tab of its

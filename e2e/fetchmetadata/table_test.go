@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/drive"
+	"github.com/tandem-sso/tandem/e2e/driver/drive"
 )
 
 // row is one line of the table.

@@ -3,7 +3,7 @@ package firefox_test
 import (
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/page/site"
+	"github.com/tandem-sso/tandem/e2e/driver/site"
 )
 
 // No content of a page, short of a script, keeps it readable after the end.

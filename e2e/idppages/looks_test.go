@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/axe"
+	"github.com/tandem-sso/tandem/e2e/driver/axe"
+	"github.com/tandem-sso/tandem/idp-mock/control"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
@@ -35,7 +36,7 @@ func TestLooks(t *testing.T) {
 	look("idp-form-post", "h1", "Signing in")
 	s.mute.Store(false)
 
-	status := s.Issuer() + idpmock.PathControl
+	status := s.Issuer() + control.Path
 	tab.Go(status)
 	tab.WaitText("#requests", "authorize")
 	look("idp-status", "#sessions", "ada")

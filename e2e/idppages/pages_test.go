@@ -15,7 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/idp-mock/control"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
@@ -46,7 +47,7 @@ func startAt(t *testing.T, idpHost, notesHost string) *site {
 	idpListener, appListener := listen(t), listen(t)
 	issuer := "http://" + idpHost + ":" + port(idpListener)
 	s.notes, s.mail = "http://"+notesHost+":"+port(appListener), "http://mail.localhost:"+port(appListener)
-	cfg := idpmock.Config{Issuer: issuer, SigningAlg: "ES256", CoordinateClientLifetimes: true, ControlAPI: true,
+	cfg := idpmock.Config{Issuer: issuer, SigningAlg: "ES256", CoordinateClientLifetimes: true,
 		Users: []idpmock.User{{Username: "ada", Name: "Ada Lovelace"}, {Username: "bob", Password: "hunter2"}}}
 	for id, base := range map[string]string{"notes": s.notes, "mail": s.mail} {
 		cfg.Clients = append(cfg.Clients, idpmock.Client{ID: id, RedirectURIs: []string{base + "/cb"}, PostLogoutRedirectURIs: []string{base + "/bye"},
@@ -57,7 +58,7 @@ func startAt(t *testing.T, idpHost, notesHost string) *site {
 		t.Fatal(err)
 	}
 	s.IDP = idp
-	serve(t, idpListener, idp.Handler())
+	serve(t, idpListener, control.Beside(idp, idp.Handler()))
 	serve(t, appListener, http.HandlerFunc(s.app))
 	t.Cleanup(idp.Close)
 	return s
@@ -309,7 +310,7 @@ func TestStatusPage(t *testing.T) {
 	s := start(t)
 	b := chromium.New(t)
 	s.signIn(t, b.Tab("app"))
-	tab := b.Open("status", s.Issuer()+idpmock.PathControl)
+	tab := b.Open("status", s.Issuer()+control.Path)
 	tab.WaitText("#sessions", "ada")
 	tab.WaitText("#clients", "mail")
 	tab.WaitText("#events", "sign-in")

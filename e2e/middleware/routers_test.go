@@ -86,7 +86,7 @@ func TestOrder(t *testing.T) {
 			w := newWorld(t)
 			w.serve("notes.example", app(w))
 			p := w.person("bob")
-			p.visit("/")
+			p.Visit("/")
 			if ok, resp := p.streams(); !ok {
 				t.Errorf("no stream: %d", resp.StatusCode)
 			}
@@ -163,7 +163,7 @@ func TestFiber(t *testing.T) {
 	go func() { served <- app.Listener(l) }()
 	t.Cleanup(func() { app.Shutdown(); <-served })
 	p := w.person("bob")
-	p.visit("/")
+	p.Visit("/")
 	for range 2 {
 		if resp := p.do("GET", "/auth/events", "Accept", "text/event-stream"); resp.StatusCode != http.StatusNotImplemented || !strings.Contains(text(t, resp), "no_streams") {
 			t.Errorf("a stream: %d %v", resp.StatusCode, resp.Header)

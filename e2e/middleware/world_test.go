@@ -9,13 +9,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/cookiejar"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/idp-mock/memnet"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
@@ -125,23 +126,16 @@ func (w *world) told(code string) (texts []string) {
 // person is somebody with a browser.
 type person struct {
 	*world
-	http *http.Client
-	idp  *idpmock.Browser
+	*idptest.Browser
 }
 
 func (w *world) person(name string) *person {
-	w.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		w.Fatal(err)
-	}
-	c := w.net.Client()
-	c.Jar = jar
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &person{w, c, w.idp.Browser(name)}
+	b := idptest.NewBrowser(w, w.net.Transport())
+	b.Base, b.Fill = base, url.Values{"username": {name}}
+	return &person{w, b}
 }
 
-// do sends a request as a browser does; h is more of its header: name, value, …
+// do sends a request whose answer may be a stream; h is more of its header: name, value, …
 func (p *person) do(method, to string, h ...string) *http.Response {
 	p.Helper()
 	if strings.HasPrefix(to, "/") {
@@ -155,7 +149,7 @@ func (p *person) do(method, to string, h ...string) *http.Response {
 	for i := 0; i < len(h); i += 2 {
 		r.Header.Set(h[i], h[i+1])
 	}
-	resp, err := p.http.Do(r)
+	resp, err := p.Do(r)
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -168,43 +162,23 @@ var (
 	script   = []string{"Sec-Fetch-Mode", "cors", "Origin", base}
 )
 
-// visit opens a page, logs in on the way, and returns what it says.
-func (p *person) visit(path string) string {
-	p.Helper()
-	to := base + path
-	for range 10 {
-		resp := p.do("GET", to, navigate...)
-		next, err := resp.Location()
-		if err != nil {
-			return fmt.Sprintf("%d %s", resp.StatusCode, text(p.T, resp))
-		}
-		if to = next.String(); next.Host == "idp.example" {
-			if to, err = p.idp.Authorize(p.Context(), to); err != nil {
-				p.Fatal(err)
-			}
-		}
-	}
-	p.Fatal("too many redirects")
-	return ""
-}
-
 // lifecycle: a log-in, a report of activity, and the IdP's word that ends the session.
 func (w *world) lifecycle() {
 	w.Helper()
 	p := w.person("ada")
-	if got := p.visit("/"); got != "200 hello ada" {
-		w.Fatalf("the page: %q", got)
+	if page := p.Visit("/"); page.Status != http.StatusOK || page.Body != "hello ada" {
+		w.Fatalf("the page: %s", page)
 	}
-	if resp := p.do("POST", "/auth/activity", script...); resp.StatusCode != http.StatusOK {
-		w.Errorf("activity: %d %s", resp.StatusCode, text(w.T, resp))
+	if page := p.Fetch("POST", "/auth/activity"); page.Status != http.StatusOK {
+		w.Errorf("activity: %s", page)
 	}
 	if got := w.blocked(); got != "" {
 		w.Errorf("the app finds %q", got)
 	}
 	w.idp.EndUser("ada")
 	w.settle()
-	if got := text(w.T, p.do("GET", "/auth/session", script...)); !strings.Contains(got, `"backchannel_logout"`) {
-		w.Errorf("after the logout token: %s", got)
+	if page := p.Fetch("GET", "/auth/session"); !strings.Contains(page.Body, `"backchannel_logout"`) {
+		w.Errorf("after the logout token: %s", page)
 	}
 }
 

@@ -73,7 +73,7 @@ func TestWriters(t *testing.T) {
 			w := newWorld(t)
 			complaints := w.serveWatched(row.app(w))
 			p := w.person("bob")
-			p.visit("/")
+			p.Visit("/")
 			for range 2 {
 				ok, resp := p.streams("Accept-Encoding", "gzip")
 				if ok != row.streams || !ok && (resp.StatusCode != http.StatusNotImplemented || !strings.Contains(text(t, resp), "no_streams")) {

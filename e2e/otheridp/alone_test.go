@@ -12,9 +12,9 @@ import (
 	"time"
 
 	_ "github.com/tandem-sso/tandem/demo/program" // so that go test sees when the program that is built changes
-	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/e2e/person"
-	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/idp-mock/opsuite/oidcprovider"
 )
 
@@ -87,7 +87,7 @@ func TestAppAlone(t *testing.T) {
 			s := start(t, name, c.flags...)
 			p := newVisitor(t, s)
 
-			if page := p.Go(s.app + "/"); page.Status != http.StatusOK || strings.Contains(page.Body, "ada") {
+			if page := p.Open(s.app + "/"); page.Status != http.StatusOK || strings.Contains(page.Body, "ada") {
 				t.Fatalf("the public page: %s", page)
 			}
 			if got := p.status(); got.State != "anonymous" {
@@ -112,14 +112,14 @@ func TestAppAlone(t *testing.T) {
 }
 
 type visitor struct {
-	*person.Person
+	*idptest.Browser
 	t *testing.T
 	s setup
 }
 
 func newVisitor(t *testing.T, s setup) visitor {
-	p := visitor{person.New(t, nil), t, s}
-	p.Filled = url.Values{"login": {"ada"}, "password": {"any"}}
+	p := visitor{idptest.NewBrowser(t, nil), t, s}
+	p.Fill = url.Values{"login": {"ada"}, "password": {"any"}}
 	return p
 }
 
@@ -133,7 +133,7 @@ func (p visitor) status() (got status) {
 	return got
 }
 
-func (p visitor) json(page *person.Page, v any) {
+func (p visitor) json(page *idptest.Page, v any) {
 	p.t.Helper()
 	if err := json.Unmarshal([]byte(page.Body), v); err != nil || page.Status != http.StatusOK {
 		p.t.Fatalf("want 200 and JSON: %v: %s", err, page)
@@ -141,7 +141,7 @@ func (p visitor) json(page *person.Page, v any) {
 }
 
 // through submits the provider's forms until the browser is back at the app.
-func (p visitor) through(page *person.Page) *person.Page {
+func (p visitor) through(page *idptest.Page) *idptest.Page {
 	p.t.Helper()
 	for range 5 {
 		if strings.HasPrefix(page.URL.String(), p.s.app) && page.URL.Path != "/auth/logout" {
@@ -150,7 +150,7 @@ func (p visitor) through(page *person.Page) *person.Page {
 		if page.Status != http.StatusOK {
 			break
 		}
-		page = p.Submit(page)
+		page = page.Submit()
 	}
 	p.t.Fatalf("not back at the app: %s", page)
 	return nil
@@ -158,7 +158,7 @@ func (p visitor) through(page *person.Page) *person.Page {
 
 func (p visitor) signIn() {
 	p.t.Helper()
-	first := p.Go(p.s.app + "/private")
+	first := p.Open(p.s.app + "/private")
 	if !strings.HasPrefix(first.URL.String(), p.s.issuer) || !strings.Contains(first.Body, "password") {
 		p.t.Fatalf("no sign-in page of the provider: %s", first)
 	}
@@ -197,7 +197,7 @@ func (p visitor) works(name string) {
 // logsOut leaves the app and the provider (RP-Initiated Logout 1.0).
 func (p visitor) logsOut() {
 	p.t.Helper()
-	page := p.through(p.Post(p.s.app+"/auth/logout", url.Values{}, nil))
+	page := p.through(p.Post(p.s.app+"/auth/logout", url.Values{}))
 	if page.Status != http.StatusOK || page.URL.Path != "/auth/logged-out" {
 		p.t.Fatalf("after the logout: %s", page)
 	}
@@ -213,7 +213,7 @@ func (p visitor) logsOut() {
 func (p visitor) leavesTheIdP() {
 	p.t.Helper()
 	events := p.stream()
-	page := p.Submit(p.Go(p.s.issuer + "/session/end"))
+	page := p.Open(p.s.issuer + "/session/end").Submit()
 	if page.Status != http.StatusOK {
 		p.t.Fatalf("the provider does not log out: %s", page)
 	}
@@ -239,10 +239,7 @@ func (p visitor) stream() io.Reader {
 		p.t.Fatal(err)
 	}
 	req.Header.Set("Accept", "text/event-stream")
-	for _, c := range p.Cookies(p.s.app) {
-		req.AddCookie(c)
-	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := p.Do(req)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		p.t.Fatalf("the event stream: %v %v", resp, err)
 	}

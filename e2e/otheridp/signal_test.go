@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/e2e/person"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 // until makes requests until one satisfies ok.
-func (p visitor) until(what string, get func() *person.Page, ok func(*person.Page) bool) *person.Page {
+func (p visitor) until(what string, get func() *idptest.Page, ok func(*idptest.Page) bool) *idptest.Page {
 	p.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -35,7 +35,7 @@ func TestRefreshing(t *testing.T) {
 	s := start(t, "refreshtoken", "-signal-every", "1s", "-trust-for", "1s", "-v")
 	p := newVisitor(t, s)
 	p.signIn()
-	p.until("three refreshes", func() *person.Page { return p.Fetch(http.MethodGet, s.app+"/me") }, func(page *person.Page) bool {
+	p.until("three refreshes", func() *idptest.Page { return p.Fetch(http.MethodGet, s.app+"/me") }, func(page *idptest.Page) bool {
 		if page.Status != http.StatusOK {
 			t.Fatalf("/me: %s", page)
 		}
@@ -52,8 +52,8 @@ func TestSilentCheck(t *testing.T) {
 	s := start(t, "notoken", "-silent-check", "-trust-for", "1s")
 	p := newVisitor(t, s)
 	p.signIn()
-	visit := func() *person.Page { return p.Go(s.app + "/private") }
-	round := p.until("a silent check", visit, func(page *person.Page) bool { return len(page.Hops) > 1 })
+	visit := func() *idptest.Page { return p.Open(s.app + "/private") }
+	round := p.until("a silent check", visit, func(page *idptest.Page) bool { return len(page.Hops) > 1 })
 	if round.Status != http.StatusOK || round.URL.String() != s.app+"/private" || !strings.Contains(strings.Join(round.Hops, "\n"), "prompt=none") {
 		t.Errorf("not back on the page: %s\n%s", round, strings.Join(round.Hops, "\n"))
 	}
@@ -64,7 +64,7 @@ func TestSilentCheck(t *testing.T) {
 			p.SetCookie(s.issuer, &http.Cookie{Name: c.Name, Path: "/", MaxAge: -1})
 		}
 	}
-	p.until("the silent check fails", visit, func(page *person.Page) bool { return strings.HasPrefix(page.URL.String(), s.issuer) })
+	p.until("the silent check fails", visit, func(page *idptest.Page) bool { return strings.HasPrefix(page.URL.String(), s.issuer) })
 	if got := p.status(); got.State != "ended" || got.Reason != "unconfirmed" {
 		t.Errorf("%+v, want ended, unconfirmed", got)
 	}
@@ -77,7 +77,7 @@ func TestNoRefreshTokenIssued(t *testing.T) {
 	s := startWith(t, "refreshtoken", false, "-signal-every", "1s", "-trust-for", "1s", "-v")
 	p := newVisitor(t, s)
 	p.signIn()
-	p.until("two userinfo calls", func() *person.Page { return p.Fetch(http.MethodGet, s.app+"/me") }, func(page *person.Page) bool {
+	p.until("two userinfo calls", func() *idptest.Page { return p.Fetch(http.MethodGet, s.app+"/me") }, func(page *idptest.Page) bool {
 		if page.Status != http.StatusOK {
 			t.Fatalf("/me: %s", page)
 		}

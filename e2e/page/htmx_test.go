@@ -6,8 +6,8 @@ import (
 	"os"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/npm"
-	"github.com/tandem-sso/tandem/e2e/page/site"
+	"github.com/tandem-sso/tandem/e2e/driver/npm"
+	"github.com/tandem-sso/tandem/e2e/driver/site"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 )

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/e2e/page/site"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/site"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
 )

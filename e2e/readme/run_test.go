@@ -12,10 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/e2e/person"
-	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 // The README's program does what the README says: with nothing but its addresses
@@ -41,9 +40,9 @@ func TestProgramRuns(t *testing.T) {
 	run(t, text, "SEAL_KEYS="+strings.Repeat("0a", 32), "CLIENT_SECRET=s3cret")
 	awaitServer(t, base)
 
-	p := person.New(t, nil)
-	p.Filled = url.Values{"username": {"ada"}}
-	if page := p.Submit(p.Go(base + "/")); page.Body != "Hello ada, the API says 200 OK" {
+	p := idptest.NewBrowser(t, nil)
+	p.Fill = url.Values{"username": {"ada"}}
+	if page := p.Open(base + "/").Submit(); page.Body != "Hello ada, the API says 200 OK" {
 		t.Errorf("after the log-in: %s", page)
 	}
 	if err := idp.EndSession(idp.Sessions()[0].SID); err != nil {

@@ -43,13 +43,23 @@ func TestSnippetsCompile(t *testing.T) {
 const (
 	ofIDP = `package main
 
-import ("time"; "github.com/tandem-sso/tandem/idp-mock/idpmock")
+import (
+	"net/url"
+	"testing"
+	"time"
 
-var _ time.Duration
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
+)
+
+var (
+	_ time.Duration
+	_ idptest.Option
+)
 
 func main() {}
 
-func _(idp *idpmock.IDP, session idpmock.Session) {
+func _(t *testing.T, idp *idptest.Server, session idpmock.Session, notes idpmock.Client, form url.Values) {
 `
 	ofApp = `package main
 

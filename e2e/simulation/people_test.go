@@ -14,7 +14,9 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
-// browser is one browser of one person: cookies at the IdPs and at the apps.
+// browser is one browser of one person: cookies at the IdPs and at the apps. It calls the
+// apps' handlers in process, so that thousands of histories have the time, and the oracle
+// sees each request with its cookie: idptest.Browser has a network between.
 type browser struct {
 	w      *world
 	person string

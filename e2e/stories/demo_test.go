@@ -11,8 +11,8 @@ import (
 	"github.com/tandem-sso/tandem/demo/controlroom"
 	_ "github.com/tandem-sso/tandem/demo/program" // so that go test sees when the program that is built changes
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/e2e/process"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"

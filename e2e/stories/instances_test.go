@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/app"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/e2e/browser"
-	"github.com/tandem-sso/tandem/e2e/person"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -70,9 +70,9 @@ func TestTheProgramAsInstances(t *testing.T) {
 		t.Fatalf("no address of Notes in:\n%s", q.Output())
 	}
 	notes := m[1]
-	p := person.New(t, nil)
-	p.Filled = url.Values{"username": {"ada"}}
-	page := p.Submit(p.Go(notes + "/private"))
+	p := idptest.NewBrowser(t, nil)
+	p.Fill = url.Values{"username": {"ada"}}
+	page := p.Open(notes + "/private").Submit()
 	if page.Status != http.StatusOK || !strings.Contains(page.Body, "Ada Lovelace") {
 		t.Fatalf("after the log-in: %s", page)
 	}
@@ -83,9 +83,9 @@ func TestTheProgramAsInstances(t *testing.T) {
 		for range 2 {
 			page := p.Fetch(http.MethodGet, notes+"/me")
 			if page.Status != want {
-				t.Errorf("instance %s: %s", page.Header.Get(app.InstanceHeader), page)
+				t.Errorf("instance %s: %s", page.Header.Get(apps.InstanceHeader), page)
 			}
-			turns = append(turns, page.Header.Get(app.InstanceHeader))
+			turns = append(turns, page.Header.Get(apps.InstanceHeader))
 		}
 		slices.Sort(turns)
 		if !slices.Equal(turns, []string{"1", "2"}) {
@@ -93,7 +93,7 @@ func TestTheProgramAsInstances(t *testing.T) {
 		}
 	}
 	each(http.StatusOK)
-	if page := p.Post(notes+"/auth/logout", url.Values{}, nil); page.Status != http.StatusOK || page.URL.Path != "/auth/logged-out" {
+	if page := p.Post(notes+"/auth/logout", url.Values{}); page.Status != http.StatusOK || page.URL.Path != "/auth/logged-out" {
 		t.Errorf("the logout: %s", page)
 	}
 	each(http.StatusUnauthorized)

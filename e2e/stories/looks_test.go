@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/e2e/axe"
+	"github.com/tandem-sso/tandem/e2e/driver/axe"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/person"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 // What a person at a terminal gets from go run ./demo: addresses that work, and a
@@ -26,15 +26,15 @@ func TestTheProgram(t *testing.T) {
 		}
 	}
 
-	p := person.New(t, nil)
-	p.Filled = url.Values{"username": {"ada"}}
-	if page := p.Go(at["Control room"]); page.Status != http.StatusOK || !strings.Contains(page.Body, "control room") {
+	p := idptest.NewBrowser(t, nil)
+	p.Fill = url.Values{"username": {"ada"}}
+	if page := p.Open(at["Control room"]); page.Status != http.StatusOK || !strings.Contains(page.Body, "control room") {
 		t.Errorf("the control room: %s", page)
 	}
-	page := p.Submit(p.Go(at["Notes"] + "/private"))
+	page := p.Open(at["Notes"] + "/private").Submit()
 	for _, name := range []string{"Notes", "Reports", "Wiki"} {
 		if name != "Notes" {
-			page = p.Go(at[name] + "/private")
+			page = p.Open(at[name] + "/private")
 		}
 		if page.Status != http.StatusOK || page.URL.String() != at[name]+"/private" || !strings.Contains(page.Body, "Ada Lovelace") {
 			t.Errorf("%s: %s", name, page)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/timeline"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
@@ -119,7 +118,7 @@ func TestEndedAtTheIdP(t *testing.T) {
 	refusals := 0
 	events, _ := s.demo.Log.Since(0)
 	for _, e := range events {
-		if e.Kind == timeline.Refused && e.From == system.API {
+		if e.Kind == system.Refused && e.From == system.API {
 			refusals++
 		}
 	}

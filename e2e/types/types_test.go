@@ -6,7 +6,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/npm"
+	"github.com/tandem-sso/tandem/e2e/driver/npm"
 )
 
 // tsc compiles a project of testdata.

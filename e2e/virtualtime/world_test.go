@@ -16,10 +16,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/tandem-sso/tandem/e2e/person"
 	"github.com/tandem-sso/tandem/echoadapter"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -206,33 +205,31 @@ func (w *world) ended(a app, reason reason.Reason) {
 
 // ada is the person of the stories.
 type ada struct {
-	*person.Person
+	*idptest.Browser
 	w *world
 }
 
 func (w *world) ada() *ada {
-	p := person.New(w, w.idp.Net.Transport())
-	p.Filled = map[string][]string{"username": {"ada"}}
-	return &ada{p, w}
+	return &ada{w.idp.NewBrowser("ada"), w}
 }
 
 // signIn opens a private page and fills in the IdP's form.
 func (p *ada) signIn(a app) {
 	p.w.Helper()
-	form := p.Go(a.url("/private"))
+	form := p.Open(a.url("/private"))
 	if form.URL.Host != "idp.example" || form.Status != http.StatusOK {
 		p.w.Fatalf("no sign-in page: %s", form)
 	}
-	p.isIn(a, p.Submit(form))
+	p.isIn(a, form.Submit())
 }
 
 // visit opens a private page, which must show without a question.
 func (p *ada) visit(a app) {
 	p.w.Helper()
-	p.isIn(a, p.Go(a.url("/private")))
+	p.isIn(a, p.Open(a.url("/private")))
 }
 
-func (p *ada) isIn(a app, page *person.Page) {
+func (p *ada) isIn(a app, page *idptest.Page) {
 	p.w.Helper()
 	if page.Status != http.StatusOK || page.URL.String() != a.url("/private") || page.Body != "private of ada" {
 		p.w.Fatalf("not in %s at %v: %s", a.name, time.Now(), page)
@@ -242,7 +239,7 @@ func (p *ada) isIn(a app, page *person.Page) {
 // isOut opens a private page, which must ask to sign in.
 func (p *ada) isOut(a app) {
 	p.w.Helper()
-	page := p.Go(a.url("/private"))
+	page := p.Open(a.url("/private"))
 	if page.URL.Host != "idp.example" || !strings.Contains(page.Body, "Sign in") || strings.Contains(page.Body, "private of") {
 		p.w.Fatalf("not signed out of %s: %s", a.name, page)
 	}

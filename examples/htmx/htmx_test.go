@@ -20,7 +20,7 @@ func TestMoveOfHTMX(t *testing.T) {
 			kit.Run(t, idp, dir, listen, base)
 			ada := idp.Person("ada", base)
 			htmx := map[string]string{"HX-Request": "true", "HX-Current-URL": base + "/"}
-			add := func(thing string) kit.Page {
+			add := func(thing string) *kit.Page {
 				return ada.Fetch(http.MethodPost, "/add", url.Values{"thing": {thing}}, htmx)
 			}
 

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/tandem-sso/tandem/e2e/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/examples/internal/kit"
 )
 

@@ -51,14 +51,15 @@ func TestSPA(t *testing.T) {
 			t.Errorf("%s is passed on: %d %s", refused, page.Status, page.Body)
 		}
 	}
-	foreign := map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+	// Of a neighbour, to whom the browser sends the cookie all the same.
+	foreign := map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "same-site"}
 	if page := ada.Fetch(http.MethodPost, "/api/notes", nil, foreign); page.Status != http.StatusForbidden {
 		t.Errorf("a page of another site: %d", page.Status)
 	}
 
 	dial := func(origin string) (*websocket.Conn, error) {
 		conn, _, err := websocket.Dial(t.Context(), "ws://"+listen+"/live", &websocket.DialOptions{
-			HTTPClient: ada.HTTP, HTTPHeader: http.Header{"Origin": {origin}, "Sec-Fetch-Mode": {"websocket"}},
+			HTTPClient: ada.HTTP(), HTTPHeader: http.Header{"Origin": {origin}, "Sec-Fetch-Mode": {"websocket"}},
 		})
 		return conn, err
 	}

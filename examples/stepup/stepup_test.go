@@ -25,7 +25,7 @@ func TestStepUp(t *testing.T) {
 	}
 	page := ada.Get("/transfer")
 	ada.Shows(page, "Send")
-	if page.URL != base+"/transfer" {
+	if page.URL.String() != base+"/transfer" {
 		t.Errorf("after the stronger log-in the browser is at %s", page.URL)
 	}
 	ada.Shows(ada.Post("/transfer", nil), "ada has sent money.")

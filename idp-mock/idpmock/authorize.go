@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/look"
 )
 
 const (
@@ -266,16 +268,5 @@ func (p *IDP) setCookie(w http.ResponseWriter, name, value string) {
 }
 
 func render(w http.ResponseWriter, status int, t *template.Template, page any) {
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	if h.Get("Content-Security-Policy") == "" {
-		h.Set("Content-Security-Policy", contentPolicy)
-	}
-	w.WriteHeader(status)
-	if err := t.Execute(w, page); err != nil {
-		http.Error(w, "the page cannot be rendered", http.StatusInternalServerError)
-	}
+	look.Render(w, status, or(w.Header().Get("Content-Security-Policy"), contentPolicy), t, page)
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/look"
 )
 
 // cookieState holds the browser state for check_session_iframe. Script must
@@ -63,6 +65,6 @@ var checkSessionTemplate = template.Must(template.New("").Parse(`<!doctype html>
 // checkSession is the check_session_iframe. Every origin may frame it; it tells
 // nothing but changed or unchanged.
 func (p *IDP) checkSession(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src '"+hashSource(checkSessionScript)+"'; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+look.Hash(checkSessionScript)+"; base-uri 'none'")
 	render(w, http.StatusOK, checkSessionTemplate, nil)
 }

@@ -115,10 +115,6 @@ type Config struct {
 	// LogoutWait is how long end_session waits for the first attempts before it
 	// redirects. Default 1 s; negative: not at all.
 	LogoutWait time.Duration
-
-	// ControlAPI serves the HTTP control API and the status page under
-	// /_mock/. It has no authentication: whoever reaches it, rules.
-	ControlAPI bool
 }
 
 // AccessTokenType says what an access token looks like.

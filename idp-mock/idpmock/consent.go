@@ -2,7 +2,6 @@ package idpmock
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 )
 
@@ -31,12 +30,4 @@ func (p *IDP) RevokeConsent(sub, client string) (int, error) {
 		p.tellLocked(cfg, s, v, CauseConsent)
 	}
 	return n, nil
-}
-
-func (p *IDP) deleteConsent(w http.ResponseWriter, r *http.Request) error {
-	n, err := p.RevokeConsent(r.PathValue("sub"), r.PathValue("client"))
-	if err != nil {
-		return err
-	}
-	return okJSON(w, map[string]int{"sessions": n})
 }

@@ -3,6 +3,8 @@ package idpmock
 import (
 	"net/http"
 	"slices"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/plain"
 )
 
 func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
@@ -63,7 +65,7 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 		meta["registration_endpoint"] = p.endpoint(PathRegister)
 	}
 	cfg.Temperament.leaveOut(meta)
-	writeJSON(w, http.StatusOK, meta)
+	plain.Write(w, http.StatusOK, meta)
 }
 
 // belongTo are the metadata that go with others.
@@ -110,5 +112,5 @@ func (p *IDP) jwks(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	writeJSON(w, http.StatusOK, set)
+	plain.Write(w, http.StatusOK, set)
 }

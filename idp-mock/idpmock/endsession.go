@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/look"
 )
 
 const logoutLifetime = 10 * time.Minute
@@ -242,7 +244,7 @@ func (p *IDP) frontchannelPage(w http.ResponseWriter, to string, frames []string
 			origins = append(origins, u.Scheme+"://"+u.Host)
 		}
 	}
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src '"+hashSource(style)+"'; script-src '"+hashSource(frontchannelScript)+"'; frame-src "+strings.Join(origins, " ")+"; frame-ancestors 'none'; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src "+look.Hash(look.Style)+"; script-src "+look.Hash(frontchannelScript)+"; frame-src "+strings.Join(origins, " ")+"; frame-ancestors 'none'; base-uri 'none'")
 	render(w, http.StatusOK, frontchannelTemplate, frontchannelData{Title: "Signing out", To: to, Frames: frames})
 }
 

@@ -198,7 +198,7 @@ func (fs *faults) take(ep Endpoint, client string) *Fault {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for i, a := range fs.list {
-		if !a.fault.Endpoint.covers(ep) || a.fault.Client != "" && a.fault.Client != client {
+		if !a.fault.Endpoint.Covers(ep) || a.fault.Client != "" && a.fault.Client != client {
 			continue
 		}
 		if a.fault.Endpoint == "" && ep == EndpointCallback {

@@ -2,48 +2,14 @@ package idpmock_test
 
 import (
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
-// A fault that can meet nothing is refused, over HTTP too, and the error names what there is.
+// A fault that can meet nothing is refused: an error, or a panic with that error where there is no place for one.
 func TestAFaultThatMeetsNothingIsRefused(t *testing.T) {
-	inBubble(t, func(c *idpmock.Config) { c.ControlAPI = true }, func(t *testing.T, w *world) {
-		c := &remote{w, document(t), map[string]bool{}}
-		clients := []string{`"note"`, "api, mail, notes"}
-		for name, tt := range map[string]struct {
-			path  string
-			fault object
-			names []string
-		}{
-			"unknown endpoint": {"/faults", object{"endpoint": "token/refersh", "status": 503},
-				[]string{"token/refersh", "token/refresh", "callback"}},
-			"endpoint of ours": {"/faults", object{"endpoint": "back-channel", "status": 503},
-				[]string{"back-channel", "delivery"}},
-			"unknown client":             {"/faults", object{"client": "note", "status": 503}, clients},
-			"unknown answer":             {"/faults", object{"response": "nonsense"}, []string{"nonsense", "not-json"}},
-			"unknown ID token":           {"/faults", object{"id_token": "nonsense"}, []string{"nonsense", "invalid-iss"}},
-			"delivery to unknown client": {"/delivery-faults", object{"client": "note", "lose": true}, clients},
-			"unknown logout token":       {"/delivery-faults", object{"token": "nonsense"}, []string{"nonsense", "like-hydra"}},
-		} {
-			got, _ := c.call("POST", tt.path, http.StatusBadRequest, tt.fault).(object)
-			for _, want := range tt.names {
-				if text, _ := got["error_description"].(string); !strings.Contains(text, want) {
-					t.Errorf("%s: %q does not name %q", name, text, want)
-				}
-			}
-		}
-		if n := len(w.ActiveFaults()); n != 0 {
-			t.Errorf("%d refused faults are in force", n)
-		}
-	})
-}
-
-// The same in Go: an error, or a panic with that error where there is no place for one.
-func TestAFaultThatMeetsNothingIsRefusedInGo(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *world) {
 		bad := idpmock.Fault{Client: "nobody", Endpoint: "nowhere", Response: "nothing", IDToken: "none", Status: 503}
 		_, err := w.AddFault(bad)

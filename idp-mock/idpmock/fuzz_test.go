@@ -14,7 +14,7 @@ import (
 
 func fuzzIDP(f *testing.F) *idpmock.IDP {
 	f.Helper()
-	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", SweepEvery: -1, ControlAPI: true, CoordinateClientLifetimes: true,
+	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", SweepEvery: -1, CoordinateClientLifetimes: true,
 		Clients: []idpmock.Client{app("notes"), {ID: "public", RedirectURIs: []string{"https://public.example/cb"}}}})
 	if err != nil {
 		f.Fatal(err)
@@ -158,30 +158,4 @@ func reads[T any](t *testing.T, v T) {
 	if !bytes.Equal(once, twice) {
 		t.Fatalf("%s became %s", once, twice)
 	}
-}
-
-// Whatever is sent to the control API, it answers with JSON and no failure of
-// its own.
-func FuzzControl(f *testing.F) {
-	idp := fuzzIDP(f)
-	f.Add("POST", "faults", `{"status":500,"delay":"1h","times":-1}`)
-	f.Add("PUT", "clients/x", `{"redirect_uris":["https://x.example"]}`)
-	f.Add("PATCH", "config", `{"idle_window":"1s","users":[{}]}`)
-	f.Add("PATCH", "config", `{"temperament":{"name":"dex","refusals":{"refresh":{"status":99,"error":"x"}}}}`)
-	f.Add("POST", "clock/advance", `{"by":9e8}`)
-	f.Add("POST", "logout-tokens", `{"client":"notes","faults":["huge"]}`)
-	f.Add("POST", "authorize", `{"user":"ada","url":"https://idp.example/authorize?x"}`)
-	f.Fuzz(func(t *testing.T, method, path, body string) {
-		if strings.ContainsAny(method, " \x00/\n") || strings.Contains(path, "events") || strings.Contains(path, "settle") || strings.Contains(body, "deliver") {
-			return
-		}
-		w := send(idp, method, idpmock.PathControl+path, body)
-		if w == nil {
-			return
-		}
-		if w.Code >= 500 {
-			t.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
-		}
-		idp.ClearFaults()
-	})
 }

@@ -58,9 +58,6 @@ type IDP struct {
 	outbox   []*Delivery
 	selfMade map[string]*registered // clients that registered themselves
 	spoilt   deliveryFaults
-	browsers map[string]*Browser // of the control API, by name
-	held     map[string]*heldFault
-	faultIDs int
 	quiet    chan struct{}
 	subs     map[chan Event]*subscriber
 	history  []Event
@@ -148,7 +145,6 @@ func New(c Config) (*IDP, error) {
 		codes: map[tokenKey]*code{}, refresh: map[tokenKey]*refreshToken{}, access: map[tokenKey]*accessToken{},
 		requests: map[tokenKey]*interaction{}, pushed: map[tokenKey]*pushedRequest{}, logouts: map[tokenKey]*logoutRequest{},
 		selfMade: map[string]*registered{}, seen: map[string]time.Time{}, subs: map[chan Event]*subscriber{},
-		browsers: map[string]*Browser{}, held: map[string]*heldFault{},
 		out: deliveryClient(set.HTTPClient),
 	}
 	p.set.Store(set)
@@ -178,13 +174,6 @@ func (p *IDP) Close() {
 	p.cancel()
 	p.wg.Wait()
 	p.out.CloseIdleConnections()
-}
-
-// Run serves until ctx ends, then closes the provider. Only for callers that
-// like it that way: [New] has started everything already.
-func (p *IDP) Run(ctx context.Context) {
-	<-ctx.Done()
-	p.Close()
 }
 
 // Issuer of the provider.

@@ -3,13 +3,12 @@ package idpmock
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	"github.com/tandem-sso/tandem/idp-mock/internal/jws"
 )
 
 // jwt is a token in the making, so that faults can get at all of it.
@@ -116,7 +115,7 @@ var idTokenFaults = map[IDTokenFault]func(*IDP, *jwt){
 	IDTokenInvalidCHash:    func(_ *IDP, t *jwt) { t.claims["c_hash"] = halfHash("another code") },
 	IDTokenSigNone:         func(_ *IDP, t *jwt) { t.sign = unsigned },
 	IDTokenInvalidSig:      func(p *IDP, t *jwt) { t.sign = p.brokenSignature },
-	IDTokenAlternateAlg:    func(_ *IDP, t *jwt) { t.alg = otherAlg(t.alg) },
+	IDTokenAlternateAlg:    func(_ *IDP, t *jwt) { t.alg = jws.OtherAlg(t.alg) },
 	IDTokenSigHS256:        func(_ *IDP, t *jwt) { t.sign = signedWithSecret },
 	IDTokenMissingKid:      func(p *IDP, t *jwt) { t.sign = p.withoutKid },
 	IDTokenUnknownKid:      func(p *IDP, t *jwt) { t.sign = p.hiddenSignature },
@@ -137,50 +136,14 @@ func without(claim string) func(*IDP, *jwt) {
 
 func (t *jwt) extend(d time.Duration) { t.claims["exp"] = t.now.Add(d).Unix() }
 
-func otherAlg(alg string) string {
-	if alg == "RS256" {
-		return "ES256"
-	}
-	return "RS256"
-}
+func unsigned(t *jwt) (string, error) { return jws.Unsigned(t.typ, t.claims) }
 
-// unsigned is an alg none token (RFC 7515 §A.5), which go-jose rightly refuses
-// to make.
-func unsigned(t *jwt) (string, error) {
-	header, err := json.Marshal(map[string]string{"alg": "none", "typ": t.typ})
-	if err != nil {
-		return "", err
-	}
-	payload, err := json.Marshal(t.claims)
-	if err != nil {
-		return "", err
-	}
-	enc := base64.RawURLEncoding
-	return enc.EncodeToString(header) + "." + enc.EncodeToString(payload) + ".", nil
-}
-
-// brokenSignature flips a bit in the signature.
 func (p *IDP) brokenSignature(t *jwt) (string, error) {
-	raw, err := p.keys.sign(t.alg, t.typ, t.claims)
-	if err != nil {
-		return "", err
-	}
-	dot := strings.LastIndexByte(raw, '.')
-	sig, err := base64.RawURLEncoding.DecodeString(raw[dot+1:])
-	if err != nil {
-		return "", err
-	}
-	sig[len(sig)/2] ^= 1
-	return raw[:dot+1] + base64.RawURLEncoding.EncodeToString(sig), nil
+	return jws.Break(p.keys.sign(t.alg, t.typ, t.claims))
 }
 
 func signedWithSecret(t *jwt) (string, error) {
-	secret := sha256.Sum256([]byte(t.client.Secret))
-	key := []byte(t.client.Secret)
-	if len(key) < 32 { // go-jose wants 256 bits
-		key = secret[:]
-	}
-	return signJWS(jose.HS256, key, t.typ, t.claims)
+	return jws.SignWithSecret(t.client.Secret, t.typ, t.claims)
 }
 
 func (p *IDP) withoutKid(t *jwt) (string, error) {
@@ -188,7 +151,7 @@ func (p *IDP) withoutKid(t *jwt) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return signJWS(jose.SignatureAlgorithm(t.alg), jwk.Key, t.typ, t.claims)
+	return jws.Sign(t.alg, jwk.Key, t.typ, t.claims)
 }
 
 func (p *IDP) hiddenSignature(t *jwt) (string, error) {
@@ -196,7 +159,7 @@ func (p *IDP) hiddenSignature(t *jwt) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return signJWS(jose.SignatureAlgorithm(t.alg), jwk, t.typ, t.claims)
+	return jws.Sign(t.alg, jwk, t.typ, t.claims)
 }
 
 func (p *IDP) rotatedSignature(t *jwt) (string, error) {

@@ -94,7 +94,7 @@ func (p *IDP) Count(endpoint Endpoint, client string) int {
 	defer j.mu.Unlock()
 	n := 0
 	for c, k := range j.counts {
-		if (client == "" || client == c.client) && endpoint.covers(c.endpoint) {
+		if (client == "" || client == c.client) && endpoint.Covers(c.endpoint) {
 			n += k
 		}
 	}
@@ -109,8 +109,8 @@ func (p *IDP) ResetRequests() {
 	j.recent, j.next, j.counts = nil, 0, nil
 }
 
-// covers reports whether e, as a filter, includes the endpoint of a request.
-func (e Endpoint) covers(of Endpoint) bool {
+// Covers reports whether e, as a filter, includes the endpoint of a request.
+func (e Endpoint) Covers(of Endpoint) bool {
 	return e == "" || e == of || e == EndpointToken && strings.HasPrefix(string(of), "token/")
 }
 

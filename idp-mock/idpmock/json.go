@@ -1,53 +1,15 @@
 package idpmock
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/plain"
 )
 
 // duration reads "1m30s" or a number of seconds, and writes the former.
-type duration time.Duration
-
-func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
-
-func (d *duration) UnmarshalJSON(b []byte) error {
-	var text string
-	if json.Unmarshal(b, &text) == nil {
-		v, err := time.ParseDuration(text)
-		if err != nil {
-			return fmt.Errorf(`idpmock: %q is no duration such as "15m" or "1.5s"`, text)
-		}
-		*d = duration(v)
-		return nil
-	}
-	var seconds float64
-	if err := json.Unmarshal(b, &seconds); err != nil {
-		return fmt.Errorf(`idpmock: %s is no duration: want "15m" or a number of seconds`, b)
-	}
-	if seconds > 1e9 || seconds < -1e9 {
-		return fmt.Errorf("idpmock: %s is no duration: too many seconds", b)
-	}
-	*d = duration(seconds * float64(time.Second))
-	return nil
-}
-
-// strict decodes JSON and refuses what it does not know: a misspelt setting
-// must not be silently ignored.
-func strict(b []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("idpmock: there is something after the JSON value")
-	}
-	return nil
-}
+type duration = plain.Duration
 
 type plainClient Client
 
@@ -69,14 +31,14 @@ func (c Client) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a client. Fields that are absent keep their value.
 func (c *Client) UnmarshalJSON(b []byte) error {
 	j := clientJSON{(*plainClient)(c), c.JWKS, duration(c.AccessTokenLifetime), duration(c.RefreshTokenLifetime), duration(c.IdleWindow)}
-	if err := strict(b, &j); err != nil {
+	if err := plain.Strict(b, &j); err != nil {
 		return err
 	}
 	c.JWKS, c.AccessTokenLifetime, c.RefreshTokenLifetime, c.IdleWindow = j.JWKS, time.Duration(j.AccessTokenLifetime), time.Duration(j.RefreshTokenLifetime), time.Duration(j.IdleWindow)
 	return nil
 }
 
-// configJSON is a configuration file, and what the control API changes.
+// configJSON is a configuration file.
 type configJSON struct {
 	Issuer                                  *string        `json:"issuer,omitempty"`
 	Clients                                 *[]Client      `json:"clients,omitempty"`
@@ -106,7 +68,6 @@ type configJSON struct {
 	DeliveryTimeout                         *duration      `json:"delivery_timeout,omitempty"`
 	DeliveryRetries                         *[]duration    `json:"delivery_retries,omitempty"`
 	LogoutWait                              *duration      `json:"logout_wait,omitempty"`
-	ControlAPI                              *bool          `json:"control_api,omitempty"`
 }
 
 // apply copies what j has over c.
@@ -144,7 +105,6 @@ func (j *configJSON) apply(c *Config) {
 		}
 	}
 	putDuration(&c.LogoutWait, j.LogoutWait)
-	put(&c.ControlAPI, j.ControlAPI)
 }
 
 func put[T any](to *T, from *T) {
@@ -164,7 +124,7 @@ func putDuration(to *time.Duration, from *duration) {
 // name is an error. Fields that are absent keep their value.
 func (c *Config) UnmarshalJSON(b []byte) error {
 	var j configJSON
-	if err := strict(b, &j); err != nil {
+	if err := plain.Strict(b, &j); err != nil {
 		return fmt.Errorf("idpmock: configuration: %w", err)
 	}
 	j.apply(c)
@@ -191,7 +151,7 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a fault; durations are "2s" or a number of seconds.
 func (f *Fault) UnmarshalJSON(b []byte) error {
 	j := faultJSON{plainFault: (*plainFault)(f)}
-	if err := strict(b, &j); err != nil {
+	if err := plain.Strict(b, &j); err != nil {
 		return err
 	}
 	f.Delay, f.DelayAfter = time.Duration(j.Delay), time.Duration(j.DelayAfter)
@@ -211,7 +171,7 @@ func (f DeliveryFault) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a fault; durations are "2s" or a number of seconds.
 func (f *DeliveryFault) UnmarshalJSON(b []byte) error {
 	j := deliveryFaultJSON{plainDeliveryFault: (*plainDeliveryFault)(f)}
-	if err := strict(b, &j); err != nil {
+	if err := plain.Strict(b, &j); err != nil {
 		return err
 	}
 	f.Delay = time.Duration(j.Delay)
@@ -226,9 +186,9 @@ func (r Request) MarshalJSON() ([]byte, error) {
 	}{(*plainRequest)(&r), duration(r.Duration)})
 }
 
-// settingsJSON is the current configuration for the control API, the clients'
-// secrets and the users' passwords left out.
-func settingsJSON(c Config) configJSON {
+// MarshalJSON writes the configuration as a file has it, without secrets: those of the
+// clients, the users' passwords, and Registration.
+func (c Config) MarshalJSON() ([]byte, error) {
 	retries := make([]duration, 0, len(c.DeliveryRetries))
 	for _, d := range c.DeliveryRetries {
 		retries = append(retries, duration(d))
@@ -239,9 +199,9 @@ func settingsJSON(c Config) configJSON {
 		users = append(users, u)
 	}
 	d := func(v time.Duration) *duration { x := duration(v); return &x }
-	return configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, APIs: &c.APIs, IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
+	return json.Marshal(configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, APIs: &c.APIs, IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
 		CoordinateClientLifetimes: &c.CoordinateClientLifetimes, ExpiredSessionsTriggerBackchannelLogout: &c.ExpiredSessionsTriggerBackchannelLogout,
 		Policies: &c.Policies, Temperament: &c.Temperament, SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
 		RefreshTokenTimeout: &c.RefreshTokenTimeout, SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequirePAR: &c.RequirePAR,
-		MTLSOrigin: &c.MTLSOrigin, DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait), ControlAPI: &c.ControlAPI}
+		MTLSOrigin: &c.MTLSOrigin, DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait)})
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/tandem-sso/tandem/idp-mock/internal/jws"
 )
 
 // keyring holds the provider's signing keys: one per algorithm, made when it is
@@ -148,31 +149,7 @@ func (k *keyring) sign(alg, typ string, claims map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return signJWS(jose.SignatureAlgorithm(alg), jwk, typ, claims)
-}
-
-func signJWS(alg jose.SignatureAlgorithm, key any, typ string, claims map[string]any) (string, error) {
-	opts := &jose.SignerOptions{}
-	if typ != "" {
-		opts = opts.WithType(jose.ContentType(typ))
-	}
-	return signJWSWith(jose.SigningKey{Algorithm: alg, Key: key}, opts, claims)
-}
-
-func signJWSWith(key jose.SigningKey, opts *jose.SignerOptions, claims map[string]any) (string, error) {
-	signer, err := jose.NewSigner(key, opts)
-	if err != nil {
-		return "", err
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		return "", err
-	}
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		return "", err
-	}
-	return jws.CompactSerialize()
+	return jws.Sign(alg, jwk, typ, claims)
 }
 
 // verify returns the claims of a JWS of our own, whatever its age: an
@@ -181,7 +158,7 @@ func (k *keyring) verify(alg, raw string) (map[string]any, error) {
 	if len(raw) > maxToken {
 		return nil, errTokenTooLong
 	}
-	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +167,7 @@ func (k *keyring) verify(alg, raw string) (map[string]any, error) {
 		return nil, err
 	}
 	for _, key := range set.Keys {
-		payload, err := jws.Verify(key)
+		payload, err := signed.Verify(key)
 		if err != nil {
 			continue
 		}

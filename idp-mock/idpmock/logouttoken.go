@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	"github.com/tandem-sso/tandem/idp-mock/internal/jws"
 )
 
 const (
@@ -107,7 +107,7 @@ func LogoutFaults() []LogoutFault { return slices.Sorted(maps.Keys(logoutFaults)
 
 var logoutFaults = map[LogoutFault]func(*IDP, *jwt){
 	LogoutAlgNone:    func(_ *IDP, t *jwt) { t.sign = unsigned },
-	LogoutWrongAlg:   func(_ *IDP, t *jwt) { t.alg = otherAlg(t.alg) },
+	LogoutWrongAlg:   func(_ *IDP, t *jwt) { t.alg = jws.OtherAlg(t.alg) },
 	LogoutWrongIss:   func(_ *IDP, t *jwt) { t.claims["iss"] = t.claims["iss"].(string) + "INVALID" },
 	LogoutWrongAud:   func(_ *IDP, t *jwt) { t.claims["aud"] = t.client.ID + "INVALID" },
 	LogoutNoEvent:    without("events"),
@@ -176,15 +176,12 @@ func set(claim string, v any) func(*IDP, *jwt) {
 
 func (t *jwt) at(claim string, d time.Duration) { t.claims[claim] = t.now.Add(d).Unix() }
 
-// embeddedKey signs with a key that only the token's own header publishes; RFC
-// 8725 §3.10 warns of believing it.
 func (p *IDP) embeddedKey(t *jwt) (string, error) {
 	key, err := p.keys.hiddenKey(t.alg)
 	if err != nil {
 		return "", err
 	}
-	opts := (&jose.SignerOptions{EmbedJWK: true}).WithType(jose.ContentType(t.typ))
-	return signJWSWith(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(t.alg), Key: key}, opts, t.claims)
+	return jws.SignEmbedded(t.alg, key, t.typ, t.claims)
 }
 
 // logoutToken makes a logout token (OpenID Connect Back-Channel Logout 1.0

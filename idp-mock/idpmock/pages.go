@@ -1,41 +1,23 @@
 package idpmock
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"html/template"
 	"net/url"
-)
 
-const style = `
-:root { color-scheme: light dark; background: Canvas; color: CanvasText; font: 100%/1.5 system-ui, sans-serif }
-body { max-width: 26rem; margin: 10vh auto; padding: 0 1rem }
-label { display: block; margin: 1rem 0 .25rem; font-weight: 600 }
-input { font: inherit; width: 100%; box-sizing: border-box; padding: .6rem; border: 1px solid GrayText; border-radius: .3rem }
-button { font: inherit; padding: .6rem 1.2rem; margin: 1.5rem .5rem 0 0; border: 1px solid GrayText; border-radius: .3rem; cursor: pointer }
-button.main { background: #1a4fb4; border-color: #1a4fb4; color: #fff }
-:focus-visible { outline: 3px solid #f90; outline-offset: 2px }
-.alert { padding: .6rem 1rem; border-left: 4px solid #c22; background: color-mix(in srgb, #c22 12%, Canvas) }
-.hint { color: color-mix(in srgb, CanvasText 70%, Canvas); font-weight: 400 }
-iframe { display: none }
-`
+	"github.com/tandem-sso/tandem/idp-mock/internal/look"
+)
 
 const postScript = `document.forms[0].submit()`
 
 // contentPolicy admits our inline style and script by hash, and the empty icon that
 // keeps browsers from asking for one (Firefox holds icons against the policy). There is no
 // form-action: browsers hold the redirect to the client against it.
-var contentPolicy = "default-src 'none'; img-src data:; style-src '" + hashSource(style) + "'; script-src '" + hashSource(postScript) + "'; frame-ancestors 'none'; base-uri 'none'"
-
-func hashSource(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
-}
+var contentPolicy = "default-src 'none'; img-src data:; style-src " + look.Hash(look.Style) + "; script-src " + look.Hash(postScript) + "; frame-ancestors 'none'; base-uri 'none'"
 
 func page(body string) *template.Template {
 	return template.Must(template.New("").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{block "title" .}}{{.Title}}{{end}}</title><link rel="icon" href="data:,"><style>` + style + `</style></head><body><main>` + body + `</main></body></html>`))
+<title>{{block "title" .}}{{.Title}}{{end}}</title><link rel="icon" href="data:,"><style>` + look.Style + `</style></head><body><main>` + body + `</main></body></html>`))
 }
 
 type loginData struct {

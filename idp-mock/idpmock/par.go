@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/plain"
 )
 
 const (
@@ -61,7 +63,7 @@ func (p *IDP) par(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.pushed[keyOf(uri)] = &pushedRequest{client: c.ID, form: form, until: now.Add(requestURILifetime)}
 	p.mu.Unlock()
-	writeJSON(w, http.StatusCreated, map[string]any{"request_uri": uri, "expires_in": int(requestURILifetime / time.Second)})
+	plain.Write(w, http.StatusCreated, map[string]any{"request_uri": uri, "expires_in": int(requestURILifetime / time.Second)})
 }
 
 // pushedForm returns the parameters of an authorization request: those pushed

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/plain"
 )
 
 // PathRegister is the client registration endpoint (RFC 7591 §3); below it is the
@@ -96,7 +98,7 @@ func (p *IDP) register(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, oerr)
 		return
 	}
-	writeJSON(w, http.StatusCreated, p.information(g, policy))
+	plain.Write(w, http.StatusCreated, p.information(g, policy))
 }
 
 // manage reads, changes and deletes a client that has registered itself.
@@ -146,7 +148,7 @@ func (p *IDP) manage(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, oerr)
 		return
 	}
-	writeJSON(w, http.StatusOK, p.information(&changed, policy))
+	plain.Write(w, http.StatusOK, p.information(&changed, policy))
 }
 
 // replace takes over the metadata of a change.

@@ -3,11 +3,12 @@ package idpmock
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/plain"
 )
 
 // maxBody bounds what a request may carry, in bytes.
@@ -52,7 +53,6 @@ const (
 	PathRevoke       = "/revoke"
 	PathEndSession   = "/end_session"
 	PathCheckSession = "/check_session"
-	PathControl      = "/_mock/"
 )
 
 func (p *IDP) routes() http.Handler {
@@ -80,10 +80,6 @@ func (p *IDP) routes() http.Handler {
 		route(method+" "+PathRegister+"/{client}", EndpointRegister, p.manage)
 	}
 	route("GET "+PathCheckSession, EndpointCheckSession, p.unlessLacking(hasCheckSession, p.checkSession))
-	if p.settings().ControlAPI {
-		prefix := strings.TrimSuffix(PathControl, "/")
-		mux.Handle(p.path+PathControl, http.StripPrefix(p.path+prefix, p.ControlHandler()))
-	}
 	return mux
 }
 
@@ -239,19 +235,7 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		w.Header().Set("WWW-Authenticate", or(e.challenge, challenge))
 	}
-	writeJSON(w, e.status, e)
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, "the answer cannot be encoded", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	w.Write(body)
+	plain.Write(w, e.status, e)
 }
 
 // repeated names a parameter that is there more than once, which RFC 6749 §3.1

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/plain"
 )
 
 // Like returns the temperament of a provider by its name, one of
@@ -137,13 +139,13 @@ func (t Temperament) MarshalJSON() ([]byte, error) {
 // from the zero value; the other fields go over that.
 func (t *Temperament) UnmarshalJSON(b []byte) (err error) {
 	*t = Temperament{}
-	if name := nameIn(b); name != "" {
+	if name := plain.NameIn(b); name != "" {
 		if *t, err = Like(name); err != nil {
 			return err
 		}
 	}
 	j := temperamentJSON{(*plainTemperament)(t), duration(t.ReuseGrace), duration(t.LogoutTokenLifetime)}
-	if err := strict(b, &j); err != nil {
+	if err := plain.Strict(b, &j); err != nil {
 		return err
 	}
 	t.ReuseGrace, t.LogoutTokenLifetime = time.Duration(j.ReuseGrace), time.Duration(j.LogoutTokenLifetime)

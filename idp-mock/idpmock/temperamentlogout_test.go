@@ -54,7 +54,7 @@ func TestLogoutTokensOfTemperaments(t *testing.T) {
 			exp = time.Unix(int64(v), 0).Sub(time.Unix(int64(c["iat"].(float64)), 0)).String()
 		}
 		return fmt.Sprintf("typ %v, aud %s, sub %v, sid %v (asked for: %v), exp %s, events %d",
-			h["typ"], aud, c["sub"] == "ada", c["sid"] != nil, other["sid"] != nil, exp, len(c["events"].(object)))
+			h["typ"], aud, c["sub"] == "ada", c["sid"] != nil, other["sid"] != nil, exp, len(c["events"].(map[string]any)))
 	})
 }
 

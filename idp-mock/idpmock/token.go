@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/plain"
 )
 
 func (p *IDP) token(w http.ResponseWriter, r *http.Request) {
@@ -40,7 +42,7 @@ func (p *IDP) token(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		writeError(w, r, err)
 	default:
-		writeJSON(w, http.StatusOK, answer)
+		plain.Write(w, http.StatusOK, answer)
 	}
 }
 

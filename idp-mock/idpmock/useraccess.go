@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/internal/plain"
 )
 
 // accessTokenOf reads a token as RFC 6750 §2.1 and §2.2 and RFC 9449 §7.1 say;
@@ -80,7 +82,7 @@ func (p *IDP) userinfo(w http.ResponseWriter, r *http.Request) {
 	claims["sub"] = t.grant.user.Subject
 	c := cfg.clients[t.grant.client]
 	if c == nil || !c.UserinfoSigned {
-		writeJSON(w, http.StatusOK, claims)
+		plain.Write(w, http.StatusOK, claims)
 		return
 	}
 	claims["iss"], claims["aud"] = cfg.Issuer, c.ID
@@ -131,7 +133,7 @@ func (p *IDP) introspect(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, oerr)
 		return
 	}
-	writeJSON(w, http.StatusOK, p.describe(cfg, now, c, r.PostForm.Get("token")))
+	plain.Write(w, http.StatusOK, p.describe(cfg, now, c, r.PostForm.Get("token")))
 }
 
 func (p *IDP) describe(cfg *settings, now time.Time, c *Client, raw string) map[string]any {

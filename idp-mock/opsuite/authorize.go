@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 func (s *suite) discover(t *testing.T) {
@@ -81,24 +83,24 @@ var discoveryTests = map[string]func(*testing.T, *suite){
 
 // staysAtProvider demands that a request is refused without any redirect to the
 // client (RFC 6749 §4.1.2.1).
-func staysAtProvider(t *testing.T, p page) {
+func staysAtProvider(t *testing.T, p *idptest.Page) {
 	t.Helper()
-	if p.to != nil {
-		t.Fatalf("redirected to %s", p.to)
+	if p.To != nil {
+		t.Fatalf("redirected to %s", p.To)
 	}
-	if p.status < 400 {
-		t.Errorf("status %d, want an error", p.status)
+	if p.Status < 400 {
+		t.Errorf("status %d, want an error", p.Status)
 	}
 }
 
 // sentBack demands an error that is sent to the client, with state and iss
 // (CORE-03: on errors too).
-func sentBack(t *testing.T, s *suite, p page, codes ...string) {
+func sentBack(t *testing.T, s *suite, p *idptest.Page, codes ...string) {
 	t.Helper()
-	if p.to == nil {
-		t.Fatalf("not sent back to the client: %d\n%s", p.status, p.body)
+	if p.To == nil {
+		t.Fatalf("not sent back to the client: %d\n%s", p.Status, p.Body)
 	}
-	q := p.to.Query()
+	q := p.To.Query()
 	if !slices.Contains(codes, q.Get("error")) || q.Get("code") != "" {
 		t.Errorf("error %q (%s), want one of %q", q.Get("error"), q.Get("error_description"), codes)
 	}
@@ -119,8 +121,8 @@ var authorizeTests = map[string]func(*testing.T, *suite){
 		}
 		// OpenID Connect wants it always; RFC 6749 §3.1.2.3 lets a provider take
 		// the only one that is registered. Nothing else is possible.
-		if p := s.agent(t, "ada").authorize(s.request(s.clients.Web, "redirect_uri", "")); p.to != nil {
-			t.Errorf("redirected to %s", p.to)
+		if p := s.agent(t, "ada").authorize(s.request(s.clients.Web, "redirect_uri", "")); p.To != nil {
+			t.Errorf("redirected to %s", p.To)
 		}
 	},
 	"an unknown client is not redirected": func(t *testing.T, s *suite) {
@@ -130,8 +132,8 @@ var authorizeTests = map[string]func(*testing.T, *suite){
 	"state and iss come back": func(t *testing.T, s *suite) {
 		a := s.agent(t, "ada")
 		p := a.settle(a.authorize(s.request(s.clients.Web)))
-		if p.to == nil || p.to.Query().Get("state") != "state-1" || p.to.Query().Get("iss") != s.meta.Issuer || p.to.Query().Get("code") == "" {
-			t.Fatalf("sent to %v", p.to)
+		if p.To == nil || p.To.Query().Get("state") != "state-1" || p.To.Query().Get("iss") != s.meta.Issuer || p.To.Query().Get("code") == "" {
+			t.Fatalf("sent to %v", p.To)
 		}
 	},
 	"plain PKCE is refused": func(t *testing.T, s *suite) { // CORE-01
@@ -145,8 +147,8 @@ var authorizeTests = map[string]func(*testing.T, *suite){
 	},
 	"a response type that nobody registered": func(t *testing.T, s *suite) {
 		p := s.agent(t, "ada").authorize(s.request(s.clients.Web, "response_type", "token"))
-		if p.to != nil && p.to.Query().Get("error") == "" && !strings.Contains(p.to.Fragment, "error=") {
-			t.Fatalf("sent to %v", p.to)
+		if p.To != nil && p.To.Query().Get("error") == "" && !strings.Contains(p.To.Fragment, "error=") {
+			t.Fatalf("sent to %v", p.To)
 		}
 	},
 	"no response type": func(t *testing.T, s *suite) {
@@ -161,8 +163,8 @@ var authorizeTests = map[string]func(*testing.T, *suite){
 		v := s.request(s.clients.Web)
 		v["redirect_uri"] = append([]string{s.clients.Other.RedirectURIs[0]}, v["redirect_uri"]...)
 		p := s.agent(t, "ada").authorize(v)
-		if p.to != nil && (p.to.Query().Get("error") == "" || strings.HasPrefix(p.to.String(), s.clients.Other.RedirectURIs[0])) || p.to == nil && p.status < 400 {
-			t.Errorf("%d %v", p.status, p.to)
+		if p.To != nil && (p.To.Query().Get("error") == "" || strings.HasPrefix(p.To.String(), s.clients.Other.RedirectURIs[0])) || p.To == nil && p.Status < 400 {
+			t.Errorf("%d %v", p.Status, p.To)
 		}
 	},
 	"prompt=none stands alone": func(t *testing.T, s *suite) { // Core §3.1.2.1

@@ -68,9 +68,7 @@ func (s *suite) call(t *testing.T, to string, form url.Values, header ...string)
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Add(header[i], header[i+1])
 	}
-	c := s.agent(t, "").http
-	c.Jar = nil
-	resp, err := c.Do(req)
+	resp, err := s.agent(t, "").Do(req) // without a cookie
 	if err != nil {
 		t.Fatal(err)
 	}

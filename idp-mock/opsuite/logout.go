@@ -19,10 +19,10 @@ var silentTests = map[string]func(*testing.T, *suite){
 		a := s.agent(t, "ada")
 		first := a.login(s.clients.Web)
 		p := a.authorize(s.request(s.clients.Web, "prompt", "none"))
-		if p.to == nil || p.to.Query().Get("code") == "" {
-			t.Fatalf("%d %v", p.status, p.to)
+		if p.To == nil || p.To.Query().Get("code") == "" {
+			t.Fatalf("%d %v", p.Status, p.To)
 		}
-		second := s.exchange(t, s.clients.Web, p.to.Query().Get("code"))
+		second := s.exchange(t, s.clients.Web, p.To.Query().Get("code"))
 		_, c1 := s.claims(t, first.text("id_token"))
 		_, c2 := s.claims(t, second.text("id_token"))
 		if c1["sub"] != c2["sub"] || c1["sid"] != c2["sid"] || c1["auth_time"] != c2["auth_time"] {
@@ -33,8 +33,8 @@ var silentTests = map[string]func(*testing.T, *suite){
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
 		p := a.authorize(s.request(s.clients.Web, "prompt", "login"))
-		if _, fields, ok := a.form(p); p.to != nil || !ok || !fields.Has("password") {
-			t.Errorf("no sign-in page: %d %v", p.status, p.to)
+		if p.To != nil || !strings.Contains(p.Body, `name="password"`) {
+			t.Errorf("no sign-in page: %d %v", p.Status, p.To)
 		}
 	},
 	"max_age=0 asks again": func(t *testing.T, s *suite) {
@@ -63,9 +63,9 @@ func (s *suite) logoutURL(pairs ...string) string {
 // anything (RIL-05).
 func refusedLogout(t *testing.T, s *suite, a *agent, pairs ...string) {
 	t.Helper()
-	p := a.open(http.MethodGet, s.logoutURL(pairs...), nil)
-	if p.to != nil {
-		t.Errorf("redirected to %s", p.to)
+	p := a.Open(s.logoutURL(pairs...))
+	if p.To != nil {
+		t.Errorf("redirected to %s", p.To)
 	}
 	if !a.signedIn(s.clients.Web) {
 		t.Error("the session ended")
@@ -77,9 +77,9 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 		a := s.agent(t, "ada")
 		id := a.login(s.clients.Web).text("id_token")
 		bye := s.clients.Web.PostLogoutRedirectURIs[0]
-		p := a.settle(a.open(http.MethodGet, s.logoutURL("id_token_hint", id, "post_logout_redirect_uri", bye, "state", "a b&c"), nil))
-		if p.to == nil || p.to.Query().Get("state") != "a b&c" || !strings.HasPrefix(p.to.String(), bye+"?") {
-			t.Fatalf("sent to %v", p.to)
+		p := a.settle(a.Open(s.logoutURL("id_token_hint", id, "post_logout_redirect_uri", bye, "state", "a b&c")))
+		if p.To == nil || p.To.Query().Get("state") != "a b&c" || !strings.HasPrefix(p.To.String(), bye+"?") {
+			t.Fatalf("sent to %v", p.To)
 		}
 		if a.signedIn(s.clients.Web) {
 			t.Error("the session lives on")
@@ -88,18 +88,18 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 	"by POST": func(t *testing.T, s *suite) {
 		a := s.agent(t, "ada")
 		id := a.login(s.clients.Web).text("id_token")
-		p := a.settle(a.open(http.MethodPost, s.meta.EndSession, url.Values{"id_token_hint": {id}, "post_logout_redirect_uri": {s.clients.Web.PostLogoutRedirectURIs[0]}}))
-		if p.to == nil || a.signedIn(s.clients.Web) {
-			t.Errorf("%d sent to %v\n%s", p.status, p.to, p.body)
+		p := a.settle(a.Post(s.meta.EndSession, url.Values{"id_token_hint": {id}, "post_logout_redirect_uri": {s.clients.Web.PostLogoutRedirectURIs[0]}}))
+		if p.To == nil || a.signedIn(s.clients.Web) {
+			t.Errorf("%d sent to %v\n%s", p.Status, p.To, p.Body)
 		}
 	},
 	"no state, none comes back": func(t *testing.T, s *suite) { // …-no-state
 		a := s.agent(t, "ada")
 		id := a.login(s.clients.Web).text("id_token")
 		bye := s.clients.Web.PostLogoutRedirectURIs[0]
-		p := a.settle(a.open(http.MethodGet, s.logoutURL("id_token_hint", id, "post_logout_redirect_uri", bye), nil))
-		if p.to == nil || p.to.String() != bye {
-			t.Errorf("sent to %v", p.to)
+		p := a.settle(a.Open(s.logoutURL("id_token_hint", id, "post_logout_redirect_uri", bye)))
+		if p.To == nil || p.To.String() != bye {
+			t.Errorf("sent to %v", p.To)
 		}
 	},
 	"client_id must fit the hint": func(t *testing.T, s *suite) { // RIL-01
@@ -126,37 +126,37 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 	"no hint: the person is asked": func(t *testing.T, s *suite) { // …-no-id-token-hint, RIL-04
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
-		p := a.open(http.MethodGet, s.logoutURL("client_id", s.clients.Web.ID, "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0], "state", "x"), nil)
-		if _, _, ok := a.form(p); p.to != nil || !ok {
-			t.Fatalf("not asked: %d %v", p.status, p.to)
+		p := a.Open(s.logoutURL("client_id", s.clients.Web.ID, "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0], "state", "x"))
+		if p.To != nil || !strings.Contains(p.Body, "<form") {
+			t.Fatalf("not asked: %d %v", p.Status, p.To)
 		}
 		if !a.signedIn(s.clients.Web) {
 			t.Fatal("the session ended unasked")
 		}
-		p = a.open(http.MethodGet, s.logoutURL("client_id", s.clients.Web.ID, "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0], "state", "x"), nil)
-		if p = a.settle(p); p.to == nil || p.to.Query().Get("state") != "x" || a.signedIn(s.clients.Web) {
-			t.Errorf("sent to %v", p.to)
+		p = a.Open(s.logoutURL("client_id", s.clients.Web.ID, "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0], "state", "x"))
+		if p = a.settle(p); p.To == nil || p.To.Query().Get("state") != "x" || a.signedIn(s.clients.Web) {
+			t.Errorf("sent to %v", p.To)
 		}
 	},
 	"no parameters": func(t *testing.T, s *suite) { // …-no-params
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
-		if p := a.settle(a.open(http.MethodGet, s.meta.EndSession, nil)); p.to != nil || p.status != http.StatusOK || a.signedIn(s.clients.Web) {
-			t.Errorf("%d %v", p.status, p.to)
+		if p := a.settle(a.Open(s.meta.EndSession)); p.To != nil || p.Status != http.StatusOK || a.signedIn(s.clients.Web) {
+			t.Errorf("%d %v", p.Status, p.To)
 		}
 	},
 	"only state": func(t *testing.T, s *suite) { // …-only-state
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
-		if p := a.settle(a.open(http.MethodGet, s.logoutURL("state", "x"), nil)); p.to != nil || p.status != http.StatusOK {
-			t.Errorf("%d %v", p.status, p.to)
+		if p := a.settle(a.Open(s.logoutURL("state", "x"))); p.To != nil || p.Status != http.StatusOK {
+			t.Errorf("%d %v", p.Status, p.To)
 		}
 	},
 	"redirect URI without a client": func(t *testing.T, s *suite) { // nobody vouches for it
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
-		if p := a.settle(a.open(http.MethodGet, s.logoutURL("post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0]), nil)); p.to != nil {
-			t.Errorf("sent to %v", p.to)
+		if p := a.settle(a.Open(s.logoutURL("post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0]))); p.To != nil {
+			t.Errorf("sent to %v", p.To)
 		}
 	},
 	"already signed out is no error": func(t *testing.T, s *suite) { // RIL-05
@@ -164,15 +164,15 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 		id := a.login(s.clients.Web).text("id_token")
 		to := s.logoutURL("id_token_hint", id, "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0])
 		for range 2 {
-			if p := a.settle(a.open(http.MethodGet, to, nil)); p.to == nil {
-				t.Fatalf("%d\n%s", p.status, p.body)
+			if p := a.settle(a.Open(to)); p.To == nil {
+				t.Fatalf("%d\n%s", p.Status, p.Body)
 			}
 		}
 	},
 	"tokens end with the session": func(t *testing.T, s *suite) {
 		a := s.agent(t, "ada")
 		tok := a.login(s.clients.Web)
-		a.settle(a.open(http.MethodGet, s.logoutURL("id_token_hint", tok.text("id_token")), nil))
+		a.settle(a.Open(s.logoutURL("id_token_hint", tok.text("id_token"))))
 		wantError(t, s.refresh(t, s.clients.Web, tok.text("refresh_token")), http.StatusBadRequest, "invalid_grant")
 		if got := s.userinfo(t, tok.text("access_token")); got.status != http.StatusUnauthorized {
 			t.Errorf("%v", got)
@@ -186,8 +186,8 @@ var backchannelTests = map[string]func(*testing.T, *suite){
 		web := a.login(s.clients.Web)
 		other := a.login(s.clients.Other)
 		s.forget()
-		p := a.settle(a.open(http.MethodGet, s.logoutURL("id_token_hint", web.text("id_token"), "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0]), nil))
-		if p.to == nil {
+		p := a.settle(a.Open(s.logoutURL("id_token_hint", web.text("id_token"), "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0])))
+		if p.To == nil {
 			t.Fatal(p)
 		}
 		for _, c := range []struct {
@@ -207,7 +207,7 @@ var backchannelTests = map[string]func(*testing.T, *suite){
 		web := a.login(s.clients.Web)
 		b.login(s.clients.Other)
 		s.forget()
-		a.settle(a.open(http.MethodGet, s.logoutURL("id_token_hint", web.text("id_token")), nil))
+		a.settle(a.Open(s.logoutURL("id_token_hint", web.text("id_token"))))
 		s.logoutTokens(t, s.clients.Web.ID, 1)
 		s.mu.Lock()
 		defer s.mu.Unlock()

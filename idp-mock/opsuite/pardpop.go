@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
 func (s *suite) push(t *testing.T, c Client, v url.Values) answer {
@@ -21,10 +23,10 @@ func (s *suite) push(t *testing.T, c Client, v url.Values) answer {
 }
 
 // refused demands an error, be it shown or sent to the client.
-func refused(t *testing.T, p page) {
+func refused(t *testing.T, p *idptest.Page) {
 	t.Helper()
-	if p.to != nil && p.to.Query().Get("error") == "" || p.to == nil && p.status < 400 {
-		t.Errorf("%d %v", p.status, p.to)
+	if p.To != nil && p.To.Query().Get("error") == "" || p.To == nil && p.Status < 400 {
+		t.Errorf("%d %v", p.Status, p.To)
 	}
 }
 
@@ -36,10 +38,10 @@ var parTests = map[string]func(*testing.T, *suite){
 		}
 		a := s.agent(t, "ada")
 		p := a.settle(a.authorize(url.Values{"client_id": {s.clients.Web.ID}, "request_uri": {got.text("request_uri")}}))
-		if p.to == nil || p.to.Query().Get("state") != "state-1" {
-			t.Fatalf("%d %v %s", p.status, p.to, p.body)
+		if p.To == nil || p.To.Query().Get("state") != "state-1" {
+			t.Fatalf("%d %v %s", p.Status, p.To, p.Body)
 		}
-		if got := s.exchange(t, s.clients.Web, p.to.Query().Get("code")); got.status != http.StatusOK {
+		if got := s.exchange(t, s.clients.Web, p.To.Query().Get("code")); got.status != http.StatusOK {
 			t.Error(got)
 		}
 	},

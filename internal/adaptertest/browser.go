@@ -11,7 +11,8 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
-// browser of one person; it follows no redirect.
+// browser of one person; it follows no redirect. Unlike idptest.Browser it shows each answer
+// with its stream, and sends what no browser sends.
 type browser struct {
 	a    *app
 	http *http.Client

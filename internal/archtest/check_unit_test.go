@@ -15,6 +15,8 @@ func TestCheckBites(t *testing.T) {
 		{path: "core/other", rooms: []string{"core"}},
 		{path: "adapter", rooms: []string{"core", "core/internal/..."}, modules: []string{"lib.example/good/..."}},
 		{path: "mock/...", modules: []string{"lib.example/good/..."}, tests: true},
+		{path: "model/...", tests: true, also: []string{"mock/..."}},
+		{path: "model", tests: true, also: []string{"mock/..."}},
 		{path: "demo/...", rooms: []string{"core/...", "adapter", "mock/..."}, modules: []string{anything}},
 	}
 	world := func(more ...listed) []listed {
@@ -89,6 +91,11 @@ func TestCheckBites(t *testing.T) {
 			listed{ImportPath: "m/mock", TestImports: []string{"m/mock/x", "testing"}, XTestImports: []string{"m/core"}},
 			pkg("m/mock/x"),
 		), []string{"mock (test) → m/core: not allowed for mock/..."}},
+		{"tests may have rooms of their own", world(
+			listed{ImportPath: "m/model", XTestImports: []string{"m/mock/x"}},
+			listed{ImportPath: "m/model/inner", Imports: []string{"m/mock/x"}, XTestImports: []string{"m/core"}},
+			pkg("m/mock/x"), pkg("m/core"),
+		), []string{"model/inner (test) → m/core: not allowed for model/...", "model/inner → mock/x: not allowed for model/..."}},
 		{"other rooms' tests are free", world(
 			listed{ImportPath: "m/core", XTestImports: []string{"m/adapter", "testing"}},
 			pkg("m/adapter", "m/core"),

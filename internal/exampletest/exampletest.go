@@ -3,12 +3,12 @@
 package exampletest
 
 import (
-	"context"
-	"io"
+	"fmt"
 	"net/http"
-	"net/http/cookiejar"
+	"net/url"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/idp-mock/memnet"
 )
 
@@ -61,46 +61,24 @@ func (w *World) Close() {
 }
 
 // Person is somebody with a browser in front of https://notes.example.
-type Person struct {
-	world *World
-	http  *http.Client
-	idp   *idpmock.Browser
-}
+type Person struct{ *idptest.Browser }
 
 // Person returns somebody who is not signed in.
-func (w *World) Person(name string) *Person {
-	c := w.net.Client()
-	c.Jar, _ = cookiejar.New(nil) // cannot fail
-	p := &Person{world: w, http: c, idp: w.IDP.Browser(name)}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return p
+func (w *World) Person(name string) *Person { return NewPerson(name, w.net.Transport()) }
+
+// NewPerson returns somebody on another network.
+func NewPerson(name string, network http.RoundTripper) *Person {
+	b := idptest.NewBrowser(panics{}, network)
+	b.Base, b.Fill = "https://notes.example", url.Values{"username": {name}}
+	return &Person{b}
 }
 
 // Visit opens a page, signing in at the IdP on the way if need be, and returns
 // what it says.
-func (p *Person) Visit(path string) string {
-	to := "https://notes.example" + path
-	for range 10 {
-		req, err := http.NewRequest(http.MethodGet, to, nil)
-		if err != nil {
-			panic(err)
-		}
-		req.Header.Set("Sec-Fetch-Mode", "navigate")
-		resp, err := p.http.Do(req)
-		if err != nil {
-			panic(err)
-		}
-		body, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		next, err := resp.Location()
-		if err != nil {
-			return string(body)
-		}
-		if to = next.String(); next.Host == "idp.example" {
-			if to, err = p.idp.Authorize(context.Background(), to); err != nil {
-				panic(err)
-			}
-		}
-	}
-	panic("exampletest: too many redirects")
-}
+func (p *Person) Visit(path string) string { return p.Browser.Visit(path).Body }
+
+// panics is what an Example has instead of a testing.T.
+type panics struct{}
+
+func (panics) Helper()                   {}
+func (panics) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }

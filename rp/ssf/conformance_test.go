@@ -19,6 +19,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/ssf"
 )
@@ -104,7 +105,7 @@ func (c *conformance) front(_ *world, next http.Handler) http.Handler {
 		call := r.Method + " " + r.URL.Path
 		c.mu.Lock()
 		c.calls = append(c.calls, call)
-		if r.URL.Path == idpmock.PathSSFVerify {
+		if r.URL.Path == transmitter.PathSSFVerify {
 			var in struct {
 				State string `json:"state"`
 			}
@@ -119,8 +120,8 @@ func (c *conformance) front(_ *world, next http.Handler) http.Handler {
 			rw.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 			rw.WriteHeader(http.StatusUnauthorized)
 			return
-		case c.interop && slices.Contains([]string{"PATCH " + idpmock.PathSSFStream, "PUT " + idpmock.PathSSFStream,
-			"POST " + idpmock.PathSSFStatus, "POST " + idpmock.PathSSFAddSubject, "POST " + idpmock.PathSSFRemoveSubject}, call):
+		case c.interop && slices.Contains([]string{"PATCH " + transmitter.PathSSFStream, "PUT " + transmitter.PathSSFStream,
+			"POST " + transmitter.PathSSFStatus, "POST " + transmitter.PathSSFAddSubject, "POST " + transmitter.PathSSFRemoveSubject}, call):
 			rw.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		case known:
@@ -129,7 +130,7 @@ func (c *conformance) front(_ *world, next http.Handler) http.Handler {
 		answer := httptest.NewRecorder()
 		next.ServeHTTP(answer, r)
 		out := answer.Body.Bytes()
-		if call == "POST "+idpmock.PathSSFStream {
+		if call == "POST "+transmitter.PathSSFStream {
 			out = bytes.Replace(out, []byte(`"iss":"`+issuer+`"`), []byte(`"iss":"`+c.issuer+`"`), 1)
 		}
 		for name, values := range answer.Header() {
@@ -186,12 +187,12 @@ func (c *conformance) verifies(r *ssf.Receiver) {
 
 // about is an event about a person. That of a session has a time in milliseconds in the
 // suite's module for the interoperability profile.
-func (c *conformance) about(event, sub string, timestamp any) idpmock.SET {
+func (c *conformance) about(event, sub string, timestamp any) transmitter.SET {
 	payload := map[string]any{"event_timestamp": timestamp, "initiating_entity": "policy", "reason_admin": map[string]string{"en": "Policy Violation: C076E822"}}
 	for name, v := range eventMembers[event] {
 		payload[name] = v
 	}
-	return idpmock.SET{Event: event, Payload: payload, Subject: map[string]any{"format": "iss_sub", "iss": c.idp.URL, "sub": sub}}
+	return transmitter.SET{Event: event, Payload: payload, Subject: map[string]any{"format": "iss_sub", "iss": c.idp.URL, "sub": sub}}
 }
 
 const (
@@ -282,8 +283,8 @@ func (c *conformance) verification() {
 
 func (c *conformance) unsolicited() {
 	r, s := c.create()
-	c.accepted(s, idpmock.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID}})
-	if r.State().Verified.IsZero() || c.seen("POST "+idpmock.PathSSFVerify) {
+	c.accepted(s, transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID}})
+	if r.State().Verified.IsZero() || c.seen("POST "+transmitter.PathSSFVerify) {
 		c.Error("the stream was not verified unasked")
 	}
 	c.deletes(s)
@@ -330,9 +331,9 @@ func (c *conformance) invalidSETs() {
 	r, s := c.create()
 	ada := c.signedIn("ada")
 	c.verifies(r)
-	for fault, code := range map[idpmock.SETFault]string{
-		idpmock.SETBadSignature: "invalid_key", idpmock.SETUnknownKid: "invalid_key",
-		idpmock.SETWrongIss: "invalid_issuer", idpmock.SETWrongAud: "invalid_audience",
+	for fault, code := range map[transmitter.SETFault]string{
+		transmitter.SETBadSignature: "invalid_key", transmitter.SETUnknownKid: "invalid_key",
+		transmitter.SETWrongIss: "invalid_issuer", transmitter.SETWrongAud: "invalid_audience",
 	} {
 		got := c.send(s, c.about(ssf.SessionRevoked, "ada", time.Now().Unix()), fault)
 		if got.Err != code || c.method == ssf.Push && got.Status != 400 {
@@ -384,7 +385,7 @@ func (c *conformance) issuerMismatch() {
 		c.Errorf("a stream of another issuer: %+v, %v", stream, err)
 	}
 	time.Sleep(time.Minute)
-	if last := c.calls[len(c.calls)-1]; last != "POST "+idpmock.PathSSFStream {
+	if last := c.calls[len(c.calls)-1]; last != "POST "+transmitter.PathSSFStream {
 		c.Errorf("the stream was used: %s", last)
 	}
 }
@@ -422,7 +423,7 @@ func (c *conformance) behindQueue() {
 	}
 	r := c.receiverOf(stream)
 	c.verifies(r)
-	if done := c.transmitter.Delivered(stream.ID); len(done) != 4 || slices.ContainsFunc(done, func(d idpmock.SETRecord) bool { return d.Err != "" || d.GivenUp }) {
+	if done := c.transmitter.Delivered(stream.ID); len(done) != 4 || slices.ContainsFunc(done, func(d transmitter.SETRecord) bool { return d.Err != "" || d.GivenUp }) {
 		c.Errorf("%+v", done)
 	}
 	c.deletes(stream)
@@ -430,7 +431,7 @@ func (c *conformance) behindQueue() {
 
 func (c *conformance) wrongState() {
 	r, s := c.create()
-	got := c.send(s, idpmock.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID}, Payload: map[string]any{"state": "another"}})
+	got := c.send(s, transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID}, Payload: map[string]any{"state": "another"}})
 	if got.Err != "invalid_state" || !r.State().Verified.IsZero() {
 		c.Errorf("%+v", got)
 	}
@@ -442,7 +443,7 @@ func (c *conformance) wrongSubject() {
 	r, s := c.create()
 	c.verifies(r) // so that there is a state
 	verified := r.State().Verified
-	got := c.send(s, idpmock.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID + "x"}, Payload: map[string]any{"state": c.state}})
+	got := c.send(s, transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID + "x"}, Payload: map[string]any{"state": c.state}})
 	if got.Err != "invalid_request" || c.state == "" || !r.State().Verified.Equal(verified) {
 		c.Errorf("%+v", got)
 	}

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/memnet"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
+	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/ssf"
@@ -45,7 +46,7 @@ func Example() {
 	defer receiver.Close() // before the RelyingParty
 	e.mux.Handle("POST /ssf/events", receiver)
 
-	e.signIn(ctx, "ada")
+	e.signIn("ada")
 	e.administratorRevokes("ada", "laptop was stolen")
 	event := <-received
 	fmt.Printf("by %s, %s: %d session ended\n", event.Initiator, event.Reason, event.Ended)
@@ -75,7 +76,7 @@ func Example_poll() {
 	check(err)
 	defer receiver.Close()
 
-	e.signIn(ctx, "ada")
+	e.signIn("ada")
 	e.administratorRevokes("ada", "laptop was stolen")
 	fmt.Println((<-received).Ended)
 	// Output: 1
@@ -84,7 +85,7 @@ func Example_poll() {
 // A transmitter that sends nothing about people whom nobody has added, such as Keycloak.
 func ExampleTransmitter_AddSubject() {
 	ctx := context.Background()
-	keycloak, err := idpmock.TransmitterLike("keycloak")
+	keycloak, err := transmitter.Like("keycloak")
 	check(err)
 	e := startExampleWith(ctx, keycloak)
 	defer e.close()
@@ -110,7 +111,7 @@ func ExampleTransmitter_AddSubject() {
 	check(err)
 	defer receiver.Close()
 
-	e.signIn(ctx, "ada") // then, in the app:
+	e.signIn("ada") // then, in the app:
 	err = transmitter.AddSubject(ctx, stream.ID, ssf.SubjectID{Format: "iss_sub", Issuer: e.auth.Issuer(), Subject: "ada"})
 	check(err)
 	e.administratorRevokes("ada", "laptop was stolen")
@@ -122,25 +123,25 @@ func ExampleTransmitter_AddSubject() {
 type example struct {
 	net         *memnet.Net
 	idp         *idpmock.IDP
-	transmitter *idpmock.Transmitter
+	transmitter *transmitter.Transmitter
 	auth        *rp.RelyingParty
 	mux         *http.ServeMux
 	stops       []func()
 }
 
 func startExample(ctx context.Context) *example {
-	return startExampleWith(ctx, idpmock.TransmitterConfig{})
+	return startExampleWith(ctx, transmitter.Config{})
 }
 
-func startExampleWith(ctx context.Context, cfg idpmock.TransmitterConfig) *example {
+func startExampleWith(ctx context.Context, cfg transmitter.Config) *example {
 	e := &example{net: memnet.New(), mux: http.NewServeMux()}
 	var err error
 	e.idp, err = idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", HTTPClient: e.net.Client(), Clients: []idpmock.Client{{
 		ID: "notes", Secret: "s3cret", RedirectURIs: []string{"https://notes.example/auth/callback"}, RefreshTokens: true,
 	}}})
 	check(err)
-	cfg.Receivers = []idpmock.StreamReceiver{{Token: "token-for-the-management-api", Audience: []string{"https://notes.example"}}}
-	e.transmitter, err = idpmock.NewTransmitter(e.idp, cfg)
+	cfg.Receivers = []transmitter.Receiver{{Token: "token-for-the-management-api", Audience: []string{"https://notes.example"}}}
+	e.transmitter, err = transmitter.New(e.idp, cfg)
 	check(err)
 	e.serve("idp.example", e.transmitter.Beside(e.idp.Handler()))
 	e.auth, err = rp.New(ctx, rp.Config{
@@ -160,18 +161,8 @@ func (e *example) serve(host string, h http.Handler) {
 	e.stops = append(e.stops, stop)
 }
 
-func (e *example) signIn(ctx context.Context, user string) {
-	c := e.net.Client()
-	c.Jar, _ = cookiejar.New(nil)
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := c.Get("https://notes.example/auth/login")
-	check(err)
-	resp.Body.Close()
-	callback, err := e.idp.Browser(user).Authorize(ctx, resp.Header.Get("Location"))
-	check(err)
-	resp, err = c.Get(callback)
-	check(err)
-	resp.Body.Close()
+func (e *example) signIn(user string) {
+	exampletest.NewPerson(user, e.net.Transport()).Visit("/auth/login")
 }
 
 func (e *example) administratorRevokes(subject, reason string) {

@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 	"github.com/tandem-sso/tandem/rp/ssf"
 )
 
-func transmitterLike(t *testing.T, name string) func(*idpmock.TransmitterConfig) {
-	return func(c *idpmock.TransmitterConfig) {
-		like, err := idpmock.TransmitterLike(name)
+func transmitterLike(t *testing.T, name string) func(*transmitter.Config) {
+	return func(c *transmitter.Config) {
+		like, err := transmitter.Like(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ func TestLikeOkta(t *testing.T) {
 		again.expect("live") // another session of hers
 
 		// As its page has it: the user alone, in a complex subject.
-		event = idpmock.SET{Event: ssf.SessionRevoked, Subject: map[string]any{
+		event = transmitter.SET{Event: ssf.SessionRevoked, Subject: map[string]any{
 			"format": "complex", "user": map[string]any{"format": "iss_sub", "iss": w.idp.URL, "sub": "ada"},
 		}, Payload: map[string]any{
 			"reason_admin":    map[string]any{"en": "Policy Violation: C076E822"},
@@ -50,7 +50,7 @@ func TestLikeOkta(t *testing.T) {
 			w.Errorf("%d ended for %q, discarded %q", e.Ended, e.Reason, e.Discarded)
 		}
 		credential := w.transmitter.SessionRevoked("bob", "", "user", "Activate factor for user")
-		credential.Event = idpmock.EventTypeCredential
+		credential.Event = transmitter.EventTypeCredential
 		w.accepted(stream, credential)
 		bob.expect("live")
 	})
@@ -132,14 +132,14 @@ func TestSubjectInEvent(t *testing.T) {
 				_, stream := w.receiver(ssf.Push)
 				ada := w.signedIn("ada")
 				time.Sleep(time.Second)
-				event := idpmock.SET{Event: ssf.SessionRevoked, Payload: map[string]any{}}
+				event := transmitter.SET{Event: ssf.SessionRevoked, Payload: map[string]any{}}
 				if c.subject != nil {
 					if m, ok := c.subject.(map[string]any); ok && m["id"] == "SID" {
 						m["id"] = ada.session().SID
 					}
 					event.Payload["subject"] = c.subject
 				}
-				faults := []idpmock.SETFault{idpmock.SETNoSubID}
+				faults := []transmitter.SETFault{transmitter.SETNoSubID}
 				if m, ok := c.subID.(map[string]any); ok {
 					event.Subject, faults = m, nil
 				} else if c.subID != nil { // null
@@ -164,19 +164,19 @@ func TestSubjectInEvent(t *testing.T) {
 func TestRefusalsAreLogged(t *testing.T) {
 	about := func(id string) map[string]any { return map[string]any{"format": "opaque", "id": id} }
 	for name, c := range map[string]struct {
-		event func(w *world, stream ssf.Stream) idpmock.SET
+		event func(w *world, stream ssf.Stream) transmitter.SET
 		line  string
 	}{
-		"a state that nobody gave out": {func(_ *world, s ssf.Stream) idpmock.SET {
-			return idpmock.SET{Event: ssf.Verification, Subject: about(s.ID), Payload: map[string]any{"state": "made-up-state"}}
+		"a state that nobody gave out": {func(_ *world, s ssf.Stream) transmitter.SET {
+			return transmitter.SET{Event: ssf.Verification, Subject: about(s.ID), Payload: map[string]any{"state": "made-up-state"}}
 		}, "state was not given out"},
-		"another stream": {func(*world, ssf.Stream) idpmock.SET {
-			return idpmock.SET{Event: ssf.Verification, Subject: about("of-somebody-else")}
+		"another stream": {func(*world, ssf.Stream) transmitter.SET {
+			return transmitter.SET{Event: ssf.Verification, Subject: about("of-somebody-else")}
 		}, "sub_id is not the stream's id"},
-		"an unknown status": {func(_ *world, s ssf.Stream) idpmock.SET {
-			return idpmock.SET{Event: ssf.StreamUpdated, Subject: about(s.ID), Payload: map[string]any{"status": "gone"}}
+		"an unknown status": {func(_ *world, s ssf.Stream) transmitter.SET {
+			return transmitter.SET{Event: ssf.StreamUpdated, Subject: about(s.ID), Payload: map[string]any{"status": "gone"}}
 		}, "status is none of"},
-		"a time that is none": {func(w *world, _ ssf.Stream) idpmock.SET {
+		"a time that is none": {func(w *world, _ ssf.Stream) transmitter.SET {
 			e := w.transmitter.SessionRevoked("ada", "", "", "")
 			e.Payload["event_timestamp"] = "yesterday"
 			return e

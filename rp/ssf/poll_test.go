@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/ssf"
 )
@@ -65,9 +65,9 @@ func TestPollBatches(t *testing.T) {
 		time.Sleep(time.Second)
 		var bad string
 		for i, v := range people {
-			faults := []idpmock.SETFault(nil)
+			faults := []transmitter.SETFault(nil)
 			if i == 3 {
-				faults = []idpmock.SETFault{idpmock.SETWithExp}
+				faults = []transmitter.SETFault{transmitter.SETWithExp}
 			}
 			jti, err := w.transmitter.Send(stream.ID, v.revoked(), faults...)
 			if err != nil {

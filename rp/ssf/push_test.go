@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 	"github.com/tandem-sso/tandem/rp/ssf"
 )
 
@@ -214,6 +216,7 @@ func TestStrangers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // the relying party reads the keys beside
 		before := w.idp.Count(idpmock.EndpointJWKS, "")
 		for range 100 {
 			w.pushed(token, func(r *http.Request) { r.Header.Set("Authorization", "Bearer guess") })
@@ -225,7 +228,7 @@ func TestStrangers(t *testing.T) {
 			t.Errorf("%d lines", n)
 		}
 		// Nor does a token for somebody else, whoever sends it.
-		for _, f := range []idpmock.SETFault{idpmock.SETWrongAud, idpmock.SETWrongIss, idpmock.SETNoTyp, idpmock.SETWithExp} {
+		for _, f := range []transmitter.SETFault{transmitter.SETWrongAud, transmitter.SETWrongIss, transmitter.SETNoTyp, transmitter.SETWithExp} {
 			spoilt, err := w.transmitter.Token(stream.ID, w.transmitter.SessionRevoked("ada", "", "", ""), f)
 			if err != nil {
 				t.Fatal(err)

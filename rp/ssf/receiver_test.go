@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/ssf"
 )
@@ -226,7 +227,7 @@ func TestSubjects(t *testing.T) {
 		"session by another format":       {subject: complex("user", user, "session", email), ends: "12"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, setup{transmitter: func(tc *idpmock.TransmitterConfig) { tc.CriticalMembers = c.critical }}, func(w *world) {
+			inBubble(t, setup{transmitter: func(tc *transmitter.Config) { tc.CriticalMembers = c.critical }}, func(w *world) {
 				_, stream := w.receiver(ssf.Push, func(cfg *ssf.Config) {
 					if c.resolver {
 						cfg.SubjectOf = func(_ context.Context, id ssf.SubjectID) (string, error) {
@@ -248,7 +249,7 @@ func TestSubjects(t *testing.T) {
 				if err := json.Unmarshal([]byte(text), &subject); err != nil {
 					t.Fatal(err)
 				}
-				w.accepted(stream, idpmock.SET{Event: ssf.SessionRevoked, Subject: subject, Payload: map[string]any{"event_timestamp": time.Now().Unix()}})
+				w.accepted(stream, transmitter.SET{Event: ssf.SessionRevoked, Subject: subject, Payload: map[string]any{"event_timestamp": time.Now().Unix()}})
 				for n, v := range map[string]*visitor{"1": one, "2": two} {
 					if strings.Contains(c.ends, n) {
 						v.expect("ended")
@@ -269,14 +270,14 @@ func TestSubjects(t *testing.T) {
 // SSF-01, SSF-03, SSF-05: every malformed token is refused for the right reason
 // and changes nothing; every odd but valid one is carried out.
 func TestTokens(t *testing.T) {
-	errs := map[idpmock.SETFault]string{
-		idpmock.SETAlgNone: "invalid_key", idpmock.SETWrongAlg: "invalid_key", idpmock.SETHS256: "invalid_key", idpmock.SETUnknownKid: "invalid_key",
-		idpmock.SETEmbeddedKey: "invalid_key", idpmock.SETBadSignature: "invalid_key",
-		idpmock.SETWrongIss: "invalid_issuer", idpmock.SETNoIss: "invalid_issuer", idpmock.SETUppercaseClaims: "invalid_issuer",
-		idpmock.SETWrongAud: "invalid_audience", idpmock.SETNoAud: "invalid_audience",
+	errs := map[transmitter.SETFault]string{
+		transmitter.SETAlgNone: "invalid_key", transmitter.SETWrongAlg: "invalid_key", transmitter.SETHS256: "invalid_key", transmitter.SETUnknownKid: "invalid_key",
+		transmitter.SETEmbeddedKey: "invalid_key", transmitter.SETBadSignature: "invalid_key",
+		transmitter.SETWrongIss: "invalid_issuer", transmitter.SETNoIss: "invalid_issuer", transmitter.SETUppercaseClaims: "invalid_issuer",
+		transmitter.SETWrongAud: "invalid_audience", transmitter.SETNoAud: "invalid_audience",
 	}
 	for _, method := range methods {
-		for _, f := range idpmock.SETFaults() {
+		for _, f := range transmitter.SETFaults() {
 			t.Run(strings.TrimPrefix(method, "urn:ietf:rfc:")+"/"+string(f), func(t *testing.T) {
 				inBubble(t, setup{}, func(w *world) {
 					_, stream := w.receiver(method)
@@ -289,7 +290,7 @@ func TestTokens(t *testing.T) {
 						if got.Err != "" || got.GivenUp {
 							t.Errorf("a valid token was refused: %+v", got)
 						}
-						if f == idpmock.SETUnknownEvent {
+						if f == transmitter.SETUnknownEvent {
 							ada.expect("live")
 						} else {
 							ada.expect("ended")
@@ -340,20 +341,20 @@ func TestVerification(t *testing.T) {
 			w.Errorf("state %+v", r.State())
 		}
 		about := map[string]any{"format": "opaque", "id": stream.ID}
-		verification := func(payload map[string]any) idpmock.SET {
-			return idpmock.SET{Event: ssf.Verification, Subject: about, Payload: payload}
+		verification := func(payload map[string]any) transmitter.SET {
+			return transmitter.SET{Event: ssf.Verification, Subject: about, Payload: payload}
 		}
 		w.accepted(stream, verification(nil))
 		w.accepted(stream, verification(map[string]any{"state": nil}))
 		for name, c := range map[string]struct {
-			set idpmock.SET
+			set transmitter.SET
 			err string
 		}{
 			"state of nobody": {verification(map[string]any{"state": "wrong"}), "invalid_state"},
 			"empty state":     {verification(map[string]any{"state": ""}), "invalid_state"},
 			"numeric state":   {verification(map[string]any{"state": 1}), "invalid_state"},
-			"another stream":  {idpmock.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": "another"}}, "invalid_request"},
-			"another format":  {idpmock.SET{Event: ssf.Verification, Subject: map[string]any{"format": "email", "email": stream.ID}}, "invalid_request"},
+			"another stream":  {transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": "another"}}, "invalid_request"},
+			"another format":  {transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "email", "email": stream.ID}}, "invalid_request"},
 		} {
 			if got := w.send(stream, c.set); got.Err != c.err {
 				w.Errorf("%s: %+v, want %s", name, got, c.err)
@@ -377,9 +378,9 @@ func TestVerificationOfAnyStream(t *testing.T) {
 	bothWays(t, setup{}, func(w *world, method string) {
 		stream := w.stream(method)
 		w.receiverOf(stream, func(c *ssf.Config) { c.StreamID = "" })
-		w.accepted(stream, idpmock.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": "whatever"}})
+		w.accepted(stream, transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": "whatever"}})
 		for _, event := range []string{ssf.Verification, ssf.StreamUpdated} {
-			got := w.send(stream, idpmock.SET{Event: event, Subject: map[string]any{"format": "email", "email": "ada@example.com"}, Payload: map[string]any{"status": "paused"}})
+			got := w.send(stream, transmitter.SET{Event: event, Subject: map[string]any{"format": "email", "email": "ada@example.com"}, Payload: map[string]any{"status": "paused"}})
 			if got.Err != "invalid_request" {
 				w.Errorf("%s about a person: %+v", event, got)
 			}
@@ -427,7 +428,7 @@ func TestVerificationTooLate(t *testing.T) {
 }
 
 func TestVerifyTooOften(t *testing.T) {
-	inBubble(t, setup{transmitter: func(c *idpmock.TransmitterConfig) { c.VerifyInterval = 30 * time.Second }}, func(w *world) {
+	inBubble(t, setup{transmitter: func(c *transmitter.Config) { c.VerifyInterval = 30 * time.Second }}, func(w *world) {
 		r, stream := w.receiver(ssf.Push)
 		if stream.MinVerificationInterval != 30*time.Second {
 			w.Errorf("MinVerificationInterval %v", stream.MinVerificationInterval)
@@ -460,7 +461,7 @@ func TestStreamUpdated(t *testing.T) {
 		}
 		about := map[string]any{"format": "opaque", "id": stream.ID}
 		for _, status := range []any{nil, "", "gone", 3} {
-			if got := w.send(stream, idpmock.SET{Event: ssf.StreamUpdated, Subject: about, Payload: map[string]any{"status": status}}); got.Err != "invalid_request" {
+			if got := w.send(stream, transmitter.SET{Event: ssf.StreamUpdated, Subject: about, Payload: map[string]any{"status": status}}); got.Err != "invalid_request" {
 				w.Errorf("status %v: %+v", status, got)
 			}
 		}
@@ -477,10 +478,10 @@ func TestOtherEvents(t *testing.T) {
 		ada := w.signedIn("ada")
 		time.Sleep(time.Second)
 		set := ada.revoked()
-		set.Event, set.Payload = idpmock.EventTypeCredential, map[string]any{"credential_type": "password", "change_type": "update"}
+		set.Event, set.Payload = transmitter.EventTypeCredential, map[string]any{"credential_type": "password", "change_type": "update"}
 		w.accepted(stream, set)
 		ada.expect("live")
-		if e := w.lastEvent(); e.Type != idpmock.EventTypeCredential || e.Discarded == "" || !strings.Contains(string(e.Payload), "password") {
+		if e := w.lastEvent(); e.Type != transmitter.EventTypeCredential || e.Discarded == "" || !strings.Contains(string(e.Payload), "password") {
 			w.Errorf("event %+v", e)
 		}
 	})
@@ -488,7 +489,7 @@ func TestOtherEvents(t *testing.T) {
 
 // The IdP's own ends reach the app by this way too.
 func TestTransmitterOnEnd(t *testing.T) {
-	bothWays(t, setup{transmitter: func(c *idpmock.TransmitterConfig) { c.OnEnd = true }}, func(w *world, method string) {
+	bothWays(t, setup{transmitter: func(c *transmitter.Config) { c.OnEnd = true }}, func(w *world, method string) {
 		w.receiver(method)
 		ada, bob := w.signedIn("ada"), w.signedIn("bob")
 		time.Sleep(time.Second)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 )
 
 // Metadata and keys are read again, and a failure is told; what was known goes on.
@@ -17,7 +18,7 @@ func TestReread(t *testing.T) {
 	var down, moved, movedAsked atomic.Bool
 	front := func(w *world, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			switch metadata := strings.HasPrefix(r.URL.Path, idpmock.PathSSFConfiguration); {
+			switch metadata := strings.HasPrefix(r.URL.Path, transmitter.PathSSFConfiguration); {
 			case metadata && down.Load():
 				rw.WriteHeader(http.StatusBadGateway)
 			case metadata && moved.Load():

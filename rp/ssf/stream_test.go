@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/ssf"
 )
@@ -61,7 +61,7 @@ func TestChangeStream(t *testing.T) {
 	inBubble(t, setup{}, func(w *world) {
 		ctx := w.Context()
 		made := w.stream(ssf.Push)
-		got, err := w.client.UpdateStream(ctx, made.ID, ssf.StreamRequest{Events: []string{ssf.SessionRevoked, idpmock.EventTypeCredential}})
+		got, err := w.client.UpdateStream(ctx, made.ID, ssf.StreamRequest{Events: []string{ssf.SessionRevoked, transmitter.EventTypeCredential}})
 		if err != nil || len(got.EventsDelivered) != 2 || got.Method != ssf.Push || got.URL != pushURL {
 			w.Errorf("with more events: %+v, %v", got, err)
 		}
@@ -293,8 +293,8 @@ func TestAccessToken(t *testing.T) {
 func TestDiscover(t *testing.T) {
 	inBubble(t, setup{}, func(w *world) {
 		// With a path the well-known part stands before it (§7.2.1).
-		deep, err := idpmock.NewTransmitter(w.idp.IDP, idpmock.TransmitterConfig{Issuer: "https://deep.example/tenant/7",
-			Receivers: []idpmock.StreamReceiver{{Token: apiToken, Audience: []string{audience}}}})
+		deep, err := transmitter.New(w.idp.IDP, transmitter.Config{Issuer: "https://deep.example/tenant/7",
+			Receivers: []transmitter.Receiver{{Token: apiToken, Audience: []string{audience}}}})
 		if err != nil {
 			t.Fatal(err)
 		}

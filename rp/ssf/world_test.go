@@ -15,7 +15,8 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/idptest"
+	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -36,7 +37,7 @@ const (
 type world struct {
 	*testing.T
 	idp         *idptest.Server
-	transmitter *idpmock.Transmitter
+	transmitter *transmitter.Transmitter
 	store       *memstore.Store
 	auth        *rp.RelyingParty
 	client      *ssf.Transmitter // the transmitter as the app sees it
@@ -50,7 +51,7 @@ type world struct {
 
 type setup struct {
 	idp         func(*idpmock.Config)
-	transmitter func(*idpmock.TransmitterConfig)
+	transmitter func(*transmitter.Config)
 	store       func(store.Store) store.Store
 	front       func(w *world, transmitter http.Handler) http.Handler // stands before it
 }
@@ -75,7 +76,7 @@ func newWorld(t *testing.T, s setup) *world {
 			s.idp(c)
 		}
 	}))
-	cfg := idpmock.TransmitterConfig{Issuer: issuer, Receivers: []idpmock.StreamReceiver{
+	cfg := transmitter.Config{Issuer: issuer, Receivers: []transmitter.Receiver{
 		{Token: apiToken, Audience: []string{audience, "https://notes.example/mobile"}},
 		{Token: "of-somebody-else", Audience: []string{"https://other.example"}},
 	}}
@@ -83,7 +84,7 @@ func newWorld(t *testing.T, s setup) *world {
 		s.transmitter(&cfg)
 	}
 	var err error
-	if w.transmitter, err = idpmock.NewTransmitter(w.idp.IDP, cfg); err != nil {
+	if w.transmitter, err = transmitter.New(w.idp.IDP, cfg); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.transmitter.Close() })
@@ -197,7 +198,7 @@ func (w *world) receiverOf(stream ssf.Stream, change ...func(*ssf.Config)) *ssf.
 }
 
 // send puts an event on the stream and waits until it has been dealt with.
-func (w *world) send(stream ssf.Stream, s idpmock.SET, faults ...idpmock.SETFault) idpmock.SETRecord {
+func (w *world) send(stream ssf.Stream, s transmitter.SET, faults ...transmitter.SETFault) transmitter.SETRecord {
 	w.Helper()
 	jti, err := w.transmitter.Send(stream.ID, s, faults...)
 	if err != nil {
@@ -206,7 +207,7 @@ func (w *world) send(stream ssf.Stream, s idpmock.SET, faults ...idpmock.SETFaul
 	return w.outcome(stream, jti)
 }
 
-func (w *world) outcome(stream ssf.Stream, jti string) idpmock.SETRecord {
+func (w *world) outcome(stream ssf.Stream, jti string) transmitter.SETRecord {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), time.Hour)
 	defer cancel()
@@ -214,7 +215,7 @@ func (w *world) outcome(stream ssf.Stream, jti string) idpmock.SETRecord {
 		w.Fatalf("events are still under way: %v", err)
 	}
 	done := w.transmitter.Delivered(stream.ID)
-	i := slices.IndexFunc(done, func(r idpmock.SETRecord) bool { return r.JTI == jti })
+	i := slices.IndexFunc(done, func(r transmitter.SETRecord) bool { return r.JTI == jti })
 	if i < 0 {
 		w.Fatalf("token %s was not delivered: %+v", jti, done)
 	}
@@ -222,7 +223,7 @@ func (w *world) outcome(stream ssf.Stream, jti string) idpmock.SETRecord {
 }
 
 // accepted is send for an event that has to be accepted.
-func (w *world) accepted(stream ssf.Stream, s idpmock.SET, faults ...idpmock.SETFault) {
+func (w *world) accepted(stream ssf.Stream, s transmitter.SET, faults ...transmitter.SETFault) {
 	w.Helper()
 	if r := w.send(stream, s, faults...); r.Err != "" || r.GivenUp {
 		w.Errorf("the event was not accepted: %+v", r)
@@ -261,7 +262,8 @@ func (w *world) eventCount() (n int) {
 	return n
 }
 
-// visitor is one browser of a person.
+// visitor is one browser of a person. Unlike idptest.Browser it waits between the IdP and
+// the callback, and knows its session at the IdP.
 type visitor struct {
 	w    *world
 	http *http.Client
@@ -333,7 +335,7 @@ func (v *visitor) session() idpmock.Session {
 }
 
 // revoked is a session-revoked event about a session of the IdP and its user.
-func (v *visitor) revoked() idpmock.SET {
+func (v *visitor) revoked() transmitter.SET {
 	s := v.session()
 	return v.w.transmitter.SessionRevoked(s.Subject, s.SID, "policy", "landspeed violation")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// ErrChanged: what we read was overtaken; look again.
+// ErrChanged says: what we read was overtaken; look again.
 var ErrChanged = errors.New("rp: the session changed while it was looked at")
 
 // Decide asks the clocks about a session and does what they say. navigation: the browser

@@ -11,7 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// ErrOtherSession: sid and sub of a logout token do not fit together (BCL-15).
+// ErrOtherSession says: sid and sub of a logout token do not fit together (BCL-15).
 var ErrOtherSession = errors.New("sub is not that of the session sid")
 
 // EndByToken ends what a token names. Its error is errOtherSession or the store's.

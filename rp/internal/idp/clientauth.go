@@ -25,7 +25,8 @@ const (
 // Methods are all of them.
 var Methods = []string{SecretBasic, SecretPost, SecretBasicRaw, PrivateKeyJWT, KeyForEndpoint, AppleSecret, TLSClient, SelfSignedTLS}
 
-// ByKey, ByCertificate and BySecret sort the methods by what they need.
+// ByKey reports whether a method needs a key; ByCertificate and BySecret, whether it needs
+// one of these.
 func ByKey(method string) bool {
 	return method == PrivateKeyJWT || method == KeyForEndpoint || method == AppleSecret
 }

@@ -1,0 +1,4 @@
+package control
+
+// Operations says how many operations the control API serves.
+func Operations() int { return len(routes) }
