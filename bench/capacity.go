@@ -231,13 +231,16 @@ func signalOne(ctx context.Context, p place, n int) error {
 	var ahead atomic.Int64 // of the app's and the IdP's clock
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	idp, err := idpmock.New(idpmock.Config{Issuer: "http://127.0.0.1:8", Now: now, SigningAlg: "ES256",
-		Clients: []idpmock.Client{{ID: "bench", Secret: "bench", RefreshTokens: true, RedirectURIs: []string{origin + "/auth/callback"}}}})
+		Clients: []idpmock.Client{{ID: "bench", Secret: "bench", RefreshTokens: true,
+			RedirectURIs: []string{origin + "/auth/callback"}}}})
 	if err != nil {
 		return err
 	}
 	defer idp.Close()
-	auth, err := rp.New(ctx, rp.Config{Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin, Keys: rp.Keys{rp.NewKey()}, Store: p.Store,
-		IDTokenAlg: "ES256", SignalEvery: 2 * time.Minute, TrustFor: 10 * time.Minute, Now: now, Logger: slog.New(slog.DiscardHandler),
+	auth, err := rp.New(ctx, rp.Config{Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin,
+		Keys: rp.Keys{rp.NewKey()}, Store: p.Store,
+		IDTokenAlg: "ES256", SignalEvery: 2 * time.Minute, TrustFor: 10 * time.Minute, Now: now,
+		Logger:     slog.New(slog.DiscardHandler),
 		HTTPClient: &http.Client{Transport: direct{idp.Handler()}}})
 	if err != nil {
 		return err
@@ -277,7 +280,8 @@ func signalOne(ctx context.Context, p place, n int) error {
 	if p.busy != nil {
 		its = ((busy() - served) / time.Duration(n)).Round(time.Microsecond).String()
 	}
-	fmt.Printf("%-32s %12.0f %16v %16s\n", p.name, float64(n)/took.Seconds(), (own / time.Duration(n)).Round(time.Microsecond), its)
+	fmt.Printf("%-32s %12.0f %16v %16s\n", p.name, float64(n)/took.Seconds(),
+		(own / time.Duration(n)).Round(time.Microsecond), its)
 	return nil
 }
 
@@ -285,13 +289,16 @@ func signalOne(ctx context.Context, p place, n int) error {
 // happens but heartbeats.
 func streamed(ctx context.Context, n int) error {
 	idp, err := idpmock.New(idpmock.Config{Issuer: "http://127.0.0.1:8", SigningAlg: "ES256",
-		Clients: []idpmock.Client{{ID: "bench", Secret: "bench", RefreshTokens: true, RedirectURIs: []string{origin + "/auth/callback"}}}})
+		Clients: []idpmock.Client{{ID: "bench", Secret: "bench", RefreshTokens: true,
+			RedirectURIs: []string{origin + "/auth/callback"}}}})
 	if err != nil {
 		return err
 	}
 	defer idp.Close()
-	auth, err := rp.New(ctx, rp.Config{Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin, Keys: rp.Keys{rp.NewKey()},
-		Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", MaxStreamsPerSubject: n, Logger: slog.New(slog.DiscardHandler),
+	auth, err := rp.New(ctx, rp.Config{Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin,
+		Keys:  rp.Keys{rp.NewKey()},
+		Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", MaxStreamsPerSubject: n,
+		Logger:     slog.New(slog.DiscardHandler),
 		HTTPClient: &http.Client{Transport: direct{idp.Handler()}}})
 	if err != nil {
 		return err
@@ -320,7 +327,7 @@ func streamed(ctx context.Context, n int) error {
 	const watched = 30 * time.Second // two heartbeats
 	time.Sleep(watched)
 	share := (processorTime() - used).Seconds() / watched.Seconds() / float64(n) // of one processor
-	fmt.Printf("\n%d streams: %d KB each (heap and stacks; not the kernel's buffers); 10,000 of them take %.1f %% of a processor\n",
+	fmt.Printf("\n%d streams: %d KB each (heap and stacks); 10,000 of them take %.1f %% of a processor\n",
 		n, (after-before)/int64(n)/1000, share*10_000*100)
 	return nil
 }
@@ -338,7 +345,8 @@ func listenOn(addr string, c *http.Cookie) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := fmt.Fprintf(conn, "GET /auth/events HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nSec-Fetch-Site: same-origin\r\n"+
+	if _, err := fmt.Fprintf(conn, "GET /auth/events HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n"+
+		"Sec-Fetch-Site: same-origin\r\n"+
 		"Sec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\nCookie: %s=%s\r\n\r\n", addr, c.Name, c.Value); err != nil {
 		return conn, err
 	}

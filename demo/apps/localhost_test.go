@@ -22,7 +22,10 @@ func TestLocalNamesNeedNoResolver(t *testing.T) {
 		asked++
 		return nil, errors.New("there is no resolver")
 	}}
-	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.Host)) }))
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_,
+			_ = w.Write([]byte(r.Host))
+	}))
 	defer app.Close()
 	_, port, err := net.SplitHostPort(app.Listener.Addr().String())
 	if err != nil {
@@ -50,7 +53,8 @@ func TestLocalNamesNeedNoResolver(t *testing.T) {
 			t.Errorf("%s is taken for this machine", name)
 		}
 	}
-	if _, err := client.Get("http://notes.example:" + port); err == nil || !strings.Contains(err.Error(), "there is no resolver") || asked == 0 {
+	if _, err := client.Get("http://notes.example:" + port); err == nil || !strings.Contains(err.Error(),
+		"there is no resolver") || asked == 0 {
 		t.Errorf("another name: %v, asked %d times", err, asked)
 	}
 }

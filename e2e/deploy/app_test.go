@@ -55,7 +55,8 @@ func (a *app) launch(i int, sealKey string) *process.Process {
 	for name, value := range a.env {
 		env[name] = value
 	}
-	return demo.Start(a.T, env, "-app=refreshtoken", "-issuer="+a.idp.URL, "-client-id=notes", "-base-url="+a.base, "-listen="+a.addrs[i])
+	return demo.Start(a.T, env, "-app=refreshtoken", "-issuer="+a.idp.URL, "-client-id=notes", "-base-url="+a.base,
+		"-listen="+a.addrs[i])
 }
 
 // start starts an instance and waits until it is ready.

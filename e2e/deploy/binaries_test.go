@@ -44,7 +44,8 @@ func build(t *testing.T, dir, out, program string, env ...string) {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", variable(t, "BUILD")+" -o "+out+" ./"+program)
 	cmd.Dir = dir
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOFLAGS=") }), env...)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOFLAGS=") }),
+		env...)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", program, err, said)
 	}
@@ -73,7 +74,8 @@ func TestBinaries(t *testing.T) {
 			for _, s := range info.Settings {
 				said[s.Key] = s.Value
 			}
-			if said["CGO_ENABLED"] != "0" || said["-trimpath"] != "true" || said["GOOS"] != system || said["vcs.revision"] != "" {
+			if said["CGO_ENABLED"] != "0" || said["-trimpath"] != "true" || said["GOOS"] != system ||
+				said["vcs.revision"] != "" {
 				t.Errorf("%s: %v", out, said)
 			}
 			if system != "linux" {
@@ -84,7 +86,8 @@ func TestBinaries(t *testing.T) {
 				t.Fatal(err)
 			}
 			needed, err := f.ImportedLibraries()
-			if err != nil && !strings.Contains(err.Error(), "section") || len(needed) > 0 || slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
+			if err != nil && !strings.Contains(err.Error(), "section") || len(needed) > 0 || slices.ContainsFunc(f.Progs,
+				func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
 				t.Errorf("%s is not static: %v, %v", out, needed, err)
 			}
 			_ = f.Close()
@@ -99,7 +102,8 @@ func TestBuildsAreReproducible(t *testing.T) {
 	copySources(t, root, there)
 	for _, name := range []string{"demo", "idp-mock"} {
 		build(t, root, filepath.Join(here, name), name)
-		build(t, there, filepath.Join(here, name+"-again"), name, "GOCACHE="+filepath.Join(here, "cache"), "HOME="+here, "GOMODCACHE="+goEnv(t, "GOMODCACHE"))
+		build(t, there, filepath.Join(here, name+"-again"), name, "GOCACHE="+filepath.Join(here, "cache"), "HOME="+here,
+			"GOMODCACHE="+goEnv(t, "GOMODCACHE"))
 		if a, b := sum(t, filepath.Join(here, name)), sum(t, filepath.Join(here, name+"-again")); !bytes.Equal(a, b) {
 			t.Errorf("%s: %x here, %x there", name, a, b)
 		}

@@ -64,7 +64,8 @@ func recipe(t *testing.T, target string) image {
 				carryOut(strings.Fields(rest)[0])
 			case word == "WORKDIR", line == "COPY . .": // this folder
 			case word == "ENV":
-				env = append(env, strings.Split(strings.ReplaceAll(strings.ReplaceAll(rest, `"`, ""), " GOFLAGS", "\x00GOFLAGS"), "\x00")...)
+				env = append(env, strings.Split(strings.ReplaceAll(strings.ReplaceAll(rest, `"`, ""), " GOFLAGS",
+					"\x00GOFLAGS"), "\x00")...)
 			case word == "RUN":
 				cmd := exec.Command("sh", "-c", strings.ReplaceAll(rest, "/out/", out+"/"))
 				cmd.Dir, cmd.Env = root, env
@@ -126,7 +127,8 @@ func TestImages(t *testing.T) {
 	long(t)
 	t.Run("idp-mock", func(t *testing.T) {
 		img, addr := recipe(t, "idp-mock"), process.FreeAddr(t)
-		serve(t, addr, img.command(t, "-listen", addr, "-issuer", "http://"+addr, "-client", "notes,s3cret,http://notes.localhost:9101"))
+		serve(t, addr, img.command(t, "-listen", addr, "-issuer", "http://"+addr, "-client",
+			"notes,s3cret,http://notes.localhost:9101"))
 		resp, err := http.Get("http://" + addr + "/.well-known/openid-configuration")
 		if err != nil {
 			t.Fatal(err)
@@ -153,7 +155,8 @@ func TestImages(t *testing.T) {
 		}
 		_ = f.Close()
 		issuer := secureIdP(t, c)
-		serve(t, addr, img.command(t, "-app=refreshtoken", "-issuer="+issuer, "-client-id=notes", "-client-secret=s3cret", "-listen="+addr))
+		serve(t, addr, img.command(t, "-app=refreshtoken", "-issuer="+issuer, "-client-id=notes", "-client-secret=s3cret",
+			"-listen="+addr))
 		eventually(t, "the demo serves", func() bool {
 			resp, err := http.Get("http://" + addr + "/readyz")
 			if err != nil {
@@ -162,7 +165,8 @@ func TestImages(t *testing.T) {
 			_ = resp.Body.Close()
 			return resp.StatusCode == http.StatusOK
 		})
-		resp, err := http.DefaultTransport.RoundTrip(httptest.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+addr+"/auth/login", nil))
+		resp, err := http.DefaultTransport.RoundTrip(httptest.NewRequestWithContext(context.Background(), http.MethodGet,
+			"http://"+addr+"/auth/login", nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,10 +195,14 @@ func secureIdP(t *testing.T, c certificates) (issuer string) {
 		t.Fatal(err)
 	}
 	var idp *idpmock.IDP
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { idp.Handler().ServeHTTP(w, r) }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		idp.Handler().ServeHTTP(w, r)
+	}))
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
 	issuer = "https://" + server.Listener.Addr().String()
-	idp, err = idpmock.New(idpmock.Config{Issuer: issuer, Clients: []idpmock.Client{{ID: "notes", Secret: "s3cret", RedirectURIs: []string{"http://127.0.0.1/auth/callback"}}}})
+	idp, err = idpmock.New(idpmock.Config{Issuer: issuer, Clients: []idpmock.Client{{ID: "notes", Secret: "s3cret",
+		RedirectURIs: []string{"http://127.0.0.1/auth/callback"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,8 @@ func newDatabase(t *testing.T, schema string) *database {
 	if err := pgstore.Migrate(t.Context(), server.URL, schema); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pgstore.Open(t.Context(), d.url(server.Addr, "postgres"), pgstore.Options{Schema: schema}); err == nil || !strings.Contains(err.Error(), "pgstore.Migrate names") {
+	if _, err := pgstore.Open(t.Context(), d.url(server.Addr, "postgres"),
+		pgstore.Options{Schema: schema}); err == nil || !strings.Contains(err.Error(), "pgstore.Migrate names") {
 		t.Errorf("without the grants: %v", err)
 	}
 	d.exec(grants)
@@ -68,7 +69,8 @@ func (d *database) exec(sql string) {
 
 // url is for the limited role.
 func (d *database) url(addr, name string) string {
-	return (&url.URL{Scheme: "postgres", User: url.UserPassword("notes", "change-me"), Host: addr, Path: name, RawQuery: "sslmode=disable"}).String()
+	return (&url.URL{Scheme: "postgres", User: url.UserPassword("notes", "change-me"), Host: addr, Path: name,
+		RawQuery: "sslmode=disable"}).String()
 }
 
 // pooled starts PgBouncer with pgbouncer.ini and returns the URL through it.
@@ -83,8 +85,10 @@ func (d *database) pooled(mode string) string {
 	_, port, _ := strings.Cut(addr, ":")
 	_, dbPort, _ := strings.Cut(d.server.Addr, ":")
 	list := write(d.T, filepath.Join(dir, "userlist.txt"), "\"notes\" \"change-me\"\n")
-	conf := write(d.T, filepath.Join(dir, "pgbouncer.ini"), document(d.T, "pgbouncer.ini", "host=10.0.0.21 port=5432", "host=127.0.0.1 port="+dbPort, "dbname=notes", "dbname=postgres",
-		"listen_port = 6432", "listen_port = "+port, "/etc/pgbouncer/userlist.txt", list, "pool_mode = session", "pool_mode = "+mode)+"unix_socket_dir =\n")
+	conf := write(d.T, filepath.Join(dir, "pgbouncer.ini"), document(d.T, "pgbouncer.ini", "host=10.0.0.21 port=5432",
+		"host=127.0.0.1 port="+dbPort, "dbname=notes", "dbname=postgres",
+		"listen_port = 6432", "listen_port = "+port, "/etc/pgbouncer/userlist.txt", list, "pool_mode = session",
+		"pool_mode = "+mode)+"unix_socket_dir =\n")
 	cmd := exec.Command(program(d.T, "pgbouncer", "pgbouncer"), conf)
 	cmd.Dir = dir
 	if err := servertest.AsPostgres(cmd, dir); err != nil {
@@ -111,7 +115,8 @@ func schemaOfDemo(t *testing.T) string {
 	}
 	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
 	var name string
-	if err := c.QueryRow(t.Context(), "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tandem_notes%'").Scan(&name); err != nil {
+	err = c.QueryRow(t.Context(), "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tandem_notes%'").Scan(&name)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return name
@@ -120,7 +125,8 @@ func schemaOfDemo(t *testing.T) string {
 // The demo as the role of role.sql, directly and through PgBouncer with pgbouncer.ini.
 func TestPostgresRole(t *testing.T) {
 	d := newDatabase(t, schemaOfDemo(t))
-	for name, url := range map[string]string{"directly": d.url(d.server.Addr, "postgres"), "PgBouncer": d.pooled("session")} {
+	for name, url := range map[string]string{"directly": d.url(d.server.Addr, "postgres"),
+		"PgBouncer": d.pooled("session")} {
 		t.Run(name, func(t *testing.T) {
 			a := newApp(t, url, 2, "")
 			a.start(0, sealKey)
@@ -133,7 +139,8 @@ func TestPostgresRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
-	for _, sql := range []string{"CREATE TABLE %s.mine (x int)", "DROP TABLE %s.session", "TRUNCATE %s.session", "ALTER TABLE %s.session ADD x int",
+	for _, sql := range []string{"CREATE TABLE %s.mine (x int)", "DROP TABLE %s.session", "TRUNCATE %s.session",
+		"ALTER TABLE %s.session ADD x int",
 		"CREATE SCHEMA mine", "CREATE ROLE mine"} {
 		sql = strings.Replace(sql, "%s", d.schema, 1)
 		if _, err := c.Exec(t.Context(), sql); err == nil {

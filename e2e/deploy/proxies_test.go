@@ -19,7 +19,8 @@ type proxy struct {
 }
 
 var proxies = []proxy{
-	{"nginx", "nginx.conf", []string{"location / {", "location /notes/ {", "proxy_pass http://notes;", "proxy_pass http://notes/;"},
+	{"nginx", "nginx.conf", []string{"location / {", "location /notes/ {", "proxy_pass http://notes;",
+		"proxy_pass http://notes/;"},
 		func(s *site, changes []string) {
 			dir := s.TempDir()
 			text := document(s.T, "nginx.conf", append(changes, "10.0.0.11:8080", s.addr(0), "10.0.0.12:8080", s.addr(1),
@@ -41,7 +42,8 @@ http {
 			serve(s.T, s.front, exec.Command(program(s.T, "nginx", "nginx-light"), "-p", dir, "-c", conf, "-e", "stderr"))
 		}},
 	{"HAProxy", "haproxy.cfg", []string{"	default_backend notes",
-		"	use_backend notes if { path_beg /notes/ }", "	balance leastconn", "	balance leastconn\n	http-request replace-path /notes(/.*) \\1"},
+		"	use_backend notes if { path_beg /notes/ }", "	balance leastconn",
+		"	balance leastconn\n	http-request replace-path /notes(/.*) \\1"},
 		func(s *site, changes []string) {
 			dir := s.TempDir()
 			conf := write(s.T, filepath.Join(dir, "haproxy.cfg"), document(s.T, "haproxy.cfg", append(changes,
@@ -127,7 +129,8 @@ func TestSizesAreNeeded(t *testing.T) {
 		{"nginx cookies", proxies[0], []string{"large_client_header_buffers 4 32k;", ""}, func(s *site) bool {
 			return manyCookies(s, s.signIn()) == http.StatusBadRequest
 		}},
-		{"nginx redirects", proxies[0], []string{"proxy_buffer_size 16k;", "", "proxy_buffers 8 16k;", "", "proxy_busy_buffers_size 32k;", ""}, func(s *site) bool {
+		{"nginx redirects", proxies[0], []string{"proxy_buffer_size 16k;", "", "proxy_buffers 8 16k;", "",
+			"proxy_busy_buffers_size 32k;", ""}, func(s *site) bool {
 			status, _ := logOut(s, s.signIn())
 			return status == http.StatusBadGateway
 		}},
@@ -177,7 +180,8 @@ func manyCookies(s *site, p interface{ Cookies(string) []*http.Cookie }) int {
 	if err != nil {
 		s.Fatal(err)
 	}
-	r.Header = http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Site": {"none"}, "Accept": {"text/html"}}
+	r.Header = http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Site": {"none"},
+		"Accept": {"text/html"}}
 	for i := range 6 {
 		r.AddCookie(&http.Cookie{Name: fmt.Sprintf("other%d", i), Value: strings.Repeat("x", 4000)})
 	}
@@ -195,9 +199,11 @@ func manyCookies(s *site, p interface{ Cookies(string) []*http.Cookie }) int {
 
 // forgedHeaders: who we are is configured. What a request says of that is not read.
 func forgedHeaders(t *testing.T, s *site) {
-	resp, err := s.request(nil, http.MethodGet, "/auth/login", http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"},
-		"X-Forwarded-Host": {"evil.example"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Prefix": {"/evil"}, "X-Forwarded-Port": {"81"},
-		"X-Original-Url": {"/evil"}, "Forwarded": {"host=evil.example;proto=http"}}, "")
+	resp, err := s.request(nil, http.MethodGet, "/auth/login", http.Header{"Sec-Fetch-Mode": {"navigate"},
+		"Sec-Fetch-Dest":   {"document"},
+		"X-Forwarded-Host": {"evil.example"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Prefix": {"/evil"},
+		"X-Forwarded-Port": {"81"},
+		"X-Original-Url":   {"/evil"}, "Forwarded": {"host=evil.example;proto=http"}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,13 +226,15 @@ func forgedHeaders(t *testing.T, s *site) {
 // library says what is too long, not the proxy.
 func postedForm(t *testing.T, s *site) {
 	body := "state=unknown&code=" + strings.Repeat("c", 60<<10)
-	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"cross-site"}, "Origin": {s.idp.URL}}
+	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"cross-site"},
+		"Origin": {s.idp.URL}}
 	resp, err := s.request(nil, http.MethodPost, "/auth/callback", form, body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.addr(0)+"/auth/callback", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.addr(0)+"/auth/callback",
+		strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +256,8 @@ func logOut(s *site, p interface{ Cookies(string) []*http.Cookie }) (status, lon
 	if err != nil {
 		s.Fatal(err)
 	}
-	r.Header = http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Site": {"same-origin"}, "Accept": {"text/html"},
+	r.Header = http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"},
+		"Sec-Fetch-Site": {"same-origin"}, "Accept": {"text/html"},
 		"Origin": {"https://" + host}}
 	for _, c := range p.Cookies(s.base + "/") {
 		r.AddCookie(c)

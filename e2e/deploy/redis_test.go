@@ -85,7 +85,8 @@ func secure(t *testing.T, c certificates) (tlsAddr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := servertest.StartRedis("--tls-port", port, "--tls-cert-file", c.file("notes.crt"), "--tls-key-file", c.file("notes.key"),
+	server, err := servertest.StartRedis("--tls-port", port, "--tls-cert-file", c.file("notes.crt"), "--tls-key-file",
+		c.file("notes.key"),
 		"--tls-ca-cert-file", c.file("ca.pem"), "--tls-auth-clients", "no", "--aclfile", users(t, false))
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +131,8 @@ func TestRedisUser(t *testing.T) {
 		o := redisstore.Options{Now: clock.Now, Prefix: fmt.Sprintf("tandem:%d:", n), Client: client(addr, c.roots)}
 		return storetest.Backend{Store: open(t, o), Second: open(t, o), Now: clock.Now, Advance: clock.Advance}
 	})
-	exercise(t, open(t, redisstore.Options{Client: client(addr, c.roots)})) // by the server's clock, and what the suite does not ask
+	exercise(t, open(t, redisstore.Options{Client: client(addr,
+		c.roots)})) // by the server's clock, and what the suite does not ask
 	other := client(addr, c.roots)
 	other.SelectDB = 3
 	exercise(t, open(t, redisstore.Options{Client: other}))
@@ -155,7 +157,8 @@ func TestRedisUser(t *testing.T) {
 	slices.Sort(found)
 	found = slices.Compact(found)
 	// Those that the test, the servers among themselves and the Sentinels ask, as others.
-	others := []string{"cluster|info", "cluster|addslotsrange", "cluster|set-config-epoch", "cluster|meet", "replconf", "psync", "client|setname"}
+	others := []string{"cluster|info", "cluster|addslotsrange", "cluster|set-config-epoch", "cluster|meet", "replconf",
+		"psync", "client|setname"}
 	found = slices.DeleteFunc(found, func(name string) bool { return slices.Contains(others, name) })
 	// The client asks Redis 8 and later for SHARDS instead of SLOTS.
 	want := slices.DeleteFunc(allowed(t), func(name string) bool { return name == "cluster|shards" })
@@ -171,8 +174,10 @@ func TestRedisUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, words := range [][]string{{"GET", "other:x"}, {"SET", "tande", "x"}, {"FLUSHALL"}, {"KEYS", "*"}, {"CONFIG", "GET", "*"},
-		{"PUBLISH", "other:x", "y"}, {"ACL", "LIST"}, {"CLIENT", "LIST"}, {"EVAL", "return redis.call('GET', 'other:x')", "0"}} {
+	for _, words := range [][]string{{"GET", "other:x"}, {"SET", "tande", "x"}, {"FLUSHALL"}, {"KEYS", "*"}, {"CONFIG",
+		"GET", "*"},
+		{"PUBLISH", "other:x", "y"}, {"ACL", "LIST"}, {"CLIENT", "LIST"}, {"EVAL", "return redis.call('GET', 'other:x')",
+			"0"}} {
 		err := db.Do(t.Context(), db.B().Arbitrary(words...).Build()).Error()
 		if err == nil || !strings.Contains(err.Error(), "NOPERM") && !strings.Contains(err.Error(), "can't access") {
 			t.Errorf("%v: %v", words, err)
@@ -205,7 +210,8 @@ func exercise(t *testing.T, s *redisstore.Store) {
 	if _, err := s.Load(ctx, rec.Key); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.End(ctx, store.Selector{Ref: ref}, store.End{Reason: "admin", At: now, Until: now.Add(time.Minute)}); err != nil {
+	if _, err := s.End(ctx, store.Selector{Ref: ref}, store.End{Reason: "admin", At: now,
+		Until: now.Add(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
 	for c := range heard {
@@ -260,7 +266,8 @@ sentinel failover-timeout notes 3000
 		s.sentinels = append(s.sentinels, addr)
 	}
 	for _, addr := range s.sentinels { // each knows the replica and the others
-		c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, ForceSingleClient: true, DisableCache: true, AlwaysRESP2: true})
+		c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, ForceSingleClient: true,
+			DisableCache: true, AlwaysRESP2: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +297,8 @@ func TestRedisCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	a := newApp(t, fmt.Sprintf("redis://%s:%s@%s/0?addr=%s", redisUser, redisPassword, cluster.Nodes[0].Addr, cluster.Nodes[1].Addr), 2, "")
+	a := newApp(t, fmt.Sprintf("redis://%s:%s@%s/0?addr=%s", redisUser, redisPassword, cluster.Nodes[0].Addr,
+		cluster.Nodes[1].Addr), 2, "")
 	a.start(0, sealKey)
 	a.start(1, sealKey)
 	a.works()
@@ -299,7 +307,8 @@ func TestRedisCluster(t *testing.T) {
 // With Sentinels: the master dies, and who was logged in is served again, by all.
 func TestRedisSentinel(t *testing.T) {
 	s := startSentinels(t)
-	a := newApp(t, fmt.Sprintf("redis://%s:%s@%s/0?addr=%s&addr=%s&master_set=notes", redisUser, redisPassword, s.sentinels[0], s.sentinels[1], s.sentinels[2]), 2, "")
+	a := newApp(t, fmt.Sprintf("redis://%s:%s@%s/0?addr=%s&addr=%s&master_set=notes", redisUser, redisPassword,
+		s.sentinels[0], s.sentinels[1], s.sentinels[2]), 2, "")
 	a.start(0, sealKey)
 	a.start(1, sealKey)
 	p := a.signIn()

@@ -29,7 +29,8 @@ func TestRollingUpdate(t *testing.T) {
 	front, dir := process.FreeAddr(t), t.TempDir()
 	a := newApp(t, "redis://"+server.Addr+"/0", 2, front) // the proxy's TLS is TestProxies' matter
 	running := []*process.Process{a.start(0, sealKey), a.start(1, sealKey)}
-	conf := write(t, filepath.Join(dir, "haproxy.cfg"), document(t, "haproxy.cfg", "10.0.0.11:8080", a.addrs[0], "10.0.0.12:8080", a.addrs[1],
+	conf := write(t, filepath.Join(dir, "haproxy.cfg"), document(t, "haproxy.cfg", "10.0.0.11:8080", a.addrs[0],
+		"10.0.0.12:8080", a.addrs[1],
 		"bind :443 ssl crt /etc/ssl/notes.pem alpn h2,http/1.1", "bind "+front, "/run/haproxy", dir))
 	serve(t, front, exec.Command(program(t, "haproxy", "haproxy"), "-db", "-f", conf))
 	admin := func(command string) string {
@@ -118,7 +119,8 @@ func listen(t *testing.T, a *app, p *idptest.Browser, stop chan struct{}, stream
 			t.Error(err)
 			return
 		}
-		r.Header = http.Header{"Accept": {"text/event-stream"}, "Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"}}
+		r.Header = http.Header{"Accept": {"text/event-stream"}, "Sec-Fetch-Site": {"same-origin"},
+			"Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"}}
 		for _, c := range p.Cookies(a.base + "/auth/events") {
 			r.AddCookie(c)
 		}
@@ -145,7 +147,8 @@ func listen(t *testing.T, a *app, p *idptest.Browser, stop chan struct{}, stream
 			return
 		case text := <-ended:
 			_ = resp.Body.Close()
-			if strings.Contains(text, `"ended"`) || strings.Contains(text, `"reason":"`) && !strings.Contains(text, `"reason":""`) {
+			if strings.Contains(text, `"ended"`) || strings.Contains(text, `"reason":"`) && !strings.Contains(text,
+				`"reason":""`) {
 				t.Errorf("a page was told of an end: %s", text)
 				return
 			}

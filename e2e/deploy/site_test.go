@@ -62,7 +62,8 @@ func newSite(t *testing.T, path string) *site {
 	kept := memstore.New(memstore.Options{})
 	keys := rp.Keys{rp.NewKey()}
 	for i := range s.instances {
-		auth, err := rp.New(t.Context(), rp.Config{Issuer: s.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: s.base, Keys: keys, Store: kept,
+		auth, err := rp.New(t.Context(), rp.Config{Issuer: s.idp.URL, ClientID: "notes", ClientSecret: "s3cret",
+			BaseURL: s.base, Keys: keys, Store: kept,
 			ResponseMode: "form_post", Capabilities: &can, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)

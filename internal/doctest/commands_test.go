@@ -21,7 +21,8 @@ func TestCommandsAreThereOrMarked(t *testing.T) {
 		targets[m[1]] = true
 	}
 	count := 0
-	for _, page := range []string{"docs/deploy.md", "docs/capacity.md", "docs/versioning.md", "docs/dependencies.md", "CONTRIBUTING.md"} {
+	for _, page := range []string{"docs/deploy.md", "docs/capacity.md", "docs/versioning.md", "docs/dependencies.md",
+		"CONTRIBUTING.md"} {
 		for _, block := range blocks(read(t, filepath.Join(root, page)), "sh") {
 			for line := range strings.Lines(block) {
 				count++
@@ -36,7 +37,8 @@ func TestCommandsAreThereOrMarked(t *testing.T) {
 						}
 					}
 				case strings.HasPrefix(command, "cd bench && go run . -"):
-					if flag := "\"" + strings.TrimPrefix(words[6], "-") + "\""; !strings.Contains(read(t, root+"/bench/main.go"), flag) {
+					if flag := "\"" + strings.TrimPrefix(words[6], "-") + "\""; !strings.Contains(read(t, root+"/bench/main.go"),
+						flag) {
 						t.Errorf("%s: bench has no flag %s", page, flag)
 					}
 				case len(words) >= 3 && words[0] == "go" && words[1] == "test":

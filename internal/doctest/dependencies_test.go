@@ -57,7 +57,8 @@ func required(t *testing.T) map[string]module {
 var quoted = regexp.MustCompile("`[a-z]+`")
 
 // library are the rooms that an app links, each with all that it needs.
-var library = []struct{ name, path string }{{"rp", "rp"}, {"echoadapter", "echoadapter"}, {"boltstore", "rp/store/boltstore"},
+var library = []struct{ name, path string }{{"rp", "rp"}, {"echoadapter", "echoadapter"}, {"boltstore",
+	"rp/store/boltstore"},
 	{"redisstore", "rp/store/redisstore"}, {"pgstore", "rp/store/pgstore"}}
 
 // linkedBy tells of each module which rooms link a package of it, in the order of the
@@ -66,7 +67,8 @@ func linkedBy(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
 	for _, room := range library {
-		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./"+room.path)
+		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}",
+			"./"+room.path)
 		cmd.Dir = root
 		text, err := cmd.Output()
 		if err != nil {
@@ -141,8 +143,10 @@ func licence(t *testing.T, dir string) string {
 		{"Apache-2.0", "apache license version 2.0"},
 		{"MPL-2.0", "mozilla public license version 2.0"},
 		{"MIT", "permission is hereby granted, free of charge, to any person obtaining a copy"},
-		{"ISC", "permission to use, copy, modify, and distribute this software for any purpose with or without fee is hereby granted, provided that"},
-		{"0BSD", "permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted."},
+		{"ISC", "permission to use, copy, modify, and distribute this software for any purpose " +
+			"with or without fee is hereby granted, provided that"},
+		{"0BSD", "permission to use, copy, modify, and/or distribute this software for any purpose " +
+			"with or without fee is hereby granted."},
 		{"BSD-3-Clause", "neither the name of"},
 	} {
 		if strings.Contains(text, is.sentence) {

@@ -19,7 +19,8 @@ var promised = []string{"./rp/...", "./nethttpadapter", "./echoadapter", "./idp-
 // list returns the lines of all promised packages of the module in dir.
 func list(dir string) (string, error) {
 	loaded, err := packages.Load(&packages.Config{Dir: dir,
-		Mode: packages.NeedName | packages.NeedTypes | packages.NeedImports | packages.NeedDeps | packages.NeedExportFile}, promised...)
+		Mode: packages.NeedName | packages.NeedTypes | packages.NeedImports | packages.NeedDeps | packages.NeedExportFile},
+		promised...)
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +112,8 @@ func named(obj *types.TypeName, own types.Qualifier) (lines []string) {
 		if values.Lookup(m.Obj().Pkg(), m.Obj().Name()) != nil {
 			receiver = name
 		}
-		lines = append(lines, fmt.Sprintf("method (%s) %s%s", receiver, m.Obj().Name(), signature(m.Obj().(*types.Func), own)))
+		lines = append(lines, fmt.Sprintf("method (%s) %s%s", receiver, m.Obj().Name(), signature(m.Obj().(*types.Func),
+			own)))
 	}
 	return lines
 }

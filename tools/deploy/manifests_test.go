@@ -85,7 +85,8 @@ func TestKubernetes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for wrong, right := range map[string]string{"replica: 2": "replicas: 2", "kind: Deploymint": "kind: Deployment", "replicas: two": "replicas: 2"} {
+	for wrong, right := range map[string]string{"replica: 2": "replicas: 2", "kind: Deploymint": "kind: Deployment",
+		"replicas: two": "replicas: 2"} {
 		if _, err := decode(bytes.Replace(text, []byte(right), []byte(wrong), 1)); err == nil {
 			t.Errorf("%s is accepted", wrong)
 		}
@@ -103,7 +104,8 @@ func TestKubernetes(t *testing.T) {
 		t.Errorf("an update takes instances away before others serve: %v", u)
 	}
 	// What is selected is what there is.
-	for what, selector := range map[string]*metav1.LabelSelector{"Deployment": c.deployment.Spec.Selector, "budget": c.budget.Spec.Selector,
+	for what, selector := range map[string]*metav1.LabelSelector{"Deployment": c.deployment.Spec.Selector,
+		"budget": c.budget.Spec.Selector,
 		"spread": pod.Spec.TopologySpreadConstraints[0].LabelSelector, "Service": {MatchLabels: c.service.Spec.Selector}} {
 		s, err := metav1.LabelSelectorAsSelector(selector)
 		if err != nil || s.Empty() || !s.Matches(labels.Set(pod.Labels)) {
@@ -114,12 +116,14 @@ func TestKubernetes(t *testing.T) {
 	if p := c.service.Spec.Ports[0]; p.TargetPort.StrVal != port.Name {
 		t.Errorf("the Service leads to %v", p.TargetPort)
 	}
-	if b := c.ingress.Spec.Rules[0].HTTP.Paths[0].Backend.Service; b.Name != c.service.Name || b.Port.Name != c.service.Spec.Ports[0].Name {
+	if b := c.ingress.Spec.Rules[0].HTTP.Paths[0].Backend.Service; b.Name != c.service.Name ||
+		b.Port.Name != c.service.Spec.Ports[0].Name {
 		t.Errorf("the Ingress leads to %v", b)
 	}
 	// Readiness asks the store; the others must not, or an outage restarts everything.
 	for path, probe := range map[string]*corev1.Probe{"/readyz": app.ReadinessProbe, "/healthz": app.LivenessProbe} {
-		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port.StrVal != port.Name || probe.TimeoutSeconds < 2 {
+		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port.StrVal != port.Name ||
+			probe.TimeoutSeconds < 2 {
 			t.Errorf("probe of %s: %v", path, probe)
 		}
 	}
@@ -128,7 +132,8 @@ func TestKubernetes(t *testing.T) {
 	}
 	// preStop, Shutdown of the demo (3 s), Close of the library (15 s), and some air.
 	stop := app.Lifecycle.PreStop.Sleep
-	if grace := pod.Spec.TerminationGracePeriodSeconds; stop == nil || stop.Seconds < 5 || grace == nil || *grace < stop.Seconds+30 {
+	if grace := pod.Spec.TerminationGracePeriodSeconds; stop == nil || stop.Seconds < 5 || grace == nil ||
+		*grace < stop.Seconds+30 {
 		t.Errorf("preStop %v, grace %v", stop, grace)
 	}
 	if app.LivenessProbe.PeriodSeconds*app.LivenessProbe.FailureThreshold < 30 {
@@ -155,12 +160,14 @@ func TestCompose(t *testing.T) {
 			ConfigFiles: []types.ConfigFile{{Filename: path, Content: change(read(t, path))}}})
 	}
 	same := func(b []byte) []byte { return b }
-	env := map[string]string{"ISSUER": "https://login.example.com", "CLIENT_SECRET": "s", "SEAL_KEY": "k", "REDIS_PASSWORD": "p"}
+	env := map[string]string{"ISSUER": "https://login.example.com", "CLIENT_SECRET": "s", "SEAL_KEY": "k",
+		"REDIS_PASSWORD": "p"}
 	project, err := load(same, env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := load(func(b []byte) []byte { return bytes.Replace(b, []byte("read_only:"), []byte("readonly:"), 1) }, env); err == nil {
+	if _, err := load(func(b []byte) []byte { return bytes.Replace(b, []byte("read_only:"), []byte("readonly:"), 1) },
+		env); err == nil {
 		t.Error("an unknown field is accepted")
 	}
 	if _, err := load(same, map[string]string{}); err == nil {
@@ -177,7 +184,8 @@ func TestCompose(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(service.Build.Context, service.Build.Dockerfile)); err != nil {
 			t.Error(err)
 		}
-		if recipe := read(t, filepath.Join(manifests, "Dockerfile")); !strings.Contains(string(recipe), " AS "+service.Build.Target+"\n") {
+		if recipe := read(t, filepath.Join(manifests, "Dockerfile")); !strings.Contains(string(recipe),
+			" AS "+service.Build.Target+"\n") {
 			t.Errorf("the Dockerfile has no target %s", service.Build.Target)
 		}
 		var variables []string
@@ -192,7 +200,8 @@ func TestCompose(t *testing.T) {
 	// One rule in two files: what Caddy is told.
 	caddyfile := string(read(t, filepath.Join(manifests, "Caddyfile")))
 	for line := range strings.Lines(project.Configs["caddyfile"].Content) {
-		if option := strings.Fields(line); len(option) == 2 && option[0] != "reverse_proxy" && option[1] != "{" && !strings.Contains(caddyfile, strings.Join(option, " ")) {
+		if option := strings.Fields(line); len(option) == 2 && option[0] != "reverse_proxy" && option[1] != "{" &&
+			!strings.Contains(caddyfile, strings.Join(option, " ")) {
 			t.Errorf("the Caddyfile does not have %q", line)
 		}
 	}
