@@ -32,10 +32,19 @@ func TestSnippetsCompile(t *testing.T) {
 				if strings.HasPrefix(page, filepath.Join(root, "docs")) {
 					around = ofApp
 				}
-				compiles(t, page, around+strings.ReplaceAll(text, "token, _ :=", "_, _ =")+"}\n")
+				compiles(t, page, around+first[filepath.Base(page)]+strings.ReplaceAll(text, "token, _ :=", "_, _ =")+last[filepath.Base(page)]+"}\n")
 			}
 		}
 	}
+}
+
+// first and last are around the statements of a page: what they need, and what uses the
+// names that they make.
+var first = map[string]string{"signals.md": "var auth *rp.RelyingParty\n"}
+
+var last = map[string]string{
+	"registration.md": "_, _ = saved, err\n",
+	"signals.md":      "_ = err\n",
 }
 
 // What stands around the statements of a page: of idp-mock's, and of the others, which
@@ -65,6 +74,7 @@ func _(t *testing.T, idp *idptest.Server, session idpmock.Session, notes idpmock
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"html/template"
 	"io"
@@ -76,11 +86,15 @@ import (
 
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/registration"
 	"github.com/tandem-sso/tandem/rp/rptest"
+	"github.com/tandem-sso/tandem/rp/ssf"
 )
 
 var (
 	_ io.Writer
+	_ registration.Config
+	_ ssf.Config
 	_ = httptest.NewRequest
 	_ rptest.Session
 	_ strings.Builder
@@ -95,7 +109,8 @@ type table interface {
 func main() {}
 
 func _(t *testing.T, config rp.Config, web *nethttpadapter.Adapter, mux *http.ServeMux, w *httptest.ResponseRecorder, home, edit http.HandlerFunc,
-	newApp func(*rp.RelyingParty) http.Handler, people table, ctx, stop context.Context, store io.Closer, frame *template.Template, germanTexts, frenchTexts map[string]string) {
+	newApp func(*rp.RelyingParty) http.Handler, people table, ctx, stop context.Context, store io.Closer, frame *template.Template, germanTexts, frenchTexts map[string]string, key crypto.Signer, initial, pushToken rp.Secret,
+	token func(context.Context) (rp.Secret, error)) {
 `
 )
 
