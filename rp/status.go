@@ -119,25 +119,11 @@ func (p *RelyingParty) status(ctx context.Context, st *engine.State) (Status, er
 			s.next = l.At
 		}
 	}
-	report := maxReport
-	if policy.Idle > 0 {
-		report = min(report, policy.Idle/20)
-	}
-	if policy.SignalEvery > 0 {
-		report = min(report, policy.SignalEvery/4)
-	}
-	s.ReportMS = max(report, minReport).Milliseconds()
+	s.ReportMS = lifetime.ReportEvery(policy).Milliseconds()
 	return s, nil
 }
 
 var limitKinds = [...]string{lifetime.ByIdle: "idle", lifetime.ByClock: "fixed", lifetime.ByTrust: "trust"}
-
-// A page reports activity often enough that the last report is never older than
-// a twentieth of the idle limit.
-const (
-	minReport = 500 * time.Millisecond
-	maxReport = 30 * time.Second
-)
 
 func until(t, now time.Time) *int64 {
 	if t.IsZero() {

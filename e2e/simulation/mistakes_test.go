@@ -121,9 +121,9 @@ var mutations = []mutation{
 	{"a log-in waits for userinfo as long as that takes", "rp/profile.go",
 		`context.WithTimeout(ctx, wait)`,
 		`context.WithTimeout(ctx, time.Hour)`},
-	{"an access token is good until its end by one clock", "rp/internal/engine/renew.go",
-		`now.Add(min(p.cfg.Skew, d.TokenLife/2))`,
-		`now`},
+	{"an access token is good until its end by one clock", "rp/internal/lifetime/tokens.go",
+		`return !Over(ends, now.Add(skew))`,
+		`return !Over(ends, now)`},
 	// What a page does by itself
 	{"a page that reloads itself is a person", "rp/internal/activity/activity.go",
 		`	case sentUser:

@@ -56,21 +56,12 @@ func (a *agenda) latest(key store.Key, stored time.Time) time.Time {
 	return stored
 }
 
-// granule is how much activity is gathered before it is stored again: a minute,
-// less where the idle limit is short.
-func granule(idle time.Duration) time.Duration {
-	if idle == 0 {
-		return time.Minute
-	}
-	return min(time.Minute, idle/10)
-}
-
 // Touch notes activity; stored is what the store had. st.rec.Active does not
 // count: st may be a shared one. known is where the session's item was the last
 // time, to spare the search; it is guarded by the shard.
 func (p *Engine) Touch(st *State, known **Item, active, stored time.Time) {
 	key := &st.Rec.Key
-	every := granule(p.cfg.Idle)
+	every := lifetime.Granule(p.cfg.Idle)
 	now := false
 	a := p.agenda.of(key)
 	a.mu.Lock()
@@ -216,7 +207,7 @@ func (p *Engine) trail(key store.Key) {
 		st, err := p.Load(ctx, key)
 		if err != nil {
 			if errors.As(err, &trouble) {
-				p.trailAgain(key, active, trouble.RetryAfter, granule(0))
+				p.trailAgain(key, active, trouble.RetryAfter, lifetime.Granule(0))
 			}
 			return
 		}
@@ -236,21 +227,15 @@ func (p *Engine) trail(key store.Key) {
 			}
 			return
 		}
-		if _, err := p.tellBy(ctx, st, tooLate(st.Rec.Active, policy.SignalEvery)); errors.As(err, &trouble) {
+		if _, err := p.tellBy(ctx, st, lifetime.TooLate(st.Rec.Active, policy.SignalEvery)); errors.As(err, &trouble) {
 			p.trailAgain(key, st.Rec.Active, trouble.RetryAfter, policy.SignalEvery)
 		}
 	})
 }
 
-// tooLate is when a signal that no request waits for is given up: the later it came, the
-// longer an absent person would stay signed in (C2).
-func tooLate(active time.Time, every time.Duration) time.Time {
-	return active.Add(2*every + time.Second)
-}
-
 // trailAgain comes (back) to a signal that cannot be sent yet.
 func (p *Engine) trailAgain(key store.Key, active time.Time, after, every time.Duration) {
-	if p.Now().Add(after).After(tooLate(active, every)) {
+	if p.Now().Add(after).After(lifetime.TooLate(active, every)) {
 		return
 	}
 	a := p.agenda.of(&key)

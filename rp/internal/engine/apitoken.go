@@ -29,11 +29,11 @@ type Held struct {
 func Holds(d *record.Data, a *Audience) Held {
 	if a == nil {
 		token, none := shown(d)
-		return Held{token, d.Renewed, lastUse(d.TokenEnds, d.TokenLife), none}
+		return Held{token, d.Renewed, lifetime.LastUse(d.TokenEnds, d.TokenLife), none}
 	}
 	for _, t := range apiTokens(d) {
 		if t.API == a.ID {
-			return Held{t.Token, t.Generation, lastUse(t.Ends, t.Life), nil}
+			return Held{t.Token, t.Generation, lifetime.LastUse(t.Ends, t.Life), nil}
 		}
 	}
 	return Held{None: fmt.Errorf("%w for %s", ErrNoAccessToken, a.Name)}
@@ -53,7 +53,7 @@ func apiTokens(d *record.Data) []record.APIToken {
 func (p *Engine) keepFor(d *record.Data, a *Audience, got *Tokens) (fault error) {
 	now := p.Now()
 	all := slices.DeleteFunc(apiTokens(d), func(t record.APIToken) bool {
-		return t.API == a.ID || lifetime.Over(lastUse(t.Ends, t.Life), now) || !p.asksFor(t.API)
+		return t.API == a.ID || lifetime.Over(lifetime.LastUse(t.Ends, t.Life), now) || !p.asksFor(t.API)
 	})
 	switch {
 	case got.Access == "":

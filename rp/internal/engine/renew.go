@@ -13,31 +13,15 @@ import (
 // renewal fetches tokens where those of the session are of no use any more: it asks for
 // the configured scopes, and needs no Config.SilentCheck.
 
-// beforeEnd is how long before its announced end a token is not shown any more: it has
-// to arrive.
-const beforeEnd = 5 * time.Second
-
-// lastUse is until when an access token is shown; zero: it has no known end.
-func lastUse(ends time.Time, life time.Duration) time.Time {
-	if ends.IsZero() {
-		return time.Time{}
-	}
-	return ends.Add(-min(beforeEnd, life/10))
-}
-
-// good reports whether an access token has not run out by anybody's clock: the IdP's and
-// that of the instance which has fetched it may be ahead by Config.Skew.
+// good reports whether the access token of the log-in has not run out by anybody's clock. One
+// that does not say how long it lives gets no skew.
 func (p *Engine) good(d *record.Data, now time.Time) bool {
-	return !lifetime.Over(d.TokenEnds, now.Add(min(p.cfg.Skew, d.TokenLife/2)))
+	return lifetime.Good(d.TokenEnds, max(d.TokenLife, 1), p.cfg.Skew, now)
 }
 
 // refreshGood is good for the refresh token.
 func (p *Engine) refreshGood(d *record.Data, now time.Time) bool {
-	ahead := p.cfg.Skew
-	if d.Window > 0 {
-		ahead = min(ahead, d.Window/2)
-	}
-	return !lifetime.Over(d.RefreshEnds, now.Add(ahead))
+	return lifetime.Good(d.RefreshEnds, d.Window, p.cfg.Skew, now)
 }
 
 // tokensLast returns until when a session has tokens that work, or can fetch others
@@ -49,15 +33,11 @@ func (p *Engine) tokensLast(d *record.Data) time.Time {
 	case p.cfg.Kind == NoToken:
 		return time.Time{}
 	case d.RefreshToken == "" && (d.AccessToken != "" || !IsBearer(d.TokenType)):
-		return lastUse(d.TokenEnds, d.TokenLife)
+		return lifetime.LastUse(d.TokenEnds, d.TokenLife)
 	case d.RefreshToken == "" || d.RefreshEnds.IsZero():
 		return time.Time{}
 	}
-	early := beforeEnd
-	if d.Window > 0 {
-		early = min(early, d.Window/10)
-	}
-	return d.RefreshEnds.Add(-early)
+	return lifetime.LastRefresh(d.RefreshEnds, d.Window)
 }
 
 // WantsTokens reports whether only a silent log-in can fetch tokens that work.

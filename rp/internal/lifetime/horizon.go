@@ -57,13 +57,3 @@ func Horizon(s Session, p Policy) []Limit {
 	add(ByTrust, Live, trusted, span)
 	return limits
 }
-
-// FetchFor is how long after the latest activity a token may be fetched: δ (C2), or
-// longer while somebody may be waiting for the answer.
-func FetchFor(p Policy, waitFor time.Duration) time.Duration { return max(p.SignalEvery, waitFor) }
-
-// MayFetch reports whether somebody was active so lately that a token may be fetched,
-// which tells the IdP that they are.
-func MayFetch(active, now time.Time, p Policy, waitFor time.Duration) bool {
-	return now.Sub(active) <= FetchFor(p, waitFor)
-}
