@@ -168,6 +168,11 @@ type Config struct {
 	// 9126), so that nothing of it stands in an address. Default: only where the IdP demands
 	// it of every client.
 	PAR bool
+	// DPoP binds access tokens to a key (RFC 9449), so that one who steals a token cannot use
+	// it. Each session has a key of its own, sealed in its record. Session.Client sends the
+	// proofs, and Session.DPoPProof makes them for other clients. An access token that is not
+	// bound is refused then. Sessions that began without go on without. Default off.
+	DPoP bool
 	// ThirdPartyLogin lets the IdP, or any other site, start a log-in (OpenID Connect
 	// Core 1.0 §4): GET and POST of Prefix+"/login" with iss, login_hint and
 	// target_link_uri. Register BaseURL+Prefix+"/login" as initiate_login_uri. iss has

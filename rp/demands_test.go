@@ -49,6 +49,8 @@ func TestDemandsOfTheIdP(t *testing.T) {
 		{name: "PAR", doc: with("require_pushed_authorization_requests", true)},
 		{name: "PAR, and nowhere to push to", doc: discoveryOnly{"require_pushed_authorization_requests": true}, field: "Issuer", says: strs("require_pushed_authorization_requests", "PAR")},
 		{name: "PAR over plain http", doc: with("pushed_authorization_request_endpoint", "http://idp.example/par"), field: "Issuer", says: strs("pushed_authorization_request_endpoint")},
+		{name: "DPoP", doc: modern, change: func(c *rp.Config) { c.DPoP = true }},
+		{name: "DPoP by other algorithms", doc: with("dpop_signing_alg_values_supported", strs("PS256")), change: func(c *rp.Config) { c.DPoP = true }, field: "DPoP", says: strs("ES256", "PS256")},
 		{name: "no PAR, and the app wants it", doc: discoveryOnly{}, change: func(c *rp.Config) { c.PAR = true }, field: "PAR", says: strs("pushed_authorization_request_endpoint")},
 		{name: "JAR", doc: with("require_signed_request_object", true), field: "Issuer", says: strs("require_signed_request_object", "JAR")},
 		{name: "a key only", doc: with(auth, strs("private_key_jwt")), field: "ClientKeys", says: strs(auth, "private_key_jwt")},

@@ -6,8 +6,11 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -74,4 +77,57 @@ func ExampleConfig_pAR() {
 	// Unordered output:
 	// client_id
 	// request_uri
+}
+
+// Access tokens are bound to a key of the session, and Client proves that it has it.
+func ExampleConfig_dPoP() {
+	world := exampletest.Start()
+	defer world.Close()
+	world.Serve("api.example", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		fmt.Fprintf(w, "%s, proof: %v", scheme, r.Header.Get("DPoP") != "") // resourceserver checks it
+	}))
+	auth := startNotes(world, func(c *rp.Config) {
+		c.DPoP = true
+		c.APIs = []rp.API{{Origin: "https://api.example"}}
+	}, func(auth *rp.RelyingParty) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			resp, err := rp.FromContext(r.Context()).Client().Get("https://api.example/notes")
+			if err != nil {
+				auth.Answer(r, err).Write(w)
+				return
+			}
+			defer resp.Body.Close()
+			_, _ = io.Copy(w, resp.Body)
+		}
+	})
+	defer auth.Close()
+	fmt.Println(world.Person("ada").Visit("/"))
+	// Output: DPoP, proof: true
+}
+
+// A client that cannot use Session.Client sends token and proof by itself.
+func ExampleSession_DPoPProof() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth := startNotes(world, func(c *rp.Config) { c.DPoP = true }, func(*rp.RelyingParty) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			session := rp.FromContext(r.Context())
+			token, err := session.TokenSource(r.Context()).Token()
+			if err != nil {
+				log.Fatal(err)
+			}
+			proof, err := session.DPoPProof("GET", "https://api.example/notes", token.AccessToken, "")
+			if err != nil {
+				log.Fatal(err)
+			}
+			call, _ := http.NewRequestWithContext(r.Context(), "GET", "https://api.example/notes", nil)
+			token.SetAuthHeader(call)
+			call.Header.Set("DPoP", proof)
+			fmt.Fprint(w, token.TokenType, " ", strings.Count(call.Header.Get("DPoP"), "."))
+		}
+	})
+	defer auth.Close()
+	fmt.Println(world.Person("ada").Visit("/"))
+	// Output: DPoP 2
 }

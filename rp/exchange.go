@@ -55,7 +55,7 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *login
 func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.Flow) (*engine.Tokens, error) {
 	ctx, cancel := p.engine.Detached(ctx)
 	defer cancel()
-	answer, out := p.idp.At().Client.Exchange(ctx, code, f.Verifier, f.RedirectURI)
+	answer, out := p.idp.At().Client.Bound(f.DPoP).Exchange(ctx, code, f.Verifier, f.RedirectURI)
 	if out.Err != nil {
 		return nil, p.notExchanged(f, out)
 	}
@@ -66,7 +66,7 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.F
 			want.MaxAge = age
 		}
 	}
-	got := p.engine.Read(answer)
+	got := p.engine.Read(answer, f.DPoP)
 	err := p.engine.VerifyLogin(ctx, got, want)
 	if down := (*keyset.UnavailableError)(nil); errors.As(err, &down) {
 		return nil, &UnavailableError{RetryAfter: time.Second, Cause: reason.IdPFails, Err: err}
@@ -81,8 +81,8 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.F
 		p.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
 		return nil, loginFailed(http.StatusForbidden, errors.New("the ID token does not have the acr or auth_time that was asked for"), "failed-weak", "advice-weak")
 	}
-	if !engine.IsBearer(got.Kind) && p.cfg.Kind != NoToken && !f.Silent {
-		return nil, loginFailed(http.StatusBadGateway, engine.ErrOtherType(engine.Quoted(got.Kind)), "failed-type", "advice-tell")
+	if !got.IsAsked() && p.cfg.Kind != NoToken && !f.Silent {
+		return nil, loginFailed(http.StatusBadGateway, engine.ErrOtherType(engine.Quoted(got.Kind), got.Key), "failed-type", "advice-tell")
 	}
 	return got, nil
 }

@@ -80,6 +80,9 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request, opts .
 		return p.pages.Write(w, r, page.Page{Title: "almost-title",
 			Follow: &page.Follow{On: "?" + r.URL.RawQuery + "&fragment=", User: activity.SendsUser(r.Header)}})
 	}
+	if err := p.keyFor(&f, asks); err != nil {
+		return err
+	}
 	to, err := p.authURL(r.Context(), &f, asks)
 	if err != nil {
 		return err
@@ -117,6 +120,9 @@ func (p *RelyingParty) wholeURL(ctx context.Context, f *loginflow.Flow, asks *en
 		oauth2.S256ChallengeOption(f.Verifier),
 		oauth2.SetAuthURLParam("nonce", f.Nonce),
 		oauth2.SetAuthURLParam("redirect_uri", f.RedirectURI),
+	}
+	if f.DPoP != "" {
+		opts = append(opts, jktOption(f.DPoP))
 	}
 	if p.byFormPost() {
 		opts = append(opts, oauth2.SetAuthURLParam("response_mode", idp.FormPost))

@@ -32,8 +32,8 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *loginflow.Flow, got *
 	if !needed && (d.AccessToken == "" || d.RefreshToken != "" || p.idp.At().UserinfoURL == "") {
 		return nil
 	}
-	if got.Access == "" || !engine.IsBearer(got.Kind) {
-		return p.noProfile(errors.New("the token endpoint has given no Bearer access token to ask userinfo with: " +
+	if got.Access == "" || !got.IsAsked() {
+		return p.noProfile(errors.New("the token endpoint has given no usable access token to ask userinfo with: " +
 			"some IdPs issue one only for a scope of an API"))
 	}
 	wait := p.cfg.WaitFor - p.engine.Now().Sub(f.Back)
@@ -46,7 +46,7 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *loginflow.Flow, got *
 	wait = min(wait, p.cfg.WaitFor)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	answer, out := p.idp.At().Client.Userinfo(ctx, got.Access, d.Subject)
+	answer, out := p.idp.At().Client.Bound(got.Key).Userinfo(ctx, got.Access, d.Subject)
 	if ctx.Err() == nil { // else it had less time than a call may take
 		p.engine.Went(&out)
 	}

@@ -31,6 +31,9 @@ import (
 // Config.WaitFor: a connection that is left open keeps nobody signed in. Where the person
 // works on such a connection, [Session.ReportActivity] says so.
 //
+// With Config.DPoP its tokens are of the type DPoP: each call needs a proof beside it, by
+// [Session.DPoPProof].
+//
 // ctx bounds each Token; it serves also after the handler has returned, if ctx does.
 // Errors as [Session.Client]'s.
 func (s *Session) TokenSource(ctx context.Context, api ...string) oauth2.TokenSource {
@@ -59,7 +62,7 @@ func (t *tokenSource) Token() (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &oauth2.Token{AccessToken: h.Token, TokenType: "Bearer", Expiry: h.Until}, nil
+	return &oauth2.Token{AccessToken: h.Token, TokenType: engine.TypeOf(h.Key), Expiry: h.Until}, nil
 }
 
 func (p *RelyingParty) audienceOf(api []string) (*engine.Audience, error) {

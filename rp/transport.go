@@ -83,7 +83,7 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	sent := s.rp.engine.Now()
-	resp, err := t.send(r, h.Token, false)
+	resp, err := t.send(r, h, false)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *engine.
 		if h.None != nil {
 			return nil, h.None
 		}
-		if resp, err = t.send(r, h.Token, true); err != nil {
+		if resp, err = t.send(r, h, true); err != nil {
 			return nil, err
 		}
 		var challenge verdict.Challenge
@@ -172,7 +172,19 @@ func stepUp(resp *http.Response, c verdict.Challenge) error {
 	return &APIError{Status: resp.StatusCode, Code: c.Error, Scope: c.Scope, ACRValues: c.ACR, MaxAge: c.MaxAge, Err: ErrStepUp}
 }
 
-func (t *apiTransport) send(r *http.Request, token string, again bool) (*http.Response, error) {
+// send shows a token to an API. again: its body has been sent before.
+func (t *apiTransport) send(r *http.Request, h engine.Held, again bool) (*http.Response, error) {
+	if h.Key != "" {
+		return t.sendBound(r, h, again)
+	}
+	out, err := withToken(r, "Bearer "+h.Token, again)
+	if err != nil {
+		return nil, err
+	}
+	return t.next.RoundTrip(out)
+}
+
+func withToken(r *http.Request, credentials string, again bool) (*http.Request, error) {
 	out := r.Clone(r.Context())
 	if again && r.GetBody != nil {
 		body, err := r.GetBody()
@@ -181,8 +193,8 @@ func (t *apiTransport) send(r *http.Request, token string, again bool) (*http.Re
 		}
 		out.Body = body
 	}
-	out.Header.Set("Authorization", "Bearer "+token)
-	return t.next.RoundTrip(out)
+	out.Header.Set("Authorization", credentials)
+	return out, nil
 }
 
 // called takes an API's answer as a signal, where the API introspects.
@@ -237,6 +249,7 @@ func apiAnswer(resp *http.Response) (verdict.Answer, verdict.Challenge) {
 func withoutToken(r *http.Request) *http.Request {
 	out := r.Clone(r.Context())
 	out.Header.Del("Authorization")
+	out.Header.Del("DPoP")
 	return out
 }
 

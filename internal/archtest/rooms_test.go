@@ -53,7 +53,7 @@ func rooms() []room {
 	ofBrowsers := append([]string{"rp/internal/posted", "rp/internal/page", "rp/internal/seal"}, place...)
 
 	// What decides, and what calls the IdP.
-	rules := []string{"rp/internal/claims", "rp/internal/cookie", "rp/internal/idp", "rp/internal/idtoken", "rp/internal/keyset", "rp/internal/lifetime",
+	rules := []string{"rp/internal/claims", "rp/internal/cookie", "rp/internal/dpop", "rp/internal/idp", "rp/internal/idtoken", "rp/internal/keyset", "rp/internal/lifetime",
 		"rp/internal/logouttoken", "rp/internal/names", "rp/internal/outside", "rp/internal/record", "rp/internal/seal",
 		"rp/internal/throttle", "rp/internal/verdict", "rp/internal/weburl"}
 

@@ -23,17 +23,18 @@ type Held struct {
 	Generation uint64    // of the refresh that has brought it
 	Until      time.Time // when it is not shown any more; zero: no known end
 	None       error     // why there is no token
+	Key        string    // that it is bound to (package dpop); empty: to nothing
 }
 
 // Holds returns the access token of a session for an audience; nil: that of the log-in.
 func Holds(d *record.Data, a *Audience) Held {
 	if a == nil {
 		token, none := shown(d)
-		return Held{token, d.Renewed, lifetime.LastUse(d.TokenEnds, d.TokenLife), none}
+		return Held{token, d.Renewed, lifetime.LastUse(d.TokenEnds, d.TokenLife), none, d.DPoPKey}
 	}
 	for _, t := range apiTokens(d) {
 		if t.API == a.ID {
-			return Held{t.Token, t.Generation, lifetime.LastUse(t.Ends, t.Life), nil}
+			return Held{t.Token, t.Generation, lifetime.LastUse(t.Ends, t.Life), nil, d.DPoPKey}
 		}
 	}
 	return Held{None: fmt.Errorf("%w for %s", ErrNoAccessToken, a.Name)}
@@ -58,8 +59,8 @@ func (p *Engine) keepFor(d *record.Data, a *Audience, got *Tokens) (fault error)
 	switch {
 	case got.Access == "":
 		fault = errors.New("the token endpoint answered without a usable access token")
-	case !IsBearer(got.Kind):
-		fault = ErrOtherType(Quoted(got.Kind))
+	case !got.IsAsked():
+		fault = ErrOtherType(Quoted(got.Kind), got.Key)
 	case a.ignored(d.AccessToken, got.Access):
 		fault = errors.New("the IdP has issued a token for the audience of the log-in's instead, so it is not used; let the IdP know that this client may ask for this API (Auth0: the client's refresh token policies)")
 	case len(got.Access) > maxAPIToken:

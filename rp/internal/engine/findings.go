@@ -94,8 +94,8 @@ func judgeTokens(c *Config, t *Tokens) []store.Finding {
 	if c.Kind == RefreshToken && t.refresh == "" && t.ID != nil {
 		say(true, "no_refresh_token", "The IdP issued no refresh token; many need the scope offline_access, or a setting of the client. Userinfo is used instead, where it helps.")
 	}
-	if c.Kind != NoToken && !IsBearer(t.Kind) {
-		say(true, "token_type", "The IdP issued an access token of type %s, which was not asked for. It is shown to nobody: handlers get no access token, and APIs are not called, until the IdP issues Bearer tokens again; look at the settings of this client there (DPoP, sender-constrained tokens).", Quoted(t.Kind))
+	if c.Kind != NoToken && !t.IsAsked() {
+		say(true, "token_type", "The IdP issued an access token of type %s, which was not asked for. It is shown to nobody: handlers get no access token, and APIs are not called, until the IdP issues %s tokens again; look at the settings of this client there (DPoP, sender-constrained tokens), and at Config.DPoP.", Quoted(t.Kind), TypeOf(t.Key))
 	}
 	if t.ID != nil && t.ID.SID == "" {
 		say(false, "no_sid", "The ID token carries no sid: a logout token can only name the person, and ends the sessions in all browsers.")

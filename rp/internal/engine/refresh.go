@@ -184,12 +184,12 @@ func (p *Engine) callRefresh(ctx context.Context, d *record.Data, to *Audience) 
 	if to != nil {
 		more = to.Form
 	}
-	answer, out := p.idp.At().Client.Refresh(ctx, d.RefreshToken, more)
+	answer, out := p.idp.At().Client.Bound(d.DPoPKey).Refresh(ctx, d.RefreshToken, more)
 	p.flights.went(&out)
 	if out.Err != nil {
 		return nil, out
 	}
-	got := p.Read(answer)
+	got := p.Read(answer, d.DPoPKey)
 	if err := p.verifyRefresh(ctx, got, d); errors.Is(err, idtoken.ErrOtherUser) {
 		out.Fault, out.Err = verdict.OtherUser, err
 	}

@@ -32,7 +32,7 @@ func (p *Engine) tokensLast(d *record.Data) time.Time {
 	switch {
 	case p.cfg.Kind == NoToken:
 		return time.Time{}
-	case d.RefreshToken == "" && (d.AccessToken != "" || !IsBearer(d.TokenType)):
+	case d.RefreshToken == "" && (d.AccessToken != "" || isOther(d.TokenType)):
 		return lifetime.LastUse(d.TokenEnds, d.TokenLife)
 	case d.RefreshToken == "" || d.RefreshEnds.IsZero():
 		return time.Time{}

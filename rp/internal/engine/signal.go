@@ -114,7 +114,7 @@ func (p *Engine) userinfo(ctx context.Context, st *State) (*State, error) {
 func (p *Engine) callUserinfo(ctx context.Context, d *record.Data) ([]byte, idp.Outcome) {
 	ctx, cancel := p.Detached(ctx)
 	defer cancel()
-	answer, out := p.idp.At().Client.Userinfo(ctx, d.AccessToken, d.Subject)
+	answer, out := p.idp.At().Client.Bound(d.DPoPKey).Userinfo(ctx, d.AccessToken, d.Subject)
 	p.flights.went(&out)
 	return answer, out
 }

@@ -51,6 +51,6 @@ func (p *Engine) KeepOnly(d *record.Data) {
 	case ReferenceToken:
 		d.RefreshToken = ""
 	case NoToken:
-		d.AccessToken, d.RefreshToken, d.TokenType, d.TokenEnds, d.TokenLife = "", "", "", time.Time{}, 0
+		d.AccessToken, d.RefreshToken, d.TokenType, d.DPoPKey, d.TokenEnds, d.TokenLife = "", "", "", "", time.Time{}, 0
 	}
 }

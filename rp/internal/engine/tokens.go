@@ -16,6 +16,7 @@ const maxWindow = 24 * time.Hour // a longer refresh_expires_in is no idle windo
 // Tokens are an answer of the token endpoint, as far as it can be used.
 type Tokens struct {
 	Access, Kind, refresh, scope string
+	Key                          string    // that the request was signed with (package dpop)
 	ends                         time.Time // of the access token
 	life                         time.Duration
 	refreshEnds                  time.Time // as announced; zero: not
@@ -27,14 +28,14 @@ type Tokens struct {
 	forget                       bool            // what its ID token leaves out (Config.ForgetClaims)
 }
 
-// Read takes over what needs no check.
-func (p *Engine) Read(t *idp.Tokens) *Tokens {
+// Read takes over what needs no check. key is the one that the request was signed with.
+func (p *Engine) Read(t *idp.Tokens, key string) *Tokens {
 	now := p.Now()
-	got := &Tokens{Access: t.Access, Kind: t.Type, refresh: t.Refresh, scope: t.Scope, rawID: t.ID, life: t.AccessLife, forget: p.cfg.ForgetClaims}
+	got := &Tokens{Access: t.Access, Kind: t.Type, Key: key, refresh: t.Refresh, scope: t.Scope, rawID: t.ID, life: t.AccessLife, forget: p.cfg.ForgetClaims}
 	if got.life > 0 {
 		got.ends = now.Add(got.life)
 	}
-	if !IsBearer(got.Kind) {
+	if !got.IsAsked() {
 		got.ends = now.Add(otherTypeAgain)
 	}
 	if t.RefreshLife > 0 {
@@ -108,11 +109,12 @@ func (p *Engine) verifyRefresh(ctx context.Context, got *Tokens, d *record.Data)
 }
 
 // Apply puts the tokens into a session. What the answer leaves out stays (RT-11,
-// CORE-10). An access token that must not be sent as Bearer is not even kept.
+// CORE-10). An access token of a type that was not asked for is not even kept.
 func (t *Tokens) Apply(d *record.Data) {
+	d.DPoPKey = t.Key
 	if t.Access != "" {
 		d.AccessToken, d.TokenType, d.TokenEnds, d.TokenLife = t.Access, t.Kind, t.ends, t.life
-		if !IsBearer(t.Kind) {
+		if !t.IsAsked() {
 			d.AccessToken, d.TokenType = "", Quoted(t.Kind)
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/dpop"
 	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
@@ -42,6 +43,10 @@ type Client struct {
 
 	// Slots bounds the calls under way: one takes a place by sending. Nil: no bound.
 	Slots chan struct{}
+	// Nonces are those that servers want in proofs; needed by Bound.
+	Nonces *dpop.Nonces
+	key    *dpop.Key // nil: tokens are not bound
+	keyErr error
 
 	TokenURL, UserinfoURL, RevocationURL, IntrospectionURL, PARURL string
 }
@@ -91,16 +96,17 @@ func (c *Client) send(req *http.Request, what string) (*http.Response, []byte, O
 
 // post sends a form as this client.
 func (c *Client) post(ctx context.Context, what, to string, by Auth, form url.Values) (*http.Response, []byte, Outcome) {
-	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
-	if err := by.Apply(form, header); err != nil {
-		return nil, nil, Outcome{Answer: verdict.Answer{Fault: verdict.NotSent}, Err: err}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, nil, Outcome{Answer: verdict.Answer{Fault: verdict.NotSent}, Err: err}
-	}
-	req.Header = header
-	return c.send(req, what)
+	return c.sendBound(func() (*http.Request, error) {
+		header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
+		if err := by.Apply(form, header); err != nil {
+			return nil, err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
+		if err == nil {
+			req.Header = header
+		}
+		return req, err
+	}, what, "", codeInBody)
 }
 
 // refused describes an answer that is an error of the server's.

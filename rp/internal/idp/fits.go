@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tandem-sso/tandem/rp/internal/dpop"
 	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
@@ -50,6 +51,8 @@ func (p *Provider) Fits(m *Metadata) error {
 		unfit.add("UserinfoClaims", "is set, but the IdP has no userinfo_endpoint in its discovery document; leave it unset, and let the IdP put the claims into the ID token")
 	case len(m.IDTokenAlgs) > 0 && !slices.Contains(m.IDTokenAlgs, c.IDTokenAlg):
 		unfit.add("IDTokenAlg", "is %s, but the IdP signs with %s", c.IDTokenAlg, list(m.IDTokenAlgs))
+	case c.DPoP && len(m.DPoPAlgs) > 0 && !slices.Contains(m.DPoPAlgs, string(dpop.Alg)):
+		unfit.add("DPoP", "is set, but the IdP takes no proofs signed with %s (dpop_signing_alg_values_supported: %s); leave it unset", dpop.Alg, list(m.DPoPAlgs))
 	case len(m.PKCEMethods) > 0 && !slices.Contains(m.PKCEMethods, "S256"):
 		unfit.add("Issuer", "the IdP supports PKCE by %s only; S256 is needed", list(m.PKCEMethods))
 	}

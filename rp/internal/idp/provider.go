@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/dpop"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 )
 
@@ -20,6 +21,7 @@ type Config struct {
 	Certificate      bool   // the client shows one (RFC 8705)
 	IDTokenAlg       string
 	ResponseMode     string
+	DPoP             bool   // access tokens are to be bound to a key
 	PAR              bool   // push authorization requests, also where the IdP does not demand it
 	EndSessionURL    string // goes before the IdP's own; empty: that counts
 	NeedsUserinfo    bool   // the app cannot do without its claims
@@ -37,6 +39,8 @@ type Config struct {
 // it answers. Its metadata may change while the application runs.
 type Provider struct {
 	Keys *keyset.Set
+	// Nonces are those that servers want in proofs: the IdP, and APIs.
+	Nonces dpop.Nonces
 	// Differs is told when the clocks begin or cease to differ by more than Config.Skew;
 	// ahead is by how much this server's is ahead of the IdP's. Set it before the first call.
 	Differs func(ahead time.Duration)
@@ -87,7 +91,7 @@ func (p *Provider) Use(m *Metadata) {
 	p.latest.Store(&Endpoints{
 		Metadata: m, EndSession: c.endSession(m), Pushes: c.pushes(m),
 		Client: &Client{
-			HTTP: p.client, Now: c.Now, Slots: p.slots, TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
+			HTTP: p.client, Now: c.Now, Nonces: &p.Nonces, Slots: p.slots, TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
 			RevocationURL: to.RevocationURL, PARURL: to.PARURL, Auth: auth, RevocationAuth: revocation,
 		},
 	})

@@ -16,13 +16,14 @@ const userinfoEndpoint = "userinfo"
 // 1.0 §5.3). An answer about another subject is of no use (§5.3.2, CORE-11). claims is
 // nil if the answer is signed: its status is all that is read of it.
 func (c *Client) Userinfo(ctx context.Context, access, subject string) (claims []byte, out Outcome) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.UserinfoURL, nil)
-	if err != nil {
-		return nil, Outcome{Answer: verdict.Answer{Fault: verdict.NotSent}, Err: err}
-	}
-	req.Header.Set("Authorization", "Bearer "+access)
-	req.Header.Set("Accept", "application/json")
-	resp, body, out := c.send(req, userinfoEndpoint)
+	resp, body, out := c.sendBound(func() (*http.Request, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.UserinfoURL, nil)
+		if err == nil {
+			req.Header.Set("Authorization", c.scheme()+" "+access)
+			req.Header.Set("Accept", "application/json")
+		}
+		return req, err
+	}, userinfoEndpoint, access, codeInChallenge)
 	if out.Err != nil {
 		return nil, out
 	}

@@ -9,6 +9,7 @@ import (
 // Flow is one log-in in flight.
 type Flow struct {
 	State, Nonce, Verifier string
+	DPoP                   string // the key that the tokens are to be bound to (package dpop)
 	RedirectURI            string // of the name that the browser uses; not in the cookie, which is that name's
 	ReturnTo               string
 	Begun                  time.Time
@@ -28,7 +29,7 @@ func (f *Flow) save(s *sessions.Session) {
 	s.Values = map[any]any{
 		"state": f.State, "nonce": f.Nonce, "verifier": f.Verifier,
 		"return_to": f.ReturnTo, "begun": f.Begun.UnixMilli(), "silent": f.Silent, "about": f.About, "again": f.Again,
-		"renews": f.Renews, "wish": f.Wish.Text(), "sent_user": f.SentUser,
+		"renews": f.Renews, "wish": f.Wish.Text(), "sent_user": f.SentUser, "dpop": f.DPoP,
 	}
 }
 
@@ -46,6 +47,7 @@ func (f *Flow) load(s *sessions.Session) bool {
 	f.Again, _ = s.Values["again"].(bool)
 	f.Renews, _ = s.Values["renews"].(uint64) // 0 there
 	f.SentUser, _ = s.Values["sent_user"].(bool)
+	f.DPoP, _ = s.Values["dpop"].(string)
 	text, _ := s.Values["wish"].(string)
 	var whole bool
 	f.Wish, whole = ReadWish(text)

@@ -85,6 +85,10 @@ type Data struct {
 
 	Userinfo string // what userinfo said, and no later ID token, JSON
 	Nonce    string // of the log-in whose tokens these are
+
+	// DPoPKey is what the tokens are bound to (package dpop); empty: to nothing. It lives as
+	// long as they do, and every instance needs it.
+	DPoPKey string
 }
 
 // Showing is what is known of those who have shown a doubted refresh token.
@@ -124,9 +128,9 @@ func (d *Data) Encode() []byte {
 	return b
 }
 
-func (d *Data) strings() [16]*string {
+func (d *Data) strings() [17]*string {
 	return [...]*string{&d.Subject, &d.SID, &d.OldSID, &d.IDToken, &d.Kept,
-		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR, &d.Userinfo, &d.Nonce, &d.APITokens}
+		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR, &d.Userinfo, &d.Nonce, &d.APITokens, &d.DPoPKey}
 }
 
 func (d *Data) numbers() [19]int64 {

@@ -149,6 +149,8 @@ func Userinfo(a Answer, valid bool) Verdict {
 		return Misconfigured
 	case a.Status == http.StatusUnauthorized && a.Code == OtherScheme:
 		return Misconfigured // no word about our token
+	case a.Code == "use_dpop_nonce", a.Code == "invalid_dpop_proof":
+		return Misconfigured // DPOP-02: a word about the proof beside it
 	case valid && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden):
 		return Ended // Hydra: request_unauthorized; Dex, ZITADEL: 403
 	}

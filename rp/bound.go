@@ -1,0 +1,97 @@
+package rp
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"golang.org/x/oauth2"
+
+	"github.com/tandem-sso/tandem/rp/internal/dpop"
+	"github.com/tandem-sso/tandem/rp/internal/engine"
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+// keyFor gives a log-in the key that its tokens are bound to: a new one, because those of
+// the next session must not be those of this one. A silent log-in is about a session, and
+// has that session's.
+func (p *RelyingParty) keyFor(f *loginflow.Flow, asks *engine.State) error {
+	switch {
+	case asks != nil:
+		f.DPoP = asks.Data.DPoPKey
+	case p.cfg.DPoP:
+		f.DPoP = dpop.NewSeed()
+	}
+	if f.DPoP == "" {
+		return nil
+	}
+	_, err := dpop.Parse(f.DPoP)
+	return err
+}
+
+// jktOption binds the code to the key, so that no other one fetches tokens with it (RFC
+// 9449 §10).
+func jktOption(seed string) oauth2.AuthCodeOption {
+	return oauth2.SetAuthURLParam("dpop_jkt", dpop.Of(seed).Thumbprint())
+}
+
+// DPoPProof makes the DPoP header for one request of this session (RFC 9449 §4): for
+// clients that take a token from TokenSource or AccessToken and cannot use Client. It is
+// for that method, address and token, and good once. Where the last answer that Client got
+// from that server had a nonce, the proof has it; to a server that answers use_dpop_nonce
+// all the same, send header DPoP-Nonce of its answer as nonce. The error is ErrNoAccessToken
+// where the session's tokens are bound to no key.
+func (s *Session) DPoPProof(method, address, token, nonce string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", fmt.Errorf("rp: the address of a proof is no URL")
+	}
+	key := s.state().Data.DPoPKey
+	if key == "" {
+		return "", fmt.Errorf("%w that is bound to a key: Config.DPoP was not set when this session began", ErrNoAccessToken)
+	}
+	if nonce == "" {
+		nonce = s.rp.idp.Nonces.For(u)
+	}
+	return s.rp.proofOf(key, dpop.Call{Method: method, URL: u, Token: token, Nonce: nonce})
+}
+
+func (p *RelyingParty) proofOf(seed string, c dpop.Call) (string, error) {
+	key, err := dpop.Parse(seed)
+	if err != nil {
+		return "", err
+	}
+	c.At = p.cfg.Now()
+	return key.Proof(c)
+}
+
+// sendBound shows a token with a proof, and once more where the API only wants its nonce in
+// it. Without a body that can be sent again, the next call has the nonce.
+func (t *apiTransport) sendBound(r *http.Request, h engine.Held, again bool) (*http.Response, error) {
+	nonces := &t.session.rp.idp.Nonces
+	for retried := false; ; retried = true {
+		out, err := withToken(r, "DPoP "+h.Token, again || retried)
+		if err != nil {
+			return nil, err
+		}
+		nonce := nonces.For(r.URL)
+		proof, err := t.session.rp.proofOf(h.Key, dpop.Call{Method: cmp.Or(out.Method, http.MethodGet), URL: r.URL, Token: h.Token, Nonce: nonce})
+		if err != nil {
+			closeBody(out)
+			return nil, err
+		}
+		out.Header.Set("DPoP", proof)
+		resp, err := t.next.RoundTrip(out)
+		if err != nil {
+			return nil, err
+		}
+		news := nonces.Hear(r.URL, resp.Header, nonce)
+		challenge, _ := verdict.Bearer(resp.Header)
+		if retried || !news || resp.StatusCode != http.StatusUnauthorized || challenge.Error != "use_dpop_nonce" || !replayable(r) {
+			return resp, nil
+		}
+		drain(resp)
+	}
+}

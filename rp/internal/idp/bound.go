@@ -1,0 +1,76 @@
+package idp
+
+import (
+	"net/http"
+
+	"github.com/tandem-sso/tandem/rp/internal/dpop"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
+)
+
+// useNonce is the code of a server that wants its nonce in the proof (RFC 9449 §8, §9). It
+// says nothing about a token or a session (DPOP-02).
+const useNonce = "use_dpop_nonce"
+
+// Bound is c as somebody with a key of package dpop calls: each call of the token endpoint
+// and of userinfo has a proof (RFC 9449). Without a key it is c.
+func (c *Client) Bound(seed string) *Client {
+	if seed == "" {
+		return c
+	}
+	bound := *c
+	bound.key, bound.keyErr = dpop.Parse(seed)
+	return &bound
+}
+
+// sendBound makes a call with a proof of its own, and once more where the server only wants
+// its nonce in it: request makes the same request anew. Without a key it is send.
+func (c *Client) sendBound(request func() (*http.Request, error), what, token string, code func(*http.Response, []byte) string) (*http.Response, []byte, Outcome) {
+	for again := false; ; again = true {
+		req, err := request()
+		if err == nil {
+			err = c.keyErr
+		}
+		nonce := ""
+		if err == nil && c.key != nil {
+			nonce = c.Nonces.For(req.URL)
+			err = c.prove(req, token, nonce)
+		}
+		if err != nil {
+			return nil, nil, Outcome{Answer: verdict.Answer{Fault: verdict.NotSent}, Err: err}
+		}
+		resp, body, out := c.send(req, what)
+		if c.key == nil || out.Err != nil {
+			return resp, body, out
+		}
+		news := c.Nonces.Hear(req.URL, resp.Header, nonce) // any answer may bring the next one
+		if again || !news || out.Status < 400 || code(resp, body) != useNonce {
+			return resp, body, out
+		}
+	}
+}
+
+func (c *Client) prove(req *http.Request, token, nonce string) error {
+	proof, err := c.key.Proof(dpop.Call{Method: req.Method, URL: req.URL, Token: token, Nonce: nonce, At: c.Now()})
+	if err == nil {
+		req.Header.Set("DPoP", proof)
+	}
+	return err
+}
+
+// scheme is how an access token is shown.
+func (c *Client) scheme() string {
+	if c.key != nil {
+		return "DPoP"
+	}
+	return "Bearer"
+}
+
+func codeInBody(_ *http.Response, body []byte) string {
+	_, fail := parseTokens(body)
+	return fail.Code
+}
+
+func codeInChallenge(resp *http.Response, _ []byte) string {
+	challenge, _ := verdict.Bearer(resp.Header)
+	return challenge.Error
+}
