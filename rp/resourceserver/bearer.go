@@ -24,7 +24,10 @@ var (
 // §2.1). The scheme is compared without case. Tokens in the query or in a form
 // are not looked for: they end up in logs. Errors: ErrNoToken, ErrMalformed,
 // ErrAmbiguous.
-func BearerToken(h http.Header) (string, error) {
+func BearerToken(h http.Header) (string, error) { return tokenBy("Bearer", h) }
+
+// tokenBy reads the access token that is shown by a scheme.
+func tokenBy(want string, h http.Header) (string, error) {
 	values := h.Values("Authorization")
 	switch len(values) {
 	case 0:
@@ -34,7 +37,7 @@ func BearerToken(h http.Header) (string, error) {
 		return "", ErrAmbiguous
 	}
 	scheme, token, found := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !strings.EqualFold(scheme, want) {
 		return "", ErrNoToken
 	}
 	token = strings.TrimLeft(token, " ") // 1*SP

@@ -45,6 +45,15 @@ type Config struct {
 	// log.
 	Audience []string
 
+	// BaseURL is this API as its callers see it, https://api.example.com, with the path that
+	// a proxy takes away, if it does. With it tokens that are bound to a key are taken, by
+	// the scheme DPoP and with a proof for this method, address and token, which is good for a
+	// minute and once on this instance (RFC 9449 §7). Default: such tokens are refused.
+	BaseURL string
+	// RequireBound refuses tokens that are bound to nothing: FAPI 2.0 demands it. Default
+	// false.
+	RequireBound bool
+
 	// CacheFor is how long an answer is used again for the same token, never
 	// longer than the token lives. Default 0: every request is asked about; only
 	// those that come while the IdP is being asked about the same token get the
@@ -102,6 +111,11 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.ClientSecret == "" {
 		fault("ClientSecret", "is empty; RFC 7662 §2.1 demands that whoever introspects is authenticated")
+	}
+	if c.BaseURL != "" {
+		if err := weburl.CheckPlain(c.BaseURL, c.InsecureAllowHTTP); err != nil {
+			fault("BaseURL", "%v", err)
+		}
 	}
 	if slices.Contains(c.Audience, "") {
 		fault("Audience", "has an empty entry; drop it")

@@ -1,5 +1,5 @@
-// Package resourceserver is for the API behind the apps: it takes bearer access
-// tokens (RFC 6750) and asks the IdP about each (RFC 7662), with a bounded cache
+// Package resourceserver is for the API behind the apps: it takes access tokens
+// (RFC 6750, bound ones by RFC 9449 and RFC 8705) and asks the IdP about each (RFC 7662), with a bounded cache
 // if that is wanted.
 //
 // Introspection is what makes an API part of single sign-on: an IdP that binds

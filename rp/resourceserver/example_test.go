@@ -61,3 +61,24 @@ func exampleIdP() *httptest.Server {
 	})
 	return s
 }
+
+// An API that takes tokens only from those who have the key that they are bound to.
+func ExampleConfig_requireBound() {
+	idp := exampleIdP() // yours: https://login.example.com
+	defer idp.Close()
+
+	tokens, err := resourceserver.New(context.Background(), resourceserver.Config{
+		Issuer: idp.URL, ClientID: "notes-api", ClientSecret: "s3cret",
+		BaseURL:      "https://api.example.com",
+		RequireBound: true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/notes", nil)
+	r.Header.Set("Authorization", "Bearer good") // bound to nothing
+	w := httptest.NewRecorder()
+	tokens.Require(http.NotFoundHandler()).ServeHTTP(w, r)
+	fmt.Println(w.Code)
+	// Output: 401
+}

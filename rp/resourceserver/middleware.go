@@ -9,15 +9,38 @@ import (
 	"strings"
 )
 
-// Check authenticates a request and returns what the IdP says of its token.
-// Errors: ErrNoToken, ErrMalformed, ErrAmbiguous, ErrInactive,
+// Check authenticates a request and returns what the IdP says of its token. A token that
+// is bound to a key needs a DPoP proof (see Config.BaseURL), and one that is bound to a
+// certificate needs that: r.TLS has to be the caller's, not a proxy's.
+// Errors: ErrNoToken, ErrMalformed, ErrAmbiguous, ErrInactive, ErrProof,
 // *UnavailableError; Refuse renders each.
 func (s *Server) Check(r *http.Request) (*Token, error) {
+	if s.showsBound(r) {
+		raw, err := tokenBy("DPoP", r.Header)
+		if err != nil {
+			return nil, err
+		}
+		return s.checkBound(r, raw)
+	}
 	raw, err := BearerToken(r.Header)
 	if err != nil {
 		return nil, err
 	}
-	return s.Introspect(r.Context(), raw)
+	t, err := s.introspect(r.Context(), raw)
+	if err == nil {
+		err = t.asBearer(r, s.cfg.RequireBound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// showsBound reports whether the token of a request is shown by the scheme DPoP, where that
+// is taken at all.
+func (s *Server) showsBound(r *http.Request) bool {
+	_, err := tokenBy("DPoP", r.Header)
+	return s.cfg.BaseURL != "" && (err == nil || errors.Is(err, ErrMalformed))
 }
 
 // Require lets a request through only with a good token that has all of scopes;
@@ -31,7 +54,11 @@ func (s *Server) Require(next http.Handler, scopes ...string) http.Handler {
 		case err != nil:
 			s.Refuse(w, r, err)
 		case !t.HasScope(scopes...):
-			challenge(w, http.StatusForbidden, `Bearer error="insufficient_scope", scope="`+strings.Join(scopes, " ")+`"`)
+			scheme := "Bearer"
+			if s.showsBound(r) {
+				scheme = "DPoP"
+			}
+			challenge(w, http.StatusForbidden, scheme+` error="insufficient_scope", scope="`+strings.Join(scopes, " ")+`"`)
 		default:
 			next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), t)))
 		}
@@ -41,13 +68,21 @@ func (s *Server) Require(next http.Handler, scopes ...string) http.Handler {
 // Refuse answers a request whose Check failed.
 func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var trouble *UnavailableError
+	scheme := "Bearer"
+	if s.showsBound(r) {
+		scheme = "DPoP"
+	}
 	switch {
+	case errors.Is(err, ErrNoToken) && s.cfg.BaseURL != "": // RFC 9449 §7.1
+		challenge(w, http.StatusUnauthorized, s.schemes())
 	case errors.Is(err, ErrNoToken):
 		challenge(w, http.StatusUnauthorized, "Bearer")
 	case errors.Is(err, ErrAmbiguous):
-		challenge(w, http.StatusBadRequest, `Bearer error="invalid_request"`)
+		challenge(w, http.StatusBadRequest, scheme+` error="invalid_request"`)
+	case errors.Is(err, ErrProof):
+		challenge(w, http.StatusUnauthorized, `DPoP error="invalid_dpop_proof", `+proofAlgs)
 	case errors.Is(err, ErrInactive), errors.Is(err, ErrMalformed):
-		challenge(w, http.StatusUnauthorized, `Bearer error="invalid_token"`)
+		challenge(w, http.StatusUnauthorized, scheme+` error="invalid_token"`)
 	case errors.As(err, &trouble):
 		if !errors.Is(r.Context().Err(), context.Canceled) {
 			s.cfg.Logger.Warn("a token could not be checked", "error", err)
@@ -57,6 +92,16 @@ func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	default:
 		problem(w, http.StatusInternalServerError, "server_error")
 	}
+}
+
+const proofAlgs = `algs="ES256 PS256 EdDSA"`
+
+// schemes are those by which a token may be shown.
+func (s *Server) schemes() string {
+	if s.cfg.RequireBound {
+		return "DPoP " + proofAlgs
+	}
+	return "Bearer, DPoP " + proofAlgs
 }
 
 func challenge(w http.ResponseWriter, status int, c string) {

@@ -344,6 +344,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		"ClientID":         func(c *resourceserver.Config) { c.ClientID = "" },
 		"ClientSecret":     func(c *resourceserver.Config) { c.ClientSecret = "" },
 		"Audience":         func(c *resourceserver.Config) { c.Audience = []string{"api", ""} },
+		"BaseURL":          func(c *resourceserver.Config) { c.BaseURL = "api.example" },
 		"CacheFor":         func(c *resourceserver.Config) { c.CacheFor = -1 },
 		"CacheSize":        func(c *resourceserver.Config) { c.CacheSize = -1 },
 		"Timeout":          func(c *resourceserver.Config) { c.Timeout = -1 },

@@ -39,6 +39,7 @@ type Server struct {
 	flights  *flights
 	memory   *memory // nil: every request is asked about
 	named    *sync.Once
+	proofs   *proofs
 }
 
 // New checks the configuration and, if IntrospectionURL is not set, reads the
@@ -50,7 +51,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{private: &private{c}, flights: new(flights), named: new(sync.Once)}
+	s := &Server{private: &private{c}, flights: new(flights), named: new(sync.Once), proofs: new(proofs)}
 	s.idp = &idp.Client{
 		HTTP: idp.PlainClient(c.HTTPClient, nil), Now: c.Now, IntrospectionURL: c.IntrospectionURL,
 		Auth: idp.Secret{ID: c.ClientID, Secret: string(c.ClientSecret)},
@@ -99,7 +100,21 @@ func (s *Server) discover(ctx context.Context) error {
 // Introspect asks the IdP about an access token. Calls at the same time with the same
 // token share one question. The Token may be shared with other requests: read it only.
 // Errors: ErrInactive, *UnavailableError.
+// A token that is bound to a key or a certificate is not good here, because nobody sees
+// who shows it: Check does.
 func (s *Server) Introspect(ctx context.Context, token string) (*Token, error) {
+	t, err := s.introspect(ctx, token)
+	if err == nil {
+		err = t.asBearer(nil, s.cfg.RequireBound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// introspect is Introspect, whatever the token is bound to.
+func (s *Server) introspect(ctx context.Context, token string) (*Token, error) {
 	if token == "" || len(token) > MaxToken {
 		return nil, ErrInactive
 	}

@@ -21,6 +21,8 @@ type Token struct {
 	Expires  time.Time // exp; zero if the IdP does not say
 	// Claims is the whole answer, for what is not named above.
 	Claims json.RawMessage
+
+	bound *binding // nil: to nothing
 }
 
 // HasScope tells whether the token allows all of scopes.
@@ -59,7 +61,7 @@ type answer struct {
 	NotBefore *seconds     `json:"nbf"`
 	TokenType string       `json:"token_type"`
 	TokenUse  string       `json:"token_use"` // Ory
-	Confirm   *struct{}    `json:"cnf"`       // whatever it holds
+	Confirm   *binding     `json:"cnf"`
 }
 
 // parse reads an introspection response. A nil token without error means: not
@@ -75,9 +77,12 @@ func parse(body []byte) (*Token, *answer, error) {
 	if !*a.Active {
 		return nil, &a, nil
 	}
-	t := &Token{Subject: a.Subject, ClientID: a.ClientID, Issuer: a.Issuer, Scope: strings.Fields(a.Scope), Audience: a.Audience, Claims: body}
+	t := &Token{Subject: a.Subject, ClientID: a.ClientID, Issuer: a.Issuer, Scope: strings.Fields(a.Scope), Audience: a.Audience, Claims: body, bound: a.Confirm}
 	if a.Expires != nil {
 		t.Expires = a.Expires.time()
+	}
+	if t.bound == nil && strings.EqualFold(a.TokenType, "DPoP") {
+		t.bound = new(binding) // to a key that is not named, so that nobody can prove it
 	}
 	return t, &a, nil
 }
@@ -89,9 +94,6 @@ func (a *answer) unfit(c *Config, now time.Time) string {
 		return "it has expired"
 	case a.NotBefore != nil && now.Add(time.Minute).Before(a.NotBefore.time()):
 		return "it is not good yet"
-	case a.Confirm != nil:
-		// RFC 9449 §7.1: a token that is bound to a key is not good as bearer.
-		return "it is bound to a key and was sent as a bearer token"
 	case a.TokenUse != "" && a.TokenUse != "access_token":
 		return "it is no access token"
 	case c.Issuer != "" && a.Issuer != "" && a.Issuer != c.Issuer:
@@ -100,10 +102,10 @@ func (a *answer) unfit(c *Config, now time.Time) string {
 		return "it was not issued for this API"
 	}
 	switch strings.ToLower(a.TokenType) {
-	case "", "bearer", "access_token":
+	case "", "bearer", "access_token", "dpop":
 		return ""
 	}
-	return "it is no bearer access token" // some IdPs describe refresh tokens, too
+	return "it is no access token" // some IdPs describe refresh tokens, too
 }
 
 // stringOrList is an aud: one string or several (RFC 7519 §4.1.3).
