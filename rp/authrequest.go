@@ -11,19 +11,29 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // sentTo is where the browser goes with an authorization request: to the URL that has all
-// of it, or, once it is pushed, to one that names it (RFC 9126 §4). There is no way back
-// from the second to the first: what is in addresses can be read and changed (PAR-01).
+// of it, perhaps signed, or, once it is pushed, to one that names it (RFC 9126 §4). There is
+// no way back from the second to the first: what is in addresses can be read and changed
+// (PAR-01).
 func (p *RelyingParty) sentTo(ctx context.Context, f *loginflow.Flow, whole string) (string, error) {
 	at := p.idp.At()
-	if !at.Pushes {
+	if !at.Pushes && !at.Signs {
 		return whole, nil
 	}
 	params, err := url.ParseQuery(strings.TrimLeft(strings.TrimPrefix(whole, at.AuthURL), "?&"))
 	if err != nil {
 		return "", err
+	}
+	if at.Signs {
+		if params, err = p.idp.SignedRequest(params); err != nil {
+			return "", laterFor(f, &UnavailableError{RetryAfter: time.Second, Cause: reason.Busy, Err: err})
+		}
+	}
+	if !at.Pushes {
+		return at.AuthURL + joint(at.AuthURL) + params.Encode(), nil
 	}
 	ctx, cancel := p.engine.DetachedFor(ctx, p.cfg.WaitFor)
 	defer cancel()

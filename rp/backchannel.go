@@ -3,6 +3,7 @@ package rp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -51,7 +52,11 @@ func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request)
 	ctx, cancel := p.engine.Detached(r.Context())
 	defer cancel()
 	c := &p.cfg
-	token, err := logouttoken.Verify(ctx, raw[0], logouttoken.Want{
+	signed, err := p.idp.Opened(raw[0])
+	if err != nil {
+		return badLogout(fmt.Errorf("the logout token: %w", err)) // BCL-04
+	}
+	token, err := logouttoken.Verify(ctx, signed, logouttoken.Want{
 		Issuer: c.Issuer, ClientID: c.ClientID, Alg: c.IDTokenAlg, Keys: p.idp.Keys.Limited(c.IDTokenAlg),
 		Now: c.Now(), Skew: c.Skew, Strict: c.StrictLogoutToken, TrustedAudiences: c.TrustedAudiences,
 	})

@@ -102,26 +102,22 @@ func (w *world) hasFinding(code string) bool {
 func TestUserinfoFailsAtLogin(t *testing.T) {
 	for name, row := range map[string]struct {
 		fault  idpmock.Fault
-		signed bool
 		status int
 		log    string
 	}{
-		"CORE-11 another subject":  {fault: idpmock.Fault{Response: idpmock.ResponseWrongSub}, status: 400, log: "another subject"},
-		"an outage":                {fault: idpmock.Fault{Status: 503, RetryAfter: "7"}, status: 503, log: "userinfo answered 503"},
-		"no answer in time":        {fault: idpmock.Fault{Delay: time.Hour}, status: 503, log: "Config.WaitFor"},
-		"a token for an API":       {fault: idpmock.Fault{Status: 401}, status: 502, log: "bound to an API"},
-		"a scope that is missing":  {fault: idpmock.Fault{Status: 403}, status: 502, log: "lacks a scope"},
-		"no JSON":                  {fault: idpmock.Fault{Body: "<html>"}, status: 503, log: "without a sub"},
-		"a signed one (Core §5.3)": {signed: true, status: 502, log: "userinfo_signed_response_alg"},
+		"CORE-11 another subject":      {fault: idpmock.Fault{Response: idpmock.ResponseWrongSub}, status: 400, log: "another subject"},
+		"an outage":                    {fault: idpmock.Fault{Status: 503, RetryAfter: "7"}, status: 503, log: "userinfo answered 503"},
+		"no answer in time":            {fault: idpmock.Fault{Delay: time.Hour}, status: 503, log: "Config.WaitFor"},
+		"a token for an API":           {fault: idpmock.Fault{Status: 401}, status: 502, log: "bound to an API"},
+		"a scope that is missing":      {fault: idpmock.Fault{Status: 403}, status: 502, log: "lacks a scope"},
+		"no JSON":                      {fault: idpmock.Fault{Body: "<html>"}, status: 503, log: "without a sub"},
+		"signed by nobody (Core §5.3)": {fault: idpmock.Fault{Body: "e30.e30.", ContentType: "application/jwt"}, status: 502, log: "userinfo_signed_response_alg"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := profiled(rp.RefreshToken, nil)
-			s.client = func(c *idpmock.Client) { c.UserinfoSigned = row.signed }
 			inBubble(t, s, func(t *testing.T, w *world) {
-				if !row.signed {
-					row.fault.Endpoint, row.fault.Times = idpmock.EndpointUserinfo, idpmock.Always
-					defer w.idp.Fault(row.fault).Remove()
-				}
+				row.fault.Endpoint, row.fault.Times = idpmock.EndpointUserinfo, idpmock.Always
+				defer w.idp.Fault(row.fault).Remove()
 				v := w.visitor("ada")
 				began := time.Now()
 				a := v.get(v.authorize(v.start("/auth/login")))

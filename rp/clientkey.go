@@ -28,7 +28,8 @@ type ClientKey struct {
 	// may be in hardware, or at a service: it is asked for one signature for each call of
 	// the IdP.
 	Key crypto.Signer
-	// Alg is the algorithm (RFC 7518 §3.1). Default: RS256 for RSA, or what fits the key.
+	// Alg is the algorithm of signatures (RFC 7518 §3.1). Default: RS256 for RSA, or what
+	// fits the key.
 	Alg string
 	// Certificate, if set, is that of the key: its SHA-256 thumbprint goes along as
 	// x5t#S256, by which Entra ID finds the key.
@@ -57,6 +58,15 @@ func (c *Config) checkClient(fault func(field, cure string, args ...any)) {
 		if err := k.inside().Check(); err != nil {
 			fault("ClientKeys", "key %d %v", i+1, err)
 		}
+	}
+	c.DecryptionKeys = slices.Clone(c.DecryptionKeys)
+	for i := range c.DecryptionKeys {
+		if err := c.DecryptionKeys[i].inside().CheckDecryption(); err != nil {
+			fault("DecryptionKeys", "key %d %v", i+1, err)
+		}
+	}
+	if c.JAR && len(c.ClientKeys) == 0 {
+		fault("JAR", "is set without ClientKeys, of which the first signs the requests")
 	}
 	method := c.ClientAuth
 	switch {
@@ -100,7 +110,7 @@ func insideKeys(keys []ClientKey) []idp.Key {
 // serveKeys is the client's jwks_uri: the public halves of its keys, all of them, so that
 // the IdP knows the next one before it is used.
 func (p *RelyingParty) serveKeys(w http.ResponseWriter, _ *http.Request) error {
-	set := jose.JSONWebKeySet{Keys: idp.PublicKeys(insideKeys(p.cfg.ClientKeys), "sig")}
+	set := jose.JSONWebKeySet{Keys: idp.PublicKeys(insideKeys(p.cfg.ClientKeys), insideKeys(p.cfg.DecryptionKeys))}
 	body, err := json.Marshal(set)
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -52,11 +51,7 @@ func jwks(t testing.TB, keys ...rp.ClientKey) []byte {
 // PKJWT-01: a client with a key and no secret signs at log-in, refresh and revocation, by
 // each kind of key. The IdP takes an assertion once, so each is a new one.
 func TestPrivateKeyJWT(t *testing.T) {
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p256, foreign := newES256(t), newES256(t)
+	rsaKey, p256, foreign := oneRSA(), newES256(t), newES256(t)
 	for _, row := range []struct {
 		name       string
 		keys       []rp.ClientKey

@@ -123,8 +123,13 @@ type Config struct {
 	// Prefix+"/jwks", the client's jwks_uri at the IdP. To roll: put the new one in the
 	// last place, wait until the IdP has read it, and then in the first one. Default: none.
 	ClientKeys []ClientKey
-	BaseURL    string // this app as browsers see it: https://notes.example.com
-	Kind       Kind
+	// DecryptionKeys open what the IdP encrypts for this client: ID tokens, logout tokens,
+	// userinfo, answers of a log-in (RFC 7516). All open. The public halves are served beside
+	// those of ClientKeys. A key is an *rsa.PrivateKey or an *ecdsa.PrivateKey. Default: none.
+	DecryptionKeys []ClientKey
+
+	BaseURL string // this app as browsers see it: https://notes.example.com
+	Kind    Kind
 	// Keys seal what is stored and derive what it is found by. All instances of this
 	// client need the same; other clients may have the same or others.
 	Keys Keys
@@ -161,13 +166,18 @@ type Config struct {
 	// ResponseMode is how the IdP sends its answer back: "query", or "form_post", which
 	// Apple demands for name and email and which keeps the code out of addresses. A
 	// form_post from another site comes without cookies, so the callback answers with a
-	// page that posts it once more; no cookie is SameSite=None for it. Default: query,
+	// page that posts it once more; no cookie is SameSite=None for it. "jwt", "query.jwt" and
+	// "form_post.jwt" demand an answer that the IdP has signed with IDTokenAlg (JARM), and
+	// take no other. Default: query,
 	// or form_post where the IdP's discovery document offers that and not query.
 	ResponseMode string
 	// PAR pushes each authorization request to the IdP before the browser goes there (RFC
 	// 9126), so that nothing of it stands in an address. Default: only where the IdP demands
 	// it of every client.
 	PAR bool
+	// JAR signs each authorization request by the first of ClientKeys (RFC 9101), so that
+	// nobody can change it. Default: only where the IdP demands it of every client.
+	JAR bool
 	// DPoP binds access tokens to a key (RFC 9449), so that one who steals a token cannot use
 	// it. Each session has a key of its own, sealed in its record. Session.Client sends the
 	// proofs, and Session.DPoPProof makes them for other clients. An access token that is not

@@ -1,6 +1,7 @@
 package rp_test
 
 import (
+	"crypto"
 	"errors"
 	"html/template"
 	"io"
@@ -66,6 +67,8 @@ func TestConfigFaults(t *testing.T) {
 		{"a secret that nobody shows", func(c *rp.Config) {
 			c.ClientSecret, c.ClientAuth, c.ClientKeys = "s", "private_key_jwt", []rp.ClientKey{{Key: newES256(t)}}
 		}, "ClientSecret"},
+		{"signed requests without a key", func(c *rp.Config) { c.JAR = true }, "JAR"},
+		{"a key that decrypts nothing", func(c *rp.Config) { c.DecryptionKeys = []rp.ClientKey{{Key: struct{ crypto.Signer }{newES256(t)}}} }, "DecryptionKeys"},
 		{"Apple without a team", func(c *rp.Config) {
 			c.ClientAuth, c.ClientKeys = "apple_client_secret", []rp.ClientKey{{Key: newES256(t)}}
 		}, "ClientKeys"},

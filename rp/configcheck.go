@@ -88,8 +88,8 @@ func (c Config) withDefaults() (Config, error) {
 			fault("LoginQuery", "has %q, which the library uses itself", name)
 		}
 	}
-	if !slices.Contains([]string{"", "query", idp.FormPost}, c.ResponseMode) {
-		fault("ResponseMode", "is %q; use query or form_post", c.ResponseMode)
+	if !slices.Contains([]string{"", "query", idp.FormPost, idp.JWT, idp.QueryJWT, idp.FormPostJWT}, c.ResponseMode) {
+		fault("ResponseMode", "is %q; use query, form_post, jwt, query.jwt or form_post.jwt", c.ResponseMode)
 	}
 	c.Logout.check(c.InsecureAllowHTTP, fault)
 	c.checkAPIs(fault)

@@ -32,6 +32,12 @@ func TestDemandsOfTheIdP(t *testing.T) {
 		return d
 	}
 	strs := func(s ...string) []string { return append([]string{}, s...) } // never null
+	key := func(c *rp.Config) { c.ClientKeys = []rp.ClientKey{{Key: newES256(t)}} }
+	withKey := func(name string, v any, alg string) discoveryOnly {
+		d := with(name, v)
+		d["request_object_signing_alg_values_supported"] = strs(alg)
+		return d
+	}
 	const auth = "token_endpoint_auth_methods_supported"
 	for _, row := range []struct {
 		name   string
@@ -52,7 +58,14 @@ func TestDemandsOfTheIdP(t *testing.T) {
 		{name: "DPoP", doc: modern, change: func(c *rp.Config) { c.DPoP = true }},
 		{name: "DPoP by other algorithms", doc: with("dpop_signing_alg_values_supported", strs("PS256")), change: func(c *rp.Config) { c.DPoP = true }, field: "DPoP", says: strs("ES256", "PS256")},
 		{name: "no PAR, and the app wants it", doc: discoveryOnly{}, change: func(c *rp.Config) { c.PAR = true }, field: "PAR", says: strs("pushed_authorization_request_endpoint")},
-		{name: "JAR", doc: with("require_signed_request_object", true), field: "Issuer", says: strs("require_signed_request_object", "JAR")},
+		{name: "JAR", doc: with("require_signed_request_object", true), field: "ClientKeys", says: strs("require_signed_request_object", "JAR")},
+		{name: "JAR, and a key", doc: withKey("require_signed_request_object", true, "ES256"), change: key},
+		{name: "JAR, and a key that it does not take", doc: withKey("require_signed_request_object", true, "PS256"), change: key, field: "ClientKeys", says: strs("ES256", "PS256")},
+		{name: "a key for the secret's place", doc: with(auth, strs("private_key_jwt")), change: func(c *rp.Config) { key(c); c.ClientSecret = "" }},
+		{name: "a key that it does not take there", doc: discoveryOnly{auth: strs("private_key_jwt"), "token_endpoint_auth_signing_alg_values_supported": strs("PS256")}, change: func(c *rp.Config) { key(c); c.ClientSecret = "" }, field: "ClientKeys", says: strs("ES256", "PS256")},
+		{name: "a key, and it takes secrets alone", doc: with(auth, strs("client_secret_basic")), change: func(c *rp.Config) { key(c); c.ClientSecret = "" }, field: "ClientKeys", says: strs("private_key_jwt")},
+		{name: "JARM, which it has", doc: with("response_modes_supported", strs("jwt", "query.jwt")), mode: "jwt"},
+		{name: "JARM, which it has not", doc: with("response_modes_supported", strs("query")), mode: "query.jwt", field: "ResponseMode", says: strs("leave it empty")},
 		{name: "a key only", doc: with(auth, strs("private_key_jwt")), field: "ClientKeys", says: strs(auth, "private_key_jwt")},
 		{name: "certificates only", doc: with(auth, strs("tls_client_auth", "self_signed_tls_client_auth")), field: "ClientAuth", says: strs(auth)},
 		{name: "a key only, and no secret", doc: with(auth, strs("private_key_jwt")), public: true, field: "ClientKeys", says: strs(auth)},
@@ -62,7 +75,7 @@ func TestDemandsOfTheIdP(t *testing.T) {
 		{name: "a key, and public clients", doc: with(auth, strs("private_key_jwt", "none")), public: true},
 		{name: "a key, and public clients, and a secret", doc: with(auth, strs("private_key_jwt", "none")), field: "ClientSecret", says: strs(auth, "leave it empty")},
 		{name: "public clients only, and a secret", doc: with(auth, strs("none")), field: "ClientSecret", says: strs("leave it empty")},
-		{name: "JARM", doc: with("response_modes_supported", strs("jwt", "query.jwt", "form_post.jwt")), field: "Issuer", says: strs("response_modes_supported", "JARM")},
+		{name: "JARM", doc: with("response_modes_supported", strs("jwt", "query.jwt", "form_post.jwt")), field: "ResponseMode", says: strs("response_modes_supported", "JARM")},
 		{name: "no query, but form_post", doc: with("response_modes_supported", strs("form_post"))},
 		{name: "form_post, which it has not", doc: with("response_modes_supported", strs("query")), mode: "form_post", field: "ResponseMode", says: strs("response_modes_supported", "leave it empty")},
 		{name: "form_post, of which it says nothing", doc: with("response_modes_supported", nil), mode: "form_post"},

@@ -49,7 +49,7 @@ func (p *RelyingParty) endpoints() []Endpoint {
 		{http.MethodGet, "/session.js", p.serveScript},
 		{http.MethodGet, "/session.d.ts", p.serveTypes},
 	}
-	if len(p.cfg.ClientKeys) > 0 {
+	if len(p.cfg.ClientKeys)+len(p.cfg.DecryptionKeys) > 0 {
 		all = append(all, Endpoint{http.MethodGet, "/jwks", p.serveKeys})
 	}
 	if p.cfg.ThirdPartyLogin {

@@ -131,3 +131,24 @@ func ExampleSession_DPoPProof() {
 	fmt.Println(world.Person("ada").Visit("/"))
 	// Output: DPoP 2
 }
+
+// The request is signed by this client's key, and the answer by the IdP's (FAPI 2.0 Message
+// Signing).
+func ExampleConfig_jAR() {
+	world := exampletest.Start()
+	defer world.Close()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	register(world, key, func(c *idpmock.Client) { c.RequireJAR = true })
+	auth := startNotes(world, func(c *rp.Config) {
+		c.ClientSecret = ""
+		c.ClientKeys = []rp.ClientKey{{ID: "2026-11", Key: key}}
+		c.JAR = true
+		c.ResponseMode = "jwt"
+	}, welcome)
+	defer auth.Close()
+	fmt.Println(world.Person("ada").Visit("/"))
+	// Output: welcome
+}

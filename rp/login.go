@@ -14,7 +14,6 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
-	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/page"
@@ -124,8 +123,8 @@ func (p *RelyingParty) wholeURL(ctx context.Context, f *loginflow.Flow, asks *en
 	if f.DPoP != "" {
 		opts = append(opts, jktOption(f.DPoP))
 	}
-	if p.byFormPost() {
-		opts = append(opts, oauth2.SetAuthURLParam("response_mode", idp.FormPost))
+	if mode := p.responseMode(); mode != "" {
+		opts = append(opts, oauth2.SetAuthURLParam("response_mode", mode))
 	}
 	if f.Silent {
 		return p.silentURL(ctx, asks, f, opts)
@@ -184,8 +183,12 @@ func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return badLogin("failed-link", err)
 	}
+	raw := params
+	if params, err = p.unsigned(r.Context(), raw); err != nil {
+		return err
+	}
 	if p.logins.LacksCookies(r, params) {
-		return p.postAgain(w, r, params)
+		return p.postAgain(w, r, raw)
 	}
 	f, err := p.takeFlow(w, r, params.Get("state"))
 	if err != nil {

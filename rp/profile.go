@@ -10,14 +10,18 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-var errSigned = errors.New("userinfo answers with application/jwt (signed or encrypted), which is not read: " +
-	"register this client without userinfo_signed_response_alg, or leave Config.UserinfoClaims unset")
+// errSigned names what cannot be read.
+func errSigned(why error) error {
+	return fmt.Errorf("userinfo answers with application/jwt (signed or encrypted), which cannot be read: %w: "+
+		"register this client with userinfo_signed_response_alg as Config.IDTokenAlg says, or without, and an encryption key as Config.DecryptionKeys has", why)
+}
 
 // askUserinfo asks the userinfo endpoint once at the log-in, for one of two reasons.
 //
@@ -61,7 +65,10 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *loginflow.Flow, got *
 	case out.Err != nil:
 		return p.profileRefused(&out)
 	case answer == nil:
-		return p.noProfile(errSigned)
+		if down := (*keyset.UnavailableError)(nil); errors.As(out.Unread, &down) {
+			return notFinished(&reason.UnavailableError{RetryAfter: time.Second, Cause: reason.IdPFails, Err: out.Unread})
+		}
+		return p.noProfile(errSigned(out.Unread))
 	case !engine.TakeUserinfo(d, answer):
 		return tooLarge(errTooLargeToKeep)
 	}

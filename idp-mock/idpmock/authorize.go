@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/internal/look"
@@ -129,9 +130,17 @@ func (p *IDP) sendBack(w http.ResponseWriter, r *http.Request, a *authRequest, p
 		params.Set("state", a.state)
 	}
 	p.spoilRedirect(a.client.ID, params)
+	if isJARM(a.responseMode) {
+		signed, err := p.signedResponse(p.settings(), a.client, params)
+		if err != nil {
+			writeError(w, r, err)
+			return
+		}
+		params = signed
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	if a.responseMode == "form_post" {
+	if strings.HasPrefix(a.responseMode, "form_post") {
 		render(w, http.StatusOK, formPostTemplate, formPostPage{Title: "Signing in", Action: a.redirectURI, Fields: params})
 		return
 	}

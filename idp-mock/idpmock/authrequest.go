@@ -49,6 +49,10 @@ func refuse(to *authRequest, code, format string, a ...any) *authError {
 
 // parseAuthRequest checks form. It trusts nothing in it.
 func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *authError) {
+	form, bad := p.requestObject(cfg, form)
+	if bad != nil {
+		return nil, bad
+	}
 	c := cfg.clients[form.Get("client_id")]
 	if c == nil {
 		return nil, refuse(nil, "invalid_request", "client_id is missing or unknown")
@@ -62,19 +66,19 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	}
 	switch mode := form.Get("response_mode"); mode {
 	case "", "query":
-	case "form_post":
+	case "form_post", "jwt", "query.jwt", "form_post.jwt":
 		a.responseMode = mode
 	default:
-		return nil, refuse(a, "invalid_request", "response_mode must be query or form_post")
+		return nil, refuse(a, "invalid_request", "response_mode must be query, form_post, jwt, query.jwt or form_post.jwt")
 	}
-	if cfg.Temperament.RequireFormPost && a.responseMode != "form_post" {
+	if cfg.Temperament.RequireFormPost && !strings.HasPrefix(a.responseMode, "form_post") {
 		return nil, refuse(a, "invalid_request", "response_mode must be form_post")
 	}
 	if name := repeated(form); name != "" {
 		return nil, refuse(a, "invalid_request", "%s is there more than once", name)
 	}
 	if form.Has("request") {
-		return nil, refuse(a, "request_not_supported", "request objects are not supported")
+		return nil, refuse(a, "request_not_supported", "request objects are supported for clients with keys")
 	}
 	if form.Get("response_type") != "code" {
 		return nil, refuse(a, "unsupported_response_type", "response_type must be code")

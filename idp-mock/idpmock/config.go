@@ -88,6 +88,8 @@ type Config struct {
 	RefreshReuseGrace time.Duration
 	// ACRValues that a request may ask for; the first is the default. Default "1".
 	ACRValues []string
+	// RequireJAR makes clients with a JWKS sign their authorization requests (RFC 9101).
+	RequireJAR bool
 	// RequirePAR makes clients push their authorization requests (RFC 9126).
 	RequirePAR bool
 	// MTLSOrigin, if set, is where mtls_endpoint_aliases point to (RFC 8705 §5): scheme and
@@ -188,6 +190,11 @@ type Client struct {
 	// PKCEOptional accepts requests without code_challenge (RFC 7636). With
 	// one, the verifier is always demanded.
 	PKCEOptional bool `json:"pkce_optional,omitempty"`
+	// Encrypted names the algorithm by which ID tokens, logout tokens, userinfo and signed
+	// answers are encrypted for the key with use enc in JWKS, such as RSA-OAEP-256 (RFC 7516).
+	Encrypted string `json:"encrypted_response_alg,omitempty"`
+	// RequireJAR as in [Config], for this client.
+	RequireJAR bool `json:"require_signed_request_object,omitempty"`
 	// RequirePAR as in [Config], for this client.
 	RequirePAR bool `json:"require_par,omitempty"`
 	// DPoPBound access tokens are demanded (RFC 9449).

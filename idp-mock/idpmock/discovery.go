@@ -27,7 +27,7 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 		"jwks_uri":                                         p.endpoint(PathJWKS),
 		"require_pushed_authorization_requests":            cfg.RequirePAR,
 		"response_types_supported":                         []string{"code"},
-		"response_modes_supported":                         []string{"query", "form_post"},
+		"response_modes_supported":                         []string{"query", "form_post", "jwt", "query.jwt", "form_post.jwt"},
 		"grant_types_supported":                            []string{"authorization_code", "refresh_token"},
 		"scopes_supported":                                 supportedScopes,
 		"subject_types_supported":                          []string{"public"},
@@ -47,7 +47,10 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 		"frontchannel_logout_supported":                    true,
 		"frontchannel_logout_session_supported":            true,
 		"claims_parameter_supported":                       false,
-		"request_parameter_supported":                      false,
+		"request_parameter_supported":                      true, // for clients with keys
+		"require_signed_request_object":                    cfg.RequireJAR,
+		"request_object_signing_alg_values_supported":      []string{"RS256", "ES256", "PS256", "EdDSA"},
+		"authorization_signing_alg_values_supported":       []string{cfg.SigningAlg},
 		"request_uri_parameter_supported":                  false,
 	}
 	if cfg.MTLSOrigin != "" {

@@ -52,10 +52,20 @@ func (p *IDP) idToken(cfg *settings, now time.Time, c *Client, g *grant, absolut
 	if spoil := idTokenFaults[fault]; spoil != nil {
 		spoil(p, t)
 	}
-	if t.sign != nil {
-		return t.sign(t)
+	return p.finish(t)
+}
+
+// finish signs a token, as it is spoilt, and encrypts it for a client that wants that.
+func (p *IDP) finish(t *jwt) (string, error) {
+	sign := t.sign
+	if sign == nil {
+		sign = func(t *jwt) (string, error) { return p.keys.sign(t.alg, t.typ, t.claims) }
 	}
-	return p.keys.sign(t.alg, t.typ, t.claims)
+	signed, err := sign(t)
+	if err != nil || t.client == nil {
+		return signed, err
+	}
+	return t.client.encrypt(signed)
 }
 
 // halfHash is at_hash for the SHA-256 family (OpenID Connect Core 1.0 §3.1.3.6).

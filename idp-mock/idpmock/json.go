@@ -60,6 +60,7 @@ type configJSON struct {
 	SIDOnlyIfRequired                       *bool          `json:"sid_only_if_required,omitempty"`
 	RefreshReuseGrace                       *duration      `json:"refresh_reuse_grace,omitempty"`
 	ACRValues                               *[]string      `json:"acr_values,omitempty"`
+	RequireJAR                              *bool          `json:"require_jar,omitempty"`
 	RequirePAR                              *bool          `json:"require_par,omitempty"`
 	MTLSOrigin                              *string        `json:"mtls_origin,omitempty"`
 	DPoPNonce                               *bool          `json:"dpop_nonce,omitempty"`
@@ -92,6 +93,7 @@ func (j *configJSON) apply(c *Config) {
 	put(&c.SIDOnlyIfRequired, j.SIDOnlyIfRequired)
 	putDuration(&c.RefreshReuseGrace, j.RefreshReuseGrace)
 	put(&c.ACRValues, j.ACRValues)
+	put(&c.RequireJAR, j.RequireJAR)
 	put(&c.RequirePAR, j.RequirePAR)
 	put(&c.MTLSOrigin, j.MTLSOrigin)
 	put(&c.DPoPNonce, j.DPoPNonce)
@@ -202,6 +204,6 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return json.Marshal(configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, APIs: &c.APIs, IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
 		CoordinateClientLifetimes: &c.CoordinateClientLifetimes, ExpiredSessionsTriggerBackchannelLogout: &c.ExpiredSessionsTriggerBackchannelLogout,
 		Policies: &c.Policies, Temperament: &c.Temperament, SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
-		RefreshTokenTimeout: &c.RefreshTokenTimeout, SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequirePAR: &c.RequirePAR,
+		RefreshTokenTimeout: &c.RefreshTokenTimeout, SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequireJAR: &c.RequireJAR, RequirePAR: &c.RequirePAR,
 		MTLSOrigin: &c.MTLSOrigin, DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait)})
 }

@@ -218,10 +218,7 @@ func (p *IDP) logoutToken(cfg *settings, now time.Time, client, sub, sid string,
 		}
 		spoil(p, t)
 	}
-	if t.sign != nil {
-		return t.sign(t)
-	}
-	return p.keys.sign(t.alg, t.typ, t.claims)
+	return p.finish(t)
 }
 
 // LogoutToken returns a logout token for a client of a session, which may have

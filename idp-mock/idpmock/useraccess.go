@@ -90,6 +90,9 @@ func (p *IDP) userinfo(w http.ResponseWriter, r *http.Request) {
 		f.Response.edit(claims) // later it would break the signature
 	}
 	signed, err := p.keys.sign(cfg.SigningAlg, "JWT", claims)
+	if err == nil {
+		signed, err = c.encrypt(signed)
+	}
 	if err != nil {
 		writeError(w, r, err)
 		return

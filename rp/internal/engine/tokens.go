@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
@@ -53,6 +54,11 @@ func (p *Engine) Read(t *idp.Tokens, key string) *Tokens {
 // verify checks the ID token. Errors are those of package idtoken.
 func (p *Engine) verify(ctx context.Context, got *Tokens, want idtoken.Want) error {
 	c := &p.cfg
+	signed, err := p.idp.Opened(got.rawID)
+	if err != nil {
+		return fmt.Errorf("the ID token: %w", err)
+	}
+	got.rawID = signed // as a hint, too: the IdP wants it decrypted (Core §3.1.2.1)
 	want.Issuer, want.ClientID, want.Alg, want.Keys = c.Issuer, c.ClientID, c.IDTokenAlg, p.idp.Keys.Trusted(c.IDTokenAlg)
 	want.Now, want.Skew, want.TrustedAudiences, want.AccessToken = c.Now(), c.Skew, c.TrustedAudiences, got.Access
 	id, err := idtoken.Verify(ctx, got.rawID, want)

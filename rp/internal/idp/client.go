@@ -45,6 +45,8 @@ type Client struct {
 	Slots chan struct{}
 	// Nonces are those that servers want in proofs; needed by Bound.
 	Nonces *dpop.Nonces
+	// signed reads userinfo that came as a token; nil: it is not read.
+	signed func(ctx context.Context, raw string) ([]byte, error)
 	key    *dpop.Key // nil: tokens are not bound
 	keyErr error
 
@@ -59,6 +61,7 @@ type Outcome struct {
 	verdict.Answer
 	RetryAfter time.Duration // as the server asks, at most 5 min
 	Date       time.Time     // the server's clock, zero if it does not say
+	Unread     error         // why a good answer of userinfo is not read; nil: it is
 	Err        error
 }
 

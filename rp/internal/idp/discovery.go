@@ -28,6 +28,7 @@ type Metadata struct {
 	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
 	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	PARURL                string   `json:"pushed_authorization_request_endpoint"`
+	RequestAlgs           []string `json:"request_object_signing_alg_values_supported"`
 	DPoPAlgs              []string `json:"dpop_signing_alg_values_supported"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
 	PKCEMethods           []string `json:"code_challenge_methods_supported"`

@@ -113,13 +113,21 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 	case c.PAR:
 		unfit.add("PAR", "is set, but the IdP has no pushed_authorization_request_endpoint in its discovery document; leave it unset")
 	}
-	demand(!m.RequireJAR, "require_signed_request_object", "that authorization requests are signed (JAR, RFC 9101)")
+	switch {
+	case !c.signs(m):
+	case len(c.Keys) == 0:
+		unfit.add("ClientKeys", "is needed: the IdP demands that authorization requests are signed (require_signed_request_object: JAR, RFC 9101); register the public half there")
+	case len(m.RequestAlgs) > 0 && !slices.Contains(m.RequestAlgs, c.Keys[0].Alg):
+		unfit.add("ClientKeys", "the first key signs with %s, but the IdP takes %s of authorization requests (request_object_signing_alg_values_supported)", c.Keys[0].Alg, list(m.RequestAlgs))
+	}
 	demand(offers(m.ResponseTypes, "code"), "response_types_supported", "another response type than code: it offers "+list(m.ResponseTypes))
 	demand(offers(m.GrantTypes, "authorization_code"), "grant_types_supported", "another grant type than authorization_code: it offers "+list(m.GrantTypes))
-	demand(len(m.ResponseModes) == 0 || slices.ContainsFunc(m.ResponseModes, isPlainMode),
-		"response_modes_supported", "that its answers are signed or encrypted (JARM): it offers "+list(m.ResponseModes))
-	if c.ResponseMode == FormPost && !offers(m.ResponseModes, FormPost) {
-		unfit.add("ResponseMode", "is form_post, which the IdP does not offer (response_modes_supported: %s); leave it empty", list(m.ResponseModes))
+	switch {
+	case IsJARM(c.ResponseMode) && !offers(m.ResponseModes, c.ResponseMode), c.ResponseMode == FormPost && !offers(m.ResponseModes, FormPost):
+		unfit.add("ResponseMode", "is %s, which the IdP does not offer (response_modes_supported: %s); leave it empty", c.ResponseMode, list(m.ResponseModes))
+	case IsJARM(c.ResponseMode), len(m.ResponseModes) == 0, slices.ContainsFunc(m.ResponseModes, isPlainMode):
+	default:
+		unfit.add("ResponseMode", "has to be one of these: the IdP demands that its answers are signed (JARM, response_modes_supported: %s)", list(m.ResponseModes))
 	}
 	// The list of algorithms for signing is required, so one that is missing says
 	// nothing. Of encryption there is no other sign in a discovery document.
@@ -128,9 +136,6 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 	c.fitsAuth(m, &unfit)
 	return unfit
 }
-
-// FormPost is the response mode of OAuth 2.0 Form Post Response Mode.
-const FormPost = "form_post"
 
 func offers(supported []string, what string) bool {
 	return len(supported) == 0 || slices.Contains(supported, what)

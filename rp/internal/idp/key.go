@@ -93,10 +93,14 @@ func (k *Key) Sign(typ string, claims map[string]any) (string, error) {
 }
 
 // PublicKeys is the key set that an IdP reads (RFC 7517): the public halves alone.
-func PublicKeys(keys []Key, use string) []jose.JSONWebKey {
-	set := make([]jose.JSONWebKey, 0, len(keys))
-	for i := range keys {
-		set = append(set, jose.JSONWebKey{Key: keys[i].Signer.Public(), KeyID: keys[i].ID, Algorithm: keys[i].Alg, Use: use})
+func PublicKeys(sign, decrypt []Key) []jose.JSONWebKey {
+	set := make([]jose.JSONWebKey, 0, len(sign)+len(decrypt))
+	for i := range sign {
+		set = append(set, jose.JSONWebKey{Key: sign[i].Signer.Public(), KeyID: sign[i].ID, Algorithm: sign[i].Alg, Use: "sig"})
+	}
+	for i := range decrypt {
+		k := &decrypt[i]
+		set = append(set, jose.JSONWebKey{Key: k.Signer.Public(), KeyID: k.ID, Algorithm: encryptionAlg(k), Use: "enc"})
 	}
 	return set
 }

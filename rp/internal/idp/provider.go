@@ -21,6 +21,8 @@ type Config struct {
 	Certificate      bool   // the client shows one (RFC 8705)
 	IDTokenAlg       string
 	ResponseMode     string
+	JAR              bool   // sign authorization requests, also where the IdP does not demand it
+	DecryptionKeys   []Key  // open what the IdP has encrypted
 	DPoP             bool   // access tokens are to be bound to a key
 	PAR              bool   // push authorization requests, also where the IdP does not demand it
 	EndSessionURL    string // goes before the IdP's own; empty: that counts
@@ -58,6 +60,7 @@ type Endpoints struct {
 	Client     *Client
 	EndSession string // empty: there is none
 	Pushes     bool   // authorization requests are pushed
+	Signs      bool   // authorization requests are signed
 }
 
 // NewProvider knows nothing of the IdP yet: Discover or Use tells it.
@@ -89,9 +92,9 @@ func (p *Provider) Use(m *Metadata) {
 	auth, revocation := c.auth(m, m.TokenAuthMethods), c.auth(m, taken)
 	to := c.at(m)
 	p.latest.Store(&Endpoints{
-		Metadata: m, EndSession: c.endSession(m), Pushes: c.pushes(m),
+		Metadata: m, EndSession: c.endSession(m), Pushes: c.pushes(m), Signs: c.signs(m),
 		Client: &Client{
-			HTTP: p.client, Now: c.Now, Nonces: &p.Nonces, Slots: p.slots, TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
+			HTTP: p.client, Now: c.Now, Nonces: &p.Nonces, signed: p.signed, Slots: p.slots, TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
 			RevocationURL: to.RevocationURL, PARURL: to.PARURL, Auth: auth, RevocationAuth: revocation,
 		},
 	})

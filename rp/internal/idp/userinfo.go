@@ -13,8 +13,9 @@ import (
 const userinfoEndpoint = "userinfo"
 
 // Userinfo asks for the claims of who an access token speaks of (OpenID Connect Core
-// 1.0 §5.3). An answer about another subject is of no use (§5.3.2, CORE-11). claims is
-// nil if the answer is signed: its status is all that is read of it.
+// 1.0 §5.3). An answer about another subject is of no use (§5.3.2, CORE-11). One that
+// is signed or encrypted and cannot be read is good by its status alone: claims is nil then,
+// and Outcome.Unread says why.
 func (c *Client) Userinfo(ctx context.Context, access, subject string) (claims []byte, out Outcome) {
 	resp, body, out := c.sendBound(func() (*http.Request, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.UserinfoURL, nil)
@@ -32,7 +33,12 @@ func (c *Client) Userinfo(ctx context.Context, access, subject string) (claims [
 		return nil, out
 	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "application/jwt" {
-		return nil, out
+		if c.signed == nil {
+			return nil, out
+		}
+		if body, out.Unread = c.signed(ctx, string(body)); out.Unread != nil {
+			return nil, out
+		}
 	}
 	var who struct {
 		Subject string `json:"sub"`

@@ -31,15 +31,15 @@ func CallbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 	return params, nil
 }
 
-// postedAgain marks what the callback's own page has posted.
-const postedAgain = "tandem_again"
+// PostedAgain marks what the callback's own page has posted.
+const PostedAgain = "tandem_again"
 
 // LacksCookies reports whether an answer of the IdP came by a form of another site, to
 // which browsers add no SameSite=Lax cookie. The own page posts it once more, once. It
 // finishes nothing by itself: the state is looked at, and the cookie is demanded, as at
 // any other callback.
 func (l *Logins) LacksCookies(r *http.Request, params url.Values) bool {
-	if r.Method != http.MethodPost || params.Has(postedAgain) {
+	if r.Method != http.MethodPost || params.Has(PostedAgain) {
 		return false
 	}
 	id, _, ok := l.ReadState(params.Get("state"))
@@ -54,8 +54,8 @@ func (l *Logins) LacksCookies(r *http.Request, params url.Values) bool {
 // cookies. Only what the callback reads goes along, and Apple's user, which comes with the
 // first answer alone.
 func PostAgain(params url.Values) url.Values {
-	fields := url.Values{postedAgain: {"1"}}
-	for _, name := range []string{"state", "code", "iss", "error", "user"} {
+	fields := url.Values{PostedAgain: {"1"}}
+	for _, name := range []string{"state", "code", "iss", "error", "user", "response"} {
 		if params.Has(name) {
 			fields.Set(name, params.Get(name))
 		}

@@ -1,0 +1,72 @@
+package idp
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"errors"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// maxEncrypted bounds a token that is decrypted, in bytes.
+const maxEncrypted = 128 << 10
+
+var (
+	// RSA1_5 is left out: it tells an attacker of wrong padding (RFC 8725 §3.2).
+	keyAlgs = []jose.KeyAlgorithm{jose.RSA_OAEP, jose.RSA_OAEP_256, jose.ECDH_ES, jose.ECDH_ES_A128KW, jose.ECDH_ES_A192KW, jose.ECDH_ES_A256KW}
+	encAlgs = []jose.ContentEncryption{jose.A128GCM, jose.A192GCM, jose.A256GCM, jose.A128CBC_HS256, jose.A192CBC_HS384, jose.A256CBC_HS512}
+
+	// ErrEncrypted says: a token is encrypted, and this client has no key for it.
+	ErrEncrypted = errors.New("it is encrypted, and no key of Config.DecryptionKeys opens it: " +
+		"set that, or let the IdP only sign for this client")
+)
+
+// CheckDecryption says why a key decrypts nothing, nil if it does. One in hardware is not
+// taken: nothing in Go's standard library has an interface for all of its ways.
+func (k *Key) CheckDecryption() error {
+	switch k.Signer.(type) {
+	case *rsa.PrivateKey, *ecdsa.PrivateKey:
+		return nil
+	}
+	return errors.New("is neither an *rsa.PrivateKey nor an *ecdsa.PrivateKey")
+}
+
+// encryptionAlg is alg of a public key that others encrypt for.
+func encryptionAlg(k *Key) string {
+	if _, ok := k.Signer.(*rsa.PrivateKey); ok {
+		return string(jose.RSA_OAEP_256)
+	}
+	return string(jose.ECDH_ES_A256KW)
+}
+
+// Opened is the signed token inside an encrypted one (RFC 7519 §5.2: signed first, then
+// encrypted). One that is not encrypted is returned as it is.
+func (p *Provider) Opened(raw string) (string, error) {
+	if !isEncrypted(raw) {
+		return raw, nil
+	}
+	inner, err := open(raw, p.cfg.DecryptionKeys)
+	return string(inner), err
+}
+
+func isEncrypted(raw string) bool { return strings.Count(raw, ".") == 4 }
+
+func open(raw string, keys []Key) ([]byte, error) {
+	if len(raw) > maxEncrypted {
+		return nil, errors.New("it is encrypted, and too long")
+	}
+	jwe, err := jose.ParseEncryptedCompact(raw, keyAlgs, encAlgs)
+	if err != nil {
+		return nil, errors.New("it is encrypted in a way that is not taken")
+	}
+	for i := range keys {
+		if kid := jwe.Header.KeyID; kid != "" && keys[i].ID != "" && kid != keys[i].ID {
+			continue
+		}
+		if inner, err := jwe.Decrypt(keys[i].Signer); err == nil {
+			return inner, nil
+		}
+	}
+	return nil, ErrEncrypted
+}
