@@ -123,6 +123,14 @@ type Config struct {
 	// Prefix+"/jwks", the client's jwks_uri at the IdP. To roll: put the new one in the
 	// last place, wait until the IdP has read it, and then in the first one. Default: none.
 	ClientKeys []ClientKey
+	// Profile demands what a profile of OpenID Connect demands, and refuses what falls short
+	// of it: in this Config, in the IdP's discovery document and in its answers. "fapi2" is
+	// the FAPI 2.0 Security Profile: a key or a certificate instead of a secret, PAR, DPoP or
+	// certificate-bound tokens, PS256, ES256 or EdDSA, and the IdP's name in its answers. It
+	// sets PAR and, where HTTPClient has no certificate, DPoP; the default of IDTokenAlg and
+	// of RSA keys is PS256. "fapi2-message-signing" sets JAR beside them, and ResponseMode to
+	// jwt. Default: none.
+	Profile string
 	// DecryptionKeys open what the IdP encrypts for this client: ID tokens, logout tokens,
 	// userinfo, answers of a log-in (RFC 7516). All open. The public halves are served beside
 	// those of ClientKeys. A key is an *rsa.PrivateKey or an *ecdsa.PrivateKey. Default: none.

@@ -36,6 +36,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.ClientID == "" {
 		fault("ClientID", "is empty; set it to the id under which the IdP knows this app")
 	}
+	c.applyProfile(fault)
 	c.checkClient(fault)
 	if c.BaseURL == "" {
 		fault("BaseURL", "is empty; set it to scheme and host of this app as browsers see it, such as https://notes.example.com")

@@ -107,7 +107,7 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 	if c.Idle > 0 && c.IdPWindow > c.Idle {
 		say(false, "idle_below_window", "Config.Idle (%v) is shorter than the IdP's window (%v): this app logs out people who are active in another one.", c.Idle, c.IdPWindow)
 	}
-	return out
+	return append(out, judgeHardening(c, m)...)
 }
 
 func extends(yes bool) string {

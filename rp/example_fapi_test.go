@@ -152,3 +152,29 @@ func ExampleConfig_jAR() {
 	fmt.Println(world.Person("ada").Visit("/"))
 	// Output: welcome
 }
+
+// One option for all that FAPI 2.0 demands of a client.
+func ExampleConfig_profile() {
+	world := exampletest.Start()
+	defer world.Close()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	register(world, key, func(c *idpmock.Client) { c.RequirePAR, c.DPoPBound = true, true })
+	auth := startNotes(world, func(c *rp.Config) {
+		c.ClientSecret = ""
+		c.ClientKeys = []rp.ClientKey{{ID: "2026-11", Key: key}}
+		c.Profile = "fapi2"
+	}, welcome)
+	defer auth.Close()
+	fmt.Println(world.Person("ada").Visit("/"))
+	for _, f := range auth.Findings() {
+		if f.Code == "hardening" {
+			fmt.Println(f.Text)
+		}
+	}
+	// Output:
+	// welcome
+	// Config.Profile is fapi2. In use: the client signs who it is (Config.ClientKeys); authorization requests are pushed (Config.PAR); access tokens are bound to a key of the session (Config.DPoP).
+}

@@ -206,7 +206,7 @@ func (p *RelyingParty) finishLogin(w http.ResponseWriter, r *http.Request) error
 // useAnswer goes on with a log-in that this browser has begun.
 func (p *RelyingParty) useAnswer(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, params url.Values) error {
 	// RFC 9207 §2.4: also before an error is believed.
-	if iss := params.Get("iss"); iss != p.cfg.Issuer && (iss != "" || p.idp.At().IssInResponse) {
+	if iss := params.Get("iss"); iss != p.cfg.Issuer && (iss != "" || p.idp.At().IssInResponse || p.cfg.Profile != "") {
 		return badLogin("failed-issuer", errors.New("iss is missing or is not Config.Issuer"))
 	}
 	if code := params.Get("error"); code != "" {

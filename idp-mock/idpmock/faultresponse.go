@@ -23,7 +23,7 @@ const (
 	ResponseNoExpiresIn    ResponseFault = "no-expires-in"    // [RT-11]
 	ResponseExpiresInText  ResponseFault = "expires-in-text"  // [RT-09] a number in quotation marks
 	ResponseNoIDToken      ResponseFault = "no-id-token"      // [CORE-10]
-	ResponseTokenTypeCase  ResponseFault = "token-type-case"  // [RT-11] "bEARER"
+	ResponseTokenTypeCase  ResponseFault = "token-type-case"  // [RT-11] "bEARER", or "dpOP"
 	ResponseTokenTypeOther ResponseFault = "token-type-other" // "DPoP", whoever asked
 	ResponseHuge           ResponseFault = "huge"             // 4 MiB of padding
 	ResponseWrongSub       ResponseFault = "wrong-sub"        // [userinfo-invalid-sub] userinfo of somebody else
@@ -92,7 +92,10 @@ func (r ResponseFault) edit(fields map[string]any) {
 	case ResponseNoIDToken:
 		delete(fields, "id_token")
 	case ResponseTokenTypeCase:
-		fields["token_type"] = "bEARER"
+		was := fields["token_type"]
+		if fields["token_type"] = "bEARER"; was == "DPoP" {
+			fields["token_type"] = "dpOP"
+		}
 	case ResponseTokenTypeOther:
 		fields["token_type"] = "DPoP"
 	case ResponseHuge:

@@ -134,6 +134,7 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 	demand(len(m.IDTokenEncryptionAlgs) == 0 || m.IDTokenAlgs == nil || slices.ContainsFunc(m.IDTokenAlgs, isSigning),
 		"id_token_signing_alg_values_supported", "that ID tokens are encrypted and not signed (JWE)")
 	c.fitsAuth(m, &unfit)
+	c.fitsFAPI(m, &unfit)
 	return unfit
 }
 

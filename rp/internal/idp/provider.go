@@ -24,6 +24,7 @@ type Config struct {
 	JAR              bool   // sign authorization requests, also where the IdP does not demand it
 	DecryptionKeys   []Key  // open what the IdP has encrypted
 	DPoP             bool   // access tokens are to be bound to a key
+	FAPI             bool   // the IdP has to be one of FAPI 2.0
 	PAR              bool   // push authorization requests, also where the IdP does not demand it
 	EndSessionURL    string // goes before the IdP's own; empty: that counts
 	NeedsUserinfo    bool   // the app cannot do without its claims
