@@ -82,7 +82,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.DurationVar(&o.cache, "cache", 0, "api: how long an introspection is used again (default 0: never)")
 
 	f.IntVar(&o.portBase, "listen-port-base", 0, "whole demo: first of eight ports; 0 picks free ones (default 9000, or free ones if those are taken)")
-	f.DurationVar(&o.idpIdle, "idp-idle", 2*time.Minute, "whole demo: the IdP's idle window")
+	f.DurationVar(&o.idpIdle, "idp-idle", 2*time.Minute, "whole demo: the IdP's idle window; 0: the default")
 	f.DurationVar(&o.idpMaximum, "idp-absolute", time.Hour, "whole demo: the IdP's longest session")
 	f.DurationVar(&o.tokenLife, "token-life", time.Minute, "whole demo: lifetime of access tokens")
 	f.Usage = func() {

@@ -113,20 +113,20 @@ func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog
 		several = fmt.Sprintf("\n  Each app runs as %d instances, which share its sessions and take turns.", o.instances)
 	}
 	_, _ = fmt.Fprintf(stdout, `
-  Tandem demo: one sign-on, three known, and a room to watch them from
+  Tandem demo: one sign-on, three apps, and a room to watch them from
 
   Control room    %s
 
   Notes           %s   keeps a refresh token
   Reports         %s   keeps a reference token, calls the API
   Wiki            %s   keeps no token
-  Naive           %s   as many write it, for comparison
+  Homemade        %s   without the library, for comparison
   API             %s
   IdP             %s   sign in as ada, grace or alan; no password
 
   An IdP session ends %v after the last activity. Ctrl-C ends the demo.%s
 
-`, room.URL(), s.App(system.Notes).URL(), s.App(system.Reports).URL(), s.App(system.Wiki).URL(), s.Naive.URL(), s.API.URL(), s.IDP.Issuer(), o.idpIdle, several)
+`, room.URL(), s.App(system.Notes).URL(), s.App(system.Reports).URL(), s.App(system.Wiki).URL(), s.Naive.URL(), s.API.URL(), s.IDP.Issuer(), s.Settings().IdPIdle, several)
 	return room.Run(ctx)
 }
 

@@ -94,14 +94,15 @@ func TestEnvironmentTwins(t *testing.T) {
 	}
 }
 
-// The whole demo: prints where it is, serves, ends when told.
+// The whole demo: prints where it is, serves, ends when told. -idp-idle 0 means the default,
+// and that is what it prints.
 func TestEverything(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 	defer stop()
 	out, in := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- program.Run(ctx, []string{"-listen-port-base", "0", "-idp-idle", "1m"}, env(), in, io.Discard)
+		done <- program.Run(ctx, []string{"-listen-port-base", "0", "-idp-idle", "0"}, env(), in, io.Discard)
 		in.Close()
 	}()
 	var text strings.Builder
@@ -116,7 +117,7 @@ func TestEverything(t *testing.T) {
 	tr := apps.LocalTransport()
 	defer tr.CloseIdleConnections()
 	urls := regexp.MustCompile(`http://(\w+)\.localhost:\d+`).FindAllString(text.String(), -1)
-	if len(urls) != 7 || !strings.Contains(text.String(), "1m0s after the last activity") {
+	if len(urls) != 7 || !strings.Contains(text.String(), "2m0s after the last activity") {
 		t.Errorf("%s", text.String())
 	}
 	for _, u := range urls {

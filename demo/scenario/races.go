@@ -23,11 +23,11 @@ func refreshRace() Scenario {
 	return Scenario{
 		ID: "refresh-race", Title: "Twenty requests, one refresh token",
 		Setup:   "A page makes 20 requests at the moment when the access token has run out. The IdP rotates refresh tokens, and takes one that comes twice for stolen.",
-		Watch:   "The number of refreshes: one by Notes, many by Naive.",
+		Watch:   "The number of refreshes: one by Notes, many by Homemade.",
 		Teaches: "Concurrent refreshes log people out. One call is in flight per session, and all requests share its answer (C4).",
 		Steps: func() []Step {
 			return []Step{
-				{Text: "Ada signs in to Notes, Grace to Naive.", Run: steps(signIn(ada, system.Notes), signIn(grace, system.Naive)), Checks: []Check{live(ada, system.Notes)}},
+				{Text: "Ada signs in to Notes, Grace to Homemade.", Run: steps(signIn(ada, system.Notes), signIn(grace, system.Naive)), Checks: []Check{live(ada, system.Notes)}},
 				{Text: "A minute later both tokens have run out, and both pages make 20 requests at once.", Run: steps(wait(time.Minute), func(ctx context.Context, st *Stage) error {
 					before, naively = st.IDP.Count(idpmock.EndpointRefresh, system.Notes), st.IDP.Count(idpmock.EndpointRefresh, system.Naive)
 					return errors.Join(
@@ -37,11 +37,11 @@ func refreshRace() Scenario {
 					{"Notes refreshed once", func(_ context.Context, st *Stage) bool {
 						return st.IDP.Count(idpmock.EndpointRefresh, system.Notes) == before+1
 					}},
-					{"Naive refreshed more than once", func(_ context.Context, st *Stage) bool {
+					{"Homemade refreshed more than once", func(_ context.Context, st *Stage) bool {
 						return st.IDP.Count(idpmock.EndpointRefresh, system.Naive) > naively+1
 					}},
 					live(ada, system.Notes)}},
-				{Text: "Another minute later Naive wants to refresh again; its tokens have been revoked.", Run: wait(time.Minute),
+				{Text: "Another minute later Homemade wants to refresh again; its tokens have been revoked.", Run: wait(time.Minute),
 					Checks: []Check{answers(ada, system.Notes, system.DoCallAPI, 200), answers(grace, system.Naive, "", 401)}},
 			}
 		},

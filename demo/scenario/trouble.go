@@ -17,13 +17,13 @@ func trouble() []Scenario { return []Scenario{outage(), lostLogout(), outlivingJ
 func outage() Scenario {
 	return Scenario{
 		ID: "outage", Title: "The IdP is away for half an hour",
-		Setup:    "The window is an hour, a confirmation is trusted for 5 minutes. Ada uses Notes, Grace Naive. Then every connection to the IdP is cut.",
+		Setup:    "The window is an hour, a confirmation is trusted for 5 minutes. Ada uses Notes, Grace Homemade. Then every connection to the IdP is cut.",
 		Watch:    "Notes: served, then 503 with Retry-After, then served again. Nobody has to log in.",
 		Teaches:  "An outage is not a logout. Trust is bounded, and the cookie stays (C6).",
 		Settings: system.Settings{IdPIdle: time.Hour, IdPAbsolute: 8 * time.Hour, TrustFor: 5 * time.Minute, SignalEvery: time.Minute},
 		Steps: func() []Step {
 			return []Step{
-				{Text: "Ada signs in to Notes, Grace to Naive.", Run: steps(signIn(ada, system.Notes), signIn(grace, system.Naive)), Checks: []Check{live(ada, system.Notes)}},
+				{Text: "Ada signs in to Notes, Grace to Homemade.", Run: steps(signIn(ada, system.Notes), signIn(grace, system.Naive)), Checks: []Check{live(ada, system.Notes)}},
 				{Text: "The IdP goes down. Three minutes later both click.", Run: steps(down(true), wait(3*time.Minute)),
 					Checks: []Check{answers(ada, system.Notes, system.DoActive, 200), answers(grace, system.Naive, "", 401)}},
 				{Text: "Ten minutes: the trust has run out. Ada is asked to try again, not to log in.", Run: wait(7 * time.Minute),

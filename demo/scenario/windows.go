@@ -20,17 +20,17 @@ func windows() []Scenario {
 func tokenOutlives() Scenario {
 	return Scenario{
 		ID: "token-outlives", Title: "An access token that outlives the window",
-		Setup:    "The window is 2 minutes, the access token lives 10. Ada uses Notes, Grace uses Naive, which refreshes when the token nears its end. Both click every 30 s.",
+		Setup:    "The window is 2 minutes, the access token lives 10. Ada uses Notes, Grace uses Homemade, which refreshes when the token nears its end. Both click every 30 s.",
 		Watch:    "Grace's session at the IdP: nobody tells it that she is there.",
 		Teaches:  "To refresh only when the token runs out logs active people out. Activity has to be reported on its own clock (C1).",
 		Settings: system.Settings{TokenLife: 10 * time.Minute},
 		Steps: func() []Step {
 			both := []func(context.Context, *Stage) error{do(ada, system.Notes, system.DoActive), do(grace, system.Naive, "")}
 			return []Step{
-				{Text: "Ada signs in to Notes, Grace to Naive.", Run: steps(signIn(ada, system.Notes), signIn(grace, system.Naive)), Checks: []Check{live(ada, system.Notes), idpLives(ada), idpLives(grace)}},
+				{Text: "Ada signs in to Notes, Grace to Homemade.", Run: steps(signIn(ada, system.Notes), signIn(grace, system.Naive)), Checks: []Check{live(ada, system.Notes), idpLives(ada), idpLives(grace)}},
 				{Text: "Both are active for three minutes.", Run: during(3*time.Minute, 30*time.Second, both...),
 					Checks: []Check{live(ada, system.Notes), idpLives(ada), idpEnded(grace), answers(grace, system.Naive, "", 200)}},
-				{Text: "Naive goes on as if nothing had happened, until its token nears its end.", Run: during(7*time.Minute, 30*time.Second, both...),
+				{Text: "Homemade goes on as if nothing had happened, until its token nears its end.", Run: during(7*time.Minute, 30*time.Second, both...),
 					Checks: []Check{live(ada, system.Notes), idpLives(ada), answers(grace, system.Naive, "", 401)}},
 			}
 		},
@@ -40,12 +40,12 @@ func tokenOutlives() Scenario {
 func polling() Scenario {
 	return Scenario{
 		ID: "polling", Title: "A dashboard nobody watches",
-		Setup:   "Ada leaves a tab of Notes open, Grace one of Naive. Both pages poll every 10 s; both people have left.",
+		Setup:   "Ada leaves a tab of Notes open, Grace one of Homemade. Both pages poll every 10 s; both people have left.",
 		Watch:   "Polls are grey: they are served, but tell the IdP nothing.",
 		Teaches: "What a page does by itself must not keep anybody signed in (C7).",
 		Steps: func() []Step {
 			return []Step{
-				{Text: "Ada signs in to Notes, Grace to Naive.", Run: steps(signIn(ada, system.Notes), signIn(grace, system.Naive)), Checks: []Check{live(ada, system.Notes), idpLives(grace)}},
+				{Text: "Ada signs in to Notes, Grace to Homemade.", Run: steps(signIn(ada, system.Notes), signIn(grace, system.Naive)), Checks: []Check{live(ada, system.Notes), idpLives(grace)}},
 				{Text: "Both leave. The pages poll for four minutes.", Run: during(4*time.Minute, 10*time.Second, do(ada, system.Notes, system.DoPassive), do(grace, system.Naive, "")),
 					Checks: []Check{idpEnded(ada), ended(ada, system.Notes, reason.BackchannelLogout), idpLives(grace), answers(grace, system.Naive, "", 200)}},
 			}

@@ -33,7 +33,7 @@ const (
 )
 
 // Names of the lanes for people.
-var names = map[string]string{Person: "Person", Notes: "Notes", Reports: "Reports", Wiki: "Wiki", Naive: "Naive", API: "API", IdP: "IdP"}
+var names = map[string]string{Person: "Person", Notes: "Notes", Reports: "Reports", Wiki: "Wiki", Naive: "Homemade", API: "API", IdP: "IdP"}
 
 // Name of a lane for people.
 func Name(lane string) string {

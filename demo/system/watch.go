@@ -208,14 +208,14 @@ func (s *System) naiveSaid(e apps.NaiveEvent) {
 		s.naively.State, s.naively.Reason = "ended", e.Why
 	}
 	s.mu.Unlock()
-	out := Event{At: now, Kind: Active, From: Person, To: Naive, Session: Naive, Subject: e.Subject, Title: "Request to Naive", Text: "GET " + e.Path + ". It cannot tell a person from a poll."}
+	out := Event{At: now, Kind: Active, From: Person, To: Naive, Session: Naive, Subject: e.Subject, Title: "Request to Homemade", Text: "GET " + e.Path + ". It cannot tell a person from a poll."}
 	switch e.Kind {
 	case "login":
-		out.Kind, out.Title, out.Text = Login, "Log-in to Naive", "It keeps the tokens in an encrypted cookie."
+		out.Kind, out.Title, out.Text = Login, "Log-in to Homemade", "It keeps the tokens in an encrypted cookie."
 	case "ended":
 		out.Kind, out.From, out.To, out.Reason = Ended, Naive, "", e.Why
-		out.Title, out.Text = "Naive logged the person out: "+e.Why, "Its refresh failed, and it does not ask why."
-		s.Note(Event{At: now, Kind: Refused, From: Naive, To: IdP, Subject: e.Subject, Title: "Refresh of Naive failed: " + e.Why,
+		out.Title, out.Text = "Homemade logged the person out: "+e.Why, "Its refresh failed, and it does not ask why."
+		s.Note(Event{At: now, Kind: Refused, From: Naive, To: IdP, Subject: e.Subject, Title: "Refresh of Homemade failed: " + e.Why,
 			Text: "Each of its requests that finds the token too old refreshes by itself."})
 	}
 	s.Note(out)

@@ -1,12 +1,6 @@
 // The demo apps' pages. What becomes of the session is session.js's business; this
 // is what the apps have beside it: countdowns, buttons, and the form of Notes.
-import { fetch, session, texts } from "/auth/session.js";
-
-// The demo says more about a reason than a product would.
-for (const words of document.querySelectorAll("template[data-reason]")) {
-	const { reason, title } = words.dataset;
-	texts[`ended-${reason}`] = `${title}. ${words.content.textContent} (${reason})`;
-}
+import { fetch, session } from "/auth/session.js";
 
 // --- countdowns: asked for in the background, which extends nothing
 
