@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/apps"
+	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
@@ -22,7 +23,8 @@ type order struct {
 	User     string           `json:"user,omitempty"`
 	Story    string           `json:"story,omitempty"`
 	Seconds  int              `json:"seconds,omitempty"`
-	On       bool             `json:"on,omitempty"` // of a switch; of play: without pauses
+	On       bool             `json:"on,omitempty"`   // of a switch; of step and play: without pauses
+	Pace     scenario.Pace    `json:"pace,omitempty"` // of step and play; 0: the usual one
 	Settings *system.Settings `json:"settings,omitempty"`
 }
 
@@ -86,12 +88,20 @@ func (r *Room) do(ctx context.Context, o order) (string, error) {
 	case "story":
 		r.pilot.rest()
 		return "", r.stories.Begin(ctx, o.Story)
-	case "step":
+	case "step", "play":
+		pace, err := o.pace()
+		if err != nil {
+			return "", err
+		}
+		if o.Do == "play" {
+			r.stories.Play(pace)
+			return "", nil
+		}
 		r.stories.Stop()
-		return "", r.stories.Step(ctx)
-	case "play":
-		r.stories.Play(o.On)
-		return "", nil
+		return "", r.stories.Next(pace)
+	case "back":
+		r.pilot.rest()
+		return "", r.stories.Back(ctx)
 	case "stop":
 		r.stories.Stop()
 		return "", nil
@@ -100,6 +110,19 @@ func (r *Room) do(ctx context.Context, o order) (string, error) {
 		return "", nil
 	}
 	return "", fmt.Errorf("nobody knows how to do %q", o.Do)
+}
+
+// pace at which a story is to be told.
+func (o order) pace() (scenario.Pace, error) {
+	switch {
+	case o.Pace < 0 || o.Pace > scenario.MaxPace:
+		return 0, fmt.Errorf("a story is told at 1 to %d seconds a second", scenario.MaxPace)
+	case o.On:
+		return 0, nil
+	case o.Pace == 0:
+		return scenario.Usual, nil
+	}
+	return o.Pace, nil
 }
 
 // people are those whom the page plays: each has a browser in this process.

@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	calm  = 80 * time.Millisecond // between two messages, however much happens
-	pulse = time.Second           // at the latest, so that limits that moved are seen
-	batch = 500                   // events in one message
+	calm  = 80 * time.Millisecond  // between two messages, however much happens
+	pulse = time.Second            // at the latest, so that limits that moved are seen
+	quick = 100 * time.Millisecond // instead of it while a step is told: rings are to be seen moving
+	batch = 500                    // events in one message
 )
 
 // chunk of the timeline. A page that sees another epoch starts anew.
@@ -48,7 +49,11 @@ func (r *Room) events(w http.ResponseWriter, req *http.Request) {
 		if send(w, "snapshot", "", r.look()) != nil || out.Flush() != nil {
 			return
 		}
-		wait := time.NewTimer(pulse)
+		every := pulse
+		if state := r.stories.State(); state != nil && state.Busy {
+			every = quick
+		}
+		wait := time.NewTimer(every)
 		select {
 		case <-part.More:
 		case <-trial:

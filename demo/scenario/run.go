@@ -13,8 +13,16 @@ import (
 const (
 	patience = 5 * time.Second // of real time, for a check to come true
 	look     = 20 * time.Millisecond
-	pause    = 1500 * time.Millisecond // between two steps that play by themselves
 )
+
+// reading is how long people need for what a step says, at the usual pace.
+func reading(s Step) time.Duration {
+	letters := len(s.Text)
+	for _, c := range s.Checks {
+		letters += len(c.Text)
+	}
+	return 1500*time.Millisecond + time.Duration(letters)*35*time.Millisecond
+}
 
 // Player tells one story at a time. It is safe for concurrent use.
 type Player struct {
@@ -35,6 +43,8 @@ type telling struct {
 	stage   *Stage
 	state   State
 	playing bool
+	cut     context.Context // ends when another story begins: nobody waits for the rest of a step
+	cancel  context.CancelFunc
 }
 
 // State of a story, for the page.
@@ -95,9 +105,15 @@ func (p *Player) Begin(ctx context.Context, id string) error {
 		return ErrUnknown
 	}
 	p.Stop()
+	p.mu.Lock()
+	if p.now != nil {
+		p.now.cancel()
+	}
+	p.mu.Unlock()
 	p.telling.Lock()
 	defer p.telling.Unlock()
 	t := &telling{Scenario: s, steps: s.Steps(), stage: newStage(p.system), state: State{ID: id, Busy: true}}
+	t.cut, t.cancel = context.WithCancel(p.ctx)
 	for _, step := range t.steps {
 		one := StepState{Text: step.Text, Checks: []CheckState{}}
 		for _, c := range step.Checks {
@@ -127,13 +143,35 @@ func (p *Player) change(t *telling, f func()) {
 	}
 }
 
-// Step tells the next step and looks at its checks.
-func (p *Player) Step(ctx context.Context) error {
+// Step tells the next step, without pauses, and looks at its checks.
+func (p *Player) Step(ctx context.Context) error { return p.step(ctx, 0) }
+
+// Next tells the next step in the background, at a reader's pace. While one is being
+// told it does nothing.
+func (p *Player) Next(pace Pace) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.now
+	if t == nil || t.over() || p.ctx.Err() != nil {
+		return ErrNothing
+	}
+	if t.state.Busy {
+		return nil
+	}
+	t.state.Busy = true
+	p.plays.Go(func() { _ = p.step(p.ctx, pace) }) // what fails is in the state
+	return nil
+}
+
+// over: there is no next step. p.mu is held.
+func (t *telling) over() bool { return t.state.Step >= len(t.steps) || t.state.Error != "" }
+
+func (p *Player) step(ctx context.Context, pace Pace) error {
 	p.telling.Lock()
 	defer p.telling.Unlock()
 	p.mu.Lock()
 	t := p.now
-	if t == nil || t.state.Step >= len(t.steps) || t.state.Error != "" {
+	if t == nil || t.over() {
 		p.mu.Unlock()
 		return ErrNothing
 	}
@@ -141,6 +179,10 @@ func (p *Player) Step(ctx context.Context) error {
 	t.state.Busy = true
 	p.mu.Unlock()
 
+	t.stage.pace = pace
+	ctx, cancel := context.WithCancel(ctx)
+	defer context.AfterFunc(t.cut, cancel)()
+	defer cancel()
 	err := p.tell(ctx, t, i)
 	p.change(t, func() {
 		t.state.Busy = false
@@ -154,6 +196,7 @@ func (p *Player) Step(ctx context.Context) error {
 
 func (p *Player) tell(ctx context.Context, t *telling, i int) error {
 	step := t.steps[i]
+	p.system.Note(system.Event{Kind: system.Step, From: system.Person, Title: fmt.Sprintf("Step %d: %s", i+1, step.Text)})
 	if step.Run != nil {
 		if err := step.Run(ctx, t.stage); err != nil {
 			return fmt.Errorf("step %d: %w", i+1, err)
@@ -183,13 +226,43 @@ func eventually(ctx context.Context, st *Stage, c Check) bool {
 	}
 }
 
-// Play tells the rest of the story by itself, in the background. Between two
-// steps there is a pause to look at what has come about, unless it is to be quick.
-func (p *Player) Play(quick bool) {
+// Play tells the rest of the story by itself, in the background. After each step
+// there is a pause to read it and to look at what has come about; none at pace 0.
+func (p *Player) Play(pace Pace) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.now != nil {
+		p.play(pace, len(p.now.steps))
+	}
+}
+
+// Back tells the story anew up to the step before the last one, without pauses: what has
+// happened cannot be undone.
+func (p *Player) Back(ctx context.Context) error {
+	p.Stop()
+	p.mu.Lock()
 	t := p.now
-	if t == nil || t.playing || p.ctx.Err() != nil {
+	if t == nil || t.state.Step == 0 {
+		p.mu.Unlock()
+		return ErrNothing
+	}
+	to := t.state.Step - 1
+	p.mu.Unlock()
+	if err := p.Begin(ctx, t.ID); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now != nil && p.now.ID == t.ID {
+		p.play(0, to)
+	}
+	return nil
+}
+
+// play tells steps until so many have been told. p.mu is held.
+func (p *Player) play(pace Pace, until int) {
+	t := p.now
+	if t.playing || t.state.Step >= until || p.ctx.Err() != nil {
 		return
 	}
 	t.playing, t.state.Playing = true, true
@@ -197,15 +270,16 @@ func (p *Player) Play(quick bool) {
 		defer p.change(t, func() { t.playing, t.state.Playing = false, false })
 		for {
 			p.mu.Lock()
-			goes := p.now == t && t.playing
+			at := t.state.Step
+			goes := p.now == t && t.playing && at < until
 			p.mu.Unlock()
-			if !goes || p.Step(p.ctx) != nil {
+			if !goes || p.step(p.ctx, pace) != nil {
 				return
 			}
-			if quick {
+			if pace == 0 || at+1 >= until {
 				continue
 			}
-			rest := time.NewTimer(pause)
+			rest := time.NewTimer(reading(t.steps[at]) * time.Duration(Usual) / time.Duration(pace))
 			select {
 			case <-rest.C:
 			case <-p.ctx.Done():

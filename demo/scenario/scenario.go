@@ -62,9 +62,30 @@ func Find(id string) (Scenario, bool) {
 // Stage is where one story is told: the system, and the people's browsers.
 type Stage struct {
 	*system.System
+	pace     Pace
 	mu       sync.Mutex
 	browsers map[string]*system.Browser
 	closers  []func() error
+}
+
+// Pace is how many seconds of the demo's clock pass in one second of the reader's. 0: as
+// many as can be.
+type Pace int
+
+const (
+	// Usual is a pace at which one can watch a window of minutes run out.
+	Usual   Pace = 60
+	MaxPace Pace = 600
+	longest      = 8 * time.Second // of real time, for one wait
+)
+
+// Forward moves the clock as fast as the reader wants to see it.
+func (st *Stage) Forward(ctx context.Context, d time.Duration, each func(context.Context)) error {
+	var real time.Duration
+	if st.pace > 0 {
+		real = min(longest, d/time.Duration(st.pace))
+	}
+	return st.Walk(ctx, d, real, each)
 }
 
 func newStage(s *system.System) *Stage {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/system"
@@ -67,5 +68,69 @@ func TestScenarios(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A story waits for its reader: Next tells one step and stops, Back takes the last one back,
+// and another story does not wait for the rest of a step.
+func TestAReadersPace(t *testing.T) {
+	s := start(t)
+	p := scenario.NewPlayer(s)
+	defer p.Close()
+	at := func(step int) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			if st := p.State(); st.Step == step && !st.Busy && !st.Playing {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("not at step %d: %+v", step, p.State())
+			}
+			<-time.After(5 * time.Millisecond)
+		}
+	}
+	if err := p.Next(scenario.Usual); !errors.Is(err, scenario.ErrNothing) {
+		t.Error("there is a step without a story:", err)
+	}
+	if err := p.Begin(t.Context(), "most-restrictive"); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 2; n++ {
+		if err := p.Next(scenario.MaxPace); err != nil {
+			t.Fatal(err)
+		}
+		at(n)
+	}
+	if err := p.Back(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	at(1)
+	steps := 0
+	for _, e := range s.Log.Read(0).Events {
+		if e.Kind == system.Step {
+			steps++
+		}
+	}
+	if steps != 1 {
+		t.Errorf("%d steps are on the timeline after Back, want 1", steps)
+	}
+
+	begun, clock := time.Now(), s.Now()
+	if err := p.Next(60); err != nil { // a minute passes in this step
+		t.Fatal(err)
+	}
+	at(2)
+	if took := time.Since(begun); took < time.Second || s.Now().Sub(clock) < time.Minute {
+		t.Errorf("a minute at 60 s a second took %v", took)
+	}
+	if err := p.Next(1); err != nil { // 45 s: would take 8 s
+		t.Fatal(err)
+	}
+	begun = time.Now()
+	if err := p.Begin(t.Context(), "logout"); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took > 6*time.Second {
+		t.Errorf("the next story waited %v for a step of the one before", took)
 	}
 }

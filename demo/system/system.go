@@ -277,13 +277,23 @@ const (
 // Forward moves the clock in small steps, so that everything happens at its own
 // time. each, if not nil, is called after every step.
 func (s *System) Forward(ctx context.Context, d time.Duration, each func(context.Context)) error {
+	return s.Walk(ctx, d, 0, each)
+}
+
+// Walk is Forward for somebody who watches: it takes so long in real time, if that is
+// longer than Forward needs.
+func (s *System) Walk(ctx context.Context, d, real time.Duration, each func(context.Context)) error {
+	if d <= 0 {
+		return nil
+	}
 	step := max(time.Second, (d / maxSteps).Round(time.Millisecond))
+	pause := max(stepReal, time.Duration(float64(real)*float64(step)/float64(d)))
 	for left := d; left > 0; left -= step {
 		s.Advance(min(step, left))
 		if each != nil {
 			each(ctx)
 		}
-		t := time.NewTimer(stepReal)
+		t := time.NewTimer(pause)
 		select {
 		case <-t.C:
 		case <-ctx.Done():

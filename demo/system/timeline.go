@@ -22,6 +22,7 @@ const (
 	Lost      Kind = "lost"      // a logout token did not arrive
 	Trouble   Kind = "trouble"   // something failed that is not a verdict
 	Control   Kind = "control"   // somebody moved the clock or broke something
+	Step      Kind = "step"      // a step of a story begins
 )
 
 // Event is one line of the log. From and To are lanes; To is empty for what
