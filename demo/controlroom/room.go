@@ -106,6 +106,7 @@ func ours(next http.Handler) http.Handler {
 func (r *Room) page(w http.ResponseWriter, req *http.Request) {
 	ui.Write(w, req, http.StatusOK, ui.Page{
 		Title: "Control room · Tandem", Styles: []string{"/room/static/room.css"}, Scripts: []string{"/room/static/room.js"}, Body: page(r.System),
+		Skips: []ui.Skip{{ID: "stories", Name: "the story"}, {ID: "cards", Name: "the sessions"}, {ID: "log", Name: "the timeline"}, {ID: "hand", Name: "clock and faults"}, {ID: "own", Name: "your own IdP"}},
 	})
 }
 

@@ -43,7 +43,19 @@ type Page struct {
 	// FormsTo is where a form may lead besides this origin: a logout goes on to
 	// the IdP, and browsers hold redirects against the policy.
 	FormsTo string
-	Body    templ.Component
+	// Skips are what a keyboard can skip to, first of all. Default: the content.
+	Skips []Skip
+	Body  templ.Component
+}
+
+// Skip is a part of a page that has an id.
+type Skip struct{ ID, Name string }
+
+func (p Page) skips() []Skip {
+	if len(p.Skips) == 0 {
+		return []Skip{{"main", "the content"}}
+	}
+	return p.Skips
 }
 
 // Write renders a page.

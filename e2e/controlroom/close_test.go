@@ -26,7 +26,7 @@ func TestItEndsAtOnce(t *testing.T) {
 		}
 		app.WaitURL(room.System.App(id).URL() + "/private")
 	}
-	tab.WaitText(card("wiki"), "signed in")
+	tab.WaitText(card("wiki"), "is signed in")
 	browser.Eval[bool](tab, "window.untouched = true")
 
 	// A browser keeps a connection in reserve that it has sent nothing on yet.

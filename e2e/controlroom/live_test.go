@@ -16,7 +16,7 @@ func TestChangesWhileItRuns(t *testing.T) {
 	tab.WaitText("#cards", "not signed in")
 	tab.Click("[data-do=sign-in][data-user=ada]")
 	for _, id := range []string{"idp", "notes", "reports", "wiki"} {
-		tab.WaitText(card(id)+" [data-state]", "signed in")
+		tab.WaitText(card(id)+" [data-state]", "is signed in")
 	}
 	tab.Click(".settings summary")
 	set := func(name, to string) {

@@ -61,7 +61,7 @@ func TestTheRoomTellsTheStory(t *testing.T) {
 	tab.WaitText("#cards", "not signed in")
 	tab.Click("[data-do=sign-in][data-user=ada]")
 	for _, id := range []string{"idp", "notes", "reports", "wiki"} {
-		tab.WaitText(card(id), "signed in")
+		tab.WaitText(card(id), "is signed in")
 	}
 	press(tab, "[data-pilot=notes]", "document.querySelector('[data-pilot=notes]').checked")
 	for range 3 { // three minutes; the window is two
@@ -69,7 +69,7 @@ func TestTheRoomTellsTheStory(t *testing.T) {
 		tab.Wait("!document.querySelector('.busy')")
 	}
 	for _, id := range []string{"idp", "notes", "reports", "wiki"} {
-		tab.WaitText(card(id)+" [data-state]", "signed in")
+		tab.WaitText(card(id)+" [data-state]", "is signed in")
 	}
 	axe.Look(t, tab, "room")
 	tab.Resize(1280, 900)

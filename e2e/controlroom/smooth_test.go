@@ -23,7 +23,7 @@ func TestSmoothWithThousandsOfEvents(t *testing.T) {
 	tab := chromium.New(t).Open("room", room.URL())
 	tab.Click("[data-do=sign-in][data-user=ada]")
 	for _, id := range system.Apps() {
-		tab.WaitText(card(id)+" [data-state]", "signed in")
+		tab.WaitText(card(id)+" [data-state]", "is signed in")
 	}
 	watch := func() {
 		browser.Eval[bool](tab, `(() => { window.long = []; new PerformanceObserver(l => long.push(...l.getEntries().map(e => e.duration))).observe({type: "longtask", buffered: true}); return true })()`)

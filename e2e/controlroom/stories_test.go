@@ -40,6 +40,9 @@ func TestEveryStoryOnThePage(t *testing.T) {
 }
 
 func choose(tab *browser.Tab, id string) {
+	if !browser.Eval[bool](tab, `document.getElementById("picker").open`) {
+		tab.Click("#picker summary")
+	}
 	tab.Click("[data-story=" + id + "]")
 	tab.Wait(fmt.Sprintf(`!document.getElementById("story-%s").hidden`, id))
 }
@@ -173,7 +176,7 @@ func TestAStoryStepByStep(t *testing.T) {
 	}
 	left := func() int {
 		t.Helper()
-		tab.WaitText(card("idp")+" [data-state]", "signed in")
+		tab.WaitText(card("idp")+" [data-state]", "is signed in")
 		return browser.Eval[int](tab, `(([m, s]) => 60 * m + +s)(document.querySelector("[data-card=idp] [data-ring=idle] .ring-value").textContent.split(":"))`)
 	}
 	step(1)
@@ -199,12 +202,13 @@ func TestAStoryStepByStep(t *testing.T) {
 	told(tab, id)
 }
 
-// A story with its pauses, for the picture.
+// A story that plays by itself, with its pauses, for the picture.
 func TestAStoryInItsTime(t *testing.T) {
 	room := start(t)
 	tab := chromium.New(t).Open("room", room.URL())
 	tab.WaitText("#cards", "not signed in")
 	choose(tab, "lost-logout")
+	browser.Eval[bool](tab, `(document.getElementById("pace").value = "180", true)`)
 	play(tab, "lost-logout")
 	told(tab, "lost-logout")
 	tab.WaitText(card("notes"), "refresh_rejected")

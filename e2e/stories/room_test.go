@@ -40,7 +40,7 @@ func ring(room *browser.Tab, id string) time.Duration {
 // runs by itself.
 func showsLife(room *browser.Tab) {
 	for _, id := range append(system.Apps(), system.IdP) {
-		room.WaitText(card(id)+" [data-state]", "signed in")
+		room.WaitText(card(id)+" [data-state]", "is signed in")
 	}
 	before := ring(room, system.IdP)
 	if before > window {

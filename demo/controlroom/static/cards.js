@@ -12,6 +12,9 @@ export function groups(snapshot) {
 	return [...out.values()].sort((a, b) => Number(b.live) - Number(a.live) || b.began - a.began).slice(0, 6);
 }
 
+// name of a person, as it is written.
+export const person = (subject) => (subject ? subject[0].toUpperCase() + subject.slice(1) : "");
+
 export class Cards {
 	#cards = new Map();
 	#clock;
@@ -36,10 +39,11 @@ export class Cards {
 				absolute: { end: Date.parse(idp.absolute_deadline), whole: Date.parse(idp.absolute_deadline) - Date.parse(idp.auth_time) },
 			},
 			data: { sid: sid ?? "" },
-			note: idp && `${idp.sub}, signed in to ${idp.clients.length} of 3 apps.`,
+			who: idp?.sub ?? groups(snapshot).find((g) => g.sid === sid)?.subject,
+			note: idp && `In ${idp.clients.length} ${idp.clients.length === 1 ? "app" : "apps"}.`,
 		});
 		for (const id of ["notes", "reports", "wiki"]) {
-			const s = sid && snapshot.apps.find((a) => a.app === id && a.sid === sid);
+			const s = sid && sessionIn(snapshot, id, sid);
 			const end = (seconds) => (seconds === null ? null : now + seconds * 1000);
 			this.#set(id, s ? s.state : "nobody", {
 				last: s && Date.parse(s.last_active),
@@ -49,6 +53,7 @@ export class Cards {
 					token: s.token_ends && { end: Date.parse(s.token_ends), whole: Date.parse(s.token_ends) - Date.parse(s.token_began), calm: true },
 				},
 				data: { sid: s ? s.sid : "", session: s ? s.session : "" },
+				who: s?.subject,
 				reason: s?.reason,
 			});
 		}
@@ -61,8 +66,7 @@ export class Cards {
 		c.card.dataset.state = state || "nobody";
 		if (state === "") return;
 		c.last = Date.parse(last_active);
-		c.note = `${subject}.`;
-		text(c.card.querySelector("[data-state]"), state === "live" ? "believes in a session" : "logged out");
+		text(c.card.querySelector("[data-state]"), state === "live" ? `it thinks ${person(subject)} is signed in` : `it logged ${person(subject)} out`);
 		const why = c.card.querySelector("[data-why]");
 		why.hidden = state !== "ended";
 		text(why.querySelector("[data-why-title]"), "Its refresh failed");
@@ -70,7 +74,7 @@ export class Cards {
 		text(why.querySelector("[data-why-reason]"), reason ?? "");
 	}
 
-	#set(id, state, { last, rings, data, reason, note }) {
+	#set(id, state, { last, rings, data, reason, note, who }) {
 		const c = this.#cards.get(id);
 		c.last = last ?? null;
 		c.state = state;
@@ -78,7 +82,9 @@ export class Cards {
 		Object.assign(c.card.dataset, data);
 		c.rings = rings || {};
 		c.card.dataset.state = state;
-		text(c.card.querySelector("[data-state]"), { live: "signed in", ended: "ended", nobody: "not signed in", anonymous: "ended" }[state]);
+		const name = person(who);
+		const over = name ? `${name}: ended` : "ended";
+		text(c.card.querySelector("[data-state]"), { live: `${name} is signed in`, ended: over, nobody: "not signed in", anonymous: over }[state]);
 		for (const b of c.card.querySelectorAll("[data-act]")) {
 			// An ended session may be tried: the answer shows why it is over.
 			b.disabled = state === "nobody" || (state !== "live" && (b.dataset.act === "logout" || b.dataset.act === "end"));
@@ -117,6 +123,14 @@ export class Cards {
 			text(card.querySelector("[data-note]"), parts.join(" "));
 		}
 	}
+}
+
+// sessionIn is the chosen person's session in an app. Where they have none, another person's
+// is shown: a story has two people, and its steps speak of both.
+function sessionIn(snapshot, app, sid) {
+	const own = snapshot.apps.find((a) => a.app === app && a.sid === sid);
+	const subject = groups(snapshot).find((g) => g.sid === sid)?.subject;
+	return own ?? snapshot.apps.find((a) => a.app === app && a.subject !== subject);
 }
 
 // text writes only what has changed: screen readers and the layout stay calm.

@@ -17,6 +17,10 @@ export function event({ event: e, x, y0, y1, gap }) {
 	if (gap) {
 		g.append(node("text", { class: "gap", x: -55, y: top - 6, "text-anchor": "middle" }, `⋯ ${ago(gap)} ⋯`));
 	}
+	if (e.kind === "step") {
+		g.append(node("line", { class: "stem", x1: 0, y1: 9, x2: 0, y2: height }), node("circle", { class: "dot", cx: 0, cy: 10, r: 9 }), node("text", { class: "number", x: 0, y: 14, "text-anchor": "middle" }, e.title.match(/\d+/)?.[0] ?? ""));
+		return g;
+	}
 	if (y1 !== null && y1 !== y0) {
 		const dir = y1 > y0 ? 1 : -1;
 		const stop = e.kind === "lost" ? (y0 + y1) / 2 : y1 - dir * 7;
@@ -46,7 +50,12 @@ function cross(y, r) {
 }
 
 export function bar({ lane, x0, x1 }, width) {
-	return node("rect", { class: `life lane-${lane}`, x: x0, y: laneY(lane) - 13, width: Math.max(4, (x1 ?? width - 20) - x0), height: 26, rx: 13 });
+	return node("rect", { class: `life lane-${lane}`, x: x0, y: laneY(lane) - 10, width: Math.max(4, (x1 ?? width - 20) - x0), height: 20, rx: 10 });
+}
+
+// band marks the step of a story that is told.
+export function band(x, width) {
+	return node("rect", { class: "band", x, y: 0, width: Math.max(0, width - x), height });
 }
 
 export function rails(x0, x1) {
@@ -54,7 +63,7 @@ export function rails(x0, x1) {
 }
 
 export function stamp(x, ms) {
-	return node("text", { class: "stamp", x, y: 12 }, at(ms));
+	return node("text", { class: "stamp", x, y: 13 }, at(ms));
 }
 
 // standalone draws the whole timeline as a document of its own, and returns its
@@ -96,5 +105,6 @@ text{font:12px system-ui,sans-serif;fill:#586174}.name{font-weight:600;font-size
 .stem{stroke-width:2}.k-active *{stroke:#1b2436;fill:#1b2436}.k-passive *{stroke:#8a93a5;fill:#8a93a5}.k-passive .stem{stroke-dasharray:3 4}
 .k-told *,.k-login *{stroke:#0b6e66;fill:#0b6e66}.k-asked *{stroke:#7a5c00;fill:#7a5c00}.k-delivered *{stroke:#6b4fd8;fill:#6b4fd8}
 .k-refused *,.k-ended *,.k-lost *{stroke:#b3261e;fill:#b3261e}.k-trouble *{stroke:#9a5b00;fill:#9a5b00}.k-control *{stroke:#586174;fill:#586174}
+.k-step *{stroke:#586174;fill:#586174}.k-step .number{stroke:none;fill:#fff!important}
 .k-ended .cross{stroke:#fff}.cross{stroke-width:2;fill:none!important}text.gap{stroke:none!important;fill:#586174!important}
 `;

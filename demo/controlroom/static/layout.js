@@ -6,8 +6,8 @@
 // with its length written into the gap.
 
 export const lanes = ["person", "notes", "reports", "wiki", "naive", "api", "idp"];
-export const laneHeight = 52;
-export const top = 30;
+export const laneHeight = 34;
+export const top = 32;
 export const height = top + lanes.length * laneHeight;
 
 const least = 22; // pixels between two events
@@ -22,6 +22,7 @@ export function laneY(lane) {
 // Layout places events as they come, in the order of the log.
 export class Layout {
 	events = []; // {event, x, y0, y1, gap}
+	steps = []; // of a story: where they begin
 	bars = []; // lives of sessions: {lane, key, x0, x1}
 	#time = 0;
 	#open = new Map();
@@ -40,6 +41,7 @@ export class Layout {
 		this.#time = Math.max(this.#time, time);
 		this.events.push({ event, x, y0: laneY(event.from) ?? laneY("idp"), y1: laneY(event.to), gap });
 		this.width = x + 60;
+		if (event.kind === "step") this.steps.push({ id: event.id, x });
 		this.#live(event, x);
 	}
 

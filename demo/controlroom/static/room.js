@@ -1,5 +1,5 @@
 // The control room: what the server pushes is shown, what people press is sent.
-import { Cards, groups } from "./cards.js";
+import { Cards, groups, person } from "./cards.js";
 import { Swim, details, kinds } from "./swim.js";
 import { Stories } from "./stories.js";
 import { Ends } from "./ends.js";
@@ -7,7 +7,7 @@ import { Own } from "./own.js";
 import { standalone } from "./draw.js";
 import { Clock, at, format, parse } from "./time.js";
 
-const names = { person: "Person", notes: "Notes", reports: "Reports", wiki: "Wiki", naive: "Naive", api: "API", idp: "IdP", room: "Control room" };
+const names = { person: "Person", notes: "Notes", reports: "Reports", wiki: "Wiki", naive: "Homemade", api: "API", idp: "IdP", room: "Control room" };
 const $ = (selector) => document.querySelector(selector);
 const clock = new Clock();
 const remembered = (key, fallback) => JSON.parse(sessionStorage.getItem(key) ?? "null") ?? fallback;
@@ -57,6 +57,23 @@ document.addEventListener("change", (e) => {
 	if (pilot) order({ do: "pilot", app: pilot, seconds: e.target.checked ? 10 : 0 });
 });
 
+// A phone has room for one card.
+
+for (const b of document.querySelectorAll("[data-pick]")) b.addEventListener("click", () => pick(b.dataset.pick));
+function pick(id) {
+	for (const b of document.querySelectorAll("[data-pick]")) b.setAttribute("aria-pressed", String(b.dataset.pick === id));
+	for (const card of document.querySelectorAll("[data-card]")) card.classList.toggle("picked", card.dataset.card === id);
+}
+pick("idp");
+
+function showPicks() {
+	for (const b of document.querySelectorAll("[data-pick]")) {
+		const card = $(`[data-card=${b.dataset.pick}]`);
+		b.hidden = card.hidden;
+		b.dataset.is = card.dataset.state;
+	}
+}
+
 // Durations.
 
 const settings = $("#settings");
@@ -94,7 +111,7 @@ function why(id, data, reason) {
 	return { title: "It is over", text: "", reason: reason ?? "" };
 }
 
-const stories = new Stories($("#stories"), order, remembered("story", null));
+const stories = new Stories(order, remembered("story", null));
 const own = new Own(toast);
 const cards = new Cards($("#cards"), clock, why);
 
@@ -173,6 +190,7 @@ function tabs() {
 	const key = JSON.stringify([all, chosen]);
 	if (root.dataset.key === key) return;
 	root.dataset.key = key;
+	root.hidden = all.length < 2;
 	const focused = root.contains(document.activeElement);
 	root.replaceChildren(...all.map((g) => {
 		const b = document.createElement("button");
@@ -180,7 +198,8 @@ function tabs() {
 		b.className = "tab";
 		b.role = "tab";
 		b.ariaSelected = String(g.sid === chosen);
-		b.textContent = `${g.subject} · ${g.live ? "live" : "over"} · since ${at(g.began)}`;
+		b.textContent = `${person(g.subject)} · ${g.live ? "live" : "over"}`;
+		b.title = `since ${at(g.began)}`;
 		b.addEventListener("click", () => {
 			chosen = g.sid;
 			chosenByUs = false;
@@ -202,6 +221,7 @@ function show() {
 	told = snapshot.story?.id;
 	stories.follow(snapshot.story);
 	cards.tick();
+	showPicks();
 	showSettings(snapshot.settings);
 	own.show(snapshot.own);
 	for (const b of document.querySelectorAll("[data-do=speed]")) b.setAttribute("aria-pressed", String(Number(b.dataset.seconds) === snapshot.speed));

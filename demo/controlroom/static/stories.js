@@ -1,15 +1,53 @@
-// The scenarios: chosen here, told by the server, followed in its snapshots.
+// The stories: chosen here, told by the server, followed in its snapshots. A step waits for
+// its reader, who goes on with a button or the space bar.
+const $ = (id) => document.getElementById(id);
+
 export class Stories {
 	#order;
-	#chosen;
+	#chosen; // "" after a person has left the story
 	#busy = false;
 	#trouble = "";
+	#read = ""; // what was said last
 
-	constructor(root, order, chosen) {
+	constructor(order, chosen) {
 		this.#order = order;
-		for (const b of root.querySelectorAll("[data-story]")) b.addEventListener("click", () => this.choose(b.dataset.story));
-		for (const b of root.querySelectorAll("[data-tell]")) b.addEventListener("click", () => this.#tell(b.dataset.tell));
+		const chips = [...document.querySelectorAll("[data-story]")];
+		for (const b of chips) b.addEventListener("click", () => this.choose(b.dataset.story));
+		for (const b of document.querySelectorAll("[data-tell]")) b.addEventListener("click", () => this.#tell(b.dataset.tell));
+		$("leave").addEventListener("click", () => this.#leave());
+		$("begin").addEventListener("click", () => {
+			this.choose($("begin").dataset.first);
+			this.#tell("step");
+		});
+		$("pace").value = sessionStorage.getItem("pace") ?? $("pace").value;
+		$("pace").addEventListener("change", () => sessionStorage.setItem("pace", $("pace").value));
+		this.#rove(chips);
+		document.addEventListener("keydown", (e) => this.#key(e));
+		this.#chosen = chosen ?? undefined;
 		if (chosen) this.choose(chosen);
+	}
+
+	// rove makes the list one stop of the Tab key; arrow keys move within it.
+	#rove(chips) {
+		const reach = (b) => chips.forEach((c) => (c.tabIndex = c === b ? 0 : -1));
+		reach(chips[0]);
+		chips[0].parentElement.addEventListener("keydown", (e) => {
+			const i = chips.indexOf(document.activeElement);
+			const to = { ArrowDown: chips[i + 1], ArrowUp: chips[i - 1], Home: chips[0], End: chips.at(-1) }[e.key];
+			if (!to) return;
+			e.preventDefault();
+			reach(to);
+			to.focus();
+		});
+	}
+
+	// key: the space bar goes on, unless it means something where the focus is.
+	#key(e) {
+		if (e.key !== " " || e.ctrlKey || e.altKey || e.metaKey || !this.#chosen || document.querySelector("dialog[open]")) return;
+		if (e.target.closest("button, a, input, select, textarea, summary, [contenteditable]")) return;
+		const next = document.querySelector(`#story-${this.#chosen} [data-tell=step]`);
+		e.preventDefault();
+		if (!next.hidden && !next.disabled) next.click();
 	}
 
 	get chosen() {
@@ -21,18 +59,35 @@ export class Stories {
 		sessionStorage.setItem("story", JSON.stringify(id));
 		for (const b of document.querySelectorAll("[data-story]")) b.setAttribute("aria-pressed", String(b.dataset.story === id));
 		for (const a of document.querySelectorAll(".story")) a.hidden = a.id !== `story-${id}`;
+		$("picker").open = !id;
+		document.body.classList.toggle("told", Boolean(id));
+		if (!id) return;
+		document.querySelector(`#story-${id} .steps`).scrollTop = 0;
+		this.follow(this.state);
+		scrollTo(0, 0);
+	}
+
+	#leave() {
+		this.#order({ do: "stop" });
+		this.choose("");
+		$("begin").focus();
 	}
 
 	async #tell(what) {
 		if (this.#busy && what !== "stop") return;
 		this.#busy = true;
 		this.#trouble = "";
+		if (what === "next") {
+			this.choose($(`story-${this.#chosen}`).dataset.next);
+			what = "step";
+		}
 		const fresh = this.state?.id !== this.#chosen || this.state.step >= this.state.steps.length || this.state.error;
+		const pace = { pace: Number($("pace").value), on: $("quick").checked };
 		try {
-			if (what === "stop") await this.#order({ do: "stop" });
+			if (what === "stop" || what === "back") this.#trouble = await this.#order({ do: what });
 			else {
 				if (what === "again" || fresh) if ((this.#trouble = await this.#order({ do: "story", story: this.#chosen }))) return;
-				if (what !== "again") this.#trouble = await this.#order({ do: what, on: what === "play" && document.getElementById("quick").checked });
+				if (what !== "again") this.#trouble = await this.#order({ do: what, ...pace });
 			}
 		} finally {
 			this.#busy = false;
@@ -43,25 +98,44 @@ export class Stories {
 	// follow shows how far the story is.
 	follow(state) {
 		this.state = state;
-		if (state && !this.#chosen) this.choose(state.id);
-		const article = document.getElementById(`story-${this.#chosen}`);
+		// Who comes back to the page in the middle of a story goes on with it.
+		if (state && this.#chosen === undefined && state.step < state.steps.length) this.choose(state.id);
+		const article = $(`story-${this.#chosen}`);
 		if (!article) return;
 		const mine = state?.id === this.#chosen ? state : null;
-		const button = (name) => article.querySelector(`[data-tell=${name}]`);
 		const trouble = mine?.error || this.#trouble;
-		if (article.querySelector("[data-trouble]").textContent !== trouble) article.querySelector("[data-trouble]").textContent = trouble;
-		const over = mine && mine.step >= mine.steps.length;
-		button("stop").hidden = !mine?.playing;
-		button("play").hidden = Boolean(mine?.playing);
-		button("play").textContent = over ? "Play it again" : mine?.step ? "Play the rest" : "Play it";
-		button("step").disabled = Boolean(mine?.busy || mine?.playing);
-		button("step").hidden = Boolean(over);
-		button("step").textContent = mine ? "Next step" : "Step by step";
-		button("again").hidden = !mine || over || mine.playing || mine.step === 0;
+		const over = Boolean(mine && mine.step >= mine.steps.length);
+		const begun = Boolean(mine && (mine.step > 0 || mine.busy || mine.playing));
+		text(article.querySelector("[data-trouble]"), trouble);
+		article.classList.toggle("begun", begun);
+		article.classList.toggle("over", over);
+		this.#buttons(article, mine, over, begun);
+		this.#steps(article, mine);
+	}
+
+	#buttons(article, mine, over, begun) {
+		const button = (name) => article.querySelector(`[data-tell=${name}]`);
+		const playing = Boolean(mine?.playing);
+		button("stop").hidden = !playing;
+		button("play").hidden = playing;
+		text(button("play"), over ? "Play it again" : begun ? "Play the rest" : "Play it");
+		button("step").hidden = over || playing;
+		button("step").disabled = Boolean(mine?.busy);
+		button("step").setAttribute("aria-keyshortcuts", "Space");
+		text(button("step"), begun ? "Next step" : "Start");
+		button("back").hidden = !begun || playing;
+		button("back").disabled = Boolean(mine?.busy || !mine?.step);
+		button("again").hidden = !begun || over || playing;
+		button("next").hidden = !over || playing;
+	}
+
+	#steps(article, mine) {
+		const current = mine ? (mine.busy ? mine.step : mine.step - 1) : -1;
 		article.querySelectorAll(".steps > li").forEach((li, i) => {
 			li.classList.toggle("done", Boolean(mine && i < mine.step));
 			li.classList.toggle("now", Boolean(mine?.busy && i === mine.step));
-			if (mine?.busy && i === mine.step) li.setAttribute("aria-current", "step");
+			li.classList.toggle("current", i === current);
+			if (i === current) li.setAttribute("aria-current", "step");
 			else li.removeAttribute("aria-current");
 			li.querySelectorAll("[data-check]").forEach((mark, k) => {
 				const ok = mine?.steps[i].checks[k].ok ?? null;
@@ -73,5 +147,16 @@ export class Stories {
 				mark.dataset.ok = String(ok);
 			});
 		});
+		const key = `${article.id} ${current} ${mine?.step === mine?.steps.length}`; // the end shows more of each step
+		if (current < 0 || this.#read === key) return;
+		this.#read = key;
+		const list = article.querySelector(".steps");
+		const li = list.children[current];
+		list.scrollTop = li.offsetTop - list.offsetTop - 8;
+		text($("story-said"), `Step ${current + 1} of ${list.children.length}. ${li.querySelector("p").textContent}`);
 	}
+}
+
+function text(el, value) {
+	if (el.textContent !== value) el.textContent = value;
 }

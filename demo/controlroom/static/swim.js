@@ -6,7 +6,7 @@ import { at } from "./time.js";
 
 export const kinds = {
 	active: "active", passive: "polls", login: "log-ins", told: "told the IdP", asked: "asked", refused: "refused",
-	ended: "ended", delivered: "logout tokens", lost: "lost tokens", trouble: "trouble", control: "you",
+	ended: "ended", delivered: "logout tokens", lost: "lost tokens", trouble: "trouble", control: "you", step: "steps",
 };
 
 export class Swim {
@@ -165,11 +165,14 @@ export class Swim {
 			if (!this.#shown(i)) continue;
 			const p = l.events[i];
 			wanted.set(p.event.id, () => draw.event(p));
-			if (p.x - last > 110) {
-				wanted.set(`at ${p.event.id}`, () => draw.stamp(p.x, Date.parse(p.event.at)));
+			const before = l.steps.some((s) => s.x > p.x && s.x - p.x < 65); // its number needs the room
+			if (p.x - last > 110 && !before) {
+				wanted.set(`at ${p.event.id}`, () => draw.stamp(p.event.kind === "step" ? p.x + 13 : p.x, Date.parse(p.event.at)));
 				last = p.x;
 			}
 		}
+		const step = l.steps.at(-1);
+		if (step && !this.#hidden.has("step")) wanted.set(`step ${step.id} ${width}`, () => draw.band(step.x, width));
 		for (const b of l.bars) {
 			const end = b.x1 ?? width;
 			if (b.x0 <= x1 && end >= x0) wanted.set(`${b.lane} ${b.key} ${b.x0} ${end}`, () => draw.bar(b, width));

@@ -1,0 +1,104 @@
+package controlroom_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/tandem-sso/tandem/e2e/driver/axe"
+	"github.com/tandem-sso/tandem/e2e/driver/browser"
+)
+
+// outside names what of the page lies outside the window: an element that is shown, and of
+// which a part cannot be seen without scrolling.
+func outside(tab *browser.Tab, css ...string) []string {
+	return browser.Eval[[]string](tab, fmt.Sprintf(`%s.flatMap(css => {
+		const all = [...document.querySelectorAll(css)].filter(e => e.checkVisibility());
+		if (!all.length) return [css + " is not there"];
+		return all.map(e => [e, e.getBoundingClientRect()])
+			.filter(([, r]) => r.top < -1 || r.left < -1 || r.bottom > innerHeight + 1 || r.right > innerWidth + 1)
+			.map(([e, r]) => css + " " + (e.dataset.card ?? "") + ": " + Math.round(r.top) + " to " + Math.round(r.bottom) + " of " + innerHeight);
+	})`, "["+quoted(css)+"]"))
+}
+
+func quoted(css []string) string {
+	var out []string
+	for _, one := range css {
+		out = append(out, browser.Quote(one))
+	}
+	return strings.Join(out, ",")
+}
+
+// What a story tells people to watch is in the window, on a laptop, while and after every
+// step: nobody scrolls.
+func TestAStoryIsInView(t *testing.T) {
+	room := start(t)
+	for _, id := range []string{"three-kinds", "refresh-race"} { // the most steps, and the most cards
+		tab := chromium.New(t).Open(id, room.URL())
+		tab.WaitText("#cards", "not signed in")
+		tab.Resize(1280, 720)
+		look(tab, id+"-before")
+		choose(tab, id)
+		css := "#story-" + id
+		for n := 1; ; n++ {
+			tab.Wait(fmt.Sprintf(`!document.querySelector("%[1]s .now") && document.querySelectorAll("%[1]s .done").length === %d`, css, n-1))
+			if browser.Eval[bool](tab, fmt.Sprintf(`document.querySelector("%s [data-tell=step]").hidden`, css)) {
+				break
+			}
+			tab.Click(css + " [data-tell=step]")
+			tab.Wait(fmt.Sprintf(`document.querySelectorAll("%s .steps > li")[%d].matches(".current")`, css, n-1))
+			for _, size := range [][2]int64{{1440, 900}, {1280, 720}} {
+				tab.Resize(size[0], size[1])
+				shown := []string{css + " h2", css + " .current", "[data-card]", "#scroll", "#details", "#pace"}
+				for _, fault := range outside(tab, shown...) {
+					t.Errorf("%s, step %d, %d × %d: %s", id, n, size[0], size[1], fault)
+				}
+				look(tab, fmt.Sprintf("%s-%d-%d", id, n, size[0]))
+			}
+			tab.Wait(fmt.Sprintf(`document.querySelectorAll("%s .done").length === %d`, css, n))
+			for _, fault := range outside(tab, css+" .current", css+" .tell button", "[data-card]", "#scroll") {
+				t.Errorf("%s, after step %d: %s", id, n, fault)
+			}
+		}
+		told(tab, id)
+		look(tab, id+"-over-1440")
+		axe.Check(t, tab)
+
+		// A phone: the step stays, one card at a time.
+		tab.Resize(390, 844)
+		tab.Click(css + " [data-tell=next]")
+		tab.Wait(`document.querySelector(".story:not([hidden]) .current")`)
+		look(tab, id+"-phone")
+		for _, card := range []string{"notes", "idp"} {
+			tab.Click("[data-pick=" + card + "]")
+			if got := browser.Eval[string](tab, `[...document.querySelectorAll("[data-card]")].filter(e => e.checkVisibility()).map(e => e.dataset.card).join()`); got != card {
+				t.Errorf("the phone shows the cards %q, want %s", got, card)
+			}
+		}
+		browser.Eval[bool](tab, `(document.getElementById("details").scrollIntoView({block: "end"}), true)`)
+		for _, fault := range outside(tab, ".story:not([hidden]) .current", "#scroll") {
+			t.Errorf("%s on a phone: %s", id, fault)
+		}
+		look(tab, id+"-phone-down")
+	}
+}
+
+// look is a picture of the window in light and dark, for a person to look at; TANDEM_LOOK is
+// the directory.
+func look(tab *browser.Tab, name string) {
+	dir := os.Getenv("TANDEM_LOOK")
+	if dir == "" {
+		return
+	}
+	for _, scheme := range []string{"dark", "light"} {
+		prefer(tab, scheme)
+		png := browser.Act(tab, "take a picture", chromedp.CaptureScreenshot())
+		if err := os.WriteFile(filepath.Join(dir, name+"-"+scheme+".png"), png, 0o644); err != nil {
+			tab.Fail("%v", err)
+		}
+	}
+}
