@@ -227,7 +227,7 @@ func (a *App) connect(ctx context.Context, config rp.Config) (*rp.RelyingParty, 
 // which is not the person's and outlives it.
 func (a *App) defaultScopes(ctx context.Context) ([]string, error) {
 	scopes := []string{"openid", "profile"}
-	if a.Kind != rp.RefreshToken || idps.Guess(a.cfg.Issuer).Name == "keycloak" {
+	if a.Kind != rp.RefreshToken || a.cfg.Like == "keycloak" || idps.Guess(a.cfg.Issuer).Name == "keycloak" {
 		return scopes, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)

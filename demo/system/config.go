@@ -18,6 +18,10 @@ type Config struct {
 	// Store of the apps, as the flag -store; a bolt file gets the app's name
 	// added. Default: memory.
 	Store string
+	// Like is the provider that the IdP behaves like, and that the apps take it for; see
+	// idpmock.Like and idps.Named. Default: one that honours everything, which
+	// the apps take for "duende".
+	Like string
 	// Instances of each app, as in app.Config.
 	Instances int
 	Progress  io.Writer // for a person at a terminal

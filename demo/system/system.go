@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -91,6 +92,16 @@ func Start(ctx context.Context, c Config) (s *System, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	var temperament idpmock.Temperament
+	if c.Like != "" {
+		if temperament, err = idpmock.Like(c.Like); err != nil {
+			return nil, err
+		}
+		// The demo's API asks about reference tokens, whoever the IdP is like.
+		temperament.Lacks = slices.DeleteFunc(slices.Clone(temperament.Lacks), func(m string) bool { return m == "introspection_endpoint" })
+	} else {
+		c.Like = "duende"
+	}
 	listeners, err := listen(c.PortBase)
 	if err != nil {
 		return nil, err
@@ -104,7 +115,7 @@ func Start(ctx context.Context, c Config) (s *System, err error) {
 	s.IDP, err = idpmock.New(idpmock.Config{
 		Issuer: site(IdP), Now: c.Now, Clients: clients(c.Settings, site),
 		IdleWindow: c.Settings.IdPIdle, AbsoluteLifetime: c.Settings.IdPAbsolute,
-		CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true,
+		Temperament: temperament, CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true,
 		Users:      []idpmock.User{{Username: "ada", Name: "Ada Lovelace"}, {Username: "grace", Name: "Grace Hopper"}, {Username: "alan", Name: "Alan Turing"}},
 		SweepEvery: 250 * time.Millisecond,
 	})
@@ -172,7 +183,7 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 	for _, id := range Apps() {
 		conf := apps.Config{Issuer: site(IdP), ClientID: id, ClientSecret: rp.Secret(id + "-secret"), Listener: listeners[id], BaseURL: site(id),
 			Store: storeOf(c.Store, id), Instances: c.Instances, Logger: c.Logger, Now: s.Now, Transport: s.transport, Events: s.events(id), Watch: s.visited(id), IdPSessionEnd: s.sessionEnd(id),
-			Like: "duende"} // which the mock behaves like
+			Like: c.Like}
 		if id != Wiki {
 			conf.APIURL = site(API)
 		}

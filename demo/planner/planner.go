@@ -1,0 +1,197 @@
+// Package planner says beforehand who is logged out when, for a window, a token's life, an
+// IdP and a kind of client. It is pure; its test plays the plans in the running demo.
+package planner
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/ui"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
+)
+
+// Policy is what is to be planned. Zero durations have the library's defaults, where there
+// are any.
+type Policy struct {
+	IdP       string        `json:"idp"`        // one of idps.Names
+	Kind      string        `json:"kind"`       // as rp.ClientKind prints
+	Window    time.Duration `json:"window"`     // W, the IdP's idle window
+	TokenLife time.Duration `json:"token_life"` // of access tokens
+	Active    time.Duration `json:"active"`     // the person works so long after the log-in, then leaves
+
+	SignalEvery time.Duration `json:"signal_every"`
+	TrustFor    time.Duration `json:"trust_for"` // default 5 min
+	Idle        time.Duration `json:"idle"`      // 0: none
+	Absolute    time.Duration `json:"absolute"`  // default 8 h
+	Trailing    bool          `json:"trailing"`
+	SilentCheck bool          `json:"silent_check"`
+}
+
+// Moment is when something comes about, after the log-in: between From and To, which are
+// the same where it is exact. Never: it does not come about.
+type Moment struct {
+	Who   string        `json:"who"`
+	From  time.Duration `json:"from"`
+	To    time.Duration `json:"to"`
+	Never bool          `json:"never,omitempty"`
+	Text  string        `json:"text"`
+}
+
+// Plan is the answer.
+type Plan struct {
+	Tells    string   `json:"tells"` // how the app tells the IdP of activity
+	Moments  []Moment `json:"moments"`
+	Settings []string `json:"settings"`
+}
+
+// Who is logged out.
+const (
+	AtIdP     = "IdP"
+	InApp     = "This app"
+	InAnother = "Another app, not used"
+	Homemade  = "The app without the library"
+)
+
+const day = 24 * time.Hour
+
+// Make plans. An error says which field is wrong, and the cure.
+func Make(p Policy) (Plan, error) {
+	can, ok := idps.Named(p.IdP)
+	if !ok {
+		return Plan{}, fmt.Errorf("idp is %q; use one of %s", p.IdP, strings.Join(idps.Names(), ", "))
+	}
+	if p.Kind != rp.RefreshToken.String() && p.Kind != rp.ReferenceToken.String() && p.Kind != rp.NoToken.String() {
+		return Plan{}, fmt.Errorf("kind is %q; use %v, %v or %v", p.Kind, rp.RefreshToken, rp.ReferenceToken, rp.NoToken)
+	}
+	for _, d := range []struct {
+		name  string
+		v     *time.Duration
+		least time.Duration
+		usual time.Duration
+	}{{"window", &p.Window, time.Second, 0}, {"token_life", &p.TokenLife, time.Second, 0}, {"active", &p.Active, 0, 0}, {"signal_every", &p.SignalEvery, time.Second, signalEvery(p.Window)},
+		{"trust_for", &p.TrustFor, time.Second, 5 * time.Minute}, {"idle", &p.Idle, 0, 0}, {"absolute", &p.Absolute, time.Second, 8 * time.Hour}} {
+		if *d.v == 0 {
+			*d.v = d.usual
+		}
+		if *d.v < d.least || *d.v > 365*day {
+			return Plan{}, fmt.Errorf("%s is %s; use %s to a year", d.name, signed(*d.v), ui.Span(d.least))
+		}
+	}
+	if p.SignalEvery >= p.Window {
+		return Plan{}, fmt.Errorf("signal_every is %s, not less than the window of %s: active people would be logged out between two reports", ui.Span(p.SignalEvery), ui.Span(p.Window))
+	}
+	way, every := p.tells(can)
+	plan := Plan{Tells: way}
+	idp := p.atIdP(every)
+	app := p.inApp(can, every, idp)
+	plan.Moments = []Moment{idp, app, p.inAnother(can, every, idp), p.homemade(can)}
+	plan.Settings = p.settings(can, every)
+	return plan, nil
+}
+
+func signed(d time.Duration) string {
+	if d < 0 {
+		return "negative"
+	}
+	return ui.Span(d)
+}
+
+// signalEvery is the library's choice: a fifth of the window, a second to 5 minutes.
+func signalEvery(window time.Duration) time.Duration {
+	return min(max(window/5, time.Second), 5*time.Minute)
+}
+
+// tells is how the app reports activity, and how often at the most; 0: it cannot.
+func (p Policy) tells(can idps.Capabilities) (string, time.Duration) {
+	every := ui.Span(p.SignalEvery)
+	switch {
+	case p.Kind == rp.RefreshToken.String() && can.Extends.Refresh:
+		return fmt.Sprintf("by a refresh, every %s at the most", every), p.SignalEvery
+	case p.Kind != rp.NoToken.String() && can.Extends.Userinfo:
+		return fmt.Sprintf("by a userinfo call, every %s at the most", every), p.SignalEvery
+	case p.SilentCheck:
+		trust := min(p.TrustFor, p.Window)
+		return fmt.Sprintf("by prompt=none at a navigation, after %s at the latest", ui.Span(trust)), trust
+	}
+	return "not at all: no call that this app can make extends the session of this IdP", 0
+}
+
+// atIdP: the window counts from the last report.
+func (p Policy) atIdP(every time.Duration) Moment {
+	m := Moment{Who: AtIdP, From: p.Window, To: p.Window}
+	switch {
+	case every == 0 && p.Active >= p.Window:
+		m.Text = "The session ends although the person is active: the IdP does not hear of it. The window counts from the log-in."
+	case every == 0:
+		m.Text = "The session ends. The window counts from the log-in: the IdP does not hear of activity."
+	default:
+		m.From, m.To = p.Window+max(0, p.Active-every), p.Window+p.Active
+		m.Text = fmt.Sprintf("The session ends: the window counts from the last report, which is up to %s older than the last click.", ui.Span(min(every, p.Active)))
+		if p.Trailing {
+			m.From, m.To = p.Window+p.Active, p.Window+p.Active+every
+			m.Text = "The session ends: the last activity was reported, too."
+		}
+	}
+	return m
+}
+
+// inApp: whichever comes first of what the app is told, finds out and knows by itself.
+func (p Policy) inApp(can idps.Capabilities, every time.Duration, idp Moment) Moment {
+	m := Moment{Who: InApp, From: idp.From, To: idp.To}
+	switch {
+	case can.LogoutOnExpiry:
+		m.Text = "Its page is covered: the IdP sends a logout token when the session expires."
+	case every > 0:
+		m.To = p.Absolute
+		m.Text = "Whoever clicks after this moment is asked to log in: the app asks the IdP, which says no. Nobody tells an open page before."
+	default:
+		m.From, m.To = p.Absolute, p.Absolute
+		m.Text = "The longest session in the app ends it. Before that it learns of nothing: it cannot ask, and is not told of an expiry."
+	}
+	if own := p.Active + p.Idle; p.Idle > 0 && own < m.To {
+		if own <= m.From {
+			m.From, m.Text = own, "The app's own idle limit ends it."
+		}
+		m.To = own
+	}
+	if p.Absolute < m.From {
+		m.From, m.To, m.Text = p.Absolute, p.Absolute, "The longest session in the app ends it, however active the person is."
+	}
+	m.To = max(m.From, min(m.To, p.Absolute))
+	return m
+}
+
+// inAnother: an app of the same kind in which nobody clicks.
+func (p Policy) inAnother(can idps.Capabilities, every time.Duration, idp Moment) Moment {
+	m := Moment{Who: InAnother, From: idp.From, To: idp.To, Text: "It is signed in for as long as the session at the IdP lives: it asks before it gives up."}
+	switch {
+	case p.Idle > 0 && p.Idle < idp.From:
+		m.From, m.To, m.Text = p.Idle, p.Idle, "Its own idle limit ends it, although the person is active elsewhere."
+	case can.LogoutOnExpiry:
+		m.Text += " Then a logout token covers its page."
+	case every == 0:
+		m.From, m.To, m.Text = p.Absolute, p.Absolute, "The longest session in the app ends it: it cannot ask, and is told of nothing."
+	default:
+		m.To, m.Text = p.Absolute, "Whoever comes back to it after this moment is asked to log in."
+	}
+	return m
+}
+
+// homemade refreshes when its token runs out, whoever is active.
+func (p Policy) homemade(can idps.Capabilities) Moment {
+	m := Moment{Who: Homemade}
+	switch {
+	case p.Kind != rp.RefreshToken.String():
+		m.Never, m.Text = true, "Without a refresh token it knows nothing of the session at the IdP."
+	case !can.Extends.Refresh || !can.Proves.Refresh:
+		m.Never, m.Text = true, "Its refreshes succeed whether the session at the IdP lives or not."
+	case p.TokenLife < p.Window:
+		m.Never, m.Text = true, "As long as its page polls, it refreshes and keeps the person signed in, there or not."
+	default:
+		m.From = p.TokenLife
+		m.To, m.Text = m.From, fmt.Sprintf("Its first refresh comes after %s, and fails: the window is over, although the person was active.", ui.Span(p.TokenLife))
+	}
+	return m
+}
