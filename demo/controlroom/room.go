@@ -78,6 +78,8 @@ func (r *Room) handler() http.Handler {
 	mux.HandleFunc("GET /events", r.events)
 	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) { apps.JSON(w, http.StatusOK, r.look()) })
 	mux.HandleFunc("GET /export.json", r.export)
+	mux.HandleFunc("GET /why/{id}", r.why)
+	mux.HandleFunc("POST /plan", r.plan)
 	mux.HandleFunc("POST /act", r.act)
 	mux.HandleFunc("POST /own", r.own)
 	mux.HandleFunc("POST /own/end", r.ownEnd)

@@ -170,6 +170,7 @@ func TestWhyWasILoggedOut(t *testing.T) {
 			tab.WaitText(row, why.Text)
 			tab.WaitText(row, string(why.Reason))
 			tab.WaitText(row, "What led to it")
+			tab.WaitText(row, "Which setting would have changed it?")
 			if clicks > 2 {
 				t.Errorf("%d clicks", clicks)
 			}

@@ -21,7 +21,8 @@ func TestChangesWhileItRuns(t *testing.T) {
 	tab.Click(".settings summary")
 	set := func(name, to string) {
 		t.Helper()
-		browser.Eval[bool](tab, `(document.querySelector("#settings [name=`+name+`]").value = "", true)`)
+		// As a person empties it: the page then leaves the field alone until it is applied.
+		browser.Eval[bool](tab, `(i => (i.value = "", i.dispatchEvent(new Event("input", {bubbles: true}))))(document.querySelector("#settings [name=`+name+`]"))`)
 		tab.Type("#settings [name="+name+"]", to)
 		tab.Click("#settings .primary")
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/tandem-sso/tandem/e2e/driver/axe"
 	"github.com/tandem-sso/tandem/e2e/driver/browser"
@@ -20,7 +21,10 @@ func outside(tab *browser.Tab, css ...string) []string {
 		const all = [...document.querySelectorAll(css)].filter(e => e.checkVisibility());
 		if (!all.length) return [css + " is not there"];
 		return all.map(e => [e, e.getBoundingClientRect()])
-			.filter(([, r]) => r.top < -1 || r.left < -1 || r.bottom > innerHeight + 1 || r.right > innerWidth + 1)
+			.filter(([e, r]) => {
+				const within = e.closest(".steps")?.getBoundingClientRect() ?? {top: 0, bottom: innerHeight};
+				return r.top < within.top - 1 || r.left < -1 || r.bottom > within.bottom + 1 || r.right > innerWidth + 1;
+			})
 			.map(([e, r]) => css + " " + (e.dataset.card ?? "") + ": " + Math.round(r.top) + " to " + Math.round(r.bottom) + " of " + innerHeight);
 	})`, "["+quoted(css)+"]"))
 }
@@ -53,6 +57,7 @@ func TestAStoryIsInView(t *testing.T) {
 			tab.Wait(fmt.Sprintf(`document.querySelectorAll("%s .steps > li")[%d].matches(".current")`, css, n-1))
 			for _, size := range [][2]int64{{1440, 900}, {1280, 720}} {
 				tab.Resize(size[0], size[1])
+				browser.Eval[bool](tab, `new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(true))))`)
 				shown := []string{css + " h2", css + " .current", "[data-card]", "#scroll", "#details", "#pace"}
 				for _, fault := range outside(tab, shown...) {
 					t.Errorf("%s, step %d, %d × %d: %s", id, n, size[0], size[1], fault)
@@ -101,4 +106,52 @@ func look(tab *browser.Tab, name string) {
 			tab.Fail("%v", err)
 		}
 	}
+}
+
+// The keyboard: two skips to the cards, not a walk through everything, and the space bar
+// tells the next step.
+func TestTheRoomByKeyboard(t *testing.T) {
+	room := start(t)
+	tab := chromium.New(t).Open("room", room.URL())
+	tab.Click("[data-do=sign-in][data-user=ada]")
+	tab.WaitText(card("notes"), "is signed in")
+	tab.Reload()
+	tab.WaitText(card("notes"), "is signed in")
+	press := func(key string) { t.Helper(); browser.Act(tab, "press a key", chromedp.KeyEvent(key)) }
+	focus := func() string {
+		t.Helper()
+		return browser.Eval[string](tab, `document.activeElement.closest("section, body").id + ": " + document.activeElement.textContent`)
+	}
+	var skips []string
+	for range 5 {
+		press(kb.Tab)
+		skips = append(skips, strings.TrimPrefix(focus(), ": Skip to "))
+	}
+	if got := strings.Join(skips, ", "); got != "the story, the sessions, the timeline, clock and faults, your own IdP" {
+		t.Errorf("one can skip to %s", got)
+	}
+	tab.Reload()
+	tab.WaitText(card("notes"), "is signed in")
+	press(kb.Tab)
+	press(kb.Tab)
+	press(kb.Enter)
+	press(kb.Tab)
+	if got := focus(); got != "cards: End it here" {
+		t.Errorf("after four keys the focus is on %q, want the first button of a card", got)
+	}
+
+	choose(tab, "logout")
+	browser.Eval[bool](tab, `(document.activeElement.blur(), true)`)
+	tab.Click("#story-logout h2") // the focus is nowhere
+	for n := 1; n <= 2; n++ {
+		press(" ")
+		tab.Wait(fmt.Sprintf(`document.querySelectorAll("#story-logout .done").length === %d && !document.querySelector("#story-logout .now")`, n))
+	}
+	told(tab, "logout")
+	if got := browser.Eval[string](tab, `document.getElementById("story-said").textContent`); !strings.HasPrefix(got, "Step 2 of 2. She presses") {
+		t.Errorf("a screen reader hears %q", got)
+	}
+	tab.Click("#story-logout [data-tell=back]") // told anew up to the first step
+	tab.Wait(`document.querySelectorAll("#story-logout .done").length === 1 && !document.querySelector("#story-logout .now")`)
+	tab.WaitText(card("wiki"), "Ada is signed in")
 }

@@ -52,7 +52,7 @@ export class Ends {
 	#answer(all, i, text) {
 		const e = all[i];
 		const box = el("div", "", "end-answer");
-		box.append(el("p", text), el("p", "What led to it:", "quiet"));
+		box.append(el("p", text), explained(e.id), el("p", "What led to it:", "quiet"));
 		const led = el("ol", "");
 		for (const one of [...causes(all, i)].sort((a, b) => a.id - b.id)) {
 			const li = el("li", "");
@@ -74,6 +74,24 @@ export class Ends {
 		box.append(reason);
 		return box;
 	}
+}
+
+// explained is the server's answer: the cause, who knew first, how long each app took, and
+// which setting would have changed it.
+function explained(id) {
+	const out = el("dl", "", "answer");
+	const add = (question, ...lines) => out.append(el("dt", question), ...lines.map((l) => el("dd", l)));
+	fetch(`/why/${id}`)
+		.then((r) => r.json())
+		.then((a) => {
+			if (a.error) return add("Cause", a.error_description);
+			add("Cause", a.cause);
+			add("Who knew first?", a.first);
+			if (a.took.length > 0) add("How long did the apps take?", ...a.took.map((t) => `${t.app}: ${t.text}`));
+			add("Which setting would have changed it?", a.setting);
+		})
+		.catch(() => add("Cause", "The control room cannot be reached."));
+	return out;
 }
 
 // causes picks from the neighbours of an end what belongs to the same session.

@@ -4,6 +4,7 @@ import { Swim, details, kinds } from "./swim.js";
 import { Stories } from "./stories.js";
 import { Ends } from "./ends.js";
 import { Own } from "./own.js";
+import { Planner } from "./planner.js";
 import { standalone } from "./draw.js";
 import { Clock, at, format, parse } from "./time.js";
 
@@ -113,6 +114,7 @@ function why(id, data, reason) {
 
 const stories = new Stories(order, remembered("story", null));
 const own = new Own(toast);
+new Planner();
 const cards = new Cards($("#cards"), clock, why);
 
 // The timeline.

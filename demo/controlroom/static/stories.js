@@ -23,6 +23,8 @@ export class Stories {
 		$("pace").addEventListener("change", () => sessionStorage.setItem("pace", $("pace").value));
 		this.#rove(chips);
 		document.addEventListener("keydown", (e) => this.#key(e));
+		const sizes = new ResizeObserver((all) => all.forEach(({ target }) => reveal(target)));
+		for (const list of document.querySelectorAll(".steps")) sizes.observe(list);
 		this.#chosen = chosen ?? undefined;
 		if (chosen) this.choose(chosen);
 	}
@@ -59,7 +61,7 @@ export class Stories {
 		sessionStorage.setItem("story", JSON.stringify(id));
 		for (const b of document.querySelectorAll("[data-story]")) b.setAttribute("aria-pressed", String(b.dataset.story === id));
 		for (const a of document.querySelectorAll(".story")) a.hidden = a.id !== `story-${id}`;
-		$("picker").open = !id;
+		$("picker").open = !id && innerWidth > 640; // a phone shows the sessions first
 		document.body.classList.toggle("told", Boolean(id));
 		if (!id) return;
 		document.querySelector(`#story-${id} .steps`).scrollTop = 0;
@@ -151,10 +153,15 @@ export class Stories {
 		if (current < 0 || this.#read === key) return;
 		this.#read = key;
 		const list = article.querySelector(".steps");
-		const li = list.children[current];
-		list.scrollTop = li.offsetTop - list.offsetTop - 8;
-		text($("story-said"), `Step ${current + 1} of ${list.children.length}. ${li.querySelector("p").textContent}`);
+		reveal(list);
+		text($("story-said"), `Step ${current + 1} of ${list.children.length}. ${list.children[current].querySelector("p").textContent}`);
 	}
+}
+
+// reveal scrolls the list to its current step, the page not at all.
+function reveal(list) {
+	const li = list.querySelector(".current");
+	if (li) list.scrollTop = li.offsetTop - list.offsetTop - 8;
 }
 
 function text(el, value) {
