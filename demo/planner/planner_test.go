@@ -110,16 +110,11 @@ func TestThePlanIsWhatHappens(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			plan, err := planner.Make(planner.Policy{IdP: row.like, Kind: s.App(row.app).Kind.String(), Window: window, TokenLife: life, Active: active})
-			if err != nil {
-				t.Fatal(err)
-			}
 			b := system.NewBrowser("ada")
 			defer b.Close()
 			if err := s.SignIn(t.Context(), b, row.app); err != nil {
 				t.Fatal(err)
 			}
-			begun := s.Now()
 			click := func() int {
 				t.Helper()
 				r, err := s.Act(t.Context(), b, row.app, system.DoActive)
@@ -137,6 +132,20 @@ func TestThePlanIsWhatHappens(t *testing.T) {
 			for at := time.Duration(0); at < active; at += 10 * time.Second {
 				forward(10 * time.Second)
 				click()
+			}
+			// Real time passes as well: what counts is when she came and when she clicked last.
+			var begun, last time.Time
+			for _, e := range s.Log.Read(0).Events {
+				switch {
+				case e.Kind == system.Login && e.To == system.IdP:
+					begun = e.At
+				case e.Kind == system.Active:
+					last = e.At
+				}
+			}
+			plan, err := planner.Make(planner.Policy{IdP: row.like, Kind: s.App(row.app).Kind.String(), Window: window, TokenLife: life, Active: last.Sub(begun)})
+			if err != nil {
+				t.Fatal(err)
 			}
 			forward(window + 30*time.Second)
 			const much = 5 * time.Second // a second is a step of the clock, and real time passes

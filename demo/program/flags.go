@@ -43,7 +43,7 @@ var known = []string{"refreshtoken", "referencetoken", "notoken", "api"}
 var modes = map[string]string{
 	"app": "sad", "v": "sad",
 	"issuer": "sa", "client-id": "sa", "client-secret": "sa", "listen": "sa", "base-url": "sa", "wait": "sa", "insecure-allow-http": "sa",
-	"api-url": "s", "scopes": "s", "store": "sd", "instances": "sd", "seal-key": "s", "id-token-alg": "s", "like": "s", "idp-window": "s",
+	"api-url": "s", "scopes": "s", "store": "sd", "instances": "sd", "seal-key": "s", "id-token-alg": "s", "like": "sd", "idp-window": "s",
 	"signal-every": "sd", "trust-for": "sd", "idle": "sd", "absolute": "sd", "trailing": "sd", "silent-check": "sd",
 	"diagnose":         "s",
 	"cache":            "ad",
@@ -66,7 +66,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.IntVar(&o.instances, "instances", 1, "run each app as so many instances, which share the store and take turns in serving")
 	f.StringVar(&o.sealKey, "seal-key", "", "64 hexadecimal digits that seal sessions and cookies (default: random)")
 	f.StringVar(&o.idTokenAlg, "id-token-alg", "RS256", "signature algorithm that the IdP was told to use")
-	f.StringVar(&o.like, "like", "", "what the IdP honours: "+strings.Join(idps.Names(), ", ")+" (default: guessed from the issuer)")
+	f.StringVar(&o.like, "like", "", "what the IdP honours: "+strings.Join(idps.Names(), ", ")+" (default: guessed from the issuer). Whole demo: the provider that its IdP behaves like (default: one that honours everything)")
 	f.DurationVar(&o.signalEvery, "signal-every", 0, "how often activity is reported to the IdP at the most (default: the library's choice, a fifth of the IdP's window where that is known)")
 	f.DurationVar(&o.trustFor, "trust-for", 5*time.Minute, "how long one confirmation of the IdP is trusted")
 	f.DurationVar(&o.idpWindow, "idp-window", 0, "the IdP's idle window, if it does not say so itself")

@@ -92,7 +92,7 @@ func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger
 // everything starts the whole demo. Without -listen-port-base the usual ports are
 // tried first, so that addresses stay the same from start to start.
 func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
-	c := system.Config{PortBase: o.portBase, Store: o.store, Instances: o.instances, Logger: logger, Settings: system.Settings{
+	c := system.Config{PortBase: o.portBase, Like: o.like, Store: o.store, Instances: o.instances, Logger: logger, Settings: system.Settings{
 		IdPIdle: o.idpIdle, IdPAbsolute: o.idpMaximum, TokenLife: o.tokenLife, SignalEvery: o.signalEvery, TrustFor: o.trustFor,
 		Idle: o.idle, Absolute: o.absolute, Trailing: o.trailing, SilentCheck: o.silentCheck, APICache: o.cache}}
 	usual := !o.given["listen-port-base"]

@@ -139,6 +139,14 @@ func TestEverything(t *testing.T) {
 	}
 }
 
+// The demo's IdP can be like another; a name that is none names the flag and the others.
+func TestLikeAnother(t *testing.T) {
+	err := program.Run(t.Context(), []string{"-like", "nobody", "-listen-port-base", "0"}, env(), io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), `-like is "nobody"; use one of`) || !strings.Contains(err.Error(), "keycloak") {
+		t.Error(err)
+	}
+}
+
 // -diagnose says what does not fit, and serves nobody.
 func TestDiagnose(t *testing.T) {
 	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RedirectURIs: []string{"http://127.0.0.1:9103/auth/callback"}}))

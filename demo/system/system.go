@@ -95,7 +95,7 @@ func Start(ctx context.Context, c Config) (s *System, err error) {
 	var temperament idpmock.Temperament
 	if c.Like != "" {
 		if temperament, err = idpmock.Like(c.Like); err != nil {
-			return nil, err
+			return nil, &apps.FlagError{Flag: "like", Cure: fmt.Sprintf("is %q; use one of %s", c.Like, strings.Join(idpmock.TemperamentNames(), ", "))}
 		}
 		// The demo's API asks about reference tokens, whoever the IdP is like.
 		temperament.Lacks = slices.DeleteFunc(slices.Clone(temperament.Lacks), func(m string) bool { return m == "introspection_endpoint" })

@@ -14,13 +14,18 @@ import (
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/e2e/driver/axe"
 	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/drive"
 )
 
-var chromium browser.Process
+var (
+	chromium browser.Process
+	firefox  drive.Firefox
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
 	chromium.Close()
+	firefox.Close()
 	os.Exit(code)
 }
 

@@ -7,10 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-sso/tandem/demo/controlroom"
 	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/e2e/driver/axe"
 	"github.com/tandem-sso/tandem/e2e/driver/browser"
+	"github.com/tandem-sso/tandem/e2e/driver/site"
 )
 
 // Every story is told by its own button, to the end; all its checks get their
@@ -19,17 +21,7 @@ func TestEveryStoryOnThePage(t *testing.T) {
 	room := start(t)
 	for _, one := range scenario.All() {
 		t.Run(one.ID, func(t *testing.T) {
-			tab := chromium.New(t).Open(one.ID, room.URL())
-			tab.Wait(`document.getElementById("tabs").dataset.key`) // the first snapshot is there
-			choose(tab, one.ID)
-			tab.Click("#quick")
-			browser.Eval[bool](tab, recorder)
-			play(tab, one.ID)
-			told(tab, one.ID)
-			shows(t, tab, room.System.Log.Read(0).Events, promises()[one.ID])
-			if one.ID == "three-kinds" { // the longest of them
-				axe.Check(t, tab)
-			}
+			everyStory(t, room, chromium.New(t).Tab(one.ID), one.ID)
 		})
 	}
 	for id := range promises() {
@@ -39,7 +31,32 @@ func TestEveryStoryOnThePage(t *testing.T) {
 	}
 }
 
-func choose(tab *browser.Tab, id string) {
+// The same in Firefox.
+func TestEveryStoryInFirefox(t *testing.T) {
+	room := start(t)
+	for _, one := range scenario.All() {
+		t.Run(one.ID, func(t *testing.T) {
+			everyStory(t, room, firefox.New(t)(one.ID), one.ID)
+		})
+	}
+}
+
+func everyStory(t *testing.T, room *controlroom.Room, tab site.Tab, id string) {
+	t.Helper()
+	tab.Go(room.URL())
+	tab.Wait(`document.getElementById("tabs").dataset.key`) // the first snapshot is there
+	choose(tab, id)
+	tab.Click("#quick")
+	browser.Eval[bool](tab, recorder)
+	play(tab, id)
+	told(tab, id)
+	shows(t, tab, room.System.Log.Read(0).Events, promises()[id])
+	if id == "three-kinds" { // the longest of them
+		axe.Check(t, tab)
+	}
+}
+
+func choose(tab site.Tab, id string) {
 	if !browser.Eval[bool](tab, `document.getElementById("picker").open`) {
 		tab.Click("#picker summary")
 	}
@@ -49,7 +66,7 @@ func choose(tab *browser.Tab, id string) {
 
 // play presses the button until the story is being told: a click may come just
 // when the page grows.
-func play(tab *browser.Tab, id string) {
+func play(tab site.Tab, id string) {
 	begun := fmt.Sprintf(`!document.querySelector("#story-%[1]s [data-tell=stop]").hidden || document.querySelector("#story-%[1]s [data-ok], #story-%[1]s .done, #story-%[1]s [data-trouble]:not(:empty)")`, id)
 	for range 3 {
 		tab.Click("#story-" + id + " [data-tell=play]")
@@ -61,7 +78,7 @@ func play(tab *browser.Tab, id string) {
 }
 
 // told waits for the last mark. A mark that is not green fails the test at once.
-func told(tab *browser.Tab, id string) {
+func told(tab site.Tab, id string) {
 	css := "#story-" + id
 	tab.Wait(fmt.Sprintf(`document.querySelector("%[1]s [data-ok=false], %[1]s [data-trouble]:not(:empty)") || [...document.querySelectorAll("%[1]s [data-check]")].every(c => c.dataset.ok === "true")`, css))
 	type mark struct{ Text, OK string }
@@ -109,7 +126,7 @@ const drawn = `(async () => {
 })()`
 
 // shows holds the page against the log and against what its text promises.
-func shows(t *testing.T, tab *browser.Tab, log []system.Event, want promise) {
+func shows(t *testing.T, tab site.Tab, log []system.Event, want promise) {
 	t.Helper()
 	if len(want.events) == 0 {
 		t.Fatal("nobody has written down what this story is to show")
