@@ -78,7 +78,6 @@ func TestTheRoomTellsTheStory(t *testing.T) {
 	}
 	axe.Look(t, tab, "room")
 	tab.Resize(1280, 900)
-	browser.Eval[bool](tab, `document.querySelector("#stories details").open = false`)
 	shot(tab, "control-room")
 	press(tab, "[data-pilot=notes]", "!document.querySelector('[data-pilot=notes]').checked")
 	tab.Click("[data-do=jump][data-seconds='300']")
@@ -105,9 +104,10 @@ func shot(tab *browser.Tab, name string) {
 		return
 	}
 	browser.Eval[string](tab, `document.documentElement.style.scrollbarWidth = "none"`)
-	own := browser.Eval[bool](tab, `document.getElementById("own").hidden`)
-	if name != "own-idp" {
-		browser.Eval[bool](tab, `document.getElementById("own").hidden = true`)
+	if name != "own-idp" { // what lies below is not what the picture is about
+		const below = `document.querySelectorAll("#own, #planner, .more").forEach(e => `
+		browser.Eval[bool](tab, "("+below+`(e.hidden = true)), true)`)
+		defer func() { browser.Eval[bool](tab, "("+below+`(e.hidden = false)), true)`) }()
 	}
 	if name == "control-room" {
 		tab.Resize(390, 844)
@@ -120,7 +120,6 @@ func shot(tab *browser.Tab, name string) {
 	tab.Resize(1400, 900)
 	tab.Screenshot(filepath.Join(dir, name+".png"))
 	tab.Resize(1280, 900)
-	browser.Eval[bool](tab, fmt.Sprintf(`document.getElementById("own").hidden = %v`, own))
 }
 
 // prefer is the person's choice of light or dark.

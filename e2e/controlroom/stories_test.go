@@ -60,6 +60,8 @@ func choose(tab site.Tab, id string) {
 	if !browser.Eval[bool](tab, `document.getElementById("picker").open`) {
 		tab.Click("#picker summary")
 	}
+	// The list scrolls within itself; Firefox's driver clicks only what is in sight.
+	browser.Eval[bool](tab, `(document.querySelector("[data-story=`+id+`]").scrollIntoView({block: "nearest"}), true)`)
 	tab.Click("[data-story=" + id + "]")
 	tab.Wait(fmt.Sprintf(`!document.getElementById("story-%s").hidden`, id))
 }
