@@ -165,7 +165,7 @@ func TestWhyWasILoggedOut(t *testing.T) {
 			row := fmt.Sprintf("#ends [data-id='%d']", end.ID)
 			click("#why")
 			tab.WaitText(row, why.Title)
-			tab.WaitText(row, "ada · "+system.Name(app))
+			tab.WaitText(row, "Ada · "+system.Name(app))
 			click(row + " summary")
 			tab.WaitText(row, why.Text)
 			tab.WaitText(row, string(why.Reason))

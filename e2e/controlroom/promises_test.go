@@ -68,6 +68,17 @@ func promises() map[string]promise {
 			exactly(1, system.Ended, notes, "", "backchannel_logout").next(), exactly(1, system.Delivered, idp, reports, "Logout token"),
 			exactly(1, system.Ended, reports, "", "backchannel_logout"),
 		}},
+		// What the three tabs are told, and how often she types her name.
+		"morning": {events: []want{
+			exactly(1, system.Ended, idp, "", "idle").next(), exactly(1, system.Refused, notes, person, "answered 401").next(),
+			exactly(1, system.Refused, reports, person, "answered 401"), exactly(1, system.Refused, wiki, person, "answered 401"),
+			exactly(2, system.Login, person, idp, "Signed in").next(), exactly(2, system.Login, person, wiki, "").next(),
+		}, said: []string{"wiki ended", "wiki live"}},
+		// What Notes answers to the copy: while Ada is signed in, and after she has logged out.
+		"stolen-cookie": {events: []want{
+			exactly(1, system.Login, person, notes, "").next(), some(2, system.Active, person, notes, ""),
+			exactly(1, system.Ended, notes, "", "user_logout").next(), exactly(1, system.Refused, notes, person, "answered 401").next(),
+		}, said: []string{"notes ended"}},
 		// Grace's session at the IdP: nobody tells it that she is there.
 		"token-outlives": {events: []want{
 			some(20, system.Active, person, naive, ""), exactly(0, system.Told, naive, idp, ""), some(18, system.Told, notes, idp, "Refresh"),

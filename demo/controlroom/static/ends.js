@@ -1,5 +1,6 @@
 // Why was I logged out? Every end that the timeline knows, the latest first, with
 // its reason and what led to it.
+import { person } from "./cards.js";
 import { at, ago } from "./time.js";
 
 const most = 200; // that are listed
@@ -43,7 +44,7 @@ export class Ends {
 		const row = el("details", "", `end lane-${e.from}`);
 		row.dataset.id = e.id;
 		const head = el("summary", "");
-		head.append(el("time", at(Date.parse(e.at))), el("strong", [e.subject, lane].filter(Boolean).join(" · "), "who"), el("span", known ? words.dataset.title : e.title));
+		head.append(el("time", at(Date.parse(e.at))), el("strong", [person(e.subject), lane].filter(Boolean).join(" · "), "who"), el("span", known ? words.dataset.title : e.title));
 		row.append(head);
 		row.addEventListener("toggle", () => row.open && row.childElementCount === 1 && row.append(this.#answer(all, i, known ? words.content.textContent : e.text)), { once: true });
 		return row;
@@ -52,7 +53,7 @@ export class Ends {
 	#answer(all, i, text) {
 		const e = all[i];
 		const box = el("div", "", "end-answer");
-		box.append(el("p", text), explained(e.id), el("p", "What led to it:", "quiet"));
+		box.append(explained(e.id, text), el("p", "What led to it:", "quiet"));
 		const led = el("ol", "");
 		for (const one of [...causes(all, i)].sort((a, b) => a.id - b.id)) {
 			const li = el("li", "");
@@ -78,9 +79,10 @@ export class Ends {
 
 // explained is the server's answer: the cause, who knew first, how long each app took, and
 // which setting would have changed it.
-function explained(id) {
+function explained(id, known) {
 	const out = el("dl", "", "answer");
 	const add = (question, ...lines) => out.append(el("dt", question), ...lines.map((l) => el("dd", l)));
+	add("What is known here", known);
 	fetch(`/why/${id}`)
 		.then((r) => r.json())
 		.then((a) => {

@@ -26,6 +26,7 @@ export class Stories {
 		const sizes = new ResizeObserver((all) => all.forEach(({ target }) => reveal(target)));
 		for (const list of document.querySelectorAll(".steps")) sizes.observe(list);
 		this.#chosen = chosen ?? undefined;
+		$("picker").open = roomy();
 		if (chosen) this.choose(chosen);
 	}
 
@@ -61,7 +62,7 @@ export class Stories {
 		sessionStorage.setItem("story", JSON.stringify(id));
 		for (const b of document.querySelectorAll("[data-story]")) b.setAttribute("aria-pressed", String(b.dataset.story === id));
 		for (const a of document.querySelectorAll(".story")) a.hidden = a.id !== `story-${id}`;
-		$("picker").open = !id && innerWidth > 640; // a phone shows the sessions first
+		$("picker").open = !id && roomy();
 		document.body.classList.toggle("told", Boolean(id));
 		if (!id) return;
 		document.querySelector(`#story-${id} .steps`).scrollTop = 0;
@@ -157,6 +158,9 @@ export class Stories {
 		text($("story-said"), `Step ${current + 1} of ${list.children.length}. ${list.children[current].querySelector("p").textContent}`);
 	}
 }
+
+// roomy: there is room for the list. A phone shows the sessions first.
+const roomy = () => innerWidth > 640;
 
 // reveal scrolls the list to its current step, the page not at all.
 function reveal(list) {

@@ -165,7 +165,7 @@ export class Swim {
 			if (!this.#shown(i)) continue;
 			const p = l.events[i];
 			wanted.set(p.event.id, () => draw.event(p));
-			const before = l.steps.some((s) => s.x > p.x && s.x - p.x < 65); // its number needs the room
+			const before = l.steps.some((s) => s.x > p.x && s.x - p.x < (p.event.kind === "step" ? 80 : 65)); // its number needs the room
 			if (p.x - last > 110 && !before) {
 				wanted.set(`at ${p.event.id}`, () => draw.stamp(p.event.kind === "step" ? p.x + 13 : p.x, Date.parse(p.event.at)));
 				last = p.x;
