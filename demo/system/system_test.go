@@ -218,3 +218,34 @@ func TestWrongSettings(t *testing.T) {
 		t.Error("an unknown store was taken")
 	}
 }
+
+// The demo's IdP can be like another: one sign-in serves all three apps all the same.
+func TestLikeAnother(t *testing.T) {
+	for _, name := range []string{"keycloak", "duende", "auth0", "entra"} {
+		t.Run(name, func(t *testing.T) {
+			s, err := system.Start(t.Context(), system.Config{Like: name, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				s.Room.Close()
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			b := system.NewBrowser("ada")
+			defer b.Close()
+			if err := s.SignIn(t.Context(), b, append(system.Apps(), system.Naive)...); err != nil {
+				t.Fatal(err)
+			}
+			for _, app := range system.Apps() {
+				if r, err := s.Act(t.Context(), b, app, system.DoActive); err != nil || r.Status != 200 {
+					t.Errorf("%s: %d %v", app, r.Status, err)
+				}
+			}
+			if n := len(s.IDP.Sessions()); n != 1 {
+				t.Errorf("%d sessions at the IdP", n)
+			}
+		})
+	}
+}
