@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"maps"
+	"math/big"
 	"net/http"
 	"net/url"
 	"strings"
@@ -58,7 +59,11 @@ func TestSeed(t *testing.T) {
 	if err != nil || err2 != nil || a.Thumbprint() != b.Thumbprint() || len(seed) != 32 || seed == NewSeed() {
 		t.Errorf("%v %v", err, err2)
 	}
-	if text := fmt.Sprintf("%v %s", a, a); strings.Contains(text, a.private.D.String()) {
+	secret, err := a.private.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%v %s", a, a); strings.Contains(text, new(big.Int).SetBytes(secret).String()) {
 		t.Error(text)
 	}
 	for _, bad := range []string{"", "short", strings.Repeat("\xff", 32), strings.Repeat("\x00", 32)} {
