@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("idp-mock", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	listen := flags.String("listen", "127.0.0.1:9000", "address to listen on; port 0 picks one")
-	issuer := flags.String("issuer", "", "issuer URL (default http://idp.localhost:PORT)")
+	issuer := flags.String("issuer", "", "issuer URL (default http://localhost:PORT)")
 	file := flags.String("config", "", "JSON configuration file")
 	like := flags.String("like", "", "behave as a real provider does: "+strings.Join(idpmock.TemperamentNames(), ", "))
 	alg := flags.String("alg", "", "signing algorithm, RS256 or ES256")
@@ -119,7 +119,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if err != nil {
 			return err
 		}
-		cfg.Issuer = "http://idp.localhost:" + port
+		// Every program resolves localhost; names below it are known to browsers and curl alone.
+		cfg.Issuer = "http://localhost:" + port
 	}
 	idp, err := idpmock.New(cfg)
 	if err != nil {

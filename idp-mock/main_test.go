@@ -78,7 +78,7 @@ func TestRun(t *testing.T) {
 	}
 	issuer, address := start(t, "-config", file, "-client", "mail,,http://mail.localhost:9102", "-absolute", "1h")
 	host := strings.TrimPrefix(issuer, "http://")
-	if !strings.HasPrefix(issuer, "http://idp.localhost:") {
+	if !strings.HasPrefix(issuer, "http://localhost:") {
 		t.Errorf("issuer %q", issuer)
 	}
 	status, meta := fetch(t, address, host, "/.well-known/openid-configuration")
@@ -164,11 +164,11 @@ func TestFlagsBeatTheFile(t *testing.T) {
 	if issuer != "http://idp.localhost/realm" {
 		t.Errorf("issuer %q", issuer)
 	}
-	status, meta := fetch(t, address, "idp.localhost", "/realm/.well-known/openid-configuration")
+	status, meta := fetch(t, address, "localhost", "/realm/.well-known/openid-configuration")
 	if algs, _ := meta["id_token_signing_alg_values_supported"].([]any); status != http.StatusOK || len(algs) != 1 || algs[0] != "ES256" {
 		t.Errorf("%d %v", status, meta)
 	}
-	if status, _ := fetch(t, address, "idp.localhost", "/realm/_mock/config"); status != http.StatusNotFound {
+	if status, _ := fetch(t, address, "localhost", "/realm/_mock/config"); status != http.StatusNotFound {
 		t.Errorf("the control API is on: %d", status)
 	}
 }
