@@ -26,6 +26,8 @@ var routes = []route{
 	{"GET", "/sessions", (*api).listSessions},
 	{"GET", "/sessions/{sid}", (*api).showSession},
 	{"POST", "/sessions/{sid}/extend", (*api).extendSession},
+	{"POST", "/sessions/{sid}/expire", (*api).expireSession},
+	{"POST", "/sessions/{sid}/advance", (*api).advanceSession},
 	{"DELETE", "/sessions/{sid}", (*api).deleteSession},
 	{"DELETE", "/users/{sub}/sessions", (*api).deleteUserSessions},
 	{"DELETE", "/users/{sub}/consents/{client}", (*api).deleteConsent},
@@ -52,6 +54,7 @@ var routes = []route{
 	{"GET", "/outbox", (*api).listOutbox},
 	{"POST", "/outbox/settle", (*api).settleOutbox},
 	{"POST", "/keys/rotate", (*api).rotateKeysForTest},
+	{"POST", "/reset", (*api).reset},
 	{"GET", "/openapi.json", (*api).openAPI},
 	{"GET", "/{$}", (*api).statusPage},
 }

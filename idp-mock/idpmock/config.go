@@ -220,7 +220,9 @@ type User struct {
 	Password string         `json:"password,omitempty"` // empty: any, and none
 	Name     string         `json:"name,omitempty"`
 	Email    string         `json:"email,omitempty"`
-	Claims   map[string]any `json:"claims,omitempty"` // further ones, in ID token and userinfo
+	// Claims are further ones, in ID token and userinfo; they go over Username, Name and
+	// Email.
+	Claims map[string]any `json:"claims,omitempty"`
 }
 
 // Bool is for fields such as [Client.CoordinateLifetime].

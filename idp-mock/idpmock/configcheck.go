@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +18,9 @@ func or[T comparable](v, fallback T) T {
 	}
 	return v
 }
+
+// copied is a copy that is never nil: in JSON it is a list.
+func copied[T any](list []T) []T { return append([]T{}, list...) }
 
 // withDefaults fills what is zero and reports every mistake at once.
 func (c Config) withDefaults() (Config, error) {
@@ -60,19 +62,22 @@ func (c Config) withDefaults() (Config, error) {
 		errs = append(errs, err)
 	}
 
-	c.Clients = slices.Clone(c.Clients)
+	c.Clients = copied(c.Clients)
 	seen := map[string]bool{}
 	for i := range c.Clients {
 		cl := &c.Clients[i]
-		if cl.ID == "" || seen[cl.ID] {
-			bad("Config.Clients[%d].ID: %q is empty or taken", i, cl.ID)
+		switch {
+		case cl.ID == "":
+			bad("Config.Clients[%d].ID: it is empty", i)
+		case seen[cl.ID]:
+			bad("Config.Clients[%d].ID: there is another client %q; give each an ID of its own", i, cl.ID)
 		}
 		seen[cl.ID] = true
 		errs = append(errs, cl.complete(&c.Temperament)...)
 	}
-	c.APIs = slices.Clone(c.APIs)
+	c.APIs = copied(c.APIs)
 	errs = append(errs, checkAPIs(c.APIs)...)
-	c.Users = slices.Clone(c.Users)
+	c.Users = copied(c.Users)
 	clear(seen)
 	for i := range c.Users {
 		us := &c.Users[i]

@@ -83,7 +83,8 @@ func (p *IDP) Requests() []Request {
 	j := &p.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return append(slices.Clone(j.recent[j.next:]), j.recent[:j.next]...)
+	out := make([]Request, 0, len(j.recent))
+	return append(append(out, j.recent[j.next:]...), j.recent[:j.next]...)
 }
 
 // Count says how many requests of a client ("" for all) an endpoint ("" for

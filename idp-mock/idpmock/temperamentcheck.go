@@ -22,11 +22,16 @@ func Like(name string) (Temperament, error) {
 	}
 	t.Name = name
 	t.NoLogoutReason = true // of those that are known by name, none sends it
-	t.NoExtend, t.NoProof = slices.Clone(t.NoExtend), slices.Clone(t.NoProof)
-	t.NoLogoutTokenOn = slices.Clone(t.NoLogoutTokenOn)
-	t.IDToken, t.LogoutToken = slices.Clone(t.IDToken), slices.Clone(t.LogoutToken)
-	t.Lacks, t.Unadvertised = slices.Clone(t.Lacks), slices.Clone(t.Unadvertised)
+	t.copyLists()
 	return t, nil
+}
+
+// copyLists makes the lists the value's own.
+func (t *Temperament) copyLists() {
+	t.NoExtend, t.NoProof = copied(t.NoExtend), copied(t.NoProof)
+	t.NoLogoutTokenOn = copied(t.NoLogoutTokenOn)
+	t.IDToken, t.LogoutToken = copied(t.IDToken), copied(t.LogoutToken)
+	t.Lacks, t.Unadvertised = copied(t.Lacks), copied(t.Unadvertised)
 }
 
 // TemperamentNames lists the names that [Like] knows, sorted.
@@ -131,6 +136,7 @@ type temperamentJSON struct {
 
 // MarshalJSON writes every field, so that what is written can be read again.
 func (t Temperament) MarshalJSON() ([]byte, error) {
+	t.copyLists() // an empty list is [], not null
 	return json.Marshal(temperamentJSON{(*plainTemperament)(&t), duration(t.ReuseGrace),
 		duration(t.LogoutTokenLifetime)})
 }
