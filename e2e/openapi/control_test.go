@@ -286,6 +286,14 @@ func TestControlAPI(t *testing.T) {
 		if again, _ := c.call("GET", "/config", 200, nil).(object); fmt.Sprint(again) != fmt.Sprint(cfg) || fmt.Sprint(cfg["temperament"].(object)["rotation"]) != "strict" {
 			t.Errorf("%v\n%v", cfg, again)
 		}
+		minted := c.call("POST", "/tokens", 200, object{"client": "notes", "user": "fay", "audience": []string{"https://api.example"},
+			"claims": object{"roles": []string{"admin"}}, "scope": "openid", "lifetime": "1m"}).(object)
+		if minted["expires_in"] != 60.0 || minted["scope"] != "openid" || minted["id_token"] == nil {
+			t.Errorf("%v", minted)
+		}
+		c.call("POST", "/tokens", 200, object{"client": "api", "lifetime": "-1m"})
+		c.call("POST", "/tokens", 404, object{"client": "nobody"})
+		c.call("POST", "/tokens", 404, object{"client": "notes", "user": "fay", "sid": "nonsense"})
 		w.SignIn("dora")
 		dora := w.Sessions()[len(w.Sessions())-1].SID
 		if out := c.call("POST", "/sessions/{sid}/advance", 200, object{"by": "1m"}, dora).(object); out["ended"] != false {

@@ -32,6 +32,7 @@ var routes = []route{
 	{"DELETE", "/users/{sub}/sessions", (*api).deleteUserSessions},
 	{"DELETE", "/users/{sub}/consents/{client}", (*api).deleteConsent},
 	{"POST", "/authorize", (*api).authorizeForTest},
+	{"POST", "/tokens", (*api).mintTokens},
 	{"GET", "/clients", (*api).listClients},
 	{"PUT", "/clients/{id}", (*api).putClient},
 	{"DELETE", "/clients/{id}", (*api).deleteClient},

@@ -99,7 +99,7 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	if !slices.Contains(a.scope, "openid") {
 		return nil, refuse(a, "invalid_scope", "scope must contain openid")
 	}
-	if err := a.parsePKCE(form); err != nil {
+	if err := a.parsePKCE(form, cfg.PKCEOptional || c.PKCEOptional); err != nil {
 		return nil, err
 	}
 	if err := a.parsePrompt(form); err != nil {
@@ -131,14 +131,15 @@ func (a *authRequest) hints(u User) bool {
 }
 
 // parsePKCE admits S256 only (RFC 9700 §2.1.1).
-func (a *authRequest) parsePKCE(form url.Values) *authError {
+func (a *authRequest) parsePKCE(form url.Values, optional bool) *authError {
 	a.challenge = form.Get("code_challenge")
 	method := form.Get("code_challenge_method")
 	switch {
 	case a.challenge == "" && method != "":
 		return refuse(a, "invalid_request", "code_challenge_method without code_challenge")
-	case a.challenge == "" && !a.client.PKCEOptional:
-		return refuse(a, "invalid_request", "code_challenge is missing: this client must use PKCE (RFC 7636)")
+	case a.challenge == "" && !optional:
+		return refuse(a, "invalid_request", "code_challenge is missing: this client must use PKCE (RFC 7636), "+
+			"or be let off by PKCEOptional (pkce_optional in JSON, -pkce-optional)")
 	case a.challenge == "":
 		return nil
 	case method != "S256":

@@ -35,6 +35,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.DeliveryTimeout = or(c.DeliveryTimeout, DefaultDeliveryTimeout)
 	c.LogoutWait = or(c.LogoutWait, DefaultLogoutWait)
 	c.SigningAlg = or(c.SigningAlg, "RS256")
+	c.AccessTokenTyp = or(c.AccessTokenTyp, "at+jwt")
 	if c.DeliveryRetries == nil {
 		c.DeliveryRetries = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second}
 	}
@@ -51,6 +52,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.SigningAlg != "RS256" && c.SigningAlg != "ES256" {
 		bad("Config.SigningAlg: %q is neither RS256 nor ES256", c.SigningAlg)
+	}
+	if c.AccessTokenTyp != "at+jwt" && c.AccessTokenTyp != "JWT" {
+		bad("Config.AccessTokenTyp: %q is neither at+jwt nor JWT", c.AccessTokenTyp)
 	}
 	for name, d := range map[string]time.Duration{"IdleWindow": c.IdleWindow, "AbsoluteLifetime": c.AbsoluteLifetime, "IDTokenLifetime": c.IDTokenLifetime, "CodeLifetime": c.CodeLifetime, "DeliveryTimeout": c.DeliveryTimeout} {
 		if d < 0 {
