@@ -22,7 +22,7 @@ func start(t *testing.T, args ...string) (issuer, address string) {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), w, io.Discard)
+		err := run(ctx, append([]string{"-listen", "localhost:0"}, args...), os.Getenv, w, io.Discard)
 		w.CloseWithError(io.EOF)
 		done <- err
 	}()
@@ -189,7 +189,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"IdleWindow":           {"-idle", "-5m"},
 	} {
 		var stderr bytes.Buffer
-		err := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, args...), io.Discard, &stderr)
+		err := run(t.Context(), append([]string{"-listen", "localhost:0"}, args...), os.Getenv, io.Discard, &stderr)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v", args, err)
 		}
