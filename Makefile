@@ -105,6 +105,12 @@ sbom: ## what the library depends on, as CycloneDX 1.6 in dist/sbom.json
 	echo "== sbom: dist/sbom.json"
 	GOFLAGS=-buildvcs=false $(TOOL) cyclonedx-gomod mod -json -output-version 1.6 -licenses -output dist/sbom.json .
 
+.PHONY: interop
+interop: ## programs in Python, Node and Java, with the libraries people use there, against idp-mock
+	@echo "== interop: other languages against idp-mock"
+	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_INTEROP=1
+	go test -count=1 -v -timeout 40m ./e2e/languages
+
 # The steps of the gate, each of which may be run alone.
 
 .PHONY: need

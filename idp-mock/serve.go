@@ -91,8 +91,8 @@ func (o *options) askHealth(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("-listen: %w", err)
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+	if ip := net.ParseIP(host); host == "" || host == "localhost" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1" // in an empty image nobody knows localhost
 	}
 	url, transport := "http://"+net.JoinHostPort(host, port)+"/healthz", &http.Transport{}
 	if o.tls != "" {
