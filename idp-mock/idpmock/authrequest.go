@@ -29,6 +29,8 @@ type authRequest struct {
 	hintSub      string // of id_token_hint
 	dpopJKT      string
 	resources    []string // RFC 8707 §2.1
+	// accessOffline is Google's access_type=offline, see RefreshAccessType.
+	accessOffline bool
 }
 
 func (a *authRequest) prompts(p string) bool { return slices.Contains(a.prompt, p) }
@@ -105,9 +107,10 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	if err := a.parsePrompt(form); err != nil {
 		return nil, err
 	}
-	if t := &cfg.Temperament; t.NoOfflineAccess || t.RefreshToken == RefreshConsent && !a.prompts("consent") {
+	if t := &cfg.Temperament; t.NoOfflineAccess || t.RefreshToken == RefreshNever || t.RefreshToken == RefreshConsent && !a.prompts("consent") {
 		a.scope = slices.DeleteFunc(a.scope, func(s string) bool { return s == "offline_access" })
 	}
+	a.accessOffline = cfg.Temperament.RefreshToken == RefreshAccessType && form.Get("access_type") == "offline"
 	a.nonce, a.loginHint, a.dpopJKT = form.Get("nonce"), form.Get("login_hint"), form.Get("dpop_jkt")
 	for v := range strings.FieldsSeq(form.Get("acr_values")) {
 		if slices.Contains(cfg.ACRValues, v) {

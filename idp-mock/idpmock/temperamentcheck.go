@@ -17,6 +17,9 @@ import (
 func Like(name string) (Temperament, error) {
 	t, ok := temperaments[name]
 	if !ok {
+		t, ok = moreTemperaments[name]
+	}
+	if !ok {
 		return Temperament{}, fmt.Errorf("idpmock: temperament: %q is none of %s", name,
 			strings.Join(TemperamentNames(), ", "))
 	}
@@ -35,7 +38,11 @@ func (t *Temperament) copyLists() {
 }
 
 // TemperamentNames lists the names that [Like] knows, sorted.
-func TemperamentNames() []string { return slices.Sorted(maps.Keys(temperaments)) }
+func TemperamentNames() []string {
+	names := slices.Concat(slices.Collect(maps.Keys(temperaments)), slices.Collect(maps.Keys(moreTemperaments)))
+	slices.Sort(names)
+	return names
+}
 
 // Extends reports whether a call extends the session of a coordinated client.
 func (t Temperament) Extends(call Endpoint) bool { return !slices.Contains(t.NoExtend, call) }
@@ -106,7 +113,7 @@ func (t *Temperament) check() error {
 
 var (
 	accessTokenTypes  = []AccessTokenType{JWT, Reference}
-	refreshTokenRules = []RefreshTokenRule{RefreshOffline, RefreshConsent}
+	refreshTokenRules = []RefreshTokenRule{RefreshOffline, RefreshConsent, RefreshAccessType, RefreshNever}
 	announcements     = []Announcement{AnnounceRefreshExpiresIn, AnnounceRefreshTokenExpiresIn}
 	rotations         = []Rotation{RotationNone, RotationRepeat, RotationLenient, RotationStrict}
 	hintRules         = []HintRule{HintOrIgnored, HintForRedirect, HintAlways, HintRefused}

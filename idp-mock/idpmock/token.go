@@ -148,7 +148,8 @@ func s256(verifier string) string {
 
 // issuesRefresh says whether a log-in of the client brings a refresh token.
 func (s *settings) issuesRefresh(c *Client, g *grant) bool {
-	return c.RefreshTokens && !g.machine && (s.Temperament.RefreshToken == RefreshAlways || g.offline)
+	rule := s.Temperament.RefreshToken
+	return c.RefreshTokens && !g.machine && rule != RefreshNever && (rule == RefreshAlways || g.offline)
 }
 
 // hint tells a client how long its refresh token and its grant will last.
@@ -202,7 +203,7 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt, ce
 	if cfg.issuesRefresh(c, g) && !t.noIDToken {
 		p.hint(cfg, now, t, answer)
 	}
-	if slices.Contains(t.scope, "openid") && !t.noIDToken {
+	if slices.Contains(t.scope, "openid") && !t.noIDToken && (t.first || !cfg.Temperament.NoIDTokenOnRefresh) {
 		var fault IDTokenFault
 		if f != nil {
 			fault = f.IDToken
@@ -212,6 +213,12 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt, ce
 			return nil, err
 		}
 		answer["id_token"] = id
+	}
+	if cfg.Temperament.AccessTokenForAPIOnly && t.api == nil && len(t.audience)+len(c.Audience) == 0 && !g.machine {
+		for _, name := range []string{"access_token", "token_type", "expires_in"} {
+			delete(answer, name)
+		}
+		return answer, nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
