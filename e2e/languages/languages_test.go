@@ -22,7 +22,7 @@ func needsInterop(t *testing.T) {
 	}
 }
 
-// idpMock builds the program as the container recipe does.
+// idpMock builds the program.
 func idpMock(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "idp-mock")

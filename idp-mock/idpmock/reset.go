@@ -31,6 +31,7 @@ func (p *IDP) clearLocked() {
 	clear(p.pushed)
 	clear(p.logouts)
 	clear(p.seen)
+	clear(p.selfMade)
 	p.history, p.earliest, p.gc = nil, time.Time{}, time.Time{}
 	p.outbox = nil // an attempt that is under way finds nothing to try again
 	if p.quiet != nil {
