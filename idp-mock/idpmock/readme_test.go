@@ -22,14 +22,14 @@ func between(t *testing.T, file, from, to string) string {
 	return part
 }
 
-// The README's story is the Example that runs, and stays short.
-func TestReadmeShowsTheExample(t *testing.T) {
-	source := between(t, "example_test.go", "func Example() {\n", "\n}\n")
-	if readme := between(t, "../README.md", "func Example() {\n", "\n}\n"); readme != source {
-		t.Errorf("the README says\n%s\nthe Example is\n%s", readme, source)
+// The README's first program is a test file that runs as it stands.
+func TestReadmeShowsTheFirstUse(t *testing.T) {
+	source, err := os.ReadFile("../firstuse/notes_test.go")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if n := strings.Count(source, "\n") + 3; n >= 25 {
-		t.Errorf("the Example has %d lines, want fewer than 25", n)
+	if readme := between(t, "../README.md", "```go\n", "```"); readme != string(source) {
+		t.Errorf("the README says\n%s\nthe file is\n%s", readme, source)
 	}
 }
 
