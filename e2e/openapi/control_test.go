@@ -42,6 +42,16 @@ func newRemote(t *testing.T, w *world) *remote {
 	return &remote{w, doc, map[string]bool{}}
 }
 
+// signIn begins a session and returns its sid.
+func (c *remote) signIn(user string) string {
+	c.t.Helper()
+	b, err := c.SignIn(user)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return c.session(b).SID
+}
+
 // call sends a request; path has its parameters in braces, which args fill.
 func (c *remote) call(method, pattern string, status int, body any, args ...string) any {
 	c.t.Helper()
@@ -294,8 +304,7 @@ func TestControlAPI(t *testing.T) {
 		c.call("POST", "/tokens", 200, object{"client": "api", "lifetime": "-1m"})
 		c.call("POST", "/tokens", 404, object{"client": "nobody"})
 		c.call("POST", "/tokens", 404, object{"client": "notes", "user": "fay", "sid": "nonsense"})
-		w.SignIn("dora")
-		dora := w.Sessions()[len(w.Sessions())-1].SID
+		dora := c.signIn("dora")
 		if out := c.call("POST", "/sessions/{sid}/advance", 200, object{"by": "1m"}, dora).(object); out["ended"] != false {
 			t.Errorf("after a minute: %v", out)
 		}
@@ -304,8 +313,7 @@ func TestControlAPI(t *testing.T) {
 		}
 		c.call("POST", "/sessions/{sid}/advance", 400, object{"by": "-1m"}, dora)
 		c.call("POST", "/sessions/{sid}/advance", 404, object{"by": "1m"}, dora)
-		w.SignIn("emil")
-		emil := w.Sessions()[len(w.Sessions())-1].SID
+		emil := c.signIn("emil")
 		c.call("POST", "/sessions/{sid}/expire", 400, object{"cause": "logout"}, emil)
 		c.call("POST", "/sessions/{sid}/expire", 204, object{"cause": "absolute"}, emil)
 		c.call("POST", "/sessions/{sid}/expire", 404, nil, emil)
