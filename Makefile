@@ -24,7 +24,7 @@ help: ## list the targets
 	done
 
 .PHONY: test
-test: need generated gofmt vet lint race middleware examples tools ## the gate: needs, generated code, gofmt, vet, linters, all tests with -race, the examples, the tools
+test: need generated gofmt vet lint race middleware openapi examples tools ## the gate: needs, generated code, gofmt, vet, linters, all tests with -race, the examples, the tools
 
 .PHONY: demo
 demo: ## start the IdP, three apps, the API and the control room
@@ -105,6 +105,12 @@ sbom: ## what the library depends on, as CycloneDX 1.6 in dist/sbom.json
 	echo "== sbom: dist/sbom.json"
 	GOFLAGS=-buildvcs=false $(TOOL) cyclonedx-gomod mod -json -output-version 1.6 -licenses -output dist/sbom.json .
 
+.PHONY: interop
+interop: ## programs in Python, Node and Java, with the libraries people use there, against idp-mock
+	@echo "== interop: other languages against idp-mock"
+	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_INTEROP=1
+	go test -count=1 -v -timeout 40m ./e2e/languages
+
 # The steps of the gate, each of which may be run alone.
 
 .PHONY: need
@@ -142,6 +148,12 @@ vet:
 middleware:
 	@echo "== middleware: chi, gorilla, echo, gin and fiber around the endpoints"
 	cd e2e/middleware && go vet ./... && go test ./...
+
+# A module of its own, for the same reason.
+.PHONY: openapi
+openapi:
+	@echo "== openapi: idp-mock's control API against its description"
+	cd e2e/openapi && go vet ./... && go test ./...
 
 # -race needs cgo. TANDEM_GATE=1: a test that lacks a browser or a server fails
 # here; only outside the gate may it skip. -buildvcs=false: a test that builds a

@@ -22,7 +22,7 @@ func start(t *testing.T, args ...string) (issuer, address string) {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), w, io.Discard)
+		err := run(ctx, append([]string{"-listen", "localhost:0"}, args...), os.Getenv, w, io.Discard)
 		w.CloseWithError(io.EOF)
 		done <- err
 	}()
@@ -78,7 +78,7 @@ func TestRun(t *testing.T) {
 	}
 	issuer, address := start(t, "-config", file, "-client", "mail,,http://mail.localhost:9102", "-absolute", "1h")
 	host := strings.TrimPrefix(issuer, "http://")
-	if !strings.HasPrefix(issuer, "http://idp.localhost:") {
+	if !strings.HasPrefix(issuer, "http://localhost:") {
 		t.Errorf("issuer %q", issuer)
 	}
 	status, meta := fetch(t, address, host, "/.well-known/openid-configuration")
@@ -164,11 +164,11 @@ func TestFlagsBeatTheFile(t *testing.T) {
 	if issuer != "http://idp.localhost/realm" {
 		t.Errorf("issuer %q", issuer)
 	}
-	status, meta := fetch(t, address, "idp.localhost", "/realm/.well-known/openid-configuration")
+	status, meta := fetch(t, address, "localhost", "/realm/.well-known/openid-configuration")
 	if algs, _ := meta["id_token_signing_alg_values_supported"].([]any); status != http.StatusOK || len(algs) != 1 || algs[0] != "ES256" {
 		t.Errorf("%d %v", status, meta)
 	}
-	if status, _ := fetch(t, address, "idp.localhost", "/realm/_mock/config"); status != http.StatusNotFound {
+	if status, _ := fetch(t, address, "localhost", "/realm/_mock/config"); status != http.StatusNotFound {
 		t.Errorf("the control API is on: %d", status)
 	}
 }
@@ -189,7 +189,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"IdleWindow":           {"-idle", "-5m"},
 	} {
 		var stderr bytes.Buffer
-		err := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, args...), io.Discard, &stderr)
+		err := run(t.Context(), append([]string{"-listen", "localhost:0"}, args...), os.Getenv, io.Discard, &stderr)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v", args, err)
 		}

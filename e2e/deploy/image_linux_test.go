@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,11 +23,13 @@ import (
 type image struct {
 	root  string
 	entry []string
+	check []string // HEALTHCHECK
+	env   []string
 	user  string
 }
 
 // recipe carries out the Dockerfile without an engine, as far as it goes: FROM, COPY --from,
-// ENV, RUN, USER, ENTRYPOINT. Its build stage runs here instead of in its image.
+// ENV, RUN, USER, ENTRYPOINT, HEALTHCHECK. Its build stage runs here instead of in its image.
 func recipe(t *testing.T, target string) image {
 	t.Helper()
 	out, img := t.TempDir(), image{root: t.TempDir()}
@@ -63,6 +66,8 @@ func recipe(t *testing.T, target string) image {
 			case word == "FROM":
 				carryOut(strings.Fields(rest)[0])
 			case word == "WORKDIR", line == "COPY . .": // this folder
+			case word == "ENV" && name != "build":
+				img.env = append(img.env, rest)
 			case word == "ENV":
 				env = append(env, strings.Split(strings.ReplaceAll(strings.ReplaceAll(rest, `"`, ""), " GOFLAGS",
 					"\x00GOFLAGS"), "\x00")...)
@@ -92,6 +97,11 @@ func recipe(t *testing.T, target string) image {
 				if err := json.Unmarshal([]byte(rest), &img.entry); err != nil {
 					t.Fatalf("%s: %v", line, err)
 				}
+			case word == "HEALTHCHECK":
+				_, check, _ := strings.Cut(rest, "CMD ")
+				if err := json.Unmarshal([]byte(check), &img.check); err != nil {
+					t.Fatalf("%s: %v", line, err)
+				}
 			default:
 				t.Fatalf("the test does not know %s", line)
 			}
@@ -109,7 +119,7 @@ func (img image) command(t *testing.T, args ...string) *exec.Cmd {
 		t.Errorf("it runs as %q", img.user)
 	}
 	cmd := exec.Command(img.entry[0], append(img.entry[1:], args...)...)
-	cmd.Env, cmd.Dir = []string{}, "/"
+	cmd.Env, cmd.Dir = append([]string{}, img.env...), "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: img.root}
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65532, Gid: 65532}
@@ -127,8 +137,17 @@ func TestImages(t *testing.T) {
 	long(t)
 	t.Run("idp-mock", func(t *testing.T) {
 		img, addr := recipe(t, "idp-mock"), process.FreeAddr(t)
-		serve(t, addr, img.command(t, "-listen", addr, "-issuer", "http://"+addr, "-client",
-			"notes,s3cret,http://notes.localhost:9101"))
+		if !slices.Equal(img.env, []string{"IDP_MOCK_LISTEN=0.0.0.0:9000"}) {
+			t.Errorf("environment %v", img.env)
+		}
+		_, port, _ := net.SplitHostPort(addr)
+		img.env = []string{"IDP_MOCK_LISTEN=0.0.0.0:" + port} // another one here: this machine is not its own
+		serve(t, addr, img.command(t, "-issuer", "http://"+addr, "-client", "notes,s3cret,http://notes.localhost:9101"))
+		healthy := img
+		healthy.entry = img.check
+		if out, err := healthy.command(t).CombinedOutput(); err != nil {
+			t.Errorf("%v: %v\n%s", img.check, err, out)
+		}
 		resp, err := http.Get("http://" + addr + "/.well-known/openid-configuration")
 		if err != nil {
 			t.Fatal(err)

@@ -23,6 +23,7 @@ func TestSnippetsCompile(t *testing.T) {
 			text := m[1]
 			switch {
 			case strings.HasPrefix(text, "package main\n"): // TestProgramsCompile
+			case strings.HasPrefix(text, "package notes_test\n"): // TestReadmeShowsTheFirstUse
 			case strings.HasPrefix(text, "func Example"):
 				if !strings.Contains(examples, text) {
 					t.Errorf("%s shows an example that no test file has:\n%s", page, text)

@@ -8,10 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/idp-mock/internal/plain"
 )
 
 //go:embed openapi.json
@@ -166,27 +164,6 @@ func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return a.showConfig(w, r)
-}
-
-func (a *api) showClock(w http.ResponseWriter, r *http.Request) error {
-	return okJSON(w, map[string]any{"now": a.idp.Now(), "advanced": plain.Duration(a.idp.Advanced())})
-}
-
-// maxAdvance at a time, so that no clock overflows by a slip.
-const maxAdvance = 10 * 365 * 24 * time.Hour
-
-func (a *api) advanceClock(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		By plain.Duration `json:"by"`
-	}
-	if err := readJSON(r, &in); err != nil {
-		return err
-	}
-	if in.By <= 0 || time.Duration(in.By) > maxAdvance {
-		return invalid(`by must be positive and at most ten years, such as {"by":"16m"}: time does not run backwards`)
-	}
-	a.idp.Advance(time.Duration(in.By))
-	return a.showClock(w, r)
 }
 
 func (a *api) listRequests(w http.ResponseWriter, r *http.Request) error {

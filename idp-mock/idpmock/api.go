@@ -122,3 +122,9 @@ func checkAPIs(apis []API) (errs []error) {
 	}
 	return errs
 }
+
+// audiencesIn are the audiences that a request names, for a provider without APIs of its own,
+// which takes any.
+func audiencesIn(form url.Values) []string {
+	return slices.DeleteFunc(slices.Concat(form["resource"], form["audience"]), func(name string) bool { return name == "" })
+}

@@ -99,7 +99,7 @@ func (p *IDP) grantCodeLocked(cfg *settings, now time.Time, s *session, a *authR
 	v := s.visit(a.client.ID)
 	g := &grant{client: a.client.ID, user: s.user, session: s.sid, sid: v.sid, scope: a.scope, nonce: a.nonce,
 		acr: s.acr, authTime: s.authTime, created: now, until: now.Add(a.client.RefreshTokenLifetime),
-		offline: slices.Contains(a.scope, "offline_access"), resources: a.resources}
+		offline: slices.Contains(a.scope, "offline_access") || a.accessOffline, resources: a.resources}
 	p.openLocked(cfg, now, s, v, g)
 	secret := newSecret()
 	p.codes[keyOf(secret)] = &code{grant: g, redirectURI: a.redirectURI, challenge: a.challenge, dpop: a.dpopJKT, until: now.Add(cfg.CodeLifetime)}

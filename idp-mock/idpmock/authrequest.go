@@ -29,6 +29,8 @@ type authRequest struct {
 	hintSub      string // of id_token_hint
 	dpopJKT      string
 	resources    []string // RFC 8707 §2.1
+	// accessOffline is Google's access_type=offline, see RefreshAccessType.
+	accessOffline bool
 }
 
 func (a *authRequest) prompts(p string) bool { return slices.Contains(a.prompt, p) }
@@ -99,15 +101,16 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	if !slices.Contains(a.scope, "openid") {
 		return nil, refuse(a, "invalid_scope", "scope must contain openid")
 	}
-	if err := a.parsePKCE(form); err != nil {
+	if err := a.parsePKCE(form, cfg.PKCEOptional || c.PKCEOptional); err != nil {
 		return nil, err
 	}
 	if err := a.parsePrompt(form); err != nil {
 		return nil, err
 	}
-	if t := &cfg.Temperament; t.NoOfflineAccess || t.RefreshToken == RefreshConsent && !a.prompts("consent") {
+	if t := &cfg.Temperament; t.NoOfflineAccess || t.RefreshToken == RefreshNever || t.RefreshToken == RefreshConsent && !a.prompts("consent") {
 		a.scope = slices.DeleteFunc(a.scope, func(s string) bool { return s == "offline_access" })
 	}
+	a.accessOffline = cfg.Temperament.RefreshToken == RefreshAccessType && form.Get("access_type") == "offline"
 	a.nonce, a.loginHint, a.dpopJKT = form.Get("nonce"), form.Get("login_hint"), form.Get("dpop_jkt")
 	for v := range strings.FieldsSeq(form.Get("acr_values")) {
 		if slices.Contains(cfg.ACRValues, v) {
@@ -131,14 +134,15 @@ func (a *authRequest) hints(u User) bool {
 }
 
 // parsePKCE admits S256 only (RFC 9700 §2.1.1).
-func (a *authRequest) parsePKCE(form url.Values) *authError {
+func (a *authRequest) parsePKCE(form url.Values, optional bool) *authError {
 	a.challenge = form.Get("code_challenge")
 	method := form.Get("code_challenge_method")
 	switch {
 	case a.challenge == "" && method != "":
 		return refuse(a, "invalid_request", "code_challenge_method without code_challenge")
-	case a.challenge == "" && !a.client.PKCEOptional:
-		return refuse(a, "invalid_request", "code_challenge is missing: this client must use PKCE (RFC 7636)")
+	case a.challenge == "" && !optional:
+		return refuse(a, "invalid_request", "code_challenge is missing: this client must use PKCE (RFC 7636), "+
+			"or be let off by PKCEOptional (pkce_optional in JSON, -pkce-optional)")
 	case a.challenge == "":
 		return nil
 	case method != "S256":

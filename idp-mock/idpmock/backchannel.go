@@ -105,6 +105,12 @@ func (p *IDP) attempt(d *Delivery) {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !slices.Contains(p.outbox, d) { // Reset has come between
+		if d.Attempts == 0 {
+			close(d.first)
+		}
+		return
+	}
 	d.busy, d.token, d.until = false, token, until
 	d.Attempts++
 	d.Status, d.Error = status, ""

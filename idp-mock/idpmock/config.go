@@ -58,6 +58,12 @@ type Config struct {
 	// Zero: the behaviour that this type and [Client] describe.
 	Temperament Temperament
 
+	// PKCEOptional is [Client.PKCEOptional] for all clients.
+	PKCEOptional bool
+	// AccessTokenTyp is the typ of JWT access tokens: at+jwt (the default, RFC 9068 §2.1) or
+	// JWT, which some libraries for APIs demand.
+	AccessTokenTyp string
+
 	// SigningAlg of ID tokens, logout tokens and JWT access tokens: RS256 (the
 	// default) or ES256.
 	SigningAlg string
@@ -175,6 +181,13 @@ type Client struct {
 	// ReusableRefreshTokens are not rotated: the same one stays good.
 	ReusableRefreshTokens bool `json:"reusable_refresh_tokens,omitempty"`
 
+	// AccessTokenClaims go into its JWT access tokens, beside those that every one has.
+	AccessTokenClaims map[string]any `json:"access_token_claims,omitempty"`
+	// ClientCredentials lets it have tokens of its own (RFC 6749 §4.4).
+	ClientCredentials bool `json:"client_credentials,omitempty"`
+	// TokenExchange lets it exchange an access token for one of the same person (RFC 8693).
+	TokenExchange bool `json:"token_exchange,omitempty"`
+
 	// CoordinateLifetime overrides [Config.CoordinateClientLifetimes].
 	CoordinateLifetime *bool `json:"coordinate_lifetime,omitempty"`
 	// IdleWindow of this app, for [Policies] and Temperament.ClientIdle. Default:
@@ -215,12 +228,16 @@ type Policies struct {
 
 // User who can sign in.
 type User struct {
-	Username string         `json:"username"`
-	Subject  string         `json:"subject,omitempty"`  // default: Username
-	Password string         `json:"password,omitempty"` // empty: any, and none
-	Name     string         `json:"name,omitempty"`
-	Email    string         `json:"email,omitempty"`
-	Claims   map[string]any `json:"claims,omitempty"` // further ones, in ID token and userinfo
+	Username string `json:"username"`
+	Subject  string `json:"subject,omitempty"`  // default: Username
+	Password string `json:"password,omitempty"` // empty: any, and none
+	Name     string `json:"name,omitempty"`
+	Email    string `json:"email,omitempty"`
+	// Claims are further ones, in ID token and userinfo; they go over Username, Name and
+	// Email.
+	Claims map[string]any `json:"claims,omitempty"`
+	// AccessTokenClaims go into JWT access tokens of this person.
+	AccessTokenClaims map[string]any `json:"access_token_claims,omitempty"`
 }
 
 // Bool is for fields such as [Client.CoordinateLifetime].

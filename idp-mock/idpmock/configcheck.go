@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +19,9 @@ func or[T comparable](v, fallback T) T {
 	return v
 }
 
+// copied is a copy that is never nil: in JSON it is a list.
+func copied[T any](list []T) []T { return append([]T{}, list...) }
+
 // withDefaults fills what is zero and reports every mistake at once.
 func (c Config) withDefaults() (Config, error) {
 	var errs []error
@@ -33,6 +35,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.DeliveryTimeout = or(c.DeliveryTimeout, DefaultDeliveryTimeout)
 	c.LogoutWait = or(c.LogoutWait, DefaultLogoutWait)
 	c.SigningAlg = or(c.SigningAlg, "RS256")
+	c.AccessTokenTyp = or(c.AccessTokenTyp, "at+jwt")
 	if c.DeliveryRetries == nil {
 		c.DeliveryRetries = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second}
 	}
@@ -50,6 +53,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.SigningAlg != "RS256" && c.SigningAlg != "ES256" {
 		bad("Config.SigningAlg: %q is neither RS256 nor ES256", c.SigningAlg)
 	}
+	if c.AccessTokenTyp != "at+jwt" && c.AccessTokenTyp != "JWT" {
+		bad("Config.AccessTokenTyp: %q is neither at+jwt nor JWT", c.AccessTokenTyp)
+	}
 	for name, d := range map[string]time.Duration{"IdleWindow": c.IdleWindow, "AbsoluteLifetime": c.AbsoluteLifetime, "IDTokenLifetime": c.IDTokenLifetime, "CodeLifetime": c.CodeLifetime, "DeliveryTimeout": c.DeliveryTimeout} {
 		if d < 0 {
 			bad("Config.%s: %v is negative", name, d)
@@ -60,19 +66,22 @@ func (c Config) withDefaults() (Config, error) {
 		errs = append(errs, err)
 	}
 
-	c.Clients = slices.Clone(c.Clients)
+	c.Clients = copied(c.Clients)
 	seen := map[string]bool{}
 	for i := range c.Clients {
 		cl := &c.Clients[i]
-		if cl.ID == "" || seen[cl.ID] {
-			bad("Config.Clients[%d].ID: %q is empty or taken", i, cl.ID)
+		switch {
+		case cl.ID == "":
+			bad("Config.Clients[%d].ID: it is empty", i)
+		case seen[cl.ID]:
+			bad("Config.Clients[%d].ID: there is another client %q; give each an ID of its own", i, cl.ID)
 		}
 		seen[cl.ID] = true
 		errs = append(errs, cl.complete(&c.Temperament)...)
 	}
-	c.APIs = slices.Clone(c.APIs)
+	c.APIs = copied(c.APIs)
 	errs = append(errs, checkAPIs(c.APIs)...)
-	c.Users = slices.Clone(c.Users)
+	c.Users = copied(c.Users)
 	clear(seen)
 	for i := range c.Users {
 		us := &c.Users[i]

@@ -28,7 +28,7 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 		"require_pushed_authorization_requests":            cfg.RequirePAR,
 		"response_types_supported":                         []string{"code"},
 		"response_modes_supported":                         []string{"query", "form_post", "jwt", "query.jwt", "form_post.jwt"},
-		"grant_types_supported":                            []string{"authorization_code", "refresh_token"},
+		"grant_types_supported":                            []string{"authorization_code", "refresh_token", grantClientCredentials, grantTokenExchange},
 		"scopes_supported":                                 supportedScopes,
 		"subject_types_supported":                          []string{"public"},
 		"acr_values_supported":                             cfg.ACRValues,

@@ -68,7 +68,7 @@ func (p *IDP) Subscribe(buffer int) (<-chan Event, func()) {
 func (p *IDP) Events() []Event {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]Event(nil), p.history[max(0, len(p.history)-keepEvents):]...)
+	return append([]Event{}, p.history[max(0, len(p.history)-keepEvents):]...)
 }
 
 // emit tells the subscribers. The caller holds mu.

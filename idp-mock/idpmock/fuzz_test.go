@@ -70,6 +70,9 @@ func FuzzToken(f *testing.F) {
 	f.Add("grant_type=authorization_code&code=x&client_id=notes&client_secret=notes-secret", "", "")
 	f.Add("grant_type=refresh_token&refresh_token=x", "Basic bm90ZXM6bm90ZXMtc2VjcmV0", "")
 	f.Add("grant_type=refresh_token&refresh_token=x&client_assertion=a.b.c&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "", "a.b.c")
+	f.Add("grant_type=client_credentials&scope=a+openid&resource=x&audience=&client_id=notes&client_secret=notes-secret", "", "")
+	f.Add("grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token=x&actor_token=y&client_id=notes&"+
+		"client_secret=notes-secret&subject_token_type=urn:ietf:params:oauth:token-type:access_token", "", "")
 	f.Add("grant_type=refresh_token&client_id=public", "Basic %%%", "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7fX0.e30.AA")
 	f.Fuzz(func(t *testing.T, body, authorization, dpop string) {
 		for _, path := range []string{idpmock.PathToken, idpmock.PathPAR, idpmock.PathIntrospect, idpmock.PathRevoke} {

@@ -23,7 +23,9 @@ type grant struct {
 	// resources are the APIs that the authorization request has named.
 	resources []string
 	part      *clientSession
-	dead      dead // why none of its tokens is good any more
+	// machine: a client that acts for itself; there is no person and no session.
+	machine bool
+	dead    dead // why none of its tokens is good any more
 	// noRefresh: its refresh tokens are gone, its access tokens are not; see
 	// Temperament.MaxRefreshTokens.
 	noRefresh bool
@@ -62,7 +64,7 @@ type accessToken struct {
 
 // outlives reports whether the tokens of g stand outside the session.
 func (s *settings) outlives(g *grant) bool {
-	return !s.coordinated(g.client) || g.offline && s.Temperament.OfflineOutlives
+	return g.machine || !s.coordinated(g.client) || g.offline && s.Temperament.OfflineOutlives
 }
 
 // proves reports whether a call with a token of g fails once the session is over.

@@ -33,6 +33,7 @@ var (
 // concurrent use.
 type IDP struct {
 	set    atomic.Pointer[settings]
+	began  *settings    // what New was given, for Reset
 	offset atomic.Int64 // what Advance has added to the clock
 	keys   *keyring
 	secret string // of this provider, for what it derives
@@ -147,6 +148,7 @@ func New(c Config) (*IDP, error) {
 		selfMade: map[string]*registered{}, seen: map[string]time.Time{}, subs: map[chan Event]*subscriber{},
 		out: deliveryClient(set.HTTPClient),
 	}
+	p.began = set
 	p.set.Store(set)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.handler = p.routes()

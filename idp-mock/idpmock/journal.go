@@ -83,7 +83,8 @@ func (p *IDP) Requests() []Request {
 	j := &p.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return append(slices.Clone(j.recent[j.next:]), j.recent[:j.next]...)
+	out := make([]Request, 0, len(j.recent))
+	return append(append(out, j.recent[j.next:]...), j.recent[:j.next]...)
 }
 
 // Count says how many requests of a client ("" for all) an endpoint ("" for
@@ -121,7 +122,7 @@ func masked(form url.Values) map[string]string {
 		switch name {
 		case "client_secret", "password":
 			v = "[redacted]"
-		case "code", "code_verifier", "refresh_token", "access_token", "token", "id_token_hint", "client_assertion", "request_uri", "state", "nonce", "tx", "subject_token":
+		case "code", "code_verifier", "refresh_token", "access_token", "token", "id_token_hint", "client_assertion", "request_uri", "state", "nonce", "tx", "subject_token", "actor_token":
 			v = fingerprint(v)
 		}
 		if len(v) > 200 {

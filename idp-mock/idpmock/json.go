@@ -50,6 +50,8 @@ type configJSON struct {
 	ExpiredSessionsTriggerBackchannelLogout *bool          `json:"expired_sessions_trigger_backchannel_logout,omitempty"`
 	Policies                                *Policies      `json:"policies,omitempty"`
 	Temperament                             *Temperament   `json:"temperament,omitempty"`
+	PKCEOptional                            *bool          `json:"pkce_optional,omitempty"`
+	AccessTokenTyp                          *string        `json:"access_token_typ,omitempty"`
 	SigningAlg                              *string        `json:"signing_alg,omitempty"`
 	IDTokenLifetime                         *duration      `json:"id_token_lifetime,omitempty"`
 	CodeLifetime                            *duration      `json:"code_lifetime,omitempty"`
@@ -83,6 +85,8 @@ func (j *configJSON) apply(c *Config) {
 	put(&c.ExpiredSessionsTriggerBackchannelLogout, j.ExpiredSessionsTriggerBackchannelLogout)
 	put(&c.Policies, j.Policies)
 	put(&c.Temperament, j.Temperament)
+	put(&c.PKCEOptional, j.PKCEOptional)
+	put(&c.AccessTokenTyp, j.AccessTokenTyp)
 	put(&c.SigningAlg, j.SigningAlg)
 	putDuration(&c.IDTokenLifetime, j.IDTokenLifetime)
 	putDuration(&c.CodeLifetime, j.CodeLifetime)
@@ -203,7 +207,8 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	d := func(v time.Duration) *duration { x := duration(v); return &x }
 	return json.Marshal(configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, APIs: &c.APIs, IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
 		CoordinateClientLifetimes: &c.CoordinateClientLifetimes, ExpiredSessionsTriggerBackchannelLogout: &c.ExpiredSessionsTriggerBackchannelLogout,
-		Policies: &c.Policies, Temperament: &c.Temperament, SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
+		Policies: &c.Policies, Temperament: &c.Temperament, PKCEOptional: &c.PKCEOptional, AccessTokenTyp: &c.AccessTokenTyp,
+		SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
 		RefreshTokenTimeout: &c.RefreshTokenTimeout, SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequireJAR: &c.RequireJAR, RequirePAR: &c.RequirePAR,
 		MTLSOrigin: &c.MTLSOrigin, DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait)})
 }

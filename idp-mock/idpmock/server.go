@@ -20,21 +20,24 @@ type Endpoint string
 // The endpoints. Requests to the token endpoint are told apart by their grant;
 // EndpointToken stands for all of them where something is counted or faulted.
 const (
-	EndpointDiscovery    Endpoint = "discovery"
-	EndpointJWKS         Endpoint = "jwks"
-	EndpointAuthorize    Endpoint = "authorize"
-	EndpointPAR          Endpoint = "par"
-	EndpointLogin        Endpoint = "login" // the posted sign-in page
-	EndpointToken        Endpoint = "token"
-	EndpointCode         Endpoint = "token/code"    // grant_type=authorization_code
-	EndpointRefresh      Endpoint = "token/refresh" // grant_type=refresh_token
-	EndpointUserinfo     Endpoint = "userinfo"
-	EndpointIntrospect   Endpoint = "introspect"
-	EndpointRevoke       Endpoint = "revoke"
-	EndpointEndSession   Endpoint = "end_session"
-	EndpointCheckSession Endpoint = "check_session"
-	EndpointControl      Endpoint = "control"      // session API and control API
-	EndpointBackchannel  Endpoint = "back-channel" // deliveries, from us to a client
+	EndpointDiscovery Endpoint = "discovery"
+	EndpointJWKS      Endpoint = "jwks"
+	EndpointAuthorize Endpoint = "authorize"
+	EndpointPAR       Endpoint = "par"
+	EndpointLogin     Endpoint = "login" // the posted sign-in page
+	EndpointToken     Endpoint = "token"
+	EndpointCode      Endpoint = "token/code"    // grant_type=authorization_code
+	EndpointRefresh   Endpoint = "token/refresh" // grant_type=refresh_token
+	// EndpointClientCredentials and EndpointExchange are the other grants.
+	EndpointClientCredentials Endpoint = "token/client_credentials"
+	EndpointExchange          Endpoint = "token/exchange" // RFC 8693
+	EndpointUserinfo          Endpoint = "userinfo"
+	EndpointIntrospect        Endpoint = "introspect"
+	EndpointRevoke            Endpoint = "revoke"
+	EndpointEndSession        Endpoint = "end_session"
+	EndpointCheckSession      Endpoint = "check_session"
+	EndpointControl           Endpoint = "control"      // session API and control API
+	EndpointBackchannel       Endpoint = "back-channel" // deliveries, from us to a client
 	// EndpointCallback stands for the redirect back to a client, from authorize,
 	// login or end_session, for faults.
 	EndpointCallback Endpoint = "callback"
@@ -61,17 +64,25 @@ func (p *IDP) routes() http.Handler {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.Handle(method+" "+p.path+path, p.observed(ep, h))
 	}
+	// fromPages is a route that pages of public clients may call, too.
+	fromPages := func(pattern string, ep Endpoint, h http.HandlerFunc) {
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.Handle(method+" "+p.path+path, p.shared(p.observed(ep, h)))
+		if method == http.MethodPost {
+			mux.Handle("OPTIONS "+p.path+path, p.shared(http.HandlerFunc(p.preflight)))
+		}
+	}
 	route("GET "+PathDiscovery, EndpointDiscovery, p.discovery)
 	route("GET "+PathJWKS, EndpointJWKS, p.jwks)
 	route("GET "+PathAuthorize, EndpointAuthorize, p.authorize)
 	route("POST "+PathAuthorize, EndpointAuthorize, p.authorize)
-	route("POST "+PathPAR, EndpointPAR, p.unlessLacking(hasPAR, p.par))
+	fromPages("POST "+PathPAR, EndpointPAR, p.unlessLacking(hasPAR, p.par))
 	route("POST "+PathLogin, EndpointLogin, p.login)
-	route("POST "+PathToken, EndpointToken, p.token)
-	route("GET "+PathUserinfo, EndpointUserinfo, p.unlessLacking(hasUserinfo, p.userinfo))
-	route("POST "+PathUserinfo, EndpointUserinfo, p.unlessLacking(hasUserinfo, p.userinfo))
+	fromPages("POST "+PathToken, EndpointToken, p.token)
+	fromPages("GET "+PathUserinfo, EndpointUserinfo, p.unlessLacking(hasUserinfo, p.userinfo))
+	fromPages("POST "+PathUserinfo, EndpointUserinfo, p.unlessLacking(hasUserinfo, p.userinfo))
 	route("POST "+PathIntrospect, EndpointIntrospect, p.unlessLacking(hasIntrospect, p.introspect))
-	route("POST "+PathRevoke, EndpointRevoke, p.unlessLacking(hasRevoke, p.revoke))
+	fromPages("POST "+PathRevoke, EndpointRevoke, p.unlessLacking(hasRevoke, p.revoke))
 	route("GET "+PathEndSession, EndpointEndSession, p.unlessLacking(hasEndSession, p.endSession))
 	route("POST "+PathEndSession, EndpointEndSession, p.unlessLacking(hasEndSession, p.endSession))
 	route("POST "+PathEndSession+"/confirm", EndpointEndSession, p.unlessLacking(hasEndSession, p.confirmLogout))
@@ -117,6 +128,10 @@ func (p *IDP) observed(ep Endpoint, h http.HandlerFunc) http.Handler {
 				ep = EndpointCode
 			case "refresh_token":
 				ep = EndpointRefresh
+			case grantClientCredentials:
+				ep = EndpointClientCredentials
+			case grantTokenExchange:
+				ep = EndpointExchange
 			}
 		}
 		x := &exchange{client: p.peekClient(r)}

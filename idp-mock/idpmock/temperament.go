@@ -19,6 +19,9 @@ type Temperament struct {
 	// client is added. Default JWT, and what AccessToken says.
 	AccessToken    AccessTokenType `json:"access_token"`
 	APIAccessToken AccessTokenType `json:"api_access_token"`
+	// AccessTokenForAPIOnly leaves access_token out of the answer to a client that asks for no
+	// API and has no Audience.
+	AccessTokenForAPIOnly bool `json:"access_token_for_api_only"`
 	// AudienceBound makes the access tokens of clients with an Audience good for
 	// that API only: the issuer is not in aud, and userinfo refuses them.
 	AudienceBound bool `json:"audience_bound"`
@@ -97,6 +100,8 @@ type Temperament struct {
 	ProfileAtUserinfo bool `json:"profile_at_userinfo"`
 	// ThinRefresh leaves it out of the ID tokens of refreshes.
 	ThinRefresh bool `json:"thin_refresh"`
+	// NoIDTokenOnRefresh leaves the ID token out of the answers to refreshes.
+	NoIDTokenOnRefresh bool `json:"no_id_token_on_refresh"`
 	// Groups gives everybody so many groups, each by a GUID, in the claim groups. 0: no such
 	// claim.
 	Groups int `json:"groups"`
@@ -149,6 +154,9 @@ const (
 	RefreshOffline RefreshTokenRule = "offline_access" // the scope offline_access
 	// RefreshConsent: that with prompt=consent; without it the scope is dropped.
 	RefreshConsent RefreshTokenRule = "offline_access+consent"
+	// RefreshAccessType: the parameter access_type=offline of the authorization request.
+	RefreshAccessType RefreshTokenRule = "access_type"
+	RefreshNever      RefreshTokenRule = "never"
 )
 
 // Announcement is the member of a token answer that announces the end of the

@@ -17,20 +17,32 @@ import (
 func Like(name string) (Temperament, error) {
 	t, ok := temperaments[name]
 	if !ok {
+		t, ok = moreTemperaments[name]
+	}
+	if !ok {
 		return Temperament{}, fmt.Errorf("idpmock: temperament: %q is none of %s", name,
 			strings.Join(TemperamentNames(), ", "))
 	}
 	t.Name = name
 	t.NoLogoutReason = true // of those that are known by name, none sends it
-	t.NoExtend, t.NoProof = slices.Clone(t.NoExtend), slices.Clone(t.NoProof)
-	t.NoLogoutTokenOn = slices.Clone(t.NoLogoutTokenOn)
-	t.IDToken, t.LogoutToken = slices.Clone(t.IDToken), slices.Clone(t.LogoutToken)
-	t.Lacks, t.Unadvertised = slices.Clone(t.Lacks), slices.Clone(t.Unadvertised)
+	t.copyLists()
 	return t, nil
 }
 
+// copyLists makes the lists the value's own.
+func (t *Temperament) copyLists() {
+	t.NoExtend, t.NoProof = copied(t.NoExtend), copied(t.NoProof)
+	t.NoLogoutTokenOn = copied(t.NoLogoutTokenOn)
+	t.IDToken, t.LogoutToken = copied(t.IDToken), copied(t.LogoutToken)
+	t.Lacks, t.Unadvertised = copied(t.Lacks), copied(t.Unadvertised)
+}
+
 // TemperamentNames lists the names that [Like] knows, sorted.
-func TemperamentNames() []string { return slices.Sorted(maps.Keys(temperaments)) }
+func TemperamentNames() []string {
+	names := slices.Concat(slices.Collect(maps.Keys(temperaments)), slices.Collect(maps.Keys(moreTemperaments)))
+	slices.Sort(names)
+	return names
+}
 
 // Extends reports whether a call extends the session of a coordinated client.
 func (t Temperament) Extends(call Endpoint) bool { return !slices.Contains(t.NoExtend, call) }
@@ -101,7 +113,7 @@ func (t *Temperament) check() error {
 
 var (
 	accessTokenTypes  = []AccessTokenType{JWT, Reference}
-	refreshTokenRules = []RefreshTokenRule{RefreshOffline, RefreshConsent}
+	refreshTokenRules = []RefreshTokenRule{RefreshOffline, RefreshConsent, RefreshAccessType, RefreshNever}
 	announcements     = []Announcement{AnnounceRefreshExpiresIn, AnnounceRefreshTokenExpiresIn}
 	rotations         = []Rotation{RotationNone, RotationRepeat, RotationLenient, RotationStrict}
 	hintRules         = []HintRule{HintOrIgnored, HintForRedirect, HintAlways, HintRefused}
@@ -131,6 +143,7 @@ type temperamentJSON struct {
 
 // MarshalJSON writes every field, so that what is written can be read again.
 func (t Temperament) MarshalJSON() ([]byte, error) {
+	t.copyLists() // an empty list is [], not null
 	return json.Marshal(temperamentJSON{(*plainTemperament)(&t), duration(t.ReuseGrace),
 		duration(t.LogoutTokenLifetime)})
 }

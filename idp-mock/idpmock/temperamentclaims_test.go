@@ -12,7 +12,7 @@ func TestProfileOfTemperaments(t *testing.T) {
 	both, userinfo := "login refresh userinfo", "userinfo"
 	everyLike(t, map[string]string{
 		"adfs": both, "auth0": both, "dex": both, "entra": both, "hydra": both, "keycloak": both, "strict": both, "zitadel": both,
-		"cognito": both, "login.gov": userinfo, "duende": userinfo, "oidc-provider": userinfo, "okta": userinfo,
+		"cognito": both, "duende": userinfo, "oidc-provider": userinfo, "okta": userinfo,
 	}, nil, profile)
 	like(t, "keycloak", func(c *idpmock.Config) { c.Temperament.ThinRefresh = true }, func(t *testing.T, w *world) {
 		if got := profile(t, w); got != "login userinfo" {

@@ -18,7 +18,6 @@ func TestRotationOfTemperaments(t *testing.T) {
 		"entra":         "new; old good, later good; the winner lives",
 		"adfs":          "none; old good, later good; the winner lives",
 		"cognito":       "none; old good, later good; the winner lives",
-		"login.gov":     "none; old good, later good; the winner lives",
 		"okta":          "same; old good, later good; the winner lives",
 		"auth0":         "new; old refused, later refused; the winner is dead",
 		"dex":           "new; old good, later refused; the winner lives",
@@ -122,7 +121,6 @@ func TestRefusals(t *testing.T) {
 		"oidc-provider": thrice("400 invalid_grant grant") + "good; 401 invalid_token Bearer",
 		"duende":        thrice("400 invalid_grant") + "400 invalid_grant; 401 invalid_token Bearer",
 		"cognito":       thrice("400 invalid_grant own") + "good; 401 invalid_token Bearer",
-		"login.gov":     thrice("400 invalid_grant own") + "good; 401 invalid_token Bearer",
 		"strict":        thrice("400 invalid_grant own") + "400 invalid_grant own; 401 invalid_token Bearer",
 	}, func(c *idpmock.Config) {
 		c.Temperament.Rotation, c.Temperament.MaxRefreshTokens = idpmock.RotationStrict, 0

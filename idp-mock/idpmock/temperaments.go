@@ -298,11 +298,10 @@ var temperaments = map[string]Temperament{
 		Unadvertised: []string{hasEndSession},
 	},
 
-	// Not imitated: it issues no refresh tokens, so its clients should have none;
-	// private_key_jwt alone; acr_values are required.
+	// No refresh tokens. Not imitated: private_key_jwt alone; acr_values are required.
 	"login.gov": {
-		AccessToken: Reference,
-		Rotation:    RotationNone,
+		AccessToken:  Reference,
+		RefreshToken: RefreshNever,
 
 		NoExtend: tokenCalls,
 		NoProof:  tokenCalls,

@@ -36,7 +36,7 @@ func TestWhatExtends(t *testing.T) {
 		"duende":   {true, true, true, true},
 		"strict":   {true, true, true, true},
 		"entra":    visits, "adfs": visits, "okta": visits, "auth0": visits, "dex": visits, "hydra": visits,
-		"zitadel": visits, "cognito": visits, "login.gov": visits,
+		"zitadel": visits, "cognito": visits,
 		"oidc-provider": visits,
 	}, has, func(t *testing.T, w *world) (got calls) {
 		b := w.Browser("ada")
@@ -86,7 +86,7 @@ func TestWhatProves(t *testing.T) {
 	everyLike(t, map[string]calls{
 		"keycloak": all, "duende": all, "strict": all,
 		"oidc-provider": none, // a refresh token has offline_access, see below
-		"entra":         none, "adfs": none, "okta": none, "auth0": none, "dex": none, "hydra": none, "zitadel": none, "cognito": none, "login.gov": none,
+		"entra":         none, "adfs": none, "okta": none, "auth0": none, "dex": none, "hydra": none, "zitadel": none, "cognito": none,
 	}, has, func(t *testing.T, w *world) (got calls) {
 		b := w.Browser("ada")
 		tok := w.enter(b, "notes")

@@ -30,10 +30,15 @@ func (p *IDP) token(w http.ResponseWriter, r *http.Request) {
 			answer, err = p.exchangeCode(cfg, r, c, jkt)
 		case "refresh_token":
 			answer, err = p.refreshGrant(cfg, r, c, jkt)
+		case grantClientCredentials:
+			answer, err = p.clientCredentials(cfg, r, c, jkt)
+		case grantTokenExchange:
+			answer, err = p.exchangeToken(cfg, r, c, jkt)
 		case "":
 			oerr = errInvalidRequest("grant_type is missing")
 		default:
-			oerr = &oauthError{status: http.StatusBadRequest, Code: "unsupported_grant_type", Desc: "grant_type must be authorization_code or refresh_token"}
+			oerr = &oauthError{status: http.StatusBadRequest, Code: "unsupported_grant_type",
+				Desc: "grant_type must be authorization_code, refresh_token, client_credentials or " + grantTokenExchange}
 		}
 	}
 	switch {
@@ -81,6 +86,11 @@ type toIssue struct {
 	// session's, zero for none.
 	refreshUntil time.Time
 	first        bool
+	noIDToken    bool
+
+	audience []string       // of the access token; nil: by the rules
+	claims   map[string]any // of the access token, beside its own
+	lifetime time.Duration  // of the access token; zero: the client's
 }
 
 func (p *IDP) redeemLocked(cfg *settings, now time.Time, c *Client, raw, redirectURI, verifier, jkt string) (*toIssue, *oauthError) {
@@ -138,7 +148,8 @@ func s256(verifier string) string {
 
 // issuesRefresh says whether a log-in of the client brings a refresh token.
 func (s *settings) issuesRefresh(c *Client, g *grant) bool {
-	return c.RefreshTokens && (s.Temperament.RefreshToken == RefreshAlways || g.offline)
+	rule := s.Temperament.RefreshToken
+	return c.RefreshTokens && !g.machine && rule != RefreshNever && (rule == RefreshAlways || g.offline)
 }
 
 // hint tells a client how long its refresh token and its grant will last.
@@ -174,41 +185,25 @@ func (p *IDP) hint(cfg *settings, now time.Time, t *toIssue, answer map[string]a
 // issue makes the token answer. It signs, so no lock is held.
 func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt, cert string, f *Fault) (map[string]any, error) {
 	g := t.grant
-	access := &accessToken{grant: g, jti: newSecret(), issued: now, until: now.Add(c.AccessTokenLifetime), jkt: jkt, x5t: cert, format: c.AccessTokenType,
-		aud: append([]string{cfg.Issuer}, c.Audience...)}
-	if cfg.Temperament.AudienceBound && len(c.Audience) > 0 {
-		access.aud = c.Audience
-	}
-	if c.Exempt && len(c.Audience) == 0 {
-		access.aud = []string{c.ID} // good for that app only
-	}
-	if t.api != nil {
-		access.aud = []string{t.api.Audience}
-	}
-	access.scope = slices.Concat(t.apiScope, t.scope)
+	access := newAccess(cfg, now, c, t, jkt, cert)
 	raw := access.jti
 	if c.AccessTokenType == JWT {
-		claims := map[string]any{"iss": cfg.Issuer, "sub": g.user.Subject, "aud": access.aud, "client_id": c.ID, "scope": strings.Join(access.scope, " "),
-			"iat": now.Unix(), "exp": access.until.Unix(), "jti": access.jti, "sid": g.sid, "auth_time": g.authTime.Unix(), "acr": g.acr}
-		if cnf := confirmation(jkt, access.x5t); cnf != nil {
-			claims["cnf"] = cnf
-		}
 		var err error
-		if raw, err = p.keys.sign(cfg.SigningAlg, "at+jwt", claims); err != nil { // RFC 9068 §2.1
+		if raw, err = p.keys.sign(cfg.SigningAlg, cfg.AccessTokenTyp, access.claims(cfg, c, t)); err != nil {
 			return nil, err
 		}
 	}
-	answer := map[string]any{"access_token": raw, "token_type": "Bearer", "expires_in": int64(c.AccessTokenLifetime / time.Second), "scope": strings.Join(access.scope, " ")}
+	answer := map[string]any{"access_token": raw, "token_type": "Bearer", "expires_in": int64(access.until.Sub(now) / time.Second), "scope": strings.Join(access.scope, " ")}
 	if jkt != "" {
 		answer["token_type"] = "DPoP"
 	}
 	if t.refresh != "" {
 		answer["refresh_token"] = t.refresh
 	}
-	if cfg.issuesRefresh(c, g) {
+	if cfg.issuesRefresh(c, g) && !t.noIDToken {
 		p.hint(cfg, now, t, answer)
 	}
-	if slices.Contains(t.scope, "openid") {
+	if slices.Contains(t.scope, "openid") && !t.noIDToken && (t.first || !cfg.Temperament.NoIDTokenOnRefresh) {
 		var fault IDTokenFault
 		if f != nil {
 			fault = f.IDToken
@@ -218,6 +213,12 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt, ce
 			return nil, err
 		}
 		answer["id_token"] = id
+	}
+	if cfg.Temperament.AccessTokenForAPIOnly && t.api == nil && len(t.audience)+len(c.Audience) == 0 && !g.machine {
+		for _, name := range []string{"access_token", "token_type", "expires_in"} {
+			delete(answer, name)
+		}
+		return answer, nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

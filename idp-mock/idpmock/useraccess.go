@@ -169,6 +169,10 @@ func (p *IDP) describe(cfg *settings, now time.Time, c *Client, raw string) map[
 	g := t.grant
 	answer := map[string]any{"active": true, "token_type": "Bearer", "client_id": g.client, "sub": g.user.Subject, "username": g.user.Username,
 		"iss": cfg.Issuer, "aud": t.aud, "scope": strings.Join(t.scope, " "), "iat": t.issued.Unix(), "exp": t.until.Unix(), "jti": t.jti, "sid": g.sid}
+	if g.machine {
+		delete(answer, "username")
+		delete(answer, "sid")
+	}
 	if t.jkt != "" {
 		answer["token_type"] = "DPoP"
 	}

@@ -1,4 +1,4 @@
-package control_test
+package openapi
 
 import (
 	"encoding/json"
@@ -15,7 +15,6 @@ import (
 )
 
 const (
-	issuer    = "https://idp.example"
 	verifier  = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 	challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 )
