@@ -31,9 +31,15 @@ demo: ## start the IdP, three apps, the API and the control room
 	@go run ./demo
 
 .PHONY: generate
-generate: ## regenerate the templ pages and docs/api.txt
+generate: ## regenerate the templ pages, session.min.js and docs/api.txt
 	@echo "== generate: templ"
 	$(TOOL) templ generate
+	echo "== generate: session.min.js"
+	cd rp/internal/asset
+	sum="$$(sha256sum session.js | cut -c 1-16)"
+	go tool -modfile=../../../tools/go.mod esbuild session.js --minify --target=es2022 --charset=utf8 --log-level=warning \
+		--banner:js="// Read it in session.source.js, beside this file. Made of $$sum" --outfile=session.min.js
+	cd "$(CURDIR)"
 	echo "== generate: docs/api.txt"
 	cd tools && go run ./api
 
@@ -114,11 +120,11 @@ need:
 # Compared without git: it refuses a clone that another user owns, as CI has.
 .PHONY: generated
 generated:
-	@sums() { find . '(' -name '*_templ.go' -o -path ./docs/api.txt ')' -exec sha256sum {} + | sort -k2; }
+	@sums() { find . '(' -name '*_templ.go' -o -name session.min.js -o -path ./docs/api.txt ')' -exec sha256sum {} + | sort -k2; }
 	before=$$(sums)
 	api=$$(cat docs/api.txt)
 	$(MAKE) generate
-	echo "== generated: *_templ.go is what *.templ yields, docs/api.txt what is exported"
+	echo "== generated: *_templ.go is what *.templ yields, session.min.js what session.js does, docs/api.txt what is exported"
 	after=$$(sums)
 	[ "$$before" = "$$after" ] && exit 0
 	diff <(echo "$$before") <(echo "$$after") || true
