@@ -16,6 +16,7 @@ FUZZTIME   ?= 10s
 SIMTIMEOUT ?= 2h
 CHAOS      ?= 10m
 SEED       ?=
+NEWCOMER   ?= demo
 
 .PHONY: help
 help: ## list the targets
@@ -86,6 +87,11 @@ deploy-check: ## docs/deploy.md on real proxies and servers, and the binaries as
 	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1
 	TANDEM_DEPLOY=long go test -count=1 -v -timeout 60m ./e2e/deploy
 	cd tools && go test -count=1 ./deploy
+
+.PHONY: newcomer
+newcomer: ## a stranger's path: clone what is committed, the demo, the README's program (NEWCOMER=gate: make test, too)
+	@echo "== newcomer"
+	TANDEM_NEWCOMER='$(NEWCOMER)' go test -buildvcs=false -count=1 -v -timeout 3h -run TestStranger ./e2e/readme
 
 # What a binary depends on is in these flags and in go.mod, and in nothing of the
 # machine: neither paths nor the state of the clone (TestBuildsAreReproducible).
