@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a command of a stranger may take, which builds first.
-const patience = 5 * time.Minute
+const patience = 10 * time.Minute
 
 var roomAt = regexp.MustCompile(`http://\S+`)
 

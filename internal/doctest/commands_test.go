@@ -13,13 +13,20 @@ var (
 	titled = regexp.MustCompile(`(?m)^## (.+)$`)
 )
 
-// Commands of the pages on deployment and release are there, or are marked with what they
-// need that this repository cannot bring along.
-func TestCommandsAreThereOrMarked(t *testing.T) {
+// makeTargets are the names of the Makefile's targets.
+func makeTargets(t *testing.T) map[string]bool {
+	t.Helper()
 	targets := map[string]bool{}
 	for _, m := range target.FindAllStringSubmatch(read(t, root+"/Makefile"), -1) {
 		targets[m[1]] = true
 	}
+	return targets
+}
+
+// Commands of the pages on deployment and release are there, or are marked with what they
+// need that this repository cannot bring along.
+func TestCommandsAreThereOrMarked(t *testing.T) {
+	targets := makeTargets(t)
 	count := 0
 	for _, page := range []string{"docs/deploy.md", "docs/capacity.md", "docs/versioning.md", "docs/dependencies.md",
 		"CONTRIBUTING.md"} {
