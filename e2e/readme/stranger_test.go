@@ -2,6 +2,7 @@ package readme
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -169,7 +170,13 @@ func (r *running) says(text *regexp.Regexp) (found string) {
 // resolvers need not.
 func (r *running) answers(url string) {
 	r.t.Helper()
-	client := &http.Client{Timeout: 10 * time.Second}
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if host, port, err := net.SplitHostPort(addr); err == nil && strings.HasSuffix(host, ".localhost") {
+				addr = net.JoinHostPort("127.0.0.1", port)
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, addr)
+		}}}
 	r.until("an answer at "+url, func() bool {
 		resp, err := client.Get(url)
 		if err != nil {
