@@ -18,8 +18,8 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// Secret is a string that prints as [redacted]. Only in an unexported field of a struct
-// of one's own fmt does not ask it, nor a Config: such a struct needs a Format method.
+// Secret is a string that prints as [redacted], but in an unexported field of a struct,
+// which fmt does not ask.
 type Secret string
 
 const redacted = "[redacted]"
@@ -28,10 +28,8 @@ func (Secret) String() string       { return redacted }
 func (Secret) GoString() string     { return redacted }
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// Format redacts also under verbs that do not fit a string, such as %d.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// MarshalText keeps a Secret out of JSON and the like.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Kind is what a client holds after the log-in, and thereby how it tells the IdP
@@ -63,11 +61,8 @@ func (k Kind) String() string {
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
 
-// Keys are 32-byte master keys. The first seals, all open: to roll, put a new
-// key in front and drop the old one when Absolute has passed. Where several
-// instances share a store, first give the new key to all of them in the last
-// place: a session whose key an instance lacks is over for its browser there.
-// They print as [redacted].
+// Keys are 32-byte master keys. The first seals, all open; docs/deploy.md says how they
+// are rolled. They print as [redacted].
 type Keys [][]byte
 
 func (Keys) String() string               { return redacted }
