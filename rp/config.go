@@ -114,17 +114,15 @@ type Config struct {
 	// ClientKeys sign what this client says of itself: the first signs, all are served at
 	// Prefix+"/jwks". docs/fapi.md says how they roll. Default: none.
 	ClientKeys []ClientKey
-	// Profile demands what a profile of OpenID Connect demands, and refuses what falls short
-	// of it: in this Config, in the IdP's discovery document and in its answers. "fapi2" is
-	// the FAPI 2.0 Security Profile: a key or a certificate instead of a secret, PAR, DPoP or
-	// certificate-bound tokens, PS256, ES256 or EdDSA, and the IdP's name in its answers. It
-	// sets PAR and, where HTTPClient has no certificate, DPoP; the default of IDTokenAlg and
-	// of RSA keys is PS256. "fapi2-message-signing" sets JAR beside them, and ResponseMode to
-	// jwt. Default: none.
+	// Profile demands what a profile of OpenID Connect demands, and refuses what falls short of
+	// it in this Config, in discovery and in answers: "fapi2" (FAPI 2.0 Security Profile; it
+	// sets PAR and, where HTTPClient has no certificate, DPoP; the default of IDTokenAlg and of
+	// RSA keys is PS256) or "fapi2-message-signing" (JAR too, and ResponseMode jwt). Default:
+	// none. See docs/fapi.md.
 	Profile string
-	// DecryptionKeys open what the IdP encrypts for this client: ID tokens, logout tokens,
-	// userinfo, answers of a log-in (RFC 7516). All open. The public halves are served beside
-	// those of ClientKeys. A key is an *rsa.PrivateKey or an *ecdsa.PrivateKey. Default: none.
+	// DecryptionKeys open what the IdP encrypts for this client (RFC 7516): *rsa.PrivateKey or
+	// *ecdsa.PrivateKey. All open; the public halves are beside those of ClientKeys. Default:
+	// none.
 	DecryptionKeys []ClientKey
 
 	BaseURL string // this app as browsers see it: https://notes.example.com
@@ -165,10 +163,9 @@ type Config struct {
 	// JAR signs each authorization request by the first of ClientKeys (RFC 9101), so that
 	// nobody can change it. Default: only where the IdP demands it of every client.
 	JAR bool
-	// DPoP binds access tokens to a key (RFC 9449), so that one who steals a token cannot use
-	// it. Each session has a key of its own, sealed in its record. Session.Client sends the
-	// proofs, and Session.DPoPProof makes them for other clients. An access token that is not
-	// bound is refused then. Sessions that began without go on without. Default off.
+	// DPoP binds access tokens to a key of the session (RFC 9449), sealed in its record. A
+	// token that is not bound is refused; sessions that began without go on without.
+	// Session.Client sends the proofs, Session.DPoPProof makes them. Default off.
 	DPoP bool
 	// ThirdPartyLogin lets the IdP, or any other site, start a log-in (OpenID Connect Core 1.0
 	// §4) at BaseURL+Prefix+"/login", the initiate_login_uri; docs/login.md has its parameters.

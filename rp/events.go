@@ -79,7 +79,7 @@ type EndEvent struct {
 }
 
 // MassLogoutEvent says: within a minute the IdP has refused the tokens of many sessions,
-// and of more than half of those that asked: a lost signing key, a restored backup.
+// and of more than half of those that asked.
 type MassLogoutEvent struct {
 	Rejected int
 	Asked    int

@@ -52,6 +52,5 @@ func judgePages(s *page.Set) []Finding {
 }
 
 // PageTexts returns the texts of the library's own pages in English, by their keys: what
-// Config.Pages replaces. The keys that session.js has, too, (ended-…, quiet) have the same
-// words there.
+// Config.Pages replaces.
 func PageTexts() map[string]string { return page.Texts() }

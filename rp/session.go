@@ -64,9 +64,8 @@ func (c *carrier) Value(key any) any {
 	return c.ctx.Value(key)
 }
 
-// FromContext returns the session that the adapters' RequireLogin or OptionalLogin has put
-// there. It is nil behind OptionalLogin where nobody is logged in, and where neither stands
-// in front of the handler.
+// FromContext returns the session that RequireLogin or OptionalLogin of an adapter has put
+// there; nil where nobody is logged in, and where neither stands in front of the handler.
 func FromContext(ctx context.Context) *Session {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
 	return s
