@@ -16,6 +16,7 @@ FUZZTIME   ?= 10s
 SIMTIMEOUT ?= 2h
 CHAOS      ?= 10m
 SEED       ?=
+NEWCOMER   ?= demo
 
 .PHONY: help
 help: ## list the targets
@@ -31,9 +32,15 @@ demo: ## start the IdP, three apps, the API and the control room
 	@go run ./demo
 
 .PHONY: generate
-generate: ## regenerate the templ pages and docs/api.txt
+generate: ## regenerate the templ pages, session.min.js and docs/api.txt
 	@echo "== generate: templ"
 	$(TOOL) templ generate
+	echo "== generate: session.min.js"
+	cd rp/internal/asset
+	sum="$$(sha256sum session.js | cut -c 1-16)"
+	go tool -modfile=../../../tools/go.mod esbuild session.js --minify --target=es2022 --charset=utf8 --log-level=warning \
+		--banner:js="// Read it in session.source.js, beside this file. Made of $$sum" --outfile=session.min.js
+	cd "$(CURDIR)"
 	echo "== generate: docs/api.txt"
 	cd tools && go run ./api
 
@@ -81,6 +88,11 @@ deploy-check: ## docs/deploy.md on real proxies and servers, and the binaries as
 	TANDEM_DEPLOY=long go test -count=1 -v -timeout 60m ./e2e/deploy
 	cd tools && go test -count=1 ./deploy
 
+.PHONY: newcomer
+newcomer: ## a stranger's path: clone what is committed, the demo, the README's program (NEWCOMER=gate: make test, too)
+	@echo "== newcomer"
+	TANDEM_NEWCOMER='$(NEWCOMER)' go test -buildvcs=false -count=1 -v -timeout 3h -run TestStranger ./e2e/readme
+
 # What a binary depends on is in these flags and in go.mod, and in nothing of the
 # machine: neither paths nor the state of the clone (TestBuildsAreReproducible).
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
@@ -120,11 +132,11 @@ need:
 # Compared without git: it refuses a clone that another user owns, as CI has.
 .PHONY: generated
 generated:
-	@sums() { find . '(' -name '*_templ.go' -o -path ./docs/api.txt ')' -exec sha256sum {} + | sort -k2; }
+	@sums() { find . '(' -name '*_templ.go' -o -name session.min.js -o -path ./docs/api.txt ')' -exec sha256sum {} + | sort -k2; }
 	before=$$(sums)
 	api=$$(cat docs/api.txt)
 	$(MAKE) generate
-	echo "== generated: *_templ.go is what *.templ yields, docs/api.txt what is exported"
+	echo "== generated: *_templ.go is what *.templ yields, session.min.js what session.js does, docs/api.txt what is exported"
 	after=$$(sums)
 	[ "$$before" = "$$after" ] && exit 0
 	diff <(echo "$$before") <(echo "$$after") || true

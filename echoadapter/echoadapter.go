@@ -1,4 +1,11 @@
-// Package echoadapter puts Tandem's sessions in front of echo v4 handlers.
+// Package echoadapter puts Tandem's sessions in front of echo v4 handlers:
+//
+//	web := echoadapter.New(auth) // of rp.New
+//	web.Register(e.Group("/auth"))
+//	e.GET("/", home, web.RequireLogin())
+//	e.GET("/feed", feed, web.Passive(), web.RequireLogin()) // a poll keeps nobody signed in
+//
+// A handler finds the session by [Session]. The Example is a whole program.
 //
 // What a script is refused is returned to echo as *echo.HTTPError with the library's
 // error inside, so that the application's own HTTPErrorHandler and logging middleware
@@ -21,8 +28,7 @@ type Adapter struct{ rp *rp.RelyingParty }
 // New returns an adapter for auth.
 func New(auth *rp.RelyingParty) *Adapter { return &Adapter{auth} }
 
-// Format prints whose adapter it is, by every verb: fmt would follow the pointer to what
-// runs meanwhile.
+// Format prints whose adapter it is: fmt would follow the pointer to what runs meanwhile.
 func (a Adapter) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "echoadapter.Adapter(%v)", a.rp) }
 
 // Register mounts the library's endpoints on a group, which must have the prefix

@@ -1,5 +1,12 @@
 // Package nethttpadapter puts Tandem's sessions in front of net/http handlers,
-// and of every router that takes them (chi, gorilla/mux, …).
+// and of every router that takes them (chi, gorilla/mux, …):
+//
+//	web := nethttpadapter.New(auth) // of rp.New
+//	mux.Handle("/auth/", web.Endpoints())
+//	mux.Handle("/", web.RequireLogin(home))
+//	mux.Handle("/feed", web.RequireLogin(web.Passive(feed))) // a poll keeps nobody signed in
+//
+// A handler finds the session by rp.FromContext. The Example is a whole program.
 package nethttpadapter
 
 import (
@@ -16,8 +23,7 @@ type Adapter struct{ rp *rp.RelyingParty }
 // New returns an adapter for auth.
 func New(auth *rp.RelyingParty) *Adapter { return &Adapter{auth} }
 
-// Format prints whose adapter it is, by every verb: fmt would follow the pointer to what
-// runs meanwhile.
+// Format prints whose adapter it is: fmt would follow the pointer to what runs meanwhile.
 func (a Adapter) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "nethttpadapter.Adapter(%v)", a.rp)
 }

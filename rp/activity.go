@@ -32,23 +32,20 @@ func (c Class) String() string {
 // "active". "active" decides only where the request itself leaves it open.
 const ActivityHeader = activity.Header
 
-// WithClass marks the requests of a route. The adapters' Passive and Active use it. What
-// is marked Passive never is activity. What is marked Active is, where a person and a page
-// send the same: no mark makes activity of a prefetch, an image, a beacon, an event
-// stream, or what a page of another origin fetches.
+// WithClass marks the requests of a route; the adapters' Passive and Active use it. What
+// is marked Passive never is activity. No mark makes activity of a prefetch, an image, a
+// beacon, an event stream, or what a page of another origin fetches.
 func WithClass(ctx context.Context, c Class) context.Context {
 	return web.WithMark(ctx, markOf(c))
 }
 
-// Activity classifies a request: docs/timeouts.md has the table. In this order: what
-// cannot be a person's doing (prefetch, a fetch of a page of another origin); then
-// Config.Classify; the mark of the route (WithClass) and the page's own word
-// (ActivityHeader); what Fetch Metadata says. What stays open is Active. So a poll that
-// fetches JSON has to be marked Passive by route or header: nothing in the request itself
-// tells it from a click.
+// Activity classifies a request, in this order: what cannot be a person's doing (a
+// prefetch, a fetch of a page of another origin); Config.Classify; the mark of the route
+// (WithClass) and the page's own word (ActivityHeader); Fetch Metadata. What stays open is
+// Active, so a poll that fetches JSON has to be marked. docs/timeouts.md has the table.
 //
 // It knows no session. Authenticate does, and so it also tells a navigation that a page
-// makes by itself from a person's, in a browser that says so (Sec-Fetch-User).
+// makes by itself from a person's, in a browser that sends Sec-Fetch-User.
 func (p *RelyingParty) Activity(r *http.Request) Class {
 	return classOf(p.activity.IsActive(r, p.activity.Mark(r), false))
 }

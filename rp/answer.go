@@ -50,13 +50,10 @@ func (a Answer) AddTo(h http.Header) {
 	}
 }
 
-// Answer turns an error of Authenticate or of an endpoint into what the client
-// should see: docs/answers.md has the table. A navigation that a person has caused is
-// sent to the log-in and comes back; any other gets a page with a link, and so does a
-// posted form. A script gets 401 with JSON and never a redirect. What no person has
-// caused is given no address to go to. Trouble is 503 with Retry-After and takes
-// nobody's cookie. The header Tandem-Error has the code of the JSON, in case a framework
-// replaces the body.
+// Answer turns an error of Authenticate or of an endpoint into what the client should see:
+// a log-in for a person's navigation, a page with a link for other ones and for forms, 401
+// with JSON for scripts, 503 with Retry-After for trouble. What no person has caused is
+// given no address to go to. docs/answers.md has the table.
 //
 // With options the log-in that it leads to asks for them.
 func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) Answer {

@@ -12,12 +12,10 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// API is a resource server that [Session.Client] may call.
-//
-// With Origin alone it gets the access token of the log-in. With Resource, Audience or
-// Scopes it gets a token of its own, which is fetched by a refresh when it is needed
-// first, and kept in the session until it runs out: Kind RefreshToken only. Which of the
-// three an IdP wants is in docs/apis.md. APIs that ask for the same share a token.
+// API is a resource server that Session.Client may call. With Origin alone it gets the
+// access token of the log-in. With Resource, Audience or Scopes (Kind RefreshToken only) it
+// gets one of its own, fetched by a refresh when needed first; APIs that ask for the same
+// share it. Which of the three an IdP wants is in docs/apis.md.
 type API struct {
 	// Origin is scheme and host, https://api.example.com, written in ASCII.
 	Origin string

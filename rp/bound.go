@@ -37,12 +37,10 @@ func jktOption(seed string) oauth2.AuthCodeOption {
 	return oauth2.SetAuthURLParam("dpop_jkt", dpop.Of(seed).Thumbprint())
 }
 
-// DPoPProof makes the DPoP header for one request of this session (RFC 9449 §4): for
-// clients that take a token from TokenSource or AccessToken and cannot use Client. It is
-// for that method, address and token, and good once. Where the last answer that Client got
-// from that server had a nonce, the proof has it; to a server that answers use_dpop_nonce
-// all the same, send header DPoP-Nonce of its answer as nonce. The error is ErrNoAccessToken
-// where the session's tokens are bound to no key.
+// DPoPProof makes the DPoP header for one request of this session (RFC 9449 §4), for
+// clients that take a token from TokenSource or AccessToken. It is for that method, address
+// and token, and good once. To a server that answers use_dpop_nonce send header DPoP-Nonce
+// of its answer as nonce. The error is ErrNoAccessToken where the tokens are bound to no key.
 func (s *Session) DPoPProof(method, address, token, nonce string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -8,23 +8,21 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
-// Claims decodes into v what the IdP says of the person: the claims of the latest ID token,
-// those that it leaves out and a former one had, and with Config.UserinfoClaims those of the
-// userinfo endpoint. What was said last counts. docs/claims.md has the rules.
+// Claims decodes into v what the IdP says of the person: the ID token's claims and, with
+// Config.UserinfoClaims, those of the userinfo endpoint. docs/claims.md has the rules.
 func (s *Session) Claims(v any) error { return decodeClaims(s.state().Data, v) }
 
 // HasClaim reports whether a claim has one of the values: as a text, a number or a truth
-// value, as an entry of a list, or as the name of a member of an object (ZITADEL's roles).
-// name is that of a claim, or else a path to one inside of others (Keycloak's
-// realm_access.roles). Without values it is false, and so is it for an empty one.
+// value, in a list, or as the name of a member of an object (ZITADEL's roles). name is a
+// claim or a path into one (Keycloak's realm_access.roles). Without values, or for an
+// empty one, it is false.
 func (s *Session) HasClaim(name string, values ...string) bool {
 	return hasClaim(s.state().Data, name, values...)
 }
 
 // RequireClaim lets only those through whose claim has one of the values, as
-// [Session.HasClaim] finds it. Several such options all have to be met. Others are answered
-// 403 ([ErrForbidden], Config.Forbidden). It is an option of the adapters' RequireLogin; a
-// log-in cannot ask the IdP for it.
+// Session.HasClaim finds it; several all have to be met. Others are answered 403
+// (ErrForbidden, Config.Forbidden). A log-in cannot ask the IdP for it.
 func RequireClaim(name string, values ...string) LoginOption {
 	return func(w *wish) { w.claims = append(w.claims, claimDemand{name, values}) }
 }

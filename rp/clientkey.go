@@ -38,13 +38,10 @@ type ClientKey struct {
 	Issuer string
 }
 
-// Format prints the ID, by every verb.
 func (k ClientKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "rp.ClientKey("+k.ID+")") }
 
-// LogValue logs what Format prints.
 func (k ClientKey) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }
 
-// MarshalText keeps the key out of JSON and the like.
 func (k ClientKey) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(k)), nil }
 
 // checkClient completes and checks how this client authenticates.

@@ -21,11 +21,10 @@ func (p *RelyingParty) Findings() []Finding {
 	return p.engine.Known()
 }
 
-// Diagnose checks a configuration, discovers the IdP and says what does not fit,
-// without serving anybody. Where the app runs already, it also says what keeps requests from
-// its endpoints (see Config.SkipSelfCheck). What the IdP demands and this library cannot do is an error,
-// as it is of New. What only a log-in can show (lifetimes, sid, refresh
-// tokens) is found by RelyingParty.Findings afterwards.
+// Diagnose checks a configuration, discovers the IdP and says what does not fit, without
+// serving anybody. Where the app runs already, it also says what keeps requests from its
+// endpoints. What only a log-in can show is found by RelyingParty.Findings afterwards.
+// Errors as New's.
 func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

@@ -47,6 +47,7 @@ func (p *RelyingParty) endpoints() []Endpoint {
 		{http.MethodPost, "/activity", p.serveActivity},
 		{http.MethodGet, "/draft-key", p.serveDraftKey},
 		{http.MethodGet, "/session.js", p.serveScript},
+		{http.MethodGet, "/session.source.js", p.serveSource},
 		{http.MethodGet, "/session.d.ts", p.serveTypes},
 	}
 	if len(p.cfg.ClientKeys)+len(p.cfg.DecryptionKeys) > 0 {
@@ -65,6 +66,12 @@ func (p *RelyingParty) endpoints() []Endpoint {
 // whether it has changed, so that pages and server always fit together.
 func (p *RelyingParty) serveScript(w http.ResponseWriter, r *http.Request) error {
 	asset.ServeScript(w, r)
+	return nil
+}
+
+// serveSource serves session.js before it was minified, for who wants to read it.
+func (p *RelyingParty) serveSource(w http.ResponseWriter, r *http.Request) error {
+	asset.ServeSource(w, r)
 	return nil
 }
 

@@ -30,12 +30,11 @@ type Whose struct {
 const maxDetail = 200
 
 // EndSessions ends sessions in this app with reason.Admin, those whose log-in is under way
-// included, and returns how many had begun (ASVS 7.4.2, 7.4.5). It is for what comes neither
-// from the person nor by a logout token: a support tool, a directory that disabled an
-// account, a Shared Signals event (package ssf). The session at the IdP lives on.
+// included, and returns how many had begun (ASVS 7.4.2, 7.4.5). It is for what comes
+// neither from the person nor by a logout token: a support tool, a directory. The session
+// at the IdP lives on.
 //
-// It may be repeated: sessions that have ended already, or begun after r.BegunBy, are not
-// concerned. Its error is an *UnavailableError, or says that r names nobody.
+// It may be repeated. Its error is an *UnavailableError, or says that r names nobody.
 func (p *RelyingParty) EndSessions(ctx context.Context, r Whose) (int, error) {
 	if r.Subject == "" && r.SID == "" {
 		return 0, errors.New("rp: Whose has neither Subject nor SID: set one or both")

@@ -42,11 +42,11 @@ type EndedError = reason.EndedError
 // session, and it is kept.
 type UnavailableError = reason.UnavailableError
 
-// LoginError says: a log-in could not be finished. Its text is for the log; the page
-// shows Title and Advice, which never contain anything that came from outside.
+// LoginError says: a log-in could not be finished. Its text is for the log; the page shows
+// Title and Advice, in which nothing comes from outside.
 //
-// Config.OnLogin returns one to refuse a log-in with a page in the app's words. Then Status
-// is 403 if it is not set, and the page offers another account.
+// Config.OnLogin returns one to refuse a log-in in the app's words. Then Status is 403 if
+// it is not set, and the page offers another account.
 type LoginError struct {
 	Status int // 400, or 502 or 503 if the IdP is to blame
 	Title  string

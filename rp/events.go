@@ -6,23 +6,20 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// Events are callbacks about sessions. They are called on the goroutine that caused
-// them and must return quickly. Any may be nil.
+// Events are callbacks about sessions, on the goroutine that caused them: they must return
+// quickly. Any may be nil.
 type Events struct {
 	Login  func(LoginEvent)
 	Signal func(SignalEvent)
-	// End is called exactly once for each session that ends, on one instance, one
-	// after another on a goroutine of its own: the session is over and everybody
-	// has been answered by then. If an instance dies in between, another one, or
-	// the next start, makes up for it after a few minutes. Where a logout overtakes
-	// a log-in, it may come before Login.
+	// End is called exactly once for each session that ends, on one instance, on a goroutine
+	// of its own. If an instance dies in between, another one, or the next start, makes up for
+	// it after a few minutes. It may come before Login where a logout overtakes a log-in.
 	End func(EndEvent)
 	// Refused is called for each log-in and each logout token that was refused.
 	// Strangers can cause it as often as they like.
 	Refused func(RefusedEvent)
-	// StoreFailed is called for each call of the Store that failed where a session was
-	// needed: a request was answered with 503, or the IdP could not be told of activity.
-	// It is called on the request's goroutine, as often as there are requests.
+	// StoreFailed is called for each call of the Store that failed where a session was needed,
+	// as often as there are requests.
 	StoreFailed func(StoreFailedEvent)
 	// MassLogout is called at most once a minute when suspiciously many sessions
 	// are refused at once.
@@ -81,9 +78,8 @@ type EndEvent struct {
 	Begun   time.Time // when the log-in that led to it was started
 }
 
-// MassLogoutEvent says: within a minute the IdP has refused the tokens of many
-// sessions, and of more than half of those that asked. That is what a lost
-// signing key, a restored backup or a wrong deployment at the IdP looks like.
+// MassLogoutEvent says: within a minute the IdP has refused the tokens of many sessions,
+// and of more than half of those that asked.
 type MassLogoutEvent struct {
 	Rejected int
 	Asked    int

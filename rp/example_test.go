@@ -22,6 +22,29 @@ func exampleConfig(world *exampletest.World) rp.Config {
 	}
 }
 
+// A web application whose page is for who is logged in. README.md has it as a whole
+// program against idp-mock; the world is that IdP, and a person with a browser.
+func Example() {
+	world := exampletest.Start()
+	defer world.Close()
+	auth, err := rp.New(context.Background(), exampleConfig(world)) // Issuer, ClientID, BaseURL, Keys, Store
+	if err != nil {
+		log.Fatal(err) // names the field and the cure
+	}
+	defer auth.Close()
+
+	web := nethttpadapter.New(auth)
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", web.Endpoints())
+	mux.Handle("/", web.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "Hello %s", rp.FromContext(r.Context()).Subject())
+	})))
+
+	world.Serve("notes.example", mux)
+	fmt.Println(world.Person("ada").Visit("/"))
+	// Output: Hello ada
+}
+
 // Wrong configuration stops New before anything is asked of the network, all
 // faults at once, each with its field and the cure.
 func ExampleNew_wrongConfiguration() {

@@ -22,16 +22,10 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// StartLogin sends the browser to the IdP. It reads the query parameters
-// return_to, a path of this app, fragment, which belongs to it, and silent; the names of
-// Config.LoginQuery; and with Config.ThirdPartyLogin, in the query or in a form, iss,
-// login_hint and target_link_uri.
-//
-// A bookmark, a restored tab or another site may lead here too. Who is logged in and
-// confirmed then goes straight to return_to. A link or form of this app's own, or the
-// parameter anew=1, logs in anew.
-//
-// The options are the app's; the adapters' Login passes them on.
+// StartLogin sends the browser to the IdP. It reads the query parameters that
+// docs/login.md lists: return_to, a path of this app, and others. Who is logged in and
+// confirmed goes straight to return_to, unless a link or form of this app's own has led
+// here. The options are the app's; the adapters' Login passes them on.
 func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request, opts ...LoginOption) error {
 	web.NoStore(w.Header())
 	if host, ok := p.site.Stranger(r); ok {

@@ -25,9 +25,8 @@ var ErrRefused = errors.New("rp: the application has refused this log-in")
 // until Config.OnLogin returns.
 type Login struct {
 	// ReturnTo is the page that the browser goes to next. The hook may set another path of
-	// this app; what SafeReturnTo does not pass becomes "/". With Config.KeepPosted it is the
-	// library's own Prefix+"/posted" where a form waits for the person: a hook that leads
-	// elsewhere then takes that form from them.
+	// this app; what SafeReturnTo does not pass becomes "/". With Config.KeepPosted it may be
+	// Prefix+"/posted": a hook that leads elsewhere takes a waiting form from the person.
 	ReturnTo string
 
 	in *incoming
@@ -59,10 +58,9 @@ func (l *Login) HasClaim(name string, values ...string) bool {
 	return hasClaim(l.in.data, name, values...)
 }
 
-// Values are the first values of the session that is to begin, under a name as in
-// RelyingParty.Values: those of the same person's session in this browser if one lives, else
-// none. What the hook changes in them is stored with the session; Save is not needed. With
-// Options.MaxAge below zero they are left out.
+// Values are the first values of the session that is to begin, as in RelyingParty.Values:
+// those of the same person's session in this browser if one lives, else none. They are
+// stored with the session; Save is not needed. With Options.MaxAge below zero they are not.
 func (l *Login) Values(name string) (*sessions.Session, error) {
 	if s := l.in.first[name]; s != nil {
 		return s, nil
@@ -74,8 +72,8 @@ func (l *Login) Values(name string) (*sessions.Session, error) {
 	return s, err
 }
 
-// Visitor are the values that this browser had under a name in Config.VisitorValues. Nobody
-// has proven then who uses it: carry over a cart, and nothing that gives rights.
+// Visitor are the values of Config.VisitorValues that this browser had under a name. Nobody
+// has proven who used it: carry over a cart, and nothing that gives rights.
 func (l *Login) Visitor(name string) (*sessions.Session, error) {
 	store := l.in.rp.cfg.VisitorValues
 	if store == nil {
@@ -84,10 +82,9 @@ func (l *Login) Visitor(name string) (*sessions.Session, error) {
 	return store.New(l.in.r, name)
 }
 
-// CarryOver moves the visitor's values of these names into the session's of the same names.
-// Where both have a value the visitor's stands: it is the newer one. The visitor's are
-// deleted once the session has begun. A cookie that cannot be read any more, because its key
-// has changed or it is too old, is as if there were none: it must keep nobody out.
+// CarryOver moves the visitor's values of these names into the session's. Where both have
+// a value the visitor's stands. The visitor's are deleted once the session has begun. A
+// cookie that cannot be read any more is as if there were none.
 func (l *Login) CarryOver(names ...string) error {
 	for _, name := range names {
 		from, err := l.Visitor(name)
@@ -110,9 +107,7 @@ func (l *Login) CarryOver(names ...string) error {
 	return nil
 }
 
-// OtherAccount is the address of a log-in where the person chooses an account
-// (prompt=select_account), for the page of a hook that refuses this one. It leads to
-// ReturnTo.
+// OtherAccount is the address of a log-in with prompt=select_account that leads to ReturnTo.
 func (l *Login) OtherAccount() string { return l.in.rp.otherAccount(l.in.rp.site.Inside(l.ReturnTo)) }
 
 func (p *RelyingParty) otherAccount(returnTo string) string {

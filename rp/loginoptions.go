@@ -12,10 +12,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 )
 
-// LoginOption is something that one log-in asks of the IdP, beyond Config. The adapters'
-// RequireLogin and Login take them. [ACR] and [MaxAge] are demands: what comes back is
-// checked, and a route with them lets nobody through whose session does not meet them.
-// [RequireClaim] is a demand of a route alone.
+// LoginOption is something that one log-in asks of the IdP, beyond Config; the adapters'
+// RequireLogin and Login take them. ACR and MaxAge are also demands: a route with them lets
+// nobody through whose session does not meet them.
 type LoginOption func(*wish)
 
 // wish is what options ask for.
@@ -30,9 +29,8 @@ func ACR(values ...string) LoginOption {
 	return func(w *wish) { w.ACR = append(w.ACR, values...) }
 }
 
-// MaxAge demands that the person has proven who they are within d (max_age, auth_time).
-// Less than a minute is a minute: else the answer would be too old when it arrives.
-// Config.Skew comes on top.
+// MaxAge demands that the person has proven who they are within d, at least a minute, and
+// Config.Skew on top (max_age, auth_time).
 func MaxAge(d time.Duration) LoginOption {
 	return func(w *wish) { w.SetAge(d) }
 }
@@ -110,9 +108,8 @@ func (p *RelyingParty) wishAt(q url.Values, opts []LoginOption) (loginflow.Wish,
 	return loginflow.Wish{}, fmt.Errorf("rp: what a log-in asks for is larger than %d bytes", loginflow.MaxWish)
 }
 
-// StepUpError says: the session lives, and this page or API needs another log-in. Answer
-// leads there and back; the session and its values are kept until the new log-in has
-// replaced it.
+// StepUpError says: the session lives, and this page or API needs another log-in, to which
+// Answer leads and back.
 type StepUpError struct{ wish loginflow.Wish }
 
 func (e *StepUpError) Error() string {

@@ -15,10 +15,8 @@ import (
 // LogoutConfig says how a log-out goes on at the IdP (OpenID Connect RP-Initiated
 // Logout 1.0). What the IdP takes is in [LogoutRules].
 type LogoutConfig struct {
-	// URL is the IdP's end_session_endpoint where discovery does not name it, or names
-	// another one: https://TENANT.auth0.com/v2/logout of Auth0, https://DOMAIN/logout of
-	// Cognito. Default: the one in the discovery document; where there is none, a
-	// log-out ends here.
+	// URL is the IdP's end_session_endpoint where discovery names none or another one: Auth0,
+	// Cognito. Default: the one of discovery; where there is none, a log-out ends here.
 	URL string
 	// Params are sent with every log-out: ui_locales, logout_hint, federated (Auth0), ….
 	// What the library sets itself cannot be set.
@@ -26,12 +24,11 @@ type LogoutConfig struct {
 	// Form are the names that the form of the log-out may set: "ui_locales", …. They go
 	// before Params. Default: none.
 	Form []string
-	// NoHint leaves id_token_hint and the logout_hint of the ID token out: then no token
-	// is in an address, and most IdPs ask the person. Default: sent where the IdP takes it.
+	// NoHint leaves id_token_hint and logout_hint out: no token is in an address, and most IdPs
+	// ask the person. Default: sent where the IdP takes it.
 	NoHint bool
-	// Post sends the browser on by a form instead of a redirect, so that the ID token is
-	// in no URL. It needs an IdP that takes POST and whose session cookie is
-	// SameSite=None. Default: a redirect.
+	// Post sends the browser on by a form, so that the ID token is in no URL. The IdP has to
+	// take POST and have a SameSite=None cookie. Default: a redirect.
 	Post bool
 }
 

@@ -8,13 +8,10 @@ import (
 )
 
 // Optional answers with the session of a request to a public page, nil if there is none.
-// The adapters' OptionalLogin calls it.
-//
-// It uses what is known, and never keeps anybody waiting for the IdP: a session is there
-// as long as its confirmation is no older than the IdP's window (three times
-// Config.TrustFor where that is not known). What a person does there is activity, as
-// anywhere, and the IdP is told of it beside. An unsafe request of another origin has no
-// session, nor has anybody while the store fails.
+// The adapters' OptionalLogin calls it. It keeps nobody waiting for the IdP: a session is
+// there while its confirmation is no older than the IdP's window (three times
+// Config.TrustFor where that is not known). What a person does there is activity. An
+// unsafe request of another origin has no session, nor has anybody while the store fails.
 func (p *RelyingParty) Optional(r *http.Request) *Session {
 	key, ok := p.sessionKey(r.Header)
 	if !ok || p.site.Of(r).Refuses(r) {

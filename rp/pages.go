@@ -9,25 +9,17 @@ import (
 )
 
 // Pages are the language, the words and the frame of the few pages that the library shows
-// itself: where somebody has to log in and no redirect may take them there, after an end,
-// after a log-out, and when something fails. The zero value shows plain English ones.
-//
-// An app that wants pages of its own instead handles the errors of
-// [RelyingParty.Authenticate] itself.
+// itself: docs/pages.md. The zero value shows plain English ones.
 type Pages struct {
-	// Texts has the words for each language, by its tag (RFC 5646: "de", "pt-BR") and by
-	// the keys of [PageTexts]. Those of "en" replace the English ones. A text that is
-	// missing is shown in English, and a [Finding] says which. They are plain text.
+	// Texts has the words for each language, by its tag (RFC 5646: "de", "pt-BR") and by the
+	// keys of [PageTexts], as plain text. A missing one is shown in English, and a [Finding].
 	Texts map[string]map[string]string
-	// Language chooses the language of an answer: a setting of the person's, a part of
-	// the path. What it returns is looked for in Texts as a browser's wish would be
-	// ("de-AT" finds "de"). Default: what the browser asks for (Accept-Language), else
+	// Language chooses the language of an answer, by a tag. Default: Accept-Language, else
 	// English.
 	Language func(*http.Request) string
-	// Frame writes the page around [Page.Body]: an html/template that is executed, a
-	// component that is rendered. The Content-Security-Policy stays strict: images, fonts
-	// and style sheets of this origin, no script, no inline style but Page.Style. They
-	// must not need a log-in. If it fails the plain page is shown. Default: a plain page.
+	// Frame writes the page around [Page.Body]. The Content-Security-Policy stays strict:
+	// images, fonts and style sheets of this origin, no script, no inline style but Page.Style.
+	// If it fails the plain page is shown. Default: a plain page.
 	Frame func(io.Writer, Page) error
 }
 
@@ -60,6 +52,5 @@ func judgePages(s *page.Set) []Finding {
 }
 
 // PageTexts returns the texts of the library's own pages in English, by their keys: what
-// Config.Pages replaces. The keys that session.js has, too, (ended-…, quiet) have the same
-// words there.
+// Config.Pages replaces.
 func PageTexts() map[string]string { return page.Texts() }

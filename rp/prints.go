@@ -31,7 +31,6 @@ func (c Config) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "%+v", plain(c))
 }
 
-// LogValue logs what Format prints.
 func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
 // String names the client and its IdP.
@@ -45,10 +44,8 @@ func (p *RelyingParty) String() string {
 	return "rp.RelyingParty(" + p.cfg.ClientID + " at " + p.cfg.Issuer + ")"
 }
 
-// Format prints String, by every verb.
 func (p *RelyingParty) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
 
-// LogValue logs String.
 func (p *RelyingParty) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
 // String names the session as logs and events do.
@@ -62,13 +59,10 @@ func (s *Session) String() string {
 	return "rp.Session(" + s.Name() + ")"
 }
 
-// Format prints String, by every verb.
 func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// LogValue logs String.
 func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// Format prints the subject, by every verb.
 func (l *Login) Format(f fmt.State, _ rune) {
 	if l == nil || l.in == nil {
 		_, _ = io.WriteString(f, "rp.Login()")
@@ -77,7 +71,6 @@ func (l *Login) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "rp.Login("+l.Subject()+")")
 }
 
-// LogValue logs what Format prints.
 func (l *Login) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }
 
 // String is what package context prints of a context with a value.

@@ -49,18 +49,14 @@ type RelyingParty struct {
 	endStreams context.CancelFunc
 }
 
-// New checks the configuration, discovers the IdP and starts the background
-// work. ctx bounds the discovery only.
+// New checks the configuration, discovers the IdP and starts the background work. ctx
+// bounds the discovery only. Where the IdP does not answer, New works with what the Store
+// keeps of it, for 24 h. Its metadata and keys are read again each hour, and when an
+// endpoint answers 404 or 410.
 //
-// Where the IdP does not answer, New works with what the Store keeps of it, for 24 h
-// after it was last heard of: sessions are served within Config.TrustFor, and nobody
-// can log in until it answers. Its metadata and keys are read again each hour, and when
-// an endpoint answers 404 or 410; what has changed is a [Finding].
-//
-// A *ConfigError, or several joined, names what is wrong with the configuration, and
-// trying again does not help; another issuer is such a mistake. Any other error means
-// that the IdP could not be reached and that the Store keeps nothing of it: trying again
-// later may help.
+// A *ConfigError, or several joined, names what is wrong with the configuration; trying
+// again does not help. After any other error it may: the IdP could not be reached, and the
+// Store keeps nothing of it.
 func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -112,18 +108,14 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	return p, nil
 }
 
-// CloseStreams ends the open event streams, and takes no new ones: a browser goes to
-// another instance, and polls where there is none. All else goes on until Close.
-//
-// It is for an http.Server that is to stop: without it Shutdown waits for the pages that
-// are open until its time is over.
-//
-//	srv.RegisterOnShutdown(auth.CloseStreams)
+// CloseStreams ends the open event streams and takes no new ones, so that an http.Server's
+// Shutdown does not wait for open pages: srv.RegisterOnShutdown(auth.CloseStreams). All
+// else goes on until Close.
 func (p *RelyingParty) CloseStreams() { p.endStreams() }
 
-// Close stops the background work, lets running calls of the IdP finish for up to
-// 10 s, and stores activity that was not stored yet. Call it after the http.Server's
-// Shutdown. The Store stays open; it is the caller's, to be closed after this.
+// Close stops the background work, lets running calls of the IdP finish for up to 10 s,
+// and stores activity that was not stored yet. Call it after the http.Server's Shutdown,
+// and close the Store, which is the caller's, after it.
 func (p *RelyingParty) Close() error { return p.engine.Close() }
 
 // refused tells the operator what the answer does not say. Anybody can cause it, so

@@ -64,9 +64,8 @@ func (c *carrier) Value(key any) any {
 	return c.ctx.Value(key)
 }
 
-// FromContext returns the session that the adapters' RequireLogin or OptionalLogin has put
-// there. It is nil behind OptionalLogin where nobody is logged in, and where neither stands
-// in front of the handler.
+// FromContext returns the session that RequireLogin or OptionalLogin of an adapter has put
+// there; nil where nobody is logged in, and where neither stands in front of the handler.
 func FromContext(ctx context.Context) *Session {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
 	return s
@@ -105,9 +104,8 @@ func (s *Session) Class() Class { return s.class }
 // Name is a hash that is the same in all logs and events of this session.
 func (s *Session) Name() string { return s.key().Short() }
 
-// Done returns a channel that is closed when the session ends, on whichever
-// instance, so that a stream or WebSocket can end with it. It serves also after the
-// handler has returned, as where a WebSocket is handed to goroutines of its own.
+// Done returns a channel that is closed when the session ends, on whichever instance, also
+// after the handler has returned.
 func (s *Session) Done() <-chan struct{} {
 	s.watch.Do(func() {
 		s.done = s.rp.engine.WhenEnded(s.key())
@@ -116,8 +114,7 @@ func (s *Session) Done() <-chan struct{} {
 }
 
 // Err tells whether the session has ended meanwhile: nil, an *EndedError, or an
-// *UnavailableError if the store cannot say. It answers also after the handler has
-// returned.
+// *UnavailableError if the store cannot say.
 func (s *Session) Err() error {
 	ctx, cancel := s.rp.engine.Detached(s.ctx)
 	defer cancel()
@@ -135,15 +132,12 @@ func (s *Session) End(ctx context.Context) error {
 }
 
 // ReportActivity says that the person did something that no request shows: a message on a
-// WebSocket, the progress of a long upload. The request that opened it has counted once
-// and never again, so that without it an upload of 20 minutes at a Config.Idle of 15
-// leads to a session that is over.
+// WebSocket, the progress of a long upload. The request that opened it has counted once.
 //
-// It may be called as often as the app likes: what is too much (a burst of 20, then two a
-// second) is left out and is no error. It answers also after the handler has returned.
-// Errors: *EndedError; ErrReauthenticate, ErrSilentCheck and ErrUnconfirmed if only a
-// navigation can ask the IdP, and then the activity is not noted; *UnavailableError, as
-// long as nothing is known.
+// What is too much (a burst of 20, then two a second) is left out and is no error. It
+// answers also after the handler has returned. Errors: *EndedError; ErrReauthenticate,
+// ErrSilentCheck and ErrUnconfirmed if only a navigation can ask the IdP, and then the
+// activity is not noted; *UnavailableError, as long as nothing is known.
 func (s *Session) ReportActivity(ctx context.Context) error {
 	p := s.rp
 	if p.reports.Take(s.key(), p.cfg.Now()) > 0 {

@@ -23,9 +23,8 @@ type Status struct {
 	Cause        reason.EndCause `json:"cause,omitempty"`
 	QuietSeconds int64           `json:"quiet_seconds,omitempty"`
 	Subject      string          `json:"subject"`
-	// IdleSeconds: until inactivity ends the session, as far as this app can
-	// vouch for it: its own idle limit, and the IdP's window since the last
-	// confirmation. Another app may keep the IdP session alive for longer.
+	// IdleSeconds: until inactivity ends the session, as far as this app can vouch for it.
+	// Another app may keep the IdP session alive for longer.
 	IdleSeconds     *int64 `json:"idle_seconds"`
 	AbsoluteSeconds *int64 `json:"absolute_seconds"`
 	// WarnSeconds: until the person should be warned of the nearer of the two.
@@ -47,10 +46,8 @@ type Status struct {
 
 // StatusLimit is one of the limits of a session.
 type StatusLimit struct {
-	// Kind is "idle": inactivity in this app ends the session; "fixed": it ends
-	// whatever the person does; or "trust": so long the IdP's last word is good.
-	// "trust" is no end: another app may have kept the IdP session alive, and
-	// activity finds out.
+	// Kind is "idle": inactivity in this app ends the session; "fixed": it ends in any case;
+	// or "trust": so long the IdP's last word is good, which activity renews.
 	Kind   string        `json:"kind"`
 	Reason reason.Reason `json:"reason,omitempty"` // how it will have ended
 	EndMS  int64         `json:"end_ms"`           // milliseconds from now, not negative

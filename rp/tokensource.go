@@ -15,27 +15,19 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// TokenSource returns the session's access tokens for clients that take an
-// [oauth2.TokenSource]: gRPC's credentials/oauth, cloud clients. Without an api they are
-// those of the log-in, with one those of that origin of Config.APIs. Whoever holds one
-// must keep it from logs, URLs and other hosts.
+// TokenSource returns access tokens for clients that take an oauth2.TokenSource: gRPC,
+// cloud clients. Without an api they are those of the log-in, with one those of that
+// origin of Config.APIs. Whoever holds one keeps it from logs, URLs and other hosts.
 //
-// Each Token looks at the session, which costs as much as the look of one request. At the
-// end of the session it returns an *EndedError; a token that was given out before works
-// until it runs out, or for as long as the API lets it. What caches tokens, as
-// [oauth2.ReuseTokenSource] and the clients that wrap theirs in it do, does not ask in
-// that time either: Token.Expiry says how long that is.
+// Each Token looks at the session, as one request does. At the end it returns an
+// *EndedError; what was given out before works until it runs out, and what caches tokens
+// does not ask in that time. Of a passive request it never fetches a token, and of an
+// active one only while the person was active within Config.SignalEvery or WaitFor:
+// Session.ReportActivity says that they are. See docs/apis.md.
 //
-// It is bound to the request's activity. Of a passive request it never fetches a token,
-// and of an active one only while the person was active within Config.SignalEvery, or
-// Config.WaitFor: a connection that is left open keeps nobody signed in. Where the person
-// works on such a connection, [Session.ReportActivity] says so.
+// With Config.DPoP they are of the type DPoP: each call needs a proof, by Session.DPoPProof.
 //
-// With Config.DPoP its tokens are of the type DPoP: each call needs a proof beside it, by
-// [Session.DPoPProof].
-//
-// ctx bounds each Token; it serves also after the handler has returned, if ctx does.
-// Errors as [Session.Client]'s.
+// ctx bounds each Token, also after the handler has returned. Errors as Session.Client's.
 func (s *Session) TokenSource(ctx context.Context, api ...string) oauth2.TokenSource {
 	return &tokenSource{ctx, s, api}
 }

@@ -42,20 +42,15 @@ var (
 func (e *APIError) Error() string { return fmt.Sprintf("%v (%d %s)", e.Err, e.Status, clean(e.Code)) }
 func (e *APIError) Unwrap() error { return e.Err }
 
-// Client returns an HTTP client for the APIs named in Config.APIs. It adds the
-// access token and renews it when needed; a 401 is looked at twice and ends the
-// session only if the IdP confirms it. Other hosts never get the token.
+// Client returns an HTTP client for the APIs named in Config.APIs. It adds the access
+// token and renews it when needed; a 401 is looked at twice and ends the session only if
+// the IdP confirms it. Other hosts never get the token.
 //
-// A token that cannot be had for one API is the error of that call alone; the session and
-// the other APIs go on.
+// Besides network errors its calls return *EndedError, *UnavailableError, *APIError,
+// ErrNoAccessToken and, where only a log-in fetches a new token, ErrSilentCheck or
+// ErrReauthenticate; RelyingParty.Answer turns each into what the browser should see.
 //
-// Besides network errors its calls return *EndedError, *UnavailableError,
-// *APIError, ErrNoAccessToken and, where only a log-in fetches a new token,
-// ErrSilentCheck or ErrReauthenticate, all found by errors.Is and errors.As;
-// RelyingParty.Answer turns each into what the browser should see.
-//
-// How long an API may take is for Config.HTTPClient.Timeout or the context of the
-// call to say: Get and Post have none, not even that of the person's request.
+// Config.HTTPClient.Timeout or the context of the call bound it; Get and Post have none.
 func (s *Session) Client() *http.Client {
 	base := s.rp.cfg.HTTPClient
 	return &http.Client{Transport: &apiTransport{s, cmp.Or(base.Transport, http.DefaultTransport)}, Timeout: base.Timeout}

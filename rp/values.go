@@ -17,22 +17,18 @@ import (
 // MaxValues bounds an app's own values of one session, encoded, in bytes.
 const MaxValues = 32 << 10
 
-// Values returns a gorilla sessions.Store whose values live in the session's own
-// record: encrypted with it, on every instance, and gone when the session ends.
-// It serves requests that RequireLogin has let through. Without a session they are those of
-// Config.VisitorValues; if that is not set Get returns empty values and Save answers
-// ErrAnonymous.
+// Values returns a gorilla sessions.Store whose values live in the session's own record:
+// encrypted, on every instance, at most [MaxValues], and gone when the session ends.
+// Without a session they are those of Config.VisitorValues; if that is not set Get returns
+// empty values and Save answers ErrAnonymous.
 //
-// The same person's next log-in in the same browser takes them over, if the session
-// still lives then. Another person starts without any. What a visitor had is taken over
-// where Config.OnLogin says so (Login.CarryOver).
+// The same person's next log-in in the same browser takes them over while the session
+// lives. Another person starts without any; for a visitor's see Login.CarryOver.
 //
-// A save never overwrites a logout or a refresh that happens meanwhile, nor values that Get
-// could not read in this request: it answers the error of Get, which is for
-// RelyingParty.Answer. Of two requests that save the same name at the same time, the later
-// one stands, as in gorilla's own stores. Types other than strings, numbers and the like must be
-// registered with encoding/gob. Session.Options have no effect: there is no
-// second cookie.
+// A save never overwrites a logout or a refresh, nor values that Get could not read in
+// this request: it answers the error of Get, which is for RelyingParty.Answer. Of two
+// saves of one name the later one stands. Types other than strings, numbers and the like
+// must be registered with encoding/gob. Session.Options have no effect.
 func (p *RelyingParty) Values() sessions.Store { return valueStore{p} }
 
 type valueStore struct{ rp *RelyingParty }

@@ -3,6 +3,8 @@ package scenario_test
 import (
 	"errors"
 	"log/slog"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +25,17 @@ func start(t *testing.T) *system.System {
 		}
 	})
 	return s
+}
+
+// The README says how many there are.
+func TestTheReadmeCountsTheScenarios(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(scenario.All()); n != 17 || !strings.Contains(string(text), "plays seventeen [scenarios]") {
+		t.Errorf("there are %d scenarios: say so in README.md, and here", n)
+	}
 }
 
 // Every story comes out as it says, one after another on one system.

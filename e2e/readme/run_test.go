@@ -1,100 +1,114 @@
 package readme
 
 import (
-	"io"
+	"encoding/json"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tandem-sso/tandem/e2e/driver/process"
-	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
 
-// The README's program does what the README says: with nothing but its addresses
-// changed it logs a person in, calls the API as that person, and lets go when the
-// IdP says so.
+const (
+	appURL = "http://localhost:8080"
+	idpURL = "http://127.0.0.1:9000"
+)
+
+// The README's program does what the README says, in a module of its own, against its
+// idp-mock. Only the ports are others, because somebody may use those.
 func TestProgramRuns(t *testing.T) {
-	m := program.FindStringSubmatch(read(t, filepath.Join(root, "README.md")))
-	if m == nil {
-		t.Fatal("README.md has no program")
-	}
-	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
-			w.WriteHeader(http.StatusUnauthorized)
+	port := func() string {
+		_, port, err := net.SplitHostPort(process.FreeAddr(t))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}))
-	defer api.Close()
-	addr := process.FreeAddr(t)
-	base := "http://" + addr
-	idp := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RefreshTokens: true, RedirectURIs: []string{base + "/auth/callback"},
-		PostLogoutRedirectURIs: []string{base + "/auth/logged-out"}, BackchannelLogoutURI: base + "/auth/backchannel-logout"}))
-	text := strings.NewReplacer("https://login.example.com", idp.URL, "https://notes.example.com", base, "https://api.example.com", api.URL,
-		"127.0.0.1:8080", addr).Replace(m[1])
-	run(t, text, "SEAL_KEYS="+strings.Repeat("0a", 32), "CLIENT_SECRET=s3cret")
-	awaitServer(t, base)
+		return port
+	}
+	clone, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, idp := "http://localhost:"+port(), "http://127.0.0.1:"+port()
+	with := strings.NewReplacer(appURL, app, strings.TrimPrefix(appURL, "http://"), strings.TrimPrefix(app, "http://"), idpURL, idp)
+	walk(t, stranger{t, clone, os.Environ()}, with, app, idp)
+}
+
+var onIDPMock = regexp.MustCompile("(?s)```sh\n(go run ./idp-mock [^\n]*)\n```")
+
+// walk is what the README's "A whole program" tells to do, and what it says will happen.
+func walk(t *testing.T, s stranger, with *strings.Replacer, app, idp string) {
+	text := read(t, filepath.Join(s.clone, "README.md"))
+	source, command := program.FindStringSubmatch(text), onIDPMock.FindStringSubmatch(text)
+	if source == nil || command == nil {
+		t.Fatal("README.md has no program, or no command for the IdP")
+	}
+	listen := " -listen " + strings.TrimPrefix(idp, "http://")
+	if idp == idpURL {
+		listen = "" // as it stands
+	}
+	s.start(s.clone, with.Replace(command[1])+listen).answers(idp + "/healthz")
+
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(with.Replace(source[1])), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.run(dir, "go mod init notes")
+	s.run(dir, "go mod edit -replace github.com/tandem-sso/tandem="+s.clone) // what is read here is what runs
+	s.run(dir, "go mod tidy")
+	s.start(dir, "go run .").answers(app + "/auth/session")
 
 	p := idptest.NewBrowser(t, nil)
 	p.Fill = url.Values{"username": {"ada"}}
-	if page := p.Open(base + "/").Submit(); page.Body != "Hello ada, the API says 200 OK" {
+	page := p.Open(app + "/").Submit()
+	for _, want := range []string{"<h1>Hello ada</h1>", `src="/auth/session.js"`, "<tandem-session>", `action="/auth/logout"`} {
+		if !strings.Contains(page.Body, want) {
+			t.Errorf("after the log-in there is no %q: %s", want, page)
+		}
+	}
+	if page := p.Fetch(http.MethodGet, app+"/auth/session"); !strings.Contains(page.Body, `"state":"live"`) {
 		t.Errorf("after the log-in: %s", page)
 	}
-	if err := idp.EndSession(idp.Sessions()[0].SID); err != nil {
-		t.Fatal(err)
+
+	// What the button "End" of the status page does.
+	var sessions []struct{ SID string }
+	ask(t, http.MethodGet, idp+"/_mock/sessions", &sessions)
+	if len(sessions) != 1 {
+		t.Fatalf("%d sessions at the IdP", len(sessions))
 	}
-	idp.Settle()
-	if page := p.Fetch(http.MethodGet, base+"/auth/session"); !strings.Contains(page.Body, `"reason":"backchannel_logout"`) {
-		t.Errorf("after the logout: %s", page)
+	ask(t, http.MethodDelete, idp+"/_mock/sessions/"+sessions[0].SID, nil)
+	ask(t, http.MethodPost, idp+"/_mock/outbox/settle", nil)
+	page = p.Fetch(http.MethodGet, app+"/auth/session")
+	for _, want := range []string{`"state":"ended"`, `"reason":"backchannel_logout"`} {
+		if !strings.Contains(page.Body, want) {
+			t.Errorf("after the end at the IdP there is no %s: %s", want, page)
+		}
 	}
 }
 
-// run builds a program inside the module and runs it until the test ends.
-func run(t *testing.T, text string, env ...string) {
+// ask calls idp-mock's control API.
+func ask(t *testing.T, method, url string, answer any) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(text), 0o644); err != nil {
+	r, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
+	if err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "program"), filepath.Join(dir, "main.go"))
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	cmd := exec.Command(filepath.Join(dir, "program"))
-	cmd.Env = append(os.Environ(), env...)
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("the program said:\n%s", said.String())
-		}
-	})
-}
-
-func awaitServer(t *testing.T, base string) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		resp, err := http.Get(base + "/auth/session")
-		if err == nil {
-			_, _ = io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-			return
-		}
-		if time.Now().After(deadline) {
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusBadRequest {
+		t.Fatalf("%s %s: %s", method, url, resp.Status)
+	}
+	if answer != nil {
+		if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
 			t.Fatal(err)
 		}
-		<-time.After(20 * time.Millisecond)
 	}
 }

@@ -88,6 +88,7 @@ import (
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/registration"
+	"github.com/tandem-sso/tandem/rp/resourceserver"
 	"github.com/tandem-sso/tandem/rp/rptest"
 	"github.com/tandem-sso/tandem/rp/ssf"
 )
@@ -95,6 +96,7 @@ import (
 var (
 	_ io.Writer
 	_ registration.Config
+	_ resourceserver.Config
 	_ ssf.Config
 	_ = httptest.NewRequest
 	_ rptest.Session

@@ -5,10 +5,32 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idptest"
 )
+
+// A test starts a provider, which stops with the test; somebody signs in at the app, and
+// the provider has a session, which ends when its clock is moved.
+func Example() {
+	example(func(t testing.TB) {
+		idp := idptest.StartMem(t, idptest.WithClients(idpmock.Client{ID: "notes", RedirectURIs: []string{"https://notes.example/callback"}}))
+		stop, err := idp.Net.Serve("notes.example", app(idp.URL)) // the app under test
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+
+		idp.NewBrowser("ada").Visit("https://notes.example/notes")
+		fmt.Println(len(idp.Sessions()), "session")
+		idp.Advance(16 * time.Minute)
+		fmt.Println(len(idp.Sessions()), "sessions 16 minutes later")
+	})
+	// Output:
+	// 1 session
+	// 0 sessions 16 minutes later
+}
 
 // A test of an app plays a person with a browser, and another site that tries something.
 func ExampleBrowser() {

@@ -1,6 +1,7 @@
 // Package idptest starts an idpmock provider for a test and stops it with the
 // test: on loopback ([Start]) or in memory ([StartMem]), which works inside a
-// testing/synctest bubble.
+// testing/synctest bubble. A [Browser] plays the person; package idpmock has the clock to
+// move, the sessions to end and the faults.
 package idptest
 
 import (

@@ -14,25 +14,33 @@ const root = "../.."
 
 var (
 	named   = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
-	defined = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
+	defined = regexp.MustCompile(`(?m)^func ((?:Test|Example)[A-Za-z0-9_]+)\(`)
 )
 
-// Every test that a document names exists.
-func TestDocumentsNameTests(t *testing.T) {
-	tests := map[string]bool{}
+// definedTests are the directories of all tests and Examples of the repository, by name.
+func definedTests(t *testing.T) map[string][]string {
+	t.Helper()
+	tests := map[string][]string{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		text, err := os.ReadFile(path)
 		for _, m := range defined.FindAllSubmatch(text, -1) {
-			tests[string(m[1])] = true
+			name := string(m[1])
+			tests[name] = append(tests[name], strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), root+"/"))
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tests
+}
+
+// Every test that a document names exists.
+func TestDocumentsNameTests(t *testing.T) {
+	tests := definedTests(t)
 	documents, err := filepath.Glob(root + "/docs/*.md")
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +57,7 @@ func TestDocumentsNameTests(t *testing.T) {
 		}
 		for _, m := range named.FindAllSubmatch(text, -1) {
 			count++
-			if !tests[string(m[1])] {
+			if tests[string(m[1])] == nil {
 				t.Errorf("%s names %s, which does not exist", filepath.Base(document), m[1])
 			}
 		}

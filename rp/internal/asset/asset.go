@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
-	_ "embed" // session.js and its types are part of the program
+	_ "embed" // session.js and what belongs to it are part of the program
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -15,18 +15,24 @@ import (
 )
 
 var (
-	//go:embed session.js
+	//go:embed session.min.js
 	sessionScript []byte
+	//go:embed session.js
+	sessionSource []byte
 	//go:embed session.d.ts
 	sessionTypes []byte
 
 	script = sync.OnceValue(func() *file { return newFile("text/javascript; charset=utf-8", sessionScript) })
+	source = sync.OnceValue(func() *file { return newFile("text/javascript; charset=utf-8", sessionSource) })
 	types  = sync.OnceValue(func() *file { return newFile("text/plain; charset=utf-8", sessionTypes) })
 )
 
-// ServeScript serves session.js, the ES module for pages. Browsers ask each time
-// whether it has changed, so that pages and server always fit together.
+// ServeScript serves session.js, the ES module for pages, minified. Browsers ask each
+// time whether it has changed, so that pages and server always fit together.
 func ServeScript(w http.ResponseWriter, r *http.Request) { script().serve(w, r) }
+
+// ServeSource serves the same module as it was written. A page may load it instead.
+func ServeSource(w http.ResponseWriter, r *http.Request) { source().serve(w, r) }
 
 // ServeTypes serves the TypeScript declarations of session.js.
 func ServeTypes(w http.ResponseWriter, r *http.Request) { types().serve(w, r) }

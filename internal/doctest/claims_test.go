@@ -1,0 +1,192 @@
+package doctest
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// claims are the sentences and the rows of the README, by some words of each, and what
+// holds them: tests and Examples by directory and name, targets of the Makefile that show
+// it, or why nothing has to.
+var claims = []struct{ words, held string }{
+	// Tandem
+	{"keeps the session of a Go web application in tandem", "demo/system.TestFourSessions"},
+	{"Active anywhere: signed in everywhere", "e2e/virtualtime.TestOneActiveAppKeepsAll"},
+	{"Gone for a while: signed out everywhere", "e2e/virtualtime.TestOneActiveAppKeepsAll e2e/page.TestCoveredWithinASecond e2e/controlroom.TestWhyWasILoggedOut"},
+	{"is asked for in banking", "because: whom it is for"},
+	{"each expire by", "because: OpenID Connect Session Management 1.0 and the RFCs of OAuth define no common end"},
+	{"Tandem tells the IdP that a person is active", "rp.TestOneClock e2e/readme.TestProgramRuns echoadapter.TestErrorsReachEcho"},
+	{"[A whole program](#a-whole-program)", "internal/doctest.TestContents"},
+	{"In a clone, two commands", "e2e/readme.TestCommandsExist e2e/readme.TestStranger"},
+	{"The room plays seventeen", "demo/scenario.TestTheReadmeCountsTheScenarios e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestWhyWasILoggedOut e2e/controlroom.TestYourOwnIdPThatHonoursAll"},
+	{"lists what else it does", "e2e/readme.TestFlagsExist e2e/stories.TestSeveralInstances demo/apps.TestEachAppAlone"},
+	{"The demo needs nothing but Go", "e2e/readme.TestStranger"},
+	{"it installs as root on Debian", "make need"},
+
+	// A whole program
+	{"It needs no account", "e2e/readme.TestProgramRuns"},
+	{"In a clone:", "e2e/readme.TestProgramRuns"},
+	{"Save this as", "e2e/readme.TestProgramRuns e2e/readme.TestStranger"},
+	{"log in under any name", "e2e/readme.TestProgramRuns"},
+	{"and press *End*", "e2e/readme.TestProgramRuns e2e/page.TestCoveredWithinASecond e2e/idppages.TestStatusPage"},
+	{"For your own IdP change", "internal/doctest.TestGuidesPrograms"},
+	{"`/auth/callback` (redirect)", "rp.TestLogin rp.TestLogoutAtEveryIdP rp.TestFrontchannelLogout"},
+	{"has a page for each IdP", "internal/doctest.TestGuidesForm"},
+	{"| call an API |", "rp.TestClientAddsTheToken rp/internal/verdict.TestSecondLook rp.TestTokensStayWithTheirAPIs"},
+	{"| a route that a page polls by itself |", "rp/internal/lifetime.TestPassiveNeverSignals rp.TestPollingKeepsNobody"},
+	{"| a page for everybody |", "nethttpadapter.ExampleAdapter_OptionalLogin"},
+	{"| log in, log out |", "rp.TestReturnTo rp.TestLogout rp.TestLogoutEverywhere"},
+	{"| echo |", "echoadapter.TestErrorsReachEcho examples/echo.TestMoveOfEcho"},
+
+	// Three kinds of client
+	{"| `RefreshToken` |", "rp.TestActiveStaysIdleEnds rp/internal/verdict.TestTokenEndsOnlyByInvalidGrant rp.TestLogoutTokens"},
+	{"| `ReferenceToken` |", "demo/system.TestFourSessions rp/internal/verdict.TestSecondLook rp.TestConfirmedRefusalEnds"},
+	{"| `NoToken` |", "rp.TestSilentCheckIsASignal rp.TestSilentCheckNoticesTheEnd rp.TestFrontchannelLogout"},
+	{"A session ends for exactly one reason", "rp.TestReasonsInTheSameWords e2e/page.TestReasons rp.ExampleEvents"},
+	{"the session is kept, and asked", "rp.TestOutage rp.TestStoreOutage rp.TestBlamedAPI"},
+
+	// What it promises
+	{"W is the IdP's idle window", "rp/internal/lifetime.TestDefaultSignalEvery"},
+	{"**Active stays.", "rp/internal/lifetime.TestActiveStays"},
+	{"A person who acts at least every", "rp/internal/lifetime.TestActiveStays e2e/simulation.TestContract"},
+	{"**Idle ends.", "rp/internal/lifetime.TestIdleEnds"},
+	{"Once a person is inactive in every app", "rp.TestActiveStaysIdleEnds e2e/simulation.TestContract"},
+	{"Polls and streams do not count", "rp.TestPollingKeepsNobody e2e/stories.TestOpenPagesKeepNobodyIn"},
+	{"**One clock.", "rp.TestOneClock"},
+	{"Activity in one app keeps", "e2e/virtualtime.TestOneActiveAppKeepsAll"},
+	{"A quiet app asks the IdP", "rp.TestQuietAppAtEveryIdP e2e/page.TestQuietAppInSingleSignOn"},
+	{"**One refresh.", "rp.TestOneRefresh"},
+	{"One call per session at a time", "rp.TestOneRefresh e2e/instances.TestStorm"},
+	{"**Nothing comes back.", "rp.TestNothingComesBack"},
+	{"After a logout no request", "rp.TestLogoutBeatsRefresh rp.TestLogoutOvertakesLogin rp.TestNothingComesBack"},
+	{"**An outage is not a logout.", "rp.TestOutage"},
+	{"Trouble costs a retry", "e2e/badinput.TestIdPOutage rp.TestStoreOutage demo/system.TestIdPDown"},
+	{"**The absent do not linger.", "rp/internal/lifetime.TestPassiveNeverSignals"},
+	{"The IdP is only told of what a person did", "rp/internal/lifetime.TestPassiveNeverSignals e2e/absent.TestHTMXPolls rp/internal/activity.TestClassify"},
+	{"**Everybody is told.", "e2e/firefox.TestEndReachesEveryTab"},
+	{"Every end has one reason", "e2e/firefox.TestEndReachesEveryTab rp.ExampleEvents"},
+	{"**To each its own.", "e2e/parties.TestToEachItsOwn"},
+	{"may share a store and keys", "e2e/parties.TestToEachItsOwn demo/apps.TestSharedStores"},
+	{"None can serve, end, list or read", "e2e/parties.TestToEachItsOwn rp.TestForeignReferences"},
+	{"These are held in virtual time", "e2e/simulation.TestContract e2e/simulation.TestTheReadmeCountsTheMistakes make simulate"},
+	{"holds them for ten minutes", "e2e/chaos.TestChaos e2e/chaos.TestTheCheckerBites make chaos"},
+	{"The gate runs it for half a minute", "e2e/chaos.TestChaos"},
+
+	// What it costs: the ratios count, the times are those of one machine
+	{"prints these and more in one run", "make bench"},
+	{"On two cores, per authenticated request", "make bench"},
+	{"| floor: cookie", "make bench"},
+	{"| Tandem in memory", "rp.TestHotPath make bench"},
+	{"| gorilla CookieStore", "make bench"},
+	{"| scs in memory", "make bench"},
+	{"| Tandem in a file, seen", "make bench"},
+	{"| Tandem on Redis, seen", "make bench"},
+	{"| Tandem on PostgreSQL", "make bench"},
+	{"| scs on Redis", "make bench"},
+	{"A whole server that does nothing else", "make bench"},
+	{"200 requests of one session", "e2e/instances.TestStorm make bench"},
+	{"50,000 overdue sessions", "make bench"},
+
+	// How it compares
+	{"| IdP told of activity", "rp.TestDueSignalDoesNotDelay rp.TestOneClock"},
+	{"| polling does not count", "rp.TestPollingKeepsNobody"},
+	{"| one refresh across instances", "rp.TestOneRefresh"},
+	{"| an outage told from a rejection", "rp/internal/verdict.TestTokenEndsOnlyByInvalidGrant"},
+	{"| API 401 closes the loop", "rp/internal/verdict.TestSecondLook rp.TestConfirmedRefusalEnds"},
+	{"| nothing comes back", "rp.TestNothingComesBack"},
+	{"| end reason reaches", "rp.TestReasonsInTheSameWords rp.ExampleEvents"},
+	{"| ships a fault-injecting IdP", "idp-mock/idpmock.TestNamedFaults idp-mock/idpmock.TestReadmeShowsTheTemperaments"},
+	{"Read from the projects' own sources", "because: what the other columns say is theirs, and the sentence says when it was read"},
+
+	// Rooms
+	{"| `rp` |", "internal/archtest.TestArrowsPointDown"},
+	{"| `rp/store` |", "internal/archtest.TestArrowsPointDown"},
+	{"| `rp/store/memstore`", "internal/archtest.TestArrowsPointDown"},
+	{"| `rp/resourceserver`", "internal/archtest.TestArrowsPointDown"},
+	{"| `rp/store/storetest` |", "internal/archtest.TestArrowsPointDown"},
+	{"| `rp/rptest` |", "internal/archtest.TestArrowsPointDown"},
+	{"| `nethttpadapter`", "internal/archtest.TestArrowsPointDown"},
+	{"| `idp-mock` |", "internal/archtest.TestArrowsPointDown"},
+	{"| `demo`, `e2e` |", "internal/archtest.TestArrowsPointDown"},
+	{"| `e2e/middleware` |", "e2e/middleware.TestAroundEverything"},
+	{"holds the last column against", "internal/archtest.TestArrowsPointDown"},
+
+	// Working on it, Licence
+	{"are enough to begin", "e2e/readme.TestStranger"},
+	{"turns the templ pages into Go", "rp/internal/asset.TestScriptIsMadeOfItsSource make generated"},
+	{"are pinned in `tools/go.mod`", "make lint"},
+	{"In the gate `TANDEM_GATE=1`", "e2e/driver/browser.TestMissing"},
+	{"Apache-2.0, see", "internal/doctest.TestDependencies"},
+}
+
+var (
+	sentenceEnd = regexp.MustCompile("[.:](?:\\*\\*)? +[A-Z`\\[*]")
+	picture     = regexp.MustCompile(`(?s)<picture>.*?</picture>`)
+	toElsewhere = regexp.MustCompile("^\\| (?:`go doc` of )?\\[") // TestLinksLead
+)
+
+// Each sentence and each row of the README has something that holds it, and what is said
+// to hold it is there.
+func TestReadmeIsHeld(t *testing.T) {
+	tests, targets := definedTests(t), makeTargets(t)
+	used := make([]bool, len(claims))
+	for _, sentence := range sentences(read(t, root+"/README.md")) {
+		found := false
+		for i, c := range claims {
+			if strings.Contains(sentence, c.words) {
+				found, used[i] = true, true
+			}
+		}
+		if !found && !toElsewhere.MatchString(sentence) {
+			t.Errorf("no claim in claims_test.go has these words, so nothing holds them: %s", sentence)
+		}
+	}
+	for i, c := range claims {
+		if !used[i] {
+			t.Errorf("the README does not say %q", c.words)
+		}
+		if strings.HasPrefix(c.held, "because: ") {
+			continue
+		}
+		words := strings.Fields(c.held)
+		if len(words) == 0 {
+			t.Errorf("nothing holds %q", c.words)
+		}
+		for i := 0; i < len(words); i++ {
+			if words[i] == "make" && i+1 < len(words) {
+				if i++; !targets[words[i]] {
+					t.Errorf("%q: the Makefile has no target %s", c.words, words[i])
+				}
+			} else if dir, name, _ := strings.Cut(words[i], "."); !slices.Contains(tests[name], dir) {
+				t.Errorf("%q: there is no test %s", c.words, words[i])
+			}
+		}
+	}
+}
+
+// sentences are those of a page, and the rows of its tables; not its heads and programs.
+func sentences(page string) (all []string) {
+	page = picture.ReplaceAllString(fenced.ReplaceAllString(page, ""), "")
+	for paragraph := range strings.SplitSeq(page, "\n\n") {
+		lines := strings.Split(strings.TrimSpace(paragraph), "\n")
+		switch {
+		case strings.HasPrefix(lines[0], "#"):
+		case strings.HasPrefix(lines[0], "|"):
+			for _, line := range lines[min(2, len(lines)):] { // the head and its rule
+				all = append(all, line)
+			}
+		default:
+			text := strings.Join(lines, " ")
+			for text != "" {
+				at := len(text)
+				if m := sentenceEnd.FindStringIndex(text); m != nil {
+					at = m[1] - 1
+				}
+				all, text = append(all, strings.TrimSpace(text[:at])), text[at:]
+			}
+		}
+	}
+	return all
+}
