@@ -20,7 +20,7 @@ var claims = []struct{ words, held string }{
 	{"Tandem tells the IdP that a person is active", "rp.TestOneClock e2e/readme.TestProgramRuns echoadapter.TestErrorsReachEcho"},
 	{"[A whole program](#a-whole-program)", "internal/doctest.TestContents"},
 	{"In a clone, two commands", "e2e/readme.TestCommandsExist e2e/readme.TestStranger"},
-	{"The room plays seventeen", "demo/scenario.TestTheReadmeCountsTheScenarios e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestWhyWasILoggedOut e2e/controlroom.TestYourOwnIdPThatHonoursAll"},
+	{"The room tells nineteen", "demo/controlroom.TestExplain e2e/controlroom.TestThePlanner demo/scenario.TestTheReadmeCountsTheScenarios e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestWhyWasILoggedOut e2e/controlroom.TestYourOwnIdPThatHonoursAll"},
 	{"lists what else it does", "e2e/readme.TestFlagsExist e2e/stories.TestSeveralInstances demo/apps.TestEachAppAlone"},
 	{"The demo needs nothing but Go", "e2e/readme.TestStranger"},
 	{"it installs as root on Debian", "make need"},

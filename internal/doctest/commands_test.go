@@ -29,10 +29,15 @@ func makeTargets(t *testing.T) map[string]bool {
 var ranBy = map[string]string{
 	"go get github.com/tandem-sso/tandem": "internal/archtest.TestGoSumOfUsers",
 	"go run ./demo":                       "e2e/readme.TestStranger",
-	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://localhost:8080": "e2e/readme.TestProgramRuns",
-	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://127.0.0.1:9101": "idp-mock.TestRun",
-	"go run ./idp-mock -client notes,s3cret,http://notes.localhost:9101":                         "idp-mock.TestRun",
-	"go run ./idp-mock -like keycloak -client notes,s3cret,http://notes.localhost:9101":          "idp-mock.TestLike",
+	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://localhost:8080":                                 "e2e/readme.TestProgramRuns",
+	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://127.0.0.1:9101":                                 "idp-mock.TestRun",
+	"go run ./idp-mock -client notes,s3cret,http://notes.localhost:9101":                                                         "idp-mock.TestRun",
+	"go run ./idp-mock -like keycloak -client notes,s3cret,http://notes.localhost:9101":                                          "idp-mock.TestLike",
+	"go run ./idp-mock -client notes,s3cret,http://localhost:9101":                                                               "idp-mock.TestRun",
+	"go run ./idp-mock -client notes,s3cret,http://localhost:9101,/callback -ready-file /tmp/idp":                                "idp-mock.TestTLSReadyFileAndHealth",
+	"go run ./idp-mock -client python,s3cret,http://localhost:8000,/callback":                                                    "make interop",
+	"go run ./idp-mock -client node,s3cret,http://localhost:3000,/callback":                                                      "make interop",
+	"go run ./idp-mock -pkce-optional -access-token-typ JWT -client spring,s3cret,http://localhost:8080,/login/oauth2/code/mock": "make interop",
 	"go test ./idp-mock/...": "idp-mock.TestRun",
 }
 
