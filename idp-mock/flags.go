@@ -40,10 +40,11 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 		_, _ = io.WriteString(stderr, usage) // there is nobody else to tell
 		f.PrintDefaults()
 	}
-	f.StringVar(&o.listen, "listen", "localhost:9000", "address to listen on; localhost is both loopback addresses; port 0 picks one")
+	f.StringVar(&o.listen, "listen", "localhost:9000", "address to listen on; localhost is both "+
+		"loopback addresses; port 0 picks one")
 	f.StringVar(&o.issuer, "issuer", "", "issuer URL (default http://localhost:PORT, with -tls https)")
-	f.StringVar(&o.issuers, "issuers", "", "several providers in one process: names with commas; each is an issuer of its own, "+
-		"such as http://localhost:9000/acme")
+	f.StringVar(&o.issuers, "issuers", "", "several providers in one process: names with commas; each is an issuer of "+
+		"its own, such as http://localhost:9000/acme")
 	f.StringVar(&o.config, "config", "", "JSON configuration `file`")
 	f.StringVar(&o.like, "like", "", "behave as a real provider does: "+strings.Join(idpmock.TemperamentNames(), ", "))
 	f.StringVar(&o.alg, "alg", "", "signing algorithm, RS256 or ES256")
@@ -53,15 +54,20 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	f.DurationVar(&o.absolute, "absolute", 0, "absolute lifetime of sessions (default 8h)")
 	f.BoolVar(&o.coordinate, "coordinate", true, "bind the clients' tokens to the session")
 	f.BoolVar(&o.expiry, "expiry-logout", true, "send logout tokens to all clients on expiry")
-	f.BoolVar(&o.control, "control", true, "serve the control API and the status page under /_mock/, without authentication")
+	f.BoolVar(&o.control, "control", true, "serve the control API and the status page under /_mock/, "+
+		"without authentication")
 	f.Func("client", "a client: id,secret,base-URL; its URIs are base/auth/callback, base/auth/logged-out, "+
 		"base/auth/backchannel-logout, and base/auth/frontchannel-logout with a provider that sends no logout tokens. Paths "+
-		"that follow, such as id,secret,base-URL,/login/callback, are its redirect URIs instead. An empty secret is a public "+
-		"client. May be repeated; in the environment spaces stand between two", o.addClients)
-	f.StringVar(&o.signals, "ssf", "", "transmit Shared Signals to a receiver: token,audience; the token is for the management API and for polls")
-	f.StringVar(&o.tls, "tls", "", "serve https, and write the certificate of the CA that vouches for it, made at each start, to this `file`")
-	f.StringVar(&o.ready, "ready-file", "", "write the issuers to this `file` once they are served, and remove it at the end")
-	f.BoolVar(&o.healthy, "health", false, "ask the process that runs with the same flags whether it is healthy, and end with 0 or 1")
+		"that follow, such as id,secret,base-URL,/login/callback, are its redirect URIs instead. An empty secret is a "+
+		"public client. May be repeated; in the environment spaces stand between two", o.addClients)
+	f.StringVar(&o.signals, "ssf", "", "transmit Shared Signals to a receiver: token,audience; the token is for "+
+		"the management API and for polls")
+	f.StringVar(&o.tls, "tls", "", "serve https, and write the certificate of the CA that vouches for it, made "+
+		"at each start, to this `file`")
+	f.StringVar(&o.ready, "ready-file", "", "write the issuers to this `file` once they are served, and remove "+
+		"it at the end")
+	f.BoolVar(&o.healthy, "health", false, "ask the process that runs with the same flags whether it is healthy, "+
+		"and end with 0 or 1")
 	return f
 }
 
@@ -170,7 +176,8 @@ func parseClient(text string, like idpmock.Temperament) (idpmock.Client, error) 
 
 // readFile reads the configuration file, if there is one.
 func (o *options) readFile() (file, error) {
-	f := file{config: idpmock.Config{CoordinateClientLifetimes: o.coordinate, ExpiredSessionsTriggerBackchannelLogout: o.expiry}}
+	f := file{config: idpmock.Config{CoordinateClientLifetimes: o.coordinate,
+		ExpiredSessionsTriggerBackchannelLogout: o.expiry}}
 	if o.config == "" {
 		return f, nil
 	}

@@ -45,7 +45,8 @@ func (p *IDP) exchangeToken(cfg *settings, r *http.Request, c *Client, jkt strin
 	return answer, nil
 }
 
-func (p *IDP) exchangeLocked(cfg *settings, now time.Time, c *Client, form url.Values, to target) (*toIssue, *oauthError) {
+func (p *IDP) exchangeLocked(cfg *settings, now time.Time, c *Client, form url.Values, to target) (
+	*toIssue, *oauthError) {
 	if want := form.Get("requested_token_type"); want != "" && want != tokenTypeAccess && want != tokenTypeJWT {
 		return nil, errInvalidRequest("requested_token_type must be " + tokenTypeAccess)
 	}
@@ -64,7 +65,8 @@ func (p *IDP) exchangeLocked(cfg *settings, now time.Time, c *Client, form url.V
 	}
 	from := subject.grant
 	g := &grant{client: c.ID, user: from.user, session: from.session, sid: from.sid, scope: scope, acr: from.acr,
-		authTime: from.authTime, created: now, until: from.until, offline: from.offline, part: from.part, machine: from.machine}
+		authTime: from.authTime, created: now, until: from.until, offline: from.offline, part: from.part,
+		machine: from.machine}
 	t := &toIssue{grant: g, scope: scope, api: to.api, apiScope: to.scope, noIDToken: true}
 	if to.api == nil {
 		t.audience = audiencesIn(form)

@@ -10,7 +10,8 @@ const base = "http://localhost:3000/auth";
 const config = {
   basePath: "/auth", trustHost: true, secret: "of the test",
   // An issuer and no more: discovery, PKCE and state are its defaults.
-  providers: [{ id: "mock", name: "Mock", type: "oidc", issuer, clientId: "authjs", clientSecret: "s3cret", checks: ["pkce", "state", "nonce"] }],
+  providers: [{ id: "mock", name: "Mock", type: "oidc", issuer, clientId: "authjs", clientSecret: "s3cret",
+    checks: ["pkce", "state", "nonce"] }],
 };
 
 test("Auth.js: a person signs in", async () => {

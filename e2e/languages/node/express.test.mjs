@@ -14,7 +14,8 @@ test("express-openid-connect: a person signs in", async t => {
   const baseURL = `http://localhost:${server.address().port}`;
   await mock("PUT", "clients/express", { secret: "s3cret", redirect_uris: [baseURL + "/callback"], refresh_tokens: true });
   app.use(openid.auth({
-    issuerBaseURL: issuer, baseURL, clientID: "express", clientSecret: "s3cret", secret: "of the test, at least 32 characters",
+    issuerBaseURL: issuer, baseURL, clientID: "express", clientSecret: "s3cret",
+    secret: "of the test, at least 32 characters",
     // Its default is the implicit flow, which idp-mock does not have (RFC 9700 §2.1.2).
     authorizationParams: { response_type: "code", scope: "openid profile email" },
   }));
