@@ -20,10 +20,12 @@ var claims = []struct{ words, held string }{
 	{"Tandem tells the IdP that a person is active", "rp.TestOneClock e2e/readme.TestProgramRuns echoadapter.TestErrorsReachEcho"},
 	{"[A whole program](#a-whole-program)", "internal/doctest.TestContents"},
 	{"In a clone, two commands", "e2e/readme.TestCommandsExist e2e/readme.TestStranger"},
-	{"The room tells nineteen", "demo/controlroom.TestExplain e2e/controlroom.TestThePlanner demo/scenario.TestTheReadmeCountsTheScenarios e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestWhyWasILoggedOut e2e/controlroom.TestYourOwnIdPThatHonoursAll"},
+	{"The room tells nineteen", "demo/scenario.TestTheReadmeCountsTheScenarios demo/controlroom.TestExplain e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestAStoryStepByStep " +
+		"e2e/controlroom.TestWhyWasILoggedOut e2e/controlroom.TestThePlanner e2e/controlroom.TestYourOwnIdPThatHonoursAll"},
 	{"lists what else it does", "e2e/readme.TestFlagsExist e2e/stories.TestSeveralInstances demo/apps.TestEachAppAlone"},
 	{"The demo needs nothing but Go", "e2e/readme.TestStranger"},
 	{"it installs as root on Debian", "make need"},
+	{"lists the other targets", "make help"},
 
 	// A whole program
 	{"It needs no account", "e2e/readme.TestProgramRuns"},
@@ -174,9 +176,7 @@ func sentences(page string) (all []string) {
 		switch {
 		case strings.HasPrefix(lines[0], "#"):
 		case strings.HasPrefix(lines[0], "|"):
-			for _, line := range lines[min(2, len(lines)):] { // the head and its rule
-				all = append(all, line)
-			}
+			all = append(all, lines[min(2, len(lines)):]...) // without the head and its rule
 		default:
 			text := strings.Join(lines, " ")
 			for text != "" {

@@ -29,16 +29,18 @@ func makeTargets(t *testing.T) map[string]bool {
 var ranBy = map[string]string{
 	"go get github.com/tandem-sso/tandem": "internal/archtest.TestGoSumOfUsers",
 	"go run ./demo":                       "e2e/readme.TestStranger",
-	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://localhost:8080":                                 "e2e/readme.TestProgramRuns",
-	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://127.0.0.1:9101":                                 "idp-mock.TestRun",
-	"go run ./idp-mock -client notes,s3cret,http://notes.localhost:9101":                                                         "idp-mock.TestRun",
-	"go run ./idp-mock -like keycloak -client notes,s3cret,http://notes.localhost:9101":                                          "idp-mock.TestLike",
-	"go run ./idp-mock -client notes,s3cret,http://localhost:9101":                                                               "idp-mock.TestRun",
-	"go run ./idp-mock -client notes,s3cret,http://localhost:9101,/callback -ready-file /tmp/idp":                                "idp-mock.TestTLSReadyFileAndHealth",
-	"go run ./idp-mock -client python,s3cret,http://localhost:8000,/callback":                                                    "make interop",
-	"go run ./idp-mock -client node,s3cret,http://localhost:3000,/callback":                                                      "make interop",
-	"go run ./idp-mock -pkce-optional -access-token-typ JWT -client spring,s3cret,http://localhost:8080,/login/oauth2/code/mock": "make interop",
+	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://localhost:8080": "e2e/readme.TestProgramRuns",
+	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://127.0.0.1:9101": "idp-mock.TestClients",
+	"go run ./idp-mock -client notes,s3cret,http://localhost:9101":                               "idp-mock.TestClients",
+	"go run ./idp-mock -like keycloak -client notes,s3cret,http://notes.localhost:9101":          "idp-mock.TestLike",
+
 	"go test ./idp-mock/...": "idp-mock.TestRun",
+
+	// The programs beside these commands run against the same clients.
+	"go run ./idp-mock -client python,s3cret,http://localhost:8000,/callback":                                                    "e2e/languages.TestPython",
+	"go run ./idp-mock -client node,s3cret,http://localhost:3000,/callback":                                                      "e2e/languages.TestNode",
+	"go run ./idp-mock -pkce-optional -access-token-typ JWT -client spring,s3cret,http://localhost:8080,/login/oauth2/code/mock": "e2e/languages.TestJava",
+	"go run ./idp-mock -client notes,s3cret,http://localhost:9101,/callback -ready-file /tmp/idp":                                "idp-mock.TestTLSReadyFileAndHealth",
 }
 
 // Every command that a page shows is run by a test or a target of the Makefile, or is
@@ -81,7 +83,7 @@ func ran(t *testing.T, page, command string, tests map[string][]string, targets 
 	words := strings.Fields(command)
 	switch {
 	case ranBy[command] != "":
-		if dir, name, ok := strings.Cut(ranBy[command], "."); ok && !slices.Contains(tests[name], dir) {
+		if dir, name, _ := strings.Cut(ranBy[command], "."); !slices.Contains(tests[name], dir) {
 			t.Errorf("%s: %s: there is no test %s", page, command, ranBy[command])
 		}
 	case len(words) >= 2 && words[0] == "make":
