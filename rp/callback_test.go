@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -279,5 +281,21 @@ func TestFormPost(t *testing.T) {
 			t.Errorf("the honest one: %v", a)
 		}
 		v.expect("live", reason.Reason(""))
+	})
+}
+
+// The same where the clock of Config.Now is ahead of the machine's, by which the cookie's
+// age is told.
+func TestExpiredLoginByConfigNow(t *testing.T) {
+	var ahead atomic.Int64
+	s := setup{config: func(c *rp.Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		callback := v.authorize(v.start("/auth/login"))
+		ahead.Store(int64(15*time.Minute + time.Second))
+		w.startsAgain(v, v.get(callback))
+		w.idp.Expect(idpmock.EndpointCode, "notes", 0)
 	})
 }

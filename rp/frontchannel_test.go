@@ -1,12 +1,16 @@
 package rp_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // Anybody can load the address, so a sid that nobody has leaves nothing in the
@@ -69,4 +73,32 @@ func TestFrontchannelLogout(t *testing.T) {
 			})
 		})
 	}
+}
+
+// searched counts what is searched for.
+type searched struct {
+	store.Store
+	lists atomic.Int64
+}
+
+func (s *searched) List(ctx context.Context, ref store.Key) ([]store.Record, error) {
+	s.lists.Add(1)
+	return s.Store.List(ctx, ref)
+}
+
+// FCL-03: anybody can send it, so a sid longer than any IdP's is not even searched for.
+func TestFrontchannelLogoutOfALongSID(t *testing.T) {
+	kept := &searched{}
+	inBubble(t, setup{config: func(c *rp.Config) { kept.Store, c.Store = c.Store, kept }}, func(t *testing.T, w *world) {
+		for _, row := range []struct {
+			bytes  int
+			search bool
+		}{{0, false}, {1, true}, {1024, true}, {1025, false}, {20_000, false}} {
+			kept.lists.Store(0)
+			a := w.visitor("").get("/auth/frontchannel-logout?sid=" + strings.Repeat("x", row.bytes))
+			if search := kept.lists.Load() > 0; a.status != http.StatusOK || search != row.search {
+				t.Errorf("a sid of %d bytes: %d, searched for: %v", row.bytes, a.status, search)
+			}
+		}
+	})
 }
