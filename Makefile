@@ -16,6 +16,8 @@ FUZZTIME   ?= 10s
 SIMTIMEOUT ?= 2h
 CHAOS      ?= 10m
 SEED       ?=
+ROOM       ?=
+MUTANTS    ?=
 
 .PHONY: help
 help: ## list the targets
@@ -61,6 +63,11 @@ screenshots: ## the pictures of the documentation, taken from the running demo
 .PHONY: fuzz
 fuzz: ## every fuzz target in turn (FUZZTIME=10s each)
 	@tools/fuzz.sh '$(FUZZTIME)'
+
+.PHONY: mutate
+mutate: ## small mistakes that a test has to notice (ROOM=rp/internal/lifetime MUTANTS=n|all SEED=n)
+	@echo "== mutate: a sample of each package"
+	cd tools && nice -n 15 go run ./mutate -room '$(ROOM)' -mutants '$(MUTANTS)' -seed '$(SEED)'
 
 .PHONY: simulate
 simulate: ## the simulation's long lane (SIMTIMEOUT=2h at most)
