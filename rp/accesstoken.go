@@ -29,7 +29,7 @@ func (s *Session) usableOf(ctx context.Context, st *engine.State, a *engine.Audi
 		return nil, engine.Held{}, h.None
 	}
 	if c := &p.cfg; s.class == Passive && c.APIIntrospects && c.Capabilities.Extends.Introspection {
-		return nil, engine.Held{}, fmt.Errorf("%w: a passive request does not call an API that introspects, because that extends the IdP session (C7)", ErrNoAccessToken)
+		return nil, engine.Held{}, fmt.Errorf("%w: a passive request does not call an API that introspects, because that extends the IdP session", ErrNoAccessToken)
 	}
 	switch {
 	case h.Good(p.engine.Now()):

@@ -301,3 +301,24 @@ func TestSubTokenOfTheSameSecond(t *testing.T) {
 		v.expect("ended", reason.BackchannelLogout)
 	})
 }
+
+// BCL-08: another audience beside ClientID is good if Config.TrustedAudiences names it.
+func TestLogoutTokenForAnotherAudienceToo(t *testing.T) {
+	for _, trusted := range []bool{false, true} {
+		s := setup{config: func(c *rp.Config) {
+			if trusted {
+				c.TrustedAudiences = []string{"somebody-else"}
+			}
+		}}
+		inBubble(t, s, func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			v.login()
+			w.judged(w.deliver(w.logoutToken(v.session(), idpmock.LogoutExtraAud)), trusted)
+			if trusted {
+				v.expect("ended", reason.BackchannelLogout)
+			} else {
+				v.expect("live", "")
+			}
+		})
+	}
+}

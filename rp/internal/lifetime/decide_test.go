@@ -116,6 +116,8 @@ func TestDeadlines(t *testing.T) {
 		{"a ceiling behind the absolute limit", s, Policy{Absolute: 2 * time.Hour}, Limits{Absolute: at(2 * time.Hour)}, time.Time{}},
 		{"the local limit is the nearer one", fresh(0), Policy{Idle: time.Minute, Window: time.Hour, SignalEvery: time.Second, TrustFor: time.Second},
 			Limits{LocalIdle: at(time.Minute), Vouched: at(time.Hour)}, at(time.Minute)},
+		{"a way to tell the IdP, and a W that nobody knows", fresh(0), Policy{SignalEvery: time.Minute,
+			TrustFor: time.Minute}, Limits{}, time.Time{}},
 		{"W without a way to tell the IdP is not ours to show", fresh(0), Policy{Window: time.Hour}, Limits{}, time.Time{}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -152,6 +154,8 @@ func TestWarn(t *testing.T) {
 		{"idle", fresh(0), Policy{Idle: 15 * time.Minute}, at(14 * time.Minute)},
 		{"a short idle limit", fresh(0), Policy{Idle: 6 * time.Second}, at(4 * time.Second)},
 		{"W", fresh(0), Policy{Window: 15 * time.Minute, SignalEvery: time.Minute, TrustFor: time.Minute}, at(14 * time.Minute)},
+		{"a short idle limit within a long W", fresh(0), Policy{Idle: 6 * time.Second, Window: time.Hour,
+			SignalEvery: time.Second, TrustFor: time.Second}, at(4 * time.Second)},
 		{"absolute", fresh(7 * time.Hour), Policy{Absolute: 8 * time.Hour}, at(8*time.Hour - time.Minute)},
 		{"the nearer of two", fresh(8*time.Hour - 5*time.Minute), Policy{Absolute: 8 * time.Hour, Idle: 15 * time.Minute}, at(8*time.Hour - time.Minute)},
 		{"a ceiling without an absolute limit", Session{Started: login, Ceiling: at(time.Hour)}, Policy{}, at(59 * time.Minute)},
