@@ -20,7 +20,8 @@ const maxScript = 8<<10 + 512
 func TestScriptIsSmall(t *testing.T) {
 	stripped := stripScript(string(sessionScript))
 	n := gzipped(t, stripped)
-	t.Logf("session.js: %d bytes, %d without comments and white space, %d gzipped", len(sessionScript), len(stripped), n)
+	t.Logf("session.js: %d bytes, %d without comments and white space, %d gzipped", len(sessionScript), len(stripped),
+		n)
 	if n >= maxScript {
 		t.Errorf("session.js weighs %d bytes, want less than %d", n, maxScript)
 	}
@@ -46,7 +47,8 @@ func gzipped(t *testing.T, s string) int {
 
 // scriptToken knows as much JavaScript as session.js uses: comments to the end of
 // the line, strings, templates, regular expressions, words, single characters.
-var scriptToken = regexp.MustCompile(`(?s)//[^\n]*|'(?:\\.|[^'\\])*'|` + "`(?:\\\\.|[^`\\\\])*`" + `|/(?:\\.|[^/\\\s])+/[a-z]*|\s+|[\w$#]+|.`)
+var scriptToken = regexp.MustCompile(`(?s)//[^\n]*|'(?:\\.|[^'\\])*'|` + "`(?:\\\\.|[^`\\\\])*`" +
+	`|/(?:\\.|[^/\\\s])+/[a-z]*|\s+|[\w$#]+|.`)
 
 // stripScript drops comments, and white space where it means nothing; line breaks
 // end statements, so those between them stay.
@@ -68,7 +70,8 @@ func stripScript(s string) string {
 			}
 		default:
 			switch {
-			case space == "\n" && !strings.ContainsRune("{([,;?:=|&\n", rune(last)) && !strings.Contains("})].,;?:&|", tok[:1]):
+			case space == "\n" && !strings.ContainsRune("{([,;?:=|&\n", rune(last)) &&
+				!strings.Contains("})].,;?:&|", tok[:1]):
 				b.WriteByte('\n')
 			case space == " " && inWord(last) && inWord(tok[0]):
 				b.WriteByte(' ')
@@ -97,7 +100,8 @@ func TestScriptIsServed(t *testing.T) {
 	}
 	plain := get(http.Header{})
 	if plain.StatusCode != http.StatusOK || plain.Header.Get("Content-Type") != "text/javascript; charset=utf-8" ||
-		plain.Header.Get("X-Content-Type-Options") != "nosniff" || plain.Header.Get("Cache-Control") != "no-cache" || read(plain.Body) != string(sessionScript) {
+		plain.Header.Get("X-Content-Type-Options") != "nosniff" || plain.Header.Get("Cache-Control") != "no-cache" ||
+		read(plain.Body) != string(sessionScript) {
 		t.Errorf("%d %v", plain.StatusCode, plain.Header)
 	}
 	zipped := get(http.Header{"Accept-Encoding": {"br, gzip;q=0.8"}})
