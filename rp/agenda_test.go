@@ -64,7 +64,9 @@ func (s *noting) Touch(ctx context.Context, k store.Key, active, due time.Time) 
 }
 
 func withNoting(kept *noting) setup {
-	return setup{kind: rp.NoToken, config: func(c *rp.Config) { kept.Store, c.Store, c.Idle = c.Store, kept, 30*time.Minute },
+	return setup{kind: rp.NoToken, config: func(c *rp.Config) {
+		kept.Store, c.Store, c.Idle = c.Store, kept, 30*time.Minute
+	},
 		idp: func(c *idpmock.Config) { c.IdleWindow = 8 * time.Hour }}
 }
 

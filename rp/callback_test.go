@@ -45,7 +45,9 @@ func TestForgedCallbacks(t *testing.T) {
 		{"state is missing", func(q url.Values) { q.Del("state") }, false},
 		{"state is empty", set("state", ""), false},
 		{"state is guessed", set("state", strings.Repeat("A", 43)), false},
-		{"state differs behind its 12th character", func(q url.Values) { q.Set("state", q.Get("state")[:42]+"_") }, false},
+		{"state differs behind its 12th character", func(q url.Values) {
+			q.Set("state", q.Get("state")[:42]+"_")
+		}, false},
 		{"state is longer", func(q url.Values) { q.Set("state", q.Get("state")+"A") }, false},
 		{"state is shorter", func(q url.Values) { q.Set("state", q.Get("state")[:42]) }, false},
 		{"state is a path", set("state", "../../../../../../../../../../../../../../x"), false},
@@ -61,8 +63,14 @@ func TestForgedCallbacks(t *testing.T) {
 		{"code is missing", func(q url.Values) { q.Del("code") }, false},
 		{"code is empty", set("code", ""), false},
 		{"code is invented", set("code", marker), true},
-		{"an error beside the code", func(q url.Values) { q.Set("error", "access_denied"); q.Set("error_description", marker) }, false},
-		{"an error of another issuer", func(q url.Values) { q.Set("error", "access_denied"); q.Set("iss", "https://evil.example") }, false},
+		{"an error beside the code", func(q url.Values) {
+			q.Set("error", "access_denied")
+			q.Set("error_description", marker)
+		}, false},
+		{"an error of another issuer", func(q url.Values) {
+			q.Set("error", "access_denied")
+			q.Set("iss", "https://evil.example")
+		}, false},
 		{"an error that is markup", func(q url.Values) { q.Del("code"); q.Set("error", marker) }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -108,7 +116,8 @@ func (w *world) refused(v *visitor, a *reply) {
 // is not finished.
 func (w *world) startsAgain(v *visitor, a *reply) {
 	w.Helper()
-	if a.status != http.StatusSeeOther || a.location() != "/auth/login?return_to=%2F&again=1" || len(setCookies(a)[cookie].String()) > 0 {
+	if a.status != http.StatusSeeOther || a.location() != "/auth/login?return_to=%2F&again=1" ||
+		len(setCookies(a)[cookie].String()) > 0 {
 		w.Errorf("not sent to a new log-in: %v", a)
 	}
 }
@@ -142,7 +151,8 @@ func TestReplayedCallback(t *testing.T) {
 		}
 		id := v.id()
 		for range 2 {
-			if a := v.get(callback); a.status != http.StatusSeeOther || a.location() != "/" || len(setCookies(a)[cookie].String()) > 0 {
+			if a := v.get(callback); a.status != http.StatusSeeOther || a.location() != "/" ||
+				len(setCookies(a)[cookie].String()) > 0 {
 				t.Errorf("again: %v", a)
 			}
 			w.startsAgain(thief, thief.get(callback))
@@ -269,7 +279,8 @@ func TestFormPost(t *testing.T) {
 		if a := v.do("POST", "/auth/callback", bad, post); a.status != http.StatusBadRequest {
 			t.Errorf("state twice: %v", a)
 		}
-		if a := v.do("POST", "/auth/callback?"+query(callback).Encode(), url.Values{}, post); a.status != http.StatusBadRequest {
+		if a := v.do("POST", "/auth/callback?"+query(callback).Encode(), url.Values{},
+			post); a.status != http.StatusBadRequest {
 			t.Errorf("parameters in the query of a POST: %v", a)
 		}
 		huge := query(callback)
@@ -277,7 +288,8 @@ func TestFormPost(t *testing.T) {
 		if a := v.do("POST", "/auth/callback", huge, post); a.status != http.StatusBadRequest {
 			t.Errorf("100 KiB: %v", a)
 		}
-		if a := v.do("POST", "/auth/callback", query(callback), post); a.status != http.StatusSeeOther || a.location() != "/private" {
+		if a := v.do("POST", "/auth/callback", query(callback), post); a.status != http.StatusSeeOther ||
+			a.location() != "/private" {
 			t.Errorf("the honest one: %v", a)
 		}
 		v.expect("live", reason.Reason(""))
