@@ -37,7 +37,8 @@ func TestCommandsAreThereOrMarked(t *testing.T) {
 						}
 					}
 				case strings.HasPrefix(command, "cd bench && go run . -"):
-					if flag := "\"" + strings.TrimPrefix(words[6], "-") + "\""; !strings.Contains(read(t, root+"/bench/main.go"),
+					if flag := "\"" + strings.TrimPrefix(words[6], "-") +
+						"\""; !strings.Contains(read(t, root+"/bench/main.go"),
 						flag) {
 						t.Errorf("%s: bench has no flag %s", page, flag)
 					}

@@ -90,7 +90,8 @@ func (r room) size(sample string) (int, error) {
 	return n, nil
 }
 
-func tryRoom(root string, r room, n int, seed string, limit time.Duration, why map[string]string) (survivors int, err error) {
+func tryRoom(root string, r room, n int, seed string, limit time.Duration,
+	why map[string]string) (survivors int, err error) {
 	// A mutant "dies" of tests that fail anyway, and nobody would see it.
 	for _, pkg := range r.testedBy() {
 		if o, err := goTest(root, "", pkg, limit); err != nil || o != survived {

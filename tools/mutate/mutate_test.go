@@ -116,7 +116,8 @@ func TestOutcomes(t *testing.T) {
 	const src = "package p\n\nfunc Less(a, b int) bool { return a < b }\n"
 	for name, text := range map[string]string{
 		"go.mod": "module p\n\ngo 1.26\n", "p/p.go": src,
-		"p/p_test.go": "package p\n\nimport \"testing\"\n\nfunc TestLess(t *testing.T) {\n\tif !Less(1, 2) {\n\t\tt.Fatal()\n\t}\n}\n",
+		"p/p_test.go": "package p\n\nimport \"testing\"\n\nfunc TestLess(t *testing.T) {\n\tif !Less(1, 2) " +
+			"{\n\t\tt.Fatal()\n\t}\n}\n",
 	} {
 		file := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -128,8 +129,10 @@ func TestOutcomes(t *testing.T) {
 	}
 	t.Setenv("GOWORK", "off")
 	from := strings.Index(src, "a < b")
-	for by, want := range map[string]outcome{"a > b": killed, "a <= b": survived, "a < c": unbuilt, "<-(chan bool)(nil)": killed} {
-		got, err := try(root, room{dir: "p"}, mutant{file: "p/p.go", from: from, to: from + len("a < b"), by: by}, []byte(src), 5*time.Second)
+	for by, want := range map[string]outcome{"a > b": killed, "a <= b": survived, "a < c": unbuilt,
+		"<-(chan bool)(nil)": killed} {
+		got, err := try(root, room{dir: "p"}, mutant{file: "p/p.go", from: from, to: from + len("a < b"), by: by},
+			[]byte(src), 5*time.Second)
 		if err != nil || got != want {
 			t.Errorf("%s: %s, want %s (%v)", by, got, want, err)
 		}
