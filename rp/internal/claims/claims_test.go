@@ -169,3 +169,25 @@ func compact(raw json.RawMessage) []byte {
 	b, _ := json.Marshal(v)
 	return b
 }
+
+// What userinfo said before and does not say any more is gone, also where an ID token had
+// said it too.
+func TestUserinfoTakesBack(t *testing.T) {
+	s, err := Said{Kept: `{"name":"Ada","role":"admin"}`, Userinfo: `{"role":"admin"}`}.ByUserinfo([]byte(`{"email":"a@x"}`))
+	if err != nil || s.Kept != `{"name":"Ada"}` || s.Userinfo != `{"email":"a@x"}` {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// What cannot be read is an error, and not a person without claims.
+func TestAllThatCannotBeRead(t *testing.T) {
+	list := "e30." + base64.RawURLEncoding.EncodeToString([]byte(`[]`)) + ".x"
+	for _, s := range []Said{
+		{IDToken: "x"}, {IDToken: "x", Kept: `{"a":1}`}, {IDToken: list, Userinfo: `{"a":1}`},
+		{IDToken: "e30.e30.x", Kept: `[]`}, {IDToken: "e30.e30.x", Userinfo: `{`},
+	} {
+		if all, err := s.All(); err == nil {
+			t.Errorf("%+v: %s", s, all)
+		}
+	}
+}
