@@ -17,6 +17,8 @@ SIMTIMEOUT ?= 2h
 CHAOS      ?= 10m
 SEED       ?=
 NEWCOMER   ?= demo
+ROOM       ?=
+MUTANTS    ?=
 
 .PHONY: help
 help: ## list the targets
@@ -68,6 +70,11 @@ screenshots: ## the pictures of the documentation, taken from the running demo
 .PHONY: fuzz
 fuzz: ## every fuzz target in turn (FUZZTIME=10s each)
 	@tools/fuzz.sh '$(FUZZTIME)'
+
+.PHONY: mutate
+mutate: ## small mistakes that a test has to notice (ROOM=rp/internal/lifetime MUTANTS=n|all SEED=n)
+	@echo "== mutate: a sample of each package"
+	cd tools && nice -n 15 go run ./mutate -room '$(ROOM)' -mutants '$(MUTANTS)' -seed '$(SEED)'
 
 .PHONY: simulate
 simulate: ## the simulation's long lane (SIMTIMEOUT=2h at most)

@@ -33,7 +33,8 @@ func drain(ctx context.Context, people int) error {
 		return err
 	}
 	idp, err := idpmock.New(idpmock.Config{Issuer: "http://" + listener.Addr().String(), Now: now, SigningAlg: "ES256",
-		Clients: []idpmock.Client{{ID: "bench", Secret: "bench", RefreshTokens: true, RedirectURIs: []string{origin + "/auth/callback"}}}})
+		Clients: []idpmock.Client{{ID: "bench", Secret: "bench", RefreshTokens: true,
+			RedirectURIs: []string{origin + "/auth/callback"}}}})
 	if err != nil {
 		return err
 	}
@@ -47,7 +48,8 @@ func drain(ctx context.Context, people int) error {
 	defer func() { _ = server.Close() }()
 
 	auth, err := rp.New(ctx, rp.Config{
-		Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin, Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}),
+		Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin, Keys: rp.Keys{rp.NewKey()},
+		Store:      memstore.New(memstore.Options{}),
 		IDTokenAlg: "ES256", InsecureAllowHTTP: true, Logger: slog.New(slog.DiscardHandler), Now: now,
 	})
 	if err != nil {
@@ -66,7 +68,10 @@ func drain(ctx context.Context, people int) error {
 	opened.Store(0)
 	outage := idp.Fault(idpmock.Fault{Times: idpmock.Always, Status: http.StatusServiceUnavailable})
 	ahead.Store(int64(6 * time.Minute)) // beyond TrustFor
-	refused := each(cookies, func(c *http.Cookie) bool { status, _ := click(page, c); return status == http.StatusServiceUnavailable })
+	refused := each(cookies, func(c *http.Cookie) bool {
+		status, _ := click(page, c)
+		return status == http.StatusServiceUnavailable
+	})
 	outage.Remove()
 	under.reset()
 	before := idp.Count(idpmock.EndpointRefresh, "bench")
@@ -87,9 +92,12 @@ func drain(ctx context.Context, people int) error {
 			return false
 		}
 	})
-	fmt.Printf("\nthe end of an outage: %d sessions are overdue, and all of them click (503 before it: %d)\n", people, refused)
-	fmt.Printf("%12s %12s %12s %12s %12s %12s\n", "drained in", "connections", "calls at once", "calls", "503 after it", "logged out")
-	fmt.Printf("%12v %12d %12d %12d %12d %12d\n", time.Since(began).Round(100*time.Millisecond), opened.Load(), under.most(),
+	fmt.Printf("\nthe end of an outage: %d sessions are overdue, and all of them click (503 before it: %d)\n", people,
+		refused)
+	fmt.Printf("%12s %12s %12s %12s %12s %12s\n", "drained in", "connections", "calls at once", "calls", "503 after it",
+		"logged out")
+	fmt.Printf("%12v %12d %12d %12d %12d %12d\n", time.Since(began).Round(100*time.Millisecond), opened.Load(),
+		under.most(),
 		idp.Count(idpmock.EndpointRefresh, "bench")-before, again.Load(), lost.Load())
 	return nil
 }

@@ -113,7 +113,8 @@ func timed(s *subject, each time.Duration, workers int) float64 {
 func table(subjects []*subject) {
 	bare := median(subjects[0].serial)
 	floor := median(subjects[1].serial) - bare
-	fmt.Printf("%-48s %12s %12s %8s %8s\n", "one authenticated request, in process", "ns, 1 core", "ns, all", "allocs", "net ×")
+	fmt.Printf("%-48s %12s %12s %8s %8s\n", "one authenticated request, in process", "ns, 1 core", "ns, all", "allocs",
+		"net ×")
 	for _, s := range subjects {
 		m := median(s.serial)
 		net := "–"

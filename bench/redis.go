@@ -19,7 +19,8 @@ import (
 )
 
 // redisSubjects adds what lives on a Redis server, if there is one.
-func redisSubjects(ctx context.Context, addr string, tandem func(string, store.Store) error, add func(string, http.Handler, []*http.Cookie), after *cleanup) error {
+func redisSubjects(ctx context.Context, addr string, tandem func(string, store.Store) error,
+	add func(string, http.Handler, []*http.Cookie), after *cleanup) error {
 	if addr == "" {
 		server, err := startRedis()
 		if err != nil {
@@ -53,7 +54,9 @@ func redisSubjects(ctx context.Context, addr string, tandem func(string, store.S
 	if err != nil {
 		return err
 	}
-	pool := &redis.Pool{MaxIdle: connections, DialContext: func(ctx context.Context) (redis.Conn, error) { return redis.DialContext(ctx, "tcp", addr) }}
+	pool := &redis.Pool{MaxIdle: connections, DialContext: func(ctx context.Context) (redis.Conn, error) {
+		return redis.DialContext(ctx, "tcp", addr)
+	}}
 	after.add(func() { _ = pool.Close() })
 	for _, touch := range []bool{false, true} {
 		h, c := scsApp(scsRedis{pool}, touch)
@@ -66,7 +69,8 @@ func startRedis() (*servertest.Redis, error) { return servertest.StartRedis("--a
 
 // redisFloor is the least that a session on a server costs: one bare GET, and the
 // same with what reading a sealed record takes at least.
-func redisFloor(ctx context.Context, o rueidis.ClientOption, add func(string, http.Handler, []*http.Cookie), after *cleanup) error {
+func redisFloor(ctx context.Context, o rueidis.ClientOption, add func(string, http.Handler, []*http.Cookie),
+	after *cleanup) error {
 	o.DisableCache = true
 	client, err := rueidis.NewClient(o)
 	if err != nil {
@@ -86,7 +90,8 @@ func redisFloor(ctx context.Context, o rueidis.ClientOption, add func(string, ht
 		plain = binary.AppendUvarint(plain, 3<<10/fields)
 		plain = append(plain, bytes.Repeat([]byte{byte(i)}, 3<<10/fields)...)
 	}
-	if err := client.Do(ctx, client.B().Set().Key("floor").Value(string(gcm.Seal(nil, nil, plain, nil))).Build()).Error(); err != nil {
+	if err := client.Do(ctx, client.B().Set().Key("floor").Value(
+		string(gcm.Seal(nil, nil, plain, nil))).Build()).Error(); err != nil {
 		return err
 	}
 	get := func(ctx context.Context) ([]byte, error) {

@@ -52,7 +52,9 @@ func storms(ctx context.Context, redis string) error {
 			n++
 			var both []store.Store
 			for range 2 {
-				s, err := redisstore.New(ctx, redisstore.Options{Client: rueidis.ClientOption{InitAddress: []string{redis}}, Prefix: fmt.Sprintf("storm%d:", n)})
+				s, err := redisstore.New(ctx,
+					redisstore.Options{Client: rueidis.ClientOption{InitAddress: []string{redis}},
+						Prefix: fmt.Sprintf("storm%d:", n)})
 				if err != nil {
 					return nil, err
 				}
@@ -64,7 +66,8 @@ func storms(ctx context.Context, redis string) error {
 			storm{"redisstore, 2 instances, IdP 100 ms", two, 200, 100 * time.Millisecond, 0},
 			storm{"redisstore, 2 instances, IdP 2.5 s", two, 200, 2500 * time.Millisecond, 0})
 	}
-	fmt.Printf("\n%-48s %8s %8s %12s %12s %9s\n", "a refresh is due: one session's requests", "token r.", "failed", "later, med.", "later, most", "session")
+	fmt.Printf("\n%-48s %8s %8s %12s %12s %9s\n", "a refresh is due: one session's requests", "token r.", "failed",
+		"later, med.", "later, most", "session")
 	for _, s := range all {
 		if err := s.rage(ctx); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
@@ -80,8 +83,9 @@ func (s storm) rage(ctx context.Context) error {
 		answered atomic.Int64 // when the IdP answered the refresh
 		now      = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	)
-	idp, err := idpmock.New(idpmock.Config{Issuer: "http://127.0.0.1:8", Now: now, Clients: []idpmock.Client{{ID: "bench", Secret: "bench", RefreshTokens: true,
-		RedirectURIs: []string{origin + "/auth/callback"}}}})
+	idp, err := idpmock.New(idpmock.Config{Issuer: "http://127.0.0.1:8", Now: now,
+		Clients: []idpmock.Client{{ID: "bench", Secret: "bench", RefreshTokens: true,
+			RedirectURIs: []string{origin + "/auth/callback"}}}})
 	if err != nil {
 		return err
 	}
@@ -162,7 +166,8 @@ func (s storm) rage(ctx context.Context) error {
 		slices.SortFunc(served, time.Time.Compare)
 		median, most = served[len(served)/2].Sub(at), served[len(served)-1].Sub(at)
 	}
-	fmt.Printf("%-48s %8d %8d %12v %12v %9s\n", s.name, calls, failed, median.Round(100*time.Microsecond), most.Round(100*time.Microsecond), state)
+	fmt.Printf("%-48s %8d %8d %12v %12v %9s\n", s.name, calls, failed, median.Round(100*time.Microsecond),
+		most.Round(100*time.Microsecond), state)
 	return nil
 }
 

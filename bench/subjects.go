@@ -46,7 +46,8 @@ var browser = map[string]string{
 	"Sec-Fetch-User":            "?1",
 	"Tandem-Activity":           "active",
 	"Upgrade-Insecure-Requests": "1",
-	"User-Agent":                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+	"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+		"Chrome/140.0.0.0 Safari/537.36",
 }
 
 // build makes the subjects: the first is the bare handler, the second the floor.
@@ -71,8 +72,9 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 	h, c := floor()
 	add("floor: cookie, SHA-256, sharded map, context", h, c)
 
-	idp, err := idpmock.New(idpmock.Config{Issuer: "http://127.0.0.1:8", Clients: []idpmock.Client{{ID: "bench", Secret: "bench", RefreshTokens: true,
-		RedirectURIs: []string{origin + "/auth/callback"}}}})
+	idp, err := idpmock.New(idpmock.Config{Issuer: "http://127.0.0.1:8",
+		Clients: []idpmock.Client{{ID: "bench", Secret: "bench", RefreshTokens: true,
+			RedirectURIs: []string{origin + "/auth/callback"}}}})
 	if err != nil {
 		return subjects, closeAll, err
 	}
@@ -166,7 +168,8 @@ func token() string {
 }
 
 // tandemApp logs people in and returns a route and their cookies.
-func tandemApp(ctx context.Context, idp *idpmock.IDP, kept store.Store) (app http.Handler, people []*http.Cookie, stop func(), err error) {
+func tandemApp(ctx context.Context, idp *idpmock.IDP,
+	kept store.Store) (app http.Handler, people []*http.Cookie, stop func(), err error) {
 	auth, err := rp.New(ctx, rp.Config{
 		Issuer: idp.Issuer(), ClientID: "bench", ClientSecret: "bench", BaseURL: origin,
 		Keys: rp.Keys{rp.NewKey()}, Store: kept, Logger: slog.New(slog.DiscardHandler),

@@ -147,7 +147,8 @@ func mark(class rp.Class) echo.MiddlewareFunc {
 			if s := Session(c); s != nil && s.Class() != class {
 				// Too late: the request has been counted already.
 				return echo.NewHTTPError(http.StatusInternalServerError,
-					"echoadapter: put Passive and Active before RequireLogin, as in e.GET(path, handler, web.Passive(), web.RequireLogin())")
+					"echoadapter: put Passive and Active before RequireLogin, as in e.GET(path, handler, "+
+						"web.Passive(), web.RequireLogin())")
 			}
 			c.SetRequest(c.Request().WithContext(rp.WithClass(c.Request().Context(), class)))
 			return next(c)

@@ -15,7 +15,8 @@ import (
 func TestSuite(t *testing.T) {
 	for name, add := range map[string]func(*echo.Echo, *echoadapter.Adapter, adaptertest.Route){
 		"on the route": func(e *echo.Echo, web *echoadapter.Adapter, r adaptertest.Route) {
-			e.Add(r.Method, r.Path, echo.WrapHandler(r.Handler), append(marks(web, r.Mark), web.RequireLogin(r.Options...))...)
+			e.Add(r.Method, r.Path, echo.WrapHandler(r.Handler),
+				append(marks(web, r.Mark), web.RequireLogin(r.Options...))...)
 		},
 		"on a group": func(e *echo.Echo, web *echoadapter.Adapter, r adaptertest.Route) {
 			// No Use: echo then answers 404 for the whole group before its routes.

@@ -63,10 +63,13 @@ func TestErrorsReachEcho(t *testing.T) {
 	}{
 		{"a script", "GET", "/private", http.Header{"Sec-Fetch-Mode": {"cors"}}, 401, rp.ErrAnonymous, ""},
 		{"a form post", "POST", "/private", nil, 401, rp.ErrAnonymous, ""},
-		{"a navigation is redirected: no error", "GET", "/private", http.Header{"Sec-Fetch-Mode": {"navigate"}}, 0, nil, ""},
-		{"a logout from another site", "POST", "/auth/logout", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"cors"}}, 403, rp.ErrCrossOrigin, ""},
+		{"a navigation is redirected: no error", "GET", "/private", http.Header{"Sec-Fetch-Mode": {"navigate"}}, 0, nil,
+			""},
+		{"a logout from another site", "POST", "/auth/logout", http.Header{"Sec-Fetch-Site": {"cross-site"},
+			"Sec-Fetch-Mode": {"cors"}}, 403, rp.ErrCrossOrigin, ""},
 		{"a bad logout token", "POST", "/auth/backchannel-logout", nil, 400, nil, "invalid_request"},
-		{"a bad callback", "GET", "/auth/callback", http.Header{"Sec-Fetch-Mode": {"navigate"}}, 400, nil, "<!DOCTYPE html>"},
+		{"a bad callback", "GET", "/auth/callback", http.Header{"Sec-Fetch-Mode": {"navigate"}}, 400, nil,
+			"<!DOCTYPE html>"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var seen []error
@@ -82,7 +85,10 @@ func TestErrorsReachEcho(t *testing.T) {
 				return func(c echo.Context) error { passed = next(c); return passed }
 			})
 			web.Register(e.Group("/auth"))
-			e.Match([]string{"GET", "POST"}, "/private", func(echo.Context) error { t.Error("served"); return nil }, web.RequireLogin())
+			e.Match([]string{"GET", "POST"}, "/private", func(echo.Context) error {
+				t.Error("served")
+				return nil
+			}, web.RequireLogin())
 			r := httptest.NewRequest(row.method, "https://notes.example"+row.path, nil)
 			for name, v := range row.header {
 				r.Header[name] = v
@@ -90,7 +96,8 @@ func TestErrorsReachEcho(t *testing.T) {
 			rec := httptest.NewRecorder()
 			e.ServeHTTP(rec, r)
 			if row.written != "" {
-				if len(seen) > 0 || passed != nil || rec.Code != row.status || !strings.Contains(rec.Body.String(), row.written) {
+				if len(seen) > 0 || passed != nil || rec.Code != row.status ||
+					!strings.Contains(rec.Body.String(), row.written) {
 					t.Errorf("%v, %v, %d %s", seen, passed, rec.Code, rec.Body)
 				}
 				return
@@ -124,7 +131,9 @@ func TestDefaultErrorHandler(t *testing.T) {
 	r := httptest.NewRequest("GET", "https://notes.example/private", nil)
 	r.Header.Set("Sec-Fetch-Mode", "cors")
 	e.ServeHTTP(rec, r)
-	if got := strings.TrimSpace(rec.Body.String()); rec.Code != 401 || got != `{"error":"login_required","login_url":"/auth/login"}` || rec.Header().Get("Cache-Control") != "no-store" {
+	if got := strings.TrimSpace(rec.Body.String()); rec.Code != 401 ||
+		got != `{"error":"login_required","login_url":"/auth/login"}` ||
+		rec.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %v %s", rec.Code, rec.Header(), got)
 	}
 }
@@ -170,7 +179,8 @@ func TestTimeoutMiddleware(t *testing.T) {
 		r.Header = row.header
 		rec := httptest.NewRecorder()
 		e.ServeHTTP(rec, r)
-		if rec.Code != row.code || !strings.Contains(rec.Body.String(), row.body) || rec.Header().Get("Cache-Control") != "no-store" {
+		if rec.Code != row.code || !strings.Contains(rec.Body.String(), row.body) ||
+			rec.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %v %s", name, rec.Code, rec.Header(), rec.Body)
 		}
 	}

@@ -19,7 +19,8 @@ func home(w http.ResponseWriter, r *http.Request) {
 }
 
 func feed(w http.ResponseWriter, r *http.Request) {
-	fmt.Fprintf(w, "news for %s, polled by a %s request", rp.FromContext(r.Context()).Subject(), rp.FromContext(r.Context()).Class())
+	fmt.Fprintf(w, "news for %s, polled by a %s request", rp.FromContext(r.Context()).Subject(),
+		rp.FromContext(r.Context()).Class())
 }
 
 // A whole program. The world around it is idp-mock and a person with a browser;
@@ -62,7 +63,8 @@ func Example() {
 func notes(world *exampletest.World) *rp.RelyingParty {
 	auth, err := rp.New(context.Background(), rp.Config{
 		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example",
-		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", HTTPClient: world.Client(),
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256",
+		HTTPClient: world.Client(),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -124,7 +126,8 @@ func ExampleAdapter_Endpoints() {
 	defer world.Close()
 	auth, err := rp.New(context.Background(), rp.Config{
 		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example",
-		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", HTTPClient: world.Client(),
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256",
+		HTTPClient: world.Client(),
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -16,13 +16,17 @@ import (
 )
 
 // mounted serves an app at https://notes.example as its author mounts it.
-func mounted(t *testing.T, mount func(web *nethttpadapter.Adapter) http.Handler) (*exampletest.World, *rp.RelyingParty) {
+func mounted(
+	t *testing.T, mount func(web *nethttpadapter.Adapter) http.Handler,
+) (*exampletest.World, *rp.RelyingParty) {
 	t.Helper()
 	world := exampletest.Start()
 	t.Cleanup(world.Close)
 	auth, err := rp.New(t.Context(), rp.Config{
-		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example", Keys: rp.Keys{rp.NewKey()},
-		Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", HTTPClient: world.Client(), Logger: slog.New(slog.DiscardHandler), SkipSelfCheck: true,
+		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example",
+		Keys:  rp.Keys{rp.NewKey()},
+		Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", HTTPClient: world.Client(),
+		Logger: slog.New(slog.DiscardHandler), SkipSelfCheck: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +114,8 @@ func TestTimeoutHandler(t *testing.T) {
 	}
 	for range 2 {
 		page := ada.Fetch("GET", "/auth/events")
-		if page.Status != http.StatusNotImplemented || !strings.Contains(page.Body, "no_streams") || page.Header.Get("Content-Type") != "application/json" {
+		if page.Status != http.StatusNotImplemented || !strings.Contains(page.Body, "no_streams") ||
+			page.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %v", page, page.Header)
 		}
 	}

@@ -16,8 +16,9 @@ func TestNothingPrints(t *testing.T) {
 	defer world.Close()
 	key, secret := rp.NewKey(), "the-client-secret-planted-here"
 	auth, err := rp.New(t.Context(), rp.Config{
-		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: rp.Secret(secret), BaseURL: "https://notes.example",
-		Keys: rp.Keys{key}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", HTTPClient: world.Client(),
+		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: rp.Secret(secret),
+		BaseURL: "https://notes.example",
+		Keys:    rp.Keys{key}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", HTTPClient: world.Client(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -21,14 +21,16 @@ func (s *Session) usable(ctx context.Context, a *engine.Audience) (*engine.State
 	return s.usableOf(ctx, s.state(), a)
 }
 
-func (s *Session) usableOf(ctx context.Context, st *engine.State, a *engine.Audience) (*engine.State, engine.Held, error) {
+func (s *Session) usableOf(ctx context.Context, st *engine.State,
+	a *engine.Audience) (*engine.State, engine.Held, error) {
 	p := s.rp
 	h := engine.Holds(st.Data, a)
 	if a == nil && h.None != nil && st.Data.TokenEnds.IsZero() {
 		return nil, engine.Held{}, h.None
 	}
 	if c := &p.cfg; s.class == Passive && c.APIIntrospects && c.Capabilities.Extends.Introspection {
-		return nil, engine.Held{}, fmt.Errorf("%w: a passive request does not call an API that introspects, because that extends the IdP session (C7)", ErrNoAccessToken)
+		return nil, engine.Held{}, fmt.Errorf("%w: a passive request does not call an API that introspects, because "+
+			"that extends the IdP session", ErrNoAccessToken)
 	}
 	switch {
 	case h.Good(p.engine.Now()):
@@ -41,7 +43,8 @@ func (s *Session) usableOf(ctx context.Context, st *engine.State, a *engine.Audi
 	}
 	if st.Data.RefreshToken == "" {
 		if a != nil {
-			return nil, engine.Held{}, fmt.Errorf("%w for %s: the IdP has issued no refresh token, and only that fetches it", ErrNoAccessToken, a.Name)
+			return nil, engine.Held{}, fmt.Errorf("%w for %s: the IdP has issued no refresh token, and only that "+
+				"fetches it", ErrNoAccessToken, a.Name)
 		}
 		return nil, engine.Held{}, p.engine.RenewSilently(ctx, st) // a navigation can fetch another one
 	}
@@ -63,7 +66,8 @@ func (s *Session) mayFetch(ctx context.Context, st *engine.State) error {
 }
 
 // fetch is renew with the IdP's refusal as an *APIError.
-func (p *RelyingParty) fetch(ctx context.Context, st *engine.State, a *engine.Audience, seen uint64) (*engine.State, error) {
+func (p *RelyingParty) fetch(ctx context.Context, st *engine.State, a *engine.Audience,
+	seen uint64) (*engine.State, error) {
 	fresh, err := p.engine.Renew(ctx, st, a, seen)
 	var (
 		denied *engine.DeniedError

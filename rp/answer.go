@@ -60,7 +60,8 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 	a := p.answer(r, err, opts)
 	out := Answer{Status: a.Status, Header: a.Header, Body: a.Body}
 	if pr := a.Problem; pr != nil {
-		out.Problem = &Problem{Error: pr.Error, Reason: reason.Reason(pr.Reason), Cause: reason.EndCause(pr.Cause), LoginURL: pr.LoginURL}
+		out.Problem = &Problem{Error: pr.Error, Reason: reason.Reason(pr.Reason), Cause: reason.EndCause(pr.Cause),
+			LoginURL: pr.LoginURL}
 	}
 	return out
 }
@@ -112,7 +113,8 @@ func (p *RelyingParty) answer(r *http.Request, err error, opts []LoginOption) an
 	case errors.As(err, &request):
 		return answer.BadRequest(request.Status, request.Code, request.Err.Error(), request.RetryAfter)
 	case errors.As(err, &trouble):
-		return p.replies.Unavailable(r, troubleOf(trouble.Cause), trouble.Cause != reason.StoreFailed, trouble.RetryAfter)
+		return p.replies.Unavailable(r, troubleOf(trouble.Cause), trouble.Cause != reason.StoreFailed,
+			trouble.RetryAfter)
 	}
 	return p.replies.Broken(r)
 }

@@ -31,16 +31,22 @@ func TestAnswersToTheUnauthenticated(t *testing.T) {
 		{"HEAD of one", "HEAD", "/private", navigating, redirected("/private")},
 		{"an old browser", "GET", "/private", http.Header{"Accept": {"text/html"}}, redirected("/private")},
 		{"a client that says nothing", "GET", "/private", bare, "401 login_required"},
-		{"axios", "GET", "/private", http.Header{"Accept": {"application/json, text/plain, */*"}}, "401 login_required"},
-		{"an image of an old browser", "GET", "/private", http.Header{"Accept": {"image/webp,*/*"}}, "401 login_required"},
+		{"axios", "GET", "/private", http.Header{"Accept": {"application/json, text/plain, */*"}},
+			"401 login_required"},
+		{"an image of an old browser", "GET", "/private", http.Header{"Accept": {"image/webp,*/*"}},
+			"401 login_required"},
 		{"fetch", "GET", "/private", fetching, "401 login_required"},
 		{"fetch that accepts HTML", "GET", "/private", with(fetching, "Accept", "text/html"), "401 login_required"},
-		{"fetch of the same origin only", "GET", "/private", with(fetching, "Sec-Fetch-Mode", "same-origin"), "401 login_required"},
-		{"XHR by its header", "GET", "/private", http.Header{"X-Requested-With": {"XMLHttpRequest"}}, "401 login_required"},
-		{"a script that marks itself", "GET", "/private", http.Header{"Tandem-Activity": {"passive"}}, "401 login_required"},
+		{"fetch of the same origin only", "GET", "/private", with(fetching, "Sec-Fetch-Mode", "same-origin"),
+			"401 login_required"},
+		{"XHR by its header", "GET", "/private", http.Header{"X-Requested-With": {"XMLHttpRequest"}},
+			"401 login_required"},
+		{"a script that marks itself", "GET", "/private", http.Header{"Tandem-Activity": {"passive"}},
+			"401 login_required"},
 		{"an API client", "GET", "/private", http.Header{"Accept": {"application/json"}}, "401 login_required"},
 		{"htmx", "GET", "/private", htmx, "401 login_required"},
-		{"an image", "GET", "/private", http.Header{"Sec-Fetch-Mode": {"no-cors"}, "Sec-Fetch-Dest": {"image"}}, "401 login_required"},
+		{"an image", "GET", "/private", http.Header{"Sec-Fetch-Mode": {"no-cors"}, "Sec-Fetch-Dest": {"image"}},
+			"401 login_required"},
 		{"a prefetch", "GET", "/private", with(navigating, "Sec-Purpose", "prefetch"), "401 login_required"},
 		{"a form post", "POST", "/private", post(navigating), "401 page"},
 		{"a form post of an old browser", "POST", "/private", http.Header{"Accept": {"text/html"}}, "401 page"},
@@ -70,14 +76,18 @@ func TestAnswersToTheUnauthenticated(t *testing.T) {
 					t.Errorf("the code is not in the header: %v", a)
 				}
 				if what == "page" {
-					if !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(a.body, `href="/auth/login?return_to=%2f"`) && !strings.Contains(a.body, `href="/auth/login?return_to=%2F"`) {
+					if !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") ||
+						!strings.Contains(a.body, `href="/auth/login?return_to=%2f"`) &&
+							!strings.Contains(a.body, `href="/auth/login?return_to=%2F"`) {
 						t.Errorf("no page with a log-in: %v", a)
 					}
 					return
 				}
-				passive := map[string]bool{"a script that marks itself": true, "an image": true, "an image of an old browser": true, "a prefetch": true, "OPTIONS": true}[row.name]
+				passive := map[string]bool{"a script that marks itself": true, "an image": true,
+					"an image of an old browser": true, "a prefetch": true, "OPTIONS": true}[row.name]
 				var p rp.Problem
-				if err := json.Unmarshal([]byte(a.body), &p); err != nil || p.Error != what || (p.LoginURL == "") != passive || a.header.Get("Content-Type") != "application/json" {
+				if err := json.Unmarshal([]byte(a.body), &p); err != nil || p.Error != what ||
+					(p.LoginURL == "") != passive || a.header.Get("Content-Type") != "application/json" {
 					t.Errorf("%v", a)
 				}
 				if a.location() != "" {
@@ -129,7 +139,8 @@ func TestAnswersAfterTheEnd(t *testing.T) {
 		}
 		var p rp.Problem
 		a := v.fetch("/private")
-		if err := json.Unmarshal([]byte(a.body), &p); err != nil || a.status != 401 || p != (rp.Problem{Error: "session_ended", Reason: reason.BackchannelLogout, LoginURL: "/auth/login"}) {
+		if err := json.Unmarshal([]byte(a.body), &p); err != nil || a.status != 401 ||
+			p != (rp.Problem{Error: "session_ended", Reason: reason.BackchannelLogout, LoginURL: "/auth/login"}) {
 			t.Errorf("a script: %v", a)
 		}
 		v.expect("ended", reason.BackchannelLogout)
@@ -151,11 +162,14 @@ func TestCrossOrigin(t *testing.T) {
 			"typed into the address bar": {"POST", http.Header{"Sec-Fetch-Site": {"none"}}, 200},
 			"Origin is ours":             {"POST", http.Header{"Origin": {base}}, 200},
 			"neither: no browser":        {"POST", bare, 200},
-			"a sibling":                  {"POST", http.Header{"Sec-Fetch-Site": {"same-site"}, "Origin": {"https://evil.notes.example"}}, 403},
-			"another site":               {"POST", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}, 403},
-			"Origin of another site":     {"POST", http.Header{"Origin": {"https://evil.example"}}, 403},
-			"Origin null":                {"POST", http.Header{"Origin": {"null"}}, 403},
-			"Origin on http":             {"POST", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"http://notes.example"}}, 403},
+			"a sibling": {"POST", http.Header{"Sec-Fetch-Site": {"same-site"},
+				"Origin": {"https://evil.notes.example"}}, 403},
+			"another site": {"POST", http.Header{"Sec-Fetch-Site": {"cross-site"},
+				"Origin": {"https://evil.example"}}, 403},
+			"Origin of another site": {"POST", http.Header{"Origin": {"https://evil.example"}}, 403},
+			"Origin null":            {"POST", http.Header{"Origin": {"null"}}, 403},
+			"Origin on http": {"POST", http.Header{"Sec-Fetch-Site": {"cross-site"},
+				"Origin": {"http://notes.example"}}, 403},
 			"PUT":                        {"PUT", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403},
 			"PATCH":                      {"PATCH", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403},
 			"DELETE":                     {"DELETE", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403},
@@ -173,7 +187,8 @@ func TestCrossOrigin(t *testing.T) {
 	inBubble(t, trusted, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
-		if a := v.do("POST", "/private", nil, http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://admin.example"}}); a.status != 200 {
+		if a := v.do("POST", "/private", nil, http.Header{"Sec-Fetch-Site": {"cross-site"},
+			"Origin": {"https://admin.example"}}); a.status != 200 {
 			t.Errorf("a trusted origin: %v", a)
 		}
 	})
@@ -205,7 +220,8 @@ func TestAnswer(t *testing.T) {
 				rec := httptest.NewRecorder()
 				w.auth[0].Answer(r, row.err).Write(rec)
 				if rec.Code != want || rec.Header().Get("Retry-After") != row.retry {
-					t.Errorf("%v: %d, Retry-After %q; want %d, %q", row.err, rec.Code, rec.Header().Get("Retry-After"), want, row.retry)
+					t.Errorf("%v: %d, Retry-After %q; want %d, %q", row.err, rec.Code, rec.Header().Get("Retry-After"),
+						want, row.retry)
 				}
 				if strings.Contains(rec.Body.String(), "marker") {
 					t.Errorf("%v: the text for the log is shown: %s", row.err, rec.Body)
@@ -214,7 +230,8 @@ func TestAnswer(t *testing.T) {
 					t.Errorf("%v: may be stored", row.err)
 				}
 				for _, line := range rec.Header()["Set-Cookie"] { // C6: never the cookie
-					if c, err := http.ParseSetCookie(line); err != nil || c.Name == cookie || c.MaxAge != 1 || !errors.Is(row.err, store.ErrEnded) {
+					if c, err := http.ParseSetCookie(line); err != nil || c.Name == cookie || c.MaxAge != 1 ||
+						!errors.Is(row.err, store.ErrEnded) {
 						t.Errorf("%v: takes a cookie: %s", row.err, line)
 					}
 				}

@@ -38,7 +38,8 @@ func (a *API) audience() *engine.Audience {
 	}
 	form := url.Values{}
 	h := sha256.New()
-	for _, part := range []struct{ name, value string }{{"resource", a.Resource}, {"audience", a.Audience}, {"scope", strings.Join(a.Scopes, " ")}} {
+	for _, part := range []struct{ name, value string }{{"resource", a.Resource}, {"audience", a.Audience},
+		{"scope", strings.Join(a.Scopes, " ")}} {
 		_ = binary.Write(h, binary.BigEndian, uint32(len(part.value))) // a hash takes everything
 		h.Write([]byte(part.value))
 		if part.value != "" {
@@ -68,10 +69,13 @@ func (c *Config) checkAPIs(fault func(field, cure string, args ...any)) {
 		}
 		kinds[a.audience().ID] = true
 		if c.Kind != RefreshToken {
-			fault("APIs", "%s asks for a token of its own, which only a refresh token fetches: use Kind rp.RefreshToken", a.Origin)
+			fault("APIs", "%s asks for a token of its own, which only a refresh token fetches: use Kind "+
+				"rp.RefreshToken", a.Origin)
 		}
-		if u, err := url.Parse(a.Resource); a.Resource != "" && (err != nil || !u.IsAbs() || strings.Contains(a.Resource, "#")) {
-			fault("APIs", "%s has the resource %q; use an absolute URI without a fragment (RFC 8707 §2), or Audience", a.Origin, a.Resource)
+		if u, err := url.Parse(a.Resource); a.Resource != "" &&
+			(err != nil || !u.IsAbs() || strings.Contains(a.Resource, "#")) {
+			fault("APIs", "%s has the resource %q; use an absolute URI without a fragment (RFC 8707 §2), or Audience",
+				a.Origin, a.Resource)
 		}
 		for _, scope := range a.Scopes {
 			if !isScope(scope) {
@@ -83,7 +87,8 @@ func (c *Config) checkAPIs(fault func(field, cure string, args ...any)) {
 		}
 	}
 	if len(kinds) > engine.MaxOwnTokens {
-		fault("APIs", "asks for %d different tokens; a session keeps %d: let APIs share one, by the same Resource, Audience and Scopes", len(kinds), engine.MaxOwnTokens)
+		fault("APIs", "asks for %d different tokens; a session keeps %d: let APIs share one, by the same Resource, "+
+			"Audience and Scopes", len(kinds), engine.MaxOwnTokens)
 	}
 }
 

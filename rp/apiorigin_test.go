@@ -22,30 +22,37 @@ func TestTokensStayWithTheirAPIs(t *testing.T) {
 	first := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, r.URL.Query().Get("to"), http.StatusTemporaryRedirect)
 	})
-	s := setup{api: first, config: func(c *rp.Config) { c.APIs = append(c.APIs, rp.API{Origin: "https://second.example:443"}) }}
+	s := setup{api: first, config: func(c *rp.Config) {
+		c.APIs = append(c.APIs, rp.API{Origin: "https://second.example:443"})
+	}}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		w.serve("evil.example", evil)
 		w.serve("second.example", second)
 		w.serve("api.example.evil.example", evil)
-		w.serve("xn--api-bec.example", evil) // where IDNA sends ap\u0130.example, of which strings.ToLower makes api.example
+		// where IDNA sends ap\u0130.example, of which strings.ToLower makes api.example
+		w.serve("xn--api-bec.example", evil)
 		v := w.visitor("ada")
 		v.login()
 		for _, direct := range []string{
-			"https://evil.example/", "http://api.example/", "https://api.example:8443/", "https://api.example.evil.example/", "https://api.example@evil.example/",
-			"https://evil.example/?https://api.example", "https://notes.example/private", issuer + "/userinfo", "https://ap\u0130.example/",
+			"https://evil.example/", "http://api.example/", "https://api.example:8443/",
+			"https://api.example.evil.example/", "https://api.example@evil.example/",
+			"https://evil.example/?https://api.example", "https://notes.example/private", issuer + "/userinfo",
+			"https://ap\u0130.example/",
 			"https://ap%C4%B0.example/", "https://api.example./", "https://api.example:0443/", "https://[api.example]/",
 		} {
 			if _, err := http.NewRequest("GET", direct, nil); err != nil {
 				continue // net/http refuses it by itself
 			}
-			if _, _, err := w.calls(v, "/run", get(direct)); err == nil || !strings.Contains(err.Error(), "Config.APIs") {
+			if _, _, err := w.calls(v, "/run", get(direct)); err == nil ||
+				!strings.Contains(err.Error(), "Config.APIs") {
 				t.Errorf("%s: %v", direct, err)
 			}
 		}
 		if evil.requests() > 0 {
 			t.Fatalf("a stranger was called with %q", evil.tokens)
 		}
-		for _, to := range []string{"https://evil.example/", "https://api.example.evil.example/", "http://evil.example/", "https://ap\u0130.example/"} {
+		for _, to := range []string{"https://evil.example/", "https://api.example.evil.example/",
+			"http://evil.example/", "https://ap\u0130.example/"} {
 			if _, _, err := w.calls(v, "/run", get("https://api.example/?to="+to)); err != nil {
 				t.Errorf("a redirect to %s: %v", to, err)
 			}
@@ -58,7 +65,8 @@ func TestTokensStayWithTheirAPIs(t *testing.T) {
 				t.Errorf("a redirect carried the token %q away", token)
 			}
 		}
-		if _, _, err := w.calls(v, "/run", get("https://api.example/?to=https://second.example/")); err != nil || second.requests() != 1 || second.tokens[0] == "" {
+		if _, _, err := w.calls(v, "/run", get("https://api.example/?to=https://second.example/")); err != nil ||
+			second.requests() != 1 || second.tokens[0] == "" {
 			t.Errorf("a redirect to another API of ours: %v, %d requests", err, second.requests())
 		}
 	})
@@ -93,7 +101,8 @@ func TestReplay(t *testing.T) {
 					t.Errorf("%d, %v, bodies %q", status, err, a.bodies)
 				}
 				w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
-				if status, _, err := w.calls(v, "/run", whoami); status != 200 || a.tokens[len(a.tokens)-1] == a.tokens[0] {
+				if status, _, err := w.calls(v, "/run", whoami); status != 200 ||
+					a.tokens[len(a.tokens)-1] == a.tokens[0] {
 					t.Errorf("the next call: %d, %v", status, err)
 				}
 				w.expectEnds()
@@ -162,7 +171,9 @@ func TestIntrospectingAPI(t *testing.T) {
 			rw.WriteHeader(401)
 		}
 	})
-	s := setup{api: introspecting, kind: rp.ReferenceToken, config: func(c *rp.Config) { c.APIIntrospects, c.IdPWindow = true, window }}
+	s := setup{api: introspecting, kind: rp.ReferenceToken, config: func(c *rp.Config) {
+		c.APIIntrospects, c.IdPWindow = true, window
+	}}
 	inBubble(t, s, func(t *testing.T, world *world) {
 		w = world
 		v := w.visitor("ada")

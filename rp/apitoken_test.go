@@ -112,7 +112,8 @@ func TestTokenPerAPI(t *testing.T) {
 			"https://entra.example": "[api://entra] api://entra/read",
 			"https://api.example":   "[" + issuer + "] openid",
 		} {
-			if a := audienceOf(t, got[origin].tokens[0]); a != want || slices.Contains(got[origin].tokens, "") || len(slices.Compact(got[origin].tokens)) != 1 {
+			if a := audienceOf(t, got[origin].tokens[0]); a != want || slices.Contains(got[origin].tokens, "") ||
+				len(slices.Compact(got[origin].tokens)) != 1 {
 				t.Errorf("%s got a token for %s, want %s", origin, a, want)
 			}
 		}
@@ -124,7 +125,8 @@ func TestTokenPerAPI(t *testing.T) {
 			if status, _, err := w.calls(v, "/run", get(origin+"/")); status != 200 || err != nil {
 				t.Errorf("%s: %d %v", origin, status, err)
 			}
-			if first, last := got[origin].tokens[0], got[origin].tokens[len(got[origin].tokens)-1]; first == last || audienceOf(t, first) != audienceOf(t, last) {
+			if first, last := got[origin].tokens[0], got[origin].tokens[len(got[origin].tokens)-1]; first == last ||
+				audienceOf(t, first) != audienceOf(t, last) {
 				t.Errorf("%s: the token was not renewed, or as another one", origin)
 			}
 		}
@@ -157,7 +159,9 @@ func TestAPITokensTakeTurns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inAPIs(t, setup{instances: 2}, func(t *testing.T, w *world, v *visitor, got map[string]*api, x *wire) {
 				first := ""
-				w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) { first, _ = s.AccessToken(r.Context()) }
+				w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) {
+					first, _ = s.AccessToken(r.Context())
+				}
 				v.fetch("/run")
 				got[own].answer = refuses(func(_ int, token string) bool { return token != first })
 				if row.denied != "" {
@@ -181,7 +185,8 @@ func TestAPITokensTakeTurns(t *testing.T) {
 					for n := range 20 {
 						all.Go(func() {
 							req, _ := http.NewRequestWithContext(w.Context(), "GET", base+"/run?to="+origin, nil)
-							req.Header = with(fetching, "Cookie", cookie+"="+v.id(), "X-Instance", []string{"0", "1"}[n%2])
+							req.Header = with(fetching, "Cookie", cookie+"="+v.id(), "X-Instance",
+								[]string{"0", "1"}[n%2])
 							resp, err := (&http.Client{Transport: v.http.Transport}).Do(req)
 							if err != nil {
 								t.Error(err)
@@ -243,7 +248,8 @@ func TestDeniedAPI(t *testing.T) {
 						told    *rp.APIError
 						trouble *rp.UnavailableError
 					)
-					if !errors.As(err, &told) || !errors.Is(err, rp.ErrNoAccessToken) || told.Code != row.code || errors.As(err, &trouble) != row.trouble {
+					if !errors.As(err, &told) || !errors.Is(err, rp.ErrNoAccessToken) || told.Code != row.code ||
+						errors.As(err, &trouble) != row.trouble {
 						t.Fatalf("%v", err)
 					}
 				}
@@ -273,7 +279,8 @@ func TestDeniedAPI(t *testing.T) {
 func TestIgnoredAPI(t *testing.T) {
 	inAPIs(t, setup{idp: patient}, func(t *testing.T, w *world, v *visitor, got map[string]*api, _ *wire) {
 		for range 3 {
-			if _, _, err := w.calls(v, "/run", get("https://auth0.example/")); !errors.Is(err, rp.ErrNoAccessToken) || got["https://auth0.example"].requests() > 0 {
+			if _, _, err := w.calls(v, "/run", get("https://auth0.example/")); !errors.Is(err, rp.ErrNoAccessToken) ||
+				got["https://auth0.example"].requests() > 0 {
 				t.Errorf("%v", err)
 			}
 		}
@@ -285,7 +292,11 @@ func TestIgnoredAPI(t *testing.T) {
 
 // An API that is denied for ever keeps no session from being extended.
 func TestDeniedForEver(t *testing.T) {
-	inAPIs(t, setup{idp: func(c *idpmock.Config) { apis(c); c.IdleWindow = window; c.APIs = nil }, config: func(c *rp.Config) {
+	inAPIs(t, setup{idp: func(c *idpmock.Config) {
+		apis(c)
+		c.IdleWindow = window
+		c.APIs = nil
+	}, config: func(c *rp.Config) {
 		c.IdPWindow = window
 		c.APIs = c.APIs[:3] // without Entra ID's: idp-mock without APIs knows no such scope
 		c.APIs = append(c.APIs, rp.API{Origin: "https://entra.example", Scopes: []string{"api://nobody/read"}})
@@ -346,10 +357,13 @@ func TestLostAnswerForAnAPI(t *testing.T) {
 // C1: a refresh for an API's token is a signal as any other. C7, C2: a passive request
 // fetches none, and uses what is there.
 func TestAPITokensAndActivity(t *testing.T) {
-	s := setup{config: func(c *rp.Config) { c.SignalEvery, c.IdPWindow = 5*time.Minute, window }, idp: func(c *idpmock.Config) { apis(c); c.IdleWindow = window }}
+	s := setup{config: func(c *rp.Config) {
+		c.SignalEvery, c.IdPWindow = 5*time.Minute, window
+	}, idp: func(c *idpmock.Config) { apis(c); c.IdleWindow = window }}
 	inAPIs(t, s, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
 		time.Sleep(4 * time.Minute)
-		if _, _, err := w.calls(v, "/run-passive", get("https://entra.example/")); !errors.Is(err, rp.ErrNoAccessToken) {
+		if _, _, err := w.calls(v, "/run-passive", get("https://entra.example/")); !errors.Is(err,
+			rp.ErrNoAccessToken) {
 			t.Errorf("passive: %v", err)
 		}
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
@@ -381,10 +395,12 @@ func TestRefusedAPIToken(t *testing.T) {
 		if status, _, err := w.calls(v, "/run", get("https://entra.example/")); status != 200 || err != nil {
 			t.Errorf("%d %v", status, err)
 		}
-		if entra.requests() != 2 || entra.tokens[0] == entra.tokens[1] || audienceOf(t, entra.tokens[1]) != "[api://entra] api://entra/read" {
+		if entra.requests() != 2 || entra.tokens[0] == entra.tokens[1] ||
+			audienceOf(t, entra.tokens[1]) != "[api://entra] api://entra/read" {
 			t.Errorf("%d requests", entra.requests())
 		}
-		if _, _, err := w.calls(v, "/run", get("https://auth0.example/")); err != nil { // a later refresh is none of this token
+		// a later refresh is none of this token
+		if _, _, err := w.calls(v, "/run", get("https://auth0.example/")); err != nil {
 			t.Error(err)
 		}
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 3)
@@ -411,7 +427,8 @@ func TestRefusedAPIToken(t *testing.T) {
 // the error of its call, and of four of 5 KB the oldest gives way.
 func TestAPITokensAreBounded(t *testing.T) {
 	s := setup{config: func(c *rp.Config) {
-		c.APIs = append(c.APIs, rp.API{Origin: "https://four.example", Audience: "https://auth0.example/api", Scopes: []string{"read"}})
+		c.APIs = append(c.APIs, rp.API{Origin: "https://four.example", Audience: "https://auth0.example/api",
+			Scopes: []string{"read"}})
 	}}
 	inAPIs(t, s, func(t *testing.T, w *world, v *visitor, got map[string]*api, x *wire) {
 		got["https://four.example"] = &api{}
@@ -424,7 +441,8 @@ func TestAPITokensAreBounded(t *testing.T) {
 		}
 		x.edits("/token", large(9<<10))
 		for range 3 {
-			if _, _, err := w.calls(v, "/run", get("https://entra.example/")); !errors.Is(err, rp.ErrNoAccessToken) || !strings.Contains(err.Error(), "8192") {
+			if _, _, err := w.calls(v, "/run", get("https://entra.example/")); !errors.Is(err, rp.ErrNoAccessToken) ||
+				!strings.Contains(err.Error(), "8192") {
 				t.Errorf("%v", err)
 			}
 		}
@@ -481,7 +499,8 @@ func TestNoRoomForAnAPIToken(t *testing.T) {
 		}
 		x.edits("/token", sized(5<<10))
 		for range 3 {
-			if _, _, err := w.calls(v, "/run", get("https://entra.example/")); !errors.Is(err, rp.ErrNoAccessToken) || !strings.Contains(err.Error(), "room") {
+			if _, _, err := w.calls(v, "/run", get("https://entra.example/")); !errors.Is(err, rp.ErrNoAccessToken) ||
+				!strings.Contains(err.Error(), "room") {
 				t.Errorf("%v", err)
 			}
 		}
@@ -501,15 +520,22 @@ func TestNoRoomForAnAPIToken(t *testing.T) {
 // RFC 8707 §2.1: the log-in names the resources, once each, unless the app says otherwise.
 func TestResourcesOfTheLogin(t *testing.T) {
 	more := func(c *rp.Config) {
-		c.APIs = append(c.APIs, rp.API{Origin: "https://b.example", Resource: "urn:b"}, rp.API{Origin: "https://c.example", Resource: "urn:b"})
+		c.APIs = append(c.APIs, rp.API{Origin: "https://b.example", Resource: "urn:b"},
+			rp.API{Origin: "https://c.example", Resource: "urn:b"})
 	}
-	inAPIs(t, setup{config: more, idp: func(c *idpmock.Config) { apis(c); c.APIs = append(c.APIs, idpmock.API{Audience: "urn:b"}) }},
+	inAPIs(t, setup{config: more, idp: func(c *idpmock.Config) {
+		apis(c)
+		c.APIs = append(c.APIs, idpmock.API{Audience: "urn:b"})
+	}},
 		func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
-			if got := query(v.start("/auth/login?anew=1"))["resource"]; !slices.Equal(got, []string{"https://logto.example/api", "urn:b"}) {
+			if got := query(v.start("/auth/login?anew=1"))["resource"]; !slices.Equal(got,
+				[]string{"https://logto.example/api", "urn:b"}) {
 				t.Errorf("%q", got)
 			}
 		})
-	inAPIs(t, setup{config: func(c *rp.Config) { c.LoginParams = map[string]string{"resource": "api://entra"} }}, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
+	inAPIs(t, setup{config: func(c *rp.Config) {
+		c.LoginParams = map[string]string{"resource": "api://entra"}
+	}}, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
 		if got := query(v.start("/auth/login?anew=1"))["resource"]; !slices.Equal(got, []string{"api://entra"}) {
 			t.Errorf("%q", got)
 		}
@@ -523,13 +549,16 @@ func TestResourcesOfTheLogin(t *testing.T) {
 // A TokenSource serves after the handler has returned; it says when a token ends, and at
 // the end of the session it says so.
 func TestTokenSource(t *testing.T) {
-	inAPIs(t, setup{client: func(c *idpmock.Client) { c.AccessTokenLifetime = 20 * time.Minute }}, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
+	inAPIs(t, setup{client: func(c *idpmock.Client) {
+		c.AccessTokenLifetime = 20 * time.Minute
+	}}, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
 		var session *rp.Session
 		w.run = func(_ http.ResponseWriter, _ *http.Request, s *rp.Session) { session = s }
 		v.fetch("/run")
 		own, of := session.TokenSource(t.Context()), session.TokenSource(t.Context(), "https://entra.example")
 		a, err := own.Token()
-		if err != nil || audienceOf(t, a.AccessToken) != "["+issuer+"] openid" || a.Type() != "Bearer" || time.Until(a.Expiry) < 19*time.Minute || time.Until(a.Expiry) >= 20*time.Minute {
+		if err != nil || audienceOf(t, a.AccessToken) != "["+issuer+"] openid" || a.Type() != "Bearer" ||
+			time.Until(a.Expiry) < 19*time.Minute || time.Until(a.Expiry) >= 20*time.Minute {
 			t.Errorf("%v %v", a, err)
 		}
 		b, err := of.Token()
@@ -540,7 +569,8 @@ func TestTokenSource(t *testing.T) {
 			t.Errorf("%v %v", c, err)
 		}
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
-		for _, source := range [][]string{{"https://evil.example"}, {""}, {"https://entra.example", "https://api.example"}} {
+		for _, source := range [][]string{{"https://evil.example"}, {""},
+			{"https://entra.example", "https://api.example"}} {
 			if _, err := session.TokenSource(t.Context(), source...).Token(); err == nil {
 				t.Errorf("%q has a token", source)
 			}
@@ -566,7 +596,9 @@ func TestTokenSource(t *testing.T) {
 
 // The app's own clocks end a session for a TokenSource, too, before the sweeper comes by.
 func TestTokenSourceKnowsTheClocks(t *testing.T) {
-	inAPIs(t, setup{config: func(c *rp.Config) { c.Idle = 10 * time.Minute }}, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
+	inAPIs(t, setup{config: func(c *rp.Config) {
+		c.Idle = 10 * time.Minute
+	}}, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
 		var session *rp.Session
 		w.run = func(_ http.ResponseWriter, _ *http.Request, s *rp.Session) { session = s }
 		v.fetch("/run")
@@ -588,7 +620,9 @@ func TestTokenSourceKnowsTheClocks(t *testing.T) {
 // each minute does not extend the session of a person who has gone; one on which somebody
 // works does, by ReportActivity.
 func TestHeldSessionKeepsNobody(t *testing.T) {
-	s := setup{config: func(c *rp.Config) { c.SignalEvery, c.IdPWindow = 3*time.Minute, window }, idp: func(c *idpmock.Config) { apis(c); c.IdleWindow = window },
+	s := setup{config: func(c *rp.Config) {
+		c.SignalEvery, c.IdPWindow = 3*time.Minute, window
+	}, idp: func(c *idpmock.Config) { apis(c); c.IdleWindow = window },
 		client: func(c *idpmock.Client) { c.AccessTokenLifetime = time.Minute }}
 	for _, works := range []bool{false, true} {
 		inAPIs(t, s, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
@@ -636,8 +670,10 @@ func TestHeldSessionKeepsNobody(t *testing.T) {
 // token that says less (Config.ForgetClaims).
 func TestClaimsBesideAPITokens(t *testing.T) {
 	for name, want := range map[string]func(*rp.Config){
-		"UserinfoAgain": func(c *rp.Config) { c.UserinfoClaims, c.UserinfoAgain, c.SignalEvery = true, true, 4*time.Minute },
-		"ForgetClaims":  func(c *rp.Config) { c.ForgetClaims, c.SignalEvery = true, 4*time.Minute },
+		"UserinfoAgain": func(c *rp.Config) {
+			c.UserinfoClaims, c.UserinfoAgain, c.SignalEvery = true, true, 4*time.Minute
+		},
+		"ForgetClaims": func(c *rp.Config) { c.ForgetClaims, c.SignalEvery = true, 4*time.Minute },
 	} {
 		s := setup{config: want, client: func(c *idpmock.Client) { c.AccessTokenLifetime = 2 * time.Minute }}
 		inAPIs(t, s, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {

@@ -19,7 +19,8 @@ func TestHotPath(t *testing.T) {
 	for _, kind := range []rp.Kind{rp.NoToken, rp.ReferenceToken, rp.RefreshToken} {
 		t.Run(kind.String(), func(t *testing.T) {
 			s := setup{kind: kind, config: func(c *rp.Config) { c.Idle, c.Absolute = 15*time.Minute, 8*time.Hour },
-				idp: func(c *idpmock.Config) { c.IdleWindow = 8 * time.Hour }} // nobody tells it of activity without a token
+				// nobody tells it of activity without a token
+				idp: func(c *idpmock.Config) { c.IdleWindow = 8 * time.Hour }}
 			inBubble(t, s, func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				v.login()
@@ -42,7 +43,8 @@ func TestHotPath(t *testing.T) {
 					v.welcome()
 					for class, r := range requests {
 						if n := testing.AllocsPerRun(20, func() {
-							if s, err := w.auth[0].Authenticate(r); err != nil || s.Class() != class || s.Subject() != "ada" {
+							if s, err := w.auth[0].Authenticate(r); err != nil || s.Class() != class ||
+								s.Subject() != "ada" {
 								t.Error(err)
 							}
 						}); n != 1 {
@@ -66,10 +68,13 @@ func TestAPassivePublicPoll(t *testing.T) {
 			return web.Passive(web.OptionalLogin(h))
 		},
 	} {
-		inBubble(t, setup{idp: patient, config: func(c *rp.Config) { c.Idle = 15 * time.Minute }}, func(t *testing.T, w *world) {
+		inBubble(t, setup{idp: patient, config: func(c *rp.Config) {
+			c.Idle = 15 * time.Minute
+		}}, func(t *testing.T, w *world) {
 			rest, mux := w.apps[0], http.NewServeMux()
 			mux.Handle("/", rest)
-			mux.Handle("/poll", wrap(nethttpadapter.New(w.auth[0]), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+			mux.Handle("/poll", wrap(nethttpadapter.New(w.auth[0]),
+				http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 			w.apps[0] = mux
 			v := w.visitor("ada")
 			v.login()

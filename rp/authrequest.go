@@ -56,7 +56,8 @@ func joint(address string) string {
 // logged in, and stays so.
 func (p *RelyingParty) notPushed(f *loginflow.Flow, out idp.Outcome) error {
 	if f.Silent || out.Fault != verdict.None || out.Status >= 500 || out.Status == http.StatusTooManyRequests {
-		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: engine.WhoFails(&out), Err: out.Err})
+		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: engine.WhoFails(&out),
+			Err: out.Err})
 	}
 	p.log.Error("this client and the IdP do not fit", "error", out.Err)
 	return loginFailed(http.StatusBadGateway, out.Err, "failed-client", "advice-tell")

@@ -116,7 +116,8 @@ func badLogout(err error) error {
 // It may be a rightful one, so it is not called invalid: 503 without a switch (BCL-21).
 func (p *RelyingParty) notYet(err *keyset.UnavailableError) error {
 	p.refused("a logout token cannot be checked yet", err)
-	return &RequestError{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Err: errors.New("the logout token cannot be checked yet"), RetryAfter: err.RetryAfter}
+	return &RequestError{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
+		Err: errors.New("the logout token cannot be checked yet"), RetryAfter: err.RetryAfter}
 }
 
 // logoutFailed is 400 by the letter (§2.8); IdPs that deliver again do so after a
@@ -127,5 +128,6 @@ func (p *RelyingParty) logoutFailed(err error) error {
 	if p.cfg.LogoutRetry503 {
 		status = http.StatusServiceUnavailable
 	}
-	return &RequestError{Status: status, Code: "temporarily_unavailable", Err: errors.New("the logout cannot be carried out now"), RetryAfter: 5 * time.Second}
+	return &RequestError{Status: status, Code: "temporarily_unavailable",
+		Err: errors.New("the logout cannot be carried out now"), RetryAfter: 5 * time.Second}
 }

@@ -43,15 +43,20 @@ func BenchmarkLogoutTokens(b *testing.B) {
 const logoutTokens = 10_000
 
 func benchmarkLogoutTokens(b *testing.B, alg string, kind rp.Kind) {
-	idp := idptest.Start(b, idptest.WithConfig(func(c *idpmock.Config) { c.SigningAlg = alg }), idptest.WithClients(idpmock.Client{
-		ID: "notes", Secret: "s3cret", RedirectURIs: []string{base + "/auth/callback"}, BackchannelLogoutURI: base + "/auth/backchannel-logout",
+	idp := idptest.Start(b, idptest.WithConfig(func(c *idpmock.Config) {
+		c.SigningAlg = alg
+	}), idptest.WithClients(idpmock.Client{
+		ID: "notes", Secret: "s3cret", RedirectURIs: []string{base + "/auth/callback"}, BackchannelLogoutURI: base +
+			"/auth/backchannel-logout",
 	}))
 	idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Delay: 20 * time.Millisecond, Times: idpmock.Always})
 	var crypto, bare, whole time.Duration
 	for b.Loop() {
 		auth, err := rp.New(b.Context(), rp.Config{
-			Issuer: idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Kind: kind, Keys: rp.Keys{rp.NewKey()},
-			Store: memstore.New(memstore.Options{}), IDTokenAlg: alg, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Issuer: idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Kind: kind,
+			Keys:  rp.Keys{rp.NewKey()},
+			Store: memstore.New(memstore.Options{}), IDTokenAlg: alg,
+			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
 		if err != nil {
 			b.Fatal(err)
@@ -112,7 +117,8 @@ func timed(f func()) time.Duration {
 
 func postLogout(b *testing.B, auth *rp.RelyingParty, token string) {
 	form := "logout_token=" + token
-	r := &http.Request{Method: http.MethodPost, ContentLength: int64(len(form)), URL: &url.URL{Path: "/auth/backchannel-logout"}, Body: io.NopCloser(strings.NewReader(form)),
+	r := &http.Request{Method: http.MethodPost, ContentLength: int64(len(form)),
+		URL: &url.URL{Path: "/auth/backchannel-logout"}, Body: io.NopCloser(strings.NewReader(form)),
 		Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}}
 	w := &bareWriter{header: http.Header{}}
 	if err := auth.BackchannelLogout(w, r.WithContext(b.Context())); err != nil || w.status != http.StatusOK {

@@ -47,7 +47,9 @@ func (w *world) judged(a *reply, good bool) {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	if err := json.Unmarshal([]byte(a.body), &problem); err != nil || a.status != 400 || problem.Error != "invalid_request" || problem.Description == "" || a.header.Get("Content-Type") != "application/json" {
+	if err := json.Unmarshal([]byte(a.body), &problem); err != nil || a.status != 400 ||
+		problem.Error != "invalid_request" || problem.Description == "" ||
+		a.header.Get("Content-Type") != "application/json" {
 		w.Errorf("want 400 and JSON: %v", a)
 	}
 }
@@ -63,8 +65,9 @@ func TestLogoutTokens(t *testing.T) {
 	)
 	rows := map[idpmock.LogoutFault]int{
 		// oidcc-client-test-rp-backchannel-rpinitlogout…
-		"": always, idpmock.LogoutAlgNone: never, idpmock.LogoutWrongAlg: never, idpmock.LogoutWrongIss: never, idpmock.LogoutWrongAud: never,
-		idpmock.LogoutNoEvent: never, idpmock.LogoutWrongEvent: never, idpmock.LogoutWithNonce: never,
+		"": always, idpmock.LogoutAlgNone: never, idpmock.LogoutWrongAlg: never, idpmock.LogoutWrongIss: never,
+		idpmock.LogoutWrongAud: never,
+		idpmock.LogoutNoEvent:  never, idpmock.LogoutWrongEvent: never, idpmock.LogoutWithNonce: never,
 		// exp, iat
 		idpmock.LogoutNoExp: lenient, idpmock.LogoutLongExp: always, idpmock.LogoutExpired: never,
 		idpmock.LogoutNoIat: never, idpmock.LogoutFutureIat: never, idpmock.LogoutOldIat: never,
@@ -73,17 +76,23 @@ func TestLogoutTokens(t *testing.T) {
 		idpmock.LogoutNoTyp: lenient, idpmock.LogoutTypJWT: lenient, idpmock.LogoutTypApplication: always,
 		idpmock.LogoutTypAccessToken: never, idpmock.LogoutTypSecurityEvent: never,
 		// sid, sub
-		idpmock.LogoutSidOnly: always, idpmock.LogoutSubOnly: always, idpmock.LogoutNoSubNoSid: never, idpmock.LogoutEmptySubEmptySid: never,
-		idpmock.LogoutNumericSid: never, idpmock.LogoutOtherSub: never, idpmock.LogoutUnknownSid: nobody, idpmock.LogoutUnknownSub: nobody,
+		idpmock.LogoutSidOnly: always, idpmock.LogoutSubOnly: always, idpmock.LogoutNoSubNoSid: never,
+		idpmock.LogoutEmptySubEmptySid: never,
+		idpmock.LogoutNumericSid:       never, idpmock.LogoutOtherSub: never, idpmock.LogoutUnknownSid: nobody,
+		idpmock.LogoutUnknownSub: nobody,
 		// iss, aud, events, nonce
-		idpmock.LogoutNoIss: never, idpmock.LogoutNoAud: never, idpmock.LogoutAudArray: always, idpmock.LogoutExtraAud: never,
+		idpmock.LogoutNoIss: never, idpmock.LogoutNoAud: never, idpmock.LogoutAudArray: always,
+		idpmock.LogoutExtraAud:        never,
 		idpmock.LogoutEventsNotObject: never, idpmock.LogoutEventNotObject: never, idpmock.LogoutExtraEvent: always,
 		idpmock.LogoutExtraClaim: always, idpmock.LogoutNullNonce: never,
 		// keys and form
-		idpmock.LogoutUnknownKid: never, idpmock.LogoutNoKid: always, idpmock.LogoutEmbeddedKey: never, idpmock.LogoutRotatedKey: always,
-		idpmock.LogoutBadSignature: never, idpmock.LogoutHS256: never, idpmock.LogoutIsIDToken: never, idpmock.LogoutNotAJWT: never, idpmock.LogoutHuge: never,
+		idpmock.LogoutUnknownKid: never, idpmock.LogoutNoKid: always, idpmock.LogoutEmbeddedKey: never,
+		idpmock.LogoutRotatedKey:   always,
+		idpmock.LogoutBadSignature: never, idpmock.LogoutHS256: never, idpmock.LogoutIsIDToken: never,
+		idpmock.LogoutNotAJWT: never, idpmock.LogoutHuge: never,
 		// as real providers send them
-		idpmock.LogoutLikeHydra: lenient, idpmock.LogoutLikeDex: lenient, idpmock.LogoutLikeZitadel: lenient, idpmock.LogoutLikeOldKeycloak: lenient,
+		idpmock.LogoutLikeHydra: lenient, idpmock.LogoutLikeDex: lenient, idpmock.LogoutLikeZitadel: lenient,
+		idpmock.LogoutLikeOldKeycloak: lenient,
 	}
 	for _, fault := range idpmock.LogoutFaults() {
 		if _, ok := rows[fault]; !ok {
@@ -127,17 +136,18 @@ func TestBackchannelRequests(t *testing.T) {
 		good := w.logoutToken(v.session())
 		const urlencoded = "application/x-www-form-urlencoded"
 		for name, row := range map[string]struct{ contentType, query, body string }{
-			"no body":                     {urlencoded, "", ""},
-			"another field":               {urlencoded, "", url.Values{"token": {good}}.Encode()},
-			"an empty token":              {urlencoded, "", "logout_token="},
-			"the token twice":             {urlencoded, "", form(good) + "&" + form(good)},
-			"two tokens":                  {urlencoded, "", form(good) + "&" + form("x")},
-			"in the query":                {urlencoded, "?" + form(good), ""},
-			"JSON":                        {"application/json", "", `{"logout_token":"` + good + `"}`},
-			"the bare token":              {"application/logout+jwt", "", good},
-			"no Content-Type":             {"", "", form(good)},
-			"a broken Content-Type":       {";;;", "", form(good)},
-			"multipart":                   {"multipart/form-data; boundary=b", "", "--b\r\nContent-Disposition: form-data; name=\"logout_token\"\r\n\r\n" + good + "\r\n--b--\r\n"},
+			"no body":               {urlencoded, "", ""},
+			"another field":         {urlencoded, "", url.Values{"token": {good}}.Encode()},
+			"an empty token":        {urlencoded, "", "logout_token="},
+			"the token twice":       {urlencoded, "", form(good) + "&" + form(good)},
+			"two tokens":            {urlencoded, "", form(good) + "&" + form("x")},
+			"in the query":          {urlencoded, "?" + form(good), ""},
+			"JSON":                  {"application/json", "", `{"logout_token":"` + good + `"}`},
+			"the bare token":        {"application/logout+jwt", "", good},
+			"no Content-Type":       {"", "", form(good)},
+			"a broken Content-Type": {";;;", "", form(good)},
+			"multipart": {"multipart/form-data; boundary=b", "",
+				"--b\r\nContent-Disposition: form-data; name=\"logout_token\"\r\n\r\n" + good + "\r\n--b--\r\n"},
 			"a broken escape":             {urlencoded, "", "logout_token=%zz"},
 			"BCL-25 a megabyte":           {urlencoded, "", form(strings.Repeat("A", 1<<20))},
 			"BCL-25 a megabyte beside it": {urlencoded, "", form(good) + "&x=" + strings.Repeat("A", 1<<20)},
@@ -164,7 +174,8 @@ func TestBackchannelRequests(t *testing.T) {
 		other := w.visitor("bob")
 		other.login()
 		a := other.do("POST", "/auth/backchannel-logout", url.Values{"logout_token": {good}, "x": {"1", "2"}},
-			with(navigating, "Origin", issuer, "Sec-Fetch-Site", "cross-site", "Content-Type", urlencoded+"; charset=UTF-8"))
+			with(navigating, "Origin", issuer, "Sec-Fetch-Site", "cross-site", "Content-Type",
+				urlencoded+"; charset=UTF-8"))
 		w.judged(a, true)
 		v.expect("ended", reason.BackchannelLogout)
 		other.expect("live", "")
@@ -194,7 +205,9 @@ func (w *world) post(path, body string, h http.Header) *reply {
 func TestReplayedLogoutToken(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		for _, fault := range []idpmock.LogoutFault{"", idpmock.LogoutSubOnly} {
-			inBubble(t, setup{config: func(c *rp.Config) { c.StrictLogoutToken = strict }}, func(t *testing.T, w *world) {
+			inBubble(t, setup{config: func(c *rp.Config) {
+				c.StrictLogoutToken = strict
+			}}, func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				v.login()
 				raw := w.logoutToken(v.session(), fault)
@@ -280,7 +293,8 @@ func TestCrossTenantLogout(t *testing.T) {
 		v := w.visitor("ada")
 		v.login()
 		for _, faults := range [][]idpmock.LogoutFault{
-			{idpmock.LogoutWrongIss}, {idpmock.LogoutWrongIss, idpmock.LogoutSidOnly}, {idpmock.LogoutWrongIss, idpmock.LogoutSubOnly}, {idpmock.LogoutWrongAud, idpmock.LogoutSidOnly},
+			{idpmock.LogoutWrongIss}, {idpmock.LogoutWrongIss, idpmock.LogoutSidOnly},
+			{idpmock.LogoutWrongIss, idpmock.LogoutSubOnly}, {idpmock.LogoutWrongAud, idpmock.LogoutSidOnly},
 		} {
 			w.judged(w.deliver(w.logoutToken(v.session(), faults...)), false)
 		}
@@ -300,4 +314,25 @@ func TestSubTokenOfTheSameSecond(t *testing.T) {
 		w.judged(w.deliver(w.logoutToken(v.session(), idpmock.LogoutSubOnly)), true)
 		v.expect("ended", reason.BackchannelLogout)
 	})
+}
+
+// BCL-08: another audience beside ClientID is good if Config.TrustedAudiences names it.
+func TestLogoutTokenForAnotherAudienceToo(t *testing.T) {
+	for _, trusted := range []bool{false, true} {
+		s := setup{config: func(c *rp.Config) {
+			if trusted {
+				c.TrustedAudiences = []string{"somebody-else"}
+			}
+		}}
+		inBubble(t, s, func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			v.login()
+			w.judged(w.deliver(w.logoutToken(v.session(), idpmock.LogoutExtraAud)), trusted)
+			if trusted {
+				v.expect("ended", reason.BackchannelLogout)
+			} else {
+				v.expect("live", "")
+			}
+		})
+	}
 }

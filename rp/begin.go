@@ -64,7 +64,8 @@ func (p *RelyingParty) complete(ctx context.Context, f *loginflow.Flow, got *eng
 // create stores the session, ends the one before, and gives the browser the new cookie. A
 // logout that came while this log-in was under way has left a tombstone, which refuses it
 // (C5).
-func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *engine.Tokens, d *record.Data, l *Login) (store.Key, error) {
+func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *engine.Tokens,
+	d *record.Data, l *Login) (store.Key, error) {
 	ctx, cancel := p.engine.Detached(r.Context())
 	defer cancel()
 	id, key := p.party.NewID()

@@ -48,7 +48,8 @@ func (s *Session) DPoPProof(method, address, token, nonce string) (string, error
 	}
 	key := s.state().Data.DPoPKey
 	if key == "" {
-		return "", fmt.Errorf("%w that is bound to a key: Config.DPoP was not set when this session began", ErrNoAccessToken)
+		return "", fmt.Errorf("%w that is bound to a key: Config.DPoP was not set when this session began",
+			ErrNoAccessToken)
 	}
 	if nonce == "" {
 		nonce = s.rp.idp.Nonces.For(u)
@@ -75,7 +76,8 @@ func (t *apiTransport) sendBound(r *http.Request, h engine.Held, again bool) (*h
 			return nil, err
 		}
 		nonce := nonces.For(r.URL)
-		proof, err := t.session.rp.proofOf(h.Key, dpop.Call{Method: cmp.Or(out.Method, http.MethodGet), URL: r.URL, Token: h.Token, Nonce: nonce})
+		proof, err := t.session.rp.proofOf(h.Key, dpop.Call{Method: cmp.Or(out.Method, http.MethodGet), URL: r.URL,
+			Token: h.Token, Nonce: nonce})
 		if err != nil {
 			closeBody(out)
 			return nil, err
@@ -87,7 +89,8 @@ func (t *apiTransport) sendBound(r *http.Request, h engine.Held, again bool) (*h
 		}
 		news := nonces.Hear(r.URL, resp.Header, nonce)
 		challenge, _ := verdict.Bearer(resp.Header)
-		if retried || !news || resp.StatusCode != http.StatusUnauthorized || challenge.Error != "use_dpop_nonce" || !replayable(r) {
+		if retried || !news || resp.StatusCode != http.StatusUnauthorized || challenge.Error != "use_dpop_nonce" ||
+			!replayable(r) {
 			return resp, nil
 		}
 		drain(resp)

@@ -16,8 +16,10 @@ func TestKeepPrivate(t *testing.T) {
 		v := w.visitor("ada")
 		v.login()
 		for dest, want := range map[string]string{
-			"": "no-store", "document": "no-store", "empty": "no-store", "iframe": "no-store", "audio": "no-store", "Image": "no-store",
-			"serviceworker": "no-store", "script": "private, no-cache", "style": "private, no-cache", "image": "private, no-cache", "font": "private, no-cache",
+			"": "no-store", "document": "no-store", "empty": "no-store", "iframe": "no-store", "audio": "no-store",
+			"Image":         "no-store",
+			"serviceworker": "no-store", "script": "private, no-cache", "style": "private, no-cache",
+			"image": "private, no-cache", "font": "private, no-cache",
 		} {
 			s := authenticated(w, v, with(fetching, "Sec-Fetch-Dest", dest))
 			h := http.Header{"Cache-Control": {"public, max-age=600"}} // of a middleware outside
@@ -55,7 +57,8 @@ func TestAnswerKeepsCookies(t *testing.T) {
 		rec.Header().Set("Cache-Control", "public")
 		w.auth[0].Answer(r, &rp.EndedError{Reason: reason.Idle}).Write(rec)
 		got := rec.Header()
-		if len(got["Set-Cookie"]) != 2 || got["Set-Cookie"][0] != "of-the-app=1" || len(got["Cache-Control"]) != 1 || got.Get("Cache-Control") != "no-store" {
+		if len(got["Set-Cookie"]) != 2 || got["Set-Cookie"][0] != "of-the-app=1" || len(got["Cache-Control"]) != 1 ||
+			got.Get("Cache-Control") != "no-store" {
 			t.Errorf("%v", got)
 		}
 	})
@@ -71,7 +74,8 @@ func TestForgetPages(t *testing.T) {
 		forgets := func(a *reply) {
 			t.Helper()
 			c := setCookies(a)
-			if m := c[cookie+"-ended"]; len(c) != 1 || m == nil || !m.HttpOnly || !m.Secure || m.Path != "/" || m.MaxAge != 1 || m.SameSite != http.SameSiteLaxMode {
+			if m := c[cookie+"-ended"]; len(c) != 1 || m == nil || !m.HttpOnly || !m.Secure || m.Path != "/" ||
+				m.MaxAge != 1 || m.SameSite != http.SameSiteLaxMode {
 				t.Errorf("%v", a)
 			}
 		}
@@ -99,12 +103,15 @@ func TestWebSocketOrigin(t *testing.T) {
 			more []string
 			ok   bool
 		}{
-			"its own":                         {[]string{"Origin", base}, true},
-			"its own, by Fetch Metadata too":  {[]string{"Origin", base, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "websocket"}, true},
-			"a trusted one":                   {[]string{"Origin", "https://admin.example", "Sec-Fetch-Site", "cross-site"}, true},
-			"no browser":                      {nil, true},
-			"another site":                    {[]string{"Origin", "https://evil.example"}, false},
-			"a sibling":                       {[]string{"Origin", "https://evil.notes.example", "Sec-Fetch-Site", "same-site"}, false},
+			"its own": {[]string{"Origin", base}, true},
+			"its own, by Fetch Metadata too": {[]string{"Origin", base, "Sec-Fetch-Site", "same-origin",
+				"Sec-Fetch-Mode", "websocket"}, true},
+			"a trusted one": {[]string{"Origin", "https://admin.example", "Sec-Fetch-Site",
+				"cross-site"}, true},
+			"no browser":   {nil, true},
+			"another site": {[]string{"Origin", "https://evil.example"}, false},
+			"a sibling": {[]string{"Origin", "https://evil.notes.example", "Sec-Fetch-Site",
+				"same-site"}, false},
 			"another port":                    {[]string{"Origin", base + ":8443"}, false},
 			"without encryption":              {[]string{"Origin", "http://notes.example"}, false},
 			"a sandboxed frame":               {[]string{"Origin", "null"}, false},
@@ -148,8 +155,10 @@ func TestOwnEndpointsRefuseOtherOrigins(t *testing.T) {
 	inBubble(t, setup{}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
-		for path, method := range map[string]string{"/auth/events": "GET", "/auth/draft-key": "GET", "/auth/activity": "POST"} {
-			for _, h := range []http.Header{{"Origin": {"https://evil.notes.example"}}, {"Origin": {"null"}}, {"Sec-Fetch-Site": {"same-site"}}} {
+		for path, method := range map[string]string{"/auth/events": "GET", "/auth/draft-key": "GET",
+			"/auth/activity": "POST"} {
+			for _, h := range []http.Header{{"Origin": {"https://evil.notes.example"}}, {"Origin": {"null"}},
+				{"Sec-Fetch-Site": {"same-site"}}} {
 				if a := v.do(method, path, nil, h); a.status != http.StatusForbidden {
 					t.Errorf("%s from %v: %v", path, h, a)
 				}

@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -43,7 +45,9 @@ func TestForgedCallbacks(t *testing.T) {
 		{"state is missing", func(q url.Values) { q.Del("state") }, false},
 		{"state is empty", set("state", ""), false},
 		{"state is guessed", set("state", strings.Repeat("A", 43)), false},
-		{"state differs behind its 12th character", func(q url.Values) { q.Set("state", q.Get("state")[:42]+"_") }, false},
+		{"state differs behind its 12th character", func(q url.Values) {
+			q.Set("state", q.Get("state")[:42]+"_")
+		}, false},
 		{"state is longer", func(q url.Values) { q.Set("state", q.Get("state")+"A") }, false},
 		{"state is shorter", func(q url.Values) { q.Set("state", q.Get("state")[:42]) }, false},
 		{"state is a path", set("state", "../../../../../../../../../../../../../../x"), false},
@@ -59,8 +63,14 @@ func TestForgedCallbacks(t *testing.T) {
 		{"code is missing", func(q url.Values) { q.Del("code") }, false},
 		{"code is empty", set("code", ""), false},
 		{"code is invented", set("code", marker), true},
-		{"an error beside the code", func(q url.Values) { q.Set("error", "access_denied"); q.Set("error_description", marker) }, false},
-		{"an error of another issuer", func(q url.Values) { q.Set("error", "access_denied"); q.Set("iss", "https://evil.example") }, false},
+		{"an error beside the code", func(q url.Values) {
+			q.Set("error", "access_denied")
+			q.Set("error_description", marker)
+		}, false},
+		{"an error of another issuer", func(q url.Values) {
+			q.Set("error", "access_denied")
+			q.Set("iss", "https://evil.example")
+		}, false},
 		{"an error that is markup", func(q url.Values) { q.Del("code"); q.Set("error", marker) }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -106,7 +116,8 @@ func (w *world) refused(v *visitor, a *reply) {
 // is not finished.
 func (w *world) startsAgain(v *visitor, a *reply) {
 	w.Helper()
-	if a.status != http.StatusSeeOther || a.location() != "/auth/login?return_to=%2F&again=1" || len(setCookies(a)[cookie].String()) > 0 {
+	if a.status != http.StatusSeeOther || a.location() != "/auth/login?return_to=%2F&again=1" ||
+		len(setCookies(a)[cookie].String()) > 0 {
 		w.Errorf("not sent to a new log-in: %v", a)
 	}
 }
@@ -140,7 +151,8 @@ func TestReplayedCallback(t *testing.T) {
 		}
 		id := v.id()
 		for range 2 {
-			if a := v.get(callback); a.status != http.StatusSeeOther || a.location() != "/" || len(setCookies(a)[cookie].String()) > 0 {
+			if a := v.get(callback); a.status != http.StatusSeeOther || a.location() != "/" ||
+				len(setCookies(a)[cookie].String()) > 0 {
 				t.Errorf("again: %v", a)
 			}
 			w.startsAgain(thief, thief.get(callback))
@@ -267,7 +279,8 @@ func TestFormPost(t *testing.T) {
 		if a := v.do("POST", "/auth/callback", bad, post); a.status != http.StatusBadRequest {
 			t.Errorf("state twice: %v", a)
 		}
-		if a := v.do("POST", "/auth/callback?"+query(callback).Encode(), url.Values{}, post); a.status != http.StatusBadRequest {
+		if a := v.do("POST", "/auth/callback?"+query(callback).Encode(), url.Values{},
+			post); a.status != http.StatusBadRequest {
 			t.Errorf("parameters in the query of a POST: %v", a)
 		}
 		huge := query(callback)
@@ -275,9 +288,26 @@ func TestFormPost(t *testing.T) {
 		if a := v.do("POST", "/auth/callback", huge, post); a.status != http.StatusBadRequest {
 			t.Errorf("100 KiB: %v", a)
 		}
-		if a := v.do("POST", "/auth/callback", query(callback), post); a.status != http.StatusSeeOther || a.location() != "/private" {
+		if a := v.do("POST", "/auth/callback", query(callback), post); a.status != http.StatusSeeOther ||
+			a.location() != "/private" {
 			t.Errorf("the honest one: %v", a)
 		}
 		v.expect("live", reason.Reason(""))
+	})
+}
+
+// The same where the clock of Config.Now is ahead of the machine's, by which the cookie's
+// age is told.
+func TestExpiredLoginByConfigNow(t *testing.T) {
+	var ahead atomic.Int64
+	s := setup{config: func(c *rp.Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		callback := v.authorize(v.start("/auth/login"))
+		ahead.Store(int64(15*time.Minute + time.Second))
+		w.startsAgain(v, v.get(callback))
+		w.idp.Expect(idpmock.EndpointCode, "notes", 0)
 	})
 }

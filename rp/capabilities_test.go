@@ -52,18 +52,28 @@ var providers = func() map[string]provider {
 		c.CoordinateClientLifetimes, c.ExpiredSessionsTriggerBackchannelLogout, c.RefreshExpiresIn = true, false, true
 	}
 	return map[string]provider{
-		"an unknown one":         {issuer: "https://login.example.com", idp: coordinated, want: "generic", refresh: true, calls: true},
-		"Duende by hand":         {issuer: "https://login.example.com", byHand: &duende, idp: coordinated, want: "duende", refresh: true, calls: true},
-		"Keycloak":               {issuer: "https://sso.example.com/realms/staff", idp: keycloak, client: noBackchannel, want: "keycloak", refresh: true},
-		"Keycloak before 17":     {issuer: "https://sso.example.com/auth/realms/staff", idp: keycloak, client: noBackchannel, want: "keycloak", refresh: true},
-		"Auth0":                  {issuer: "https://notes.eu.auth0.com", idp: independent, want: "auth0"},
-		"Okta":                   {issuer: "https://notes.okta.com/oauth2/default", idp: independent, client: noBackchannel, want: "okta"},
-		"Entra ID":               {issuer: "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0", idp: independent, client: noBackchannel, want: "entra"},
-		"login.gov":              {issuer: "https://secure.login.gov", idp: independent, client: noBackchannel, want: "login.gov"},
-		"Hydra of Ory Network":   {issuer: "https://notes.projects.oryapis.com", idp: independent, want: "hydra"},
-		"Hydra by hand":          {issuer: "https://login.example.com", byHand: &hydra, idp: independent, want: "hydra"},
-		"a name like auth0's":    {issuer: "https://auth0.com.evil.example", idp: coordinated, want: "generic", refresh: true, calls: true},
-		"a name that ends in it": {issuer: "https://notauth0.com", idp: coordinated, want: "generic", refresh: true, calls: true},
+		"an unknown one": {issuer: "https://login.example.com", idp: coordinated, want: "generic",
+			refresh: true, calls: true},
+		"Duende by hand": {issuer: "https://login.example.com", byHand: &duende, idp: coordinated,
+			want: "duende", refresh: true, calls: true},
+		"Keycloak": {issuer: "https://sso.example.com/realms/staff", idp: keycloak, client: noBackchannel,
+			want: "keycloak", refresh: true},
+		"Keycloak before 17": {issuer: "https://sso.example.com/auth/realms/staff", idp: keycloak,
+			client: noBackchannel, want: "keycloak", refresh: true},
+		"Auth0": {issuer: "https://notes.eu.auth0.com", idp: independent, want: "auth0"},
+		"Okta": {issuer: "https://notes.okta.com/oauth2/default", idp: independent,
+			client: noBackchannel, want: "okta"},
+		"Entra ID": {issuer: "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0",
+			idp: independent, client: noBackchannel, want: "entra"},
+		"login.gov": {issuer: "https://secure.login.gov", idp: independent, client: noBackchannel,
+			want: "login.gov"},
+		"Hydra of Ory Network": {issuer: "https://notes.projects.oryapis.com", idp: independent, want: "hydra"},
+		"Hydra by hand": {issuer: "https://login.example.com", byHand: &hydra, idp: independent,
+			want: "hydra"},
+		"a name like auth0's": {issuer: "https://auth0.com.evil.example", idp: coordinated, want: "generic",
+			refresh: true, calls: true},
+		"a name that ends in it": {issuer: "https://notauth0.com", idp: coordinated, want: "generic", refresh: true,
+			calls: true},
 	}
 }()
 
@@ -124,7 +134,8 @@ func (w *world) livesAtIdP(sid string) bool {
 func TestCapabilitiesOfALookAlike(t *testing.T) {
 	for issuer, want := range map[string]string{
 		"https://am.example.com/am/oauth2/realms/root/realms/alpha": "generic",
-		"https://notes.O\u212Ata.com":                               "generic", "https://notes.OKTA.com": "okta", "https://notes.okta.com.": "generic", "https://okta.com:0443": "generic",
+		"https://notes.O\u212Ata.com":                               "generic", "https://notes.OKTA.com": "okta",
+		"https://notes.okta.com.": "generic", "https://okta.com:0443": "generic",
 	} {
 		if got := idps.Guess(issuer).Name; got != want {
 			t.Errorf("%+q is taken for %q, want %q", issuer, got, want)
@@ -174,7 +185,9 @@ func (w *world) anHourOfUse(endpoint idpmock.Endpoint, extends bool) {
 // What proves that the session lives: where tokens have a life of their own, a
 // refresh that succeeds proves nothing, and the person is looked up by prompt=none.
 func TestCapabilitiesWhatProves(t *testing.T) {
-	s := setup{client: func(c *idpmock.Client) { c.AccessTokenLifetime = 2 * time.Minute }, config: func(c *rp.Config) { c.SilentCheck = true }}
+	s := setup{client: func(c *idpmock.Client) {
+		c.AccessTokenLifetime = 2 * time.Minute
+	}, config: func(c *rp.Config) { c.SilentCheck = true }}
 	eachProvider(t, s, func(t *testing.T, w *world, pr provider) {
 		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
 		// A page that calls an API: the token is renewed as it runs out.
@@ -293,7 +306,9 @@ func TestCapabilitiesLogout(t *testing.T) {
 		"Keycloak":             token(idpmock.LogoutLikeOldKeycloak),
 		"Auth0":                token(),
 		"Hydra of Ory Network": token(idpmock.LogoutLikeHydra),
-		"Entra ID":             func(w *world, v *visitor) { w.visitor("").get("/auth/frontchannel-logout?sid=" + v.session().SID) },
+		"Entra ID": func(w *world, v *visitor) {
+			w.visitor("").get("/auth/frontchannel-logout?sid=" + v.session().SID)
+		},
 		"Okta": func(w *world, v *visitor) {
 			w.visitor("").get("/auth/frontchannel-logout?iss=" + w.idp.URL + "&sid=" + v.session().SID)
 		},

@@ -29,7 +29,9 @@ func TestCauseOfAnEnd(t *testing.T) {
 		cause reason.EndCause
 		page  string
 	}{
-		"nobody was active": {false, func(*world, *visitor) { time.Sleep(20 * time.Minute) }, reason.Inactivity, inactive},
+		"nobody was active": {false, func(*world, *visitor) {
+			time.Sleep(20 * time.Minute)
+		}, reason.Inactivity, inactive},
 		"and the IdP does not say so": {true, func(*world, *visitor) { time.Sleep(20 * time.Minute) }, "",
 			"your log-in service has ended your session. " + quiet},
 		"an administrator": {false, func(w *world, v *visitor) {
@@ -49,11 +51,13 @@ func TestCauseOfAnEnd(t *testing.T) {
 				row.end(w, v)
 				w.idp.Settle()
 				synctest.Wait()
-				if got := v.status(); got.State != "ended" || got.Reason != reason.BackchannelLogout || got.Cause != row.cause {
+				if got := v.status(); got.State != "ended" || got.Reason != reason.BackchannelLogout ||
+					got.Cause != row.cause {
 					t.Errorf("%+v", got)
 				}
 				var p rp.Problem
-				if a := v.fetch("/private"); json.Unmarshal([]byte(a.body), &p) != nil || p.Reason != reason.BackchannelLogout || p.Cause != row.cause {
+				if a := v.fetch("/private"); json.Unmarshal([]byte(a.body), &p) != nil ||
+					p.Reason != reason.BackchannelLogout || p.Cause != row.cause {
 					t.Errorf("a script: %v", a)
 				}
 				a := v.do("GET", "/private", nil, with(navigating, "Sec-Fetch-Site", "same-origin")) // by itself
@@ -90,8 +94,10 @@ func TestStrangeCauses(t *testing.T) {
 	}
 }
 
-var everyReason = []reason.Reason{reason.UserLogout, reason.Idle, reason.Absolute, reason.IdPCeiling, reason.RefreshRejected, reason.APIUnauthorized, reason.BackchannelLogout,
-	reason.FrontchannelLogout, reason.Replaced, reason.SessionLimit, reason.Admin, reason.OtherSubject, reason.Unconfirmed}
+var everyReason = []reason.Reason{reason.UserLogout, reason.Idle, reason.Absolute, reason.IdPCeiling,
+	reason.RefreshRejected, reason.APIUnauthorized, reason.BackchannelLogout,
+	reason.FrontchannelLogout, reason.Replaced, reason.SessionLimit, reason.Admin, reason.OtherSubject,
+	reason.Unconfirmed}
 
 // The pages of the library and session.js say the same.
 func TestReasonsInTheSameWords(t *testing.T) {

@@ -38,7 +38,8 @@ func (p *RelyingParty) stepUp(r *http.Request, w loginflow.Wish) answer.Answer {
 	w.Round++
 	more, ok := p.logins.More(w)
 	if !ok {
-		p.log.Error("what a page or an API asks of a log-in is too large, so it is refused", "bytes", len(w.Text()), "most", loginflow.MaxWish)
+		p.log.Error("what a page or an API asks of a log-in is too large, so it is refused", "bytes", len(w.Text()),
+			"most", loginflow.MaxWish)
 	}
 	if loop || !ok {
 		return p.replies.Denied(r, code)

@@ -67,7 +67,8 @@ func TestUserinfoClaims(t *testing.T) {
 			v := w.visitor("ada")
 			v.login()
 			c := v.claimsOf()
-			if c["name"] != "Ada L." || fmt.Sprint(c["roles"]) != "[admins staff]" || c["sub"] != "ada" || c["iss"] != issuer || c["nonce"] == nil {
+			if c["name"] != "Ada L." || fmt.Sprint(c["roles"]) != "[admins staff]" || c["sub"] != "ada" ||
+				c["iss"] != issuer || c["nonce"] == nil {
 				t.Errorf("%v: %v", kind, c)
 			}
 			w.idp.Expect(idpmock.EndpointUserinfo, "notes", 1)
@@ -85,7 +86,9 @@ func TestUserinfoClaims(t *testing.T) {
 			t.Error("nobody is told that a name was asked for and does not come")
 		}
 	})
-	inBubble(t, setup{idp: people(nil), config: func(c *rp.Config) { c.Scopes = []string{"openid", "profile"} }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{idp: people(nil), config: func(c *rp.Config) {
+		c.Scopes = []string{"openid", "profile"}
+	}}, func(t *testing.T, w *world) {
 		w.visitor("ada").login()
 		if w.hasFinding("profile_at_userinfo") {
 			t.Error("a finding where the ID token has the name")
@@ -105,13 +108,16 @@ func TestUserinfoFailsAtLogin(t *testing.T) {
 		status int
 		log    string
 	}{
-		"CORE-11 another subject":      {fault: idpmock.Fault{Response: idpmock.ResponseWrongSub}, status: 400, log: "another subject"},
-		"an outage":                    {fault: idpmock.Fault{Status: 503, RetryAfter: "7"}, status: 503, log: "userinfo answered 503"},
-		"no answer in time":            {fault: idpmock.Fault{Delay: time.Hour}, status: 503, log: "Config.WaitFor"},
-		"a token for an API":           {fault: idpmock.Fault{Status: 401}, status: 502, log: "bound to an API"},
-		"a scope that is missing":      {fault: idpmock.Fault{Status: 403}, status: 502, log: "lacks a scope"},
-		"no JSON":                      {fault: idpmock.Fault{Body: "<html>"}, status: 503, log: "without a sub"},
-		"signed by nobody (Core §5.3)": {fault: idpmock.Fault{Body: "e30.e30.", ContentType: "application/jwt"}, status: 502, log: "userinfo_signed_response_alg"},
+		"CORE-11 another subject": {fault: idpmock.Fault{Response: idpmock.ResponseWrongSub}, status: 400,
+			log: "another subject"},
+		"an outage": {fault: idpmock.Fault{Status: 503, RetryAfter: "7"}, status: 503,
+			log: "userinfo answered 503"},
+		"no answer in time":       {fault: idpmock.Fault{Delay: time.Hour}, status: 503, log: "Config.WaitFor"},
+		"a token for an API":      {fault: idpmock.Fault{Status: 401}, status: 502, log: "bound to an API"},
+		"a scope that is missing": {fault: idpmock.Fault{Status: 403}, status: 502, log: "lacks a scope"},
+		"no JSON":                 {fault: idpmock.Fault{Body: "<html>"}, status: 503, log: "without a sub"},
+		"signed by nobody (Core §5.3)": {fault: idpmock.Fault{Body: "e30.e30.", ContentType: "application/jwt"},
+			status: 502, log: "userinfo_signed_response_alg"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := profiled(rp.RefreshToken, nil)
@@ -121,7 +127,8 @@ func TestUserinfoFailsAtLogin(t *testing.T) {
 				v := w.visitor("ada")
 				began := time.Now()
 				a := v.get(v.authorize(v.start("/auth/login")))
-				if a.status != row.status || !strings.Contains(a.header.Get("Content-Type"), "text/html") || v.id() != "" {
+				if a.status != row.status || !strings.Contains(a.header.Get("Content-Type"), "text/html") ||
+					v.id() != "" {
 					t.Errorf("%v", a)
 				}
 				if row.status == 503 && a.header.Get("Retry-After") == "" || time.Since(began) > 16*time.Second {
@@ -142,7 +149,9 @@ func TestUserinfoFailsAtLogin(t *testing.T) {
 
 // An IdP without userinfo is told at the start.
 func TestUserinfoClaimsNeedAnEndpoint(t *testing.T) {
-	inBubble(t, setup{idp: func(c *idpmock.Config) { c.Temperament.Lacks = []string{"userinfo_endpoint"} }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{idp: func(c *idpmock.Config) {
+		c.Temperament.Lacks = []string{"userinfo_endpoint"}
+	}}, func(t *testing.T, w *world) {
 		c := w.config(setup{})
 		c.UserinfoClaims = true
 		if _, err := rp.New(t.Context(), c); !slices.Equal(faults(err), []string{"UserinfoClaims"}) {
@@ -174,7 +183,8 @@ func TestThinRefresh(t *testing.T) {
 			if kept := c["name"] == "Ada L." && fmt.Sprint(c["groups"]) == "[admins]"; kept == forget {
 				t.Errorf("forget %v: %v", forget, c)
 			}
-			if c["exp"] == before["exp"] || c["iat"] == before["iat"] || c["at_hash"] == before["at_hash"] || c["nonce"] != nil || c["sub"] != "ada" {
+			if c["exp"] == before["exp"] || c["iat"] == before["iat"] || c["at_hash"] == before["at_hash"] ||
+				c["nonce"] != nil || c["sub"] != "ada" {
 				t.Errorf("claims about one token were kept: %v, before %v", c, before)
 			}
 		})
@@ -248,14 +258,16 @@ func TestUserinfoAgain(t *testing.T) {
 			if kind == rp.ReferenceToken { // there userinfo is the signal: its failure is another story
 				return
 			}
-			down := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, Delay: time.Hour, Times: idpmock.Always})
+			down := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, Delay: time.Hour,
+				Times: idpmock.Always})
 			began := time.Now()
 			later(1, 2)
 			if waited := time.Since(began) - 6*time.Minute; waited > time.Second {
 				t.Errorf("somebody has waited %v for userinfo", waited)
 			}
 			down.Remove()
-			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, Response: idpmock.ResponseWrongSub}) // CORE-11
+			// CORE-11
+			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, Response: idpmock.ResponseWrongSub})
 			later(1, 2)
 			later(1, 1)
 			w.expectEnds()
@@ -327,7 +339,8 @@ func TestManyGroups(t *testing.T) {
 		for _, n := range []int{1050, 1500} {
 			w.groups(n)
 			a := bob.get(bob.authorize(bob.start("/auth/login")))
-			if a.status != http.StatusBadGateway || !strings.Contains(a.body, "too large") || bob.id() != "" || !w.log.has("let the IdP put fewer claims") {
+			if a.status != http.StatusBadGateway || !strings.Contains(a.body, "too large") || bob.id() != "" ||
+				!w.log.has("let the IdP put fewer claims") {
 				t.Errorf("%d groups: %v\n%s", n, a, w.log)
 			}
 		}
@@ -337,13 +350,17 @@ func TestManyGroups(t *testing.T) {
 // RequireClaim lets in whose claim says so, by whatever shape the IdP gives it, and answers
 // the others 403: a page, JSON, or what the app says.
 func TestRequireClaim(t *testing.T) {
-	s := setup{idp: people(map[string]any{"groups": []string{"staff"}, "realm_access": map[string]any{"roles": []string{"editor"}}, "verified": true})}
+	s := setup{idp: people(map[string]any{"groups": []string{"staff"},
+		"realm_access": map[string]any{"roles": []string{"editor"}}, "verified": true})}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
 		for want, opts := range map[int][][]rp.LoginOption{
-			200: {{rp.RequireClaim("groups", "admins", "staff")}, {rp.RequireClaim("realm_access.roles", "editor"), rp.RequireClaim("groups", "staff")}, {rp.RequireClaim("verified", "true")}},
-			403: {{rp.RequireClaim("groups", "admins")}, {rp.RequireClaim("groups")}, {rp.RequireClaim("groups", "")}, {rp.RequireClaim("roles", "staff")}, {rp.RequireClaim("groups", "staff"), rp.RequireClaim("verified", "false")}},
+			200: {{rp.RequireClaim("groups", "admins", "staff")}, {rp.RequireClaim("realm_access.roles", "editor"),
+				rp.RequireClaim("groups", "staff")}, {rp.RequireClaim("verified", "true")}},
+			403: {{rp.RequireClaim("groups", "admins")}, {rp.RequireClaim("groups")}, {rp.RequireClaim("groups", "")},
+				{rp.RequireClaim("roles", "staff")},
+				{rp.RequireClaim("groups", "staff"), rp.RequireClaim("verified", "false")}},
 		} {
 			for i, o := range opts {
 				path := fmt.Sprintf("/claim-%d-%d", want, i)
@@ -354,7 +371,8 @@ func TestRequireClaim(t *testing.T) {
 			}
 		}
 		a := v.get("/claim-403-0")
-		if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Tandem-Error") != "forbidden" || !strings.Contains(a.body, "Use another account") {
+		if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Tandem-Error") != "forbidden" ||
+			!strings.Contains(a.body, "Use another account") {
 			t.Errorf("the page: %v", a)
 		}
 		other := between(a.body, `href="`, `"`)
@@ -362,11 +380,13 @@ func TestRequireClaim(t *testing.T) {
 			t.Errorf("%q leads to %v", other, at)
 		}
 		var p rp.Problem
-		if a := v.fetch("/claim-403-0"); a.status != 403 || json.Unmarshal([]byte(a.body), &p) != nil || p != (rp.Problem{Error: "forbidden"}) {
+		if a := v.fetch("/claim-403-0"); a.status != 403 || json.Unmarshal([]byte(a.body), &p) != nil ||
+			p != (rp.Problem{Error: "forbidden"}) {
 			t.Errorf("a script: %v", a)
 		}
 		stranger := w.visitor("bob")
-		if a := stranger.get("/claim-403-0"); a.status != http.StatusFound || a.location() != "/auth/login?return_to=%2Fclaim-403-0" {
+		if a := stranger.get("/claim-403-0"); a.status != http.StatusFound ||
+			a.location() != "/auth/login?return_to=%2Fclaim-403-0" {
 			t.Errorf("nobody: %v", a)
 		}
 		w.expectEnds()
@@ -385,7 +405,8 @@ func TestRequireClaim(t *testing.T) {
 		w.guarded("/admin", rp.RequireClaim("groups", "admins"))
 		v := w.visitor("ada")
 		v.login()
-		if a := v.get("/admin"); a.status != 403 || a.body != "sorry, ada" || a.header.Get("Cache-Control") != "no-store" || a.header.Get("Tandem-Error") != "forbidden" {
+		if a := v.get("/admin"); a.status != 403 || a.body != "sorry, ada" ||
+			a.header.Get("Cache-Control") != "no-store" || a.header.Get("Tandem-Error") != "forbidden" {
 			t.Errorf("%v", a)
 		}
 		if a := v.fetch("/admin?as=404"); a.status != 404 || !strings.Contains(a.body, "not found") {

@@ -22,7 +22,8 @@ func TestClientAuth(t *testing.T) {
 		{"in the header", "client_secret_basic", "client_secret_basic", false, http.StatusSeeOther},
 		{"in the header as it is", "client_secret_basic_raw", "client_secret_basic", true, http.StatusSeeOther},
 		{"encoded, for an IdP that does not decode", "", "client_secret_basic", true, http.StatusBadGateway},
-		{"as it is, for an IdP that decodes", "client_secret_basic_raw", "client_secret_basic", false, http.StatusBadGateway},
+		{"as it is, for an IdP that decodes", "client_secret_basic_raw", "client_secret_basic", false,
+			http.StatusBadGateway},
 		{"not in the way of this client", "", "client_secret_post", false, http.StatusBadGateway},
 	} {
 		t.Run(row.name, func(t *testing.T) {

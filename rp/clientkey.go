@@ -76,7 +76,8 @@ func (c *Config) checkClient(fault func(field, cure string, args ...any)) {
 		fault("ClientAuth", "is %s without ClientKeys", method)
 	case idp.ByCertificate(method):
 		if shows, known := idp.ShowsCertificate(c.HTTPClient); known && !shows {
-			fault("ClientAuth", "is %s, but HTTPClient has no certificate to show; give it an *http.Transport with TLSClientConfig.Certificates", method)
+			fault("ClientAuth", "is %s, but HTTPClient has no certificate to show; give it an *http.Transport with "+
+				"TLSClientConfig.Certificates", method)
 		}
 	}
 	if c.ClientSecret != "" && (idp.ByKey(method) || idp.ByCertificate(method)) {

@@ -62,13 +62,15 @@ func TestPrivateKeyJWT(t *testing.T) {
 		{"P-256", []rp.ClientKey{{ID: "a", Key: p256}}, nil, "", http.StatusSeeOther},
 		{"RSA", []rp.ClientKey{{ID: "a", Key: rsaKey}}, nil, "", http.StatusSeeOther},
 		{"PS256", []rp.ClientKey{{ID: "a", Key: rsaKey, Alg: "PS256"}}, nil, "private_key_jwt", http.StatusSeeOther},
-		{"for the token endpoint", []rp.ClientKey{{ID: "a", Key: p256}}, nil, "private_key_jwt_token_endpoint", http.StatusSeeOther},
+		{"for the token endpoint", []rp.ClientKey{{ID: "a", Key: p256}}, nil, "private_key_jwt_token_endpoint",
+			http.StatusSeeOther},
 		{"without a kid", []rp.ClientKey{{Key: p256}}, nil, "", http.StatusSeeOther},
 		{"the next key is known already", []rp.ClientKey{{ID: "b", Key: p256}, {ID: "a", Key: foreign}},
 			[]rp.ClientKey{{ID: "a", Key: foreign}, {ID: "b", Key: p256}}, "", http.StatusSeeOther},
 		{"the next key is not known yet", []rp.ClientKey{{ID: "b", Key: p256}, {ID: "a", Key: foreign}},
 			[]rp.ClientKey{{ID: "a", Key: foreign}}, "", http.StatusBadGateway},
-		{"another key of that name", []rp.ClientKey{{ID: "a", Key: p256}}, []rp.ClientKey{{ID: "a", Key: foreign}}, "", http.StatusBadGateway},
+		{"another key of that name", []rp.ClientKey{{ID: "a", Key: p256}}, []rp.ClientKey{{ID: "a", Key: foreign}}, "",
+			http.StatusBadGateway},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if row.registered == nil {
@@ -119,7 +121,8 @@ func TestClientJWKS(t *testing.T) {
 			t.Fatalf("%v %v", err, a)
 		}
 		for i, want := range []crypto.PublicKey{p256.Public(), next.Public()} {
-			if k := set.Keys[i]; !k.IsPublic() || k.Use != "sig" || k.Algorithm != "ES256" || !want.(*ecdsa.PublicKey).Equal(k.Key) {
+			if k := set.Keys[i]; !k.IsPublic() || k.Use != "sig" || k.Algorithm != "ES256" ||
+				!want.(*ecdsa.PublicKey).Equal(k.Key) {
 				t.Errorf("key %d: %+v", i, k)
 			}
 		}
@@ -135,7 +138,8 @@ func TestClientJWKS(t *testing.T) {
 func certificate(t *testing.T, name string) tls.Certificate {
 	t.Helper()
 	key := newES256(t)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -166,10 +170,12 @@ func TestMTLS(t *testing.T) {
 			mutual.StartTLS()
 			defer plain.Close()
 			defer mutual.Close()
-			idp, err := idpmock.New(idpmock.Config{Issuer: plain.URL, SigningAlg: "ES256", MTLSOrigin: mutual.URL, Clients: []idpmock.Client{{
-				ID: "notes", AuthMethod: row.auth, TLSSubjectDN: "CN=notes", JWKS: jwks(t, rp.ClientKey{Key: ours.PrivateKey.(crypto.Signer)}),
-				CertificateBound: true, RedirectURIs: []string{base + "/auth/callback"}, RefreshTokens: true,
-			}}})
+			idp, err := idpmock.New(idpmock.Config{Issuer: plain.URL, SigningAlg: "ES256", MTLSOrigin: mutual.URL,
+				Clients: []idpmock.Client{{
+					ID: "notes", AuthMethod: row.auth, TLSSubjectDN: "CN=notes",
+					JWKS:             jwks(t, rp.ClientKey{Key: ours.PrivateKey.(crypto.Signer)}),
+					CertificateBound: true, RedirectURIs: []string{base + "/auth/callback"}, RefreshTokens: true,
+				}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -177,10 +183,12 @@ func TestMTLS(t *testing.T) {
 			roots := x509.NewCertPool()
 			roots.AddCert(plain.Certificate())
 			roots.AddCert(mutual.Certificate())
-			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{row.shows}}}
+			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots,
+				Certificates: []tls.Certificate{row.shows}}}
 			defer transport.CloseIdleConnections()
 			auth, err := rp.New(t.Context(), rp.Config{
-				Issuer: plain.URL, ClientID: "notes", ClientAuth: row.auth, BaseURL: base, Kind: rp.RefreshToken, Keys: rp.Keys{rp.NewKey()},
+				Issuer: plain.URL, ClientID: "notes", ClientAuth: row.auth, BaseURL: base, Kind: rp.RefreshToken,
+				Keys:  rp.Keys{rp.NewKey()},
 				Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", SkipSelfCheck: true, UserinfoClaims: true,
 				HTTPClient: &http.Client{Transport: transport}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 			})

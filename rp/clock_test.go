@@ -84,7 +84,9 @@ func TestClockJumpsBackBehindTheThrottle(t *testing.T) {
 	inBubble(t, setup{idp: patient, config: func(c *rp.Config) { c.Now = clock.now }}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
-		report := func() int { return v.do("POST", "/auth/activity", url.Values{}, with(fetching, "Origin", base)).status }
+		report := func() int {
+			return v.do("POST", "/auth/activity", url.Values{}, with(fetching, "Origin", base)).status
+		}
 		clock.goes(4 * time.Minute)
 		for range 25 {
 			report()
@@ -100,8 +102,12 @@ func TestClockJumpsBackBehindTheThrottle(t *testing.T) {
 // Who logged in while the clock was ahead is ended like everybody else.
 func TestEndsReachSessionsOfTheFuture(t *testing.T) {
 	for name, end := range map[string]func(w *world, v *visitor){
-		"by subject": func(w *world, _ *visitor) { _, _ = w.auth[0].EndSessions(w.Context(), rp.Whose{Subject: "ada"}) },
-		"by sid":     func(w *world, v *visitor) { _, _ = w.auth[0].EndSessions(w.Context(), rp.Whose{SID: v.session().SID}) },
+		"by subject": func(w *world, _ *visitor) {
+			_, _ = w.auth[0].EndSessions(w.Context(), rp.Whose{Subject: "ada"})
+		},
+		"by sid": func(w *world, v *visitor) {
+			_, _ = w.auth[0].EndSessions(w.Context(), rp.Whose{SID: v.session().SID})
+		},
 		"everywhere": func(w *world, _ *visitor) {
 			other := w.visitor("ada")
 			other.login()

@@ -84,7 +84,8 @@ func ParseKeys(s string) (Keys, error) {
 	for part := range strings.SplitSeq(s, ",") {
 		k, err := hex.DecodeString(strings.TrimSpace(part))
 		if err != nil || len(k) != seal.KeySize {
-			return nil, fmt.Errorf("rp: key %d is not %d hexadecimal digits (make one with: openssl rand -hex 32)", len(keys)+1, 2*seal.KeySize)
+			return nil, fmt.Errorf("rp: key %d is not %d hexadecimal digits (make one with: openssl rand -hex 32)",
+				len(keys)+1, 2*seal.KeySize)
 		}
 		keys = append(keys, k)
 	}

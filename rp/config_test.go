@@ -36,7 +36,8 @@ func faults(err error) []string {
 }
 
 func goodConfig() rp.Config {
-	return rp.Config{Issuer: issuer, ClientID: "notes", BaseURL: base, Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256",
+	return rp.Config{Issuer: issuer, ClientID: "notes", BaseURL: base, Keys: rp.Keys{rp.NewKey()},
+		Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256",
 		HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 			return nil, errors.New("a wrong configuration must not reach the network")
 		})}}
@@ -59,32 +60,46 @@ func TestConfigFaults(t *testing.T) {
 		{"issuer with another scheme", func(c *rp.Config) { c.Issuer = "ftp://idp.example" }, "Issuer"},
 		{"issuer with a broken escape", func(c *rp.Config) { c.Issuer = "https://idp.example/%zz" }, "Issuer"},
 		{"no client", func(c *rp.Config) { c.ClientID = "" }, "ClientID"},
-		{"an unknown client authentication", func(c *rp.Config) { c.ClientSecret, c.ClientAuth = "s", "client_secret_jwt" }, "ClientAuth"},
+		{"an unknown client authentication", func(c *rp.Config) {
+			c.ClientSecret, c.ClientAuth = "s", "client_secret_jwt"
+		}, "ClientAuth"},
 		{"a key that is not there", func(c *rp.Config) { c.ClientAuth = "private_key_jwt" }, "ClientAuth"},
-		{"a certificate that is not there", func(c *rp.Config) { c.ClientAuth, c.HTTPClient = "tls_client_auth", nil }, "ClientAuth"},
+		{"a certificate that is not there", func(c *rp.Config) {
+			c.ClientAuth, c.HTTPClient = "tls_client_auth", nil
+		}, "ClientAuth"},
 		{"an empty key", func(c *rp.Config) { c.ClientKeys = []rp.ClientKey{{ID: "k"}} }, "ClientKeys"},
-		{"a key with another algorithm", func(c *rp.Config) { c.ClientKeys = []rp.ClientKey{{Key: newES256(t), Alg: "RS256"}} }, "ClientKeys"},
+		{"a key with another algorithm", func(c *rp.Config) {
+			c.ClientKeys = []rp.ClientKey{{Key: newES256(t), Alg: "RS256"}}
+		}, "ClientKeys"},
 		{"a secret that nobody shows", func(c *rp.Config) {
 			c.ClientSecret, c.ClientAuth, c.ClientKeys = "s", "private_key_jwt", []rp.ClientKey{{Key: newES256(t)}}
 		}, "ClientSecret"},
 		{"signed requests without a key", func(c *rp.Config) { c.JAR = true }, "JAR"},
-		{"a key that decrypts nothing", func(c *rp.Config) { c.DecryptionKeys = []rp.ClientKey{{Key: struct{ crypto.Signer }{newES256(t)}}} }, "DecryptionKeys"},
+		{"a key that decrypts nothing", func(c *rp.Config) {
+			c.DecryptionKeys = []rp.ClientKey{{Key: struct{ crypto.Signer }{newES256(t)}}}
+		}, "DecryptionKeys"},
 		{"Apple without a team", func(c *rp.Config) {
 			c.ClientAuth, c.ClientKeys = "apple_client_secret", []rp.ClientKey{{Key: newES256(t)}}
 		}, "ClientKeys"},
-		{"client authentication without a secret", func(c *rp.Config) { c.ClientAuth = "client_secret_post" }, "ClientAuth"},
+		{"client authentication without a secret", func(c *rp.Config) {
+			c.ClientAuth = "client_secret_post"
+		}, "ClientAuth"},
 		{"no base", func(c *rp.Config) { c.BaseURL = "" }, "BaseURL"},
 		{"base on http", func(c *rp.Config) { c.BaseURL = "http://notes.example" }, "BaseURL"},
 		{"base with a path that is not plain", func(c *rp.Config) { c.BaseURL = base + "/a//b" }, "BaseURL"},
 		{"base with dots in its path", func(c *rp.Config) { c.BaseURL = base + "/a/../b" }, "BaseURL"},
 		{"base with an escape in its path", func(c *rp.Config) { c.BaseURL = base + "/a%2fb" }, "BaseURL"},
 		{"another name on http", func(c *rp.Config) { c.BaseURLs = []string{"http://localhost"} }, "BaseURLs"},
-		{"another name with another path", func(c *rp.Config) { c.BaseURLs = []string{"https://www.notes.example/app"} }, "BaseURLs"},
+		{"another name with another path", func(c *rp.Config) {
+			c.BaseURLs = []string{"https://www.notes.example/app"}
+		}, "BaseURLs"},
 		{"another name that is no URL", func(c *rp.Config) { c.BaseURLs = []string{"www.notes.example"} }, "BaseURLs"},
 		{"base with a query", func(c *rp.Config) { c.BaseURL = base + "?x" }, "BaseURL"},
 		{"base without a scheme", func(c *rp.Config) { c.BaseURL = "notes.example" }, "BaseURL"},
 		{"userinfo again, and never before", func(c *rp.Config) { c.UserinfoAgain = true }, "UserinfoAgain"},
-		{"userinfo again without a token", func(c *rp.Config) { c.UserinfoClaims, c.UserinfoAgain, c.Kind = true, true, rp.NoToken }, "UserinfoAgain"},
+		{"userinfo again without a token", func(c *rp.Config) {
+			c.UserinfoClaims, c.UserinfoAgain, c.Kind = true, true, rp.NoToken
+		}, "UserinfoAgain"},
 		{"unknown kind", func(c *rp.Config) { c.Kind = 7 }, "Kind"},
 		{"no keys", func(c *rp.Config) { c.Keys = nil }, "Keys"},
 		{"a short key", func(c *rp.Config) { c.Keys = rp.Keys{make([]byte, 16)} }, "Keys"},
@@ -105,17 +120,29 @@ func TestConfigFaults(t *testing.T) {
 		{"API with a path", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://api.example/v1"}} }, "APIs"},
 		{"API on http", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "http://api.example"}} }, "APIs"},
 		{"API of a look-alike", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://ap\u0130.example"}} }, "APIs"},
-		{"API with a dot at the end", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://api.example."}} }, "APIs"},
-		{"API with a port that nobody compares", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://api.example:0443"}} }, "APIs"},
+		{"API with a dot at the end", func(c *rp.Config) {
+			c.APIs = []rp.API{{Origin: "https://api.example."}}
+		}, "APIs"},
+		{"API with a port that nobody compares", func(c *rp.Config) {
+			c.APIs = []rp.API{{Origin: "https://api.example:0443"}}
+		}, "APIs"},
 		{"issuer of a look-alike", func(c *rp.Config) { c.Issuer = "https://\u0130dp.example" }, "Issuer"},
 		{"API is a pattern", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "*.example"}} }, "APIs"},
 		{"API twice", func(c *rp.Config) {
 			c.APIs = []rp.API{{Origin: "https://a.example"}, {Origin: "https://a.example:443", Resource: "urn:x"}}
 		}, "APIs"},
-		{"API with a relative resource", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Resource: "notes"}} }, "APIs"},
-		{"API with a fragment in its resource", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Resource: "https://a.example/#x"}} }, "APIs"},
-		{"API with two scopes in one", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Scopes: []string{"a b"}}} }, "APIs"},
-		{"API with an empty scope", func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://a.example", Scopes: []string{""}}} }, "APIs"},
+		{"API with a relative resource", func(c *rp.Config) {
+			c.APIs = []rp.API{{Origin: "https://a.example", Resource: "notes"}}
+		}, "APIs"},
+		{"API with a fragment in its resource", func(c *rp.Config) {
+			c.APIs = []rp.API{{Origin: "https://a.example", Resource: "https://a.example/#x"}}
+		}, "APIs"},
+		{"API with two scopes in one", func(c *rp.Config) {
+			c.APIs = []rp.API{{Origin: "https://a.example", Scopes: []string{"a b"}}}
+		}, "APIs"},
+		{"API with an empty scope", func(c *rp.Config) {
+			c.APIs = []rp.API{{Origin: "https://a.example", Scopes: []string{""}}}
+		}, "APIs"},
 		{"API with a name of 2 KB", func(c *rp.Config) {
 			c.APIs = []rp.API{{Origin: "https://a.example", Audience: strings.Repeat("x", 2000)}}
 		}, "APIs"},
@@ -128,43 +155,67 @@ func TestConfigFaults(t *testing.T) {
 				c.APIs = append(c.APIs, rp.API{Origin: "https://a" + string(n) + ".example", Audience: string(n)})
 			}
 		}, "APIs"},
-		{"texts of no language", func(c *rp.Config) { c.Pages.Texts = map[string]map[string]string{"de_DE": {}} }, "Pages"},
-		{"a text that no page shows", func(c *rp.Config) { c.Pages.Texts = map[string]map[string]string{"de": {"hello": "Hallo"}} }, "Pages"},
+		{"texts of no language", func(c *rp.Config) {
+			c.Pages.Texts = map[string]map[string]string{"de_DE": {}}
+		}, "Pages"},
+		{"a text that no page shows", func(c *rp.Config) {
+			c.Pages.Texts = map[string]map[string]string{"de": {"hello": "Hallo"}}
+		}, "Pages"},
 		{"a text of 2 KB", func(c *rp.Config) {
 			c.Pages.Texts = map[string]map[string]string{"de": {"error": strings.Repeat("x", 2000)}}
 		}, "Pages"},
-		{"a frame that fails", func(c *rp.Config) { c.Pages.Frame = func(io.Writer, rp.Page) error { return errors.New("no") } }, "Pages"},
-		{"a frame without the page", func(c *rp.Config) { c.Pages.Frame = func(io.Writer, rp.Page) error { return nil } }, "Pages"},
+		{"a frame that fails", func(c *rp.Config) {
+			c.Pages.Frame = func(io.Writer, rp.Page) error { return errors.New("no") }
+		}, "Pages"},
+		{"a frame without the page", func(c *rp.Config) {
+			c.Pages.Frame = func(io.Writer, rp.Page) error { return nil }
+		}, "Pages"},
 		{"a frame that escapes the page", func(c *rp.Config) {
 			c.Pages.Frame = func(w io.Writer, p rp.Page) error {
 				return template.Must(template.New("").Parse("{{.}}")).Execute(w, string(p.Body))
 			}
 		}, "Pages"},
-		{"trusted origin with a path", func(c *rp.Config) { c.TrustedOrigins = []string{"https://a.example/x"} }, "TrustedOrigins"},
+		{"trusted origin with a path", func(c *rp.Config) {
+			c.TrustedOrigins = []string{"https://a.example/x"}
+		}, "TrustedOrigins"},
 		{"TrustFor is negative", func(c *rp.Config) { c.TrustFor = -1 }, "TrustFor"},
 		{"Skew is negative", func(c *rp.Config) { c.Skew = -1 }, "Skew"},
 		{"CORE-09 Skew above 5 min", func(c *rp.Config) { c.Skew = 5*time.Minute + 1 }, "Skew"},
 		{"LoginTimeout is negative", func(c *rp.Config) { c.LoginTimeout = -1 }, "LoginTimeout"},
-		{"LoginTimeout outlives the memory of ends", func(c *rp.Config) { c.LoginTimeout = 24 * time.Hour }, "LoginTimeout"},
+		{"LoginTimeout outlives the memory of ends", func(c *rp.Config) {
+			c.LoginTimeout = 24 * time.Hour
+		}, "LoginTimeout"},
 		{"RequestTimeout is negative", func(c *rp.Config) { c.RequestTimeout = -1 }, "RequestTimeout"},
 		{"SignalEvery is negative", func(c *rp.Config) { c.SignalEvery = -1 }, "SignalEvery"},
 		{"IdPWindow is negative", func(c *rp.Config) { c.IdPWindow = -1 }, "IdPWindow"},
 		{"Idle is negative", func(c *rp.Config) { c.Idle = -1 }, "Idle"},
 		{"MassLogoutPause is negative", func(c *rp.Config) { c.MassLogoutPause = -1 }, "MassLogoutPause"},
-		{"MaxStreamsPerSession is negative", func(c *rp.Config) { c.MaxStreamsPerSession = -1 }, "MaxStreamsPerSession"},
-		{"an end_session_endpoint over http", func(c *rp.Config) { c.Logout.URL = "http://idp.example/logout" }, "Logout.URL"},
-		{"a word of the log-out that is ours", func(c *rp.Config) { c.Logout.Params = map[string]string{"state": "x"} }, "Logout.Params"},
-		{"a field of the log-out that is ours", func(c *rp.Config) { c.Logout.Form = []string{"everywhere"} }, "Logout.Form"},
+		{"MaxStreamsPerSession is negative", func(c *rp.Config) {
+			c.MaxStreamsPerSession = -1
+		}, "MaxStreamsPerSession"},
+		{"an end_session_endpoint over http", func(c *rp.Config) {
+			c.Logout.URL = "http://idp.example/logout"
+		}, "Logout.URL"},
+		{"a word of the log-out that is ours", func(c *rp.Config) {
+			c.Logout.Params = map[string]string{"state": "x"}
+		}, "Logout.Params"},
+		{"a field of the log-out that is ours", func(c *rp.Config) {
+			c.Logout.Form = []string{"everywhere"}
+		}, "Logout.Form"},
 		{"an unknown response mode", func(c *rp.Config) { c.ResponseMode = "fragment" }, "ResponseMode"},
 		{"a name of another site's log-in", func(c *rp.Config) { c.LoginQuery = []string{"iss"} }, "LoginQuery"},
 		{"MaxAge is negative", func(c *rp.Config) { c.MaxAge = -1 }, "MaxAge"},
-		{"C1 δ is not below W", func(c *rp.Config) { c.SignalEvery, c.IdPWindow = time.Minute, time.Minute }, "SignalEvery"},
+		{"C1 δ is not below W", func(c *rp.Config) {
+			c.SignalEvery, c.IdPWindow = time.Minute, time.Minute
+		}, "SignalEvery"},
 		{"alg none", func(c *rp.Config) { c.IDTokenAlg = "none" }, "IDTokenAlg"},
 		{"a symmetric alg", func(c *rp.Config) { c.IDTokenAlg = "HS256" }, "IDTokenAlg"},
 		{"alg in small letters", func(c *rp.Config) { c.IDTokenAlg = "rs256" }, "IDTokenAlg"},
 		{"a name that is no cookie's", func(c *rp.Config) { c.CookieName = "a b" }, "CookieName"},
 		{"a name with =", func(c *rp.Config) { c.CookieName = "a=b" }, "CookieName"},
-		{"introspection without tokens", func(c *rp.Config) { c.Kind, c.APIIntrospects = rp.NoToken, true }, "APIIntrospects"},
+		{"introspection without tokens", func(c *rp.Config) {
+			c.Kind, c.APIIntrospects = rp.NoToken, true
+		}, "APIIntrospects"},
 	} {
 		c := goodConfig()
 		row.change(&c)
@@ -191,7 +242,9 @@ func TestConfigFaultsAllAtOnce(t *testing.T) {
 func TestConfigAccepts(t *testing.T) {
 	for name, change := range map[string]func(*rp.Config){
 		"nothing more than needed": func(*rp.Config) {},
-		"loopback on http":         func(c *rp.Config) { c.Issuer, c.BaseURL = "http://127.0.0.1:8080", "http://notes.localhost:9101" },
+		"loopback on http": func(c *rp.Config) {
+			c.Issuer, c.BaseURL = "http://127.0.0.1:8080", "http://notes.localhost:9101"
+		},
 		"IPv6 loopback":            func(c *rp.Config) { c.Issuer = "http://[::1]:8080" },
 		"http where it is allowed": func(c *rp.Config) { c.Issuer, c.InsecureAllowHTTP = "http://idp.example", true },
 		"an issuer with a path":    func(c *rp.Config) { c.Issuer = issuer + "/realms/x" },
@@ -220,12 +273,18 @@ func TestDiscoveryFaults(t *testing.T) {
 		alg     string
 		field   string // "": not a fault of the configuration
 	}{
-		{name: "CORE-04 H -discovery-issuer-mismatch", replace: []string{`"issuer":"https://idp.example"`, `"issuer":"https://evil.example"`}, field: "Issuer"},
-		{name: "CORE-04 issuer with a slash more", replace: []string{`"issuer":"https://idp.example"`, `"issuer":"https://idp.example/"`}, field: "Issuer"},
-		{name: "http token endpoint", replace: []string{"https://idp.example/token", "http://idp.example/token"}, field: "Issuer"},
-		{name: "http jwks_uri", replace: []string{"https://idp.example/jwks", "http://idp.example/jwks"}, field: "Issuer"},
-		{name: "http userinfo", replace: []string{"https://idp.example/userinfo", "http://idp.example/userinfo"}, field: "Issuer"},
-		{name: "javascript: as end_session_endpoint", replace: []string{"https://idp.example/end_session", "javascript:alert(1)"}, field: "Issuer"},
+		{name: "CORE-04 H -discovery-issuer-mismatch", replace: []string{`"issuer":"https://idp.example"`,
+			`"issuer":"https://evil.example"`}, field: "Issuer"},
+		{name: "CORE-04 issuer with a slash more", replace: []string{`"issuer":"https://idp.example"`,
+			`"issuer":"https://idp.example/"`}, field: "Issuer"},
+		{name: "http token endpoint", replace: []string{"https://idp.example/token", "http://idp.example/token"},
+			field: "Issuer"},
+		{name: "http jwks_uri", replace: []string{"https://idp.example/jwks", "http://idp.example/jwks"},
+			field: "Issuer"},
+		{name: "http userinfo", replace: []string{"https://idp.example/userinfo", "http://idp.example/userinfo"},
+			field: "Issuer"},
+		{name: "javascript: as end_session_endpoint", replace: []string{"https://idp.example/end_session",
+			"javascript:alert(1)"}, field: "Issuer"},
 		{name: "no token endpoint", replace: []string{`"token_endpoint"`, `"x"`}, field: "Issuer"},
 		{name: "no authorization endpoint", replace: []string{`"authorization_endpoint"`, `"x"`}, field: "Issuer"},
 		{name: "no jwks_uri", replace: []string{`"jwks_uri"`, `"x"`}, field: "Issuer"},
@@ -234,7 +293,8 @@ func TestDiscoveryFaults(t *testing.T) {
 		{name: "not JSON", replace: []string{`{`, `<`}},
 		{name: "404 with a long page", fault: idpmock.Fault{Status: 404, Body: strings.Repeat("<p>no</p>", 9999)}},
 		{name: "500", fault: idpmock.Fault{Status: 500}},
-		{name: "a redirect", fault: idpmock.Fault{Status: 302, Header: map[string]string{"Location": "https://evil.example/"}}},
+		{name: "a redirect", fault: idpmock.Fault{Status: 302,
+			Header: map[string]string{"Location": "https://evil.example/"}}},
 		{name: "no answer", fault: idpmock.Fault{DropBefore: true}},
 		{name: "too slow", fault: idpmock.Fault{Delay: time.Hour}},
 	} {

@@ -39,7 +39,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.applyProfile(fault)
 	c.checkClient(fault)
 	if c.BaseURL == "" {
-		fault("BaseURL", "is empty; set it to scheme and host of this app as browsers see it, such as https://notes.example.com")
+		fault("BaseURL", "is empty; set it to scheme and host of this app as browsers see it, such as "+
+			"https://notes.example.com")
 	} else if err := site.CheckBase(c.BaseURL, c.InsecureAllowHTTP); err != nil {
 		fault("BaseURL", "%v", err)
 	}
@@ -55,7 +56,8 @@ func (c Config) withDefaults() (Config, error) {
 		fault("Kind", "is %d; use rp.RefreshToken, rp.ReferenceToken or rp.NoToken", c.Kind)
 	}
 	if len(c.Keys) == 0 {
-		fault("Keys", "is empty; give at least one key of 32 random bytes (rp.ParseKeys reads hexadecimal, rp.NewKey makes one for a try)")
+		fault("Keys", "is empty; give at least one key of 32 random bytes (rp.ParseKeys reads hexadecimal, rp.NewKey "+
+			"makes one for a try)")
 	}
 	for i, k := range c.Keys {
 		switch {
@@ -66,7 +68,8 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	if c.Store == nil {
-		fault("Store", "is nil; memstore.New for tests, boltstore.Open for one process, redisstore.New or pgstore.New for several")
+		fault("Store", "is nil; memstore.New for tests, boltstore.Open for one process, redisstore.New or "+
+			"pgstore.New for several")
 	}
 
 	c.Prefix = "/" + strings.Trim(orElse(c.Prefix, "/auth"), "/")
@@ -135,7 +138,8 @@ func (c Config) withDefaults() (Config, error) {
 		fault("LoginTimeout", "is %v; use at most %v", c.LoginTimeout, maxLogin)
 	}
 	if c.IdPWindow > 0 && c.SignalEvery >= c.IdPWindow {
-		fault("SignalEvery", "is %v, not less than IdPWindow (%v): active people would be logged out between two signals; use a fifth of IdPWindow", c.SignalEvery, c.IdPWindow)
+		fault("SignalEvery", "is %v, not less than IdPWindow (%v): active people would be logged out between two "+
+			"signals; use a fifth of IdPWindow", c.SignalEvery, c.IdPWindow)
 	}
 	if c.Capabilities == nil {
 		guess := idps.Guess(c.Issuer)
@@ -167,10 +171,12 @@ func (c Config) withDefaults() (Config, error) {
 		c.MaxStreamsPerSubject = 64
 	}
 	if c.MaxStreamsPerSession < 0 {
-		fault("MaxStreamsPerSession", "is negative; use a positive number, or 0 for the default (MaxStreams negative turns streams off)")
+		fault("MaxStreamsPerSession", "is negative; use a positive number, or 0 for the default (MaxStreams negative "+
+			"turns streams off)")
 	}
 	if c.MaxStreamsPerSubject < 0 {
-		fault("MaxStreamsPerSubject", "is negative; use a positive number, or 0 for the default (MaxStreams negative turns streams off)")
+		fault("MaxStreamsPerSubject", "is negative; use a positive number, or 0 for the default (MaxStreams negative "+
+			"turns streams off)")
 	}
 	if c.MaxSessionsPerSubject < 0 {
 		fault("MaxSessionsPerSubject", "is negative; use a positive number, or 0 for no limit")
@@ -198,7 +204,8 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // loginQuery are the names in the query of the log-in's address that have a meaning already.
-var loginQuery = []string{"return_to", "silent", "anew", "again", "wish", "fragment", "sent_user", "iss", "target_link_uri"}
+var loginQuery = []string{"return_to", "silent", "anew", "again", "wish", "fragment", "sent_user", "iss",
+	"target_link_uri"}
 
 // Symmetric algorithms are left out: the client secret would sign for the IdP.
 var signatureAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}

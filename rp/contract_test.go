@@ -37,7 +37,9 @@ func TestActiveStaysIdleEnds(t *testing.T) {
 					continue // what the IdP says does not depend on it
 				}
 				t.Run(fmt.Sprintf("%s, %v, told %v", name, kind, told), func(t *testing.T) {
-					s := setup{kind: kind, config: config, idp: func(c *idpmock.Config) { c.SweepEvery = 10 * time.Second }, client: func(c *idpmock.Client) {
+					s := setup{kind: kind, config: config, idp: func(c *idpmock.Config) {
+						c.SweepEvery = 10 * time.Second
+					}, client: func(c *idpmock.Client) {
 						if kind == rp.RefreshToken {
 							longToken(c)
 						}
@@ -74,7 +76,8 @@ func TestActiveStaysIdleEnds(t *testing.T) {
 						}
 						want := reason.BackchannelLogout
 						if !told {
-							want = map[rp.Kind]reason.Reason{rp.RefreshToken: reason.RefreshRejected, rp.ReferenceToken: reason.APIUnauthorized}[kind]
+							want = map[rp.Kind]reason.Reason{rp.RefreshToken: reason.RefreshRejected,
+								rp.ReferenceToken: reason.APIUnauthorized}[kind]
 						}
 						v.expect("ended", want)
 						w.expectEnds(want)
@@ -87,7 +90,9 @@ func TestActiveStaysIdleEnds(t *testing.T) {
 
 // C1 with the trailing signal: the bound is W, not W − δ.
 func TestTrailingSignal(t *testing.T) {
-	s := setup{client: longToken, config: func(c *rp.Config) { c.IdPWindow, c.SignalEvery, c.TrailingSignal = window, 4*time.Minute, true }}
+	s := setup{client: longToken, config: func(c *rp.Config) {
+		c.IdPWindow, c.SignalEvery, c.TrailingSignal = window, 4*time.Minute, true
+	}}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
@@ -112,7 +117,9 @@ func TestTrailingSignal(t *testing.T) {
 // IdP session ends on time, to the second.
 func TestPollingKeepsNobody(t *testing.T) {
 	for _, kind := range kinds {
-		inBubble(t, setup{kind: kind, client: longToken, config: func(c *rp.Config) { c.TrailingSignal = true }}, func(t *testing.T, w *world) {
+		inBubble(t, setup{kind: kind, client: longToken, config: func(c *rp.Config) {
+			c.TrailingSignal = true
+		}}, func(t *testing.T, w *world) {
 			v := w.visitor("ada")
 			v.login()
 			ends := v.session().IdleDeadline
@@ -144,7 +151,8 @@ func TestOneRefresh(t *testing.T) {
 						v.login()
 						time.Sleep(6 * time.Minute)
 						// Half of it before the token is rotated, half of it after.
-						w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always, Delay: latency / 2, DelayAfter: latency / 2})
+						w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always,
+							Delay: latency / 2, DelayAfter: latency / 2})
 						began := time.Now()
 						failed := w.crowd(v, 200, instances, hangUps, latency/3)
 						if failed > 0 {
@@ -199,7 +207,9 @@ func (w *world) crowd(v *visitor, n, instances, hangUps int, patience time.Durat
 
 // A signal that is merely due never delays a page, however slow the IdP is.
 func TestDueSignalDoesNotDelay(t *testing.T) {
-	s := setup{client: longToken, config: func(c *rp.Config) { c.SignalEvery, c.TrustFor = time.Minute, 10*time.Minute }}
+	s := setup{client: longToken, config: func(c *rp.Config) {
+		c.SignalEvery, c.TrustFor = time.Minute, 10*time.Minute
+	}}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
@@ -230,7 +240,9 @@ func TestDueSignalDoesNotDelay(t *testing.T) {
 // C3: activity in one app keeps the person's other apps signed in; the quiet app
 // asks before it gives up, and nobody is asked for in vain.
 func TestOneClock(t *testing.T) {
-	inBubble(t, setup{client: longToken, config: func(c *rp.Config) { c.IdPWindow = window }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{client: longToken, config: func(c *rp.Config) {
+		c.IdPWindow = window
+	}}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
 		session := v.session()

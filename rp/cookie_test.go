@@ -53,13 +53,17 @@ func TestStrangeCookies(t *testing.T) {
 			"the stored key in hex": cookie + "=" + strings.Repeat("0", 64),
 		} {
 			h := with(navigating, "Cookie", line)
-			if a := stranger.do("GET", "/private", nil, h); a.status != http.StatusFound || !strings.HasPrefix(a.location(), "/auth/login?") {
+			if a := stranger.do("GET", "/private", nil, h); a.status != http.StatusFound ||
+				!strings.HasPrefix(a.location(), "/auth/login?") {
 				t.Errorf("%s: a navigation: %v", name, a)
 			}
-			if a := stranger.do("GET", "/private", nil, with(fetching, "Cookie", line)); a.status != http.StatusUnauthorized || !strings.Contains(a.body, `"login_required"`) {
+			if a := stranger.do("GET", "/private", nil,
+				with(fetching, "Cookie", line)); a.status != http.StatusUnauthorized ||
+				!strings.Contains(a.body, `"login_required"`) {
 				t.Errorf("%s: a script: %v", name, a)
 			}
-			if a := stranger.do("GET", "/auth/session", nil, with(fetching, "Cookie", line)); a.status != 200 || !strings.Contains(a.body, `"anonymous"`) {
+			if a := stranger.do("GET", "/auth/session", nil, with(fetching, "Cookie", line)); a.status != 200 ||
+				!strings.Contains(a.body, `"anonymous"`) {
 				t.Errorf("%s: status: %v", name, a)
 			}
 		}
@@ -85,7 +89,8 @@ func TestStrangeCookies(t *testing.T) {
 // holder of the id is served.
 func FuzzCookie(f *testing.F) {
 	var handler http.Handler
-	idp, err := idpmock.New(idpmock.Config{Issuer: issuer, SigningAlg: "ES256", SweepEvery: -1, Clients: []idpmock.Client{{ID: "notes", RedirectURIs: []string{base + "/auth/callback"}}}})
+	idp, err := idpmock.New(idpmock.Config{Issuer: issuer, SigningAlg: "ES256", SweepEvery: -1,
+		Clients: []idpmock.Client{{ID: "notes", RedirectURIs: []string{base + "/auth/callback"}}}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -95,7 +100,8 @@ func FuzzCookie(f *testing.F) {
 		idp.Handler().ServeHTTP(rec, r)
 		return rec.Result(), nil
 	})
-	auth, err := rp.New(f.Context(), rp.Config{Issuer: issuer, ClientID: "notes", BaseURL: base, Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}),
+	auth, err := rp.New(f.Context(), rp.Config{Issuer: issuer, ClientID: "notes", BaseURL: base,
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}),
 		IDTokenAlg: "ES256", HTTPClient: &http.Client{Transport: inProcess}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		f.Fatal(err)

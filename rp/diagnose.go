@@ -34,7 +34,8 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err := ofConfig(to.Discover(ctx)); err != nil {
 		return nil, err
 	}
-	all := slices.Concat(judgeProvider(&cfg, to.At()), engine.StoreFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
+	all := slices.Concat(judgeProvider(&cfg, to.At()), engine.StoreFindings(ctx, cfg.Store, cfg.RequestTimeout),
+		judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
 	if !cfg.SkipSelfCheck {
 		party, err := names.New(cfg.Issuer, cfg.ClientID, cfg.Keys)
 		if err != nil {
@@ -51,60 +52,79 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 		out = append(out, Finding{Code: code, Serious: serious, Text: fmt.Sprintf(text, args...)})
 	}
 	can := c.Capabilities
-	say(false, "capabilities", "The IdP is taken for %q: a refresh %s its session, userinfo %s, introspection %s; to revoke a refresh token takes %s along; set Config.Capabilities if that is wrong.",
-		can.Name, extends(can.Extends.Refresh), extends(can.Extends.Userinfo), extends(can.Extends.Introspection), can.Revocation)
+	say(false, "capabilities", "The IdP is taken for %q: a refresh %s its session, userinfo %s, introspection %s; to "+
+		"revoke a refresh token takes %s along; set Config.Capabilities if that is wrong.",
+		can.Name, extends(can.Extends.Refresh), extends(can.Extends.Userinfo), extends(can.Extends.Introspection),
+		can.Revocation)
 
 	noMeans := !c.SilentCheck && (c.Kind == NoToken ||
 		!(c.Kind == RefreshToken && can.Extends.Refresh) && !(can.Extends.Userinfo && m.UserinfoURL != ""))
 	if noMeans && c.Kind != NoToken {
-		say(true, "no_signal", "No call with a token extends this IdP's session: activity here does not keep people signed in elsewhere, and the app cannot ask whether the session lives; set Config.SilentCheck, or Config.Idle for a limit of its own.")
+		say(true, "no_signal", "No call with a token extends this IdP's session: activity here does not keep people "+
+			"signed in elsewhere, and the app cannot ask whether the session lives; set Config.SilentCheck, or "+
+			"Config.Idle for a limit of its own.")
 	}
 	if c.Kind == NoToken && !c.SilentCheck {
-		say(false, "told_nothing", "A client without tokens tells the IdP nothing: people who use only this app are logged out after the IdP's window; set Config.SilentCheck if that is not wanted.")
+		say(false, "told_nothing", "A client without tokens tells the IdP nothing: people who use only this app are "+
+			"logged out after the IdP's window; set Config.SilentCheck if that is not wanted.")
 	}
 	switch {
 	case c.APIIntrospects && !can.Extends.Introspection:
-		say(false, "introspection_extends_not", "Config.APIIntrospects is set, but introspection does not extend this IdP's session: calls of an API are not taken for signals.")
+		say(false, "introspection_extends_not", "Config.APIIntrospects is set, but introspection does not extend "+
+			"this IdP's session: calls of an API are not taken for signals.")
 	case !c.APIIntrospects && len(c.APIs) > 0 && c.Kind == ReferenceToken:
-		say(false, "api_is_no_signal", "Nobody said that the APIs introspect (Config.APIIntrospects), so their answers prove nothing: the IdP is told of activity by userinfo calls of the app itself.")
+		say(false, "api_is_no_signal", "Nobody said that the APIs introspect (Config.APIIntrospects), so their "+
+			"answers prove nothing: the IdP is told of activity by userinfo calls of the app itself.")
 	}
 	for i := range c.APIs {
 		switch a := &c.APIs[i]; {
 		case can.Name == "entra" && (a.Resource != "" || a.Audience != ""):
-			say(true, "api_parameter", "Entra ID refuses the parameters resource and audience: name the API %s in Config.APIs by Scopes, such as api://…/.default.", a.Origin)
+			say(true, "api_parameter", "Entra ID refuses the parameters resource and audience: name the API %s in "+
+				"Config.APIs by Scopes, such as api://…/.default.", a.Origin)
 		case can.Name == "auth0" && a.Audience == "" && a.own():
-			say(true, "api_parameter", "Auth0 names an API by its audience, and gives the token of the log-in to whoever asks otherwise: set Audience of %s in Config.APIs.", a.Origin)
+			say(true, "api_parameter", "Auth0 names an API by its audience, and gives the token of the log-in to "+
+				"whoever asks otherwise: set Audience of %s in Config.APIs.", a.Origin)
 		}
 	}
 	if !m.BackchannelLogout {
 		switch {
 		case noMeans && c.Idle == 0:
-			say(true, "blind", "The IdP offers no back-channel logout and this client cannot ask: a session ends after Config.Absolute (%v) only; set Config.Idle or Config.SilentCheck.", c.Absolute)
+			say(true, "blind", "The IdP offers no back-channel logout and this client cannot ask: a session ends "+
+				"after Config.Absolute (%v) only; set Config.Idle or Config.SilentCheck.", c.Absolute)
 		default:
-			say(false, "no_backchannel", "The IdP offers no back-channel logout: a logout elsewhere is noticed at the next signal, after %v at the latest, and by nobody who is idle.", c.TrustFor)
+			say(false, "no_backchannel", "The IdP offers no back-channel logout: a logout elsewhere is noticed at "+
+				"the next signal, after %v at the latest, and by nobody who is idle.", c.TrustFor)
 		}
 	} else if !m.BackchannelSID {
-		say(false, "backchannel_without_sid", "The IdP's logout tokens carry no sid: a logout in one browser ends the person's sessions in all of them.")
+		say(false, "backchannel_without_sid", "The IdP's logout tokens carry no sid: a logout in one browser ends "+
+			"the person's sessions in all of them.")
 	} else if !can.LogoutOnExpiry && noMeans && c.Idle == 0 {
-		say(true, "no_logout_on_expiry", "This kind of IdP sends no logout token when its session expires by inactivity, and this client cannot ask: set Config.Idle or Config.SilentCheck.")
+		say(true, "no_logout_on_expiry", "This kind of IdP sends no logout token when its session expires by "+
+			"inactivity, and this client cannot ask: set Config.Idle or Config.SilentCheck.")
 	}
 	if m.EndSession == "" {
-		say(false, "no_end_session", "The IdP has no end_session_endpoint: a logout here leaves the person signed in there, and the next log-in needs no password; if it has one and does not say so, set Config.Logout.URL.")
+		say(false, "no_end_session", "The IdP has no end_session_endpoint: a logout here leaves the person signed in "+
+			"there, and the next log-in needs no password; if it has one and does not say so, set Config.Logout.URL.")
 	}
 	if m.RevocationURL == "" && c.Kind != NoToken {
-		say(false, "no_revocation", "The IdP has no revocation endpoint: tokens of an ended session live until they run out.")
+		say(false, "no_revocation", "The IdP has no revocation endpoint: tokens of an ended session live until they "+
+			"run out.")
 	}
 	if m.UserinfoURL == "" && c.Kind == ReferenceToken {
-		say(true, "no_userinfo", "The IdP has no userinfo endpoint: only calls of an API tell it of activity, and what an API refuses is settled by a new log-in.")
+		say(true, "no_userinfo", "The IdP has no userinfo endpoint: only calls of an API tell it of activity, and "+
+			"what an API refuses is settled by a new log-in.")
 	}
 	if !m.IssInResponse {
-		say(false, "no_iss", "The IdP does not name itself in its answers (RFC 9207); that matters only if this app uses several IdPs.")
+		say(false, "no_iss", "The IdP does not name itself in its answers (RFC 9207); that matters only if this app "+
+			"uses several IdPs.")
 	}
 	if c.IdPWindow > 0 && c.TrustFor > c.IdPWindow {
-		say(false, "trust_capped", "Config.TrustFor (%v) is longer than the IdP's window; the window (%v) counts.", c.TrustFor, c.IdPWindow)
+		say(false, "trust_capped", "Config.TrustFor (%v) is longer than the IdP's window; the window (%v) counts.",
+			c.TrustFor, c.IdPWindow)
 	}
 	if c.Idle > 0 && c.IdPWindow > c.Idle {
-		say(false, "idle_below_window", "Config.Idle (%v) is shorter than the IdP's window (%v): this app logs out people who are active in another one.", c.Idle, c.IdPWindow)
+		say(false, "idle_below_window", "Config.Idle (%v) is shorter than the IdP's window (%v): this app logs out "+
+			"people who are active in another one.", c.Idle, c.IdPWindow)
 	}
 	return append(out, judgeHardening(c, m)...)
 }

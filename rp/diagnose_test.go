@@ -28,9 +28,11 @@ func (d discoveryOnly) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	w.Header().Set("Content-Type", "application/json")
 	doc := map[string]any{
-		"issuer": "https://idp.example", "authorization_endpoint": "https://idp.example/authorize", "token_endpoint": "https://idp.example/token",
-		"jwks_uri": "https://idp.example/jwks", "userinfo_endpoint": "https://idp.example/userinfo", "end_session_endpoint": "https://idp.example/logout",
-		"revocation_endpoint": "https://idp.example/revoke", "authorization_response_iss_parameter_supported": true,
+		"issuer": "https://idp.example", "authorization_endpoint": "https://idp.example/authorize",
+		"token_endpoint": "https://idp.example/token",
+		"jwks_uri":       "https://idp.example/jwks", "userinfo_endpoint": "https://idp.example/userinfo",
+		"end_session_endpoint": "https://idp.example/logout",
+		"revocation_endpoint":  "https://idp.example/revoke", "authorization_response_iss_parameter_supported": true,
 		"backchannel_logout_supported": true, "backchannel_logout_session_supported": true,
 	}
 	for name, v := range d {
@@ -55,28 +57,50 @@ func TestDiagnose(t *testing.T) {
 		serious []string // all of them
 		told    []string // among the others
 	}{
-		{name: "all is well", config: rp.Config{Capabilities: &duende}, told: []string{"capabilities", "self_unreachable"}},
-		{name: "tokens do not follow the session", config: rp.Config{Capabilities: &auth0}, serious: []string{"no_signal", "no_logout_on_expiry"}},
+		{name: "all is well", config: rp.Config{Capabilities: &duende},
+			told: []string{"capabilities", "self_unreachable"}},
+		{name: "tokens do not follow the session", config: rp.Config{Capabilities: &auth0},
+			serious: []string{"no_signal", "no_logout_on_expiry"}},
 		{name: "silent check helps", config: rp.Config{Capabilities: &auth0, SilentCheck: true}},
-		{name: "a local limit helps", config: rp.Config{Kind: rp.NoToken, Capabilities: &keycloak, Idle: time.Hour}, told: []string{"told_nothing"}},
-		{name: "nobody can know", doc: discoveryOnly{"backchannel_logout_supported": false}, config: rp.Config{Kind: rp.NoToken}, serious: []string{"blind"}},
-		{name: "no back channel", doc: discoveryOnly{"backchannel_logout_supported": nil}, told: []string{"no_backchannel"}},
-		{name: "logout by person", doc: discoveryOnly{"backchannel_logout_session_supported": false}, told: []string{"backchannel_without_sid"}},
-		{name: "no userinfo", doc: discoveryOnly{"userinfo_endpoint": nil}, config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende}, serious: []string{"no_signal", "no_userinfo"}},
-		{name: "no revocation, no logout", doc: discoveryOnly{"revocation_endpoint": nil, "end_session_endpoint": nil}, told: []string{"no_revocation", "no_end_session"}},
-		{name: "no iss", doc: discoveryOnly{"authorization_response_iss_parameter_supported": nil}, told: []string{"no_iss"}},
-		{name: "APIs that do not count", config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende, APIs: []rp.API{{Origin: "https://api.example"}}}, told: []string{"api_is_no_signal"}},
-		{name: "a resource at Entra ID", config: rp.Config{Capabilities: &entra, SilentCheck: true, APIs: []rp.API{{Origin: "https://api.example", Resource: "api://notes"}}}, serious: []string{"api_parameter"}},
-		{name: "a scope at Entra ID", config: rp.Config{Capabilities: &entra, SilentCheck: true, APIs: []rp.API{{Origin: "https://api.example", Scopes: []string{"api://notes/read"}}}}},
-		{name: "a resource at Auth0", config: rp.Config{Capabilities: &auth0, SilentCheck: true, APIs: []rp.API{{Origin: "https://api.example", Resource: "https://api.example"}}}, serious: []string{"api_parameter"}},
-		{name: "an audience at Auth0", config: rp.Config{Capabilities: &auth0, SilentCheck: true, APIs: []rp.API{{Origin: "https://api.example", Audience: "https://api.example"}, {Origin: "https://b.example"}}}},
-		{name: "pages that lack words", config: rp.Config{Capabilities: &duende, Pages: rp.Pages{Texts: map[string]map[string]string{"de": {}}}}, told: []string{"page_texts"}},
-		{name: "introspection that does not count", config: rp.Config{Kind: rp.RefreshToken, Capabilities: &keycloak, APIIntrospects: true}, told: []string{"introspection_extends_not"}},
-		{name: "limits at odds", config: rp.Config{Capabilities: &duende, IdPWindow: 3 * time.Minute, Idle: time.Minute}, told: []string{"trust_capped", "idle_below_window"}},
+		{name: "a local limit helps", config: rp.Config{Kind: rp.NoToken, Capabilities: &keycloak, Idle: time.Hour},
+			told: []string{"told_nothing"}},
+		{name: "nobody can know", doc: discoveryOnly{"backchannel_logout_supported": false},
+			config: rp.Config{Kind: rp.NoToken}, serious: []string{"blind"}},
+		{name: "no back channel", doc: discoveryOnly{"backchannel_logout_supported": nil},
+			told: []string{"no_backchannel"}},
+		{name: "logout by person", doc: discoveryOnly{"backchannel_logout_session_supported": false},
+			told: []string{"backchannel_without_sid"}},
+		{name: "no userinfo", doc: discoveryOnly{"userinfo_endpoint": nil},
+			config:  rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende},
+			serious: []string{"no_signal", "no_userinfo"}},
+		{name: "no revocation, no logout", doc: discoveryOnly{"revocation_endpoint": nil, "end_session_endpoint": nil},
+			told: []string{"no_revocation", "no_end_session"}},
+		{name: "no iss", doc: discoveryOnly{"authorization_response_iss_parameter_supported": nil},
+			told: []string{"no_iss"}},
+		{name: "APIs that do not count", config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende,
+			APIs: []rp.API{{Origin: "https://api.example"}}}, told: []string{"api_is_no_signal"}},
+		{name: "a resource at Entra ID", config: rp.Config{Capabilities: &entra, SilentCheck: true,
+			APIs: []rp.API{{Origin: "https://api.example", Resource: "api://notes"}}},
+			serious: []string{"api_parameter"}},
+		{name: "a scope at Entra ID", config: rp.Config{Capabilities: &entra, SilentCheck: true,
+			APIs: []rp.API{{Origin: "https://api.example", Scopes: []string{"api://notes/read"}}}}},
+		{name: "a resource at Auth0", config: rp.Config{Capabilities: &auth0, SilentCheck: true,
+			APIs: []rp.API{{Origin: "https://api.example", Resource: "https://api.example"}}},
+			serious: []string{"api_parameter"}},
+		{name: "an audience at Auth0", config: rp.Config{Capabilities: &auth0, SilentCheck: true,
+			APIs: []rp.API{{Origin: "https://api.example", Audience: "https://api.example"},
+				{Origin: "https://b.example"}}}},
+		{name: "pages that lack words", config: rp.Config{Capabilities: &duende,
+			Pages: rp.Pages{Texts: map[string]map[string]string{"de": {}}}}, told: []string{"page_texts"}},
+		{name: "introspection that does not count", config: rp.Config{Kind: rp.RefreshToken, Capabilities: &keycloak,
+			APIIntrospects: true}, told: []string{"introspection_extends_not"}},
+		{name: "limits at odds", config: rp.Config{Capabilities: &duende, IdPWindow: 3 * time.Minute,
+			Idle: time.Minute}, told: []string{"trust_capped", "idle_below_window"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := row.config
-			c.Issuer, c.ClientID, c.BaseURL, c.Keys = "https://idp.example", "notes", "https://notes.example", rp.Keys{rp.NewKey()}
+			c.Issuer, c.ClientID, c.BaseURL, c.Keys = "https://idp.example", "notes", "https://notes.example",
+				rp.Keys{rp.NewKey()}
 			c.Store, c.HTTPClient = memstore.New(memstore.Options{}), &http.Client{Transport: row.doc}
 			c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 			found, err := rp.Diagnose(t.Context(), c)
@@ -117,7 +141,10 @@ func TestFindingsOfTheFirstLogin(t *testing.T) {
 		client func(*idpmock.Client)
 		want   string
 	}{
-		{"access token outlives W", func(c *idpmock.Config) { c.RefreshExpiresIn = true; c.IdleWindow = 15 * time.Minute },
+		{"access token outlives W", func(c *idpmock.Config) {
+			c.RefreshExpiresIn = true
+			c.IdleWindow = 15 * time.Minute
+		},
 			func(c *idpmock.Client) { c.AccessTokenLifetime = time.Hour }, "token_outlives_window"},
 		{"W is not told", func(c *idpmock.Config) { c.RefreshExpiresIn = false }, nil, "window_unknown"},
 		{"no refresh token", nil, func(c *idpmock.Client) { c.RefreshTokens = false }, "no_refresh_token"},

@@ -103,7 +103,8 @@ func openLine(ctx context.Context, w *world, host, path, id string) string {
 	}
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer conn.Close()
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.0\r\nHost: %s\r\nCookie: %s=%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", path, host, cookie, id); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.0\r\nHost: %s\r\nCookie: %s=%s\r\nUpgrade: "+
+		"websocket\r\nConnection: Upgrade\r\n\r\n", path, host, cookie, id); err != nil {
 		return err.Error()
 	}
 	return lastLine(conn)

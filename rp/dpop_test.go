@@ -68,7 +68,8 @@ func (a *boundAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	thumb, _ := key.Thumbprint(crypto.SHA256)
 	jkt := base64.RawURLEncoding.EncodeToString(thumb)
 	switch {
-	case claims.Htm != r.Method, claims.Htu != "https://api.example"+r.URL.Path, claims.Ath != base64.RawURLEncoding.EncodeToString(sum[:]),
+	case claims.Htm != r.Method, claims.Htu != "https://api.example"+r.URL.Path,
+		claims.Ath != base64.RawURLEncoding.EncodeToString(sum[:]),
 		claims.Jti == "", a.seen[claims.Jti], time.Since(time.Unix(claims.Iat, 0)).Abs() > 5*time.Second:
 		refuse("invalid_dpop_proof", "%s %s %+v", r.Method, r.URL, claims)
 		return
@@ -142,7 +143,9 @@ func TestDPoP(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			api := newBoundAPI()
 			api.nonce, api.scheme = row.nonce, row.scheme
-			s := bound(setup{api: api, instances: 2, idp: row.idp, config: func(c *rp.Config) { c.UserinfoClaims = true }})
+			s := bound(setup{api: api, instances: 2, idp: row.idp, config: func(c *rp.Config) {
+				c.UserinfoClaims = true
+			}})
 			inBubble(t, s, func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				to := v.start("/auth/login?return_to=/private")
@@ -155,10 +158,12 @@ func TestDPoP(t *testing.T) {
 				}
 				for i := range 3 {
 					v.instance = fmt.Sprint(i % 2)
-					if status, body, err := w.calls(v, "/run", whoami); status != 200 || body != "the API's answer" || err != nil {
+					if status, body, err := w.calls(v, "/run", whoami); status != 200 || body != "the API's answer" ||
+						err != nil {
 						t.Errorf("call %d: %d %q %v", i, status, body, err)
 					}
-					status, _, err := w.calls(v, "/run", func(_ context.Context, s *rp.Session) (*http.Response, error) {
+					status, _, err := w.calls(v, "/run", func(_ context.Context, s *rp.Session) (*http.Response,
+						error) {
 						return s.Client().PostForm("https://api.example/notes?q=1#f", url.Values{"a": {"b"}})
 					})
 					if status != 200 || err != nil || api.bodies[len(api.bodies)-1] != "a=b" {
@@ -250,7 +255,8 @@ func TestDPoPNonceForEver(t *testing.T) {
 		if status, _, err := w.calls(v, "/run", whoami); status != 401 || err != nil || n != 2 {
 			t.Errorf("%d %v after %d requests", status, err, n)
 		}
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointToken, Times: idpmock.Always, Status: 400, Body: `{"error":"use_dpop_nonce"}`,
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointToken, Times: idpmock.Always, Status: 400,
+			Body:   `{"error":"use_dpop_nonce"}`,
 			Header: map[string]string{"DPoP-Nonce": "another"}})
 		time.Sleep(7 * time.Minute)
 		before := w.idp.Count(idpmock.EndpointToken, "notes")
@@ -278,14 +284,16 @@ func TestDPoPDowngrade(t *testing.T) {
 		if a := v.get(v.authorize(v.start("/auth/login"))); a.status != http.StatusBadGateway || v.id() != "" {
 			t.Errorf("%v", a)
 		}
-		x.edits(idpmock.PathToken, func(fields map[string]any) { fields["token_type"] = "dpop" }) // RFC 6749 §5.1: any case
+		// RFC 6749 §5.1: any case
+		x.edits(idpmock.PathToken, func(fields map[string]any) { fields["token_type"] = "dpop" })
 		v.login()
 		if status, _, err := w.calls(v, "/run", whoami); status != 200 {
 			t.Errorf("%d %v", status, err)
 		}
 		x.edits(idpmock.PathToken, bearer)
 		time.Sleep(6 * time.Minute)
-		if _, _, err := w.calls(v, "/run", whoami); !errors.Is(err, rp.ErrNoAccessToken) || !strings.Contains(err.Error(), "only DPoP is") {
+		if _, _, err := w.calls(v, "/run", whoami); !errors.Is(err, rp.ErrNoAccessToken) ||
+			!strings.Contains(err.Error(), "only DPoP is") {
 			t.Errorf("%v", err)
 		}
 		if len(api.jkts) != 1 || len(api.faults) > 0 {

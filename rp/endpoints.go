@@ -57,7 +57,8 @@ func (p *RelyingParty) endpoints() []Endpoint {
 		all = append(all, Endpoint{http.MethodPost, "/login", login})
 	}
 	if p.cfg.KeepPosted {
-		all = append(all, Endpoint{http.MethodGet, posted.Path, p.servePosted}, Endpoint{http.MethodPost, posted.Path, p.returnPosted})
+		all = append(all, Endpoint{http.MethodGet, posted.Path, p.servePosted},
+			Endpoint{http.MethodPost, posted.Path, p.returnPosted})
 	}
 	return all
 }

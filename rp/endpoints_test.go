@@ -19,7 +19,9 @@ import (
 // site, forbids to store its answer and to guess its type; the two files are asked
 // for each time.
 func TestNothingIsStored(t *testing.T) {
-	inBubble(t, setup{config: func(c *rp.Config) { c.ThirdPartyLogin, c.KeepPosted = true, true }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{config: func(c *rp.Config) {
+		c.ThirdPartyLogin, c.KeepPosted = true, true
+	}}, func(t *testing.T, w *world) {
 		for _, e := range w.auth[0].Endpoints() {
 			for name, h := range map[string]http.Header{
 				"a page": navigating, "a script": fetching, "a bare client": bare,
@@ -43,10 +45,12 @@ func TestNothingIsStored(t *testing.T) {
 						want = "no-cache"
 					}
 					if got := a.header.Get("Cache-Control"); got != want {
-						t.Errorf("%s %s by %s, signed in %v: %d, Cache-Control %q", e.Method, e.Path, name, signedIn, a.status, got)
+						t.Errorf("%s %s by %s, signed in %v: %d, Cache-Control %q", e.Method, e.Path, name, signedIn,
+							a.status, got)
 					}
 					if got := a.header.Values("X-Content-Type-Options"); len(got) != 1 || got[0] != "nosniff" {
-						t.Errorf("%s %s by %s, signed in %v: %d, X-Content-Type-Options %q", e.Method, e.Path, name, signedIn, a.status, got)
+						t.Errorf("%s %s by %s, signed in %v: %d, X-Content-Type-Options %q", e.Method, e.Path, name,
+							signedIn, a.status, got)
 					}
 				}
 			}
@@ -57,7 +61,8 @@ func TestNothingIsStored(t *testing.T) {
 // FuzzEndpoints: whatever is sent to an endpoint, nothing panics, nothing is an
 // internal error, no header is split and nobody is sent to another site.
 func FuzzEndpoints(f *testing.F) {
-	idp, err := idpmock.New(idpmock.Config{Issuer: issuer, SigningAlg: "ES256", SweepEvery: -1, Clients: []idpmock.Client{{ID: "notes", RedirectURIs: []string{base + "/auth/callback"}}}})
+	idp, err := idpmock.New(idpmock.Config{Issuer: issuer, SigningAlg: "ES256", SweepEvery: -1,
+		Clients: []idpmock.Client{{ID: "notes", RedirectURIs: []string{base + "/auth/callback"}}}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -68,9 +73,12 @@ func FuzzEndpoints(f *testing.F) {
 		return rec.Result(), nil
 	})
 	log := &syncBuffer{}
-	auth, err := rp.New(f.Context(), rp.Config{Issuer: issuer, ClientID: "notes", BaseURL: base, Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}),
-		ResponseMode: "form_post", ThirdPartyLogin: true, KeepFragments: true, KeepPosted: true, Logout: rp.LogoutConfig{Form: []string{"ui_locales"}},
-		IDTokenAlg: "ES256", SilentCheck: true, MaxStreams: -1, HTTPClient: &http.Client{Transport: inProcess}, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	auth, err := rp.New(f.Context(), rp.Config{Issuer: issuer, ClientID: "notes", BaseURL: base,
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}),
+		ResponseMode: "form_post", ThirdPartyLogin: true, KeepFragments: true, KeepPosted: true,
+		Logout:     rp.LogoutConfig{Form: []string{"ui_locales"}},
+		IDTokenAlg: "ES256", SilentCheck: true, MaxStreams: -1, HTTPClient: &http.Client{Transport: inProcess},
+		Logger: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -82,10 +90,15 @@ func FuzzEndpoints(f *testing.F) {
 	handler, endpoints := nethttpadapter.New(auth).Endpoints(), auth.Endpoints()
 	for i := range endpoints {
 		f.Add(i, "state="+strings.Repeat("A", 43)+"&code=x", "", "Accept: text/html")
-		f.Add(i, "return_to=//evil.example&silent=1", "logout_token=a.b.c", "Sec-Fetch-Mode: navigate\nHx-Request: true\nHx-Current-Url: https://evil.example/")
-		f.Add(i, "sid=%00&iss=\xff", "everywhere=1", "Cookie: __Host-tandem="+id+"\nSec-Fetch-Site: same-origin\nLast-Event-Id: -1")
-		f.Add(i, "return_to=/x&fragment=%0d%0a", "iss="+url.QueryEscape(issuer)+"&target_link_uri=//evil.example&login_hint=x", "Sec-Fetch-Mode: navigate\nAccept: text/html")
-		f.Add(i, "iss="+url.QueryEscape(issuer)+"&target_link_uri=https://evil.example", "sealed=AAAA&state="+strings.Repeat("A", 43), "Cookie: __Host-tandem="+id+"\nSec-Fetch-Mode: navigate")
+		f.Add(i, "return_to=//evil.example&silent=1", "logout_token=a.b.c",
+			"Sec-Fetch-Mode: navigate\nHx-Request: true\nHx-Current-Url: https://evil.example/")
+		f.Add(i, "sid=%00&iss=\xff", "everywhere=1", "Cookie: __Host-tandem="+id+"\nSec-Fetch-Site: "+
+			"same-origin\nLast-Event-Id: -1")
+		f.Add(i, "return_to=/x&fragment=%0d%0a",
+			"iss="+url.QueryEscape(issuer)+"&target_link_uri=//evil.example&login_hint=x",
+			"Sec-Fetch-Mode: navigate\nAccept: text/html")
+		f.Add(i, "iss="+url.QueryEscape(issuer)+"&target_link_uri=https://evil.example",
+			"sealed=AAAA&state="+strings.Repeat("A", 43), "Cookie: __Host-tandem="+id+"\nSec-Fetch-Mode: navigate")
 		f.Add(i, "%zz;a=1&a=2", "state=1&state=2", "Origin: null\nContent-Type: multipart/form-data")
 	}
 	f.Fuzz(func(t *testing.T, n int, query, body, headers string) {
@@ -107,7 +120,8 @@ func FuzzEndpoints(f *testing.F) {
 		if w.Code == 0 || w.Code >= 500 && w.Code != 501 {
 			t.Fatalf("%s %s: %d %s", e.Method, e.Path, w.Code, w.Body)
 		}
-		if w.Header().Get("Cache-Control") == "" && w.Code != http.StatusNotModified && w.Code != http.StatusRequestedRangeNotSatisfiable {
+		if w.Header().Get("Cache-Control") == "" && w.Code != http.StatusNotModified &&
+			w.Code != http.StatusRequestedRangeNotSatisfiable {
 			t.Errorf("%s %s: %d may be stored", e.Method, e.Path, w.Code)
 		}
 		if w.Header().Get("X-Content-Type-Options") != "nosniff" {
@@ -124,7 +138,8 @@ func FuzzEndpoints(f *testing.F) {
 				continue
 			}
 			u, err := url.Parse(to)
-			if err != nil || u.Host != "" && u.Scheme+"://"+u.Host != issuer || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`) {
+			if err != nil || u.Host != "" && u.Scheme+"://"+u.Host != issuer || strings.HasPrefix(to, "//") ||
+				strings.HasPrefix(to, `/\`) {
 				t.Errorf("%s %s leads to %q", e.Method, e.Path, to)
 			}
 		}

@@ -54,7 +54,8 @@ func (p *RelyingParty) EndSessions(ctx context.Context, r Whose) (int, error) {
 			return 0, nil // the session is somebody else's
 		}
 	}
-	ended, err := p.engine.EndUnder(ctx, refs, store.Selector{BegunBy: by}, reason.Admin, printable(r.Detail, maxDetail))
+	ended, err := p.engine.EndUnder(ctx, refs, store.Selector{BegunBy: by}, reason.Admin,
+		printable(r.Detail, maxDetail))
 	return len(ended), err
 }
 

@@ -66,7 +66,8 @@ func TestRevocationIsTriedAgain(t *testing.T) {
 		for _, row := range []struct {
 			after time.Duration
 			tries int
-		}{{100 * time.Millisecond, 1}, {1100 * time.Millisecond, 2}, {6200 * time.Millisecond, 3}, {36300 * time.Millisecond, 4}} {
+		}{{100 * time.Millisecond, 1}, {1100 * time.Millisecond, 2}, {6200 * time.Millisecond, 3},
+			{36300 * time.Millisecond, 4}} {
 			time.Sleep(row.after - w.age())
 			if n := down.Hits(); n != row.tries {
 				t.Errorf("after %v: %d tries, want %d", row.after, n, row.tries)

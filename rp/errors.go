@@ -61,7 +61,8 @@ type LoginError struct {
 
 // loginFailed is a LoginError in the library's words.
 func loginFailed(status int, err error, title page.Word, advice ...page.Word) *LoginError {
-	return &LoginError{Status: status, Title: page.English(title), Advice: page.English(advice...), Err: err, title: title, advice: advice}
+	return &LoginError{Status: status, Title: page.English(title), Advice: page.English(advice...), Err: err,
+		title: title, advice: advice}
 }
 
 // words are what a page says: the library's, in any language, or those of the app that has

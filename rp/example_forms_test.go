@@ -70,7 +70,8 @@ func ExampleConfig_keepFragments() {
 	defer auth.Close()
 
 	fmt.Println(browse(auth, "GET", "/auth/login?return_to=/notes", nil).Code)
-	fmt.Println(browse(auth, "GET", "/auth/login?return_to=/notes&fragment=7", nil).Code) // then to the IdP, and back to /notes#7
+	// then to the IdP, and back to /notes#7
+	fmt.Println(browse(auth, "GET", "/auth/login?return_to=/notes&fragment=7", nil).Code)
 	// Output:
 	// 200
 	// 302

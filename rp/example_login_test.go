@@ -20,7 +20,8 @@ func startStaff() *exampletest.World {
 	world := exampletest.Start()
 	err := world.IDP.Update(func(c *idpmock.Config) {
 		c.Users = []idpmock.User{
-			{Username: "ada", Claims: map[string]any{"email": "ada@example.com", "groups": []string{"staff", "editors"}}},
+			{Username: "ada", Claims: map[string]any{"email": "ada@example.com",
+				"groups": []string{"staff", "editors"}}},
 			{Username: "bob", Claims: map[string]any{"email": "bob@elsewhere.example"}},
 		}
 		c.Temperament.ProfileAtUserinfo = true
@@ -83,7 +84,9 @@ func ExampleRequireClaim() {
 func ExampleSession_HasClaim() {
 	world := startStaff()
 	defer world.Close()
-	auth := startNotes(world, func(c *rp.Config) { c.UserinfoClaims = true }, func(auth *rp.RelyingParty) http.HandlerFunc {
+	auth := startNotes(world, func(c *rp.Config) {
+		c.UserinfoClaims = true
+	}, func(auth *rp.RelyingParty) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			session := rp.FromContext(r.Context())
 			if r.URL.Path == "/editors" && !session.HasClaim("groups", "editors") {

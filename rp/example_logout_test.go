@@ -32,7 +32,8 @@ func ExampleLogoutConfig() {
 	defer auth.Close()
 	world.Person("ada").Visit("/")
 
-	r := httptest.NewRequest("POST", "https://notes.example/auth/logout", strings.NewReader(url.Values{"lang": {"de"}}.Encode()))
+	r := httptest.NewRequest("POST", "https://notes.example/auth/logout",
+		strings.NewReader(url.Values{"lang": {"de"}}.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.AddCookie(ada)
 	w := httptest.NewRecorder()

@@ -41,7 +41,8 @@ func ExampleRelyingParty_EndSessions_order() {
 	defer auth.Close()
 	world.Person("ada").Visit("/")
 
-	n, err := auth.EndSessions(context.Background(), rp.Whose{Subject: "ada", BegunBy: time.Now(), Detail: "HR: left the company"})
+	n, err := auth.EndSessions(context.Background(), rp.Whose{Subject: "ada", BegunBy: time.Now(),
+		Detail: "HR: left the company"})
 	fmt.Println(n, err)
 	e := <-ended
 	fmt.Println(e.Subject, e.Reason, e.Detail)

@@ -17,16 +17,22 @@ import (
 
 // germanTexts are all the words of the library's pages in German. PageTexts has the keys.
 var germanTexts = map[string]string{
-	"to-login": "Anmelden", "to-login-again": "Neu anmelden", "to-continue": "Weiter", "to-retry": "Noch einmal", "to-logout": "Abmelden", "to-another": "Anderes Konto verwenden",
+	"to-login": "Anmelden", "to-login-again": "Neu anmelden", "to-continue": "Weiter", "to-retry": "Noch einmal",
+	"to-logout": "Abmelden", "to-another": "Anderes Konto verwenden",
 
 	"login-title":  "Bitte melden Sie sich an.",
-	"hidden-title": "Sind Sie noch da?", "hidden": "Sie haben diese Seite eine Weile nicht benutzt, deshalb ist sie verborgen.",
-	"more-title": "Bitte melden Sie sich noch einmal an.", "more": "Diese Seite braucht eine stärkere oder neuere Anmeldung.",
-	"denied-title": "Diese Seite braucht mehr, als Ihre Anmeldung hergibt.", "denied": "Bitte wenden Sie sich an die Betreiber.",
-	"forbidden-title": "Sie dürfen diese Seite nicht öffnen.", "forbidden": "Sie sind angemeldet, aber mit diesem Konto ist sie nicht erlaubt.",
+	"hidden-title": "Sind Sie noch da?", "hidden": "Sie haben diese Seite eine Weile nicht benutzt, deshalb ist sie " +
+		"verborgen.",
+	"more-title": "Bitte melden Sie sich noch einmal an.", "more": "Diese Seite braucht eine stärkere oder neuere " +
+		"Anmeldung.",
+	"denied-title":    "Diese Seite braucht mehr, als Ihre Anmeldung hergibt.",
+	"denied":          "Bitte wenden Sie sich an die Betreiber.",
+	"forbidden-title": "Sie dürfen diese Seite nicht öffnen.", "forbidden": "Sie sind angemeldet, aber mit diesem " +
+		"Konto ist sie nicht erlaubt.",
 	"not-taken":  "Was Sie eben gesendet haben, wurde nicht angenommen.",
 	"kept":       "Was Sie eben gesendet haben, wartet in diesem Tab: Sie können es danach senden.",
-	"send-title": "Jetzt senden?", "send": "Sie sind wieder angemeldet. Was Sie gesendet hatten, wurde nicht angenommen.",
+	"send-title": "Jetzt senden?", "send": "Sie sind wieder angemeldet. Was Sie gesendet hatten, wurde nicht " +
+		"angenommen.",
 	"lost-title":    "Was Sie gesendet hatten, kann nicht noch einmal gesendet werden.",
 	"lost":          "Es ist zu lange her, oder jemand anders hat es gesendet, oder Sie haben es schon zurückbekommen.",
 	"nothing-title": "Es ist nichts mehr zu senden.", "nothing": "Sie sind angemeldet.",
@@ -52,18 +58,23 @@ var germanTexts = map[string]string{
 	"quiet":                     "Seit {minutes} Minuten war hier niemand aktiv.",
 
 	"loggedout":     "Sie können diese Seite schließen oder sich wieder anmelden.",
-	"leaving-title": "Abmeldung", "leaving": "Diese Anwendung haben Sie verlassen. Als Nächstes kommt der Anmeldedienst.",
+	"leaving-title": "Abmeldung", "leaving": "Diese Anwendung haben Sie verlassen. Als Nächstes kommt der " +
+		"Anmeldedienst.",
 	"logout-question-title": "Abmelden?", "logout-question": "Ihr Browser sagt nicht, welche Seite das verlangt hat.",
 
-	"outage-title": "Bitte versuchen Sie es gleich noch einmal.", "outage": "Diese Anwendung kann gerade nicht antworten.",
-	"outage-store":           "Diese Anwendung kann gerade nicht nachsehen, wer angemeldet ist. Niemand wurde abgemeldet.",
+	"outage-title": "Bitte versuchen Sie es gleich noch einmal.", "outage": "Diese Anwendung kann gerade nicht " +
+		"antworten.",
+	"outage-store": "Diese Anwendung kann gerade nicht nachsehen, wer angemeldet ist. Niemand wurde " +
+		"abgemeldet.",
 	"outage-idp_unreachable": "Der Anmeldedienst antwortet gerade nicht.",
 	"outage-idp":             "Der Anmeldedienst hat gerade ein Problem.",
 	"outage-busy":            "Diese Anwendung ist gerade beschäftigt.",
 	"still-in":               "Sie sind weiterhin angemeldet.",
-	"origin-title":           "Diese Anfrage kam von einer anderen Website.", "origin": "Bitte gehen Sie zurück und versuchen Sie es aus dieser Anwendung.",
-	"setup-title": "Diese Anwendung ist nicht richtig eingerichtet.", "setup": "Bitte sagen Sie den Betreibern, dass die Anmeldung sich selbst bewacht.",
-	"error-title": "Etwas ist schiefgegangen.", "error": "Bitte versuchen Sie es noch einmal.",
+	"origin-title":           "Diese Anfrage kam von einer anderen Website.",
+	"origin":                 "Bitte gehen Sie zurück und versuchen Sie es aus dieser Anwendung.",
+	"setup-title":            "Diese Anwendung ist nicht richtig eingerichtet.",
+	"setup":                  "Bitte sagen Sie den Betreibern, dass die Anmeldung sich selbst bewacht.",
+	"error-title":            "Etwas ist schiefgegangen.", "error": "Bitte versuchen Sie es noch einmal.",
 
 	"failed":           "Der Anmeldedienst konnte Sie nicht anmelden.",
 	"failed-cancelled": "Die Anmeldung wurde abgebrochen oder abgelehnt.",
@@ -80,9 +91,13 @@ var germanTexts = map[string]string{
 	"failed-loggedout": "Sie wurden abgemeldet, während diese Anmeldung lief.",
 	"failed-later":     "Die Anmeldung konnte nicht abgeschlossen werden.",
 	"failed-account":   "Mit diesem Konto können Sie diese Anwendung nicht benutzen.",
-	"failed-profile":   "Der Anmeldedienst sagt dieser Anwendung nicht, wer Sie sind.", "advice-app": "Diese Anwendung hat ein Problem. Bitte versuchen Sie es gleich noch einmal, oder sagen Sie es den Betreibern.",
-	"failed-weak": "Diese Seite braucht eine stärkere Anmeldung.", "advice-weak": "Der Anmeldedienst hat sie nicht geleistet. Sie sind angemeldet wie zuvor.",
-	"advice-login": "Bitte melden Sie sich wieder an.", "advice-moment": "Bitte versuchen Sie es gleich noch einmal.", "advice-tell": "Bitte sagen Sie es den Betreibern.",
+	"failed-profile":   "Der Anmeldedienst sagt dieser Anwendung nicht, wer Sie sind.",
+	"advice-app": "Diese Anwendung hat ein Problem. Bitte versuchen Sie es gleich noch einmal, oder sagen Sie " +
+		"es den Betreibern.",
+	"failed-weak": "Diese Seite braucht eine stärkere Anmeldung.", "advice-weak": "Der Anmeldedienst hat sie nicht " +
+		"geleistet. Sie sind angemeldet wie zuvor.",
+	"advice-login": "Bitte melden Sie sich wieder an.", "advice-moment": "Bitte versuchen Sie es gleich noch einmal.",
+	"advice-tell": "Bitte sagen Sie es den Betreibern.",
 }
 
 // The library's own pages speak German to browsers that ask for it, and stand in the

@@ -17,7 +17,8 @@ import (
 )
 
 // startNotes is what the examples below have in common: an app with one page.
-func startNotes(world *exampletest.World, change func(*rp.Config), page func(*rp.RelyingParty) http.HandlerFunc) *rp.RelyingParty {
+func startNotes(world *exampletest.World, change func(*rp.Config),
+	page func(*rp.RelyingParty) http.HandlerFunc) *rp.RelyingParty {
 	config := exampleConfig(world)
 	if change != nil {
 		change(&config)
@@ -87,7 +88,8 @@ func ExampleSession_Claims() {
 				http.Error(w, "the ID token has other claims than this app needs", http.StatusInternalServerError)
 				return
 			}
-			fmt.Fprintln(w, session.Issuer(), session.Subject(), claims.Subject == session.Subject(), claims.AuthTime > 0)
+			fmt.Fprintln(w, session.Issuer(), session.Subject(), claims.Subject == session.Subject(),
+				claims.AuthTime > 0)
 		}
 	})
 	defer auth.Close()
@@ -168,10 +170,13 @@ func ExampleAPIError() {
 	world := exampletest.Start()
 	defer world.Close()
 	world.Serve("bank.example", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", acr_values="mfa", max_age="300"`)
+		w.Header().Set("WWW-Authenticate",
+			`Bearer error="insufficient_user_authentication", acr_values="mfa", max_age="300"`)
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
-	auth := startNotes(world, func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://bank.example"}} }, func(*rp.RelyingParty) http.HandlerFunc {
+	auth := startNotes(world, func(c *rp.Config) {
+		c.APIs = []rp.API{{Origin: "https://bank.example"}}
+	}, func(*rp.RelyingParty) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			_, err := rp.FromContext(r.Context()).Client().Get("https://bank.example/transfer")
 			var api *rp.APIError
@@ -208,14 +213,17 @@ func ExampleSession_AccessToken() {
 func ExampleRelyingParty_SessionStatus() {
 	world := exampletest.Start()
 	defer world.Close()
-	auth := startNotes(world, func(c *rp.Config) { c.Absolute = 30 * time.Minute }, func(auth *rp.RelyingParty) http.HandlerFunc {
+	auth := startNotes(world, func(c *rp.Config) {
+		c.Absolute = 30 * time.Minute
+	}, func(auth *rp.RelyingParty) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			status, err := auth.SessionStatus(r)
 			if err != nil {
 				auth.Answer(r, err).Write(w)
 				return
 			}
-			_ = json.NewEncoder(w).Encode(map[string]any{"state": status.State, "minutes": (*status.AbsoluteSeconds + 59) / 60})
+			_ = json.NewEncoder(w).Encode(map[string]any{"state": status.State,
+				"minutes": (*status.AbsoluteSeconds + 59) / 60})
 		}
 	})
 	defer auth.Close()

@@ -32,7 +32,8 @@ func ExampleSession_EndOthers() {
 	world := exampletest.Start()
 	defer world.Close()
 	auth, err := rp.New(context.Background(), rp.Config{
-		Issuer: issuer, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, IDTokenAlg: "ES256", Keys: rp.Keys{rp.NewKey()},
+		Issuer: issuer, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, IDTokenAlg: "ES256",
+		Keys:  rp.Keys{rp.NewKey()},
 		Store: memstore.New(memstore.Options{}), HTTPClient: world.Client(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

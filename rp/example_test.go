@@ -18,7 +18,8 @@ import (
 func exampleConfig(world *exampletest.World) rp.Config {
 	return rp.Config{
 		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example",
-		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", HTTPClient: world.Client(),
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256",
+		HTTPClient: world.Client(),
 	}
 }
 
@@ -48,8 +49,9 @@ func Example() {
 // Wrong configuration stops New before anything is asked of the network, all
 // faults at once, each with its field and the cure.
 func ExampleNew_wrongConfiguration() {
-	_, err := rp.New(context.Background(), rp.Config{Issuer: "http://login.example.com", ClientID: "notes", BaseURL: "https://notes.example.com",
-		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "none"})
+	_, err := rp.New(context.Background(), rp.Config{Issuer: "http://login.example.com", ClientID: "notes",
+		BaseURL: "https://notes.example.com",
+		Keys:    rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "none"})
 	var fault *rp.ConfigError
 	if errors.As(err, &fault) {
 		fmt.Println(fault.Field)
@@ -115,7 +117,9 @@ func ExampleEvents() {
 	web := nethttpadapter.New(auth)
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", web.Endpoints())
-	mux.Handle("/", web.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "welcome") })))
+	mux.Handle("/", web.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "welcome")
+	})))
 	world.Serve("notes.example", mux)
 	fmt.Println(world.Person("ada").Visit("/"))
 

@@ -36,7 +36,8 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *login
 		}
 	})
 	if !started {
-		return nil, laterFor(f, &UnavailableError{RetryAfter: time.Second, Cause: reason.Busy, Err: errors.New("this instance is shutting down")})
+		return nil, laterFor(f, &UnavailableError{RetryAfter: time.Second, Cause: reason.Busy,
+			Err: errors.New("this instance is shutting down")})
 	}
 	timer := time.NewTimer(p.cfg.WaitFor)
 	defer timer.Stop()
@@ -79,10 +80,13 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.F
 	}
 	if !f.Silent && !f.Wish.MetBy(engine.AcrOf(string(got.ID.Raw)), got.ID.AuthTime, p.cfg.Now(), p.cfg.Skew) {
 		p.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
-		return nil, loginFailed(http.StatusForbidden, errors.New("the ID token does not have the acr or auth_time that was asked for"), "failed-weak", "advice-weak")
+		return nil, loginFailed(http.StatusForbidden,
+			errors.New("the ID token does not have the acr or auth_time that was asked for"), "failed-weak",
+			"advice-weak")
 	}
 	if !got.IsAsked() && p.cfg.Kind != NoToken && !f.Silent {
-		return nil, loginFailed(http.StatusBadGateway, engine.ErrOtherType(engine.Quoted(got.Kind), got.Key), "failed-type", "advice-tell")
+		return nil, loginFailed(http.StatusBadGateway, engine.ErrOtherType(engine.Quoted(got.Kind), got.Key),
+			"failed-type", "advice-tell")
 	}
 	return got, nil
 }
@@ -91,7 +95,8 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.F
 func (p *RelyingParty) notExchanged(f *loginflow.Flow, out idp.Outcome) error {
 	switch {
 	case out.Fault != verdict.None, out.Status >= 500, out.Status == http.StatusTooManyRequests:
-		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: engine.WhoFails(&out), Err: out.Err})
+		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: engine.WhoFails(&out),
+			Err: out.Err})
 	case out.Code == "invalid_grant":
 		return badLogin("failed-code", out.Err)
 	}

@@ -82,7 +82,8 @@ func ReasonText(r reason.Reason, c reason.EndCause) string {
 func LogoutAddress(c Config, form, claims, token string) string {
 	p := &RelyingParty{private: &private{c}}
 	fields, _ := url.ParseQuery(form) // what can be read of it
-	return p.askLogout(c.BaseURL, c.Logout.URL, p.logoutWords(fields), &record.Data{IDToken: "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + token}).to
+	return p.askLogout(c.BaseURL, c.Logout.URL, p.logoutWords(fields),
+		&record.Data{IDToken: "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + token}).to
 }
 
 // The endpoints, for tests that want their errors.

@@ -89,7 +89,8 @@ func judgeHardening(c *Config, m *idp.Endpoints) []Finding {
 	}
 	shows, _ := idp.ShowsCertificate(c.HTTPClient)
 	byCertificate := idp.ByCertificate(c.ClientAuth)
-	use(len(c.ClientKeys) > 0 && c.ClientSecret == "" && !byCertificate, false, "the client signs who it is", "ClientKeys")
+	use(len(c.ClientKeys) > 0 && c.ClientSecret == "" && !byCertificate, false, "the client signs who it is",
+		"ClientKeys")
 	use(byCertificate, false, "the client shows a certificate", "ClientAuth")
 	use(shows && !byCertificate, false, "a certificate is shown to whoever asks", "HTTPClient")
 	use(c.PAR, m.RequirePAR, "authorization requests are pushed", "PAR")

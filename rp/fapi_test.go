@@ -58,7 +58,8 @@ func TestFAPI(t *testing.T) {
 					to := v.start("/auth/login?return_to=/private")
 					pushed(t, to)
 					back := v.authorize(to)
-					if signed := query(back).Has("response"); signed != (profile == "fapi2-message-signing") || signed && query(back).Has("code") {
+					if signed := query(back).Has("response"); signed != (profile == "fapi2-message-signing") ||
+						signed && query(back).Has("code") {
 						t.Errorf("the answer: %s", back)
 					}
 					if a := v.get(back); a.status != http.StatusSeeOther || a.location() != "/private" {
@@ -90,7 +91,8 @@ const fapiModule = "fapi2-security-profile-final-client-test-"
 
 // Section H, the modules of FAPI 2.0 that spoil an answer: who gets in, and who does not.
 func TestFAPIModules(t *testing.T) {
-	accepted := map[string]bool{"valid-aud-as-array": true, "token-type-case-insensitivity": true, "token-endpoint-response-without-expires_in": true}
+	accepted := map[string]bool{"valid-aud-as-array": true, "token-type-case-insensitivity": true,
+		"token-endpoint-response-without-expires_in": true}
 	seen := 0
 	for _, profile := range []string{"fapi2", "fapi2-message-signing"} {
 		for _, name := range idpmock.FaultNames() {
@@ -107,7 +109,9 @@ func TestFAPIModules(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				inBubble(t, banking(t, profile, setup{config: func(c *rp.Config) { c.UserinfoClaims = true }}), func(t *testing.T, w *world) {
+				inBubble(t, banking(t, profile, setup{config: func(c *rp.Config) {
+					c.UserinfoClaims = true
+				}}), func(t *testing.T, w *world) {
 					v := w.visitor("ada")
 					to := v.start("/auth/login?return_to=/private")
 					w.idp.Fault(fault)
@@ -175,11 +179,15 @@ func TestFAPIUnboundToken(t *testing.T) {
 // What falls short of the profile is told at the start: in the configuration, and at the IdP.
 func TestFAPIFallsShort(t *testing.T) {
 	server := discoveryOnly{
-		"pushed_authorization_request_endpoint": "https://idp.example/par", "authorization_response_iss_parameter_supported": true,
-		"token_endpoint_auth_methods_supported": []string{"private_key_jwt", "tls_client_auth"}, "code_challenge_methods_supported": []string{"S256"},
-		"id_token_signing_alg_values_supported": []string{"PS256"}, "token_endpoint_auth_signing_alg_values_supported": []string{"PS256", "ES256"},
-		"dpop_signing_alg_values_supported": []string{"ES256"}, "response_modes_supported": []string{"query", "jwt"},
-		"tls_client_certificate_bound_access_tokens": true,
+		"pushed_authorization_request_endpoint":            "https://idp.example/par",
+		"authorization_response_iss_parameter_supported":   true,
+		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt", "tls_client_auth"},
+		"code_challenge_methods_supported":                 []string{"S256"},
+		"id_token_signing_alg_values_supported":            []string{"PS256"},
+		"token_endpoint_auth_signing_alg_values_supported": []string{"PS256", "ES256"},
+		"dpop_signing_alg_values_supported":                []string{"ES256"},
+		"response_modes_supported":                         []string{"query", "jwt"},
+		"tls_client_certificate_bound_access_tokens":       true,
 	}
 	without := func(name string, v any) discoveryOnly {
 		d := discoveryOnly{}
@@ -206,28 +214,43 @@ func TestFAPIFallsShort(t *testing.T) {
 		{"message signing", server, "fapi2-message-signing", nil, ""},
 		{"an RSA key signs with PS256", server, "fapi2", with(rsaKey, ""), ""},
 		{"another profile", server, "fapi1", nil, "Profile"},
-		{"a secret", server, "fapi2", func(c *rp.Config) { c.ClientSecret, c.ClientKeys = "s", nil }, "ClientSecret ClientKeys"},
+		{"a secret", server, "fapi2", func(c *rp.Config) {
+			c.ClientSecret, c.ClientKeys = "s", nil
+		}, "ClientSecret ClientKeys"},
 		{"no key", server, "fapi2", func(c *rp.Config) { c.ClientKeys = nil }, "ClientKeys"},
-		{"the audience of older IdPs", server, "fapi2", func(c *rp.Config) { c.ClientAuth = "private_key_jwt_token_endpoint" }, "ClientAuth"},
+		{"the audience of older IdPs", server, "fapi2", func(c *rp.Config) {
+			c.ClientAuth = "private_key_jwt_token_endpoint"
+		}, "ClientAuth"},
 		{"RS256 of the client", server, "fapi2", with(rsaKey, "RS256"), "ClientKeys"},
 		{"RS256 of the IdP", server, "fapi2", func(c *rp.Config) { c.IDTokenAlg = "RS256" }, "IDTokenAlg"},
 		{"plain http", server, "fapi2", func(c *rp.Config) { c.InsecureAllowHTTP = true }, "InsecureAllowHTTP"},
-		{"plain answers", server, "fapi2-message-signing", func(c *rp.Config) { c.ResponseMode = "query" }, "ResponseMode"},
+		{"plain answers", server, "fapi2-message-signing", func(c *rp.Config) {
+			c.ResponseMode = "query"
+		}, "ResponseMode"},
 		{"no PAR", without("pushed_authorization_request_endpoint", nil), "fapi2", nil, "PAR"},
 		{"no iss", without("authorization_response_iss_parameter_supported", false), "fapi2", nil, "Profile"},
-		{"no iss, but signed answers", without("authorization_response_iss_parameter_supported", false), "fapi2-message-signing", nil, ""},
-		{"secrets only", without("token_endpoint_auth_methods_supported", []string{"client_secret_basic"}), "fapi2", nil, "ClientKeys"},
-		{"another algorithm of ID tokens", without("id_token_signing_alg_values_supported", []string{"RS256"}), "fapi2", nil, "IDTokenAlg"},
-		{"another algorithm of clients", without("token_endpoint_auth_signing_alg_values_supported", []string{"RS256"}), "fapi2", with(p256, ""), "ClientKeys"},
-		{"another algorithm of proofs", without("dpop_signing_alg_values_supported", []string{"PS256"}), "fapi2", nil, "DPoP"},
-		{"no JARM", without("response_modes_supported", []string{"query"}), "fapi2-message-signing", nil, "ResponseMode"},
+		{"no iss, but signed answers", without("authorization_response_iss_parameter_supported", false),
+			"fapi2-message-signing", nil, ""},
+		{"secrets only", without("token_endpoint_auth_methods_supported", []string{"client_secret_basic"}), "fapi2",
+			nil, "ClientKeys"},
+		{"another algorithm of ID tokens", without("id_token_signing_alg_values_supported", []string{"RS256"}), "fapi2",
+			nil, "IDTokenAlg"},
+		{"another algorithm of clients", without("token_endpoint_auth_signing_alg_values_supported", []string{"RS256"}),
+			"fapi2", with(p256, ""), "ClientKeys"},
+		{"another algorithm of proofs", without("dpop_signing_alg_values_supported", []string{"PS256"}), "fapi2", nil,
+			"DPoP"},
+		{"no JARM", without("response_modes_supported", []string{"query"}), "fapi2-message-signing", nil,
+			"ResponseMode"},
 		{"plain PKCE", without("code_challenge_methods_supported", []string{"plain"}), "fapi2", nil, "Issuer"},
 		{"a certificate", server, "fapi2", certified, ""},
-		{"a certificate that binds nothing", without("tls_client_certificate_bound_access_tokens", nil), "fapi2", certified, "Profile"},
+		{"a certificate that binds nothing", without("tls_client_certificate_bound_access_tokens", nil), "fapi2",
+			certified, "Profile"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			c := rp.Config{Issuer: issuer, ClientID: "notes", BaseURL: base, Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), SkipSelfCheck: true,
-				Profile: row.profile, ClientKeys: []rp.ClientKey{{Key: p256}}, HTTPClient: &http.Client{Transport: row.doc}}
+			c := rp.Config{Issuer: issuer, ClientID: "notes", BaseURL: base, Keys: rp.Keys{rp.NewKey()},
+				Store: memstore.New(memstore.Options{}), SkipSelfCheck: true,
+				Profile: row.profile, ClientKeys: []rp.ClientKey{{Key: p256}},
+				HTTPClient: &http.Client{Transport: row.doc}}
 			if row.change != nil {
 				row.change(&c)
 			}

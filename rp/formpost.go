@@ -55,6 +55,7 @@ func (p *RelyingParty) unsigned(ctx context.Context, params url.Values) (url.Val
 // cookies.
 func (p *RelyingParty) postAgain(w http.ResponseWriter, r *http.Request, params url.Values) error {
 	return p.pages.Write(w, r, page.Page{Title: "almost-title", Advice: []page.Word{"almost"},
-		Form: &page.Form{Action: p.site.Endpoint("/callback"), Fields: loginflow.PostAgain(params), Button: "to-continue",
+		Form: &page.Form{Action: p.site.Endpoint("/callback"), Fields: loginflow.PostAgain(params),
+			Button: "to-continue",
 			Script: page.AtOnce, Own: true}})
 }

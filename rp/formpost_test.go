@@ -39,13 +39,15 @@ func (v *visitor) postedBack(path string) url.Values {
 // again posts what a page of the callback has, as the browser does by its script.
 func (v *visitor) again(a *reply) *reply {
 	v.w.Helper()
-	if a.status != http.StatusOK || !strings.Contains(a.body, `action="/auth/callback"`) || !strings.Contains(a.body, "<button>") {
+	if a.status != http.StatusOK || !strings.Contains(a.body, `action="/auth/callback"`) ||
+		!strings.Contains(a.body, "<button>") {
 		v.w.Fatalf("no page that posts once more: %v", a)
 	}
 	if got := a.header.Get("Referrer-Policy"); got != "same-origin" { // else Origin would be null
 		v.w.Errorf("Referrer-Policy %q", got)
 	}
-	return v.do("POST", "/auth/callback", hiddenFields(a.body), with(navigating, "Sec-Fetch-Site", "same-origin", "Origin", base))
+	return v.do("POST", "/auth/callback", hiddenFields(a.body), with(navigating, "Sec-Fetch-Site", "same-origin",
+		"Origin", base))
 }
 
 // CORE-02, BFF-02: form_post from another site comes without cookies. It is posted once more
@@ -63,7 +65,8 @@ func TestFormPostOfAnotherSite(t *testing.T) {
 		answer.Set("session_state", "x")
 		page := v.cookieless("/auth/callback", answer, issuer)
 		w.idp.Expect(idpmock.EndpointCode, "notes", 0) // the code is shown to nobody yet
-		if fields := hiddenFields(page.body); fields.Get("user") != answer.Get("user") || fields.Has("session_state") || len(fields) > 6 {
+		if fields := hiddenFields(page.body); fields.Get("user") != answer.Get("user") || fields.Has("session_state") ||
+			len(fields) > 6 {
 			t.Errorf("fields %v", fields)
 		}
 		if a := v.again(page); a.status != http.StatusSeeOther || a.location() != "/private" {
@@ -84,7 +87,8 @@ func TestForgedFormPosts(t *testing.T) {
 		v, eve := w.visitor("ada"), w.visitor("eve")
 		answer := v.postedBack("/auth/login?return_to=/private")
 		page := eve.cookieless("/auth/callback", answer, "https://evil.example")
-		if a := eve.again(page); a.status != http.StatusSeeOther || !strings.Contains(a.location(), "/auth/login?") || len(setCookies(a)[cookie].String()) > 0 {
+		if a := eve.again(page); a.status != http.StatusSeeOther || !strings.Contains(a.location(), "/auth/login?") ||
+			len(setCookies(a)[cookie].String()) > 0 {
 			t.Errorf("in another browser: %v", a)
 		}
 		for name, forged := range map[string]url.Values{
@@ -94,16 +98,19 @@ func TestForgedFormPosts(t *testing.T) {
 			"state twice":       {"state": {answer.Get("state"), "x"}},
 			"100 KiB":           {"state": answer["state"], "code": {strings.Repeat("x", 100<<10)}},
 		} {
-			if a := v.cookieless("/auth/callback", forged, "https://evil.example"); a.status != http.StatusBadRequest || strings.Contains(a.body, "marker") {
+			if a := v.cookieless("/auth/callback", forged, "https://evil.example"); a.status != http.StatusBadRequest ||
+				strings.Contains(a.body, "marker") {
 				t.Errorf("%s: %v", name, a)
 			}
 		}
 		evil := url.Values{"state": answer["state"], "code": {`"><script>alert("marker")</script>`}, "iss": {issuer}}
-		if a := v.cookieless("/auth/callback", evil, "https://evil.example"); strings.Contains(a.body, "<script>alert") {
+		if a := v.cookieless("/auth/callback", evil, "https://evil.example"); strings.Contains(a.body,
+			"<script>alert") {
 			t.Errorf("%v", a)
 		}
 		refused := url.Values{"state": answer["state"], "error": {"access_denied"}, "iss": {issuer}}
-		if a := v.again(v.cookieless("/auth/callback", refused, issuer)); a.status != http.StatusBadRequest || !strings.Contains(a.body, "cancelled") {
+		if a := v.again(v.cookieless("/auth/callback", refused, issuer)); a.status != http.StatusBadRequest ||
+			!strings.Contains(a.body, "cancelled") {
 			t.Errorf("an error: %v", a)
 		}
 		w.idp.Expect(idpmock.EndpointCode, "notes", 0)
@@ -113,9 +120,12 @@ func TestForgedFormPosts(t *testing.T) {
 
 // An IdP that has no other way is asked for it without a word in the configuration.
 func TestFormPostByDiscovery(t *testing.T) {
-	inBubble(t, setup{idp: func(c *idpmock.Config) { c.Temperament.RequireFormPost = true }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{idp: func(c *idpmock.Config) {
+		c.Temperament.RequireFormPost = true
+	}}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
-		if a := v.again(v.cookieless("/auth/callback", v.postedBack("/auth/login?return_to=/private"), issuer)); a.location() != "/private" {
+		if a := v.again(v.cookieless("/auth/callback", v.postedBack("/auth/login?return_to=/private"),
+			issuer)); a.location() != "/private" {
 			t.Errorf("%v", a)
 		}
 	})
@@ -123,7 +133,9 @@ func TestFormPostByDiscovery(t *testing.T) {
 
 // A silent check comes back the same way.
 func TestSilentFormPost(t *testing.T) {
-	inBubble(t, setup{kind: rp.NoToken, idp: patient, config: func(c *rp.Config) { c.SilentCheck, c.ResponseMode = true, "form_post" }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{kind: rp.NoToken, idp: patient, config: func(c *rp.Config) {
+		c.SilentCheck, c.ResponseMode = true, "form_post"
+	}}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.again(v.cookieless("/auth/callback", v.postedBack("/auth/login?return_to=/private"), issuer))
 		id := v.id()

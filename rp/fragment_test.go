@@ -18,10 +18,12 @@ func TestKeepFragments(t *testing.T) {
 		v := w.visitor("ada")
 		to := v.get("/private?tab=2").location()
 		a := v.get(to)
-		if a.status != http.StatusOK || a.location() != "" || len(setCookies(a)) > 0 || !strings.Contains(a.body, `href="?return_to=%2Fprivate%3Ftab%3D2&amp;fragment="`) {
+		if a.status != http.StatusOK || a.location() != "" || len(setCookies(a)) > 0 ||
+			!strings.Contains(a.body, `href="?return_to=%2Fprivate%3Ftab%3D2&amp;fragment="`) {
 			t.Fatalf("no page before the log-in: %v", a)
 		}
-		if csp := a.header.Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.Contains(csp, "script-src 'sha256-") {
+		if csp := a.header.Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") ||
+			!strings.Contains(csp, "script-src 'sha256-") {
 			t.Errorf("%s", csp)
 		}
 		for fragment, page := range map[string]string{
@@ -41,7 +43,9 @@ func TestKeepFragments(t *testing.T) {
 		web := nethttpadapter.New(w.auth[0])
 		w.serve("long.example", web.Login(rp.LoginParam("x", strings.Repeat("x", 900))))
 		long := w.visitor("ada")
-		cb := long.authorize(long.do("GET", "https://long.example/auth/login?return_to=/private&fragment="+strings.Repeat("y", 500), nil, navigating).location())
+		cb := long.authorize(long.do("GET",
+			"https://long.example/auth/login?return_to=/private&fragment="+strings.Repeat("y", 500), nil,
+			navigating).location())
 		if a := long.get(cb); !strings.HasPrefix(a.location(), "/auth/login?return_to=%2Fprivate&") {
 			t.Errorf("%v", a)
 		}
@@ -69,7 +73,8 @@ func TestSendsUserWithFragments(t *testing.T) {
 		inBubble(t, set, func(t *testing.T, w *world) {
 			v := w.visitor("ada")
 			to := "/auth/login?return_to=/private"
-			if a := v.do("GET", to, nil, with(navigating, "Sec-Fetch-User", "?1")); !strings.Contains(a.body, `<script data-user="1">`) {
+			if a := v.do("GET", to, nil, with(navigating, "Sec-Fetch-User", "?1")); !strings.Contains(a.body,
+				`<script data-user="1">`) {
 				t.Errorf("%v", a)
 			}
 			if a := v.get(to); strings.Contains(a.body, "data-user=") {
@@ -101,7 +106,8 @@ func TestFragmentsOverSilentFormPost(t *testing.T) {
 		if a := v.get(to); a.status != http.StatusOK || !strings.Contains(a.body, "fragment=") {
 			t.Fatalf("no page before the silent check: %v", a)
 		}
-		if a := v.again(v.cookieless("/auth/callback", v.postedBack(to+"&fragment=part"), issuer)); a.location() != "/private#part" {
+		if a := v.again(v.cookieless("/auth/callback", v.postedBack(to+"&fragment=part"),
+			issuer)); a.location() != "/private#part" {
 			t.Errorf("%v", a)
 		}
 		v.welcome()

@@ -40,7 +40,8 @@ func (p *RelyingParty) serveFrontchannel(w http.ResponseWriter, r *http.Request)
 			return err
 		}
 		if len(known) > 0 {
-			if _, err := p.engine.EndUnder(ctx, refs, store.Selector{BegunBy: p.engine.Now()}, reason.FrontchannelLogout, ""); err != nil {
+			if _, err := p.engine.EndUnder(ctx, refs,
+				store.Selector{BegunBy: p.engine.Now()}, reason.FrontchannelLogout, ""); err != nil {
 				return err
 			}
 		}

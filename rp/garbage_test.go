@@ -50,9 +50,11 @@ func rewriting(c *rp.Config, change func(map[string]json.RawMessage)) {
 // Lifetimes that make no sense are as good as none: the log-in works, an hour of
 // activity ends nothing, and the IdP is not asked at every click.
 func TestSenselessLifetimes(t *testing.T) {
-	for _, name := range []string{"expires_in", "refresh_expires_in", "refresh_token_timeout", "authorization_expires_in"} {
+	for _, name := range []string{"expires_in", "refresh_expires_in", "refresh_token_timeout",
+		"authorization_expires_in"} {
 		for _, raw := range []string{
-			"-1", "0", "null", `""`, `"soon"`, `"-5"`, "true", "[]", "{}", "1e9", "99999999999999999999", "1e300", "-1e300", "3599.5", `"3600"`, `"3600.5"`, "0.0001", `"NaN"`, `"Inf"`, `"0x10"`,
+			"-1", "0", "null", `""`, `"soon"`, `"-5"`, "true", "[]", "{}", "1e9", "99999999999999999999", "1e300",
+			"-1e300", "3599.5", `"3600"`, `"3600.5"`, "0.0001", `"NaN"`, `"Inf"`, `"0x10"`,
 		} {
 			t.Run(name+" "+raw, func(t *testing.T) {
 				s := setup{idp: patient, config: func(c *rp.Config) {
@@ -84,14 +86,22 @@ func TestSenselessLifetimes(t *testing.T) {
 // nothing: it goes on as soon as the IdP is itself again.
 func TestSenselessAnswers(t *testing.T) {
 	for name, change := range map[string]func(map[string]json.RawMessage){
-		"access_token is a number":  func(doc map[string]json.RawMessage) { doc["access_token"] = json.RawMessage("7") },
-		"access_token is empty":     func(doc map[string]json.RawMessage) { doc["access_token"] = json.RawMessage(`""`) },
-		"token_type is a list":      func(doc map[string]json.RawMessage) { doc["token_type"] = json.RawMessage("[]") },
-		"no token_type":             func(doc map[string]json.RawMessage) { delete(doc, "token_type") },
-		"id_token is a number":      func(doc map[string]json.RawMessage) { doc["id_token"] = json.RawMessage("7") },
-		"id_token is null":          func(doc map[string]json.RawMessage) { doc["id_token"] = json.RawMessage("null") },
-		"id_token has line ends":    func(doc map[string]json.RawMessage) { doc["id_token"] = json.RawMessage(`"a\nb.c.d"`) },
-		"refresh_token is a object": func(doc map[string]json.RawMessage) { doc["refresh_token"] = json.RawMessage("{}") },
+		"access_token is a number": func(doc map[string]json.RawMessage) {
+			doc["access_token"] = json.RawMessage("7")
+		},
+		"access_token is empty": func(doc map[string]json.RawMessage) {
+			doc["access_token"] = json.RawMessage(`""`)
+		},
+		"token_type is a list": func(doc map[string]json.RawMessage) { doc["token_type"] = json.RawMessage("[]") },
+		"no token_type":        func(doc map[string]json.RawMessage) { delete(doc, "token_type") },
+		"id_token is a number": func(doc map[string]json.RawMessage) { doc["id_token"] = json.RawMessage("7") },
+		"id_token is null":     func(doc map[string]json.RawMessage) { doc["id_token"] = json.RawMessage("null") },
+		"id_token has line ends": func(doc map[string]json.RawMessage) {
+			doc["id_token"] = json.RawMessage(`"a\nb.c.d"`)
+		},
+		"refresh_token is a object": func(doc map[string]json.RawMessage) {
+			doc["refresh_token"] = json.RawMessage("{}")
+		},
 		"a megabyte of tokens": func(doc map[string]json.RawMessage) {
 			doc["access_token"] = json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)
 		},
@@ -112,7 +122,8 @@ func TestSenselessAnswers(t *testing.T) {
 				v, late := w.visitor("ada"), w.visitor("bob")
 				v.login()
 				spoil = true
-				if a := late.get(late.authorize(late.start("/auth/login"))); (a.status < 400 || a.status == 500) && late.status().State != "live" {
+				if a := late.get(late.authorize(late.start("/auth/login"))); (a.status < 400 || a.status == 500) &&
+					late.status().State != "live" {
 					t.Errorf("a log-in: %v", a)
 				}
 				time.Sleep(6 * time.Minute)

@@ -126,7 +126,8 @@ func TestMassLogoutPause(t *testing.T) {
 			if got := statuses(all); got[200] > 0 || got[401] != 19 {
 				t.Fatalf("%v into the pause: %v", time.Since(began), got)
 			}
-			if a := all[99].fetch("/passive"); (a.status == 200) != (w.age() <= 15*time.Minute) { // three times TrustFor
+			// three times TrustFor
+			if a := all[99].fetch("/passive"); (a.status == 200) != (w.age() <= 15*time.Minute) {
 				t.Fatalf("a poll %v after the last confirmation: %v", w.age(), a)
 			}
 		}
@@ -156,7 +157,8 @@ func TestMassLogoutPauseSaves(t *testing.T) {
 		refused := w.refusedByIdP(40) // before them: the alarm
 		time.Sleep(6 * time.Minute)
 		statuses(refused)
-		broken := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always, Error: "invalid_grant"})
+		broken := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always,
+			Error: "invalid_grant"})
 		if got := statuses(good); got[503] != 30 {
 			t.Errorf("during the trouble: %v", got)
 		}

@@ -137,7 +137,8 @@ func TestShutdownWithAnOpenPage(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			err = srv.Shutdown(ctx)
-			if registered && (err != nil || time.Since(began) > 5*time.Second) || !registered && !errors.Is(err, context.DeadlineExceeded) {
+			if registered && (err != nil || time.Since(began) > 5*time.Second) || !registered &&
+				!errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("registered: %t: %v after %v", registered, err, time.Since(began))
 			}
 			srv.Close()

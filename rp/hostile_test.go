@@ -113,7 +113,8 @@ func TestNothingPrintsOfACallback(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			back := base + "/auth/callback?state=" + u.Query().Get("state") + "&iss=" + url.QueryEscape(issuer) + "&" + query
+			back := base + "/auth/callback?state=" + u.Query().Get("state") + "&iss=" + url.QueryEscape(issuer) + "&" +
+				query
 			r := httptest.NewRequest(http.MethodGet, back, nil)
 			for _, c := range w.cookies() {
 				r.AddCookie(c)

@@ -86,7 +86,8 @@ func TestOneWrongClockOfSeveral(t *testing.T) {
 		v := w.visitor("ada")
 		for n := range 20 {
 			if n%2 == 1 {
-				w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointToken, Header: map[string]string{"Date": "Fri, 31 Dec 1999 20:00:00 GMT"}})
+				w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointToken,
+					Header: map[string]string{"Date": "Fri, 31 Dec 1999 20:00:00 GMT"}})
 			}
 			v.login()
 			time.Sleep(time.Second)

@@ -14,7 +14,8 @@ import (
 // page, no session, no further call (oidcc: "reject; no userinfo call").
 func TestIDTokenFaultsAtLogin(t *testing.T) {
 	accepted := map[idpmock.IDTokenFault]bool{
-		idpmock.IDTokenAudArray: true, idpmock.IDTokenMissingAtHash: true, idpmock.IDTokenMissingKid: true, idpmock.IDTokenRotatedKey: true,
+		idpmock.IDTokenAudArray: true, idpmock.IDTokenMissingAtHash: true, idpmock.IDTokenMissingKid: true,
+		idpmock.IDTokenRotatedKey: true,
 		idpmock.IDTokenMissingSid: true, idpmock.IDTokenChangedSid: true, idpmock.IDTokenChangedAuthTime: true,
 		idpmock.IDTokenMissingAuthTime: true, idpmock.IDTokenNonceOnRefresh: true,
 		idpmock.IDTokenInvalidCHash: true, // c_hash means nothing in the code flow (Core §3.3.2.11)
@@ -75,13 +76,14 @@ func TestTokenEndpointFaultsAtLogin(t *testing.T) {
 		"invalid_client":                 {idpmock.Fault{Status: 401, Error: "invalid_client"}, 502},
 		"unauthorized_client":            {idpmock.Fault{Error: "unauthorized_client"}, 502},
 		"403 of a firewall":              {idpmock.Fault{Status: 403, Body: "<html>", ContentType: "text/html"}, 502},
-		"302 to a portal":                {idpmock.Fault{Status: 302, Header: map[string]string{"Location": "https://portal.example/"}, Body: "x"}, 502},
-		"429":                            {idpmock.Fault{Status: 429, RetryAfter: "7"}, 503},
-		"500":                            {idpmock.Fault{Status: 500}, 503},
-		"503 until a date":               {idpmock.Fault{Status: 503, RetryAfter: "Sat, 01 Jan 2000 00:00:07 GMT"}, 503},
-		"an error in a 200":              {idpmock.Fault{Status: 200, Body: `{"error":"invalid_grant"}`}, 400},
-		"cut off before":                 {idpmock.Fault{DropBefore: true}, 503},
-		"cut off after commit":           {idpmock.Fault{DropAfterCommit: true}, 503},
+		"302 to a portal": {idpmock.Fault{Status: 302,
+			Header: map[string]string{"Location": "https://portal.example/"}, Body: "x"}, 502},
+		"429":                  {idpmock.Fault{Status: 429, RetryAfter: "7"}, 503},
+		"500":                  {idpmock.Fault{Status: 500}, 503},
+		"503 until a date":     {idpmock.Fault{Status: 503, RetryAfter: "Sat, 01 Jan 2000 00:00:07 GMT"}, 503},
+		"an error in a 200":    {idpmock.Fault{Status: 200, Body: `{"error":"invalid_grant"}`}, 400},
+		"cut off before":       {idpmock.Fault{DropBefore: true}, 503},
+		"cut off after commit": {idpmock.Fault{DropAfterCommit: true}, 503},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, setup{}, func(t *testing.T, w *world) {
@@ -96,7 +98,8 @@ func TestTokenEndpointFaultsAtLogin(t *testing.T) {
 				if (v.id() != "") != (row.want == 303) {
 					t.Errorf("cookies after %d: %v", row.want, v.cookies())
 				}
-				if row.want == 503 && (a.header.Get("Retry-After") == "" || !strings.Contains(a.body, `href="/auth/login?return_to=%2F"`)) {
+				if row.want == 503 && (a.header.Get("Retry-After") == "" ||
+					!strings.Contains(a.body, `href="/auth/login?return_to=%2F"`)) {
 					t.Errorf("no way to try again: %v", a)
 				}
 				if strings.Contains(a.body, "still logged in") {

@@ -16,13 +16,15 @@ func TestIdPWantsToSeeThePerson(t *testing.T) {
 	inBubble(t, setup{idp: patient}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
-		fault := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Error: "interaction_required", Times: idpmock.Always})
+		fault := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Error: "interaction_required",
+			Times: idpmock.Always})
 		for w.age() < 10*time.Minute {
 			time.Sleep(time.Second)
 			switch a := v.fetch("/private"); {
 			case w.age() < 5*time.Minute && a.status != 200:
 				t.Fatalf("after %v: %v", w.age(), a)
-			case w.age() > 5*time.Minute+time.Second && (a.status != http.StatusUnauthorized || !strings.Contains(a.body, "login_required")):
+			case w.age() > 5*time.Minute+time.Second &&
+				(a.status != http.StatusUnauthorized || !strings.Contains(a.body, "login_required")):
 				t.Fatalf("after %v: %v", w.age(), a)
 			}
 		}

@@ -67,12 +67,17 @@ func TestJAR(t *testing.T) {
 	}
 	for name, s := range map[string]setup{
 		"the IdP demands it": {idp: func(c *idpmock.Config) { c.RequireJAR = true }, config: age},
-		"the app wants it":   {config: func(c *rp.Config) { age(c); c.JAR = true }, client: func(c *idpmock.Client) { c.RequireJAR = true }},
-		"and pushed":         {idp: func(c *idpmock.Config) { c.RequireJAR, c.RequirePAR = true, true }, config: age},
+		"the app wants it": {config: func(c *rp.Config) {
+			age(c)
+			c.JAR = true
+		}, client: func(c *idpmock.Client) { c.RequireJAR = true }},
+		"and pushed": {idp: func(c *idpmock.Config) { c.RequireJAR, c.RequirePAR = true, true }, config: age},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var pushes []url.Values
-			inBubble(t, watching(keyed(t, s), "/par", func(form url.Values) { pushes = append(pushes, form) }), func(t *testing.T, w *world) {
+			inBubble(t, watching(keyed(t, s), "/par", func(form url.Values) {
+				pushes = append(pushes, form)
+			}), func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				to := v.start("/auth/login?return_to=/private")
 				fields := query(to)
@@ -80,14 +85,16 @@ func TestJAR(t *testing.T) {
 					pushed(t, to)
 					fields = pushes[0]
 				}
-				for _, hidden := range []string{"state", "nonce", "redirect_uri", "code_challenge", "max_age", "claims"} {
+				for _, hidden := range []string{"state", "nonce", "redirect_uri", "code_challenge", "max_age",
+					"claims"} {
 					if fields.Has(hidden) {
 						t.Errorf("%s is not in the request object: %v", hidden, fields)
 					}
 				}
 				raw := fields.Get("request")
 				jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256})
-				if err != nil || jws.Signatures[0].Header.ExtraHeaders["typ"] != "oauth-authz-req+jwt" || jws.Signatures[0].Header.KeyID != "sign" {
+				if err != nil || jws.Signatures[0].Header.ExtraHeaders["typ"] != "oauth-authz-req+jwt" ||
+					jws.Signatures[0].Header.KeyID != "sign" {
 					t.Fatalf("%v %v", err, fields)
 				}
 				var claims map[string]any
@@ -114,7 +121,9 @@ func TestJARM(t *testing.T) {
 	for _, mode := range []string{"jwt", "query.jwt", "form_post.jwt"} {
 		for _, encrypted := range []string{"", "ECDH-ES+A256KW"} {
 			t.Run(mode+encrypted, func(t *testing.T) {
-				s := keyed(t, setup{config: func(c *rp.Config) { c.ResponseMode = mode }, client: func(c *idpmock.Client) { c.Encrypted = encrypted }})
+				s := keyed(t, setup{config: func(c *rp.Config) {
+					c.ResponseMode = mode
+				}, client: func(c *idpmock.Client) { c.Encrypted = encrypted }})
 				inBubble(t, s, func(t *testing.T, w *world) {
 					v := w.visitor("ada")
 					to := v.start("/auth/login?return_to=/private")
@@ -123,7 +132,8 @@ func TestJARM(t *testing.T) {
 					}
 					back := v.authorize(to)
 					if mode == "form_post.jwt" {
-						if a := v.again(v.cookieless("/auth/callback", query(back), issuer)); a.status != http.StatusSeeOther || a.location() != "/private" {
+						if a := v.again(v.cookieless("/auth/callback", query(back),
+							issuer)); a.status != http.StatusSeeOther || a.location() != "/private" {
 							t.Errorf("%v", a)
 						}
 						v.expect("live", "")
@@ -154,16 +164,17 @@ func TestJARMForged(t *testing.T) {
 		raw := query(good).Get("response")
 		parts := strings.Split(raw, ".")
 		for name, forged := range map[string]string{
-			"none":             base + "/auth/callback",
-			"empty":            base + "/auth/callback?response=",
-			"a plain one":      base + "/auth/callback?code=x&state=y&iss=" + url.QueryEscape(issuer),
-			"both":             base + "/auth/callback?code=x&response=a.b.c",
-			"junk":             base + "/auth/callback?response=a.b.c",
-			"not signed":       base + "/auth/callback?response=eyJhbGciOiJub25lIn0." + parts[1] + ".",
-			"cut":              base + "/auth/callback?response=" + raw[:len(raw)-8],
-			"an ID token":      base + "/auth/callback?response=" + strings.Repeat("x", 40<<10),
-			"twice":            good + "&response=" + raw,
-			"another's answer": base + "/auth/callback?response=" + parts[0] + "." + parts[1] + "." + strings.Repeat("A", 86),
+			"none":        base + "/auth/callback",
+			"empty":       base + "/auth/callback?response=",
+			"a plain one": base + "/auth/callback?code=x&state=y&iss=" + url.QueryEscape(issuer),
+			"both":        base + "/auth/callback?code=x&response=a.b.c",
+			"junk":        base + "/auth/callback?response=a.b.c",
+			"not signed":  base + "/auth/callback?response=eyJhbGciOiJub25lIn0." + parts[1] + ".",
+			"cut":         base + "/auth/callback?response=" + raw[:len(raw)-8],
+			"an ID token": base + "/auth/callback?response=" + strings.Repeat("x", 40<<10),
+			"twice":       good + "&response=" + raw,
+			"another's answer": base + "/auth/callback?response=" + parts[0] + "." + parts[1] + "." +
+				strings.Repeat("A", 86),
 		} {
 			if a := v.get(forged); a.status != http.StatusBadRequest || v.id() != "" {
 				t.Errorf("%s: %v", name, a)
@@ -212,7 +223,9 @@ func TestEncryptedTokens(t *testing.T) {
 
 // What is encrypted for somebody else, or without a key here, is named as such.
 func TestEncryptedForNobody(t *testing.T) {
-	s := keyed(t, setup{config: func(c *rp.Config) { c.DecryptionKeys = nil }, client: func(c *idpmock.Client) { c.Encrypted = "RSA-OAEP" }})
+	s := keyed(t, setup{config: func(c *rp.Config) {
+		c.DecryptionKeys = nil
+	}, client: func(c *idpmock.Client) { c.Encrypted = "RSA-OAEP" }})
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		if a := v.get(v.authorize(v.start("/auth/login"))); a.status != http.StatusBadRequest || v.id() != "" {
@@ -237,10 +250,13 @@ func TestSignedUserinfo(t *testing.T) {
 		{"another sub", idpmock.ResponseWrongSub, http.StatusBadRequest, "another subject"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			s := setup{config: func(c *rp.Config) { c.UserinfoClaims = true }, client: func(c *idpmock.Client) { c.UserinfoSigned = true },
+			s := setup{config: func(c *rp.Config) {
+				c.UserinfoClaims = true
+			}, client: func(c *idpmock.Client) { c.UserinfoSigned = true },
 				idp: func(c *idpmock.Config) {
 					c.Temperament.ProfileAtUserinfo = true
-					c.Users = []idpmock.User{{Username: "ada", Name: "Ada", Claims: map[string]any{"groups": []string{"staff"}}}}
+					c.Users = []idpmock.User{{Username: "ada", Name: "Ada",
+						Claims: map[string]any{"groups": []string{"staff"}}}}
 				}}
 			inBubble(t, s, func(t *testing.T, w *world) {
 				v := w.visitor("ada")
@@ -268,10 +284,14 @@ func TestSignedUserinfo(t *testing.T) {
 		})
 	}
 	// Signed with another algorithm than Config.IDTokenAlg.
-	inBubble(t, setup{config: func(c *rp.Config) { c.UserinfoClaims = true }, client: func(c *idpmock.Client) { c.UserinfoSigned = true }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{config: func(c *rp.Config) {
+		c.UserinfoClaims = true
+	}, client: func(c *idpmock.Client) { c.UserinfoSigned = true }}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		back := v.authorize(v.start("/auth/login"))
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, Status: 200, Body: "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.", Header: map[string]string{"Content-Type": "application/jwt"}})
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, Status: 200,
+			Body:   "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.",
+			Header: map[string]string{"Content-Type": "application/jwt"}})
 		if a := v.get(back); a.status != http.StatusBadGateway || v.id() != "" || !w.log.has("cannot be read") {
 			t.Errorf("%v\n%s", a, w.log)
 		}

@@ -75,19 +75,24 @@ func TestRemovedKey(t *testing.T) {
 		w.restart(s, rp.NewKey())
 		before := len(w.log.String())
 
-		for _, a := range []*reply{v.fetch("/private"), v.fetch("/passive"), v.do("POST", "/auth/activity", url.Values{}, with(fetching, "Origin", base)), v.fetch("/auth/draft-key")} {
-			if a.status != http.StatusUnauthorized || !strings.Contains(a.body, `"session_ended","reason":"unconfirmed"`) {
+		for _, a := range []*reply{v.fetch("/private"), v.fetch("/passive"),
+			v.do("POST", "/auth/activity", url.Values{}, with(fetching, "Origin", base)), v.fetch("/auth/draft-key")} {
+			if a.status != http.StatusUnauthorized ||
+				!strings.Contains(a.body, `"session_ended","reason":"unconfirmed"`) {
 				t.Errorf("a script: %v", a)
 			}
 		}
-		if a := v.get("/private"); a.status != http.StatusFound || !strings.HasPrefix(a.location(), "/auth/login?return_to=") {
+		if a := v.get("/private"); a.status != http.StatusFound ||
+			!strings.HasPrefix(a.location(), "/auth/login?return_to=") {
 			t.Errorf("a navigation: %v", a)
 		}
 		v.expect("ended", reason.Unconfirmed)
-		if a := v.fetch("/auth/events"); !strings.Contains(a.body, "event: ended") && a.status != http.StatusUnauthorized {
+		if a := v.fetch("/auth/events"); !strings.Contains(a.body, "event: ended") &&
+			a.status != http.StatusUnauthorized {
 			t.Errorf("the stream: %v", a)
 		}
-		if a := underWay.get(callback); a.status != http.StatusBadRequest || !strings.Contains(a.body, `href="/auth/login"`) {
+		if a := underWay.get(callback); a.status != http.StatusBadRequest ||
+			!strings.Contains(a.body, `href="/auth/login"`) {
 			t.Errorf("a log-in that was under way: %v", a)
 		}
 		if log := w.log.String()[before:]; !strings.Contains(log, "Config.Keys") {

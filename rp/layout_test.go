@@ -22,7 +22,8 @@ func TestRecordOfAnotherVersion(t *testing.T) {
 		}
 		layout(2)
 		for range 50 {
-			if a := v.fetch("/private"); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+			if a := v.fetch("/private"); a.status != http.StatusServiceUnavailable ||
+				a.header.Get("Retry-After") == "" {
 				t.Fatalf("not 503 with Retry-After: %v", a)
 			}
 		}

@@ -83,7 +83,8 @@ func TestMaxStreamsPerSubject(t *testing.T) {
 		phone.stream(nil)
 		_, leave := phone.stream(nil)
 		desktop.stream(nil)
-		if a := desktop.do(http.MethodGet, "/auth/events", nil); a.StatusCode != http.StatusTooManyRequests || a.Header.Get("Retry-After") != "30" {
+		if a := desktop.do(http.MethodGet, "/auth/events", nil); a.StatusCode != http.StatusTooManyRequests ||
+			a.Header.Get("Retry-After") != "30" {
 			t.Errorf("one too many: %d %v", a.StatusCode, a.Header)
 		}
 		events, _ := bob.stream(nil)
@@ -219,7 +220,8 @@ func TestForgedEnd(t *testing.T) {
 		if over() {
 			t.Error("a forged end is believed while the store cannot say")
 		}
-		if _, err := w.store.End(t.Context(), store.Selector{Key: change.Key}, store.End{Reason: string(reason.Admin), At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
+		if _, err := w.store.End(t.Context(), store.Selector{Key: change.Key},
+			store.End{Reason: string(reason.Admin), At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 		failing.fail.Store(nil)

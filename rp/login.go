@@ -29,7 +29,9 @@ import (
 func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request, opts ...LoginOption) error {
 	web.NoStore(w.Header())
 	if host, ok := p.site.Stranger(r); ok {
-		p.log.Warn("a log-in was asked for under a name that is not Config.BaseURL's. If a browser uses that name, its log-in fails: lead it to BaseURL, or put that name into Config.BaseURLs. If only a proxy does, all is well",
+		p.log.Warn("a log-in was asked for under a name that is not Config.BaseURL's. If a browser uses that name, "+
+			"its log-in fails: lead it to BaseURL, or put that name into Config.BaseURLs. If only a proxy does, all "+
+			"is well",
 			"host", host, "base_url", p.cfg.BaseURL)
 	}
 	q, more, err := p.asked(w, r)
@@ -69,7 +71,8 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request, opts .
 		web.SeeOther(w, f.ReturnTo)
 		return nil
 	}
-	if (!f.Silent || p.byFormPost()) && p.cfg.KeepFragments && loginflow.LosesFragment(r, q) { // a form_post loses it in any case
+	// a form_post loses it in any case
+	if (!f.Silent || p.byFormPost()) && p.cfg.KeepFragments && loginflow.LosesFragment(r, q) {
 		return p.pages.Write(w, r, page.Page{Title: "almost-title",
 			Follow: &page.Follow{On: "?" + r.URL.RawQuery + "&fragment=", User: activity.SendsUser(r.Header)}})
 	}
@@ -94,7 +97,8 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request, opts .
 
 // authorization makes URLs of the authorization endpoint.
 func (p *RelyingParty) authorization() *oauth2.Config {
-	return &oauth2.Config{ClientID: p.cfg.ClientID, Scopes: p.cfg.Scopes, Endpoint: oauth2.Endpoint{AuthURL: p.idp.At().AuthURL}}
+	return &oauth2.Config{ClientID: p.cfg.ClientID, Scopes: p.cfg.Scopes,
+		Endpoint: oauth2.Endpoint{AuthURL: p.idp.At().AuthURL}}
 }
 
 // authURL is where the IdP is asked. Its errors are *UnavailableError and *LoginError.
@@ -125,7 +129,8 @@ func (p *RelyingParty) wholeURL(ctx context.Context, f *loginflow.Flow, asks *en
 	}
 	if !p.engine.HasMet() {
 		p.idp.LookAgain()
-		return "", engine.IdPSilent(5*time.Second, "the IdP has not answered this instance yet, so nobody is sent there")
+		return "", engine.IdPSilent(5*time.Second,
+			"the IdP has not answered this instance yet, so nobody is sent there")
 	}
 	opts = append(opts, p.options(&f.Wish)...)
 	return p.authorization().AuthCodeURL(p.logins.State(f.State, f.Target()), opts...) + p.resources(&f.Wish), nil

@@ -23,7 +23,8 @@ func TestLogin(t *testing.T) {
 			inBubble(t, setup{kind: kind}, func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				a := v.get("/private?tab=2&x=%2F")
-				if a.status != http.StatusFound || a.location() != "/auth/login?return_to="+url.QueryEscape("/private?tab=2&x=%2F") {
+				if a.status != http.StatusFound ||
+					a.location() != "/auth/login?return_to="+url.QueryEscape("/private?tab=2&x=%2F") {
 					t.Fatalf("an anonymous navigation: %v", a)
 				}
 				authURL := v.start(a.location())
@@ -56,15 +57,17 @@ func checkAuthURL(t *testing.T, raw string) {
 	t.Helper()
 	q := query(raw)
 	for name, want := range map[string]string{
-		"response_type": "code", "client_id": "notes", "redirect_uri": base + "/auth/callback", "scope": "openid", "code_challenge_method": "S256",
-		"prompt": "", "max_age": "", "response_mode": "", "id_token_hint": "", "client_secret": "",
+		"response_type": "code", "client_id": "notes", "redirect_uri": base + "/auth/callback", "scope": "openid",
+		"code_challenge_method": "S256",
+		"prompt":                "", "max_age": "", "response_mode": "", "id_token_hint": "", "client_secret": "",
 	} {
 		if q.Get(name) != want {
 			t.Errorf("%s is %q, want %q", name, q.Get(name), want)
 		}
 	}
 	// state has the target, sealed, beside its 256 bits.
-	if state := q.Get("state"); len(state) < 43+40 || len(state) > 1<<10 || !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(state) || strings.Contains(state, "private") {
+	if state := q.Get("state"); len(state) < 43+40 || len(state) > 1<<10 ||
+		!regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(state) || strings.Contains(state, "private") {
 		t.Errorf("state is %q", state)
 	}
 	for _, name := range []string{"nonce", "code_challenge"} {
@@ -92,7 +95,8 @@ func checkLoginCookies(t *testing.T, a *reply) {
 	if !regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`).MatchString(c.Value) {
 		t.Errorf("the session id is %q, not 256 bits of base64url", c.Value)
 	}
-	if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != 0 || !c.Expires.IsZero() {
+	if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" ||
+		c.MaxAge != 0 || !c.Expires.IsZero() {
 		t.Errorf("session cookie %s", c.Raw)
 	}
 	for name, c := range setCookies(a) {
@@ -107,7 +111,8 @@ func (w *world) expectNoSecrets(v *visitor, callback string) {
 	w.Helper()
 	q := query(callback)
 	for what, secret := range map[string]string{
-		"the code": q.Get("code"), "the state": q.Get("state"), "the session id": v.id(), "the client secret": "s3cret", "a JWT": "eyJ",
+		"the code": q.Get("code"), "the state": q.Get("state"), "the session id": v.id(), "the client secret": "s3cret",
+		"a JWT": "eyJ",
 	} {
 		if w.log.has(secret) {
 			w.Errorf("%s is in the log:\n%s", what, w.log)
@@ -132,7 +137,8 @@ func TestLoginCookie(t *testing.T) {
 			t.Fatalf("cookies %v", setCookies(a))
 		}
 		for name, c := range setCookies(a) {
-			if !strings.HasPrefix(name, "__Host-") || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+			if !strings.HasPrefix(name, "__Host-") || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode ||
+				c.Path != "/" || c.Domain != "" {
 				t.Errorf("log-in cookie %s", c.Raw)
 			}
 			if c.MaxAge != 900 {
@@ -201,7 +207,9 @@ func TestSessionsAreIndependent(t *testing.T) {
 // Where the person wanted to go, but never to another site (RFC9700-01).
 func TestReturnTo(t *testing.T) {
 	for given, want := range map[string]string{
-		"/private/deep?q=1#part": "/private/deep?q=1#part", "/private//a/./b?u=https://x//y": "/private//a/./b?u=https://x//y", "": "/", "https://evil.example/": "/", "//evil.example": "/", `/\evil.example`: "/", "private": "/",
+		"/private/deep?q=1#part":         "/private/deep?q=1#part",
+		"/private//a/./b?u=https://x//y": "/private//a/./b?u=https://x//y", "": "/", "https://evil.example/": "/",
+		"//evil.example": "/", `/\evil.example`: "/", "private": "/",
 	} {
 		inBubble(t, setup{}, func(t *testing.T, w *world) {
 			v := w.visitor("ada")
@@ -254,7 +262,9 @@ func TestBrowserHangsUpAtTheCallback(t *testing.T) {
 // page that says so, not a redirect that leads to the next one for ever.
 func TestLoginThatIsOverAlready(t *testing.T) {
 	for _, kind := range kinds {
-		s := setup{kind: kind, client: noBackchannel, idp: func(c *idpmock.Config) { c.SessionExpiry, c.AbsoluteLifetime = true, 5*time.Second }}
+		s := setup{kind: kind, client: noBackchannel, idp: func(c *idpmock.Config) {
+			c.SessionExpiry, c.AbsoluteLifetime = true, 5*time.Second
+		}}
 		inBubble(t, s, func(t *testing.T, w *world) {
 			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, DelayAfter: 10 * time.Second})
 			v := w.visitor("ada")

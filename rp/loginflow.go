@@ -42,7 +42,8 @@ func (p *RelyingParty) takeFlow(w http.ResponseWriter, r *http.Request, sent str
 	if p.engine.Now().Sub(f.Begun) > p.cfg.LoginTimeout {
 		return nil, stale(title, "older than Config.LoginTimeout")
 	}
-	switch err := p.cfg.Store.Once(r.Context(), p.party.Once("state", state), f.Begun.Add(p.cfg.LoginTimeout+time.Minute)); {
+	switch err := p.cfg.Store.Once(r.Context(), p.party.Once("state", state),
+		f.Begun.Add(p.cfg.LoginTimeout+time.Minute)); {
 	case errors.Is(err, store.ErrConflict):
 		return nil, stale("failed-done", "state shown twice")
 	case err != nil:

@@ -166,7 +166,8 @@ func overlay(values string, changes map[string]string) (out string, ok bool) {
 }
 
 // askApp calls Config.OnLogin. Its error is an ErrRefused or a *LoginError.
-func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, d *record.Data) (*Login, error) {
+func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *loginflow.Flow,
+	d *record.Data) (*Login, error) {
 	if p.cfg.OnLogin == nil {
 		return nil, nil
 	}

@@ -83,7 +83,8 @@ func TestOnLogin(t *testing.T) {
 				t.Error("the session has begun already")
 			}
 			var c struct{ Name string }
-			if err := l.Claims(&c); err != nil || !l.HasClaim("domain", "example.com") || l.HasClaim("domain", "evil.example") {
+			if err := l.Claims(&c); err != nil || !l.HasClaim("domain", "example.com") ||
+				l.HasClaim("domain", "evil.example") {
 				t.Errorf("claims %+v, %v", c, err)
 			}
 			rows[l.Issuer()+" "+l.Subject()] = r.URL.Path
@@ -179,7 +180,8 @@ func TestOnLoginReturnsHere(t *testing.T) {
 	var h hook
 	inBubble(t, hooked(&h), func(t *testing.T, w *world) {
 		for to, want := range map[string]string{
-			"https://evil.example/": "/", "//evil.example": "/", `/\evil.example`: "/", "": "/", "javascript:x": "/", "/ok?a=b#c": "/ok?a=b#c",
+			"https://evil.example/": "/", "//evil.example": "/", `/\evil.example`: "/", "": "/", "javascript:x": "/",
+			"/ok?a=b#c": "/ok?a=b#c",
 		} {
 			h = func(_ http.ResponseWriter, _ *http.Request, l *rp.Login) error { l.ReturnTo = to; return nil }
 			if a := w.visitor("ada").finish(); a.status != http.StatusSeeOther || a.location() != want {
@@ -206,16 +208,21 @@ func TestOnLoginRefuses(t *testing.T) {
 			return fmt.Errorf("another domain: %w", rp.ErrRefused)
 		}, http.StatusTeapot, "not you", "another domain"},
 		"its own words": {func(_ http.ResponseWriter, _ *http.Request, l *rp.Login) error {
-			return &rp.LoginError{Title: "Only for <staff>.", Advice: "Ask your boss.", Err: errors.New("bob is no staff")}
+			return &rp.LoginError{Title: "Only for <staff>.", Advice: "Ask your boss.",
+				Err: errors.New("bob is no staff")}
 		}, 403, "Only for &lt;staff&gt;.", "bob is no staff"},
 		"its own status": {func(http.ResponseWriter, *http.Request, *rp.Login) error {
 			return &rp.LoginError{Status: 451, Err: errors.New("a law")}
 		}, 451, "with this account", "a law"},
-		"an error": {func(http.ResponseWriter, *http.Request, *rp.Login) error { return errors.New(secret) }, 500, "could not be finished", secret},
+		"an error": {func(http.ResponseWriter, *http.Request, *rp.Login) error {
+			return errors.New(secret)
+		}, 500, "could not be finished", secret},
 		"trouble": {func(http.ResponseWriter, *http.Request, *rp.Login) error {
 			return &rp.UnavailableError{RetryAfter: 3 * time.Second, Err: errors.New("the database is away")}
 		}, 503, "try again", "the database is away"},
-		"a panic": {func(http.ResponseWriter, *http.Request, *rp.Login) error { panic("the app's own") }, 500, "could not be finished", "OnLogin has panicked"},
+		"a panic": {func(http.ResponseWriter, *http.Request, *rp.Login) error {
+			panic("the app's own")
+		}, 500, "could not be finished", "OnLogin has panicked"},
 		"values that are too large": {func(_ http.ResponseWriter, _ *http.Request, l *rp.Login) error {
 			s, err := l.Values("x")
 			s.Values["x"] = strings.Repeat("x", rp.MaxValues)
@@ -238,7 +245,8 @@ func TestOnLoginRefuses(t *testing.T) {
 				h = row.hook
 				v.idp = w.idp.Browser("bob")
 				a := v.finish()
-				if a.status != row.status || !strings.Contains(a.body, row.page) || strings.Contains(a.body, secret) || a.location() != "" {
+				if a.status != row.status || !strings.Contains(a.body, row.page) || strings.Contains(a.body, secret) ||
+					a.location() != "" {
 					t.Errorf("%v", a)
 				}
 				if row.status == 503 && a.header.Get("Retry-After") != "3" {
@@ -258,8 +266,10 @@ func TestOnLoginRefuses(t *testing.T) {
 				if n := len(w.logins); n != 1 {
 					t.Errorf("%d log-ins were reported", n)
 				}
-				if other := strings.ReplaceAll(between(a.body, `href="`, `"`), "&amp;", "&"); row.status != 500 && row.status != 503 {
-					if at := query(v.start(other)); at.Get("prompt") != "select_account" || !strings.Contains(other, "return_to=%2Fprivate&") {
+				if other := strings.ReplaceAll(between(a.body, `href="`, `"`), "&amp;", "&"); row.status != 500 &&
+					row.status != 503 {
+					if at := query(v.start(other)); at.Get("prompt") != "select_account" ||
+						!strings.Contains(other, "return_to=%2Fprivate&") {
 						t.Errorf("%q leads to %v", other, at)
 					}
 				}

@@ -66,7 +66,8 @@ func (p *RelyingParty) options(w *loginflow.Wish) (opts []oauth2.AuthCodeOption)
 	}
 	for name, value := range w.Params {
 		if slices.Contains(ownParams, name) {
-			p.refusals.Spend(p.log, p.engine.Now(), "a log-in option is left out: the library sets that parameter itself", "name", clean(name))
+			p.refusals.Spend(p.log, p.engine.Now(), "a log-in option is left out: the library sets that parameter "+
+				"itself", "name", clean(name))
 			continue
 		}
 		set(name, value)

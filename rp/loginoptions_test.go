@@ -20,15 +20,21 @@ func (w *world) guarded(path string, opts ...rp.LoginOption) {
 	rest := w.apps[0]
 	mux := http.NewServeMux()
 	mux.Handle("/", rest)
-	mux.Handle(path, web.RequireLogin(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { _, _ = rw.Write([]byte("gold")) }), opts...))
-	mux.Handle("/switch", web.Login(rp.LoginParam("prompt", "select_account"), rp.LoginParam("ui_locales", "de"), rp.LoginParam("client_id", "evil"), rp.Scopes("photos")))
+	mux.Handle(path, web.RequireLogin(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = rw.Write([]byte("gold"))
+	}), opts...))
+	mux.Handle("/switch", web.Login(rp.LoginParam("prompt", "select_account"), rp.LoginParam("ui_locales", "de"),
+		rp.LoginParam("client_id", "evil"), rp.Scopes("photos")))
 	w.apps[0] = mux
 }
 
 // A route that demands a context class asks for it, comes back, keeps what the app has
 // stored, and checks every session: what the address of a log-in says opens nothing.
 func TestACR(t *testing.T) {
-	s := setup{idp: func(c *idpmock.Config) { patient(c); c.ACRValues = []string{"low", "gold"} }, config: func(c *rp.Config) { c.LoginQuery = []string{"acr_values"} }}
+	s := setup{idp: func(c *idpmock.Config) {
+		patient(c)
+		c.ACRValues = []string{"low", "gold"}
+	}, config: func(c *rp.Config) { c.LoginQuery = []string{"acr_values"} }}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		w.guarded("/gold", rp.ACR("gold", "platinum"))
 		v := w.visitor("ada")
@@ -45,7 +51,9 @@ func TestACR(t *testing.T) {
 		}
 		v.submit("/run")
 		a := v.get("/gold?tab=2")
-		if a.status != http.StatusFound || !strings.HasPrefix(a.location(), "/auth/login?return_to=%2Fgold%3Ftab%3D2&wish=") || strings.Contains(a.location(), "platinum") {
+		if a.status != http.StatusFound ||
+			!strings.HasPrefix(a.location(), "/auth/login?return_to=%2Fgold%3Ftab%3D2&wish=") ||
+			strings.Contains(a.location(), "platinum") {
 			t.Fatalf("%v", a)
 		}
 		at := v.start(a.location())
@@ -71,18 +79,24 @@ func TestACR(t *testing.T) {
 			t.Errorf("the address of a log-in opens it: %v", a)
 		}
 		var p rp.Problem
-		if a := low.fetch("/gold"); json.Unmarshal([]byte(a.body), &p) != nil || a.status != 401 || p.Error != "insufficient_user_authentication" || !strings.HasPrefix(p.LoginURL, "/auth/login?return_to=%2Fgold&wish=") {
+		if a := low.fetch("/gold"); json.Unmarshal([]byte(a.body), &p) != nil || a.status != 401 ||
+			p.Error != "insufficient_user_authentication" ||
+			!strings.HasPrefix(p.LoginURL, "/auth/login?return_to=%2Fgold&wish=") {
 			t.Errorf("a script: %v", a)
 		}
 	})
 	// An IdP that does not give it: a page, no loop, and the session stays.
-	inBubble(t, setup{idp: func(c *idpmock.Config) { patient(c); c.ACRValues = []string{"low"} }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{idp: func(c *idpmock.Config) {
+		patient(c)
+		c.ACRValues = []string{"low"}
+	}}, func(t *testing.T, w *world) {
 		w.guarded("/gold", rp.ACR("gold"))
 		v := w.visitor("ada")
 		v.login()
 		id := v.id()
 		a := v.get(v.authorize(v.start(v.get("/gold").location())))
-		if a.status != http.StatusForbidden && a.status != http.StatusBadRequest || !strings.Contains(a.body, "log-in") {
+		if a.status != http.StatusForbidden && a.status != http.StatusBadRequest ||
+			!strings.Contains(a.body, "log-in") {
 			t.Errorf("%v", a)
 		}
 		if v.id() != id {
@@ -129,13 +143,16 @@ func TestLoginParams(t *testing.T) {
 		w.guarded("/gold")
 		v := w.visitor("ada")
 		q := query(v.start("/switch"))
-		for name, want := range map[string]string{"prompt": "select_account", "ui_locales": "de", "client_id": "notes", "scope": "openid photos", "audience": "https://api.example", "login_hint": ""} {
+		for name, want := range map[string]string{"prompt": "select_account", "ui_locales": "de", "client_id": "notes",
+			"scope": "openid photos", "audience": "https://api.example", "login_hint": ""} {
 			if q.Get(name) != want || len(q[name]) > 1 {
 				t.Errorf("%s is %q, want %q", name, q[name], want)
 			}
 		}
-		q = query(v.start("/auth/login?login_hint=ada%40example.com&max_age=60&prompt=none&scope=admin&wish=AAAA&ui_locales=fr"))
-		for name, want := range map[string]string{"login_hint": "ada@example.com", "max_age": "60", "prompt": "", "scope": "openid", "ui_locales": ""} {
+		q = query(v.start("/auth/login?login_hint=ada%40example.com&max_age=60&prompt=none&scope=admin&wish=AAAA" +
+			"&ui_locales=fr"))
+		for name, want := range map[string]string{"login_hint": "ada@example.com", "max_age": "60", "prompt": "",
+			"scope": "openid", "ui_locales": ""} {
 			if q.Get(name) != want {
 				t.Errorf("%s is %q, want %q", name, q[name], want)
 			}
@@ -156,7 +173,8 @@ func TestLoginParams(t *testing.T) {
 // An API asks for more (RFC 9470): Answer leads to such a log-in and back, once.
 func TestAPIStepUp(t *testing.T) {
 	asks := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		rw.Header().Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", acr_values="gold", max_age="60"`)
+		rw.Header().Set("WWW-Authenticate",
+			`Bearer error="insufficient_user_authentication", acr_values="gold", max_age="60"`)
 		rw.WriteHeader(http.StatusUnauthorized)
 	})
 	s := setup{api: asks, idp: func(c *idpmock.Config) { patient(c); c.ACRValues = []string{"low", "gold"} }}

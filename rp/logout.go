@@ -60,7 +60,8 @@ func (p *RelyingParty) serveLogout(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	if everywhere && known != nil && known.live {
-		_, err = p.engine.EndUnder(ctx, p.party.Under(names.BySubject, known.data.Subject), store.Selector{BegunBy: p.engine.Now()}, reason.UserLogout, "")
+		_, err = p.engine.EndUnder(ctx, p.party.Under(names.BySubject, known.data.Subject),
+			store.Selector{BegunBy: p.engine.Now()}, reason.UserLogout, "")
 	} else {
 		_, err = p.engine.End(ctx, key, reason.UserLogout)
 	}
@@ -82,7 +83,8 @@ func (p *RelyingParty) serveLogout(w http.ResponseWriter, r *http.Request) error
 		ask = p.askLogout(base, endpoint, said, nil)
 	}
 	if ask.to == "" {
-		p.refusals.Spend(p.log, p.engine.Now(), "a log-out stays here: the IdP takes none without id_token_hint, and this one is used up or too long")
+		p.refusals.Spend(p.log, p.engine.Now(), "a log-out stays here: the IdP takes none without id_token_hint, and "+
+			"this one is used up or too long")
 		return web.SendOn(w, r, landing)
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
@@ -98,7 +100,8 @@ const maxLogoutForm = 8 << 10
 func wantsEverywhere(w http.ResponseWriter, r *http.Request) (bool, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLogoutForm)
 	if err := r.ParseForm(); err != nil {
-		return false, &RequestError{Status: http.StatusBadRequest, Code: "invalid_request", Err: errors.New("malformed or too large form")}
+		return false, &RequestError{Status: http.StatusBadRequest, Code: "invalid_request",
+			Err: errors.New("malformed or too large form")}
 	}
 	return r.PostForm.Get("everywhere") == "1", nil
 }
@@ -157,5 +160,6 @@ func (p *RelyingParty) mayHint(ctx context.Context, key store.Key, l *leaver) bo
 // (RIL-06).
 func (p *RelyingParty) serveLoggedOut(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
-	return p.pages.Write(w, r, page.Page{Title: "ended-title", Advice: []page.Word{"loggedout"}, Link: p.site.Endpoint("/login"), LinkText: "to-login"})
+	return p.pages.Write(w, r, page.Page{Title: "ended-title", Advice: []page.Word{"loggedout"},
+		Link: p.site.Endpoint("/login"), LinkText: "to-login"})
 }

@@ -34,22 +34,28 @@ func TestLogout(t *testing.T) {
 	for _, kind := range kinds {
 		for name, byPost := range map[string]bool{"redirect": false, "form": true} {
 			t.Run(kind.String()+" by "+name, func(t *testing.T) {
-				inBubble(t, setup{kind: kind, config: func(c *rp.Config) { c.Logout.Post = byPost }}, func(t *testing.T, w *world) {
+				inBubble(t, setup{kind: kind, config: func(c *rp.Config) {
+					c.Logout.Post = byPost
+				}}, func(t *testing.T, w *world) {
 					v := w.visitor("ada")
 					v.login()
 					session := v.session()
 					a := v.submit("/auth/logout")
 					w.expectEnds(reason.UserLogout) // whatever the IdP says afterwards
 					v.expect("ended", reason.UserLogout)
-					if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Clear-Site-Data") != "" || a.header.Get("Referrer-Policy") != "no-referrer" {
+					if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Clear-Site-Data") != "" ||
+						a.header.Get("Referrer-Policy") != "no-referrer" {
 						t.Errorf("headers %v", a.header)
 					}
 					var fields url.Values
 					if byPost {
-						if a.status != 200 || a.location() != "" || !strings.Contains(a.body, `action="`+issuer+`/end_session"`) || !strings.Contains(a.body, `method="post"`) {
+						if a.status != 200 || a.location() != "" ||
+							!strings.Contains(a.body, `action="`+issuer+`/end_session"`) ||
+							!strings.Contains(a.body, `method="post"`) {
 							t.Fatalf("not a form: %v", a)
 						}
-						if csp := a.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+						if csp := a.header.Get("Content-Security-Policy"); !strings.Contains(csp,
+							"default-src 'none'") || strings.Contains(csp, "unsafe") {
 							t.Errorf("Content-Security-Policy %q", csp)
 						}
 						fields = hiddenFields(a.body)
@@ -59,7 +65,9 @@ func TestLogout(t *testing.T) {
 						}
 						fields = query(a.location())
 					}
-					if fields.Get("client_id") != "notes" || fields.Get("post_logout_redirect_uri") != base+"/auth/logged-out" || len(fields.Get("state")) < 20 || fields.Get("id_token_hint") == "" {
+					if fields.Get("client_id") != "notes" ||
+						fields.Get("post_logout_redirect_uri") != base+"/auth/logged-out" ||
+						len(fields.Get("state")) < 20 || fields.Get("id_token_hint") == "" {
 						t.Fatalf("fields %v", fields)
 					}
 					back, err := v.idp.Logout(w.Context(), issuer+"/end_session?"+fields.Encode())
@@ -81,7 +89,8 @@ func TestLogout(t *testing.T) {
 // landed: RIL-06, the page after a logout is just a page.
 func (v *visitor) landed(a *reply) {
 	v.w.Helper()
-	if a.status != 200 || a.header.Get("Refresh") != "" || strings.Contains(strings.ToLower(a.body), "http-equiv") || strings.Contains(a.body, "<script") {
+	if a.status != 200 || a.header.Get("Refresh") != "" || strings.Contains(strings.ToLower(a.body), "http-equiv") ||
+		strings.Contains(a.body, "<script") {
 		v.w.Errorf("the landing page goes on by itself: %v", a)
 	}
 	if !strings.Contains(a.body, `href="/auth/login"`) || a.header.Get("Cache-Control") != "no-store" {
@@ -94,7 +103,8 @@ func TestLoggedOutTolerates(t *testing.T) {
 	inBubble(t, setup{}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
-		for _, q := range []string{"", "?state=other", "?state=&state=", "?state=" + url.QueryEscape(marker), "?error=server_error", "?%zz"} {
+		for _, q := range []string{"", "?state=other", "?state=&state=", "?state=" + url.QueryEscape(marker),
+			"?error=server_error", "?%zz"} {
 			a := v.get("/auth/logged-out" + q)
 			v.landed(a)
 			if strings.Contains(a.body, "marker") {
@@ -111,24 +121,30 @@ func TestLogoutIsSafeFromOtherSites(t *testing.T) {
 		v := w.visitor("ada")
 		v.login()
 		for name, h := range map[string]http.Header{
-			"another site":                     with(navigating, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"),
-			"a sibling":                        with(navigating, "Sec-Fetch-Site", "same-site", "Origin", "https://www.notes.example"),
+			"another site": with(navigating, "Sec-Fetch-Site", "cross-site", "Origin",
+				"https://evil.example"),
+			"a sibling": with(navigating, "Sec-Fetch-Site", "same-site", "Origin",
+				"https://www.notes.example"),
 			"a browser without Fetch Metadata": {"Origin": {"https://evil.example"}},
 			"a sandboxed frame":                {"Origin": {"null"}},
 			"the IdP":                          with(navigating, "Sec-Fetch-Site", "cross-site", "Origin", issuer),
 		} {
-			if a := v.do("POST", "/auth/logout", url.Values{}, h); a.status != http.StatusForbidden || len(a.header["Set-Cookie"]) > 0 {
+			if a := v.do("POST", "/auth/logout", url.Values{}, h); a.status != http.StatusForbidden ||
+				len(a.header["Set-Cookie"]) > 0 {
 				t.Errorf("%s: %v", name, a)
 			}
 		}
 		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE"} {
-			if a := v.do(method, "/auth/logout", nil, with(navigating, "Sec-Fetch-Site", "same-origin")); a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "POST" {
+			if a := v.do(method, "/auth/logout", nil,
+				with(navigating, "Sec-Fetch-Site", "same-origin")); a.status != http.StatusMethodNotAllowed ||
+				a.header.Get("Allow") != "POST" {
 				t.Errorf("%s: %v", method, a)
 			}
 		}
 		v.expect("live", "")
 		w.expectEnds()
-		if a := v.do("POST", "/auth/logout", url.Values{}, http.Header{"Origin": {base}}); a.status != http.StatusSeeOther {
+		if a := v.do("POST", "/auth/logout", url.Values{},
+			http.Header{"Origin": {base}}); a.status != http.StatusSeeOther {
 			t.Errorf("this app's own page in a browser without Fetch Metadata: %v", a)
 		}
 		w.expectEnds(reason.UserLogout)

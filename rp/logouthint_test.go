@@ -25,7 +25,8 @@ func (v *visitor) leave() url.Values {
 		v.w.Fatalf("not sent to the IdP: %v", a)
 	}
 	// RP-Initiated Logout §2: without a hint, client_id says whose redirect URI it is.
-	if fields.Get("client_id") != "notes" || fields.Get("post_logout_redirect_uri") != base+"/auth/logged-out" || len(fields.Get("state")) < 20 {
+	if fields.Get("client_id") != "notes" || fields.Get("post_logout_redirect_uri") != base+"/auth/logged-out" ||
+		len(fields.Get("state")) < 20 {
 		v.w.Fatalf("fields %v", fields)
 	}
 	return fields
@@ -45,7 +46,9 @@ func (v *visitor) hinted(want bool) {
 func TestLogoutHint(t *testing.T) {
 	for name, byPost := range map[string]bool{"redirect": false, "form": true} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, setup{instances: 2, config: func(c *rp.Config) { c.Logout.Post = byPost }}, func(t *testing.T, w *world) {
+			inBubble(t, setup{instances: 2, config: func(c *rp.Config) {
+				c.Logout.Post = byPost
+			}}, func(t *testing.T, w *world) {
 				early, late := w.visitor("ada"), w.visitor("bob")
 				for _, v := range []*visitor{early, late} {
 					v.login()
@@ -100,7 +103,8 @@ func TestLogoutHintOfAScript(t *testing.T) {
 		v.login()
 		script := with(fetching, "Accept", "application/json", "Origin", base)
 		for range 3 { // however often: it gets nothing
-			if a := v.do("POST", "/auth/logout", url.Values{}, script); a.status != 200 || strings.TrimSpace(a.body) != `{"location":""}` {
+			if a := v.do("POST", "/auth/logout", url.Values{}, script); a.status != 200 ||
+				strings.TrimSpace(a.body) != `{"location":""}` {
 				t.Fatalf("%v", a)
 			}
 		}

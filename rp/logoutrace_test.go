@@ -90,7 +90,8 @@ func TestLogoutBeatsRefresh(t *testing.T) {
 				reason := end(w, v)
 				w.expectEnds(reason)
 				close(gate)
-				if a := <-answer; a == nil || a.status != http.StatusUnauthorized || !strings.Contains(a.body, string(reason)) {
+				if a := <-answer; a == nil || a.status != http.StatusUnauthorized ||
+					!strings.Contains(a.body, string(reason)) {
 					t.Errorf("the page: %v", a)
 				}
 				time.Sleep(5 * time.Minute)
@@ -241,7 +242,8 @@ func TestBackchannelDuringAnOutage(t *testing.T) {
 			v.login()
 			raw := w.logoutToken(v.session())
 			kept.breaks("End")
-			if a := w.deliver(raw); a.status != status || a.header.Get("Cache-Control") != "no-store" || strings.Contains(a.body, "connection refused") {
+			if a := w.deliver(raw); a.status != status || a.header.Get("Cache-Control") != "no-store" ||
+				strings.Contains(a.body, "connection refused") {
 				t.Errorf("%v, want %d", a, status)
 			}
 			kept.heals()
@@ -296,7 +298,8 @@ func TestFloodOfJunkTokens(t *testing.T) {
 		w.judged(w.deliver(w.logoutToken(v.session(), idpmock.LogoutUnknownKid)), false)
 		time.Sleep(1500 * time.Millisecond)
 		for range 49 {
-			if a := w.deliver(w.logoutToken(v.session(), idpmock.LogoutUnknownKid)); a.status != 503 || a.header.Get("Retry-After") != "9" || a.header.Get("Cache-Control") != "no-store" {
+			if a := w.deliver(w.logoutToken(v.session(), idpmock.LogoutUnknownKid)); a.status != 503 ||
+				a.header.Get("Retry-After") != "9" || a.header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%v", a)
 			}
 		}
@@ -319,7 +322,8 @@ func (s *overtakingStore) Replace(ctx context.Context, rec store.Record) error {
 	if old, err := s.Load(ctx, rec.Key); err == nil && s.armed.Load() {
 		for _, ref := range rec.Refs {
 			if !slices.Contains(old.Refs, ref) {
-				if _, err := s.End(ctx, store.Selector{Ref: ref}, store.End{Reason: string(reason.BackchannelLogout), At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
+				if _, err := s.End(ctx, store.Selector{Ref: ref}, store.End{Reason: string(reason.BackchannelLogout),
+					At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
 					return err
 				}
 			}
@@ -339,7 +343,8 @@ func TestLogoutOfTheNextSID(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, IDToken: idpmock.IDTokenChangedSid})
 		kept.armed.Store(true)
-		if a := v.fetch("/private"); a.status != http.StatusUnauthorized || !strings.Contains(a.body, "backchannel_logout") {
+		if a := v.fetch("/private"); a.status != http.StatusUnauthorized ||
+			!strings.Contains(a.body, "backchannel_logout") {
 			t.Errorf("the page: %v", a)
 		}
 		v.expect("ended", reason.BackchannelLogout)

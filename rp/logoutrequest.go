@@ -33,7 +33,8 @@ type LogoutConfig struct {
 }
 
 // ownLogoutParams are set by the library, or have a meaning in the form.
-var ownLogoutParams = []string{"client_id", "id_token_hint", "post_logout_redirect_uri", "state", "", "everywhere", proofField}
+var ownLogoutParams = []string{"client_id", "id_token_hint", "post_logout_redirect_uri", "state", "", "everywhere",
+	proofField}
 
 func (c *LogoutConfig) check(allowHTTP bool, fault func(field, cure string, args ...any)) {
 	if c.URL != "" {

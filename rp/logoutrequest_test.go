@@ -34,7 +34,8 @@ func (v *visitor) sent(form url.Values) string {
 		v.w.Errorf("an address of %d bytes", len(a.location()))
 	}
 	var names []string
-	for _, name := range []string{"client_id", "id_token_hint", "logout_hint", "logout_uri", "post_logout_redirect_uri", "state"} {
+	for _, name := range []string{"client_id", "id_token_hint", "logout_hint", "logout_uri", "post_logout_redirect_uri",
+		"state"} {
 		if fields.Has(name) {
 			names = append(names, name)
 		}
@@ -69,16 +70,19 @@ func TestLogoutAtEveryIdP(t *testing.T) {
 		"entra":    {both, named, bare},
 		"duende": {hinted, "get client_id logout_hint post_logout_redirect_uri state: stays there",
 			"get client_id post_logout_redirect_uri state: stays there"},
-		"okta":  {hinted, "post client_id id_token_hint post_logout_redirect_uri state: comes back", "nowhere: /auth/logged-out"},
+		"okta": {hinted, "post client_id id_token_hint post_logout_redirect_uri state: comes back",
+			"nowhere: /auth/logged-out"},
 		"hydra": {hinted, "get client_id logout_hint: stays there", "get client_id: stays there"},
 		"dex":   {hinted, "get client_id logout_hint: stays there", "get client_id: stays there"},
-		"cognito": {"get client_id logout_hint logout_uri: comes back", "get client_id logout_hint logout_uri: comes back",
+		"cognito": {"get client_id logout_hint logout_uri: comes back",
+			"get client_id logout_hint logout_uri: comes back",
 			"get client_id logout_uri: comes back"},
 		"login.gov": {named, named, bare},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := at(t, name, setup{idp: func(c *idpmock.Config) {
-				c.Users = []idpmock.User{{Username: "ada", Claims: groups(100)}, {Username: "eve", Claims: groups(5000)}}
+				c.Users = []idpmock.User{{Username: "ada", Claims: groups(100)},
+					{Username: "eve", Claims: groups(5000)}}
 				c.Temperament.ProfileAtUserinfo = false // an administrator can choose
 			}})
 			known := s.config
@@ -104,7 +108,8 @@ func TestLogoutAtEveryIdP(t *testing.T) {
 					}
 					w.idp.EndUser(user)
 					time.Sleep(5 * time.Second) // no log-in may be older than this end
-					v.expect("ended", map[int]reason.Reason{0: reason.UserLogout, 1: reason.UserLogout, 2: reason.Idle}[i])
+					v.expect("ended", map[int]reason.Reason{0: reason.UserLogout, 1: reason.UserLogout,
+						2: reason.Idle}[i])
 				}
 			})
 		})
@@ -125,7 +130,8 @@ func TestLogoutConfig(t *testing.T) {
 			return query(a.location())
 		}
 		q := leave(url.Values{"x": {"y"}, "client_id": {"other"}, "state": {"mine"}})
-		if q.Get("p") != "B2C_1_x" || q.Get("ui_locales") != "de" || !q.Has("federated") || q.Has("id_token_hint") || q.Has("logout_hint") {
+		if q.Get("p") != "B2C_1_x" || q.Get("ui_locales") != "de" || !q.Has("federated") || q.Has("id_token_hint") ||
+			q.Has("logout_hint") {
 			t.Errorf("%v", q)
 		}
 		if q.Has("x") || q.Get("client_id") != "notes" || q.Get("state") == "mine" {
@@ -188,7 +194,8 @@ func TestLogoutMaxHint(t *testing.T) {
 		}), func(t *testing.T, w *world) {
 			v := w.visitor("ada")
 			v.login()
-			if fields := hiddenFields(v.submit("/auth/logout").body); fields.Has("id_token_hint") != want || fields.Get("client_id") != "notes" {
+			if fields := hiddenFields(v.submit("/auth/logout").body); fields.Has("id_token_hint") != want ||
+				fields.Get("client_id") != "notes" {
 				t.Errorf("%d: %v", n, fields)
 			}
 		})
@@ -241,7 +248,9 @@ func FuzzLogoutForm(f *testing.F) {
 
 // The page that asks once more keeps what the form has said to the IdP.
 func TestLogoutQuestionKeepsTheForm(t *testing.T) {
-	inBubble(t, setup{config: func(c *rp.Config) { c.Logout.Form = []string{"ui_locales"} }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{config: func(c *rp.Config) {
+		c.Logout.Form = []string{"ui_locales"}
+	}}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
 		hidden := http.Header{"Accept": {"text/html"}, "Origin": {"null"}}

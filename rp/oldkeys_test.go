@@ -15,7 +15,9 @@ import (
 // CORE-14, BCL-05: a key that the IdP has withdrawn ends no session any more, once the
 // keys are old; nobody has to log in for that.
 func TestLogoutTokenByAWithdrawnKey(t *testing.T) {
-	inBubble(t, setup{kind: rp.NoToken, config: func(c *rp.Config) { c.Absolute = 24 * time.Hour }, idp: patient}, func(t *testing.T, w *world) {
+	inBubble(t, setup{kind: rp.NoToken, config: func(c *rp.Config) {
+		c.Absolute = 24 * time.Hour
+	}, idp: patient}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login() // the keys are read
 		time.Sleep(time.Hour - 30*time.Second)
@@ -49,7 +51,8 @@ func TestLogoutTokenBehindJunk(t *testing.T) {
 		w.judged(w.deliver(w.logoutToken(v.session(), idpmock.LogoutBadSignature)), false)
 		rightful := w.logoutToken(v.session(), idpmock.LogoutRotatedKey)
 		a := w.deliver(rightful)
-		if a.status != 503 || a.header.Get("Retry-After") != "9" || !strings.Contains(a.body, `"temporarily_unavailable"`) {
+		if a.status != 503 || a.header.Get("Retry-After") != "9" ||
+			!strings.Contains(a.body, `"temporarily_unavailable"`) {
 			t.Errorf("inside the window: %v", a)
 		}
 		if !w.log.has("a logout token cannot be checked yet") || w.log.has("eyJ") {

@@ -15,7 +15,8 @@ func (w *world) lines(text string) int { return strings.Count(w.log.String(), te
 // An operator sees why log-ins fail: the page says nothing about it.
 func TestFailedLoginsAreLogged(t *testing.T) {
 	for fault, want := range map[idpmock.IDTokenFault]string{
-		idpmock.IDTokenInvalidNonce: "nonce", idpmock.IDTokenFutureIat: "compare the clocks", idpmock.IDTokenInvalidAud: "audience", idpmock.IDTokenInvalidIss: "iss is",
+		idpmock.IDTokenInvalidNonce: "nonce", idpmock.IDTokenFutureIat: "compare the clocks",
+		idpmock.IDTokenInvalidAud: "audience", idpmock.IDTokenInvalidIss: "iss is",
 	} {
 		inBubble(t, setup{}, func(t *testing.T, w *world) {
 			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, IDToken: fault})
@@ -56,7 +57,8 @@ func TestStrangersDoNotFillTheLog(t *testing.T) {
 		eve := w.visitor("eve")
 		for range 500 {
 			eve.get("/auth/callback?code=x&state=" + strings.Repeat("A", 43))
-			w.post("/auth/backchannel-logout", "logout_token=junk", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
+			w.post("/auth/backchannel-logout", "logout_token=junk",
+				http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
 		}
 		if n := w.lines("\n"); n > 60 {
 			t.Errorf("%d lines", n)

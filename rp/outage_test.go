@@ -31,7 +31,8 @@ func TestOutage(t *testing.T) {
 				return f.Remove
 			},
 			"502 of a proxy": func(w *world) func() {
-				f := w.idp.Fault(idpmock.Fault{Times: idpmock.Always, Status: 502, Body: "<html>Bad gateway", ContentType: "text/html"})
+				f := w.idp.Fault(idpmock.Fault{Times: idpmock.Always, Status: 502, Body: "<html>Bad gateway",
+					ContentType: "text/html"})
 				return f.Remove
 			},
 			"unreachable": func(w *world) func() {
@@ -107,8 +108,10 @@ func TestRetryAfter(t *testing.T) {
 			wait   time.Duration
 		}{
 			"seconds": {func() string { return "120" }, 2 * time.Minute},
-			"a date":  {func() string { return time.Now().Add(3 * time.Minute).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT") }, 3 * time.Minute},
-			"a day":   {func() string { return "86400" }, 5 * time.Minute},
+			"a date": {func() string {
+				return time.Now().Add(3 * time.Minute).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
+			}, 3 * time.Minute},
+			"a day": {func() string { return "86400" }, 5 * time.Minute},
 		} {
 			inBubble(t, setup{kind: kind, client: tokenOf(kind), idp: patient}, func(t *testing.T, w *world) {
 				v := w.visitor("ada")
@@ -120,10 +123,12 @@ func TestRetryAfter(t *testing.T) {
 				for time.Since(began) < row.wait {
 					a := v.get("/private")
 					left := row.wait - time.Since(began)
-					if n, _ := strconv.Atoi(a.header.Get("Retry-After")); a.status != 503 || time.Duration(n)*time.Second < left || time.Duration(n)*time.Second > left+time.Second {
+					if n, _ := strconv.Atoi(a.header.Get("Retry-After")); a.status != 503 ||
+						time.Duration(n)*time.Second < left || time.Duration(n)*time.Second > left+time.Second {
 						t.Fatalf("%v %s, %v left: %v", kind, name, left, a)
 					}
-					if n := w.idp.Count(idpmock.EndpointRefresh, "") + w.idp.Count(idpmock.EndpointUserinfo, ""); n != 1 {
+					if n := w.idp.Count(idpmock.EndpointRefresh, "") +
+						w.idp.Count(idpmock.EndpointUserinfo, ""); n != 1 {
 						t.Fatalf("%v %s: asked %d times within %v", kind, name, n, time.Since(began))
 					}
 					time.Sleep(5 * time.Second)
@@ -144,7 +149,8 @@ func TestMisconfigurationHeals(t *testing.T) {
 		"RT-03 unsupported_grant_type": {Error: "unsupported_grant_type"},
 		"RT-12 use_dpop_nonce":         {Error: "use_dpop_nonce", Header: map[string]string{"DPoP-Nonce": "x"}},
 		"RT-15 302 to a portal":        {Status: 302, Header: map[string]string{"Location": "https://portal.example/"}},
-		"RT-15 307 to another host":    {Status: 307, Header: map[string]string{"Location": "https://evil.example/token"}},
+		"RT-15 307 to another host": {Status: 307,
+			Header: map[string]string{"Location": "https://evil.example/token"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, setup{client: longToken, idp: patient}, func(t *testing.T, w *world) {

@@ -38,7 +38,8 @@ func TestAnswerBeforeTheRest(t *testing.T) {
 				v := w.visitor("ada")
 				v.login()
 				stuck := make(chan struct{})
-				revocation := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Gate: stuck, Times: idpmock.Always})
+				revocation := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Gate: stuck,
+					Times: idpmock.Always})
 				began := time.Now()
 				if a := end(w, v); a.status >= 400 {
 					t.Fatalf("%v", a)
@@ -48,7 +49,8 @@ func TestAnswerBeforeTheRest(t *testing.T) {
 				}
 				synctest.Wait()
 				if v.status().State != "ended" || len(told) != 0 || revocation.Hits() != 0 {
-					t.Errorf("status %+v, %d events, %d revocations before the answer", v.status(), len(told), revocation.Hits())
+					t.Errorf("status %+v, %d events, %d revocations before the answer", v.status(), len(told),
+						revocation.Hits())
 				}
 				close(gate)
 				<-revocation.Arrived()
@@ -100,7 +102,8 @@ func TestOneReportWhereClocksDiffer(t *testing.T) {
 func TestOutboxSurvivesARestart(t *testing.T) {
 	s := setup{}
 	inBubble(t, s, func(t *testing.T, w *world) {
-		down := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Status: 503, RetryAfter: "30", Times: idpmock.Always})
+		down := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Status: 503, RetryAfter: "30",
+			Times: idpmock.Always})
 		var all []*visitor
 		for range 20 {
 			v := w.visitor("ada")
@@ -147,7 +150,8 @@ func TestEndOfADeadInstance(t *testing.T) {
 				v.login()
 				now := time.Now()
 				// All that the dead instance did.
-				if _, err := w.store.End(t.Context(), store.Selector{Key: keyOf(v)}, store.End{Reason: string(reason.Admin), At: now, Until: now.Add(time.Hour)}); err != nil {
+				if _, err := w.store.End(t.Context(), store.Selector{Key: keyOf(v)},
+					store.End{Reason: string(reason.Admin), At: now, Until: now.Add(time.Hour)}); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(30 * time.Second)
@@ -210,7 +214,9 @@ func TestOfflineAccess(t *testing.T) {
 		"front-channel, offline_access": {[]string{"openid", "offline_access"}, func(w *world, v *visitor) {
 			w.visitor("").get("/auth/frontchannel-logout?iss=" + issuer + "&sid=" + v.session().SID)
 		}, []string{"access_token"}},
-		"the person, offline_access": {[]string{"openid", "offline_access"}, func(_ *world, v *visitor) { v.submit("/auth/logout") }, []string{"refresh_token", "access_token"}},
+		"the person, offline_access": {[]string{"openid", "offline_access"}, func(_ *world, v *visitor) {
+			v.submit("/auth/logout")
+		}, []string{"refresh_token", "access_token"}},
 		"the app, offline_access": {[]string{"openid", "offline_access"}, func(w *world, v *visitor) {
 			if _, err := w.auth[0].EndSessions(w.Context(), rp.Whose{Subject: "ada"}); err != nil {
 				w.Error(err)
@@ -258,7 +264,8 @@ func TestNoRevocationEndpoint(t *testing.T) {
 		if log := w.log.String()[before:]; strings.Contains(log, "WARN") || strings.Contains(log, "ERROR") {
 			t.Errorf("log:\n%s", log)
 		}
-		if due, err := w.store.Claim(t.Context(), auth.Owner(), time.Now(), time.Minute, 10); err != nil || len(due) != 0 {
+		if due, err := w.store.Claim(t.Context(), auth.Owner(), time.Now(), time.Minute, 10); err != nil ||
+			len(due) != 0 {
 			t.Errorf("%d records wait, %v", len(due), err)
 		}
 	})
@@ -269,9 +276,11 @@ func TestFrontchannelFramers(t *testing.T) {
 	s := setup{}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointDiscovery, Times: idpmock.Always,
-			Body: strings.ReplaceAll(discoveryDocument(t, w.idp), issuer+"/end_session", "https://sso.example:8443/logout")})
+			Body: strings.ReplaceAll(discoveryDocument(t, w.idp), issuer+"/end_session",
+				"https://sso.example:8443/logout")})
 		w.serve("two.example", w.app(w.relyingParty(s)))
-		for host, want := range map[string]string{base: issuer, "https://two.example": issuer + " https://sso.example:8443"} {
+		for host, want := range map[string]string{base: issuer, "https://two.example": issuer +
+			" https://sso.example:8443"} {
 			a := w.visitor("").do("GET", host+"/auth/frontchannel-logout", nil, nil)
 			_, framers, _ := strings.Cut(a.header.Get("Content-Security-Policy"), "frame-ancestors ")
 			if framers != want {
@@ -284,7 +293,8 @@ func TestFrontchannelFramers(t *testing.T) {
 // everywhere posts the form "log out everywhere".
 func (v *visitor) everywhere(value string) *reply {
 	v.w.Helper()
-	return v.do("POST", "/auth/logout", url.Values{"everywhere": {value}}, with(navigating, "Sec-Fetch-Site", "same-origin", "Origin", base))
+	return v.do("POST", "/auth/logout", url.Values{"everywhere": {value}},
+		with(navigating, "Sec-Fetch-Site", "same-origin", "Origin", base))
 }
 
 // Log-out everywhere ends all of a person's sessions at this app, also on other
@@ -347,7 +357,9 @@ func TestLogoutEverywhereNeedsALiveSession(t *testing.T) {
 		if a := v.everywhere(strings.Repeat("1", 10<<10)); a.status != http.StatusBadRequest {
 			t.Errorf("a huge form: %v", a)
 		}
-		if a := v.do("POST", "/auth/logout", url.Values{"everywhere": {"1"}}, with(navigating, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example")); a.status != http.StatusForbidden {
+		if a := v.do("POST", "/auth/logout", url.Values{"everywhere": {"1"}},
+			with(navigating, "Sec-Fetch-Site", "cross-site", "Origin",
+				"https://evil.example")); a.status != http.StatusForbidden {
 			t.Errorf("another site: %v", a)
 		}
 		v.expect("live", "")

@@ -120,7 +120,8 @@ func (p *tab) send(ctx context.Context, method, path string, header http.Header)
 	if err != nil {
 		p.w.Fatal(err)
 	}
-	req.Header = http.Header{"Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"}, "Accept": {"*/*"}}
+	req.Header = http.Header{"Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"},
+		"Accept": {"*/*"}}
 	for name, v := range header {
 		req.Header[name] = v
 	}

@@ -57,9 +57,11 @@ func TestActivityWhileIdPIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newPageWorld(t, nil, func(c *rp.Config) { c.SignalEvery = time.Minute })
 		ada := w.login("ada")
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always, Status: http.StatusBadGateway})
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always,
+			Status: http.StatusBadGateway})
 		time.Sleep(2 * time.Minute)
-		if s := ada.do(http.MethodPost, "/auth/activity", nil).status(t); s.State != "live" || limit(s, "trust") != 58*time.Minute {
+		if s := ada.do(http.MethodPost, "/auth/activity", nil).status(t); s.State != "live" ||
+			limit(s, "trust") != 58*time.Minute {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -67,7 +69,9 @@ func TestActivityWhileIdPIsAway(t *testing.T) {
 
 func TestActivitySameOriginOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newPageWorld(t, nil, func(c *rp.Config) { c.Idle, c.TrustedOrigins = 10*time.Minute, []string{"https://shop.example"} })
+		w := newPageWorld(t, nil, func(c *rp.Config) {
+			c.Idle, c.TrustedOrigins = 10*time.Minute, []string{"https://shop.example"}
+		})
 		ada := w.login("ada")
 		time.Sleep(time.Minute)
 		for name, h := range map[string]http.Header{
@@ -87,7 +91,8 @@ func TestActivitySameOriginOnly(t *testing.T) {
 			t.Errorf("it was counted all the same: %+v", s)
 		}
 		for name, h := range map[string]http.Header{
-			"fetch": {"Origin": {pageApp}}, "an old browser": {"Sec-Fetch-Site": nil, "Origin": {pageApp}}, "no browser": {"Sec-Fetch-Site": nil},
+			"fetch": {"Origin": {pageApp}}, "an old browser": {"Sec-Fetch-Site": nil, "Origin": {pageApp}},
+			"no browser": {"Sec-Fetch-Site": nil},
 		} {
 			if a := ada.do(http.MethodPost, "/auth/activity", h); a.StatusCode != http.StatusOK {
 				t.Errorf("%s: %d %s", name, a.StatusCode, a.body)
@@ -137,7 +142,8 @@ func TestDraftKey(t *testing.T) {
 			t.Helper()
 			var got struct{ Keys [][]byte }
 			a := p.do(http.MethodGet, "/auth/draft-key", nil)
-			if err := json.Unmarshal([]byte(a.body), &got); err != nil || len(got.Keys) != 2 || len(got.Keys[0]) != 32 || a.Header.Get("Cache-Control") != "no-store" {
+			if err := json.Unmarshal([]byte(a.body), &got); err != nil || len(got.Keys) != 2 ||
+				len(got.Keys[0]) != 32 || a.Header.Get("Cache-Control") != "no-store" {
 				t.Fatalf("%v: %d %v", err, a.StatusCode, a.Header)
 			}
 			return [2]string{string(got.Keys[0]), string(got.Keys[1])}
@@ -151,7 +157,8 @@ func TestDraftKey(t *testing.T) {
 		if other[0] == first[0] || other[1] == first[1] || first[0] == first[1] {
 			t.Error("two people, or two masters, share a key")
 		}
-		for _, h := range []http.Header{{"Sec-Fetch-Site": {"same-site"}}, {"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Mode": {"navigate"}}} {
+		for _, h := range []http.Header{{"Sec-Fetch-Site": {"same-site"}}, {"Sec-Fetch-Site": {"cross-site"}},
+			{"Sec-Fetch-Mode": {"navigate"}}} {
 			if a := ada.do(http.MethodGet, "/auth/draft-key", h); a.StatusCode != http.StatusForbidden {
 				t.Errorf("%v: %d", h, a.StatusCode)
 			}
@@ -172,7 +179,8 @@ func TestLogoutOfAScript(t *testing.T) {
 		var got struct{ Location string }
 		a := ada.do(http.MethodPost, "/auth/logout", http.Header{"Accept": {"application/json"}})
 		if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.StatusCode != http.StatusOK ||
-			!strings.HasPrefix(got.Location, w.idp.URL+"/") || !strings.Contains(got.Location, "id_token_hint=") || a.Header.Get("Cache-Control") != "no-store" {
+			!strings.HasPrefix(got.Location, w.idp.URL+"/") || !strings.Contains(got.Location, "id_token_hint=") ||
+			a.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
 		if s := ada.do(http.MethodGet, "/auth/session", nil).status(t); s.Reason != reason.UserLogout {

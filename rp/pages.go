@@ -48,7 +48,8 @@ func judgePages(s *page.Set) []Finding {
 	if lacks == "" {
 		return nil
 	}
-	return []Finding{{Code: "page_texts", Text: "Config.Pages has no text " + lacks + ": the pages say that in English."}}
+	return []Finding{{Code: "page_texts", Text: "Config.Pages has no text " + lacks +
+		": the pages say that in English."}}
 }
 
 // PageTexts returns the texts of the library's own pages in English, by their keys: what

@@ -43,7 +43,8 @@ func (w *world) answerIn(accept string, err error) *httptest.ResponseRecorder {
 // The words of a page are those of the language that the browser asks for; what is missing
 // there is English, and everything is escaped.
 func TestPagesSpeak(t *testing.T) {
-	texts := map[string]map[string]string{"de": marked("de"), "pt-BR": marked("pt"), "fr": {"login-title": "Connectez-vous."}}
+	texts := map[string]map[string]string{"de": marked("de"), "pt-BR": marked("pt"),
+		"fr": {"login-title": "Connectez-vous."}}
 	inBubble(t, setup{config: func(c *rp.Config) { c.Pages.Texts = texts }}, func(t *testing.T, w *world) {
 		for accept, want := range map[string]string{
 			"":                                `lang="en" Please log in. Log in`,
@@ -74,7 +75,8 @@ func TestPagesSpeak(t *testing.T) {
 		c.Pages.Language = func(r *http.Request) string { return r.Header.Get("X-Language") }
 	}
 	inBubble(t, setup{config: own}, func(t *testing.T, w *world) {
-		for tag, want := range map[string]string{"de": "Bitte anmelden.", "de-AT": "Bitte anmelden.", "": "Please log in.", "fr": "Please log in.", "\r\n": "Please log in."} {
+		for tag, want := range map[string]string{"de": "Bitte anmelden.", "de-AT": "Bitte anmelden.",
+			"": "Please log in.", "fr": "Please log in.", "\r\n": "Please log in."} {
 			r := httptest.NewRequest(http.MethodPost, base+"/private", nil)
 			r.Header = with(navigating, "X-Language", tag, "Accept-Language", "de")
 			if body := string(w.auth[0].Answer(r, rp.ErrAnonymous).Body); !strings.Contains(body, "<h1>"+want+"</h1>") {
@@ -87,7 +89,9 @@ func TestPagesSpeak(t *testing.T) {
 // The minutes of quiet are in the words of the language.
 func TestPagesCount(t *testing.T) {
 	texts := map[string]map[string]string{"de": {"quiet": "Seit {minutes} Minuten war hier niemand."}}
-	inBubble(t, setup{kind: rp.NoToken, config: func(c *rp.Config) { c.Pages.Texts = texts }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{kind: rp.NoToken, config: func(c *rp.Config) {
+		c.Pages.Texts = texts
+	}}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
 		time.Sleep(12 * time.Minute)
@@ -95,8 +99,10 @@ func TestPagesCount(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.idp.Settle()
-		a := v.do("POST", "/private", nil, with(navigating, "Accept-Language", "de", "Origin", base, "Sec-Fetch-Site", "same-origin"))
-		if !strings.Contains(a.body, "Seit 12 Minuten war hier niemand.") || !strings.Contains(a.body, "You have logged out elsewhere") {
+		a := v.do("POST", "/private", nil, with(navigating, "Accept-Language", "de", "Origin", base, "Sec-Fetch-Site",
+			"same-origin"))
+		if !strings.Contains(a.body, "Seit 12 Minuten war hier niemand.") ||
+			!strings.Contains(a.body, "You have logged out elsewhere") {
 			t.Errorf("%v", a)
 		}
 	})
@@ -170,7 +176,8 @@ func saidIn(tree *ast.File) (out []string) {
 			switch {
 			case of(n.Type, "Page", "Form"):
 				for _, e := range n.Elts {
-					if kv := e.(*ast.KeyValueExpr); slices.Contains([]string{"Title", "LinkText", "Button"}, fmt.Sprint(kv.Key)) {
+					if kv := e.(*ast.KeyValueExpr); slices.Contains([]string{"Title", "LinkText", "Button"},
+						fmt.Sprint(kv.Key)) {
 						text(kv.Value)
 					}
 				}
@@ -198,16 +205,21 @@ func saidIn(tree *ast.File) (out []string) {
 
 // A LoginError in the library's words is translated; one of the app's is shown as it is.
 func TestLoginErrorsSpeak(t *testing.T) {
-	inBubble(t, setup{config: func(c *rp.Config) { c.Pages.Texts = map[string]map[string]string{"de": marked("de")} }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{config: func(c *rp.Config) {
+		c.Pages.Texts = map[string]map[string]string{"de": marked("de")}
+	}}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		a := v.do("GET", "/auth/callback?state=nobody&code=x", nil, with(navigating, "Accept-Language", "de"))
-		if !strings.Contains(a.body, "&lt;de failed-old&gt; 0") || !strings.Contains(a.body, "&lt;de advice-login&gt; 0") {
+		if !strings.Contains(a.body, "&lt;de failed-old&gt; 0") ||
+			!strings.Contains(a.body, "&lt;de advice-login&gt; 0") {
 			t.Errorf("%v", a)
 		}
-		if a := v.get("/auth/callback?state=nobody&code=x"); !strings.Contains(a.body, "This log-in was not started in this browser, or is too old.") {
+		if a := v.get("/auth/callback?state=nobody&code=x"); !strings.Contains(a.body,
+			"This log-in was not started in this browser, or is too old.") {
 			t.Errorf("%v", a)
 		}
-		rec := w.answerIn("de", &rp.LoginError{Status: 403, Title: "Nur für <Mitglieder>.", Advice: "login-title", Err: errors.New("x")})
+		rec := w.answerIn("de", &rp.LoginError{Status: 403, Title: "Nur für <Mitglieder>.", Advice: "login-title",
+			Err: errors.New("x")})
 		if body := rec.Body.String(); !strings.Contains(body, "<h1>Nur für &lt;Mitglieder&gt;.</h1>") {
 			t.Errorf("%s", body)
 		}
@@ -233,26 +245,34 @@ func TestPagesFrame(t *testing.T) {
 		v := w.visitor("ada")
 		v.login()
 		leaving := v.submit("/auth/logout")
-		pages := map[string]*reply{"logging out": leaving, "logged out": v.get("/auth/logged-out"), "no log-in": v.submit("/private"), "a bad callback": v.get("/auth/callback?state=x")}
+		pages := map[string]*reply{"logging out": leaving, "logged out": v.get("/auth/logged-out"),
+			"no log-in": v.submit("/private"), "a bad callback": v.get("/auth/callback?state=x")}
 		for name, a := range pages {
 			policy := a.header.Get("Content-Security-Policy")
-			if !strings.Contains(a.body, "<header>Notes</header><h1>") || strings.Count(a.body, "</html>") != 1 || strings.Contains(a.body, "&lt;h1") {
+			if !strings.Contains(a.body, "<header>Notes</header><h1>") || strings.Count(a.body, "</html>") != 1 ||
+				strings.Contains(a.body, "&lt;h1") {
 				t.Errorf("%s: %v", name, a)
 			}
-			if !strings.HasPrefix(policy, "default-src 'none'; ") || !strings.Contains(policy, "'self'; font-src 'self'") || strings.Contains(policy, "unsafe") ||
-				!strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "script-src") != (name == "logging out") {
+			if !strings.HasPrefix(policy, "default-src 'none'; ") ||
+				!strings.Contains(policy, "'self'; font-src 'self'") || strings.Contains(policy, "unsafe") ||
+				!strings.Contains(policy, "frame-ancestors 'none'") ||
+				strings.Contains(policy, "script-src") != (name == "logging out") {
 				t.Errorf("%s: %s", name, policy)
 			}
 		}
-		if policy := leaving.header.Get("Content-Security-Policy"); strings.Contains(policy[strings.Index(policy, "script-src"):], "'self'") || strings.Count(policy, "sha256") != 2 {
+		if policy := leaving.header.Get("Content-Security-Policy"); strings.Contains(
+			policy[strings.Index(policy, "script-src"):], "'self'") || strings.Count(policy, "sha256") != 2 {
 			t.Errorf("%s", policy)
 		}
-		if !strings.Contains(leaving.body, `id="tandem-next"`) || !strings.Contains(leaving.body, "getElementById('tandem-next')") { // not the first form of the frame
+		// not the first form of the frame
+		if !strings.Contains(leaving.body, `id="tandem-next"`) ||
+			!strings.Contains(leaving.body, "getElementById('tandem-next')") {
 			t.Errorf("%v", leaving)
 		}
 		broken = true
 		a := v.get("/auth/logged-out")
-		if strings.Contains(a.body, "Notes") || !strings.Contains(a.body, "<h1>You are logged out.</h1>") || strings.Contains(a.header.Get("Content-Security-Policy"), "font-src") {
+		if strings.Contains(a.body, "Notes") || !strings.Contains(a.body, "<h1>You are logged out.</h1>") ||
+			strings.Contains(a.header.Get("Content-Security-Policy"), "font-src") {
 			t.Errorf("a frame that fails: %v", a)
 		}
 		if !w.log.has("out of paper") {
@@ -266,7 +286,8 @@ func TestPagesLack(t *testing.T) {
 	whole, part := rp.PageTexts(), rp.PageTexts()
 	delete(part, "quiet")
 	delete(part, "error")
-	texts := map[string]map[string]string{"de": whole, "fr": part, "it": part, "en": {"to-login": "Sign in"}, "en-GB": {}}
+	texts := map[string]map[string]string{"de": whole, "fr": part, "it": part, "en": {"to-login": "Sign in"},
+		"en-GB": {}}
 	inBubble(t, setup{config: func(c *rp.Config) { c.Pages.Texts = texts }}, func(t *testing.T, w *world) {
 		var told []string
 		for _, f := range w.auth[0].Findings() {

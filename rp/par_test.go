@@ -25,9 +25,11 @@ func pushed(t *testing.T, to string) {
 // is pushed, at each kind of log-in.
 func TestPAR(t *testing.T) {
 	for name, s := range map[string]setup{
-		"the IdP demands it":     {idp: func(c *idpmock.Config) { c.RequirePAR = true }},
-		"the client is bound to": {client: func(c *idpmock.Client) { c.RequirePAR = true }, config: func(c *rp.Config) { c.PAR = true }},
-		"the app wants it":       {config: func(c *rp.Config) { c.PAR = true }},
+		"the IdP demands it": {idp: func(c *idpmock.Config) { c.RequirePAR = true }},
+		"the client is bound to": {client: func(c *idpmock.Client) {
+			c.RequirePAR = true
+		}, config: func(c *rp.Config) { c.PAR = true }},
+		"the app wants it": {config: func(c *rp.Config) { c.PAR = true }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.kind = rp.NoToken
@@ -48,7 +50,8 @@ func TestPAR(t *testing.T) {
 				if a := v.get(v.authorize(to)); a.status != http.StatusSeeOther || a.location() != "/private" {
 					t.Fatalf("%v", a)
 				}
-				for _, want := range []string{"state", "nonce", "code_challenge", "redirect_uri", "scope", "ui_locales", "response_type"} {
+				for _, want := range []string{"state", "nonce", "code_challenge", "redirect_uri", "scope", "ui_locales",
+					"response_type"} {
 					if pushes[0].Get(want) == "" {
 						t.Errorf("%s was not pushed: %v", want, pushes[0])
 					}
@@ -95,8 +98,10 @@ func TestPARFails(t *testing.T) {
 		{"cut off", idpmock.Fault{DropBefore: true}, http.StatusServiceUnavailable},
 		{"no JSON", idpmock.Fault{Status: 201, Body: "<html>"}, http.StatusServiceUnavailable},
 		{"no request_uri", idpmock.Fault{Status: 201, Body: `{"expires_in":60}`}, http.StatusServiceUnavailable},
-		{"an endless request_uri", idpmock.Fault{Status: 201, Body: `{"request_uri":"` + strings.Repeat("u", 2000) + `"}`}, http.StatusServiceUnavailable},
-		{"refused", idpmock.Fault{Status: 400, Body: `{"error":"invalid_request","error_description":"no"}`}, http.StatusBadGateway},
+		{"an endless request_uri", idpmock.Fault{Status: 201, Body: `{"request_uri":"` + strings.Repeat("u", 2000) +
+			`"}`}, http.StatusServiceUnavailable},
+		{"refused", idpmock.Fault{Status: 400, Body: `{"error":"invalid_request","error_description":"no"}`},
+			http.StatusBadGateway},
 		{"not this client", idpmock.Fault{Status: 401, Body: `{"error":"invalid_client"}`}, http.StatusBadGateway},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -112,7 +117,9 @@ func TestPARFails(t *testing.T) {
 				if a.status != row.want || a.location() != "" || time.Since(began) > 16*time.Second {
 					t.Errorf("after %v: %v", time.Since(began), a)
 				}
-				if slices.ContainsFunc(v.cookies(), func(c *http.Cookie) bool { return strings.Contains(c.Name, "login") }) {
+				if slices.ContainsFunc(v.cookies(), func(c *http.Cookie) bool {
+					return strings.Contains(c.Name, "login")
+				}) {
 					t.Error("a log-in that was never begun has a cookie")
 				}
 				cancel.Remove()

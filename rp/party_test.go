@@ -25,8 +25,10 @@ func strangers() []stranger {
 	return []stranger{
 		{"another client of the same IdP", func(_ *world, c *rp.Config) { c.ClientID = "photos" }},
 		{"the same client id at another IdP, with the same people", func(w *world, c *rp.Config) {
-			client := idpmock.Client{ID: "notes", Secret: "s3cret", RedirectURIs: []string{base + "/auth/callback"}, RefreshTokens: true}
-			second, err := idpmock.New(idpmock.Config{Issuer: "https://idp2.example", SigningAlg: "ES256", Clients: []idpmock.Client{client}})
+			client := idpmock.Client{ID: "notes", Secret: "s3cret", RedirectURIs: []string{base + "/auth/callback"},
+				RefreshTokens: true}
+			second, err := idpmock.New(idpmock.Config{Issuer: "https://idp2.example", SigningAlg: "ES256",
+				Clients: []idpmock.Client{client}})
 			if err != nil {
 				w.Fatal(err)
 			}
@@ -104,7 +106,9 @@ func TestForeignReferences(t *testing.T) {
 		for what, end := range map[string]func() (int, error){
 			"subject": func() (int, error) { return w.auth[1].EndSessions(t.Context(), rp.Whose{Subject: "ada"}) },
 			"sid":     func() (int, error) { return w.auth[1].EndSessions(t.Context(), rp.Whose{SID: sid}) },
-			"both":    func() (int, error) { return w.auth[1].EndSessions(t.Context(), rp.Whose{Subject: "ada", SID: sid}) },
+			"both": func() (int, error) {
+				return w.auth[1].EndSessions(t.Context(), rp.Whose{Subject: "ada", SID: sid})
+			},
 		} {
 			if _, err := end(); err != nil {
 				t.Errorf("%s: %v", what, err)

@@ -31,7 +31,8 @@ func (p *RelyingParty) keepPosted(r *http.Request) (sealed string) {
 	if !ok {
 		return ""
 	}
-	return p.posted.Seal(posted.Form{ID: cookie.Random(), Subject: subject, Path: p.site.Outside(r.URL.RequestURI()), Form: form,
+	return p.posted.Seal(posted.Form{ID: cookie.Random(), Subject: subject, Path: p.site.Outside(r.URL.RequestURI()),
+		Form:  form,
 		Until: p.engine.Now().Add(p.cfg.LoginTimeout + postedFor)})
 }
 
@@ -69,8 +70,10 @@ func (p *RelyingParty) servePosted(w http.ResponseWriter, r *http.Request) error
 		}
 		return err
 	}
-	return p.pages.Write(w, r, page.Page{Title: "nothing-title", Advice: []page.Word{"nothing"}, Link: p.site.Home(), LinkText: "to-continue",
-		Form: &page.Form{Action: p.site.Endpoint(posted.Path), Fields: url.Values{"sealed": {""}}, Button: "to-look", Script: page.FromTab, Own: true}})
+	return p.pages.Write(w, r, page.Page{Title: "nothing-title", Advice: []page.Word{"nothing"}, Link: p.site.Home(),
+		LinkText: "to-continue",
+		Form: &page.Form{Action: p.site.Endpoint(posted.Path), Fields: url.Values{"sealed": {""}},
+			Button: "to-look", Script: page.FromTab, Own: true}})
 }
 
 // returnPosted gives the form back, once, on a page with a button: nothing is sent that
@@ -83,7 +86,8 @@ func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) erro
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 4*posted.MaxForm)
 	lost := func(status int) error {
-		b := p.pages.Render(w.Header(), r, page.Page{Title: "lost-title", Advice: []page.Word{"lost"}, Link: p.site.Home(), LinkText: "to-continue"})
+		b := p.pages.Render(w.Header(), r, page.Page{Title: "lost-title", Advice: []page.Word{"lost"},
+			Link: p.site.Home(), LinkText: "to-continue"})
 		w.WriteHeader(status)
 		_, err := w.Write(b)
 		return err
@@ -105,6 +109,7 @@ func (p *RelyingParty) returnPosted(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return lost(http.StatusForbidden)
 	}
-	return p.pages.Write(w, r, page.Page{Title: "send-title", Advice: []page.Word{"send"}, Link: p.site.Home(), LinkText: "to-leave",
-		Form: &page.Form{Action: f.Path, Fields: fields, Button: "to-send", Own: true}})
+	return p.pages.Write(w, r, page.Page{Title: "send-title", Advice: []page.Word{"send"}, Link: p.site.Home(),
+		LinkText: "to-leave",
+		Form:     &page.Form{Action: f.Path, Fields: fields, Button: "to-send", Own: true}})
 }

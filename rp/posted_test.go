@@ -36,7 +36,8 @@ func (v *visitor) lateForm(path string, form url.Values) (sealed, on string) {
 		v.w.Fatalf("not kept: %v", a)
 	}
 	// Without scripts the page says what it says without the option.
-	if !strings.Contains(a.body, "What you have just sent was not taken.") || a.header.Get("Cache-Control") != "no-store" {
+	if !strings.Contains(a.body, "What you have just sent was not taken.") ||
+		a.header.Get("Cache-Control") != "no-store" {
 		v.w.Errorf("%v", a)
 	}
 	for _, value := range form["text"] {
@@ -74,14 +75,18 @@ func TestKeepPosted(t *testing.T) {
 		if a := v.get(v.authorize(v.start(on))); a.location() != "/auth/posted" {
 			t.Fatalf("%v", a)
 		}
-		if a := v.get("/auth/posted"); a.status != http.StatusOK || !strings.Contains(a.body, `name="sealed"`) || !strings.Contains(a.body, "sessionStorage") {
+		if a := v.get("/auth/posted"); a.status != http.StatusOK || !strings.Contains(a.body, `name="sealed"`) ||
+			!strings.Contains(a.body, "sessionStorage") {
 			t.Errorf("no page that fetches it: %v", a)
 		}
-		if a := v.do("POST", "/auth/posted", url.Values{"sealed": {sealed}}, with(ownForm, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example")); a.status != http.StatusForbidden {
+		if a := v.do("POST", "/auth/posted", url.Values{"sealed": {sealed}},
+			with(ownForm, "Sec-Fetch-Site", "cross-site", "Origin",
+				"https://evil.example")); a.status != http.StatusForbidden {
 			t.Errorf("of another site: %v", a)
 		}
 		a := v.giveBack(sealed)
-		if a.status != http.StatusOK || !strings.Contains(a.body, `action="/private?tab=2"`) || strings.Contains(a.body, "<script") || hiddenFields(a.body).Encode() != draft.Encode() {
+		if a.status != http.StatusOK || !strings.Contains(a.body, `action="/private?tab=2"`) ||
+			strings.Contains(a.body, "<script") || hiddenFields(a.body).Encode() != draft.Encode() {
 			t.Fatalf("%v", a)
 		}
 		if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Referrer-Policy") != "same-origin" {
@@ -100,7 +105,8 @@ func TestKeepPosted(t *testing.T) {
 			t.Errorf("a large one: %v", a)
 		}
 		for _, bad := range []string{sealed, "", "x", sealed[:40], sealed + "A", strings.Repeat("A", 100)} {
-			if a := v.giveBack(bad); a.status != http.StatusForbidden || strings.Contains(a.body, "co") && strings.Contains(a.body, `name="text"`) {
+			if a := v.giveBack(bad); a.status != http.StatusForbidden || strings.Contains(a.body, "co") &&
+				strings.Contains(a.body, `name="text"`) {
 				t.Errorf("%.20q: %v", bad, a)
 			}
 		}
@@ -153,17 +159,20 @@ func TestNotKept(t *testing.T) {
 		v.submit("/auth/logout")
 		notKept(t, v, "a file", draft, with(ownForm, "Content-Type", "multipart/form-data; boundary=x"))
 		notKept(t, v, "100 KB", url.Values{"x": {strings.Repeat("x", 100<<10)}}, ownForm)
-		notKept(t, v, "another site's", draft, with(ownForm, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"))
+		notKept(t, v, "another site's", draft, with(ownForm, "Sec-Fetch-Site", "cross-site", "Origin",
+			"https://evil.example"))
 		notKept(t, v, "a script's", draft, with(fetching, "Origin", base))
 		r := httptest.NewRequest("POST", base+"/private", strings.NewReader(draft.Encode()))
 		r.Header = with(ownForm, "Content-Type", "application/x-www-form-urlencoded", "Cookie", cookie+"="+v.id())
 		sibling := r.Clone(t.Context())
 		sibling.Header = with(r.Header, "Sec-Fetch-Site", "same-site", "Origin", "https://www.notes.example")
-		if a := w.auth[0].Answer(sibling, rp.ErrAnonymous); strings.Contains(string(a.Body), "sealed") { // by a handler of a public page
+		// by a handler of a public page
+		if a := w.auth[0].Answer(sibling, rp.ErrAnonymous); strings.Contains(string(a.Body), "sealed") {
 			t.Errorf("a sibling's form is kept: %s", a.Body)
 		}
 		_, _ = io.Copy(io.Discard, r.Body) // a handler has read it
-		if a := w.auth[0].Answer(r, rp.ErrReauthenticate); a.Status != http.StatusUnauthorized || strings.Contains(string(a.Body), "sealed") {
+		if a := w.auth[0].Answer(r, rp.ErrReauthenticate); a.Status != http.StatusUnauthorized ||
+			strings.Contains(string(a.Body), "sealed") {
 			t.Errorf("%d %s", a.Status, a.Body)
 		}
 	})
@@ -171,7 +180,9 @@ func TestNotKept(t *testing.T) {
 
 // A route that wants more, and a session that waits for its person.
 func TestKeptPostOfALiveSession(t *testing.T) {
-	inBubble(t, setup{kind: rp.NoToken, idp: patient, config: func(c *rp.Config) { c.KeepPosted, c.SilentCheck = true, true }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{kind: rp.NoToken, idp: patient, config: func(c *rp.Config) {
+		c.KeepPosted, c.SilentCheck = true, true
+	}}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
 		time.Sleep(20 * time.Minute)
@@ -211,7 +222,8 @@ func TestKeptPostOfAStepUp(t *testing.T) {
 		if a := v.get(v.authorize(to)); a.location() != "/auth/posted" {
 			t.Fatalf("%v", a)
 		}
-		if a := v.do("POST", "/transfer", hiddenFields(v.giveBack(sealed).body), ownForm); a.status != http.StatusOK || a.body != "1" {
+		if a := v.do("POST", "/transfer", hiddenFields(v.giveBack(sealed).body), ownForm); a.status != http.StatusOK ||
+			a.body != "1" {
 			t.Errorf("%v", a)
 		}
 	})

@@ -211,7 +211,8 @@ func TestNothingPrints(t *testing.T) {
 			"Class":            {rp.Active}, "Kind": {rp.NoToken},
 		})
 		printtest.Check(t, "the context of a guarded handler", secrets, request.Context())
-		printtest.Check(t, "what a Store keeps", secrets, *stored.last) // the other types of the contract are hashes and times
+		// the other types of the contract are hashes and times
+		printtest.Check(t, "what a Store keeps", secrets, *stored.last)
 		printtest.Check(t, "a TokenSource", secrets, session.TokenSource(request.Context(), "https://api.example"))
 		printtest.Check(t, "a pointer to Config", secrets, map[string]*rp.Config{"c": &config})
 		printtest.Check(t, "the client of a session", secrets, session.Client())
@@ -264,7 +265,8 @@ func TestPrintsSayWho(t *testing.T) {
 			new(rp.Session):         "rp.Session()",
 			s.Request().Context():   ".WithValue(rp.Session(" + s.Name() + "))",
 		} {
-			if got := fmt.Sprintf("%s", v); !strings.HasSuffix(got, want) || strings.HasPrefix(want, "rp.") && got != want {
+			if got := fmt.Sprintf("%s", v); !strings.HasSuffix(got, want) || strings.HasPrefix(want, "rp.") &&
+				got != want {
 				t.Errorf("%q, want %q", got, want)
 			}
 		}

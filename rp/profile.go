@@ -20,7 +20,8 @@ import (
 // errSigned names what cannot be read.
 func errSigned(why error) error {
 	return fmt.Errorf("userinfo answers with application/jwt (signed or encrypted), which cannot be read: %w: "+
-		"register this client with userinfo_signed_response_alg as Config.IDTokenAlg says, or without, and an encryption key as Config.DecryptionKeys has", why)
+		"register this client with userinfo_signed_response_alg as Config.IDTokenAlg says, or without, and an "+
+		"encryption key as Config.DecryptionKeys has", why)
 }
 
 // askUserinfo asks the userinfo endpoint once at the log-in, for one of two reasons.
@@ -66,7 +67,8 @@ func (p *RelyingParty) askUserinfo(ctx context.Context, f *loginflow.Flow, got *
 		return p.profileRefused(&out)
 	case answer == nil:
 		if down := (*keyset.UnavailableError)(nil); errors.As(out.Unread, &down) {
-			return notFinished(&reason.UnavailableError{RetryAfter: time.Second, Cause: reason.IdPFails, Err: out.Unread})
+			return notFinished(&reason.UnavailableError{RetryAfter: time.Second, Cause: reason.IdPFails,
+				Err: out.Unread})
 		}
 		return p.noProfile(errSigned(out.Unread))
 	case !engine.TakeUserinfo(d, answer):
@@ -122,8 +124,9 @@ func judgeProfile(c *Config, d *record.Data) []Finding {
 	for scope, names := range scopeClaims {
 		has := func(name string) bool { _, ok := told[name]; return ok }
 		if slices.Contains(c.Scopes, scope) && !slices.ContainsFunc(names, has) {
-			return []Finding{{Code: "profile_at_userinfo", Text: fmt.Sprintf("The ID token says nothing of what the scope %s is for; "+
-				"set Config.UserinfoClaims if the app needs it: many IdPs tell it at userinfo only.", scope)}}
+			return []Finding{{Code: "profile_at_userinfo",
+				Text: fmt.Sprintf("The ID token says nothing of what the scope %s is for; "+
+					"set Config.UserinfoClaims if the app needs it: many IdPs tell it at userinfo only.", scope)}}
 		}
 	}
 	return nil

@@ -84,7 +84,8 @@ func TestNoSecretInTheLog(t *testing.T) {
 			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Status: 503})
 			c.end()
 			time.Sleep(5 * time.Minute)
-			if n := len(w.reasons()) - ends; n == 0 && c.name != "a refusing API" || strings.Count(w.log.String(), "session ended") < ends+n {
+			if n := len(w.reasons()) - ends; n == 0 && c.name != "a refusing API" ||
+				strings.Count(w.log.String(), "session ended") < ends+n {
 				t.Fatalf("%s: %d more ends, and not all of them were logged", c.name, n)
 			}
 		}

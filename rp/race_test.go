@@ -42,7 +42,8 @@ type racer struct {
 
 // send makes a request to one of the instances, in process.
 func (r *racer) send(instance int, method, path string, form url.Values) *httptest.ResponseRecorder {
-	req := httptest.NewRequestWithContext(r.w.Context(), method, base+strings.TrimPrefix(path, base), strings.NewReader(form.Encode()))
+	req := httptest.NewRequestWithContext(r.w.Context(), method, base+strings.TrimPrefix(path, base),
+		strings.NewReader(form.Encode()))
 	for name, v := range with(navigating, "Sec-Fetch-Site", "same-origin", "Origin", base) {
 		req.Header[name] = v
 	}
@@ -103,8 +104,11 @@ var raceWork = map[string]struct {
 	work    func(*testing.T, *racer)
 }{
 	"callback": {(*racer).startLogin, 0, func(_ *testing.T, r *racer) { r.keep(r.send(r.a, "GET", r.callback, nil)) }},
-	"refresh":  {(*racer).login, 6 * time.Minute, func(_ *testing.T, r *racer) { r.send(r.a, "GET", "/private", nil) }}, // trust has run out
-	"touch":    {(*racer).plant, 2 * time.Minute, func(_ *testing.T, r *racer) { r.send(r.a, "POST", "/auth/activity", nil) }},
+	// trust has run out
+	"refresh": {(*racer).login, 6 * time.Minute, func(_ *testing.T, r *racer) { r.send(r.a, "GET", "/private", nil) }},
+	"touch": {(*racer).plant, 2 * time.Minute, func(_ *testing.T, r *racer) {
+		r.send(r.a, "POST", "/auth/activity", nil)
+	}},
 	"save": {(*racer).plant, time.Second, func(t *testing.T, r *racer) {
 		req := httptest.NewRequestWithContext(r.w.Context(), "GET", base+"/private", nil)
 		req.AddCookie(&http.Cookie{Name: cookie, Value: r.cookies[cookie]})
@@ -113,7 +117,8 @@ var raceWork = map[string]struct {
 			t.Error(err)
 		}
 		values.Values["item"] = r.user
-		if err := values.Save(req, httptest.NewRecorder()); err != nil && !errors.Is(err, store.ErrEnded) && !errors.Is(err, rp.ErrAnonymous) {
+		if err := values.Save(req, httptest.NewRecorder()); err != nil && !errors.Is(err, store.ErrEnded) &&
+			!errors.Is(err, rp.ErrAnonymous) {
 			t.Errorf("save: %v", err)
 		}
 	}},
@@ -130,7 +135,8 @@ var raceEnds = map[string]struct {
 			t.Error(err)
 			return
 		}
-		if rec := r.send(r.b, "POST", "/auth/backchannel-logout", url.Values{"logout_token": {raw}}); rec.Code != http.StatusOK {
+		if rec := r.send(r.b, "POST", "/auth/backchannel-logout",
+			url.Values{"logout_token": {raw}}); rec.Code != http.StatusOK {
 			t.Errorf("logout token: %d %s", rec.Code, rec.Body)
 		}
 	}},
@@ -142,7 +148,8 @@ var raceEnds = map[string]struct {
 			return
 		}
 		other := &racer{w: r.w, cookies: map[string]string{cookie: id}}
-		if rec := other.send(r.b, "POST", "/auth/logout", url.Values{"everywhere": {"1"}}); rec.Code != http.StatusSeeOther {
+		if rec := other.send(r.b, "POST", "/auth/logout",
+			url.Values{"everywhere": {"1"}}); rec.Code != http.StatusSeeOther {
 			t.Errorf("logout: %d %s", rec.Code, rec.Body)
 		}
 	}},
@@ -175,7 +182,8 @@ func TestNothingComesBack(t *testing.T) {
 					}
 					var all []*racer
 					for n := range rounds {
-						all = append(all, &racer{w: w, user: fmt.Sprint("user-", n), cookies: map[string]string{}, a: n % 2, b: n / 2 % 2})
+						all = append(all, &racer{w: w, user: fmt.Sprint("user-", n), cookies: map[string]string{},
+							a: n % 2, b: n / 2 % 2})
 					}
 					if end.reason == reason.Absolute && work.age == 0 {
 						for _, r := range all {

@@ -37,9 +37,12 @@ func TestRefreshAnswers(t *testing.T) {
 	}{
 		{"a good answer", idpmock.Fault{}, patient, good, 1},
 		{"RT-01 invalid_grant", idpmock.Fault{Error: "invalid_grant"}, patient, ended, 1},
-		{"RT-01 whatever its description says", idpmock.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"temporarily unavailable, try again"}`}, patient, ended, 1},
-		{"RT-01 invalid_grant in a 200", idpmock.Fault{Status: 200, Body: `{"error":"invalid_grant"}`}, patient, ended, 1},
-		{"RT-03 invalid_request, as Dex says of a claimed token", idpmock.Fault{Error: "invalid_request"}, patient, asked, 1},
+		{"RT-01 whatever its description says",
+			idpmock.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"temporarily unavailable, try again"}`}, patient, ended, 1},
+		{"RT-01 invalid_grant in a 200", idpmock.Fault{Status: 200, Body: `{"error":"invalid_grant"}`}, patient, ended,
+			1},
+		{"RT-03 invalid_request, as Dex says of a claimed token", idpmock.Fault{Error: "invalid_request"}, patient,
+			asked, 1},
 		{"RT-13 interaction_required", idpmock.Fault{Error: "interaction_required"}, patient, asked, 1},
 		{"RT-14 an unknown code", idpmock.Fault{Error: "pigeons"}, patient, asked, 1},
 		{"RT-05 temporarily_unavailable", idpmock.Fault{Error: "temporarily_unavailable"}, patient, kept, 1},
@@ -55,8 +58,10 @@ func TestRefreshAnswers(t *testing.T) {
 		{"RT-09 no access_token", idpmock.Fault{Response: idpmock.ResponseNoAccessToken}, patient, good, 1},
 		{"RT-09 no token_type", idpmock.Fault{Response: idpmock.ResponseNoTokenType}, patient, good, 1},
 		{"RT-09 4 MiB", idpmock.Fault{Response: idpmock.ResponseHuge}, graceful, kept, 1},
-		{"RT-10 CORE-10 H -refresh-token-invalid-issuer", idpmock.Fault{IDToken: idpmock.IDTokenInvalidIss}, patient, good, 1},
-		{"RT-10 CORE-10 H -refresh-token-invalid-sub", idpmock.Fault{IDToken: idpmock.IDTokenInvalidSub}, patient, other, 1},
+		{"RT-10 CORE-10 H -refresh-token-invalid-issuer", idpmock.Fault{IDToken: idpmock.IDTokenInvalidIss}, patient,
+			good, 1},
+		{"RT-10 CORE-10 H -refresh-token-invalid-sub", idpmock.Fault{IDToken: idpmock.IDTokenInvalidSub}, patient,
+			other, 1},
 		{"RT-10 CORE-10 another aud", idpmock.Fault{IDToken: idpmock.IDTokenInvalidAud}, patient, good, 1},
 		{"RT-10 CORE-10 foreign azp", idpmock.Fault{IDToken: idpmock.IDTokenInvalidAzp}, patient, good, 1},
 		{"RT-10 CORE-10 no iat", idpmock.Fault{IDToken: idpmock.IDTokenMissingIat}, patient, good, 1},
@@ -67,7 +72,8 @@ func TestRefreshAnswers(t *testing.T) {
 		{"CORE-14 H -signing-key-rotation", idpmock.Fault{IDToken: idpmock.IDTokenRotatedKey}, patient, good, 1},
 		{"CORE-10 no ID token", idpmock.Fault{Response: idpmock.ResponseNoIDToken}, patient, good, 1},
 		{"CORE-10 the nonce again", idpmock.Fault{IDToken: idpmock.IDTokenNonceOnRefresh}, patient, good, 1},
-		{"RT-11 no refresh_token: the old one stays", idpmock.Fault{Response: idpmock.ResponseNoRefreshToken}, patient, good, 1},
+		{"RT-11 no refresh_token: the old one stays", idpmock.Fault{Response: idpmock.ResponseNoRefreshToken}, patient,
+			good, 1},
 		{"RT-11 no expires_in", idpmock.Fault{Response: idpmock.ResponseNoExpiresIn}, patient, good, 1},
 		{"RT-11 token_type in any case", idpmock.Fault{Response: idpmock.ResponseTokenTypeCase}, patient, good, 1},
 	} {
@@ -131,7 +137,9 @@ func TestRefreshAnswers(t *testing.T) {
 func TestRefreshCannotConnect(t *testing.T) {
 	for name, cause := range map[string]error{"refused": errRefused, "TLS": errCertificate} {
 		var client *http.Client
-		inBubble(t, setup{client: longToken, idp: patient, config: func(c *rp.Config) { client = c.HTTPClient }}, func(t *testing.T, w *world) {
+		inBubble(t, setup{client: longToken, idp: patient, config: func(c *rp.Config) {
+			client = c.HTTPClient
+		}}, func(t *testing.T, w *world) {
 			v := w.visitor("ada")
 			v.login()
 			time.Sleep(6 * time.Minute)
@@ -159,7 +167,8 @@ func TestInteractionRequired(t *testing.T) {
 		v := w.visitor("ada")
 		v.login()
 		time.Sleep(6 * time.Minute)
-		f := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always, Error: "interaction_required"})
+		f := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always,
+			Error: "interaction_required"})
 		if a := v.fetch("/private"); a.status != 401 {
 			t.Errorf("%v", a)
 		}

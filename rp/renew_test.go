@@ -25,11 +25,14 @@ func (w *world) rests(v *visitor) {
 			w.Fatal(err)
 		}
 	}
-	w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Client: "notes", Error: "invalid_grant", Times: idpmock.Always})
+	w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Client: "notes", Error: "invalid_grant",
+		Times: idpmock.Always})
 }
 
 func (w *world) photosURL() string {
-	return w.idp.URL + "/authorize?response_type=code&client_id=photos&scope=openid&state=0123456789abcdef0123456789abcdef&redirect_uri=https%3A%2F%2Fphotos.example%2Fcb&code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+	return w.idp.URL + "/authorize?response_type=code&client_id=photos&scope=openid" +
+		"&state=0123456789abcdef0123456789abcdef&redirect_uri=https%3A%2F%2Fphotos.example%2Fcb" +
+		"&code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 }
 
 // C3, RT-17: a refresh token that ran out proves nothing. A script waits, a navigation
@@ -82,7 +85,8 @@ func TestRefreshTokenThatRanOut(t *testing.T) {
 // A renewal is tried once within δ, whatever comes back: after that the person is asked
 // to log in, and nothing loops.
 func TestNoLoopOfSilentLogins(t *testing.T) {
-	for _, code := range []string{"interaction_required", "account_selection_required", "consent_required", "server_error"} {
+	for _, code := range []string{"interaction_required", "account_selection_required", "consent_required",
+		"server_error"} {
 		inBubble(t, setup{idp: quietIdP}, func(t *testing.T, w *world) {
 			v := w.visitor("ada")
 			v.login()
@@ -135,7 +139,8 @@ func TestReferenceTokenThatRunsOutByAnotherClock(t *testing.T) {
 	a := &api{}
 	every := func(c *rp.Config) { c.SignalEvery = 20 * time.Second }
 	life := func(c *idpmock.Client) { c.AccessTokenLifetime = 8 * time.Minute }
-	s := setup{kind: rp.ReferenceToken, api: a, client: life, idp: patient, instances: 2, config: clocks(every, 29*time.Second, -29*time.Second)}
+	s := setup{kind: rp.ReferenceToken, api: a, client: life, idp: patient, instances: 2,
+		config: clocks(every, 29*time.Second, -29*time.Second)}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
@@ -182,7 +187,9 @@ func TestSilentCheckWhereTheWindowIsShort(t *testing.T) {
 
 // C6: while trust lasts nobody is sent to an IdP that does not answer.
 func TestNobodyIsSentToADeadIdP(t *testing.T) {
-	s := setup{kind: rp.NoToken, idp: patient, config: func(c *rp.Config) { c.SilentCheck, c.SignalEvery = true, time.Minute }}
+	s := setup{kind: rp.NoToken, idp: patient, config: func(c *rp.Config) {
+		c.SilentCheck, c.SignalEvery = true, time.Minute
+	}}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
@@ -223,7 +230,8 @@ func TestInvalidGrantAfterALostAnswer(t *testing.T) {
 				lost.Endpoint = idpmock.EndpointRefresh
 				w.idp.Fault(lost)
 				v.get("/private")
-				refused := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Error: "invalid_grant", Times: idpmock.Always})
+				refused := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Error: "invalid_grant",
+					Times: idpmock.Always})
 				time.Sleep(time.Minute)
 				v.instance = "1"
 				a := v.get("/private")
@@ -307,7 +315,8 @@ func TestUserinfoThatDoesNotFit(t *testing.T) {
 // on. A person who works by scripts alone stays.
 func TestRefreshTokenThatGoesOn(t *testing.T) {
 	inBubble(t, setup{idp: quietIdP}, func(t *testing.T, w *world) {
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Response: idpmock.ResponseNoRefreshToken, Times: idpmock.Always})
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Response: idpmock.ResponseNoRefreshToken,
+			Times: idpmock.Always})
 		v := w.visitor("ada")
 		v.login()
 		for range 20 {

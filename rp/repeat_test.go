@@ -52,7 +52,8 @@ func (s *failoverStore) Touch(ctx context.Context, k store.Key, a, d time.Time) 
 func (s *failoverStore) List(ctx context.Context, ref store.Key) ([]store.Record, error) {
 	return s.now().List(ctx, ref)
 }
-func (s *failoverStore) Claim(ctx context.Context, o store.Key, now time.Time, hold time.Duration, n int) ([]store.Record, error) {
+func (s *failoverStore) Claim(ctx context.Context, o store.Key, now time.Time, hold time.Duration,
+	n int) ([]store.Record, error) {
 	return s.now().Claim(ctx, o, now, hold, n)
 }
 func (s *failoverStore) Settle(ctx context.Context, k store.Key, b []byte, due time.Time) error {
@@ -345,7 +346,9 @@ func (s *cutOff) End(ctx context.Context, sel store.Selector, e store.End) ([]st
 // not by one more at each time.
 func TestRepeatedEndsDoNotPileUp(t *testing.T) {
 	kept := &cutOff{}
-	inBubble(t, setup{config: func(c *rp.Config) { kept.Store, c.Store = c.Store, kept }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{config: func(c *rp.Config) {
+		kept.Store, c.Store = c.Store, kept
+	}}, func(t *testing.T, w *world) {
 		for range 60 {
 			v := w.visitor("ada")
 			v.login()

@@ -60,7 +60,8 @@ func TestReportActivityLater(t *testing.T) {
 			t.Error(err)
 		}
 		v.submit("/auth/logout")
-		if err, ended := kept.ReportActivity(context.Background()), (*rp.EndedError)(nil); !errors.As(err, &ended) || ended.Reason != reason.UserLogout {
+		if err, ended := kept.ReportActivity(context.Background()), (*rp.EndedError)(nil); !errors.As(err, &ended) ||
+			ended.Reason != reason.UserLogout {
 			t.Errorf("after the end: %v", err)
 		}
 	})

@@ -90,7 +90,9 @@ func TestWhatIsKeptOfTheIdP(t *testing.T) {
 		repair := w.down()
 		_ = fails(w, setup{config: func(c *rp.Config) { c.ClientID = "photos" }}, w.keys)
 		_ = fails(w, setup{}, rp.Keys{rp.NewKey()})
-		if err := fails(w, setup{config: func(c *rp.Config) { c.IDTokenAlg = "RS256" }}, w.keys); strings.Join(faults(err), "") != "IDTokenAlg" {
+		if err := fails(w, setup{config: func(c *rp.Config) {
+			c.IDTokenAlg = "RS256"
+		}}, w.keys); strings.Join(faults(err), "") != "IDTokenAlg" {
 			t.Errorf("a mistake in the configuration: %v", err)
 		}
 		time.Sleep(22 * time.Hour)
@@ -103,7 +105,8 @@ func TestWhatIsKeptOfTheIdP(t *testing.T) {
 		repair()
 		w.auth[0] = w.relyingParty(setup{})
 		f := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointDiscovery, Times: idpmock.Always,
-			Body: strings.Replace(discoveryDocument(t, w.idp), `"issuer":"https://idp.example"`, `"issuer":"https://else.example"`, 1)})
+			Body: strings.Replace(discoveryDocument(t, w.idp), `"issuer":"https://idp.example"`,
+				`"issuer":"https://else.example"`, 1)})
 		defer f.Remove()
 		if err := fails(w, setup{}, w.keys); strings.Join(faults(err), "") != "Issuer" {
 			t.Errorf("another issuer is a mistake in the configuration, whatever is kept: %v", err)
@@ -134,7 +137,8 @@ func TestTheIdPMovesAnEndpoint(t *testing.T) {
 		moved.Remove()
 
 		demanding := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointDiscovery, Times: idpmock.Always,
-			Body: strings.Replace(doc, `"response_types_supported":["code"]`, `"response_types_supported":["code id_token"]`, 1)})
+			Body: strings.Replace(doc, `"response_types_supported":["code"]`,
+				`"response_types_supported":["code id_token"]`, 1)})
 		defer demanding.Remove()
 		time.Sleep(62 * time.Minute)
 		v.welcome()

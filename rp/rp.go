@@ -79,7 +79,8 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 		return nil, wrong("TrustedOrigins", "%v", err)
 	}
 	cookies := cookie.Jar(cfg.CookieName)
-	logins, err := loginflow.New(loginflow.Config{Keys: cfg.Keys, Owner: party.Owner[:], Ring: carried, Cookies: cookies, Site: app,
+	logins, err := loginflow.New(loginflow.Config{Keys: cfg.Keys, Owner: party.Owner[:], Ring: carried,
+		Cookies: cookies, Site: app,
 		Timeout: cfg.LoginTimeout})
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
@@ -94,9 +95,11 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	p.pages = cfg.Pages.set(func(err error) {
 		p.refusals.Spend(p.log, p.engine.Now(), "Config.Pages.Frame fails; the plain page is shown", "error", err)
 	})
-	p.replies = &answer.Writer{Site: p.site, Pages: p.pages, Keep: p.keepPosted, Forbidden: cfg.Forbidden, Guarded: func(path string) {
-		p.refusals.Spend(p.log, p.engine.Now(), "RequireLogin guards an endpoint of the library, so nobody can log in: keep Config.Prefix out of what it guards", "path", path[:min(len(path), 100)])
-	}}
+	p.replies = &answer.Writer{Site: p.site, Pages: p.pages, Keep: p.keepPosted, Forbidden: cfg.Forbidden,
+		Guarded: func(path string) {
+			p.refusals.Spend(p.log, p.engine.Now(), "RequireLogin guards an endpoint of the library, so nobody can "+
+				"log in: keep Config.Prefix out of what it guards", "path", path[:min(len(path), 100)])
+		}}
 	p.activity = newClassifier(&p.cfg, p.site)
 	p.engine, err = engine.New(ctx, p.engineConfig(), party, ring)
 	if err != nil {

@@ -22,11 +22,13 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	key := []byte("a master key, of exactly 32 byte")
 	cfg := rp.Config{ClientID: "notes", ClientSecret: secret, Keys: rp.Keys{key}}
 	values := map[string]any{
-		"Secret": cfg.ClientSecret, "*Secret": &cfg.ClientSecret, "[]Secret": []rp.Secret{secret}, "map": map[string]rp.Secret{"x": secret},
+		"Secret": cfg.ClientSecret, "*Secret": &cfg.ClientSecret, "[]Secret": []rp.Secret{secret},
+		"map":  map[string]rp.Secret{"x": secret},
 		"Keys": cfg.Keys, "*Keys": &cfg.Keys, "Config": cfg, "*Config": &cfg, "any": struct{ V any }{cfg.ClientSecret},
 	}
 	for name, v := range values {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "% x", "%X", "%d", "%T %v", "%10.3s", "%t", "%c", "%U"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "% x", "%X", "%d", "%T %v", "%10.3s", "%t",
+			"%c", "%U"} {
 			shows(t, name+" by "+verb, fmt.Sprintf(verb, v), secret, key)
 		}
 		shows(t, name+" by Sprint", fmt.Sprint(v), secret, key)
@@ -98,7 +100,8 @@ func TestParseKeys(t *testing.T) {
 
 // A URL with a password in it is a mistake, which the error must not publish.
 func TestErrorsHidePasswords(t *testing.T) {
-	_, err := rp.New(t.Context(), rp.Config{Issuer: "https://ada:hunter2@idp.example", BaseURL: "https://ada:hunter2@notes.example"})
+	_, err := rp.New(t.Context(), rp.Config{Issuer: "https://ada:hunter2@idp.example",
+		BaseURL: "https://ada:hunter2@notes.example"})
 	var fault *rp.ConfigError
 	if !errors.As(err, &fault) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("%v", err)
@@ -119,7 +122,8 @@ func FuzzParseKeys(f *testing.F) {
 				t.Errorf("a key of %d bytes", len(k))
 			}
 		}
-		if err != nil && len(s) > 8 && strings.Contains(err.Error(), s) && !strings.Contains("hexadecimal digits (make one with: openssl rand -hex 32)", s) {
+		if err != nil && len(s) > 8 && strings.Contains(err.Error(), s) &&
+			!strings.Contains("hexadecimal digits (make one with: openssl rand -hex 32)", s) {
 			t.Errorf("the error repeats what was given: %v", err)
 		}
 	})

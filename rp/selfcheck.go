@@ -76,7 +76,8 @@ func checkSelf(ctx context.Context, c *Config, owner store.Key, backchannel bool
 		serious         bool
 	}{
 		{"backchannel_blocked", at + "/backchannel-logout",
-			"the IdP's logout tokens do not arrive, so a logout elsewhere does not end sessions here", http.Header{}, backchannel},
+			"the IdP's logout tokens do not arrive, so a logout elsewhere does not end sessions here", http.Header{},
+			backchannel},
 		{"activity_blocked", at + "/activity",
 			"pages cannot say that a person is active, nor log out by session.js", page, true},
 	} {
@@ -88,12 +89,16 @@ func checkSelf(ctx context.Context, c *Config, owner store.Key, backchannel bool
 			if err != nil {
 				why = outside.Text(err.Error(), 200)
 			}
-			return append(out, Finding{Code: "self_unreachable", Text: fmt.Sprintf("This server cannot reach itself at "+
-				"%s (%s), so it cannot tell whether logout tokens arrive there. If the IdP and browsers reach it, all is well.",
-				one.url, why)})
+			return append(out, Finding{Code: "self_unreachable",
+				Text: fmt.Sprintf("This server cannot reach itself at "+
+					"%s (%s), so it cannot tell whether logout tokens arrive there. If the IdP and browsers reach "+
+					"it, all is well.",
+					one.url, why)})
 		default:
-			out = append(out, Finding{Code: one.code, Serious: one.serious, Text: fmt.Sprintf("A POST to %s is answered "+
-				"with %d, and not by this app's endpoint: %s. %s See docs/middleware.md.", one.url, status, one.what, suspect(status))})
+			out = append(out, Finding{Code: one.code, Serious: one.serious,
+				Text: fmt.Sprintf("A POST to %s is answered "+
+					"with %d, and not by this app's endpoint: %s. %s See docs/middleware.md.", one.url, status,
+					one.what, suspect(status))})
 		}
 	}
 	return out
@@ -105,7 +110,8 @@ func suspect(status int) string {
 		return "Mount the endpoints at Config.Prefix for every method; a path that a proxy takes away belongs to " +
 			"Config.BaseURL."
 	case status < http.StatusBadRequest:
-		return "Something leads such requests elsewhere: a gate, another app, or a redirect to another name or to https, " +
+		return "Something leads such requests elsewhere: a gate, another app, or a redirect to another name or to " +
+			"https, " +
 			"which IdPs do not follow."
 	}
 	return "A middleware against CSRF, a gate or a proxy does that: let requests below Config.Prefix pass before it."

@@ -74,7 +74,8 @@ func TestSelfCheck(t *testing.T) {
 		{"nothing in the way", posts(0, "/auth/backchannel-logout", "/auth/activity"), "", ""},
 		{"gorilla/csrf", posts(403), both, "answered with 403"},
 		{"echo's CSRF", posts(400), both, "A middleware against CSRF"},
-		{"the back channel alone is let through", posts(403, "/auth/backchannel-logout"), "activity_blocked!", "/auth/activity"},
+		{"the back channel alone is let through", posts(403, "/auth/backchannel-logout"), "activity_blocked!",
+			"/auth/activity"},
 		{"nobody has mounted them", posts(404), both, "Mount the endpoints at Config.Prefix"},
 		{"a gate", posts(302), both, "which IdPs do not follow"},
 		{"another app answers", posts(200), both, "not by this app's endpoint"},
@@ -89,7 +90,9 @@ func TestSelfCheck(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			inBubble(t, checksItself(setup{}), func(t *testing.T, w *world) {
 				var asked, followed atomic.Int64
-				w.serve("elsewhere.example", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))
+				w.serve("elsewhere.example", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+					followed.Add(1)
+				}))
 				w.before(0, row.keeps)
 				w.before(0, func(_ http.ResponseWriter, r *http.Request) bool {
 					if r.Method == http.MethodPost {
@@ -193,7 +196,8 @@ func TestSelfCheckEnds(t *testing.T) {
 func TestSelfCheckHidesNothing(t *testing.T) {
 	inBubble(t, checksItself(setup{}), func(t *testing.T, w *world) {
 		h := http.Header{"Tandem-Check": {"1"}, "Content-Type": {"application/x-www-form-urlencoded"}}
-		if a := w.post("/auth/backchannel-logout", "logout_token=x", h); a.status != http.StatusBadRequest || !w.log.has("refused") {
+		if a := w.post("/auth/backchannel-logout", "logout_token=x", h); a.status != http.StatusBadRequest ||
+			!w.log.has("refused") {
 			t.Errorf("%v\n%s", a, w.log)
 		}
 	})

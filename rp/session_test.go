@@ -16,7 +16,8 @@ import (
 // What a handler learns of its session.
 func TestSessionTells(t *testing.T) {
 	s := setup{idp: func(c *idpmock.Config) {
-		c.Users = []idpmock.User{{Username: "ada", Subject: "248289761001", Name: "Ada", Claims: map[string]any{"role": "author"}}}
+		c.Users = []idpmock.User{{Username: "ada", Subject: "248289761001", Name: "Ada",
+			Claims: map[string]any{"role": "author"}}}
 	}, config: func(c *rp.Config) { c.Scopes = []string{"openid", "profile"} }}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
@@ -28,7 +29,8 @@ func TestSessionTells(t *testing.T) {
 			if err := s.Claims(&claims); err != nil || claims.Sub != "248289761001" || claims.Role != "author" {
 				t.Errorf("claims %+v, %v", claims, err)
 			}
-			if s.Issuer() != issuer || s.Subject() != "248289761001" || s.SID() != v.session().SID || s.Scope() != "openid profile" || !s.Started().Equal(began) || s.Class() != rp.Active {
+			if s.Issuer() != issuer || s.Subject() != "248289761001" || s.SID() != v.session().SID ||
+				s.Scope() != "openid profile" || !s.Started().Equal(began) || s.Class() != rp.Active {
 				t.Errorf("%s %s %s %q %v %v", s.Issuer(), s.Subject(), s.SID(), s.Scope(), s.Started(), s.Class())
 			}
 			if s.Name() != w.logins[0].Session || s.Err() != nil {
@@ -99,7 +101,8 @@ func TestOwnSessions(t *testing.T) {
 		bob.get("/run")
 		w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) {
 			list, err := s.List(r.Context())
-			if err != nil || len(list) != 2 || !list[0].Current || list[0].Name != s.Name() || list[1].Current || list[1].Name == bobs {
+			if err != nil || len(list) != 2 || !list[0].Current || list[0].Name != s.Name() || list[1].Current ||
+				list[1].Name == bobs {
 				t.Fatalf("%+v, %v", list, err)
 			}
 			if err := s.EndOwn(r.Context(), bobs); !errors.Is(err, store.ErrNotFound) {

@@ -95,8 +95,10 @@ func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
 	}
 	sort.Slice(recs, func(i, j int) bool { return recs[i].Active.After(recs[j].Active) })
 	for _, rec := range recs[min(most, len(recs)):] {
-		if _, err := p.engine.EndNow(ctx, store.Selector{Key: rec.Key, IdleSince: rec.Active}, reason.SessionLimit, ""); err != nil {
-			p.log.Warn("a session above Config.MaxSessionsPerSubject could not be ended", "session", rec.Key.Short(), "error", err)
+		if _, err := p.engine.EndNow(ctx, store.Selector{Key: rec.Key, IdleSince: rec.Active}, reason.SessionLimit,
+			""); err != nil {
+			p.log.Warn("a session above Config.MaxSessionsPerSubject could not be ended", "session", rec.Key.Short(),
+				"error", err)
 		}
 	}
 }

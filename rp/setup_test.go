@@ -19,7 +19,8 @@ func TestLogInGuardedByItself(t *testing.T) {
 		r := httptest.NewRequest("GET", base+"/auth/login?return_to=%2Fauth%2Flogin", nil)
 		r.Header = navigating
 		a := w.auth[0].Answer(r, rp.ErrAnonymous)
-		if a.Status != http.StatusInternalServerError || a.Header.Get("Location") != "" || !strings.Contains(string(a.Body), "not set up right") {
+		if a.Status != http.StatusInternalServerError || a.Header.Get("Location") != "" ||
+			!strings.Contains(string(a.Body), "not set up right") {
 			t.Errorf("%d %v %s", a.Status, a.Header, a.Body)
 		}
 		if !w.log.has("RequireLogin guards an endpoint of the library") {
@@ -78,15 +79,19 @@ func TestLogoutFromNowhere(t *testing.T) {
 		}
 		theirs := proof(other)
 		for _, forged := range []string{"", "x", theirs} {
-			if a := v.do("POST", "/auth/logout", url.Values{"tandem_proof": {forged}}, nowhere); a.status != http.StatusOK {
+			if a := v.do("POST", "/auth/logout", url.Values{"tandem_proof": {forged}},
+				nowhere); a.status != http.StatusOK {
 				t.Errorf("%q: %v", forged, a)
 			}
 		}
-		if a := v.do("POST", "/auth/logout", url.Values{}, http.Header{"Origin": {"null"}, "Sec-Fetch-Site": {"cross-site"}, "Accept": {"text/html"}}); a.status != http.StatusForbidden {
+		if a := v.do("POST", "/auth/logout", url.Values{},
+			http.Header{"Origin": {"null"}, "Sec-Fetch-Site": {"cross-site"},
+				"Accept": {"text/html"}}); a.status != http.StatusForbidden {
 			t.Errorf("a sandboxed frame of another site: %v", a)
 		}
 		w.expectEnds()
-		if a := v.do("POST", "/auth/logout", url.Values{"tandem_proof": {proof(v)}}, nowhere); a.status != http.StatusSeeOther {
+		if a := v.do("POST", "/auth/logout", url.Values{"tandem_proof": {proof(v)}},
+			nowhere); a.status != http.StatusSeeOther {
 			t.Errorf("%v", a)
 		}
 		w.expectEnds(reason.UserLogout)

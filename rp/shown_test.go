@@ -94,7 +94,8 @@ func TestLeaseIsTakenAgain(t *testing.T) {
 // C6: once it is noted that no answer came, nobody waits for one: not in an outage of the
 // IdP, and not after it.
 func TestLostAnswerIsNotWaitedFor(t *testing.T) {
-	for name, f := range map[string]idpmock.Fault{"before": {DropBefore: true}, "trouble": {Status: http.StatusBadGateway}} {
+	for name, f := range map[string]idpmock.Fault{"before": {DropBefore: true},
+		"trouble": {Status: http.StatusBadGateway}} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := twoInstances(nil)
 			inBubble(t, s, func(t *testing.T, w *world) {
@@ -105,7 +106,8 @@ func TestLostAnswerIsNotWaitedFor(t *testing.T) {
 				fault := w.idp.Fault(f)
 				for n, instance := range []string{"0", "1", "0", "1"} {
 					began := time.Now()
-					if a := <-v.askAt(instance); a.status != http.StatusServiceUnavailable || time.Since(began) > time.Second {
+					if a := <-v.askAt(instance); a.status != http.StatusServiceUnavailable ||
+						time.Since(began) > time.Second {
 						t.Errorf("%d: after %v: %v", n, time.Since(began), a)
 					}
 				}
@@ -127,7 +129,8 @@ func TestNoSignOfLife(t *testing.T) {
 	for waitFor, want := range map[time.Duration]struct {
 		after  time.Duration
 		status int
-	}{15 * time.Second: {5 * time.Second, http.StatusFound}, 3 * time.Second: {3 * time.Second, http.StatusServiceUnavailable}} {
+	}{15 * time.Second: {5 * time.Second, http.StatusFound},
+		3 * time.Second: {3 * time.Second, http.StatusServiceUnavailable}} {
 		t.Run(waitFor.String(), func(t *testing.T) {
 			first := &dying{at: 2} // the note before the token is shown, then the answer
 			n := 0

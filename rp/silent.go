@@ -43,7 +43,8 @@ func (p *RelyingParty) asksSilently(r *http.Request) (*engine.State, error) {
 
 // silentURL is where the browser asks the IdP whether the session lives (prompt=none).
 // That it asks is noted first, so that no answer can make it ask again at once.
-func (p *RelyingParty) silentURL(ctx context.Context, st *engine.State, f *loginflow.Flow, opts []oauth2.AuthCodeOption) (string, error) {
+func (p *RelyingParty) silentURL(ctx context.Context, st *engine.State, f *loginflow.Flow,
+	opts []oauth2.AuthCodeOption) (string, error) {
 	now := p.engine.Now()
 	if _, err := p.engine.Commit(ctx, st, func(d *record.Data) bool { d.Asked = now; return true }); err != nil {
 		return "", err
@@ -64,7 +65,8 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *engine.State, f *login
 	}
 	state := p.logins.State(f.State, f.Target())
 	for _, h := range hints(st.Data) {
-		to := p.authorization().AuthCodeURL(state, append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...) + resources
+		to := p.authorization().AuthCodeURL(state,
+			append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...) + resources
 		if len(to) <= maxHintedURL || p.idp.At().Pushes {
 			return to, nil
 		}
@@ -87,7 +89,8 @@ func hints(d *record.Data) []hint {
 // confirmSilently handles a prompt=none round trip that succeeded: the IdP session
 // lives. What a check brings is not kept, and no session is made of it: where there is
 // none, or the IdP's is another person's now, a whole log-in follows.
-func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *engine.Tokens) error {
+func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f *loginflow.Flow,
+	got *engine.Tokens) error {
 	ctx, cancel := p.engine.Detached(r.Context())
 	defer cancel()
 	key, ok := p.sessionKey(r.Header)
@@ -134,7 +137,8 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 // come to an end.
 // What was asked is answered, and what it was asked for counts: the clock of the instance
 // that did may be ahead, and by this one's the tokens may be good still.
-func (p *RelyingParty) confirmed(ctx context.Context, st *engine.State, f *loginflow.Flow, got *engine.Tokens) (*engine.State, error) {
+func (p *RelyingParty) confirmed(ctx context.Context, st *engine.State, f *loginflow.Flow,
+	got *engine.Tokens) (*engine.State, error) {
 	at := p.engine.Now()
 	if f.Renews == st.Data.Generation+1 && f.About == st.Rec.Key.Short() {
 		p.engine.Observe(got)
@@ -179,7 +183,8 @@ func (p *RelyingParty) logInInstead(w http.ResponseWriter, f *loginflow.Flow) er
 
 // overtaken handles a round trip whose session has ended meanwhile, perhaps by a
 // logout in another tab: it must not begin a new one (C5). The page decides.
-func (p *RelyingParty) overtaken(w http.ResponseWriter, f *loginflow.Flow, got *engine.Tokens, reason reason.Reason) error {
+func (p *RelyingParty) overtaken(w http.ResponseWriter, f *loginflow.Flow, got *engine.Tokens,
+	reason reason.Reason) error {
 	p.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, reason)
 	web.SeeOther(w, f.ReturnTo)
 	return nil

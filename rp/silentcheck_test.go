@@ -71,7 +71,8 @@ func TestSilentCheckKeepsNoToken(t *testing.T) {
 					if got := query(to).Get("scope"); got != "openid" {
 						t.Errorf("a check asks for %q", got)
 					}
-					if got := v.get(v.authorize(to)); got.status != http.StatusSeeOther || got.location() != "/private" {
+					if got := v.get(v.authorize(to)); got.status != http.StatusSeeOther ||
+						got.location() != "/private" {
 						t.Fatalf("%v", got)
 					}
 					v.welcome()
@@ -246,39 +247,44 @@ func TestSilentCheckRenewsAccessTokens(t *testing.T) {
 		kind rp.Kind
 		edit func(map[string]any)
 	}{
-		"a client of reference tokens":          {rp.ReferenceToken, nil},
-		"an IdP that issues no refresh token":   {rp.RefreshToken, func(f map[string]any) { delete(f, "refresh_token") }},
-		"reference tokens, and a refresh token": {rp.ReferenceToken, func(f map[string]any) { f["refresh_token"] = "nobody-asked" }},
+		"a client of reference tokens": {rp.ReferenceToken, nil},
+		"an IdP that issues no refresh token": {rp.RefreshToken, func(f map[string]any) {
+			delete(f, "refresh_token")
+		}},
+		"reference tokens, and a refresh token": {rp.ReferenceToken, func(f map[string]any) {
+			f["refresh_token"] = "nobody-asked"
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, x := &api{}, &wire{}
 			x.edits("/token", row.edit)
 			life := func(c *idpmock.Client) { c.AccessTokenLifetime = 15 * time.Minute }
-			inBubble(t, x.under(setup{kind: row.kind, api: a, config: asking, idp: independent, client: life}), func(t *testing.T, w *world) {
-				v := w.visitor("ada")
-				v.login()
-				for n := range 6 {
-					to := v.asks()
-					want := "openid"
-					if (n+1)%3 == 0 { // every 18 minutes
-						want = "openid profile offline_access"
+			inBubble(t, x.under(setup{kind: row.kind, api: a, config: asking, idp: independent, client: life}),
+				func(t *testing.T, w *world) {
+					v := w.visitor("ada")
+					v.login()
+					for n := range 6 {
+						to := v.asks()
+						want := "openid"
+						if (n+1)%3 == 0 { // every 18 minutes
+							want = "openid profile offline_access"
+						}
+						if got := query(to).Get("scope"); got != want {
+							t.Errorf("round trip %d asks for %q, want %q", n, got, want)
+						}
+						v.get(v.authorize(to))
+						if status, _, err := w.calls(v, "/run", whoami); status != 200 {
+							t.Errorf("%d, %v", status, err)
+						}
 					}
-					if got := query(to).Get("scope"); got != want {
-						t.Errorf("round trip %d asks for %q, want %q", n, got, want)
+					slices.Sort(a.tokens)
+					if n := len(slices.Compact(a.tokens)); n != 3 {
+						t.Errorf("%d different access tokens, want that of the log-in and two more", n)
 					}
-					v.get(v.authorize(to))
-					if status, _, err := w.calls(v, "/run", whoami); status != 200 {
-						t.Errorf("%d, %v", status, err)
-					}
-				}
-				slices.Sort(a.tokens)
-				if n := len(slices.Compact(a.tokens)); n != 3 {
-					t.Errorf("%d different access tokens, want that of the log-in and two more", n)
-				}
-				w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
-				w.idp.Expect(idpmock.EndpointRevoke, "notes", 0)
-				w.expectEnds()
-			})
+					w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
+					w.idp.Expect(idpmock.EndpointRevoke, "notes", 0)
+					w.expectEnds()
+				})
 		})
 	}
 }
@@ -288,23 +294,24 @@ func TestSilentCheckRenewsAccessTokens(t *testing.T) {
 func TestSilentCheckRenewsWithAnotherType(t *testing.T) {
 	a := &api{}
 	life := func(c *idpmock.Client) { c.AccessTokenLifetime = 5 * time.Minute }
-	inBubble(t, setup{kind: rp.ReferenceToken, api: a, config: asking, idp: independent, client: life}, func(t *testing.T, w *world) {
-		v := w.visitor("ada")
-		v.login()
-		to := v.asks()
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, Response: idpmock.ResponseTokenTypeOther})
-		v.get(v.authorize(to))
-		v.welcome()
-		if _, _, err := w.calls(v, "/run", whoami); !errors.Is(err, rp.ErrNoAccessToken) || a.requests() > 0 {
-			t.Errorf("%v, sent %q", err, a.tokens)
-		}
-		w.found("token_type", "DPoP")
-		v.get(v.authorize(v.asks()))
-		if status, _, err := w.calls(v, "/run", whoami); status != 200 {
-			t.Errorf("%d, %v", status, err)
-		}
-		w.expectEnds()
-	})
+	inBubble(t, setup{kind: rp.ReferenceToken, api: a, config: asking, idp: independent, client: life},
+		func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			v.login()
+			to := v.asks()
+			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, Response: idpmock.ResponseTokenTypeOther})
+			v.get(v.authorize(to))
+			v.welcome()
+			if _, _, err := w.calls(v, "/run", whoami); !errors.Is(err, rp.ErrNoAccessToken) || a.requests() > 0 {
+				t.Errorf("%v, sent %q", err, a.tokens)
+			}
+			w.found("token_type", "DPoP")
+			v.get(v.authorize(v.asks()))
+			if status, _, err := w.calls(v, "/run", whoami); status != 200 {
+				t.Errorf("%d, %v", status, err)
+			}
+			w.expectEnds()
+		})
 }
 
 // C6: while the store cannot say whom to ask about, nobody is sent anywhere.

@@ -23,7 +23,8 @@ func (w *world) below() {
 var belowApp = setup{
 	config: func(c *rp.Config) { c.BaseURL += "/app" },
 	client: func(c *idpmock.Client) {
-		c.RedirectURIs, c.PostLogoutRedirectURIs = []string{base + "/app/auth/callback"}, []string{base + "/app/auth/logged-out"}
+		c.RedirectURIs, c.PostLogoutRedirectURIs = []string{base + "/app/auth/callback"},
+			[]string{base + "/app/auth/logged-out"}
 		c.BackchannelLogoutURI = base + "/app/auth/backchannel-logout"
 	},
 }
@@ -42,18 +43,21 @@ func TestPathPrefix(t *testing.T) {
 			t.Fatalf("the IdP leads to %s", back)
 		}
 		in := v.get(back)
-		if c := setCookies(in)["__Host-app+tandem"]; in.location() != "/app/private?tab=2" || c == nil || c.Path != "/" {
+		if c := setCookies(in)["__Host-app+tandem"]; in.location() != "/app/private?tab=2" || c == nil ||
+			c.Path != "/" {
 			t.Fatalf("%v", in)
 		}
 		if a := v.get("/app/private"); a.body != "hello ada" {
 			t.Errorf("%v", a)
 		}
-		out := v.do("POST", "/app/auth/logout", url.Values{}, with(navigating, "Sec-Fetch-Site", "same-origin", "Origin", base))
+		out := v.do("POST", "/app/auth/logout", url.Values{}, with(navigating, "Sec-Fetch-Site", "same-origin",
+			"Origin", base))
 		u, err := url.Parse(out.location())
 		if err != nil || u.Query().Get("post_logout_redirect_uri") != base+"/app/auth/logged-out" {
 			t.Errorf("%v", out)
 		}
-		if a := w.visitor("eve").do("POST", "/app/auth/logout", url.Values{}, with(bare, "Sec-Fetch-Site", "same-origin")); a.location() != "/app/auth/logged-out" {
+		if a := w.visitor("eve").do("POST", "/app/auth/logout", url.Values{},
+			with(bare, "Sec-Fetch-Site", "same-origin")); a.location() != "/app/auth/logged-out" {
 			t.Errorf("nobody's log-out: %v", a)
 		}
 		w.expectEnds(reason.UserLogout)
@@ -72,15 +76,18 @@ func TestPathPrefixInAnswers(t *testing.T) {
 			t.Errorf("a script: %v", a)
 		}
 		posted := with(navigating, "Sec-Fetch-Site", "same-origin", "Origin", base, "Referer", base+"/app/form")
-		if a := v.do("POST", "/app/private", url.Values{}, posted); !strings.Contains(a.body, `href="/app/auth/login?return_to=%2Fapp%2Fform"`) {
+		if a := v.do("POST", "/app/private", url.Values{}, posted); !strings.Contains(a.body,
+			`href="/app/auth/login?return_to=%2Fapp%2Fform"`) {
 			t.Errorf("a form: %v", a)
 		}
 		posted = with(posted, "Referer", base+"/other/form")
-		if a := v.do("POST", "/app/private", url.Values{}, posted); !strings.Contains(a.body, `href="/app/auth/login?return_to=%2Fapp%2F"`) {
+		if a := v.do("POST", "/app/private", url.Values{}, posted); !strings.Contains(a.body,
+			`href="/app/auth/login?return_to=%2Fapp%2F"`) {
 			t.Errorf("a form of another app of this host: %v", a)
 		}
 		for shown, want := range map[string]string{
-			"/app/list?x=1": "/app/auth/login?return_to=%2Fapp%2Flist%3Fx%3D1", "/other/list": "/app/auth/login", "/apple": "/app/auth/login",
+			"/app/list?x=1": "/app/auth/login?return_to=%2Fapp%2Flist%3Fx%3D1", "/other/list": "/app/auth/login",
+			"/apple": "/app/auth/login",
 		} {
 			a := v.do("GET", "/app/private", nil, with(htmx, "Hx-Current-Url", base+shown))
 			if got := a.header.Get("HX-Redirect"); got != want {
@@ -100,7 +107,8 @@ func TestPathPrefixAndTheHook(t *testing.T) {
 	s.config = func(c *rp.Config) {
 		belowApp.config(c)
 		c.OnLogin = func(_ http.ResponseWriter, _ *http.Request, l *rp.Login) error {
-			if l.ReturnTo != "/app/private" || !strings.HasPrefix(l.OtherAccount(), "/app/auth/login?return_to=%2Fapp%2Fprivate&") {
+			if l.ReturnTo != "/app/private" ||
+				!strings.HasPrefix(l.OtherAccount(), "/app/auth/login?return_to=%2Fapp%2Fprivate&") {
 				t.Errorf("the hook sees %q, and %q", l.ReturnTo, l.OtherAccount())
 			}
 			l.ReturnTo = "/welcome"
@@ -130,7 +138,8 @@ func TestPathPrefixInAnOutage(t *testing.T) {
 		v.get(v.authorize(v.start("/app/auth/login")))
 		load := "Load"
 		store.fail.Store(&load)
-		if a := v.get("/app/private?x=1"); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, `href="/app/private?x=1"`) {
+		if a := v.get("/app/private?x=1"); a.status != http.StatusServiceUnavailable ||
+			!strings.Contains(a.body, `href="/app/private?x=1"`) {
 			t.Errorf("%v", a)
 		}
 	})
@@ -152,7 +161,8 @@ func TestPathPrefixBackchannel(t *testing.T) {
 func TestSiblingsOfOneHost(t *testing.T) {
 	inBubble(t, setup{}, func(t *testing.T, w *world) {
 		names := map[string]string{}
-		for _, at := range []string{"", "/a", "/b", "/a/b", "/a-b", "/tandem", "/tandem-login-abcdefghijkl", "/a/tandem-login-abcdefghijkl", "/a/tandem-ended"} {
+		for _, at := range []string{"", "/a", "/b", "/a/b", "/a-b", "/tandem", "/tandem-login-abcdefghijkl",
+			"/a/tandem-login-abcdefghijkl", "/a/tandem-ended"} {
 			name := sessionCookieOf(t, w.relyingParty(setup{config: func(c *rp.Config) { c.BaseURL += at }}))
 			if names[name] != "" || !strings.HasPrefix(name, "__Host-") || !strings.HasSuffix(name, "tandem") {
 				t.Errorf("the app at %q has the cookie %s", at, name)
@@ -210,7 +220,8 @@ func TestSeveralNames(t *testing.T) {
 			if a := v.get(other + "/private"); a.status != http.StatusFound {
 				t.Errorf("the cookie of %s serves at the other name: %v", at, a)
 			}
-			out := v.do("POST", at+"/auth/logout", url.Values{}, with(navigating, "Sec-Fetch-Site", "same-origin", "Origin", at))
+			out := v.do("POST", at+"/auth/logout", url.Values{}, with(navigating, "Sec-Fetch-Site", "same-origin",
+				"Origin", at))
 			if got := query(out.location()).Get("post_logout_redirect_uri"); got != at+"/auth/logged-out" {
 				t.Errorf("the IdP leads to %q", got)
 			}
@@ -236,11 +247,13 @@ func TestSeveralNamesAreSeveralOrigins(t *testing.T) {
 		v := w.visitor("ada")
 		v.get(v.authorize(v.start(www + "/auth/login")))
 		post := func(h http.Header) int { return v.do("POST", www+"/private", url.Values{}, h).status }
-		for origin, want := range map[string]int{www: http.StatusOK, base: http.StatusForbidden, "https://evil.example": http.StatusForbidden} {
+		for origin, want := range map[string]int{www: http.StatusOK, base: http.StatusForbidden,
+			"https://evil.example": http.StatusForbidden} {
 			if got := post(http.Header{"Origin": {origin}}); got != want {
 				t.Errorf("Origin %s: %d", origin, got)
 			}
-			if got := v.do("POST", www+"/auth/activity", nil, with(fetching, "Sec-Fetch-Site", "", "Origin", origin)).status; got != want {
+			if got := v.do("POST", www+"/auth/activity", nil, with(fetching, "Sec-Fetch-Site", "", "Origin",
+				origin)).status; got != want {
 				t.Errorf("activity from %s: %d", origin, got)
 			}
 		}
@@ -249,7 +262,8 @@ func TestSeveralNamesAreSeveralOrigins(t *testing.T) {
 		}
 		stranger := w.visitor("eve")
 		for referer, want := range map[string]string{www: "return_to=%2Fform", base: "return_to=%2F\""} {
-			a := stranger.do("POST", www+"/private", url.Values{}, with(navigating, "Sec-Fetch-Site", "same-origin", "Origin", www, "Referer", referer+"/form"))
+			a := stranger.do("POST", www+"/private", url.Values{}, with(navigating, "Sec-Fetch-Site", "same-origin",
+				"Origin", www, "Referer", referer+"/form"))
 			if !strings.Contains(a.body, want) {
 				t.Errorf("Referer %s: %v", referer, a)
 			}
@@ -261,7 +275,8 @@ func TestSeveralNamesAreSeveralOrigins(t *testing.T) {
 func TestUnknownNameIsNotSentOn(t *testing.T) {
 	inBubble(t, severalNames, func(t *testing.T, w *world) {
 		for host, want := range map[string]string{
-			"www.notes.example": www, "WWW.notes.example:443": www, "notes.example": base, "evil.example": base, "www.notes.example:8443": base, "": base, "[": base,
+			"www.notes.example": www, "WWW.notes.example:443": www, "notes.example": base, "evil.example": base,
+			"www.notes.example:8443": base, "": base, "[": base,
 		} {
 			r := httptest.NewRequest("GET", "/auth/login", nil)
 			r.Host = host
@@ -288,7 +303,8 @@ func TestPlainHTTP(t *testing.T) {
 	inBubble(t, s, func(t *testing.T, w *world) {
 		refused := w.config(s)
 		refused.InsecureAllowHTTP = false
-		if _, err := rp.New(t.Context(), refused); err == nil || !slices.Equal(faults(err), []string{"BaseURL"}) || !strings.Contains(err.Error(), "InsecureAllowHTTP") {
+		if _, err := rp.New(t.Context(), refused); err == nil || !slices.Equal(faults(err), []string{"BaseURL"}) ||
+			!strings.Contains(err.Error(), "InsecureAllowHTTP") {
 			t.Errorf("New: %v", err)
 		}
 		w.serve("notes.internal", w.apps[0])
@@ -301,23 +317,27 @@ func TestPlainHTTP(t *testing.T) {
 				t.Errorf("a cookie of the log-in: %v", c)
 			}
 		}
-		if c := setCookies(in)["tandem"]; c == nil || c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" {
+		if c := setCookies(in)["tandem"]; c == nil || c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode ||
+			c.Path != "/" {
 			t.Fatalf("the session's cookie: %v", in)
 		}
 		if a := v.do("GET", inside+"/private", nil, noMetadata); a.body != "hello ada" {
 			t.Errorf("%v", a)
 		}
-		if a := v.do("POST", inside+"/private", url.Values{}, http.Header{"Origin": {"http://evil.internal"}}); a.status != http.StatusForbidden {
+		if a := v.do("POST", inside+"/private", url.Values{},
+			http.Header{"Origin": {"http://evil.internal"}}); a.status != http.StatusForbidden {
 			t.Errorf("another site posts: %v", a)
 		}
-		out := v.do("POST", inside+"/auth/logout", url.Values{}, http.Header{"Origin": {inside}, "Accept": {"text/html"}})
+		out := v.do("POST", inside+"/auth/logout", url.Values{},
+			http.Header{"Origin": {inside}, "Accept": {"text/html"}})
 		if out.status != http.StatusSeeOther {
 			t.Errorf("%v", out)
 		}
 		w.expectEnds(reason.UserLogout)
 		serious := func(f rp.Finding) bool { return f.Code == "plain_http" && f.Serious }
 		told, err := rp.Diagnose(t.Context(), w.config(s))
-		if err != nil || !slices.ContainsFunc(told, serious) || !slices.ContainsFunc(w.auth[0].Findings(), serious) || w.lines("finding=plain_http") != 1 {
+		if err != nil || !slices.ContainsFunc(told, serious) || !slices.ContainsFunc(w.auth[0].Findings(), serious) ||
+			w.lines("finding=plain_http") != 1 {
 			t.Errorf("the operator does not hear of it: %v\n%s", err, w.log)
 		}
 	})
@@ -326,10 +346,13 @@ func TestPlainHTTP(t *testing.T) {
 // On loopback browsers keep Secure cookies and __Host- names over http, too.
 func TestLoopbackKeepsTheHostPrefix(t *testing.T) {
 	for at, want := range map[string]string{
-		"http://notes.localhost:9101": "__Host-tandem", "http://127.0.0.1:9101/app": "__Host-app+tandem", "http://[::1]": "__Host-tandem",
+		"http://notes.localhost:9101": "__Host-tandem", "http://127.0.0.1:9101/app": "__Host-app+tandem",
+		"http://[::1]":    "__Host-tandem",
 		"http://10.0.0.7": "tandem", "https://10.0.0.7": "__Host-tandem", "http://notes.internal/app": "app+tandem",
 	} {
-		inBubble(t, setup{config: func(c *rp.Config) { c.BaseURL, c.InsecureAllowHTTP = at, true }}, func(t *testing.T, w *world) {
+		inBubble(t, setup{config: func(c *rp.Config) {
+			c.BaseURL, c.InsecureAllowHTTP = at, true
+		}}, func(t *testing.T, w *world) {
 			if got := sessionCookieOf(t, w.auth[0]); got != want {
 				t.Errorf("%s: %s, not %s", at, got, want)
 			}

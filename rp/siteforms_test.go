@@ -61,7 +61,8 @@ func TestPathPrefixInForms(t *testing.T) {
 	t.Run("another site starts the log-in", func(t *testing.T) {
 		inBubble(t, belowWith(func(c *rp.Config) { c.ThirdPartyLogin = true }), func(t *testing.T, w *world) {
 			w.below()
-			for target, want := range map[string]string{base + "/app/private": "/app/private", base + "/other": "/app/", "https://evil.example/app/": "/app/"} {
+			for target, want := range map[string]string{base + "/app/private": "/app/private", base + "/other": "/app/",
+				"https://evil.example/app/": "/app/"} {
 				v := w.visitor("ada")
 				to := v.start("/app/auth/login?" + url.Values{"iss": {issuer}, "target_link_uri": {target}}.Encode())
 				if a := v.get(v.authorize(to)); a.location() != want {

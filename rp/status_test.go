@@ -22,10 +22,12 @@ func TestStatusJSON(t *testing.T) {
 		t.Helper()
 		a := v.fetch("/auth/session")
 		var m map[string]any
-		if err := json.Unmarshal([]byte(a.body), &m); err != nil || a.status != 200 || a.header.Get("Content-Type") != "application/json" || a.header.Get("Cache-Control") != "no-store" {
+		if err := json.Unmarshal([]byte(a.body), &m); err != nil || a.status != 200 ||
+			a.header.Get("Content-Type") != "application/json" || a.header.Get("Cache-Control") != "no-store" {
 			t.Fatalf("%v", a)
 		}
-		for _, name := range []string{"state", "reason", "subject", "idle_seconds", "absolute_seconds", "warn_seconds"} {
+		for _, name := range []string{"state", "reason", "subject", "idle_seconds", "absolute_seconds",
+			"warn_seconds"} {
 			if _, ok := m[name]; !ok {
 				t.Errorf("%s is missing in %s", name, a.body)
 			}
@@ -42,20 +44,26 @@ func TestStatusJSON(t *testing.T) {
 	}
 	inBubble(t, setup{config: limits}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
-		check(t, members(t, v), map[string]any{"state": "anonymous", "reason": "", "subject": "", "idle_seconds": nil, "absolute_seconds": nil, "warn_seconds": nil})
+		check(t, members(t, v), map[string]any{"state": "anonymous", "reason": "", "subject": "", "idle_seconds": nil,
+			"absolute_seconds": nil, "warn_seconds": nil})
 		v.login()
-		check(t, members(t, v), map[string]any{"state": "live", "reason": "", "subject": "ada", "idle_seconds": 600., "absolute_seconds": 3600., "warn_seconds": 540.})
+		check(t, members(t, v), map[string]any{"state": "live", "reason": "", "subject": "ada", "idle_seconds": 600.,
+			"absolute_seconds": 3600., "warn_seconds": 540.})
 		time.Sleep(90 * time.Second)
-		check(t, members(t, v), map[string]any{"state": "live", "idle_seconds": 510., "absolute_seconds": 3510., "warn_seconds": 450.})
+		check(t, members(t, v), map[string]any{"state": "live", "idle_seconds": 510., "absolute_seconds": 3510.,
+			"warn_seconds": 450.})
 		v.welcome()
-		check(t, members(t, v), map[string]any{"state": "live", "idle_seconds": 600., "absolute_seconds": 3510., "warn_seconds": 540.})
+		check(t, members(t, v), map[string]any{"state": "live", "idle_seconds": 600., "absolute_seconds": 3510.,
+			"warn_seconds": 540.})
 		time.Sleep(10 * time.Minute)
-		check(t, members(t, v), map[string]any{"state": "ended", "reason": "idle", "subject": "", "idle_seconds": nil, "absolute_seconds": nil, "warn_seconds": nil})
+		check(t, members(t, v), map[string]any{"state": "ended", "reason": "idle", "subject": "", "idle_seconds": nil,
+			"absolute_seconds": nil, "warn_seconds": nil})
 	})
 	inBubble(t, setup{kind: rp.NoToken, config: func(c *rp.Config) { c.Absolute = -1 }}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()
-		check(t, members(t, v), map[string]any{"state": "live", "idle_seconds": nil, "absolute_seconds": nil, "warn_seconds": nil})
+		check(t, members(t, v), map[string]any{"state": "live", "idle_seconds": nil, "absolute_seconds": nil,
+			"warn_seconds": nil})
 	})
 }
 
@@ -85,11 +93,14 @@ func TestPassiveExtendsNothing(t *testing.T) {
 		},
 		"the landing page": func(v *visitor) *reply { return v.get("/auth/logged-out") },
 		"refused activity": func(v *visitor) *reply {
-			return v.do("POST", "/auth/activity", nil, with(fetching, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"))
+			return v.do("POST", "/auth/activity", nil, with(fetching, "Sec-Fetch-Site", "cross-site", "Origin",
+				"https://evil.example"))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := setup{config: func(c *rp.Config) { c.Idle, c.IdPWindow, c.TrailingSignal = 10*time.Minute, 15*time.Minute, true }}
+			s := setup{config: func(c *rp.Config) {
+				c.Idle, c.IdPWindow, c.TrailingSignal = 10*time.Minute, 15*time.Minute, true
+			}}
 			inBubble(t, s, func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				v.login()
@@ -154,7 +165,9 @@ func TestClocksEndSessions(t *testing.T) {
 	}{
 		"idle":     {func(c *rp.Config) { c.Idle = 5 * time.Minute }, nil, 5 * time.Minute, false, reason.Idle},
 		"absolute": {func(c *rp.Config) { c.Absolute = time.Hour }, nil, time.Hour, true, reason.Absolute},
-		"F5 session_expiry": {nil, func(c *idpmock.Config) { c.SessionExpiry, c.AbsoluteLifetime = true, 30*time.Minute },
+		"F5 session_expiry": {nil, func(c *idpmock.Config) {
+			c.SessionExpiry, c.AbsoluteLifetime = true, 30*time.Minute
+		},
 			30 * time.Minute, true, reason.IdPCeiling},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -44,7 +44,8 @@ func TestAPIStepUpEnds(t *testing.T) {
 	for name, challenge := range map[string]func() string{
 		"nothing in particular": func() string { return `Bearer error="insufficient_scope"` },
 		"too much": func() string {
-			return `Bearer error="insufficient_scope", acr_values="` + strings.Repeat("a", 520) + `", scope="` + strings.Repeat("s", 520) + `"`
+			return `Bearer error="insufficient_scope", acr_values="` + strings.Repeat("a", 520) + `", scope="` +
+				strings.Repeat("s", 520) + `"`
 		},
 		"something else each time": func() string {
 			asked++
@@ -132,10 +133,12 @@ func TestFirstLoginOfARoute(t *testing.T) {
 		}
 		asks(v.get("/gold").location())
 		asks(v.do("GET", "/gold", nil, htmx).header.Get("HX-Redirect"))
-		asks(v.do("GET", "/gold", nil, with(htmx, "Hx-Current-Url", "https://other.example/")).header.Get("HX-Redirect"))
+		asks(v.do("GET", "/gold", nil, with(htmx, "Hx-Current-Url", "https://other.example/")).header.Get(
+			"HX-Redirect"))
 		var p rp.Problem
 		a := v.do("GET", "/gold", nil, with(fetching, "Referer", base+"/dashboard?day=2"))
-		if json.Unmarshal([]byte(a.body), &p) != nil || !strings.Contains(p.LoginURL, url.QueryEscape("/dashboard?day=2")) {
+		if json.Unmarshal([]byte(a.body), &p) != nil ||
+			!strings.Contains(p.LoginURL, url.QueryEscape("/dashboard?day=2")) {
 			t.Errorf("a script does not come back to its page: %v", a)
 		}
 		asks(p.LoginURL)
@@ -167,7 +170,9 @@ func TestStepUpOfNobody(t *testing.T) {
 // A log-in is possible however much is asked for and however long the page's address is;
 // what a stranger adds to an address cannot make it too much.
 func TestLargeLogin(t *testing.T) {
-	s := setup{idp: twoClasses, config: func(c *rp.Config) { c.LoginQuery = []string{"login_hint", "ui_locales", "claims"} }}
+	s := setup{idp: twoClasses, config: func(c *rp.Config) {
+		c.LoginQuery = []string{"login_hint", "ui_locales", "claims"}
+	}}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		w.guarded("/gold", rp.ACR("gold"), rp.LoginParam("kc_idp_hint", strings.Repeat("x", 900)))
 		v := w.visitor("ada")
@@ -188,7 +193,9 @@ func TestLargeLogin(t *testing.T) {
 
 // A silent renewal asks for what the log-in has asked for: the new token can do as much.
 func TestRenewalKeepsTheScopes(t *testing.T) {
-	s := setup{kind: rp.ReferenceToken, idp: patient, client: func(c *idpmock.Client) { c.AccessTokenLifetime = 10 * time.Minute }}
+	s := setup{kind: rp.ReferenceToken, idp: patient, client: func(c *idpmock.Client) {
+		c.AccessTokenLifetime = 10 * time.Minute
+	}}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) {
 			w.auth[0].Answer(r, &rp.APIError{Scope: "profile", Err: rp.ErrStepUp}).Write(rw)

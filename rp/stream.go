@@ -43,7 +43,8 @@ func (p *RelyingParty) serveEvents(w http.ResponseWriter, r *http.Request) error
 		return engine.Busy(time.Second, "this instance is shutting down")
 	}
 	if p.cfg.MaxStreams < 0 {
-		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams", Err: errors.New("this app does not push; poll")}
+		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams",
+			Err: errors.New("this app does not push; poll")}
 	}
 	t := p.engine.Subscribe(key) // before the first look, so that nothing falls between
 	defer t.Release()
@@ -87,7 +88,8 @@ func (p *RelyingParty) serveEvents(w http.ResponseWriter, r *http.Request) error
 var errGone = errors.New("rp: stream is over")
 
 // nextStatus waits until there is something to say.
-func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *engine.Topic, changed <-chan struct{}, due time.Time, out *eventstream.Writer) (Status, <-chan struct{}, error) {
+func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *engine.Topic, changed <-chan struct{},
+	due time.Time, out *eventstream.Writer) (Status, <-chan struct{}, error) {
 	lookIn := lookEvery
 	if !due.IsZero() {
 		// One more than the clock's grain: at the instant itself it is not over yet

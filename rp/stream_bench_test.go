@@ -71,7 +71,8 @@ func fanOut(b *testing.B, people, each int) {
 	b.ReportMetric(float64(inUse()-empty)/float64(n), "B/stream")
 	began := time.Now()
 	for i := range people {
-		if ended, err := w.auth.EndSessions(b.Context(), rp.Whose{Subject: fmt.Sprint("person", i)}); ended != 1 || err != nil {
+		if ended, err := w.auth.EndSessions(b.Context(), rp.Whose{Subject: fmt.Sprint("person", i)}); ended != 1 ||
+			err != nil {
 			b.Errorf("ended %d, %v", ended, err)
 		}
 	}

@@ -76,7 +76,9 @@ func TestStreamKnowsTheClocks(t *testing.T) {
 	}{
 		// No multiple of the minute after which a stream looks anyway.
 		{reason.Idle, 20*time.Minute + 31*time.Second, func(c *rp.Config) { c.Idle = 20*time.Minute + 31*time.Second }},
-		{reason.Absolute, 40*time.Minute + 31*time.Second, func(c *rp.Config) { c.Absolute = 40*time.Minute + 31*time.Second }},
+		{reason.Absolute, 40*time.Minute + 31*time.Second, func(c *rp.Config) {
+			c.Absolute = 40*time.Minute + 31*time.Second
+		}},
 	} {
 		t.Run(string(row.reason), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -142,7 +144,8 @@ func TestWatchingNeverExtends(t *testing.T) {
 			if s.State != "live" {
 				t.Fatalf("%+v", s)
 			}
-			if ada.do(http.MethodGet, "/auth/draft-key", http.Header{rp.ActivityHeader: {"active"}}).StatusCode != http.StatusOK {
+			if ada.do(http.MethodGet, "/auth/draft-key",
+				http.Header{rp.ActivityHeader: {"active"}}).StatusCode != http.StatusOK {
 				t.Fatal("no draft key")
 			}
 		}
@@ -163,7 +166,8 @@ func TestStreamLimits(t *testing.T) {
 		ada.stream(nil)
 		refused := func(p *tab, status int) {
 			t.Helper()
-			if a := p.do(http.MethodGet, "/auth/events", nil); a.StatusCode != status || a.Header.Get("Retry-After") != "30" {
+			if a := p.do(http.MethodGet, "/auth/events", nil); a.StatusCode != status ||
+				a.Header.Get("Retry-After") != "30" {
 				t.Errorf("%d %v %s, want %d with Retry-After", a.StatusCode, a.Header, a.body, status)
 			}
 		}
@@ -197,7 +201,8 @@ func TestStreamStuckClient(t *testing.T) {
 		}
 		defer conn.Close()
 		u := ada.do(http.MethodGet, "/auth/session", nil).Request
-		fmt.Fprintf(conn, "GET /auth/events HTTP/1.1\r\nHost: notes.example\r\nCookie: %s\r\n\r\n", u.Header.Get("Cookie"))
+		fmt.Fprintf(conn, "GET /auth/events HTTP/1.1\r\nHost: notes.example\r\nCookie: %s\r\n\r\n",
+			u.Header.Get("Cookie"))
 		synctest.Wait()
 		if a := ada.do(http.MethodGet, "/auth/events", nil); a.StatusCode != http.StatusTooManyRequests {
 			t.Fatalf("%d", a.StatusCode)
@@ -250,7 +255,8 @@ func TestStreamRefusals(t *testing.T) {
 		w := newPageWorld(t, nil, nil)
 		ada := w.login("ada")
 		for _, site := range []string{"cross-site", "same-site", "none"} {
-			if a := ada.do(http.MethodGet, "/auth/events", http.Header{"Sec-Fetch-Site": {site}}); a.StatusCode != http.StatusForbidden {
+			if a := ada.do(http.MethodGet, "/auth/events",
+				http.Header{"Sec-Fetch-Site": {site}}); a.StatusCode != http.StatusForbidden {
 				t.Errorf("%s: %d", site, a.StatusCode)
 			}
 		}
@@ -355,7 +361,8 @@ func TestStreamThroughWriters(t *testing.T) {
 			return w.auth.ServeEvents(out, r)
 		}
 		out := &compressing{ResponseRecorder: httptest.NewRecorder()}
-		if err := ask(out); err != nil || len(out.calls) < 2 || out.calls[0] != "header 200" || out.calls[1] != "flush" || !strings.Contains(out.Body.String(), "event: session") {
+		if err := ask(out); err != nil || len(out.calls) < 2 || out.calls[0] != "header 200" ||
+			out.calls[1] != "flush" || !strings.Contains(out.Body.String(), "event: session") {
 			t.Errorf("%v, %q %s", err, out.calls, out.Body)
 		}
 		var refused *rp.RequestError

@@ -29,7 +29,8 @@ func (s *streams) enter(session, subject store.Key, c *Config) error {
 	}
 	switch {
 	case s.all >= c.MaxStreams:
-		return &UnavailableError{RetryAfter: streamsRetry, Cause: reason.Busy, Err: errors.New("Config.MaxStreams is reached on this instance")}
+		return &UnavailableError{RetryAfter: streamsRetry, Cause: reason.Busy,
+			Err: errors.New("Config.MaxStreams is reached on this instance")}
 	case s.of[session] >= c.MaxStreamsPerSession:
 		return tooMany("this session")
 	case s.of[subject] >= c.MaxStreamsPerSubject: // one account must not take all places

@@ -46,7 +46,8 @@ func TestTheWayBack(t *testing.T) {
 		v := w.visitor("ada")
 		callback := v.authorize(v.start(again))
 		time.Sleep(time.Hour)
-		if a := v.get(callback); a.status != http.StatusBadRequest || !strings.Contains(a.body, `href="/auth/login?return_to=%2Fprivate%3Ftab%3D2"`) {
+		if a := v.get(callback); a.status != http.StatusBadRequest ||
+			!strings.Contains(a.body, `href="/auth/login?return_to=%2Fprivate%3Ftab%3D2"`) {
 			t.Errorf("no page with a way back: %v", a)
 		}
 	})
@@ -63,7 +64,8 @@ func TestTheWayBack(t *testing.T) {
 				}
 			}
 		}
-		if a := stranger.get(edit(callback, set("state", query(callback).Get("state")[:43]))); a.status != http.StatusBadRequest {
+		if a := stranger.get(edit(callback,
+			set("state", query(callback).Get("state")[:43]))); a.status != http.StatusBadRequest {
 			t.Errorf("a state without a target: %v", a)
 		}
 		v.get(callback)
@@ -77,7 +79,8 @@ func TestErrorPagesKeepTheTarget(t *testing.T) {
 		v := w.visitor("ada")
 		callback := v.authorize(v.start("/auth/login?return_to=" + url.QueryEscape("/private?tab=2")))
 		a := v.get(edit(callback, func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }))
-		if a.status != http.StatusBadRequest || !strings.Contains(a.body, `href="/auth/login?return_to=%2Fprivate%3Ftab%3D2"`) {
+		if a.status != http.StatusBadRequest ||
+			!strings.Contains(a.body, `href="/auth/login?return_to=%2Fprivate%3Ftab%3D2"`) {
 			t.Errorf("%v", a)
 		}
 	})

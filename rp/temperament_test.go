@@ -114,9 +114,12 @@ func TestOwnLimitsLeaveTheIdPSession(t *testing.T) {
 // C3 at every IdP that is known: two apps of one person, one rests for W while the other
 // is used. Afterwards the person is signed in at both.
 func TestQuietAppAtEveryIdP(t *testing.T) {
-	for _, name := range []string{"keycloak", "duende", "entra", "adfs", "okta", "auth0", "dex", "hydra", "zitadel", "oidc-provider"} {
+	for _, name := range []string{"keycloak", "duende", "entra", "adfs", "okta", "auth0", "dex", "hydra", "zitadel",
+		"oidc-provider"} {
 		t.Run(name, func(t *testing.T) {
-			s := at(t, name, setup{config: func(c *rp.Config) { c.SilentCheck, c.Scopes = true, []string{"openid", "offline_access"} }})
+			s := at(t, name, setup{config: func(c *rp.Config) {
+				c.SilentCheck, c.Scopes = true, []string{"openid", "offline_access"}
+			}})
 			if name == "keycloak" || name == "duende" || name == "oidc-provider" {
 				s.config = at(t, name, setup{config: func(c *rp.Config) { c.SilentCheck = true }}).config
 			}

@@ -21,7 +21,8 @@ func (p *RelyingParty) asked(w http.ResponseWriter, r *http.Request) (q url.Valu
 	switch {
 	case !p.cfg.ThirdPartyLogin:
 		if q.Has("iss") {
-			p.refusals.Spend(p.log, p.engine.Now(), "another site has started a log-in (iss in its address); it leads to no page and takes no hint unless Config.ThirdPartyLogin is set")
+			p.refusals.Spend(p.log, p.engine.Now(), "another site has started a log-in (iss in its address); it "+
+				"leads to no page and takes no hint unless Config.ThirdPartyLogin is set")
 		}
 		return q, nil, nil
 	case !posted && !q.Has("iss"):

@@ -40,7 +40,8 @@ func TestThirdPartyLogin(t *testing.T) {
 					base + "@evil.example/":               "/",
 				} {
 					v := w.visitor("ada")
-					a := start(v, method, url.Values{"iss": {issuer}, "login_hint": {"ada"}, "target_link_uri": {target}})
+					a := start(v, method, url.Values{"iss": {issuer}, "login_hint": {"ada"},
+						"target_link_uri": {target}})
 					if a.status != http.StatusFound || query(a.location()).Get("login_hint") != "ada" {
 						t.Fatalf("%q: %v", target, a)
 					}
@@ -54,14 +55,17 @@ func TestThirdPartyLogin(t *testing.T) {
 					"a slash more":    {"iss": {issuer + "/"}},
 					"an empty issuer": {"iss": {""}},
 					"two issuers":     {"iss": {issuer, "https://evil.example"}},
-					"two targets":     {"iss": {issuer}, "target_link_uri": {base + "/private", "https://evil.example"}},
-					"two hints":       {"iss": {issuer}, "login_hint": {"ada", "eve"}},
+					"two targets": {"iss": {issuer},
+						"target_link_uri": {base + "/private", "https://evil.example"}},
+					"two hints": {"iss": {issuer}, "login_hint": {"ada", "eve"}},
 				} {
-					if a := start(v, method, q); a.status != http.StatusBadRequest || strings.Contains(a.body, "evil") || len(setCookies(a)) > 0 {
+					if a := start(v, method, q); a.status != http.StatusBadRequest ||
+						strings.Contains(a.body, "evil") || len(setCookies(a)) > 0 {
 						t.Errorf("%s: %v", name, a)
 					}
 				}
-				a := start(v, method, url.Values{"iss": {issuer}, "login_hint": {strings.Repeat("x", 300)}, "prompt": {"none"}, "wish": {"x"}, "silent": {"1"}, "acr_values": {"low"}})
+				a := start(v, method, url.Values{"iss": {issuer}, "login_hint": {strings.Repeat("x", 300)},
+					"prompt": {"none"}, "wish": {"x"}, "silent": {"1"}, "acr_values": {"low"}})
 				for _, name := range []string{"login_hint", "prompt", "acr_values"} {
 					if query(a.location()).Has(name) {
 						t.Errorf("%s was taken: %v", name, a)
@@ -72,10 +76,12 @@ func TestThirdPartyLogin(t *testing.T) {
 	}
 	inBubble(t, setup{config: thirdParty}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
-		if a := v.cookieless("/auth/login", url.Values{"return_to": {"/private"}}, issuer); a.status != http.StatusBadRequest {
+		if a := v.cookieless("/auth/login", url.Values{"return_to": {"/private"}},
+			issuer); a.status != http.StatusBadRequest {
 			t.Errorf("a form without iss: %v", a)
 		}
-		if a := v.cookieless("/auth/login", url.Values{"iss": {issuer}, "x": {strings.Repeat("x", 10<<10)}}, issuer); a.status != http.StatusBadRequest {
+		if a := v.cookieless("/auth/login", url.Values{"iss": {issuer}, "x": {strings.Repeat("x", 10<<10)}},
+			issuer); a.status != http.StatusBadRequest {
 			t.Errorf("a form without end: %v", a)
 		}
 		if a := v.get("/auth/login?return_to=/private"); a.status != http.StatusFound { // the app's own link goes on
@@ -93,7 +99,8 @@ func TestThirdPartyLoginIsOff(t *testing.T) {
 			t.Errorf("%v", a)
 		}
 		a := v.do("GET", "/auth/login?"+q.Encode(), nil, with(navigating, "Sec-Fetch-Site", "cross-site"))
-		if a.status != http.StatusFound || query(a.location()).Has("login_hint") || !w.log.has("Config.ThirdPartyLogin") {
+		if a.status != http.StatusFound || query(a.location()).Has("login_hint") ||
+			!w.log.has("Config.ThirdPartyLogin") {
 			t.Errorf("%v", a)
 		}
 		if a = v.get(v.authorize(a.location())); a.location() != "/" {
@@ -106,9 +113,12 @@ func TestThirdPartyLoginIsOff(t *testing.T) {
 // fragment: no page asks for that. It would ask for ever, because fragment is none of what
 // another site may say (OpenID Connect Core 1.0 §4).
 func TestThirdPartyLoginWithFragments(t *testing.T) {
-	inBubble(t, setup{config: func(c *rp.Config) { c.ThirdPartyLogin, c.KeepFragments = true, true }}, func(t *testing.T, w *world) {
+	inBubble(t, setup{config: func(c *rp.Config) {
+		c.ThirdPartyLogin, c.KeepFragments = true, true
+	}}, func(t *testing.T, w *world) {
 		q := url.Values{"iss": {issuer}, "login_hint": {"ada"}}
-		for target, page := range map[string]string{"": "/", base + "/private": "/private", base + "/private#part": "/private#part"} {
+		for target, page := range map[string]string{"": "/", base + "/private": "/private", base +
+			"/private#part": "/private#part"} {
 			q.Set("target_link_uri", target)
 			v := w.visitor("ada")
 			to := "/auth/login?" + q.Encode()

@@ -64,35 +64,38 @@ func TestTokenTypeAtLogin(t *testing.T) {
 // the access token: no API, no userinfo endpoint, no handler. It is tried again, so
 // that a repaired IdP needs no restart.
 func TestTokenTypeAtARefresh(t *testing.T) {
-	for _, kind := range []string{"DPoP", "mac", "pop", "N_A", "Bearer DPoP", "bearer ", "\u212A", "Bea\x00rer", strings.Repeat("x", 100_000)} {
+	for _, kind := range []string{"DPoP", "mac", "pop", "N_A", "Bearer DPoP", "bearer ", "\u212A", "Bea\x00rer",
+		strings.Repeat("x", 100_000)} {
 		t.Run(kind[:min(len(kind), 20)], func(t *testing.T) {
 			a, x := &api{}, &wire{}
 			long := func(c *rp.Config) { c.SignalEvery, c.TrustFor = 2*time.Minute, 4*time.Minute }
-			inBubble(t, x.under(setup{api: a, client: longToken, idp: patient, config: long}), func(t *testing.T, w *world) {
-				v := w.visitor("ada")
-				v.login()
-				x.edits(idpmock.PathToken, func(fields map[string]any) { fields["token_type"] = kind })
-				time.Sleep(5 * time.Minute)
-				if a := v.fetch("/private"); a.status != 200 {
-					t.Errorf("the refresh confirms the session: %v", a)
-				}
-				w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
-				for range 3 {
-					_, _, err := w.calls(v, "/run", whoami)
-					if !errors.Is(err, rp.ErrNoAccessToken) || !strings.Contains(err.Error(), "which was not asked for") || a.requests() > 0 {
-						t.Errorf("%v, sent %q", err, a.tokens)
+			inBubble(t, x.under(setup{api: a, client: longToken, idp: patient, config: long}),
+				func(t *testing.T, w *world) {
+					v := w.visitor("ada")
+					v.login()
+					x.edits(idpmock.PathToken, func(fields map[string]any) { fields["token_type"] = kind })
+					time.Sleep(5 * time.Minute)
+					if a := v.fetch("/private"); a.status != 200 {
+						t.Errorf("the refresh confirms the session: %v", a)
 					}
-				}
-				w.found("token_type", "was not asked for")
-				w.idp.Expect(idpmock.EndpointRefresh, "notes", 1) // not at every call
-				w.idp.Expect(idpmock.EndpointUserinfo, "notes", 0)
-				x.edits(idpmock.PathToken, nil)
-				time.Sleep(2 * time.Minute)
-				if status, _, err := w.calls(v, "/run", whoami); status != 200 || a.requests() != 1 {
-					t.Errorf("after the repair: %d, %v", status, err)
-				}
-				w.expectEnds()
-			})
+					w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
+					for range 3 {
+						_, _, err := w.calls(v, "/run", whoami)
+						if !errors.Is(err, rp.ErrNoAccessToken) ||
+							!strings.Contains(err.Error(), "which was not asked for") || a.requests() > 0 {
+							t.Errorf("%v, sent %q", err, a.tokens)
+						}
+					}
+					w.found("token_type", "was not asked for")
+					w.idp.Expect(idpmock.EndpointRefresh, "notes", 1) // not at every call
+					w.idp.Expect(idpmock.EndpointUserinfo, "notes", 0)
+					x.edits(idpmock.PathToken, nil)
+					time.Sleep(2 * time.Minute)
+					if status, _, err := w.calls(v, "/run", whoami); status != 200 || a.requests() != 1 {
+						t.Errorf("after the repair: %d, %v", status, err)
+					}
+					w.expectEnds()
+				})
 		})
 	}
 }
@@ -123,7 +126,8 @@ func TestBearerInAnyCase(t *testing.T) {
 			x.edits(idpmock.PathToken, func(fields map[string]any) { fields["token_type"] = kind })
 			v := w.visitor("ada")
 			v.login()
-			if status, _, err := w.calls(v, "/run", whoami); status != 200 || !strings.HasPrefix(fmt.Sprint(a.tokens), "[eyJ") {
+			if status, _, err := w.calls(v, "/run", whoami); status != 200 ||
+				!strings.HasPrefix(fmt.Sprint(a.tokens), "[eyJ") {
 				t.Errorf("%s: %d, %v, %q", kind, status, err, a.tokens)
 			}
 		})

@@ -53,7 +53,8 @@ func (e *APIError) Unwrap() error { return e.Err }
 // Config.HTTPClient.Timeout or the context of the call bound it; Get and Post have none.
 func (s *Session) Client() *http.Client {
 	base := s.rp.cfg.HTTPClient
-	return &http.Client{Transport: &apiTransport{s, cmp.Or(base.Transport, http.DefaultTransport)}, Timeout: base.Timeout}
+	return &http.Client{Transport: &apiTransport{s, cmp.Or(base.Transport, http.DefaultTransport)},
+		Timeout: base.Timeout}
 }
 
 type apiTransport struct {
@@ -70,7 +71,8 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		closeBody(r)
 		// In ASCII, lest a look-alike hides in it.
-		return nil, fmt.Errorf("rp: %+q is not in Config.APIs, so it gets no access token", r.URL.Scheme+"://"+r.URL.Host)
+		return nil, fmt.Errorf("rp: %+q is not in Config.APIs, so it gets no access token",
+			r.URL.Scheme+"://"+r.URL.Host)
 	}
 	st, h, err := s.usable(r.Context(), to)
 	if err != nil {
@@ -97,7 +99,8 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // refused handles a 401: a fresh token and a second try where that is possible,
 // then the IdP's word (API-01).
-func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *engine.State, to *engine.Audience, token uint64, answer verdict.Answer) (*http.Response, error) {
+func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *engine.State, to *engine.Audience,
+	token uint64, answer verdict.Answer) (*http.Response, error) {
 	s := t.session
 	switch err := s.mayFetch(r.Context(), st); {
 	case errors.Is(err, ErrNoAccessToken):
@@ -164,7 +167,8 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *engine.
 
 func stepUp(resp *http.Response, c verdict.Challenge) error {
 	drain(resp)
-	return &APIError{Status: resp.StatusCode, Code: c.Error, Scope: c.Scope, ACRValues: c.ACR, MaxAge: c.MaxAge, Err: ErrStepUp}
+	return &APIError{Status: resp.StatusCode, Code: c.Error, Scope: c.Scope, ACRValues: c.ACR, MaxAge: c.MaxAge,
+		Err: ErrStepUp}
 }
 
 // send shows a token to an API. again: its body has been sent before.
@@ -203,7 +207,9 @@ func (s *Session) called(st *engine.State, sent time.Time, status int) {
 		return // said often enough
 	}
 	p.engine.Go(func(ctx context.Context) {
-		_, err := p.engine.Commit(ctx, st, func(d *record.Data) bool { return engine.Heard(d, sent, true, p.cfg.Capabilities.Proves.Introspection) })
+		_, err := p.engine.Commit(ctx, st, func(d *record.Data) bool {
+			return engine.Heard(d, sent, true, p.cfg.Capabilities.Proves.Introspection)
+		})
 		p.engine.Signalled(st.Rec.Key, "api", verdict.OK, nil)
 		if err != nil {
 			p.log.Debug("an API call could not be noted as a signal", "session", st.Rec.Key.Short(), "error", err)

@@ -65,7 +65,8 @@ func refuses(ok func(n int, token string) bool) func(int, string) (int, string) 
 }
 
 // calls makes v call the API from its handler and returns what the handler got.
-func (w *world) calls(v *visitor, path string, call func(context.Context, *rp.Session) (*http.Response, error)) (status int, body string, err error) {
+func (w *world) calls(v *visitor, path string, call func(context.Context, *rp.Session) (*http.Response,
+	error)) (status int, body string, err error) {
 	w.Helper()
 	w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) {
 		var resp *http.Response
@@ -191,7 +192,8 @@ func TestBlamedAPI(t *testing.T) {
 			for range 3 {
 				_, _, err := w.calls(v, "/run", whoami)
 				var told *rp.APIError
-				if !errors.Is(err, rp.ErrBlamedAPI) || !errors.As(err, &told) || told.Status != 401 || told.Code != "invalid_token" {
+				if !errors.Is(err, rp.ErrBlamedAPI) || !errors.As(err, &told) || told.Status != 401 ||
+					told.Code != "invalid_token" {
 					t.Errorf("%v: %v", kind, err)
 				}
 			}
@@ -206,7 +208,8 @@ func TestBlamedAPI(t *testing.T) {
 
 // A 401 that the IdP confirms is the end, for the reason of the kind.
 func TestConfirmedRefusalEnds(t *testing.T) {
-	for kind, reason := range map[rp.Kind]reason.Reason{rp.RefreshToken: reason.RefreshRejected, rp.ReferenceToken: reason.APIUnauthorized} {
+	for kind, reason := range map[rp.Kind]reason.Reason{rp.RefreshToken: reason.RefreshRejected,
+		rp.ReferenceToken: reason.APIUnauthorized} {
 		a := &api{}
 		inBubble(t, setup{api: a, kind: kind, client: tokenOf(kind)}, func(t *testing.T, w *world) {
 			w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
@@ -262,10 +265,12 @@ func TestInsufficientToken(t *testing.T) {
 		challenge string
 		want      rp.APIError
 	}{
-		"API-01 403 insufficient_scope": {403, `Bearer error="insufficient_scope", scope="notes.write"`, rp.APIError{Status: 403, Code: "insufficient_scope", Scope: "notes.write"}},
+		"API-01 403 insufficient_scope": {403, `Bearer error="insufficient_scope", scope="notes.write"`,
+			rp.APIError{Status: 403, Code: "insufficient_scope", Scope: "notes.write"}},
 		"RFC 9470 step-up": {401, `Bearer error="insufficient_user_authentication", acr_values="mfa", max_age="300"`,
 			rp.APIError{Status: 401, Code: "insufficient_user_authentication", ACRValues: "mfa", MaxAge: "300"}},
-		"API-02 among others": {403, `DPoP algs="ES256", Bearer realm="a, b", error="insufficient_scope", scope="x"`, rp.APIError{Status: 403, Code: "insufficient_scope", Scope: "x"}},
+		"API-02 among others": {403, `DPoP algs="ES256", Bearer realm="a, b", error="insufficient_scope", scope="x"`,
+			rp.APIError{Status: 403, Code: "insufficient_scope", Scope: "x"}},
 	} {
 		for when, n := range map[string]int{"at once": 1, "after a refresh": 2} {
 			t.Run(name+" "+when, func(t *testing.T) {
@@ -301,7 +306,8 @@ func TestOtherAnswersAreTheCallers(t *testing.T) {
 		status    int
 		challenge string
 	}{
-		{200, ""}, {204, ""}, {304, ""}, {400, ""}, {403, ""}, {403, `Bearer error="invalid_token"`}, {404, ""}, {409, ""}, {429, ""}, {500, ""}, {502, invalidToken}, {503, ""},
+		{200, ""}, {204, ""}, {304, ""}, {400, ""}, {403, ""}, {403, `Bearer error="invalid_token"`}, {404, ""},
+		{409, ""}, {429, ""}, {500, ""}, {502, invalidToken}, {503, ""},
 		{401, `Bearer error="invalid_request"`}, {401, `DPoP error="use_dpop_nonce"`},
 	} {
 		a := &api{answer: func(int, string) (int, string) { return row.status, row.challenge }}

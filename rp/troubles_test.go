@@ -39,7 +39,8 @@ func TestWhoFails(t *testing.T) {
 				defer f.Remove()
 				time.Sleep(10 * time.Minute)
 				for range 2 { // the second one finds the pause
-					if a := v.get("/private"); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, row.want) {
+					if a := v.get("/private"); a.status != http.StatusServiceUnavailable ||
+						!strings.Contains(a.body, row.want) {
 						t.Errorf("want %q: %v", row.want, a)
 					}
 				}
@@ -72,7 +73,9 @@ func TestTheStoreFails(t *testing.T) {
 		broken.breaks("Load")
 		for range 100 {
 			a := v.get("/private")
-			if a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "cannot look up who is logged in right now. Nobody has been logged out.") || strings.Contains(a.body, "still logged in") {
+			if a.status != http.StatusServiceUnavailable ||
+				!strings.Contains(a.body, "cannot look up who is logged in right now. Nobody has been logged out.") ||
+				strings.Contains(a.body, "still logged in") {
 				t.Fatalf("the store fails: %v", a)
 			}
 		}

@@ -51,7 +51,8 @@ func TestSilentCheckWithTwoClocks(t *testing.T) {
 // one that hears the answer: what was fetched is kept, and nobody goes in circles.
 func TestRenewalWithTwoClocks(t *testing.T) {
 	life := func(c *idpmock.Client) { c.AccessTokenLifetime = 10 * time.Minute }
-	s := setup{kind: rp.ReferenceToken, instances: 2, idp: patient, client: life, config: twoClocks(func(*rp.Config) {})}
+	s := setup{kind: rp.ReferenceToken, instances: 2, idp: patient, client: life,
+		config: twoClocks(func(*rp.Config) {})}
 	inBubble(t, s, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.instance = "0"

@@ -14,7 +14,8 @@ import (
 func TestUserinfo401(t *testing.T) {
 	for challenge, ends := range map[string]bool{
 		`Basic realm="maintenance"`: false, `Negotiate`: false, `Digest realm="x", Basic realm="y"`: false,
-		`Bearer`: true, `Bearer error="invalid_token"`: true, `Basic realm="x", Bearer realm="y"`: true, `Bearer error="invalid_request"`: true, `Bearer error="request_unauthorized"`: true,
+		`Bearer`: true, `Bearer error="invalid_token"`: true, `Basic realm="x", Bearer realm="y"`: true,
+		`Bearer error="invalid_request"`: true, `Bearer error="request_unauthorized"`: true,
 		"": true,
 	} {
 		inBubble(t, setup{kind: rp.ReferenceToken, idp: patient}, func(t *testing.T, w *world) {

@@ -125,7 +125,8 @@ func readValues(kept sessions.Store, name string, all map[string]string) (*sessi
 	}
 	if err := (securecookie.GobEncoder{}).Deserialize([]byte(raw), &s.Values); err != nil {
 		s.IsNew = true
-		return s, errors.New("rp: the values of a session cannot be decoded; are their types registered with encoding/gob?")
+		return s, errors.New("rp: the values of a session cannot be decoded; are their types registered with " +
+			"encoding/gob?")
 	}
 	return s, nil
 }
@@ -137,7 +138,8 @@ func encodeOne(s *sessions.Session) (string, error) {
 	}
 	raw, err := (securecookie.GobEncoder{}).Serialize(s.Values)
 	if err != nil {
-		return "", errors.New("rp: the values of a session cannot be encoded; are their types registered with encoding/gob?")
+		return "", errors.New("rp: the values of a session cannot be encoded; are their types registered with " +
+			"encoding/gob?")
 	}
 	return string(raw), nil
 }

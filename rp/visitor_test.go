@@ -53,10 +53,12 @@ func (a *reply) String() string {
 
 // headers of the kinds of requests that browsers make.
 var (
-	navigating = http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Site": {"none"}, "Accept": {"text/html,*/*;q=0.8"}}
-	fetching   = http.Header{"Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"}, "Sec-Fetch-Site": {"same-origin"}, "Accept": {"*/*"}}
-	htmx       = http.Header{"Hx-Request": {"true"}, "Hx-Current-Url": {base + "/private?tab=2"}, "Accept": {"*/*"}}
-	bare       = http.Header{} // curl, or a test
+	navigating = http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Site": {"none"},
+		"Accept": {"text/html,*/*;q=0.8"}}
+	fetching = http.Header{"Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"}, "Sec-Fetch-Site": {"same-origin"},
+		"Accept": {"*/*"}}
+	htmx = http.Header{"Hx-Request": {"true"}, "Hx-Current-Url": {base + "/private?tab=2"}, "Accept": {"*/*"}}
+	bare = http.Header{} // curl, or a test
 )
 
 // with returns a copy of h with more in it: name, value, name, value, …

@@ -65,3 +65,20 @@ func TestVouchedByTheIdP(t *testing.T) {
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
 	})
 }
+
+// An IdP whose clock is ahead names an end that is further away than its window. That
+// confirms the present and not the future (C2).
+func TestVouchedForTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newPageWorld(t, nil, func(c *rp.Config) {
+			c.IdPSessionEnd = func(context.Context, string) (time.Time, error) {
+				return time.Now().Add(time.Hour + 3*time.Minute), nil
+			}
+		})
+		ada := w.login("ada")
+		time.Sleep(59*time.Minute + 30*time.Second)
+		if left := limit(ada.do(http.MethodGet, "/auth/session", nil).status(t), "trust"); left != time.Hour {
+			t.Errorf("%v left, want W", left)
+		}
+	})
+}

@@ -108,7 +108,8 @@ func TestUserinfoHangsAtLogin(t *testing.T) {
 // A call that takes 12 s succeeds; one that takes longer than WaitFor is not cancelled,
 // and its answer is there for the next request.
 func TestSlowIdP(t *testing.T) {
-	for took, at := range map[time.Duration]time.Duration{12 * time.Second: 12 * time.Second, 25 * time.Second: 15 * time.Second} {
+	for took, at := range map[time.Duration]time.Duration{12 * time.Second: 12 * time.Second,
+		25 * time.Second: 15 * time.Second} {
 		inBubble(t, setup{idp: patient, client: longToken}, func(t *testing.T, w *world) {
 			v := w.visitor("ada")
 			v.login()
@@ -143,7 +144,8 @@ func TestTooManyRequests(t *testing.T) {
 		people[1].welcome() // it is not about them
 		limited.Remove()
 		time.Sleep(7 * time.Minute)
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Status: 429, RetryAfter: "60", Times: idpmock.Always})
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Status: 429, RetryAfter: "60",
+			Times: idpmock.Always})
 		w.idp.ResetRequests()
 		for _, v := range people {
 			v.get("/private")

@@ -72,7 +72,8 @@ func newWorld(t *testing.T, s setup) *world {
 	w := &world{T: t, keys: rp.Keys{rp.NewKey()}, log: &syncBuffer{}}
 	client := idpmock.Client{
 		ID: "notes", Secret: "s3cret", RedirectURIs: []string{base + "/auth/callback"},
-		PostLogoutRedirectURIs: []string{base + "/auth/logged-out"}, BackchannelLogoutURI: base + "/auth/backchannel-logout",
+		PostLogoutRedirectURIs: []string{base + "/auth/logged-out"}, BackchannelLogoutURI: base +
+			"/auth/backchannel-logout",
 		RefreshTokens: s.kind == rp.RefreshToken,
 	}
 	if s.kind == rp.ReferenceToken {
@@ -81,12 +82,13 @@ func newWorld(t *testing.T, s setup) *world {
 	if s.client != nil {
 		s.client(&client)
 	}
-	w.idp = idptest.StartMem(t, idptest.WithClients(client, idpmock.Client{ID: "api", Secret: "api"}, other()), idptest.WithConfig(func(c *idpmock.Config) {
-		c.SigningAlg = "ES256"
-		if s.idp != nil {
-			s.idp(c)
-		}
-	}))
+	w.idp = idptest.StartMem(t, idptest.WithClients(client, idpmock.Client{ID: "api", Secret: "api"}, other()),
+		idptest.WithConfig(func(c *idpmock.Config) {
+			c.SigningAlg = "ES256"
+			if s.idp != nil {
+				s.idp(c)
+			}
+		}))
 	w.store = memstore.New(memstore.Options{})
 	if s.api != nil {
 		w.serve("api.example", s.api)
@@ -107,7 +109,8 @@ func newWorld(t *testing.T, s setup) *world {
 
 // other is another app in the person's browser.
 func other() idpmock.Client {
-	return idpmock.Client{ID: "photos", Secret: "s3cret", RedirectURIs: []string{"https://photos.example/cb"}, RefreshTokens: true}
+	return idpmock.Client{ID: "photos", Secret: "s3cret", RedirectURIs: []string{"https://photos.example/cb"},
+		RefreshTokens: true}
 }
 
 func (w *world) serve(host string, h http.Handler) {
@@ -127,7 +130,8 @@ func (w *world) config(s setup) rp.Config {
 		Issuer:       w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Kind: s.kind,
 		Keys: w.keys, Store: w.store, IDTokenAlg: "ES256", APIs: []rp.API{{Origin: "https://api.example"}},
 		SkipSelfCheck: true, // tests change the app while it serves
-		HTTPClient:    w.idp.Net.Client(), Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		HTTPClient:    w.idp.Net.Client(),
+		Logger:        slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Events: rp.Events{
 			Login:  func(e rp.LoginEvent) { w.note(func() { w.logins = append(w.logins, e) }) },
 			Signal: func(e rp.SignalEvent) { w.note(func() { w.signals = append(w.signals, e) }) },

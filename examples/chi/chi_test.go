@@ -23,7 +23,8 @@ func TestMoveOfChi(t *testing.T) {
 			ada.Shows(ada.Get("/checkout"), "<li>tea</li>", "Hello Ada")
 			ada.Shows(ada.Post("/cart", url.Values{"item": {"milk"}}), "<li>tea</li>", "<li>milk</li>", "Hello Ada")
 			ada.Shows(ada.Post("/order", nil), "Thank you")
-			if page := ada.Get("/checkout"); strings.Contains(page.Body, "Thank you") || strings.Contains(page.Body, "<li>") {
+			if page := ada.Get("/checkout"); strings.Contains(page.Body, "Thank you") ||
+				strings.Contains(page.Body, "<li>") {
 				t.Errorf("the second page after the order still has the flash or the cart:\n%s", page.Body)
 			}
 

@@ -36,11 +36,13 @@ func TestMoveOfEcho(t *testing.T) {
 				t.Fatalf("the page has no CSRF token:\n%s", home.Body)
 			}
 			forged := ada.Fetch(http.MethodPost, "/notes", url.Values{"note": {"forged"}},
-				map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"})
+				map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site",
+					"Sec-Fetch-Mode": "navigate"})
 			if forged.Status < 400 || forged.Status > 499 {
 				t.Errorf("a form of another site: %d", forged.Status)
 			}
-			ada.Shows(ada.Post("/notes", url.Values{"note": {"milk"}, "csrf": csrf[1:]}), "<li>milk</li>", "The note is kept.")
+			ada.Shows(ada.Post("/notes", url.Values{"note": {"milk"}, "csrf": csrf[1:]}), "<li>milk</li>",
+				"The note is kept.")
 			ada.Shows(ada.Get("/"), "<li>milk</li>")
 
 			me = ada.Fetch(http.MethodGet, "/api/me", nil, cors)

@@ -25,7 +25,8 @@ func TestMoveOfHTMX(t *testing.T) {
 			}
 
 			ada.Shows(ada.Get("/"), "Hello Ada")
-			if page := add("wash up"); page.Status != http.StatusOK || strings.TrimSpace(page.Body) != "<li>wash up</li>" {
+			if page := add("wash up"); page.Status != http.StatusOK ||
+				strings.TrimSpace(page.Body) != "<li>wash up</li>" {
 				t.Errorf("htmx got %d %q", page.Status, page.Body)
 			}
 			ada.Shows(ada.Get("/"), "<li>wash up</li>", "1 to do")
@@ -36,7 +37,8 @@ func TestMoveOfHTMX(t *testing.T) {
 
 			idp.LogOutEverywhere("ada")
 			page := add("cook")
-			if to := page.Header.Get("HX-Redirect"); page.Status != http.StatusUnauthorized || to != "/auth/login?return_to=%2F" {
+			if to := page.Header.Get("HX-Redirect"); page.Status != http.StatusUnauthorized ||
+				to != "/auth/login?return_to=%2F" {
 				t.Errorf("htmx after the end: %d, HX-Redirect %q", page.Status, to)
 			}
 			page = ada.Fetch(http.MethodGet, "/count", nil, htmx)

@@ -27,10 +27,11 @@ func proxy(t *testing.T, listen string) (base string) {
 		t.Fatal("nginx is not installed")
 	}
 	if err != nil {
-		server := httptest.NewServer(http.StripPrefix("/notes", &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "http", Host: listen})
-			r.Out.Host = r.In.Host
-		}}))
+		server := httptest.NewServer(http.StripPrefix("/notes",
+			&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+				r.SetURL(&url.URL{Scheme: "http", Host: listen})
+				r.Out.Host = r.In.Host
+			}}))
 		t.Cleanup(server.Close)
 		return server.URL + "/notes"
 	}

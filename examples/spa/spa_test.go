@@ -45,7 +45,8 @@ func TestSPA(t *testing.T) {
 	}
 	ada.Shows(ada.Fetch(http.MethodPost, "/api/notes", nil, nil), `"asked":"POST /notes"`)
 	ada.Shows(ada.Fetch(http.MethodDelete, "/api/notes/1%202", nil, nil), `"asked":"DELETE /notes/1 2"`)
-	for _, refused := range []string{"GET /api/admin", "PUT /api/notes", "DELETE /api/notes", "GET /api/notes/1", "DELETE /api/notes/..%2Fadmin", "DELETE /api/notes/%2e%2e"} {
+	for _, refused := range []string{"GET /api/admin", "PUT /api/notes", "DELETE /api/notes", "GET /api/notes/1",
+		"DELETE /api/notes/..%2Fadmin", "DELETE /api/notes/%2e%2e"} {
 		method, path, _ := strings.Cut(refused, " ")
 		if page := ada.Fetch(method, path, nil, nil); page.Status < 400 || strings.Contains(page.Body, "asked") {
 			t.Errorf("%s is passed on: %d %s", refused, page.Status, page.Body)

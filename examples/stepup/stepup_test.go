@@ -10,7 +10,9 @@ import (
 
 // The log-in opens the account. A transfer leads to the IdP once more, and to nobody else.
 func TestStepUp(t *testing.T) {
-	idp, listen := kit.StartIDP(t, func(c *idpmock.Config) { c.ACRValues = []string{"urn:example:bronze", "urn:example:gold"} }), kit.Address(t)
+	idp, listen := kit.StartIDP(t, func(c *idpmock.Config) {
+		c.ACRValues = []string{"urn:example:bronze", "urn:example:gold"}
+	}), kit.Address(t)
 	base := "http://" + listen
 	idp.Register("notes", base)
 	kit.Run(t, idp, ".", listen, base)
@@ -33,7 +35,9 @@ func TestStepUp(t *testing.T) {
 
 // An IdP that does not know the stronger log-in is a page that says so. The session stays.
 func TestStepUpThatTheIdPDoesNotKnow(t *testing.T) {
-	idp, listen := kit.StartIDP(t, func(c *idpmock.Config) { c.ACRValues = []string{"urn:example:bronze"} }), kit.Address(t)
+	idp, listen := kit.StartIDP(t, func(c *idpmock.Config) {
+		c.ACRValues = []string{"urn:example:bronze"}
+	}), kit.Address(t)
 	base := "http://" + listen
 	idp.Register("notes", base)
 	kit.Run(t, idp, ".", listen, base)

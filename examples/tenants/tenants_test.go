@@ -16,8 +16,10 @@ func TestTenants(t *testing.T) {
 	_, port, _ := net.SplitHostPort(listen)
 	base := func(name string) string { return "http://" + name + ".localhost:" + port }
 	var list []map[string]string
-	for name, issuer := range map[string]string{"acme": acme.Issuer(), "globex": globex.Issuer(), "initech": "http://" + kit.Address(t)} {
-		list = append(list, map[string]string{"Name": name, "BaseURL": base(name), "Issuer": issuer, "ClientID": name, "ClientSecret": "s3cret"})
+	for name, issuer := range map[string]string{"acme": acme.Issuer(), "globex": globex.Issuer(), "initech": "http://" +
+		kit.Address(t)} {
+		list = append(list, map[string]string{"Name": name, "BaseURL": base(name), "Issuer": issuer, "ClientID": name,
+			"ClientSecret": "s3cret"})
 	}
 	tenants, err := json.Marshal(list)
 	if err != nil {

@@ -54,9 +54,12 @@ func Run(t *testing.T, build Build) {
 		name string
 		run  func(*testing.T, *app)
 	}{
-		{"Life", testLife}, {"Endpoints", testEndpoints}, {"MethodNotAllowed", testMethodNotAllowed}, {"Head", testHead},
-		{"RequireLogin", testRequireLogin}, {"CrossOrigin", testCrossOrigin}, {"Keeps", testKeeps}, {"WebSocket", testWebSocket}, {"Outage", testOutage}, {"LoginPage", testLoginPage},
-		{"Marks", testMarks}, {"OptionalLogin", testOptionalLogin}, {"Stream", testStream}, {"Events", testEvents}, {"Backchannel", testBackchannel}, {"Panic", testPanic},
+		{"Life", testLife}, {"Endpoints", testEndpoints}, {"MethodNotAllowed", testMethodNotAllowed},
+		{"Head", testHead},
+		{"RequireLogin", testRequireLogin}, {"CrossOrigin", testCrossOrigin}, {"Keeps", testKeeps},
+		{"WebSocket", testWebSocket}, {"Outage", testOutage}, {"LoginPage", testLoginPage},
+		{"Marks", testMarks}, {"OptionalLogin", testOptionalLogin}, {"Stream", testStream}, {"Events", testEvents},
+		{"Backchannel", testBackchannel}, {"Panic", testPanic},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { test.run(t, newApp(t, build, nil)) })
@@ -65,7 +68,8 @@ func Run(t *testing.T, build Build) {
 	t.Run("Classify", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { testClassify(t, build) })
 	})
-	for name, run := range map[string]func(*testing.T, Build){"OnLogin": testOnLogin, "RequireClaim": testRequireClaim, "Forbidden": testForbidden, "Forms": testForms} {
+	for name, run := range map[string]func(*testing.T, Build){"OnLogin": testOnLogin, "RequireClaim": testRequireClaim,
+		"Forbidden": testForbidden, "Forms": testForms} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { run(t, build) })
 		})
@@ -98,7 +102,8 @@ func newApp(t *testing.T, build Build, change func(*rp.Config)) *app {
 	a := &app{T: t, gone: make(chan struct{})}
 	a.idp = idptest.StartMem(t, idptest.WithClients(idpmock.Client{
 		ID: "notes", Secret: "s3cret", RefreshTokens: true, AccessTokenLifetime: time.Hour,
-		RedirectURIs:         []string{base + "/auth/callback", base + "/account/sso/callback", base + "/app/auth/callback"},
+		RedirectURIs: []string{base + "/auth/callback", base + "/account/sso/callback", base +
+			"/app/auth/callback"},
 		BackchannelLogoutURI: base + "/auth/backchannel-logout",
 	}), idptest.WithConfig(func(c *idpmock.Config) {
 		c.SigningAlg, c.IdleWindow = "ES256", 4*time.Hour
@@ -145,7 +150,9 @@ func (a *app) routes() []Route {
 			tell(w, r)
 		}},
 		{Method: "GET", Path: "/stream", Handler: a.stream},
-		{Method: "GET", Path: "/panic", Handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		{Method: "GET", Path: "/panic", Handler: func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler)
+		}},
 		{Method: "GET", Path: "/ada", Handler: tell, Options: []rp.LoginOption{rp.RequireClaim("sub", "ada")}},
 		{Method: "GET", Path: "/admin", Handler: tell, Options: []rp.LoginOption{rp.RequireClaim("groups", "admins")}},
 	}

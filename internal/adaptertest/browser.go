@@ -32,10 +32,13 @@ func (a *app) browser() *browser {
 }
 
 var (
-	navigate = http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Site": {"none"}, "Accept": {"text/html"}}
-	fetch    = http.Header{"Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"}, "Sec-Fetch-Site": {"same-origin"}, "Accept": {"*/*"}}
-	image    = http.Header{"Sec-Fetch-Mode": {"no-cors"}, "Sec-Fetch-Dest": {"image"}, "Sec-Fetch-Site": {"same-origin"}}
-	foreign  = http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}, "Accept": {"text/html"}}
+	navigate = http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Site": {"none"},
+		"Accept": {"text/html"}}
+	fetch = http.Header{"Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"}, "Sec-Fetch-Site": {"same-origin"},
+		"Accept": {"*/*"}}
+	image   = http.Header{"Sec-Fetch-Mode": {"no-cors"}, "Sec-Fetch-Dest": {"image"}, "Sec-Fetch-Site": {"same-origin"}}
+	foreign = http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Site": {"cross-site"},
+		"Origin": {"https://evil.example"}, "Accept": {"text/html"}}
 )
 
 type answer struct {
@@ -90,7 +93,8 @@ func (b *browser) login(prefix string) {
 	if err != nil {
 		b.a.Fatal(err)
 	}
-	if end := b.do("GET", callback, navigate); end.StatusCode != http.StatusSeeOther || end.Header.Get("Location") != "/private" {
+	if end := b.do("GET", callback, navigate); end.StatusCode != http.StatusSeeOther ||
+		end.Header.Get("Location") != "/private" {
 		b.a.Fatalf("the log-in failed: %d %s", end.StatusCode, end.body)
 	}
 }
@@ -99,6 +103,7 @@ func (b *browser) login(prefix string) {
 func (b *browser) expect(a *answer, status int, text string) {
 	b.a.Helper()
 	if a.StatusCode != status || !strings.Contains(a.body, text) {
-		b.a.Errorf("%s %s: %d %q, want %d with %q", a.Request.Method, a.Request.URL.Path, a.StatusCode, a.body, status, text)
+		b.a.Errorf("%s %s: %d %q, want %d with %q", a.Request.Method, a.Request.URL.Path, a.StatusCode, a.body, status,
+			text)
 	}
 }

@@ -20,7 +20,8 @@ func testOnLogin(t *testing.T, build Build) {
 	b := a.browser()
 	finish := func() *answer {
 		t.Helper()
-		callback, err := b.idp.Authorize(t.Context(), b.do("GET", "/auth/login?anew=1", navigate).Header.Get("Location"))
+		callback, err := b.idp.Authorize(t.Context(),
+			b.do("GET", "/auth/login?anew=1", navigate).Header.Get("Location"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +46,8 @@ func testOnLogin(t *testing.T, build Build) {
 		hook = row.hook
 		got := finish()
 		b.expect(got, row.status, row.text)
-		if strings.Contains(got.body, "secret") || got.Header.Get("Cache-Control") != "no-store" || row.status == 402 && got.body != "pay first" {
+		if strings.Contains(got.body, "secret") || got.Header.Get("Cache-Control") != "no-store" || row.status == 402 &&
+			got.body != "pay first" {
 			t.Errorf("%d %v %q", got.StatusCode, got.Header, got.body)
 		}
 		b.expect(b.do("GET", "/auth/session", fetch), 200, `"anonymous"`)
@@ -55,7 +57,8 @@ func testOnLogin(t *testing.T, build Build) {
 		l.ReturnTo = "/kept"
 		return nil
 	}
-	if got := finish(); got.StatusCode != http.StatusSeeOther || got.Header.Get("X-Seen") != "ada" || got.Header.Get("Location") != "/kept" {
+	if got := finish(); got.StatusCode != http.StatusSeeOther || got.Header.Get("X-Seen") != "ada" ||
+		got.Header.Get("Location") != "/kept" {
 		t.Errorf("%d %v", got.StatusCode, got.Header)
 	}
 	b.expect(b.do("GET", "/private", navigate), 200, "ada")
@@ -91,7 +94,8 @@ func testForbidden(t *testing.T, build Build) {
 	for _, h := range []http.Header{navigate, fetch} {
 		got := b.do("GET", "/admin", h)
 		b.expect(got, 403, "not you, ada")
-		if got.body != "not you, ada" || got.Header.Get("Content-Type") != "text/plain" || got.Header.Get("Cache-Control") != "no-store" {
+		if got.body != "not you, ada" || got.Header.Get("Content-Type") != "text/plain" ||
+			got.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%v %q", got.Header, got.body)
 		}
 	}

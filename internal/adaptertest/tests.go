@@ -29,7 +29,8 @@ func testLife(t *testing.T, a *app) {
 	b.expect(b.do("GET", "/", navigate), 200, "welcome")
 	b.expect(b.do("GET", "/auth/session", fetch), 200, `"live"`)
 	out := b.do("POST", "/auth/logout", http.Header{"Origin": {base}})
-	if to := out.Header.Get("Location"); out.StatusCode != http.StatusSeeOther || !strings.HasPrefix(to, a.idp.URL+"/end_session?") {
+	if to := out.Header.Get("Location"); out.StatusCode != http.StatusSeeOther ||
+		!strings.HasPrefix(to, a.idp.URL+"/end_session?") {
 		t.Errorf("logout: %d to %s", out.StatusCode, to)
 	}
 	b.expect(b.do("GET", "/private", fetch), 401, `"user_logout"`)
@@ -41,7 +42,8 @@ func testEndpoints(t *testing.T, a *app) {
 	b := a.browser()
 	for _, e := range a.auth.Endpoints() {
 		got := b.do(e.Method, "/auth"+e.Path, navigate)
-		if got.StatusCode == http.StatusNotFound || got.StatusCode == http.StatusMethodNotAllowed || got.StatusCode >= 500 {
+		if got.StatusCode == http.StatusNotFound || got.StatusCode == http.StatusMethodNotAllowed ||
+			got.StatusCode >= 500 {
 			t.Errorf("%s %s: %d", e.Method, e.Path, got.StatusCode)
 		}
 	}
@@ -57,12 +59,15 @@ func testMethodNotAllowed(t *testing.T, a *app) {
 	b := a.browser()
 	b.login("/auth")
 	for _, row := range []struct{ method, path string }{
-		{"GET", "/auth/logout"}, {"PUT", "/auth/logout"}, {"DELETE", "/auth/logout"}, {"GET", "/auth/backchannel-logout"}, {"GET", "/auth/activity"},
-		{"POST", "/auth/login"}, {"POST", "/auth/session"}, {"DELETE", "/auth/session"}, {"POST", "/auth/logged-out"}, {"PUT", "/auth/callback"},
+		{"GET", "/auth/logout"}, {"PUT", "/auth/logout"}, {"DELETE", "/auth/logout"},
+		{"GET", "/auth/backchannel-logout"}, {"GET", "/auth/activity"},
+		{"POST", "/auth/login"}, {"POST", "/auth/session"}, {"DELETE", "/auth/session"}, {"POST", "/auth/logged-out"},
+		{"PUT", "/auth/callback"},
 		{"POST", "/auth/frontchannel-logout"},
 	} {
 		got := b.do(row.method, row.path, fetch)
-		if got.StatusCode != http.StatusMethodNotAllowed || got.Header.Get("Allow") == "" || strings.Contains(got.Header.Get("Allow"), row.method) {
+		if got.StatusCode != http.StatusMethodNotAllowed || got.Header.Get("Allow") == "" ||
+			strings.Contains(got.Header.Get("Allow"), row.method) {
 			t.Errorf("%s %s: %d, Allow %q", row.method, row.path, got.StatusCode, got.Header.Get("Allow"))
 		}
 	}
@@ -74,9 +79,11 @@ func testHead(t *testing.T, a *app) {
 	b := a.browser()
 	b.expect(b.do("HEAD", "/private", navigate), 302, "")
 	b.expect(b.do("HEAD", "/private", fetch), 401, "")
-	for _, path := range []string{"/auth/session", "/auth/logged-out", "/auth/session.js", "/auth/frontchannel-logout"} {
+	for _, path := range []string{"/auth/session", "/auth/logged-out", "/auth/session.js",
+		"/auth/frontchannel-logout"} {
 		get, head := b.do("GET", path, fetch), b.do("HEAD", path, fetch)
-		if head.StatusCode != get.StatusCode || head.body != "" || head.Header.Get("Content-Type") != get.Header.Get("Content-Type") {
+		if head.StatusCode != get.StatusCode || head.body != "" ||
+			head.Header.Get("Content-Type") != get.Header.Get("Content-Type") {
 			t.Errorf("HEAD %s: %d %q, GET: %d", path, head.StatusCode, head.body, get.StatusCode)
 		}
 	}
@@ -86,7 +93,8 @@ func testHead(t *testing.T, a *app) {
 	b.expect(b.do("HEAD", "/auth/events", fetch), 200, "")
 	b.do("GET", "/auth/session", fetch)
 	if time.Since(began) > time.Second || a.auth.OpenStreams() > 0 {
-		t.Errorf("HEAD of the event stream holds the connection: %v, %d streams", time.Since(began), a.auth.OpenStreams())
+		t.Errorf("HEAD of the event stream holds the connection: %v, %d streams", time.Since(began),
+			a.auth.OpenStreams())
 	}
 }
 
@@ -100,17 +108,22 @@ func testRequireLogin(t *testing.T, a *app) {
 	} {
 		b.expect(got, 401, "")
 		var p rp.Problem
-		if err := json.Unmarshal([]byte(got.body), &p); err != nil || p != (rp.Problem{Error: "login_required", LoginURL: login}) {
+		if err := json.Unmarshal([]byte(got.body), &p); err != nil ||
+			p != (rp.Problem{Error: "login_required", LoginURL: login}) {
 			t.Errorf("%s %s: %q, %v", got.Request.Method, got.Request.URL.Path, got.body, err)
 		}
-		if !strings.HasPrefix(got.Header.Get("Content-Type"), "application/json") || got.Header.Get("Cache-Control") != "no-store" || got.Header.Get("Location") != "" {
+		if !strings.HasPrefix(got.Header.Get("Content-Type"), "application/json") ||
+			got.Header.Get("Cache-Control") != "no-store" || got.Header.Get("Location") != "" {
 			t.Errorf("headers %v", got.Header)
 		}
 	}
-	if got := b.do("POST", "/private", navigate); got.StatusCode != 401 || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") || !strings.Contains(got.body, "Please log in.") {
+	if got := b.do("POST", "/private", navigate); got.StatusCode != 401 ||
+		!strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") ||
+		!strings.Contains(got.body, "Please log in.") {
 		t.Errorf("a posted form: %d %v %q", got.StatusCode, got.Header, got.body)
 	}
-	if got := b.do("GET", "/private", http.Header{"Hx-Request": {"true"}, "Hx-Current-Url": {base + "/private"}}); got.StatusCode != 401 || got.Header.Get("HX-Redirect") == "" {
+	if got := b.do("GET", "/private", http.Header{"Hx-Request": {"true"},
+		"Hx-Current-Url": {base + "/private"}}); got.StatusCode != 401 || got.Header.Get("HX-Redirect") == "" {
 		t.Errorf("htmx: %d %v", got.StatusCode, got.Header)
 	}
 	b.login("/auth")
@@ -138,8 +151,10 @@ func testKeeps(t *testing.T, a *app) {
 	refused()
 	b.login("/auth")
 	for dest, want := range map[string]string{
-		"document": "no-store", "empty": "no-store", "iframe": "no-store", "video": "no-store", "worker": "no-store", "": "no-store",
-		"script": "private, no-cache", "style": "private, no-cache", "image": "private, no-cache", "font": "private, no-cache",
+		"document": "no-store", "empty": "no-store", "iframe": "no-store", "video": "no-store", "worker": "no-store",
+		"":       "no-store",
+		"script": "private, no-cache", "style": "private, no-cache", "image": "private, no-cache",
+		"font": "private, no-cache",
 	} {
 		h := http.Header{}
 		if dest != "" {
@@ -162,7 +177,8 @@ func testWebSocket(t *testing.T, a *app) {
 	b := a.browser()
 	b.login("/auth")
 	for origin, status := range map[string]int{base: 200, "": 200, "https://evil.example": 403, "null": 403} {
-		h := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+		h := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
+			"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
 		if origin != "" {
 			h.Set("Origin", origin)
 		}
@@ -193,7 +209,8 @@ func testOutage(t *testing.T, a *app) {
 	for h, want := range map[*http.Header]string{&navigate: "<!DOCTYPE html>", &fetch: `"temporarily_unavailable"`} {
 		got := b.do("GET", "/private", *h)
 		b.expect(got, 503, want)
-		if got.Header.Get("Retry-After") == "" || len(got.Header["Set-Cookie"]) > 0 || got.Header.Get("Cache-Control") != "no-store" {
+		if got.Header.Get("Retry-After") == "" || len(got.Header["Set-Cookie"]) > 0 ||
+			got.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("headers %v", got.Header)
 		}
 	}
@@ -207,7 +224,8 @@ func testLoginPage(t *testing.T, a *app) {
 	b := a.browser()
 	got := b.do("GET", "/auth/callback?code=x&state=y", navigate)
 	b.expect(got, 400, "<!DOCTYPE html>")
-	if strings.Count(got.body, "</html>") != 1 || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") || got.Header.Get("Content-Security-Policy") == "" {
+	if strings.Count(got.body, "</html>") != 1 || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") ||
+		got.Header.Get("Content-Security-Policy") == "" {
 		t.Errorf("%v %s", got.Header, got.body)
 	}
 }
@@ -296,7 +314,8 @@ func testClassify(t *testing.T, build Build) {
 	b := a.browser()
 	b.login("/auth")
 	for _, row := range []struct{ path, header, want string }{
-		{"/feed", "active", "active"}, {"/feed", "", "passive"}, {"/image", "passive", "passive"}, {"/image", "", "active"}, {"/private", "passive", "passive"}, {"/private", "", "active"},
+		{"/feed", "active", "active"}, {"/feed", "", "passive"}, {"/image", "passive", "passive"},
+		{"/image", "", "active"}, {"/private", "passive", "passive"}, {"/private", "", "active"},
 	} {
 		b.expect(b.do("GET", row.path, http.Header{"X-Class": {row.header}}), 200, "ada "+row.want)
 	}
@@ -317,7 +336,9 @@ func testPrefix(t *testing.T, build Build) {
 // Forms: of another site that starts a log-in, of the IdP's answer, and one that comes
 // after the end and is kept.
 func testForms(t *testing.T, build Build) {
-	a := newApp(t, build, func(c *rp.Config) { c.ResponseMode, c.ThirdPartyLogin, c.KeepPosted = "form_post", true, true })
+	a := newApp(t, build, func(c *rp.Config) {
+		c.ResponseMode, c.ThirdPartyLogin, c.KeepPosted = "form_post", true, true
+	})
 	b := a.browser()
 	post := func(path string, h http.Header, form url.Values) *answer {
 		t.Helper()
@@ -342,7 +363,8 @@ func testForms(t *testing.T, build Build) {
 	b.http.Jar = nil // as SameSite=Lax has it
 	b.expect(post("/auth/callback", cross, u.Query()), 200, `action="/auth/callback"`)
 	b.http.Jar = jar
-	if end := post("/auth/callback", navigate, u.Query()); end.StatusCode != http.StatusSeeOther || end.Header.Get("Location") != "/private" {
+	if end := post("/auth/callback", navigate, u.Query()); end.StatusCode != http.StatusSeeOther ||
+		end.Header.Get("Location") != "/private" {
 		t.Fatalf("%d %s", end.StatusCode, end.body)
 	}
 	a.endAtIdP()
@@ -427,7 +449,8 @@ func testBackchannel(t *testing.T, a *app) {
 	}
 	bad := post(idpmock.LogoutWrongAud)
 	b.expect(bad, 400, `"invalid_request"`)
-	if !strings.HasPrefix(bad.Header.Get("Content-Type"), "application/json") || strings.Count(bad.body, "error_description") != 1 {
+	if !strings.HasPrefix(bad.Header.Get("Content-Type"), "application/json") ||
+		strings.Count(bad.body, "error_description") != 1 {
 		t.Errorf("%v %s", bad.Header, bad.body)
 	}
 	good := post("")

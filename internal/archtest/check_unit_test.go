@@ -9,7 +9,8 @@ import (
 // broken in one way, and expects the very breach.
 func TestCheckBites(t *testing.T) {
 	rules := []room{
-		{path: "core", rooms: []string{"core/internal/..."}, modules: []string{"lib.example/good/..."}, never: []string{"testing/..."}},
+		{path: "core", rooms: []string{"core/internal/..."}, modules: []string{"lib.example/good/..."},
+			never: []string{"testing/..."}},
 		{path: "core/internal/...", modules: []string{"lib.example/good/..."}},
 		{path: "core/store", rooms: []string{"core"}, modules: []string{"lib.example/driver"}},
 		{path: "core/other", rooms: []string{"core"}},
@@ -88,14 +89,16 @@ func TestCheckBites(t *testing.T) {
 			[]string{".: no rule names this room; add it to rooms_test.go"}},
 		{"the mock's tests import the core", world(
 			pkg("m/core"),
-			listed{ImportPath: "m/mock", TestImports: []string{"m/mock/x", "testing"}, XTestImports: []string{"m/core"}},
+			listed{ImportPath: "m/mock", TestImports: []string{"m/mock/x", "testing"},
+				XTestImports: []string{"m/core"}},
 			pkg("m/mock/x"),
 		), []string{"mock (test) → m/core: not allowed for mock/..."}},
 		{"tests may have rooms of their own", world(
 			listed{ImportPath: "m/model", XTestImports: []string{"m/mock/x"}},
 			listed{ImportPath: "m/model/inner", Imports: []string{"m/mock/x"}, XTestImports: []string{"m/core"}},
 			pkg("m/mock/x"), pkg("m/core"),
-		), []string{"model/inner (test) → m/core: not allowed for model/...", "model/inner → mock/x: not allowed for model/..."}},
+		), []string{"model/inner (test) → m/core: not allowed for model/...",
+			"model/inner → mock/x: not allowed for model/..."}},
 		{"other rooms' tests are free", world(
 			listed{ImportPath: "m/core", XTestImports: []string{"m/adapter", "testing"}},
 			pkg("m/adapter", "m/core"),

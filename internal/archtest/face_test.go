@@ -22,7 +22,8 @@ func TestFaces(t *testing.T) {
 	} {
 		names, fields := face(t, filepath.Join("..", "..", filepath.FromSlash(dir)))
 		if names != want.names || fields != want.fields {
-			t.Errorf("%s has %d names and %d fields; this test says %d and %d", dir, names, fields, want.names, want.fields)
+			t.Errorf("%s has %d names and %d fields; this test says %d and %d", dir, names, fields, want.names,
+				want.fields)
 		}
 	}
 }

@@ -49,8 +49,9 @@ func goSum(t *testing.T, root string, packages []string) string {
 	}
 	for name, text := range map[string]string{
 		"main.go": program,
-		"go.mod":  fmt.Sprintf("module user.example\n\ngo 1.26\n\nrequire %[1]s v0.0.0\n\nreplace %[1]s => %[2]s\n", module, root),
-		"go.sum":  string(own), // what is known need not be asked for; tidy drops the rest
+		"go.mod": fmt.Sprintf("module user.example\n\ngo 1.26\n\nrequire %[1]s v0.0.0\n\nreplace %[1]s => %[2]s\n",
+			module, root),
+		"go.sum": string(own), // what is known need not be asked for; tidy drops the rest
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -53,7 +53,8 @@ func rooms() []room {
 	ofBrowsers := append([]string{"rp/internal/posted", "rp/internal/page", "rp/internal/seal"}, place...)
 
 	// What decides, and what calls the IdP.
-	rules := []string{"rp/internal/claims", "rp/internal/cookie", "rp/internal/dpop", "rp/internal/idp", "rp/internal/idtoken", "rp/internal/keyset", "rp/internal/lifetime",
+	rules := []string{"rp/internal/claims", "rp/internal/cookie", "rp/internal/dpop", "rp/internal/idp",
+		"rp/internal/idtoken", "rp/internal/keyset", "rp/internal/lifetime",
 		"rp/internal/logouttoken", "rp/internal/names", "rp/internal/outside", "rp/internal/record", "rp/internal/seal",
 		"rp/internal/throttle", "rp/internal/verdict", "rp/internal/weburl"}
 
@@ -66,17 +67,21 @@ func rooms() []room {
 		{path: "rp/internal/eventstream", rooms: request, never: testCode},
 		{path: "rp/internal/page", never: testCode},
 		{path: "rp/internal/posted", rooms: append([]string{"rp/internal/seal"}, place...), never: testCode},
-		{path: "rp/internal/loginflow", rooms: append([]string{"rp/internal/seal", "rp/internal/cookie", "rp/internal/outside"}, place...), modules: []string{"github.com/gorilla/..."}, never: testCode},
+		{path: "rp/internal/loginflow", rooms: append([]string{"rp/internal/seal", "rp/internal/cookie",
+			"rp/internal/outside"}, place...), modules: []string{"github.com/gorilla/..."}, never: testCode},
 		{path: "rp/internal/answer", rooms: ofBrowsers, never: testCode},
 		{path: "rp/internal/...", modules: core, never: testCode},
-		{path: "rp", rooms: []string{"rp/store", "rp/reason", "rp/idps", "rp/internal/..."}, modules: core, never: testCode},
+		{path: "rp", rooms: []string{"rp/store", "rp/reason", "rp/idps", "rp/internal/..."}, modules: core,
+			never: testCode},
 		{path: "rp/idps", rooms: []string{"rp/internal/weburl"}, never: testCode},
 		{path: "rp/reason", rooms: []string{"rp/store"}, never: testCode},
 
 		// Sessions at work know the store and the IdP, and no browser: neither these rooms
 		// nor rp are in reach.
-		{path: "rp/internal/engine", rooms: append([]string{"rp/store", "rp/reason", "rp/idps"}, rules...), modules: core, never: testCode},
-		{path: "rp/internal/names", rooms: []string{"rp/store", "rp/internal/cookie", "rp/internal/record", "rp/internal/seal"}, never: testCode},
+		{path: "rp/internal/engine", rooms: append([]string{"rp/store", "rp/reason", "rp/idps"}, rules...),
+			modules: core, never: testCode},
+		{path: "rp/internal/names", rooms: []string{"rp/store", "rp/internal/cookie", "rp/internal/record",
+			"rp/internal/seal"}, never: testCode},
 		{path: "rp/internal/throttle", rooms: []string{"rp/store"}, never: testCode},
 		{path: "rp/ssf", rooms: contract, modules: core, never: testCode},
 		{path: "rp/registration", rooms: contract, modules: core, never: testCode},
@@ -89,10 +94,12 @@ func rooms() []room {
 		{path: "rp/store/memstore", rooms: ofStores, never: testCode},
 		{path: "rp/store/boltstore", rooms: ofStores, modules: bbolt, never: testCode},
 		{path: "rp/store/redisstore", rooms: ofStores, modules: rueidis, never: testCode},
-		{path: "rp/store/pgstore", rooms: ofStores, modules: slices.Concat(pgx, []string{"golang.org/x/sync/..."}), never: testCode},
+		{path: "rp/store/pgstore", rooms: ofStores, modules: slices.Concat(pgx, []string{"golang.org/x/sync/..."}),
+			never: testCode},
 		{path: "rp/store/storetest", rooms: ofStores, modules: rapid},
 
-		{path: "rp/rptest", rooms: append([]string{"rp/store/memstore", "rp/store/internal/..."}, contract...), modules: core},
+		{path: "rp/rptest", rooms: append([]string{"rp/store/memstore", "rp/store/internal/..."}, contract...),
+			modules: core},
 
 		{path: "nethttpadapter", rooms: contract, modules: core, never: testCode},
 		{path: "echoadapter", rooms: contract, modules: slices.Concat(core, echo), never: testCode},

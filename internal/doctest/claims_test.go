@@ -14,15 +14,21 @@ var claims = []struct{ words, held string }{
 	// Tandem
 	{"keeps the session of a Go web application in tandem", "demo/system.TestFourSessions"},
 	{"Active anywhere: signed in everywhere", "e2e/virtualtime.TestOneActiveAppKeepsAll"},
-	{"Gone for a while: signed out everywhere", "e2e/virtualtime.TestOneActiveAppKeepsAll e2e/page.TestCoveredWithinASecond e2e/controlroom.TestWhyWasILoggedOut"},
+	{"Gone for a while: signed out everywhere",
+		"e2e/virtualtime.TestOneActiveAppKeepsAll e2e/page.TestCoveredWithinASecond " +
+			"e2e/controlroom.TestWhyWasILoggedOut"},
 	{"is asked for in banking", "because: whom it is for"},
 	{"each expire by", "because: OpenID Connect Session Management 1.0 and the RFCs of OAuth define no common end"},
-	{"Tandem tells the IdP that a person is active", "rp.TestOneClock e2e/readme.TestProgramRuns echoadapter.TestErrorsReachEcho"},
+	{"Tandem tells the IdP that a person is active", "rp.TestOneClock e2e/readme.TestProgramRuns " +
+		"echoadapter.TestErrorsReachEcho"},
 	{"[A whole program](#a-whole-program)", "internal/doctest.TestContents"},
 	{"In a clone, two commands", "e2e/readme.TestCommandsExist e2e/readme.TestStranger"},
-	{"The room tells nineteen", "demo/scenario.TestTheReadmeCountsTheScenarios demo/controlroom.TestExplain e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestAStoryStepByStep " +
-		"e2e/controlroom.TestWhyWasILoggedOut e2e/controlroom.TestThePlanner e2e/controlroom.TestYourOwnIdPThatHonoursAll"},
-	{"lists what else it does", "e2e/readme.TestFlagsExist e2e/stories.TestSeveralInstances demo/apps.TestEachAppAlone"},
+	{"The room tells nineteen", "demo/scenario.TestTheReadmeCountsTheScenarios demo/controlroom.TestExplain " +
+		"e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestAStoryStepByStep " +
+		"e2e/controlroom.TestWhyWasILoggedOut e2e/controlroom.TestThePlanner " +
+		"e2e/controlroom.TestYourOwnIdPThatHonoursAll"},
+	{"lists what else it does", "e2e/readme.TestFlagsExist e2e/stories.TestSeveralInstances " +
+		"demo/apps.TestEachAppAlone"},
 	{"The demo needs nothing but Go", "e2e/readme.TestStranger"},
 	{"it installs as root on Debian", "make need"},
 	{"lists the other targets", "make help"},
@@ -37,14 +43,17 @@ var claims = []struct{ words, held string }{
 	{"`/auth/callback` (redirect)", "rp.TestLogin rp.TestLogoutAtEveryIdP rp.TestFrontchannelLogout"},
 	{"has a page for each IdP", "internal/doctest.TestGuidesForm"},
 	{"| call an API |", "rp.TestClientAddsTheToken rp/internal/verdict.TestSecondLook rp.TestTokensStayWithTheirAPIs"},
-	{"| a route that a page polls by itself |", "rp/internal/lifetime.TestPassiveNeverSignals rp.TestPollingKeepsNobody"},
+	{"| a route that a page polls by itself |",
+		"rp/internal/lifetime.TestPassiveNeverSignals rp.TestPollingKeepsNobody"},
 	{"| a page for everybody |", "nethttpadapter.ExampleAdapter_OptionalLogin"},
 	{"| log in, log out |", "rp.TestReturnTo rp.TestLogout rp.TestLogoutEverywhere"},
 	{"| echo |", "echoadapter.TestErrorsReachEcho examples/echo.TestMoveOfEcho"},
 
 	// Three kinds of client
-	{"| `RefreshToken` |", "rp.TestActiveStaysIdleEnds rp/internal/verdict.TestTokenEndsOnlyByInvalidGrant rp.TestLogoutTokens"},
-	{"| `ReferenceToken` |", "demo/system.TestFourSessions rp/internal/verdict.TestSecondLook rp.TestConfirmedRefusalEnds"},
+	{"| `RefreshToken` |", "rp.TestActiveStaysIdleEnds rp/internal/verdict.TestTokenEndsOnlyByInvalidGrant " +
+		"rp.TestLogoutTokens"},
+	{"| `ReferenceToken` |", "demo/system.TestFourSessions rp/internal/verdict.TestSecondLook " +
+		"rp.TestConfirmedRefusalEnds"},
 	{"| `NoToken` |", "rp.TestSilentCheckIsASignal rp.TestSilentCheckNoticesTheEnd rp.TestFrontchannelLogout"},
 	{"A session ends for exactly one reason", "rp.TestReasonsInTheSameWords e2e/page.TestReasons rp.ExampleEvents"},
 	{"the session is kept, and asked", "rp.TestOutage rp.TestStoreOutage rp.TestBlamedAPI"},
@@ -66,13 +75,15 @@ var claims = []struct{ words, held string }{
 	{"**An outage is not a logout.", "rp.TestOutage"},
 	{"Trouble costs a retry", "e2e/badinput.TestIdPOutage rp.TestStoreOutage demo/system.TestIdPDown"},
 	{"**The absent do not linger.", "rp/internal/lifetime.TestPassiveNeverSignals"},
-	{"The IdP is only told of what a person did", "rp/internal/lifetime.TestPassiveNeverSignals e2e/absent.TestHTMXPolls rp/internal/activity.TestClassify"},
+	{"The IdP is only told of what a person did", "rp/internal/lifetime.TestPassiveNeverSignals " +
+		"e2e/absent.TestHTMXPolls rp/internal/activity.TestClassify"},
 	{"**Everybody is told.", "e2e/firefox.TestEndReachesEveryTab"},
 	{"Every end has one reason", "e2e/firefox.TestEndReachesEveryTab rp.ExampleEvents"},
 	{"**To each its own.", "e2e/parties.TestToEachItsOwn"},
 	{"may share a store and keys", "e2e/parties.TestToEachItsOwn demo/apps.TestSharedStores"},
 	{"None can serve, end, list or read", "e2e/parties.TestToEachItsOwn rp.TestForeignReferences"},
-	{"These are held in virtual time", "e2e/simulation.TestContract e2e/simulation.TestTheReadmeCountsTheMistakes make simulate"},
+	{"These are held in virtual time", "e2e/simulation.TestContract e2e/simulation.TestTheReadmeCountsTheMistakes " +
+		"make simulate"},
 	{"holds them for ten minutes", "e2e/chaos.TestChaos e2e/chaos.TestTheCheckerBites make chaos"},
 	{"The gate runs it for half a minute", "e2e/chaos.TestChaos"},
 
@@ -99,8 +110,10 @@ var claims = []struct{ words, held string }{
 	{"| API 401 closes the loop", "rp/internal/verdict.TestSecondLook rp.TestConfirmedRefusalEnds"},
 	{"| nothing comes back", "rp.TestNothingComesBack"},
 	{"| end reason reaches", "rp.TestReasonsInTheSameWords rp.ExampleEvents"},
-	{"| ships a fault-injecting IdP", "idp-mock/idpmock.TestNamedFaults idp-mock/idpmock.TestReadmeShowsTheTemperaments"},
-	{"Read from the projects' own sources", "because: what the other columns say is theirs, and the sentence says when it was read"},
+	{"| ships a fault-injecting IdP", "idp-mock/idpmock.TestNamedFaults " +
+		"idp-mock/idpmock.TestReadmeShowsTheTemperaments"},
+	{"Read from the projects' own sources", "because: what the other columns say is theirs, and the sentence says " +
+		"when it was read"},
 
 	// Rooms
 	{"| `rp` |", "internal/archtest.TestArrowsPointDown"},

@@ -93,7 +93,8 @@ func ran(t *testing.T, page, command string, tests map[string][]string, targets 
 			}
 		}
 	case strings.HasPrefix(command, "cd bench && go run . -"):
-		if flag := "\"" + strings.TrimPrefix(words[6], "-") + "\""; !strings.Contains(read(t, root+"/bench/main.go"), flag) {
+		if flag := "\"" + strings.TrimPrefix(words[6], "-") + "\""; !strings.Contains(read(t, root+"/bench/main.go"),
+			flag) {
 			t.Errorf("%s: bench has no flag %s", page, flag)
 		}
 	case len(words) >= 3 && words[0] == "go" && words[1] == "test": // TestNamedTestsExist

@@ -50,7 +50,8 @@ func TestDocumentsNameTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	count := 0
-	for _, document := range append(append(documents, guides...), root+"/README.md", root+"/SECURITY.md", root+"/CONTRIBUTING.md") {
+	for _, document := range append(append(documents, guides...), root+"/README.md", root+"/SECURITY.md",
+		root+"/CONTRIBUTING.md") {
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)

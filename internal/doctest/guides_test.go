@@ -88,7 +88,8 @@ func blocks(text, language string) (found []string) {
 func rows(text string) (found [][]string) {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|-") || i+1 < len(lines) && strings.HasPrefix(lines[i+1], "|-") {
+		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|-") || i+1 < len(lines) &&
+			strings.HasPrefix(lines[i+1], "|-") {
 			continue
 		}
 		cells := strings.Split(strings.Trim(line, "|"), "|")
@@ -126,7 +127,8 @@ func TestGuidesForm(t *testing.T) {
 			t.Errorf("%s: no program", g.name)
 		}
 		honours := rows(g.sections[sections[2]])
-		for _, what := range []string{"extends", "proves", "a revocation takes along", "logout tokens", "front-channel logout", "userinfo"} {
+		for _, what := range []string{"extends", "proves", "a revocation takes along", "logout tokens",
+			"front-channel logout", "userinfo"} {
 			if !slices.ContainsFunc(honours, func(row []string) bool {
 				return len(row) == 3 && strings.Contains(row[0], what) && row[1] != "" && row[2] != ""
 			}) {
@@ -136,12 +138,14 @@ func TestGuidesForm(t *testing.T) {
 		when := rows(g.sections[sections[3]])
 		for _, who := range []string{"in this app only", "in another app only", "nobody", "logs out elsewhere"} {
 			if !slices.ContainsFunc(when, func(row []string) bool {
-				return len(row) == 3 && strings.Contains(row[0], who) && (strings.Contains(row[2], "by the rules") || strings.Contains(row[2], "measured"))
+				return len(row) == 3 && strings.Contains(row[0], who) &&
+					(strings.Contains(row[2], "by the rules") || strings.Contains(row[2], "measured"))
 			}) {
 				t.Errorf("%s: section 4 does not say when, and whence that is known: %q", g.name, who)
 			}
 		}
-		if !demo.MatchString(strings.Join(blocks(g.sections[sections[5]], ""), "")) || !strings.Contains(g.sections[sections[5]], "rp.Diagnose") {
+		if !demo.MatchString(strings.Join(blocks(g.sections[sections[5]], ""), "")) ||
+			!strings.Contains(g.sections[sections[5]], "rp.Diagnose") {
 			t.Errorf("%s: section 6 needs the demo's command and rp.Diagnose", g.name)
 		}
 		for _, b := range blocks(g.text, "go") {
@@ -205,7 +209,9 @@ func TestGuidesName(t *testing.T) {
 		missing("capability", byName, g.text, func(s string) bool { return slices.Contains(idps.Names(), s) })
 		missing("field of Config:", ofConfig, g.text, hasField[rp.Config])
 		missing("field of Capabilities:", ofCan, g.text, hasField[idps.Capabilities])
-		missing("finding", finding, g.text, func(s string) bool { return strings.Contains(library.String(), `"`+s+`"`) })
+		missing("finding", finding, g.text, func(s string) bool {
+			return strings.Contains(library.String(), `"`+s+`"`)
+		})
 		for _, command := range demo.FindAllString(g.text, -1) {
 			missing("flag of the demo:", flagged, command, func(s string) bool { return flags[s] })
 		}
@@ -268,7 +274,8 @@ func TestGuidesPrograms(t *testing.T) {
 			continue
 		}
 		for i, calls := range []idps.Calls{p.Can.Extends, p.Can.Proves} {
-			for name, is := range map[string]bool{"refresh": calls.Refresh, "userinfo": calls.Userinfo, "introspection": calls.Introspection} {
+			for name, is := range map[string]bool{"refresh": calls.Refresh, "userinfo": calls.Userinfo,
+				"introspection": calls.Introspection} {
 				if strings.Contains(row[i+1], name) != is {
 					t.Errorf("%s: the index says %q, the program's capabilities %+v", p.Guide, row[i+1], calls)
 				}
@@ -276,7 +283,8 @@ func TestGuidesPrograms(t *testing.T) {
 		}
 		i := slices.IndexFunc(all, func(g guide) bool { return g.name == p.Guide })
 		command := demo.FindString(all[i].sections[sections[5]])
-		for flag, is := range map[string]bool{"-silent-check": p.SilentCheck, "-idle ": p.Idle, "-idp-window ": p.Window,
+		for flag, is := range map[string]bool{"-silent-check": p.SilentCheck, "-idle ": p.Idle,
+			"-idp-window ": p.Window,
 			"-app " + strings.ReplaceAll(p.Kind, "-", ""): true} {
 			if strings.Contains(command, flag) != is {
 				t.Errorf("%s: %s in the command: %v, want %v", p.Guide, flag, !is, is)
@@ -319,7 +327,8 @@ func run(t *testing.T, all []guide) (found []program) {
 			}
 			name := fmt.Sprintf("%s%d", strings.NewReplacer("-", "", "_", "").Replace(g.name), i)
 			line := 1 + strings.Count(g.text[:m[4]], "\n")
-			put(name+"/guide.go", fmt.Sprintf("package %s\n//line %s.md:%d\n%s\nvar Config = config\n", name, g.name, line+1, code))
+			put(name+"/guide.go", fmt.Sprintf("package %s\n//line %s.md:%d\n%s\nvar Config = config\n", name, g.name,
+				line+1, code))
 			fmt.Fprintf(&imports, "\t%q\n", "github.com/tandem-sso/tandem/internal/doctest/guides/"+name)
 			fmt.Fprintf(&calls, "\ttell(%q, %s.Config)\n", g.name, name)
 		}

@@ -42,7 +42,8 @@ func TestRules(t *testing.T) {
 			return nil
 		}
 		if !slices.Contains([]string{".go", ".js", ".templ", ".md"}, filepath.Ext(path)) ||
-			strings.HasSuffix(path, "docs/rules.md") || strings.HasSuffix(path, "doctest/rules_test.go") || strings.HasSuffix(path, "_templ.go") {
+			strings.HasSuffix(path, "docs/rules.md") || strings.HasSuffix(path, "doctest/rules_test.go") ||
+			strings.HasSuffix(path, "_templ.go") {
 			return nil
 		}
 		text, err := os.ReadFile(path)

@@ -25,9 +25,11 @@ func Start() *World {
 	n := memnet.New()
 	idp, err := idpmock.New(idpmock.Config{
 		Issuer: "https://idp.example", SigningAlg: "ES256", HTTPClient: n.Client(), CoordinateClientLifetimes: true,
-		APIs: []idpmock.API{{Audience: "https://photos.example/api"}, {Audience: "api://mail", Scopes: []string{"send"}}},
+		APIs: []idpmock.API{{Audience: "https://photos.example/api"},
+			{Audience: "api://mail", Scopes: []string{"send"}}},
 		Clients: []idpmock.Client{{
-			ID: "notes", Secret: "s3cret", RefreshTokens: true, RedirectURIs: []string{"https://notes.example/auth/callback"},
+			ID: "notes", Secret: "s3cret", RefreshTokens: true,
+			RedirectURIs:         []string{"https://notes.example/auth/callback"},
 			BackchannelLogoutURI: "https://notes.example/auth/backchannel-logout",
 		}},
 	})

@@ -63,7 +63,8 @@ func forms(secret string) []string {
 		strings.Trim(fmt.Sprint(bytes), "[]"),
 		strings.Trim(strings.ReplaceAll(fmt.Sprint(bytes), " ", ","), "[]"),
 		strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", bytes), "[]byte{"), "}"),
-		base64.StdEncoding.EncodeToString(bytes[:len(bytes)/3*3]), base64.URLEncoding.EncodeToString(bytes[:len(bytes)/3*3]),
+		base64.StdEncoding.EncodeToString(bytes[:len(bytes)/3*3]),
+		base64.URLEncoding.EncodeToString(bytes[:len(bytes)/3*3]),
 	}
 }
 

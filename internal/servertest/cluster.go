@@ -28,7 +28,8 @@ func (c *RedisCluster) start(n int, args []string) error {
 		if err != nil {
 			return err
 		}
-		r, err := StartRedis(append([]string{"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus)}, args...)...)
+		r, err := StartRedis(append([]string{"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus)},
+			args...)...)
 		if err != nil {
 			return err
 		}

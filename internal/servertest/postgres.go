@@ -114,7 +114,8 @@ func postgresBin() (string, error) {
 	}
 	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // Debian keeps it out of PATH
 	if len(dirs) == 0 {
-		return "", errors.New("servertest: PostgreSQL (initdb, postgres) is not installed (Debian: apt-get install postgresql)")
+		return "", errors.New("servertest: PostgreSQL (initdb, postgres) is not installed (Debian: apt-get install " +
+			"postgresql)")
 	}
 	slices.Sort(dirs)
 	return filepath.Dir(dirs[len(dirs)-1]), nil

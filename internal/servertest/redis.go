@@ -25,7 +25,8 @@ type Redis struct {
 func StartRedis(args ...string) (*Redis, error) {
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
-		return nil, errors.New("servertest: redis-server is not in PATH: install it (Debian: apt-get install redis-server)")
+		return nil, errors.New("servertest: redis-server is not in PATH: install it (Debian: apt-get install " +
+			"redis-server)")
 	}
 	port, err := freePort()
 	if err != nil {

@@ -50,15 +50,16 @@ func TestAnswers(t *testing.T) {
 			"no JSON":             {201, `<html>`, false},
 			"a list":              {201, `[]`, false},
 			"huge":                {201, `{"client_id":"1","x":"` + strings.Repeat("x", 1<<20) + `"}`, false},
-			"a huge secret":       {201, `{"client_id":"1","client_secret":"` + strings.Repeat("x", 10<<10) + `"}`, false},
-			"URL without token":   {201, `{"client_id":"1","registration_client_uri":"https://odd.example/1"}`, false},
-			"token without URL":   {201, `{"client_id":"1","registration_access_token":"t"}`, false},
-			"URL by plain http":   {201, `{"client_id":"1","registration_access_token":"t","registration_client_uri":"http://odd.example/1"}`, false},
-			"no secret":           {201, `{"client_id":"1","token_endpoint_auth_method":"client_secret_post"}`, false},
-			"metadata of a kind":  {201, `{"client_id":"1","redirect_uris":"https://notes.example"}`, false},
-			"a time of a kind":    {201, `{"client_id":"1","client_id_issued_at":"yesterday"}`, false},
-			"a redirect":          {307, ``, false},
-			"no content":          {204, ``, false},
+			"a huge secret": {201, `{"client_id":"1","client_secret":"` + strings.Repeat("x", 10<<10) + `"}`,
+				false},
+			"URL without token":  {201, `{"client_id":"1","registration_client_uri":"https://odd.example/1"}`, false},
+			"token without URL":  {201, `{"client_id":"1","registration_access_token":"t"}`, false},
+			"URL by plain http":  {201, `{"client_id":"1","registration_access_token":"t","registration_client_uri":"http://odd.example/1"}`, false},
+			"no secret":          {201, `{"client_id":"1","token_endpoint_auth_method":"client_secret_post"}`, false},
+			"metadata of a kind": {201, `{"client_id":"1","redirect_uris":"https://notes.example"}`, false},
+			"a time of a kind":   {201, `{"client_id":"1","client_id_issued_at":"yesterday"}`, false},
+			"a redirect":         {307, ``, false},
+			"no content":         {204, ``, false},
 		} {
 			status, body = a.status, a.body
 			got, err := odd.Register(w.Context(), registration.For(w.app()))
@@ -78,9 +79,11 @@ func TestAnswers(t *testing.T) {
 		}
 		c.Endpoint = ""
 		for name, d := range map[string]struct{ body, field string }{
-			"another issuer": {`{"issuer":"https://evil.example","registration_endpoint":"https://odd.example/r"}`, "Config.Issuer"},
-			"plain http":     {`{"issuer":"https://odd.example","registration_endpoint":"http://odd.example/r"}`, "Config.Issuer"},
-			"no JSON":        {`x`, ""},
+			"another issuer": {`{"issuer":"https://evil.example","registration_endpoint":"https://odd.example/r"}`,
+				"Config.Issuer"},
+			"plain http": {`{"issuer":"https://odd.example","registration_endpoint":"http://odd.example/r"}`,
+				"Config.Issuer"},
+			"no JSON": {`x`, ""},
 		} {
 			body = d.body
 			_, err := registration.Discover(w.Context(), c)
@@ -95,8 +98,10 @@ func TestAnswers(t *testing.T) {
 func TestNothingPrints(t *testing.T) {
 	inBubble(t, idpmock.Registration{}, func(w *world) {
 		c := w.register(registration.For(w.app()))
-		secrets := printtest.Secrets{"initial access token": initialToken, "client secret": string(c.Secret), "registration access token": string(c.ManagementToken)}
-		_, refused := w.reg.Read(w.Context(), registration.Client{ID: c.ID, ManagementURL: c.ManagementURL + "x", ManagementToken: c.ManagementToken})
+		secrets := printtest.Secrets{"initial access token": initialToken, "client secret": string(c.Secret),
+			"registration access token": string(c.ManagementToken)}
+		_, refused := w.reg.Read(w.Context(), registration.Client{ID: c.ID, ManagementURL: c.ManagementURL + "x",
+			ManagementToken: c.ManagementToken})
 		printtest.Types(w.T, secrets, map[string][]any{
 			"Config": {w.config()}, "IDP": {w.reg}, "Client": {c}, "Metadata": {c.Metadata}, "Error": {refused},
 			"ConfigError": {printtest.Exempt("names a field")},
@@ -121,8 +126,10 @@ func TestNothingPrintsOfAHostileServer(t *testing.T) {
 				c := w.config()
 				c.Endpoint = "https://hostile.example/register"
 				reg := w.discover(c)
-				client := registration.Client{ID: "1", Secret: "the-secret-of-the-client", ManagementURL: c.Endpoint, ManagementToken: "the-registration-access-token"}
-				secrets := printtest.Secrets{"initial access token": initialToken, "client secret": string(client.Secret), "registration access token": string(client.ManagementToken)}
+				client := registration.Client{ID: "1", Secret: "the-secret-of-the-client", ManagementURL: c.Endpoint,
+					ManagementToken: "the-registration-access-token"}
+				secrets := printtest.Secrets{"initial access token": initialToken,
+					"client secret": string(client.Secret), "registration access token": string(client.ManagementToken)}
 				ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 				defer cancel()
 				_, err1 := reg.Register(ctx, registration.For(w.app()))

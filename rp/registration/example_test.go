@@ -73,8 +73,10 @@ func ExampleIDP_RotateSecret() {
 
 func exampleIdP() (*memnet.Net, *idpmock.IDP) {
 	network := memnet.New()
-	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", HTTPClient: network.Client(),
-		Registration: &idpmock.Registration{InitialToken: "from-the-administrator", RotateSecrets: true, Drops: []string{"logo_uri"}}})
+	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256",
+		HTTPClient: network.Client(),
+		Registration: &idpmock.Registration{InitialToken: "from-the-administrator", RotateSecrets: true,
+			Drops: []string{"logo_uri"}}})
 	check(err)
 	_, err = network.Serve("idp.example", idp.Handler())
 	check(err)

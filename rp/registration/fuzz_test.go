@@ -18,8 +18,10 @@ const goodAnswer = `{"client_id":"1","client_secret":"s","client_secret_expires_
 // saved and loaded.
 func FuzzClient(f *testing.F) {
 	f.Add([]byte(goodAnswer))
-	for _, old := range []string{`"1"`, `"s"`, `1795737600`, `"t"`, `"https://idp.example/register/1"`, `["https://notes.example/cb"]`, `"Notes"`} {
-		for _, v := range []string{`null`, `""`, `[]`, `{}`, `-1`, `1e400`, `true`, `"` + strings.Repeat("x", 9<<10) + `"`} {
+	for _, old := range []string{`"1"`, `"s"`, `1795737600`, `"t"`, `"https://idp.example/register/1"`,
+		`["https://notes.example/cb"]`, `"Notes"`} {
+		for _, v := range []string{`null`, `""`, `[]`, `{}`, `-1`, `1e400`, `true`, `"` + strings.Repeat("x", 9<<10) +
+			`"`} {
 			f.Add([]byte(strings.Replace(goodAnswer, old, v, 1)))
 		}
 	}
@@ -32,7 +34,8 @@ func FuzzClient(f *testing.F) {
 			return
 		}
 		switch {
-		case c.ID == "", (c.ManagementURL == "") != (c.ManagementToken == ""), c.ManagementURL != "" && !strings.HasPrefix(strings.ToLower(c.ManagementURL), "http"):
+		case c.ID == "", (c.ManagementURL == "") != (c.ManagementToken == ""), c.ManagementURL != "" &&
+			!strings.HasPrefix(strings.ToLower(c.ManagementURL), "http"):
 			t.Fatalf("incomplete: %+v", c)
 		case c.Issued.Before(time.Unix(0, 0)) && !c.Issued.IsZero():
 			t.Fatalf("issued %v", c.Issued)
@@ -46,7 +49,8 @@ func FuzzClient(f *testing.F) {
 			t.Fatalf("%v\n%s", err, saved)
 		}
 		twice, err := again.Save()
-		if err != nil || again.ID != c.ID || again.Secret != c.Secret || string(twice) != string(saved) || !again.Issued.Equal(c.Issued) {
+		if err != nil || again.ID != c.ID || again.Secret != c.Secret || string(twice) != string(saved) ||
+			!again.Issued.Equal(c.Issued) {
 			t.Fatalf("%+v is %+v after it was loaded (%v)", c, again, err)
 		}
 		if d := again.Differences(c.Metadata); len(d) != 0 {
@@ -61,8 +65,10 @@ func FuzzRefusal(f *testing.F) {
 	f.Add([]byte(`{"error":"\u0000 secret","error_description":"`+strings.Repeat("€", 1000)+`"}`), "x")
 	f.Add([]byte("\xff"), "-1")
 	f.Fuzz(func(t *testing.T, raw []byte, after string) {
-		e := refusal("register", &http.Response{StatusCode: 400, Header: http.Header{"Retry-After": {after}}}, raw, time.Unix(1795737600, 0))
-		if s := e.Error(); len(s) > 1000 || !utf8.ValidString(s) || strings.ContainsAny(s, "\x00\n") || e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
+		e := refusal("register", &http.Response{StatusCode: 400, Header: http.Header{"Retry-After": {after}}}, raw,
+			time.Unix(1795737600, 0))
+		if s := e.Error(); len(s) > 1000 || !utf8.ValidString(s) || strings.ContainsAny(s, "\x00\n") ||
+			e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
 			t.Fatalf("%q after %v", s, e.RetryAfter)
 		}
 	})
@@ -70,8 +76,10 @@ func FuzzRefusal(f *testing.F) {
 
 // Order does not make a difference, values do.
 func TestDifferences(t *testing.T) {
-	asked := Metadata{RedirectURIs: []string{"https://a.example/1", "https://a.example/2"}, Scope: "openid profile", Name: "Notes",
-		GrantTypes: []string{"authorization_code"}, SoftwareStatement: "x", More: map[string]any{"tos_uri": "https://a.example/tos"}}
+	asked := Metadata{RedirectURIs: []string{"https://a.example/1", "https://a.example/2"}, Scope: "openid profile",
+		Name:       "Notes",
+		GrantTypes: []string{"authorization_code"}, SoftwareStatement: "x",
+		More: map[string]any{"tos_uri": "https://a.example/tos"}}
 	for name, c := range map[string]struct {
 		change func(*Metadata)
 		want   []string

@@ -62,7 +62,8 @@ func Discover(ctx context.Context, cfg Config) (*IDP, error) {
 	case err != nil:
 		return nil, errors.New("registration: the discovery document is not the JSON that it should be")
 	case meta.Issuer != cfg.Issuer:
-		return nil, &ConfigError{"Config.Issuer", fmt.Sprintf("the IdP calls itself %.200q; set exactly that", meta.Issuer)}
+		return nil, &ConfigError{"Config.Issuer", fmt.Sprintf("the IdP calls itself %.200q; set exactly that",
+			meta.Issuer)}
 	case meta.Endpoint == "":
 		return nil, ErrNotOffered
 	}

@@ -59,7 +59,8 @@ func (w *world) discover(c registration.Config) *registration.IDP {
 func (w *world) app() rp.Config {
 	return rp.Config{
 		Issuer: w.idp.URL, BaseURL: "https://notes.example", IDTokenAlg: "ES256", Scopes: []string{"openid", "profile"},
-		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), HTTPClient: w.idp.Net.Client(), Logger: slog.New(slog.DiscardHandler),
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), HTTPClient: w.idp.Net.Client(),
+		Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -99,7 +100,8 @@ func (w *world) logsIn(c registration.Client) bool {
 		_, _ = io.Copy(io.Discard, resp.Body)
 		return resp
 	}
-	callback, err := w.idp.Browser("ada").Authorize(w.Context(), get("https://notes.example/auth/login").Header.Get("Location"))
+	callback, err := w.idp.Browser("ada").Authorize(w.Context(),
+		get("https://notes.example/auth/login").Header.Get("Location"))
 	if err != nil {
 		return false
 	}
@@ -118,8 +120,10 @@ func TestLife(t *testing.T) {
 				asked := registration.For(w.app())
 				asked.Name, asked.More = "Notes", map[string]any{"client_name#de": "Notizen"}
 				c := w.register(asked)
-				if c.ID == "" || c.Secret == "" || c.ManagementURL == "" || c.Issued.IsZero() || !c.SecretExpires.IsZero() ||
-					c.Metadata.Name != "Notes" || c.Metadata.More["client_name#de"] != "Notizen" || len(c.Differences(asked)) != 0 {
+				if c.ID == "" || c.Secret == "" || c.ManagementURL == "" || c.Issued.IsZero() ||
+					!c.SecretExpires.IsZero() ||
+					c.Metadata.Name != "Notes" || c.Metadata.More["client_name#de"] != "Notizen" ||
+					len(c.Differences(asked)) != 0 {
 					w.Errorf("registered %+v, differences %v", c, c.Differences(asked))
 				}
 				if !w.logsIn(c) {
@@ -165,7 +169,8 @@ func TestLife(t *testing.T) {
 					"update": second(w.reg.Update(ctx, c, changed)),
 					"delete": w.reg.Delete(ctx, c),
 				} {
-					if !errors.As(err, &refused) || refused.Status != 401 || refused.Code != "invalid_token" || !strings.Contains(err.Error(), "to "+what) {
+					if !errors.As(err, &refused) || refused.Status != 401 || refused.Code != "invalid_token" ||
+						!strings.Contains(err.Error(), "to "+what) {
 						w.Errorf("%s after it was deleted: %v", what, err)
 					}
 				}
@@ -178,10 +183,12 @@ func second(_ registration.Client, err error) error { return err }
 
 // What the IdP keeps, drops, or does not offer is told.
 func TestUnwilling(t *testing.T) {
-	inBubble(t, idpmock.Registration{Drops: []string{"backchannel_logout_uri", "backchannel_logout_session_required"}, SecretSeconds: 3600}, func(w *world) {
+	inBubble(t, idpmock.Registration{Drops: []string{"backchannel_logout_uri", "backchannel_logout_session_required"},
+		SecretSeconds: 3600}, func(w *world) {
 		asked := registration.For(w.app())
 		c := w.register(asked)
-		if got := c.Differences(asked); !slices.Equal(got, []string{"backchannel_logout_session_required", "backchannel_logout_uri"}) {
+		if got := c.Differences(asked); !slices.Equal(got, []string{"backchannel_logout_session_required",
+			"backchannel_logout_uri"}) {
 			w.Errorf("differences %v", got)
 		}
 		if left := time.Until(c.SecretExpires); left <= 0 || left > time.Hour {
@@ -223,22 +230,27 @@ func TestRefused(t *testing.T) {
 	inBubble(t, idpmock.Registration{RequireStatement: true}, func(w *world) {
 		m := registration.For(w.app())
 		var refused *registration.Error
-		if _, err := w.reg.Register(w.Context(), m); !errors.As(err, &refused) || refused.Code != "invalid_software_statement" || refused.Status != 400 {
+		if _, err := w.reg.Register(w.Context(), m); !errors.As(err, &refused) ||
+			refused.Code != "invalid_software_statement" || refused.Status != 400 {
 			w.Errorf("%v", err)
 		}
 		c := w.config()
 		c.InitialAccessToken = "wrong-token-of-nobody-at-all"
-		if _, err := w.discover(c).Register(w.Context(), m); !errors.As(err, &refused) || refused.Status != 401 || !strings.Contains(err.Error(), "initial access token") ||
+		if _, err := w.discover(c).Register(w.Context(), m); !errors.As(err, &refused) || refused.Status != 401 ||
+			!strings.Contains(err.Error(), "initial access token") ||
 			strings.Contains(err.Error(), "wrong-token") {
 			w.Errorf("%v", err)
 		}
-		fault := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRegister, Status: 503, RetryAfter: "7", Times: idpmock.Always})
-		if _, err := w.reg.Register(w.Context(), m); !errors.As(err, &refused) || refused.Status != 503 || refused.RetryAfter != 7*time.Second || refused.Code != "" {
+		fault := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRegister, Status: 503, RetryAfter: "7",
+			Times: idpmock.Always})
+		if _, err := w.reg.Register(w.Context(), m); !errors.As(err, &refused) || refused.Status != 503 ||
+			refused.RetryAfter != 7*time.Second || refused.Code != "" {
 			w.Errorf("%v", err)
 		}
 		fault.Remove()
 		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRegister, DropBefore: true, Times: idpmock.Always})
-		if _, err := w.reg.Register(w.Context(), m); err == nil || errors.As(err, &refused) && refused.Status != 503 || !strings.Contains(err.Error(), "did not answer") {
+		if _, err := w.reg.Register(w.Context(), m); err == nil || errors.As(err, &refused) && refused.Status != 503 ||
+			!strings.Contains(err.Error(), "did not answer") {
 			w.Errorf("%v", err)
 		}
 	})
@@ -250,14 +262,20 @@ func TestMistakes(t *testing.T) {
 		calls := func() int { return w.idp.Count(idpmock.EndpointRegister, "") }
 		private := `{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`
 		for field, change := range map[string]func(*registration.Metadata){
-			"Metadata.RedirectURIs":           func(m *registration.Metadata) { m.RedirectURIs = nil },
-			"Metadata.PostLogoutRedirectURIs": func(m *registration.Metadata) { m.PostLogoutRedirectURIs = []string{""} },
-			"Metadata.BackchannelLogoutURI":   func(m *registration.Metadata) { m.BackchannelLogoutURI = "http://notes.example/x" },
-			"Metadata.FrontchannelLogoutURI":  func(m *registration.Metadata) { m.FrontchannelLogoutURI = "/x" },
-			"Metadata.InitiateLoginURI":       func(m *registration.Metadata) { m.InitiateLoginURI = "https://notes.example/#x" },
-			"Metadata.JWKSURI":                func(m *registration.Metadata) { m.JWKSURI = "ftp://notes.example" },
-			"Metadata.JWKS":                   func(m *registration.Metadata) { m.JWKS = []byte(private) },
-			"Metadata.More":                   func(m *registration.Metadata) { m.More = map[string]any{"client_id": "mine"} },
+			"Metadata.RedirectURIs": func(m *registration.Metadata) { m.RedirectURIs = nil },
+			"Metadata.PostLogoutRedirectURIs": func(m *registration.Metadata) {
+				m.PostLogoutRedirectURIs = []string{""}
+			},
+			"Metadata.BackchannelLogoutURI": func(m *registration.Metadata) {
+				m.BackchannelLogoutURI = "http://notes.example/x"
+			},
+			"Metadata.FrontchannelLogoutURI": func(m *registration.Metadata) { m.FrontchannelLogoutURI = "/x" },
+			"Metadata.InitiateLoginURI": func(m *registration.Metadata) {
+				m.InitiateLoginURI = "https://notes.example/#x"
+			},
+			"Metadata.JWKSURI": func(m *registration.Metadata) { m.JWKSURI = "ftp://notes.example" },
+			"Metadata.JWKS":    func(m *registration.Metadata) { m.JWKS = []byte(private) },
+			"Metadata.More":    func(m *registration.Metadata) { m.More = map[string]any{"client_id": "mine"} },
 		} {
 			m := registration.For(w.app())
 			change(&m)
@@ -266,7 +284,8 @@ func TestMistakes(t *testing.T) {
 				w.Errorf("%s: %v", field, err)
 			}
 		}
-		for name, jwks := range map[string]string{"no JSON": "{", "no keys": `{"keys":[]}`, "both": `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`} {
+		for name, jwks := range map[string]string{"no JSON": "{", "no keys": `{"keys":[]}`,
+			"both": `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`} {
 			m := registration.For(w.app())
 			m.JWKS = []byte(jwks)
 			if name == "both" {
@@ -305,7 +324,8 @@ func TestMistakes(t *testing.T) {
 func TestFor(t *testing.T) {
 	inBubble(t, idpmock.Registration{}, func(w *world) {
 		config := w.app()
-		config.ThirdPartyLogin, config.FrontchannelLogout, config.BaseURL, config.Prefix = true, true, "https://notes.example/app", "/sso"
+		config.ThirdPartyLogin, config.FrontchannelLogout, config.BaseURL, config.Prefix = true, true,
+			"https://notes.example/app", "/sso"
 		m := registration.For(config)
 		config.ClientID, config.ClientSecret = "x", "s3cret"
 		auth, err := rp.New(w.Context(), config)
@@ -317,12 +337,14 @@ func TestFor(t *testing.T) {
 		for _, e := range auth.Endpoints() {
 			serves["https://notes.example/app"+auth.Prefix()+e.Path] = true
 		}
-		for _, at := range slices.Concat(m.RedirectURIs, m.PostLogoutRedirectURIs, []string{m.BackchannelLogoutURI, m.FrontchannelLogoutURI, m.InitiateLoginURI}) {
+		for _, at := range slices.Concat(m.RedirectURIs, m.PostLogoutRedirectURIs,
+			[]string{m.BackchannelLogoutURI, m.FrontchannelLogoutURI, m.InitiateLoginURI}) {
 			if !serves[at] {
 				w.Errorf("%s is not served", at)
 			}
 		}
-		if !slices.Equal(m.GrantTypes, []string{"authorization_code", "refresh_token"}) || m.Scope != "openid profile" || m.IDTokenSignedResponseAlg != "ES256" {
+		if !slices.Equal(m.GrantTypes, []string{"authorization_code", "refresh_token"}) ||
+			m.Scope != "openid profile" || m.IDTokenSignedResponseAlg != "ES256" {
 			w.Errorf("%+v", m)
 		}
 		config.Kind = rp.NoToken

@@ -32,10 +32,13 @@ func TestWebFinger(t *testing.T) {
 	find := func(who string) (string, error) {
 		return WebFinger(t.Context(), network.Client(), func(host string) bool { return host == "example.com" }, who)
 	}
-	const good = `{"subject":"x","links":[{"rel":"avatar","href":"https://example.com/a.png"},{"rel":"` + issuerRel + `","href":"https://idp.example.com/t"}]}`
+	const good = `{"subject":"x","links":[{"rel":"avatar","href":"https://example.com/a.png"},{"rel":"` + issuerRel +
+		`","href":"https://idp.example.com/t"}]}`
 	for who, resource := range map[string]string{
-		"ada@example.com": "acct:ada@example.com", "acct:ada@example.com": "acct:ada@example.com", " ada@example.com ": "acct:ada@example.com",
-		"ada@work@example.com": "acct:ada@work@example.com", "https://example.com/ada#me": "https://example.com/ada", "example.com/ada": "https://example.com/ada",
+		"ada@example.com": "acct:ada@example.com", "acct:ada@example.com": "acct:ada@example.com",
+		" ada@example.com ":    "acct:ada@example.com",
+		"ada@work@example.com": "acct:ada@work@example.com", "https://example.com/ada#me": "https://example.com/ada",
+		"example.com/ada": "https://example.com/ada",
 	} {
 		status, body = 200, good
 		if got, err := find(who); err != nil || got != "https://idp.example.com/t" || asked != resource {
@@ -43,8 +46,10 @@ func TestWebFinger(t *testing.T) {
 		}
 	}
 	asked = ""
-	for _, who := range []string{"", "=ada", "@ada", "ada@", "ada@evil.example", "ada@evil.example#@", "https://user:secret@example.com/", "http://example.com/", "ftp://example.com",
-		"ada@example.com/../x", "ada@169.254.169.254", "https://evil.example/@example.com", strings.Repeat("x", 600) + "@example.com", "ada@exa mple.com", `ada@example.com\@x`} {
+	for _, who := range []string{"", "=ada", "@ada", "ada@", "ada@evil.example", "ada@evil.example#@",
+		"https://user:secret@example.com/", "http://example.com/", "ftp://example.com",
+		"ada@example.com/../x", "ada@169.254.169.254", "https://evil.example/@example.com", strings.Repeat("x", 600) +
+			"@example.com", "ada@exa mple.com", `ada@example.com\@x`} {
 		var bad *ConfigError
 		if _, err := find(who); !errors.As(err, &bad) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v", who, err)
@@ -58,9 +63,12 @@ func TestWebFinger(t *testing.T) {
 		body   string
 		none   bool // ErrNoIssuer
 	}{
-		"unknown": {404, "", true}, "no links": {200, "{}", true}, "another rel": {200, `{"links":[{"rel":"x","href":"https://a.example"}]}`, true},
-		"no JSON": {200, "<html>", false}, "plain http": {200, strings.Replace(good, "https://idp", "http://idp", 1), false},
-		"with a query": {200, strings.Replace(good, "/t", "/t?x=1", 1), false}, "a redirect": {302, "", false}, "down": {503, "", false},
+		"unknown": {404, "", true}, "no links": {200, "{}", true},
+		"another rel":  {200, `{"links":[{"rel":"x","href":"https://a.example"}]}`, true},
+		"no JSON":      {200, "<html>", false},
+		"plain http":   {200, strings.Replace(good, "https://idp", "http://idp", 1), false},
+		"with a query": {200, strings.Replace(good, "/t", "/t?x=1", 1), false}, "a redirect": {302, "", false},
+		"down": {503, "", false},
 	} {
 		status, body = c.status, c.body
 		if got, err := find("ada@example.com"); err == nil || got != "" || errors.Is(err, ErrNoIssuer) != c.none {
@@ -71,7 +79,8 @@ func TestWebFinger(t *testing.T) {
 
 // FuzzNormalize: what was typed is refused, or asks exactly the host that is shown to allow.
 func FuzzNormalize(f *testing.F) {
-	for _, s := range []string{"ada@example.com", "acct:a@b", "https://example.com/a?b#c", "example.com:8443", "a@b@c", "//x", "a@[::1]", "\x00@a"} {
+	for _, s := range []string{"ada@example.com", "acct:a@b", "https://example.com/a?b#c", "example.com:8443", "a@b@c",
+		"//x", "a@[::1]", "\x00@a"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, who string) {
@@ -80,7 +89,8 @@ func FuzzNormalize(f *testing.F) {
 			return
 		}
 		r, err := http.NewRequest(http.MethodGet, "https://"+host+"/.well-known/webfinger", nil)
-		if err != nil || r.URL.Host != host || r.URL.Path != "/.well-known/webfinger" || r.URL.User != nil || resource == "" || strings.ContainsAny(host, "/?#@ ") {
+		if err != nil || r.URL.Host != host || r.URL.Path != "/.well-known/webfinger" || r.URL.User != nil ||
+			resource == "" || strings.ContainsAny(host, "/?#@ ") {
 			t.Fatalf("%q asks %q of %q (%v)", who, resource, host, err)
 		}
 	})

@@ -81,20 +81,27 @@ func TestDPoPBoundTokens(t *testing.T) {
 		{"good", mine, "DPoP tok", []string{used}, ""},
 		{"the scheme in another spelling", mine, "dpop tok", []string{fresh()}, ""},
 		{"the query is not looked at", mine, "DPoP tok", []string{k.proof("GET", notes+"?page=3", "tok", now)}, ""},
-		{"without a typ", fmt.Sprintf(`{"active":true,"cnf":{"jkt":%q}}`, k.Thumbprint()), "DPoP tok", []string{fresh()}, ""},
+		{"without a typ", fmt.Sprintf(`{"active":true,"cnf":{"jkt":%q}}`, k.Thumbprint()), "DPoP tok",
+			[]string{fresh()}, ""},
 		{"the same proof again", mine, "DPoP tok", []string{used}, "invalid_dpop_proof"},
 		{"no proof", mine, "DPoP tok", nil, "invalid_dpop_proof"},
 		{"two proofs", mine, "DPoP tok", []string{fresh(), fresh()}, "invalid_dpop_proof"},
 		{"junk", mine, "DPoP tok", []string{"a.b.c"}, "invalid_dpop_proof"},
 		{"another method", mine, "DPoP tok", []string{k.proof("POST", notes, "tok", now)}, "invalid_dpop_proof"},
-		{"another path", mine, "DPoP tok", []string{k.proof("GET", "https://api.example/notes", "tok", now)}, "invalid_dpop_proof"},
-		{"another API", mine, "DPoP tok", []string{k.proof("GET", "https://other.example/v1/notes", "tok", now)}, "invalid_dpop_proof"},
-		{"the name that the proxy uses", mine, "DPoP tok", []string{k.proof("GET", "http://10.0.0.7:8080/notes", "tok", now)}, "invalid_dpop_proof"},
+		{"another path", mine, "DPoP tok", []string{k.proof("GET", "https://api.example/notes", "tok", now)},
+			"invalid_dpop_proof"},
+		{"another API", mine, "DPoP tok", []string{k.proof("GET", "https://other.example/v1/notes", "tok", now)},
+			"invalid_dpop_proof"},
+		{"the name that the proxy uses", mine, "DPoP tok",
+			[]string{k.proof("GET", "http://10.0.0.7:8080/notes", "tok", now)}, "invalid_dpop_proof"},
 		{"another token", mine, "DPoP tok", []string{k.proof("GET", notes, "other", now)}, "invalid_dpop_proof"},
-		{"an old one", mine, "DPoP tok", []string{k.proof("GET", notes, "tok", now.Add(-2*time.Minute))}, "invalid_dpop_proof"},
+		{"an old one", mine, "DPoP tok", []string{k.proof("GET", notes, "tok", now.Add(-2*time.Minute))},
+			"invalid_dpop_proof"},
 		{"another key", mine, "DPoP tok", []string{thief.proof("GET", notes, "tok", now)}, "DPoP invalid_token"},
-		{"a bearer token", `{"active":true,"token_type":"Bearer"}`, "DPoP tok", []string{fresh()}, "DPoP invalid_token"},
-		{"bound to something else", `{"active":true,"cnf":{"x5t#S256":"x"}}`, "DPoP tok", []string{fresh()}, "DPoP invalid_token"},
+		{"a bearer token", `{"active":true,"token_type":"Bearer"}`, "DPoP tok", []string{fresh()},
+			"DPoP invalid_token"},
+		{"bound to something else", `{"active":true,"cnf":{"x5t#S256":"x"}}`, "DPoP tok", []string{fresh()},
+			"DPoP invalid_token"},
 		{"not active", `{"active":false}`, "DPoP tok", []string{fresh()}, "DPoP invalid_token"},
 		{"as a bearer token", mine, "Bearer tok", []string{fresh()}, "Bearer invalid_token"},
 		{"malformed", mine, "DPoP t o k", []string{fresh()}, "DPoP invalid_token"},
@@ -111,7 +118,8 @@ func TestDPoPBoundTokens(t *testing.T) {
 		if !both {
 			scheme, code = "DPoP", row.want
 		}
-		if got := w.Header().Get("WWW-Authenticate"); w.Code != 401 || !strings.HasPrefix(got, scheme+" ") || !strings.Contains(got, `error="`+code+`"`) {
+		if got := w.Header().Get("WWW-Authenticate"); w.Code != 401 || !strings.HasPrefix(got, scheme+" ") ||
+			!strings.Contains(got, `error="`+code+`"`) {
 			t.Errorf("%s: %d %s", row.name, w.Code, got)
 		}
 	}
@@ -130,7 +138,8 @@ func TestDPoPIsOff(t *testing.T) {
 	i.says(fmt.Sprintf(`{"active":true,"token_type":"DPoP","cnf":{"jkt":%q}}`, k.Thumbprint()))
 	s := i.server(t)
 	for _, auth := range []string{"DPoP tok", "Bearer tok"} {
-		if w := ask(s, auth, k.proof("GET", notes, "tok", time.Now())); w.Code != 401 || strings.Contains(w.Header().Get("WWW-Authenticate"), "DPoP") {
+		if w := ask(s, auth, k.proof("GET", notes, "tok", time.Now())); w.Code != 401 ||
+			strings.Contains(w.Header().Get("WWW-Authenticate"), "DPoP") {
 			t.Errorf("%s: %d %v", auth, w.Code, w.Header())
 		}
 	}
@@ -182,7 +191,8 @@ func TestCertificateBoundTokens(t *testing.T) {
 	i := start(t)
 	ours, theirs := &x509.Certificate{Raw: []byte("ours")}, &x509.Certificate{Raw: []byte("theirs")}
 	sum := sha256.Sum256(ours.Raw)
-	i.says(fmt.Sprintf(`{"active":true,"token_type":"Bearer","cnf":{"x5t#S256":%q}}`, base64.RawURLEncoding.EncodeToString(sum[:])))
+	i.says(fmt.Sprintf(`{"active":true,"token_type":"Bearer","cnf":{"x5t#S256":%q}}`,
+		base64.RawURLEncoding.EncodeToString(sum[:])))
 	s := i.server(t, func(c *resourceserver.Config) { c.RequireBound = true })
 	for name, row := range map[string]struct {
 		tls  *tls.ConnectionState
@@ -207,8 +217,10 @@ func TestProofsComeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKey(t)
 		s, err := resourceserver.New(t.Context(), resourceserver.Config{
-			IntrospectionURL: "https://idp.example/introspect", ClientID: "api", ClientSecret: "s3cret", BaseURL: "https://api.example/v1", Audience: []string{"a"},
-			HTTPClient: &http.Client{Transport: answering(fmt.Sprintf(`{"active":true,"aud":"a","cnf":{"jkt":%q}}`, k.Thumbprint()))},
+			IntrospectionURL: "https://idp.example/introspect", ClientID: "api", ClientSecret: "s3cret",
+			BaseURL: "https://api.example/v1", Audience: []string{"a"},
+			HTTPClient: &http.Client{Transport: answering(fmt.Sprintf(`{"active":true,"aud":"a","cnf":{"jkt":%q}}`,
+				k.Thumbprint()))},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -32,7 +32,8 @@ func (g *gated) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
-	return &http.Response{StatusCode: 200, Status: "200 OK", Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(g.body))}, nil
+	return &http.Response{StatusCode: 200, Status: "200 OK", Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(g.body))}, nil
 }
 
 func (g *gated) server(t *testing.T, change ...func(*resourceserver.Config)) *resourceserver.Server {
@@ -41,7 +42,8 @@ func (g *gated) server(t *testing.T, change ...func(*resourceserver.Config)) *re
 	if g.body == "" {
 		g.body = `{"active":true,"sub":"ada"}`
 	}
-	c := resourceserver.Config{IntrospectionURL: "https://idp.example/introspect", ClientID: "api", ClientSecret: "s3cret", Audience: []string{"api"},
+	c := resourceserver.Config{IntrospectionURL: "https://idp.example/introspect", ClientID: "api",
+		ClientSecret: "s3cret", Audience: []string{"api"},
 		HTTPClient: &http.Client{Transport: g}, Logger: slog.New(slog.DiscardHandler)}
 	g.body = strings.Replace(g.body, `"sub"`, `"aud":"api","sub"`, 1)
 	for _, f := range change {
@@ -59,8 +61,12 @@ func (g *gated) server(t *testing.T, change ...func(*resourceserver.Config)) *re
 func TestABurstIsOneIntrospection(t *testing.T) {
 	for _, cacheFor := range []time.Duration{0, time.Minute} {
 		for answer, fits := range map[string]func(*resourceserver.Token, error) bool{
-			`{"active":true,"sub":"ada"}`: func(token *resourceserver.Token, err error) bool { return err == nil && token.Subject == "ada" },
-			`{"active":false}`:            func(_ *resourceserver.Token, err error) bool { return errors.Is(err, resourceserver.ErrInactive) },
+			`{"active":true,"sub":"ada"}`: func(token *resourceserver.Token, err error) bool {
+				return err == nil && token.Subject == "ada"
+			},
+			`{"active":false}`: func(_ *resourceserver.Token, err error) bool {
+				return errors.Is(err, resourceserver.ErrInactive)
+			},
 			`{`: func(_ *resourceserver.Token, err error) bool {
 				return errors.As(err, new(*resourceserver.UnavailableError))
 			},
@@ -186,7 +192,8 @@ func TestJunkDrivesOutNoGoodAnswer(t *testing.T) {
 	if n := i.asked.Load() - before; n != 0 {
 		t.Errorf("asked %d times", n)
 	}
-	if _, err := s.Introspect(t.Context(), "junk0"); !errors.Is(err, resourceserver.ErrInactive) || i.asked.Load()-before != 1 {
+	if _, err := s.Introspect(t.Context(), "junk0"); !errors.Is(err, resourceserver.ErrInactive) ||
+		i.asked.Load()-before != 1 {
 		t.Errorf("the oldest junk is remembered: %v", err)
 	}
 }
@@ -226,7 +233,8 @@ func TestUncheckedAudienceIsTold(t *testing.T) {
 		})
 	}
 	s := open()
-	if told("audience_unchecked") != 1 || !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "Config.Audience is empty") {
+	if told("audience_unchecked") != 1 || !strings.Contains(log.String(), "level=WARN") ||
+		!strings.Contains(log.String(), "Config.Audience is empty") {
 		t.Errorf("at the start:\n%s", &log)
 	}
 	call(s, "tok") // whose answer names none
@@ -239,7 +247,8 @@ func TestUncheckedAudienceIsTold(t *testing.T) {
 			t.Error(r.Status)
 		}
 	}
-	if told("audience_named") != 1 || !strings.Contains(log.String(), "https://photos.example") || strings.Contains(log.String(), "t0ken") {
+	if told("audience_named") != 1 || !strings.Contains(log.String(), "https://photos.example") ||
+		strings.Contains(log.String(), "t0ken") {
 		t.Errorf("an aud:\n%s", &log)
 	}
 	s = open("https://notes.example")

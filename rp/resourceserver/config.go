@@ -96,7 +96,8 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	switch {
 	case c.Issuer == "" && c.IntrospectionURL == "":
-		fault("Issuer", "is empty; set it to the issuer identifier of the IdP, such as https://login.example.com (or set IntrospectionURL)")
+		fault("Issuer", "is empty; set it to the issuer identifier of the IdP, such as https://login.example.com (or "+
+			"set IntrospectionURL)")
 	case c.IntrospectionURL != "":
 		if err := weburl.Check(c.IntrospectionURL, c.InsecureAllowHTTP); err != nil {
 			fault("IntrospectionURL", "%v", err)

@@ -58,7 +58,8 @@ func (s *Server) Require(next http.Handler, scopes ...string) http.Handler {
 			if s.showsBound(r) {
 				scheme = "DPoP"
 			}
-			challenge(w, http.StatusForbidden, scheme+` error="insufficient_scope", scope="`+strings.Join(scopes, " ")+`"`)
+			challenge(w, http.StatusForbidden, scheme+` error="insufficient_scope", scope="`+strings.Join(scopes,
+				" ")+`"`)
 		default:
 			next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), t)))
 		}

@@ -53,7 +53,8 @@ func TestNothingPrintsOfAHostileServer(t *testing.T) {
 			defer hostile.Close()
 			var log bytes.Buffer
 			s, err := resourceserver.New(t.Context(), resourceserver.Config{
-				IntrospectionURL: hostile.URL, ClientID: "api", ClientSecret: plantedSecret, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+				IntrospectionURL: hostile.URL, ClientID: "api", ClientSecret: plantedSecret,
+				Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			})
 			if err != nil {
 				t.Fatal(err)

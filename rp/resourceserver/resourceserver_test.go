@@ -66,7 +66,8 @@ func (i *idp) does(h http.HandlerFunc) { i.answer.Store(&h) }
 
 func (i *idp) server(t *testing.T, change ...func(*resourceserver.Config)) *resourceserver.Server {
 	t.Helper()
-	c := resourceserver.Config{Issuer: i.URL, ClientID: "api", ClientSecret: "s3cret", Logger: slog.New(slog.DiscardHandler)}
+	c := resourceserver.Config{Issuer: i.URL, ClientID: "api", ClientSecret: "s3cret",
+		Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
 		f(&c)
 	}
@@ -130,7 +131,8 @@ func TestSecretInTheFormWhereTheIdPTakesNoBasic(t *testing.T) {
 		t.Fatal(r.Status)
 	}
 	r := i.last.Load()
-	if _, _, ok := r.BasicAuth(); ok || r.PostForm.Get("client_id") != "api" || r.PostForm.Get("client_secret") != "s3cret" {
+	if _, _, ok := r.BasicAuth(); ok || r.PostForm.Get("client_id") != "api" ||
+		r.PostForm.Get("client_secret") != "s3cret" {
 		t.Errorf("%v", r.PostForm)
 	}
 }
@@ -142,18 +144,21 @@ func TestChallenges(t *testing.T) {
 	if r := call(s, ""); r.StatusCode != 401 || r.Header.Get("WWW-Authenticate") != "Bearer" {
 		t.Errorf("no token: %s %q", r.Status, r.Header.Get("WWW-Authenticate"))
 	}
-	if r := call(s, "not a token"); r.StatusCode != 401 || r.Header.Get("WWW-Authenticate") != `Bearer error="invalid_token"` {
+	if r := call(s, "not a token"); r.StatusCode != 401 ||
+		r.Header.Get("WWW-Authenticate") != `Bearer error="invalid_token"` {
 		t.Errorf("malformed: %s %q", r.Status, r.Header.Get("WWW-Authenticate"))
 	}
 	if i.asked.Load() != 0 {
 		t.Errorf("the IdP was asked %d times about no token", i.asked.Load())
 	}
-	if r := call(s, "tok", "openid", "write"); r.StatusCode != 403 || r.Header.Get("WWW-Authenticate") != `Bearer error="insufficient_scope", scope="openid write"` {
+	if r := call(s, "tok", "openid", "write"); r.StatusCode != 403 ||
+		r.Header.Get("WWW-Authenticate") != `Bearer error="insufficient_scope", scope="openid write"` {
 		t.Errorf("scope: %s %q", r.Status, r.Header.Get("WWW-Authenticate"))
 	}
 	i.says(`{"active":false}`)
 	r := call(s, "tok")
-	if r.StatusCode != 401 || r.Header.Get("WWW-Authenticate") != `Bearer error="invalid_token"` || r.Header.Get("Cache-Control") != "no-store" || r.Header.Get("X-Content-Type-Options") != "nosniff" {
+	if r.StatusCode != 401 || r.Header.Get("WWW-Authenticate") != `Bearer error="invalid_token"` ||
+		r.Header.Get("Cache-Control") != "no-store" || r.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("inactive: %s %v", r.Status, r.Header)
 	}
 	if b := body(r); b != "{\"error\":\"invalid_token\"}\n" {
@@ -190,7 +195,8 @@ func TestUnfitTokens(t *testing.T) {
 			t.Errorf("%s: %s", name, r.Status)
 		}
 	}
-	i.says(`{"active":true,"sub":"ada","aud":["x","https://api.example"],"token_type":"bearer","exp":` + fmt.Sprint(now.Add(time.Hour).Unix()) + `}`)
+	i.says(`{"active":true,"sub":"ada","aud":["x","https://api.example"],"token_type":"bearer","exp":` +
+		fmt.Sprint(now.Add(time.Hour).Unix()) + `}`)
 	if r := call(s, "tok"); r.StatusCode != 200 {
 		t.Errorf("a good one: %s", r.Status)
 	}
@@ -221,16 +227,17 @@ func TestTroubleIsNoVerdict(t *testing.T) {
 		"500":                     {status(500), "1"},
 		"503 with Retry-After":    {status(503, "Retry-After", "7"), "7"},
 		"429 asking for too long": {status(429, "Retry-After", "99999999999999"), "60"},
-		"a date":                  {status(503, "Retry-After", "Sat, 21 Nov 2026 03:00:00 GMT"), "1"}, // over: RFC 9110 §10.2.3,
-		"our secret is wrong":     {status(401), "30"},
-		"redirect":                {status(302, "Location", "/introspect"), "1"},
-		"no JSON":                 {text("application/json", "{active"), "1"},
-		"not an object":           {text("application/json", `[true]`), "1"},
-		"no active":               {text("application/json", `{"sub":"ada"}`), "1"},
-		"active is a string":      {text("application/json", `{"active":"true"}`), "1"},
-		"exp is a string":         {text("application/json", `{"active":true,"exp":"soon"}`), "1"},
-		"a page":                  {text("text/html", `{"active":true}`), "1"},
-		"too large":               {text("application/json", `{"active":true,"x":"`+strings.Repeat("x", 1<<20)+`"}`), "1"},
+		// over: RFC 9110 §10.2.3,
+		"a date":              {status(503, "Retry-After", "Sat, 21 Nov 2026 03:00:00 GMT"), "1"},
+		"our secret is wrong": {status(401), "30"},
+		"redirect":            {status(302, "Location", "/introspect"), "1"},
+		"no JSON":             {text("application/json", "{active"), "1"},
+		"not an object":       {text("application/json", `[true]`), "1"},
+		"no active":           {text("application/json", `{"sub":"ada"}`), "1"},
+		"active is a string":  {text("application/json", `{"active":"true"}`), "1"},
+		"exp is a string":     {text("application/json", `{"active":true,"exp":"soon"}`), "1"},
+		"a page":              {text("text/html", `{"active":true}`), "1"},
+		"too large":           {text("application/json", `{"active":true,"x":"`+strings.Repeat("x", 1<<20)+`"}`), "1"},
 		"cut": {func(http.ResponseWriter, *http.Request) {
 			panic(http.ErrAbortHandler)
 		}, "1"},
@@ -248,7 +255,8 @@ func TestTimeout(t *testing.T) {
 	s := i.server(t, func(c *resourceserver.Config) { c.Timeout = 20 * time.Millisecond })
 	i.does(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	var trouble *resourceserver.UnavailableError
-	if _, err := s.Introspect(t.Context(), "tok"); !errors.As(err, &trouble) || !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.Introspect(t.Context(), "tok"); !errors.As(err, &trouble) ||
+		!errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
 }
@@ -263,7 +271,8 @@ func TestErrorsKeepSecrets(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "t0ken") || strings.Contains(err.Error(), "s3cret") {
 		t.Fatal(err)
 	}
-	if text := fmt.Sprintf("%v %+v %#v", resourceserver.Secret("s3cret"), resourceserver.Config{ClientSecret: "s3cret"}, resourceserver.Secret("s3cret")); strings.Contains(text, "s3cret") {
+	if text := fmt.Sprintf("%v %+v %#v", resourceserver.Secret("s3cret"), resourceserver.Config{ClientSecret: "s3cret"},
+		resourceserver.Secret("s3cret")); strings.Contains(text, "s3cret") {
 		t.Fatal(text)
 	}
 }
@@ -372,19 +381,22 @@ func TestDiscovery(t *testing.T) {
 	} {
 		i := start(t)
 		i.meta.Store(&meta)
-		if _, err := resourceserver.New(t.Context(), resourceserver.Config{Issuer: i.URL, ClientID: "api", ClientSecret: "x"}); err == nil {
+		if _, err := resourceserver.New(t.Context(), resourceserver.Config{Issuer: i.URL, ClientID: "api",
+			ClientSecret: "x"}); err == nil {
 			t.Error(name)
 		}
 	}
 	// Unreachable is no ConfigError: trying again may help.
 	var wrong *resourceserver.ConfigError
-	if _, err := resourceserver.New(t.Context(), resourceserver.Config{Issuer: "http://127.0.0.1:1", ClientID: "api", ClientSecret: "x"}); err == nil || errors.As(err, &wrong) {
+	if _, err := resourceserver.New(t.Context(), resourceserver.Config{Issuer: "http://127.0.0.1:1", ClientID: "api",
+		ClientSecret: "x"}); err == nil || errors.As(err, &wrong) {
 		t.Error(err)
 	}
 }
 
 func FuzzBearerToken(f *testing.F) {
-	for _, s := range []string{"", "Bearer", "Bearer ", "Bearer x", "bearer  x", "BEARER a=b", "Bearer a==", "Basic eDp5", "Bearer x, Bearer y", "Bearer\tx", "Bearer =", "Bearer \x00"} {
+	for _, s := range []string{"", "Bearer", "Bearer ", "Bearer x", "bearer  x", "BEARER a=b", "Bearer a==",
+		"Basic eDp5", "Bearer x, Bearer y", "Bearer\tx", "Bearer =", "Bearer \x00"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
@@ -398,7 +410,8 @@ func FuzzBearerToken(f *testing.F) {
 		if token == "" || len(token) > resourceserver.MaxToken || strings.ContainsAny(token, " \t\r\n,\"\\\x00") {
 			t.Fatalf("%q: token %q", header, token)
 		}
-		if len(header) < 8 || !strings.EqualFold(header[:7], "Bearer ") || !strings.HasSuffix(header, token) || strings.Trim(header[7:len(header)-len(token)], " ") != "" {
+		if len(header) < 8 || !strings.EqualFold(header[:7], "Bearer ") || !strings.HasSuffix(header, token) ||
+			strings.Trim(header[7:len(header)-len(token)], " ") != "" {
 			t.Fatalf("%q is not the scheme, spaces and %q", header, token)
 		}
 	})
@@ -409,7 +422,8 @@ func TestSecretDoesNotPrint(t *testing.T) {
 	cfg := resourceserver.Config{ClientID: "api", ClientSecret: "hunter2"}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "% x", "%X", "%d", "%t", "%c", "%U"} {
 		for _, v := range []any{cfg, &cfg, cfg.ClientSecret, []any{cfg.ClientSecret}} {
-			if got := fmt.Sprintf(verb, v); strings.Contains(got, "hunter2") || strings.Contains(got, "104 117 110") || strings.Contains(got, "68756e") {
+			if got := fmt.Sprintf(verb, v); strings.Contains(got, "hunter2") || strings.Contains(got, "104 117 110") ||
+				strings.Contains(got, "68756e") {
 				t.Errorf("%s: %s", verb, got)
 			}
 		}

@@ -27,7 +27,8 @@ type UnavailableError struct {
 }
 
 func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("resourceserver: the IdP cannot be asked about the token, try again in %v: %v", e.RetryAfter, e.Err)
+	return fmt.Sprintf("resourceserver: the IdP cannot be asked about the token, try again in %v: %v", e.RetryAfter,
+		e.Err)
 }
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
@@ -65,7 +66,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		}
 	}
 	if len(c.Audience) == 0 {
-		c.Logger.Warn("Config.Audience is empty: a token that the IdP issued for another API is taken here. Set it to the name by which the IdP knows this API as a token's audience.", "finding", "audience_unchecked")
+		c.Logger.Warn("Config.Audience is empty: a token that the IdP issued for another API is taken here. Set it "+
+			"to the name by which the IdP knows this API as a token's audience.", "finding", "audience_unchecked")
 	}
 	return s, nil
 }
@@ -86,7 +88,8 @@ func (s *Server) discover(ctx context.Context) error {
 		return &ConfigError{"Issuer", fmt.Sprintf("the IdP calls itself %q; set exactly that", found.Issuer)}
 	}
 	if found.IntrospectionURL == "" {
-		return &ConfigError{"Issuer", "the IdP has no introspection endpoint in its discovery document; set IntrospectionURL if it has one"}
+		return &ConfigError{"Issuer", "the IdP has no introspection endpoint in its discovery document; set " +
+			"IntrospectionURL if it has one"}
 	}
 	if err := weburl.Check(found.IntrospectionURL, s.cfg.InsecureAllowHTTP); err != nil {
 		return &ConfigError{"Issuer", "the IdP's introspection_endpoint " + err.Error()}
@@ -172,7 +175,8 @@ func (s *Server) nameAudience(t *Token) {
 	}
 	s.named.Do(func() {
 		names := t.Audience[:min(len(t.Audience), 8)]
-		s.cfg.Logger.Warn("The IdP says for whom a token is, and nobody looks at it: set Config.Audience to the one of these names that is this API.", "finding", "audience_named", "aud", clip(fmt.Sprintf("%q", names), 500))
+		s.cfg.Logger.Warn("The IdP says for whom a token is, and nobody looks at it: set Config.Audience to the one "+
+			"of these names that is this API.", "finding", "audience_named", "aud", clip(fmt.Sprintf("%q", names), 500))
 	})
 }
 
@@ -186,7 +190,8 @@ func (s *Server) send(ctx context.Context, token string) ([]byte, error) {
 	case out.Err == nil:
 		return body, nil
 	case out.Fault == verdict.None && refusesUs(out.Status):
-		s.cfg.Logger.Error("the IdP refuses this API's introspection: check ClientID and ClientSecret", "status", out.Status)
+		s.cfg.Logger.Error("the IdP refuses this API's introspection: check ClientID and ClientSecret", "status",
+			out.Status)
 		return nil, s.trouble(30*time.Second, out.Err)
 	}
 	return nil, s.trouble(min(max(out.RetryAfter, time.Second), time.Minute), out.Err)

@@ -77,7 +77,8 @@ func parse(body []byte) (*Token, *answer, error) {
 	if !*a.Active {
 		return nil, &a, nil
 	}
-	t := &Token{Subject: a.Subject, ClientID: a.ClientID, Issuer: a.Issuer, Scope: strings.Fields(a.Scope), Audience: a.Audience, Claims: body, bound: a.Confirm}
+	t := &Token{Subject: a.Subject, ClientID: a.ClientID, Issuer: a.Issuer, Scope: strings.Fields(a.Scope),
+		Audience: a.Audience, Claims: body, bound: a.Confirm}
 	if a.Expires != nil {
 		t.Expires = a.Expires.time()
 	}
@@ -98,7 +99,9 @@ func (a *answer) unfit(c *Config, now time.Time) string {
 		return "it is no access token"
 	case c.Issuer != "" && a.Issuer != "" && a.Issuer != c.Issuer:
 		return "it was issued by another issuer"
-	case len(c.Audience) > 0 && !slices.ContainsFunc(c.Audience, func(want string) bool { return slices.Contains(a.Audience, want) }):
+	case len(c.Audience) > 0 && !slices.ContainsFunc(c.Audience, func(want string) bool {
+		return slices.Contains(a.Audience, want)
+	}):
 		return "it was not issued for this API"
 	}
 	switch strings.ToLower(a.TokenType) {

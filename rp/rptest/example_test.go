@@ -49,7 +49,8 @@ func ExampleNew() {
 			fmt.Println(w.Code, w.Body, w.Header().Get("Location"))
 		}
 		visit(httptest.NewRequest("GET", "/notes", nil))
-		visit(auth.Request(httptest.NewRequest("GET", "/notes", nil), rptest.Session{Claims: map[string]any{"name": "Ada"}}))
+		visit(auth.Request(httptest.NewRequest("GET", "/notes", nil),
+			rptest.Session{Claims: map[string]any{"name": "Ada"}}))
 	})
 	// Output:
 	// 302  /auth/login?return_to=%2Fnotes

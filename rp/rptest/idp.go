@@ -50,8 +50,10 @@ func newIDP(c *rp.Config) *idp {
 	if err != nil {
 		panic(err) // there is no randomness
 	}
-	public := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "1", Algorithm: signingAlg, Use: "sig"}}}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(signingAlg), Key: jose.JSONWebKey{Key: key, KeyID: "1"}}, nil)
+	public := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "1", Algorithm: signingAlg,
+		Use: "sig"}}}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(signingAlg),
+		Key: jose.JSONWebKey{Key: key, KeyID: "1"}}, nil)
 	if err != nil {
 		panic(err) // the key fits
 	}
@@ -67,13 +69,18 @@ func newIDP(c *rp.Config) *idp {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+prefix+"/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]any{
-			"issuer": p.issuer, "authorization_endpoint": at + "/authorize", "token_endpoint": at + "/token", "jwks_uri": at + "/jwks",
-			"userinfo_endpoint": at + "/userinfo", "revocation_endpoint": at + "/revoke", "end_session_endpoint": at + "/logout",
+			"issuer": p.issuer, "authorization_endpoint": at + "/authorize", "token_endpoint": at + "/token",
+			"jwks_uri":          at + "/jwks",
+			"userinfo_endpoint": at + "/userinfo", "revocation_endpoint": at + "/revoke", "end_session_endpoint": at +
+				"/logout",
 			"id_token_signing_alg_values_supported": []string{signingAlg}, "response_types_supported": []string{"code"},
-			"subject_types_supported": []string{"public"}, "backchannel_logout_supported": true, "backchannel_logout_session_supported": true,
+			"subject_types_supported": []string{"public"}, "backchannel_logout_supported": true,
+			"backchannel_logout_session_supported": true,
 		})
 	})
-	mux.HandleFunc("GET "+prefix+"/jwks", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, public) })
+	mux.HandleFunc("GET "+prefix+"/jwks", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, public)
+	})
 	mux.HandleFunc("POST "+prefix+"/token", p.token)
 	mux.HandleFunc(prefix+"/userinfo", p.userinfo)
 	mux.HandleFunc("POST "+prefix+"/revoke", func(http.ResponseWriter, *http.Request) {})
@@ -138,12 +145,14 @@ func (p *idp) token(w http.ResponseWriter, r *http.Request) {
 	p.mu.Unlock()
 	id, err := p.idToken(g, nonce)
 	if err != nil {
-		answer(w, http.StatusInternalServerError, map[string]any{"error": "server_error", "error_description": err.Error()})
+		answer(w, http.StatusInternalServerError,
+			map[string]any{"error": "server_error", "error_description": err.Error()})
 		return
 	}
 	answer(w, http.StatusOK, map[string]any{
-		"access_token": p.give(g), "refresh_token": p.give(g), "token_type": "Bearer", "expires_in": int(tokenLife / time.Second),
-		"scope": g.Scope, "id_token": id,
+		"access_token": p.give(g), "refresh_token": p.give(g), "token_type": "Bearer",
+		"expires_in": int(tokenLife / time.Second),
+		"scope":      g.Scope, "id_token": id,
 	})
 }
 
@@ -151,7 +160,8 @@ func (p *idp) idToken(g *grant, nonce string) (string, error) {
 	now := p.now()
 	claims := map[string]any{"auth_time": g.begun.Unix(), "sid": g.SID}
 	maps.Copy(claims, g.Claims)
-	maps.Copy(claims, map[string]any{"iss": p.issuer, "sub": g.Subject, "aud": p.client, "iat": now.Unix(), "exp": now.Add(tokenLife).Unix()})
+	maps.Copy(claims, map[string]any{"iss": p.issuer, "sub": g.Subject, "aud": p.client, "iat": now.Unix(),
+		"exp": now.Add(tokenLife).Unix()})
 	if nonce != "" {
 		claims["nonce"] = nonce
 	}

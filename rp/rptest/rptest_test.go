@@ -21,7 +21,8 @@ import (
 	"github.com/tandem-sso/tandem/rp/rptest"
 )
 
-var ada = rptest.Session{Subject: "ada", SID: "s-1", Claims: map[string]any{"name": "Ada", "groups": []string{"staff"}, "acr": "gold"}, Scope: "openid notes"}
+var ada = rptest.Session{Subject: "ada", SID: "s-1", Claims: map[string]any{"name": "Ada", "groups": []string{"staff"},
+	"acr": "gold"}, Scope: "openid notes"}
 
 func get(path string) *http.Request { return httptest.NewRequest(http.MethodGet, path, nil) }
 
@@ -30,7 +31,8 @@ func get(path string) *http.Request { return httptest.NewRequest(http.MethodGet,
 func TestRequest(t *testing.T) {
 	r := rptest.Request(t, get("/"), ada)
 	c := echo.New().NewContext(r, httptest.NewRecorder())
-	for adapter, s := range map[string]*rp.Session{"net/http": rp.FromContext(r.Context()), "echo": echoadapter.Session(c)} {
+	for adapter, s := range map[string]*rp.Session{"net/http": rp.FromContext(r.Context()),
+		"echo": echoadapter.Session(c)} {
 		if s == nil {
 			t.Fatalf("%s: no session", adapter)
 		}
@@ -41,7 +43,8 @@ func TestRequest(t *testing.T) {
 		if err := s.Claims(&claims); err != nil || claims.Name != "Ada" || len(claims.Groups) != 1 {
 			t.Errorf("%s: %+v, %v", adapter, claims, err)
 		}
-		if s.Subject() != "ada" || s.SID() != "s-1" || s.Issuer() != rptest.Issuer || s.Scope() != "openid notes" || s.Class() != rp.Active || s.Err() != nil {
+		if s.Subject() != "ada" || s.SID() != "s-1" || s.Issuer() != rptest.Issuer || s.Scope() != "openid notes" ||
+			s.Class() != rp.Active || s.Err() != nil {
 			t.Errorf("%s: %q %q %q %q %v %v", adapter, s.Subject(), s.SID(), s.Issuer(), s.Scope(), s.Class(), s.Err())
 		}
 		if err := s.Satisfies(rp.ACR("gold"), rp.MaxAge(time.Minute)); err != nil {
@@ -54,7 +57,8 @@ func TestRequest(t *testing.T) {
 			t.Errorf("%s: %q, %v", adapter, token, err)
 		}
 	}
-	if s := rp.FromContext(rptest.Request(t, get("/"), rptest.Session{}).Context()); s.Subject() != "user" || s.SID() == "" {
+	if s := rp.FromContext(rptest.Request(t, get("/"), rptest.Session{}).Context()); s.Subject() != "user" ||
+		s.SID() == "" {
 		t.Errorf("the zero Session: %q %q", s.Subject(), s.SID())
 	}
 }
@@ -68,7 +72,8 @@ func TestRequestKeepsTheRequest(t *testing.T) {
 	r = r.WithContext(rp.WithClass(context.WithValue(r.Context(), mine{}, 1), rp.Passive))
 	r = rptest.Request(t, r, ada)
 	body, _ := io.ReadAll(r.Body)
-	if string(body) != "text" || r.PathValue("id") != "7" || r.Context().Value(mine{}) != 1 || rp.FromContext(r.Context()).Class() != rp.Passive {
+	if string(body) != "text" || r.PathValue("id") != "7" || r.Context().Value(mine{}) != 1 ||
+		rp.FromContext(r.Context()).Class() != rp.Passive {
 		t.Errorf("%q %q %v", body, r.PathValue("id"), rp.FromContext(r.Context()).Class())
 	}
 }
@@ -87,8 +92,12 @@ func TestRoutes(t *testing.T) {
 	e := echo.New()
 	byEcho := echoadapter.New(auth.RelyingParty)
 	byEcho.Register(e.Group("/auth"))
-	e.GET("/", func(c echo.Context) error { return c.String(200, "hello "+echoadapter.Session(c).Subject()) }, byEcho.RequireLogin())
-	e.GET("/vault", func(c echo.Context) error { return c.String(200, "hello "+echoadapter.Session(c).Subject()) }, byEcho.RequireLogin(rp.ACR("gold")))
+	e.GET("/", func(c echo.Context) error {
+		return c.String(200, "hello "+echoadapter.Session(c).Subject())
+	}, byEcho.RequireLogin())
+	e.GET("/vault", func(c echo.Context) error {
+		return c.String(200, "hello "+echoadapter.Session(c).Subject())
+	}, byEcho.RequireLogin(rp.ACR("gold")))
 	for name, app := range map[string]http.Handler{"net/http": mux, "echo": e} {
 		show := func(r *http.Request) string {
 			r.Header.Set("Accept", "text/html")
@@ -118,7 +127,9 @@ func TestRoutes(t *testing.T) {
 // A log-in through the app's own endpoints: redirect, IdP, callback, page.
 func TestWholeLogin(t *testing.T) {
 	var logins []string
-	auth := rptest.New(t, func(c *rp.Config) { c.Events.Login = func(e rp.LoginEvent) { logins = append(logins, e.Subject) } })
+	auth := rptest.New(t, func(c *rp.Config) {
+		c.Events.Login = func(e rp.LoginEvent) { logins = append(logins, e.Subject) }
+	})
 	web := nethttpadapter.New(auth.RelyingParty)
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", web.Endpoints())
@@ -130,7 +141,8 @@ func TestWholeLogin(t *testing.T) {
 	}
 	w = httptest.NewRecorder()
 	mux.ServeHTTP(w, back)
-	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/notes" || len(logins) != 1 || logins[0] != "ada" {
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/notes" || len(logins) != 1 ||
+		logins[0] != "ada" {
 		t.Errorf("%d %v, log-ins %q", w.Code, w.Header(), logins)
 	}
 }
@@ -159,7 +171,8 @@ func TestValues(t *testing.T) {
 // Session.Client calls the API of the test, with a token; nobody else answers.
 func TestClient(t *testing.T) {
 	auth := rptest.New(t, func(c *rp.Config) {
-		c.APIs = []rp.API{{Origin: "https://api.example"}, {Origin: "https://own.example", Resource: "urn:own"}, {Origin: "https://nobody.example"}}
+		c.APIs = []rp.API{{Origin: "https://api.example"}, {Origin: "https://own.example", Resource: "urn:own"},
+			{Origin: "https://nobody.example"}}
 	})
 	tokens := map[string]string{}
 	for _, origin := range []string{"https://api.example", "https://own.example"} {
@@ -180,7 +193,8 @@ func TestClient(t *testing.T) {
 	if _, err := client.Get("https://own.example/"); err != nil {
 		t.Error(err)
 	}
-	if a, b := tokens["api.example"], tokens["own.example"]; !strings.HasPrefix(a, "Bearer ") || !strings.HasPrefix(b, "Bearer ") || a == b {
+	if a, b := tokens["api.example"], tokens["own.example"]; !strings.HasPrefix(a, "Bearer ") ||
+		!strings.HasPrefix(b, "Bearer ") || a == b {
 		t.Errorf("%v", tokens)
 	}
 	if _, err := client.Get("https://nobody.example/"); err == nil || !strings.Contains(err.Error(), "ServeAPI") {
@@ -289,7 +303,8 @@ func TestCookieBesideTheHooks(t *testing.T) {
 				return nil
 			}
 		})
-		r := auth.Request(httptest.NewRequest(http.MethodGet, "/", nil), rptest.Session{Subject: "ada", Values: map[string]map[any]any{"x": {"a": "b"}}})
+		r := auth.Request(httptest.NewRequest(http.MethodGet, "/", nil),
+			rptest.Session{Subject: "ada", Values: map[string]map[any]any{"x": {"a": "b"}}})
 		if s := rp.FromContext(r.Context()); s == nil || s.Subject() != "ada" {
 			t.Errorf("%s: %v", base, s)
 		}

@@ -103,7 +103,8 @@ func (c Config) withDefaults() (Config, error) {
 		f.add("Config.Transmitter", "is nil; set it to what Discover returned")
 	}
 	if len(c.Audience) == 0 {
-		f.add("Config.Audience", "is empty; set it to the stream's aud, without which tokens for others would be accepted")
+		f.add("Config.Audience", "is empty; set it to the stream's aud, without which tokens for others would be "+
+			"accepted")
 	}
 	for _, a := range c.Audience {
 		if a == "" {
@@ -112,9 +113,11 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	switch {
 	case c.PushToken == "" && c.PollURL == "":
-		f.add("Config.PushToken", "is empty, and so is PollURL: no event could arrive; set the one that the stream was made for")
+		f.add("Config.PushToken", "is empty, and so is PollURL: no event could arrive; set the one that the stream "+
+			"was made for")
 	case c.PushToken != "" && len(c.PushToken) < minPushToken:
-		f.add("Config.PushToken", "has %d characters; use at least %d random ones (openssl rand -hex 32)", len(c.PushToken), minPushToken)
+		f.add("Config.PushToken", "has %d characters; use at least %d random ones (openssl rand -hex 32)",
+			len(c.PushToken), minPushToken)
 	}
 	if c.PollURL != "" {
 		if err := weburl.Check(c.PollURL, c.Transmitter != nil && c.Transmitter.cfg.InsecureAllowHTTP); err != nil {

@@ -120,8 +120,10 @@ func (c *conformance) front(_ *world, next http.Handler) http.Handler {
 			rw.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 			rw.WriteHeader(http.StatusUnauthorized)
 			return
-		case c.interop && slices.Contains([]string{"PATCH " + transmitter.PathSSFStream, "PUT " + transmitter.PathSSFStream,
-			"POST " + transmitter.PathSSFStatus, "POST " + transmitter.PathSSFAddSubject, "POST " + transmitter.PathSSFRemoveSubject}, call):
+		case c.interop && slices.Contains([]string{"PATCH " + transmitter.PathSSFStream, "PUT " +
+			transmitter.PathSSFStream,
+			"POST " + transmitter.PathSSFStatus, "POST " + transmitter.PathSSFAddSubject, "POST " +
+				transmitter.PathSSFRemoveSubject}, call):
 			rw.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		case known:
@@ -188,11 +190,13 @@ func (c *conformance) verifies(r *ssf.Receiver) {
 // about is an event about a person. That of a session has a time in milliseconds in the
 // suite's module for the interoperability profile.
 func (c *conformance) about(event, sub string, timestamp any) transmitter.SET {
-	payload := map[string]any{"event_timestamp": timestamp, "initiating_entity": "policy", "reason_admin": map[string]string{"en": "Policy Violation: C076E822"}}
+	payload := map[string]any{"event_timestamp": timestamp, "initiating_entity": "policy",
+		"reason_admin": map[string]string{"en": "Policy Violation: C076E822"}}
 	for name, v := range eventMembers[event] {
 		payload[name] = v
 	}
-	return transmitter.SET{Event: event, Payload: payload, Subject: map[string]any{"format": "iss_sub", "iss": c.idp.URL, "sub": sub}}
+	return transmitter.SET{Event: event, Payload: payload, Subject: map[string]any{"format": "iss_sub",
+		"iss": c.idp.URL, "sub": sub}}
 }
 
 const (
@@ -202,10 +206,11 @@ const (
 
 // eventMembers are the types of CAEP 1.0 §3 and RISC 1.0 §2, each with what it needs.
 var eventMembers = map[string]map[string]any{
-	ssf.SessionRevoked:                     nil,
-	caepEvent + "token-claims-change":      {"claims": map[string]string{"role": "ro-admin"}},
-	caepEvent + "credential-change":        {"credential_type": "fido2-roaming", "change_type": "create"},
-	caepEvent + "assurance-level-change":   {"namespace": "NIST-AAL", "current_level": "nist-aal2", "change_direction": "increase"},
+	ssf.SessionRevoked:                nil,
+	caepEvent + "token-claims-change": {"claims": map[string]string{"role": "ro-admin"}},
+	caepEvent + "credential-change":   {"credential_type": "fido2-roaming", "change_type": "create"},
+	caepEvent + "assurance-level-change": {"namespace": "NIST-AAL", "current_level": "nist-aal2",
+		"change_direction": "increase"},
 	caepEvent + "device-compliance-change": {"current_status": "not-compliant", "previous_status": "compliant"},
 	caepEvent + "session-established":      {"acr": "AAL2", "amr": []string{"otp"}},
 	caepEvent + "session-presented":        {"ext_id": "12345"},
@@ -245,10 +250,12 @@ func (c *conformance) happyPath() {
 	if err != nil || read.ID != s.ID {
 		c.Errorf("read %+v, %v", read, err)
 	}
-	if got, err := c.client.UpdateStream(c.Context(), s.ID, ssf.StreamRequest{Description: "updated"}); err != nil || got.ID != s.ID {
+	if got, err := c.client.UpdateStream(c.Context(), s.ID, ssf.StreamRequest{Description: "updated"}); err != nil ||
+		got.ID != s.ID {
 		c.Errorf("updated %+v, %v", got, err)
 	}
-	got, err := c.client.ReplaceStream(c.Context(), s.ID, ssf.StreamRequest{Method: c.method, PushURL: pushURL, PushToken: pushToken, Description: "replaced"})
+	got, err := c.client.ReplaceStream(c.Context(), s.ID, ssf.StreamRequest{Method: c.method, PushURL: pushURL,
+		PushToken: pushToken, Description: "replaced"})
 	if err != nil || got.ID != s.ID || got.Method != c.method {
 		c.Errorf("replaced %+v, %v", got, err)
 	}
@@ -373,14 +380,16 @@ func (c *conformance) redelivered() {
 func (c *conformance) removedSubject() {
 	r, s := c.create()
 	c.verifies(r)
-	c.must(c.client.RemoveSubject(c.Context(), s.ID, ssf.SubjectID{Format: "iss_sub", Issuer: c.idp.URL, Subject: "ada"}))
+	c.must(c.client.RemoveSubject(c.Context(), s.ID, ssf.SubjectID{Format: "iss_sub", Issuer: c.idp.URL,
+		Subject: "ada"}))
 	c.accepted(s, c.about(ssf.SessionRevoked, "ada", time.Now().Unix()))
 	c.deletes(s)
 }
 
 func (c *conformance) issuerMismatch() {
 	c.issuer = issuer + "/not-this-transmitter"
-	stream, err := c.client.CreateStream(c.Context(), ssf.StreamRequest{Method: c.method, PushURL: pushURL, PushToken: pushToken})
+	stream, err := c.client.CreateStream(c.Context(), ssf.StreamRequest{Method: c.method, PushURL: pushURL,
+		PushToken: pushToken})
 	if err == nil || stream.ID != "" || !strings.Contains(err.Error(), "iss") {
 		c.Errorf("a stream of another issuer: %+v, %v", stream, err)
 	}
@@ -415,7 +424,8 @@ func (c *conformance) statusChange() {
 }
 
 func (c *conformance) behindQueue() {
-	stream, err := c.client.CreateStream(c.Context(), ssf.StreamRequest{Method: c.method, PushURL: pushURL, PushToken: pushToken})
+	stream, err := c.client.CreateStream(c.Context(), ssf.StreamRequest{Method: c.method, PushURL: pushURL,
+		PushToken: pushToken})
 	c.must(err)
 	for range 3 {
 		_, err := c.transmitter.Send(stream.ID, c.about(ssf.SessionRevoked, "ada", time.Now().Unix()))
@@ -423,7 +433,8 @@ func (c *conformance) behindQueue() {
 	}
 	r := c.receiverOf(stream)
 	c.verifies(r)
-	if done := c.transmitter.Delivered(stream.ID); len(done) != 4 || slices.ContainsFunc(done, func(d transmitter.SETRecord) bool { return d.Err != "" || d.GivenUp }) {
+	if done := c.transmitter.Delivered(stream.ID); len(done) != 4 ||
+		slices.ContainsFunc(done, func(d transmitter.SETRecord) bool { return d.Err != "" || d.GivenUp }) {
 		c.Errorf("%+v", done)
 	}
 	c.deletes(stream)
@@ -431,7 +442,8 @@ func (c *conformance) behindQueue() {
 
 func (c *conformance) wrongState() {
 	r, s := c.create()
-	got := c.send(s, transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID}, Payload: map[string]any{"state": "another"}})
+	got := c.send(s, transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID},
+		Payload: map[string]any{"state": "another"}})
 	if got.Err != "invalid_state" || !r.State().Verified.IsZero() {
 		c.Errorf("%+v", got)
 	}
@@ -443,7 +455,8 @@ func (c *conformance) wrongSubject() {
 	r, s := c.create()
 	c.verifies(r) // so that there is a state
 	verified := r.State().Verified
-	got := c.send(s, transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID + "x"}, Payload: map[string]any{"state": c.state}})
+	got := c.send(s, transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": s.ID +
+		"x"}, Payload: map[string]any{"state": c.state}})
 	if got.Err != "invalid_request" || c.state == "" || !r.State().Verified.Equal(verified) {
 		c.Errorf("%+v", got)
 	}
@@ -460,7 +473,8 @@ func (c *conformance) tokenExpiry() {
 		rw.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(rw).Encode(map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 20})
 	}))
-	source := (&clientcredentials.Config{ClientID: "notes", ClientSecret: "s3cret", TokenURL: "https://as.example/token", AuthStyle: oauth2.AuthStyleInHeader}).
+	source := (&clientcredentials.Config{ClientID: "notes", ClientSecret: "s3cret",
+		TokenURL: "https://as.example/token", AuthStyle: oauth2.AuthStyleInHeader}).
 		TokenSource(context.WithValue(c.Context(), oauth2.HTTPClient, c.idp.Net.Client()))
 	cfg := c.transmitterConfig()
 	cfg.AccessToken = func(context.Context) (rp.Secret, error) {

@@ -112,7 +112,8 @@ func ExampleTransmitter_AddSubject() {
 	defer receiver.Close()
 
 	e.signIn("ada") // then, in the app:
-	err = transmitter.AddSubject(ctx, stream.ID, ssf.SubjectID{Format: "iss_sub", Issuer: e.auth.Issuer(), Subject: "ada"})
+	err = transmitter.AddSubject(ctx, stream.ID, ssf.SubjectID{Format: "iss_sub", Issuer: e.auth.Issuer(),
+		Subject: "ada"})
 	check(err)
 	e.administratorRevokes("ada", "laptop was stolen")
 	fmt.Println((<-received).Ended)
@@ -136,17 +137,21 @@ func startExample(ctx context.Context) *example {
 func startExampleWith(ctx context.Context, cfg transmitter.Config) *example {
 	e := &example{net: memnet.New(), mux: http.NewServeMux()}
 	var err error
-	e.idp, err = idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", HTTPClient: e.net.Client(), Clients: []idpmock.Client{{
-		ID: "notes", Secret: "s3cret", RedirectURIs: []string{"https://notes.example/auth/callback"}, RefreshTokens: true,
-	}}})
+	e.idp, err = idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256",
+		HTTPClient: e.net.Client(), Clients: []idpmock.Client{{
+			ID: "notes", Secret: "s3cret", RedirectURIs: []string{"https://notes.example/auth/callback"},
+			RefreshTokens: true,
+		}}})
 	check(err)
-	cfg.Receivers = []transmitter.Receiver{{Token: "token-for-the-management-api", Audience: []string{"https://notes.example"}}}
+	cfg.Receivers = []transmitter.Receiver{{Token: "token-for-the-management-api",
+		Audience: []string{"https://notes.example"}}}
 	e.transmitter, err = transmitter.New(e.idp, cfg)
 	check(err)
 	e.serve("idp.example", e.transmitter.Beside(e.idp.Handler()))
 	e.auth, err = rp.New(ctx, rp.Config{
-		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example", IDTokenAlg: "ES256",
-		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), HTTPClient: e.net.Client(),
+		Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example",
+		IDTokenAlg: "ES256",
+		Keys:       rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), HTTPClient: e.net.Client(),
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	check(err)

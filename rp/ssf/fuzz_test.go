@@ -33,7 +33,8 @@ func FuzzToken(f *testing.F) {
 		f.Add(header[:len(header)-1]+more+"}", goodPayload)
 	}
 	for _, old := range []string{`"ada"`, `1700000000`, `"1"`, `"notes"`, `"complex"`, `"s"`} {
-		for _, v := range []string{`null`, `""`, `[]`, `{}`, `1e400`, `-1`, `true`, `["notes","x"]`, `"` + strings.Repeat("x", 2000) + `"`} {
+		for _, v := range []string{`null`, `""`, `[]`, `{}`, `1e400`, `-1`, `true`, `["notes","x"]`, `"` +
+			strings.Repeat("x", 2000) + `"`} {
 			f.Add(header, strings.ReplaceAll(goodPayload, old, v))
 		}
 	}
@@ -57,7 +58,8 @@ func FuzzToken(f *testing.F) {
 			t.Fatalf("incomplete: %+v", s)
 		case claims["sub"] != nil || claims["exp"] != nil:
 			t.Fatal("sub or exp was accepted")
-		case string(claims["iss"]) == "" || !strings.Contains(payload, "ssf.example") && !strings.Contains(payload, `\`):
+		case string(claims["iss"]) == "" || !strings.Contains(payload, "ssf.example") &&
+			!strings.Contains(payload, `\`):
 			t.Fatal("another iss was accepted")
 		}
 		if _, err := object(s.payload); err != nil {
@@ -69,7 +71,8 @@ func FuzzToken(f *testing.F) {
 // FuzzRaw: any bytes as a token.
 func FuzzRaw(f *testing.F) {
 	enc := base64.RawURLEncoding
-	f.Add(enc.EncodeToString([]byte(`{"alg":"RS256","typ":"secevent+jwt"}`)) + "." + enc.EncodeToString([]byte(goodPayload)) + ".c2ln")
+	f.Add(enc.EncodeToString([]byte(`{"alg":"RS256","typ":"secevent+jwt"}`)) + "." +
+		enc.EncodeToString([]byte(goodPayload)) + ".c2ln")
 	f.Add("..")
 	f.Add("a.b.c.d.e")
 	f.Fuzz(func(t *testing.T, raw string) {
@@ -95,7 +98,8 @@ func TestEventTime(t *testing.T) {
 		"1":               day(1970, 1, 1).Add(time.Second),
 		"99999999999":     time.Date(5138, 11, 16, 9, 46, 39, 0, time.UTC),
 		"100000000000":    time.Date(1973, 3, 3, 9, 46, 40, 0, time.UTC),
-		"100000000000000": {}, "0": {}, "-1": {}, "null": {}, `"1795737600"`: {}, "": {}, "[]": {}, "1e400": {}, "true": {},
+		"100000000000000": {}, "0": {}, "-1": {}, "null": {}, `"1795737600"`: {}, "": {}, "[]": {}, "1e400": {},
+		"true": {},
 	} {
 		got, exact, ok := eventTime(json.RawMessage(raw))
 		if !got.Equal(want) || ok != !want.IsZero() || exact && !ok {
@@ -106,7 +110,8 @@ func TestEventTime(t *testing.T) {
 
 // FuzzEventTime: a time is refused, or lies between 1970 and 5139.
 func FuzzEventTime(f *testing.F) {
-	for _, s := range []string{"1615304991643", "1615304991", "99999999999.9", "1e11", "1e14", "-0", "0.0001", "null", `"1"`, "{}", "1e-400"} {
+	for _, s := range []string{"1615304991643", "1615304991", "99999999999.9", "1e11", "1e14", "-0", "0.0001", "null",
+		`"1"`, "{}", "1e-400"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -129,7 +134,8 @@ func FuzzMetadata(f *testing.F) {
 		if json.Unmarshal(raw, &m) != nil || m.check("https://ssf.example", false) != nil {
 			return
 		}
-		for _, u := range []string{m.JWKSURL, m.ConfigURL, m.StatusURL, m.VerificationURL, m.AddSubjectURL, m.RemoveSubjectURL} {
+		for _, u := range []string{m.JWKSURL, m.ConfigURL, m.StatusURL, m.VerificationURL, m.AddSubjectURL,
+			m.RemoveSubjectURL} {
 			if u != "" && !strings.HasPrefix(strings.ToLower(u), "http") || m.Issuer != "https://ssf.example" {
 				t.Fatalf("accepted %+v", m)
 			}
@@ -180,7 +186,8 @@ func FuzzPollAnswer(f *testing.F) {
 				delete(got.Sets, id)
 			}
 		}
-		if err := r.takeAll(t.Context(), &got, &next); err != nil || len(next.Acks) != 0 || len(next.Errors) != len(got.Sets) {
+		if err := r.takeAll(t.Context(), &got, &next); err != nil || len(next.Acks) != 0 ||
+			len(next.Errors) != len(got.Sets) {
 			t.Fatalf("%v: %+v", err, next)
 		}
 	})
@@ -190,8 +197,10 @@ func FuzzPollAnswer(f *testing.F) {
 func FuzzSubject(f *testing.F) {
 	for _, s := range []string{
 		`{"format":"iss_sub","iss":"i","sub":"s"}`, `{"format":"email","email":"a@b"}`, `{"format":"opaque","id":"1"}`,
-		`{"format":"complex","user":{"format":"email","email":"a"},"tenant":1}`, `{"format":"complex"}`, `{"format":"","id":"1"}`,
-		`{"format":"complex","user":{"format":"complex","user":{"format":"opaque","id":"1"}}}`, `null`, `[]`, `"x"`, `{"format":"did","url":"did:a:b"}`,
+		`{"format":"complex","user":{"format":"email","email":"a"},"tenant":1}`, `{"format":"complex"}`,
+		`{"format":"","id":"1"}`,
+		`{"format":"complex","user":{"format":"complex","user":{"format":"opaque","id":"1"}}}`, `null`, `[]`, `"x"`,
+		`{"format":"did","url":"did:a:b"}`,
 		`{"user":{"format":"iss_sub","iss":"i","sub":"s"}}`, `{"user":{"subject_type":"iss-sub"}}`, `{"session":null}`,
 	} {
 		f.Add([]byte(s))

@@ -114,18 +114,22 @@ func TestSubjectInEvent(t *testing.T) {
 		ends           bool
 		refused        string // in the log
 	}{
-		"inside":                      {subject: user, ends: true},
-		"inside, a session":           {subject: map[string]any{"format": "opaque", "id": "SID"}, ends: true},
-		"inside, complex":             {subject: map[string]any{"format": "complex", "user": user}, ends: true},
-		"inside, complex by itself":   {subject: map[string]any{"user": user, "tenant": map[string]any{"format": "opaque", "id": "t"}}, ends: true},
+		"inside":            {subject: user, ends: true},
+		"inside, a session": {subject: map[string]any{"format": "opaque", "id": "SID"}, ends: true},
+		"inside, complex":   {subject: map[string]any{"format": "complex", "user": user}, ends: true},
+		"inside, complex by itself": {subject: map[string]any{"user": user,
+			"tenant": map[string]any{"format": "opaque", "id": "t"}}, ends: true},
 		"both: sub_id counts":         {subID: user, subject: other, ends: true},
 		"both: sub_id counts, here":   {subID: other, subject: user},
 		"a null sub_id is no subject": {subID: []byte(nil), subject: user, refused: "sub_id"},
 		"neither":                     {refused: "sub_id is missing"},
 		"inside, a text":              {subject: "ada", refused: "subject: missing or not a JSON object"},
-		"inside, of Google's RISC":    {subject: map[string]any{"subject_type": "iss-sub", "iss": "https://idp.example", "sub": "ada"}, refused: "format is missing"},
-		"inside, without format":      {subject: map[string]any{"iss": "https://idp.example", "sub": "ada"}, refused: "format is missing"},
-		"inside, an empty user":       {subject: map[string]any{"user": map[string]any{}}, refused: "user: format is missing"},
+		"inside, of Google's RISC": {subject: map[string]any{"subject_type": "iss-sub", "iss": "https://idp.example",
+			"sub": "ada"}, refused: "format is missing"},
+		"inside, without format": {subject: map[string]any{"iss": "https://idp.example", "sub": "ada"},
+			refused: "format is missing"},
+		"inside, an empty user": {subject: map[string]any{"user": map[string]any{}},
+			refused: "user: format is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, setup{}, func(w *world) {
@@ -168,13 +172,15 @@ func TestRefusalsAreLogged(t *testing.T) {
 		line  string
 	}{
 		"a state that nobody gave out": {func(_ *world, s ssf.Stream) transmitter.SET {
-			return transmitter.SET{Event: ssf.Verification, Subject: about(s.ID), Payload: map[string]any{"state": "made-up-state"}}
+			return transmitter.SET{Event: ssf.Verification, Subject: about(s.ID),
+				Payload: map[string]any{"state": "made-up-state"}}
 		}, "state was not given out"},
 		"another stream": {func(*world, ssf.Stream) transmitter.SET {
 			return transmitter.SET{Event: ssf.Verification, Subject: about("of-somebody-else")}
 		}, "sub_id is not the stream's id"},
 		"an unknown status": {func(_ *world, s ssf.Stream) transmitter.SET {
-			return transmitter.SET{Event: ssf.StreamUpdated, Subject: about(s.ID), Payload: map[string]any{"status": "gone"}}
+			return transmitter.SET{Event: ssf.StreamUpdated, Subject: about(s.ID),
+				Payload: map[string]any{"status": "gone"}}
 		}, "status is none of"},
 		"a time that is none": {func(w *world, _ ssf.Stream) transmitter.SET {
 			e := w.transmitter.SessionRevoked("ada", "", "", "")
@@ -189,7 +195,8 @@ func TestRefusalsAreLogged(t *testing.T) {
 					w.Errorf("it was accepted: %+v", got)
 				}
 				text := w.log.text()
-				if n := strings.Count(text, "was refused"); n != 1 || !strings.Contains(text, c.line) || !strings.Contains(text, "type=https://schemas.openid.net") {
+				if n := strings.Count(text, "was refused"); n != 1 || !strings.Contains(text, c.line) ||
+					!strings.Contains(text, "type=https://schemas.openid.net") {
 					w.Errorf("%d lines, want one that says %q:\n%s", n, c.line, text)
 				}
 				for _, secret := range []string{"ada", "made-up-state", "of-somebody-else", "yesterday"} {

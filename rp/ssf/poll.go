@@ -57,7 +57,8 @@ func (r *Receiver) poll(ctx context.Context) {
 		case postponed != nil:
 			failures++
 			wait := backoff(failures, postponed)
-			r.log.Warn("a security event could not be carried out; it will come again", "error", postponed, "retry_in", wait)
+			r.log.Warn("a security event could not be carried out; it will come again", "error", postponed, "retry_in",
+				wait)
 			sleep(ctx, wait)
 		case news(got.Sets, last):
 			failures = 0 // acknowledge at once

@@ -214,7 +214,9 @@ func TestPollBackoff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := w.receiverOf(ssf.Stream{Method: ssf.Poll, URL: "https://busy.example/poll"}, func(c *ssf.Config) { c.Transmitter = client })
+		r := w.receiverOf(ssf.Stream{Method: ssf.Poll, URL: "https://busy.example/poll"}, func(c *ssf.Config) {
+			c.Transmitter = client
+		})
 		time.Sleep(5 * time.Minute)
 		w.note(func() {
 			if len(calls) != 3 || calls[1].Sub(calls[0]) != 2*time.Minute {
@@ -267,7 +269,8 @@ func TestPollUnderAnotherName(t *testing.T) {
 		w.receiverOf(ssf.Stream{Method: ssf.Poll, URL: "https://odd.example/poll"})
 		time.Sleep(time.Minute)
 		w.note(func() {
-			if len(asked) < 2 || !strings.Contains(asked[1], `"setErrs":{"another":{"err":"invalid_request"`) || strings.Contains(asked[1], `"ack"`) {
+			if len(asked) < 2 || !strings.Contains(asked[1], `"setErrs":{"another":{"err":"invalid_request"`) ||
+				strings.Contains(asked[1], `"ack"`) {
 				t.Errorf("asked %q", asked)
 			}
 		})

@@ -29,11 +29,13 @@ func TestNothingPrints(t *testing.T) {
 		printtest.Types(w.T, planted, map[string][]any{
 			"Config": {config}, "Receiver": {r}, "StreamRequest": {request}, "Stream": {stream},
 			"TransmitterConfig": {w.transmitterConfig()}, "Transmitter": {w.client},
-			"StreamState": {r.State()}, "StreamStatus": {r.State().Status}, "Event": {w.lastEvent()}, "SubjectID": {w.lastEvent().Subject},
+			"StreamState": {r.State()}, "StreamStatus": {r.State().Status}, "Event": {w.lastEvent()},
+			"SubjectID":   {w.lastEvent().Subject},
 			"ConfigError": {printtest.Exempt("names a field")}, "StatusError": {printtest.Exempt("a number")},
 			"Sessions": {printtest.Exempt("an interface")},
 		})
-		printtest.Check(w.T, "pointers", planted, []any{map[string]*ssf.Config{"c": &config}, []*ssf.StreamRequest{&request}})
+		printtest.Check(w.T, "pointers", planted,
+			[]any{map[string]*ssf.Config{"c": &config}, []*ssf.StreamRequest{&request}})
 		if found := planted.Found(w.log.text()); found != "" {
 			t.Errorf("the %s is in the log", found)
 		}
@@ -85,9 +87,12 @@ func TestNothingPrintsOfAHostileServer(t *testing.T) {
 func TestNothingPrintsOfTheTokenSource(t *testing.T) {
 	inBubble(t, setup{}, func(w *world) {
 		for _, fault := range []error{
-			&oauth2.RetrieveError{Response: &http.Response{Status: "500 " + apiToken, StatusCode: 500}, Body: []byte(apiToken)},
-			&oauth2.RetrieveError{Response: &http.Response{StatusCode: 400}, ErrorCode: apiToken, ErrorDescription: apiToken},
-			fmt.Errorf("no token: %w", &oauth2.RetrieveError{Response: &http.Response{StatusCode: 401}, ErrorCode: "invalid_client", ErrorDescription: apiToken}),
+			&oauth2.RetrieveError{Response: &http.Response{Status: "500 " + apiToken, StatusCode: 500},
+				Body: []byte(apiToken)},
+			&oauth2.RetrieveError{Response: &http.Response{StatusCode: 400}, ErrorCode: apiToken,
+				ErrorDescription: apiToken},
+			fmt.Errorf("no token: %w", &oauth2.RetrieveError{Response: &http.Response{StatusCode: 401},
+				ErrorCode: "invalid_client", ErrorDescription: apiToken}),
 			fmt.Errorf("malformed HTTP response %q", apiToken),
 		} {
 			c := w.transmitterConfig()

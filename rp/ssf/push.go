@@ -35,7 +35,8 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		_ = json.NewEncoder(w).Encode(bad) // the transmitter may have gone
 	default:
-		r.log.Warn("a pushed security event could not be carried out; the transmitter should send it again", "error", err)
+		r.log.Warn("a pushed security event could not be carried out; the transmitter should send it again", "error",
+			err)
 		h.Set("Retry-After", "5")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}

@@ -55,21 +55,30 @@ func TestPushAnswers(t *testing.T) {
 		"good":                 {status: 202},
 		"white space around":   {status: 202, body: func(t string) string { return "\n " + t + "\r\n" }},
 		"scheme in lower case": {status: 202, change: header("Authorization", "bearer "+pushToken)},
-		"type with parameter":  {status: 202, change: header("Content-Type", "application/secevent+jwt; charset=utf-8")},
+		"type with parameter": {status: 202,
+			change: header("Content-Type", "application/secevent+jwt; charset=utf-8")},
 		"no authorization":     {status: 400, err: "authentication_failed", change: header("Authorization")},
 		"empty authorization":  {status: 400, err: "authentication_failed", change: header("Authorization", "")},
 		"bearer without token": {status: 400, err: "authentication_failed", change: header("Authorization", "Bearer ")},
-		"wrong token":          {status: 400, err: "authentication_failed", change: header("Authorization", "Bearer "+pushToken+"x")},
-		"prefix of the token":  {status: 400, err: "authentication_failed", change: header("Authorization", "Bearer "+pushToken[:8])},
-		"another scheme":       {status: 400, err: "authentication_failed", change: header("Authorization", "Basic "+pushToken)},
-		"two authorizations":   {status: 400, err: "authentication_failed", change: header("Authorization", "Bearer "+pushToken, "Bearer x")},
-		"another type":         {status: 400, err: "invalid_request", change: header("Content-Type", "application/json")},
-		"no type":              {status: 400, err: "invalid_request", change: header("Content-Type")},
-		"empty body":           {status: 400, err: "invalid_request", body: func(string) string { return "" }},
-		"a form":               {status: 400, err: "invalid_request", body: func(t string) string { return "token=" + t }},
-		"JSON":                 {status: 400, err: "invalid_request", body: func(t string) string { return `{"token":"` + t + `"}` }},
-		"two tokens":           {status: 400, err: "invalid_key", body: func(t string) string { return t + "\n" + t[strings.LastIndexByte(t, '.')+1:] }},
-		"GET":                  {status: 405, change: func(r *http.Request) { r.Method = http.MethodGet }},
+		"wrong token": {status: 400, err: "authentication_failed",
+			change: header("Authorization", "Bearer "+pushToken+"x")},
+		"prefix of the token": {status: 400, err: "authentication_failed",
+			change: header("Authorization", "Bearer "+pushToken[:8])},
+		"another scheme": {status: 400, err: "authentication_failed",
+			change: header("Authorization", "Basic "+pushToken)},
+		"two authorizations": {status: 400, err: "authentication_failed",
+			change: header("Authorization", "Bearer "+pushToken, "Bearer x")},
+		"another type": {status: 400, err: "invalid_request", change: header("Content-Type", "application/json")},
+		"no type":      {status: 400, err: "invalid_request", change: header("Content-Type")},
+		"empty body":   {status: 400, err: "invalid_request", body: func(string) string { return "" }},
+		"a form":       {status: 400, err: "invalid_request", body: func(t string) string { return "token=" + t }},
+		"JSON": {status: 400, err: "invalid_request", body: func(t string) string {
+			return `{"token":"` + t + `"}`
+		}},
+		"two tokens": {status: 400, err: "invalid_key", body: func(t string) string {
+			return t + "\n" + t[strings.LastIndexByte(t, '.')+1:]
+		}},
+		"GET": {status: 405, change: func(r *http.Request) { r.Method = http.MethodGet }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, setup{}, func(w *world) {
@@ -85,7 +94,8 @@ func TestPushAnswers(t *testing.T) {
 				}
 				resp := w.pushed(body, c.change)
 				raw, _ := io.ReadAll(resp.Body)
-				if h := resp.Header; resp.StatusCode != c.status || h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
+				if h := resp.Header; resp.StatusCode != c.status || h.Get("Cache-Control") != "no-store" ||
+					h.Get("X-Content-Type-Options") != "nosniff" {
 					t.Errorf("%d %v", resp.StatusCode, resp.Header)
 				}
 				switch c.status {
@@ -100,10 +110,12 @@ func TestPushAnswers(t *testing.T) {
 						Err         string `json:"err"`
 						Description string `json:"description"`
 					}
-					if err := json.Unmarshal(raw, &answer); err != nil || answer.Err != c.err || answer.Description == "" {
+					if err := json.Unmarshal(raw, &answer); err != nil || answer.Err != c.err ||
+						answer.Description == "" {
 						t.Errorf("body %s, want err %s", raw, c.err)
 					}
-					if resp.Header.Get("Content-Type") != "application/json" || resp.Header.Get("Content-Language") != "en" {
+					if resp.Header.Get("Content-Type") != "application/json" ||
+						resp.Header.Get("Content-Language") != "en" {
 						t.Errorf("headers %v", resp.Header)
 					}
 				}
@@ -119,7 +131,8 @@ func TestPushNotAgreed(t *testing.T) {
 		w.receiver(ssf.Poll)
 		for _, value := range []string{"", "Bearer", "Bearer ", "Bearer x"} {
 			resp := w.pushed("a.b.c", func(r *http.Request) { r.Header.Set("Authorization", value) })
-			if raw, _ := io.ReadAll(resp.Body); resp.StatusCode != 400 || !strings.Contains(string(raw), "authentication_failed") {
+			if raw, _ := io.ReadAll(resp.Body); resp.StatusCode != 400 ||
+				!strings.Contains(string(raw), "authentication_failed") {
 				t.Errorf("%q: %d %s", value, resp.StatusCode, raw)
 			}
 		}
@@ -228,7 +241,8 @@ func TestStrangers(t *testing.T) {
 			t.Errorf("%d lines", n)
 		}
 		// Nor does a token for somebody else, whoever sends it.
-		for _, f := range []transmitter.SETFault{transmitter.SETWrongAud, transmitter.SETWrongIss, transmitter.SETNoTyp, transmitter.SETWithExp} {
+		for _, f := range []transmitter.SETFault{transmitter.SETWrongAud, transmitter.SETWrongIss, transmitter.SETNoTyp,
+			transmitter.SETWithExp} {
 			spoilt, err := w.transmitter.Token(stream.ID, w.transmitter.SessionRevoked("ada", "", "", ""), f)
 			if err != nil {
 				t.Fatal(err)

@@ -40,12 +40,14 @@ func TestSessionRevoked(t *testing.T) {
 		bob.expect("live")
 
 		e := w.lastEvent()
-		if e.Type != ssf.SessionRevoked || e.Ended != 1 || e.Initiator != "policy" || e.Reason != "landspeed violation" || e.Discarded != "" || e.Txn == "" {
+		if e.Type != ssf.SessionRevoked || e.Ended != 1 || e.Initiator != "policy" ||
+			e.Reason != "landspeed violation" || e.Discarded != "" || e.Txn == "" {
 			t := e
 			t.Payload, t.Subject.Raw = nil, nil
 			w.Errorf("event %+v", t)
 		}
-		if got := w.ended(); len(got) != 1 || got[0].Reason != reason.Admin || got[0].Subject != "ada" || got[0].Detail != "session-revoked by policy: landspeed violation" {
+		if got := w.ended(); len(got) != 1 || got[0].Reason != reason.Admin || got[0].Subject != "ada" ||
+			got[0].Detail != "session-revoked by policy: landspeed violation" {
 			w.Errorf("ends %+v", got)
 		}
 		if !w.log.has("landspeed violation") || w.log.has(pushToken) || w.log.has(apiToken) {
@@ -98,7 +100,9 @@ func TestMilliseconds(t *testing.T) {
 	}{
 		"milliseconds":                   {millis, 250 * time.Millisecond},
 		"milliseconds at a whole second": {millis, 0},
-		"seconds with fractions":         {func(at time.Time) any { return float64(at.UnixMilli()) / 1000 }, 250 * time.Millisecond},
+		"seconds with fractions": {func(at time.Time) any {
+			return float64(at.UnixMilli()) / 1000
+		}, 250 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bothWays(t, setup{}, func(w *world, method string) {
@@ -200,34 +204,47 @@ func TestSubjects(t *testing.T) {
 		ends     string   // which of ada's two sessions, "" none
 		discard  string   // part of Event.Discarded
 	}{
-		"iss_sub":                         {subject: user, ends: "12"},
-		"iss_sub of another issuer":       {subject: foreign, discard: "SubjectOf"},
-		"iss_sub resolved":                {subject: foreign, resolver: true, ends: "12"},
-		"opaque is a session":             {subject: opaque(first), ends: "1"},
-		"opaque unknown":                  {subject: opaque("unknown")},
-		"email":                           {subject: email, resolver: true, ends: "12"},
-		"email of nobody here":            {subject: stranger, resolver: true, discard: "not one of this app's"},
-		"email without resolver":          {subject: email, discard: "SubjectOf"},
-		"unknown format":                  {subject: map[string]any{"format": "did", "url": "did:example:1"}, discard: "SubjectOf"},
-		"user and session":                {subject: complex("user", user, "session", opaque(second)), ends: "2"},
-		"session alone":                   {subject: complex("session", opaque(second)), ends: "2"},
-		"user alone":                      {subject: complex("user", user), ends: "12"},
-		"session of another user":         {subject: complex("user", other, "session", opaque(first))},
-		"user by email, and session":      {subject: complex("user", email, "session", opaque(first)), resolver: true, ends: "1"},
-		"nobody by email, and session":    {subject: complex("user", stranger, "session", opaque(first)), resolver: true, discard: "not one of"},
-		"unresolved email, session":       {subject: complex("user", email, "session", opaque(first)), ends: "1"},
-		"user and device":                 {subject: complex("user", user, "device", opaque("phone"), "tenant", opaque("t")), ends: "12"},
-		"members of unknown shape":        {subject: complex("user", user, "device", 42, "org_unit", map[string]any{}), ends: "12"},
-		"device alone":                    {subject: complex("device", opaque("phone")), discard: "neither user nor session"},
-		"critical and understood":         {subject: complex("user", user, "session", opaque(first)), critical: []string{"user", "session"}, ends: "1"},
-		"critical and not understood":     {subject: complex("user", user, "tenant", opaque("t")), critical: []string{"tenant"}, discard: "critical"}, // SSF-04
-		"critical and of unknown shape":   {subject: complex("user", user, "tenant", true), critical: []string{"tenant"}, discard: "critical"},
-		"critical and absent":             {subject: complex("user", user), critical: []string{"tenant"}, ends: "12"},
-		"critical email without resolver": {subject: complex("user", email, "session", opaque(first)), critical: []string{"user"}, discard: "critical"},
-		"session by another format":       {subject: complex("user", user, "session", email), ends: "12"},
+		"iss_sub":                   {subject: user, ends: "12"},
+		"iss_sub of another issuer": {subject: foreign, discard: "SubjectOf"},
+		"iss_sub resolved":          {subject: foreign, resolver: true, ends: "12"},
+		"opaque is a session":       {subject: opaque(first), ends: "1"},
+		"opaque unknown":            {subject: opaque("unknown")},
+		"email":                     {subject: email, resolver: true, ends: "12"},
+		"email of nobody here":      {subject: stranger, resolver: true, discard: "not one of this app's"},
+		"email without resolver":    {subject: email, discard: "SubjectOf"},
+		"unknown format": {subject: map[string]any{"format": "did", "url": "did:example:1"},
+			discard: "SubjectOf"},
+		"user and session":        {subject: complex("user", user, "session", opaque(second)), ends: "2"},
+		"session alone":           {subject: complex("session", opaque(second)), ends: "2"},
+		"user alone":              {subject: complex("user", user), ends: "12"},
+		"session of another user": {subject: complex("user", other, "session", opaque(first))},
+		"user by email, and session": {subject: complex("user", email, "session", opaque(first)), resolver: true,
+			ends: "1"},
+		"nobody by email, and session": {subject: complex("user", stranger, "session", opaque(first)),
+			resolver: true, discard: "not one of"},
+		"unresolved email, session": {subject: complex("user", email, "session", opaque(first)), ends: "1"},
+		"user and device": {subject: complex("user", user, "device", opaque("phone"), "tenant",
+			opaque("t")), ends: "12"},
+		"members of unknown shape": {subject: complex("user", user, "device", 42, "org_unit", map[string]any{}),
+			ends: "12"},
+		"device alone": {subject: complex("device", opaque("phone")),
+			discard: "neither user nor session"},
+		"critical and understood": {subject: complex("user", user, "session", opaque(first)),
+			critical: []string{"user", "session"}, ends: "1"},
+		// SSF-04
+		"critical and not understood": {subject: complex("user", user, "tenant", opaque("t")),
+			critical: []string{"tenant"}, discard: "critical"},
+		"critical and of unknown shape": {subject: complex("user", user, "tenant", true),
+			critical: []string{"tenant"}, discard: "critical"},
+		"critical and absent": {subject: complex("user", user), critical: []string{"tenant"}, ends: "12"},
+		"critical email without resolver": {subject: complex("user", email, "session", opaque(first)),
+			critical: []string{"user"}, discard: "critical"},
+		"session by another format": {subject: complex("user", user, "session", email), ends: "12"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, setup{transmitter: func(tc *transmitter.Config) { tc.CriticalMembers = c.critical }}, func(w *world) {
+			inBubble(t, setup{transmitter: func(tc *transmitter.Config) {
+				tc.CriticalMembers = c.critical
+			}}, func(w *world) {
 				_, stream := w.receiver(ssf.Push, func(cfg *ssf.Config) {
 					if c.resolver {
 						cfg.SubjectOf = func(_ context.Context, id ssf.SubjectID) (string, error) {
@@ -249,7 +266,8 @@ func TestSubjects(t *testing.T) {
 				if err := json.Unmarshal([]byte(text), &subject); err != nil {
 					t.Fatal(err)
 				}
-				w.accepted(stream, transmitter.SET{Event: ssf.SessionRevoked, Subject: subject, Payload: map[string]any{"event_timestamp": time.Now().Unix()}})
+				w.accepted(stream, transmitter.SET{Event: ssf.SessionRevoked, Subject: subject,
+					Payload: map[string]any{"event_timestamp": time.Now().Unix()}})
 				for n, v := range map[string]*visitor{"1": one, "2": two} {
 					if strings.Contains(c.ends, n) {
 						v.expect("ended")
@@ -259,7 +277,8 @@ func TestSubjects(t *testing.T) {
 				}
 				bob.expect("live")
 				e := w.lastEvent()
-				if e.Ended != len(c.ends) || (c.discard == "") != (e.Discarded == "") || !strings.Contains(e.Discarded, c.discard) {
+				if e.Ended != len(c.ends) || (c.discard == "") != (e.Discarded == "") ||
+					!strings.Contains(e.Discarded, c.discard) {
 					t.Errorf("ended %d, discarded %q", e.Ended, e.Discarded)
 				}
 			})
@@ -271,10 +290,12 @@ func TestSubjects(t *testing.T) {
 // and changes nothing; every odd but valid one is carried out.
 func TestTokens(t *testing.T) {
 	errs := map[transmitter.SETFault]string{
-		transmitter.SETAlgNone: "invalid_key", transmitter.SETWrongAlg: "invalid_key", transmitter.SETHS256: "invalid_key", transmitter.SETUnknownKid: "invalid_key",
+		transmitter.SETAlgNone: "invalid_key", transmitter.SETWrongAlg: "invalid_key",
+		transmitter.SETHS256: "invalid_key", transmitter.SETUnknownKid: "invalid_key",
 		transmitter.SETEmbeddedKey: "invalid_key", transmitter.SETBadSignature: "invalid_key",
-		transmitter.SETWrongIss: "invalid_issuer", transmitter.SETNoIss: "invalid_issuer", transmitter.SETUppercaseClaims: "invalid_issuer",
-		transmitter.SETWrongAud: "invalid_audience", transmitter.SETNoAud: "invalid_audience",
+		transmitter.SETWrongIss: "invalid_issuer", transmitter.SETNoIss: "invalid_issuer",
+		transmitter.SETUppercaseClaims: "invalid_issuer",
+		transmitter.SETWrongAud:        "invalid_audience", transmitter.SETNoAud: "invalid_audience",
 	}
 	for _, method := range methods {
 		for _, f := range transmitter.SETFaults() {
@@ -353,8 +374,10 @@ func TestVerification(t *testing.T) {
 			"state of nobody": {verification(map[string]any{"state": "wrong"}), "invalid_state"},
 			"empty state":     {verification(map[string]any{"state": ""}), "invalid_state"},
 			"numeric state":   {verification(map[string]any{"state": 1}), "invalid_state"},
-			"another stream":  {transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": "another"}}, "invalid_request"},
-			"another format":  {transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "email", "email": stream.ID}}, "invalid_request"},
+			"another stream": {transmitter.SET{Event: ssf.Verification,
+				Subject: map[string]any{"format": "opaque", "id": "another"}}, "invalid_request"},
+			"another format": {transmitter.SET{Event: ssf.Verification,
+				Subject: map[string]any{"format": "email", "email": stream.ID}}, "invalid_request"},
 		} {
 			if got := w.send(stream, c.set); got.Err != c.err {
 				w.Errorf("%s: %+v, want %s", name, got, c.err)
@@ -378,9 +401,12 @@ func TestVerificationOfAnyStream(t *testing.T) {
 	bothWays(t, setup{}, func(w *world, method string) {
 		stream := w.stream(method)
 		w.receiverOf(stream, func(c *ssf.Config) { c.StreamID = "" })
-		w.accepted(stream, transmitter.SET{Event: ssf.Verification, Subject: map[string]any{"format": "opaque", "id": "whatever"}})
+		w.accepted(stream, transmitter.SET{Event: ssf.Verification,
+			Subject: map[string]any{"format": "opaque", "id": "whatever"}})
 		for _, event := range []string{ssf.Verification, ssf.StreamUpdated} {
-			got := w.send(stream, transmitter.SET{Event: event, Subject: map[string]any{"format": "email", "email": "ada@example.com"}, Payload: map[string]any{"status": "paused"}})
+			got := w.send(stream, transmitter.SET{Event: event,
+				Subject: map[string]any{"format": "email", "email": "ada@example.com"},
+				Payload: map[string]any{"status": "paused"}})
 			if got.Err != "invalid_request" {
 				w.Errorf("%s about a person: %+v", event, got)
 			}
@@ -428,7 +454,9 @@ func TestVerificationTooLate(t *testing.T) {
 }
 
 func TestVerifyTooOften(t *testing.T) {
-	inBubble(t, setup{transmitter: func(c *transmitter.Config) { c.VerifyInterval = 30 * time.Second }}, func(w *world) {
+	inBubble(t, setup{transmitter: func(c *transmitter.Config) {
+		c.VerifyInterval = 30 * time.Second
+	}}, func(w *world) {
 		r, stream := w.receiver(ssf.Push)
 		if stream.MinVerificationInterval != 30*time.Second {
 			w.Errorf("MinVerificationInterval %v", stream.MinVerificationInterval)
@@ -437,7 +465,8 @@ func TestVerifyTooOften(t *testing.T) {
 			w.Fatal(err)
 		}
 		var status *ssf.StatusError
-		if err := r.Verify(w.Context()); !errors.As(err, &status) || status.Status != 429 || status.RetryAfter != 30*time.Second {
+		if err := r.Verify(w.Context()); !errors.As(err, &status) || status.Status != 429 ||
+			status.RetryAfter != 30*time.Second {
 			w.Errorf("the second request: %v", err)
 		}
 	})
@@ -461,7 +490,8 @@ func TestStreamUpdated(t *testing.T) {
 		}
 		about := map[string]any{"format": "opaque", "id": stream.ID}
 		for _, status := range []any{nil, "", "gone", 3} {
-			if got := w.send(stream, transmitter.SET{Event: ssf.StreamUpdated, Subject: about, Payload: map[string]any{"status": status}}); got.Err != "invalid_request" {
+			if got := w.send(stream, transmitter.SET{Event: ssf.StreamUpdated, Subject: about,
+				Payload: map[string]any{"status": status}}); got.Err != "invalid_request" {
 				w.Errorf("status %v: %+v", status, got)
 			}
 		}
@@ -478,10 +508,12 @@ func TestOtherEvents(t *testing.T) {
 		ada := w.signedIn("ada")
 		time.Sleep(time.Second)
 		set := ada.revoked()
-		set.Event, set.Payload = transmitter.EventTypeCredential, map[string]any{"credential_type": "password", "change_type": "update"}
+		set.Event, set.Payload = transmitter.EventTypeCredential, map[string]any{"credential_type": "password",
+			"change_type": "update"}
 		w.accepted(stream, set)
 		ada.expect("live")
-		if e := w.lastEvent(); e.Type != transmitter.EventTypeCredential || e.Discarded == "" || !strings.Contains(string(e.Payload), "password") {
+		if e := w.lastEvent(); e.Type != transmitter.EventTypeCredential || e.Discarded == "" ||
+			!strings.Contains(string(e.Payload), "password") {
 			w.Errorf("event %+v", e)
 		}
 	})

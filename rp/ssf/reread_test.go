@@ -24,7 +24,8 @@ func TestReread(t *testing.T) {
 			case metadata && moved.Load():
 				rec := httptest.NewRecorder()
 				next.ServeHTTP(rec, r)
-				_, _ = rw.Write(bytes.ReplaceAll(rec.Body.Bytes(), []byte(w.idp.URL+idpmock.PathJWKS), []byte(issuer+"/keys")))
+				_, _ = rw.Write(bytes.ReplaceAll(rec.Body.Bytes(), []byte(w.idp.URL+idpmock.PathJWKS),
+					[]byte(issuer+"/keys")))
 			case r.URL.Path == "/keys":
 				movedAsked.Store(true)
 				r.URL.Path, r.Host = idpmock.PathJWKS, "idp.example"

@@ -131,7 +131,9 @@ func parse(payload []byte, want want) (*set, error) {
 		return nil, &fault{invalidIssuer, "iss is not the transmitter's"}
 	}
 	var aud audience
-	if json.Unmarshal(claims["aud"], &aud) != nil || !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(want.audience, a) }) {
+	if json.Unmarshal(claims["aud"], &aud) != nil || !slices.ContainsFunc(aud, func(a string) bool {
+		return slices.Contains(want.audience, a)
+	}) {
 		return nil, &fault{invalidAudience, "aud does not name this receiver"}
 	}
 	// SSF §4.1.3: so that no other kind of token passes for a SET, nor a SET for

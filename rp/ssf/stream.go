@@ -174,7 +174,8 @@ func (t *Transmitter) stream(got streamJSON) (Stream, error) {
 	case got.ID == "" || len(got.Audience) == 0 || got.Delivery == nil:
 		return Stream{}, fmt.Errorf("ssf: the stream's configuration lacks stream_id, aud or delivery")
 	}
-	s := Stream{ID: got.ID, Audience: got.Audience, EventsDelivered: got.EventsDelivered, Method: got.Delivery.Method, URL: got.Delivery.URL,
+	s := Stream{ID: got.ID, Audience: got.Audience, EventsDelivered: got.EventsDelivered, Method: got.Delivery.Method,
+		URL:                     got.Delivery.URL,
 		MinVerificationInterval: seconds(got.MinVerification), InactivityTimeout: seconds(got.Inactivity)}
 	if s.Method == Poll {
 		if err := weburl.Check(s.URL, t.cfg.InsecureAllowHTTP); err != nil {

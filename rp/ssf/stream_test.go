@@ -21,7 +21,8 @@ func TestStream(t *testing.T) {
 	bothWays(t, setup{}, func(w *world, method string) {
 		ctx := w.Context()
 		made := w.stream(method)
-		if made.ID == "" || made.Method != method || !slices.Equal(made.Audience, []string{audience, "https://notes.example/mobile"}) ||
+		if made.ID == "" || made.Method != method ||
+			!slices.Equal(made.Audience, []string{audience, "https://notes.example/mobile"}) ||
 			!slices.Equal(made.EventsDelivered, []string{ssf.SessionRevoked}) {
 			w.Errorf("stream %+v", made)
 		}
@@ -30,7 +31,8 @@ func TestStream(t *testing.T) {
 			w.Errorf("read %+v, %v", read, err)
 		}
 		var status *ssf.StatusError
-		if _, err := w.client.CreateStream(ctx, ssf.StreamRequest{Method: ssf.Poll}); !errors.As(err, &status) || status.Status != 409 {
+		if _, err := w.client.CreateStream(ctx, ssf.StreamRequest{Method: ssf.Poll}); !errors.As(err, &status) ||
+			status.Status != 409 {
 			w.Errorf("a second stream: %v", err)
 		}
 		for _, s := range []ssf.StreamStatus{ssf.Paused, ssf.Disabled, ssf.Enabled} {
@@ -61,7 +63,8 @@ func TestChangeStream(t *testing.T) {
 	inBubble(t, setup{}, func(w *world) {
 		ctx := w.Context()
 		made := w.stream(ssf.Push)
-		got, err := w.client.UpdateStream(ctx, made.ID, ssf.StreamRequest{Events: []string{ssf.SessionRevoked, transmitter.EventTypeCredential}})
+		got, err := w.client.UpdateStream(ctx, made.ID,
+			ssf.StreamRequest{Events: []string{ssf.SessionRevoked, transmitter.EventTypeCredential}})
 		if err != nil || len(got.EventsDelivered) != 2 || got.Method != ssf.Push || got.URL != pushURL {
 			w.Errorf("with more events: %+v, %v", got, err)
 		}
@@ -69,8 +72,10 @@ func TestChangeStream(t *testing.T) {
 		if err != nil || len(got.EventsDelivered) != 2 || got.Method != ssf.Poll || got.URL == pushURL {
 			w.Errorf("by poll: %+v, %v", got, err)
 		}
-		got, err = w.client.ReplaceStream(ctx, made.ID, ssf.StreamRequest{Method: ssf.Push, PushURL: pushURL, PushToken: pushToken})
-		if err != nil || !slices.Equal(got.EventsDelivered, []string{ssf.SessionRevoked}) || got.Method != ssf.Push || got.ID != made.ID {
+		got, err = w.client.ReplaceStream(ctx, made.ID, ssf.StreamRequest{Method: ssf.Push, PushURL: pushURL,
+			PushToken: pushToken})
+		if err != nil || !slices.Equal(got.EventsDelivered, []string{ssf.SessionRevoked}) || got.Method != ssf.Push ||
+			got.ID != made.ID {
 			w.Errorf("replaced: %+v, %v", got, err)
 		}
 		w.receiverOf(got) // events come with the token that was given
@@ -80,7 +85,8 @@ func TestChangeStream(t *testing.T) {
 		ada.expect("ended")
 
 		var status *ssf.StatusError
-		if _, err := w.client.UpdateStream(ctx, "another", ssf.StreamRequest{Description: "x"}); !errors.As(err, &status) || status.Status != 404 {
+		if _, err := w.client.UpdateStream(ctx, "another", ssf.StreamRequest{Description: "x"}); !errors.As(err,
+			&status) || status.Status != 404 {
 			w.Errorf("an unknown stream: %v", err)
 		}
 		for field, r := range map[string]ssf.StreamRequest{
@@ -104,14 +110,17 @@ func TestChangeStream(t *testing.T) {
 			},
 			"Stream":       func() error { _, err := w.client.Stream(ctx, ""); return err },
 			"DeleteStream": func() error { return w.client.DeleteStream(ctx, "") },
-			"AddSubject":   func() error { return w.client.AddSubject(ctx, "", ssf.SubjectID{Format: "opaque", ID: "1"}) },
+			"AddSubject": func() error {
+				return w.client.AddSubject(ctx, "", ssf.SubjectID{Format: "opaque", ID: "1"})
+			},
 		} {
 			if err := f(); err == nil || !strings.Contains(err.Error(), "id is empty") {
 				w.Errorf("%s without an id: %v", name, err)
 			}
 		}
 		var bad *ssf.ConfigError
-		for _, s := range []ssf.SubjectID{{}, {Format: "iss_sub", Issuer: "https://idp.example"}, {Format: "email"}, {Format: "complex"}} {
+		for _, s := range []ssf.SubjectID{{}, {Format: "iss_sub", Issuer: "https://idp.example"}, {Format: "email"},
+			{Format: "complex"}} {
 			if err := w.client.AddSubject(ctx, made.ID, s); !errors.As(err, &bad) || bad.Field != "SubjectID" {
 				w.Errorf("%+v: %v", s, err)
 			}
@@ -125,7 +134,8 @@ func TestChangeAnswers(t *testing.T) {
 		status, body := 200, ""
 		mux := http.NewServeMux()
 		mux.HandleFunc("GET /.well-known/ssf-configuration", func(rw http.ResponseWriter, _ *http.Request) {
-			_ = json.NewEncoder(rw).Encode(map[string]string{"issuer": "https://odd.example", "jwks_uri": "https://odd.example/jwks", "configuration_endpoint": "https://odd.example/s"})
+			_ = json.NewEncoder(rw).Encode(map[string]string{"issuer": "https://odd.example",
+				"jwks_uri": "https://odd.example/jwks", "configuration_endpoint": "https://odd.example/s"})
 		})
 		mux.HandleFunc("/s", func(rw http.ResponseWriter, _ *http.Request) {
 			rw.WriteHeader(status)
@@ -164,12 +174,14 @@ func TestChangeAnswers(t *testing.T) {
 			} {
 				err := change()
 				got := &ssf.StatusError{}
-				if (err == nil) != (c.want == 0) || errors.As(err, &got) != (c.want > 0) || c.want > 0 && got.Status != c.want {
+				if (err == nil) != (c.want == 0) || errors.As(err, &got) != (c.want > 0) || c.want > 0 &&
+					got.Status != c.want {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
 		}
-		if err := client.AddSubject(w.Context(), "1", ssf.SubjectID{Format: "opaque", ID: "1"}); !errors.Is(err, ssf.ErrNoEndpoint) {
+		if err := client.AddSubject(w.Context(), "1", ssf.SubjectID{Format: "opaque", ID: "1"}); !errors.Is(err,
+			ssf.ErrNoEndpoint) {
 			t.Errorf("without add_subject_endpoint: %v", err)
 		}
 	})
@@ -194,7 +206,8 @@ func TestStreamRequest(t *testing.T) {
 
 // What a transmitter answers is not believed blindly.
 func TestStreamAnswers(t *testing.T) {
-	good := map[string]any{"stream_id": "1", "iss": "https://odd.example", "aud": "a", "delivery": map[string]any{"method": ssf.Poll, "endpoint_url": "https://odd.example/p"}}
+	good := map[string]any{"stream_id": "1", "iss": "https://odd.example", "aud": "a",
+		"delivery": map[string]any{"method": ssf.Poll, "endpoint_url": "https://odd.example/p"}}
 	for name, change := range map[string]func(map[string]any){
 		"good":         nil,
 		"another iss":  func(m map[string]any) { m["iss"] = "https://odd.example/" },
@@ -210,7 +223,8 @@ func TestStreamAnswers(t *testing.T) {
 			inBubble(t, setup{}, func(w *world) {
 				mux := http.NewServeMux()
 				mux.HandleFunc("GET /.well-known/ssf-configuration", func(rw http.ResponseWriter, _ *http.Request) {
-					_ = json.NewEncoder(rw).Encode(map[string]string{"issuer": "https://odd.example", "jwks_uri": "https://odd.example/jwks", "configuration_endpoint": "https://odd.example/s"})
+					_ = json.NewEncoder(rw).Encode(map[string]string{"issuer": "https://odd.example",
+						"jwks_uri": "https://odd.example/jwks", "configuration_endpoint": "https://odd.example/s"})
 				})
 				mux.HandleFunc("GET /s", func(rw http.ResponseWriter, _ *http.Request) {
 					m := map[string]any{}
@@ -273,7 +287,8 @@ func TestAccessToken(t *testing.T) {
 		}))
 		w.serve("moved.example", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "ssf-configuration") {
-				_ = json.NewEncoder(rw).Encode(map[string]string{"issuer": "https://moved.example", "jwks_uri": "https://moved.example/jwks", "configuration_endpoint": "https://moved.example/s"})
+				_ = json.NewEncoder(rw).Encode(map[string]string{"issuer": "https://moved.example",
+					"jwks_uri": "https://moved.example/jwks", "configuration_endpoint": "https://moved.example/s"})
 				return
 			}
 			http.Redirect(rw, r, "https://evil.example/", http.StatusTemporaryRedirect)
@@ -311,22 +326,26 @@ func TestDiscover(t *testing.T) {
 		}
 
 		meta := map[string]any{"issuer": "https://odd.example", "jwks_uri": "https://odd.example/jwks"}
-		w.serve("odd.example", http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(rw).Encode(meta) }))
+		w.serve("odd.example", http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			_ = json.NewEncoder(rw).Encode(meta)
+		}))
 		for name, c := range map[string]struct {
 			issuer string
 			meta   map[string]any
 			field  bool // it is the configuration's fault
 		}{
-			"good":             {issuer: "https://odd.example"},
-			"empty":            {field: true},
-			"http":             {issuer: "http://odd.example", field: true},
-			"query":            {issuer: "https://odd.example?a=b", field: true},
-			"another issuer":   {issuer: "https://odd.example/x", field: true},
-			"no keys":          {issuer: "https://odd.example", meta: map[string]any{"jwks_uri": ""}, field: true},
-			"keys by http":     {issuer: "https://odd.example", meta: map[string]any{"jwks_uri": "http://odd.example/jwks"}, field: true},
-			"endpoint by http": {issuer: "https://odd.example", meta: map[string]any{"verification_endpoint": "http://odd.example/v"}, field: true},
-			"not there":        {issuer: "https://nowhere.example"},
-			"not JSON":         {issuer: "https://odd.example", meta: map[string]any{"issuer": 7}},
+			"good":           {issuer: "https://odd.example"},
+			"empty":          {field: true},
+			"http":           {issuer: "http://odd.example", field: true},
+			"query":          {issuer: "https://odd.example?a=b", field: true},
+			"another issuer": {issuer: "https://odd.example/x", field: true},
+			"no keys":        {issuer: "https://odd.example", meta: map[string]any{"jwks_uri": ""}, field: true},
+			"keys by http": {issuer: "https://odd.example",
+				meta: map[string]any{"jwks_uri": "http://odd.example/jwks"}, field: true},
+			"endpoint by http": {issuer: "https://odd.example",
+				meta: map[string]any{"verification_endpoint": "http://odd.example/v"}, field: true},
+			"not there": {issuer: "https://nowhere.example"},
+			"not JSON":  {issuer: "https://odd.example", meta: map[string]any{"issuer": 7}},
 		} {
 			meta = map[string]any{"issuer": "https://odd.example", "jwks_uri": "https://odd.example/jwks"}
 			for k, v := range c.meta {

@@ -66,7 +66,8 @@ func Discover(ctx context.Context, cfg TransmitterConfig) (*Transmitter, error) 
 		return nil, &ConfigError{"TransmitterConfig.Issuer", err.Error()}
 	}
 	if cfg.RequestTimeout < 0 {
-		return nil, &ConfigError{"TransmitterConfig.RequestTimeout", "is negative; use a positive duration, or 0 for 30 s"}
+		return nil, &ConfigError{"TransmitterConfig.RequestTimeout", "is negative; use a positive duration, or 0 for " +
+			"30 s"}
 	}
 	cfg.RequestTimeout = orElse(cfg.RequestTimeout, 30*time.Second)
 	cfg.Logger = orElse(cfg.Logger, slog.Default())
@@ -147,7 +148,8 @@ func (t *Transmitter) authorize(ctx context.Context, req *http.Request) error {
 func withoutAnswer(err error) error {
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) && refused.Response != nil {
-		return outside.As(err, "the token endpoint answered %d %s", refused.Response.StatusCode, outside.Code(refused.ErrorCode))
+		return outside.As(err, "the token endpoint answered %d %s", refused.Response.StatusCode,
+			outside.Code(refused.ErrorCode))
 	}
 	return outside.Error(err)
 }
@@ -156,7 +158,8 @@ func (t *Transmitter) do(ctx context.Context, req *http.Request, status int, out
 	return t.doWithin(ctx, t.cfg.RequestTimeout, req, status, maxAnswer, out)
 }
 
-func (t *Transmitter) doWithin(ctx context.Context, limit time.Duration, req *http.Request, status, most int, out any) error {
+func (t *Transmitter) doWithin(ctx context.Context, limit time.Duration, req *http.Request, status, most int,
+	out any) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	resp, err := t.client.Do(req.WithContext(ctx))

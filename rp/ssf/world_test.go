@@ -100,7 +100,8 @@ func newWorld(t *testing.T, s setup) *world {
 		kept = s.store(kept)
 	}
 	w.auth, err = rp.New(t.Context(), rp.Config{
-		Issuer: w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example", Keys: rp.Keys{rp.NewKey()},
+		Issuer: w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example",
+		Keys:  rp.Keys{rp.NewKey()},
 		Store: kept, IDTokenAlg: w.alg(), HTTPClient: w.idp.Net.Client(), Logger: w.logger(),
 		Events: rp.Events{End: func(e rp.EndEvent) { w.note(func() { w.ends = append(w.ends, e) }) }},
 	})
@@ -167,7 +168,8 @@ func (w *world) receiver(method string, change ...func(*ssf.Config)) (*ssf.Recei
 
 func (w *world) stream(method string) ssf.Stream {
 	w.Helper()
-	stream, err := w.client.CreateStream(w.Context(), ssf.StreamRequest{Method: method, PushURL: pushURL, PushToken: pushToken, Description: "notes"})
+	stream, err := w.client.CreateStream(w.Context(), ssf.StreamRequest{Method: method, PushURL: pushURL,
+		PushToken: pushToken, Description: "notes"})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -177,7 +179,8 @@ func (w *world) stream(method string) ssf.Stream {
 func (w *world) receiverOf(stream ssf.Stream, change ...func(*ssf.Config)) *ssf.Receiver {
 	w.Helper()
 	cfg := ssf.Config{
-		Sessions: w.auth, Transmitter: w.client, Audience: []string{audience}, StreamID: stream.ID, Alg: w.alg(), Logger: w.logger(),
+		Sessions: w.auth, Transmitter: w.client, Audience: []string{audience}, StreamID: stream.ID, Alg: w.alg(),
+		Logger:   w.logger(),
 		Received: func(e ssf.Event) { w.note(func() { w.events = append(w.events, e) }) },
 	}
 	if stream.Method == ssf.Poll {
@@ -320,7 +323,8 @@ func (v *visitor) get(path string) *http.Response {
 func (v *visitor) expect(state string) {
 	v.w.Helper()
 	body, _ := io.ReadAll(v.get("/auth/session").Body)
-	if !strings.Contains(string(body), `"state":"`+state+`"`) || state == "ended" && !strings.Contains(string(body), `"reason":"admin"`) {
+	if !strings.Contains(string(body), `"state":"`+state+`"`) || state == "ended" &&
+		!strings.Contains(string(body), `"reason":"admin"`) {
 		v.w.Errorf("the session's status is %s, want %s", body, state)
 	}
 }

@@ -19,7 +19,8 @@ var promised = []string{"./rp/...", "./nethttpadapter", "./echoadapter", "./idp-
 // list returns the lines of all promised packages of the module in dir.
 func list(dir string) (string, error) {
 	loaded, err := packages.Load(&packages.Config{Dir: dir,
-		Mode: packages.NeedName | packages.NeedTypes | packages.NeedImports | packages.NeedDeps | packages.NeedExportFile},
+		Mode: packages.NeedName | packages.NeedTypes | packages.NeedImports |
+			packages.NeedDeps | packages.NeedExportFile},
 		promised...)
 	if err != nil {
 		return "", err
@@ -86,7 +87,8 @@ func named(obj *types.TypeName, own types.Qualifier) (lines []string) {
 			case f.Embedded() && f.Exported():
 				lines = append(lines, fmt.Sprintf("type %s struct, embeds %s", name, types.TypeString(f.Type(), own)))
 			case f.Exported():
-				lines = append(lines, fmt.Sprintf("type %s struct, %s %s", name, f.Name(), types.TypeString(f.Type(), own)))
+				lines = append(lines, fmt.Sprintf("type %s struct, %s %s", name, f.Name(),
+					types.TypeString(f.Type(), own)))
 			}
 		}
 	case *types.Interface:

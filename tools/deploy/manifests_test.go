@@ -105,8 +105,9 @@ func TestKubernetes(t *testing.T) {
 	}
 	// What is selected is what there is.
 	for what, selector := range map[string]*metav1.LabelSelector{"Deployment": c.deployment.Spec.Selector,
-		"budget": c.budget.Spec.Selector,
-		"spread": pod.Spec.TopologySpreadConstraints[0].LabelSelector, "Service": {MatchLabels: c.service.Spec.Selector}} {
+		"budget":  c.budget.Spec.Selector,
+		"spread":  pod.Spec.TopologySpreadConstraints[0].LabelSelector,
+		"Service": {MatchLabels: c.service.Spec.Selector}} {
 		s, err := metav1.LabelSelectorAsSelector(selector)
 		if err != nil || s.Empty() || !s.Matches(labels.Set(pod.Labels)) {
 			t.Errorf("%s selects no pod of ours: %v, %v", what, s, err)
@@ -122,7 +123,8 @@ func TestKubernetes(t *testing.T) {
 	}
 	// Readiness asks the store; the others must not, or an outage restarts everything.
 	for path, probe := range map[string]*corev1.Probe{"/readyz": app.ReadinessProbe, "/healthz": app.LivenessProbe} {
-		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port.StrVal != port.Name ||
+		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path ||
+			probe.HTTPGet.Port.StrVal != port.Name ||
 			probe.TimeoutSeconds < 2 {
 			t.Errorf("probe of %s: %v", path, probe)
 		}

@@ -80,7 +80,8 @@ func (l *login) start(c echo.Context) error {
 	if err := s.Save(c.Request(), c.Response()); err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusFound, l.oauth.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)))
+	return c.Redirect(http.StatusFound, l.oauth.AuthCodeURL(state, oidc.Nonce(nonce),
+		oauth2.S256ChallengeOption(verifier)))
 }
 
 func (l *login) finish(c echo.Context) error {

@@ -77,7 +77,8 @@ func (n *login) start(w http.ResponseWriter, r *http.Request) {
 	n.sessions.Put(r.Context(), "state", state)
 	n.sessions.Put(r.Context(), "nonce", nonce)
 	n.sessions.Put(r.Context(), "verifier", verifier)
-	http.Redirect(w, r, n.oauth.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), http.StatusFound)
+	http.Redirect(w, r, n.oauth.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)),
+		http.StatusFound)
 }
 
 func (n *login) finish(w http.ResponseWriter, r *http.Request) {

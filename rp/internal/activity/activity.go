@@ -83,7 +83,8 @@ func Classify(method string, h http.Header, f Facts) Class {
 // Prefetch reports whether the browser guesses what a person may want (Fetch §2.2.7). Sec-Purpose is
 // "prefetch", with parameters: "prefetch;prerender". Older browsers sent Purpose or X-Moz.
 func Prefetch(h http.Header) bool {
-	return strings.Contains(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch" || first(h, "X-Moz") == "prefetch"
+	return strings.Contains(first(h, "Sec-Purpose"), "prefetch") || first(h, "Purpose") == "prefetch" ||
+		first(h, "X-Moz") == "prefetch"
 }
 
 // foreign: a page of another origin, or no page at all, fetches something. It could keep
@@ -110,7 +111,8 @@ func foreignSite(h http.Header) bool {
 
 // stream: what stays open. That it opens, or opens again, is the page's doing.
 func stream(method string, h http.Header) bool {
-	return method == http.MethodConnect || len(h["Upgrade"]) > 0 || strings.Contains(first(h, "Accept"), "text/event-stream")
+	return method == http.MethodConnect || len(h["Upgrade"]) > 0 ||
+		strings.Contains(first(h, "Accept"), "text/event-stream")
 }
 
 // byMetadata goes by Fetch Metadata.

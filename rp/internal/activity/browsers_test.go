@@ -149,7 +149,8 @@ func TestBrowserThatHasNotSentUser(t *testing.T) {
 		before := Classify(r.Request.Method, r.header(), f)
 		f.SentUser = false
 		want, h := before, r.header()
-		if h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "document" && !SendsUser(h) && h.Get("Sec-Purpose") == "" {
+		if h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "document" && !SendsUser(h) &&
+			h.Get("Sec-Purpose") == "" {
 			want = Unclear
 		}
 		if got := Classify(r.Request.Method, h, f); got != want {

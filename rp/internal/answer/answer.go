@@ -53,7 +53,8 @@ func (w *Writer) Refuse(r *http.Request, status int, code string, pg page.Page) 
 
 // CrossOrigin says that another site has caused the request.
 func (w *Writer) CrossOrigin(r *http.Request) Answer {
-	return w.Refuse(r, http.StatusForbidden, "cross_origin", page.Page{Title: "origin-title", Advice: []page.Word{"origin"}})
+	return w.Refuse(r, http.StatusForbidden, "cross_origin",
+		page.Page{Title: "origin-title", Advice: []page.Word{"origin"}})
 }
 
 // Denied says that a person gets no further by yet another log-in.
@@ -63,7 +64,8 @@ func (w *Writer) Denied(r *http.Request, code string) Answer {
 
 // Broken says that the fault is the app's own.
 func (w *Writer) Broken(r *http.Request) Answer {
-	return w.Refuse(r, http.StatusInternalServerError, "server_error", page.Page{Title: "error-title", Advice: []page.Word{"error"}})
+	return w.Refuse(r, http.StatusInternalServerError, "server_error",
+		page.Page{Title: "error-title", Advice: []page.Word{"error"}})
 }
 
 // NotAllowed is for who is logged in and may not see a page: the app's own answer, else one

@@ -33,14 +33,16 @@ func (w *Writer) Unconfirmed(r *http.Request, a Ask) Answer {
 
 // Ended tells why a session is over: its Reason and Cause to a script, in words to a person.
 func (w *Writer) Ended(r *http.Request, a Ask, reason, cause string, said []page.Word, minutes int) Answer {
-	return w.challenge(r, a, Problem{Error: "session_ended", Reason: reason, Cause: cause}, page.Page{Title: "ended-title",
-		Advice: said, Minutes: minutes, Link: w.Site.Login(r) + a.More, LinkText: "to-login-again"})
+	return w.challenge(r, a, Problem{Error: "session_ended", Reason: reason, Cause: cause},
+		page.Page{Title: "ended-title",
+			Advice: said, Minutes: minutes, Link: w.Site.Login(r) + a.More, LinkText: "to-login-again"})
 }
 
 // StepUp asks for a log-in with more than the session has.
 func (w *Writer) StepUp(r *http.Request, a Ask, code string) Answer {
 	return w.challenge(r, a, Problem{Error: code},
-		page.Page{Title: "more-title", Advice: []page.Word{"more"}, Link: w.Site.Login(r) + a.More, LinkText: "to-login"})
+		page.Page{Title: "more-title", Advice: []page.Word{"more"}, Link: w.Site.Login(r) + a.More,
+			LinkText: "to-login"})
 }
 
 // challenge is the 401 of whoever has to log in, and the redirect of a navigation that a
@@ -86,7 +88,8 @@ func (w *Writer) challenge(r *http.Request, ask Ask, pr Problem, pg page.Page) A
 // log-in would lead to itself, with an address that grows each time.
 func (w *Writer) guarded(r *http.Request) Answer {
 	w.Guarded(r.URL.Path)
-	return w.Refuse(r, http.StatusInternalServerError, "server_error", page.Page{Title: "setup-title", Advice: []page.Word{"setup"}})
+	return w.Refuse(r, http.StatusInternalServerError, "server_error",
+		page.Page{Title: "setup-title", Advice: []page.Word{"setup"}})
 }
 
 // postedLink leads to the form that was kept, over the log-in. A session that only waits

@@ -75,7 +75,8 @@ func TestScriptIsServed(t *testing.T) {
 	}
 	plain := get(http.Header{})
 	if plain.StatusCode != http.StatusOK || plain.Header.Get("Content-Type") != "text/javascript; charset=utf-8" ||
-		plain.Header.Get("X-Content-Type-Options") != "nosniff" || plain.Header.Get("Cache-Control") != "no-cache" || read(plain.Body) != string(sessionScript) {
+		plain.Header.Get("X-Content-Type-Options") != "nosniff" || plain.Header.Get("Cache-Control") != "no-cache" ||
+		read(plain.Body) != string(sessionScript) {
 		t.Errorf("%d %v", plain.StatusCode, plain.Header)
 	}
 	zipped := get(http.Header{"Accept-Encoding": {"br, gzip;q=0.8"}})
@@ -96,7 +97,8 @@ func TestScriptIsServed(t *testing.T) {
 	if again.StatusCode != http.StatusNotModified || read(again.Body) != "" {
 		t.Errorf("%d", again.StatusCode)
 	}
-	if r := serve(ServeSource, http.Header{}); r.Header.Get("Content-Type") != "text/javascript; charset=utf-8" || read(r.Body) != string(sessionSource) {
+	if r := serve(ServeSource, http.Header{}); r.Header.Get("Content-Type") != "text/javascript; charset=utf-8" ||
+		read(r.Body) != string(sessionSource) {
 		t.Errorf("the source: %d %v", r.StatusCode, r.Header)
 	}
 }

@@ -50,7 +50,8 @@ func TestWhatWasSaidLastCounts(t *testing.T) {
 		"name":"Ada L.","groups":["a"],"email":"a@x","roles":["admin"]}`)
 
 	thin := signed(`{"iss":"i","sub":"ada","aud":"notes","exp":2,"iat":2,"name":"Ada K."}`)
-	expect(t, "a thin refresh that keeps nothing", do(s.ByIDToken(thin, false)), `{"iss":"i","sub":"ada","aud":"notes","exp":2,"iat":2,"name":"Ada K.","email":"a@x","roles":["admin"]}`)
+	expect(t, "a thin refresh that keeps nothing", do(s.ByIDToken(thin, false)),
+		`{"iss":"i","sub":"ada","aud":"notes","exp":2,"iat":2,"name":"Ada K.","email":"a@x","roles":["admin"]}`)
 	s = do(s.ByIDToken(thin, true))
 	expect(t, "a thin refresh", s, `{"iss":"i","sub":"ada","aud":"notes","exp":2,"iat":2,"auth_time":1,"acr":"gold","sid":"s",
 		"name":"Ada K.","groups":["a"],"email":"a@x","roles":["admin"]}`)
@@ -58,11 +59,14 @@ func TestWhatWasSaidLastCounts(t *testing.T) {
 	expect(t, "a thinner one", s, `{"sub":"ada","exp":3,"auth_time":1,"acr":"gold","sid":"s","name":"Ada K.","groups":["a"],"email":"a@x","roles":["admin"]}`)
 
 	s = do(s.ByUserinfo([]byte(`{"sub":"ada","name":"Ada M.","email":"a@x"}`)))
-	expect(t, "userinfo without the role that was taken away", s, `{"sub":"ada","exp":3,"auth_time":1,"acr":"gold","sid":"s","name":"Ada M.","groups":["a"],"email":"a@x"}`)
+	expect(t, "userinfo without the role that was taken away", s,
+		`{"sub":"ada","exp":3,"auth_time":1,"acr":"gold","sid":"s","name":"Ada M.","groups":["a"],"email":"a@x"}`)
 	s = do(s.ByIDToken(signed(`{"sub":"ada","exp":4,"groups":[]}`), true))
-	expect(t, "groups that are empty now", s, `{"sub":"ada","exp":4,"auth_time":1,"acr":"gold","sid":"s","name":"Ada M.","groups":[],"email":"a@x"}`)
+	expect(t, "groups that are empty now", s,
+		`{"sub":"ada","exp":4,"auth_time":1,"acr":"gold","sid":"s","name":"Ada M.","groups":[],"email":"a@x"}`)
 	s = do(s.ByUserinfo([]byte(`{"sub":"ada"}`)))
-	expect(t, "userinfo that says nothing any more", s, `{"sub":"ada","exp":4,"auth_time":1,"acr":"gold","sid":"s","groups":[]}`)
+	expect(t, "userinfo that says nothing any more", s,
+		`{"sub":"ada","exp":4,"auth_time":1,"acr":"gold","sid":"s","groups":[]}`)
 }
 
 // What cannot be read changes nothing.
@@ -88,17 +92,23 @@ func TestHas(t *testing.T) {
 		want        bool
 	}{
 		{"role", "admin", true}, {"role", "Admin", false}, {"role", "adm", false}, {"role", "", false},
-		{"roles", "a", true}, {"roles", "c", false}, {"roles", "7", true}, {"roles", "null", false}, {"roles", `{"x":1}`, false}, {"roles", "x", false},
-		{"email_verified", "true", true}, {"email_verified", "false", false}, {"level", "3", true}, {"level", "03", false},
-		{"none", "null", false}, {"none", "", false}, {"empty", "", false}, {"missing", "x", false}, {"missing", "", false},
-		{"realm_access.roles", "editor", true}, {"realm_access.roles", "admin", false}, {"realm_access", "roles", true}, {"role.x", "admin", false}, {"realm_access.", "editor", false}, {".", "x", false}, {"", "x", false},
-		{"https://x.example/roles", "far", true}, {"a.b", "dot", true}, {"urn:zitadel:roles", "owner", true}, {"urn:zitadel:roles", "user", false},
+		{"roles", "a", true}, {"roles", "c", false}, {"roles", "7", true}, {"roles", "null", false},
+		{"roles", `{"x":1}`, false}, {"roles", "x", false},
+		{"email_verified", "true", true}, {"email_verified", "false", false}, {"level", "3", true},
+		{"level", "03", false},
+		{"none", "null", false}, {"none", "", false}, {"empty", "", false}, {"missing", "x", false},
+		{"missing", "", false},
+		{"realm_access.roles", "editor", true}, {"realm_access.roles", "admin", false}, {"realm_access", "roles", true},
+		{"role.x", "admin", false}, {"realm_access.", "editor", false}, {".", "x", false}, {"", "x", false},
+		{"https://x.example/roles", "far", true}, {"a.b", "dot", true}, {"urn:zitadel:roles", "owner", true},
+		{"urn:zitadel:roles", "user", false},
 	} {
 		if got := Has([]byte(all), row.name, row.value); got != row.want {
 			t.Errorf("%s says %q: %v", row.name, row.value, got)
 		}
 	}
-	if !Has([]byte(all), "roles", "x", "y", "b") || Has([]byte(all), "role") || Has([]byte("x"), "role", "admin") || Has(nil, "", "") {
+	if !Has([]byte(all), "roles", "x", "y", "b") || Has([]byte(all), "role") || Has([]byte("x"), "role", "admin") ||
+		Has(nil, "", "") {
 		t.Error("several values, none, and no claims")
 	}
 }
@@ -158,4 +168,26 @@ func compact(raw json.RawMessage) []byte {
 	}
 	b, _ := json.Marshal(v)
 	return b
+}
+
+// What userinfo said before and does not say any more is gone, also where an ID token had
+// said it too.
+func TestUserinfoTakesBack(t *testing.T) {
+	s, err := Said{Kept: `{"name":"Ada","role":"admin"}`, Userinfo: `{"role":"admin"}`}.ByUserinfo([]byte(`{"email":"a@x"}`))
+	if err != nil || s.Kept != `{"name":"Ada"}` || s.Userinfo != `{"email":"a@x"}` {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// What cannot be read is an error, and not a person without claims.
+func TestAllThatCannotBeRead(t *testing.T) {
+	list := "e30." + base64.RawURLEncoding.EncodeToString([]byte(`[]`)) + ".x"
+	for _, s := range []Said{
+		{IDToken: "x"}, {IDToken: "x", Kept: `{"a":1}`}, {IDToken: list, Userinfo: `{"a":1}`},
+		{IDToken: "e30.e30.x", Kept: `[]`}, {IDToken: "e30.e30.x", Userinfo: `{`},
+	} {
+		if all, err := s.All(); err == nil {
+			t.Errorf("%+v: %s", s, all)
+		}
+	}
 }

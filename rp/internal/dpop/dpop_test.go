@@ -36,7 +36,8 @@ func TestProof(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for range 3 {
-		raw, err := k.Proof(Call{Method: "POST", URL: parsed(t, "HTTPS://API.example:443/a%20b?q=1#f"), Token: "token", Nonce: "n", At: at})
+		raw, err := k.Proof(Call{Method: "POST", URL: parsed(t, "HTTPS://API.example:443/a%20b?q=1#f"), Token: "token",
+			Nonce: "n", At: at})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +124,8 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := map[string]any{"jti": `"1"`, "htm": `"GET"`, "htu": `"https://api.example/notes"`, "iat": at.Unix(), "ath": `"` + hashOf("token") + `"`}
+	good := map[string]any{"jti": `"1"`, "htm": `"GET"`, "htu": `"https://api.example/notes"`, "iat": at.Unix(),
+		"ath": `"` + hashOf("token") + `"`}
 	with := func(name string, v any) map[string]any {
 		c := maps.Clone(good)
 		if c[name] = v; v == nil {

@@ -83,7 +83,8 @@ func (k *Key) Proof(c Call) (string, error) {
 		return "", err
 	}
 	payload, err := json.Marshal(claims{
-		ID: rand.Text(), Method: c.Method, URL: Target(c.URL), IssuedAt: c.At.Unix(), Token: hashOf(c.Token), Nonce: c.Nonce,
+		ID: rand.Text(), Method: c.Method, URL: Target(c.URL), IssuedAt: c.At.Unix(), Token: hashOf(c.Token),
+		Nonce: c.Nonce,
 	})
 	if err != nil {
 		return "", err

@@ -22,7 +22,8 @@ const (
 )
 
 // algs are the asymmetric ones; none and HMAC would let anybody sign.
-var algs = []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.ES512, jose.PS256, jose.PS384, jose.PS512, jose.RS256, jose.RS384, jose.RS512, jose.EdDSA}
+var algs = []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.ES512, jose.PS256, jose.PS384, jose.PS512, jose.RS256,
+	jose.RS384, jose.RS512, jose.EdDSA}
 
 // Want is what a proof has to fit to.
 type Want struct {

@@ -22,7 +22,8 @@ func TestIgnoredAudience(t *testing.T) {
 		own, token string
 		want       bool
 	}{
-		{"the log-in's again", byAudience, unsigned(`{"aud":["notes","userinfo"]}`), unsigned(`{"aud":["userinfo","notes"]}`), true},
+		{"the log-in's again", byAudience, unsigned(`{"aud":["notes","userinfo"]}`),
+			unsigned(`{"aud":["userinfo","notes"]}`), true},
 		{"one text", byAudience, unsigned(`{"aud":"notes"}`), unsigned(`{"aud":"notes"}`), true},
 		{"what was asked for", byAudience, unsigned(`{"aud":"notes"}`), unsigned(`{"aud":["mail","userinfo"]}`), false},
 		{"both are for the API", byAudience, unsigned(`{"aud":"mail"}`), unsigned(`{"aud":"mail"}`), false},

@@ -22,7 +22,6 @@ const (
 // Config is what a session's life depends on. All of it is set: the defaults are rp's.
 type Config struct {
 	Issuer, ClientID string
-	Keys             [][]byte // the first one seals
 	Kind             Kind
 	Scopes           []string
 	IDTokenAlg       string

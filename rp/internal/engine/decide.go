@@ -15,7 +15,8 @@ var ErrChanged = errors.New("rp: the session changed while it was looked at")
 
 // Decide asks the clocks about a session and does what they say. navigation: the browser
 // can be sent to the IdP. known: the cache has the session, but it is quiet no longer.
-func (p *Engine) Decide(ctx context.Context, st *State, class lifetime.Class, navigation bool, now time.Time, known bool) (_ *State, err error) {
+func (p *Engine) Decide(ctx context.Context, st *State, class lifetime.Class, navigation bool, now time.Time,
+	known bool) (_ *State, err error) {
 	asks := class
 	if p.Means(st.Data) == BySilentLogin && !navigation {
 		asks = lifetime.Passive // only a navigation can ask
@@ -88,7 +89,8 @@ func (p *Engine) Policy(st *State) lifetime.Policy {
 	return pol
 }
 
-var Reasons = [...]reason.Reason{lifetime.Idle: reason.Idle, lifetime.Absolute: reason.Absolute, lifetime.Ceiling: reason.IdPCeiling}
+var Reasons = [...]reason.Reason{lifetime.Idle: reason.Idle, lifetime.Absolute: reason.Absolute,
+	lifetime.Ceiling: reason.IdPCeiling}
 
 // Expire ends a session whose time is up, unless somebody was active elsewhere
 // between our look and now.

@@ -26,7 +26,8 @@ func (p *Engine) End(ctx context.Context, key store.Key, reason reason.Reason) (
 // covered by which, and forbids those whose log-in is under way. Each of refs is
 // buried before the next one is looked at: a session that moves from one to another
 // meanwhile, because its instance has another first key, is found or refused.
-func (p *Engine) EndUnder(ctx context.Context, refs []store.Key, which store.Selector, reason reason.Reason, detail string) ([]store.Record, error) {
+func (p *Engine) EndUnder(ctx context.Context, refs []store.Key, which store.Selector, reason reason.Reason,
+	detail string) ([]store.Record, error) {
 	var ended []store.Record
 	for _, ref := range refs {
 		which.Ref = ref
@@ -75,7 +76,8 @@ func (p *Engine) List(ctx context.Context, refs []store.Key) ([]store.Record, er
 	return all, nil
 }
 
-func (p *Engine) EndNow(ctx context.Context, sel store.Selector, reason reason.Reason, detail string) ([]store.Record, error) {
+func (p *Engine) EndNow(ctx context.Context, sel store.Selector, reason reason.Reason,
+	detail string) ([]store.Record, error) {
 	now := p.Now()
 	e := pastEnd{sel, store.End{Reason: string(reason), At: now, Until: now.Add(Remember)}, detail}
 	ended, err := p.cfg.Store.End(ctx, sel, e.end)

@@ -15,7 +15,8 @@ import (
 var ErrOtherSession = errors.New("sub is not that of the session sid")
 
 // EndByToken ends what a token names. Its error is errOtherSession or the store's.
-func (p *Engine) EndByToken(ctx context.Context, token *logouttoken.Token, which store.Selector) ([]store.Record, error) {
+func (p *Engine) EndByToken(ctx context.Context, token *logouttoken.Token,
+	which store.Selector) ([]store.Record, error) {
 	refs := p.party.Under(names.BySubject, token.Subject)
 	if token.SID != "" {
 		refs = p.party.Under(names.BySID, token.SID)

@@ -35,10 +35,12 @@ const storeRetry = 2 * time.Second
 // not tell. That a browser hung up is no failure of the Store.
 func (p *Engine) StoreFailed(err error) error {
 	if !errors.Is(err, context.Canceled) {
-		p.troubles.Spend(p.log, p.Now(), "the session store failed; sessions are kept, and requests are answered with 503", "error", err)
+		p.troubles.Spend(p.log, p.Now(), "the session store failed; sessions are kept, and requests are answered "+
+			"with 503", "error", err)
 		if fn := p.cfg.Events.StoreFailed; fn != nil {
 			fn(StoreFailedEvent{At: p.Now(), Err: err})
 		}
 	}
-	return &reason.UnavailableError{RetryAfter: storeRetry, Cause: reason.StoreFailed, Err: fmt.Errorf("the session store failed: %w", err)}
+	return &reason.UnavailableError{RetryAfter: storeRetry, Cause: reason.StoreFailed,
+		Err: fmt.Errorf("the session store failed: %w", err)}
 }

@@ -86,25 +86,35 @@ func judgeTokens(c *Config, t *Tokens) []store.Finding {
 		if every == 0 {
 			every = lifetime.DefaultSignalEvery(w, t.life)
 		}
-		say(false, "token_outlives_window", "The access token lives %v and the IdP's window is %v: a client that refreshes only when the token nears its end logs active people out; this library reports activity every %v.", t.life, w, every.Round(time.Second))
+		say(false, "token_outlives_window", "The access token lives %v and the IdP's window is %v: a client that "+
+			"refreshes only when the token nears its end logs active people out; this library reports activity every "+
+			"%v.", t.life, w, every.Round(time.Second))
 	}
 	if w == 0 && c.Kind != NoToken {
-		say(false, "window_unknown", "The IdP does not say how long its idle window is; set Config.IdPWindow, or people who return after it are served for up to %v before the IdP is asked.", c.TrustFor)
+		say(false, "window_unknown", "The IdP does not say how long its idle window is; set Config.IdPWindow, or "+
+			"people who return after it are served for up to %v before the IdP is asked.", c.TrustFor)
 	}
 	if c.Kind == RefreshToken && t.refresh == "" && t.ID != nil {
-		say(true, "no_refresh_token", "The IdP issued no refresh token; many need the scope offline_access, or a setting of the client. Userinfo is used instead, where it helps.")
+		say(true, "no_refresh_token", "The IdP issued no refresh token; many need the scope offline_access, or a "+
+			"setting of the client. Userinfo is used instead, where it helps.")
 	}
 	if c.Kind != NoToken && !t.IsAsked() {
-		say(true, "token_type", "The IdP issued an access token of type %s, which was not asked for. It is shown to nobody: handlers get no access token, and APIs are not called, until the IdP issues %s tokens again; look at the settings of this client there (DPoP, sender-constrained tokens), and at Config.DPoP.", Quoted(t.Kind), TypeOf(t.Key))
+		say(true, "token_type", "The IdP issued an access token of type %s, which was not asked for. It is shown to "+
+			"nobody: handlers get no access token, and APIs are not called, until the IdP issues %s tokens again; "+
+			"look at the settings of this client there (DPoP, sender-constrained tokens), and at Config.DPoP.",
+			Quoted(t.Kind), TypeOf(t.Key))
 	}
 	if t.ID != nil && t.ID.SID == "" {
-		say(false, "no_sid", "The ID token carries no sid: a logout token can only name the person, and ends the sessions in all browsers.")
+		say(false, "no_sid", "The ID token carries no sid: a logout token can only name the person, and ends the "+
+			"sessions in all browsers.")
 	}
 	if t.life == 0 && c.Kind != NoToken {
-		say(false, "no_expires_in", "The token response has no expires_in: a token's end is noticed by the API's 401 only.")
+		say(false, "no_expires_in", "The token response has no expires_in: a token's end is noticed by the API's 401 "+
+			"only.")
 	}
 	if c.SignalEvery > 0 && w > 0 && c.SignalEvery >= w {
-		say(true, "signals_too_rare", "Config.SignalEvery (%v) is not shorter than the IdP's window (%v): active people will be logged out between two signals.", c.SignalEvery, w)
+		say(true, "signals_too_rare", "Config.SignalEvery (%v) is not shorter than the IdP's window (%v): active "+
+			"people will be logged out between two signals.", c.SignalEvery, w)
 	}
 	return out
 }

@@ -102,7 +102,8 @@ func (f *flights) paused(key store.Key, now time.Time) (time.Duration, reason.Ca
 
 // failed notes a failure and returns the pause after it: what the server asked
 // for, else exponential with jitter.
-func (f *flights) failed(key store.Key, v verdict.Verdict, asked time.Duration, now time.Time, blames reason.Cause, cause error) time.Duration {
+func (f *flights) failed(key store.Key, v verdict.Verdict, asked time.Duration, now time.Time, blames reason.Cause,
+	cause error) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.pauses[key]
@@ -179,7 +180,8 @@ func (p *Engine) Fly(ctx context.Context, key store.Key, want Errand, enough fun
 		switch {
 		case !mine:
 		case !p.flights.admit(fl):
-			p.flights.land(key, fl, nil, IdPSilent(5*time.Second, "the IdP does not answer in time; another call tries"))
+			p.flights.land(key, fl, nil, IdPSilent(5*time.Second,
+				"the IdP does not answer in time; another call tries"))
 		case !p.Go(func(ctx context.Context) {
 			st, err := p.ask(ctx, key, want, enough)
 			p.flights.land(key, fl, st, err)
@@ -189,7 +191,8 @@ func (p *Engine) Fly(ctx context.Context, key store.Key, want Errand, enough fun
 		select {
 		case <-fl.done:
 		case <-timer.C:
-			return nil, IdPSilent(2*time.Second, "the answer takes longer than Config.WaitFor (%v); the call goes on", p.cfg.WaitFor)
+			return nil, IdPSilent(2*time.Second, "the answer takes longer than Config.WaitFor (%v); the call goes on",
+				p.cfg.WaitFor)
 		case <-fl.stuck:
 			return nil, fl.cause
 		case <-ctx.Done():

@@ -25,7 +25,9 @@ func JudgeClock(skew, ahead time.Duration) []store.Finding {
 		how = "behind"
 	}
 	return []store.Finding{{Code: "clock", Serious: true, Text: fmt.Sprintf(
-		"This server's clock is %v %s the IdP's (by the Date of its answers), more than Config.Skew (%v): log-ins and logout tokens are refused, because they seem to be too old or to come from the future. Set the clock right (NTP).",
+		"This server's clock is %v %s the IdP's (by the Date of its answers), more than Config.Skew (%v): log-ins "+
+			"and logout tokens are refused, because they seem to be too old or to come from the future. Set the "+
+			"clock right (NTP).",
 		ahead.Abs().Round(time.Second), how, skew)}}
 }
 

@@ -58,14 +58,16 @@ func (p *Engine) keepIdP(ctx context.Context, read time.Time) error {
 	k.Keys, k.KeysRead = p.idp.Keys.Kept()
 	plain, err := json.Marshal(k)
 	if err == nil && len(plain) > store.MaxSealed/2 {
-		p.log.Warn("the IdP's metadata and keys are too large to be kept in the store: no instance starts without the IdP", "bytes", len(plain))
+		p.log.Warn("the IdP's metadata and keys are too large to be kept in the store: no instance starts without "+
+			"the IdP", "bytes", len(plain))
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	key := p.party.KeptKey()
-	rec := store.Record{Key: key, Owner: key, Refs: []store.Key{key}, Begun: read, Active: read, Due: read.Add(keptFor), Sealed: p.ring.Seal(plain, p.party.Bound(&key))}
+	rec := store.Record{Key: key, Owner: key, Refs: []store.Key{key}, Begun: read, Active: read, Due: read.Add(keptFor),
+		Sealed: p.ring.Seal(plain, p.party.Bound(&key))}
 	_, rec.Version, err = p.readKept(ctx)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -100,7 +102,8 @@ func (p *Engine) meet(ctx context.Context) error {
 		return unfit
 	}
 	p.idp.Use(old.Metadata)
-	p.log.Warn("the IdP does not answer: sessions are served with what the store keeps of it, and nobody can log in until it answers",
+	p.log.Warn("the IdP does not answer: sessions are served with what the store keeps of it, and nobody can log in "+
+		"until it answers",
 		"read", old.Read, "error", err)
 	return nil
 }

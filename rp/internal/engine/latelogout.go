@@ -58,7 +58,8 @@ func (p *Engine) EndLater(token *logouttoken.Token, which store.Selector) {
 	this := lateLogout{token.SID, token.Subject, token.IssuedAt.Unix()}
 	mine, full := p.late.take(this)
 	if full {
-		p.troubles.Spend(p.log, p.Now(), "a logout could not be carried out and is forgotten: too many wait for the store")
+		p.troubles.Spend(p.log, p.Now(), "a logout could not be carried out and is forgotten: too many wait for the "+
+			"store")
 	}
 	if !mine {
 		return

@@ -24,7 +24,8 @@ const (
 // not shown at once: if that one lives, it stores its new tokens or takes the lease again
 // within signOfLife of the store's answering. An instance that waits for the lease hears
 // the store answer all the time, so after a death nobody waits longer for that.
-func (p *Engine) lead(flight context.Context, key store.Key, want Errand, enough func(*record.Data) bool) (_ *State, release func(), _ error) {
+func (p *Engine) lead(flight context.Context, key store.Key, want Errand,
+	enough func(*record.Data) bool) (_ *State, release func(), _ error) {
 	ctx, cancel := context.WithTimeout(flight, 2*p.cfg.RequestTimeout+2*leaseTTL)
 	defer cancel()
 	t := p.hub.subscribe(key)

@@ -91,7 +91,8 @@ func (p *Engine) announceEnd(u untold) {
 	if p.offline(&d, reason) {
 		d.RefreshToken = ""
 	}
-	if p.idp.At().RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" || !spares(p.cfg.Capabilities.Revocation, reason, nobody) {
+	if p.idp.At().RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" ||
+		!spares(p.cfg.Capabilities.Revocation, reason, nobody) {
 		d.AccessToken, d.RefreshToken = "", ""
 		p.settle(ctx, rec, &d, time.Time{})
 		return

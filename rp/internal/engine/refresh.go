@@ -57,7 +57,8 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, 
 		switch {
 		case v == verdict.Ended:
 			return p.secondLook(ctx, st, to, out)
-		case v == verdict.Denied, v == verdict.Retry && (out.Fault == verdict.Malformed || out.Fault == verdict.None && out.Status >= http.StatusInternalServerError):
+		case v == verdict.Denied, v == verdict.Retry && (out.Fault == verdict.Malformed || out.Fault == verdict.None &&
+			out.Status >= http.StatusInternalServerError):
 			p.Signalled(st.Rec.Key, "refresh", v, out.Err)
 			p.undoubt(ctx, st, lost)
 			return nil, p.denied(st, to, out, out.Err)
@@ -110,7 +111,8 @@ func (p *Engine) secondLook(ctx context.Context, st *State, to *Audience, out id
 // refreshed stores what a good answer brought. mine: nobody else had shown that token. If
 // somebody has by now, an IdP that detects reuse may have taken these along: that the next
 // one is refused proves nothing then.
-func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent time.Time, to *Audience, out idp.Outcome, mine bool) (*State, error) {
+func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent time.Time, to *Audience, out idp.Outcome,
+	mine bool) (*State, error) {
 	p.flights.succeeded(st.Rec.Key)
 	if to == nil {
 		p.Observe(got)
@@ -130,7 +132,8 @@ func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent tim
 		p.Orphaned(got, *st.Data, ended.Reason) // BCL-19
 	case errors.Is(err, ErrAnonymous):
 		p.Orphaned(got, *st.Data, "")
-	case err == nil && to != nil && fault == nil && next.Data.Generation == st.Data.Generation+1 && Holds(next.Data, to).None != nil:
+	case err == nil && to != nil && fault == nil && next.Data.Generation == st.Data.Generation+1 &&
+		Holds(next.Data, to).None != nil:
 		return nil, p.denied(next, to, out, errors.New("the session's record has no room for the access token"))
 	case err == nil && fault != nil:
 		return nil, p.denied(next, to, out, fault)

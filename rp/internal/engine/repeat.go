@@ -179,7 +179,8 @@ func (p *Engine) repeatEnds() {
 				break
 			}
 			if n == pastTry {
-				p.log.Warn("what was ended in the last minutes could not be ended again after the store was cut off", "error", err)
+				p.log.Warn("what was ended in the last minutes could not be ended again after the store was cut off",
+					"error", err)
 				return
 			}
 			sleep(p.ctx, time.Second)

@@ -151,7 +151,8 @@ func (p *Engine) callRevocation(ctx context.Context, token, hint string) (again 
 	switch {
 	case out.Err == nil:
 		return false, 0
-	case out.Fault != verdict.None, out.Status == http.StatusTooManyRequests, out.Status >= 500: // RFC 7009 §2.2.1: still alive
+	// RFC 7009 §2.2.1: still alive
+	case out.Fault != verdict.None, out.Status == http.StatusTooManyRequests, out.Status >= 500:
 		p.log.Warn("a token could not be revoked; trying again", "error", out.Err)
 		return true, out.RetryAfter
 	}

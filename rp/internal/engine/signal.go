@@ -82,7 +82,8 @@ func (p *Engine) Tell(ctx context.Context, st *State) (*State, error) {
 func (p *Engine) tellBy(ctx context.Context, st *State, latest time.Time) (*State, error) {
 	seen := st.Data
 	return p.Fly(ctx, st.Rec.Key, Errand{}, func(d *record.Data) bool {
-		return lifetime.Over(latest, p.Now()) || d.Signalled.After(seen.Signalled) || lifetime.Ahead(seen.Signalled, d.Signalled) || d.Generation > seen.Generation
+		return lifetime.Over(latest, p.Now()) || d.Signalled.After(seen.Signalled) ||
+			lifetime.Ahead(seen.Signalled, d.Signalled) || d.Generation > seen.Generation
 	})
 }
 
@@ -166,7 +167,8 @@ func (p *Engine) postponed(st *State, v verdict.Verdict, out idp.Outcome) error 
 	if cause == nil {
 		cause = errors.New("the IdP's answer was of no use")
 	}
-	if verdict.ClientWide(out.Answer) || out.Status == http.StatusTooManyRequests && p.flights.limitedAll(st.Rec.Key, p.Now()) {
+	if verdict.ClientWide(out.Answer) || out.Status == http.StatusTooManyRequests &&
+		p.flights.limitedAll(st.Rec.Key, p.Now()) {
 		p.flights.failed(store.Key{}, v, out.RetryAfter, p.Now(), WhoFails(&out), cause)
 	}
 	wait := p.flights.failed(st.Rec.Key, v, out.RetryAfter, p.Now(), WhoFails(&out), cause)
@@ -189,11 +191,14 @@ func (p *Engine) Signalled(key store.Key, how string, v verdict.Verdict, cause e
 	case verdict.Ended:
 		p.log.Info("the IdP says that the session is over", "session", key.Short(), "how", how, "error", cause)
 	case verdict.Denied:
-		p.log.Warn("the IdP gives a session no access token for an API; the session is kept", "session", key.Short(), "error", cause)
+		p.log.Warn("the IdP gives a session no access token for an API; the session is kept", "session", key.Short(),
+			"error", cause)
 	case verdict.Misconfigured:
-		p.log.Error("this client and the IdP do not fit; sessions are kept", "session", key.Short(), "how", how, "error", cause)
+		p.log.Error("this client and the IdP do not fit; sessions are kept", "session", key.Short(), "how", how,
+			"error", cause)
 	default:
-		p.log.Warn("the IdP could not be asked; sessions are kept", "session", key.Short(), "how", how, "verdict", v.String(), "error", cause)
+		p.log.Warn("the IdP could not be asked; sessions are kept", "session", key.Short(), "how", how, "verdict",
+			v.String(), "error", cause)
 	}
 	e := SignalEvent{Session: key.Short(), How: how, Verdict: v.String(), At: p.Now(), Err: cause}
 	if v == verdict.OK {

@@ -70,7 +70,8 @@ func (p *Engine) sweepOnce(ctx context.Context) (blind bool) {
 func (p *Engine) lookAtExpired(ctx context.Context, rec store.Record) bool {
 	st, err := p.Open(rec)
 	if err != nil { // another instance may have the key: until its time is up for certain
-		if lifetime.Outlived(rec.Begun, rec.Active, lifetime.Policy{Absolute: p.cfg.Absolute}, p.cfg.LoginTimeout, store.Abandoned, p.Now()) {
+		if lifetime.Outlived(rec.Begun, rec.Active, lifetime.Policy{Absolute: p.cfg.Absolute}, p.cfg.LoginTimeout,
+			store.Abandoned, p.Now()) {
 			_, _ = p.End(ctx, rec.Key, reason.Unconfirmed)
 		}
 		return false

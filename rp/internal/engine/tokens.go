@@ -32,7 +32,8 @@ type Tokens struct {
 // Read takes over what needs no check. key is the one that the request was signed with.
 func (p *Engine) Read(t *idp.Tokens, key string) *Tokens {
 	now := p.Now()
-	got := &Tokens{Access: t.Access, Kind: t.Type, Key: key, refresh: t.Refresh, scope: t.Scope, rawID: t.ID, life: t.AccessLife, forget: p.cfg.ForgetClaims}
+	got := &Tokens{Access: t.Access, Kind: t.Type, Key: key, refresh: t.Refresh, scope: t.Scope, rawID: t.ID,
+		life: t.AccessLife, forget: p.cfg.ForgetClaims}
 	if got.life > 0 {
 		got.ends = now.Add(got.life)
 	}
@@ -59,7 +60,8 @@ func (p *Engine) verify(ctx context.Context, got *Tokens, want idtoken.Want) err
 		return fmt.Errorf("the ID token: %w", err)
 	}
 	got.rawID = signed // as a hint, too: the IdP wants it decrypted (Core §3.1.2.1)
-	want.Issuer, want.ClientID, want.Alg, want.Keys = c.Issuer, c.ClientID, c.IDTokenAlg, p.idp.Keys.Trusted(c.IDTokenAlg)
+	want.Issuer, want.ClientID, want.Alg, want.Keys = c.Issuer, c.ClientID, c.IDTokenAlg,
+		p.idp.Keys.Trusted(c.IDTokenAlg)
 	want.Now, want.Skew, want.TrustedAudiences, want.AccessToken = c.Now(), c.Skew, c.TrustedAudiences, got.Access
 	id, err := idtoken.Verify(ctx, got.rawID, want)
 	if err != nil {
@@ -78,7 +80,8 @@ func (p *Engine) VerifyLogin(ctx context.Context, got *Tokens, want idtoken.Want
 	case got.rawID == "":
 		return errors.New("the token endpoint answered without an ID token: is the scope openid granted?")
 	case got.Access == "" && p.cfg.Kind != NoToken:
-		return errors.New("the token endpoint answered without an access token: some IdPs issue one only for a scope of an API")
+		return errors.New("the token endpoint answered without an access token: some IdPs issue one only for a scope " +
+			"of an API")
 	}
 	return p.verify(ctx, got, want)
 }
@@ -110,7 +113,8 @@ func (p *Engine) verifyRefresh(ctx context.Context, got *Tokens, d *record.Data)
 		return nil
 	}
 	got.fault = err
-	p.log.Error("the ID token of a refresh is left out; the session goes on with the tokens that came with it", "error", err, "access_token_used", got.Access != "")
+	p.log.Error("the ID token of a refresh is left out; the session goes on with the tokens that came with it", "error",
+		err, "access_token_used", got.Access != "")
 	return nil
 }
 

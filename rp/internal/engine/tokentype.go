@@ -49,7 +49,8 @@ func isOther(noted string) bool { return strings.HasPrefix(noted, `"`) }
 
 // ErrOtherType names a type that was not asked for.
 func ErrOtherType(quoted, key string) error {
-	return fmt.Errorf("the IdP issued an access token of type %s, which was not asked for: only %s is", quoted, TypeOf(key))
+	return fmt.Errorf("the IdP issued an access token of type %s, which was not asked for: only %s is", quoted,
+		TypeOf(key))
 }
 
 // shown is the access token of a session for those who send it. Errors:

@@ -90,15 +90,18 @@ func (c *Client) send(req *http.Request, what string) (*http.Response, []byte, O
 	case err != nil:
 		return nil, nil, broken(what, err, true)
 	case len(body) > maxAnswer:
-		return nil, nil, Outcome{Answer: verdict.Answer{Fault: verdict.Malformed}, Err: fmt.Errorf("%s answered more than %d bytes", what, maxAnswer)}
+		return nil, nil, Outcome{Answer: verdict.Answer{Fault: verdict.Malformed},
+			Err: fmt.Errorf("%s answered more than %d bytes", what, maxAnswer)}
 	}
-	out := Outcome{Answer: verdict.Answer{Status: resp.StatusCode}, RetryAfter: verdict.RetryAfter(resp.Header, c.Now(), maxRetryAfter)}
+	out := Outcome{Answer: verdict.Answer{Status: resp.StatusCode}, RetryAfter: verdict.RetryAfter(resp.Header, c.Now(),
+		maxRetryAfter)}
 	out.Date, _ = http.ParseTime(resp.Header.Get("Date"))
 	return resp, body, out
 }
 
 // post sends a form as this client.
-func (c *Client) post(ctx context.Context, what, to string, by Auth, form url.Values) (*http.Response, []byte, Outcome) {
+func (c *Client) post(ctx context.Context, what, to string, by Auth,
+	form url.Values) (*http.Response, []byte, Outcome) {
 	return c.sendBound(func() (*http.Request, error) {
 		header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
 		if err := by.Apply(form, header); err != nil {

@@ -12,11 +12,13 @@ import (
 // Who waits for a place waits for this application. Were that a time-out of the IdP, a
 // crowd would open the circuit breaker of an IdP that answers everybody.
 func TestWaitingForAPlaceIsNoTimeout(t *testing.T) {
-	c := &Client{Slots: make(chan struct{}, 1), HTTP: http.DefaultClient, Auth: Named("notes"), Now: time.Now, TokenURL: "https://idp.example/token"}
+	c := &Client{Slots: make(chan struct{}, 1), HTTP: http.DefaultClient, Auth: Named("notes"), Now: time.Now,
+		TokenURL: "https://idp.example/token"}
 	c.Slots <- struct{}{}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, out := c.Refresh(ctx, "r", nil); out.Err == nil || TimedOut(out.Err) || !strings.Contains(out.Err.Error(), "MaxCalls") {
+	if _, out := c.Refresh(ctx, "r", nil); out.Err == nil || TimedOut(out.Err) ||
+		!strings.Contains(out.Err.Error(), "MaxCalls") {
 		t.Errorf("%+v", out)
 	}
 }
@@ -27,14 +29,16 @@ func TestDiscover(t *testing.T) {
 		body   string
 		want   string
 	}{
-		"a document":             {200, `{"issuer":"https://idp.example","token_endpoint":"https://idp.example/t"}`, ""},
+		"a document": {200, `{"issuer":"https://idp.example","token_endpoint":"https://idp.example/t"}`,
+			""},
 		"another issuer":         {200, `{"issuer":"https://else.example"}`, ""}, // the caller judges that
 		"404":                    {404, `{"issuer":"https://idp.example"}`, "404"},
 		"a page":                 {200, `<html>`, "no discovery document"},
 		"JSON without an issuer": {200, `{}`, "without an issuer"},
 		"null":                   {200, `null`, "without an issuer"},
-		"a list as an endpoint":  {200, `{"issuer":"https://idp.example","token_endpoint":["x"]}`, "no discovery document"},
-		"too much":               {200, `{"issuer":"` + strings.Repeat("x", maxAnswer) + `"}`, "more than"},
+		"a list as an endpoint": {200, `{"issuer":"https://idp.example","token_endpoint":["x"]}`,
+			"no discovery document"},
+		"too much": {200, `{"issuer":"` + strings.Repeat("x", maxAnswer) + `"}`, "more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

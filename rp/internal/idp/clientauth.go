@@ -23,7 +23,8 @@ const (
 )
 
 // Methods are all of them.
-var Methods = []string{SecretBasic, SecretPost, SecretBasicRaw, PrivateKeyJWT, KeyForEndpoint, AppleSecret, TLSClient, SelfSignedTLS}
+var Methods = []string{SecretBasic, SecretPost, SecretBasicRaw, PrivateKeyJWT, KeyForEndpoint, AppleSecret, TLSClient,
+	SelfSignedTLS}
 
 // ByKey reports whether a method needs a key; ByCertificate and BySecret, whether it needs
 // one of these.
@@ -137,7 +138,8 @@ func (k *Key) claims(id, audience string, now time.Time) map[string]any {
 	if iss == "" {
 		iss = id
 	}
-	return map[string]any{"iss": iss, "sub": id, "aud": audience, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(signedFor).Unix()}
+	return map[string]any{"iss": iss, "sub": id, "aud": audience, "jti": rand.Text(), "iat": now.Unix(),
+		"exp": now.Add(signedFor).Unix()}
 }
 
 // appleSecret is Apple's client_secret: a JWT that the app's key signs, with the team as

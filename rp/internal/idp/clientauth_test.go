@@ -38,7 +38,8 @@ func signers(t *testing.T) map[crypto.Signer][]string {
 	p384, err3 := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	_, ed, err4 := ed25519.GenerateKey(rand.Reader)
 	return map[crypto.Signer][]string{
-		must(rsaKey, err): {"RS256", "PS256"}, must(p256, err2): {"ES256"}, must(p384, err3): {"ES384"}, must(&ed, err4): {"EdDSA"},
+		must(rsaKey, err): {"RS256", "PS256"}, must(p256, err2): {"ES256"}, must(p384, err3): {"ES384"},
+		must(&ed, err4): {"EdDSA"},
 	}
 }
 
@@ -71,7 +72,8 @@ func TestAssertion(t *testing.T) {
 				t.Fatal(alg, err)
 			}
 			for method, audience := range map[string]string{"": issuer, PrivateKeyJWT: issuer, KeyForEndpoint: token} {
-				c := &Config{Issuer: issuer, ClientID: "notes", Method: method, Keys: []Key{k, {}}, Now: func() time.Time { return signedAt }}
+				c := &Config{Issuer: issuer, ClientID: "notes", Method: method, Keys: []Key{k, {}},
+					Now: func() time.Time { return signedAt }}
 				a := c.auth(&Metadata{TokenURL: token}, nil)
 				seen := map[string]bool{}
 				for range 3 {
@@ -79,17 +81,20 @@ func TestAssertion(t *testing.T) {
 					if err := a.Apply(form, header); err != nil || len(header) > 0 {
 						t.Fatal(err, header)
 					}
-					if form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" || form.Get("client_id") != "notes" {
+					if form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" ||
+						form.Get("client_id") != "notes" {
 						t.Errorf("%v", form)
 					}
 					head, claims := opened(t, &k, form.Get("client_assertion"))
 					seen[claims["jti"].(string)] = true
 					delete(claims, "jti")
-					want := map[string]any{"iss": "notes", "sub": "notes", "aud": audience, "iat": float64(signedAt.Unix()), "exp": float64(signedAt.Unix() + 60)}
+					want := map[string]any{"iss": "notes", "sub": "notes", "aud": audience,
+						"iat": float64(signedAt.Unix()), "exp": float64(signedAt.Unix() + 60)}
 					if fmt.Sprint(claims) != fmt.Sprint(want) {
 						t.Errorf("%v, want %v", claims, want)
 					}
-					if head.KeyID != "k1" || head.ExtraHeaders["x5t#S256"] != "thumb" || head.ExtraHeaders["typ"] != "JWT" {
+					if head.KeyID != "k1" || head.ExtraHeaders["x5t#S256"] != "thumb" ||
+						head.ExtraHeaders["typ"] != "JWT" {
 						t.Errorf("%+v", head)
 					}
 				}
@@ -108,13 +113,16 @@ func TestAppleSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := Key{ID: "ABC123DEFG", Alg: "ES256", Issuer: "TEAM", Signer: p256}
-	c := &Config{Issuer: "https://appleid.apple.com", ClientID: "com.example.notes", Method: AppleSecret, Keys: []Key{k}, Now: func() time.Time { return signedAt }}
+	c := &Config{Issuer: "https://appleid.apple.com", ClientID: "com.example.notes", Method: AppleSecret,
+		Keys: []Key{k}, Now: func() time.Time { return signedAt }}
 	form, header := url.Values{}, http.Header{}
-	if err := c.auth(&Metadata{}, nil).Apply(form, header); err != nil || len(header) > 0 || form.Has("client_assertion") || form.Get("client_id") != "com.example.notes" {
+	if err := c.auth(&Metadata{}, nil).Apply(form, header); err != nil || len(header) > 0 ||
+		form.Has("client_assertion") || form.Get("client_id") != "com.example.notes" {
 		t.Fatalf("%v %v %v", err, header, form)
 	}
 	head, claims := opened(t, &k, form.Get("client_secret"))
-	if head.KeyID != "ABC123DEFG" || claims["iss"] != "TEAM" || claims["sub"] != "com.example.notes" || claims["aud"] != "https://appleid.apple.com" {
+	if head.KeyID != "ABC123DEFG" || claims["iss"] != "TEAM" || claims["sub"] != "com.example.notes" ||
+		claims["aud"] != "https://appleid.apple.com" {
 		t.Errorf("%+v %v", head, claims)
 	}
 }
@@ -133,8 +141,10 @@ func TestRevocationHasItsOwnMethods(t *testing.T) {
 		"the app has chosen it": {[]string{SecretPost}, []string{SecretPost}, SecretBasic, [2]bool{false, false}},
 	} {
 		s := says(200, `{"access_token":"a"}`)
-		p := NewProvider(Config{Issuer: "https://idp.example", ClientID: "notes", Secret: "s3cret", Method: row.method, HTTP: &http.Client{Transport: s}, MaxCalls: 1, Now: time.Now})
-		p.Use(&Metadata{TokenURL: "https://idp.example/token", RevocationURL: "https://idp.example/revoke", TokenAuthMethods: row.token, RevocationAuthMethods: row.revocation})
+		p := NewProvider(Config{Issuer: "https://idp.example", ClientID: "notes", Secret: "s3cret", Method: row.method,
+			HTTP: &http.Client{Transport: s}, MaxCalls: 1, Now: time.Now})
+		p.Use(&Metadata{TokenURL: "https://idp.example/token", RevocationURL: "https://idp.example/revoke",
+			TokenAuthMethods: row.token, RevocationAuthMethods: row.revocation})
 		p.At().Client.Refresh(t.Context(), "r", nil)
 		first := s.form.Has("client_secret")
 		p.At().Client.Revoke(t.Context(), "r", "refresh_token")
@@ -153,7 +163,8 @@ func TestMTLSEndpointAliases(t *testing.T) {
 	}
 	for _, certificate := range []bool{true, false} {
 		s := says(200, `{"access_token":"a"}`)
-		p := NewProvider(Config{Issuer: "https://idp.example", ClientID: "notes", Method: TLSClient, Certificate: certificate, HTTP: &http.Client{Transport: s}, MaxCalls: 1, Now: time.Now})
+		p := NewProvider(Config{Issuer: "https://idp.example", ClientID: "notes", Method: TLSClient,
+			Certificate: certificate, HTTP: &http.Client{Transport: s}, MaxCalls: 1, Now: time.Now})
 		p.Use(m)
 		to := map[bool]string{true: "mtls.example", false: "idp.example"}[certificate]
 		p.At().Client.Refresh(t.Context(), "r", nil)
@@ -183,9 +194,11 @@ func TestKeyThatCannotSign(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := s.client()
-	c.Auth = (&Config{ClientID: "notes", Keys: []Key{{Alg: "ES256", Signer: broke{p256}}}, Now: time.Now}).auth(&Metadata{}, nil)
+	c.Auth = (&Config{ClientID: "notes", Keys: []Key{{Alg: "ES256", Signer: broke{p256}}}, Now: time.Now}).auth(
+		&Metadata{}, nil)
 	_, out := c.Refresh(t.Context(), "r", nil)
-	if verdict.Token(out.Answer) != verdict.Retry || out.Err == nil || !strings.Contains(out.Err.Error(), "the vault is closed") || s.asked != nil {
+	if verdict.Token(out.Answer) != verdict.Retry || out.Err == nil ||
+		!strings.Contains(out.Err.Error(), "the vault is closed") || s.asked != nil {
 		t.Errorf("%+v, sent %v", out, s.asked)
 	}
 }
@@ -204,8 +217,10 @@ func TestKeyCheck(t *testing.T) {
 	}
 	p256, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	for name, k := range map[string]Key{
-		"no key": {Alg: "ES256"}, "a short key": {Alg: "RS256", Signer: small}, "another algorithm": {Alg: "RS256", Signer: p256},
-		"a symmetric one": {Alg: "HS256", Signer: p256}, "none": {Alg: "none", Signer: p256}, "nothing": {Signer: p256},
+		"no key": {Alg: "ES256"}, "a short key": {Alg: "RS256", Signer: small},
+		"another algorithm": {Alg: "RS256", Signer: p256},
+		"a symmetric one":   {Alg: "HS256", Signer: p256}, "none": {Alg: "none", Signer: p256},
+		"nothing": {Signer: p256},
 	} {
 		if k.Check() == nil {
 			t.Errorf("%s: no fault", name)

@@ -8,9 +8,12 @@ func (c *Config) fitsFAPI(m *Metadata, unfit *UnfitError) {
 		return
 	}
 	if !m.IssInResponse && !IsJARM(c.ResponseMode) {
-		unfit.add("Profile", "demands that the IdP names itself in its answers (RFC 9207), and its discovery document does not say so (authorization_response_iss_parameter_supported); use an IdP that does, or fapi2-message-signing")
+		unfit.add("Profile", "demands that the IdP names itself in its answers (RFC 9207), and its discovery "+
+			"document does not say so (authorization_response_iss_parameter_supported); use an IdP that does, or "+
+			"fapi2-message-signing")
 	}
 	if c.Certificate && !c.DPoP && !m.CertificateBound {
-		unfit.add("Profile", "demands that access tokens are bound, and the IdP does not bind them to certificates (tls_client_certificate_bound_access_tokens); set DPoP")
+		unfit.add("Profile", "demands that access tokens are bound, and the IdP does not bind them to certificates "+
+			"(tls_client_certificate_bound_access_tokens); set DPoP")
 	}
 }

@@ -48,11 +48,13 @@ func (p *Provider) Fits(m *Metadata) error {
 	}
 	switch {
 	case c.NeedsUserinfo && m.UserinfoURL == "":
-		unfit.add("UserinfoClaims", "is set, but the IdP has no userinfo_endpoint in its discovery document; leave it unset, and let the IdP put the claims into the ID token")
+		unfit.add("UserinfoClaims", "is set, but the IdP has no userinfo_endpoint in its discovery document; leave "+
+			"it unset, and let the IdP put the claims into the ID token")
 	case len(m.IDTokenAlgs) > 0 && !slices.Contains(m.IDTokenAlgs, c.IDTokenAlg):
 		unfit.add("IDTokenAlg", "is %s, but the IdP signs with %s", c.IDTokenAlg, list(m.IDTokenAlgs))
 	case c.DPoP && len(m.DPoPAlgs) > 0 && !slices.Contains(m.DPoPAlgs, string(dpop.Alg)):
-		unfit.add("DPoP", "is set, but the IdP takes no proofs signed with %s (dpop_signing_alg_values_supported: %s); leave it unset", dpop.Alg, list(m.DPoPAlgs))
+		unfit.add("DPoP", "is set, but the IdP takes no proofs signed with %s (dpop_signing_alg_values_supported: "+
+			"%s); leave it unset", dpop.Alg, list(m.DPoPAlgs))
 	case len(m.PKCEMethods) > 0 && !slices.Contains(m.PKCEMethods, "S256"):
 		unfit.add("Issuer", "the IdP supports PKCE by %s only; S256 is needed", list(m.PKCEMethods))
 	}
@@ -72,7 +74,8 @@ func (p *Provider) Usable(m *Metadata) error {
 		name, url string
 		required  bool
 	}{
-		{"authorization_endpoint", m.AuthURL, true}, {"token_endpoint", m.TokenURL, true}, {"jwks_uri", m.JWKSURL, true},
+		{"authorization_endpoint", m.AuthURL, true}, {"token_endpoint", m.TokenURL, true},
+		{"jwks_uri", m.JWKSURL, true},
 		{"userinfo_endpoint", m.UserinfoURL, false}, {"end_session_endpoint", c.endSession(m), false},
 		{"revocation_endpoint", m.RevocationURL, false}, {"pushed_authorization_request_endpoint", m.PARURL, false},
 	} {
@@ -103,31 +106,42 @@ func checkEndpoint(raw string, allowHTTP bool) error {
 func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 	demand := func(met bool, name, text string) {
 		if !met {
-			unfit.add("Issuer", "the IdP demands %s (%s in its discovery document), which this library does not do; ask for a client to which that does not apply", text, name)
+			unfit.add("Issuer", "the IdP demands %s (%s in its discovery document), which this library does not do; "+
+				"ask for a client to which that does not apply", text, name)
 		}
 	}
 	switch {
 	case m.PARURL != "":
 	case m.RequirePAR:
-		unfit.add("Issuer", "the IdP demands that authorization requests are pushed (require_pushed_authorization_requests: PAR, RFC 9126), and names no pushed_authorization_request_endpoint in its discovery document")
+		unfit.add("Issuer", "the IdP demands that authorization requests are pushed "+
+			"(require_pushed_authorization_requests: PAR, RFC 9126), and names no "+
+			"pushed_authorization_request_endpoint in its discovery document")
 	case c.PAR:
-		unfit.add("PAR", "is set, but the IdP has no pushed_authorization_request_endpoint in its discovery document; leave it unset")
+		unfit.add("PAR", "is set, but the IdP has no pushed_authorization_request_endpoint in its discovery "+
+			"document; leave it unset")
 	}
 	switch {
 	case !c.signs(m):
 	case len(c.Keys) == 0:
-		unfit.add("ClientKeys", "is needed: the IdP demands that authorization requests are signed (require_signed_request_object: JAR, RFC 9101); register the public half there")
+		unfit.add("ClientKeys", "is needed: the IdP demands that authorization requests are signed "+
+			"(require_signed_request_object: JAR, RFC 9101); register the public half there")
 	case len(m.RequestAlgs) > 0 && !slices.Contains(m.RequestAlgs, c.Keys[0].Alg):
-		unfit.add("ClientKeys", "the first key signs with %s, but the IdP takes %s of authorization requests (request_object_signing_alg_values_supported)", c.Keys[0].Alg, list(m.RequestAlgs))
+		unfit.add("ClientKeys", "the first key signs with %s, but the IdP takes %s of authorization requests "+
+			"(request_object_signing_alg_values_supported)", c.Keys[0].Alg, list(m.RequestAlgs))
 	}
-	demand(offers(m.ResponseTypes, "code"), "response_types_supported", "another response type than code: it offers "+list(m.ResponseTypes))
-	demand(offers(m.GrantTypes, "authorization_code"), "grant_types_supported", "another grant type than authorization_code: it offers "+list(m.GrantTypes))
+	demand(offers(m.ResponseTypes, "code"), "response_types_supported",
+		"another response type than code: it offers "+list(m.ResponseTypes))
+	demand(offers(m.GrantTypes, "authorization_code"), "grant_types_supported",
+		"another grant type than authorization_code: it offers "+list(m.GrantTypes))
 	switch {
-	case IsJARM(c.ResponseMode) && !offers(m.ResponseModes, c.ResponseMode), c.ResponseMode == FormPost && !offers(m.ResponseModes, FormPost):
-		unfit.add("ResponseMode", "is %s, which the IdP does not offer (response_modes_supported: %s); leave it empty", c.ResponseMode, list(m.ResponseModes))
+	case IsJARM(c.ResponseMode) && !offers(m.ResponseModes, c.ResponseMode), c.ResponseMode == FormPost &&
+		!offers(m.ResponseModes, FormPost):
+		unfit.add("ResponseMode", "is %s, which the IdP does not offer (response_modes_supported: %s); leave it empty",
+			c.ResponseMode, list(m.ResponseModes))
 	case IsJARM(c.ResponseMode), len(m.ResponseModes) == 0, slices.ContainsFunc(m.ResponseModes, isPlainMode):
 	default:
-		unfit.add("ResponseMode", "has to be one of these: the IdP demands that its answers are signed (JARM, response_modes_supported: %s)", list(m.ResponseModes))
+		unfit.add("ResponseMode", "has to be one of these: the IdP demands that its answers are signed (JARM, "+
+			"response_modes_supported: %s)", list(m.ResponseModes))
 	}
 	// The list of algorithms for signing is required, so one that is missing says
 	// nothing. Of encryption there is no other sign in a discovery document.
@@ -151,7 +165,8 @@ func Changes(old, now *Metadata) (names []string) {
 	for _, e := range []struct{ name, old, now string }{
 		{"authorization_endpoint", old.AuthURL, now.AuthURL}, {"token_endpoint", old.TokenURL, now.TokenURL},
 		{"jwks_uri", old.JWKSURL, now.JWKSURL}, {"userinfo_endpoint", old.UserinfoURL, now.UserinfoURL},
-		{"end_session_endpoint", old.EndSessionURL, now.EndSessionURL}, {"revocation_endpoint", old.RevocationURL, now.RevocationURL},
+		{"end_session_endpoint", old.EndSessionURL, now.EndSessionURL},
+		{"revocation_endpoint", old.RevocationURL, now.RevocationURL},
 		{"pushed_authorization_request_endpoint", old.PARURL, now.PARURL},
 		{"require_pushed_authorization_requests", fmt.Sprint(old.RequirePAR), fmt.Sprint(now.RequirePAR)},
 		{"token_endpoint_auth_methods_supported", list(old.TokenAuthMethods), list(now.TokenAuthMethods)},

@@ -50,7 +50,8 @@ func (p *Provider) Response(ctx context.Context, raw string) (url.Values, error)
 		return nil, err
 	}
 	var exp float64
-	if json.Unmarshal(claims["exp"], &exp) != nil || exp > 1<<40 || !time.Unix(int64(exp), 0).After(p.cfg.Now().Add(-p.cfg.Skew)) {
+	if json.Unmarshal(claims["exp"], &exp) != nil || exp > 1<<40 ||
+		!time.Unix(int64(exp), 0).After(p.cfg.Now().Add(-p.cfg.Skew)) {
 		return nil, errors.New("the signed answer is too old, or does not say how long it is good")
 	}
 	params := url.Values{}

@@ -29,7 +29,8 @@ func signing(t testing.TB, key *jwttest.Key, change func(*Config)) *Provider {
 		_, _ = w.Write(jwttest.Set(key))
 		return w.Result()
 	})
-	c := Config{Issuer: "https://idp.example", ClientID: "notes", IDTokenAlg: "ES256", Skew: time.Minute, HTTP: &http.Client{Transport: keys},
+	c := Config{Issuer: "https://idp.example", ClientID: "notes", IDTokenAlg: "ES256", Skew: time.Minute,
+		HTTP:     &http.Client{Transport: keys},
 		MaxCalls: 4, Now: func() time.Time { return signedAt }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	if change != nil {
 		change(&c)
@@ -51,7 +52,8 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestResponse(t *testing.T) {
 	key, other := jwttest.ES256("k"), jwttest.ES256("k")
 	p := signing(t, key, nil)
-	good := jwttest.Claims{"iss": "https://idp.example", "aud": "notes", "exp": signedAt.Add(time.Minute).Unix(), "code": "c", "state": "s", "n": 7}
+	good := jwttest.Claims{"iss": "https://idp.example", "aud": "notes", "exp": signedAt.Add(time.Minute).Unix(),
+		"code": "c", "state": "s", "n": 7}
 	for name, row := range map[string]struct {
 		raw  string
 		good bool
@@ -74,7 +76,8 @@ func TestResponse(t *testing.T) {
 		"endless":             {strings.Repeat("x", maxResponse+1), false},
 	} {
 		params, err := p.Response(t.Context(), row.raw)
-		if (err == nil) != row.good || row.good && (params.Get("code") != "c" || params.Get("state") != "s" || params.Has("n")) {
+		if (err == nil) != row.good || row.good && (params.Get("code") != "c" || params.Get("state") != "s" ||
+			params.Has("n")) {
 			t.Errorf("%s: %v %v", name, params, err)
 		}
 	}
@@ -93,7 +96,8 @@ func TestSigned(t *testing.T) {
 	key, other := jwttest.ES256("k"), jwttest.ES256("k")
 	p := signing(t, key, func(c *Config) { c.DecryptionKeys = []Key{{ID: "e", Signer: private}} })
 	locked := func(inner string, to *ecdsa.PrivateKey, kid string) string {
-		e, err := jose.NewEncrypter(jose.A128GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: to.Public(), KeyID: kid}, nil)
+		e, err := jose.NewEncrypter(jose.A128GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: to.Public(), KeyID: kid},
+			nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,10 +151,12 @@ func TestSignedRequest(t *testing.T) {
 	}
 	k := Key{ID: "k", Alg: "ES256", Signer: private}
 	p := signing(t, jwttest.ES256("k"), func(c *Config) { c.Keys = []Key{k} })
-	params := url.Values{"client_id": {"notes"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"}, "max_age": {"60"},
-		"claims": {`{"a":1}`}, "resource": {"https://a.example", "https://b.example"}}
+	params := url.Values{"client_id": {"notes"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
+		"max_age": {"60"},
+		"claims":  {`{"a":1}`}, "resource": {"https://a.example", "https://b.example"}}
 	out, err := p.SignedRequest(maps.Clone(params))
-	if err != nil || len(out) != 4 || out.Get("client_id") != "notes" || out.Get("response_type") != "code" || out.Get("scope") != "openid" {
+	if err != nil || len(out) != 4 || out.Get("client_id") != "notes" || out.Get("response_type") != "code" ||
+		out.Get("scope") != "openid" {
 		t.Fatalf("%v %v", out, err)
 	}
 	head, claims := opened(t, &k, out.Get("request"))
@@ -158,8 +164,10 @@ func TestSignedRequest(t *testing.T) {
 		t.Errorf("%+v", head)
 	}
 	got, _ := json.Marshal(claims["resource"])
-	if claims["iss"] != "notes" || claims["aud"] != "https://idp.example" || claims["max_age"] != 60.0 || claims["state"] != "s" ||
-		claims["exp"] != float64(signedAt.Add(time.Minute).Unix()) || string(got) != `["https://a.example","https://b.example"]` {
+	if claims["iss"] != "notes" || claims["aud"] != "https://idp.example" || claims["max_age"] != 60.0 ||
+		claims["state"] != "s" ||
+		claims["exp"] != float64(signedAt.Add(time.Minute).Unix()) ||
+		string(got) != `["https://a.example","https://b.example"]` {
 		t.Errorf("%v", claims)
 	}
 	if inner, ok := claims["claims"].(map[string]any); !ok || inner["a"] != 1.0 {

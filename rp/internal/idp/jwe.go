@@ -14,8 +14,10 @@ const maxEncrypted = 128 << 10
 
 var (
 	// RSA1_5 is left out: it tells an attacker of wrong padding (RFC 8725 §3.2).
-	keyAlgs = []jose.KeyAlgorithm{jose.RSA_OAEP, jose.RSA_OAEP_256, jose.ECDH_ES, jose.ECDH_ES_A128KW, jose.ECDH_ES_A192KW, jose.ECDH_ES_A256KW}
-	encAlgs = []jose.ContentEncryption{jose.A128GCM, jose.A192GCM, jose.A256GCM, jose.A128CBC_HS256, jose.A192CBC_HS384, jose.A256CBC_HS512}
+	keyAlgs = []jose.KeyAlgorithm{jose.RSA_OAEP, jose.RSA_OAEP_256, jose.ECDH_ES, jose.ECDH_ES_A128KW,
+		jose.ECDH_ES_A192KW, jose.ECDH_ES_A256KW}
+	encAlgs = []jose.ContentEncryption{jose.A128GCM, jose.A192GCM, jose.A256GCM, jose.A128CBC_HS256, jose.A192CBC_HS384,
+		jose.A256CBC_HS512}
 
 	// ErrEncrypted says: a token is encrypted, and this client has no key for it.
 	ErrEncrypted = errors.New("it is encrypted, and no key of Config.DecryptionKeys opens it: " +

@@ -77,7 +77,8 @@ func (k *Key) Sign(typ string, claims map[string]any) (string, error) {
 	if k.Thumbprint != "" {
 		opts.WithHeader("x5t#S256", k.Thumbprint)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.Alg), Key: cryptosigner.Opaque(k.Signer)}, opts)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.Alg),
+		Key: cryptosigner.Opaque(k.Signer)}, opts)
 	if err != nil {
 		return "", err
 	}
@@ -96,7 +97,8 @@ func (k *Key) Sign(typ string, claims map[string]any) (string, error) {
 func PublicKeys(sign, decrypt []Key) []jose.JSONWebKey {
 	set := make([]jose.JSONWebKey, 0, len(sign)+len(decrypt))
 	for i := range sign {
-		set = append(set, jose.JSONWebKey{Key: sign[i].Signer.Public(), KeyID: sign[i].ID, Algorithm: sign[i].Alg, Use: "sig"})
+		set = append(set, jose.JSONWebKey{Key: sign[i].Signer.Public(), KeyID: sign[i].ID, Algorithm: sign[i].Alg,
+			Use: "sig"})
 	}
 	for i := range decrypt {
 		k := &decrypt[i]

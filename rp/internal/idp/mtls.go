@@ -20,7 +20,8 @@ func (m *Metadata) forCertificates() *Metadata {
 		to   *string
 		from string
 	}{
-		{&out.TokenURL, m.MTLS.TokenURL}, {&out.UserinfoURL, m.MTLS.UserinfoURL}, {&out.RevocationURL, m.MTLS.RevocationURL},
+		{&out.TokenURL, m.MTLS.TokenURL}, {&out.UserinfoURL, m.MTLS.UserinfoURL},
+		{&out.RevocationURL, m.MTLS.RevocationURL},
 		{&out.IntrospectionURL, m.MTLS.IntrospectionURL}, {&out.PARURL, m.MTLS.PARURL},
 	} {
 		if e.from != "" {

@@ -66,7 +66,8 @@ type Endpoints struct {
 
 // NewProvider knows nothing of the IdP yet: Discover or Use tells it.
 func NewProvider(c Config) *Provider {
-	heart := &pulse{now: c.Now, skew: c.Skew, next: limitBody{pooled(c.HTTP.Transport, c.MaxCalls)}, doubts: make(chan struct{}, 1)}
+	heart := &pulse{now: c.Now, skew: c.Skew, next: limitBody{pooled(c.HTTP.Transport, c.MaxCalls)},
+		doubts: make(chan struct{}, 1)}
 	p := &Provider{cfg: c, client: PlainClient(c.HTTP, heart), pulse: heart, slots: make(chan struct{}, c.MaxCalls)}
 	heart.differs = func(ahead time.Duration) {
 		if p.Differs != nil {
@@ -75,7 +76,8 @@ func NewProvider(c Config) *Provider {
 	}
 	p.Keys = keyset.New("", p.client, c.Now)
 	p.Keys.Trouble = func(err error, until time.Time) {
-		c.Logger.Warn("the IdP's keys are old and cannot be read again; the old ones go on", "error", err, "until", until)
+		c.Logger.Warn("the IdP's keys are old and cannot be read again; the old ones go on", "error", err, "until",
+			until)
 	}
 	return p
 }
@@ -95,7 +97,8 @@ func (p *Provider) Use(m *Metadata) {
 	p.latest.Store(&Endpoints{
 		Metadata: m, EndSession: c.endSession(m), Pushes: c.pushes(m), Signs: c.signs(m),
 		Client: &Client{
-			HTTP: p.client, Now: c.Now, Nonces: &p.Nonces, signed: p.signed, Slots: p.slots, TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
+			HTTP: p.client, Now: c.Now, Nonces: &p.Nonces, signed: p.signed, Slots: p.slots, TokenURL: to.TokenURL,
+			UserinfoURL:   to.UserinfoURL,
 			RevocationURL: to.RevocationURL, PARURL: to.PARURL, Auth: auth, RevocationAuth: revocation,
 		},
 	})
@@ -113,7 +116,8 @@ func (p *Provider) Look(ctx context.Context) (*Metadata, error) {
 func (p *Provider) Discover(ctx context.Context) error {
 	m, err := p.Look(ctx)
 	if err != nil {
-		return fmt.Errorf("discovery of %s failed: %w (is the IdP running, and is this its exact issuer identifier?)", p.cfg.Issuer, err)
+		return fmt.Errorf("discovery of %s failed: %w (is the IdP running, and is this its exact issuer identifier?)",
+			p.cfg.Issuer, err)
 	}
 	if err := p.Fits(m); err != nil {
 		return err

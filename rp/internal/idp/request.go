@@ -31,7 +31,8 @@ func (p *Provider) SignedRequest(params url.Values) (url.Values, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the client's key cannot sign: %w", err)
 	}
-	return url.Values{"client_id": {c.ClientID}, "response_type": params["response_type"], "scope": params["scope"], "request": {signed}}, nil
+	return url.Values{"client_id": {c.ClientID}, "response_type": params["response_type"], "scope": params["scope"],
+		"request": {signed}}, nil
 }
 
 // requestClaim is a parameter as a claim: those that are JSON in themselves are no texts

@@ -38,7 +38,8 @@ type Tokens struct {
 // Exchange trades a code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
 func (c *Client) Exchange(ctx context.Context, code, verifier, redirectURI string) (*Tokens, Outcome) {
 	return c.tokens(ctx, url.Values{
-		"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {verifier}, "redirect_uri": {redirectURI},
+		"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {verifier},
+		"redirect_uri": {redirectURI},
 	})
 }
 
@@ -100,7 +101,8 @@ func parseTokens(body []byte) (t *Tokens, fail failure) {
 		return least
 	}
 	t = &Tokens{
-		Access: text("access_token"), Type: text("token_type"), Refresh: text("refresh_token"), ID: text("id_token"), Scope: text("scope"),
+		Access: text("access_token"), Type: text("token_type"), Refresh: text("refresh_token"), ID: text("id_token"),
+		Scope:       text("scope"),
 		AccessLife:  span("expires_in"),
 		RefreshLife: span("refresh_expires_in", "refresh_token_expires_in", "refresh_token_timeout"),
 		Window:      span("refresh_expires_in", "refresh_token_timeout"),

@@ -41,7 +41,8 @@ func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (s *server) client() *Client {
 	return &Client{HTTP: &http.Client{Transport: s}, Auth: Secret{ID: "notes", Secret: "s3cret"}, Now: time.Now,
-		TokenURL: "https://idp.example/token", UserinfoURL: "https://idp.example/userinfo", RevocationURL: "https://idp.example/revoke"}
+		TokenURL: "https://idp.example/token", UserinfoURL: "https://idp.example/userinfo",
+		RevocationURL: "https://idp.example/revoke"}
 }
 
 func says(status int, body string) *server {
@@ -58,14 +59,21 @@ func TestTokensAreReadAsTheyAre(t *testing.T) {
 		{"all of it", `{"access_token":"a","token_type":"Bearer","refresh_token":"r","id_token":"i","scope":"openid","expires_in":300,"refresh_expires_in":900,"authorization_expires_in":3600}`, "",
 			Tokens{"a", "Bearer", "r", "i", "openid", 5 * time.Minute, 15 * time.Minute, 15 * time.Minute, time.Hour}},
 		{"no token_type", `{"access_token":"a","refresh_token":"r"}`, "", Tokens{Access: "a", Refresh: "r"}},
-		{"expires_in as text", `{"access_token":"a","expires_in":"300"}`, "", Tokens{Access: "a", AccessLife: 5 * time.Minute}},
-		{"expires_in as nonsense", `{"access_token":"a","refresh_token":"r","expires_in":{"x":1}}`, "", Tokens{Access: "a", Refresh: "r"}},
-		{"expires_in beyond all numbers", `{"access_token":"a","refresh_token":"r","expires_in":1e400}`, "", Tokens{Access: "a", Refresh: "r"}},
+		{"expires_in as text", `{"access_token":"a","expires_in":"300"}`, "",
+			Tokens{Access: "a", AccessLife: 5 * time.Minute}},
+		{"expires_in as nonsense", `{"access_token":"a","refresh_token":"r","expires_in":{"x":1}}`, "",
+			Tokens{Access: "a", Refresh: "r"}},
+		{"expires_in beyond all numbers", `{"access_token":"a","refresh_token":"r","expires_in":1e400}`, "",
+			Tokens{Access: "a", Refresh: "r"}},
 		{"a negative expires_in", `{"access_token":"a","expires_in":-1}`, "", Tokens{Access: "a"}},
-		{"JSON as text/plain", `{"access_token":"a","refresh_token":"r"}`, "text/plain", Tokens{Access: "a", Refresh: "r"}},
-		{"JSON without content type", `{"access_token":"a","refresh_token":"r"}`, "-", Tokens{Access: "a", Refresh: "r"}},
-		{"a scope that is a list", `{"access_token":"a","refresh_token":"r","scope":["openid"]}`, "", Tokens{Access: "a", Refresh: "r"}},
-		{"Microsoft's name", `{"access_token":"a","refresh_token_expires_in":86400}`, "", Tokens{Access: "a", RefreshLife: 24 * time.Hour}},
+		{"JSON as text/plain", `{"access_token":"a","refresh_token":"r"}`, "text/plain",
+			Tokens{Access: "a", Refresh: "r"}},
+		{"JSON without content type", `{"access_token":"a","refresh_token":"r"}`, "-",
+			Tokens{Access: "a", Refresh: "r"}},
+		{"a scope that is a list", `{"access_token":"a","refresh_token":"r","scope":["openid"]}`, "",
+			Tokens{Access: "a", Refresh: "r"}},
+		{"Microsoft's name", `{"access_token":"a","refresh_token_expires_in":86400}`, "",
+			Tokens{Access: "a", RefreshLife: 24 * time.Hour}},
 		{"no access token (B2C)", `{"id_token":"i","refresh_token":"r"}`, "", Tokens{ID: "i", Refresh: "r"}},
 		{"null", `{"access_token":"a","refresh_token":null}`, "", Tokens{Access: "a"}},
 	} {
@@ -93,21 +101,30 @@ func TestTokenRefusals(t *testing.T) {
 		silent string // must not be in the error
 	}{
 		{name: "RT-01", s: says(400, `{"error":"invalid_grant","error_description":"Token is not active"}`),
-			want: verdict.Answer{Status: 400, Code: "invalid_grant"}, says: "answered 400 invalid_grant (Token is not active)"},
-		{name: "a description that nobody should print", s: says(400, `{"error":"x","error_description":"`+strings.Repeat("yes ", 2000)+`\u0000\n"}`),
+			want: verdict.Answer{Status: 400, Code: "invalid_grant"}, says: "answered 400 invalid_grant (Token is " +
+				"not active)"},
+		{name: "a description that nobody should print",
+			s:    says(400, `{"error":"x","error_description":"`+strings.Repeat("yes ", 2000)+`\u0000\n"}`),
 			want: verdict.Answer{Status: 400, Code: "x"}, says: "(" + strings.Repeat("yes ", 50) + "…)"},
-		{name: "an error in a 200", s: says(200, `{"error":"invalid_grant"}`), want: verdict.Answer{Status: 400, Code: "invalid_grant"}},
-		{name: "RT-06", s: &server{status: 429, header: http.Header{"Retry-After": {"7"}}, body: strings.NewReader("slow down")},
+		{name: "an error in a 200", s: says(200, `{"error":"invalid_grant"}`),
+			want: verdict.Answer{Status: 400, Code: "invalid_grant"}},
+		{name: "RT-06", s: &server{status: 429, header: http.Header{"Retry-After": {"7"}},
+			body: strings.NewReader("slow down")},
 			want: verdict.Answer{Status: 429}, asked: 7 * time.Second},
-		{name: "HTML", s: says(200, "<html>we are moving</html>"), want: verdict.Answer{Status: 200, Fault: verdict.Malformed}, silent: "moving"},
+		{name: "HTML", s: says(200, "<html>we are moving</html>"),
+			want: verdict.Answer{Status: 200, Fault: verdict.Malformed}, silent: "moving"},
 		{name: "a list", s: says(200, "[]"), want: verdict.Answer{Status: 200, Fault: verdict.Malformed}},
 		{name: "null", s: says(200, "null"), want: verdict.Answer{Status: 200, Fault: verdict.Malformed}},
-		{name: "no token at all", s: says(200, `{"token_type":"Bearer"}`), want: verdict.Answer{Status: 200, Fault: verdict.Malformed}},
+		{name: "no token at all", s: says(200, `{"token_type":"Bearer"}`),
+			want: verdict.Answer{Status: 200, Fault: verdict.Malformed}},
 		{name: "a redirect", s: says(307, ""), want: verdict.Answer{Status: 307}},
-		{name: "too large", s: &server{status: 200, body: io.LimitReader(zeros{}, maxAnswer+2)}, want: verdict.Answer{Fault: verdict.Malformed}, says: "more than"},
-		{name: "cut off", s: &server{status: 200, body: io.MultiReader(strings.NewReader(`{"access_token":"secr3t`), torn{})},
+		{name: "too large", s: &server{status: 200, body: io.LimitReader(zeros{}, maxAnswer+2)},
+			want: verdict.Answer{Fault: verdict.Malformed}, says: "more than"},
+		{name: "cut off", s: &server{status: 200, body: io.MultiReader(strings.NewReader(`{"access_token":"secr3t`),
+			torn{})},
 			want: verdict.Answer{Fault: verdict.Sent}, says: "broke off", silent: "secr3t"},
-		{name: "refused", s: &server{err: errors.New("connection refused")}, want: verdict.Answer{Fault: verdict.NotSent}},
+		{name: "refused", s: &server{err: errors.New("connection refused")},
+			want: verdict.Answer{Fault: verdict.NotSent}},
 		{name: "time-out", s: &server{err: context.DeadlineExceeded}, want: verdict.Answer{Fault: verdict.NotSent}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -116,7 +133,8 @@ func TestTokenRefusals(t *testing.T) {
 				t.Fatalf("%+v, %+v; want %+v", got, out, row.want)
 			}
 			text := out.Err.Error()
-			if !strings.Contains(text, row.says) || row.silent != "" && strings.Contains(text, row.silent) || strings.Contains(text, "the-refresh-token") || strings.ContainsAny(text, "\x00\n") {
+			if !strings.Contains(text, row.says) || row.silent != "" && strings.Contains(text, row.silent) ||
+				strings.Contains(text, "the-refresh-token") || strings.ContainsAny(text, "\x00\n") {
 				t.Errorf("error %q", text)
 			}
 		})
@@ -141,8 +159,9 @@ func TestClientAuth(t *testing.T) {
 		"basic":         {Secret{ID: "notes", Secret: "s3cret"}, "Basic bm90ZXM6czNjcmV0", url.Values{}},
 		"basic escaped": {Secret{ID: "a:b", Secret: "c d"}, "Basic YSUzQWI6Yytk", url.Values{}},
 		"basic raw":     {Secret{ID: "notes", Secret: "c d+", Raw: true}, "Basic bm90ZXM6YyBkKw==", url.Values{}},
-		"post":          {Secret{ID: "notes", Secret: "s3cret", InForm: true}, "", url.Values{"client_id": {"notes"}, "client_secret": {"s3cret"}}},
-		"public":        {Named("notes"), "", url.Values{"client_id": {"notes"}}},
+		"post": {Secret{ID: "notes", Secret: "s3cret", InForm: true}, "",
+			url.Values{"client_id": {"notes"}, "client_secret": {"s3cret"}}},
+		"public": {Named("notes"), "", url.Values{"client_id": {"notes"}}},
 	} {
 		s := says(200, `{"access_token":"a"}`)
 		c := s.client()
@@ -158,7 +177,8 @@ func TestClientAuth(t *testing.T) {
 				t.Errorf("%s: %s is %q", name, field, s.form.Get(field))
 			}
 		}
-		if s.form.Get("grant_type") != "authorization_code" || s.form.Get("code_verifier") != "verifier" || s.asked.URL.RawQuery != "" {
+		if s.form.Get("grant_type") != "authorization_code" || s.form.Get("code_verifier") != "verifier" ||
+			s.asked.URL.RawQuery != "" {
 			t.Errorf("%s: %v %v", name, s.form, s.asked.URL)
 		}
 	}
@@ -166,7 +186,8 @@ func TestClientAuth(t *testing.T) {
 
 func TestUserinfo(t *testing.T) {
 	bearer := func(status int, challenge string) *server {
-		return &server{status: status, header: http.Header{"Www-Authenticate": {challenge}}, body: strings.NewReader("")}
+		return &server{status: status, header: http.Header{"Www-Authenticate": {challenge}},
+			body: strings.NewReader("")}
 	}
 	for _, row := range []struct {
 		name string
@@ -177,9 +198,12 @@ func TestUserinfo(t *testing.T) {
 		{"good", says(200, `{"sub":"ada"}`), verdict.Answer{Status: 200}, true},
 		{"CORE-11", says(200, `{"sub":"eve"}`), verdict.Answer{Status: 200, Fault: verdict.OtherUser}, false},
 		{"no sub", says(200, `{}`), verdict.Answer{Status: 200, Fault: verdict.Malformed}, false},
-		{"signed", &server{status: 200, header: http.Header{"Content-Type": {"application/jwt"}}, body: strings.NewReader("e30.e30.")}, verdict.Answer{Status: 200}, true},
-		{"UI-01", bearer(401, `Bearer error="invalid_token"`), verdict.Answer{Status: 401, Code: "invalid_token"}, false},
-		{"Hydra", bearer(401, `Bearer error="request_unauthorized"`), verdict.Answer{Status: 401, Code: "request_unauthorized"}, false},
+		{"signed", &server{status: 200, header: http.Header{"Content-Type": {"application/jwt"}},
+			body: strings.NewReader("e30.e30.")}, verdict.Answer{Status: 200}, true},
+		{"UI-01", bearer(401, `Bearer error="invalid_token"`), verdict.Answer{Status: 401, Code: "invalid_token"},
+			false},
+		{"Hydra", bearer(401, `Bearer error="request_unauthorized"`),
+			verdict.Answer{Status: 401, Code: "request_unauthorized"}, false},
 		{"a proxy", bearer(401, `Basic realm="x"`), verdict.Answer{Status: 401, Code: verdict.OtherScheme}, false},
 		{"nothing", says(204, ""), verdict.Answer{Status: 204}, false},
 	} {

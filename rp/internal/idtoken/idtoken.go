@@ -93,7 +93,8 @@ func Verify(ctx context.Context, raw string, want Want) (*Claims, error) {
 		return nil, ErrTooLarge
 	}
 	if strings.Count(raw, ".") == 4 { // no discovery document says so beforehand
-		return nil, errors.New("idtoken: it is encrypted, which was not agreed on: let the IdP only sign the ID tokens of this client")
+		return nil, errors.New("idtoken: it is encrypted, which was not agreed on: let the IdP only sign the ID " +
+			"tokens of this client")
 	}
 	if err := checkType(raw); err != nil {
 		return nil, err
@@ -185,7 +186,8 @@ func check(t *oidc.IDToken, p payload, want Want) error {
 	case instant(p.IssuedAt).Before(want.Now.Add(-MaxAge - want.Skew)):
 		return errors.New("idtoken: iat is too long ago: compare the clocks of this machine and the IdP")
 	}
-	if want.Nonce != "" && !(want.Refresh && p.Nonce == nil) && (p.Nonce == nil || subtle.ConstantTimeCompare([]byte(*p.Nonce), []byte(want.Nonce)) != 1) {
+	if want.Nonce != "" && !(want.Refresh && p.Nonce == nil) &&
+		(p.Nonce == nil || subtle.ConstantTimeCompare([]byte(*p.Nonce), []byte(want.Nonce)) != 1) {
 		return errors.New("idtoken: nonce is not the one that this log-in sent")
 	}
 	if want.MaxAge > 0 {

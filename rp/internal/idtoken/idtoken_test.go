@@ -62,7 +62,8 @@ func claims() jwttest.Claims {
 }
 
 func want() Want {
-	return Want{Issuer: issuer, ClientID: client, Alg: "RS256", Keys: published(key), Now: now, Skew: time.Minute, Nonce: nonce, AccessToken: access}
+	return Want{Issuer: issuer, ClientID: client, Alg: "RS256", Keys: published(key), Now: now, Skew: time.Minute,
+		Nonce: nonce, AccessToken: access}
 }
 
 func refresh() Want {
@@ -180,14 +181,16 @@ func TestSignature(t *testing.T) {
 		{"fapi2 invalid-null-alg", key.Sign(claims(), jwttest.Claims{"alg": nil}), false},
 		{"H -invalid-sig-rs256", parts[0] + "." + parts[1] + "." + strings.Repeat("A", len(parts[2])), false},
 		{"no signature", parts[0] + "." + parts[1] + ".", false},
-		{"another payload under the same signature", parts[0] + "." + strings.Split(key.Sign(claims().With("sub", "eve")), ".")[1] + "." + parts[2], false},
+		{"another payload under the same signature", parts[0] + "." +
+			strings.Split(key.Sign(claims().With("sub", "eve")), ".")[1] + "." + parts[2], false},
 		{"another key under the same id", other.Sign(claims()), false},
 		{"H -invalid-sig-hs256 by the client secret", jwttest.HS256([]byte(secret), claims()), false},
 		{"HS256 by the public key", jwttest.HS256(jwttest.Set(key), claims(), jwttest.Claims{"kid": "k"}), false},
 		{"H -invalid-sig-es256 by a published key", ec.Sign(claims()), false},
 		{"alg says RS256, signed with ES256", ec.Sign(claims(), jwttest.Claims{"alg": "RS256", "kid": "k"}), false},
 		{"alg says PS256", key.Sign(claims(), jwttest.Claims{"alg": "PS256"}), false},
-		{"a critical header that nobody understands", key.Sign(claims(), jwttest.Claims{"crit": []string{"b64x"}, "b64x": true}), false},
+		{"a critical header that nobody understands",
+			key.Sign(claims(), jwttest.Claims{"crit": []string{"b64x"}, "b64x": true}), false},
 		{"the key in the token", other.Sign(claims(), jwttest.Claims{"jwk": other.JWK()}), false},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
@@ -214,7 +217,8 @@ func TestSignature(t *testing.T) {
 func TestType(t *testing.T) {
 	for typ, good := range map[any]bool{
 		nil: true, "JWT": true, "jwt": true, "": true,
-		"logout+jwt": false, "application/logout+jwt": false, "LOGOUT+JWT": false, "at+jwt": false, "secevent+jwt": false, "token-introspection+jwt": false,
+		"logout+jwt": false, "application/logout+jwt": false, "LOGOUT+JWT": false, "at+jwt": false,
+		"secevent+jwt": false, "token-introspection+jwt": false,
 		7: false,
 	} {
 		_, err := Verify(t.Context(), key.Sign(claims(), jwttest.Claims{"typ": typ}), want())
@@ -227,7 +231,8 @@ func TestType(t *testing.T) {
 // An encrypted token is refused with the reason: no discovery document tells it
 // beforehand.
 func TestEncrypted(t *testing.T) {
-	if _, err := Verify(t.Context(), "eyJhbGciOiJSU0EtT0FFUCJ9.a.b.c.d", want()); err == nil || !strings.Contains(err.Error(), "it is encrypted") {
+	if _, err := Verify(t.Context(), "eyJhbGciOiJSU0EtT0FFUCJ9.a.b.c.d", want()); err == nil ||
+		!strings.Contains(err.Error(), "it is encrypted") {
 		t.Error(err)
 	}
 }
@@ -239,7 +244,8 @@ func TestVerifyReturns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Subject != "ada" || got.SID != "sid-1" || !got.IssuedAt.Equal(now) || !got.AuthTime.Equal(now.Add(-time.Minute)) || !got.SessionExpiry.Equal(now.Add(8*time.Hour)) {
+	if got.Subject != "ada" || got.SID != "sid-1" || !got.IssuedAt.Equal(now) ||
+		!got.AuthTime.Equal(now.Add(-time.Minute)) || !got.SessionExpiry.Equal(now.Add(8*time.Hour)) {
 		t.Errorf("%+v", got)
 	}
 	var raw map[string]any

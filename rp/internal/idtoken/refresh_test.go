@@ -37,9 +37,12 @@ func TestRefresh(t *testing.T) {
 		{"CORE-10 not yet valid", base.With("nbf", after(time.Hour)), false, false, false},
 		{"CORE-10 auth_time as text", base.With("auth_time", "now"), false, false, false},
 		{"CORE-10 sid as a number", base.With("sid", 7), false, false, false},
-		{"CORE-10 expired, of another user", base.With("exp", after(-time.Hour)).With("sub", "eve"), false, true, false},
-		{"CORE-10 expired, with a wrong at_hash", base.With("exp", after(-time.Hour)).With("at_hash", jwttest.ATHash("old")), false, false, true},
-		{"CORE-10 another issuer and another user", base.With("iss", issuer+"INVALID").With("sub", "eve"), false, false, true},
+		{"CORE-10 expired, of another user", base.With("exp", after(-time.Hour)).With("sub", "eve"), false, true,
+			false},
+		{"CORE-10 expired, with a wrong at_hash", base.With("exp", after(-time.Hour)).With("at_hash",
+			jwttest.ATHash("old")), false, false, true},
+		{"CORE-10 another issuer and another user", base.With("iss", issuer+"INVALID").With("sub", "eve"), false, false,
+			true},
 		{"CORE-10 expired", base.With("exp", after(-time.Hour)), false, false, false},
 		{"CORE-10 the nonce of the log-in may come again", base.With("nonce", nonce), true, false, false},
 		{"CORE-10 another sid: the session was moved", base.With("sid", "sid-2"), true, false, false},
@@ -48,7 +51,8 @@ func TestRefresh(t *testing.T) {
 		t.Run(row.rule, func(t *testing.T) {
 			_, err := Verify(t.Context(), key.Sign(row.claims), refresh())
 			var mixed *MixedUpError
-			if (err == nil) != row.good || errors.Is(err, ErrOtherUser) != row.other || errors.As(err, &mixed) != row.mixed {
+			if (err == nil) != row.good || errors.Is(err, ErrOtherUser) != row.other ||
+				errors.As(err, &mixed) != row.mixed {
 				t.Errorf("error %v, want accepted %v, other user %v, mixed up %v", err, row.good, row.other, row.mixed)
 			}
 		})
@@ -77,7 +81,8 @@ func TestSize(t *testing.T) {
 func TestErrorsAreFitForALog(t *testing.T) {
 	long := strings.Repeat("é", 5000)
 	for name, c := range map[string]jwttest.Claims{
-		"iss": claims().With("iss", long), "aud": claims().With("aud", []string{client, long}), "azp": claims().With("azp", long),
+		"iss": claims().With("iss", long), "aud": claims().With("aud", []string{client, long}),
+		"azp": claims().With("azp", long),
 	} {
 		raw := key.Sign(c)
 		_, err := Verify(t.Context(), raw, want())
@@ -111,7 +116,8 @@ func FuzzVerify(f *testing.F) {
 			t.Errorf("%q ended the session", raw)
 		}
 		// The last character of a signature has unused bits: only what is signed counts.
-		if signed := strings.Join(parts[:2], ".") + "."; !strings.HasPrefix(raw, signed) && (err == nil || again == nil) {
+		if signed := strings.Join(parts[:2], ".") + "."; !strings.HasPrefix(raw, signed) &&
+			(err == nil || again == nil) {
 			t.Errorf("accepted %q", raw)
 		}
 	})

@@ -222,7 +222,8 @@ func TestKeyReferencesInTheTokenAreIgnored(t *testing.T) {
 	p.publish(rsa0())
 	v := p.set().Trusted("RS256")
 	for name, head := range map[string]jwttest.Claims{
-		"jwk": {"jwk": rsa1().JWK()}, "jku": {"jku": "https://evil.example/jwks"}, "x5u": {"x5u": "https://evil.example/cert"},
+		"jwk": {"jwk": rsa1().JWK()}, "jku": {"jku": "https://evil.example/jwks"},
+		"x5u": {"x5u": "https://evil.example/cert"},
 	} {
 		if err := good(v, rsa1().Sign(payload, head)); err == nil {
 			t.Errorf("%s was believed", name)
@@ -246,13 +247,17 @@ func TestKeyID(t *testing.T) {
 		want  error
 	}{
 		{"absent, one key", []*jwttest.Key{rsa0()}, rsa0().Named("").Sign(payload), "RS256", nil},
-		{"absent, several keys, the last fits", []*jwttest.Key{ec, rsa1(), rsa0()}, rsa0().Named("").Sign(payload), "RS256", nil},
-		{"absent in the set too", []*jwttest.Key{rsa1().Named(""), rsa0().Named("")}, rsa0().Named("").Sign(payload), "RS256", nil},
+		{"absent, several keys, the last fits", []*jwttest.Key{ec, rsa1(), rsa0()}, rsa0().Named("").Sign(payload),
+			"RS256", nil},
+		{"absent in the set too", []*jwttest.Key{rsa1().Named(""), rsa0().Named("")}, rsa0().Named("").Sign(payload),
+			"RS256", nil},
 		{"in the token only", []*jwttest.Key{rsa0().Named("")}, rsa0().Sign(payload), "RS256", nil},
 		{"RSA and EC in one set, RSA", []*jwttest.Key{ec, rsa0()}, rsa0().Sign(payload), "RS256", nil},
 		{"RSA and EC in one set, EC", []*jwttest.Key{rsa0(), ec}, ec.Sign(payload), "ES256", nil},
-		{"RSA and EC under one id", []*jwttest.Key{rsa0().Named("k"), ec.Named("k")}, ec.Named("k").Sign(payload), "ES256", nil},
-		{"two keys under one id", []*jwttest.Key{rsa1().Named("k"), rsa0().Named("k")}, rsa0().Named("k").Sign(payload), "RS256", nil},
+		{"RSA and EC under one id", []*jwttest.Key{rsa0().Named("k"), ec.Named("k")}, ec.Named("k").Sign(payload),
+			"ES256", nil},
+		{"two keys under one id", []*jwttest.Key{rsa1().Named("k"), rsa0().Named("k")}, rsa0().Named("k").Sign(payload),
+			"RS256", nil},
 		{"the id of another key", []*jwttest.Key{rsa0(), rsa1()}, rsa0().Named("r1").Sign(payload), "RS256", ErrNoKey},
 		{"no key fits", []*jwttest.Key{rsa1(), ec}, rsa0().Named("").Sign(payload), "RS256", ErrNoKey},
 	} {
@@ -272,13 +277,15 @@ func TestKeyID(t *testing.T) {
 
 func TestBadAnswers(t *testing.T) {
 	for name, spoil := range map[string]func(*idp){
-		"500":           func(p *idp) { p.answer(500, jwttest.Set(rsa0())) },
-		"404":           func(p *idp) { p.answer(404, nil) },
-		"a redirect":    func(p *idp) { p.answer(302, nil) },
-		"HTML":          func(p *idp) { p.answer(200, []byte("<!doctype html>")) },
-		"no keys":       func(p *idp) { p.answer(200, []byte(`{"keys":[]}`)) },
-		"another JSON":  func(p *idp) { p.answer(200, []byte(`[]`)) },
-		"too large":     func(p *idp) { p.answer(200, append(jwttest.Set(rsa0()), bytes.Repeat([]byte(" "), maxBody)...)) },
+		"500":          func(p *idp) { p.answer(500, jwttest.Set(rsa0())) },
+		"404":          func(p *idp) { p.answer(404, nil) },
+		"a redirect":   func(p *idp) { p.answer(302, nil) },
+		"HTML":         func(p *idp) { p.answer(200, []byte("<!doctype html>")) },
+		"no keys":      func(p *idp) { p.answer(200, []byte(`{"keys":[]}`)) },
+		"another JSON": func(p *idp) { p.answer(200, []byte(`[]`)) },
+		"too large": func(p *idp) {
+			p.answer(200, append(jwttest.Set(rsa0()), bytes.Repeat([]byte(" "), maxBody)...))
+		},
 		"no connection": func(p *idp) { p.err = errors.New("connection refused") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -320,7 +327,8 @@ func TestBadAnswers(t *testing.T) {
 // sessions: one fetch, and none of them is refused (BCL-25).
 func TestSingleFlight(t *testing.T) {
 	for name, known := range map[string]bool{"cold start": false, "after a rotation": true} {
-		for view, of := range map[string]func(*Set, string) *View{"trusted": (*Set).Trusted, "limited": (*Set).Limited} {
+		for view, of := range map[string]func(*Set, string) *View{"trusted": (*Set).Trusted,
+			"limited": (*Set).Limited} {
 			t.Run(name+" "+view, func(t *testing.T) {
 				token := rsa1().Sign(payload)
 				synctest.Test(t, func(t *testing.T) {
@@ -379,7 +387,8 @@ func TestSlow(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			waited <- good(set.Trusted("RS256"), token)
 		}()
-		if _, err := set.Trusted("RS256").VerifySignature(ctx, token); !isUnavailable(err) || !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := set.Trusted("RS256").VerifySignature(ctx, token); !isUnavailable(err) ||
+			!errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("who gave up: %v", err)
 		}
 		if err := <-waited; err != nil {

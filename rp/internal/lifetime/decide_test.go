@@ -48,34 +48,61 @@ func TestDecide(t *testing.T) {
 		{"due as long as trusted", fresh(0), knows, trust, Decision{Signal: Due}, Decision{}},
 		{"C2 overdue once trust is over", fresh(0), knows, trust + tick, Decision{Signal: Overdue}, Decision{}},
 		{"passive as long as W is vouched for", fresh(0), knows, w, Decision{Signal: Overdue}, Decision{}},
-		{"C2 no passive request after W", fresh(0), knows, w + tick, Decision{Signal: Overdue}, Decision{Unconfirmed: true}},
-		{"a signal that was sent by somebody else counts", with(fresh(0), func(s *Session) { s.Signalled = at(4 * time.Minute) }), knows, 4*time.Minute + δ - tick, Decision{}, Decision{}},
-		{"confirmed without a signal is due still", with(fresh(0), func(s *Session) { s.Confirmed = at(4 * time.Minute) }), knows, 4 * time.Minute, Decision{Signal: Due}, Decision{}},
+		{"C2 no passive request after W", fresh(0), knows, w + tick, Decision{Signal: Overdue},
+			Decision{Unconfirmed: true}},
+		{"a signal that was sent by somebody else counts", with(fresh(0), func(s *Session) {
+			s.Signalled = at(4 * time.Minute)
+		}), knows, 4*time.Minute + δ - tick, Decision{}, Decision{}},
+		{"confirmed without a signal is due still", with(fresh(0), func(s *Session) {
+			s.Confirmed = at(4 * time.Minute)
+		}), knows, 4 * time.Minute, Decision{Signal: Due}, Decision{}},
 
-		{"W unknown: passive for three times TrustFor", fresh(0), asks, 3 * trust, Decision{Signal: Overdue}, Decision{}},
-		{"W unknown: no passive request after that", fresh(0), asks, 3*trust + tick, Decision{Signal: Overdue}, Decision{Unconfirmed: true}},
-		{"W learnt", with(fresh(0), func(s *Session) { s.Window = 2 * time.Minute }), asks, 2*time.Minute + tick, Decision{Signal: Overdue}, Decision{Unconfirmed: true}},
-		{"W shorter than TrustFor bounds trust", with(fresh(0), func(s *Session) { s.Window = 2 * time.Minute }), asks, 2 * time.Minute, Decision{Signal: Due}, Decision{}},
-		{"W configured goes before W learnt", with(fresh(0), func(s *Session) { s.Window = 2 * time.Minute }), knows, 2*time.Minute + tick, Decision{Signal: Due}, Decision{}},
+		{"W unknown: passive for three times TrustFor", fresh(0), asks, 3 * trust, Decision{Signal: Overdue},
+			Decision{}},
+		{"W unknown: no passive request after that", fresh(0), asks, 3*trust + tick, Decision{Signal: Overdue},
+			Decision{Unconfirmed: true}},
+		{"W learnt", with(fresh(0), func(s *Session) {
+			s.Window = 2 * time.Minute
+		}), asks, 2*time.Minute + tick, Decision{Signal: Overdue}, Decision{Unconfirmed: true}},
+		{"W shorter than TrustFor bounds trust", with(fresh(0), func(s *Session) {
+			s.Window = 2 * time.Minute
+		}), asks, 2 * time.Minute, Decision{Signal: Due}, Decision{}},
+		{"W configured goes before W learnt", with(fresh(0), func(s *Session) {
+			s.Window = 2 * time.Minute
+		}), knows, 2*time.Minute + tick, Decision{Signal: Due}, Decision{}},
 		{"a client that cannot ask is trusted", fresh(0), Policy{Window: w}, 100 * w, Decision{}, Decision{}},
 		{"a clock that was set back a little", fresh(5 * time.Minute), knows, 0, Decision{}, Decision{}},
-		{"a clock that was set back", fresh(5*time.Minute + tick), knows, 0, Decision{Signal: Overdue}, Decision{Unconfirmed: true}},
+		{"a clock that was set back", fresh(5*time.Minute + tick), knows, 0, Decision{Signal: Overdue},
+			Decision{Unconfirmed: true}},
 
-		{"idle: the last instant", fresh(time.Hour), Policy{Idle: 20 * time.Minute}, 80*time.Minute - tick, Decision{}, Decision{}},
-		{"idle: over", fresh(time.Hour), Policy{Idle: 20 * time.Minute}, 80 * time.Minute, Decision{End: Idle}, Decision{End: Idle}},
-		{"absolute: the last instant", fresh(8*time.Hour - tick), Policy{Absolute: 8 * time.Hour}, 8*time.Hour - tick, Decision{}, Decision{}},
-		{"absolute: over, however active", fresh(8*time.Hour - tick), Policy{Absolute: 8 * time.Hour}, 8 * time.Hour, Decision{End: Absolute}, Decision{End: Absolute}},
-		{"RT-16 an end goes before asking", fresh(0), Policy{Idle: time.Hour, SignalEvery: δ, TrustFor: trust}, time.Hour, Decision{End: Idle}, Decision{End: Idle}},
-		{"absolute goes before idle", fresh(0), Policy{Idle: time.Hour, Absolute: time.Hour}, time.Hour, Decision{End: Absolute}, Decision{End: Absolute}},
-		{"so does a ceiling that cannot move", ceiling(0), Policy{Idle: time.Hour}, time.Hour, Decision{End: Ceiling}, Decision{End: Ceiling}},
-		{"the absolute limit is nearer than the ceiling", ceiling(0), Policy{Absolute: 59 * time.Minute}, time.Hour, Decision{End: Absolute}, Decision{End: Absolute}},
-		{"the ceiling is nearer than the absolute limit", ceiling(0), Policy{Absolute: 61 * time.Minute}, 2 * time.Hour, Decision{End: Ceiling}, Decision{End: Ceiling}},
+		{"idle: the last instant", fresh(time.Hour), Policy{Idle: 20 * time.Minute}, 80*time.Minute - tick, Decision{},
+			Decision{}},
+		{"idle: over", fresh(time.Hour), Policy{Idle: 20 * time.Minute}, 80 * time.Minute, Decision{End: Idle},
+			Decision{End: Idle}},
+		{"absolute: the last instant", fresh(8*time.Hour - tick), Policy{Absolute: 8 * time.Hour}, 8*time.Hour - tick,
+			Decision{}, Decision{}},
+		{"absolute: over, however active", fresh(8*time.Hour - tick), Policy{Absolute: 8 * time.Hour}, 8 * time.Hour,
+			Decision{End: Absolute}, Decision{End: Absolute}},
+		{"RT-16 an end goes before asking", fresh(0), Policy{Idle: time.Hour, SignalEvery: δ, TrustFor: trust},
+			time.Hour, Decision{End: Idle}, Decision{End: Idle}},
+		{"absolute goes before idle", fresh(0), Policy{Idle: time.Hour, Absolute: time.Hour}, time.Hour,
+			Decision{End: Absolute}, Decision{End: Absolute}},
+		{"so does a ceiling that cannot move", ceiling(0), Policy{Idle: time.Hour}, time.Hour, Decision{End: Ceiling},
+			Decision{End: Ceiling}},
+		{"the absolute limit is nearer than the ceiling", ceiling(0), Policy{Absolute: 59 * time.Minute}, time.Hour,
+			Decision{End: Absolute}, Decision{End: Absolute}},
+		{"the ceiling is nearer than the absolute limit", ceiling(0), Policy{Absolute: 61 * time.Minute}, 2 * time.Hour,
+			Decision{End: Ceiling}, Decision{End: Ceiling}},
 
 		{"F5 the ceiling: the last instant", ceiling(time.Hour - tick), asks, time.Hour - tick, Decision{}, Decision{}},
-		{"F5 a ceiling that cannot move is the end", ceiling(time.Hour - tick), asks, time.Hour, Decision{End: Ceiling}, Decision{End: Ceiling}},
-		{"F5 also for a client that cannot ask", ceiling(0), Policy{}, time.Hour, Decision{End: Ceiling}, Decision{End: Ceiling}},
-		{"F5 one that a refresh may move: ask first", ceiling(time.Hour - tick), renews, time.Hour, Decision{Signal: Overdue}, Decision{Unconfirmed: true}},
-		{"F5 it did not move: the end", ceiling(time.Hour), renews, time.Hour, Decision{End: Ceiling}, Decision{End: Ceiling}},
+		{"F5 a ceiling that cannot move is the end", ceiling(time.Hour - tick), asks, time.Hour, Decision{End: Ceiling},
+			Decision{End: Ceiling}},
+		{"F5 also for a client that cannot ask", ceiling(0), Policy{}, time.Hour, Decision{End: Ceiling},
+			Decision{End: Ceiling}},
+		{"F5 one that a refresh may move: ask first", ceiling(time.Hour - tick), renews, time.Hour,
+			Decision{Signal: Overdue}, Decision{Unconfirmed: true}},
+		{"F5 it did not move: the end", ceiling(time.Hour), renews, time.Hour, Decision{End: Ceiling},
+			Decision{End: Ceiling}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if got := Decide(row.s, row.p, at(row.now), Active); got != row.active {
@@ -99,7 +126,8 @@ func TestUnclassifiedIsPassive(t *testing.T) {
 func TestDeadlines(t *testing.T) {
 	s := fresh(time.Hour)
 	s.Ceiling = at(3 * time.Hour)
-	full := Policy{Idle: 20 * time.Minute, Absolute: 8 * time.Hour, Window: 15 * time.Minute, SignalEvery: time.Minute, TrustFor: time.Minute}
+	full := Policy{Idle: 20 * time.Minute, Absolute: 8 * time.Hour, Window: 15 * time.Minute, SignalEvery: time.Minute,
+		TrustFor: time.Minute}
 	for _, row := range []struct {
 		name string
 		s    Session
@@ -109,14 +137,21 @@ func TestDeadlines(t *testing.T) {
 	}{
 		{"nothing", fresh(0), Policy{}, Limits{}, time.Time{}},
 		{"all, and a ceiling that may move", s, func() Policy { p := full; p.Renews = true; return p }(),
-			Limits{LocalIdle: at(80 * time.Minute), Vouched: at(75 * time.Minute), Absolute: at(8 * time.Hour)}, at(75 * time.Minute)},
+			Limits{LocalIdle: at(80 * time.Minute), Vouched: at(75 * time.Minute), Absolute: at(8 * time.Hour)},
+			at(75 * time.Minute)},
 		{"a ceiling that cannot move is an absolute limit", s, full,
-			Limits{LocalIdle: at(80 * time.Minute), Vouched: at(75 * time.Minute), Absolute: at(3 * time.Hour)}, at(75 * time.Minute)},
+			Limits{LocalIdle: at(80 * time.Minute), Vouched: at(75 * time.Minute), Absolute: at(3 * time.Hour)},
+			at(75 * time.Minute)},
 		{"a ceiling alone", s, Policy{}, Limits{Absolute: at(3 * time.Hour)}, time.Time{}},
-		{"a ceiling behind the absolute limit", s, Policy{Absolute: 2 * time.Hour}, Limits{Absolute: at(2 * time.Hour)}, time.Time{}},
-		{"the local limit is the nearer one", fresh(0), Policy{Idle: time.Minute, Window: time.Hour, SignalEvery: time.Second, TrustFor: time.Second},
+		{"a ceiling behind the absolute limit", s, Policy{Absolute: 2 * time.Hour}, Limits{Absolute: at(2 * time.Hour)},
+			time.Time{}},
+		{"the local limit is the nearer one", fresh(0), Policy{Idle: time.Minute, Window: time.Hour,
+			SignalEvery: time.Second, TrustFor: time.Second},
 			Limits{LocalIdle: at(time.Minute), Vouched: at(time.Hour)}, at(time.Minute)},
-		{"W without a way to tell the IdP is not ours to show", fresh(0), Policy{Window: time.Hour}, Limits{}, time.Time{}},
+		{"a way to tell the IdP, and a W that nobody knows", fresh(0), Policy{SignalEvery: time.Minute,
+			TrustFor: time.Minute}, Limits{}, time.Time{}},
+		{"W without a way to tell the IdP is not ours to show", fresh(0), Policy{Window: time.Hour}, Limits{},
+			time.Time{}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got := Deadlines(row.s, row.p)
@@ -151,10 +186,15 @@ func TestWarn(t *testing.T) {
 		{"no limit, no warning", fresh(0), Policy{}, time.Time{}},
 		{"idle", fresh(0), Policy{Idle: 15 * time.Minute}, at(14 * time.Minute)},
 		{"a short idle limit", fresh(0), Policy{Idle: 6 * time.Second}, at(4 * time.Second)},
-		{"W", fresh(0), Policy{Window: 15 * time.Minute, SignalEvery: time.Minute, TrustFor: time.Minute}, at(14 * time.Minute)},
+		{"W", fresh(0), Policy{Window: 15 * time.Minute, SignalEvery: time.Minute, TrustFor: time.Minute},
+			at(14 * time.Minute)},
+		{"a short idle limit within a long W", fresh(0), Policy{Idle: 6 * time.Second, Window: time.Hour,
+			SignalEvery: time.Second, TrustFor: time.Second}, at(4 * time.Second)},
 		{"absolute", fresh(7 * time.Hour), Policy{Absolute: 8 * time.Hour}, at(8*time.Hour - time.Minute)},
-		{"the nearer of two", fresh(8*time.Hour - 5*time.Minute), Policy{Absolute: 8 * time.Hour, Idle: 15 * time.Minute}, at(8*time.Hour - time.Minute)},
-		{"a ceiling without an absolute limit", Session{Started: login, Ceiling: at(time.Hour)}, Policy{}, at(59 * time.Minute)},
+		{"the nearer of two", fresh(8*time.Hour - 5*time.Minute),
+			Policy{Absolute: 8 * time.Hour, Idle: 15 * time.Minute}, at(8*time.Hour - time.Minute)},
+		{"a ceiling without an absolute limit", Session{Started: login, Ceiling: at(time.Hour)}, Policy{},
+			at(59 * time.Minute)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if got := Warn(Deadlines(row.s, row.p), row.s, row.p); !got.Equal(row.want) {
@@ -199,7 +239,8 @@ func TestOutlived(t *testing.T) {
 		{"no absolute limit", 0, time.Hour, time.Hour + longest - tick, false},
 		{"nobody was active for so long", 0, time.Hour, time.Hour + longest, true},
 	} {
-		if got := Outlived(login, at(row.active), Policy{Absolute: row.absolute}, most, longest, at(row.now)); got != row.want {
+		if got := Outlived(login, at(row.active), Policy{Absolute: row.absolute}, most, longest,
+			at(row.now)); got != row.want {
 			t.Errorf("%s: %v", row.name, got)
 		}
 	}

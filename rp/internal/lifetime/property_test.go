@@ -169,7 +169,8 @@ func TestJitter(t *testing.T) {
 func TestActiveStays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := time.Second + duration(t, "W", 8*time.Hour)
-		p := Policy{SignalEvery: tick + duration(t, "δ", w/2), TrustFor: tick + duration(t, "trust", time.Hour), Renews: rapid.Bool().Draw(t, "renews")}
+		p := Policy{SignalEvery: tick + duration(t, "δ", w/2), TrustFor: tick + duration(t, "trust", time.Hour),
+			Renews: rapid.Bool().Draw(t, "renews")}
 		s := fresh(0)
 		if rapid.Bool().Draw(t, "W is known") {
 			p.Window = w
@@ -200,7 +201,8 @@ func TestActiveStays(t *testing.T) {
 func TestIdleEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := time.Second + duration(t, "W", 8*time.Hour)
-		p := Policy{Window: w, SignalEvery: tick + duration(t, "δ", w/2), TrustFor: tick + duration(t, "trust", 8*time.Hour)}
+		p := Policy{Window: w, SignalEvery: tick + duration(t, "δ", w/2), TrustFor: tick +
+			duration(t, "trust", 8*time.Hour)}
 		s := fresh(0)
 		s.Active = at(duration(t, "active since the last signal", p.SignalEvery))
 		now := s.Active.Add(w + tick + duration(t, "away", day))
@@ -261,7 +263,8 @@ func TestQuiet(t *testing.T) {
 		then := now.Add(duration(t, "then", until.Sub(now)-tick))
 		s.Active = s.Active.Add(duration(t, "activity", then.Sub(s.Active)))
 		if says(s, then) {
-			t.Fatalf("%v is in %+v, but Decide says %+v, %+v", then, q, Decide(s, p, then, Active), Decide(s, p, then, Passive))
+			t.Fatalf("%v is in %+v, but Decide says %+v, %+v", then, q, Decide(s, p, then, Active),
+				Decide(s, p, then, Passive))
 		}
 	})
 }

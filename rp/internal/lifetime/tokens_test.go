@@ -12,7 +12,8 @@ func TestLastUse(t *testing.T) {
 		life, early time.Duration
 	}{{time.Hour, 5 * time.Second}, {50 * time.Second, 5 * time.Second}, {20 * time.Second, 2 * time.Second}, {0, 0}} {
 		if got := LastUse(noon, row.life); !got.Equal(noon.Add(-row.early)) {
-			t.Errorf("a token that lives %v is shown until %v before its end, want %v", row.life, noon.Sub(got), row.early)
+			t.Errorf("a token that lives %v is shown until %v before its end, want %v", row.life, noon.Sub(got),
+				row.early)
 		}
 	}
 	if got := LastUse(time.Time{}, time.Hour); !got.IsZero() {
@@ -22,7 +23,8 @@ func TestLastUse(t *testing.T) {
 		window, early time.Duration
 	}{{0, 5 * time.Second}, {15 * time.Minute, 5 * time.Second}, {20 * time.Second, 2 * time.Second}} {
 		if got := LastRefresh(noon, row.window); !got.Equal(noon.Add(-row.early)) {
-			t.Errorf("window %v: a refresh token is shown until %v before its end, want %v", row.window, noon.Sub(got), row.early)
+			t.Errorf("window %v: a refresh token is shown until %v before its end, want %v", row.window, noon.Sub(got),
+				row.early)
 		}
 	}
 }
@@ -50,7 +52,8 @@ func TestMayFetch(t *testing.T) {
 	for _, row := range []struct {
 		ago, waits time.Duration
 		want       bool
-	}{{3 * time.Minute, time.Second, true}, {3*time.Minute + 1, time.Second, false}, {4 * time.Minute, 4 * time.Minute, true}} {
+	}{{3 * time.Minute, time.Second, true}, {3*time.Minute + 1, time.Second, false},
+		{4 * time.Minute, 4 * time.Minute, true}} {
 		if got := MayFetch(noon.Add(-row.ago), noon, p, row.waits); got != row.want {
 			t.Errorf("active %v ago, waiting %v: %v", row.ago, row.waits, got)
 		}
@@ -58,7 +61,8 @@ func TestMayFetch(t *testing.T) {
 }
 
 func TestActivityIntervals(t *testing.T) {
-	for idle, want := range map[time.Duration]time.Duration{0: time.Minute, time.Hour: time.Minute, time.Minute: 6 * time.Second} {
+	for idle, want := range map[time.Duration]time.Duration{0: time.Minute, time.Hour: time.Minute,
+		time.Minute: 6 * time.Second} {
 		if got := Granule(idle); got != want {
 			t.Errorf("idle limit %v: stored each %v, want %v", idle, got, want)
 		}
@@ -70,7 +74,8 @@ func TestActivityIntervals(t *testing.T) {
 		p    Policy
 		want time.Duration
 	}{
-		{Policy{}, 30 * time.Second}, {Policy{Idle: time.Minute}, 3 * time.Second}, {Policy{Idle: time.Second}, 500 * time.Millisecond},
+		{Policy{}, 30 * time.Second}, {Policy{Idle: time.Minute}, 3 * time.Second},
+		{Policy{Idle: time.Second}, 500 * time.Millisecond},
 		{Policy{Idle: time.Hour, SignalEvery: time.Minute}, 15 * time.Second},
 	} {
 		if got := ReportEvery(row.p); got != row.want {

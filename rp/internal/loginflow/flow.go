@@ -51,5 +51,6 @@ func (f *Flow) load(s *sessions.Session) bool {
 	text, _ := s.Values["wish"].(string)
 	var whole bool
 	f.Wish, whole = ReadWish(text)
-	return whole && ok == [6]bool{true, true, true, true, true, true} && f.State != "" && f.Nonce != "" && f.Verifier != ""
+	return whole && ok == [6]bool{true, true, true, true, true, true} && f.State != "" && f.Nonce != "" &&
+		f.Verifier != ""
 }

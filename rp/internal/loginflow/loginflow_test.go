@@ -44,8 +44,9 @@ func loginsOf(t testing.TB, key []byte, owner string) *loginflow.Logins {
 func TestLoginsAreOneClients(t *testing.T) {
 	key := newKey()
 	mine, others := loginsOf(t, key, "mine"), loginsOf(t, key, "another")
-	f := &loginflow.Flow{State: cookie.Random(), Nonce: "n", Verifier: "v", ReturnTo: "/app/x", Begun: time.UnixMilli(1e12).UTC(),
-		Wish: loginflow.Wish{ACR: []string{"gold"}}}
+	f := &loginflow.Flow{State: cookie.Random(), Nonce: "n", Verifier: "v", ReturnTo: "/app/x",
+		Begun: time.UnixMilli(1e12).UTC(),
+		Wish:  loginflow.Wish{ACR: []string{"gold"}}}
 	rec := httptest.NewRecorder()
 	if err := mine.Save(rec, httptest.NewRequest("GET", "/", nil), f); err != nil {
 		t.Fatal(err)
@@ -53,7 +54,8 @@ func TestLoginsAreOneClients(t *testing.T) {
 	back := httptest.NewRequest("GET", "/", nil)
 	back.Header["Cookie"] = []string{strings.Split(rec.Header().Get("Set-Cookie"), ";")[0]}
 	got, ok := mine.Load(back, f.State)
-	if !ok || got.State != f.State || got.ReturnTo != f.ReturnTo || !got.Begun.Equal(f.Begun) || got.Wish.Text() != f.Wish.Text() {
+	if !ok || got.State != f.State || got.ReturnTo != f.ReturnTo || !got.Begun.Equal(f.Begun) ||
+		got.Wish.Text() != f.Wish.Text() {
 		t.Errorf("%v %+v", ok, got)
 	}
 	if _, ok := others.Load(back, f.State); ok {
@@ -131,7 +133,8 @@ func FuzzThirdParty(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if path := q.Get("return_to"); path != "/app" && !strings.HasPrefix(path, "/app/") && !strings.HasPrefix(path, "/app?") && !strings.HasPrefix(path, "/app#") || len(hint) > 256 {
+		if path := q.Get("return_to"); path != "/app" && !strings.HasPrefix(path, "/app/") &&
+			!strings.HasPrefix(path, "/app?") && !strings.HasPrefix(path, "/app#") || len(hint) > 256 {
 			t.Errorf("%q leads to %q, hint %q", body, path, hint)
 		}
 	})

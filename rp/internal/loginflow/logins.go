@@ -60,7 +60,8 @@ func New(c Config) (*Logins, error) {
 	}
 	s := sessions.NewCookieStore(pairs...)
 	// Lax, because the callback is a navigation that another site has started.
-	s.Options = &sessions.Options{Path: "/", Secure: c.Cookies.IsSecure(), HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	s.Options = &sessions.Options{Path: "/", Secure: c.Cookies.IsSecure(), HttpOnly: true,
+		SameSite: http.SameSiteLaxMode}
 	s.MaxAge(int(c.Timeout / time.Second))
 	return &Logins{c.Cookies, s, c.Ring, c.Owner, c.Site}, nil
 }

@@ -51,7 +51,8 @@ func valid() jwttest.Claims {
 }
 
 func want(k Keys, strict bool) Want {
-	return Want{Issuer: issuer, ClientID: client, Alg: "RS256", Keys: k, Now: now, Skew: time.Minute, Strict: strict, TrustedAudiences: []string{"project-7"}}
+	return Want{Issuer: issuer, ClientID: client, Alg: "RS256", Keys: k, Now: now, Skew: time.Minute, Strict: strict,
+		TrustedAudiences: []string{"project-7"}}
 }
 
 var typ = jwttest.Claims{"typ": "logout+jwt"}
@@ -93,11 +94,13 @@ func TestClaims(t *testing.T) {
 		{"BCL-09 iat is text", set("iat", "now"), never},
 		{"BCL-09 iat within the skew", set("iat", after(time.Minute)), always},
 		{"BCL-09 iat beyond the skew", set("iat", after(time.Minute+time.Second)), never},
-		{"BCL-09 exp within the skew", valid().With("iat", after(-3*time.Minute)).With("exp", after(-59*time.Second)), always},
+		{"BCL-09 exp within the skew", valid().With("iat", after(-3*time.Minute)).With("exp", after(-59*time.Second)),
+			always},
 		{"BCL-09 expired", valid().With("iat", after(-3*time.Minute)).With("exp", after(-time.Minute)), never},
 		{"BCL-09 exp of 15 min, as ZITADEL's", set("exp", after(15*time.Minute)), always},
 		{"BCL-09 exp of more: the ID token's life", set("exp", after(24*time.Hour)), lenient},
-		{"BCL-09 exp of more, but old by iat", valid().With("iat", after(-17*time.Minute)).With("exp", after(24*time.Hour)), never},
+		{"BCL-09 exp of more, but old by iat", valid().With("iat", after(-17*time.Minute)).With("exp",
+			after(24*time.Hour)), never},
 		{"BCL-09 exp before iat", set("exp", after(-10*time.Minute)), never},
 		{"BCL-09 exp is zero", set("exp", 0), never},
 		{"BCL-09 F1 no exp, fresh", valid().Without("exp"), lenient},
@@ -112,7 +115,8 @@ func TestClaims(t *testing.T) {
 		{"BCL-10 sid is a number", set("sid", 42), never},
 		{"BCL-10 sub is an object", set("sub", struct{}{}), never},
 		{"BCL-11 H -no-event", valid().Without("events"), never},
-		{"BCL-11 H -wrong-event", set("events", map[string]any{"http://schemas.openid.net/event/foobar": struct{}{}}), never},
+		{"BCL-11 H -wrong-event", set("events", map[string]any{"http://schemas.openid.net/event/foobar": struct{}{}}),
+			never},
 		{"BCL-11 events is null", set("events", nil), never},
 		{"BCL-11 events is a list", set("events", []string{event}), never},
 		{"BCL-11 events is text", set("events", event), never},
@@ -120,7 +124,8 @@ func TestClaims(t *testing.T) {
 		{"BCL-11 the event is true", set("events", map[string]any{event: true}), never},
 		{"BCL-11 the event is a list", set("events", map[string]any{event: []any{}}), never},
 		{"BCL-11 the event has members", set("events", map[string]any{event: map[string]any{"a": 1}}), always},
-		{"BCL-11 Keycloak's boolean beside it", set("events", map[string]any{event: struct{}{}, "revoke_offline_access": true}), always},
+		{"BCL-11 Keycloak's boolean beside it",
+			set("events", map[string]any{event: struct{}{}, "revoke_offline_access": true}), always},
 		{"BCL-12 H -with-nonce", set("nonce", "n"), never},
 		{"BCL-12 nonce is empty", set("nonce", ""), never},
 		{"BCL-12 nonce is null", set("nonce", nil), never},
@@ -139,7 +144,8 @@ func TestClaims(t *testing.T) {
 				if (err == nil) != good {
 					t.Errorf("strict %v: error %v, want accepted %v", strict, err, good)
 				}
-				if err == nil && (got.Subject == "" && got.SID == "" || got.ID == "" || got.IssuedAt.IsZero() || !got.Until.After(now)) {
+				if err == nil && (got.Subject == "" && got.SID == "" || got.ID == "" || got.IssuedAt.IsZero() ||
+					!got.Until.After(now)) {
 					t.Errorf("strict %v: accepted as %+v", strict, got)
 				}
 			}
@@ -153,9 +159,11 @@ func TestType(t *testing.T) {
 		typ  any
 		when mode
 	}{
-		{"logout+jwt", always}, {"LOGOUT+JWT", always}, {"application/logout+jwt", always}, {"Application/Logout+JWT", always},
+		{"logout+jwt", always}, {"LOGOUT+JWT", always}, {"application/logout+jwt", always},
+		{"Application/Logout+JWT", always},
 		{nil, lenient}, {"", lenient}, {"JWT", lenient}, {"jwt", lenient}, {"application/jwt", lenient},
-		{"at+jwt", never}, {"secevent+jwt", never}, {"id_token+jwt", never}, {"JOSE", never}, {"logout", never}, {7, never},
+		{"at+jwt", never}, {"secevent+jwt", never}, {"id_token+jwt", never}, {"JOSE", never}, {"logout", never},
+		{7, never},
 	} {
 		for _, strict := range []bool{false, true} {
 			good := row.when == always || row.when == lenient && !strict
@@ -192,7 +200,8 @@ func TestForm(t *testing.T) {
 		{"dots", "..", false},
 		{"a header that is no JSON", "e." + parts[1] + "." + parts[2], false},
 		{"padding", parts[0] + "=." + parts[1] + "." + parts[2], false},
-		{"JSON serialization", `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`, false},
+		{"JSON serialization", `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] +
+			`"}`, false},
 		{"BCL-25 huge", key.Sign(valid().With("padding", strings.Repeat("x", MaxSize)), typ), false},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
@@ -221,7 +230,8 @@ func TestCheapChecksFirst(t *testing.T) {
 		}
 	}
 	k := &keys{good: "another"}
-	if _, err := Verify(t.Context(), key.Sign(valid(), typ), want(k, false)); !errors.Is(err, errSignature) || k.asked != 1 {
+	if _, err := Verify(t.Context(), key.Sign(valid(), typ), want(k, false)); !errors.Is(err, errSignature) ||
+		k.asked != 1 {
 		t.Errorf("a bad signature: error %v, keys asked %d times", err, k.asked)
 	}
 }
@@ -263,7 +273,8 @@ func TestVerifyReturns(t *testing.T) {
 func TestErrorsAreFitForALog(t *testing.T) {
 	secret := "private-" + strings.Repeat("x", 300)
 	for _, c := range []jwttest.Claims{
-		valid().With("iss", secret), valid().With("aud", secret), valid().With("nonce", secret), valid().With("events", secret), valid().With("iat", secret),
+		valid().With("iss", secret), valid().With("aud", secret), valid().With("nonce", secret),
+		valid().With("events", secret), valid().With("iat", secret),
 	} {
 		_, err := Verify(t.Context(), key.Sign(c, typ, jwttest.Claims{"x": secret}), want(&keys{}, false))
 		if err == nil || strings.Contains(err.Error(), "private-") || len(err.Error()) > 200 {
@@ -295,7 +306,8 @@ func FuzzClaims(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if got.Subject == "" && got.SID == "" || got.ID == "" || !got.Until.After(now) || got.Until.After(now.Add(MaxLife+2*time.Minute)) || got.IssuedAt.After(now.Add(time.Minute)) {
+			if got.Subject == "" && got.SID == "" || got.ID == "" || !got.Until.After(now) ||
+				got.Until.After(now.Add(MaxLife+2*time.Minute)) || got.IssuedAt.After(now.Add(time.Minute)) {
 				t.Errorf("strict %v: accepted %s as %+v", strict, payload, got)
 			}
 		}

@@ -52,9 +52,11 @@ func TestError(t *testing.T) {
 		want string
 	}{
 		{&url.Error{Op: "Post", URL: "https://idp.example/token?secret", Err: dial}, "dial tcp: connection refused"},
-		{fmt.Errorf("call: %w", &url.Error{Op: "Get", URL: "https://idp.example/?secret", Err: io.ErrUnexpectedEOF}), "unexpected EOF"},
+		{fmt.Errorf("call: %w", &url.Error{Op: "Get", URL: "https://idp.example/?secret", Err: io.ErrUnexpectedEOF}),
+			"unexpected EOF"},
 		{fmt.Errorf("malformed HTTP response %q", `secret "in quotes" here`), "malformed HTTP response …"},
-		{textproto.ProtocolError(fmt.Sprintf("malformed MIME header line: %q", "X-secret")), "malformed MIME header line: …"},
+		{textproto.ProtocolError(fmt.Sprintf("malformed MIME header line: %q", "X-secret")),
+			"malformed MIME header line: …"},
 		{fmt.Errorf("first %q, second %q: broken", "secret", "secret"), "first …: broken"},
 		{errors.New(`one " alone`), "one … alone"},
 		{context.DeadlineExceeded, "context deadline exceeded"},
@@ -62,7 +64,8 @@ func TestError(t *testing.T) {
 		got := Error(row.err)
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			for _, err := range []error{got, fmt.Errorf("it did not answer: %w", got)} {
-				if text := fmt.Sprintf(verb, err); strings.Contains(text, "secret") || strings.Contains(text, "736563726574") {
+				if text := fmt.Sprintf(verb, err); strings.Contains(text, "secret") ||
+					strings.Contains(text, "736563726574") {
 					t.Errorf("%s: %s", verb, text)
 				}
 			}
@@ -96,7 +99,8 @@ func FuzzText(f *testing.F) {
 	f.Add(strings.Repeat("ä", 300))
 	f.Fuzz(func(t *testing.T, s string) {
 		got := Error(errors.New(s)).Error()
-		if len(got) > maxText+len("…")*2 || strings.Contains(got, `"`) || utf8.ValidString(s) && !utf8.ValidString(got) {
+		if len(got) > maxText+len("…")*2 || strings.Contains(got, `"`) || utf8.ValidString(s) &&
+			!utf8.ValidString(got) {
 			t.Errorf("%q becomes %q", s, got)
 		}
 	})

@@ -85,8 +85,9 @@ func (s *Set) Render(h http.Header, r *http.Request, pg Page) []byte {
 		Kept                                               *Kept
 		Follow                                             *Follow
 		Script                                             template.JS
-	}{Title: in.say(0, pg.Title), Advice: in.say(pg.Minutes, pg.Advice...), Link: pg.Link, LinkText: in.say(0, pg.LinkText),
-		Form: pg.Form, Kept: pg.Kept, Follow: pg.Follow}
+	}{Title: in.say(0, pg.Title), Advice: in.say(pg.Minutes, pg.Advice...), Link: pg.Link,
+		LinkText: in.say(0, pg.LinkText),
+		Form:     pg.Form, Kept: pg.Kept, Follow: pg.Follow}
 	referrer := "no-referrer"
 	switch {
 	case pg.Form != nil:
@@ -101,7 +102,8 @@ func (s *Set) Render(h http.Header, r *http.Request, pg Page) []byte {
 	}
 	var body bytes.Buffer
 	_ = bodyTemplate.Execute(&body, data) // cannot fail: the data fits the template
-	whole, framed := s.frame(Framed{Language: in.tag, Title: data.Title, Body: template.HTML(body.String()), Style: style})
+	whole, framed := s.frame(Framed{Language: in.tag, Title: data.Title, Body: template.HTML(body.String()),
+		Style: style})
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", in.tag)
 	h.Set("Content-Security-Policy", csp(string(data.Script), framed))

@@ -117,7 +117,8 @@ func (s *Set) Check(fault func(cure string, args ...any)) {
 	case err != nil:
 		fault("Frame fails: %v", err)
 	case !strings.Contains(b.String(), string(sample.Body)):
-		fault("Frame leaves Page.Body out, so a person would find no way on; write it as it is, without escaping it once more")
+		fault("Frame leaves Page.Body out, so a person would find no way on; write it as it is, without escaping it " +
+			"once more")
 	}
 }
 

@@ -25,7 +25,8 @@ func FuzzOpen(f *testing.F) {
 	f.Add("")
 	f.Add(strings.Repeat("A", 100))
 	f.Fuzz(func(t *testing.T, sealed string) {
-		if form, ok := s.Open(sealed); ok != (sealed == good) || ok && (form.Path != "/private" || form.Subject != "ada" || string(form.Form) != "a=b") {
+		if form, ok := s.Open(sealed); ok != (sealed == good) || ok &&
+			(form.Path != "/private" || form.Subject != "ada" || string(form.Form) != "a=b") {
 			t.Errorf("%q is opened: %v", sealed, form)
 		}
 	})

@@ -36,7 +36,8 @@ func EncodeAPITokens(all []APIToken) string {
 func DecodeAPITokens(text string) ([]APIToken, error) {
 	var all []APIToken
 	for r := (reader{b: []byte(text), text: text}); r.at < len(text); {
-		t := APIToken{API: r.string(), Token: r.string(), Ends: instant(r.number()), Life: time.Duration(r.number()) * time.Millisecond, Generation: uint64(r.number())}
+		t := APIToken{API: r.string(), Token: r.string(), Ends: instant(r.number()),
+			Life: time.Duration(r.number()) * time.Millisecond, Generation: uint64(r.number())}
 		if r.bad {
 			return nil, ErrMalformed
 		}

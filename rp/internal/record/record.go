@@ -130,13 +130,16 @@ func (d *Data) Encode() []byte {
 
 func (d *Data) strings() [17]*string {
 	return [...]*string{&d.Subject, &d.SID, &d.OldSID, &d.IDToken, &d.Kept,
-		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR, &d.Userinfo, &d.Nonce, &d.APITokens, &d.DPoPKey}
+		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR, &d.Userinfo,
+		&d.Nonce, &d.APITokens, &d.DPoPKey}
 }
 
 func (d *Data) numbers() [19]int64 {
 	return [...]int64{ms(d.Started), ms(d.AuthTime), ms(d.Signalled), ms(d.Confirmed),
-		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation), ms(d.Told), int64(d.Tries),
-		ms(d.RefreshEnds), ms(d.Asked), int64(d.Doubted), flag(d.Renew), flag(d.UserinfoFits), flag(d.SendsUser), int64(d.Renewed), int64(d.Showing)}
+		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation),
+		ms(d.Told), int64(d.Tries),
+		ms(d.RefreshEnds), ms(d.Asked), int64(d.Doubted), flag(d.Renew), flag(d.UserinfoFits), flag(d.SendsUser),
+		int64(d.Renewed), int64(d.Showing)}
 }
 
 // Decode reads what Encode wrote. It takes b over: the texts of the Data are parts

@@ -20,8 +20,12 @@ func full() Data {
 		Subject: "ada", SID: "sid-2", OldSID: "sid-1", IDToken: "e.y.J", Kept: `{"a":1}`,
 		AccessToken: "access", TokenType: "Bearer", RefreshToken: "refresh", Scope: "openid profile",
 		Started: began, AuthTime: began.Add(-time.Hour), Signalled: began.Add(1), Confirmed: began.Add(time.Minute),
-		TokenEnds: began.Add(time.Hour), Ceiling: began.Add(8 * time.Hour), Window: 15 * time.Minute, TokenLife: 5 * time.Minute,
-		Generation: 7, Told: began.Add(2 * time.Hour), Tries: 3, RefreshEnds: began.Add(time.Hour), Asked: began, Doubted: 8, Showing: ShownAgain, Renew: true, UserinfoFits: true, SendsUser: true, Values: "\x00\xff", Agent: "Firefox", Wish: "{}", ACR: "gold", Userinfo: `{"b":2}`, Nonce: "n-0S6", Renewed: 6, APITokens: "tokens", DPoPKey: "key",
+		TokenEnds: began.Add(time.Hour), Ceiling: began.Add(8 * time.Hour), Window: 15 * time.Minute,
+		TokenLife:  5 * time.Minute,
+		Generation: 7, Told: began.Add(2 * time.Hour), Tries: 3, RefreshEnds: began.Add(time.Hour), Asked: began,
+		Doubted: 8, Showing: ShownAgain, Renew: true, UserinfoFits: true, SendsUser: true, Values: "\x00\xff",
+		Agent: "Firefox", Wish: "{}", ACR: "gold", Userinfo: `{"b":2}`, Nonce: "n-0S6", Renewed: 6, APITokens: "tokens",
+		DPoPKey: "key",
 	}
 }
 
@@ -38,7 +42,8 @@ func anyData() *rapid.Generator[Data] {
 		for _, s := range d.strings() {
 			*s = string(rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "field"))
 		}
-		for _, at := range []*time.Time{&d.Started, &d.AuthTime, &d.Signalled, &d.Confirmed, &d.TokenEnds, &d.Ceiling, &d.Told, &d.RefreshEnds, &d.Asked} {
+		for _, at := range []*time.Time{&d.Started, &d.AuthTime, &d.Signalled, &d.Confirmed, &d.TokenEnds, &d.Ceiling,
+			&d.Told, &d.RefreshEnds, &d.Asked} {
 			*at = anyInstant().Draw(t, "instant")
 		}
 		d.Window = time.Duration(rapid.Int64Range(0, 1<<40).Draw(t, "window")) * time.Millisecond
@@ -141,8 +146,10 @@ func TestOtherReleases(t *testing.T) {
 func TestLayoutStays(t *testing.T) {
 	in := full()
 	want := lists(
-		[]string{"ada", "sid-2", "sid-1", "e.y.J", `{"a":1}`, "access", "Bearer", "refresh", "openid profile", "\x00\xff", "Firefox", "{}", "gold", `{"b":2}`, "n-0S6", "tokens", "key"},
-		[]int64{ms(in.Started), ms(in.AuthTime), ms(in.Signalled), ms(in.Confirmed), ms(in.TokenEnds), ms(in.Ceiling), 900_000, 300_000, 7, ms(in.Told), 3, ms(in.RefreshEnds), ms(in.Asked), 8, 1, 1, 1, 6, 2})
+		[]string{"ada", "sid-2", "sid-1", "e.y.J", `{"a":1}`, "access", "Bearer", "refresh", "openid profile",
+			"\x00\xff", "Firefox", "{}", "gold", `{"b":2}`, "n-0S6", "tokens", "key"},
+		[]int64{ms(in.Started), ms(in.AuthTime), ms(in.Signalled), ms(in.Confirmed), ms(in.TokenEnds), ms(in.Ceiling),
+			900_000, 300_000, 7, ms(in.Told), 3, ms(in.RefreshEnds), ms(in.Asked), 8, 1, 1, 1, 6, 2})
 	if got := in.Encode(); !bytes.Equal(got, want) {
 		t.Errorf("%q\nwant\n%q", got, want)
 	}

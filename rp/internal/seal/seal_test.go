@@ -83,7 +83,8 @@ func TestPurposeAndContext(t *testing.T) {
 	if opens(ring(t, "login", master(1)), sealed, context) {
 		t.Error("opened for another purpose")
 	}
-	for name, ctx := range map[string][]byte{"none": nil, "empty": {}, "another": []byte("another session"), "longer": append(bytes.Clone(context), 0), "shorter": context[1:]} {
+	for name, ctx := range map[string][]byte{"none": nil, "empty": {}, "another": []byte("another session"),
+		"longer": append(bytes.Clone(context), 0), "shorter": context[1:]} {
 		if opens(r, sealed, ctx) {
 			t.Errorf("opened with the context %s", name)
 		}
@@ -130,7 +131,8 @@ func TestSealedBytesTellNothing(t *testing.T) {
 
 func TestNewRingRefuses(t *testing.T) {
 	for name, masters := range map[string][][]byte{
-		"no key": {}, "an empty key": {{}}, "31 bytes": {make([]byte, 31)}, "33 bytes": {make([]byte, 33)}, "a short second key": {master(1), make([]byte, 16)},
+		"no key": {}, "an empty key": {{}}, "31 bytes": {make([]byte, 31)}, "33 bytes": {make([]byte, 33)},
+		"a short second key": {master(1), make([]byte, 16)},
 	} {
 		if _, err := NewRing("record", owner, masters...); err == nil {
 			t.Errorf("%s was accepted", name)

@@ -35,7 +35,8 @@ func (s *strangers) isNew(host string) bool {
 // the name that the browser uses, and the IdP sends the browser to one that is configured.
 func (a *App) Stranger(r *http.Request) (host string, ok bool) {
 	scheme, _, _ := strings.Cut(a.main.own, "://")
-	if _, known := a.named(r.Host); known || weburl.Origin(scheme+"://"+r.Host) == a.main.own || !a.strangers.isNew(r.Host) {
+	if _, known := a.named(r.Host); known || weburl.Origin(scheme+"://"+r.Host) == a.main.own ||
+		!a.strangers.isNew(r.Host) {
 		return "", false
 	}
 	return hostName(r.Host), true

@@ -17,7 +17,8 @@ func RetryAfter(h http.Header, now time.Time, most time.Duration) time.Duration 
 		return 0
 	}
 	var d time.Duration
-	if n, err := strconv.ParseUint(v, 10, 63); err == nil || errors.Is(err, strconv.ErrRange) { // out of range: n is the most
+	// out of range: n is the most
+	if n, err := strconv.ParseUint(v, 10, 63); err == nil || errors.Is(err, strconv.ErrRange) {
 		if n > uint64(most/time.Second) {
 			return most
 		}

@@ -37,7 +37,8 @@ const (
 	Blamed
 )
 
-var names = [...]string{"ok", "ended", "retry", "unknown", "misconfigured", "interact", "ask", "step_up", "denied", "blamed"}
+var names = [...]string{"ok", "ended", "retry", "unknown", "misconfigured", "interact", "ask", "step_up", "denied",
+	"blamed"}
 
 func (v Verdict) String() string { return names[v] }
 

@@ -22,7 +22,8 @@ func TestToken(t *testing.T) {
 		{"RT-03 unauthorized_client", Answer{Status: 400, Code: "unauthorized_client"}, Misconfigured},
 		{"RT-03 unsupported_grant_type", Answer{Status: 400, Code: "unsupported_grant_type"}, Misconfigured},
 		{"RT-03 invalid_request", Answer{Status: 400, Code: "invalid_request"}, Interact},
-		{"RT-04 invalid_scope: no scope was sent that could be left out", Answer{Status: 400, Code: "invalid_scope"}, Interact},
+		{"RT-04 invalid_scope: no scope was sent that could be left out", Answer{Status: 400, Code: "invalid_scope"},
+			Interact},
 		{"RT-05 temporarily_unavailable", Answer{Status: 400, Code: "temporarily_unavailable"}, Retry},
 		{"RT-05 server_error", Answer{Status: 400, Code: "server_error"}, Retry},
 		{"RT-05 500", Answer{Status: 500}, Retry},
@@ -47,6 +48,8 @@ func TestToken(t *testing.T) {
 		{"RT-14 a moved endpoint's 404", Answer{Status: 404}, Interact},
 		{"RT-14 408 passes", Answer{Status: 408}, Retry},
 		{"RT-14 425 passes", Answer{Status: 425}, Retry},
+		{"RT-00 299 is the last success", Answer{Status: 299}, OK},
+		{"RT-15 300", Answer{Status: 300}, Misconfigured},
 		{"RT-15 301", Answer{Status: 301}, Misconfigured},
 		{"RT-15 302", Answer{Status: 302, Code: "invalid_grant"}, Misconfigured},
 		{"RT-15 307", Answer{Status: 307}, Misconfigured},
@@ -96,7 +99,8 @@ func TestAPIToken(t *testing.T) {
 // Nothing but the two documented answers ends a session (C6), whatever else
 // stands in an answer.
 func TestTokenEndsOnlyByInvalidGrant(t *testing.T) {
-	codes := []string{"", "invalid_grant", "invalid_token", "invalid_client", "access_denied", "server_error", "login_required", "x"}
+	codes := []string{"", "invalid_grant", "invalid_token", "invalid_client", "access_denied", "server_error",
+		"login_required", "x"}
 	for _, fault := range []Fault{None, NotSent, TLS, Sent, Malformed, OtherUser} {
 		for status := 200; status < 700; status++ {
 			for _, code := range codes {
@@ -128,8 +132,11 @@ func TestUserinfo(t *testing.T) {
 		{"403 of Dex and ZITADEL", Answer{Status: 403}, Ended, Ask},
 		{"403 insufficient_scope", Answer{Status: 403, Code: "insufficient_scope"}, Ended, Ask},
 		{"a proxy asks for its own password", Answer{Status: 401, Code: OtherScheme}, Misconfigured, Misconfigured},
-		{"CORE-11 another subject: none of it is used", Answer{Fault: OtherUser, Status: 200}, Misconfigured, Misconfigured},
+		{"CORE-11 another subject: none of it is used", Answer{Fault: OtherUser, Status: 200}, Misconfigured,
+			Misconfigured},
 		{"404", Answer{Status: 404}, Ask, Ask},
+		{"299 is the last success", Answer{Status: 299}, OK, OK},
+		{"300 is none", Answer{Status: 300}, Misconfigured, Misconfigured},
 		{"302 to a portal", Answer{Status: 302}, Misconfigured, Misconfigured},
 		{"408", Answer{Status: 408}, Retry, Retry},
 		{"429", Answer{Status: 429}, Retry, Retry},

@@ -50,5 +50,6 @@ func (c *Classifier) Forced(r *http.Request) (activity.Mark, bool) {
 // IsActive takes what nobody can tell for a person's: to log out somebody who is there
 // would be worse.
 func (c *Classifier) IsActive(r *http.Request, m activity.Mark, sentUser bool) bool {
-	return activity.Classify(r.Method, r.Header, activity.Facts{Mark: m, SentUser: sentUser, Trusted: c.Trusted(r)}) != activity.Page
+	return activity.Classify(r.Method, r.Header,
+		activity.Facts{Mark: m, SentUser: sentUser, Trusted: c.Trusted(r)}) != activity.Page
 }

@@ -16,7 +16,8 @@ const (
 var (
 	errForeign = errors.New("write its host in ASCII, an internationalized name in its xn-- form")
 	errHost    = errors.New("its host must be a plain name without a dot at the end, or an IP address without a zone")
-	errPort    = errors.New("its port must be a number from 1 to 65535 without a zero in front, or be left out with its colon")
+	errPort    = errors.New("its port must be a number from 1 to 65535 without a zero in front, or be left out with " +
+		"its colon")
 )
 
 // Host is the host of a URL in its normal form, as OriginOf has it: lower case, without

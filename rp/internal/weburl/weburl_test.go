@@ -73,8 +73,10 @@ func TestCheck(t *testing.T) {
 			err  error
 			want bool
 		}{
-			"Check": {weburl.Check(row.raw, false), row.any}, "CheckPlain": {weburl.CheckPlain(row.raw, false), row.plain},
-			"CheckOrigin": {weburl.CheckOrigin(row.raw, false), row.origin}, "Check with http": {weburl.Check(row.raw, true), row.http},
+			"Check": {weburl.Check(row.raw, false), row.any}, "CheckPlain": {weburl.CheckPlain(row.raw, false),
+				row.plain},
+			"CheckOrigin":     {weburl.CheckOrigin(row.raw, false), row.origin},
+			"Check with http": {weburl.Check(row.raw, true), row.http},
 		} {
 			if (check.err == nil) != check.want {
 				t.Errorf("%s(%q): %v", name, row.raw, check.err)
@@ -85,7 +87,8 @@ func TestCheck(t *testing.T) {
 
 func TestErrorsHidePasswords(t *testing.T) {
 	for _, raw := range []string{
-		"https://ada:hunter2@a.example", "ftp://ada:hunter2@a.example", "ada:hunter2@a.example", "https://ada:hunter2@", "https://ada:hunter2@a.example/%zz", "https:ada:hunter2@a.example",
+		"https://ada:hunter2@a.example", "ftp://ada:hunter2@a.example", "ada:hunter2@a.example", "https://ada:hunter2@",
+		"https://ada:hunter2@a.example/%zz", "https:ada:hunter2@a.example",
 	} {
 		if err := weburl.CheckOrigin(raw, true); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", raw, err)
@@ -95,11 +98,14 @@ func TestErrorsHidePasswords(t *testing.T) {
 
 func TestOrigin(t *testing.T) {
 	for raw, want := range map[string]string{
-		"https://A.Example:443/x?y#z": "https://a.example", "http://a.example:80": "http://a.example", "https://a.example:80": "https://a.example:80",
-		"HTTP://[::1]:8080/": "http://[::1]:8080", "https://ada@a.example": "https://a.example", "https://[2001:DB8:0::1]": "https://[2001:db8::1]", "%": "",
+		"https://A.Example:443/x?y#z": "https://a.example", "http://a.example:80": "http://a.example",
+		"https://a.example:80": "https://a.example:80",
+		"HTTP://[::1]:8080/":   "http://[::1]:8080", "https://ada@a.example": "https://a.example",
+		"https://[2001:DB8:0::1]": "https://[2001:db8::1]", "%": "",
 		// Equal to no origin, not even to each other: another reader may find another
 		// host there.
-		"https://ap\u0130.example": "", "https://ap%c4%b0.example": "", "https://\u212Aeys.example": "", "https://api.example.": "", "https://api.example:0443": "",
+		"https://ap\u0130.example": "", "https://ap%c4%b0.example": "", "https://\u212Aeys.example": "",
+		"https://api.example.": "", "https://api.example:0443": "",
 		"https://api.example:": "", "https://[::1%25lo]": "", "https://127.1": "", "https:api.example": "", "/x": "",
 	} {
 		if got := weburl.Origin(raw); got != want {
@@ -107,8 +113,10 @@ func TestOrigin(t *testing.T) {
 		}
 	}
 	for _, u := range []url.URL{ // made by hand
-		{Scheme: "https", Host: "api.example:443@evil.example"}, {Scheme: "https", Host: "[api.example]"}, {Scheme: "https", Host: "api.example/@evil.example"},
-		{Scheme: "https", Host: "api.example", Opaque: "//evil.example/"}, {Scheme: "https", Host: "api.example\x00"}, {Scheme: "https", Host: "["}, {Scheme: "https"},
+		{Scheme: "https", Host: "api.example:443@evil.example"}, {Scheme: "https", Host: "[api.example]"},
+		{Scheme: "https", Host: "api.example/@evil.example"},
+		{Scheme: "https", Host: "api.example", Opaque: "//evil.example/"}, {Scheme: "https", Host: "api.example\x00"},
+		{Scheme: "https", Host: "["}, {Scheme: "https"},
 	} {
 		if got := weburl.OriginOf(&u); got != "" {
 			t.Errorf("OriginOf(%#v) = %q", u, got)
@@ -134,9 +142,12 @@ func dialled(t *testing.T, r *http.Request) (addr string) {
 // origin, net/http dials the host and port of that origin.
 func FuzzOrigin(f *testing.F) {
 	for _, s := range []string{
-		"https://api.example", "https://API.example:443/x", "https://ap\u0130.example", "https://ap%C4%B0.example", "https://\u212A.example", "https://api.example.",
-		"https://api.example:", "https://api.example:0443", "https://a@api.example", "https://[::1]:80", "https://[0:0::1]", "https://[fe80::1%25eth0]", "http://127.1",
-		"https://xn--80ak6aa92e.com", "https://\uff41pi.example", "https://api\u3002example", "https://ap\u00adi.example", "http://[::ffff:127.0.0.1]:8080", "https://a_b",
+		"https://api.example", "https://API.example:443/x", "https://ap\u0130.example", "https://ap%C4%B0.example",
+		"https://\u212A.example", "https://api.example.",
+		"https://api.example:", "https://api.example:0443", "https://a@api.example", "https://[::1]:80",
+		"https://[0:0::1]", "https://[fe80::1%25eth0]", "http://127.1",
+		"https://xn--80ak6aa92e.com", "https://\uff41pi.example", "https://api\u3002example",
+		"https://ap\u00adi.example", "http://[::ffff:127.0.0.1]:8080", "https://a_b",
 	} {
 		f.Add(s)
 	}
@@ -182,7 +193,8 @@ func asciiLower(r rune) rune {
 
 // FuzzCheck: what passes is https or loopback, whoever reads the URL.
 func FuzzCheck(f *testing.F) {
-	for _, s := range []string{"https://a.example", "http://localhost", "http://127.0.0.1.evil", "https://a@b", "http://[::1%25lo]", "https:\\\\a"} {
+	for _, s := range []string{"https://a.example", "http://localhost", "http://127.0.0.1.evil", "https://a@b",
+		"http://[::1%25lo]", "https:\\\\a"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {

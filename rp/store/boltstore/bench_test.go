@@ -134,7 +134,8 @@ func BenchmarkStore(b *testing.B) {
 	})
 	b.Run("ClaimNothing", func(b *testing.B) { // all that is overdue is another's
 		for b.Loop() {
-			if got, err := s.Claim(ctx, nth('c', 1), at.Add(48*time.Hour), time.Minute, 100); err != nil || len(got) != 0 {
+			if got, err := s.Claim(ctx, nth('c', 1), at.Add(48*time.Hour), time.Minute, 100); err != nil ||
+				len(got) != 0 {
 				b.Fatal(len(got), err)
 			}
 		}

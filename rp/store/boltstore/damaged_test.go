@@ -62,7 +62,8 @@ func TestDamagedRecord(t *testing.T) { // C6, C9
 	if got, err := s.End(ctx, store.Selector{Ref: subject}, end); err == nil || isAnswer(err) || len(got) != n-2 {
 		t.Errorf("End of all: %d, %v; want the other %d and a failure", len(got), err, n-2)
 	}
-	for _, after := range []time.Duration{0, 2 * time.Hour, store.Abandoned, 3 * time.Hour} { // the end is forgotten, abandoned
+	// the end is forgotten, abandoned
+	for _, after := range []time.Duration{0, 2 * time.Hour, store.Abandoned, 3 * time.Hour} {
 		clock.Advance(after)
 		if _, err := s.Claim(ctx, nth('c', 1), clock.Now(), time.Minute, 10); err != nil {
 			t.Errorf("Claim of another client after %v: %v", after, err)

@@ -97,7 +97,8 @@ func (t *txn) tombsOf(ref *store.Key) iter.Seq2[[]byte, storekit.Tombstone] {
 		c := t.tombs.Cursor()
 		for k, v := c.Seek(ref[:]); bytes.HasPrefix(k, ref[:]); k, v = c.Next() {
 			by := k[len(ref):]
-			if len(by) == 16 && !yield(k, storekit.Tombstone{BegunBy: number(by), IssuedBy: number(by[8:]), Until: number(v)}) {
+			if len(by) == 16 && !yield(k, storekit.Tombstone{BegunBy: number(by), IssuedBy: number(by[8:]),
+				Until: number(v)}) {
 				return
 			}
 		}

@@ -178,7 +178,8 @@ func (s *Store) wakeFlush() {
 // Settle implements store.Store.
 func (s *Store) Settle(ctx context.Context, key store.Key, sealed []byte, due time.Time) error {
 	if len(sealed) > store.MaxSealed {
-		return fmt.Errorf("boltstore: Settle: sealed has %d bytes: at most %d are allowed", len(sealed), store.MaxSealed)
+		return fmt.Errorf("boltstore: Settle: sealed has %d bytes: at most %d are allowed", len(sealed),
+			store.MaxSealed)
 	}
 	return s.write(ctx, func(t *txn) error {
 		st, err := t.load(key)

@@ -28,8 +28,9 @@ func filled(tb testing.TB, n int, now func() time.Time) *Store {
 	at := now()
 	for i := range n {
 		err := s.Create(context.Background(), store.Record{
-			Key: nth('k', i), Owner: store.Key{1}, Refs: []store.Key{nth('s', i), nth('u', i/2)}, Sealed: make([]byte, sealedBytes),
-			Begun: at, Active: at, Due: at.Add(time.Duration(i%1000) * time.Second),
+			Key: nth('k', i), Owner: store.Key{1}, Refs: []store.Key{nth('s', i), nth('u', i/2)},
+			Sealed: make([]byte, sealedBytes),
+			Begun:  at, Active: at, Due: at.Add(time.Duration(i%1000) * time.Second),
 		})
 		if err != nil {
 			tb.Fatal(err)

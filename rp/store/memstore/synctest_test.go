@@ -28,7 +28,8 @@ func TestSynctest(t *testing.T) {
 
 		now := time.Now()
 		key := store.Key{1}
-		rec := store.Record{Key: key, Owner: store.Key{9}, Refs: []store.Key{{2}}, Begun: now, Active: now, Due: now.Add(time.Hour)}
+		rec := store.Record{Key: key, Owner: store.Key{9}, Refs: []store.Key{{2}}, Begun: now, Active: now,
+			Due: now.Add(time.Hour)}
 		if err := s.Create(ctx, rec); err != nil {
 			t.Fatal(err)
 		}

@@ -18,8 +18,9 @@ func nth(kind byte, i int) store.Key {
 func record(i int) store.Record {
 	now := time.Now()
 	return store.Record{
-		Key: nth('k', i), Owner: store.Key{1}, Refs: []store.Key{nth('s', i), nth('u', i/2)}, Sealed: make([]byte, 3<<10),
-		Begun: now, Active: now, Due: now.Add(time.Hour),
+		Key: nth('k', i), Owner: store.Key{1}, Refs: []store.Key{nth('s', i), nth('u', i/2)},
+		Sealed: make([]byte, 3<<10),
+		Begun:  now, Active: now, Due: now.Add(time.Hour),
 	}
 }
 

@@ -29,7 +29,8 @@ func (s *Store) End(ctx context.Context, sel store.Selector, end store.End) ([]s
 		tomb := storekit.NewTombstone(&sel, &end)
 		err = s.locked(ctx, []store.Key{sel.Ref}, func(b *pgx.Batch) {
 			b.Queue(s.sql.bury, s.clock(), sel.Ref[:], tomb.BegunBy, tomb.IssuedBy, tomb.Until)
-			b.Queue(s.sql.endRef, sel.Ref[:], begunBy, issuedBy, reason, at, until).Query(func(rows pgx.Rows) (err error) {
+			b.Queue(s.sql.endRef, sel.Ref[:], begunBy, issuedBy, reason, at,
+				until).Query(func(rows pgx.Rows) (err error) {
 				ended, err = records(rows)
 				return err
 			})

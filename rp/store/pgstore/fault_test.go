@@ -19,8 +19,9 @@ func TestFaults(t *testing.T) { // C6
 	if err := pgstore.Migrate(t.Context(), server.URL, "faults"); err != nil {
 		t.Fatal(err)
 	}
-	faulttest.Run(t, faulttest.Backend{Server: server, Addr: server.Addr, Open: func(t *testing.T, addr string) store.Store {
-		url := strings.Replace(server.URL, server.Addr, addr, 1)
-		return open(t, url, pgstore.Options{Timeout: faulttest.Timeout, Schema: "faults"})
-	}})
+	faulttest.Run(t, faulttest.Backend{Server: server, Addr: server.Addr,
+		Open: func(t *testing.T, addr string) store.Store {
+			url := strings.Replace(server.URL, server.Addr, addr, 1)
+			return open(t, url, pgstore.Options{Timeout: faulttest.Timeout, Schema: "faults"})
+		}})
 }

@@ -46,7 +46,8 @@ type scans struct{ whole, index int64 }
 func scansOf(t *testing.T, c *pgx.Conn, name, schema string) map[string]scans {
 	t.Helper()
 	for deadline, n := time.Now().Add(20*time.Second), 1; n > 0; {
-		err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name).Scan(&n)
+		err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1",
+			name).Scan(&n)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,10 @@ func TestNoDeadlock(t *testing.T) {
 						ended.Add(int64(len(recs)))
 						return err
 					},
-					"Claim": func() error { _, err := s.Claim(ctx, rec.Owner, time.Now(), time.Millisecond, 5); return err },
+					"Claim": func() error {
+						_, err := s.Claim(ctx, rec.Owner, time.Now(), time.Millisecond, 5)
+						return err
+					},
 				} {
 					err := call()
 					if err == nil && what == "Create" {
@@ -96,7 +99,8 @@ func TestNoDeadlockOfEnds(t *testing.T) {
 				ended.Add(int64(len(recs)))
 			})
 		}
-		for waiting, deadline := 0, time.Now().Add(10*time.Second); waiting < len(refs) && time.Now().Before(deadline); {
+		for waiting, deadline := 0, time.Now().Add(10*time.Second); waiting < len(refs) &&
+			time.Now().Before(deadline); {
 			if err := admin.QueryRow(ctx, `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 				WHERE NOT granted AND application_name = $1`, schema).Scan(&waiting); err != nil {
 				t.Fatal(err)

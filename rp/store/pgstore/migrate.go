@@ -120,7 +120,8 @@ func versionOf(ctx context.Context, db queryRower, schema string) (have int, err
 	case c == undefinedTable || c == undefinedSchema:
 		return 0, nil
 	case c == notAllowed:
-		return 0, fmt.Errorf("the role has no right to read the tables in schema %q: grant it what pgstore.Migrate names: %w",
+		return 0, fmt.Errorf("the role has no right to read the tables in schema %q: grant it what pgstore.Migrate "+
+			"names: %w",
 			schema, err)
 	case err == nil && (have < 0 || have > version):
 		return 0, fmt.Errorf("the tables in schema %q are %s, probably made by a newer Tandem: "+

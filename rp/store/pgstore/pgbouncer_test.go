@@ -58,7 +58,8 @@ func TestPgBouncerTransactionPooling(t *testing.T) {
 			s.Close()
 			t.Fatalf("pool_mode = %s is accepted", mode)
 		}
-		for _, want := range []string{"LISTEN", "pool_mode = transaction", "use session pooling or a direct connection"} {
+		for _, want := range []string{"LISTEN", "pool_mode = transaction",
+			"use session pooling or a direct connection"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %q in it", mode, err, want)
 			}
@@ -75,9 +76,11 @@ func TestPgBouncerTransactionPooling(t *testing.T) {
 		// Nothing of ours stays with the connections that others will get.
 		var timeout, path string
 		if err := connect(t, b.URL+"&default_query_exec_mode=simple_protocol").QueryRow(t.Context(),
-			"SELECT current_setting('statement_timeout'), current_setting('search_path')").Scan(&timeout, &path); err != nil ||
+			"SELECT current_setting('statement_timeout'), current_setting('search_path')").Scan(&timeout,
+			&path); err != nil ||
 			timeout != "0" || !strings.Contains(path, "public") {
-			t.Errorf("%s: the pooler's connection has statement_timeout %s, search_path %s, %v", mode, timeout, path, err)
+			t.Errorf("%s: the pooler's connection has statement_timeout %s, search_path %s, %v", mode, timeout, path,
+				err)
 		}
 	}
 }

@@ -44,7 +44,8 @@ func (o *Options) complete() error {
 		o.Schema = DefaultSchema
 	}
 	if !schemaName.MatchString(o.Schema) {
-		return fmt.Errorf("pgstore: Options.Schema is %q: 1 to 48 lower-case letters, digits and underscores are allowed",
+		return fmt.Errorf("pgstore: Options.Schema is %q: 1 to 48 lower-case letters, digits and underscores are "+
+			"allowed",
 			o.Schema)
 	}
 	if o.Timeout < 0 {

@@ -74,7 +74,10 @@ func everyCall(t *testing.T, ctx context.Context, s store.Store, i int) {
 		{"List", func() error { _, err := s.List(ctx, moved.Refs[0]); return err }},
 		{"Claim", func() error { _, err := s.Claim(ctx, rec.Owner, time.Now(), time.Minute, 10); return err }},
 		{"End", func() error { _, err := s.End(ctx, store.Selector{Key: rec.Key}, ending()); return err }},
-		{"End of a reference", func() error { _, err := s.End(ctx, store.Selector{Ref: rec.Refs[0]}, ending()); return err }},
+		{"End of a reference", func() error {
+			_, err := s.End(ctx, store.Selector{Ref: rec.Refs[0]}, ending())
+			return err
+		}},
 		{"Settle", func() error { return s.Settle(ctx, rec.Key, nil, time.Time{}) }},
 		{"Once", func() error { return s.Once(ctx, nth('o', i), time.Now().Add(time.Hour)) }},
 		{"Acquire", func() (err error) { lease, err = s.Acquire(ctx, nth('l', i), time.Minute); return err }},

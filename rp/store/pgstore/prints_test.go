@@ -14,8 +14,10 @@ const plantedPassword = "the-password-that-is-planted-here"
 func TestErrorsHideThePassword(t *testing.T) {
 	planted := printtest.Secrets{"password": plantedPassword}
 	for _, url := range []string{
-		"postgres://ada:" + plantedPassword + "@127.0.0.1:1/db", "postgres://ada:" + plantedPassword + "@127.0.0.1:x/db",
-		"host=127.0.0.1 port=1 user=ada password=" + plantedPassword, "host=127.0.0.1 port=x password=" + plantedPassword,
+		"postgres://ada:" + plantedPassword + "@127.0.0.1:1/db", "postgres://ada:" + plantedPassword +
+			"@127.0.0.1:x/db",
+		"host=127.0.0.1 port=1 user=ada password=" + plantedPassword, "host=127.0.0.1 port=x password=" +
+			plantedPassword,
 		"postgres://ada:" + plantedPassword + "%zz@127.0.0.1:1/db",
 	} {
 		for _, o := range []pgstore.Options{{}, {Migrate: true}} {

@@ -107,7 +107,8 @@ func (l *changeLog) next(ctx context.Context) ([]store.Change, error) {
 		if snapshot != "" {
 			l.snapshot, l.at = snapshot, at
 		} else if len(key) == keySize {
-			changes = append(changes, store.Change{Key: store.Key(key), Version: uint64(version), Reason: string(reason)})
+			changes = append(changes, store.Change{Key: store.Key(key), Version: uint64(version),
+				Reason: string(reason)})
 		}
 		return nil
 	})

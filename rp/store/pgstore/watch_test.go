@@ -25,7 +25,8 @@ func TestLateCommit(t *testing.T) {
 	never, late := powerless(t), connect(t, shared(t).URL)
 	exec(t, never, "BEGIN; SELECT pg_current_xact_id()")
 	w := watch(t, s)
-	exec(t, late, inSchema(schema, "BEGIN; INSERT INTO {s}.change (key, version, reason) VALUES (sha256('late'), 7, '')"))
+	exec(t, late, inSchema(schema,
+		"BEGIN; INSERT INTO {s}.change (key, version, reason) VALUES (sha256('late'), 7, '')"))
 	want := []store.Change{{}}
 	for i := range 3 {
 		rec := record(i)

@@ -12,7 +12,8 @@ import (
 )
 
 func ExampleOpen() {
-	store, err := redisstore.Open(context.Background(), "redis://127.0.0.1:6379/0", redisstore.Options{Prefix: "notes:"})
+	store, err := redisstore.Open(context.Background(), "redis://127.0.0.1:6379/0",
+		redisstore.Options{Prefix: "notes:"})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -15,7 +15,8 @@ func TestFaults(t *testing.T) { // C6
 		t.Fatal(err)
 	}
 	defer server.Close()
-	faulttest.Run(t, faulttest.Backend{Server: server, Addr: server.Addr, Open: func(t *testing.T, addr string) store.Store {
-		return open(t, addr, redisstore.Options{Timeout: faulttest.Timeout, Prefix: "faults:"})
-	}})
+	faulttest.Run(t, faulttest.Backend{Server: server, Addr: server.Addr,
+		Open: func(t *testing.T, addr string) store.Store {
+			return open(t, addr, redisstore.Options{Timeout: faulttest.Timeout, Prefix: "faults:"})
+		}})
 }

@@ -25,9 +25,11 @@ func (s *Store) Findings(ctx context.Context) []store.Finding {
 		text, err := node.Do(limited, ask).ToString()
 		list := judge(addr, parseInfo(text), s.replicas)
 		if err != nil {
-			list = []store.Finding{{Code: "redis_unknown", Text: fmt.Sprintf("The Redis server at %s does not tell how it "+
-				"is set up (INFO: %v): see for yourself that maxmemory-policy is noeviction and that it keeps its data "+
-				"over a restart.", addr, err)}}
+			list = []store.Finding{{Code: "redis_unknown",
+				Text: fmt.Sprintf("The Redis server at %s does not tell how it "+
+					"is set up (INFO: %v): see for yourself that maxmemory-policy is noeviction and that it keeps "+
+					"its data "+
+					"over a restart.", addr, err)}}
 		}
 		for _, f := range list { // one of each kind is enough
 			if !slices.ContainsFunc(found, func(old store.Finding) bool { return old.Code == f.Code }) {
@@ -63,15 +65,18 @@ func judge(addr string, info map[string]string, wait int) (found []store.Finding
 		return nil // its master is judged
 	}
 	if info["role"] == "slave" {
-		say(true, "redis_replica", "is a replica: nothing can be written; name the master, or Sentinels, in Options.Client.")
+		say(true, "redis_replica", "is a replica: nothing can be written; name the master, or Sentinels, in "+
+			"Options.Client.")
 		return found
 	}
 	if policy := info["maxmemory_policy"]; policy != "" && policy != "noeviction" {
-		say(number("maxmemory") > 0, "redis_eviction", "has maxmemory-policy %s: when its memory is full (maxmemory %d) "+
+		say(number("maxmemory") > 0, "redis_eviction", "has maxmemory-policy %s: when its memory is full (maxmemory "+
+			"%d) "+
 			"it throws sessions away, and log-outs with them; set noeviction.", policy, number("maxmemory"))
 	}
 	if full := number("maxmemory"); full > 0 && number("used_memory") >= full {
-		say(true, "redis_full", "is full (%d of %d bytes): nobody can log in; raise maxmemory.", number("used_memory"), full)
+		say(true, "redis_full", "is full (%d of %d bytes): nobody can log in; raise maxmemory.", number("used_memory"),
+			full)
 	}
 	if info["rdb_last_bgsave_status"] == "err" || info["aof_last_write_status"] == "err" {
 		say(true, "redis_disk", "cannot write to its disk: it may refuse every change, log-outs as well, "+
@@ -91,8 +96,8 @@ func judge(addr string, info map[string]string, wait int) (found []store.Finding
 		say(false, "redis_failover", "has %d replicas: a failover loses what they have not got yet, and a log-out of "+
 			"that moment is undone; Options.WaitReplicas lets a log-out wait for them.", replicas)
 	case replicas > 0 && !atLeast:
-		say(false, "redis_split", "goes on writing when it is cut off from its replicas, until a new master is chosen, "+
-			"and then loses that: set min-replicas-to-write 1.")
+		say(false, "redis_split", "goes on writing when it is cut off from its replicas, until a new master is "+
+			"chosen, and then loses that: set min-replicas-to-write 1.")
 	}
 	return found
 }

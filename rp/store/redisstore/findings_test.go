@@ -10,7 +10,8 @@ import (
 
 func TestJudge(t *testing.T) {
 	const good = "role:master\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\nused_memory:900\r\n" +
-		"aof_enabled:1\r\nrdb_last_bgsave_status:ok\r\naof_last_write_status:ok\r\nconnected_slaves:0\r\ncluster_enabled:0\r\n"
+		"aof_enabled:1\r\nrdb_last_bgsave_status:ok\r\naof_last_write_status:ok\r\nconnected_slaves:0\r\n" +
+		"cluster_enabled:0\r\n"
 	for name, tt := range map[string]struct {
 		change string // a line in place of another of the same name
 		wait   int
@@ -24,13 +25,14 @@ func TestJudge(t *testing.T) {
 		"disk":                   {"rdb_last_bgsave_status:err", 0, []string{"redis_disk!"}},
 		"disk of the log":        {"aof_last_write_status:err", 0, []string{"redis_disk!"}},
 		"not durable":            {"aof_enabled:0", 0, []string{"redis_persistence!"}},
-		"a replica has it":       {"aof_enabled:0\r\nconnected_slaves:1", 1, []string{"redis_persistence", "redis_split"}},
-		"failover":               {"connected_slaves:2", 0, []string{"redis_failover"}},
-		"waits":                  {"connected_slaves:2", 1, []string{"redis_split"}},
-		"waits and is bounded":   {"connected_slaves:2\r\nmin_slaves_good_slaves:2", 1, nil},
-		"waits in vain":          {"connected_slaves:1", 2, []string{"redis_wait!"}},
-		"replica":                {"role:slave", 0, []string{"redis_replica!"}},
-		"replica of a cluster":   {"role:slave\r\ncluster_enabled:1", 0, nil},
+		"a replica has it": {"aof_enabled:0\r\nconnected_slaves:1", 1,
+			[]string{"redis_persistence", "redis_split"}},
+		"failover":             {"connected_slaves:2", 0, []string{"redis_failover"}},
+		"waits":                {"connected_slaves:2", 1, []string{"redis_split"}},
+		"waits and is bounded": {"connected_slaves:2\r\nmin_slaves_good_slaves:2", 1, nil},
+		"waits in vain":        {"connected_slaves:1", 2, []string{"redis_wait!"}},
+		"replica":              {"role:slave", 0, []string{"redis_replica!"}},
+		"replica of a cluster": {"role:slave\r\ncluster_enabled:1", 0, nil},
 	} {
 		var got []string
 		for _, f := range judge("redis-1:6379", parseInfo("# Memory\r\n"+good+tt.change+"\r\n"), tt.wait) {
@@ -72,7 +74,8 @@ func FuzzParseInfo(f *testing.F) {
 func TestJudgeVersion(t *testing.T) {
 	for version, good := range map[string]bool{
 		"7.0.0": true, "7.2.5": true, "8.0.1": true, "10.0": true, "7": true,
-		"6.2.14": false, "255.255.255": true, "": false, "x": false, "5 or older": false, strings.Repeat("6", 400): false,
+		"6.2.14": false, "255.255.255": true, "": false, "x": false, "5 or older": false,
+		strings.Repeat("6", 400): false,
 	} {
 		err := judgeVersion("a:1", version)
 		if (err == nil) != good {

@@ -64,7 +64,9 @@ func openLate(t *testing.T, late string, o redisstore.Options) store.Store {
 	listens := make(chan struct{})
 	watching.Go(func() {
 		var once sync.Once
-		if err := s.Watch(ctx, func(store.Change) { once.Do(func() { close(listens) }) }); !errors.Is(err, context.Canceled) {
+		if err := s.Watch(ctx, func(store.Change) {
+			once.Do(func() { close(listens) })
+		}); !errors.Is(err, context.Canceled) {
 			t.Errorf("Watch: %v", err)
 		}
 	})

@@ -38,7 +38,8 @@ func TestErrorsHideThePassword(t *testing.T) {
 		"nobody": "127.0.0.1:1", "no password": shared(t).Addr, "an echo": echoing(t),
 	} {
 		for how, url := range map[string]string{
-			"": "redis://ada:" + plantedPassword + "@" + addr + "/0", "without a port": "redis://ada:" + plantedPassword + "@x:y/0",
+			"": "redis://ada:" + plantedPassword + "@" + addr + "/0", "without a port": "redis://ada:" +
+				plantedPassword + "@x:y/0",
 		} {
 			_, err := redisstore.Open(t.Context(), url, redisstore.Options{})
 			if err == nil {
@@ -71,7 +72,8 @@ func echoing(t *testing.T) string {
 					if err != nil {
 						return
 					}
-					fmt.Fprintf(c, "-ERR unknown command '%s', with args beginning with: '%s'\r\n", args[0], strings.Join(args[1:], "' '"))
+					fmt.Fprintf(c, "-ERR unknown command '%s', with args beginning with: '%s'\r\n", args[0],
+						strings.Join(args[1:], "' '"))
 				}
 			})
 		}

@@ -77,7 +77,8 @@ func factory(addr string) storetest.Factory {
 	return func(t *testing.T) storetest.Backend {
 		clock := storetest.NewClock()
 		o := redisstore.Options{Now: clock.Now, Prefix: newPrefix()}
-		return storetest.Backend{Store: open(t, addr, o), Second: open(t, addr, o), Now: clock.Now, Advance: clock.Advance}
+		return storetest.Backend{Store: open(t, addr, o), Second: open(t, addr, o), Now: clock.Now,
+			Advance: clock.Advance}
 	}
 }
 

@@ -76,7 +76,8 @@ func (s *Store) failure(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	if re, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(re.Error(), "OOM") {
-		return fmt.Errorf("redisstore: Redis is full: nobody can log in until maxmemory is raised or sessions end: %w", err)
+		return fmt.Errorf("redisstore: Redis is full: nobody can log in until maxmemory is raised or sessions end: %w",
+			err)
 	}
 	return fmt.Errorf("redisstore: %w", err)
 }

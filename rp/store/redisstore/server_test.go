@@ -60,7 +60,8 @@ func TestRefusesOldServers(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "6.2.14") || !strings.Contains(err.Error(), "version 7 or later") {
 		t.Errorf("Redis 6.2.14: %v", err)
 	}
-	_, err = redisstore.Open(t.Context(), "redis://"+start(t, "--rename-command", "HELLO", "").Addr, redisstore.Options{})
+	_, err = redisstore.Open(t.Context(), "redis://"+start(t, "--rename-command", "HELLO", "").Addr,
+		redisstore.Options{})
 	if err == nil || !strings.Contains(err.Error(), "5 or older") {
 		t.Errorf("a server that does not know HELLO: %v", err)
 	}

@@ -84,7 +84,8 @@ func (s *Store) answer(ctx context.Context, msg rueidis.RedisMessage, err error)
 // Settle implements store.Store.
 func (s *Store) Settle(ctx context.Context, key store.Key, sealed []byte, due time.Time) error {
 	if len(sealed) > store.MaxSealed {
-		return fmt.Errorf("redisstore: Settle: sealed has %d bytes: at most %d are allowed", len(sealed), store.MaxSealed)
+		return fmt.Errorf("redisstore: Settle: sealed has %d bytes: at most %d are allowed", len(sealed),
+			store.MaxSealed)
 	}
 	if err := ctx.Err(); err != nil {
 		return err

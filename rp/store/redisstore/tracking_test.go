@@ -27,7 +27,8 @@ func TestNewConnectionNewMemory(t *testing.T) { // C4
 	defer s.Close()
 	now := time.Now()
 	rec := store.Record{
-		Key: store.Key{1}, Owner: store.Key{2}, Refs: []store.Key{{3}}, Begun: now, Active: now, Due: now.Add(time.Hour)}
+		Key: store.Key{1}, Owner: store.Key{2}, Refs: []store.Key{{3}}, Begun: now, Active: now,
+		Due: now.Add(time.Hour)}
 	if err := s.Create(t.Context(), rec); err != nil {
 		t.Fatal(err)
 	}

@@ -173,7 +173,9 @@ var callTests = []test{
 				e.Fatal("a slice that was handed out has changed")
 			}
 		}
-		if slices.Max(spareSealed) != 0 || slices.ContainsFunc(spareRefs, func(k store.Key) bool { return k != store.Key{} }) {
+		if slices.Max(spareSealed) != 0 || slices.ContainsFunc(spareRefs, func(k store.Key) bool {
+			return k != store.Key{}
+		}) {
 			e.Fatal("the Store wrote behind a slice that was handed over")
 		}
 	}},

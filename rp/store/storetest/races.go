@@ -175,7 +175,8 @@ var raceTests = []test{
 					if err := s.Touch(e.ctx, rec.Key, a, a.Add(time.Hour)); err != nil {
 						return err
 					}
-					for old := latest.Load(); old < a.UnixMilli() && !latest.CompareAndSwap(old, a.UnixMilli()); old = latest.Load() {
+					for old := latest.Load(); old < a.UnixMilli() &&
+						!latest.CompareAndSwap(old, a.UnixMilli()); old = latest.Load() {
 					}
 					continue
 				}

@@ -128,7 +128,8 @@ var tombstoneTests = []test{
 		check(map[login]error{{-s, 0}: store.ErrEnded, {0, -60*s - ms}: store.ErrEnded, {-s + ms, -60 * s}: nil})
 		e.Advance(10 * time.Minute)
 		e.claim(time.Minute, 100)
-		check(map[login]error{{-60 * s, 0}: store.ErrEnded, {0, -60*s - ms}: store.ErrEnded, {-60*s + ms, -60 * s}: nil})
+		check(map[login]error{{-60 * s, 0}: store.ErrEnded, {0, -60*s - ms}: store.ErrEnded,
+			{-60*s + ms, -60 * s}: nil})
 		e.Advance(40 * time.Minute)
 		e.claim(time.Minute, 100)
 		check(map[login]error{{-2 * time.Hour, -2 * time.Hour}: nil})
@@ -153,7 +154,8 @@ var tombstoneTests = []test{
 				e.endFor(store.Selector{Ref: ref, BegunBy: t.begunBy}, t.memory)
 			}
 			e.checkTombs(ref, begun, map[time.Duration]error{
-				-2 * time.Hour: store.ErrEnded, 0: store.ErrEnded, time.Minute: store.ErrEnded, 2 * time.Hour: store.ErrEnded})
+				-2 * time.Hour: store.ErrEnded, 0: store.ErrEnded, time.Minute: store.ErrEnded,
+				2 * time.Hour: store.ErrEnded})
 		}
 		ref := newKey()
 		for _, t := range tombs {

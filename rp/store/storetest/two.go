@@ -66,7 +66,8 @@ var twoTests = []test{
 		w.end()
 		for what, d := range map[string][]time.Duration{"refused": refused, "announced": announced} {
 			slices.Sort(d)
-			e.Logf("%s by the other instance, from the call of End on: median %v, p99 %v", what, d[len(d)/2], d[len(d)*99/100])
+			e.Logf("%s by the other instance, from the call of End on: median %v, p99 %v", what, d[len(d)/2],
+				d[len(d)*99/100])
 		}
 	}},
 	{"TheOthersWritesCount", func(e *env) {

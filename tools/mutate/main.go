@@ -1,0 +1,151 @@
+// Command mutate tells whether the tests would notice a mistake: it makes one small mistake
+// after another, runs the tests, and lists the mistakes that no test has noticed. Each of
+// those wants a test, or a line in survivors.txt that says why it does no harm.
+//
+//	make mutate
+//	make mutate ROOM=rp/internal/lifetime MUTANTS=all SEED=7
+//
+// It takes a sample of each package, because a mistake costs the seconds that a build
+// takes; the seed of the sample is printed. It says 1 if a mutant survives unexplained.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+func main() {
+	at := flag.String("room", "", "only this package, as in rp/internal/lifetime")
+	sample := flag.String("mutants", "", `how many mutants of each package, or "all"`)
+	seed := flag.String("seed", "", "chooses the sample; none: the date")
+	limit := flag.Duration("timeout", 4*time.Minute, "how long the tests may take for one mutant")
+	flag.Parse()
+	survivors, err := run(*at, *sample, *seed, *limit)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutate:", err)
+		os.Exit(2)
+	}
+	if survivors > 0 {
+		os.Exit(1)
+	}
+}
+
+func run(at, sample, seed string, limit time.Duration) (survivors int, err error) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		return 0, err
+	}
+	why, err := readSurvivors(filepath.Join("mutate", survivorsFile))
+	if err != nil {
+		return 0, err
+	}
+	if seed == "" {
+		seed = time.Now().UTC().Format(time.DateOnly)
+	}
+	fmt.Printf("SEED=%s repeats this sample\n", seed)
+	known := false
+	for _, r := range rooms {
+		if at != "" && at != r.dir {
+			continue
+		}
+		known = true
+		n, err := r.size(sample)
+		if err != nil {
+			return survivors, err
+		}
+		left, err := tryRoom(root, r, n, seed, limit, why)
+		if err != nil {
+			return survivors, err
+		}
+		survivors += left
+	}
+	if !known {
+		return 0, fmt.Errorf("%s is not a package that is mutated; see tools/mutate/rooms.go", at)
+	}
+	return survivors, nil
+}
+
+// size is how many mutants a run takes of a room; -1: all.
+func (r room) size(sample string) (int, error) {
+	switch sample {
+	case "":
+		if r.of == 0 {
+			return many, nil
+		}
+		return r.of, nil
+	case "all":
+		return -1, nil
+	}
+	n, err := strconv.Atoi(sample)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("-mutants %s: a number, or all", sample)
+	}
+	return n, nil
+}
+
+func tryRoom(root string, r room, n int, seed string, limit time.Duration,
+	why map[string]string) (survivors int, err error) {
+	// A mutant "dies" of tests that fail anyway, and nobody would see it.
+	for _, pkg := range r.testedBy() {
+		if o, err := goTest(root, "", pkg, limit); err != nil || o != survived {
+			return 0, fmt.Errorf("the tests of %s do not pass as they are: %s %v", pkg, o, err)
+		}
+	}
+	all, text, err := mutantsIn(root, r)
+	if err != nil {
+		return 0, err
+	}
+	defer forgetFailures(filepath.Join(root, filepath.FromSlash(r.dir)))()
+	chosen := choose(all, n, seed)
+	count := map[outcome]int{}
+	for _, m := range chosen {
+		if _, explained := why[m.key()]; explained {
+			continue
+		}
+		o, err := try(root, r, m, text[m.file], limit)
+		if err != nil {
+			return survivors, err
+		}
+		count[o]++
+		if o == survived {
+			survivors++
+			fmt.Println("SURVIVED", m.key())
+		}
+	}
+	fmt.Printf("%-24s %4d mutants, %d tried: %d killed, %d survived, %d not built\n", r.dir, len(all), len(chosen),
+		count[killed], count[survived], count[unbuilt])
+	return survivors, nil
+}
+
+// choose takes n of all mutants; n below 0: all of them. The same seed takes the same.
+func choose(all []mutant, n int, seed string) []mutant {
+	if n < 0 || n >= len(all) {
+		return all
+	}
+	h := fnv.New64a()
+	h.Write([]byte(seed))
+	chosen := slices.Clone(all)
+	r := rand.New(rand.NewPCG(h.Sum64(), 0))
+	r.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
+	return chosen[:n]
+}
+
+// forgetFailures removes what a property test notes of its failures, unless there was
+// something before.
+func forgetFailures(dir string) (after func()) {
+	notes := filepath.Join(dir, "testdata", "rapid")
+	if _, err := os.Stat(notes); err == nil {
+		return func() {}
+	}
+	return func() {
+		_ = os.RemoveAll(notes)
+		_ = os.Remove(filepath.Dir(notes)) // only if it is empty
+	}
+}
