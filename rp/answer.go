@@ -107,12 +107,14 @@ func (p *RelyingParty) answer(r *http.Request, err error, opts []LoginOption) an
 		}
 		a := p.replies.Refuse(r, login.Status, "login_failed", pg)
 		if errors.As(err, &trouble) {
+			p.unavailable(r, trouble)
 			web.RetryAfter(a.Header, trouble.RetryAfter)
 		}
 		return a
 	case errors.As(err, &request):
 		return answer.BadRequest(request.Status, request.Code, request.Err.Error(), request.RetryAfter)
 	case errors.As(err, &trouble):
+		p.unavailable(r, trouble)
 		return p.replies.Unavailable(r, troubleOf(trouble.Cause), trouble.Cause != reason.StoreFailed,
 			trouble.RetryAfter)
 	}

@@ -26,7 +26,11 @@ const maxLogoutBody = 64 << 10
 // old as the IdP's Cache-Control allows, a minute at least.
 func (p *RelyingParty) serveBackchannel(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header()) // BCL-23
+	began := time.Now()
 	err := p.backchannelLogout(w, r)
+	if fn := p.cfg.Events.Timed; fn != nil && !isSelfCheck(r) {
+		fn(r.Context(), TimedEvent{What: TimedLogoutToken, Outcome: carriedOut(err), Took: time.Since(began)})
+	}
 	if bad := (*RequestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 && !isSelfCheck(r) {
 		p.refused(RefusedLogoutToken, bad.Err) // the reason, nothing of the token (BCL-25)
 	}
@@ -106,6 +110,18 @@ func meantBy(iat, now time.Time, skew time.Duration) store.Selector {
 		begunBy = now
 	}
 	return store.Selector{IssuedBy: iat, BegunBy: begunBy}
+}
+
+// carriedOut says of a logout token what TimedEvent says.
+func carriedOut(err error) string {
+	bad := (*RequestError)(nil)
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &bad) && bad.RetryAfter == 0:
+		return "refused"
+	}
+	return "failed"
 }
 
 func badLogout(err error) error {

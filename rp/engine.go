@@ -1,8 +1,13 @@
 package rp
 
 import (
+	"context"
+	"errors"
+	"time"
+
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // engineConfig is what a session's life depends on.
@@ -37,8 +42,32 @@ func (p *RelyingParty) engineEvents() engine.Events {
 	if fn := to.StoreFailed; fn != nil {
 		events.StoreFailed = func(e engine.StoreFailedEvent) { fn(StoreFailedEvent(e)) }
 	}
+	if fn := to.KeysRead; fn != nil {
+		events.KeysRead = func(e engine.KeysReadEvent) { fn(KeysReadEvent(e)) }
+	}
+	if fn := to.Timed; fn != nil {
+		events.Waited = func(ctx context.Context, took time.Duration, err error) {
+			fn(ctx, TimedEvent{What: TimedWait, Outcome: outcome(err), Took: took})
+		}
+	}
 	if fn := to.MassLogout; fn != nil {
 		events.MassLogout = func(e engine.MassLogout) { fn(MassLogoutEvent(e)) }
 	}
 	return events
+}
+
+// outcome names what came of waiting for the IdP.
+func outcome(err error) string {
+	var trouble *UnavailableError
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, store.ErrEnded):
+		return "ended"
+	case errors.As(err, &trouble):
+		return "unavailable"
+	case errors.Is(err, ErrReauthenticate), errors.Is(err, ErrSilentCheck):
+		return "login"
+	}
+	return "failed"
 }

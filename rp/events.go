@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"context"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -24,6 +25,16 @@ type Events struct {
 	// MassLogout is called at most once a minute when suspiciously many sessions
 	// are refused at once.
 	MassLogout func(MassLogoutEvent)
+	// KeysRead is called each time the IdP's signing keys were read.
+	KeysRead func(KeysReadEvent)
+	// Unavailable is called for each request that is answered with 503, with its context.
+	Unavailable func(context.Context, UnavailableEvent)
+	// Timed is called when something is done that somebody has waited for, with the context
+	// of the request that was about it. It is for metrics: package otelrp has them.
+	Timed func(context.Context, TimedEvent)
+	// Stream is called with 1 when an event stream of a page opens, and with -1 when it
+	// closes.
+	Stream func(change int)
 }
 
 // Refused says what was refused. The literal is the line in the log.
@@ -49,6 +60,43 @@ type StoreFailedEvent struct {
 	Err error // the Store's
 }
 
+// UnavailableEvent says: a request was answered with 503. Sessions are kept.
+type UnavailableEvent struct {
+	At    time.Time
+	Cause reason.Cause
+	Err   error // it contains no token, code or cookie
+}
+
+// KeysReadEvent says: the IdP's signing keys were read.
+type KeysReadEvent struct {
+	At     time.Time
+	KeyIDs []string // their kid, in the IdP's order; empty where it names none
+}
+
+// Timed says what has taken its time.
+type Timed string
+
+const (
+	// TimedWait: a request has waited for a call of the IdP, its own or another one's. The
+	// outcome is "ok", "ended", "login" (the person has to be asked), "unavailable" or
+	// "failed".
+	TimedWait Timed = "wait"
+	// TimedLogoutToken: from the arrival of a logout token to its answer. The outcome is "ok",
+	// "refused", or "failed" (the IdP should send it again).
+	TimedLogoutToken Timed = "logout_token"
+	// TimedPage: from the end of a session, on whatever instance, to an open page on this one
+	// being told. The outcome is the Reason. Once for each stream: the greatest is the last
+	// page.
+	TimedPage Timed = "page"
+)
+
+// TimedEvent says: something is done.
+type TimedEvent struct {
+	What    Timed
+	Outcome string
+	Took    time.Duration
+}
+
 // LoginEvent says: a session began.
 type LoginEvent struct {
 	Session string // hash; the same in all events and logs of the session
@@ -63,7 +111,8 @@ type SignalEvent struct {
 	How     string // "refresh", "userinfo", "api" or "prompt=none"
 	Verdict string // "ok", "ended", "retry", "misconfigured" or "interact"
 	At      time.Time
-	Err     error // nil if Verdict is "ok"
+	Lag     time.Duration // since the person's latest activity; 0: not known
+	Err     error         // nil if Verdict is "ok"
 }
 
 // EndEvent says: a session ended.

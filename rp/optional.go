@@ -34,7 +34,7 @@ func (p *RelyingParty) Optional(r *http.Request) *Session {
 		p.engine.Touch(st, new(*engine.Item), now, st.Stored)
 		p.noteUser(r, st)
 		if due != lifetime.NotDue {
-			p.engine.SignalBeside(st)
+			p.engine.SignalBeside(r.Context(), st)
 		}
 	}
 	if d.Unconfirmed {

@@ -127,7 +127,7 @@ func (p *RelyingParty) confirmSilently(w http.ResponseWriter, r *http.Request, f
 	case err != nil:
 		return err
 	}
-	p.engine.Signalled(key, "prompt=none", verdict.OK, nil)
+	p.engine.Signalled(key, st.Rec.Active, "prompt=none", verdict.OK, nil)
 	web.SeeOther(w, f.ReturnTo)
 	return nil
 }
@@ -208,7 +208,7 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 		return nil
 	case "interaction_required", "consent_required", "account_selection_required":
 		if ok {
-			p.engine.Signalled(key, "prompt=none", verdict.Interact, cause)
+			p.engine.Signalled(key, time.Time{}, "prompt=none", verdict.Interact, cause)
 		}
 		web.SeeOther(w, f.ReturnTo)
 		return nil
@@ -218,7 +218,7 @@ func (p *RelyingParty) silentRefused(w http.ResponseWriter, r *http.Request, f *
 		return p.logInInstead(w, f)
 	}
 	if ok {
-		p.engine.Signalled(key, "prompt=none", verdict.Retry, cause)
+		p.engine.Signalled(key, time.Time{}, "prompt=none", verdict.Retry, cause)
 	}
 	return &UnavailableError{RetryAfter: 5 * time.Second, Cause: reason.IdPFails, Err: cause}
 }
@@ -234,7 +234,7 @@ func (p *RelyingParty) silentlyRejected(r *http.Request, f *loginflow.Flow, key 
 	defer cancel()
 	st, err := p.engine.Load(ctx, key)
 	if err == nil && st.Data.Confirmed.Before(f.Begun) {
-		p.engine.Signalled(key, "prompt=none", verdict.Ended, cause)
+		p.engine.Signalled(key, st.Rec.Active, "prompt=none", verdict.Ended, cause)
 		_, err = p.engine.Rejected(ctx, st, reason.Unconfirmed)
 	}
 	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {

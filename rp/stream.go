@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -62,7 +63,12 @@ func (p *RelyingParty) serveEvents(w http.ResponseWriter, r *http.Request) error
 			return err
 		}
 		defer p.streams.leave(key, subject)
+		if fn := p.cfg.Events.Stream; fn != nil {
+			fn(1)
+			defer fn(-1)
+		}
 	}
+	watched := s.State == "live" // from here on
 	out := eventstream.New(w)
 	if !eventstream.CanFlush(w) {
 		return p.noStreams(w)
@@ -73,7 +79,9 @@ func (p *RelyingParty) serveEvents(w http.ResponseWriter, r *http.Request) error
 	}
 	for {
 		if s.State != "live" {
-			_ = out.Event("ended", s.version, s)
+			if out.Event("ended", s.version, s) == nil && watched {
+				p.pageTold(r.Context(), key)
+			}
 			return nil
 		}
 		if out.Event("session", s.version, s) != nil {
@@ -82,6 +90,22 @@ func (p *RelyingParty) serveEvents(w http.ResponseWriter, r *http.Request) error
 		if s, changed, err = p.nextStatus(r, key, t, changed, s.next, out); err != nil {
 			return nil
 		}
+	}
+}
+
+// pageTold says how long after the end of its session a page has been told. It looks the
+// end up after that, so that no page waits for a figure.
+func (p *RelyingParty) pageTold(ctx context.Context, key store.Key) {
+	fn := p.cfg.Events.Timed
+	if fn == nil {
+		return
+	}
+	now := p.engine.Now()
+	ctx, cancel := p.engine.Detached(ctx)
+	defer cancel()
+	if rec, err := p.cfg.Store.Load(ctx, key); errors.Is(err, store.ErrEnded) {
+		why, _ := engine.Why(rec.End.Reason)
+		fn(ctx, TimedEvent{What: TimedPage, Outcome: string(why), Took: max(now.Sub(rec.End.At), 0)})
 	}
 }
 

@@ -210,7 +210,7 @@ func (s *Session) called(st *engine.State, sent time.Time, status int) {
 		_, err := p.engine.Commit(ctx, st, func(d *record.Data) bool {
 			return engine.Heard(d, sent, true, p.cfg.Capabilities.Proves.Introspection)
 		})
-		p.engine.Signalled(st.Rec.Key, "api", verdict.OK, nil)
+		p.engine.Signalled(st.Rec.Key, st.Rec.Active, "api", verdict.OK, nil)
 		if err != nil {
 			p.log.Debug("an API call could not be noted as a signal", "session", st.Rec.Key.Short(), "error", err)
 		}

@@ -44,7 +44,7 @@ func (p *Engine) Decide(ctx context.Context, st *State, class lifetime.Class, na
 		if navigation && p.asksNow(ctx, st) {
 			return nil, ErrSilentCheck
 		}
-		p.SignalBeside(st)
+		p.SignalBeside(ctx, st)
 	case lifetime.Overdue:
 		if st, err = p.signalFirst(ctx, st); err != nil {
 			return nil, err

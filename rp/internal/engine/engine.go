@@ -66,6 +66,9 @@ func New(ctx context.Context, c Config, party *names.Party, ring *seal.Ring) (*E
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.calls, p.abort = context.WithCancel(context.Background())
 	p.idp.Differs = p.clockDiffers
+	if fn := c.Events.KeysRead; fn != nil {
+		p.idp.Keys.News = func(ids []string) { fn(KeysReadEvent{At: p.Now(), KeyIDs: ids}) }
+	}
 	if err := p.meet(ctx); err != nil {
 		p.stop()
 		p.abort()

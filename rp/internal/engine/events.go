@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -12,6 +13,9 @@ type Events struct {
 	End         func(EndEvent)
 	StoreFailed func(StoreFailedEvent)
 	MassLogout  func(MassLogout)
+	KeysRead    func(KeysReadEvent)
+	// Waited is told how long somebody has waited for the IdP, with the context of who has.
+	Waited func(ctx context.Context, took time.Duration, err error)
 	// LogoutRefused is told of a logout that came late and is not for that session.
 	LogoutRefused func(error)
 }
@@ -22,6 +26,7 @@ type SignalEvent struct {
 	How     string
 	Verdict string
 	At      time.Time
+	Lag     time.Duration
 	Err     error
 }
 
@@ -35,6 +40,12 @@ type EndEvent struct {
 	Detail  string
 	At      time.Time
 	Begun   time.Time
+}
+
+// KeysReadEvent is a look at the IdP's keys that brought some.
+type KeysReadEvent struct {
+	At     time.Time
+	KeyIDs []string
 }
 
 // StoreFailedEvent is a call of the Store that failed.

@@ -167,6 +167,15 @@ const maxErrands = MaxOwnTokens + 3
 // request or another instance. Who asks for something else waits for the call that is
 // under way, and then makes another one: there is one refresh token.
 func (p *Engine) Fly(ctx context.Context, key store.Key, want Errand, enough func(*record.Data) bool) (*State, error) {
+	began := time.Now()
+	st, err := p.fly(ctx, key, want, enough)
+	if fn := p.cfg.Events.Waited; fn != nil {
+		fn(ctx, time.Since(began), err)
+	}
+	return st, err
+}
+
+func (p *Engine) fly(ctx context.Context, key store.Key, want Errand, enough func(*record.Data) bool) (*State, error) {
 	timer := time.NewTimer(p.cfg.WaitFor)
 	defer timer.Stop()
 	for range maxErrands {
@@ -182,8 +191,8 @@ func (p *Engine) Fly(ctx context.Context, key store.Key, want Errand, enough fun
 		case !p.flights.admit(fl):
 			p.flights.land(key, fl, nil, IdPSilent(5*time.Second,
 				"the IdP does not answer in time; another call tries"))
-		case !p.Go(func(ctx context.Context) {
-			st, err := p.ask(ctx, key, want, enough)
+		case !p.Go(func(own context.Context) {
+			st, err := p.ask(along(own, ctx), key, want, enough)
 			p.flights.land(key, fl, st, err)
 		}):
 			p.flights.land(key, fl, nil, Busy(time.Second, "this instance is shutting down"))

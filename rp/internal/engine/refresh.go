@@ -59,13 +59,13 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, 
 			return p.secondLook(ctx, st, to, out)
 		case v == verdict.Denied, v == verdict.Retry && (out.Fault == verdict.Malformed || out.Fault == verdict.None &&
 			out.Status >= http.StatusInternalServerError):
-			p.Signalled(st.Rec.Key, "refresh", v, out.Err)
+			p.Signalled(st.Rec.Key, st.Rec.Active, "refresh", v, out.Err)
 			p.undoubt(ctx, st, lost)
 			return nil, p.denied(st, to, out, out.Err)
 		}
 	}
 	v = p.believed(v)
-	p.Signalled(st.Rec.Key, "refresh", v, out.Err)
+	p.Signalled(st.Rec.Key, st.Rec.Active, "refresh", v, out.Err)
 	switch {
 	case v == verdict.OK:
 		return p.refreshed(ctx, st, got, sent, to, out, mine)
@@ -104,7 +104,7 @@ func (p *Engine) secondLook(ctx context.Context, st *State, to *Audience, out id
 	if err != nil {
 		return nil, err
 	}
-	p.Signalled(st.Rec.Key, "refresh", verdict.Denied, out.Err)
+	p.Signalled(st.Rec.Key, st.Rec.Active, "refresh", verdict.Denied, out.Err)
 	return nil, p.denied(next, to, out, out.Err)
 }
 

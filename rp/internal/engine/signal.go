@@ -43,7 +43,7 @@ func (p *Engine) Means(d *record.Data) means {
 }
 
 // SignalBeside tells the IdP without anybody waiting for it.
-func (p *Engine) SignalBeside(st *State) {
+func (p *Engine) SignalBeside(ctx context.Context, st *State) {
 	key := st.Rec.Key
 	m := p.Means(st.Data)
 	if m == ByNothing || m == BySilentLogin || p.flights.underWay(key) {
@@ -58,7 +58,7 @@ func (p *Engine) SignalBeside(st *State) {
 	if wait, _, _ := p.flights.paused(key, p.Now()); wait > 0 {
 		return
 	}
-	p.Go(func(ctx context.Context) { _, _ = p.Tell(ctx, st) }) // judged and logged there
+	p.Go(func(own context.Context) { _, _ = p.tellBy(along(own, ctx), st, time.Time{}) }) // judged and logged there
 }
 
 // signalFirst confirms a session before it is served.
@@ -74,17 +74,22 @@ func (p *Engine) signalFirst(ctx context.Context, st *State) (*State, error) {
 
 // Tell makes the call that st lacks: one signal after st.Signalled.
 func (p *Engine) Tell(ctx context.Context, st *State) (*State, error) {
-	return p.tellBy(ctx, st, time.Time{})
+	return p.Fly(ctx, st.Rec.Key, Errand{}, p.told(st, time.Time{}))
 }
 
-// tellBy is tell for a signal that comes too late after the given time: another instance
-// may be asking for long, and in vain.
+// tellBy is Tell where nobody waits, for a signal that comes too late after the given time:
+// another instance may be asking for long, and in vain.
 func (p *Engine) tellBy(ctx context.Context, st *State, latest time.Time) (*State, error) {
+	return p.fly(ctx, st.Rec.Key, Errand{}, p.told(st, latest))
+}
+
+// told reports whether somebody has made the call that st lacks, or it is too late for it.
+func (p *Engine) told(st *State, latest time.Time) func(*record.Data) bool {
 	seen := st.Data
-	return p.Fly(ctx, st.Rec.Key, Errand{}, func(d *record.Data) bool {
+	return func(d *record.Data) bool {
 		return lifetime.Over(latest, p.Now()) || d.Signalled.After(seen.Signalled) ||
 			lifetime.Ahead(seen.Signalled, d.Signalled) || d.Generation > seen.Generation
-	})
+	}
 }
 
 // userinfo asks the userinfo endpoint, which extends the IdP session where the
@@ -93,7 +98,7 @@ func (p *Engine) userinfo(ctx context.Context, st *State) (*State, error) {
 	sent := p.Now()
 	answer, out := p.callUserinfo(ctx, st.Data)
 	v := p.believed(verdict.Userinfo(out.Answer, st.Data.UserinfoFits && p.good(st.Data, sent)))
-	p.Signalled(st.Rec.Key, "userinfo", v, out.Err)
+	p.Signalled(st.Rec.Key, st.Rec.Active, "userinfo", v, out.Err)
 	switch v {
 	case verdict.OK:
 		p.flights.succeeded(st.Rec.Key)
@@ -183,8 +188,9 @@ func WhoFails(out *idp.Outcome) reason.Cause {
 	return reason.IdPFails
 }
 
-// Signalled reports a call of the IdP to the log and to Config.Events.
-func (p *Engine) Signalled(key store.Key, how string, v verdict.Verdict, cause error) {
+// Signalled reports a call of the IdP to the log and to Config.Events. active is the
+// person's latest activity that is known, zero: none is.
+func (p *Engine) Signalled(key store.Key, active time.Time, how string, v verdict.Verdict, cause error) {
 	switch v {
 	case verdict.OK:
 		p.log.Debug("the IdP was told of activity", "session", key.Short(), "how", how)
@@ -203,6 +209,9 @@ func (p *Engine) Signalled(key store.Key, how string, v verdict.Verdict, cause e
 	e := SignalEvent{Session: key.Short(), How: how, Verdict: v.String(), At: p.Now(), Err: cause}
 	if v == verdict.OK {
 		e.Err = nil
+	}
+	if !active.IsZero() {
+		e.Lag = max(e.At.Sub(active), 0)
 	}
 	if f := p.cfg.Events.Signal; f != nil {
 		f(e)

@@ -17,6 +17,22 @@ func (p *Engine) Go(f func(context.Context)) bool {
 	return true
 }
 
+// along is a context of calls that knows what the request's knows, such as the trace that a
+// call belongs to. It ends with own alone.
+func along(own, request context.Context) context.Context { return companion{own, request} }
+
+type companion struct {
+	context.Context
+	request context.Context
+}
+
+func (c companion) Value(key any) any {
+	if v := c.Context.Value(key); v != nil {
+		return v
+	}
+	return c.request.Value(key)
+}
+
 // Now is the clock in what a Store keeps: milliseconds of UTC.
 func (p *Engine) Now() time.Time { return time.UnixMilli(p.cfg.Now().UnixMilli()).UTC() }
 

@@ -94,7 +94,11 @@ func (s *Set) run(ctx context.Context, f *fetch) {
 		s.Trouble(err, goOn)
 	}
 	if err == nil && !moved && s.News != nil {
-		s.News()
+		ids := make([]string, len(keys))
+		for i, k := range keys {
+			ids[i] = k.KeyID
+		}
+		s.News(ids)
 	}
 	s.mu.Lock()
 	s.current = nil

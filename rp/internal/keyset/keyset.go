@@ -58,9 +58,9 @@ type Set struct {
 	// Trouble is told, once a minute at most, that old keys could not be read again,
 	// and until when they go on. It may be nil, and is set before the first use.
 	Trouble func(err error, until time.Time)
-	// News is told that keys were read. It may be nil, must not block, and is set before
-	// the first use.
-	News func()
+	// News is told the ids of the keys that were read. It may be nil, must not block, and is
+	// set before the first use.
+	News func(ids []string)
 
 	mu      sync.Mutex // never held over I/O
 	url     string
