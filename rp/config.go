@@ -317,6 +317,10 @@ type Config struct {
 	// is used at mtls_endpoint_aliases (RFC 8705 §5). Default: http.DefaultTransport,
 	// no Timeout.
 	HTTPClient *http.Client
+	// IdPTransport wraps what calls the IdP, for metrics and traces (package otelrp). It sees
+	// tokens and secrets, must answer as what it wraps does, and the request's context has
+	// the values of the browser's request that caused the call. Default nil.
+	IdPTransport func(http.RoundTripper) http.RoundTripper
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Logger receives what an operator should know: no token, cookie or name of a person.

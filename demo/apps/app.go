@@ -91,8 +91,14 @@ func (a *App) serve(ctx context.Context, config rp.Config) error {
 	for i, kept := range a.stores {
 		config.Store = kept
 		one := *a
-		var err error
-		if one.RP, err = a.connect(ctx, config); err != nil {
+		measured, err := config, error(nil)
+		if measure := a.cfg.Measure; measure != nil {
+			measured, err = measure(config)
+		}
+		if err == nil {
+			one.RP, err = a.connect(ctx, measured)
+		}
+		if err != nil {
 			return errors.Join(err, closeAll(all))
 		}
 		one.number = a.number + i + 1

@@ -76,6 +76,9 @@ type Config struct {
 	// IdPSessionEnd as in rp.Config. It is asked for the sake of pages only.
 	IdPSessionEnd func(ctx context.Context, sid string) (time.Time, error)
 
+	// Measure, if set, changes the configuration of each instance, so that it is measured.
+	Measure func(rp.Config) (rp.Config, error)
+
 	storeNow func() time.Time // Now as it was given
 }
 

@@ -33,6 +33,9 @@ type options struct {
 	idpIdle, idpMaximum time.Duration
 	tokenLife           time.Duration
 
+	metrics string
+	measure func(rp.Config) (rp.Config, error) // from the Meter
+
 	given map[string]bool // by flag or environment
 }
 
@@ -46,6 +49,7 @@ var modes = map[string]string{
 	"api-url": "s", "scopes": "s", "store": "sd", "instances": "sd", "seal-key": "s", "id-token-alg": "s", "like": "sd", "idp-window": "s",
 	"signal-every": "sd", "trust-for": "sd", "idle": "sd", "absolute": "sd", "trailing": "sd", "silent-check": "sd",
 	"diagnose":         "s",
+	"metrics":          "sd",
 	"cache":            "ad",
 	"listen-port-base": "d", "idp-idle": "d", "idp-absolute": "d", "token-life": "d",
 }
@@ -77,6 +81,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.DurationVar(&o.wait, "wait", 0, "how long to wait for an IdP that cannot be reached yet")
 	f.BoolVar(&o.diagnose, "diagnose", false, "say what this IdP and these settings will do to sessions, and stop")
 	f.BoolVar(&o.insecureHTTP, "insecure-allow-http", false, "allow http beyond loopback")
+	f.StringVar(&o.metrics, "metrics", "", "serve metrics on this address: cd examples && go run ./metrics -metrics 127.0.0.1:9464")
 	f.BoolVar(&o.verbose, "v", false, "log what happens to sessions")
 
 	f.DurationVar(&o.cache, "cache", 0, "api: how long an introspection is used again (default 0: never)")

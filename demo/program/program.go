@@ -21,9 +21,30 @@ import (
 // Run is the program: it serves until ctx ends. getenv reads the environment.
 // With -h it returns flag.ErrHelp.
 func Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	return RunMeasured(ctx, nil, args, getenv, stdout, stderr)
+}
+
+// Meter serves metrics on an address until stop is called. What it measures goes through
+// measure first.
+type Meter func(addr string) (measure func(rp.Config) (rp.Config, error), stop func(), err error)
+
+// RunMeasured is Run with a Meter for -metrics. It is not in Run: what collects metrics is not
+// to be among what the library needs.
+func RunMeasured(ctx context.Context, meter Meter, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	o, err := parse(args, getenv, stderr)
 	if err != nil {
 		return err
+	}
+	if o.metrics != "" {
+		if meter == nil {
+			return &app.FlagError{Flag: "metrics", Cure: "needs a program that collects metrics, which is in a module of its own: cd examples && go run ./metrics -metrics " + o.metrics}
+		}
+		measure, stop, err := meter(o.metrics)
+		if err != nil {
+			return fmt.Errorf("-metrics: %w", err)
+		}
+		defer stop()
+		o.measure = measure
 	}
 	level := slog.LevelWarn
 	if o.verbose {
@@ -55,7 +76,7 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 		Listen: o.listen, BaseURL: o.baseURL, APIURL: o.apiURL, Scopes: strings.Fields(o.scopes), Store: o.store, Instances: o.instances, SealKey: rp.Secret(o.sealKey),
 		SignalEvery: o.signalEvery, TrustFor: o.trustFor, IdPWindow: o.idpWindow, Idle: o.idle, Absolute: o.absolute,
 		Trailing: o.trailing, SilentCheck: o.silentCheck, IDTokenAlg: o.idTokenAlg, Like: o.like,
-		Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: progress, Logger: logger,
+		Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Measure: o.measure, Progress: progress, Logger: logger,
 	})
 	if err != nil {
 		return err
@@ -92,7 +113,7 @@ func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger
 // everything starts the whole demo. Without -listen-port-base the usual ports are
 // tried first, so that addresses stay the same from start to start.
 func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
-	c := system.Config{PortBase: o.portBase, Like: o.like, Store: o.store, Instances: o.instances, Logger: logger, Settings: system.Settings{
+	c := system.Config{PortBase: o.portBase, Like: o.like, Store: o.store, Instances: o.instances, Measure: o.measure, Logger: logger, Settings: system.Settings{
 		IdPIdle: o.idpIdle, IdPAbsolute: o.idpMaximum, TokenLife: o.tokenLife, SignalEvery: o.signalEvery, TrustFor: o.trustFor,
 		Idle: o.idle, Absolute: o.absolute, Trailing: o.trailing, SilentCheck: o.silentCheck, APICache: o.cache}}
 	usual := !o.given["listen-port-base"]

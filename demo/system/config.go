@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/apps"
+	"github.com/tandem-sso/tandem/rp"
 )
 
 // Config of a System. The zero value is good: free ports, short windows.
@@ -26,6 +27,8 @@ type Config struct {
 	Instances int
 	Progress  io.Writer // for a person at a terminal
 	Logger    *slog.Logger
+	// Measure of each app, as in app.Config.
+	Measure func(rp.Config) (rp.Config, error)
 	// Now is the clock under the demo's own, which can be moved. Default time.Now.
 	Now func() time.Time
 }

@@ -182,7 +182,7 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 	start := map[string]func(context.Context, apps.Config) (*apps.App, error){Notes: apps.StartRefreshToken, Reports: apps.StartReferenceToken, Wiki: apps.StartNoToken}
 	for _, id := range Apps() {
 		conf := apps.Config{Issuer: site(IdP), ClientID: id, ClientSecret: rp.Secret(id + "-secret"), Listener: listeners[id], BaseURL: site(id),
-			Store: storeOf(c.Store, id), Instances: c.Instances, Logger: c.Logger, Now: s.Now, Transport: s.transport, Events: s.events(id), Watch: s.visited(id), IdPSessionEnd: s.sessionEnd(id),
+			Store: storeOf(c.Store, id), Instances: c.Instances, Measure: c.Measure, Logger: c.Logger, Now: s.Now, Transport: s.transport, Events: s.events(id), Watch: s.visited(id), IdPSessionEnd: s.sessionEnd(id),
 			Like: c.Like}
 		if id != Wiki {
 			conf.APIURL = site(API)

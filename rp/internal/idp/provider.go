@@ -29,9 +29,10 @@ type Config struct {
 	EndSessionURL    string // goes before the IdP's own; empty: that counts
 	NeedsUserinfo    bool   // the app cannot do without its claims
 
-	HTTP           *http.Client // its Transport counts
-	AllowHTTP      bool         // on hosts that are not loopback, too
-	MaxCalls       int          // under way at once
+	HTTP           *http.Client                              // its Transport counts
+	Around         func(http.RoundTripper) http.RoundTripper // wraps that; may be nil
+	AllowHTTP      bool                                      // on hosts that are not loopback, too
+	MaxCalls       int                                       // under way at once
 	RequestTimeout time.Duration
 	Skew           time.Duration
 	Now            func() time.Time
@@ -66,8 +67,11 @@ type Endpoints struct {
 
 // NewProvider knows nothing of the IdP yet: Discover or Use tells it.
 func NewProvider(c Config) *Provider {
-	heart := &pulse{now: c.Now, skew: c.Skew, next: limitBody{pooled(c.HTTP.Transport, c.MaxCalls)},
-		doubts: make(chan struct{}, 1)}
+	way := pooled(c.HTTP.Transport, c.MaxCalls)
+	if c.Around != nil {
+		way = c.Around(way)
+	}
+	heart := &pulse{now: c.Now, skew: c.Skew, next: limitBody{way}, doubts: make(chan struct{}, 1)}
 	p := &Provider{cfg: c, client: PlainClient(c.HTTP, heart), pulse: heart, slots: make(chan struct{}, c.MaxCalls)}
 	heart.differs = func(ahead time.Duration) {
 		if p.Differs != nil {
