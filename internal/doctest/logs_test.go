@@ -22,7 +22,7 @@ func TestLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines, findings := logged(t)
-	if len(lines) < 60 || len(findings) < 20 {
+	if len(lines) < 60 || len(findings) < 40 {
 		t.Fatalf("%d lines and %d findings: is the scan right?", len(lines), len(findings))
 	}
 	compare(t, "line", lines, regexp.MustCompile("(?m)^\\| (debug|info|warn|error|by outcome) \\| `([^`]+)` \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(string(page), -1))
@@ -101,8 +101,14 @@ func (s *scan) function(fn *ast.FuncDecl) {
 			s.call(fn, n)
 		case *ast.KeyValueExpr:
 			if k, ok := n.Key.(*ast.Ident); ok && k.Name == "Code" {
-				if code, ok := literal(n.Value); ok && s.isFinding(fn, n) {
+				switch code, ok := literal(n.Value); {
+				case !s.isFinding(fn, n):
+				case ok:
 					s.findings[code] = "finding"
+				default:
+					if _, ok := n.Value.(*ast.SelectorExpr); ok { // a field of the rows of a table
+						s.table(fn)
+					}
 				}
 			}
 		}
@@ -110,7 +116,25 @@ func (s *scan) function(fn *ast.FuncDecl) {
 	})
 }
 
+// table takes the first column of the rows that a function has.
+func (s *scan) table(fn *ast.FuncDecl) {
+	ast.Inspect(fn.Body, func(n ast.Node) bool {
+		if c, ok := n.(*ast.CompositeLit); ok && c.Type == nil && len(c.Elts) > 2 {
+			if code, ok := literal(c.Elts[0]); ok {
+				s.findings[code] = "finding"
+			}
+		}
+		return true
+	})
+}
+
 func (s *scan) call(fn *ast.FuncDecl, c *ast.CallExpr) {
+	if id, ok := c.Fun.(*ast.Ident); ok && id.Name == "say" && len(c.Args) > 2 { // serious, code, text, …
+		if code, ok := literal(c.Args[1]); ok {
+			s.findings[code] = "finding"
+		}
+		return
+	}
 	sel, ok := c.Fun.(*ast.SelectorExpr)
 	if !ok {
 		return

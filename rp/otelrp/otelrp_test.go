@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,18 +41,19 @@ type world struct {
 	traces *trace.TracerProvider
 	store  *failing
 	idp    *silent
+	mu     sync.Mutex
 	told   []string // what the app's own Events have heard of
 }
 
 // failing is a Store that fails when it is told to.
 type failing struct {
 	store.Store
-	err error
+	down atomic.Bool
 }
 
 func (f *failing) Load(ctx context.Context, key store.Key) (store.Record, error) {
-	if f.err != nil {
-		return store.Record{}, f.err
+	if f.down.Load() {
+		return store.Record{}, errUnplugged
 	}
 	return f.Store.Load(ctx, key)
 }
@@ -60,12 +63,14 @@ func (f *failing) Findings(context.Context) []store.Finding {
 }
 
 // silent is an IdP that gives no answer when it is told to.
-type silent struct{ err error }
+type silent struct{ down atomic.Bool }
+
+var errUnplugged = errors.New("unplugged")
 
 func (s *silent) around(next http.RoundTripper) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
-		if s.err != nil {
-			return nil, s.err
+		if s.down.Load() {
+			return nil, errUnplugged
 		}
 		return next.RoundTrip(r)
 	})
@@ -82,8 +87,8 @@ func inBubble(t *testing.T, f func(w *world)) {
 		w.traces = trace.NewTracerProvider(trace.WithSpanProcessor(w.spans))
 		w.auth = rptest.New(t, func(c *rp.Config) {
 			c.Store, c.SkipSelfCheck, c.IdPTransport, c.SignalEvery = w.store, true, w.idp.around, time.Minute
-			c.Events = rp.Events{Login: func(rp.LoginEvent) { w.told = append(w.told, "login") }, End: func(rp.EndEvent) { w.told = append(w.told, "end") },
-				Unavailable: func(context.Context, rp.UnavailableEvent) { w.told = append(w.told, "unavailable") }}
+			c.Events = rp.Events{Login: func(rp.LoginEvent) { w.hear("login") }, End: func(rp.EndEvent) { w.hear("end") },
+				Unavailable: func(context.Context, rp.UnavailableEvent) { w.hear("unavailable") }}
 			var err error
 			*c, err = otelrp.Instrument(*c, otelrp.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(w.reader))), otelrp.WithTracerProvider(w.traces))
 			if err != nil {
@@ -97,6 +102,12 @@ func inBubble(t *testing.T, f func(w *world)) {
 		w.app = mux
 		f(w)
 	})
+}
+
+func (w *world) hear(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.told = append(w.told, what)
 }
 
 // visit is a person's click.
@@ -148,17 +159,17 @@ func TestInstruments(t *testing.T) {
 		}
 		time.Sleep(6 * time.Minute)
 		w.visit(w.Context(), cookie) // too long ago: it waits for a refresh
-		w.idp.err = errors.New("unplugged")
+		w.idp.down.Store(true)
 		time.Sleep(6 * time.Minute)
 		if code := w.visit(w.Context(), cookie); code != http.StatusServiceUnavailable {
 			t.Error(code)
 		}
-		w.idp.err = nil
-		w.store.err = errors.New("unplugged")
+		w.idp.down.Store(false)
+		w.store.down.Store(true)
 		if code := w.visit(w.Context(), cookie); code != http.StatusServiceUnavailable {
 			t.Error(code)
 		}
-		w.store.err = nil
+		w.store.down.Store(false)
 		bad := httptest.NewRecorder()
 		w.app.ServeHTTP(bad, httptest.NewRequest(http.MethodGet, rptest.BaseURL+"/auth/callback?error=server_error&state=x", nil))
 		logout := httptest.NewRequest(http.MethodPost, rptest.BaseURL+"/auth/backchannel-logout", strings.NewReader(url.Values{"logout_token": {"junk"}}.Encode()))
