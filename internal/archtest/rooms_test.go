@@ -84,6 +84,7 @@ func rooms() []room {
 			"rp/internal/seal"}, never: testCode},
 		{path: "rp/internal/throttle", rooms: []string{"rp/store"}, never: testCode},
 		{path: "rp/ssf", rooms: contract, modules: core, never: testCode},
+		{path: "rp/audit", rooms: contract, modules: core, never: testCode},
 		{path: "rp/registration", rooms: contract, modules: core, never: testCode},
 		{path: "rp/resourceserver", rooms: contract, modules: core, never: testCode},
 
