@@ -27,7 +27,7 @@ help: ## list the targets
 	done
 
 .PHONY: test
-test: need generated gofmt vet lint race middleware openapi examples tools ## the gate: needs, generated code, gofmt, vet, linters, all tests with -race, the examples, the tools
+test: need generated gofmt vet lint race middleware openapi otelrp examples tools ## the gate: needs, generated code, gofmt, vet, linters, all tests with -race, the examples, the tools
 
 .PHONY: demo
 demo: ## start the IdP, three apps, the API and the control room
@@ -99,6 +99,12 @@ deploy-check: ## docs/deploy.md on real proxies and servers, and the binaries as
 newcomer: ## a stranger's path: clone what is committed, the demo, the README's program (NEWCOMER=gate: make test, too)
 	@echo "== newcomer"
 	TANDEM_NEWCOMER='$(NEWCOMER)' go test -buildvcs=false -count=1 -v -timeout 3h -run TestStranger ./e2e/readme
+
+.PHONY: metrics-check
+metrics-check: ## dashboard and alerts of docs/metrics on a Prometheus that watches the demo
+	@command -v prometheus promtool >/dev/null || { echo "metrics-check needs prometheus and promtool (Debian: apt-get install prometheus)"; exit 1; }
+	echo "== metrics-check: docs/metrics"
+	cd examples && TANDEM_METRICS=1 go test -count=1 -v -run TestMetricsCheck ./metrics
 
 # What a binary depends on is in these flags and in go.mod, and in nothing of the
 # machine: neither paths nor the state of the clone (TestBuildsAreReproducible).
@@ -195,6 +201,13 @@ race:
 tools:
 	@echo "== tools: go vet and go test of the module of tools"
 	cd tools && go vet ./... && go test ./...
+
+# A module of its own: OpenTelemetry must not get into the library's go.mod.
+.PHONY: otelrp
+otelrp:
+	@echo "== otelrp: go vet and go test -race of the metrics"
+	export CGO_ENABLED=1
+	cd rp/otelrp && go vet ./... && go test -race ./...
 
 # A module of their own: what they import must not get into the library's go.mod.
 # Their tests run them as programs, one package at a time: each builds some.
