@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/apps"
+	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/idps"
 )
 
@@ -81,7 +82,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.DurationVar(&o.wait, "wait", 0, "how long to wait for an IdP that cannot be reached yet")
 	f.BoolVar(&o.diagnose, "diagnose", false, "say what this IdP and these settings will do to sessions, and stop")
 	f.BoolVar(&o.insecureHTTP, "insecure-allow-http", false, "allow http beyond loopback")
-	f.StringVar(&o.metrics, "metrics", "", "serve metrics on this address: cd examples && go run ./metrics -metrics 127.0.0.1:9464")
+	f.StringVar(&o.metrics, "metrics", "", "serve metrics on this address: go run -C examples ./metrics -metrics 127.0.0.1:9464")
 	f.BoolVar(&o.verbose, "v", false, "log what happens to sessions")
 
 	f.DurationVar(&o.cache, "cache", 0, "api: how long an introspection is used again (default 0: never)")

@@ -37,7 +37,7 @@ func RunMeasured(ctx context.Context, meter Meter, args []string, getenv func(st
 	}
 	if o.metrics != "" {
 		if meter == nil {
-			return &app.FlagError{Flag: "metrics", Cure: "needs a program that collects metrics, which is in a module of its own: cd examples && go run ./metrics -metrics " + o.metrics}
+			return &apps.FlagError{Flag: "metrics", Cure: "needs a program that collects metrics, which is in a module of its own: go run -C examples ./metrics -metrics " + o.metrics}
 		}
 		measure, stop, err := meter(o.metrics)
 		if err != nil {

@@ -23,11 +23,11 @@ type Config struct {
 	// idpmock.Like and idps.Named. Default: one that honours everything, which
 	// the apps take for "duende".
 	Like string
-	// Instances of each app, as in app.Config.
+	// Instances of each app, as in apps.Config.
 	Instances int
 	Progress  io.Writer // for a person at a terminal
 	Logger    *slog.Logger
-	// Measure of each app, as in app.Config.
+	// Measure of each app, as in apps.Config.
 	Measure func(rp.Config) (rp.Config, error)
 	// Now is the clock under the demo's own, which can be moved. Default time.Now.
 	Now func() time.Time

@@ -80,13 +80,16 @@ import (
 	"html/template"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/audit"
 	"github.com/tandem-sso/tandem/rp/registration"
 	"github.com/tandem-sso/tandem/rp/resourceserver"
 	"github.com/tandem-sso/tandem/rp/rptest"
@@ -103,6 +106,9 @@ var (
 	_ strings.Builder
 	_ = errors.New
 	_ = log.Fatal
+	_ = slog.New
+	_ = os.Stdout
+	_ = audit.Record
 )
 
 type table interface {
@@ -120,7 +126,7 @@ func _(t *testing.T, config rp.Config, web *nethttpadapter.Adapter, mux *http.Se
 // examples is the text of all example files.
 func examples(t *testing.T) string {
 	var all strings.Builder
-	for _, dir := range []string{"idp-mock/idpmock", "rp", "nethttpadapter", "echoadapter"} {
+	for _, dir := range []string{"idp-mock/idpmock", "rp", "rp/otelrp", "nethttpadapter", "echoadapter"} {
 		files, err := filepath.Glob(filepath.Join(root, dir, "example*_test.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/person"
 	"github.com/tandem-sso/tandem/demo/system"
 )
 
@@ -78,7 +77,7 @@ func TestMetricsCheck(t *testing.T) {
 // the IdP.
 func oneLife(t *testing.T, s *system.System) {
 	t.Helper()
-	b := person.New("ada")
+	b := system.NewBrowser("ada")
 	defer b.Close()
 	must := func(err error) {
 		t.Helper()

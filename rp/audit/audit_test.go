@@ -88,7 +88,7 @@ func TestASessionIsRecorded(t *testing.T) {
 	var out lines
 	auth := rptest.New(t, func(c *rp.Config) { *c = audit.Record(*c, slog.New(slog.NewJSONHandler(&out, nil))) })
 	auth.Cookie(rptest.Session{Subject: "ada", SID: "of-ada"})
-	if _, err := auth.EndSubject(t.Context(), "ada"); err != nil {
+	if _, err := auth.EndSessions(t.Context(), rp.Whose{Subject: "ada"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := auth.Close(); err != nil { // the end is told by then

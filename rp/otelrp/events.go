@@ -17,7 +17,6 @@ func (m *meters) events(to rp.Events) rp.Events {
 				m.lag.Record(no, e.Lag.Seconds(), m.with("how", e.How))
 			}
 		}, to.Signal),
-		Refresh: to.Refresh, // Signal hears of each
 		End: then(func(e rp.EndEvent) {
 			m.ends.Add(no, 1, m.with("reason", string(e.Reason), "cause", string(e.Cause)))
 			if !e.Begun.IsZero() {

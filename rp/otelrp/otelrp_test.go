@@ -186,7 +186,7 @@ func TestInstruments(t *testing.T) {
 		if got := w.points()["tandem.streams{client_id=app}"]; got != 1 {
 			t.Errorf("%d streams are open", got)
 		}
-		if _, err := w.auth.EndSubject(w.Context(), "ada"); err != nil {
+		if _, err := w.auth.EndSessions(w.Context(), rp.Whose{Subject: "ada"}); err != nil {
 			t.Fatal(err)
 		}
 		<-over
