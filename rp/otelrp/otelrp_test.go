@@ -80,9 +80,9 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func inBubble(t *testing.T, f func(w *world)) {
+func inBubble(t *testing.T, f func(w *world), opts ...metric.ManualReaderOption) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, reader: metric.NewManualReader(), spans: tracetest.NewSpanRecorder(), idp: &silent{},
+		w := &world{T: t, reader: metric.NewManualReader(opts...), spans: tracetest.NewSpanRecorder(), idp: &silent{},
 			store: &failing{Store: memstore.New(memstore.Options{})}}
 		w.traces = trace.NewTracerProvider(trace.WithSpanProcessor(w.spans))
 		w.auth = rptest.New(t, func(c *rp.Config) {
@@ -248,6 +248,7 @@ func TestTraceGoesOn(t *testing.T) {
 			time.Sleep(pause)
 			ctx, span := w.traces.Tracer("app").Start(w.Context(), "GET /")
 			before := len(w.spans.Ended())
+			w.points() // each look shows what is new, so the only example is this one
 			w.visit(ctx, cookie)
 			span.End()
 			var joined []string
@@ -272,7 +273,7 @@ func TestTraceGoesOn(t *testing.T) {
 				}
 			}
 		}
-	})
+	}, metric.WithTemporalitySelector(func(metric.InstrumentKind) metricdata.Temporality { return metricdata.DeltaTemporality }))
 }
 
 func (w *world) exemplar(name, traceID string) bool {
