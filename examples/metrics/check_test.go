@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-sso/tandem/demo/program"
 	"github.com/tandem-sso/tandem/demo/system"
 )
 
@@ -251,30 +254,33 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// The figures are served in the format that a Prometheus reads.
-func TestServe(t *testing.T) {
+// The demo with -metrics serves its figures in the format that a Prometheus reads, until it
+// ends.
+func TestProgram(t *testing.T) {
 	at := free(t)
-	measure, stop, err := serve(at)
-	if err != nil {
-		t.Fatal(err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	started, out := io.Pipe()
+	go func() {
+		done <- program.RunMeasured(ctx, serve, []string{"-metrics", at, "-listen-port-base", "0"}, func(string) string { return "" }, out, io.Discard)
+		out.Close()
+	}()
+	for lines := bufio.NewScanner(started); lines.Scan() && !strings.Contains(lines.Text(), "Ctrl-C ends the demo"); {
 	}
-	s, err := system.Start(t.Context(), system.Config{Measure: measure, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	go io.Copy(io.Discard, started)
 	resp, err := http.Get("http://" + at + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var b strings.Builder
-	if err := resp.Write(&b); err != nil || !strings.Contains(b.String(), `tandem_logins_total{client_id="notes"} 0`) {
-		t.Errorf("%v\n%s", err, &b)
-	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(text), `tandem_logins_total{client_id="notes"} 0`) {
+		t.Errorf("%v\n%s", err, text)
 	}
 	stop()
+	if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 	if _, err := http.Get("http://" + at + "/metrics"); err == nil {
 		t.Error("it is served after the end")
 	}
