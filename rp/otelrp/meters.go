@@ -74,7 +74,8 @@ func newMeters(meter metric.Meter, client string) (*meters, error) {
 		{&m.called, "tandem.idp.call.duration", "Calls of the IdP to the answer's header, by path and status.", short},
 	} {
 		var err error
-		*c.to, err = meter.Float64Histogram(c.name, metric.WithUnit("s"), metric.WithDescription(c.text), metric.WithExplicitBucketBoundaries(c.buckets...))
+		*c.to, err = meter.Float64Histogram(c.name, metric.WithUnit("s"), metric.WithDescription(c.text),
+			metric.WithExplicitBucketBoundaries(c.buckets...))
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {

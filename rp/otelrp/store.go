@@ -30,7 +30,8 @@ func (s measuredStore) Findings(ctx context.Context) []store.Finding {
 // begin returns the context of a call, and what to do after it.
 func (s measuredStore) begin(ctx context.Context, operation string) (context.Context, func(error)) {
 	began := time.Now()
-	ctx, span := s.tracer.Start(ctx, "tandem.store "+operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(s.m.client))
+	ctx, span := s.tracer.Start(ctx, "tandem.store "+operation,
+		trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(s.m.client))
 	return ctx, func(err error) {
 		out := outcome(err)
 		if out == "error" {
@@ -104,7 +105,8 @@ func (s measuredStore) List(ctx context.Context, ref store.Key) ([]store.Record,
 	return list, err
 }
 
-func (s measuredStore) Claim(ctx context.Context, owner store.Key, now time.Time, hold time.Duration, limit int) ([]store.Record, error) {
+func (s measuredStore) Claim(ctx context.Context, owner store.Key, now time.Time, hold time.Duration, limit int) (
+	[]store.Record, error) {
 	began := time.Now() // each second, for nobody's request: no span
 	list, err := s.Store.Claim(ctx, owner, now, hold, limit)
 	s.record(ctx, began, "claim", outcome(err))

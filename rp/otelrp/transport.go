@@ -17,8 +17,11 @@ type transport struct {
 	tracer trace.Tracer
 }
 
+// wrapper is the type of Config.IdPTransport.
+type wrapper = func(http.RoundTripper) http.RoundTripper
+
 // around measures what calls the IdP, within what the app wraps it by itself.
-func (m *meters) around(outer func(http.RoundTripper) http.RoundTripper, tracer trace.Tracer) func(http.RoundTripper) http.RoundTripper {
+func (m *meters) around(outer wrapper, tracer trace.Tracer) wrapper {
 	return func(next http.RoundTripper) http.RoundTripper {
 		measured := transport{next, m, tracer}
 		if outer == nil {
@@ -34,8 +37,9 @@ func (m *meters) around(outer func(http.RoundTripper) http.RoundTripper, tracer 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	began := time.Now()
 	t.m.calls.Add(r.Context(), 1, t.m.with())
-	ctx, span := t.tracer.Start(r.Context(), "tandem.idp "+r.URL.Path, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		t.m.client, attribute.String("http.request.method", r.Method), attribute.String("server.address", r.URL.Hostname()), attribute.String("url.path", r.URL.Path)))
+	ctx, span := t.tracer.Start(r.Context(), "tandem.idp "+r.URL.Path, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(t.m.client, attribute.String("http.request.method", r.Method),
+			attribute.String("server.address", r.URL.Hostname()), attribute.String("url.path", r.URL.Path)))
 	defer span.End()
 	resp, err := t.next.RoundTrip(r.WithContext(ctx))
 	status := "none" // no answer
