@@ -13,7 +13,8 @@ import (
 var whyUnavailable = map[reason.Cause]string{
 	reason.IdPSilent: "a request was answered with 503: the IdP does not answer",
 	reason.IdPFails:  "a request was answered with 503: the IdP does not answer as it should",
-	reason.Busy:      "a request was answered with 503: this instance is at a limit, still at work on it, or shutting down",
+	reason.Busy: "a request was answered with 503: this instance is at a limit, " +
+		"still at work on it, or shutting down",
 }
 
 // unavailable tells the operator of an answer with 503, and of its cause. Nobody has got

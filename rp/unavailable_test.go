@@ -101,13 +101,16 @@ func TestUnavailableIsLogged(t *testing.T) {
 		failing.Store = c.Store
 		c.Store = failing
 	}}, func(t *testing.T, w *world) {
-		r, err := http.NewRequestWithContext(context.WithValue(t.Context(), key{}, 1), http.MethodGet, base+"/private", nil)
+		r, err := http.NewRequestWithContext(context.WithValue(t.Context(), key{}, 1), http.MethodGet,
+			base+"/private", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for cause, line := range map[reason.Cause]string{reason.IdPSilent: "the IdP does not answer\"", reason.IdPFails: "as it should", reason.Busy: "this instance is at a limit"} {
+		for cause, line := range map[reason.Cause]string{reason.IdPSilent: "the IdP does not answer\"",
+			reason.IdPFails: "as it should", reason.Busy: "this instance is at a limit"} {
 			told = nil
-			a := w.auth[0].Answer(r, &rp.UnavailableError{RetryAfter: time.Second, Cause: cause, Err: errors.New("because-of-" + string(cause))})
+			a := w.auth[0].Answer(r, &rp.UnavailableError{RetryAfter: time.Second, Cause: cause,
+				Err: errors.New("because-of-" + string(cause))})
 			if a.Status != http.StatusServiceUnavailable || len(told) != 1 || told[0].Cause != cause {
 				t.Errorf("%s: %d, %v", cause, a.Status, told)
 			}
@@ -125,7 +128,8 @@ func TestUnavailableIsLogged(t *testing.T) {
 		failing.down.Store(true) // from here on, by a real request
 		direct = false
 		before := w.lines("the session store failed")
-		if a := v.get("/private"); a.status != http.StatusServiceUnavailable || w.lines("the session store failed") == before {
+		if a := v.get("/private"); a.status != http.StatusServiceUnavailable ||
+			w.lines("the session store failed") == before {
 			t.Errorf("%d: a failing store has no line:\n%s", a.status, w.log)
 		}
 		if len(told) != 1 || told[0].Cause != reason.StoreFailed {

@@ -30,7 +30,8 @@ func TestMetricsCheck(t *testing.T) {
 	if os.Getenv("TANDEM_METRICS") == "" {
 		t.Skip("make metrics-check sets TANDEM_METRICS and needs prometheus and promtool")
 	}
-	for _, args := range [][]string{{"check", "rules", docs + "/alerts.yml"}, {"test", "rules", docs + "/alerts_test.yml"}} {
+	for _, args := range [][]string{{"check", "rules", docs + "/alerts.yml"}, {"test", "rules",
+		docs + "/alerts_test.yml"}} {
 		if out, err := exec.CommandContext(t.Context(), "promtool", args...).CombinedOutput(); err != nil {
 			t.Fatalf("promtool %v: %v\n%s", args, err, out)
 		}
@@ -42,7 +43,8 @@ func TestMetricsCheck(t *testing.T) {
 	}
 	t.Cleanup(stop)
 	p := startPrometheus(t, metrics)
-	s, err := system.Start(t.Context(), system.Config{Measure: measure, Logger: slog.New(slog.DiscardHandler), Settings: system.Settings{IdPIdle: 30 * time.Minute}})
+	s, err := system.Start(t.Context(), system.Config{Measure: measure, Logger: slog.New(slog.DiscardHandler),
+		Settings: system.Settings{IdPIdle: 30 * time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +135,8 @@ func dashboard(t *testing.T) map[string]string {
 	out := map[string]string{}
 	for _, p := range d.Panels {
 		for _, q := range p.Targets {
-			out[p.Title+" "+q.RefID] = strings.NewReplacer("$__rate_interval", "1m", "$client", ".*", "$absolute", "8h").Replace(q.Expr)
+			out[p.Title+" "+q.RefID] = strings.NewReplacer("$__rate_interval", "1m", "$client", ".*", "$absolute",
+				"8h").Replace(q.Expr)
 		}
 	}
 	return out
@@ -149,12 +152,15 @@ func startPrometheus(t *testing.T, target string) *server {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs:\n  - {job_name: demo, static_configs: [{targets: [%q]}]}\n", rules, target)
+	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\n"+
+		"rule_files: [%q]\n"+
+		"scrape_configs:\n  - {job_name: demo, static_configs: [{targets: [%q]}]}\n", rules, target)
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := &server{free(t)}
-	cmd := exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
+	cmd := exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"),
+		"--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+p.at, "--log.level=error")
 	cmd.Stderr = t.Output()
 	if err := cmd.Start(); err != nil {
@@ -262,7 +268,8 @@ func TestProgram(t *testing.T) {
 	done := make(chan error, 1)
 	started, out := io.Pipe()
 	go func() {
-		done <- program.RunMeasured(ctx, serve, []string{"-metrics", at, "-listen-port-base", "0"}, func(string) string { return "" }, out, io.Discard)
+		done <- program.RunMeasured(ctx, serve, []string{"-metrics", at, "-listen-port-base", "0"},
+			func(string) string { return "" }, out, io.Discard)
 		out.Close()
 	}()
 	for lines := bufio.NewScanner(started); lines.Scan() && !strings.Contains(lines.Text(), "Ctrl-C ends the demo"); {

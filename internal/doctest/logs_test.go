@@ -14,6 +14,12 @@ import (
 	"testing"
 )
 
+var (
+	lineRow = regexp.MustCompile("(?m)^\\| (debug|info|warn|error|by outcome) " +
+		"\\| `([^`]+)` \\| [^|]+ \\| [^|]+ \\|$")
+	findingRow = regexp.MustCompile("(?m)^\\| (finding) `([a-z_0-9]+)` \\| [^|]+ \\|$")
+)
+
 // docs/logs.md has a row for each line that the library can log, and no other; and the
 // same for findings. The level is in the row, too.
 func TestLogs(t *testing.T) {
@@ -25,8 +31,10 @@ func TestLogs(t *testing.T) {
 	if len(lines) < 60 || len(findings) < 40 {
 		t.Fatalf("%d lines and %d findings: is the scan right?", len(lines), len(findings))
 	}
-	compare(t, "line", lines, regexp.MustCompile("(?m)^\\| (debug|info|warn|error|by outcome) \\| `([^`]+)` \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(string(page), -1))
-	compare(t, "finding", findings, regexp.MustCompile("(?m)^\\| (finding) `([a-z_0-9]+)` \\| [^|]+ \\|$").FindAllStringSubmatch(string(page), -1))
+	compare(t, "line", lines,
+		lineRow.FindAllStringSubmatch(string(page), -1))
+	compare(t, "finding", findings,
+		findingRow.FindAllStringSubmatch(string(page), -1))
 }
 
 func compare(t *testing.T, what string, code map[string]string, rows [][]string) {
@@ -60,7 +68,8 @@ func logged(t *testing.T) (lines, findings map[string]string) {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
-			if at := filepath.ToSlash(path); strings.Contains(at, "/rptest/") || strings.Contains(at, "/faulttest/") || strings.Contains(at, "/storetest/") ||
+			if at := filepath.ToSlash(path); strings.Contains(at, "/rptest/") || strings.Contains(at,
+				"/faulttest/") || strings.Contains(at, "/storetest/") ||
 				strings.Contains(at, "/audit/") { // records: docs/audit.md
 				return nil // tests
 			}

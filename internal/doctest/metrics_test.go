@@ -25,7 +25,8 @@ func TestAlertsAreDocumented(t *testing.T) {
 		}
 		return string(text)
 	}
-	page, rules, cases, dashboard := read("metrics.md"), read("metrics/alerts.yml"), read("metrics/alerts_test.yml"), read("metrics/dashboard.json")
+	page, rules, cases, dashboard := read("metrics.md"), read("metrics/alerts.yml"),
+		read("metrics/alerts_test.yml"), read("metrics/dashboard.json")
 	rows := map[string]string{}
 	for _, m := range alertRow.FindAllStringSubmatch(page, -1) {
 		rows[m[1]] = m[2]

@@ -44,13 +44,16 @@ func TestSchema(t *testing.T) {
 	var out bytes.Buffer
 	var heard []string
 	config := audit.Record(rp.Config{Issuer: "https://idp.example", ClientID: "notes", Events: rp.Events{
-		Login: func(rp.LoginEvent) { heard = append(heard, "login") }, End: func(rp.EndEvent) { heard = append(heard, "end") },
-		Refused: func(rp.RefusedEvent) { heard = append(heard, "refused") }, MassLogout: func(rp.MassLogoutEvent) { heard = append(heard, "mass_logout") },
-		KeysRead: func(rp.KeysReadEvent) { heard = append(heard, "keys_read") },
+		Login:      func(rp.LoginEvent) { heard = append(heard, "login") },
+		End:        func(rp.EndEvent) { heard = append(heard, "end") },
+		Refused:    func(rp.RefusedEvent) { heard = append(heard, "refused") },
+		MassLogout: func(rp.MassLogoutEvent) { heard = append(heard, "mass_logout") },
+		KeysRead:   func(rp.KeysReadEvent) { heard = append(heard, "keys_read") },
 	}}, slog.New(slog.NewJSONHandler(&out, nil)))
 	at := time.Date(2026, 11, 27, 5, 0, 0, 0, time.FixedZone("", 3600))
 	config.Events.Login(rp.LoginEvent{Session: "s", Subject: "ada", SID: "sid", At: at})
-	config.Events.End(rp.EndEvent{Session: "s", Subject: "ada", SID: "sid", Reason: reason.BackchannelLogout, Cause: reason.Inactivity, Detail: "left", At: at, Begun: at})
+	config.Events.End(rp.EndEvent{Session: "s", Subject: "ada", SID: "sid", Reason: reason.BackchannelLogout,
+		Cause: reason.Inactivity, Detail: "left", At: at, Begun: at})
 	config.Events.Refused(rp.RefusedEvent{What: rp.RefusedLogin, At: at, Err: errors.New("nonce")})
 	config.Events.MassLogout(rp.MassLogoutEvent{Rejected: 20, Asked: 30, At: at, Paused: time.Minute})
 	config.Events.KeysRead(rp.KeysReadEvent{At: at, KeyIDs: []string{"k1"}})

@@ -14,7 +14,8 @@ import (
 // at which they were written.
 func ExampleRecord() {
 	config := rp.Config{Issuer: "https://login.example.com", ClientID: "notes"} // and the rest
-	records := slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	records := slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string,
+		a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
@@ -22,7 +23,8 @@ func ExampleRecord() {
 	}})
 	config = audit.Record(config, slog.New(records))
 	// auth, err := rp.New(ctx, config), and somebody logs out:
-	config.Events.End(rp.EndEvent{Session: "5d375af4a07c", Subject: "ada", Reason: reason.UserLogout, At: time.Unix(1800000000, 0)})
+	config.Events.End(rp.EndEvent{Session: "5d375af4a07c", Subject: "ada", Reason: reason.UserLogout,
+		At: time.Unix(1800000000, 0)})
 	// Output:
 	// {"level":"INFO","msg":"audit","schema":1,"issuer":"https://login.example.com","client_id":"notes","event":"end","at":"2027-01-15T08:00:00Z","session":"5d375af4a07c","subject":"ada","reason":"user_logout"}
 }

@@ -40,9 +40,11 @@ func newMeters(meter metric.Meter, client string) (*meters, error) {
 		{&m.logins, "tandem.logins", "{login}", "Log-ins that began a session."},
 		{&m.refused, "tandem.refused", "{request}", "Log-ins and logout tokens that were refused, by what."},
 		{&m.ends, "tandem.session.ends", "{session}", "Sessions that ended, by reason and cause."},
-		{&m.signals, "tandem.signals", "{call}", "Calls that told the IdP of activity, or could not, by how and verdict."},
+		{&m.signals, "tandem.signals", "{call}",
+			"Calls that told the IdP of activity, or could not, by how and verdict."},
 		{&m.unavailable, "tandem.unavailable", "{request}", "Requests that were answered with 503, by cause."},
-		{&m.massLogouts, "tandem.mass.logouts", "{alarm}", "Minutes in which the IdP refused suspiciously many sessions."},
+		{&m.massLogouts, "tandem.mass.logouts", "{alarm}",
+			"Minutes in which the IdP refused suspiciously many sessions."},
 		{&m.keysRead, "tandem.keys.reads", "{read}", "Times that the IdP's signing keys were read."},
 	} {
 		var err error
@@ -68,7 +70,8 @@ func newMeters(meter metric.Meter, client string) (*meters, error) {
 		{&m.lasted, "tandem.session.duration", "How long sessions lasted, from the start of the log-in.", long},
 		{&m.lag, "tandem.signal.lag", "From the latest activity to the IdP being told.", lags},
 		{&m.waited, "tandem.wait.duration", "How long requests waited for a call of the IdP, by outcome.", short},
-		{&m.logoutTokens, "tandem.logout.token.duration", "From the arrival of a logout token to its answer, by outcome.", short},
+		{&m.logoutTokens, "tandem.logout.token.duration",
+			"From the arrival of a logout token to its answer, by outcome.", short},
 		{&m.pages, "tandem.page.delay", "From the end of a session to an open page being told, by reason.", short},
 		{&m.stored, "tandem.store.duration", "Calls of the store, by operation and outcome.", short},
 		{&m.called, "tandem.idp.call.duration", "Calls of the IdP to the answer's header, by path and status.", short},

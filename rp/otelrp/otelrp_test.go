@@ -87,10 +87,13 @@ func inBubble(t *testing.T, f func(w *world), opts ...metric.ManualReaderOption)
 		w.traces = trace.NewTracerProvider(trace.WithSpanProcessor(w.spans))
 		w.auth = rptest.New(t, func(c *rp.Config) {
 			c.Store, c.SkipSelfCheck, c.IdPTransport, c.SignalEvery = w.store, true, w.idp.around, time.Minute
-			c.Events = rp.Events{Login: func(rp.LoginEvent) { w.hear("login") }, End: func(rp.EndEvent) { w.hear("end") },
+			c.Events = rp.Events{Login: func(rp.LoginEvent) { w.hear("login") },
+				End:         func(rp.EndEvent) { w.hear("end") },
 				Unavailable: func(context.Context, rp.UnavailableEvent) { w.hear("unavailable") }}
 			var err error
-			*c, err = otelrp.Instrument(*c, otelrp.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(w.reader))), otelrp.WithTracerProvider(w.traces))
+			*c, err = otelrp.Instrument(*c,
+				otelrp.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(w.reader))),
+				otelrp.WithTracerProvider(w.traces))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +101,10 @@ func inBubble(t *testing.T, f func(w *world), opts ...metric.ManualReaderOption)
 		web := nethttpadapter.New(w.auth.RelyingParty)
 		mux := http.NewServeMux()
 		mux.Handle("/auth/", web.Endpoints())
-		mux.Handle("/", web.RequireLogin(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprint(rw, "hello") })))
+		mux.Handle("/", web.RequireLogin(http.HandlerFunc(func(rw http.ResponseWriter,
+			_ *http.Request) {
+			fmt.Fprint(rw, "hello")
+		})))
 		w.app = mux
 		f(w)
 	})
@@ -113,7 +119,8 @@ func (w *world) hear(what string) {
 // visit is a person's click.
 func (w *world) visit(ctx context.Context, c *http.Cookie) int {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, rptest.BaseURL+"/", nil)
-	r.Header = http.Header{"Accept": {"text/html"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Site": {"none"}, "Sec-Fetch-User": {"?1"}}
+	r.Header = http.Header{"Accept": {"text/html"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"},
+		"Sec-Fetch-Site": {"none"}, "Sec-Fetch-User": {"?1"}}
 	if c != nil {
 		r.AddCookie(c)
 	}
@@ -171,8 +178,10 @@ func TestInstruments(t *testing.T) {
 		}
 		w.store.down.Store(false)
 		bad := httptest.NewRecorder()
-		w.app.ServeHTTP(bad, httptest.NewRequest(http.MethodGet, rptest.BaseURL+"/auth/callback?error=server_error&state=x", nil))
-		logout := httptest.NewRequest(http.MethodPost, rptest.BaseURL+"/auth/backchannel-logout", strings.NewReader(url.Values{"logout_token": {"junk"}}.Encode()))
+		w.app.ServeHTTP(bad, httptest.NewRequest(http.MethodGet,
+			rptest.BaseURL+"/auth/callback?error=server_error&state=x", nil))
+		logout := httptest.NewRequest(http.MethodPost, rptest.BaseURL+"/auth/backchannel-logout",
+			strings.NewReader(url.Values{"logout_token": {"junk"}}.Encode()))
 		logout.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w.app.ServeHTTP(httptest.NewRecorder(), logout)
 
@@ -273,7 +282,8 @@ func TestTraceGoesOn(t *testing.T) {
 				}
 			}
 		}
-	}, metric.WithTemporalitySelector(func(metric.InstrumentKind) metricdata.Temporality { return metricdata.DeltaTemporality }))
+	},
+		metric.WithTemporalitySelector(delta))
 }
 
 func (w *world) exemplar(name, traceID string) bool {
@@ -335,3 +345,5 @@ func TestMetricsAreDocumented(t *testing.T) {
 		t.Errorf("meters.go has %v,\ndocs/metrics.md has %v", here, there)
 	}
 }
+
+func delta(metric.InstrumentKind) metricdata.Temporality { return metricdata.DeltaTemporality }
