@@ -246,11 +246,15 @@ func (s *scan) values(e ast.Expr) (out []string) {
 						continue
 					}
 					ast.Inspect(v.Values[i], func(n ast.Node) bool {
-						if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
-							text, _ := literal(l)
+						e, ok := n.(ast.Expr)
+						if !ok {
+							return true
+						}
+						text, ok := literal(e)
+						if ok {
 							out = append(out, text)
 						}
-						return true
+						return !ok // the parts of a text are none of their own
 					})
 				}
 			}
