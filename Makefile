@@ -87,6 +87,12 @@ chaos: ## processes on real servers are killed, stopped and failed over (CHAOS=1
 	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1 CGO_ENABLED=1
 	TANDEM_CHAOS='$(CHAOS)' TANDEM_CHAOS_SEED='$(SEED)' go test -race -count=1 -v -timeout 24h -run TestChaos ./e2e/chaos
 
+.PHONY: interop
+interop: ## the programs of docs/idp at real IdPs, and docs/interop.md (needs Node.js, Java 17, Maven, gcc)
+	@echo "== interop: oidc-provider, Hydra, Keycloak, Spring Authorization Server"
+	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false"
+	TANDEM_INTEROP=1 go test -count=1 -v -timeout 90m -run TestInterop ./e2e/interop
+
 .PHONY: deploy-check
 deploy-check: ## docs/deploy.md on real proxies and servers, and the binaries as they are released
 	@tools/need.sh
