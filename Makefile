@@ -91,7 +91,7 @@ chaos: ## processes on real servers are killed, stopped and failed over (CHAOS=1
 interop: ## the programs of docs/idp at real IdPs, and docs/interop.md (needs Node.js, Java 17, Maven, gcc)
 	@echo "== interop: oidc-provider, Hydra, Keycloak, Spring Authorization Server"
 	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false"
-	TANDEM_INTEROP=1 go test -count=1 -v -timeout 90m -run TestInterop ./e2e/interop
+	TANDEM_INTEROP=1 go test -count=1 -v -timeout 90m -parallel 64 -run TestInterop ./e2e/interop
 
 .PHONY: deploy-check
 deploy-check: ## docs/deploy.md on real proxies and servers, and the binaries as they are released

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/names"
@@ -56,6 +57,10 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 		"revoke a refresh token takes %s along; set Config.Capabilities if that is wrong.",
 		can.Name, extends(can.Extends.Refresh), extends(can.Extends.Userinfo), extends(can.Extends.Introspection),
 		can.Revocation)
+
+	if can.Name == idps.Unverified {
+		say(true, "idp_unverified", "Nobody has said what kind of IdP this is, and its address does not tell: that calls extend its session, and are refused after its end, is an assumption. If it is wrong, people who are active are logged out after the IdP's window, or those who have logged out there stay. Set Config.Capabilities as the guide of your IdP says (docs/idp), or to idps.Named(\"generic\") once you have tried it.")
+	}
 
 	noMeans := !c.SilentCheck && (c.Kind == NoToken ||
 		!(c.Kind == RefreshToken && can.Extends.Refresh) && !(can.Extends.Userinfo && m.UserinfoURL != ""))

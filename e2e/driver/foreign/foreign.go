@@ -26,7 +26,7 @@ import (
 const (
 	Username = "ada"
 	Password = "correct-horse-1"
-	Secret   = "a-secret-of-more-than-32-characters-for-the-client"
+	secret   = "a-secret-of-more-than-32-characters-for-the-client"
 )
 
 // Client is a registration of an app.
@@ -34,6 +34,9 @@ type Client struct {
 	ID, Base string
 	Refresh  bool
 }
+
+// Secret is the client's own: Spring refuses two clients with the same.
+func (c Client) Secret() string { return secret + "-" + c.ID }
 
 // Options of a provider.
 type Options struct {

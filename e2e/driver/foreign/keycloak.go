@@ -93,7 +93,7 @@ func (a *keycloakAdmin) setUp(o Options) {
 		if err := json.Unmarshal([]byte(strings.ReplaceAll(found[1][1], "https://notes.example.com", c.Base)), &client); err != nil {
 			a.t.Fatal(err)
 		}
-		client["clientId"], client["secret"] = c.ID, Secret
+		client["clientId"], client["secret"] = c.ID, c.Secret()
 		if err := a.post("/admin/realms/staff/clients", client); err != nil {
 			a.t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ func OIDCProvider(t testing.TB, o Options) *Server {
 			grants = append(grants, "refresh_token")
 		}
 		clients = append(clients, map[string]any{
-			"client_id": c.ID, "client_secret": Secret, "token_endpoint_auth_method": "client_secret_basic",
+			"client_id": c.ID, "client_secret": c.Secret(), "token_endpoint_auth_method": "client_secret_basic",
 			"redirect_uris": []string{c.Base + "/auth/callback"}, "post_logout_redirect_uris": []string{c.Base + "/auth/logged-out"},
 			"backchannel_logout_uri": c.Base + "/auth/backchannel-logout", "backchannel_logout_session_required": true,
 			"response_types": []string{"code"}, "grant_types": grants,

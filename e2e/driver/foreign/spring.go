@@ -26,7 +26,7 @@ func Spring(t testing.TB, o Options) *Server {
 	addr := process.FreeAddr(t)
 	var clients []string
 	for _, c := range o.Clients {
-		clients = append(clients, c.ID+"|"+c.Base+"|"+Secret)
+		clients = append(clients, c.ID+"|"+c.Base+"|"+c.Secret())
 	}
 	s := &Server{Issuer: "http://" + addr, Version: "Spring Boot " + springBoot, Fill: url.Values{"username": {Username}, "password": {Password}}}
 	run(t, s, s.Issuer+"/.well-known/openid-configuration", &command{path: java, args: []string{"-XX:TieredStopAtLevel=1", "-Xmx400m", "-jar", jar},
