@@ -23,8 +23,9 @@ func (p *RelyingParty) Findings() []Finding {
 }
 
 // Diagnose checks a configuration, discovers the IdP and says what does not fit, without
-// serving anybody. Where the app runs already, it also says what keeps requests from its
-// endpoints. What only a log-in can show is found by RelyingParty.Findings afterwards.
+// serving anybody. It asks the IdP whether it takes the client, its secret and its redirect
+// URI, by requests that no log-in comes of. Where the app runs already, it also says what
+// keeps requests from its endpoints. What only a log-in can show is found by RelyingParty.Findings afterwards.
 // Errors as New's.
 func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	cfg, err := cfg.withDefaults()
@@ -35,8 +36,8 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err := ofConfig(to.Discover(ctx)); err != nil {
 		return nil, err
 	}
-	all := slices.Concat(judgeProvider(&cfg, to.At()), engine.StoreFindings(ctx, cfg.Store, cfg.RequestTimeout),
-		judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
+	all := slices.Concat(judgeProvider(&cfg, to.At()), probe(ctx, &cfg, to.At()),
+		engine.StoreFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
 	if !cfg.SkipSelfCheck {
 		party, err := names.New(cfg.Issuer, cfg.ClientID, cfg.Keys)
 		if err != nil {

@@ -170,16 +170,19 @@ func until(since time.Time, atMost time.Duration, is func() bool) (time.Duration
 	return time.Since(since), false
 }
 
+// logOut leaves the app, and the IdP by way of its pages.
 func (w *world) logOut(a *app) {
 	w.t.Helper()
 	page := w.Post(a.base+"/auth/logout", url.Values{})
+	hops := page.Hops
 	for range 4 {
 		if a.at(page) || page.Status >= 400 || !strings.Contains(page.Body, "<form") {
 			break
 		}
 		page = page.Submit()
+		hops = append(hops, page.Hops...)
 	}
-	if got := w.state(a); got.State == "live" {
-		w.t.Fatalf("%s: lives after its log-out: %s", a.id, page)
+	if got := w.state(a); got.State == "live" || page.URL.Path != "/auth/logged-out" {
+		w.t.Errorf("%s: the log-out does not come back: the session is %+v; by way of\n%s\n%s", a.id, got, strings.Join(hops, "\n"), page)
 	}
 }

@@ -44,7 +44,7 @@ func Hydra(t testing.TB, o Options) *Server {
 	desk := httptest.NewServer(&hydraLogin{t: t, admin: admin, window: o.Window})
 	t.Cleanup(desk.Close)
 	config, err := json.Marshal(map[string]any{
-		"dsn":     "sqlite://" + filepath.Join(dir, "hydra.sqlite") + "?_fk=true&mode=rwc",
+		"dsn":     "sqlite://" + filepath.Join(dir, "hydra.sqlite") + "?_fk=true&mode=rwc&_journal_mode=WAL&_busy_timeout=20000&_txlock=immediate",
 		"secrets": map[string]any{"system": []string{secret}},
 		"log":     map[string]any{"level": "warn"},
 		"serve": map[string]any{"public": map[string]any{"host": "127.0.0.1", "port": json.Number(port(public))},
