@@ -88,7 +88,7 @@ chaos: ## processes on real servers are killed, stopped and failed over (CHAOS=1
 	TANDEM_CHAOS='$(CHAOS)' TANDEM_CHAOS_SEED='$(SEED)' go test -race -count=1 -v -timeout 24h -run TestChaos ./e2e/chaos
 
 .PHONY: interop
-interop: ## the programs of docs/idp at real IdPs, and docs/interop.md (needs Node.js, Java 17, Maven, gcc)
+interop: ## the programs of docs/idp at real IdPs, and docs/interop.md (needs Node.js, PostgreSQL, Java 17, Maven)
 	@echo "== interop: oidc-provider, Hydra, Keycloak, Spring Authorization Server"
 	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false"
 	TANDEM_INTEROP=1 go test -count=1 -v -timeout 90m -parallel 64 -run TestInterop ./e2e/interop

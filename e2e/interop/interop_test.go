@@ -43,6 +43,7 @@ func rows(t *testing.T, w *world, note func(row, say string)) {
 		{"second log-in in one browser", again},
 		{"log-out at an app: out at the IdP", logOut},
 		{"log-out at another app", elsewhere},
+		{"log-out in one of two browsers", twoBrowsers},
 		{"nobody acts: the last poll that is served", idle},
 		{"nobody acts: a click after W + δ", idleClick},
 	}
@@ -210,6 +211,26 @@ func elsewhere(t *testing.T, w *world) string {
 		said = append(said, "at the next click after δ")
 	}
 	return join(said)
+}
+
+// One person, two browsers: a log-out in the older one ends the sessions there, and not those
+// of the newer one.
+func twoBrowsers(t *testing.T, w *world) string {
+	a, other := w.apps[0], w.elsewhere()
+	w.signIn(a)
+	other.signIn(a)
+	page, _ := w.leave(a)
+	after(time.Now(), longer)
+	if got := other.state(a); got.State != "live" {
+		t.Errorf("the other browser: %+v", got)
+	}
+	if page.Status >= 400 {
+		return fmt.Sprintf("the IdP answers %d and stays logged in", page.Status)
+	}
+	if page := w.Open(a.base + "/private"); !w.asks(page) {
+		t.Errorf("after the log-out no password is asked for: %s", page)
+	}
+	return "out in that one"
 }
 
 // seenLogoutTokens reports whether the IdP says that it sends logout tokens.

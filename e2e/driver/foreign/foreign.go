@@ -22,12 +22,15 @@ import (
 	"time"
 )
 
-// The one person whom every provider knows.
+// People are those whom every provider knows: each has the name that Name gives.
 const (
-	Username = "ada"
-	Password = "correct-horse-1"
+	People   = 40
+	password = "correct-horse-1"
 	secret   = "a-secret-of-more-than-32-characters-for-the-client"
 )
+
+// Name is that of the n-th person.
+func Name(n int) string { return fmt.Sprintf("ada-%d", n) }
 
 // Client is a registration of an app.
 type Client struct {
@@ -62,8 +65,8 @@ var Providers = []Provider{
 type Server struct {
 	Issuer  string
 	Version string
-	// Fill are the fields of its log-in page.
-	Fill url.Values
+	// Field is the name of the log-in page's field for the username.
+	Field string
 	// Restart ends it and starts it again. Nil: its sessions are in memory and would be gone.
 	Restart func()
 	// RotateKeys makes it sign by another key. Nil: it takes a restart with another
@@ -71,6 +74,11 @@ type Server struct {
 	RotateKeys func() error
 
 	process *os.Process
+}
+
+// Fill are the fields of the log-in page, for the n-th person.
+func (s *Server) Fill(n int) url.Values {
+	return url.Values{s.Field: {Name(n)}, "password": {password}}
 }
 
 // Freeze lets the provider hold its connections and say nothing, until Thaw.

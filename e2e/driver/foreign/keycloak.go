@@ -34,11 +34,11 @@ func Keycloak(t testing.TB, o Options) *Server {
 	do(t, dir, nil, "tar", "xzf", archive)
 	addr, management := process.FreeAddr(t), process.FreeAddr(t)
 	base := "http://" + addr
-	s := &Server{Issuer: base + "/realms/staff", Version: keycloakVersion, Fill: url.Values{"username": {Username}, "password": {Password}}}
+	s := &Server{Issuer: base + "/realms/staff", Version: keycloakVersion, Field: "username"}
 	kc := run(t, s, base+"/realms/master/.well-known/openid-configuration", &command{
 		path: filepath.Join(dir, "keycloak-"+keycloakVersion, "bin", "kc.sh"),
 		args: []string{"start-dev", "--http-host=127.0.0.1", "--http-port=" + port(addr), "--http-management-port=" + port(management)},
-		env: []string{"KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD=" + Password,
+		env: []string{"KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD=" + password,
 			"JAVA_OPTS=-Xms200m -Xmx700m -XX:TieredStopAtLevel=1 -Djava.net.preferIPv4Stack=true"}})
 	a := &keycloakAdmin{t: t, base: base}
 	a.setUp(o)
@@ -79,8 +79,12 @@ func (a *keycloakAdmin) setUp(o Options) {
 		a.t.Fatal(err)
 	}
 	realm["realm"], realm["enabled"], realm["ssoSessionIdleTimeout"] = "staff", true, int(o.Window.Seconds())
-	realm["users"] = []any{map[string]any{"username": Username, "enabled": true, "email": "ada@example.com", "emailVerified": true,
-		"firstName": "Ada", "lastName": "L", "credentials": []any{map[string]any{"type": "password", "value": Password}}}}
+	var people []any
+	for n := range People {
+		people = append(people, map[string]any{"username": Name(n), "enabled": true, "email": Name(n) + "@example.com", "emailVerified": true,
+			"firstName": "Ada", "lastName": "L", "credentials": []any{map[string]any{"type": "password", "value": password}}})
+	}
+	realm["users"] = people
 	if err := a.post("/admin/realms", realm); err != nil {
 		a.t.Fatal(err)
 	}
@@ -104,7 +108,7 @@ func (a *keycloakAdmin) setUp(o Options) {
 func (a *keycloakAdmin) post(path string, body any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {Password}}
+	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {password}}
 	status, text, err := call(ctx, http.MethodPost, a.base+"/realms/master/protocol/openid-connect/token",
 		"application/x-www-form-urlencoded", strings.NewReader(form.Encode()), nil)
 	if err != nil {

@@ -2,7 +2,6 @@ package foreign
 
 import (
 	"encoding/json"
-	"net/url"
 	"os"
 	"testing"
 
@@ -29,8 +28,7 @@ func OIDCProvider(t testing.TB, o Options) *Server {
 	issuer, process := oidcprovider.StartProcess(t, dir, oidcprovider.Config{Clients: clients, TTL: map[string]int{
 		"Session": int(o.Window.Seconds()), "AccessToken": 300, "RefreshToken": 8 * 3600, "Grant": 8 * 3600,
 	}})
-	return &Server{Issuer: issuer, Version: npmVersion(t, dir+"/node_modules/oidc-provider/package.json"), process: process,
-		Fill: url.Values{"login": {Username}, "password": {Password}}}
+	return &Server{Issuer: issuer, Version: npmVersion(t, dir+"/node_modules/oidc-provider/package.json"), process: process, Field: "login"}
 }
 
 func npmVersion(t testing.TB, path string) string {

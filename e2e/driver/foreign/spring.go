@@ -1,7 +1,6 @@
 package foreign
 
 import (
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,9 +27,9 @@ func Spring(t testing.TB, o Options) *Server {
 	for _, c := range o.Clients {
 		clients = append(clients, c.ID+"|"+c.Base+"|"+c.Secret())
 	}
-	s := &Server{Issuer: "http://" + addr, Version: "Spring Boot " + springBoot, Fill: url.Values{"username": {Username}, "password": {Password}}}
+	s := &Server{Issuer: "http://" + addr, Version: "Spring Boot " + springBoot, Field: "username"}
 	run(t, s, s.Issuer+"/.well-known/openid-configuration", &command{path: java, args: []string{"-XX:TieredStopAtLevel=1", "-Xmx400m", "-jar", jar},
-		env: []string{"ISSUER=" + s.Issuer, "PORT=" + addr[strings.LastIndex(addr, ":")+1:], "WINDOW=" + seconds(o.Window), "USERNAME=" + Username,
-			"PASSWORD=" + Password, "CLIENTS=" + strings.Join(clients, "\n")}})
+		env: []string{"ISSUER=" + s.Issuer, "PORT=" + addr[strings.LastIndex(addr, ":")+1:], "WINDOW=" + seconds(o.Window),
+			"PASSWORD=" + password, "CLIENTS=" + strings.Join(clients, "\n")}})
 	return s
 }

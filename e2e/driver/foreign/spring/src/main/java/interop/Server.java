@@ -21,7 +21,6 @@ import org.springframework.security.oauth2.server.authorization.client.Registere
 import org.springframework.security.oauth2.server.authorization.settings.AuthorizationServerSettings;
 import org.springframework.security.oauth2.server.authorization.settings.ClientSettings;
 import org.springframework.security.oauth2.server.authorization.settings.TokenSettings;
-import org.springframework.security.provisioning.InMemoryUserDetailsManager;
 
 /** Spring Authorization Server as docs/idp/spring-authorization-server.md sets it up. */
 @SpringBootApplication
@@ -55,8 +54,7 @@ public class Server {
 
   @Bean
   UserDetailsService people() {
-    return new InMemoryUserDetailsManager(
-        User.withUsername(env("USERNAME")).password("{noop}" + env("PASSWORD")).roles("USER").build());
+    return name -> User.withUsername(name).password("{noop}" + env("PASSWORD")).roles("USER").build();
   }
 
   // CLIENTS is id|base|secret, one to a line.
