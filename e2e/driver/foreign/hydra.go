@@ -25,8 +25,7 @@ const (
 )
 
 // Hydra builds Ory Hydra once and starts it, with a log-in app that answers as the guide
-// says. Its sessions are in PostgreSQL: in SQLite it answers 500 where several people log in
-// at once.
+// says. Its sessions are in PostgreSQL.
 func Hydra(t testing.TB, o Options) *Server {
 	t.Helper()
 	bin := filepath.Join(cache(t, "hydra-"+hydraVersion), "hydra")
@@ -49,7 +48,7 @@ func Hydra(t testing.TB, o Options) *Server {
 	desk := httptest.NewServer(&hydraLogin{t: t, admin: admin, window: o.Window})
 	t.Cleanup(desk.Close)
 	config, err := json.Marshal(map[string]any{
-		"dsn":     db.URL,
+		"dsn":     db.URL + "&max_conns=60", // 4 on two processors: then log-ins wait for each other for ever
 		"secrets": map[string]any{"system": []string{secret}},
 		"log":     map[string]any{"level": "warn"},
 		"serve": map[string]any{"public": map[string]any{"host": "127.0.0.1", "port": json.Number(port(public))},
@@ -68,6 +67,12 @@ func Hydra(t testing.TB, o Options) *Server {
 	do(t, dir, nil, bin, "migrate", "sql", "-y", "-c", file, "-e")
 	ready := s.Issuer + "/.well-known/openid-configuration"
 	h := run(t, s, ready, &command{path: bin, args: []string{"serve", "all", "--dev", "-c", file}, dir: dir})
+	// Else it makes its keys, RSA of 4096 bits, while the first people wait for their tokens.
+	for _, set := range []string{"hydra.openid.id-token", "hydra.jwt.access-token"} {
+		if err := hydraKey(admin, set); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range o.Clients {
 		grants := []string{"authorization_code"}
 		if c.Refresh {
@@ -87,12 +92,15 @@ func Hydra(t testing.TB, o Options) *Server {
 		h.stop()
 		h.start(s, ready)
 	}
-	s.RotateKeys = func() error {
-		_, err := hydraCall(http.MethodPost, admin+"/admin/keys/hydra.openid.id-token",
-			map[string]any{"alg": "RS256", "use": "sig", "kid": fmt.Sprint("newer-", time.Now().UnixNano())})
-		return err
-	}
+	s.RotateKeys = func() error { return hydraKey(admin, "hydra.openid.id-token") }
 	return s
+}
+
+// hydraKey makes a key that signs from now on.
+func hydraKey(admin, set string) error {
+	_, err := hydraCall(http.MethodPost, admin+"/admin/keys/"+set,
+		map[string]any{"alg": "RS256", "use": "sig", "kid": fmt.Sprint("newer-", time.Now().UnixNano())})
+	return err
 }
 
 // hydraLogin is the log-in app that Hydra wants one to have.
