@@ -60,7 +60,11 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 		can.Revocation)
 
 	if can.Name == idps.Unverified {
-		say(true, "idp_unverified", "Nobody has said what kind of IdP this is, and its address does not tell: that calls extend its session, and are refused after its end, is an assumption. If it is wrong, people who are active are logged out after the IdP's window, or those who have logged out there stay. Set Config.Capabilities as the guide of your IdP says (docs/idp), or to idps.Named(\"generic\") once you have tried it.")
+		say(true, "idp_unverified", "Nobody has said what kind of IdP this is, and its address does not tell: "+
+			"that calls extend its session, and are refused after its end, is an assumption. If it is wrong, "+
+			"people who are active are logged out after the IdP's window, or those who have logged out "+
+			"there stay. Set Config.Capabilities as the guide of your IdP says (docs/idp), or to "+
+			"idps.Named(\"generic\") once you have tried it.")
 	}
 
 	noMeans := !c.SilentCheck && (c.Kind == NoToken ||

@@ -49,7 +49,8 @@ func (d discoveryOnly) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestDiagnose(t *testing.T) {
-	auth0, keycloak, duende, entra, generic := like("auth0"), like("keycloak"), like("duende"), like("entra"), like("generic")
+	auth0, keycloak, duende, entra, generic := like("auth0"), like("keycloak"), like("duende"), like("entra"),
+		like("generic")
 	for _, row := range []struct {
 		name    string
 		doc     discoveryOnly

@@ -42,7 +42,8 @@ func TestEvidenceOfWhatExtends(t *testing.T) {
 						t.Errorf("served after a logout: %v", a)
 					}
 				}
-				found := slices.ContainsFunc(w.auth[0].Findings(), func(f rp.Finding) bool { return f.Code == "signal_extends_not" && f.Serious })
+				found := slices.ContainsFunc(w.auth[0].Findings(),
+					func(f rp.Finding) bool { return f.Code == "signal_extends_not" && f.Serious })
 				if found != says {
 					t.Errorf("finding signal_extends_not: %v, want %v", found, says)
 				}

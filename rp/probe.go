@@ -33,12 +33,16 @@ func probeToken(ctx context.Context, c *Config, at *idp.Endpoints, callback stri
 	switch {
 	case out.Fault != verdict.None:
 	case out.Code == "invalid_client", out.Code == "" && out.Status == http.StatusUnauthorized:
-		return []Finding{{Code: "client_refused", Serious: true, Text: fmt.Sprintf("The IdP does not take this client: %s. "+
-			"Nobody can log in. Look at Config.ClientID (%q), Config.ClientSecret and how it is sent (Config.ClientAuth).",
-			outside.Text(out.Err.Error(), 300), c.ClientID)}}
+		return []Finding{{Code: "client_refused", Serious: true,
+			Text: fmt.Sprintf("The IdP does not take this client: %s. "+
+				"Nobody can log in. Look at Config.ClientID (%q), Config.ClientSecret and how it is sent "+
+				"(Config.ClientAuth).",
+				outside.Text(out.Err.Error(), 300), c.ClientID)}}
 	case out.Code == "unauthorized_client", out.Code == "unsupported_grant_type":
-		return []Finding{{Code: "grant_refused", Serious: true, Text: fmt.Sprintf("The IdP does not let this client log "+
-			"people in: %s. Allow the grant type authorization_code for client %q there.", outside.Text(out.Err.Error(), 300), c.ClientID)}}
+		return []Finding{{Code: "grant_refused", Serious: true,
+			Text: fmt.Sprintf("The IdP does not let this client log "+
+				"people in: %s. Allow the grant type authorization_code for client %q there.",
+				outside.Text(out.Err.Error(), 300), c.ClientID)}}
 	}
 	return nil
 }
@@ -50,8 +54,10 @@ func probeAuthorization(ctx context.Context, c *Config, at *idp.Endpoints, callb
 	if at.Pushes {
 		return nil // it would have to be pushed, and then the token endpoint's answer says enough
 	}
-	to := (&oauth2.Config{ClientID: c.ClientID, RedirectURL: callback, Scopes: c.Scopes, Endpoint: oauth2.Endpoint{AuthURL: at.AuthURL}}).
-		AuthCodeURL(rand.Text(), oauth2.S256ChallengeOption(oauth2.GenerateVerifier()), oauth2.SetAuthURLParam("nonce", rand.Text()),
+	to := (&oauth2.Config{ClientID: c.ClientID, RedirectURL: callback, Scopes: c.Scopes,
+		Endpoint: oauth2.Endpoint{AuthURL: at.AuthURL}}).
+		AuthCodeURL(rand.Text(), oauth2.S256ChallengeOption(oauth2.GenerateVerifier()),
+			oauth2.SetAuthURLParam("nonce", rand.Text()),
 			oauth2.SetAuthURLParam("prompt", "none"))
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to, http.NoBody)
 	if err != nil {
@@ -66,7 +72,8 @@ func probeAuthorization(ctx context.Context, c *Config, at *idp.Endpoints, callb
 	_ = resp.Body.Close()
 	why := ""
 	switch location, _ := resp.Location(); {
-	case location == nil && resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests:
+	case location == nil && resp.StatusCode >= 400 && resp.StatusCode < 500 &&
+		resp.StatusCode != http.StatusTooManyRequests:
 		why = fmt.Sprintf("it answers %d and does not come back", resp.StatusCode)
 	case location == nil:
 	case strings.HasPrefix(location.String(), callback+"?"), strings.HasPrefix(location.String(), callback+"#"):
@@ -77,9 +84,11 @@ func probeAuthorization(ctx context.Context, c *Config, at *idp.Endpoints, callb
 	if why == "" {
 		return nil
 	}
-	return []Finding{{Code: "redirect_uri_refused", Serious: true, Text: fmt.Sprintf("The IdP refuses a log-in of this client: "+
-		"%s. Nobody can log in. Register exactly %s as redirect URI of client %q there; if it is, look at Config.ClientID "+
-		"and at Config.Scopes.", why, callback, c.ClientID)}}
+	return []Finding{{Code: "redirect_uri_refused", Serious: true,
+		Text: fmt.Sprintf("The IdP refuses a log-in of this client: "+
+			"%s. Nobody can log in. Register exactly %s as redirect URI of client %q there; if it is, look at "+
+			"Config.ClientID "+
+			"and at Config.Scopes.", why, callback, c.ClientID)}}
 }
 
 // refusedThere reads an error that came to the redirect URI, which is known there then.
@@ -87,9 +96,11 @@ func refusedThere(location *url.URL) []Finding {
 	q := location.Query()
 	switch code := q.Get("error"); code {
 	case "unauthorized_client", "invalid_scope", "invalid_request", "unsupported_response_type":
-		return []Finding{{Code: "request_refused", Serious: true, Text: fmt.Sprintf("The IdP refuses the log-in that this "+
-			"client asks for: %s (%s). Look at what the client may do there, and at Config.Scopes.", outside.Code(code),
-			outside.Text(q.Get("error_description"), 200))}}
+		return []Finding{{Code: "request_refused", Serious: true,
+			Text: fmt.Sprintf("The IdP refuses the log-in that this "+
+				"client asks for: %s (%s). Look at what the client may do there, and at Config.Scopes.",
+				outside.Code(code),
+				outside.Text(q.Get("error_description"), 200))}}
 	}
 	return nil
 }

@@ -23,20 +23,26 @@ func TestDiagnoseAsksTheIdP(t *testing.T) {
 		change func(*rp.Config)
 		want   []string
 	}{
-		"all is registered":    {func(*rp.Config) {}, nil},
-		"a wrong secret":       {func(c *rp.Config) { c.ClientSecret = "n0t-the-0ne" }, []string{"client_refused"}},
-		"no secret":            {func(c *rp.Config) { c.ClientSecret = "" }, []string{"client_refused"}},
-		"an unknown client":    {func(c *rp.Config) { c.ClientID = "motes" }, []string{"client_refused", "redirect_uri_refused"}},
-		"another prefix":       {func(c *rp.Config) { c.Prefix = "/sso" }, []string{"redirect_uri_refused"}},
-		"another host":         {func(c *rp.Config) { c.BaseURL = "https://www.notes.example" }, []string{"redirect_uri_refused"}},
-		"a scope not allowed":  {func(c *rp.Config) { c.Scopes = []string{"openid", "no-such-scope"} }, nil}, // it is left out there
-		"an error page at 302": {func(c *rp.Config) { c.HTTPClient = &http.Client{Transport: at302{}} }, []string{"redirect_uri_refused"}},
+		"all is registered": {func(*rp.Config) {}, nil},
+		"a wrong secret":    {func(c *rp.Config) { c.ClientSecret = "n0t-the-0ne" }, []string{"client_refused"}},
+		"no secret":         {func(c *rp.Config) { c.ClientSecret = "" }, []string{"client_refused"}},
+		"an unknown client": {func(c *rp.Config) { c.ClientID = "motes" }, []string{"client_refused",
+			"redirect_uri_refused"}},
+		"another prefix": {func(c *rp.Config) { c.Prefix = "/sso" }, []string{"redirect_uri_refused"}},
+		"another host": {func(c *rp.Config) { c.BaseURL = "https://www.notes.example" },
+			[]string{"redirect_uri_refused"}},
+		// it is left out there
+		"a scope not allowed": {func(c *rp.Config) { c.Scopes = []string{"openid", "no-such-scope"} }, nil},
+		"an error page at 302": {func(c *rp.Config) { c.HTTPClient = &http.Client{Transport: at302{}} },
+			[]string{"redirect_uri_refused"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			can := like("duende")
-			config := rp.Config{Issuer: s.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example",
-				Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), Capabilities: &can, SkipSelfCheck: true,
-				Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+			config := rp.Config{Issuer: s.URL, ClientID: "notes", ClientSecret: "s3cret",
+				BaseURL: "https://notes.example",
+				Keys:    rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), Capabilities: &can,
+				SkipSelfCheck: true,
+				Logger:        slog.New(slog.NewTextHandler(io.Discard, nil))}
 			c.change(&config)
 			found, err := rp.Diagnose(t.Context(), config)
 			if err != nil {

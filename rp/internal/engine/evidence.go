@@ -24,8 +24,10 @@ func (p *Engine) NoteEnd(d *record.Data) {
 		return
 	}
 	p.Report([]store.Finding{{Code: "signal_extends_not", Serious: true, Text: fmt.Sprintf(
-		"The IdP ended a session %v after the log-in, although it was told of activity %v before, which is less than its "+
-			"window (%v). So %s does not seem to extend the session of this IdP, which is taken for %q: people who are "+
+		"The IdP ended a session %v after the log-in, although it was told of activity %v before, which is less "+
+			"than its "+
+			"window (%v). So %s does not seem to extend the session of this IdP, which is taken for %q: people "+
+			"who are "+
 			"active are logged out once per window. See the guide of your IdP (docs/idp), and set Config.Capabilities "+
 			"(Extends.%s false) and Config.SilentCheck. Nothing is wrong if somebody has logged out there just then.",
 		now.Sub(d.Started).Round(time.Second), now.Sub(d.Signalled).Round(time.Second), w,
