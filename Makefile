@@ -87,6 +87,14 @@ chaos: ## processes on real servers are killed, stopped and failed over (CHAOS=1
 	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1 CGO_ENABLED=1
 	TANDEM_CHAOS='$(CHAOS)' TANDEM_CHAOS_SEED='$(SEED)' go test -race -count=1 -v -timeout 24h -run TestChaos ./e2e/chaos
 
+.PHONY: interop
+interop: ## docs/idp's programs at real IdPs, and programs in Python, Node and Java at idp-mock (needs Node.js, Python, PostgreSQL, Java 17, Maven)
+	@echo "== interop: other languages against idp-mock"
+	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_INTEROP=1
+	go test -count=1 -v -timeout 40m ./e2e/languages
+	echo "== interop: oidc-provider, Hydra, Keycloak, Spring Authorization Server"
+	go test -count=1 -v -timeout 90m -parallel 64 -run TestInterop ./e2e/interop
+
 .PHONY: deploy-check
 deploy-check: ## docs/deploy.md on real proxies and servers, and the binaries as they are released
 	@tools/need.sh
@@ -130,11 +138,6 @@ sbom: ## what the library depends on, as CycloneDX 1.6 in dist/sbom.json
 	echo "== sbom: dist/sbom.json"
 	GOFLAGS=-buildvcs=false $(TOOL) cyclonedx-gomod mod -json -output-version 1.6 -licenses -output dist/sbom.json .
 
-.PHONY: interop
-interop: ## programs in Python, Node and Java, with the libraries people use there, against idp-mock
-	@echo "== interop: other languages against idp-mock"
-	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_INTEROP=1
-	go test -count=1 -v -timeout 40m ./e2e/languages
 
 # The steps of the gate, each of which may be run alone.
 

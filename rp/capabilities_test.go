@@ -52,7 +52,7 @@ var providers = func() map[string]provider {
 		c.CoordinateClientLifetimes, c.ExpiredSessionsTriggerBackchannelLogout, c.RefreshExpiresIn = true, false, true
 	}
 	return map[string]provider{
-		"an unknown one": {issuer: "https://login.example.com", idp: coordinated, want: "generic",
+		"an unknown one": {issuer: "https://login.example.com", idp: coordinated, want: "unverified",
 			refresh: true, calls: true},
 		"Duende by hand": {issuer: "https://login.example.com", byHand: &duende, idp: coordinated,
 			want: "duende", refresh: true, calls: true},
@@ -70,9 +70,9 @@ var providers = func() map[string]provider {
 		"Hydra of Ory Network": {issuer: "https://notes.projects.oryapis.com", idp: independent, want: "hydra"},
 		"Hydra by hand": {issuer: "https://login.example.com", byHand: &hydra, idp: independent,
 			want: "hydra"},
-		"a name like auth0's": {issuer: "https://auth0.com.evil.example", idp: coordinated, want: "generic",
+		"a name like auth0's": {issuer: "https://auth0.com.evil.example", idp: coordinated, want: "unverified",
 			refresh: true, calls: true},
-		"a name that ends in it": {issuer: "https://notauth0.com", idp: coordinated, want: "generic", refresh: true,
+		"a name that ends in it": {issuer: "https://notauth0.com", idp: coordinated, want: "unverified", refresh: true,
 			calls: true},
 	}
 }()
@@ -133,9 +133,9 @@ func (w *world) livesAtIdP(sid string) bool {
 // A look-alike of a known host is not that host: U+212A is a k to strings.ToLower.
 func TestCapabilitiesOfALookAlike(t *testing.T) {
 	for issuer, want := range map[string]string{
-		"https://am.example.com/am/oauth2/realms/root/realms/alpha": "generic",
-		"https://notes.O\u212Ata.com":                               "generic", "https://notes.OKTA.com": "okta",
-		"https://notes.okta.com.": "generic", "https://okta.com:0443": "generic",
+		"https://am.example.com/am/oauth2/realms/root/realms/alpha": "unverified",
+		"https://notes.O\u212Ata.com":                               "unverified", "https://notes.OKTA.com": "okta",
+		"https://notes.okta.com.": "unverified", "https://okta.com:0443": "unverified",
 	} {
 		if got := idps.Guess(issuer).Name; got != want {
 			t.Errorf("%+q is taken for %q, want %q", issuer, got, want)

@@ -283,7 +283,8 @@ type Config struct {
 	// not be carried out, for IdPs that deliver again after a 5xx.
 	LogoutRetry503 bool
 
-	// Capabilities say what the IdP honours. Default: idps.Guess(Issuer).
+	// Capabilities say what the IdP honours. Default: idps.Guess(Issuer); where
+	// that does not know the IdP, finding "idp_unverified" says so.
 	Capabilities *idps.Capabilities
 	// MassLogoutPause keeps sessions for so long when the IdP suddenly refuses the tokens of
 	// many (MassLogoutEvent): 503 once trust has run out, another look afterwards, and then

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/names"
@@ -22,8 +23,9 @@ func (p *RelyingParty) Findings() []Finding {
 }
 
 // Diagnose checks a configuration, discovers the IdP and says what does not fit, without
-// serving anybody. Where the app runs already, it also says what keeps requests from its
-// endpoints. What only a log-in can show is found by RelyingParty.Findings afterwards.
+// serving anybody. It asks the IdP whether it takes the client, its secret and its redirect
+// URI, by requests that no log-in comes of. Where the app runs already, it also says what
+// keeps requests from its endpoints. What only a log-in can show is found by RelyingParty.Findings afterwards.
 // Errors as New's.
 func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	cfg, err := cfg.withDefaults()
@@ -34,8 +36,8 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err := ofConfig(to.Discover(ctx)); err != nil {
 		return nil, err
 	}
-	all := slices.Concat(judgeProvider(&cfg, to.At()), engine.StoreFindings(ctx, cfg.Store, cfg.RequestTimeout),
-		judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
+	all := slices.Concat(judgeProvider(&cfg, to.At()), probe(ctx, &cfg, to.At()),
+		engine.StoreFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
 	if !cfg.SkipSelfCheck {
 		party, err := names.New(cfg.Issuer, cfg.ClientID, cfg.Keys)
 		if err != nil {
@@ -56,6 +58,14 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 		"revoke a refresh token takes %s along; set Config.Capabilities if that is wrong.",
 		can.Name, extends(can.Extends.Refresh), extends(can.Extends.Userinfo), extends(can.Extends.Introspection),
 		can.Revocation)
+
+	if can.Name == idps.Unverified {
+		say(true, "idp_unverified", "Nobody has said what kind of IdP this is, and its address does not tell: "+
+			"that calls extend its session, and are refused after its end, is an assumption. If it is wrong, "+
+			"people who are active are logged out after the IdP's window, or those who have logged out "+
+			"there stay. Set Config.Capabilities as the guide of your IdP says (docs/idp), or to "+
+			"idps.Named(\"generic\") once you have tried it.")
+	}
 
 	noMeans := !c.SilentCheck && (c.Kind == NoToken ||
 		!(c.Kind == RefreshToken && can.Extends.Refresh) && !(can.Extends.Userinfo && m.UserinfoURL != ""))

@@ -49,7 +49,8 @@ func (d discoveryOnly) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestDiagnose(t *testing.T) {
-	auth0, keycloak, duende, entra := like("auth0"), like("keycloak"), like("duende"), like("entra")
+	auth0, keycloak, duende, entra, generic := like("auth0"), like("keycloak"), like("duende"), like("entra"),
+		like("generic")
 	for _, row := range []struct {
 		name    string
 		doc     discoveryOnly
@@ -59,24 +60,25 @@ func TestDiagnose(t *testing.T) {
 	}{
 		{name: "all is well", config: rp.Config{Capabilities: &duende},
 			told: []string{"capabilities", "self_unreachable"}},
+		{name: "an IdP that nobody knows", serious: []string{"idp_unverified"}, told: []string{"capabilities"}},
 		{name: "tokens do not follow the session", config: rp.Config{Capabilities: &auth0},
 			serious: []string{"no_signal", "no_logout_on_expiry"}},
 		{name: "silent check helps", config: rp.Config{Capabilities: &auth0, SilentCheck: true}},
 		{name: "a local limit helps", config: rp.Config{Kind: rp.NoToken, Capabilities: &keycloak, Idle: time.Hour},
 			told: []string{"told_nothing"}},
 		{name: "nobody can know", doc: discoveryOnly{"backchannel_logout_supported": false},
-			config: rp.Config{Kind: rp.NoToken}, serious: []string{"blind"}},
+			config: rp.Config{Kind: rp.NoToken, Capabilities: &generic}, serious: []string{"blind"}},
 		{name: "no back channel", doc: discoveryOnly{"backchannel_logout_supported": nil},
-			told: []string{"no_backchannel"}},
+			config: rp.Config{Capabilities: &generic}, told: []string{"no_backchannel"}},
 		{name: "logout by person", doc: discoveryOnly{"backchannel_logout_session_supported": false},
-			told: []string{"backchannel_without_sid"}},
+			config: rp.Config{Capabilities: &generic}, told: []string{"backchannel_without_sid"}},
 		{name: "no userinfo", doc: discoveryOnly{"userinfo_endpoint": nil},
 			config:  rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende},
 			serious: []string{"no_signal", "no_userinfo"}},
 		{name: "no revocation, no logout", doc: discoveryOnly{"revocation_endpoint": nil, "end_session_endpoint": nil},
-			told: []string{"no_revocation", "no_end_session"}},
+			config: rp.Config{Capabilities: &generic}, told: []string{"no_revocation", "no_end_session"}},
 		{name: "no iss", doc: discoveryOnly{"authorization_response_iss_parameter_supported": nil},
-			told: []string{"no_iss"}},
+			config: rp.Config{Capabilities: &generic}, told: []string{"no_iss"}},
 		{name: "APIs that do not count", config: rp.Config{Kind: rp.ReferenceToken, Capabilities: &duende,
 			APIs: []rp.API{{Origin: "https://api.example"}}}, told: []string{"api_is_no_signal"}},
 		{name: "a resource at Entra ID", config: rp.Config{Capabilities: &entra, SilentCheck: true,

@@ -99,7 +99,7 @@ func ExampleCapabilities() {
 	fmt.Println("revoking a refresh token takes along", config.Capabilities.Revocation)
 	// Output:
 	// auth0
-	// generic
+	// unverified
 	// keycloak {true true false}
 	// revoking a refresh token takes along what this client has in the same session of the IdP
 }

@@ -46,6 +46,15 @@ func (p *RelyingParty) serveFrontchannel(w http.ResponseWriter, r *http.Request)
 			}
 		}
 	}
+	if sid == "" && (iss == "" || iss == p.cfg.Issuer) {
+		p.engine.Report([]Finding{{Code: "frontchannel_without_sid", Serious: true,
+			Text: "The front-channel logout address was " +
+				"loaded without sid, so nothing could be ended: if it was the IdP, a logout there does not end " +
+				"sessions here. " +
+				"Register this client there with frontchannel_logout_session_required (\"session required\"), or " +
+				"use back-channel " +
+				"logout."}})
+	}
 	_, err := w.Write([]byte(frontchannelPage))
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -114,4 +115,23 @@ func TestFrontchannelLogoutOfALongSID(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An IdP that leaves sid out ends nothing: that is told, with the cure. What only looks like
+// the IdP's request is not.
+func TestFrontchannelWithoutSID(t *testing.T) {
+	for query, want := range map[string]bool{"": true, "?iss=" + url.QueryEscape(issuer): true,
+		"?iss=" + url.QueryEscape(issuer) + "&sid=": true,
+		"?sid=x": false, "?iss=https%3A%2F%2Fevil.example": false} {
+		inBubble(t, setup{}, func(t *testing.T, w *world) {
+			w.visitor("").get("/auth/frontchannel-logout" + query)
+			found := slices.ContainsFunc(w.auth[0].Findings(), func(f rp.Finding) bool {
+				return f.Code == "frontchannel_without_sid" && f.Serious && strings.Contains(f.Text,
+					"frontchannel_logout_session_required")
+			})
+			if found != want {
+				t.Errorf("%q: the finding is there: %v, want %v", query, found, want)
+			}
+		})
+	}
 }

@@ -235,6 +235,7 @@ func (p *RelyingParty) silentlyRejected(r *http.Request, f *loginflow.Flow, key 
 	st, err := p.engine.Load(ctx, key)
 	if err == nil && st.Data.Confirmed.Before(f.Begun) {
 		p.engine.Signalled(key, st.Rec.Active, "prompt=none", verdict.Ended, cause)
+		p.engine.NoteEnd(st.Data)
 		_, err = p.engine.Rejected(ctx, st, reason.Unconfirmed)
 	}
 	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {

@@ -12,7 +12,9 @@ var field = regexp.MustCompile(`\bConfig\.([A-Za-z]+)`)
 
 // flagOf names the flag for a field of rp.Config.
 var flagOf = map[string]string{"Capabilities": "-like", "SilentCheck": "-silent-check", "Idle": "-idle", "Absolute": "-absolute", "IdPWindow": "-idp-window",
-	"SignalEvery": "-signal-every", "TrustFor": "-trust-for", "TrailingSignal": "-trailing"}
+	"SignalEvery": "-signal-every", "TrustFor": "-trust-for", "TrailingSignal": "-trailing", "ClientID": "-client-id",
+	"ClientSecret": "-client-secret", "Scopes": "-scopes", "BaseURL": "-base-url", "Store": "-store", "IDTokenAlg": "-id-token-alg",
+	"InsecureAllowHTTP": "-insecure-allow-http"}
 
 // asFlags says what the library says of its fields in the words of this program.
 func asFlags(text string) string {
@@ -39,6 +41,6 @@ func diagnose(out io.Writer, findings []rp.Finding) {
 	case 0:
 		_, _ = fmt.Fprintln(out, "\nNothing serious. Lifetimes, sid and refresh tokens show at the first log-in: run without -diagnose and see the log.")
 	default:
-		_, _ = fmt.Fprintf(out, "\n%d marked with ! will log people out too early, or let them stay too long.\n", serious)
+		_, _ = fmt.Fprintf(out, "\n%d marked with ! will keep people out, log them out too early, or let them stay too long.\n", serious)
 	}
 }

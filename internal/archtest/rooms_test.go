@@ -119,7 +119,7 @@ func rooms() []room {
 		{path: "demo/...", rooms: everything, modules: []string{anything}},
 		{path: "e2e/...", rooms: append(everything, "demo/..."), modules: []string{anything}},
 		// What drives the suites knows none of them, and not the demo.
-		{path: "e2e/driver/...", rooms: everything, modules: []string{anything}},
+		{path: "e2e/driver/...", rooms: append(everything, "internal/servertest"), modules: []string{anything}},
 		// Its checker shares no code with what it judges.
 		{path: "e2e/chaos", rooms: []string{"e2e/driver/process", "internal/servertest"}, tests: true},
 

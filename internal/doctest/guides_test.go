@@ -262,7 +262,7 @@ func TestGuidesPrograms(t *testing.T) {
 		if p.Fault != "" {
 			t.Errorf("%s: %s", p.Guide, p.Fault)
 		}
-		if p.Can.Name == "" || p.Can.Name == "generic" {
+		if p.Can.Name == "" || p.Can.Name == idps.Unverified {
 			t.Errorf("%s: its capabilities are %q", p.Guide, p.Can.Name)
 		}
 		if !first {

@@ -181,9 +181,17 @@ func Names() []string {
 	return names
 }
 
-// Guess guesses from the issuer; what it does not know is "generic".
+// Unverified is the Name of what Guess returns for an IdP that it does not know.
+const Unverified = "unverified"
+
+// Guess guesses from the issuer. What it does not know is [Unverified], with the calls of
+// "generic": nobody has looked whether that is so.
 func Guess(issuer string) Capabilities {
-	c, _ := Named(kindOf(issuer))
+	kind := kindOf(issuer)
+	c, _ := Named(kind)
+	if kind == "generic" {
+		c.Name = Unverified
+	}
 	return c
 }
 

@@ -25,6 +25,9 @@ import (
 // first Start builds it. A test binary keeps one and closes it in TestMain.
 type Program struct {
 	Package string // such as ./demo, relative to the module's root
+	// Overlay is the file of go build -overlay, for a package that is not on the disk.
+	// Default: none.
+	Overlay string
 
 	once sync.Once
 	dir  string
@@ -50,6 +53,9 @@ func (p *Program) build() error {
 		args := []string{"build", "-buildvcs=false", "-o", p.bin()}
 		if raced {
 			args = append(args, "-race")
+		}
+		if p.Overlay != "" {
+			args = append(args, "-overlay", p.Overlay)
 		}
 		path := "github.com/tandem-sso/tandem/" + strings.TrimPrefix(p.Package, "./")
 		cmd := exec.CommandContext(ctx, "go", append(args, path)...)

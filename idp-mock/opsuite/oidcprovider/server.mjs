@@ -8,7 +8,7 @@ URL.parse ??= (url, base) => (URL.canParse(url, base) ? new URL(url, base) : nul
 
 const lines = process.stdin[Symbol.asyncIterator]();
 const { value } = await lines.next();
-const { clients, wide } = JSON.parse(value);
+const { clients, wide, ttl } = JSON.parse(value);
 process.stdin.on('end', () => process.exit(0));
 (async () => { for await (const _ of lines); process.exit(0); })();
 
@@ -25,6 +25,7 @@ server.listen(0, '127.0.0.1', () => {
     enableHttpPostMethods: wide,
     ...(wide ? { cookies: { long: { sameSite: 'none' } } } : {}),
     rotateRefreshToken: true,
+    ...(ttl ? { ttl } : {}),
     issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
     features: {
       devInteractions: { enabled: true },

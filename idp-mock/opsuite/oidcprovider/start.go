@@ -28,11 +28,20 @@ type Config struct {
 	// the session cookie across sites for that. Without it the provider is as it
 	// comes.
 	Wide bool `json:"wide"`
+	// TTL in seconds, by the provider's own names, such as "Session". Default: as it comes.
+	TTL map[string]int `json:"ttl,omitempty"`
 }
 
 // Start starts a provider on a free port and returns its issuer; the provider
 // ends with the test. dir is where this package lies.
 func Start(t testing.TB, dir string, c Config) (issuer string) {
+	t.Helper()
+	issuer, _ = StartProcess(t, dir, c)
+	return issuer
+}
+
+// StartProcess is Start that returns the process, too: to stop it for a while, say.
+func StartProcess(t testing.TB, dir string, c Config) (issuer string, process *os.Process) {
 	t.Helper()
 	node, err := nodeJS()
 	if err != nil {
@@ -81,7 +90,7 @@ func Start(t testing.TB, dir string, c Config) (issuer string) {
 	if err != nil {
 		t.Fatalf("oidc-provider did not start: %v", err)
 	}
-	return strings.TrimSpace(line)
+	return strings.TrimSpace(line), cmd.Process
 }
 
 // nodeJS returns the program that oidc-provider runs on: the installed one, or,

@@ -74,6 +74,7 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, 
 		p.revokeAlso(got, *st.Data, reason.OtherSubject) // the only ones that work, and nobody's
 		return next, err
 	case v == verdict.Ended:
+		p.NoteEnd(st.Data)
 		next, err := p.Rejected(ctx, st, reason.RefreshRejected)
 		if down := (*reason.UnavailableError)(nil); errors.As(err, &down) {
 			p.undoubt(ctx, st, false) // the answer is known; the next one may be believed, too

@@ -110,6 +110,7 @@ func (p *Engine) userinfo(ctx context.Context, st *State) (*State, error) {
 			return Heard(d, sent, can.Extends.Userinfo, can.Proves.Userinfo) || news
 		})
 	case verdict.Ended:
+		p.NoteEnd(st.Data)
 		return p.Rejected(ctx, st, reason.APIUnauthorized)
 	case verdict.Ask:
 		return nil, p.RenewSilently(ctx, st)

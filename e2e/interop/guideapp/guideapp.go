@@ -1,0 +1,183 @@
+// Package guideapp is the program around the config of a guide of docs/idp: the guides give
+// config alone, and the lane's test writes the main package that has them all.
+package guideapp
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/tandem-sso/tandem/nethttpadapter"
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/idps"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
+)
+
+// Settings are what the lane changes of a guide's configuration: addresses, the client, and
+// W, which is 15 minutes in the guides. They come as JSON in the variable SETTINGS.
+type Settings struct {
+	Guide, Issuer, ClientID, BaseURL, Listen string
+
+	Kind   rp.Kind
+	Window time.Duration
+	// Bare leaves out what the guide's kind of client asks for beyond openid and profile:
+	// a client without tokens has no use for offline_access.
+	Bare bool
+}
+
+// Event is one line of what the app has seen, as GET /seen lists them.
+type Event struct {
+	At                        time.Time
+	What                      string // "idp", "login", "signal", "end" or "refused"
+	How, Verdict, Reason, Err string
+}
+
+// Run serves until a signal comes.
+func Run(guides map[string]func(rp.Keys, store.Store) rp.Config) error {
+	var is Settings
+	if err := json.Unmarshal([]byte(os.Getenv("SETTINGS")), &is); err != nil {
+		return fmt.Errorf("SETTINGS: %w", err)
+	}
+	config, ok := guides[is.Guide]
+	if !ok {
+		return fmt.Errorf("there is no guide %q", is.Guide)
+	}
+	seen := &seen{}
+	c := is.apply(config(rp.Keys{rp.NewKey()}, memstore.New(memstore.Options{})))
+	c.HTTPClient = &http.Client{Transport: seen}
+	c.Events = seen.events()
+	c.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	ctx, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer done()
+	auth, err := rp.New(ctx, c)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Addr: is.Listen, Handler: routes(auth, seen), ReadHeaderTimeout: 10 * time.Second}
+	server.RegisterOnShutdown(auth.CloseStreams)
+	failed := make(chan error, 1)
+	go func() { failed <- server.ListenAndServe() }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	soon, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := server.Shutdown(soon); err != nil {
+		return err
+	}
+	return auth.Close()
+}
+
+func (is Settings) apply(c rp.Config) rp.Config {
+	own := c.Kind == is.Kind
+	c.Issuer, c.ClientID, c.BaseURL, c.Kind = is.Issuer, is.ClientID, is.BaseURL, is.Kind
+	c.CookieName = "tandem-" + is.ClientID // cookies know no ports
+	if c.IdPWindow > 0 {
+		c.IdPWindow = is.Window
+	}
+	if c.Idle > 0 {
+		c.Idle = is.Window
+	}
+	if is.Bare {
+		c.Scopes = []string{"openid", "profile"}
+	}
+	can := idps.Guess(c.Issuer)
+	if c.Capabilities != nil {
+		can = *c.Capabilities
+	}
+	// What finding no_signal advises for the kinds of client that the guide does not have.
+	if !own && c.Idle == 0 && (is.Kind == rp.NoToken || !can.Extends.Userinfo) {
+		c.SilentCheck, c.IdPWindow = true, is.Window
+	}
+	return c
+}
+
+func routes(auth *rp.RelyingParty, seen *seen) http.Handler {
+	web := nethttpadapter.New(auth)
+	who := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "subject=%s", rp.FromContext(r.Context()).Subject())
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", web.Endpoints())
+	mux.Handle("GET /private", web.RequireLogin(who))
+	mux.Handle("GET /passive", web.RequireLogin(web.Passive(who)))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
+	mux.HandleFunc("GET /seen", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(seen.all()) })
+	mux.HandleFunc("GET /findings", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(auth.Findings())
+	})
+	return mux
+}
+
+// seen keeps what has happened, and is the way to the IdP, so that it counts calls.
+type seen struct {
+	mu   sync.Mutex
+	list []Event
+}
+
+func (s *seen) add(e Event) {
+	e.At = time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, e)
+}
+
+func (s *seen) all() []Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Event{}, s.list...)
+}
+
+// RoundTrip notes the path of a call, and of a token request the grant type alone.
+func (s *seen) RoundTrip(r *http.Request) (*http.Response, error) {
+	how := r.Method + " " + r.URL.Path
+	if r.Body != nil && r.GetBody != nil {
+		if body, err := r.GetBody(); err == nil {
+			text, _ := io.ReadAll(io.LimitReader(body, 1<<16))
+			if strings.Contains(string(text), "grant_type=refresh_token") {
+				how = "refresh"
+			}
+		}
+	}
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	e := Event{What: "idp", How: how}
+	if err != nil {
+		e.Err = "no answer"
+	} else {
+		e.Verdict = resp.Status
+	}
+	s.add(e)
+	return resp, err
+}
+
+func (s *seen) events() rp.Events {
+	return rp.Events{
+		Login: func(rp.LoginEvent) { s.add(Event{What: "login"}) },
+		Signal: func(e rp.SignalEvent) {
+			s.add(Event{What: "signal", How: e.How, Verdict: e.Verdict, Err: text(e.Err)})
+		},
+		End: func(e rp.EndEvent) { s.add(Event{What: "end", Reason: string(e.Reason)}) },
+		Refused: func(e rp.RefusedEvent) {
+			s.add(Event{What: "refused", How: string(e.What), Err: text(e.Err)})
+		},
+	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

@@ -1,0 +1,115 @@
+package interop
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tandem-sso/tandem/e2e/driver/foreign"
+)
+
+// matrix is what the lane has seen, IdP by row.
+type matrix struct {
+	names, rows []string
+	said        map[string]map[string]string // by row, by IdP
+}
+
+func (m *matrix) begin(p foreign.Provider, s *foreign.Server) {
+	m.names = append(m.names, p.Name)
+	m.of(p.Name)("version", s.Version)
+}
+
+func (m *matrix) of(name string) func(row, say string) {
+	return func(row, say string) {
+		if m.said == nil {
+			m.said = map[string]map[string]string{}
+		}
+		if !slices.Contains(m.rows, row) {
+			m.rows = append(m.rows, row)
+			m.said[row] = map[string]string{}
+		}
+		m.said[row][name] = say
+	}
+}
+
+func (m *matrix) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# What was run at real IdPs
+
+Written by %[1]smake interop%[1]s: do not edit. Each column is an IdP as its [guide](idp/README.md) sets it up, with the
+guide's own program as three clients: with refresh token, with an access token alone, without tokens. W is %[2]v and δ is
+%[3]v, ±10 %%. Three values are those of the three kinds, in that order.
+
+| row | %[4]s |
+|---|%[5]s
+`, "`", window, delta, strings.Join(m.names, " | "), strings.Repeat("---|", len(m.names)))
+	for _, row := range m.rows {
+		fmt.Fprintf(&b, "| %s |", row)
+		for _, name := range m.names {
+			said := m.said[row][name]
+			if said == "" {
+				said = "not run"
+			}
+			fmt.Fprintf(&b, " %s |", said)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+const page = "../../docs/interop.md"
+
+// write writes docs/interop.md. The columns of IdPs that were not run this time stay.
+func (m *matrix) write(t *testing.T) {
+	t.Helper()
+	ran := m.names
+	before, err := os.ReadFile(page)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	m.names = nil
+	for _, p := range foreign.Providers {
+		m.names = append(m.names, p.Name)
+		if !slices.Contains(ran, p.Name) {
+			m.keep(string(before), p.Name)
+		}
+	}
+	if err := os.WriteFile(page, []byte(m.String()), 0o644); err != nil {
+		t.Error(err)
+	}
+	t.Logf("docs/interop.md, with %s as of now:\n%s", strings.Join(ran, ", "), m)
+}
+
+// keep takes a column of the page as it was.
+func (m *matrix) keep(before, name string) {
+	at := -1
+	for line := range strings.Lines(before) {
+		if !strings.HasPrefix(line, "| ") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		switch {
+		case at < 0:
+			if at = slices.Index(cells, name); at < 0 {
+				return
+			}
+		case at < len(cells) && slices.Contains(m.rows, cells[0]): // other rows are of a former lane
+			m.of(name)(cells[0], cells[at])
+		}
+	}
+}
+
+// join says once what all say.
+func join(said []string) string {
+	if len(slices.Compact(slices.Clone(said))) == 1 {
+		return said[0]
+	}
+	return strings.Join(said, "; ")
+}
