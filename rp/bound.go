@@ -70,14 +70,13 @@ func (p *RelyingParty) proofOf(seed string, c dpop.Call) (string, error) {
 // it. Without a body that can be sent again, the next call has the nonce.
 func (t *apiTransport) sendBound(r *http.Request, h engine.Held, again bool) (*http.Response, error) {
 	nonces := &t.session.rp.idp.Nonces
+	nonce := nonces.For(r.URL)
 	for retried := false; ; retried = true {
 		out, err := withToken(r, "DPoP "+h.Token, again || retried)
 		if err != nil {
 			return nil, err
 		}
-		nonce := nonces.For(r.URL)
-		proof, err := t.session.rp.proofOf(h.Key, dpop.Call{Method: cmp.Or(out.Method, http.MethodGet), URL: r.URL,
-			Token: h.Token, Nonce: nonce})
+		proof, err := t.session.rp.proofOf(h.Key, dpop.Call{Method: cmp.Or(out.Method, http.MethodGet), URL: r.URL, Token: h.Token, Nonce: nonce})
 		if err != nil {
 			closeBody(out)
 			return nil, err
@@ -87,12 +86,12 @@ func (t *apiTransport) sendBound(r *http.Request, h engine.Held, again bool) (*h
 		if err != nil {
 			return nil, err
 		}
-		news := nonces.Hear(r.URL, resp.Header, nonce)
-		challenge, _ := verdict.Bearer(resp.Header)
-		if retried || !news || resp.StatusCode != http.StatusUnauthorized || challenge.Error != "use_dpop_nonce" ||
-			!replayable(r) {
+		next, news := nonces.Hear(r.URL, resp.Header, nonce)
+		challenge, _ := verdict.DPoP(resp.Header)
+		if retried || !news || resp.StatusCode != http.StatusUnauthorized || challenge.Error != "use_dpop_nonce" || !replayable(r) {
 			return resp, nil
 		}
+		nonce = next
 		drain(resp)
 	}
 }

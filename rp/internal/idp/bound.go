@@ -24,16 +24,17 @@ func (c *Client) Bound(seed string) *Client {
 
 // sendBound makes a call with a proof of its own, and once more where the server only wants
 // its nonce in it: request makes the same request anew. Without a key it is send.
-func (c *Client) sendBound(request func() (*http.Request, error), what, token string,
-	code func(*http.Response, []byte) string) (*http.Response, []byte, Outcome) {
+func (c *Client) sendBound(request func() (*http.Request, error), what, token string, code func(*http.Response, []byte) string) (*http.Response, []byte, Outcome) {
+	nonce := ""
 	for again := false; ; again = true {
 		req, err := request()
 		if err == nil {
 			err = c.keyErr
 		}
-		nonce := ""
 		if err == nil && c.key != nil {
-			nonce = c.Nonces.For(req.URL)
+			if !again {
+				nonce = c.Nonces.For(req.URL)
+			}
 			err = c.prove(req, token, nonce)
 		}
 		if err != nil {
@@ -43,10 +44,11 @@ func (c *Client) sendBound(request func() (*http.Request, error), what, token st
 		if c.key == nil || out.Err != nil {
 			return resp, body, out
 		}
-		news := c.Nonces.Hear(req.URL, resp.Header, nonce) // any answer may bring the next one
+		next, news := c.Nonces.Hear(req.URL, resp.Header, nonce) // any answer may bring the next one
 		if again || !news || out.Status < 400 || code(resp, body) != useNonce {
 			return resp, body, out
 		}
+		nonce = next
 	}
 }
 
@@ -71,7 +73,19 @@ func codeInBody(_ *http.Response, body []byte) string {
 	return fail.Code
 }
 
-func codeInChallenge(resp *http.Response, _ []byte) string {
-	challenge, _ := verdict.Bearer(resp.Header)
+func (c *Client) codeInChallenge(resp *http.Response, _ []byte) string {
+	return c.challenge(resp.Header)
+}
+
+// challenge is the error of the challenge that speaks about our token.
+func (c *Client) challenge(h http.Header) string {
+	read := verdict.Bearer
+	if c.key != nil {
+		read = verdict.DPoP
+	}
+	challenge, ours := read(h)
+	if !ours && h["Www-Authenticate"] != nil {
+		return verdict.OtherScheme
+	}
 	return challenge.Error
 }
