@@ -62,7 +62,7 @@ func (p *RelyingParty) proofOf(seed string, c dpop.Call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c.At = p.cfg.Now()
+	c.At = p.idp.Now()
 	return key.Proof(c)
 }
 

@@ -433,3 +433,28 @@ func TestDPoPNonceOfItsOwnAnswer(t *testing.T) {
 		w.expectEnds()
 	})
 }
+
+// A clock that is wrong by more than a proof's life is a finding: proofs are signed by the
+// IdP's clock, as its answers tell it, and nobody is sent to the log-in.
+func TestDPoPByAWrongClock(t *testing.T) {
+	for _, ahead := range []time.Duration{4 * time.Minute, -4 * time.Minute} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			clock := &wrongClock{}
+			api := newBoundAPI()
+			inBubble(t, bound(setup{api: api, idp: patient, config: func(c *rp.Config) { c.Now = clock.now }}), func(t *testing.T, w *world) {
+				v := w.visitor("ada")
+				v.login()
+				clock.goes(ahead)
+				time.Sleep(11 * time.Minute)
+				v.welcome()
+				if status, _, err := w.calls(v, "/run", whoami); status != 200 || err != nil || len(api.faults) > 0 {
+					t.Errorf("%d %v %q", status, err, api.faults)
+				}
+				if n := w.idp.Count(idpmock.EndpointRefresh, "notes"); n == 0 {
+					t.Error("no refresh")
+				}
+				w.expectEnds()
+			})
+		})
+	}
+}

@@ -2,6 +2,7 @@ package idp
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/dpop"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
@@ -40,24 +41,37 @@ func (c *Client) sendBound(request func() (*http.Request, error), what, token st
 		if err != nil {
 			return nil, nil, Outcome{Answer: verdict.Answer{Fault: verdict.NotSent}, Err: err}
 		}
+		before := c.offset()
 		resp, body, out := c.send(req, what)
 		if c.key == nil || out.Err != nil {
 			return resp, body, out
 		}
 		next, news := c.Nonces.Hear(req.URL, resp.Header, nonce) // any answer may bring the next one
-		if again || !news || out.Status < 400 || code(resp, body) != useNonce {
+		// The answer to a proof by a wrong clock tells how wrong it is.
+		late := (c.offset()-before).Abs() > time.Second && (code(resp, body) == "invalid_dpop_proof" || out.Status == http.StatusUnauthorized)
+		if again || out.Status < 400 || out.Status >= 500 || !late && (!news || code(resp, body) != useNonce) {
 			return resp, body, out
 		}
-		nonce = next
+		if news {
+			nonce = next
+		}
 	}
 }
 
 func (c *Client) prove(req *http.Request, token, nonce string) error {
-	proof, err := c.key.Proof(dpop.Call{Method: req.Method, URL: req.URL, Token: token, Nonce: nonce, At: c.Now()})
+	proof, err := c.key.Proof(dpop.Call{Method: req.Method, URL: req.URL, Token: token, Nonce: nonce, At: c.Now().Add(-c.offset())})
 	if err == nil {
 		req.Header.Set("DPoP", proof)
 	}
 	return err
+}
+
+// offset is by how much proofs are dated otherwise than by this server's clock.
+func (c *Client) offset() time.Duration {
+	if c.ahead == nil {
+		return 0
+	}
+	return c.ahead()
 }
 
 // scheme is how an access token is shown.
