@@ -76,7 +76,8 @@ func (t *apiTransport) sendBound(r *http.Request, h engine.Held, again bool) (*h
 		if err != nil {
 			return nil, err
 		}
-		proof, err := t.session.rp.proofOf(h.Key, dpop.Call{Method: cmp.Or(out.Method, http.MethodGet), URL: r.URL, Token: h.Token, Nonce: nonce})
+		proof, err := t.session.rp.proofOf(h.Key, dpop.Call{Method: cmp.Or(out.Method, http.MethodGet), URL: r.URL,
+			Token: h.Token, Nonce: nonce})
 		if err != nil {
 			closeBody(out)
 			return nil, err
@@ -88,7 +89,8 @@ func (t *apiTransport) sendBound(r *http.Request, h engine.Held, again bool) (*h
 		}
 		next, news := nonces.Hear(r.URL, resp.Header, nonce)
 		challenge, _ := verdict.DPoP(resp.Header)
-		if retried || !news || resp.StatusCode != http.StatusUnauthorized || challenge.Error != "use_dpop_nonce" || !replayable(r) {
+		if retried || !news || resp.StatusCode != http.StatusUnauthorized || challenge.Error != "use_dpop_nonce" ||
+			!replayable(r) {
 			return resp, nil
 		}
 		nonce = next

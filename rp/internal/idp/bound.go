@@ -25,7 +25,8 @@ func (c *Client) Bound(seed string) *Client {
 
 // sendBound makes a call with a proof of its own, and once more where the server only wants
 // its nonce in it: request makes the same request anew. Without a key it is send.
-func (c *Client) sendBound(request func() (*http.Request, error), what, token string, code func(*http.Response, []byte) string) (*http.Response, []byte, Outcome) {
+func (c *Client) sendBound(request func() (*http.Request, error), what, token string,
+	code func(*http.Response, []byte) string) (*http.Response, []byte, Outcome) {
 	nonce := ""
 	for again := false; ; again = true {
 		req, err := request()
