@@ -2,6 +2,8 @@ package rp
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -52,9 +54,17 @@ func joint(address string) string {
 	return "?"
 }
 
+// errNotPushed says: the IdP refuses the request of a silent check, perhaps for its hint, as
+// at invalid_request of the authorization endpoint. A log-in sends none.
+var errNotPushed = errors.New("the IdP does not take a silent check")
+
 // notPushed describes a request that the IdP has not taken. At a silent check somebody is
 // logged in, and stays so.
 func (p *RelyingParty) notPushed(f *loginflow.Flow, out idp.Outcome) error {
+	if f.Silent && out.Fault == verdict.None && out.Status >= 400 && out.Status < 500 &&
+		out.Status != http.StatusTooManyRequests && !verdict.ClientWide(out.Answer) {
+		return fmt.Errorf("%w: %w", errNotPushed, out.Err)
+	}
 	if f.Silent || out.Fault != verdict.None || out.Status >= 500 || out.Status == http.StatusTooManyRequests {
 		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: engine.WhoFails(&out),
 			Err: out.Err})

@@ -62,7 +62,7 @@ func (p *RelyingParty) proofOf(seed string, c dpop.Call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c.At = p.cfg.Now()
+	c.At = p.idp.Now()
 	return key.Proof(c)
 }
 
@@ -70,12 +70,12 @@ func (p *RelyingParty) proofOf(seed string, c dpop.Call) (string, error) {
 // it. Without a body that can be sent again, the next call has the nonce.
 func (t *apiTransport) sendBound(r *http.Request, h engine.Held, again bool) (*http.Response, error) {
 	nonces := &t.session.rp.idp.Nonces
+	nonce := nonces.For(r.URL)
 	for retried := false; ; retried = true {
 		out, err := withToken(r, "DPoP "+h.Token, again || retried)
 		if err != nil {
 			return nil, err
 		}
-		nonce := nonces.For(r.URL)
 		proof, err := t.session.rp.proofOf(h.Key, dpop.Call{Method: cmp.Or(out.Method, http.MethodGet), URL: r.URL,
 			Token: h.Token, Nonce: nonce})
 		if err != nil {
@@ -87,12 +87,13 @@ func (t *apiTransport) sendBound(r *http.Request, h engine.Held, again bool) (*h
 		if err != nil {
 			return nil, err
 		}
-		news := nonces.Hear(r.URL, resp.Header, nonce)
-		challenge, _ := verdict.Bearer(resp.Header)
+		next, news := nonces.Hear(r.URL, resp.Header, nonce)
+		challenge, _ := verdict.DPoP(resp.Header)
 		if retried || !news || resp.StatusCode != http.StatusUnauthorized || challenge.Error != "use_dpop_nonce" ||
 			!replayable(r) {
 			return resp, nil
 		}
+		nonce = next
 		drain(resp)
 	}
 }

@@ -381,3 +381,80 @@ func TestDPoPProof(t *testing.T) {
 		}
 	})
 }
+
+// The endpoints of one origin may have nonces of their own: the second try has that of its own
+// refusal, whatever other calls hear meanwhile.
+func TestDPoPNonceOfItsOwnAnswer(t *testing.T) {
+	var once sync.Once
+	var first chan struct{} // of the bubble
+	moody := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		jws, err := jose.ParseSignedCompact(r.Header.Get("DPoP"), []jose.SignatureAlgorithm{jose.ES256})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		var claims struct{ Nonce string }
+		_ = json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &claims)
+		good, slow := claims.Nonce == "n-"+r.URL.Path, false
+		if !good {
+			once.Do(func() { slow = true })
+			w.Header().Set("DPoP-Nonce", "n-"+r.URL.Path)
+		}
+		if good {
+			return
+		}
+		// RFC 9449 §7.2: both kinds of token are taken, and this is what each of them hears.
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token", DPoP error="use_dpop_nonce"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		if slow { // its body comes only when the other call has been answered
+			w.(http.Flusher).Flush()
+			<-first
+		}
+	})
+	inBubble(t, bound(setup{api: moody}), func(t *testing.T, w *world) {
+		first = make(chan struct{})
+		v := w.visitor("ada")
+		v.login()
+		status, _, err := w.calls(v, "/run", func(ctx context.Context, s *rp.Session) (*http.Response, error) {
+			go func() {
+				time.Sleep(time.Second)
+				resp, err := s.Client().Get("https://api.example/other")
+				if err != nil || resp.StatusCode != 200 {
+					t.Errorf("the other call: %v %v", resp, err)
+				}
+				close(first)
+			}()
+			return whoami(ctx, s)
+		})
+		if status != 200 || err != nil {
+			t.Errorf("%d %v", status, err)
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
+		w.expectEnds()
+	})
+}
+
+// A clock that is wrong by more than a proof's life is a finding: proofs are signed by the
+// IdP's clock, as its answers tell it, and nobody is sent to the log-in.
+func TestDPoPByAWrongClock(t *testing.T) {
+	for _, ahead := range []time.Duration{4 * time.Minute, -4 * time.Minute} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			clock := &wrongClock{}
+			api := newBoundAPI()
+			inBubble(t, bound(setup{api: api, idp: patient, config: func(c *rp.Config) { c.Now = clock.now }}), func(t *testing.T, w *world) {
+				v := w.visitor("ada")
+				v.login()
+				clock.goes(ahead)
+				time.Sleep(11 * time.Minute)
+				v.welcome()
+				if status, _, err := w.calls(v, "/run", whoami); status != 200 || err != nil || len(api.faults) > 0 {
+					t.Errorf("%d %v %q", status, err, api.faults)
+				}
+				if n := w.idp.Count(idpmock.EndpointRefresh, "notes"); n == 0 {
+					t.Error("no refresh")
+				}
+				w.expectEnds()
+			})
+		})
+	}
+}

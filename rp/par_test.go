@@ -155,3 +155,49 @@ func watching(s setup, path string, tell func(url.Values)) setup {
 	}
 	return s
 }
+
+// C6: a silent check that cannot be pushed strands nobody. While trust lasts the page is
+// served; then trouble is 503, and a refusal of the check, perhaps of its hint, leads to a
+// log-in, as it does at the authorization endpoint.
+func TestPARFailsAtASilentCheck(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		fault idpmock.Fault
+		later int
+	}{
+		{"down", idpmock.Fault{Status: 503}, http.StatusServiceUnavailable},
+		{"not this client", idpmock.Fault{Status: 401, Body: `{"error":"invalid_client"}`}, http.StatusServiceUnavailable},
+		{"the hint", idpmock.Fault{Status: 400, Body: `{"error":"invalid_request"}`}, http.StatusSeeOther},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			config := func(c *rp.Config) { silent(c); c.PAR = true }
+			inBubble(t, setup{kind: rp.NoToken, config: config, idp: patient}, func(t *testing.T, w *world) {
+				v := w.visitor("ada")
+				v.login()
+				row.fault.Endpoint, row.fault.Times = idpmock.EndpointPAR, idpmock.Always
+				w.idp.Fault(row.fault)
+				checked := false
+				for range 4 { // a click each minute
+					time.Sleep(time.Minute)
+					a := v.get("/private")
+					if a.status == http.StatusOK {
+						continue
+					}
+					if a = v.get(a.location()); a.status != http.StatusSeeOther || a.location() != "/private" {
+						t.Fatalf("while trusted: %v", a)
+					}
+					checked = true
+					if a = v.get("/private"); a.status != http.StatusOK {
+						t.Fatalf("round and round: %v", a)
+					}
+				}
+				time.Sleep(30 * time.Minute) // trust is over
+				a := v.get(v.get("/private").location())
+				if !checked || a.status != row.later || row.later == http.StatusSeeOther && !strings.Contains(a.location(), "anew=1") {
+					t.Errorf("checked while trusted: %v; then %v", checked, a)
+				}
+				w.expectEnds()
+			})
+		})
+	}
+}

@@ -84,7 +84,7 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, challenge := apiAnswer(resp)
+	answer, challenge := apiAnswer(resp, h)
 	switch verdict.API(answer) {
 	case verdict.OK:
 		s.called(st, sent, resp.StatusCode)
@@ -134,7 +134,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *engine.
 			return nil, err
 		}
 		var challenge verdict.Challenge
-		answer, challenge = apiAnswer(resp)
+		answer, challenge = apiAnswer(resp, h)
 		switch verdict.API(answer) {
 		case verdict.Ended:
 		case verdict.StepUp:
@@ -242,8 +242,12 @@ func probed(err error) verdict.Verdict {
 	return verdict.Retry
 }
 
-func apiAnswer(resp *http.Response) (verdict.Answer, verdict.Challenge) {
-	c, _ := verdict.Bearer(resp.Header)
+func apiAnswer(resp *http.Response, h engine.Held) (verdict.Answer, verdict.Challenge) {
+	read := verdict.Bearer
+	if h.Key != "" {
+		read = verdict.DPoP
+	}
+	c, _ := read(resp.Header)
 	return verdict.Answer{Status: resp.StatusCode, Code: c.Error}, c
 }
 

@@ -45,6 +45,8 @@ func (s *Server) checkBound(r *http.Request, raw string) (*Token, error) {
 		return nil, fmt.Errorf("%w: it is bound to no key and was sent as one that is", ErrInactive)
 	case subtle.ConstantTimeCompare([]byte(t.bound.JKT), []byte(proof.Thumbprint)) != 1:
 		return nil, fmt.Errorf("%w: it is bound to another key", ErrInactive)
+	case t.bound.X5T != "" && !showsCertificate(r, t.bound.X5T):
+		return nil, fmt.Errorf("%w: it is bound to a certificate, too, and that was not shown", ErrInactive)
 	case !s.proofs.first(proof.Thumbprint+" "+proof.ID, now):
 		return nil, fmt.Errorf("%w: it came before", ErrProof)
 	}
@@ -64,11 +66,20 @@ func (t *Token) asBearer(r *http.Request, onlyBound bool) error {
 	case r == nil || r.TLS == nil || len(r.TLS.PeerCertificates) == 0:
 		return fmt.Errorf("%w: it is bound to a certificate, and none was shown", ErrInactive)
 	}
-	sum := sha256.Sum256(r.TLS.PeerCertificates[0].Raw)
-	if base64.RawURLEncoding.EncodeToString(sum[:]) != t.bound.X5T {
+	if !showsCertificate(r, t.bound.X5T) {
 		return fmt.Errorf("%w: it is bound to another certificate", ErrInactive)
 	}
 	return nil
+}
+
+// showsCertificate reports whether the caller has proved to have the certificate of that
+// thumbprint.
+func showsCertificate(r *http.Request, x5t string) bool {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return false
+	}
+	sum := sha256.Sum256(r.TLS.PeerCertificates[0].Raw)
+	return base64.RawURLEncoding.EncodeToString(sum[:]) == x5t
 }
 
 // target is the address of a request as its caller wrote it. The host is that of the

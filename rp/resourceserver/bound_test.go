@@ -251,3 +251,28 @@ func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp.Request = r
 	return resp, nil
 }
+
+// A token that is bound to a key and to a certificate needs both.
+func TestTokensBoundTwice(t *testing.T) {
+	i, k := start(t), newKey(t)
+	ours := &x509.Certificate{Raw: []byte("ours")}
+	sum := sha256.Sum256(ours.Raw)
+	i.says(fmt.Sprintf(`{"active":true,"token_type":"DPoP","cnf":{"jkt":%q,"x5t#S256":%q}}`, k.Thumbprint(), base64.RawURLEncoding.EncodeToString(sum[:])))
+	s := i.server(t, taking)
+	for name, row := range map[string]struct {
+		tls  *tls.ConnectionState
+		good bool
+	}{
+		"both":          {&tls.ConnectionState{PeerCertificates: []*x509.Certificate{ours}}, true},
+		"another":       {&tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Raw: []byte("theirs")}}}, false},
+		"the key alone": {nil, false},
+	} {
+		r := httptest.NewRequest("GET", "/notes", nil)
+		r.Header.Set("Authorization", "DPoP tok")
+		r.Header.Set("DPoP", k.proof("GET", notes, "tok", time.Now()))
+		r.TLS = row.tls
+		if _, err := s.Check(r); (err == nil) != row.good || err != nil && !errors.Is(err, resourceserver.ErrInactive) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

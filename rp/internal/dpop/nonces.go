@@ -27,11 +27,12 @@ func (n *Nonces) For(u *url.URL) string {
 }
 
 // Hear takes the nonce of an answer, and reports whether it is another one than was used:
-// then a request that was refused for its nonce is worth a second try.
-func (n *Nonces) Hear(u *url.URL, h http.Header, used string) (news bool) {
-	nonce := h.Get("DPoP-Nonce")
+// then a request that was refused for its nonce is worth a second try, with this one. For
+// may have the one of another endpoint's answer by then.
+func (n *Nonces) Hear(u *url.URL, h http.Header, used string) (nonce string, news bool) {
+	nonce = h.Get("DPoP-Nonce")
 	if nonce == "" || len(nonce) > maxNonce {
-		return false
+		return "", false
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -39,5 +40,5 @@ func (n *Nonces) Hear(u *url.URL, h http.Header, used string) (news bool) {
 		n.of = map[string]string{}
 	}
 	n.of[weburl.OriginOf(u)] = nonce
-	return nonce != used
+	return nonce, nonce != used
 }

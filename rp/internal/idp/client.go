@@ -49,6 +49,8 @@ type Client struct {
 	signed func(ctx context.Context, raw string) ([]byte, error)
 	key    *dpop.Key // nil: tokens are not bound
 	keyErr error
+	// ahead is by how much Now is ahead of the IdP's clock; nil: not at all.
+	ahead func() time.Duration
 
 	TokenURL, UserinfoURL, RevocationURL, IntrospectionURL, PARURL string
 }

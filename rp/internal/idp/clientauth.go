@@ -48,15 +48,19 @@ type Auth interface {
 // a client with a key and no secret signs. Never two in turn: a failed request, and with
 // it the code or the refresh token, would be sent twice.
 func (c *Config) auth(m *Metadata, taken []string) Auth {
+	now := c.Now
+	if c.signedAt != nil {
+		now = c.signedAt
+	}
 	switch {
 	case c.Method == AppleSecret:
-		return &appleSecret{c.ClientID, c.Issuer, c.Keys[0], c.Now}
+		return &appleSecret{c.ClientID, c.Issuer, c.Keys[0], now}
 	case c.byKey():
 		audience := c.Issuer
 		if c.Method == KeyForEndpoint {
 			audience = m.TokenURL
 		}
-		return &assertion{c.ClientID, audience, c.Keys[0], c.Now}
+		return &assertion{c.ClientID, audience, c.Keys[0], now}
 	case c.Secret == "" || ByCertificate(c.Method):
 		return Named(c.ClientID)
 	}

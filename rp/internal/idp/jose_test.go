@@ -4,11 +4,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"maps"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -193,4 +195,34 @@ func FuzzResponse(f *testing.F) {
 			t.Errorf("%q was taken: %v", raw, params)
 		}
 	})
+}
+
+// RFC 8725 §3.6: what is compressed is not opened, so that nothing small becomes large. RFC
+// 7518 §4.3: an RSA key has 2,048 bits.
+func TestDecryptionIsBounded(t *testing.T) {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, zip := range []jose.CompressionAlgorithm{jose.NONE, jose.DEFLATE} {
+		e, err := jose.NewEncrypter(jose.A128GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: k.Public()}, &jose.EncrypterOptions{Compression: zip})
+		if err != nil {
+			t.Fatal(err)
+		}
+		jwe, err := e.Encrypt(make([]byte, 60<<10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := jwe.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inner, err := open(raw, []Key{{Signer: k}}); (err == nil) != (zip == jose.NONE) {
+			t.Errorf("zip %q of %d bytes: %d bytes, %v", zip, len(raw), len(inner), err)
+		}
+	}
+	small := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}}
+	if err := (&Key{Signer: small}).CheckDecryption(); err == nil {
+		t.Error("an RSA key of 1,024 bits is taken")
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -27,8 +28,13 @@ var (
 // CheckDecryption says why a key decrypts nothing, nil if it does. One in hardware is not
 // taken: nothing in Go's standard library has an interface for all of its ways.
 func (k *Key) CheckDecryption() error {
-	switch k.Signer.(type) {
-	case *rsa.PrivateKey, *ecdsa.PrivateKey:
+	switch key := k.Signer.(type) {
+	case *rsa.PrivateKey:
+		if key.N.BitLen() < 2048 { // RFC 7518 §4.3
+			return fmt.Errorf("is an RSA key of %d bits; use 2048 or more", key.N.BitLen())
+		}
+		return nil
+	case *ecdsa.PrivateKey:
 		return nil
 	}
 	return errors.New("is neither an *rsa.PrivateKey nor an *ecdsa.PrivateKey")
@@ -61,6 +67,9 @@ func open(raw string, keys []Key) ([]byte, error) {
 	jwe, err := jose.ParseEncryptedCompact(raw, keyAlgs, encAlgs)
 	if err != nil {
 		return nil, errors.New("it is encrypted in a way that is not taken")
+	}
+	if _, zipped := jwe.Header.ExtraHeaders["zip"]; zipped { // RFC 8725 §3.6; a small one may become a large one
+		return nil, errors.New("it is encrypted and compressed, which is not taken")
 	}
 	for i := range keys {
 		if kid := jwe.Header.KeyID; kid != "" && keys[i].ID != "" && kid != keys[i].ID {

@@ -37,6 +37,8 @@ type Config struct {
 	Skew           time.Duration
 	Now            func() time.Time
 	Logger         *slog.Logger
+
+	signedAt func() time.Time // by the clock of who reads it; nil: Now
 }
 
 // Provider is one IdP as one client sees it: its metadata, its keys, its clock, and whether
@@ -78,6 +80,7 @@ func NewProvider(c Config) *Provider {
 			p.Differs(ahead)
 		}
 	}
+	p.cfg.signedAt = p.Now
 	p.Keys = keyset.New("", p.client, c.Now)
 	p.Keys.Trouble = func(err error, until time.Time) {
 		c.Logger.Warn("the IdP's keys are old and cannot be read again; the old ones go on", "error", err, "until",
@@ -101,8 +104,7 @@ func (p *Provider) Use(m *Metadata) {
 	p.latest.Store(&Endpoints{
 		Metadata: m, EndSession: c.endSession(m), Pushes: c.pushes(m), Signs: c.signs(m),
 		Client: &Client{
-			HTTP: p.client, Now: c.Now, Nonces: &p.Nonces, signed: p.signed, Slots: p.slots, TokenURL: to.TokenURL,
-			UserinfoURL:   to.UserinfoURL,
+			HTTP: p.client, Now: c.Now, ahead: p.exactly, Nonces: &p.Nonces, signed: p.signed, Slots: p.slots, TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
 			RevocationURL: to.RevocationURL, PARURL: to.PARURL, Auth: auth, RevocationAuth: revocation,
 		},
 	})

@@ -22,6 +22,7 @@ type pulse struct {
 	// off is by how many milliseconds this server's clock is ahead of the IdP's; 0 while
 	// that is within Skew.
 	off      atomic.Int64
+	exact    atomic.Int64 // that, whatever Skew is, to the second
 	differed atomic.Int64 // when an answer last said so, in milliseconds since 1970
 	skew     time.Duration
 	differs  func(ahead time.Duration) // told when off changes to or from 0
@@ -86,6 +87,16 @@ func (p *Provider) Probe(ctx context.Context) {
 // Config.Skew.
 func (p *Provider) Ahead() time.Duration { return time.Duration(p.pulse.off.Load()) * time.Millisecond }
 
+// Now is the time by the IdP's clock, as far as its answers tell it: what this client signs
+// is judged by that, and IdPs refuse a proof that is some seconds old or in the future.
+func (p *Provider) Now() time.Time {
+	return p.cfg.Now().Add(-p.exactly())
+}
+
+func (p *Provider) exactly() time.Duration {
+	return time.Duration(p.pulse.exact.Load()) * time.Millisecond
+}
+
 // compare looks at the IdP's clock (RFC 9110 §6.6.1). An answer with an Age comes from a
 // cache, and its Date is that of the cached one. Date has whole seconds.
 func (p *pulse) compare(h http.Header, sent, received time.Time) {
@@ -100,6 +111,7 @@ func (p *pulse) compare(h http.Header, sent, received time.Time) {
 	case at.After(received):
 		ahead = received.Sub(at)
 	}
+	p.exact.Store(ahead.Milliseconds())
 	if ahead.Abs() <= p.skew {
 		ahead = 0
 	}

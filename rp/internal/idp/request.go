@@ -18,7 +18,7 @@ func (c *Config) signs(m *Metadata) bool { return c.JAR || m.RequireJAR }
 // counts for nothing.
 func (p *Provider) SignedRequest(params url.Values) (url.Values, error) {
 	c := &p.cfg
-	now := c.Now()
+	now := p.Now()
 	claims := map[string]any{
 		"iss": c.ClientID, "aud": c.Issuer, "jti": rand.Text(),
 		"iat": now.Unix(), "nbf": now.Add(-c.Skew).Unix(), "exp": now.Add(signedFor).Unix(),

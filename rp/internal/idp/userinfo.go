@@ -24,12 +24,12 @@ func (c *Client) Userinfo(ctx context.Context, access, subject string) (claims [
 			req.Header.Set("Accept", "application/json")
 		}
 		return req, err
-	}, userinfoEndpoint, access, codeInChallenge)
+	}, userinfoEndpoint, access, c.codeInChallenge)
 	if out.Err != nil {
 		return nil, out
 	}
 	if out.Status != http.StatusOK {
-		out.unauthorized(resp.Header)
+		out.unauthorized(c.challenge(resp.Header))
 		return nil, out
 	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "application/jwt" {
@@ -54,12 +54,7 @@ func (c *Client) Userinfo(ctx context.Context, access, subject string) (claims [
 	return body, out
 }
 
-func (o *Outcome) unauthorized(h http.Header) {
-	challenge, ours := verdict.Bearer(h)
-	code := challenge.Error
-	if !ours && h["Www-Authenticate"] != nil {
-		code = verdict.OtherScheme
-	}
+func (o *Outcome) unauthorized(code string) {
 	status := o.Status
 	o.refused(userinfoEndpoint, code, "")
 	o.Status = status // a 2xx that is not 200 stays what it is

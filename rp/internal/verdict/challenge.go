@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +20,13 @@ const maxChallenge = 8 << 10 // bytes of all challenges together that are read
 // Bearer returns the challenge that speaks about our token: the first Bearer or
 // DPoP challenge with an error, else the first of them. Several challenges may
 // share one header line, schemes are case-insensitive (RFC 9110 §11.6.1).
-func Bearer(h http.Header) (Challenge, bool) {
+func Bearer(h http.Header) (Challenge, bool) { return ours(h, false) }
+
+// DPoP is Bearer for a token that was shown with a proof: a DPoP challenge with an error goes
+// before a Bearer one, which is what the server says to everybody (RFC 9449 §7.2).
+func DPoP(h http.Header) (Challenge, bool) { return ours(h, true) }
+
+func ours(h http.Header, bound bool) (Challenge, bool) {
 	var found []Challenge
 	room := maxChallenge
 	for _, line := range h.Values("WWW-Authenticate") {
@@ -27,6 +34,9 @@ func Bearer(h http.Header) (Challenge, bool) {
 			break
 		}
 		found = append(found, parseChallenges(line)...)
+	}
+	if is := func(c Challenge) bool { return c.Scheme == "dpop" && c.Error != "" }; bound && slices.ContainsFunc(found, is) {
+		return found[slices.IndexFunc(found, is)], true
 	}
 	var first *Challenge
 	for i := range found {

@@ -81,6 +81,25 @@ func TestBearer(t *testing.T) {
 	}
 }
 
+// DPOP-02: what is said of the proof goes before what is said to everybody.
+func TestDPoPChallenge(t *testing.T) {
+	for _, row := range []struct {
+		line, bearer, dpop string
+	}{
+		{`Bearer error="invalid_token", DPoP error="use_dpop_nonce"`, "invalid_token", "use_dpop_nonce"},
+		{`DPoP error="invalid_token", Bearer error="x"`, "invalid_token", "invalid_token"},
+		{`Bearer error="invalid_token", DPoP algs="ES256"`, "invalid_token", "invalid_token"},
+		{`Basic error="x"`, "", ""},
+	} {
+		h := http.Header{"Www-Authenticate": {row.line}}
+		b, _ := Bearer(h)
+		d, _ := DPoP(h)
+		if b.Error != row.bearer || d.Error != row.dpop {
+			t.Errorf("%s: %q and %q", row.line, b.Error, d.Error)
+		}
+	}
+}
+
 // What an API can make us read is bounded.
 func TestBearerReadsBoundedText(t *testing.T) {
 	lines := []string{`Basic realm="` + strings.Repeat("x", 9<<10) + `"`, `Bearer error="invalid_token"`}
