@@ -441,7 +441,9 @@ func TestDPoPByAWrongClock(t *testing.T) {
 		t.Run(ahead.String(), func(t *testing.T) {
 			clock := &wrongClock{}
 			api := newBoundAPI()
-			inBubble(t, bound(setup{api: api, idp: patient, config: func(c *rp.Config) { c.Now = clock.now }}), func(t *testing.T, w *world) {
+			inBubble(t, bound(setup{api: api, idp: patient, config: func(c *rp.Config) {
+				c.Now = clock.now
+			}}), func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				v.login()
 				clock.goes(ahead)

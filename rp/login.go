@@ -83,7 +83,8 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request, opts .
 	switch {
 	case err == nil:
 	case asks != nil && p.engine.Judge(asks, lifetime.Active).Signal != lifetime.Overdue:
-		p.log.Warn("a silent check cannot be asked for; the page is served while trust lasts", "session", asks.Rec.Key.Short(), "error", err)
+		p.log.Warn("a silent check cannot be asked for; the page is served while trust lasts", "session",
+			asks.Rec.Key.Short(), "error", err)
 		web.SeeOther(w, f.ReturnTo) // that it was asked is noted, so the page does not ask again (C6)
 		return nil
 	case errors.Is(err, errNotPushed):

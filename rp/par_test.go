@@ -166,7 +166,8 @@ func TestPARFailsAtASilentCheck(t *testing.T) {
 		later int
 	}{
 		{"down", idpmock.Fault{Status: 503}, http.StatusServiceUnavailable},
-		{"not this client", idpmock.Fault{Status: 401, Body: `{"error":"invalid_client"}`}, http.StatusServiceUnavailable},
+		{"not this client", idpmock.Fault{Status: 401, Body: `{"error":"invalid_client"}`},
+			http.StatusServiceUnavailable},
 		{"the hint", idpmock.Fault{Status: 400, Body: `{"error":"invalid_request"}`}, http.StatusSeeOther},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -193,7 +194,8 @@ func TestPARFailsAtASilentCheck(t *testing.T) {
 				}
 				time.Sleep(30 * time.Minute) // trust is over
 				a := v.get(v.get("/private").location())
-				if !checked || a.status != row.later || row.later == http.StatusSeeOther && !strings.Contains(a.location(), "anew=1") {
+				if !checked || a.status != row.later || row.later == http.StatusSeeOther &&
+					!strings.Contains(a.location(), "anew=1") {
 					t.Errorf("checked while trusted: %v; then %v", checked, a)
 				}
 				w.expectEnds()

@@ -49,7 +49,8 @@ func (c *Client) sendBound(request func() (*http.Request, error), what, token st
 		}
 		next, news := c.Nonces.Hear(req.URL, resp.Header, nonce) // any answer may bring the next one
 		// The answer to a proof by a wrong clock tells how wrong it is.
-		late := (c.offset()-before).Abs() > time.Second && (code(resp, body) == "invalid_dpop_proof" || out.Status == http.StatusUnauthorized)
+		late := (c.offset()-before).Abs() > time.Second && (code(resp, body) == "invalid_dpop_proof" ||
+			out.Status == http.StatusUnauthorized)
 		if again || out.Status < 400 || out.Status >= 500 || !late && (!news || code(resp, body) != useNonce) {
 			return resp, body, out
 		}
@@ -60,7 +61,8 @@ func (c *Client) sendBound(request func() (*http.Request, error), what, token st
 }
 
 func (c *Client) prove(req *http.Request, token, nonce string) error {
-	proof, err := c.key.Proof(dpop.Call{Method: req.Method, URL: req.URL, Token: token, Nonce: nonce, At: c.Now().Add(-c.offset())})
+	proof, err := c.key.Proof(dpop.Call{Method: req.Method, URL: req.URL, Token: token, Nonce: nonce,
+		At: c.Now().Add(-c.offset())})
 	if err == nil {
 		req.Header.Set("DPoP", proof)
 	}

@@ -205,7 +205,8 @@ func TestDecryptionIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, zip := range []jose.CompressionAlgorithm{jose.NONE, jose.DEFLATE} {
-		e, err := jose.NewEncrypter(jose.A128GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: k.Public()}, &jose.EncrypterOptions{Compression: zip})
+		e, err := jose.NewEncrypter(jose.A128GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: k.Public()},
+			&jose.EncrypterOptions{Compression: zip})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -104,7 +104,8 @@ func (p *Provider) Use(m *Metadata) {
 	p.latest.Store(&Endpoints{
 		Metadata: m, EndSession: c.endSession(m), Pushes: c.pushes(m), Signs: c.signs(m),
 		Client: &Client{
-			HTTP: p.client, Now: c.Now, ahead: p.exactly, Nonces: &p.Nonces, signed: p.signed, Slots: p.slots, TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
+			HTTP: p.client, Now: c.Now, ahead: p.exactly, Nonces: &p.Nonces, signed: p.signed, Slots: p.slots,
+			TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
 			RevocationURL: to.RevocationURL, PARURL: to.PARURL, Auth: auth, RevocationAuth: revocation,
 		},
 	})

@@ -35,7 +35,9 @@ func ours(h http.Header, bound bool) (Challenge, bool) {
 		}
 		found = append(found, parseChallenges(line)...)
 	}
-	if is := func(c Challenge) bool { return c.Scheme == "dpop" && c.Error != "" }; bound && slices.ContainsFunc(found, is) {
+	if is := func(c Challenge) bool {
+		return c.Scheme == "dpop" && c.Error != ""
+	}; bound && slices.ContainsFunc(found, is) {
 		return found[slices.IndexFunc(found, is)], true
 	}
 	var first *Challenge
