@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -47,13 +48,26 @@ func (k ClientKey) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(k)),
 // checkClient completes and checks how this client authenticates.
 func (c *Config) checkClient(fault func(field, cure string, args ...any)) {
 	c.ClientKeys = slices.Clone(c.ClientKeys)
+	ids := map[string]bool{}
 	for i := range c.ClientKeys {
 		k := &c.ClientKeys[i]
-		if k.Key != nil && k.Alg == "" {
+		if isNil(k.Key) {
+			fault("ClientKeys", "key %d has no key in it", i+1)
+			continue
+		}
+		if k.Alg == "" {
 			k.Alg = idp.SigningAlg(k.Key)
 		}
 		if err := k.inside().Check(); err != nil {
 			fault("ClientKeys", "key %d %v", i+1, err)
+		}
+		if k.ID != "" && ids[k.ID] {
+			fault("ClientKeys", "key %d has the ID %q of another one; the IdP could not tell them apart", i+1, k.ID)
+		}
+		ids[k.ID] = true
+		pub, ok := k.Key.Public().(interface{ Equal(crypto.PublicKey) bool })
+		if k.Certificate != nil && ok && !pub.Equal(k.Certificate.PublicKey) {
+			fault("ClientKeys", "key %d has the certificate of another key", i+1)
 		}
 	}
 	c.DecryptionKeys = slices.Clone(c.DecryptionKeys)
@@ -86,6 +100,12 @@ func (c *Config) checkClient(fault func(field, cure string, args ...any)) {
 	if method == idp.AppleSecret && len(c.ClientKeys) > 0 && c.ClientKeys[0].Issuer == "" {
 		fault("ClientKeys", "the first key needs the Team ID as its Issuer for %s", method)
 	}
+}
+
+// isNil finds also a nil pointer of a key's type, which is no nil interface.
+func isNil(key crypto.Signer) bool {
+	v := reflect.ValueOf(key)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 func (k *ClientKey) inside() *idp.Key {

@@ -2,6 +2,8 @@ package rp_test
 
 import (
 	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"html/template"
 	"io"
@@ -68,6 +70,15 @@ func TestConfigFaults(t *testing.T) {
 			c.ClientAuth, c.HTTPClient = "tls_client_auth", nil
 		}, "ClientAuth"},
 		{"an empty key", func(c *rp.Config) { c.ClientKeys = []rp.ClientKey{{ID: "k"}} }, "ClientKeys"},
+		{"a nil pointer as a key", func(c *rp.Config) {
+			c.ClientKeys = []rp.ClientKey{{ID: "k", Key: (*rsa.PrivateKey)(nil)}}
+		}, "ClientKeys"},
+		{"two keys of one name", func(c *rp.Config) {
+			c.ClientKeys = []rp.ClientKey{{ID: "k", Key: newES256(t)}, {ID: "k", Key: newES256(t)}}
+		}, "ClientKeys"},
+		{"another key's certificate", func(c *rp.Config) {
+			c.ClientKeys = []rp.ClientKey{{Key: newES256(t), Certificate: &x509.Certificate{PublicKey: newES256(t).Public()}}}
+		}, "ClientKeys"},
 		{"a key with another algorithm", func(c *rp.Config) {
 			c.ClientKeys = []rp.ClientKey{{Key: newES256(t), Alg: "RS256"}}
 		}, "ClientKeys"},

@@ -154,8 +154,8 @@ func TestSignedRequest(t *testing.T) {
 	k := Key{ID: "k", Alg: "ES256", Signer: private}
 	p := signing(t, jwttest.ES256("k"), func(c *Config) { c.Keys = []Key{k} })
 	params := url.Values{"client_id": {"notes"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
-		"max_age": {"60"},
-		"claims":  {`{"a":1}`}, "resource": {"https://a.example", "https://b.example"}}
+		"max_age": {"60"}, "aud": {"https://evil.example"}, "exp": {"9999999999"}, "iss": {"else"}, // by LoginParams
+		"claims": {`{"a":1}`}, "resource": {"https://a.example", "https://b.example"}}
 	out, err := p.SignedRequest(maps.Clone(params))
 	if err != nil || len(out) != 4 || out.Get("client_id") != "notes" || out.Get("response_type") != "code" ||
 		out.Get("scope") != "openid" {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -19,14 +20,15 @@ func (c *Config) signs(m *Metadata) bool { return c.JAR || m.RequireJAR }
 func (p *Provider) SignedRequest(params url.Values) (url.Values, error) {
 	c := &p.cfg
 	now := p.Now()
-	claims := map[string]any{
-		"iss": c.ClientID, "aud": c.Issuer, "jti": rand.Text(),
-		"iat": now.Unix(), "nbf": now.Add(-c.Skew).Unix(), "exp": now.Add(signedFor).Unix(),
-	}
+	claims := map[string]any{}
 	for name, values := range params {
 		claims[name] = requestClaim(name, values)
 	}
-	claims["client_id"] = c.ClientID
+	// After the parameters: none of the app's may take the place of what protects the object.
+	maps.Copy(claims, map[string]any{
+		"iss": c.ClientID, "aud": c.Issuer, "jti": rand.Text(), "client_id": c.ClientID,
+		"iat": now.Unix(), "nbf": now.Add(-c.Skew).Unix(), "exp": now.Add(signedFor).Unix(),
+	})
 	signed, err := c.Keys[0].Sign("oauth-authz-req+jwt", claims)
 	if err != nil {
 		return nil, fmt.Errorf("the client's key cannot sign: %w", err)
