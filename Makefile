@@ -97,7 +97,7 @@ interop: ## docs/idp's programs at real IdPs, and programs in Python, Node and J
 
 .PHONY: deploy-check
 deploy-check: ## docs/deploy.md on real proxies and servers, and the binaries as they are released
-	@tools/need.sh
+	@tools/need.sh deploy
 	echo "== deploy-check: proxies, Redis, PostgreSQL, keys, updates, binaries, images"
 	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1
 	TANDEM_DEPLOY=long go test -count=1 -v -timeout 60m ./e2e/deploy
@@ -191,11 +191,17 @@ openapi:
 .PHONY: race
 race:
 	@export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1 CGO_ENABLED=1
-	alone=$$(go list ./e2e/... | grep -v /simulation)
-	rest=$$(go list ./... | grep -vxF "$$alone")
-	echo "== race: go test -race, all but the browsers"
+	# Several browsers or crowds at once would disturb each other; the other packages of e2e
+	# mostly wait. e2e/deploy and e2e/interop are lanes of their own.
+	all=$$(go list ./... | grep -vE '/e2e/(deploy|interop)$$')
+	alone=$$(grep -E '/e2e/(absent|chaos|controlroom|fetchmetadata|firefox|instances|page|stories)$$' <<<"$$all")
+	pairs=$$(grep -vxF "$$alone" <<<"$$all" | grep '/e2e/' | grep -v /simulation)
+	rest=$$(grep -vxF "$$alone"$$'\n'"$$pairs" <<<"$$all")
+	echo "== race: go test -race, all but e2e"
 	go test -race -timeout 15m $$rest
-	echo "== race: go test -race, browsers and several instances, one package at a time"
+	echo "== race: go test -race, e2e: what mostly waits"
+	go test -race -timeout 15m -p 2 $$pairs
+	echo "== race: go test -race, e2e: browsers and several instances, one package at a time"
 	go test -race -timeout 15m -p 1 $$alone
 
 # The listing of docs/api.txt, and the manifests of docs/deploy against the types that

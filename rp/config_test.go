@@ -77,7 +77,8 @@ func TestConfigFaults(t *testing.T) {
 			c.ClientKeys = []rp.ClientKey{{ID: "k", Key: newES256(t)}, {ID: "k", Key: newES256(t)}}
 		}, "ClientKeys"},
 		{"another key's certificate", func(c *rp.Config) {
-			c.ClientKeys = []rp.ClientKey{{Key: newES256(t), Certificate: &x509.Certificate{PublicKey: newES256(t).Public()}}}
+			c.ClientKeys = []rp.ClientKey{{Key: newES256(t),
+				Certificate: &x509.Certificate{PublicKey: newES256(t).Public()}}}
 		}, "ClientKeys"},
 		{"a key with another algorithm", func(c *rp.Config) {
 			c.ClientKeys = []rp.ClientKey{{Key: newES256(t), Alg: "RS256"}}

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What the tests need beside Go. As root on Debian it is installed; anywhere
-# else the script says what to install, and fails.
+# What the tests need beside Go; with "deploy", what make deploy-check needs, too. As root on
+# Debian it is installed; anywhere else the script says what to install, and fails.
 set -euo pipefail
+what=${1:-}
 
 has() { command -v "$1" >/dev/null; }
 any() { local name; for name in "$@"; do if has "$name"; then return 0; fi; done; return 1; }
@@ -20,8 +21,8 @@ missing() {
 	has_postgres || echo postgresql
 	any pgbouncer /usr/sbin/pgbouncer || echo pgbouncer
 	any nginx /usr/sbin/nginx || echo nginx-light
-	any haproxy /usr/sbin/haproxy || echo haproxy
-	has caddy || echo caddy
+	[ "$what" != deploy ] || any haproxy /usr/sbin/haproxy || echo haproxy
+	[ "$what" != deploy ] || has caddy || echo caddy
 	[ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
 	has node || echo nodejs
 	has npm || echo npm
@@ -29,7 +30,7 @@ missing() {
 
 has go || { echo "need: Go 1.26 or later is not installed: https://go.dev/dl/" >&2; exit 1; }
 
-echo "== need: C compiler, chromium, firefox, redis-server, postgresql, pgbouncer, nginx, haproxy, caddy, nodejs, npm"
+echo "== need: C compiler, chromium, firefox, redis-server, postgresql, pgbouncer, nginx, nodejs, npm${what:+, haproxy, caddy}"
 mapfile -t packages < <(missing | tr ' ' '\n')
 [ "${#packages[@]}" -gt 0 ] || exit 0
 

@@ -55,7 +55,7 @@ func (a *app) launch(i int, sealKey string) *process.Process {
 	for name, value := range a.env {
 		env[name] = value
 	}
-	return demo.Start(a.T, env, "-app=refreshtoken", "-issuer="+a.idp.URL, "-client-id=notes", "-base-url="+a.base,
+	return demo.Start(a.T, env, "-app=refreshtoken", "-issuer="+a.idp.URL, "-like=generic", "-client-id=notes", "-base-url="+a.base,
 		"-listen="+a.addrs[i])
 }
 
