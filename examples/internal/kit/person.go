@@ -37,8 +37,17 @@ func (p *Person) As(name string) *Person {
 // Get opens a page by a click, signing in at the IdP on the way if need be.
 func (p *Person) Get(path string) *Page {
 	p.t.Helper()
-	return p.At("/").Follow(path).SignIn()
+	return p.At(p.in("/")).Follow(p.in(path)).SignIn()
 }
+
+// Post sends a form of a page of the app's.
+func (p *Person) Post(path string, form url.Values) *Page {
+	p.t.Helper()
+	return p.Browser.Post(p.in(path), form)
+}
+
+// in is the address of a path of the app's, which may itself be below a path.
+func (p *Person) in(path string) string { return p.Base + path }
 
 // Fetch is what a script of a page does. It follows no redirect.
 func (p *Person) Fetch(method, path string, form url.Values, header map[string]string) *Page {
@@ -51,13 +60,13 @@ func (p *Person) Fetch(method, path string, form url.Values, header map[string]s
 	for name, value := range header {
 		pairs = append(pairs, name, value)
 	}
-	return p.At(path).Send(method, "", body, pairs...)
+	return p.At(p.in(path)).Send(method, "", body, pairs...)
 }
 
 // SignedIn says whether a page of the app's opens without another log-in.
 func (p *Person) SignedIn(path string) bool {
 	p.t.Helper()
-	return p.Hop(path).Status == http.StatusOK
+	return p.Hop(p.in(path)).Status == http.StatusOK
 }
 
 // HTTP is a client with the browser's cookies.
@@ -70,7 +79,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // Await waits until a path is not answered 503 any more.
 func (p *Person) Await(path string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); p.Hop(path).Status == http.StatusServiceUnavailable; {
+	for deadline := time.Now().Add(30 * time.Second); p.Hop(p.in(path)).Status == http.StatusServiceUnavailable; {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("%s is still answered 503", path)
 		}
