@@ -76,6 +76,15 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request, opts .
 		return p.pages.Write(w, r, page.Page{Title: "almost-title",
 			Follow: &page.Follow{On: "?" + r.URL.RawQuery + "&fragment=", User: activity.SendsUser(r.Header)}})
 	}
+	if asks != nil {
+		switch asks, err = p.noteAsked(r.Context(), asks); {
+		case errors.As(err, new(*EndedError)), errors.Is(err, ErrAnonymous): // since we looked: the page decides
+			web.SeeOther(w, f.ReturnTo)
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 	if err := p.keyFor(&f, asks); err != nil {
 		return err
 	}
@@ -85,7 +94,7 @@ func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request, opts .
 	case asks != nil && p.engine.Judge(asks, lifetime.Active).Signal != lifetime.Overdue:
 		p.log.Warn("a silent check cannot be asked for; the page is served while trust lasts", "session",
 			asks.Rec.Key.Short(), "error", err)
-		web.SeeOther(w, f.ReturnTo) // that it was asked is noted, so the page does not ask again (C6)
+		web.SeeOther(w, f.ReturnTo) // noteAsked: the page does not ask again (C6)
 		return nil
 	case errors.Is(err, errNotPushed):
 		return p.logInInstead(w, &f)
@@ -134,7 +143,7 @@ func (p *RelyingParty) wholeURL(ctx context.Context, f *loginflow.Flow, asks *en
 		opts = append(opts, oauth2.SetAuthURLParam("response_mode", mode))
 	}
 	if f.Silent {
-		return p.silentURL(ctx, asks, f, opts)
+		return p.silentURL(asks, f, opts), nil
 	}
 	if !p.engine.HasMet() {
 		p.idp.LookAgain()

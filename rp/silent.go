@@ -41,14 +41,16 @@ func (p *RelyingParty) asksSilently(r *http.Request) (*engine.State, error) {
 	return st, nil
 }
 
-// silentURL is where the browser asks the IdP whether the session lives (prompt=none).
-// That it asks is noted first, so that no answer can make it ask again at once.
-func (p *RelyingParty) silentURL(ctx context.Context, st *engine.State, f *loginflow.Flow,
-	opts []oauth2.AuthCodeOption) (string, error) {
+// noteAsked notes that the browser is about to ask, so that no answer, and no answer at all,
+// can make it ask again at once. Where that cannot be noted nobody is sent anywhere: the page
+// would send the browser here again. Its errors are those of engine.Commit.
+func (p *RelyingParty) noteAsked(ctx context.Context, st *engine.State) (*engine.State, error) {
 	now := p.engine.Now()
-	if _, err := p.engine.Commit(ctx, st, func(d *record.Data) bool { d.Asked = now; return true }); err != nil {
-		return "", err
-	}
+	return p.engine.Commit(ctx, st, func(d *record.Data) bool { d.Asked = now; return true })
+}
+
+// silentURL is where the browser asks the IdP whether the session lives (prompt=none).
+func (p *RelyingParty) silentURL(st *engine.State, f *loginflow.Flow, opts []oauth2.AuthCodeOption) string {
 	for name, value := range p.cfg.LoginParams {
 		opts = append(opts, oauth2.SetAuthURLParam(name, value))
 	}
@@ -68,10 +70,10 @@ func (p *RelyingParty) silentURL(ctx context.Context, st *engine.State, f *login
 		to := p.authorization().AuthCodeURL(state,
 			append(slices.Clip(opts), oauth2.SetAuthURLParam(h.name, h.value))...) + resources
 		if len(to) <= maxHintedURL || p.idp.At().Pushes {
-			return to, nil
+			return to
 		}
 	}
-	return p.authorization().AuthCodeURL(state, opts...) + resources, nil
+	return p.authorization().AuthCodeURL(state, opts...) + resources
 }
 
 type hint struct{ name, value string }

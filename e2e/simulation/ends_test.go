@@ -59,6 +59,17 @@ func (o *oracle) replaced(in *instance, ended *session, err error) {
 	o.breach("C5", "%s saves %s, which ended at %s", in.name, ended.label, stamp(ended.endAt))
 }
 
+// savedUnheard: a store said no to what it then had. That a token is about to be shown may
+// stand there, and who was told no has not shown it: nobody knows that it is not spent.
+func (o *oracle) savedUnheard(key store.Key) {
+	o.lock()
+	defer o.unlock()
+	if s := o.named(key); s != nil && s.chain != nil {
+		s.chain.doubted = true
+		o.counts["changes saved by a store that said no"]++
+	}
+}
+
 func (o *oracle) loaded(in *instance, key store.Key, err error) {
 	if err != nil {
 		return

@@ -71,8 +71,13 @@ func (o *oracle) judgeStraight(v *visit, to *url.URL) {
 	bare := !q.Has("silent") && !q.Has("anew") && (v.q.site == "none" || v.q.site == "cross-site")
 	if v.status == http.StatusSeeOther && to.Path == q.Get("return_to") {
 		o.counts["log-ins that were not needed"]++
-		if s == nil || !bare {
-			o.breach("C5", "%s lets %s in without a log-in", v.in.name, v.b.name)
+		lets := func() { o.breach("C5", "%s lets %s in without a log-in", v.in.name, v.b.name) }
+		switch {
+		case s != nil && q.Has("silent"): // it had nothing to ask about any more, and the page decides
+			o.unlessEnded(s, v.end, lets)
+			return
+		case s == nil || !bare:
+			lets()
 			return
 		}
 		o.judgeServed(v, s)

@@ -105,7 +105,8 @@ func (s *flakyStore) Create(ctx context.Context, rec store.Record) error {
 }
 
 func (s *flakyStore) Replace(ctx context.Context, rec store.Record) error {
-	return s.spoil(ctx, opReplace, func() error {
+	stored := false
+	err := s.spoil(ctx, opReplace, func() error {
 		if s.in.app.w.spoils.race(s.in) { // somebody else saves first
 			if other, err := s.Store.Load(ctx, rec.Key); err == nil {
 				_ = s.Store.Replace(ctx, other)
@@ -119,8 +120,13 @@ func (s *flakyStore) Replace(ctx context.Context, rec store.Record) error {
 		err := s.Store.Replace(ctx, rec)
 		s.in.app.w.oracle.replaced(s.in, ended, err)
 		s.changed(err, rec.Key)
+		stored = err == nil
 		return err
 	})
+	if stored && err != nil {
+		s.in.app.w.oracle.savedUnheard(rec.Key)
+	}
+	return err
 }
 
 func (s *flakyStore) Touch(ctx context.Context, key store.Key, active, due time.Time) error {

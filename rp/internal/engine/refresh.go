@@ -204,7 +204,8 @@ func (p *Engine) callRefresh(ctx context.Context, d *record.Data, to *Audience) 
 // is no verdict from now on (RT-08, RT-09), and nobody else shows it before who does so now
 // has had time to store what came of it. A good answer brings a new generation, and with it
 // the end of the doubt. While the store cannot note it the token is not shown: the answer
-// could not be stored either.
+// could not be stored either. A store that fails after it has saved the note leaves a doubt
+// without a cause; it costs what undoubt's failure costs.
 func (p *Engine) doubt(ctx context.Context, st *State) (*State, error) {
 	generation := st.Data.Generation
 	return p.Commit(ctx, st, func(d *record.Data) bool {
