@@ -39,20 +39,6 @@ func (s *Store) List(ctx context.Context, ref store.Key) ([]store.Record, error)
 	return s.many(ctx, true, s.sql.list, ref[:])
 }
 
-func verdict(answer string) error {
-	switch answer {
-	case "ok":
-		return nil
-	case "absent":
-		return store.ErrNotFound
-	case "ended":
-		return store.ErrEnded
-	case "conflict":
-		return store.ErrConflict
-	}
-	return fmt.Errorf("pgstore: a statement answered %q", answer)
-}
-
 // Create implements store.Store.
 func (s *Store) Create(ctx context.Context, rec store.Record) error {
 	if err := rec.Check(); err != nil {
@@ -68,7 +54,7 @@ func (s *Store) Create(ctx context.Context, rec store.Record) error {
 	if err != nil {
 		return err
 	}
-	return verdict(answer)
+	return storekit.Verdict("pgstore", answer)
 }
 
 func notNil(b []byte) []byte {
@@ -109,7 +95,7 @@ func (s *Store) Replace(ctx context.Context, rec store.Record) error {
 	if answer == "ok" {
 		s.bell.ring()
 	}
-	return verdict(answer)
+	return storekit.Verdict("pgstore", answer)
 }
 
 // Touch implements store.Store. It does not wait for the server's disk.
@@ -124,7 +110,7 @@ func (s *Store) Touch(ctx context.Context, key store.Key, active, due time.Time)
 			return err
 		}
 		if answer != "again" {
-			return verdict(answer)
+			return storekit.Verdict("pgstore", answer)
 		}
 	}
 }

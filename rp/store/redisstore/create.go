@@ -62,5 +62,5 @@ func (s *Store) Create(ctx context.Context, rec store.Record) error {
 		return nil
 	}
 	s.unmark(ctx, rec.Refs, m.field, m.value())
-	return verdict(answer)
+	return storekit.Verdict("redisstore", answer)
 }

@@ -59,7 +59,7 @@ func (s *Store) Replace(ctx context.Context, rec store.Record) error {
 		return err
 	}
 	if answer != "refs" {
-		return verdict(answer)
+		return storekit.Verdict("redisstore", answer)
 	}
 	old, tag, _, err := storekit.ParseHead([]byte(head))
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Store) Replace(ctx context.Context, rec store.Record) error {
 			s.unmark(ctx, dropped[i:i+1], mine, marks[i])
 		}
 	}
-	return verdict(answer)
+	return storekit.Verdict("redisstore", answer)
 }
 
 func (s *Store) replace(ctx context.Context, rec *store.Record, marked string) (answer, head string, err error) {
@@ -128,18 +128,4 @@ func without(refs, other []store.Key) []store.Key {
 		}
 	}
 	return rest
-}
-
-func verdict(answer string) error {
-	switch answer {
-	case "ok":
-		return nil
-	case "absent":
-		return store.ErrNotFound
-	case "ended":
-		return store.ErrEnded
-	case "conflict":
-		return store.ErrConflict
-	}
-	return fmt.Errorf("redisstore: a script answered %q", answer)
 }

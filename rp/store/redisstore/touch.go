@@ -66,7 +66,7 @@ func (s *Store) Touch(ctx context.Context, key store.Key, active, due time.Time)
 		s.keepHead(ctx, &key, answer, until)
 		return nil
 	}
-	return verdict(answer)
+	return storekit.Verdict("redisstore", answer)
 }
 
 // answer is the verdict that a script has returned as its only value.
@@ -78,7 +78,7 @@ func (s *Store) answer(ctx context.Context, msg rueidis.RedisMessage, err error)
 	if err != nil {
 		return s.failure(ctx, err)
 	}
-	return verdict(answer)
+	return storekit.Verdict("redisstore", answer)
 }
 
 // Settle implements store.Store.

@@ -1,6 +1,6 @@
 // Package storekit is what Tandem's own stores share: times as milliseconds, the
-// binary head of a record, the rule of tombstones, a bounded shelf of records in
-// memory, and the fan-out of changes to watchers.
+// binary head of a record, the rule of tombstones, the words that servers answer with,
+// a bounded shelf of records in memory, and the fan-out of changes to watchers.
 package storekit
 
 import "time"
