@@ -167,9 +167,7 @@ func (o *oracle) answered(c *call, s *sent) {
 	if s.status == 0 && s.kind == callRefresh {
 		o.counts["unknown outcomes of a refresh"]++
 	}
-	if s.kind == callRefresh && s.err == "invalid_grant" && c.chain.lasts > 0 && now >= c.chain.lasts-tolerated-c.in.app.skew()-time.Second {
-		c.chain.worn = true
-	}
+	c.chain.worn = c.chain.worn || c.refusedAtItsEnd(now)
 	c.chain.refused = c.refusedOwn() || c.chain.refused && !c.good()
 	if !c.good() {
 		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500) {
@@ -209,6 +207,20 @@ func (o *oracle) answered(c *call, s *sent) {
 		c.chain.refresh = append(c.chain.refresh, t)
 		o.chains[s.refresh] = c.chain
 	}
+}
+
+// refusedAtItsEnd: a token was refused that by some clock had run out. That is no word about
+// the session.
+func (c *call) refusedAtItsEnd(now time.Duration) bool {
+	ends := time.Duration(0)
+	switch {
+	case c.kind == callRefresh && c.err == "invalid_grant":
+		ends = c.chain.lasts
+	case c.kind == callUserinfo && c.in.app.kind == rp.ReferenceToken &&
+		(c.status == http.StatusUnauthorized || c.status == http.StatusForbidden):
+		ends = c.chain.fetched + c.in.app.knobs.TokenLife
+	}
+	return ends > 0 && now >= ends-tolerated-c.in.app.skew()-time.Second
 }
 
 // confirmed notes a successful signal. One that the app could not store counts as

@@ -23,7 +23,7 @@ func (s *session) asksSilently(at time.Duration) bool {
 func (s *session) over(c *chain, at time.Duration) bool {
 	const early = 5*time.Second + time.Second
 	if s.app.kind == rp.ReferenceToken {
-		return at >= c.fetched+s.app.knobs.TokenLife-early-s.app.skew()
+		return c.worn || at >= c.fetched+s.app.knobs.TokenLife-early-s.app.skew()
 	}
 	return c.worn || c.lasts > 0 && at >= c.lasts-early-s.app.skew()
 }
