@@ -28,7 +28,7 @@ func (s *Session) usableOf(ctx context.Context, st *engine.State,
 	if a == nil && h.None != nil && st.Data.TokenEnds.IsZero() {
 		return nil, engine.Held{}, h.None
 	}
-	if c := &p.cfg; s.class == Passive && c.APIIntrospects && c.Capabilities.Extends.Introspection {
+	if s.class == Passive && p.apis.signals {
 		return nil, engine.Held{}, fmt.Errorf("%w: a passive request does not call an API that introspects, because "+
 			"that extends the IdP session", ErrNoAccessToken)
 	}
@@ -48,7 +48,7 @@ func (s *Session) usableOf(ctx context.Context, st *engine.State,
 		}
 		return nil, engine.Held{}, p.engine.RenewSilently(ctx, st) // a navigation can fetch another one
 	}
-	fresh, err := p.fetch(ctx, st, a, h.Generation)
+	fresh, err := p.apis.fetch(ctx, st, a, h.Generation)
 	if err != nil {
 		return nil, engine.Held{}, err
 	}
@@ -66,9 +66,9 @@ func (s *Session) mayFetch(ctx context.Context, st *engine.State) error {
 }
 
 // fetch is renew with the IdP's refusal as an *APIError.
-func (p *RelyingParty) fetch(ctx context.Context, st *engine.State, a *engine.Audience,
+func (a *apis) fetch(ctx context.Context, st *engine.State, to *engine.Audience,
 	seen uint64) (*engine.State, error) {
-	fresh, err := p.engine.Renew(ctx, st, a, seen)
+	fresh, err := a.engine.Renew(ctx, st, to, seen)
 	var (
 		denied *engine.DeniedError
 		down   *UnavailableError

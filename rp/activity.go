@@ -47,7 +47,7 @@ func WithClass(ctx context.Context, c Class) context.Context {
 // It knows no session. Authenticate does, and so it also tells a navigation that a page
 // makes by itself from a person's, in a browser that sends Sec-Fetch-User.
 func (p *RelyingParty) Activity(r *http.Request) Class {
-	return classOf(p.activity.IsActive(r, p.activity.Mark(r), false))
+	return classOf(p.gate.activity.IsActive(r, p.gate.activity.Mark(r), false))
 }
 
 func classOf(active bool) Class {

@@ -5,7 +5,9 @@ import (
 	"net/http"
 
 	"github.com/tandem-sso/tandem/rp/internal/answer"
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/page"
+	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
@@ -57,7 +59,7 @@ func (a Answer) AddTo(h http.Header) {
 //
 // With options the log-in that it leads to asks for them.
 func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) Answer {
-	a := p.answer(r, err, opts)
+	a := p.answers.to(r, err, opts)
 	out := Answer{Status: a.Status, Header: a.Header, Body: a.Body}
 	if pr := a.Problem; pr != nil {
 		out.Problem = &Problem{Error: pr.Error, Reason: reason.Reason(pr.Reason), Cause: reason.EndCause(pr.Cause),
@@ -66,8 +68,19 @@ func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) A
 	return out
 }
 
-func (p *RelyingParty) answer(r *http.Request, err error, opts []LoginOption) answer.Answer {
-	more, _ := p.logins.More(wishFor(opts).Wish) // what is too large is refused where the session lacks it
+// answers turns errors into what the client should see.
+type answers struct {
+	engine   *engine.Engine
+	activity *web.Classifier
+	browsers *browsers
+	site     *site.App
+	flows    *flows
+	replies  *answer.Writer
+	journal  *journal
+}
+
+func (a *answers) to(r *http.Request, err error, opts []LoginOption) answer.Answer {
+	more, _ := a.flows.More(wishFor(opts).Wish) // what is too large is refused where the session lacks it
 	var (
 		ended   *EndedError
 		trouble *UnavailableError
@@ -78,52 +91,52 @@ func (p *RelyingParty) answer(r *http.Request, err error, opts []LoginOption) an
 	)
 	switch {
 	case errors.Is(err, ErrSilentCheck):
-		return p.replies.Unconfirmed(r, p.asks(r, "&silent=1"))
+		return a.replies.Unconfirmed(r, a.asks(r, "&silent=1"))
 	case errors.Is(err, ErrUnconfirmed):
-		return p.replies.Unconfirmed(r, p.asks(r, ""))
+		return a.replies.Unconfirmed(r, a.asks(r, ""))
 	case errors.Is(err, ErrAnonymous):
-		return p.replies.LoginRequired(r, p.asks(r, more))
+		return a.replies.LoginRequired(r, a.asks(r, more))
 	case errors.Is(err, ErrReauthenticate):
-		return p.replies.LoginRequired(r, p.asks(r, "&anew=1"+more))
+		return a.replies.LoginRequired(r, a.asks(r, "&anew=1"+more))
 	case errors.As(err, &step):
-		return p.stepUp(r, step.wish)
+		return a.stepUp(r, step.wish)
 	case errors.Is(err, ErrStepUp) && errors.As(err, &api):
-		return p.stepUp(r, wishOf(api))
+		return a.stepUp(r, wishOf(api))
 	case errors.As(err, &ended):
 		said, minutes := endedWords(ended)
-		ask := answer.Ask{More: more, Person: p.activity.IsActive(r, p.activity.Mark(r), ended.SendsUser)}
-		a := p.replies.Ended(r, ask, string(ended.Reason), string(ended.Cause), said, minutes)
-		p.cookies.ForgetPages(a.Header)
-		return a
+		ask := answer.Ask{More: more, Person: a.activity.IsActive(r, a.activity.Mark(r), ended.SendsUser)}
+		out := a.replies.Ended(r, ask, string(ended.Reason), string(ended.Cause), said, minutes)
+		a.browsers.cookies.ForgetPages(out.Header)
+		return out
 	case errors.Is(err, ErrForbidden):
-		return p.replies.NotAllowed(r, p.otherAccount(p.site.Back(r)))
+		return a.replies.NotAllowed(r, a.flows.otherAccount(a.site.Back(r)))
 	case errors.Is(err, ErrCrossOrigin):
-		return p.replies.CrossOrigin(r)
+		return a.replies.CrossOrigin(r)
 	case errors.As(err, &login):
-		pg := page.Page{Link: p.site.LoginTo(login.returnTo), LinkText: "to-login"}
+		pg := page.Page{Link: a.site.LoginTo(login.returnTo), LinkText: "to-login"}
 		pg.Title, pg.Advice = login.words()
 		if login.otherAccount {
-			pg.Link, pg.LinkText = p.otherAccount(login.returnTo), "to-another"
+			pg.Link, pg.LinkText = a.flows.otherAccount(login.returnTo), "to-another"
 		}
-		a := p.replies.Refuse(r, login.Status, "login_failed", pg)
+		out := a.replies.Refuse(r, login.Status, "login_failed", pg)
 		if errors.As(err, &trouble) {
-			p.unavailable(r, trouble)
-			web.RetryAfter(a.Header, trouble.RetryAfter)
+			a.journal.unavailable(r, trouble)
+			web.RetryAfter(out.Header, trouble.RetryAfter)
 		}
-		return a
+		return out
 	case errors.As(err, &request):
 		return answer.BadRequest(request.Status, request.Code, request.Err.Error(), request.RetryAfter)
 	case errors.As(err, &trouble):
-		p.unavailable(r, trouble)
-		return p.replies.Unavailable(r, troubleOf(trouble.Cause), trouble.Cause != reason.StoreFailed,
+		a.journal.unavailable(r, trouble)
+		return a.replies.Unavailable(r, troubleOf(trouble.Cause), trouble.Cause != reason.StoreFailed,
 			trouble.RetryAfter)
 	}
-	return p.replies.Broken(r)
+	return a.replies.Broken(r)
 }
 
 // asks is a challenge of who is not known by a session.
-func (p *RelyingParty) asks(r *http.Request, more string) answer.Ask {
-	return answer.Ask{More: more, Person: p.Activity(r) == Active}
+func (a *answers) asks(r *http.Request, more string) answer.Ask {
+	return answer.Ask{More: more, Person: a.activity.IsActive(r, a.activity.Mark(r), false)}
 }
 
 // troubleOf is what a page says of trouble. It says of nobody that they cannot be reached

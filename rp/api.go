@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/rp/internal/engine"
-	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
@@ -115,18 +114,12 @@ func audiencesOf(apis []API) map[string]*engine.Audience {
 	return of
 }
 
-// resources is what the authorization request says of Config.APIs (RFC 8707 §2.1), to be
-// added to its URL. What Config.LoginParams or an option of the log-in says stands.
-func (p *RelyingParty) resources(w *loginflow.Wish) (query string) {
-	if p.cfg.LoginParams["resource"] != "" || w.Params["resource"] != "" {
-		return ""
-	}
-	var seen []string
-	for i := range p.cfg.APIs {
-		if r := p.cfg.APIs[i].Resource; r != "" && !slices.Contains(seen, r) {
-			seen = append(seen, r)
-			query += "&resource=" + url.QueryEscape(r)
+// resourcesOf are what the authorization request names of Config.APIs (RFC 8707 §2.1).
+func resourcesOf(apis []API) (all []string) {
+	for i := range apis {
+		if r := apis[i].Resource; r != "" && !slices.Contains(all, r) {
+			all = append(all, r)
 		}
 	}
-	return query
+	return all
 }

@@ -9,35 +9,47 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/checkup"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/logouttoken"
+	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
 const maxLogoutBody = 64 << 10
 
-// serveBackchannel receives logout tokens from the IdP (OpenID Connect
+// logoutTokens are the log-outs that the IdP tells of.
+type logoutTokens struct {
+	cfg     *Config
+	engine  *engine.Engine
+	idp     *idp.Provider
+	party   *names.Party
+	journal *journal
+}
+
+// serve receives logout tokens from the IdP (OpenID Connect
 // Back-Channel Logout 1.0 §2.5). It depends on no cookie. Its only error is a
 // *RequestError; nil means 200 was written, also for a session that is not known
 // (§2.7). A token by a key that is not known is answered 503 with Retry-After for 10 s
 // after the IdP's keys were read; they are read again when they are an hour old, or as
 // old as the IdP's Cache-Control allows, a minute at least.
-func (p *RelyingParty) serveBackchannel(w http.ResponseWriter, r *http.Request) error {
+func (t *logoutTokens) serve(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header()) // BCL-23
 	began := time.Now()
-	err := p.backchannelLogout(w, r)
-	if fn := p.cfg.Events.Timed; fn != nil && !isSelfCheck(r) {
+	err := t.receive(w, r)
+	if fn := t.cfg.Events.Timed; fn != nil && !checkup.IsOwn(r) {
 		fn(r.Context(), TimedEvent{What: TimedLogoutToken, Outcome: carriedOut(err), Took: time.Since(began)})
 	}
-	if bad := (*RequestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 && !isSelfCheck(r) {
-		p.refused(RefusedLogoutToken, bad.Err) // the reason, nothing of the token (BCL-25)
+	if bad := (*RequestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 && !checkup.IsOwn(r) {
+		t.journal.refused(RefusedLogoutToken, bad.Err) // the reason, nothing of the token (BCL-25)
 	}
 	return err
 }
 
-func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request) error {
+func (t *logoutTokens) receive(w http.ResponseWriter, r *http.Request) error {
 	if web.ContentType(r.Header) != "application/x-www-form-urlencoded" {
 		return badLogout(errors.New("not a form (application/x-www-form-urlencoded)"))
 	}
@@ -53,15 +65,15 @@ func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request)
 	if len(raw) != 1 { // BCL-03
 		return badLogout(errors.New("exactly one logout_token is needed"))
 	}
-	ctx, cancel := p.engine.Detached(r.Context())
+	ctx, cancel := t.engine.Detached(r.Context())
 	defer cancel()
-	c := &p.cfg
-	signed, err := p.idp.Opened(raw[0])
+	c := t.cfg
+	signed, err := t.idp.Opened(raw[0])
 	if err != nil {
 		return badLogout(fmt.Errorf("the logout token: %w", err)) // BCL-04
 	}
 	token, err := logouttoken.Verify(ctx, signed, logouttoken.Want{
-		Issuer: c.Issuer, ClientID: c.ClientID, Alg: c.IDTokenAlg, Keys: p.idp.Keys.Limited(c.IDTokenAlg),
+		Issuer: c.Issuer, ClientID: c.ClientID, Alg: c.IDTokenAlg, Keys: t.idp.Keys.Limited(c.IDTokenAlg),
 		Now: c.Now(), Skew: c.Skew, Strict: c.StrictLogoutToken, TrustedAudiences: c.TrustedAudiences,
 	})
 	if err != nil {
@@ -70,29 +82,29 @@ func (p *RelyingParty) backchannelLogout(w http.ResponseWriter, r *http.Request)
 		case !errors.As(err, &down):
 			return badLogout(err)
 		case down.RetryAfter > 0:
-			return p.notYet(down)
+			return t.notYet(down)
 		}
-		return p.logoutFailed(err)
+		return t.failed(err)
 	}
-	return p.logoutByToken(ctx, w, token)
+	return t.carryOut(ctx, w, token)
 }
 
-func (p *RelyingParty) logoutByToken(ctx context.Context, w http.ResponseWriter, token *logouttoken.Token) error {
-	which := meantBy(token.IssuedAt, p.engine.Now(), p.cfg.Skew)
-	ended, err := p.engine.EndByToken(ctx, token, which)
+func (t *logoutTokens) carryOut(ctx context.Context, w http.ResponseWriter, token *logouttoken.Token) error {
+	which := meantBy(token.IssuedAt, t.engine.Now(), t.cfg.Skew)
+	ended, err := t.engine.EndByToken(ctx, token, which)
 	if errors.Is(err, engine.ErrOtherSession) {
 		return badLogout(err)
 	}
 	if err != nil {
-		p.engine.EndLater(token, which)
-		return p.logoutFailed(err)
+		t.engine.EndLater(token, which)
+		return t.failed(err)
 	}
 	// Only after the logout, so that a token whose logout failed can be sent again.
-	err = p.cfg.Store.Once(ctx, p.party.Once("jti", token.ID), token.Until)
-	if errors.Is(err, store.ErrConflict) && p.cfg.StrictLogoutToken {
+	err = t.cfg.Store.Once(ctx, t.party.Once("jti", token.ID), token.Until)
+	if errors.Is(err, store.ErrConflict) && t.cfg.StrictLogoutToken {
 		return badLogout(errors.New("jti was shown before"))
 	}
-	p.log.Debug("logout token accepted", "sessions", len(ended))
+	t.journal.log.Debug("logout token accepted", "sessions", len(ended))
 	w.WriteHeader(http.StatusOK) // the conformance suite wants 200, not 204
 	return nil
 }
@@ -130,18 +142,18 @@ func badLogout(err error) error {
 
 // notYet answers a token by a key that nobody knows and that cannot be looked for yet.
 // It may be a rightful one, so it is not called invalid: 503 without a switch (BCL-21).
-func (p *RelyingParty) notYet(err *keyset.UnavailableError) error {
-	p.refused("a logout token cannot be checked yet", err)
+func (t *logoutTokens) notYet(err *keyset.UnavailableError) error {
+	t.journal.refused("a logout token cannot be checked yet", err)
 	return &RequestError{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
 		Err: errors.New("the logout token cannot be checked yet"), RetryAfter: err.RetryAfter}
 }
 
-// logoutFailed is 400 by the letter (§2.8); IdPs that deliver again do so after a
+// failed is 400 by the letter (§2.8); IdPs that deliver again do so after a
 // 5xx only. The cause is for the log: it may name what is inside this system.
-func (p *RelyingParty) logoutFailed(err error) error {
-	p.refused(FailedLogoutToken, err)
+func (t *logoutTokens) failed(err error) error {
+	t.journal.refused(FailedLogoutToken, err)
 	status := http.StatusBadRequest
-	if p.cfg.LogoutRetry503 {
+	if t.cfg.LogoutRetry503 {
 		status = http.StatusServiceUnavailable
 	}
 	return &RequestError{Status: status, Code: "temporarily_unavailable",

@@ -16,36 +16,46 @@ import (
 
 const maxAgent = 200 // bytes of a User-Agent that are kept
 
+// beginnings makes sessions of log-ins that have succeeded at the IdP.
+type beginnings struct {
+	cfg      *Config
+	engine   *engine.Engine
+	browsers *browsers
+	profiles *profiles
+	hook     *loginHook
+	journal  *journal
+}
+
 // begin makes a session of a log-in: userinfo says more of the person, the app agrees, and
 // the session is created. Whatever goes wrong, the tokens are given up and the browser's
 // former session stays.
-func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *engine.Tokens) error {
+func (b *beginnings) begin(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *engine.Tokens) error {
 	// The IdP has seen the person before it gave out the code, however long it took
 	// to answer then.
 	d := &record.Data{Signalled: f.Back, Confirmed: f.Back}
 	got.Apply(d)
-	err := p.complete(r.Context(), f, got, d)
+	err := b.complete(r.Context(), f, got, d)
 	var l *Login
 	if err == nil {
-		l, err = p.askApp(w, r, f, d)
+		l, err = b.hook.ask(w, r, f, d)
 	}
 	var key store.Key
 	if err == nil {
-		key, err = p.create(w, r, f, got, d, l)
+		key, err = b.create(w, r, f, got, d, l)
 	}
 	if err != nil {
-		p.engine.Orphaned(got, *d, "")
+		b.engine.Orphaned(got, *d, "")
 		if errors.Is(err, ErrRefused) { // the app has answered
-			p.refused(RefusedLogin, err)
+			b.journal.refused(RefusedLogin, err)
 			return nil
 		}
 		return err
 	}
 	l.hasBegun(context.WithoutCancel(r.Context()), w)
-	p.engine.Observe(got)
-	p.engine.Report(judgeProfile(&p.cfg, d))
-	p.log.Info("log-in", "session", key.Short())
-	if fn := p.cfg.Events.Login; fn != nil {
+	b.engine.Observe(got)
+	b.engine.Report(judgeProfile(b.cfg, d))
+	b.journal.log.Info("log-in", "session", key.Short())
+	if fn := b.cfg.Events.Login; fn != nil {
 		fn(LoginEvent{Session: key.Short(), Subject: d.Subject, SID: d.SID, At: d.Started})
 	}
 	web.SeeOther(w, f.ReturnTo)
@@ -53,26 +63,26 @@ func (p *RelyingParty) begin(w http.ResponseWriter, r *http.Request, f *loginflo
 }
 
 // complete adds to the tokens what else the session knows of this log-in.
-func (p *RelyingParty) complete(ctx context.Context, f *loginflow.Flow, got *engine.Tokens, d *record.Data) error {
-	ctx, cancel := p.engine.Detached(ctx)
+func (b *beginnings) complete(ctx context.Context, f *loginflow.Flow, got *engine.Tokens, d *record.Data) error {
+	ctx, cancel := b.engine.Detached(ctx)
 	defer cancel()
-	p.engine.KeepOnly(d)
+	b.engine.KeepOnly(d)
 	d.Wish = f.Wish.Text()
-	return p.askUserinfo(ctx, f, got, d)
+	return b.profiles.ask(ctx, f, got, d)
 }
 
 // create stores the session, ends the one before, and gives the browser the new cookie. A
 // logout that came while this log-in was under way has left a tombstone, which refuses it
 // (C5).
-func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *engine.Tokens,
+func (b *beginnings) create(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *engine.Tokens,
 	d *record.Data, l *Login) (store.Key, error) {
-	ctx, cancel := p.engine.Detached(r.Context())
+	ctx, cancel := b.engine.Detached(r.Context())
 	defer cancel()
-	id, key := p.party.NewID()
-	d.Started = p.engine.Now()
+	id, key := b.browsers.party.NewID()
+	d.Started = b.engine.Now()
 	d.SendsUser = f.SentUser || activity.SendsUser(r.Header)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
-	st, err := p.engine.Start(ctx, key, f.Begun, got.ID.IssuedAt, d)
+	st, err := b.engine.Start(ctx, key, f.Begun, got.ID.IssuedAt, d)
 	switch {
 	case errors.Is(err, engine.ErrOver):
 		return store.Key{}, badLogin("failed-over", err)
@@ -83,24 +93,24 @@ func (p *RelyingParty) create(w http.ResponseWriter, r *http.Request, f *loginfl
 	case err != nil:
 		return store.Key{}, err
 	}
-	if old, ok := p.sessionKey(r.Header); ok {
-		p.replace(ctx, old, st, l.changed())
+	if old, ok := b.browsers.key(r.Header); ok {
+		b.replace(ctx, old, st, l.changed())
 	}
-	p.limitSessions(ctx, d.Subject)
-	http.SetCookie(w, p.cookies.Session(id))
+	b.limitSessions(ctx, d.Subject)
+	http.SetCookie(w, b.browsers.cookies.Session(id))
 	return key, nil
 }
 
 // replace ends the browser's former session (ASVS 7.2.4: the old id dies). The app's
 // own values go on with the same person, below what Config.OnLogin has changed in them.
 // Nobody has seen the cookie of next yet.
-func (p *RelyingParty) replace(ctx context.Context, old store.Key, next *engine.State, changes map[string]string) {
-	ended, err := p.engine.End(ctx, old, reason.Replaced)
+func (b *beginnings) replace(ctx context.Context, old store.Key, next *engine.State, changes map[string]string) {
+	ended, err := b.engine.End(ctx, old, reason.Replaced)
 	if err != nil {
-		p.log.Warn("the browser's former session could not be ended", "session", old.Short(), "error", err)
+		b.journal.log.Warn("the browser's former session could not be ended", "session", old.Short(), "error", err)
 	}
 	for i := range ended {
-		former, err := p.engine.Unseal(&ended[i])
+		former, err := b.engine.Unseal(&ended[i])
 		if err != nil || former.Subject != next.Data.Subject || former.Values == "" {
 			continue
 		}
@@ -108,10 +118,11 @@ func (p *RelyingParty) replace(ctx context.Context, old store.Key, next *engine.
 		if !ok {
 			err = errValuesTooLarge
 		} else {
-			_, err = p.engine.Commit(ctx, next, func(d *record.Data) bool { d.Values = values; return true })
+			_, err = b.engine.Commit(ctx, next, func(d *record.Data) bool { d.Values = values; return true })
 		}
 		if err != nil {
-			p.log.Warn("the values of the former session are lost", "session", next.Rec.Key.Short(), "error", err)
+			b.journal.log.Warn("the values of the former session are lost", "session", next.Rec.Key.Short(), "error",
+				err)
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"golang.org/x/oauth2"
-
 	"github.com/tandem-sso/tandem/rp/internal/dpop"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
@@ -17,11 +15,11 @@ import (
 // keyFor gives a log-in the key that its tokens are bound to: a new one, because those of
 // the next session must not be those of this one. A silent log-in is about a session, and
 // has that session's.
-func (p *RelyingParty) keyFor(f *loginflow.Flow, asks *engine.State) error {
+func (s *starts) keyFor(f *loginflow.Flow, asks *engine.State) error {
 	switch {
 	case asks != nil:
 		f.DPoP = asks.Data.DPoPKey
-	case p.cfg.DPoP:
+	case s.cfg.DPoP:
 		f.DPoP = dpop.NewSeed()
 	}
 	if f.DPoP == "" {
@@ -29,12 +27,6 @@ func (p *RelyingParty) keyFor(f *loginflow.Flow, asks *engine.State) error {
 	}
 	_, err := dpop.Parse(f.DPoP)
 	return err
-}
-
-// jktOption binds the code to the key, so that no other one fetches tokens with it (RFC
-// 9449 §10).
-func jktOption(seed string) oauth2.AuthCodeOption {
-	return oauth2.SetAuthURLParam("dpop_jkt", dpop.Of(seed).Thumbprint())
 }
 
 // DPoPProof makes the DPoP header for one request of this session (RFC 9449 §4), for
@@ -52,31 +44,31 @@ func (s *Session) DPoPProof(method, address, token, nonce string) (string, error
 			ErrNoAccessToken)
 	}
 	if nonce == "" {
-		nonce = s.rp.idp.Nonces.For(u)
+		nonce = s.rp.apis.idp.Nonces.For(u)
 	}
-	return s.rp.proofOf(key, dpop.Call{Method: method, URL: u, Token: token, Nonce: nonce})
+	return s.rp.apis.proofOf(key, dpop.Call{Method: method, URL: u, Token: token, Nonce: nonce})
 }
 
-func (p *RelyingParty) proofOf(seed string, c dpop.Call) (string, error) {
+func (a *apis) proofOf(seed string, c dpop.Call) (string, error) {
 	key, err := dpop.Parse(seed)
 	if err != nil {
 		return "", err
 	}
-	c.At = p.idp.Now()
+	c.At = a.idp.Now()
 	return key.Proof(c)
 }
 
 // sendBound shows a token with a proof, and once more where the API only wants its nonce in
 // it. Without a body that can be sent again, the next call has the nonce.
 func (t *apiTransport) sendBound(r *http.Request, h engine.Held, again bool) (*http.Response, error) {
-	nonces := &t.session.rp.idp.Nonces
+	nonces := &t.session.rp.apis.idp.Nonces
 	nonce := nonces.For(r.URL)
 	for retried := false; ; retried = true {
 		out, err := withToken(r, "DPoP "+h.Token, again || retried)
 		if err != nil {
 			return nil, err
 		}
-		proof, err := t.session.rp.proofOf(h.Key, dpop.Call{Method: cmp.Or(out.Method, http.MethodGet), URL: r.URL,
+		proof, err := t.session.rp.apis.proofOf(h.Key, dpop.Call{Method: cmp.Or(out.Method, http.MethodGet), URL: r.URL,
 			Token: h.Token, Nonce: nonce})
 		if err != nil {
 			closeBody(out)

@@ -17,10 +17,10 @@ const maxRounds = 3
 // beside goes on: two APIs that need a scope each would send the person to and fro. Who
 // asks again for what the person has just logged in with gets no third chance, nor does
 // who asks for something else each time: that would be a loop.
-func (p *RelyingParty) stepUp(r *http.Request, w loginflow.Wish) answer.Answer {
+func (a *answers) stepUp(r *http.Request, w loginflow.Wish) answer.Answer {
 	code := "insufficient_user_authentication" // RFC 9470 §3
-	person, loop := p.Activity(r) == Active, false
-	if s := FromContext(r.Context()); s != nil && s.rp == p {
+	person, loop := a.activity.IsActive(r, a.activity.Mark(r), false), false
+	if s := FromContext(r.Context()); s != nil && s.rp.engine == a.engine {
 		person = s.Class() == Active // it knows the browser
 		had, _ := loginflow.ReadWish(s.state().Data.Wish)
 		for _, scope := range w.Scopes {
@@ -29,20 +29,20 @@ func (p *RelyingParty) stepUp(r *http.Request, w loginflow.Wish) answer.Answer {
 			}
 		}
 		w.Scopes, w.Round = had.Scopes, had.Round
-		if p.engine.Now().Sub(s.Started()) >= time.Minute {
+		if a.engine.Now().Sub(s.Started()) >= time.Minute {
 			w.Round = 0
 		} else {
 			loop = s.state().Data.Wish == w.Text() || w.Round >= maxRounds
 		}
 	}
 	w.Round++
-	more, ok := p.logins.More(w)
+	more, ok := a.flows.More(w)
 	if !ok {
-		p.log.Error("what a page or an API asks of a log-in is too large, so it is refused", "bytes", len(w.Text()),
-			"most", loginflow.MaxWish)
+		a.journal.log.Error("what a page or an API asks of a log-in is too large, so it is refused", "bytes",
+			len(w.Text()), "most", loginflow.MaxWish)
 	}
 	if loop || !ok {
-		return p.replies.Denied(r, code)
+		return a.replies.Denied(r, code)
 	}
-	return p.replies.StepUp(r, answer.Ask{More: more, Person: person}, code)
+	return a.replies.StepUp(r, answer.Ask{More: more, Person: person}, code)
 }

@@ -45,3 +45,12 @@ func hasClaim(d *record.Data, name string, values ...string) bool {
 	all, err := engine.Said(d).All()
 	return err == nil && claims.Has(all, name, values...)
 }
+
+// claimOf returns a claim that is a text; empty if there is none.
+func claimOf(d *record.Data, name string) (text string) {
+	var all map[string]json.RawMessage
+	if decodeClaims(d, &all) == nil {
+		_ = json.Unmarshal(all[name], &text) // another type is no text
+	}
+	return text
+}

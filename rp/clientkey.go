@@ -127,14 +127,16 @@ func insideKeys(keys []ClientKey) []idp.Key {
 
 // serveKeys is the client's jwks_uri: the public halves of its keys, all of them, so that
 // the IdP knows the next one before it is used.
-func (p *RelyingParty) serveKeys(w http.ResponseWriter, _ *http.Request) error {
-	set := jose.JSONWebKeySet{Keys: idp.PublicKeys(insideKeys(p.cfg.ClientKeys), insideKeys(p.cfg.DecryptionKeys))}
-	body, err := json.Marshal(set)
-	if err != nil {
+func serveKeys(c *Config) func(http.ResponseWriter, *http.Request) error {
+	set := jose.JSONWebKeySet{Keys: idp.PublicKeys(insideKeys(c.ClientKeys), insideKeys(c.DecryptionKeys))}
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		body, err := json.Marshal(set)
+		if err != nil {
+			return err
+		}
+		web.NoStore(w.Header())
+		w.Header().Set("Content-Type", "application/jwk-set+json")
+		_, err = w.Write(body)
 		return err
 	}
-	web.NoStore(w.Header())
-	w.Header().Set("Content-Type", "application/jwk-set+json")
-	_, err = w.Write(body)
-	return err
 }

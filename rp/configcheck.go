@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/idps"
+	"github.com/tandem-sso/tandem/rp/internal/authrequest"
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
@@ -83,12 +84,12 @@ func (c Config) withDefaults() (Config, error) {
 		fault("Scopes", "lacks \"openid\"; without it there is no ID token")
 	}
 	for name := range c.LoginParams {
-		if slices.Contains(ownParams, name) || name == "" {
+		if slices.Contains(authrequest.Own, name) || name == "" {
 			fault("LoginParams", "has %q, which the library sets itself", name)
 		}
 	}
 	for _, name := range c.LoginQuery {
-		if slices.Contains(ownParams, name) || name == "" || slices.Contains(loginQuery, name) {
+		if slices.Contains(authrequest.Own, name) || name == "" || slices.Contains(loginQuery, name) {
 			fault("LoginQuery", "has %q, which the library uses itself", name)
 		}
 	}

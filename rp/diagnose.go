@@ -36,14 +36,14 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err := ofConfig(to.Discover(ctx)); err != nil {
 		return nil, err
 	}
-	all := slices.Concat(judgeProvider(&cfg, to.At()), probe(ctx, &cfg, to.At()),
+	all := slices.Concat(judgeProvider(&cfg, to.At()), cfg.registration(to.At()).Ask(ctx),
 		engine.StoreFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
 	if !cfg.SkipSelfCheck {
 		party, err := names.New(cfg.Issuer, cfg.ClientID, cfg.Keys)
 		if err != nil {
 			return nil, wrong("Keys", "%v", err)
 		}
-		all = append(all, checkSelf(ctx, &cfg, party.Owner, to.At().BackchannelLogout)...)
+		all = append(all, cfg.reach(party.Owner, to.At().BackchannelLogout).Look(ctx)...)
 	}
 	return append(all, engine.JudgeClock(cfg.Skew, to.Ahead())...), nil
 }

@@ -9,21 +9,27 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
-// serveDraftKey gives a page of a live session the keys of this person's drafts:
+// drafts are what a page keeps of a form when its session ends.
+type drafts struct {
+	gate *gate
+	keys Keys
+}
+
+// serve gives a page of a live session the keys of this person's drafts:
 // with the first session.js encrypts what was typed into forms marked
 // data-tandem-keep when a session ends, with any of them it opens that after the
 // next log-in of the same person. Another person gets other keys. They say
 // nothing about any other key and live as long as Config.Keys. It is passive.
-func (p *RelyingParty) serveDraftKey(w http.ResponseWriter, r *http.Request) error {
+func (d *drafts) serve(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
-	if !p.site.Of(r).IsOwn(r.Header) || web.First(r.Header, "Sec-Fetch-Mode") == "navigate" {
+	if !d.gate.site.Of(r).IsOwn(r.Header) || web.First(r.Header, "Sec-Fetch-Mode") == "navigate" {
 		return ErrCrossOrigin
 	}
-	s, err := p.Authenticate(r.WithContext(WithClass(r.Context(), Passive)))
+	_, st, err := d.gate.enter(r.WithContext(WithClass(r.Context(), Passive)))
 	if err != nil {
 		return err
 	}
-	keys, err := p.draftKeys(s.Subject())
+	keys, err := d.of(st.Data.Subject)
 	if err != nil {
 		return err
 	}
@@ -32,10 +38,10 @@ func (p *RelyingParty) serveDraftKey(w http.ResponseWriter, r *http.Request) err
 	}{keys})
 }
 
-func (p *RelyingParty) draftKeys(subject string) ([][]byte, error) {
+func (d *drafts) of(subject string) ([][]byte, error) {
 	var keys [][]byte
-	for _, master := range p.cfg.Keys {
-		k, err := seal.Derive(master, "page drafts", p.party.Owner[:], sha256.Size)
+	for _, master := range d.keys {
+		k, err := seal.Derive(master, "page drafts", d.gate.browsers.party.Owner[:], sha256.Size)
 		if err != nil {
 			return nil, err
 		}

@@ -43,9 +43,9 @@ func (p *RelyingParty) EndSessions(ctx context.Context, r Whose) (int, error) {
 	if now := p.engine.Now(); r.BegunBy.IsZero() || by.After(now) {
 		by = now
 	}
-	refs := p.party.Under(names.BySubject, r.Subject)
+	refs := p.gate.browsers.party.Under(names.BySubject, r.Subject)
 	if r.SID != "" {
-		refs = p.party.Under(names.BySID, r.SID)
+		refs = p.gate.browsers.party.Under(names.BySID, r.SID)
 		ok, err := p.engine.SameSubject(ctx, refs, r.Subject)
 		if err != nil {
 			return 0, err
@@ -62,7 +62,7 @@ func (p *RelyingParty) EndSessions(ctx context.Context, r Whose) (int, error) {
 // Once reports whether an id, such as the jti of a token, is shown for the first
 // time since the last until that was given with it, on whichever instance.
 func (p *RelyingParty) Once(ctx context.Context, id string, until time.Time) (bool, error) {
-	switch err := p.cfg.Store.Once(ctx, p.party.Once("app", id), until); {
+	switch err := p.cfg.Store.Once(ctx, p.gate.browsers.party.Once("app", id), until); {
 	case err == nil:
 		return true, nil
 	case errors.Is(err, store.ErrConflict):

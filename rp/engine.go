@@ -10,14 +10,13 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// engineConfig is what a session's life depends on.
-func (p *RelyingParty) engineConfig() engine.Config {
-	c := &p.cfg
+// engine is what a session's life depends on.
+func (c *Config) engine(to *idp.Provider, of map[string]*engine.Audience, j *journal) engine.Config {
 	return engine.Config{
 		Issuer: c.Issuer, ClientID: c.ClientID, Kind: engine.Kind(c.Kind), Scopes: c.Scopes,
-		IDTokenAlg: c.IDTokenAlg, TrustedAudiences: c.TrustedAudiences, APIs: p.apis,
+		IDTokenAlg: c.IDTokenAlg, TrustedAudiences: c.TrustedAudiences, APIs: of,
 		Capabilities: *c.Capabilities,
-		IdP:          p.idp, Store: c.Store, Now: c.Now, Logger: p.log, Events: p.engineEvents(),
+		IdP:          to, Store: c.Store, Now: c.Now, Logger: j.log, Events: c.Events.engine(j),
 		Idle: c.Idle, Absolute: c.Absolute, IdPWindow: c.IdPWindow, SignalEvery: c.SignalEvery, TrustFor: c.TrustFor,
 		Skew: c.Skew, RequestTimeout: c.RequestTimeout, WaitFor: c.WaitFor, LoginTimeout: c.LoginTimeout,
 		MassLogoutPause: c.MassLogoutPause, SilentCheck: c.SilentCheck, APIIntrospects: c.APIIntrospects,
@@ -27,11 +26,10 @@ func (p *RelyingParty) engineConfig() engine.Config {
 	}
 }
 
-// engineEvents hands on what the engine tells to Config.Events.
-func (p *RelyingParty) engineEvents() engine.Events {
-	to := &p.cfg.Events
+// engine hands on what the engine tells to Config.Events.
+func (to *Events) engine(j *journal) engine.Events {
 	events := engine.Events{
-		LogoutRefused: func(err error) { p.refused(RefusedLogoutToken, badLogout(err)) },
+		LogoutRefused: func(err error) { j.refused(RefusedLogoutToken, badLogout(err)) },
 	}
 	if fn := to.Signal; fn != nil {
 		events.Signal = func(e engine.SignalEvent) { fn(SignalEvent(e)) }

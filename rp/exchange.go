@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -17,21 +18,29 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// exchangeInTime is exchange for a person who waits Config.WaitFor at most. An answer
+// exchanges trades codes for tokens.
+type exchanges struct {
+	cfg    *Config
+	engine *engine.Engine
+	idp    *idp.Provider
+	log    *slog.Logger
+}
+
+// inTime is exchange for a person who waits Config.WaitFor at most. An answer
 // that comes too late begins no session: nobody has its cookie.
-func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *loginflow.Flow) (*engine.Tokens, error) {
+func (x *exchanges) inTime(ctx context.Context, code string, f *loginflow.Flow) (*engine.Tokens, error) {
 	type answer struct {
 		got *engine.Tokens
 		err error
 	}
 	answered, gone := make(chan answer), make(chan struct{})
-	started := p.engine.Go(func(context.Context) {
-		got, err := p.exchange(ctx, code, f)
+	started := x.engine.Go(func(context.Context) {
+		got, err := x.exchange(ctx, code, f)
 		select {
 		case answered <- answer{got, err}:
 		case <-gone:
 			if err == nil {
-				p.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
+				x.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
 			}
 		}
 	})
@@ -39,7 +48,7 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *login
 		return nil, laterFor(f, &UnavailableError{RetryAfter: time.Second, Cause: reason.Busy,
 			Err: errors.New("this instance is shutting down")})
 	}
-	timer := time.NewTimer(p.cfg.WaitFor)
+	timer := time.NewTimer(x.cfg.WaitFor)
 	defer timer.Stop()
 	select {
 	case a := <-answered:
@@ -47,28 +56,28 @@ func (p *RelyingParty) exchangeInTime(ctx context.Context, code string, f *login
 	case <-timer.C:
 		close(gone)
 		return nil, laterFor(f, &UnavailableError{RetryAfter: 2 * time.Second, Cause: reason.IdPSilent,
-			Err: fmt.Errorf("the answer to a code takes longer than Config.WaitFor (%v)", p.cfg.WaitFor)})
+			Err: fmt.Errorf("the answer to a code takes longer than Config.WaitFor (%v)", x.cfg.WaitFor)})
 	}
 }
 
 // exchange trades the code for tokens. A code can be used once, so a browser
 // that hangs up does not stop it.
-func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.Flow) (*engine.Tokens, error) {
-	ctx, cancel := p.engine.Detached(ctx)
+func (x *exchanges) exchange(ctx context.Context, code string, f *loginflow.Flow) (*engine.Tokens, error) {
+	ctx, cancel := x.engine.Detached(ctx)
 	defer cancel()
-	answer, out := p.idp.At().Client.Bound(f.DPoP).Exchange(ctx, code, f.Verifier, f.RedirectURI)
+	answer, out := x.idp.At().Client.Bound(f.DPoP).Exchange(ctx, code, f.Verifier, f.RedirectURI)
 	if out.Err != nil {
-		return nil, p.notExchanged(f, out)
+		return nil, x.noTokens(f, out)
 	}
 	want := idtoken.Want{Nonce: f.Nonce}
 	if !f.Silent { // a silent round trip has not asked for it
-		want.MaxAge = p.cfg.MaxAge
+		want.MaxAge = x.cfg.MaxAge
 		if age := f.Wish.Age; age > 0 && (want.MaxAge == 0 || age < want.MaxAge) {
 			want.MaxAge = age
 		}
 	}
-	got := p.engine.Read(answer, f.DPoP)
-	err := p.engine.VerifyLogin(ctx, got, want)
+	got := x.engine.Read(answer, f.DPoP)
+	err := x.engine.VerifyLogin(ctx, got, want)
 	if down := (*keyset.UnavailableError)(nil); errors.As(err, &down) {
 		return nil, &UnavailableError{RetryAfter: time.Second, Cause: reason.IdPFails, Err: err}
 	}
@@ -78,21 +87,21 @@ func (p *RelyingParty) exchange(ctx context.Context, code string, f *loginflow.F
 	if err != nil {
 		return nil, badLogin("failed-trust", err)
 	}
-	if !f.Silent && !f.Wish.MetBy(engine.AcrOf(string(got.ID.Raw)), got.ID.AuthTime, p.cfg.Now(), p.cfg.Skew) {
-		p.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
+	if !f.Silent && !f.Wish.MetBy(engine.AcrOf(string(got.ID.Raw)), got.ID.AuthTime, x.cfg.Now(), x.cfg.Skew) {
+		x.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
 		return nil, loginFailed(http.StatusForbidden,
 			errors.New("the ID token does not have the acr or auth_time that was asked for"), "failed-weak",
 			"advice-weak")
 	}
-	if !got.IsAsked() && p.cfg.Kind != NoToken && !f.Silent {
+	if !got.IsAsked() && x.cfg.Kind != NoToken && !f.Silent {
 		return nil, loginFailed(http.StatusBadGateway, engine.ErrOtherType(engine.Quoted(got.Kind), got.Key),
 			"failed-type", "advice-tell")
 	}
 	return got, nil
 }
 
-// notExchanged describes a code that brought no tokens.
-func (p *RelyingParty) notExchanged(f *loginflow.Flow, out idp.Outcome) error {
+// noTokens describes a code that brought no tokens.
+func (x *exchanges) noTokens(f *loginflow.Flow, out idp.Outcome) error {
 	switch {
 	case out.Fault != verdict.None, out.Status >= 500, out.Status == http.StatusTooManyRequests:
 		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: engine.WhoFails(&out),
@@ -100,6 +109,6 @@ func (p *RelyingParty) notExchanged(f *loginflow.Flow, out idp.Outcome) error {
 	case out.Code == "invalid_grant":
 		return badLogin("failed-code", out.Err)
 	}
-	p.log.Error("this client and the IdP do not fit", "error", out.Err)
+	x.log.Error("this client and the IdP do not fit", "error", out.Err)
 	return loginFailed(http.StatusBadGateway, out.Err, "failed-client", "advice-tell")
 }

@@ -20,7 +20,7 @@ import (
 // Plant stores a session of 3 KB as a log-in leaves it, without the log-in, for
 // tests that need thousands. It returns the cookie's value.
 func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (value string, err error) {
-	id, key := p.party.NewID()
+	id, key := p.gate.browsers.party.NewID()
 	now := p.engine.Now()
 	d := &record.Data{Subject: subject, SID: sid, Started: now, Signalled: now, Confirmed: now,
 		IDToken:     strings.Repeat("i", 1600),
@@ -40,11 +40,11 @@ var (
 )
 
 // Owner is the client in the terms of a Store.
-func (p *RelyingParty) Owner() store.Key { return p.party.Owner }
+func (p *RelyingParty) Owner() store.Key { return p.gate.browsers.party.Owner }
 
 // KeyOf is where the session with that cookie is stored.
 func (p *RelyingParty) KeyOf(value string) store.Key {
-	return p.party.Session((*cookie.ID)([]byte(value)))
+	return p.gate.browsers.party.Session((*cookie.ID)([]byte(value)))
 }
 
 // Relayout stores a session in the layout of version v of the record.
@@ -53,16 +53,16 @@ func (p *RelyingParty) Relayout(ctx context.Context, cookie string, v byte) erro
 	if err != nil {
 		return err
 	}
-	ring, err := seal.NewRing("record", p.party.Owner[:], p.cfg.Keys...)
+	ring, err := seal.NewRing("record", p.gate.browsers.party.Owner[:], p.cfg.Keys...)
 	if err != nil {
 		return err
 	}
-	plain, err := ring.Open(rec.Sealed, p.party.Bound(&rec.Key))
+	plain, err := ring.Open(rec.Sealed, p.gate.browsers.party.Bound(&rec.Key))
 	if err != nil {
 		return err
 	}
 	plain[0] = v
-	rec.Sealed = ring.Seal(plain, p.party.Bound(&rec.Key))
+	rec.Sealed = ring.Seal(plain, p.gate.browsers.party.Bound(&rec.Key))
 	return p.cfg.Store.Replace(ctx, rec)
 }
 
@@ -80,26 +80,35 @@ func ReasonText(r reason.Reason, c reason.EndCause) string {
 
 // LogoutAddress is where a browser is sent after a log-out with that form.
 func LogoutAddress(c Config, form, claims, token string) string {
-	p := &RelyingParty{private: &private{c}}
 	fields, _ := url.ParseQuery(form) // what can be read of it
-	return p.askLogout(c.BaseURL, c.Logout.URL, p.logoutWords(fields),
-		&record.Data{IDToken: "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + token}).to
+	d := &record.Data{IDToken: "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + token}
+	to := c.endSession()
+	return to.Request(c.Logout.URL, c.BaseURL+c.Prefix+"/logged-out", to.Words(fields), personOf(d)).To
 }
 
 // The endpoints, for tests that want their errors.
 
 func (p *RelyingParty) FinishLogin(w http.ResponseWriter, r *http.Request) error {
-	return p.serveCallback(w, r)
+	return p.serve("/callback", w, r)
 }
 
 func (p *RelyingParty) Logout(w http.ResponseWriter, r *http.Request) error {
-	return p.serveLogout(w, r)
+	return p.serve("/logout", w, r)
 }
 
 func (p *RelyingParty) BackchannelLogout(w http.ResponseWriter, r *http.Request) error {
-	return p.serveBackchannel(w, r)
+	return p.serve("/backchannel-logout", w, r)
 }
 
 func (p *RelyingParty) ServeEvents(w http.ResponseWriter, r *http.Request) error {
-	return p.serveEvents(w, r)
+	return p.streams.serve(w, r)
+}
+
+func (p *RelyingParty) serve(path string, w http.ResponseWriter, r *http.Request) error {
+	for _, e := range p.endpoints {
+		if e.Path == path {
+			return e.Handle(w, r)
+		}
+	}
+	panic("no endpoint " + path)
 }

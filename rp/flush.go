@@ -9,14 +9,14 @@ import (
 )
 
 // noStreams tells the operator, once, and is the answer to the page.
-func (p *RelyingParty) noStreams(w http.ResponseWriter) error {
-	p.engine.Report([]Finding{{Code: "no_streams",
+func (v *streams) noStreams(w http.ResponseWriter) error {
+	v.engine.Report([]Finding{{Code: "no_streams",
 		Text: fmt.Sprintf("Event streams are not possible through a %T, which "+
 			"cannot send anything before it is complete: a time-out or a compression stands around %s/events, or a "+
 			"server "+
 			"that cannot stream. Pages ask every 15 s instead, so they hear of an end that much later. A "+
 			"ResponseWriter of "+
-			"your own needs an Unwrap method. See docs/middleware.md.", eventstream.Innermost(w), p.cfg.Prefix)}})
+			"your own needs an Unwrap method. See docs/middleware.md.", eventstream.Innermost(w), v.cfg.Prefix)}})
 	return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams", Err: errors.New("a middleware or the " +
 		"server keeps all back until it is complete; poll (a ResponseWriter of your own needs an Unwrap method)")}
 }

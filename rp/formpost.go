@@ -5,40 +5,62 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/page"
+	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// byFormPost reports whether the IdP is to post its answer.
-func (p *RelyingParty) byFormPost() bool { return idp.Posts(p.responseMode()) }
+// responses reads what the IdP answers to an authorization request.
+type responses struct {
+	cfg    *Config
+	engine *engine.Engine
+	idp    *idp.Provider
+	site   *site.App
+	logins *loginflow.Logins
+	pages  *page.Set
+}
 
-// responseMode is what the authorization request says; empty: what is usual, query.
-func (p *RelyingParty) responseMode() string {
-	mode, modes := p.cfg.ResponseMode, p.idp.At().ResponseModes
-	switch {
-	case idp.IsJARM(mode), mode == idp.FormPost:
-		return mode
-	case mode == "" && slices.Contains(modes, idp.FormPost) && !slices.Contains(modes, "query"):
-		return idp.FormPost
+// read is the answer's parameters; nil, without an error, if the browser has to bring them
+// once more. Errors: *LoginError, *UnavailableError.
+func (a *responses) read(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	raw, err := loginflow.CallbackParams(w, r)
+	if err != nil {
+		return nil, badLogin("failed-link", err)
 	}
-	return ""
+	params, err := a.unsigned(r.Context(), raw)
+	if err != nil {
+		return nil, err
+	}
+	if a.logins.LacksCookies(r, params) {
+		return nil, a.postAgain(w, r, raw)
+	}
+	return params, nil
+}
+
+// isOurs: an answer of another IdP is not used (RFC 9207 §2.4), nor is its error believed.
+func (a *responses) isOurs(params url.Values) error {
+	iss := params.Get("iss")
+	if iss != a.cfg.Issuer && (iss != "" || a.idp.At().IssInResponse || a.cfg.Profile != "") {
+		return badLogin("failed-issuer", errors.New("iss is missing or is not Config.Issuer"))
+	}
+	return nil
 }
 
 // unsigned is the IdP's answer as it is read: where it was to be signed, what the signature
 // vouches for, and nothing else.
-func (p *RelyingParty) unsigned(ctx context.Context, params url.Values) (url.Values, error) {
-	if !idp.IsJARM(p.cfg.ResponseMode) {
+func (a *responses) unsigned(ctx context.Context, params url.Values) (url.Values, error) {
+	if !idp.IsJARM(a.cfg.ResponseMode) {
 		return params, nil
 	}
-	ctx, cancel := p.engine.DetachedFor(ctx, p.cfg.WaitFor)
+	ctx, cancel := a.engine.DetachedFor(ctx, a.cfg.WaitFor)
 	defer cancel()
-	inside, err := p.idp.Response(ctx, params.Get("response"))
+	inside, err := a.idp.Response(ctx, params.Get("response"))
 	if down := (*keyset.UnavailableError)(nil); errors.As(err, &down) {
 		return nil, &UnavailableError{RetryAfter: max(down.RetryAfter, time.Second), Cause: reason.IdPFails, Err: err}
 	}
@@ -53,9 +75,9 @@ func (p *RelyingParty) unsigned(ctx context.Context, params url.Values) (url.Val
 
 // postAgain is a page that posts the IdP's answer from this app's own origin, with the
 // cookies.
-func (p *RelyingParty) postAgain(w http.ResponseWriter, r *http.Request, params url.Values) error {
-	return p.pages.Write(w, r, page.Page{Title: "almost-title", Advice: []page.Word{"almost"},
-		Form: &page.Form{Action: p.site.Endpoint("/callback"), Fields: loginflow.PostAgain(params),
+func (a *responses) postAgain(w http.ResponseWriter, r *http.Request, params url.Values) error {
+	return a.pages.Write(w, r, page.Page{Title: "almost-title", Advice: []page.Word{"almost"},
+		Form: &page.Form{Action: a.site.Endpoint("/callback"), Fields: loginflow.PostAgain(params),
 			Button: "to-continue",
 			Script: page.AtOnce, Own: true}})
 }

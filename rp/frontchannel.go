@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/internal/engine"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
@@ -11,7 +13,15 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// serveFrontchannel is loaded by the IdP in an iframe (OpenID Connect
+// logoutFrames are the log-outs by an iframe of the IdP's.
+type logoutFrames struct {
+	cfg    *Config
+	engine *engine.Engine
+	idp    *idp.Provider
+	party  *names.Party
+}
+
+// serve is loaded by the IdP in an iframe (OpenID Connect
 // Front-Channel Logout 1.0 §2). Browsers keep our cookie from it, so it works
 // from iss and sid alone; a sid without iss is accepted, as Entra ID sends it,
 // because the issuer of this client is fixed (FCL-03). It does nothing without a
@@ -20,34 +30,34 @@ import (
 // Where the IdP does not use it (see Config.FrontchannelLogout) it answers 404.
 // Anybody who knows a sid can send this request; it ends sessions, but no log-in
 // that starts after it is refused.
-func (p *RelyingParty) serveFrontchannel(w http.ResponseWriter, r *http.Request) error {
+func (f *logoutFrames) serve(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
-	if !p.idp.At().FrontchannelLogout && !p.cfg.FrontchannelLogout {
+	if !f.idp.At().FrontchannelLogout && !f.cfg.FrontchannelLogout {
 		return &RequestError{Status: http.StatusNotFound, Code: "not_found",
 			Err: errors.New("the log-in service does not use front-channel logout")}
 	}
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+p.framers())
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+f.framers())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	q := r.URL.Query()
 	sid, iss := q.Get("sid"), q.Get("iss")
-	if sid != "" && len(sid) <= 1024 && (iss == "" || iss == p.cfg.Issuer) {
-		ctx, cancel := p.engine.Detached(r.Context())
+	if sid != "" && len(sid) <= 1024 && (iss == "" || iss == f.cfg.Issuer) {
+		ctx, cancel := f.engine.Detached(r.Context())
 		defer cancel()
 		// Anybody can send this, so an unknown sid must leave nothing in the store.
-		refs := p.party.Under(names.BySID, sid)
-		known, err := p.engine.List(ctx, refs)
+		refs := f.party.Under(names.BySID, sid)
+		known, err := f.engine.List(ctx, refs)
 		if err != nil {
 			return err
 		}
 		if len(known) > 0 {
-			if _, err := p.engine.EndUnder(ctx, refs,
-				store.Selector{BegunBy: p.engine.Now()}, reason.FrontchannelLogout, ""); err != nil {
+			if _, err := f.engine.EndUnder(ctx, refs,
+				store.Selector{BegunBy: f.engine.Now()}, reason.FrontchannelLogout, ""); err != nil {
 				return err
 			}
 		}
 	}
-	if sid == "" && (iss == "" || iss == p.cfg.Issuer) {
-		p.engine.Report([]Finding{{Code: "frontchannel_without_sid", Serious: true,
+	if sid == "" && (iss == "" || iss == f.cfg.Issuer) {
+		f.engine.Report([]Finding{{Code: "frontchannel_without_sid", Serious: true,
 			Text: "The front-channel logout address was " +
 				"loaded without sid, so nothing could be ended: if it was the IdP, a logout there does not end " +
 				"sessions here. " +
@@ -64,10 +74,10 @@ const frontchannelPage = `<!DOCTYPE html><html lang="en"><meta name="viewport" c
 
 // framers are the origins that may frame the page: the issuer's, and that of the
 // IdP's logout page, which some serve from another host (FCL-04).
-func (p *RelyingParty) framers() string {
-	all := weburl.Origin(p.cfg.Issuer)
-	if p.idp.At().EndSession != "" {
-		if o := weburl.Origin(p.idp.At().EndSession); o != all {
+func (f *logoutFrames) framers() string {
+	all := weburl.Origin(f.cfg.Issuer)
+	if f.idp.At().EndSession != "" {
+		if o := weburl.Origin(f.idp.At().EndSession); o != all {
 			all += " " + o
 		}
 	}

@@ -22,6 +22,6 @@ func (p *RelyingParty) Healthy(ctx context.Context) Health {
 	ctx, cancel := context.WithTimeout(ctx, engine.HealthWait)
 	defer cancel()
 	h := Health{Store: p.engine.StoreAnswers(ctx), IdP: p.engine.Answers(ctx)}
-	h.Ready = h.Store && p.streaming.Err() == nil
+	h.Ready = h.Store && p.streams.ctx.Err() == nil
 	return h
 }

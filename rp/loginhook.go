@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"runtime/debug"
@@ -14,6 +15,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -34,7 +36,7 @@ type Login struct {
 
 // incoming is behind a pointer: see prints.go.
 type incoming struct {
-	rp     *RelyingParty
+	hook   *loginHook
 	r      *http.Request
 	data   *record.Data
 	former map[string]string            // the values of the same person's session in this browser
@@ -45,7 +47,7 @@ type incoming struct {
 }
 
 // Issuer and Subject together are the person's identity.
-func (l *Login) Issuer() string { return l.in.rp.cfg.Issuer }
+func (l *Login) Issuer() string { return l.in.hook.cfg.Issuer }
 
 // Subject is the person's identifier at the IdP.
 func (l *Login) Subject() string { return l.in.data.Subject }
@@ -75,7 +77,7 @@ func (l *Login) Values(name string) (*sessions.Session, error) {
 // Visitor are the values of Config.VisitorValues that this browser had under a name. Nobody
 // has proven who used it: carry over a cart, and nothing that gives rights.
 func (l *Login) Visitor(name string) (*sessions.Session, error) {
-	store := l.in.rp.cfg.VisitorValues
+	store := l.in.hook.cfg.VisitorValues
 	if store == nil {
 		return nil, errors.New("rp: Config.VisitorValues is not set, so visitors have no values")
 	}
@@ -89,7 +91,7 @@ func (l *Login) CarryOver(names ...string) error {
 	for _, name := range names {
 		from, err := l.Visitor(name)
 		if bad := securecookie.Error(nil); errors.As(err, &bad) && bad.IsDecode() {
-			l.in.rp.log.Debug("a visitor's values cannot be read, so they are not carried over", "error", err)
+			l.in.hook.log.Debug("a visitor's values cannot be read, so they are not carried over", "error", err)
 			continue
 		}
 		if err != nil {
@@ -108,11 +110,8 @@ func (l *Login) CarryOver(names ...string) error {
 }
 
 // OtherAccount is the address of a log-in with prompt=select_account that leads to ReturnTo.
-func (l *Login) OtherAccount() string { return l.in.rp.otherAccount(l.in.rp.site.Inside(l.ReturnTo)) }
-
-func (p *RelyingParty) otherAccount(returnTo string) string {
-	more, _ := p.logins.More(loginflow.Wish{Params: map[string]string{"prompt": "select_account"}}) // small
-	return p.site.LoginTo(orElse(returnTo, p.site.Home())) + more
+func (l *Login) OtherAccount() string {
+	return l.in.hook.flows.otherAccount(l.in.hook.site.Inside(l.ReturnTo))
 }
 
 // firstValues stores nothing: what a Login has given out is stored with its session.
@@ -165,48 +164,57 @@ func overlay(values string, changes map[string]string) (out string, ok bool) {
 	return out, len(out) <= MaxValues
 }
 
-// askApp calls Config.OnLogin. Its error is an ErrRefused or a *LoginError.
-func (p *RelyingParty) askApp(w http.ResponseWriter, r *http.Request, f *loginflow.Flow,
+// loginHook is Config.OnLogin.
+type loginHook struct {
+	cfg      *Config
+	browsers *browsers
+	site     *site.App
+	flows    *flows
+	log      *slog.Logger
+}
+
+// ask calls Config.OnLogin. Its error is an ErrRefused or a *LoginError.
+func (h *loginHook) ask(w http.ResponseWriter, r *http.Request, f *loginflow.Flow,
 	d *record.Data) (*Login, error) {
-	if p.cfg.OnLogin == nil {
+	if h.cfg.OnLogin == nil {
 		return nil, nil
 	}
 	var err error
-	l := &Login{ReturnTo: f.ReturnTo, in: &incoming{rp: p, r: r, data: d, first: map[string]*sessions.Session{}}}
-	if l.in.former, err = p.formerValues(r, d.Subject); err != nil {
+	l := &Login{ReturnTo: f.ReturnTo, in: &incoming{hook: h, r: r, data: d, first: map[string]*sessions.Session{}}}
+	if l.in.former, err = h.formerValues(r, d.Subject); err != nil {
 		return nil, err
 	}
-	err = p.callHook(w, r, l)
-	f.ReturnTo = p.site.Inside(l.ReturnTo)
+	err = h.call(w, r, l)
+	f.ReturnTo = h.site.Inside(l.ReturnTo)
 	if err != nil {
-		return nil, p.hookRefused(err)
+		return nil, h.declined(err)
 	}
 	if l.in.changes, err = l.changes(); err != nil {
-		return nil, p.hookRefused(err)
+		return nil, h.declined(err)
 	}
 	ok := true
 	if d.Values, ok = overlay("", l.in.changes); !ok {
-		return nil, p.hookRefused(errValuesTooLarge)
+		return nil, h.declined(errValuesTooLarge)
 	}
 	return l, nil
 }
 
-// callHook turns a panic into an error: the browser gets a page, and no session.
-func (p *RelyingParty) callHook(w http.ResponseWriter, r *http.Request, l *Login) (err error) {
+// call turns a panic into an error: the browser gets a page, and no session.
+func (h *loginHook) call(w http.ResponseWriter, r *http.Request, l *Login) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			p.log.Error("Config.OnLogin has panicked, so no session begins",
+			h.log.Error("Config.OnLogin has panicked, so no session begins",
 				"panic", printable(fmt.Sprint(v), maxDetail), "stack", string(debug.Stack()))
 			err = errors.New("Config.OnLogin has panicked")
 		}
 	}()
-	return p.cfg.OnLogin(w, r, l)
+	return h.cfg.OnLogin(w, r, l)
 }
 
-// hookRefused is what the browser sees of a hook's error: nothing more if the hook has
+// declined is what the browser sees of a hook's error: nothing more if the hook has
 // answered, the page of its own LoginError with an offer to use another account, or one that
 // says no more than whose fault it is.
-func (p *RelyingParty) hookRefused(err error) error {
+func (h *loginHook) declined(err error) error {
 	var (
 		own     *LoginError
 		trouble *UnavailableError
@@ -228,18 +236,14 @@ func (p *RelyingParty) hookRefused(err error) error {
 	case errors.As(err, &trouble):
 		return notFinished(trouble)
 	}
-	p.log.Error("Config.OnLogin has failed, so no session begins", "error", err)
+	h.log.Error("Config.OnLogin has failed, so no session begins", "error", err)
 	return loginFailed(http.StatusInternalServerError, err, "failed-later", "advice-app")
 }
 
 // formerValues are those of the same person's session in this browser. Its error is that of
 // a store which could not store a session now either.
-func (p *RelyingParty) formerValues(r *http.Request, subject string) (map[string]string, error) {
-	key, ok := p.sessionKey(r.Header)
-	if !ok {
-		return nil, nil
-	}
-	st, err := p.engine.Load(r.Context(), key)
+func (h *loginHook) formerValues(r *http.Request, subject string) (map[string]string, error) {
+	st, err := h.browsers.session(r)
 	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) && trouble.Cause == reason.StoreFailed {
 		return nil, notFinished(trouble)
 	}
@@ -248,7 +252,7 @@ func (p *RelyingParty) formerValues(r *http.Request, subject string) (map[string
 	}
 	all, err := decodeValues(st.Data.Values)
 	if err != nil {
-		p.log.Warn("the values of the former session are lost", "session", key.Short(), "error", err)
+		h.log.Warn("the values of the former session are lost", "session", st.Rec.Key.Short(), "error", err)
 	}
 	return all, nil
 }
@@ -264,7 +268,7 @@ func (l *Login) hasBegun(ctx context.Context, w http.ResponseWriter) {
 		}
 		s.Options.MaxAge = -1
 		if err := s.Save(l.in.r.WithContext(ctx), w); err != nil {
-			l.in.rp.log.Warn("a visitor's values could not be deleted; they are in the session too", "error", err)
+			l.in.hook.log.Warn("a visitor's values could not be deleted; they are in the session too", "error", err)
 		}
 	}
 }

@@ -3,11 +3,8 @@ package rp
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/oauth2"
 
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 )
@@ -54,51 +51,13 @@ func wishFor(opts []LoginOption) (w wish) {
 	return w
 }
 
-// ownParams are set by the library; nobody may set them otherwise.
-var ownParams = []string{"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
-	"code_challenge", "code_challenge_method", "request", "request_uri", "id_token_hint", "client_secret"}
-
-// options of the authorization request.
-func (p *RelyingParty) options(w *loginflow.Wish) (opts []oauth2.AuthCodeOption) {
-	set := func(name, value string) { opts = append(opts, oauth2.SetAuthURLParam(name, value)) }
-	for name, value := range p.cfg.LoginParams {
-		set(name, value)
-	}
-	for name, value := range w.Params {
-		if slices.Contains(ownParams, name) {
-			p.refusals.Spend(p.log, p.engine.Now(), "a log-in option is left out: the library sets that parameter "+
-				"itself", "name", clean(name))
-			continue
-		}
-		set(name, value)
-	}
-	if len(w.ACR) > 0 {
-		set("acr_values", strings.Join(w.ACR, " "))
-	}
-	age := p.cfg.MaxAge
-	if w.Age > 0 && (age == 0 || w.Age < age) {
-		age = w.Age
-	}
-	if age > 0 {
-		set("max_age", fmt.Sprint(int(age/time.Second)))
-	}
-	if len(w.Scopes) > 0 {
-		set("scope", p.scopes(w))
-	}
-	return opts
-}
-
-func (p *RelyingParty) scopes(w *loginflow.Wish) string {
-	return strings.Join(append(slices.Clone(p.cfg.Scopes), w.Scopes...), " ")
-}
-
 // wishAt is what a log-in asks for: what its address carries, as far as Config.LoginQuery lets
 // it, and the app's own options. What anybody can make up gives way if all together is too
 // large.
-func (p *RelyingParty) wishAt(q url.Values, opts []LoginOption) (loginflow.Wish, error) {
+func (s *starts) wishAt(q url.Values, opts []LoginOption) (loginflow.Wish, error) {
 	for _, made := range []url.Values{q, nil} {
-		w := wish{Wish: p.logins.OpenWish(q.Get("wish"))}
-		w.AddFrom(made, p.cfg.LoginQuery)
+		w := wish{Wish: s.flows.OpenWish(q.Get("wish"))}
+		w.AddFrom(made, s.cfg.LoginQuery)
 		for _, o := range opts {
 			o(&w)
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/tandem-sso/tandem/rp/internal/endsession"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -15,8 +16,8 @@ import (
 const proofField = "tandem_proof"
 
 // proof is what only a page that this app has shown to this browser can send back.
-func (p *RelyingParty) proof(i int, key store.Key) string {
-	mac := hmac.New(sha256.New, p.party.Refs[i])
+func (l *logouts) proof(i int, key store.Key) string {
+	mac := hmac.New(sha256.New, l.browsers.party.Refs[i])
 	mac.Write([]byte("logout"))
 	mac.Write(key[:])
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
@@ -24,8 +25,8 @@ func (p *RelyingParty) proof(i int, key store.Key) string {
 
 // proves reports whether a form of nobody knows whom carries this session's proof. If
 // not, it shows the form that does, and the person presses the button once more.
-func (p *RelyingParty) proves(w http.ResponseWriter, r *http.Request) (bool, error) {
-	key, ok := p.sessionKey(r.Header)
+func (l *logouts) proves(w http.ResponseWriter, r *http.Request) (bool, error) {
+	key, ok := l.browsers.key(r.Header)
 	if !ok {
 		return true, nil // nobody is logged out by it
 	}
@@ -33,23 +34,23 @@ func (p *RelyingParty) proves(w http.ResponseWriter, r *http.Request) (bool, err
 	if err != nil {
 		return false, err
 	}
-	for i := range p.party.Refs {
-		if hmac.Equal([]byte(r.PostForm.Get(proofField)), []byte(p.proof(i, key))) {
+	for i := range l.browsers.party.Refs {
+		if hmac.Equal([]byte(r.PostForm.Get(proofField)), []byte(l.proof(i, key))) {
 			return true, nil
 		}
 	}
 	if !web.KindOf(r).IsPage() {
 		return false, ErrCrossOrigin
 	}
-	fields := url.Values{proofField: {p.proof(0, key)}}
+	fields := url.Values{proofField: {l.proof(0, key)}}
 	if everywhere {
 		fields.Set("everywhere", "1")
 	}
-	for _, name := range p.cfg.Logout.Form {
-		if value := r.PostForm.Get(name); value != "" && len(value) <= maxLogoutWord {
+	for _, name := range l.atIdP.Form {
+		if value := r.PostForm.Get(name); value != "" && len(value) <= endsession.MaxWord {
 			fields.Set(name, value)
 		}
 	}
-	return false, p.pages.Write(w, r, page.Page{Title: "logout-question-title", Advice: []page.Word{"logout-question"},
-		Form: &page.Form{Action: p.site.Endpoint("/logout"), Fields: fields, Button: "to-logout"}})
+	return false, l.pages.Write(w, r, page.Page{Title: "logout-question-title", Advice: []page.Word{"logout-question"},
+		Form: &page.Form{Action: l.site.Endpoint("/logout"), Fields: fields, Button: "to-logout"}})
 }

@@ -13,32 +13,39 @@ import (
 // Config.TrustFor where that is not known). What a person does there is activity. An
 // unsafe request of another origin has no session, nor has anybody while the store fails.
 func (p *RelyingParty) Optional(r *http.Request) *Session {
-	key, ok := p.sessionKey(r.Header)
-	if !ok || p.site.Of(r).Refuses(r) {
-		return nil
+	if class, st := p.gate.optional(r); st != nil {
+		return p.newSession(r, class, st)
 	}
-	st, err := p.engine.Load(r.Context(), key)
+	return nil
+}
+
+func (g *gate) optional(r *http.Request) (Class, *engine.State) {
+	key, ok := g.browsers.key(r.Header)
+	if !ok || g.site.Of(r).Refuses(r) {
+		return Passive, nil
+	}
+	st, err := g.engine.Load(r.Context(), key)
 	if err != nil {
-		return nil // the store's failure is logged there
+		return Passive, nil // the store's failure is logged there
 	}
-	now := p.engine.Now()
-	class := classOf(p.activity.IsActive(r, p.activity.Mark(r), p.saysUser(st.Data, now)))
-	d := p.engine.Judge(st, lifetime.Passive)
+	now := g.engine.Now()
+	class := classOf(g.activity.IsActive(r, g.activity.Mark(r), g.saysUser(st.Data, now)))
+	d := g.engine.Judge(st, lifetime.Passive)
 	if d.End != lifetime.Live {
-		_ = p.engine.Expire(r.Context(), st, d.End) // an outage: whoever comes next tries again
-		return nil
+		_ = g.engine.Expire(r.Context(), st, d.End) // an outage: whoever comes next tries again
+		return Passive, nil
 	}
 	if class == Active {
-		due := p.engine.Judge(st, lifetime.Active).Signal
+		due := g.engine.Judge(st, lifetime.Active).Signal
 		st.Rec.Active = now
-		p.engine.Touch(st, new(*engine.Item), now, st.Stored)
-		p.noteUser(r, st)
+		g.engine.Touch(st, new(*engine.Item), now, st.Stored)
+		g.noteUser(r, st)
 		if due != lifetime.NotDue {
-			p.engine.SignalBeside(r.Context(), st)
+			g.engine.SignalBeside(r.Context(), st)
 		}
 	}
 	if d.Unconfirmed {
-		return nil
+		return Passive, nil
 	}
-	return p.newSession(r, class, st)
+	return class, st
 }

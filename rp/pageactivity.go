@@ -12,7 +12,20 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// serveActivity notes that the person did something on the page, and answers
+// pageActivity is what pages report.
+type pageActivity struct {
+	engine   *engine.Engine
+	gate     *gate
+	statuses *statuses
+}
+
+// activityEvery and activityBurst bound what one session reports.
+const (
+	activityEvery = 500 * time.Millisecond
+	activityBurst = 20
+)
+
+// serve notes that the person did something on the page, and answers
 // with Status. It takes POST from this very origin only, and from one session
 // not more than a burst of 20 and then two a second.
 //
@@ -20,27 +33,27 @@ import (
 // who presses "stay signed in" learns at once whether that is still possible:
 // the error is then an *EndedError. Trouble at the IdP is no error as long as
 // the session is trusted; Status says until when.
-func (p *RelyingParty) serveActivity(w http.ResponseWriter, r *http.Request) error {
+func (a *pageActivity) serve(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
-	key, ok := p.sessionKey(r.Header)
+	key, ok := a.gate.browsers.key(r.Header)
 	if !ok {
 		return ErrAnonymous
 	}
-	if !p.site.Of(r).IsOwn(r.Header) || web.First(r.Header, "Sec-Fetch-Mode") == "navigate" {
+	if !a.gate.site.Of(r).IsOwn(r.Header) || web.First(r.Header, "Sec-Fetch-Mode") == "navigate" {
 		return ErrCrossOrigin // Authenticate looks for trusted origins as well
 	}
-	if wait := p.reports.Take(key, p.cfg.Now()); wait > 0 {
+	if wait := a.gate.reports.Take(key, a.gate.now()); wait > 0 {
 		return &RequestError{Status: http.StatusTooManyRequests, Code: "slow_down", RetryAfter: wait,
 			Err: errors.New("activity is reported too often")}
 	}
-	s, err := p.Authenticate(r.WithContext(WithClass(r.Context(), Active)))
+	_, st, err := a.gate.enter(r.WithContext(WithClass(r.Context(), Active)))
 	if err != nil {
 		return err
 	}
-	if err := p.confirmDue(r.Context(), s); err != nil {
+	if err := a.confirmDue(r.Context(), st); err != nil {
 		return err
 	}
-	return p.serveStatus(w, r)
+	return a.statuses.serve(w, r)
 }
 
 // confirmWait bounds how long a page waits for a signal that is merely due.
@@ -48,17 +61,16 @@ const confirmWait = 5 * time.Second
 
 // confirmDue waits for the signal that Authenticate has found to be due and only
 // sent off.
-func (p *RelyingParty) confirmDue(ctx context.Context, s *Session) error {
-	st := s.state()
-	if m := p.engine.Means(st.Data); m == engine.ByNothing || m == engine.BySilentLogin {
+func (a *pageActivity) confirmDue(ctx context.Context, st *engine.State) error {
+	if m := a.engine.Means(st.Data); m == engine.ByNothing || m == engine.BySilentLogin {
 		return nil
 	}
-	if p.engine.Judge(st, lifetime.Active).Signal == lifetime.NotDue {
+	if a.engine.Judge(st, lifetime.Active).Signal == lifetime.NotDue {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirmWait)
 	defer cancel()
-	_, err := p.engine.Tell(ctx, st)
+	_, err := a.engine.Tell(ctx, st)
 	if errors.Is(err, store.ErrEnded) || errors.Is(err, ErrAnonymous) {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -24,7 +25,15 @@ func errSigned(why error) error {
 		"encryption key as Config.DecryptionKeys has", why)
 }
 
-// askUserinfo asks the userinfo endpoint once at the log-in, for one of two reasons.
+// profiles are what userinfo says of a person at the log-in.
+type profiles struct {
+	cfg    *Config
+	engine *engine.Engine
+	idp    *idp.Provider
+	log    *slog.Logger
+}
+
+// ask asks the userinfo endpoint once at the log-in, for one of two reasons.
 //
 // Config.UserinfoClaims: the app needs what only userinfo says, so without it no session
 // begins. Or there is no refresh token: then a later 401 of userinfo is a word about the
@@ -32,45 +41,45 @@ func errSigned(why error) error {
 //
 // The person, who is back since f.Back, waits for the code and for this Config.WaitFor at
 // most. Its errors are *LoginError.
-func (p *RelyingParty) askUserinfo(ctx context.Context, f *loginflow.Flow, got *engine.Tokens, d *record.Data) error {
-	needed := p.cfg.UserinfoClaims
-	if !needed && (d.AccessToken == "" || d.RefreshToken != "" || p.idp.At().UserinfoURL == "") {
+func (u *profiles) ask(ctx context.Context, f *loginflow.Flow, got *engine.Tokens, d *record.Data) error {
+	needed := u.cfg.UserinfoClaims
+	if !needed && (d.AccessToken == "" || d.RefreshToken != "" || u.idp.At().UserinfoURL == "") {
 		return nil
 	}
 	if got.Access == "" || !got.IsAsked() {
-		return p.noProfile(errors.New("the token endpoint has given no usable access token to ask userinfo with: " +
+		return u.unfit(errors.New("the token endpoint has given no usable access token to ask userinfo with: " +
 			"some IdPs issue one only for a scope of an API"))
 	}
-	wait := p.cfg.WaitFor - p.engine.Now().Sub(f.Back)
+	wait := u.cfg.WaitFor - u.engine.Now().Sub(f.Back)
 	if wait <= 0 {
 		if needed {
-			return notFinished(late(p.cfg.WaitFor))
+			return notFinished(late(u.cfg.WaitFor))
 		}
 		return nil
 	}
-	wait = min(wait, p.cfg.WaitFor)
+	wait = min(wait, u.cfg.WaitFor)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	answer, out := p.idp.At().Client.Bound(got.Key).Userinfo(ctx, got.Access, d.Subject)
+	answer, out := u.idp.At().Client.Bound(got.Key).Userinfo(ctx, got.Access, d.Subject)
 	if ctx.Err() == nil { // else it had less time than a call may take
-		p.engine.Went(&out)
+		u.engine.Went(&out)
 	}
 	d.UserinfoFits = out.Err == nil
 	switch {
 	case !needed && out.Err != nil:
-		p.log.Warn("the userinfo endpoint does not take the access token of a log-in; "+
+		u.log.Warn("the userinfo endpoint does not take the access token of a log-in; "+
 			"a later refusal is no word about the session", "error", out.Err)
 	case !needed:
 	case out.Err != nil && ctx.Err() != nil:
-		return notFinished(late(p.cfg.WaitFor))
+		return notFinished(late(u.cfg.WaitFor))
 	case out.Err != nil:
-		return p.profileRefused(&out)
+		return u.noClaims(&out)
 	case answer == nil:
 		if down := (*keyset.UnavailableError)(nil); errors.As(out.Unread, &down) {
 			return notFinished(&reason.UnavailableError{RetryAfter: time.Second, Cause: reason.IdPFails,
 				Err: out.Unread})
 		}
-		return p.noProfile(errSigned(out.Unread))
+		return u.unfit(errSigned(out.Unread))
 	case !engine.TakeUserinfo(d, answer):
 		return tooLarge(errTooLargeToKeep)
 	}
@@ -82,8 +91,8 @@ func late(waited time.Duration) *UnavailableError {
 		Err: fmt.Errorf("the answers to a code and of userinfo take longer than Config.WaitFor (%v)", waited)}
 }
 
-// profileRefused describes a userinfo endpoint that brought no claims.
-func (p *RelyingParty) profileRefused(out *idp.Outcome) error {
+// noClaims describes a userinfo endpoint that brought no claims.
+func (u *profiles) noClaims(out *idp.Outcome) error {
 	switch {
 	case out.Fault == verdict.OtherUser: // CORE-11
 		return badLogin("failed-trust", out.Err)
@@ -91,13 +100,13 @@ func (p *RelyingParty) profileRefused(out *idp.Outcome) error {
 		wait := max(out.RetryAfter, time.Second)
 		return notFinished(&UnavailableError{RetryAfter: wait, Cause: engine.WhoFails(out), Err: out.Err})
 	}
-	return p.noProfile(fmt.Errorf("%w: it does not take the access token of a log-in, "+
+	return u.unfit(fmt.Errorf("%w: it does not take the access token of a log-in, "+
 		"perhaps because that is bound to an API or lacks a scope", out.Err))
 }
 
-// noProfile is a log-in that no second try can finish.
-func (p *RelyingParty) noProfile(err error) error {
-	p.log.Error("Config.UserinfoClaims: this client and the userinfo endpoint do not fit", "error", err)
+// unfit is a log-in that no second try can finish.
+func (u *profiles) unfit(err error) error {
+	u.log.Error("Config.UserinfoClaims: this client and the userinfo endpoint do not fit", "error", err)
 	return loginFailed(http.StatusBadGateway, err, "failed-profile", "advice-tell")
 }
 

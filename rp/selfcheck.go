@@ -2,139 +2,48 @@ package rp
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"sync/atomic"
-	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/checkup"
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
-	"github.com/tandem-sso/tandem/rp/internal/names"
-	"github.com/tandem-sso/tandem/rp/internal/outside"
-	"github.com/tandem-sso/tandem/rp/internal/weburl"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// What stands around the endpoints may keep requests from them: a middleware against CSRF
-// answers the IdP's logout tokens, which have no cookie and no token of its kind, and the
-// page's reports of activity. Tandem sees nothing of that. So it asks itself, from outside.
-
-const (
-	// checkHeader marks a request by which the app looks at itself, and the answer of who
-	// got it.
-	checkHeader   = "Tandem-Check"
-	selfCheckWait = 5 * time.Second
-)
-
-// checkMark tells this client's endpoints from those of any other. It is no secret.
-func checkMark(owner store.Key) string {
-	h := names.Hash("check", string(owner[:]))
-	return base64.RawURLEncoding.EncodeToString(h[:9])
+// registration is what the IdP has to know of this client.
+func (c *Config) registration(at *idp.Endpoints) *checkup.Registration {
+	return &checkup.Registration{At: at, HTTP: c.HTTPClient, Timeout: c.RequestTimeout, ClientID: c.ClientID,
+		Callback: c.BaseURL + c.Prefix + "/callback", Scopes: c.Scopes}
 }
 
-// selfCheck is made once, when requests arrive.
-type selfCheck struct{ begun atomic.Bool }
+// reach is where requests of the IdP and of pages have to arrive.
+func (c *Config) reach(owner store.Key, backchannel bool) *checkup.Reach {
+	return &checkup.Reach{HTTP: c.HTTPClient, BaseURL: c.BaseURL, Prefix: c.Prefix, Owner: owner,
+		Backchannel: backchannel}
+}
 
-// served is called for every request.
-func (p *RelyingParty) served() {
-	if p.checkup.begun.Load() || !p.checkup.begun.CompareAndSwap(false, true) || p.cfg.SkipSelfCheck {
+// selfCheck looks once, when requests arrive, whether others reach the endpoints.
+type selfCheck struct {
+	begun  atomic.Bool
+	cfg    *Config
+	engine *engine.Engine
+	idp    *idp.Provider
+	owner  store.Key
+}
+
+// begin is called for every request.
+func (s *selfCheck) begin() {
+	if s.begun.Load() || !s.begun.CompareAndSwap(false, true) || s.cfg.SkipSelfCheck {
 		return
 	}
-	p.engine.Go(func(context.Context) {
-		found := checkSelf(p.engine.Context(), &p.cfg, p.party.Owner, p.idp.At().BackchannelLogout)
-		if p.engine.Context().Err() == nil { // what was cut off by Close says nothing
-			p.engine.Report(found)
+	s.engine.Go(func(context.Context) {
+		found := s.cfg.reach(s.owner, s.idp.At().BackchannelLogout).Look(s.engine.Context())
+		if s.engine.Context().Err() == nil { // what was cut off by Close says nothing
+			s.engine.Report(found)
 		}
 	})
 }
 
-// marked answers whose endpoint it is, to who asks by checkHeader.
-func (p *RelyingParty) marked(w http.ResponseWriter, r *http.Request) {
-	if len(r.Header[checkHeader]) > 0 {
-		w.Header().Set(checkHeader, checkMark(p.party.Owner))
-	}
-}
-
-// isSelfCheck: an empty form is no logout token, so nothing is kept from the log that
-// belongs there.
-func isSelfCheck(r *http.Request) bool { return len(r.Header[checkHeader]) > 0 && r.ContentLength == 0 }
-
-// checkSelf posts what changes nothing to two addresses of this app, once as the IdP does
-// and once as a page does. It follows no redirect, as IdPs follow none.
-func checkSelf(ctx context.Context, c *Config, owner store.Key, backchannel bool) []Finding {
-	ctx, cancel := context.WithTimeout(ctx, selfCheckWait)
-	defer cancel()
-	at := c.BaseURL + c.Prefix
-	page := http.Header{"Origin": {weburl.Origin(c.BaseURL)}, "Sec-Fetch-Site": {"same-origin"},
-		"Sec-Fetch-Mode": {"cors"}, "Accept": {"application/json"}, ActivityHeader: {"passive"}}
-	var out []Finding
-	for _, one := range []struct {
-		code, url, what string
-		header          http.Header
-		serious         bool
-	}{
-		{"backchannel_blocked", at + "/backchannel-logout",
-			"the IdP's logout tokens do not arrive, so a logout elsewhere does not end sessions here", http.Header{},
-			backchannel},
-		{"activity_blocked", at + "/activity",
-			"pages cannot say that a person is active, nor log out by session.js", page, true},
-	} {
-		status, mine, err := askSelf(ctx, c, one.url, one.header, checkMark(owner))
-		switch {
-		case mine:
-		case err != nil || status >= http.StatusInternalServerError:
-			why := fmt.Sprintf("it answers %d", status)
-			if err != nil {
-				why = outside.Text(err.Error(), 200)
-			}
-			return append(out, Finding{Code: "self_unreachable",
-				Text: fmt.Sprintf("This server cannot reach itself at "+
-					"%s (%s), so it cannot tell whether logout tokens arrive there. If the IdP and browsers reach "+
-					"it, all is well.",
-					one.url, why)})
-		default:
-			out = append(out, Finding{Code: one.code, Serious: one.serious,
-				Text: fmt.Sprintf("A POST to %s is answered "+
-					"with %d, and not by this app's endpoint: %s. %s See docs/middleware.md.", one.url, status,
-					one.what, suspect(status))})
-		}
-	}
-	return out
-}
-
-func suspect(status int) string {
-	switch {
-	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
-		return "Mount the endpoints at Config.Prefix for every method; a path that a proxy takes away belongs to " +
-			"Config.BaseURL."
-	case status < http.StatusBadRequest:
-		return "Something leads such requests elsewhere: a gate, another app, or a redirect to another name or to " +
-			"https, " +
-			"which IdPs do not follow."
-	}
-	return "A middleware against CSRF, a gate or a proxy does that: let requests below Config.Prefix pass before it."
-}
-
-// askSelf posts an empty form; mine says that this client's endpoint has answered.
-func askSelf(ctx context.Context, c *Config, to string, header http.Header, mark string) (
-	status int, mine bool, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, http.NoBody)
-	if err != nil {
-		return 0, false, err
-	}
-	r.Header = header.Clone()
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set(checkHeader, "1")
-	r.Close = true // once: no connection is kept
-	resp, err := idp.PlainClient(c.HTTPClient, nil).Do(r)
-	if err != nil {
-		if e := (*url.Error)(nil); errors.As(err, &e) {
-			err = e.Err // without the address, which is told beside
-		}
-		return 0, false, err
-	}
-	_ = resp.Body.Close()
-	return resp.StatusCode, resp.Header.Get(checkHeader) == mark, nil
-}
+// mark answers whose endpoint it is, to who asks.
+func (s *selfCheck) mark(w http.ResponseWriter, r *http.Request) { checkup.Mark(w, r, s.owner) }

@@ -140,14 +140,14 @@ func (s *Session) End(ctx context.Context) error {
 // activity is not noted; *UnavailableError, as long as nothing is known.
 func (s *Session) ReportActivity(ctx context.Context) error {
 	p := s.rp
-	if p.reports.Take(s.key(), p.cfg.Now()) > 0 {
+	if p.gate.reports.Take(s.key(), p.gate.now()) > 0 {
 		return nil
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "/", nil) // of no browser
 	if err != nil {
 		return err
 	}
-	_, err = p.admit(r, s.key(), activity.Forced)
+	_, _, err = p.gate.admit(r, s.key(), activity.Forced)
 	if errors.Is(err, ErrAnonymous) {
 		return &EndedError{Reason: reason.Unconfirmed}
 	}

@@ -23,7 +23,7 @@ type SessionInfo struct {
 // List returns the live sessions of this person in this app, the latest active
 // first (ASVS 7.5.2).
 func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
-	recs, err := s.rp.engine.List(ctx, s.rp.party.Under(names.BySubject, s.Subject()))
+	recs, err := s.rp.engine.List(ctx, s.rp.gate.browsers.party.Under(names.BySubject, s.Subject()))
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
 // EndOwn ends one of this person's own sessions by its name, with UserLogout.
 // ErrNotFound if the person has no such session.
 func (s *Session) EndOwn(ctx context.Context, name string) error {
-	recs, err := s.rp.engine.List(ctx, s.rp.party.Under(names.BySubject, s.Subject()))
+	recs, err := s.rp.engine.List(ctx, s.rp.gate.browsers.party.Under(names.BySubject, s.Subject()))
 	if err != nil {
 		return err
 	}
@@ -80,25 +80,25 @@ func (s *Session) EndOthers(ctx context.Context) (int, error) {
 
 // limitSessions keeps Config.MaxSessionsPerSubject after a log-in. Of two at the same
 // moment each sees the other at the latest when it has stored its own.
-func (p *RelyingParty) limitSessions(ctx context.Context, subject string) {
-	most := p.cfg.MaxSessionsPerSubject
+func (b *beginnings) limitSessions(ctx context.Context, subject string) {
+	most := b.cfg.MaxSessionsPerSubject
 	if most == 0 {
 		return
 	}
-	recs, err := p.engine.List(ctx, p.party.Under(names.BySubject, subject))
+	recs, err := b.engine.List(ctx, b.browsers.party.Under(names.BySubject, subject))
 	if err != nil {
-		p.log.Warn("Config.MaxSessionsPerSubject could not be looked after; the next log-in does", "error", err)
+		b.journal.log.Warn("Config.MaxSessionsPerSubject could not be looked after; the next log-in does", "error", err)
 		return
 	}
 	for i := range recs {
-		recs[i].Active = p.engine.Latest(recs[i].Key, recs[i].Active)
+		recs[i].Active = b.engine.Latest(recs[i].Key, recs[i].Active)
 	}
 	sort.Slice(recs, func(i, j int) bool { return recs[i].Active.After(recs[j].Active) })
 	for _, rec := range recs[min(most, len(recs)):] {
-		if _, err := p.engine.EndNow(ctx, store.Selector{Key: rec.Key, IdleSince: rec.Active}, reason.SessionLimit,
+		if _, err := b.engine.EndNow(ctx, store.Selector{Key: rec.Key, IdleSince: rec.Active}, reason.SessionLimit,
 			""); err != nil {
-			p.log.Warn("a session above Config.MaxSessionsPerSubject could not be ended", "session", rec.Key.Short(),
-				"error", err)
+			b.journal.log.Warn("a session above Config.MaxSessionsPerSubject could not be ended", "session",
+				rec.Key.Short(), "error", err)
 		}
 	}
 }

@@ -58,20 +58,30 @@ type StatusLimit struct {
 // anything; a session whose time is up is ended by it, as by any request. Its
 // error is an *UnavailableError.
 func (p *RelyingParty) SessionStatus(r *http.Request) (Status, error) {
-	key, ok := p.sessionKey(r.Header)
+	return p.streams.statuses.of(r)
+}
+
+// statuses says how sessions stand.
+type statuses struct {
+	engine   *engine.Engine
+	browsers *browsers
+}
+
+func (s *statuses) of(r *http.Request) (Status, error) {
+	key, ok := s.browsers.key(r.Header)
 	if !ok {
 		return Status{State: "anonymous"}, nil
 	}
-	return p.look(r.Context(), key)
+	return s.look(r.Context(), key)
 }
 
 // look says how a session stands.
-func (p *RelyingParty) look(ctx context.Context, key store.Key) (Status, error) {
+func (a *statuses) look(ctx context.Context, key store.Key) (Status, error) {
 	for range 3 {
-		st, err := p.engine.Load(ctx, key)
+		st, err := a.engine.Load(ctx, key)
 		if err == nil {
 			var s Status
-			if s, err = p.status(ctx, p.engine.Vouched(ctx, st)); err == nil {
+			if s, err = a.status(ctx, a.engine.Vouched(ctx, st)); err == nil {
 				return s, nil
 			}
 		}
@@ -92,15 +102,15 @@ func endedStatus(e *EndedError) Status {
 	return Status{State: "ended", Reason: e.Reason, Cause: e.Cause, QuietSeconds: int64(e.Quiet / time.Second)}
 }
 
-func (p *RelyingParty) status(ctx context.Context, st *engine.State) (Status, error) {
-	now := p.engine.Now()
-	policy := p.engine.Policy(st)
+func (a *statuses) status(ctx context.Context, st *engine.State) (Status, error) {
+	now := a.engine.Now()
+	policy := a.engine.Policy(st)
 	clocks := lifetime.Believable(st.Clocks(), now)
 	if d := lifetime.Decide(clocks, policy, now, lifetime.Passive); d.End != lifetime.Live {
-		return Status{}, p.engine.Expire(ctx, st, d.End)
+		return Status{}, a.engine.Expire(ctx, st, d.End)
 	}
 	s := Status{State: "live", Subject: st.Data.Subject, Confirm: "activity", version: st.Rec.Version}
-	if p.engine.Means(st.Data) == engine.BySilentLogin {
+	if a.engine.Means(st.Data) == engine.BySilentLogin {
 		s.Confirm = "navigation"
 	}
 	limits := lifetime.Deadlines(clocks, policy)
@@ -130,9 +140,9 @@ func until(t, now time.Time) *int64 {
 	return &n
 }
 
-// serveStatus answers with Status, always 200 unless the store cannot say.
-func (p *RelyingParty) serveStatus(w http.ResponseWriter, r *http.Request) error {
-	s, err := p.SessionStatus(r)
+// serve answers with Status, always 200 unless the store cannot say.
+func (a *statuses) serve(w http.ResponseWriter, r *http.Request) error {
+	s, err := a.of(r)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/eventstream"
 	"github.com/tandem-sso/tandem/rp/internal/names"
+	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -18,7 +19,19 @@ const (
 	pushGap   = 100 * time.Millisecond // a session that changes all the time is not pushed faster
 )
 
-// serveEvents is a stream of server-sent events about the session: "session"
+// streams are the open event streams of this instance.
+type streams struct {
+	cfg      *Config
+	engine   *engine.Engine
+	browsers *browsers
+	site     *site.App
+	statuses *statuses
+	places   places
+	ctx      context.Context // ended by CloseStreams, and by Close
+	end      context.CancelFunc
+}
+
+// serve is a stream of server-sent events about the session: "session"
 // with a Status at the start and at each change, "ended" with a Status as the
 // last one, and comments as heartbeats. It is passive and never extends
 // anything. It looks by itself at the instants when the session's own clocks run
@@ -31,26 +44,26 @@ const (
 // Config.MaxStreamsPerSession or MaxStreamsPerSubject; 501 if streams are off or a middleware's
 // ResponseWriter cannot flush) and *UnavailableError (also above
 // Config.MaxStreams). A page polls GET session then.
-func (p *RelyingParty) serveEvents(w http.ResponseWriter, r *http.Request) error {
-	key, ok := p.sessionKey(r.Header)
+func (v *streams) serve(w http.ResponseWriter, r *http.Request) error {
+	key, ok := v.browsers.key(r.Header)
 	if !ok {
 		return ErrAnonymous
 	}
 	// A sibling site sends the cookie along and could keep connections busy.
-	if !p.site.Of(r).IsOwn(r.Header) {
+	if !v.site.Of(r).IsOwn(r.Header) {
 		return ErrCrossOrigin
 	}
-	if p.streaming.Err() != nil {
+	if v.ctx.Err() != nil {
 		return engine.Busy(time.Second, "this instance is shutting down")
 	}
-	if p.cfg.MaxStreams < 0 {
+	if v.cfg.MaxStreams < 0 {
 		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams",
 			Err: errors.New("this app does not push; poll")}
 	}
-	t := p.engine.Subscribe(key) // before the first look, so that nothing falls between
+	t := v.engine.Subscribe(key) // before the first look, so that nothing falls between
 	defer t.Release()
 	changed := t.Change()
-	s, err := p.look(r.Context(), key)
+	s, err := v.statuses.look(r.Context(), key)
 	if err != nil {
 		return err
 	}
@@ -58,12 +71,12 @@ func (p *RelyingParty) serveEvents(w http.ResponseWriter, r *http.Request) error
 		return ErrAnonymous
 	}
 	if s.State == "live" {
-		subject := p.party.Ref(0, names.BySubject, s.Subject)
-		if err := p.streams.enter(key, subject, &p.cfg); err != nil {
+		subject := v.browsers.party.Ref(0, names.BySubject, s.Subject)
+		if err := v.places.enter(key, subject, v.cfg); err != nil {
 			return err
 		}
-		defer p.streams.leave(key, subject)
-		if fn := p.cfg.Events.Stream; fn != nil {
+		defer v.places.leave(key, subject)
+		if fn := v.cfg.Events.Stream; fn != nil {
 			fn(1)
 			defer fn(-1)
 		}
@@ -71,7 +84,7 @@ func (p *RelyingParty) serveEvents(w http.ResponseWriter, r *http.Request) error
 	watched := s.State == "live" // from here on
 	out := eventstream.New(w)
 	if !eventstream.CanFlush(w) {
-		return p.noStreams(w)
+		return v.noStreams(w)
 	}
 	out.Begin()
 	if r.Method == http.MethodHead {
@@ -80,14 +93,14 @@ func (p *RelyingParty) serveEvents(w http.ResponseWriter, r *http.Request) error
 	for {
 		if s.State != "live" {
 			if out.Event("ended", s.version, s) == nil && watched {
-				p.pageTold(r.Context(), key)
+				v.pageTold(r.Context(), key)
 			}
 			return nil
 		}
 		if out.Event("session", s.version, s) != nil {
 			return nil // the browser has gone, or does not read
 		}
-		if s, changed, err = p.nextStatus(r, key, t, changed, s.next, out); err != nil {
+		if s, changed, err = v.nextStatus(r, key, t, changed, s.next, out); err != nil {
 			return nil
 		}
 	}
@@ -95,15 +108,15 @@ func (p *RelyingParty) serveEvents(w http.ResponseWriter, r *http.Request) error
 
 // pageTold says how long after the end of its session a page has been told. It looks the
 // end up after that, so that no page waits for a figure.
-func (p *RelyingParty) pageTold(ctx context.Context, key store.Key) {
-	fn := p.cfg.Events.Timed
+func (v *streams) pageTold(ctx context.Context, key store.Key) {
+	fn := v.cfg.Events.Timed
 	if fn == nil {
 		return
 	}
-	now := p.engine.Now()
-	ctx, cancel := p.engine.Detached(ctx)
+	now := v.engine.Now()
+	ctx, cancel := v.engine.Detached(ctx)
 	defer cancel()
-	if rec, err := p.cfg.Store.Load(ctx, key); errors.Is(err, store.ErrEnded) {
+	if rec, err := v.browsers.store.Load(ctx, key); errors.Is(err, store.ErrEnded) {
 		why, _ := engine.Why(rec.End.Reason)
 		fn(ctx, TimedEvent{What: TimedPage, Outcome: string(why), Took: max(now.Sub(rec.End.At), 0)})
 	}
@@ -112,13 +125,13 @@ func (p *RelyingParty) pageTold(ctx context.Context, key store.Key) {
 var errGone = errors.New("rp: stream is over")
 
 // nextStatus waits until there is something to say.
-func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *engine.Topic, changed <-chan struct{},
+func (v *streams) nextStatus(r *http.Request, key store.Key, t *engine.Topic, changed <-chan struct{},
 	due time.Time, out *eventstream.Writer) (Status, <-chan struct{}, error) {
 	lookIn := lookEvery
 	if !due.IsZero() {
 		// One more than the clock's grain: at the instant itself it is not over yet
 		// for all limits.
-		lookIn = min(lookIn, max(due.Sub(p.engine.Now()), 0)+2*time.Millisecond)
+		lookIn = min(lookIn, max(due.Sub(v.engine.Now()), 0)+2*time.Millisecond)
 	}
 	look, beat := time.Now().Add(lookIn), time.Now().Add(heartbeat)
 	timer := time.NewTimer(0)
@@ -129,7 +142,7 @@ func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *engine.Topi
 		case <-t.Done:
 			reason, cause := engine.Why(t.Why())
 			ended := Status{State: "ended", Reason: reason, Cause: cause}
-			if s, err := p.look(r.Context(), key); err == nil && s.State == "ended" && s.Reason == reason {
+			if s, err := v.statuses.look(r.Context(), key); err == nil && s.State == "ended" && s.Reason == reason {
 				ended = s // the record knows more
 			}
 			return ended, nil, nil
@@ -139,7 +152,7 @@ func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *engine.Topi
 		case now := <-timer.C:
 			if !now.Before(look) {
 				changed = t.Change() // before the look, as at the start
-				s, err := p.look(r.Context(), key)
+				s, err := v.statuses.look(r.Context(), key)
 				var trouble *UnavailableError
 				if !errors.As(err, &trouble) || r.Context().Err() != nil {
 					return s, changed, err
@@ -155,7 +168,7 @@ func (p *RelyingParty) nextStatus(r *http.Request, key store.Key, t *engine.Topi
 			}
 		case <-r.Context().Done():
 			return Status{}, nil, errGone
-		case <-p.streaming.Done():
+		case <-v.ctx.Done():
 			return Status{}, nil, errGone // shutting down: the browser connects elsewhere
 		}
 	}

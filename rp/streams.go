@@ -11,16 +11,16 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// streams counts the open event streams of this instance: all, and by session and
+// places counts the open event streams of this instance: all, and by session and
 // subject.
-type streams struct {
+type places struct {
 	mu  sync.Mutex
 	all int
 	of  map[store.Key]int
 }
 
 // enter takes a place for a stream of a session; leave gives it back.
-func (s *streams) enter(session, subject store.Key, c *Config) error {
+func (s *places) enter(session, subject store.Key, c *Config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tooMany := func(whose string) error {
@@ -42,7 +42,7 @@ func (s *streams) enter(session, subject store.Key, c *Config) error {
 	return nil
 }
 
-func (s *streams) leave(session, subject store.Key) {
+func (s *places) leave(session, subject store.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all--
@@ -53,16 +53,13 @@ func (s *streams) leave(session, subject store.Key) {
 	}
 }
 
-// OpenStreams returns how many event streams are open on this instance.
-func (p *RelyingParty) OpenStreams() int {
-	p.streams.mu.Lock()
-	defer p.streams.mu.Unlock()
-	return p.streams.all
+func (s *places) open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all
 }
 
-const streamsRetry = 30 * time.Second
+// OpenStreams returns how many event streams are open on this instance.
+func (p *RelyingParty) OpenStreams() int { return p.streams.places.open() }
 
-const (
-	activityEvery = 500 * time.Millisecond
-	activityBurst = 20
-)
+const streamsRetry = 30 * time.Second

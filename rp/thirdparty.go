@@ -10,25 +10,25 @@ import (
 
 // asked is what a log-in's address asks for, and with Config.ThirdPartyLogin its form.
 // Its errors are *LoginError.
-func (p *RelyingParty) asked(w http.ResponseWriter, r *http.Request) (q url.Values, opts []LoginOption, err error) {
+func (s *starts) asked(w http.ResponseWriter, r *http.Request) (q url.Values, opts []LoginOption, err error) {
 	q = r.URL.Query()
-	posted := p.postedElsewhere(r)
+	posted := s.postedElsewhere(r)
 	if posted {
 		if q, err = loginflow.Posted(w, r); err != nil {
 			return nil, nil, badLogin("failed-link", err)
 		}
 	}
 	switch {
-	case !p.cfg.ThirdPartyLogin:
+	case !s.cfg.ThirdPartyLogin:
 		if q.Has("iss") {
-			p.refusals.Spend(p.log, p.engine.Now(), "another site has started a log-in (iss in its address); it "+
+			s.journal.spend("another site has started a log-in (iss in its address); it " +
 				"leads to no page and takes no hint unless Config.ThirdPartyLogin is set")
 		}
 		return q, nil, nil
 	case !posted && !q.Has("iss"):
 		return q, nil, nil
 	}
-	q, hint, err := p.thirdParty().Read(r, q)
+	q, hint, err := s.thirdParty().Read(r, q)
 	switch {
 	case errors.Is(err, loginflow.ErrElsewhere):
 		return nil, nil, badLogin("failed-elsewhere", err)
@@ -41,10 +41,10 @@ func (p *RelyingParty) asked(w http.ResponseWriter, r *http.Request) (q url.Valu
 }
 
 // postedElsewhere reports whether a request is the form of another site that starts a log-in.
-func (p *RelyingParty) postedElsewhere(r *http.Request) bool {
-	return p.cfg.ThirdPartyLogin && r.Method == http.MethodPost && r.URL.Path == p.cfg.Prefix+"/login"
+func (s *starts) postedElsewhere(r *http.Request) bool {
+	return s.cfg.ThirdPartyLogin && r.Method == http.MethodPost && r.URL.Path == s.cfg.Prefix+"/login"
 }
 
-func (p *RelyingParty) thirdParty() *loginflow.ThirdParty {
-	return &loginflow.ThirdParty{Issuer: p.cfg.Issuer, Names: p.cfg.LoginQuery, Site: p.site}
+func (s *starts) thirdParty() *loginflow.ThirdParty {
+	return &loginflow.ThirdParty{Issuer: s.cfg.Issuer, Names: s.cfg.LoginQuery, Site: s.site}
 }

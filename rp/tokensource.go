@@ -39,14 +39,14 @@ type tokenSource struct {
 }
 
 func (t *tokenSource) Token() (*oauth2.Token, error) {
-	to, err := t.session.rp.audienceOf(t.api)
+	to, err := t.session.rp.apis.audienceOf(t.api)
 	if err != nil {
 		return nil, err
 	}
 	if err := t.ctx.Err(); err != nil {
 		return nil, fmt.Errorf("rp: the context of a TokenSource is over: %w", err)
 	}
-	st, err := t.session.rp.living(t.ctx, t.session.key())
+	st, err := t.session.rp.apis.living(t.ctx, t.session.key())
 	if err != nil {
 		return nil, err
 	}
@@ -57,13 +57,13 @@ func (t *tokenSource) Token() (*oauth2.Token, error) {
 	return &oauth2.Token{AccessToken: h.Token, TokenType: engine.TypeOf(h.Key), Expiry: h.Until}, nil
 }
 
-func (p *RelyingParty) audienceOf(api []string) (*engine.Audience, error) {
+func (a *apis) audienceOf(api []string) (*engine.Audience, error) {
 	switch len(api) {
 	case 0:
 		return nil, nil
 	case 1:
-		if a, ok := p.apis[weburl.Origin(api[0])]; ok {
-			return a, nil
+		if to, ok := a.of[weburl.Origin(api[0])]; ok {
+			return to, nil
 		}
 		return nil, fmt.Errorf("rp: %+q is not in Config.APIs, so it gets no access token", api[0])
 	}
@@ -71,20 +71,20 @@ func (p *RelyingParty) audienceOf(api []string) (*engine.Audience, error) {
 }
 
 // living returns a session that has not ended, by the clocks either.
-func (p *RelyingParty) living(ctx context.Context, key store.Key) (*engine.State, error) {
+func (a *apis) living(ctx context.Context, key store.Key) (*engine.State, error) {
 	for range 3 {
-		st, err := p.engine.Load(ctx, key)
+		st, err := a.engine.Load(ctx, key)
 		if errors.Is(err, ErrAnonymous) {
 			return nil, &EndedError{Reason: reason.Unconfirmed}
 		}
 		if err != nil {
 			return nil, err
 		}
-		end := p.engine.Judge(st, lifetime.Passive).End
+		end := a.engine.Judge(st, lifetime.Passive).End
 		if end == lifetime.Live {
 			return st, nil
 		}
-		if err := p.engine.Expire(ctx, st, end); err != engine.ErrChanged {
+		if err := a.engine.Expire(ctx, st, end); err != engine.ErrChanged {
 			return nil, err
 		}
 	}

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/engine"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
@@ -52,9 +54,20 @@ func (e *APIError) Unwrap() error { return e.Err }
 //
 // Config.HTTPClient.Timeout or the context of the call bound it; Get and Post have none.
 func (s *Session) Client() *http.Client {
-	base := s.rp.cfg.HTTPClient
+	base := s.rp.apis.http
 	return &http.Client{Transport: &apiTransport{s, cmp.Or(base.Transport, http.DefaultTransport)},
 		Timeout: base.Timeout}
+}
+
+// apis are the APIs of Config.APIs and the tokens that they get.
+type apis struct {
+	engine  *engine.Engine
+	idp     *idp.Provider
+	of      map[string]*engine.Audience // by origin; nil: the token of the log-in
+	http    *http.Client
+	signals bool // an API's call extends the IdP session, for it introspects
+	proves  bool // and proves that it lives
+	log     *slog.Logger
 }
 
 type apiTransport struct {
@@ -64,7 +77,7 @@ type apiTransport struct {
 
 func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	s := t.session
-	to, known := s.rp.apis[weburl.OriginOf(r.URL)]
+	to, known := s.rp.apis.of[weburl.OriginOf(r.URL)]
 	if !known {
 		if r.Response != nil {
 			return t.next.RoundTrip(withoutToken(r)) // a redirect away from the API
@@ -87,7 +100,9 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, challenge := apiAnswer(resp, h)
 	switch verdict.API(answer) {
 	case verdict.OK:
-		s.called(st, sent, resp.StatusCode)
+		if s.rp.apis.signals && resp.StatusCode < 400 && s.class != Passive {
+			s.rp.apis.called(st, sent)
+		}
 		return resp, nil
 	case verdict.StepUp:
 		return nil, stepUp(resp, challenge)
@@ -115,7 +130,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *engine.
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
 	if st.Data.RefreshToken != "" {
-		fresh, err := s.rp.fetch(r.Context(), st, to, token)
+		fresh, err := s.rp.apis.fetch(r.Context(), st, to, token)
 		if err != nil {
 			drain(resp)
 			return nil, err
@@ -151,7 +166,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *engine.
 		err    error
 	)
 	if !renewed {
-		probed, probe, err = s.rp.probe(r.Context(), st)
+		probed, probe, err = s.rp.apis.probe(r.Context(), st)
 	}
 	switch verdict.SecondLook(renewed, probe) {
 	case verdict.Blamed:
@@ -197,35 +212,31 @@ func withToken(r *http.Request, credentials string, again bool) (*http.Request, 
 }
 
 // called takes an API's answer as a signal, where the API introspects.
-func (s *Session) called(st *engine.State, sent time.Time, status int) {
-	p := s.rp
-	if !p.cfg.APIIntrospects || !p.cfg.Capabilities.Extends.Introspection || status >= 400 || s.class == Passive {
-		return
-	}
-	every := p.engine.Policy(st).SignalEvery
+func (a *apis) called(st *engine.State, sent time.Time) {
+	every := a.engine.Policy(st).SignalEvery
 	if sent.Sub(st.Data.Signalled) < every/2 {
 		return // said often enough
 	}
-	p.engine.Go(func(ctx context.Context) {
-		_, err := p.engine.Commit(ctx, st, func(d *record.Data) bool {
-			return engine.Heard(d, sent, true, p.cfg.Capabilities.Proves.Introspection)
+	a.engine.Go(func(ctx context.Context) {
+		_, err := a.engine.Commit(ctx, st, func(d *record.Data) bool {
+			return engine.Heard(d, sent, true, a.proves)
 		})
-		p.engine.Signalled(st.Rec.Key, st.Rec.Active, "api", verdict.OK, nil)
+		a.engine.Signalled(st.Rec.Key, st.Rec.Active, "api", verdict.OK, nil)
 		if err != nil {
-			p.log.Debug("an API call could not be noted as a signal", "session", st.Rec.Key.Short(), "error", err)
+			a.log.Debug("an API call could not be noted as a signal", "session", st.Rec.Key.Short(), "error", err)
 		}
 	})
 }
 
 // probe asks the userinfo endpoint about the token of st (second look), where there is
 // no refresh token.
-func (p *RelyingParty) probe(ctx context.Context, st *engine.State) (*engine.State, verdict.Verdict, error) {
-	if p.idp.At().UserinfoURL == "" {
+func (a *apis) probe(ctx context.Context, st *engine.State) (*engine.State, verdict.Verdict, error) {
+	if a.idp.At().UserinfoURL == "" {
 		// Nobody else can be asked, and an API alone never logs anybody out.
-		return nil, verdict.Ask, p.engine.RenewSilently(ctx, st)
+		return nil, verdict.Ask, a.engine.RenewSilently(ctx, st)
 	}
-	seen := p.engine.Now()
-	next, err := p.engine.Fly(ctx, st.Rec.Key, engine.Errand{}, func(d *record.Data) bool {
+	seen := a.engine.Now()
+	next, err := a.engine.Fly(ctx, st.Rec.Key, engine.Errand{}, func(d *record.Data) bool {
 		// Clocks are cut to milliseconds: one of the same may have been before.
 		return d.Signalled.After(seen) || d.Confirmed.After(seen) || d.Generation > st.Data.Generation
 	})

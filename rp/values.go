@@ -29,20 +29,25 @@ const MaxValues = 32 << 10
 // this request: it answers the error of Get, which is for RelyingParty.Answer. Of two
 // saves of one name the later one stands. Types other than strings, numbers and the like
 // must be registered with encoding/gob. Session.Options have no effect.
-func (p *RelyingParty) Values() sessions.Store { return valueStore{p} }
+func (p *RelyingParty) Values() sessions.Store {
+	return valueStore{p.gate.browsers, p.cfg.VisitorValues}
+}
 
-type valueStore struct{ rp *RelyingParty }
+type valueStore struct {
+	browsers *browsers
+	visitors sessions.Store // Config.VisitorValues
+}
 
 func (v valueStore) Get(r *http.Request, name string) (*sessions.Session, error) {
-	if visitors := v.rp.cfg.VisitorValues; visitors != nil && v.visits(r) {
-		return visitors.Get(r, name)
+	if v.visitors != nil && v.visits(r) {
+		return v.visitors.Get(r, name)
 	}
 	return sessions.GetRegistry(r).Get(v, name)
 }
 
 func (v valueStore) New(r *http.Request, name string) (*sessions.Session, error) {
-	if visitors := v.rp.cfg.VisitorValues; visitors != nil && v.visits(r) {
-		return visitors.New(r, name)
+	if v.visitors != nil && v.visits(r) {
+		return v.visitors.New(r, name)
 	}
 	var all map[string]string
 	st, err := v.state(r)
@@ -84,10 +89,10 @@ func (v valueStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.Ses
 	if err != nil {
 		return err
 	}
-	ctx, cancel := v.rp.engine.Detached(r.Context())
+	ctx, cancel := v.browsers.engine.Detached(r.Context())
 	defer cancel()
 	var fault error
-	_, err = v.rp.engine.Commit(ctx, st, func(d *record.Data) bool {
+	_, err = v.browsers.engine.Commit(ctx, st, func(d *record.Data) bool {
 		encoded, ok := overlay(d.Values, map[string]string{s.Name(): raw})
 		if !ok {
 			fault = errValuesTooLarge
@@ -104,13 +109,9 @@ func (v valueStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.Ses
 // state is read anew: the session of the request may be older than its values.
 func (v valueStore) state(r *http.Request) (*engine.State, error) {
 	if s := FromContext(r.Context()); s != nil {
-		return v.rp.engine.Load(r.Context(), s.key())
+		return v.browsers.engine.Load(r.Context(), s.key())
 	}
-	key, ok := v.rp.sessionKey(r.Header)
-	if !ok {
-		return nil, ErrAnonymous
-	}
-	return v.rp.engine.Load(r.Context(), key)
+	return v.browsers.session(r)
 }
 
 var errValuesTooLarge = errors.New("rp: the values of a session are larger than 32 KiB, or malformed")

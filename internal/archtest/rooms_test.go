@@ -70,6 +70,14 @@ func rooms() []room {
 		{path: "rp/internal/loginflow", rooms: append([]string{"rp/internal/seal", "rp/internal/cookie",
 			"rp/internal/outside"}, place...), modules: []string{"github.com/gorilla/..."}, never: testCode},
 		{path: "rp/internal/answer", rooms: ofBrowsers, never: testCode},
+		{path: "rp/internal/endsession", rooms: []string{"rp/idps", "rp/internal/cookie", "rp/internal/weburl"},
+			never: testCode},
+
+		// What is asked of the IdP knows no session.
+		{path: "rp/internal/authrequest", rooms: append([]string{"rp/reason", "rp/store", "rp/internal/loginflow"},
+			append(place, rules...)...), modules: core, never: testCode},
+		{path: "rp/internal/checkup", rooms: append([]string{"rp/store", "rp/internal/activity"}, rules...),
+			modules: core, never: testCode},
 		{path: "rp/internal/...", modules: core, never: testCode},
 		{path: "rp", rooms: []string{"rp/store", "rp/reason", "rp/idps", "rp/internal/..."}, modules: core,
 			never: testCode},

@@ -184,7 +184,7 @@ func TestGuidesName(t *testing.T) {
 		flags[m[1]] = true
 	}
 	sources, err := filepath.Glob(root + "/rp/*.go")
-	if more, _ := filepath.Glob(root + "/rp/internal/engine/*.go"); err == nil {
+	if more, _ := filepath.Glob(root + "/rp/internal/*/*.go"); err == nil {
 		sources = append(sources, more...)
 	}
 	if err != nil {

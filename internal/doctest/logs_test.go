@@ -102,7 +102,7 @@ type scan struct {
 }
 
 // forwarders log what they are given: their callers are looked at.
-var forwarders = []string{"Spend", "refused", "noteAgain"}
+var forwarders = []string{"Spend", "spend", "refused", "noteAgain"}
 
 func (s *scan) function(fn *ast.FuncDecl) {
 	ast.Inspect(fn.Body, func(n ast.Node) bool {
@@ -169,6 +169,8 @@ func (s *scan) call(fn *ast.FuncDecl, c *ast.CallExpr) {
 		}
 	case "Spend":
 		level, message = "warn", 2
+	case "spend":
+		level, message = "warn", 0
 	case "refused":
 		if len(c.Args) == 2 {
 			level, message = "warn", 0

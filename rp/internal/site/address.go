@@ -15,6 +15,9 @@ func (a *App) Endpoint(path string) string { return a.path + a.prefix + path }
 // Callback is where the IdP sends the browser of a request: to the name that it uses.
 func (a *App) Callback(r *http.Request) string { return a.Of(r).Base + a.prefix + "/callback" }
 
+// LoggedOut is where the IdP sends a browser after a log-out, of the name that it uses.
+func (a *App) LoggedOut(r *http.Request) string { return a.Of(r).Base + a.prefix + "/logged-out" }
+
 // LoginTo is a log-in that leads to a path of this app, as browsers see it.
 func (a *App) LoginTo(path string) string {
 	if path == "" {

@@ -1,4 +1,4 @@
-package rp
+package checkup
 
 import (
 	"context"
@@ -7,39 +7,50 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/outside"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // What is registered at the IdP shows when it is asked. Diagnose asks before the first person
 // does, with a code that nobody has issued and with an authorization request that nobody sees.
 // Only what is clearly refused is told: IdPs differ in what they look at first.
 
-// probe asks the IdP whether it knows this client, its secret and its redirect URI.
-func probe(ctx context.Context, c *Config, at *idp.Endpoints) []Finding {
-	ctx, cancel := context.WithTimeout(ctx, c.RequestTimeout)
-	defer cancel()
-	callback := c.BaseURL + c.Prefix + "/callback"
-	return append(probeToken(ctx, c, at, callback), probeAuthorization(ctx, c, at, callback)...)
+// Registration is what the IdP has to know of a client.
+type Registration struct {
+	At       *idp.Endpoints
+	HTTP     *http.Client
+	Timeout  time.Duration // of all that is asked
+	ClientID string
+	Callback string // the redirect URI
+	Scopes   []string
 }
 
-// probeToken shows a code that cannot be one. Who may do so gets invalid_grant (RFC 6749 §5.2).
-func probeToken(ctx context.Context, c *Config, at *idp.Endpoints, callback string) []Finding {
-	_, out := at.Client.Exchange(ctx, "tandem-diagnose-"+rand.Text(), oauth2.GenerateVerifier(), callback)
+// Ask asks the IdP whether it knows this client, its secret and its redirect URI.
+func (c *Registration) Ask(ctx context.Context) []store.Finding {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	return append(c.askToken(ctx), c.askAuthorization(ctx)...)
+}
+
+// askToken shows a code that cannot be one. Who may do so gets invalid_grant (RFC 6749 §5.2).
+func (c *Registration) askToken(ctx context.Context) []store.Finding {
+	_, out := c.At.Client.Exchange(ctx, "tandem-diagnose-"+rand.Text(), oauth2.GenerateVerifier(), c.Callback)
 	switch {
 	case out.Fault != verdict.None:
 	case out.Code == "invalid_client", out.Code == "" && out.Status == http.StatusUnauthorized:
-		return []Finding{{Code: "client_refused", Serious: true,
+		return []store.Finding{{Code: "client_refused", Serious: true,
 			Text: fmt.Sprintf("The IdP does not take this client: %s. "+
 				"Nobody can log in. Look at Config.ClientID (%q), Config.ClientSecret and how it is sent "+
 				"(Config.ClientAuth).",
 				outside.Text(out.Err.Error(), 300), c.ClientID)}}
 	case out.Code == "unauthorized_client", out.Code == "unsupported_grant_type":
-		return []Finding{{Code: "grant_refused", Serious: true,
+		return []store.Finding{{Code: "grant_refused", Serious: true,
 			Text: fmt.Sprintf("The IdP does not let this client log "+
 				"people in: %s. Allow the grant type authorization_code for client %q there.",
 				outside.Text(out.Err.Error(), 300), c.ClientID)}}
@@ -47,15 +58,15 @@ func probeToken(ctx context.Context, c *Config, at *idp.Endpoints, callback stri
 	return nil
 }
 
-// probeAuthorization asks with prompt=none and without a cookie. An IdP that knows the client
+// askAuthorization asks with prompt=none and without a cookie. An IdP that knows the client
 // and the redirect URI answers there with login_required (OpenID Connect Core 1.0 §3.1.2.6);
 // else it must not redirect there (RFC 6749 §4.1.2.1).
-func probeAuthorization(ctx context.Context, c *Config, at *idp.Endpoints, callback string) []Finding {
-	if at.Pushes {
+func (c *Registration) askAuthorization(ctx context.Context) []store.Finding {
+	if c.At.Pushes {
 		return nil // it would have to be pushed, and then the token endpoint's answer says enough
 	}
-	to := (&oauth2.Config{ClientID: c.ClientID, RedirectURL: callback, Scopes: c.Scopes,
-		Endpoint: oauth2.Endpoint{AuthURL: at.AuthURL}}).
+	to := (&oauth2.Config{ClientID: c.ClientID, RedirectURL: c.Callback, Scopes: c.Scopes,
+		Endpoint: oauth2.Endpoint{AuthURL: c.At.AuthURL}}).
 		AuthCodeURL(rand.Text(), oauth2.S256ChallengeOption(oauth2.GenerateVerifier()),
 			oauth2.SetAuthURLParam("nonce", rand.Text()),
 			oauth2.SetAuthURLParam("prompt", "none"))
@@ -65,7 +76,7 @@ func probeAuthorization(ctx context.Context, c *Config, at *idp.Endpoints, callb
 	}
 	r.Close = true // once: no connection is kept
 	r.Header.Set("Accept", "text/html")
-	resp, err := idp.PlainClient(c.HTTPClient, nil).Do(r)
+	resp, err := idp.PlainClient(c.HTTP, nil).Do(r)
 	if err != nil {
 		return nil // discovery has just worked; what keeps this from working may be about this machine
 	}
@@ -76,7 +87,7 @@ func probeAuthorization(ctx context.Context, c *Config, at *idp.Endpoints, callb
 		resp.StatusCode != http.StatusTooManyRequests:
 		why = fmt.Sprintf("it answers %d and does not come back", resp.StatusCode)
 	case location == nil:
-	case strings.HasPrefix(location.String(), callback+"?"), strings.HasPrefix(location.String(), callback+"#"):
+	case strings.HasPrefix(location.String(), c.Callback+"?"), strings.HasPrefix(location.String(), c.Callback+"#"):
 		return refusedThere(location)
 	case location.Query().Get("error") != "":
 		why = fmt.Sprintf("it leads to an error page of its own (%s)", outside.Code(location.Query().Get("error")))
@@ -84,19 +95,19 @@ func probeAuthorization(ctx context.Context, c *Config, at *idp.Endpoints, callb
 	if why == "" {
 		return nil
 	}
-	return []Finding{{Code: "redirect_uri_refused", Serious: true,
+	return []store.Finding{{Code: "redirect_uri_refused", Serious: true,
 		Text: fmt.Sprintf("The IdP refuses a log-in of this client: "+
 			"%s. Nobody can log in. Register exactly %s as redirect URI of client %q there; if it is, look at "+
 			"Config.ClientID "+
-			"and at Config.Scopes.", why, callback, c.ClientID)}}
+			"and at Config.Scopes.", why, c.Callback, c.ClientID)}}
 }
 
 // refusedThere reads an error that came to the redirect URI, which is known there then.
-func refusedThere(location *url.URL) []Finding {
+func refusedThere(location *url.URL) []store.Finding {
 	q := location.Query()
 	switch code := q.Get("error"); code {
 	case "unauthorized_client", "invalid_scope", "invalid_request", "unsupported_response_type":
-		return []Finding{{Code: "request_refused", Serious: true,
+		return []store.Finding{{Code: "request_refused", Serious: true,
 			Text: fmt.Sprintf("The IdP refuses the log-in that this "+
 				"client asks for: %s (%s). Look at what the client may do there, and at Config.Scopes.",
 				outside.Code(code),

@@ -1,0 +1,151 @@
+package rp
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/answer"
+	"github.com/tandem-sso/tandem/rp/internal/asset"
+	"github.com/tandem-sso/tandem/rp/internal/authrequest"
+	"github.com/tandem-sso/tandem/rp/internal/cookie"
+	"github.com/tandem-sso/tandem/rp/internal/engine"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/loginflow"
+	"github.com/tandem-sso/tandem/rp/internal/names"
+	"github.com/tandem-sso/tandem/rp/internal/page"
+	"github.com/tandem-sso/tandem/rp/internal/posted"
+	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/internal/site"
+	"github.com/tandem-sso/tandem/rp/internal/throttle"
+	"github.com/tandem-sso/tandem/rp/store"
+)
+
+// ground is what the parts of a RelyingParty stand on. It is gone once they are built: each
+// part keeps what it needs.
+type ground struct {
+	private *private
+	cfg     *Config
+	party   *names.Party
+	ring    *seal.Ring // of records
+	carried *seal.Ring // of what browsers carry
+	site    *site.App
+	logins  *loginflow.Logins
+	idp     *idp.Provider
+	journal *journal
+	pages   *page.Set
+	engine  *engine.Engine
+}
+
+func newGround(private *private) (*ground, error) {
+	c := &private.cfg
+	g := &ground{private: private, cfg: c, idp: newProvider(c),
+		journal: &journal{log: c.Logger.With("client_id", c.ClientID), events: &c.Events}}
+	var err error
+	if g.party, err = names.New(c.Issuer, c.ClientID, c.Keys); err != nil {
+		return nil, wrong("Keys", "%v", err)
+	}
+	if g.ring, err = seal.NewRing("record", g.party.Owner[:], c.Keys...); err != nil {
+		return nil, wrong("Keys", "%v", err)
+	}
+	if g.carried, err = seal.NewRing("state", g.party.Owner[:], c.Keys...); err != nil {
+		return nil, wrong("Keys", "%v", err)
+	}
+	if g.site, err = site.New(c.BaseURL, c.BaseURLs, c.Prefix, c.TrustedOrigins); err != nil {
+		return nil, wrong("TrustedOrigins", "%v", err)
+	}
+	g.logins, err = loginflow.New(loginflow.Config{Keys: c.Keys, Owner: g.party.Owner[:], Ring: g.carried,
+		Cookies: cookie.Jar(c.CookieName), Site: g.site, Timeout: c.LoginTimeout})
+	if err != nil {
+		return nil, wrong("Keys", "%v", err)
+	}
+	g.pages = c.Pages.set(func(err error) {
+		g.journal.spend("Config.Pages.Frame fails; the plain page is shown", "error", err)
+	})
+	return g, nil
+}
+
+// build makes the parts. Those that follow know those before.
+func (g *ground) build(apisByOrigin map[string]*engine.Audience) *RelyingParty {
+	c, e := g.cfg, g.engine
+	g.journal.engine = e
+	extends := c.APIIntrospects && c.Capabilities.Extends.Introspection
+	b := &browsers{engine: e, store: c.Store, party: g.party, cookies: cookie.Jar(c.CookieName)}
+	requests := &authrequest.Requests{IdP: g.idp, Logins: g.logins, ClientID: c.ClientID, Scopes: c.Scopes,
+		Params: c.LoginParams, MaxAge: c.MaxAge, Resources: resourcesOf(c.APIs), ResponseMode: c.ResponseMode,
+		LeftOut: func(name string) {
+			g.journal.spend("a log-in option is left out: the library sets that parameter itself", "name", clean(name))
+		}}
+	p := &RelyingParty{private: g.private, engine: e,
+		apis: &apis{engine: e, idp: g.idp, of: apisByOrigin, http: c.HTTPClient, signals: extends,
+			proves: c.Capabilities.Proves.Introspection, log: g.journal.log},
+		gate: &gate{engine: e, browsers: b, site: g.site, activity: newClassifier(c, g.site), requests: requests,
+			checkup: &selfCheck{cfg: c, engine: e, idp: g.idp, owner: g.party.Owner}, now: c.Now,
+			reports: throttle.New(activityEvery, activityBurst),
+			users:   throttle.New(10*time.Second, 1), // while the first one is on its way
+		},
+		streams: &streams{cfg: c, engine: e, browsers: b, site: g.site, statuses: &statuses{e, b},
+			places: places{of: map[store.Key]int{}}},
+	}
+	p.streams.ctx, p.streams.end = context.WithCancel(e.Context())
+	flows := &flows{g.logins, b, g.site, c.LoginTimeout}
+	checks := &checks{cfg: c, engine: e, browsers: b, site: g.site, requests: requests}
+	p.starts = &starts{cfg: c, engine: e, idp: g.idp, browsers: b, site: g.site, flows: flows, requests: requests,
+		checks: checks, pages: g.pages, journal: g.journal}
+	forms := &forms{on: c.KeepPosted, keepFor: c.LoginTimeout + postedFor, engine: e, gate: p.gate, browsers: b,
+		site: g.site, sealer: posted.NewSealer(g.carried, g.party.Owner[:]), pages: g.pages}
+	p.answers = &answers{engine: e, activity: p.gate.activity, browsers: b, site: g.site, flows: flows,
+		journal: g.journal, replies: &answer.Writer{Site: g.site, Pages: g.pages, Keep: forms.keep,
+			Forbidden: c.Forbidden, Guarded: func(path string) {
+				g.journal.spend("RequireLogin guards an endpoint of the library, so nobody can log in: keep "+
+					"Config.Prefix out of what it guards", "path", path[:min(len(path), 100)])
+			}}}
+	callbacks := &callbacks{engine: e, browsers: b, site: g.site, flows: flows, checks: checks, journal: g.journal,
+		responses: &responses{cfg: c, engine: e, idp: g.idp, site: g.site, logins: g.logins, pages: g.pages},
+		exchanges: &exchanges{cfg: c, engine: e, idp: g.idp, log: g.journal.log},
+		beginnings: &beginnings{cfg: c, engine: e, browsers: b, journal: g.journal,
+			profiles: &profiles{cfg: c, engine: e, idp: g.idp, log: g.journal.log},
+			hook:     &loginHook{cfg: c, browsers: b, site: g.site, flows: flows, log: g.journal.log}}}
+	p.endpoints = watched(g.endpoints(p, forms, callbacks), p.gate.checkup)
+	return p
+}
+
+func (g *ground) endpoints(p *RelyingParty, forms *forms, callbacks *callbacks) []Endpoint {
+	c, b := g.cfg, p.gate.browsers
+	login := func(w http.ResponseWriter, r *http.Request) error { return p.StartLogin(w, r) }
+	logouts := &logouts{engine: g.engine, idp: g.idp, browsers: b, site: g.site, atIdP: c.endSession(), pages: g.pages,
+		journal: g.journal}
+	tokens := &logoutTokens{cfg: c, engine: g.engine, idp: g.idp, party: g.party, journal: g.journal}
+	frames := &logoutFrames{cfg: c, engine: g.engine, idp: g.idp, party: g.party}
+	reports := &pageActivity{engine: g.engine, gate: p.gate, statuses: p.streams.statuses}
+	drafts := &drafts{gate: p.gate, keys: c.Keys}
+	all := []Endpoint{
+		{http.MethodGet, "/login", login},
+		{http.MethodGet, "/callback", callbacks.serve},
+		{http.MethodPost, "/callback", callbacks.serve},
+		{http.MethodPost, "/logout", logouts.serve},
+		{http.MethodGet, "/logged-out", logouts.left},
+		{http.MethodPost, "/backchannel-logout", tokens.serve},
+		{http.MethodGet, "/frontchannel-logout", frames.serve},
+		{http.MethodGet, "/session", p.streams.statuses.serve},
+		{http.MethodGet, "/events", p.streams.serve},
+		{http.MethodPost, "/activity", reports.serve},
+		{http.MethodGet, "/draft-key", drafts.serve},
+		// session.js, the ES module for pages: browsers ask each time whether it has changed, so
+		// that pages and server always fit together.
+		{http.MethodGet, "/session.js", silently(asset.ServeScript)},
+		{http.MethodGet, "/session.source.js", silently(asset.ServeSource)}, // before it was minified
+		{http.MethodGet, "/session.d.ts", silently(asset.ServeTypes)},       // its TypeScript declarations
+	}
+	if len(c.ClientKeys)+len(c.DecryptionKeys) > 0 {
+		all = append(all, Endpoint{http.MethodGet, "/jwks", serveKeys(c)})
+	}
+	if c.ThirdPartyLogin {
+		all = append(all, Endpoint{http.MethodPost, "/login", login})
+	}
+	if c.KeepPosted {
+		all = append(all, Endpoint{http.MethodGet, posted.Path, forms.arrive},
+			Endpoint{http.MethodPost, posted.Path, forms.giveBack})
+	}
+	return all
+}

@@ -1,0 +1,57 @@
+package rp
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/tandem-sso/tandem/rp/internal/engine"
+	"github.com/tandem-sso/tandem/rp/internal/throttle"
+	"github.com/tandem-sso/tandem/rp/reason"
+)
+
+// whyUnavailable are the lines in the log about requests that were answered with 503. What
+// the Store fails to do is logged where it fails, so that one line has both.
+var whyUnavailable = map[reason.Cause]string{
+	reason.IdPSilent: "a request was answered with 503: the IdP does not answer",
+	reason.IdPFails:  "a request was answered with 503: the IdP does not answer as it should",
+	reason.Busy: "a request was answered with 503: this instance is at a limit, " +
+		"still at work on it, or shutting down",
+}
+
+// journal tells the operator what the answers do not say. Strangers can cause its lines, so
+// they are bounded; Config.Events hears of each.
+type journal struct {
+	log    *slog.Logger
+	engine *engine.Engine // its clocks; set once it is there
+	events *Events
+	lines  throttle.Budget
+}
+
+// spend logs a line, or counts it.
+func (j *journal) spend(line string, about ...any) {
+	j.lines.Spend(j.log, j.engine.Now(), line, about...)
+}
+
+// refused tells of a log-in or a logout token that was refused.
+func (j *journal) refused(what Refused, err error) {
+	j.spend(string(what), append([]any{"error", err}, j.engine.Clock()...)...)
+	if fn := j.events.Refused; fn != nil {
+		fn(RefusedEvent{What: what, At: j.engine.Now(), Err: err})
+	}
+}
+
+// unavailable tells the operator of an answer with 503, and of its cause. Nobody has got
+// one who has hung up.
+func (j *journal) unavailable(r *http.Request, e *UnavailableError) {
+	if errors.Is(e.Err, context.Canceled) {
+		return
+	}
+	if line := whyUnavailable[e.Cause]; line != "" {
+		j.spend(line, "cause", string(e.Cause), "error", e.Err)
+	}
+	if fn := j.events.Unavailable; fn != nil {
+		fn(r.Context(), UnavailableEvent{At: j.engine.Now(), Cause: e.Cause, Err: e.Err})
+	}
+}
