@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/site"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
@@ -88,13 +89,13 @@ func (c *callbacks) denied(w http.ResponseWriter, r *http.Request, f *loginflow.
 		return c.checks.denied(w, r, f, code)
 	}
 	err := fmt.Errorf("the authorization endpoint answered %s", clean(code))
-	switch code {
-	case "access_denied":
+	switch verdict.Login(code) {
+	case verdict.Cancelled:
 		return badLogin("failed-cancelled", err)
-	case "temporarily_unavailable": // Keycloak's word to the second of two tabs, too
+	case verdict.Elsewhere:
 		why := notFinished(&UnavailableError{RetryAfter: 5 * time.Second, Cause: reason.IdPFails, Err: err})
 		return &staleError{f.Target(), why, f.Begun} // a session that was not enough before is not now
-	case "server_error":
+	case verdict.Later:
 		return laterFor(f, &UnavailableError{RetryAfter: 5 * time.Second, Cause: reason.IdPFails, Err: err})
 	}
 	return badLogin("failed", err)

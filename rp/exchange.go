@@ -102,11 +102,11 @@ func (x *exchanges) exchange(ctx context.Context, code string, f *loginflow.Flow
 
 // noTokens describes a code that brought no tokens.
 func (x *exchanges) noTokens(f *loginflow.Flow, out idp.Outcome) error {
-	switch {
-	case out.Fault != verdict.None, out.Status >= 500, out.Status == http.StatusTooManyRequests:
+	switch verdict.Exchange(out.Answer) {
+	case verdict.Later:
 		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: engine.WhoFails(&out),
 			Err: out.Err})
-	case out.Code == "invalid_grant":
+	case verdict.Spent:
 		return badLogin("failed-code", out.Err)
 	}
 	x.log.Error("this client and the IdP do not fit", "error", out.Err)

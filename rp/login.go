@@ -170,11 +170,10 @@ var errNotPushed = errors.New("the IdP does not take a silent check")
 // notPushed describes a request that the IdP has not taken. At a silent check somebody is
 // logged in, and stays so.
 func (s *starts) notPushed(f *loginflow.Flow, out idp.Outcome) error {
-	if f.Silent && out.Fault == verdict.None && out.Status >= 400 && out.Status < 500 &&
-		out.Status != http.StatusTooManyRequests && !verdict.ClientWide(out.Answer) {
+	switch verdict.Pushed(out.Answer, f.Silent) {
+	case verdict.NotTaken:
 		return fmt.Errorf("%w: %w", errNotPushed, out.Err)
-	}
-	if f.Silent || out.Fault != verdict.None || out.Status >= 500 || out.Status == http.StatusTooManyRequests {
+	case verdict.Later:
 		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: engine.WhoFails(&out),
 			Err: out.Err})
 	}

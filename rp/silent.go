@@ -164,15 +164,13 @@ func (c *checks) overtaken(w http.ResponseWriter, f *loginflow.Flow, got *engine
 	return nil
 }
 
-// denied handles a prompt=none round trip that failed. Only login_required says
-// that there is no session (Core §3.1.2.6, SM-04). Other errors want the person to act:
-// the page is served while trust lasts, and then an ordinary log-in follows. Trouble at
-// the IdP is not a logout.
+// denied handles a prompt=none round trip that failed. Where the person has to act the page
+// is served while trust lasts, and then an ordinary log-in follows.
 func (c *checks) denied(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, code string) error {
 	key, ok := c.browsers.key(r.Header)
 	cause := fmt.Errorf("the silent check was answered with %s", clean(code))
-	switch code {
-	case "login_required":
+	switch verdict.Silent(code) {
+	case verdict.NoSession:
 		if ok {
 			if err := c.rejected(r, f, key, cause); err != nil {
 				return err
@@ -180,15 +178,13 @@ func (c *checks) denied(w http.ResponseWriter, r *http.Request, f *loginflow.Flo
 		}
 		web.SeeOther(w, f.ReturnTo) // the page decides whether to log in
 		return nil
-	case "interaction_required", "consent_required", "account_selection_required":
+	case verdict.NotSilently:
 		if ok {
 			c.engine.Signalled(key, time.Time{}, "prompt=none", verdict.Interact, cause)
 		}
 		web.SeeOther(w, f.ReturnTo)
 		return nil
-	case "invalid_request":
-		// The hint perhaps: an IdP that has withdrawn its keys does not know its own ID
-		// tokens any more. A log-in sends none.
+	case verdict.NotTaken:
 		return c.logInInstead(w, f)
 	}
 	if ok {
