@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/internal/checkup"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
@@ -41,10 +42,10 @@ func (t *logoutTokens) serve(w http.ResponseWriter, r *http.Request) error {
 	began := time.Now()
 	err := t.receive(w, r)
 	if fn := t.cfg.Events.Timed; fn != nil && !checkup.IsOwn(r) {
-		fn(r.Context(), TimedEvent{What: TimedLogoutToken, Outcome: carriedOut(err), Took: time.Since(began)})
+		fn(r.Context(), event.Timed{What: event.TimedLogoutToken, Outcome: carriedOut(err), Took: time.Since(began)})
 	}
 	if bad := (*RequestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 && !checkup.IsOwn(r) {
-		t.journal.refused(RefusedLogoutToken, bad.Err) // the reason, nothing of the token (BCL-25)
+		t.journal.refused(event.RefusedLogoutToken, bad.Err) // the reason, nothing of the token (BCL-25)
 	}
 	return err
 }
@@ -124,7 +125,7 @@ func meantBy(iat, now time.Time, skew time.Duration) store.Selector {
 	return store.Selector{IssuedBy: iat, BegunBy: begunBy}
 }
 
-// carriedOut says of a logout token what TimedEvent says.
+// carriedOut says of a logout token what event.Timed says.
 func carriedOut(err error) string {
 	bad := (*RequestError)(nil)
 	switch {
@@ -151,7 +152,7 @@ func (t *logoutTokens) notYet(err *keyset.UnavailableError) error {
 // failed is 400 by the letter (§2.8); IdPs that deliver again do so after a
 // 5xx only. The cause is for the log: it may name what is inside this system.
 func (t *logoutTokens) failed(err error) error {
-	t.journal.refused(FailedLogoutToken, err)
+	t.journal.refused(event.FailedLogoutToken, err)
 	status := http.StatusBadRequest
 	if t.cfg.LogoutRetry503 {
 		status = http.StatusServiceUnavailable

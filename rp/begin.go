@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
@@ -46,7 +47,7 @@ func (b *beginnings) begin(w http.ResponseWriter, r *http.Request, f *loginflow.
 	if err != nil {
 		b.engine.Orphaned(got, *d, "")
 		if errors.Is(err, ErrRefused) { // the app has answered
-			b.journal.refused(RefusedLogin, err)
+			b.journal.refused(event.RefusedLogin, err)
 			return nil
 		}
 		return err
@@ -56,7 +57,7 @@ func (b *beginnings) begin(w http.ResponseWriter, r *http.Request, f *loginflow.
 	b.engine.Report(judgeProfile(b.cfg, d))
 	b.journal.log.Info("log-in", "session", key.Short())
 	if fn := b.cfg.Events.Login; fn != nil {
-		fn(LoginEvent{Session: key.Short(), Subject: d.Subject, SID: d.SID, At: d.Started})
+		fn(event.Login{Session: key.Short(), Subject: d.Subject, SID: d.SID, At: d.Started})
 	}
 	web.SeeOther(w, f.ReturnTo)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/site"
@@ -38,7 +39,7 @@ func (c *callbacks) serve(w http.ResponseWriter, r *http.Request) error {
 		err = c.resume(w, r, stale)
 	}
 	if login := (*LoginError)(nil); errors.As(err, &login) {
-		c.journal.refused(RefusedLogin, login)
+		c.journal.refused(event.RefusedLogin, login)
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/sessions"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -287,7 +288,7 @@ type Config struct {
 	// that does not know the IdP, finding "idp_unverified" says so.
 	Capabilities *idps.Capabilities
 	// MassLogoutPause keeps sessions for so long when the IdP suddenly refuses the tokens of
-	// many (MassLogoutEvent): 503 once trust has run out, another look afterwards, and then
+	// many (event.MassLogout): 503 once trust has run out, another look afterwards, and then
 	// the IdP is believed for an hour at least. Default 0: it is believed at once.
 	MassLogoutPause time.Duration
 
@@ -328,7 +329,7 @@ type Config struct {
 	// Default slog.Default().
 	Logger *slog.Logger
 	// Events are told what happens to sessions.
-	Events Events
+	Events event.Handlers
 
 	// InsecureAllowHTTP permits http URLs on hosts that are not loopback. Cookies are not
 	// Secure there and have no __Host- prefix: see the finding plain_http.

@@ -22,7 +22,7 @@ type Whose struct {
 	// time that has not come yet: now.
 	BegunBy time.Time
 
-	// Detail says who asked and why, for the log and EndEvent; it is cut to 200
+	// Detail says who asked and why, for the log and event.End; it is cut to 200
 	// bytes, and control characters are dropped.
 	Detail string
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -16,7 +17,7 @@ func (c *Config) engine(to *idp.Provider, of map[string]*engine.Audience, j *jou
 		Issuer: c.Issuer, ClientID: c.ClientID, Kind: engine.Kind(c.Kind), Scopes: c.Scopes,
 		IDTokenAlg: c.IDTokenAlg, TrustedAudiences: c.TrustedAudiences, APIs: of,
 		Capabilities: *c.Capabilities,
-		IdP:          to, Store: c.Store, Now: c.Now, Logger: j.log, Events: c.Events.engine(j),
+		IdP:          to, Store: c.Store, Now: c.Now, Logger: j.log, Events: ofSessions(&c.Events, j),
 		Idle: c.Idle, Absolute: c.Absolute, IdPWindow: c.IdPWindow, SignalEvery: c.SignalEvery, TrustFor: c.TrustFor,
 		Skew: c.Skew, RequestTimeout: c.RequestTimeout, WaitFor: c.WaitFor, LoginTimeout: c.LoginTimeout,
 		MassLogoutPause: c.MassLogoutPause, SilentCheck: c.SilentCheck, APIIntrospects: c.APIIntrospects,
@@ -26,30 +27,16 @@ func (c *Config) engine(to *idp.Provider, of map[string]*engine.Audience, j *jou
 	}
 }
 
-// engine hands on what the engine tells to Config.Events.
-func (to *Events) engine(j *journal) engine.Events {
+// ofSessions is what the engine tells, for Config.Events.
+func ofSessions(to *event.Handlers, j *journal) engine.Events {
 	events := engine.Events{
-		LogoutRefused: func(err error) { j.refused(RefusedLogoutToken, badLogout(err)) },
-	}
-	if fn := to.Signal; fn != nil {
-		events.Signal = func(e engine.SignalEvent) { fn(SignalEvent(e)) }
-	}
-	if fn := to.End; fn != nil {
-		events.End = func(e engine.EndEvent) { fn(EndEvent(e)) }
-	}
-	if fn := to.StoreFailed; fn != nil {
-		events.StoreFailed = func(e engine.StoreFailedEvent) { fn(StoreFailedEvent(e)) }
-	}
-	if fn := to.KeysRead; fn != nil {
-		events.KeysRead = func(e engine.KeysReadEvent) { fn(KeysReadEvent(e)) }
+		Signal: to.Signal, End: to.End, StoreFailed: to.StoreFailed, KeysRead: to.KeysRead, MassLogout: to.MassLogout,
+		LogoutRefused: func(err error) { j.refused(event.RefusedLogoutToken, badLogout(err)) },
 	}
 	if fn := to.Timed; fn != nil {
 		events.Waited = func(ctx context.Context, took time.Duration, err error) {
-			fn(ctx, TimedEvent{What: TimedWait, Outcome: outcome(err), Took: took})
+			fn(ctx, event.Timed{What: event.TimedWait, Outcome: outcome(err), Took: took})
 		}
-	}
-	if fn := to.MassLogout; fn != nil {
-		events.MassLogout = func(e engine.MassLogout) { fn(MassLogoutEvent(e)) }
 	}
 	return events
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/idps"
 )
 
@@ -36,8 +37,8 @@ func ExampleRelyingParty_EndSessions() {
 func ExampleRelyingParty_EndSessions_order() {
 	world := exampletest.Start()
 	defer world.Close()
-	ended := make(chan rp.EndEvent, 1)
-	auth := startNotes(world, func(c *rp.Config) { c.Events.End = func(e rp.EndEvent) { ended <- e } }, welcome)
+	ended := make(chan event.End, 1)
+	auth := startNotes(world, func(c *rp.Config) { c.Events.End = func(e event.End) { ended <- e } }, welcome)
 	defer auth.Close()
 	world.Person("ada").Visit("/")
 
@@ -154,7 +155,7 @@ func ExampleConfig_silentCheck() {
 	defer world.Close()
 	auth := startNotes(world, func(c *rp.Config) {
 		c.Kind, c.SilentCheck = rp.NoToken, true
-		c.Events.Signal = func(e rp.SignalEvent) { fmt.Println(e.How, e.Verdict) }
+		c.Events.Signal = func(e event.Signal) { fmt.Println(e.How, e.Verdict) }
 		c.Now = world.IDP.Now
 	}, welcome)
 	defer auth.Close()
@@ -170,12 +171,12 @@ func ExampleConfig_silentCheck() {
 
 // MassLogout is told when the IdP refuses the tokens of many at once; with
 // MassLogoutPause those who come next are kept until somebody has had a look.
-func ExampleMassLogoutEvent() {
+func ExampleConfig_massLogout() {
 	world := exampletest.Start()
 	defer world.Close()
 	auth := startNotes(world, func(c *rp.Config) {
 		c.MassLogoutPause = 10 * time.Minute
-		c.Events.MassLogout = func(e rp.MassLogoutEvent) {
+		c.Events.MassLogout = func(e event.MassLogout) {
 			fmt.Println(e.Rejected, "of", e.Asked, "refused; who comes next is kept for", e.Paused)
 		}
 		c.Now = world.IDP.Now

@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
@@ -101,13 +102,13 @@ func ExampleSession_Client() {
 }
 
 // Events tell once for each session why it ended, wherever that was noticed.
-func ExampleEvents() {
+func ExampleConfig_events() {
 	world := exampletest.Start()
 	defer world.Close()
 
-	ended := make(chan rp.EndEvent, 1)
+	ended := make(chan event.End, 1)
 	config := exampleConfig(world)
-	config.Events.End = func(e rp.EndEvent) { ended <- e }
+	config.Events.End = func(e event.End) { ended <- e }
 	auth, err := rp.New(context.Background(), config)
 	if err != nil {
 		log.Fatal(err)

@@ -11,17 +11,18 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // alarms counts mass-logout events.
 type alarms struct {
 	n    atomic.Int64
-	last atomic.Pointer[rp.MassLogoutEvent]
+	last atomic.Pointer[event.MassLogout]
 }
 
 func (a *alarms) watch(c *rp.Config) {
-	c.Events.MassLogout = func(e rp.MassLogoutEvent) { a.n.Add(1); a.last.Store(&e) }
+	c.Events.MassLogout = func(e event.MassLogout) { a.n.Add(1); a.last.Store(&e) }
 }
 
 // refusedByIdP plants sessions whose refresh token the IdP does not know, as

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/throttle"
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -25,7 +26,7 @@ var whyUnavailable = map[reason.Cause]string{
 type journal struct {
 	log    *slog.Logger
 	engine *engine.Engine // its clocks; set once it is there
-	events *Events
+	events *event.Handlers
 	lines  throttle.Budget
 }
 
@@ -35,10 +36,10 @@ func (j *journal) spend(line string, about ...any) {
 }
 
 // refused tells of a log-in or a logout token that was refused.
-func (j *journal) refused(what Refused, err error) {
+func (j *journal) refused(what event.Refusal, err error) {
 	j.spend(string(what), append([]any{"error", err}, j.engine.Clock()...)...)
 	if fn := j.events.Refused; fn != nil {
-		fn(RefusedEvent{What: what, At: j.engine.Now(), Err: err})
+		fn(event.Refused{What: what, At: j.engine.Now(), Err: err})
 	}
 }
 
@@ -52,6 +53,6 @@ func (j *journal) unavailable(r *http.Request, e *UnavailableError) {
 		j.spend(line, "cause", string(e.Cause), "error", e.Err)
 	}
 	if fn := j.events.Unavailable; fn != nil {
-		fn(r.Context(), UnavailableEvent{At: j.engine.Now(), Cause: e.Cause, Err: e.Err})
+		fn(r.Context(), event.Unavailable{At: j.engine.Now(), Cause: e.Cause, Err: e.Err})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -100,9 +101,9 @@ func TestMaxStreamsPerSubject(t *testing.T) {
 // each.
 func TestRefusals(t *testing.T) {
 	var mu sync.Mutex
-	told := map[rp.Refused]int{}
+	told := map[event.Refusal]int{}
 	s := setup{config: func(c *rp.Config) {
-		c.Events.Refused = func(e rp.RefusedEvent) {
+		c.Events.Refused = func(e event.Refused) {
 			mu.Lock()
 			defer mu.Unlock()
 			if e.Err == nil || e.At.IsZero() {
@@ -118,10 +119,10 @@ func TestRefusals(t *testing.T) {
 			w.judged(w.deliver("junk"), false)
 		}
 		junk.get("/auth/callback?state=x")
-		if n := strings.Count(w.log.String(), string(rp.RefusedLogoutToken)); n < 10 || n > 30 {
+		if n := strings.Count(w.log.String(), string(event.RefusedLogoutToken)); n < 10 || n > 30 {
 			t.Errorf("%d lines about %d refused tokens", n, flood)
 		}
-		if !w.log.has(string(rp.RefusedLogin)) {
+		if !w.log.has(string(event.RefusedLogin)) {
 			t.Error("the flood hides a refused log-in")
 		}
 		time.Sleep(time.Minute)
@@ -131,7 +132,7 @@ func TestRefusals(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if told[rp.RefusedLogoutToken] != flood+1 || told[rp.RefusedLogin] != 1 {
+		if told[event.RefusedLogoutToken] != flood+1 || told[event.RefusedLogin] != 1 {
 			t.Errorf("events: %v", told)
 		}
 	})

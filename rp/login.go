@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/authrequest"
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
@@ -56,7 +57,7 @@ func (s *starts) login(w http.ResponseWriter, r *http.Request, opts []LoginOptio
 	}
 	q, more, err := s.asked(w, r)
 	if err != nil {
-		s.journal.refused(RefusedLogin, err)
+		s.journal.refused(event.RefusedLogin, err)
 		return err
 	}
 	if s.postedElsewhere(r) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -30,9 +31,9 @@ func TestAnswerBeforeTheRest(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			gate := make(chan struct{})
-			var told []rp.EndEvent
+			var told []event.End
 			inBubble(t, setup{config: func(c *rp.Config) {
-				c.Events.End = func(e rp.EndEvent) { <-gate; told = append(told, e) }
+				c.Events.End = func(e event.End) { <-gate; told = append(told, e) }
 			}}, func(t *testing.T, w *world) {
 				gate = make(chan struct{}) // of this bubble
 				v := w.visitor("ada")
@@ -75,7 +76,7 @@ func TestOneReportWhereClocksDiffer(t *testing.T) {
 			if n++; n == 2 {
 				c.Now = func() time.Time { return time.Now().Add(ahead) }
 			}
-			c.Events.End = func(rp.EndEvent) {
+			c.Events.End = func(event.End) {
 				time.Sleep(40 * time.Second)
 				mu.Lock()
 				defer mu.Unlock()
@@ -372,7 +373,7 @@ func TestSlowListenerHearsOnce(t *testing.T) {
 	const n = 300
 	inBubble(t, setup{instances: 2, config: func(c *rp.Config) {
 		end := c.Events.End
-		c.Events.End = func(e rp.EndEvent) { time.Sleep(time.Second); end(e) }
+		c.Events.End = func(e event.End) { time.Sleep(time.Second); end(e) }
 	}}, func(t *testing.T, w *world) {
 		for i := range n {
 			if _, err := w.auth[0].Plant(t.Context(), "ada", fmt.Sprint(i)); err != nil {
@@ -394,7 +395,7 @@ func TestSlowListenerHearsOnce(t *testing.T) {
 func TestVerySlowListenerHearsOnce(t *testing.T) {
 	inBubble(t, setup{config: func(c *rp.Config) {
 		end := c.Events.End
-		c.Events.End = func(e rp.EndEvent) { time.Sleep(50 * time.Second); end(e) }
+		c.Events.End = func(e event.End) { time.Sleep(50 * time.Second); end(e) }
 	}}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")
 		v.login()

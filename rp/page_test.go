@@ -148,25 +148,38 @@ func (p *tab) do(method, path string, header http.Header) answer {
 	return answer{resp, string(body)}
 }
 
-func (a answer) status(t testing.TB) rp.Status {
+func (a answer) status(t testing.TB) status {
 	t.Helper()
-	var s rp.Status
+	var s status
 	if err := json.Unmarshal([]byte(a.body), &s); err != nil || a.StatusCode != http.StatusOK {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
 	return s
 }
 
-// event is one server-sent event; name is empty for a comment, "closed" at the
+// status is what session.js gets.
+type status struct {
+	rp.Status
+	Limits []struct {
+		Kind   string        `json:"kind"`
+		Reason reason.Reason `json:"reason"`
+		EndMS  int64         `json:"end_ms"`
+		WarnMS int64         `json:"warn_ms"`
+	} `json:"limits"`
+	ReportMS int64  `json:"report_ms"`
+	Confirm  string `json:"confirm"`
+}
+
+// streamed is one server-sent event; name is empty for a comment, "closed" at the
 // end of the stream.
-type event struct {
+type streamed struct {
 	name, id string
-	status   rp.Status
+	status   status
 	at       time.Time
 }
 
 // stream opens the event stream and reads it on a goroutine that ends with it.
-func (p *tab) stream(header http.Header) (<-chan event, func()) {
+func (p *tab) stream(header http.Header) (<-chan streamed, func()) {
 	p.w.Helper()
 	ctx, cancel := context.WithCancel(p.w.Context())
 	h := http.Header{"Accept": {"text/event-stream"}}
@@ -177,18 +190,18 @@ func (p *tab) stream(header http.Header) (<-chan event, func()) {
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
 		p.w.Fatalf("stream: %d %v", resp.StatusCode, resp.Header)
 	}
-	events := make(chan event, 10_000) // nobody has to read them
+	events := make(chan streamed, 10_000) // nobody has to read them
 	go func() {
 		defer close(events)
 		defer resp.Body.Close()
 		readEvents(resp.Body, events)
-		events <- event{name: "closed", at: time.Now()}
+		events <- streamed{name: "closed", at: time.Now()}
 	}()
 	return events, cancel
 }
 
-func readEvents(r io.Reader, to chan<- event) {
-	var e event
+func readEvents(r io.Reader, to chan<- streamed) {
+	var e streamed
 	for in := bufio.NewScanner(r); in.Scan(); {
 		name, value, _ := strings.Cut(in.Text(), ":")
 		value = strings.TrimPrefix(value, " ")
@@ -196,7 +209,7 @@ func readEvents(r io.Reader, to chan<- event) {
 		case in.Text() == "":
 			e.at = time.Now()
 			to <- e
-			e = event{}
+			e = streamed{}
 		case name == "event":
 			e.name = value
 		case name == "id":
@@ -207,7 +220,7 @@ func readEvents(r io.Reader, to chan<- event) {
 	}
 }
 
-func expect(t testing.TB, events <-chan event, name string, reason reason.Reason) event {
+func expect(t testing.TB, events <-chan streamed, name string, reason reason.Reason) streamed {
 	t.Helper()
 	e, ok := <-events
 	if !ok || e.name != name || e.status.Reason != reason {
@@ -216,7 +229,7 @@ func expect(t testing.TB, events <-chan event, name string, reason reason.Reason
 	return e
 }
 
-func (w *pageWorld) silent(events <-chan event) {
+func (w *pageWorld) silent(events <-chan streamed) {
 	w.Helper()
 	synctest.Wait()
 	select {
@@ -227,7 +240,7 @@ func (w *pageWorld) silent(events <-chan event) {
 }
 
 // limit finds a limit in a status; -1 if there is none.
-func limit(s rp.Status, kind string) time.Duration {
+func limit(s status, kind string) time.Duration {
 	for _, l := range s.Limits {
 		if l.Kind == kind {
 			return time.Duration(l.EndMS) * time.Millisecond

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -41,18 +42,18 @@ func strangers() []stranger {
 
 // withStranger runs f with "notes" as instance 0 and a stranger as instance 1 of
 // the load balancer, on the same store and keys.
-func withStranger(t *testing.T, change func(*rp.Config), f func(t *testing.T, w *world, ends *[]rp.EndEvent)) {
+func withStranger(t *testing.T, change func(*rp.Config), f func(t *testing.T, w *world, ends *[]event.End)) {
 	for _, other := range strangers() {
 		t.Run(other.name, func(t *testing.T) {
 			s := setup{idp: patient, config: change}
 			inBubble(t, s, func(t *testing.T, w *world) {
-				var ends []rp.EndEvent
+				var ends []event.End
 				theirs := setup{config: func(c *rp.Config) {
 					if change != nil {
 						change(c)
 					}
 					other.config(w, c)
-					c.Events = rp.Events{End: func(e rp.EndEvent) { w.note(func() { ends = append(ends, e) }) }}
+					c.Events = event.Handlers{End: func(e event.End) { w.note(func() { ends = append(ends, e) }) }}
 				}}
 				auth := w.relyingParty(theirs)
 				w.auth, w.apps = append(w.auth, auth), append(w.apps, w.app(auth))
@@ -64,7 +65,7 @@ func withStranger(t *testing.T, change func(*rp.Config), f func(t *testing.T, w 
 
 // C9: a cookie of one party opens nothing at the other, whatever is asked for.
 func TestForeignCookie(t *testing.T) {
-	withStranger(t, nil, func(t *testing.T, w *world, ends *[]rp.EndEvent) {
+	withStranger(t, nil, func(t *testing.T, w *world, ends *[]event.End) {
 		v := w.visitor("ada")
 		v.login()
 		v.instance = "1"
@@ -94,7 +95,7 @@ func TestForeignCookie(t *testing.T) {
 // C9: the same person at both: neither can list, end or revoke what the other
 // has, by subject or sid, nor use its once-ids up.
 func TestForeignReferences(t *testing.T) {
-	withStranger(t, nil, func(t *testing.T, w *world, ends *[]rp.EndEvent) {
+	withStranger(t, nil, func(t *testing.T, w *world, ends *[]event.End) {
 		v := w.visitor("ada")
 		v.login()
 		sid := v.session().SID
@@ -148,7 +149,7 @@ func TestForeignReferences(t *testing.T) {
 // expired session nor sends its tokens to its own IdP.
 func TestForeignSweeper(t *testing.T) {
 	idle := func(c *rp.Config) { c.Idle = 10 * time.Minute }
-	withStranger(t, idle, func(t *testing.T, w *world, ends *[]rp.EndEvent) {
+	withStranger(t, idle, func(t *testing.T, w *world, ends *[]event.End) {
 		w.visitor("ada").login()
 		if err := w.auth[0].Close(); err != nil { // only the stranger is left
 			t.Fatal(err)
@@ -168,7 +169,7 @@ func TestForeignSweeper(t *testing.T) {
 // RFC 9700 §4.4: a log-in that one party has begun is not taken up by the other,
 // nor used up there.
 func TestForeignCallback(t *testing.T) {
-	withStranger(t, nil, func(t *testing.T, w *world, _ *[]rp.EndEvent) {
+	withStranger(t, nil, func(t *testing.T, w *world, _ *[]event.End) {
 		v := w.visitor("ada")
 		callback := v.authorize(v.start("/auth/login?return_to=/private"))
 		thief := v.thief()

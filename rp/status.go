@@ -29,9 +29,13 @@ type Status struct {
 	AbsoluteSeconds *int64 `json:"absolute_seconds"`
 	// WarnSeconds: until the person should be warned of the nearer of the two.
 	WarnSeconds *int64 `json:"warn_seconds"`
+}
 
-	// Limits says the same in milliseconds and by kind, for session.js.
-	Limits []StatusLimit `json:"limits,omitempty"`
+// pageStatus is what session.js gets.
+type pageStatus struct {
+	Status
+	// Limits says the same in milliseconds and by kind.
+	Limits []statusLimit `json:"limits,omitempty"`
 	// ReportMS: how often, in milliseconds, a page that is used should POST
 	// activity at the most.
 	ReportMS int64 `json:"report_ms,omitempty"`
@@ -44,8 +48,8 @@ type Status struct {
 	version uint64
 }
 
-// StatusLimit is one of the limits of a session.
-type StatusLimit struct {
+// statusLimit is one of the limits of a session.
+type statusLimit struct {
 	// Kind is "idle": inactivity in this app ends the session; "fixed": it ends in any case;
 	// or "trust": so long the IdP's last word is good, which activity renews.
 	Kind   string        `json:"kind"`
@@ -58,7 +62,8 @@ type StatusLimit struct {
 // anything; a session whose time is up is ended by it, as by any request. Its
 // error is an *UnavailableError.
 func (p *RelyingParty) SessionStatus(r *http.Request) (Status, error) {
-	return p.streams.statuses.of(r)
+	s, err := p.streams.statuses.of(r)
+	return s.Status, err
 }
 
 // statuses says how sessions stand.
@@ -67,20 +72,20 @@ type statuses struct {
 	browsers *browsers
 }
 
-func (s *statuses) of(r *http.Request) (Status, error) {
-	key, ok := s.browsers.key(r.Header)
+func (a *statuses) of(r *http.Request) (pageStatus, error) {
+	key, ok := a.browsers.key(r.Header)
 	if !ok {
-		return Status{State: "anonymous"}, nil
+		return anonymous, nil
 	}
-	return s.look(r.Context(), key)
+	return a.look(r.Context(), key)
 }
 
 // look says how a session stands.
-func (a *statuses) look(ctx context.Context, key store.Key) (Status, error) {
+func (a *statuses) look(ctx context.Context, key store.Key) (pageStatus, error) {
 	for range 3 {
 		st, err := a.engine.Load(ctx, key)
 		if err == nil {
-			var s Status
+			var s pageStatus
 			if s, err = a.status(ctx, a.engine.Vouched(ctx, st)); err == nil {
 				return s, nil
 			}
@@ -90,26 +95,30 @@ func (a *statuses) look(ctx context.Context, key store.Key) (Status, error) {
 		case errors.As(err, &ended):
 			return endedStatus(ended), nil
 		case errors.Is(err, ErrAnonymous):
-			return Status{State: "anonymous"}, nil
+			return anonymous, nil
 		case err != engine.ErrChanged:
-			return Status{}, err
+			return pageStatus{}, err
 		}
 	}
-	return Status{}, engine.Busy(time.Second, "the session changes faster than it can be read")
+	return pageStatus{}, engine.Busy(time.Second, "the session changes faster than it can be read")
 }
 
-func endedStatus(e *EndedError) Status {
-	return Status{State: "ended", Reason: e.Reason, Cause: e.Cause, QuietSeconds: int64(e.Quiet / time.Second)}
+var anonymous = pageStatus{Status: Status{State: "anonymous"}}
+
+func endedStatus(e *EndedError) pageStatus {
+	return pageStatus{Status: Status{State: "ended", Reason: e.Reason, Cause: e.Cause,
+		QuietSeconds: int64(e.Quiet / time.Second)}}
 }
 
-func (a *statuses) status(ctx context.Context, st *engine.State) (Status, error) {
+func (a *statuses) status(ctx context.Context, st *engine.State) (pageStatus, error) {
 	now := a.engine.Now()
 	policy := a.engine.Policy(st)
 	clocks := lifetime.Believable(st.Clocks(), now)
 	if d := lifetime.Decide(clocks, policy, now, lifetime.Passive); d.End != lifetime.Live {
-		return Status{}, a.engine.Expire(ctx, st, d.End)
+		return pageStatus{}, a.engine.Expire(ctx, st, d.End)
 	}
-	s := Status{State: "live", Subject: st.Data.Subject, Confirm: "activity", version: st.Rec.Version}
+	s := pageStatus{Status: Status{State: "live", Subject: st.Data.Subject}, Confirm: "activity",
+		version: st.Rec.Version}
 	if a.engine.Means(st.Data) == engine.BySilentLogin {
 		s.Confirm = "navigation"
 	}
@@ -117,7 +126,7 @@ func (a *statuses) status(ctx context.Context, st *engine.State) (Status, error)
 	s.IdleSeconds, s.AbsoluteSeconds = until(limits.Idle(), now), until(limits.Absolute, now)
 	s.WarnSeconds = until(lifetime.Warn(limits, clocks, policy), now)
 	for _, l := range lifetime.Horizon(clocks, policy) {
-		s.Limits = append(s.Limits, StatusLimit{
+		s.Limits = append(s.Limits, statusLimit{
 			Kind: limitKinds[l.Kind], Reason: engine.Reasons[l.End],
 			EndMS:  max(l.At.Sub(now), 0).Milliseconds(),
 			WarnMS: max(l.Warn.Sub(now), 0).Milliseconds(),

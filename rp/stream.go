@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/eventstream"
 	"github.com/tandem-sso/tandem/rp/internal/names"
@@ -118,7 +119,7 @@ func (v *streams) pageTold(ctx context.Context, key store.Key) {
 	defer cancel()
 	if rec, err := v.browsers.store.Load(ctx, key); errors.Is(err, store.ErrEnded) {
 		why, _ := engine.Why(rec.End.Reason)
-		fn(ctx, TimedEvent{What: TimedPage, Outcome: string(why), Took: max(now.Sub(rec.End.At), 0)})
+		fn(ctx, event.Timed{What: event.TimedPage, Outcome: string(why), Took: max(now.Sub(rec.End.At), 0)})
 	}
 }
 
@@ -126,7 +127,7 @@ var errGone = errors.New("rp: stream is over")
 
 // nextStatus waits until there is something to say.
 func (v *streams) nextStatus(r *http.Request, key store.Key, t *engine.Topic, changed <-chan struct{},
-	due time.Time, out *eventstream.Writer) (Status, <-chan struct{}, error) {
+	due time.Time, out *eventstream.Writer) (pageStatus, <-chan struct{}, error) {
 	lookIn := lookEvery
 	if !due.IsZero() {
 		// One more than the clock's grain: at the instant itself it is not over yet
@@ -141,7 +142,7 @@ func (v *streams) nextStatus(r *http.Request, key store.Key, t *engine.Topic, ch
 		select {
 		case <-t.Done:
 			reason, cause := engine.Why(t.Why())
-			ended := Status{State: "ended", Reason: reason, Cause: cause}
+			ended := pageStatus{Status: Status{State: "ended", Reason: reason, Cause: cause}}
 			if s, err := v.statuses.look(r.Context(), key); err == nil && s.State == "ended" && s.Reason == reason {
 				ended = s // the record knows more
 			}
@@ -162,14 +163,14 @@ func (v *streams) nextStatus(r *http.Request, key store.Key, t *engine.Topic, ch
 			}
 			if !now.Before(beat) {
 				if out.Comment() != nil {
-					return Status{}, nil, errGone
+					return pageStatus{}, nil, errGone
 				}
 				beat = now.Add(heartbeat)
 			}
 		case <-r.Context().Done():
-			return Status{}, nil, errGone
+			return pageStatus{}, nil, errGone
 		case <-v.ctx.Done():
-			return Status{}, nil, errGone // shutting down: the browser connects elsewhere
+			return pageStatus{}, nil, errGone // shutting down: the browser connects elsewhere
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 )
 
 // A 503 says who fails: to the person in plain words, to the app by Cause. An IdP that
@@ -60,7 +61,7 @@ func TestTheStoreFails(t *testing.T) {
 	s := setup{idp: patient, config: func(c *rp.Config) {
 		broken.Store = c.Store
 		c.Store = &broken
-		c.Events.StoreFailed = func(e rp.StoreFailedEvent) {
+		c.Events.StoreFailed = func(e event.StoreFailed) {
 			told.Add(1)
 			if !errors.Is(e.Err, errDown) {
 				t.Errorf("the event says %v", e.Err)

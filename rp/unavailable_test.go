@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -89,10 +90,10 @@ func causeOf(c *ast.CompositeLit) ast.Expr {
 // gets no answer, and there is no line.
 func TestUnavailableIsLogged(t *testing.T) {
 	type key struct{}
-	var told []rp.UnavailableEvent
+	var told []event.Unavailable
 	failing, direct := &away{}, true
 	inBubble(t, setup{config: func(c *rp.Config) {
-		c.Events.Unavailable = func(ctx context.Context, e rp.UnavailableEvent) {
+		c.Events.Unavailable = func(ctx context.Context, e event.Unavailable) {
 			if direct && ctx.Value(key{}) == nil {
 				t.Error("the event has another context than the request")
 			}

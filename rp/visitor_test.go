@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -148,13 +147,13 @@ func (v *visitor) login() *reply {
 }
 
 // status is GET /auth/session.
-func (v *visitor) status() rp.Status {
+func (v *visitor) status() status {
 	v.w.Helper()
 	a := v.do("GET", "/auth/session", nil, fetching)
 	if a.status != http.StatusOK {
 		v.w.Fatalf("status: %v", a)
 	}
-	var s rp.Status
+	var s status
 	if err := json.Unmarshal([]byte(a.body), &s); err != nil {
 		v.w.Fatalf("status: %v in %s", err, a.body)
 	}

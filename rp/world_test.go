@@ -21,6 +21,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
@@ -56,9 +57,9 @@ type world struct {
 	run   func(http.ResponseWriter, *http.Request, *rp.Session) // serves /run and /run-passive
 
 	mu      sync.Mutex
-	logins  []rp.LoginEvent
-	signals []rp.SignalEvent
-	ends    []rp.EndEvent
+	logins  []event.Login
+	signals []event.Signal
+	ends    []event.End
 }
 
 // inBubble runs f in a world of its own.
@@ -132,10 +133,10 @@ func (w *world) config(s setup) rp.Config {
 		SkipSelfCheck: true, // tests change the app while it serves
 		HTTPClient:    w.idp.Net.Client(),
 		Logger:        slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Events: rp.Events{
-			Login:  func(e rp.LoginEvent) { w.note(func() { w.logins = append(w.logins, e) }) },
-			Signal: func(e rp.SignalEvent) { w.note(func() { w.signals = append(w.signals, e) }) },
-			End:    func(e rp.EndEvent) { w.note(func() { w.ends = append(w.ends, e) }) },
+		Events: event.Handlers{
+			Login:  func(e event.Login) { w.note(func() { w.logins = append(w.logins, e) }) },
+			Signal: func(e event.Signal) { w.note(func() { w.signals = append(w.signals, e) }) },
+			End:    func(e event.End) { w.note(func() { w.ends = append(w.ends, e) }) },
 		},
 	}
 	if s.config != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/idps"
 )
 
@@ -65,7 +66,7 @@ type Config struct {
 	Progress io.Writer
 	Logger   *slog.Logger
 	Now      func() time.Time
-	Events   rp.Events
+	Events   event.Handlers
 	// Siblings are linked from every page.
 	Siblings []Link
 	// Watch is told of every request that belongs to a session. See Visit.

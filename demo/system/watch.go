@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -114,13 +115,13 @@ var ends = map[string]string{
 func clock(t time.Time) string { return t.Format("15:04:05") }
 
 // events translates what the library says in an app.
-func (s *System) events(id string) rp.Events {
-	return rp.Events{
-		Login: func(e rp.LoginEvent) {
+func (s *System) events(id string) event.Handlers {
+	return event.Handlers{
+		Login: func(e event.Login) {
 			s.Note(Event{At: e.At, Kind: Login, From: Person, To: id, Title: "Log-in to " + Name(id), Session: e.Session, SID: e.SID, Subject: e.Subject,
 				Text: "The app checked the ID token and made a session of its own, under a new random id."})
 		},
-		Signal: func(e rp.SignalEvent) {
+		Signal: func(e event.Signal) {
 			if e.Verdict == "ok" {
 				return // the IdP tells it better: it knows the new deadline
 			}
@@ -131,7 +132,7 @@ func (s *System) events(id string) rp.Events {
 			}
 			s.Note(out)
 		},
-		End: func(e rp.EndEvent) {
+		End: func(e event.End) {
 			why := ui.ReasonOf(e.Reason)
 			if e.Cause == reason.Inactivity {
 				why.Text = "It said why: nobody was active in any app for as long as it allows (cause: " + string(e.Cause) + ")."

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -68,10 +68,10 @@ func (j *journal) latest() []Line {
 }
 
 // events are those of the library.
-func (j *journal) events() rp.Events {
-	return rp.Events{
-		Login: func(e rp.LoginEvent) { j.loggedIn(e.SID != "") },
-		End:   func(e rp.EndEvent) { j.ended(e.Reason) },
+func (j *journal) events() event.Handlers {
+	return event.Handlers{
+		Login: func(e event.Login) { j.loggedIn(e.SID != "") },
+		End:   func(e event.End) { j.ended(e.Reason) },
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/pgstore"
 	"github.com/tandem-sso/tandem/rp/store/redisstore"
@@ -104,7 +105,7 @@ func (w *world) instance() *instance {
 		Issuer: w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: w.keys, Store: in.store,
 		IdPWindow: 15 * time.Minute, TrustFor: 5 * time.Minute, Now: w.idp.Now, HTTPClient: &http.Client{Transport: in.net},
 		Logger: slog.New(slog.DiscardHandler),
-		Events: rp.Events{End: func(rp.EndEvent) { in.ends.Add(1) }},
+		Events: event.Handlers{End: func(event.End) { in.ends.Add(1) }},
 	})
 	if err != nil {
 		w.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-sso/tandem/internal/servertest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -84,7 +85,7 @@ type party struct {
 	web  http.Handler
 
 	mu   sync.Mutex
-	ends []rp.EndEvent
+	ends []event.End
 }
 
 func newParty(t *testing.T, kept store.Store, keys rp.Keys, now func() time.Time) *party {
@@ -106,7 +107,7 @@ func (p *party) start(kept store.Store, keys rp.Keys, now func() time.Time) {
 	p.auth, err = rp.New(t.Context(), rp.Config{
 		Issuer: p.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: keys, Store: kept,
 		Idle: time.Second, Now: now, Capabilities: &can, Logger: slog.New(slog.DiscardHandler),
-		Events: rp.Events{End: func(e rp.EndEvent) {
+		Events: event.Handlers{End: func(e event.End) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.ends = append(p.ends, e)

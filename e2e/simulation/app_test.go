@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -78,9 +79,9 @@ func (in *instance) config(keys rp.Keys) rp.Config {
 		HTTPClient: &http.Client{Transport: in.wire}, SkipSelfCheck: true, // the oracle judges every call
 		Now:    func() time.Time { return time.Now().Add(skew) },
 		Logger: slog.New(slog.DiscardHandler),
-		Events: rp.Events{
-			Login: func(e rp.LoginEvent) { a.w.oracle.began(in, e) },
-			End:   func(e rp.EndEvent) { a.w.oracle.ended(in, e) },
+		Events: event.Handlers{
+			Login: func(e event.Login) { a.w.oracle.began(in, e) },
+			End:   func(e event.End) { a.w.oracle.ended(in, e) },
 		},
 	}
 	if k.KnowsWindow {

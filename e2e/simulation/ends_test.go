@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -184,7 +184,7 @@ func (o *oracle) overtakes(in *instance, name string) *early {
 }
 
 // ended is the library's event. C8: exactly one per session, with its reason.
-func (o *oracle) ended(in *instance, e rp.EndEvent) {
+func (o *oracle) ended(in *instance, e event.End) {
 	now := o.lock()
 	defer o.unlock()
 	s := o.sessions[e.Session]

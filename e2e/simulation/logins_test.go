@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 )
 
 // flow is a log-in on its way to the IdP and back.
@@ -180,7 +181,7 @@ func (o *oracle) judgeBirth(s *session, f *flow, c *chain) {
 }
 
 // began is the library's event of a log-in.
-func (o *oracle) began(in *instance, e rp.LoginEvent) {
+func (o *oracle) began(in *instance, e event.Login) {
 	now := o.lock()
 	defer o.unlock()
 	b := o.births[e.Session]

@@ -21,6 +21,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/resourceserver"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
@@ -66,12 +67,12 @@ type world struct {
 	idp *idptest.Server
 
 	mu   sync.Mutex
-	ends map[string][]rp.EndEvent
+	ends map[string][]event.End
 }
 
 // newWorld starts everything inside a bubble.
 func newWorld(t *testing.T, told told, tune func(*idpmock.Client)) *world {
-	w := &world{T: t, ends: map[string][]rp.EndEvent{}}
+	w := &world{T: t, ends: map[string][]event.End{}}
 	var clients []idpmock.Client
 	for _, a := range all {
 		c := idpmock.Client{ID: a.name, Secret: a.name + "-secret", RedirectURIs: []string{a.url("/auth/callback")},
@@ -118,7 +119,7 @@ func (w *world) serve(a app) {
 		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IdPWindow: window, Absolute: day, IDTokenAlg: "ES256",
 		APIs: []rp.API{{Origin: apiURL}}, APIIntrospects: a.kind != rp.NoToken,
 		HTTPClient: w.idp.Net.Client(), Logger: slog.New(slog.DiscardHandler),
-		Events: rp.Events{End: func(e rp.EndEvent) {
+		Events: event.Handlers{End: func(e event.End) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.ends[a.name] = append(w.ends[a.name], e)
@@ -188,10 +189,10 @@ func onEcho(auth *rp.RelyingParty) http.Handler {
 }
 
 // endsOf returns what the app has told of ends so far.
-func (w *world) endsOf(a app) []rp.EndEvent {
+func (w *world) endsOf(a app) []event.End {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]rp.EndEvent(nil), w.ends[a.name]...)
+	return append([]event.End(nil), w.ends[a.name]...)
 }
 
 // ended demands that the app has had exactly one end, for this reason.

@@ -42,7 +42,7 @@ func rooms() []room {
 
 	// Test code is out of reach of what people link into their programs.
 	testCode := []string{"testing/...", "net/http/httptest"}
-	contract := []string{"rp", "rp/store", "rp/reason", "rp/idps", "rp/internal/..."}
+	contract := []string{"rp", "rp/store", "rp/reason", "rp/event", "rp/idps", "rp/internal/..."}
 	ofStores := []string{"rp/store", "rp/store/internal/..."}
 	everything := []string{"rp/...", "nethttpadapter/...", "echoadapter/...", "idp-mock/..."}
 
@@ -79,14 +79,15 @@ func rooms() []room {
 		{path: "rp/internal/checkup", rooms: append([]string{"rp/store", "rp/internal/activity"}, rules...),
 			modules: core, never: testCode},
 		{path: "rp/internal/...", modules: core, never: testCode},
-		{path: "rp", rooms: []string{"rp/store", "rp/reason", "rp/idps", "rp/internal/..."}, modules: core,
+		{path: "rp", rooms: []string{"rp/store", "rp/reason", "rp/event", "rp/idps", "rp/internal/..."}, modules: core,
 			never: testCode},
 		{path: "rp/idps", rooms: []string{"rp/internal/weburl"}, never: testCode},
 		{path: "rp/reason", rooms: []string{"rp/store"}, never: testCode},
+		{path: "rp/event", rooms: []string{"rp/reason", "rp/store"}, never: testCode},
 
 		// Sessions at work know the store and the IdP, and no browser: neither these rooms
 		// nor rp are in reach.
-		{path: "rp/internal/engine", rooms: append([]string{"rp/store", "rp/reason", "rp/idps"}, rules...),
+		{path: "rp/internal/engine", rooms: append([]string{"rp/store", "rp/reason", "rp/event", "rp/idps"}, rules...),
 			modules: core, never: testCode},
 		{path: "rp/internal/names", rooms: []string{"rp/store", "rp/internal/cookie", "rp/internal/record",
 			"rp/internal/seal"}, never: testCode},

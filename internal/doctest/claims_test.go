@@ -55,7 +55,8 @@ var claims = []struct{ words, held string }{
 	{"| `ReferenceToken` |", "demo/system.TestFourSessions rp/internal/verdict.TestSecondLook " +
 		"rp.TestConfirmedRefusalEnds"},
 	{"| `NoToken` |", "rp.TestSilentCheckIsASignal rp.TestSilentCheckNoticesTheEnd rp.TestFrontchannelLogout"},
-	{"A session ends for exactly one reason", "rp.TestReasonsInTheSameWords e2e/page.TestReasons rp.ExampleEvents"},
+	{"A session ends for exactly one reason", "rp.TestReasonsInTheSameWords e2e/page.TestReasons " +
+		"rp.ExampleConfig_events"},
 	{"the session is kept, and asked", "rp.TestOutage rp.TestStoreOutage rp.TestBlamedAPI"},
 
 	// What it promises
@@ -78,7 +79,7 @@ var claims = []struct{ words, held string }{
 	{"The IdP is only told of what a person did", "rp/internal/lifetime.TestPassiveNeverSignals " +
 		"e2e/absent.TestHTMXPolls rp/internal/activity.TestClassify"},
 	{"**Everybody is told.", "e2e/firefox.TestEndReachesEveryTab"},
-	{"Every end has one reason", "e2e/firefox.TestEndReachesEveryTab rp.ExampleEvents"},
+	{"Every end has one reason", "e2e/firefox.TestEndReachesEveryTab rp.ExampleConfig_events"},
 	{"**To each its own.", "e2e/parties.TestToEachItsOwn"},
 	{"may share a store and keys", "e2e/parties.TestToEachItsOwn demo/apps.TestSharedStores"},
 	{"None can serve, end, list or read", "e2e/parties.TestToEachItsOwn rp.TestForeignReferences"},
@@ -109,7 +110,7 @@ var claims = []struct{ words, held string }{
 	{"| an outage told from a rejection", "rp/internal/verdict.TestTokenEndsOnlyByInvalidGrant"},
 	{"| API 401 closes the loop", "rp/internal/verdict.TestSecondLook rp.TestConfirmedRefusalEnds"},
 	{"| nothing comes back", "rp.TestNothingComesBack"},
-	{"| end reason reaches", "rp.TestReasonsInTheSameWords rp.ExampleEvents"},
+	{"| end reason reaches", "rp.TestReasonsInTheSameWords rp.ExampleConfig_events"},
 	{"| ships a fault-injecting IdP", "idp-mock/idpmock.TestNamedFaults " +
 		"idp-mock/idpmock.TestReadmeShowsTheTemperaments"},
 	{"Read from the projects' own sources", "because: what the other columns say is theirs, and the sentence says " +

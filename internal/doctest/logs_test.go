@@ -199,6 +199,13 @@ func (s *scan) texts(fn *ast.FuncDecl, e ast.Expr) []string {
 	}
 	switch e := e.(type) {
 	case *ast.SelectorExpr:
+		if id, ok := e.X.(*ast.Ident); ok && id.Name == "event" { // package event
+			f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "rp/event/event.go"), nil, 0)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			return (&scan{files: []*ast.File{f}}).values(e.Sel)
+		}
 		if e.Sel.Name == "Text" && fn.Name.Name == "Report" {
 			return []string{"(the text of a finding)"}
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 )
 
 // Version is the field "schema" of every record. It rises when a field changes its meaning or
@@ -27,32 +28,32 @@ const Message = "audit"
 func Record(c rp.Config, log *slog.Logger) rp.Config {
 	w := writer{log.With("schema", Version, "issuer", c.Issuer, "client_id", c.ClientID)}
 	to := c.Events
-	c.Events.Login = func(e rp.LoginEvent) {
+	c.Events.Login = func(e event.Login) {
 		w.write("login", e.At, "session", e.Session, "subject", e.Subject, "sid", e.SID)
 		if to.Login != nil {
 			to.Login(e)
 		}
 	}
-	c.Events.End = func(e rp.EndEvent) {
+	c.Events.End = func(e event.End) {
 		w.write("end", e.At, "session", e.Session, "subject", e.Subject, "sid", e.SID, "reason", string(e.Reason),
 			"cause", string(e.Cause), "detail", e.Detail, "begun", e.Begun)
 		if to.End != nil {
 			to.End(e)
 		}
 	}
-	c.Events.Refused = func(e rp.RefusedEvent) {
+	c.Events.Refused = func(e event.Refused) {
 		w.write("refused", e.At, "what", string(e.What), "error", text(e.Err))
 		if to.Refused != nil {
 			to.Refused(e)
 		}
 	}
-	c.Events.MassLogout = func(e rp.MassLogoutEvent) {
+	c.Events.MassLogout = func(e event.MassLogout) {
 		w.write("mass_logout", e.At, "rejected", e.Rejected, "asked", e.Asked, "paused_seconds", e.Paused.Seconds())
 		if to.MassLogout != nil {
 			to.MassLogout(e)
 		}
 	}
-	c.Events.KeysRead = func(e rp.KeysReadEvent) {
+	c.Events.KeysRead = func(e event.KeysRead) {
 		w.write("keys_read", e.At, "key_ids", e.KeyIDs)
 		if to.KeysRead != nil {
 			to.KeysRead(e)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/audit"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/rptest"
 )
@@ -43,20 +44,20 @@ func TestSchema(t *testing.T) {
 	}
 	var out bytes.Buffer
 	var heard []string
-	config := audit.Record(rp.Config{Issuer: "https://idp.example", ClientID: "notes", Events: rp.Events{
-		Login:      func(rp.LoginEvent) { heard = append(heard, "login") },
-		End:        func(rp.EndEvent) { heard = append(heard, "end") },
-		Refused:    func(rp.RefusedEvent) { heard = append(heard, "refused") },
-		MassLogout: func(rp.MassLogoutEvent) { heard = append(heard, "mass_logout") },
-		KeysRead:   func(rp.KeysReadEvent) { heard = append(heard, "keys_read") },
+	config := audit.Record(rp.Config{Issuer: "https://idp.example", ClientID: "notes", Events: event.Handlers{
+		Login:      func(event.Login) { heard = append(heard, "login") },
+		End:        func(event.End) { heard = append(heard, "end") },
+		Refused:    func(event.Refused) { heard = append(heard, "refused") },
+		MassLogout: func(event.MassLogout) { heard = append(heard, "mass_logout") },
+		KeysRead:   func(event.KeysRead) { heard = append(heard, "keys_read") },
 	}}, slog.New(slog.NewJSONHandler(&out, nil)))
 	at := time.Date(2026, 11, 27, 5, 0, 0, 0, time.FixedZone("", 3600))
-	config.Events.Login(rp.LoginEvent{Session: "s", Subject: "ada", SID: "sid", At: at})
-	config.Events.End(rp.EndEvent{Session: "s", Subject: "ada", SID: "sid", Reason: reason.BackchannelLogout,
+	config.Events.Login(event.Login{Session: "s", Subject: "ada", SID: "sid", At: at})
+	config.Events.End(event.End{Session: "s", Subject: "ada", SID: "sid", Reason: reason.BackchannelLogout,
 		Cause: reason.Inactivity, Detail: "left", At: at, Begun: at})
-	config.Events.Refused(rp.RefusedEvent{What: rp.RefusedLogin, At: at, Err: errors.New("nonce")})
-	config.Events.MassLogout(rp.MassLogoutEvent{Rejected: 20, Asked: 30, At: at, Paused: time.Minute})
-	config.Events.KeysRead(rp.KeysReadEvent{At: at, KeyIDs: []string{"k1"}})
+	config.Events.Refused(event.Refused{What: event.RefusedLogin, At: at, Err: errors.New("nonce")})
+	config.Events.MassLogout(event.MassLogout{Rejected: 20, Asked: 30, At: at, Paused: time.Minute})
+	config.Events.KeysRead(event.KeysRead{At: at, KeyIDs: []string{"k1"}})
 	var events []string
 	for line := range strings.Lines(out.String()) {
 		var r map[string]any

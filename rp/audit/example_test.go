@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/audit"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -23,7 +24,7 @@ func ExampleRecord() {
 	}})
 	config = audit.Record(config, slog.New(records))
 	// auth, err := rp.New(ctx, config), and somebody logs out:
-	config.Events.End(rp.EndEvent{Session: "5d375af4a07c", Subject: "ada", Reason: reason.UserLogout,
+	config.Events.End(event.End{Session: "5d375af4a07c", Subject: "ada", Reason: reason.UserLogout,
 		At: time.Unix(1800000000, 0)})
 	// Output:
 	// {"level":"INFO","msg":"audit","schema":1,"issuer":"https://login.example.com","client_id":"notes","event":"end","at":"2027-01-15T08:00:00Z","session":"5d375af4a07c","subject":"ada","reason":"user_logout"}

@@ -3,31 +3,31 @@ package otelrp
 import (
 	"context"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 )
 
 // events counts what is told, and tells it on.
-func (m *meters) events(to rp.Events) rp.Events {
+func (m *meters) events(to event.Handlers) event.Handlers {
 	no := context.Background() // these are about no request
-	return rp.Events{
-		Login: then(func(rp.LoginEvent) { m.logins.Add(no, 1, m.with()) }, to.Login),
-		Signal: then(func(e rp.SignalEvent) {
+	return event.Handlers{
+		Login: then(func(event.Login) { m.logins.Add(no, 1, m.with()) }, to.Login),
+		Signal: then(func(e event.Signal) {
 			m.signals.Add(no, 1, m.with("how", e.How, "verdict", e.Verdict))
 			if e.Verdict == "ok" {
 				m.lag.Record(no, e.Lag.Seconds(), m.with("how", e.How))
 			}
 		}, to.Signal),
-		End: then(func(e rp.EndEvent) {
+		End: then(func(e event.End) {
 			m.ends.Add(no, 1, m.with("reason", string(e.Reason), "cause", string(e.Cause)))
 			if !e.Begun.IsZero() {
 				m.lasted.Record(no, max(e.At.Sub(e.Begun), 0).Seconds(), m.with("reason", string(e.Reason)))
 			}
 		}, to.End),
-		Refused:     then(func(e rp.RefusedEvent) { m.refused.Add(no, 1, m.with("what", string(e.What))) }, to.Refused),
+		Refused:     then(func(e event.Refused) { m.refused.Add(no, 1, m.with("what", string(e.What))) }, to.Refused),
 		StoreFailed: to.StoreFailed, // the Store's own measurements have it
-		MassLogout:  then(func(rp.MassLogoutEvent) { m.massLogouts.Add(no, 1, m.with()) }, to.MassLogout),
-		KeysRead:    then(func(rp.KeysReadEvent) { m.keysRead.Add(no, 1, m.with()) }, to.KeysRead),
-		Unavailable: thenIn(func(ctx context.Context, e rp.UnavailableEvent) {
+		MassLogout:  then(func(event.MassLogout) { m.massLogouts.Add(no, 1, m.with()) }, to.MassLogout),
+		KeysRead:    then(func(event.KeysRead) { m.keysRead.Add(no, 1, m.with()) }, to.KeysRead),
+		Unavailable: thenIn(func(ctx context.Context, e event.Unavailable) {
 			m.unavailable.Add(ctx, 1, m.with("cause", string(e.Cause)))
 		}, to.Unavailable),
 		Timed:  thenIn(m.timed, to.Timed),
@@ -35,13 +35,13 @@ func (m *meters) events(to rp.Events) rp.Events {
 	}
 }
 
-func (m *meters) timed(ctx context.Context, e rp.TimedEvent) {
+func (m *meters) timed(ctx context.Context, e event.Timed) {
 	switch took := e.Took.Seconds(); e.What {
-	case rp.TimedWait:
+	case event.TimedWait:
 		m.waited.Record(ctx, took, m.with("outcome", e.Outcome))
-	case rp.TimedLogoutToken:
+	case event.TimedLogoutToken:
 		m.logoutTokens.Record(ctx, took, m.with("outcome", e.Outcome))
-	case rp.TimedPage:
+	case event.TimedPage:
 		m.pages.Record(ctx, took, m.with("reason", e.Outcome))
 	}
 }

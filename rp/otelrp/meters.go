@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -97,7 +97,7 @@ func (m *meters) zero() {
 	for _, c := range []reason.Cause{reason.StoreFailed, reason.IdPSilent, reason.IdPFails, reason.Busy} {
 		m.unavailable.Add(no, 0, m.with("cause", string(c)))
 	}
-	for _, what := range []rp.Refused{rp.RefusedLogin, rp.RefusedLogoutToken, rp.FailedLogoutToken} {
+	for _, what := range []event.Refusal{event.RefusedLogin, event.RefusedLogoutToken, event.FailedLogoutToken} {
 		m.refused.Add(no, 0, m.with("what", string(what)))
 	}
 	m.streams.Add(no, 0, m.with())

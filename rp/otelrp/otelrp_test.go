@@ -24,6 +24,7 @@ import (
 
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/otelrp"
 	"github.com/tandem-sso/tandem/rp/rptest"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -87,9 +88,9 @@ func inBubble(t *testing.T, f func(w *world), opts ...metric.ManualReaderOption)
 		w.traces = trace.NewTracerProvider(trace.WithSpanProcessor(w.spans))
 		w.auth = rptest.New(t, func(c *rp.Config) {
 			c.Store, c.SkipSelfCheck, c.IdPTransport, c.SignalEvery = w.store, true, w.idp.around, time.Minute
-			c.Events = rp.Events{Login: func(rp.LoginEvent) { w.hear("login") },
-				End:         func(rp.EndEvent) { w.hear("end") },
-				Unavailable: func(context.Context, rp.UnavailableEvent) { w.hear("unavailable") }}
+			c.Events = event.Handlers{Login: func(event.Login) { w.hear("login") },
+				End:         func(event.End) { w.hear("end") },
+				Unavailable: func(context.Context, event.Unavailable) { w.hear("unavailable") }}
 			var err error
 			*c, err = otelrp.Instrument(*c,
 				otelrp.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(w.reader))),

@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-sso/tandem/echoadapter"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/rptest"
 )
@@ -128,7 +129,7 @@ func TestRoutes(t *testing.T) {
 func TestWholeLogin(t *testing.T) {
 	var logins []string
 	auth := rptest.New(t, func(c *rp.Config) {
-		c.Events.Login = func(e rp.LoginEvent) { logins = append(logins, e.Subject) }
+		c.Events.Login = func(e event.Login) { logins = append(logins, e.Subject) }
 	})
 	web := nethttpadapter.New(auth.RelyingParty)
 	mux := http.NewServeMux()

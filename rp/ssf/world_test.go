@@ -19,6 +19,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/transmitter"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/ssf"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -45,7 +46,7 @@ type world struct {
 
 	mu     sync.Mutex
 	push   http.Handler // at pushURL
-	ends   []rp.EndEvent
+	ends   []event.End
 	events []ssf.Event
 }
 
@@ -103,7 +104,7 @@ func newWorld(t *testing.T, s setup) *world {
 		Issuer: w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: "https://notes.example",
 		Keys:  rp.Keys{rp.NewKey()},
 		Store: kept, IDTokenAlg: w.alg(), HTTPClient: w.idp.Net.Client(), Logger: w.logger(),
-		Events: rp.Events{End: func(e rp.EndEvent) { w.note(func() { w.ends = append(w.ends, e) }) }},
+		Events: event.Handlers{End: func(e event.End) { w.note(func() { w.ends = append(w.ends, e) }) }},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +236,7 @@ func (w *world) accepted(stream ssf.Stream, s transmitter.SET, faults ...transmi
 
 // ended returns what Events.End has been told. That happens beside the answer to the
 // transmitter, on a goroutine of its own: so it waits until that has done its work.
-func (w *world) ended() (out []rp.EndEvent) {
+func (w *world) ended() (out []event.End) {
 	synctest.Wait()
 	w.note(func() { out = slices.Clone(w.ends) })
 	return out

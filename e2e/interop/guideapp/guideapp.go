@@ -18,6 +18,7 @@ import (
 
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
@@ -162,14 +163,14 @@ func (s *seen) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func (s *seen) events() rp.Events {
-	return rp.Events{
-		Login: func(rp.LoginEvent) { s.add(Event{What: "login"}) },
-		Signal: func(e rp.SignalEvent) {
+func (s *seen) events() event.Handlers {
+	return event.Handlers{
+		Login: func(event.Login) { s.add(Event{What: "login"}) },
+		Signal: func(e event.Signal) {
 			s.add(Event{What: "signal", How: e.How, Verdict: e.Verdict, Err: text(e.Err)})
 		},
-		End: func(e rp.EndEvent) { s.add(Event{What: "end", Reason: string(e.Reason)}) },
-		Refused: func(e rp.RefusedEvent) {
+		End: func(e event.End) { s.add(Event{What: "end", Reason: string(e.Reason)}) },
+		Refused: func(e event.Refused) {
 			s.add(Event{What: "refused", How: string(e.What), Err: text(e.Err)})
 		},
 	}

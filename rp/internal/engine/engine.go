@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
@@ -67,7 +68,7 @@ func New(ctx context.Context, c Config, party *names.Party, ring *seal.Ring) (*E
 	p.calls, p.abort = context.WithCancel(context.Background())
 	p.idp.Differs = p.clockDiffers
 	if fn := c.Events.KeysRead; fn != nil {
-		p.idp.Keys.News = func(ids []string) { fn(KeysReadEvent{At: p.Now(), KeyIDs: ids}) }
+		p.idp.Keys.News = func(ids []string) { fn(event.KeysRead{At: p.Now(), KeyIDs: ids}) }
 	}
 	if err := p.meet(ctx); err != nil {
 		p.stop()

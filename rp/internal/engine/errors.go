@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -38,7 +39,7 @@ func (p *Engine) StoreFailed(err error) error {
 		p.troubles.Spend(p.log, p.Now(), "the session store failed; sessions are kept, and requests are answered "+
 			"with 503", "error", err)
 		if fn := p.cfg.Events.StoreFailed; fn != nil {
-			fn(StoreFailedEvent{At: p.Now(), Err: err})
+			fn(event.StoreFailed{At: p.Now(), Err: err})
 		}
 	}
 	return &reason.UnavailableError{RetryAfter: storeRetry, Cause: reason.StoreFailed,

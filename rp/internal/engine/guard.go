@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
@@ -12,14 +13,6 @@ const (
 	guardLeast  = 20        // rejections in a window before anybody is alarmed
 	guardRest   = time.Hour // after a pause without another one: what is refused now is refused
 )
-
-// MassLogout is what a MassLogoutEvent tells.
-type MassLogout struct {
-	Rejected int
-	Asked    int
-	At       time.Time
-	Paused   time.Duration
-}
 
 // guard counts verdicts. One window of memory is enough: an alarm is about now.
 type guard struct {
@@ -34,7 +27,7 @@ type guard struct {
 
 // count notes a verdict. alarm is true once per window; paused means that this
 // rejection is not to be believed yet.
-func (g *guard) count(rejected bool, now time.Time, pause time.Duration) (e MassLogout, alarm, paused bool) {
+func (g *guard) count(rejected bool, now time.Time, pause time.Duration) (e event.MassLogout, alarm, paused bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if now.Sub(g.began) >= guardWindow || now.Before(g.began) {
@@ -42,10 +35,10 @@ func (g *guard) count(rejected bool, now time.Time, pause time.Duration) (e Mass
 	}
 	g.asked++
 	if !rejected {
-		return MassLogout{}, false, false
+		return event.MassLogout{}, false, false
 	}
 	g.rejected++
-	e = MassLogout{Rejected: g.rejected, Asked: g.asked, At: now}
+	e = event.MassLogout{Rejected: g.rejected, Asked: g.asked, At: now}
 	if g.rejected >= guardLeast && 2*g.rejected > g.asked && !g.alarmed {
 		g.alarmed, alarm = true, true
 		// One pause for one trouble: else the sessions that have really ended

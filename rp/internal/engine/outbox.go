@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
@@ -105,7 +106,7 @@ func (p *Engine) announceEnd(u untold) {
 // tellEnd hands the end to the log and to the app; data is nil if nobody can read it.
 func (p *Engine) tellEnd(u untold, data *record.Data) {
 	rec := u.rec
-	e := EndEvent{Session: rec.Key.Short(), Detail: u.detail, At: rec.End.At, Begun: rec.Begun}
+	e := event.End{Session: rec.Key.Short(), Detail: u.detail, At: rec.End.At, Begun: rec.Begun}
 	e.Reason, e.Cause = Why(rec.End.Reason)
 	if data != nil {
 		e.Subject, e.SID = data.Subject, data.SID

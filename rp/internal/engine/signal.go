@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
@@ -207,7 +208,7 @@ func (p *Engine) Signalled(key store.Key, active time.Time, how string, v verdic
 		p.log.Warn("the IdP could not be asked; sessions are kept", "session", key.Short(), "how", how, "verdict",
 			v.String(), "error", cause)
 	}
-	e := SignalEvent{Session: key.Short(), How: how, Verdict: v.String(), At: p.Now(), Err: cause}
+	e := event.Signal{Session: key.Short(), How: how, Verdict: v.String(), At: p.Now(), Err: cause}
 	if v == verdict.OK {
 		e.Err = nil
 	}

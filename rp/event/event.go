@@ -1,4 +1,6 @@
-package rp
+// Package event has what Config.Events is told: what an operator counts and an audit keeps.
+// Package otelrp makes metrics of it, package audit records.
+package event
 
 import (
 	"context"
@@ -7,106 +9,106 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// Events are callbacks about sessions, on the goroutine that caused them: they must return
-// quickly. Any may be nil.
-type Events struct {
-	Login  func(LoginEvent)
-	Signal func(SignalEvent)
+// Handlers are told what happens to sessions, on the goroutine that caused it: they must
+// return quickly. Any may be nil.
+type Handlers struct {
+	Login  func(Login)
+	Signal func(Signal)
 	// End is called exactly once for each session that ends, on one instance, on a goroutine
 	// of its own. If an instance dies in between, another one, or the next start, makes up for
 	// it after a few minutes. It may come before Login where a logout overtakes a log-in.
-	End func(EndEvent)
+	End func(End)
 	// Refused is called for each log-in and each logout token that was refused.
 	// Strangers can cause it as often as they like.
-	Refused func(RefusedEvent)
+	Refused func(Refused)
 	// StoreFailed is called for each call of the Store that failed where a session was needed,
 	// as often as there are requests.
-	StoreFailed func(StoreFailedEvent)
+	StoreFailed func(StoreFailed)
 	// MassLogout is called at most once a minute when suspiciously many sessions
 	// are refused at once.
-	MassLogout func(MassLogoutEvent)
+	MassLogout func(MassLogout)
 	// KeysRead is called each time the IdP's signing keys were read.
-	KeysRead func(KeysReadEvent)
+	KeysRead func(KeysRead)
 	// Unavailable is called for each request that is answered with 503, with its context.
-	Unavailable func(context.Context, UnavailableEvent)
+	Unavailable func(context.Context, Unavailable)
 	// Timed is called when something is done that somebody has waited for, with the context
 	// of the request that was about it. It is for metrics: package otelrp has them.
-	Timed func(context.Context, TimedEvent)
+	Timed func(context.Context, Timed)
 	// Stream is called with 1 when an event stream of a page opens, and with -1 when it
 	// closes.
 	Stream func(change int)
 }
 
-// Refused says what was refused. The literal is the line in the log.
-type Refused string
+// Refusal says what was refused. The literal is the line in the log.
+type Refusal string
 
 const (
-	RefusedLogin       Refused = "a log-in failed"
-	RefusedLogoutToken Refused = "a logout token was refused"
-	FailedLogoutToken  Refused = "a logout token could not be carried out"
+	RefusedLogin       Refusal = "a log-in failed"
+	RefusedLogoutToken Refusal = "a logout token was refused"
+	FailedLogoutToken  Refusal = "a logout token could not be carried out"
 )
 
-// RefusedEvent says: a log-in or a logout token was refused. Err says why; it
+// Refused says: a log-in or a logout token was refused. Err says why; it
 // contains no token, code or cookie.
-type RefusedEvent struct {
-	What Refused
+type Refused struct {
+	What Refusal
 	At   time.Time
 	Err  error
 }
 
-// StoreFailedEvent says: a call of the Store failed. Sessions are kept.
-type StoreFailedEvent struct {
+// StoreFailed says: a call of the Store failed. Sessions are kept.
+type StoreFailed struct {
 	At  time.Time
 	Err error // the Store's
 }
 
-// UnavailableEvent says: a request was answered with 503. Sessions are kept.
-type UnavailableEvent struct {
+// Unavailable says: a request was answered with 503. Sessions are kept.
+type Unavailable struct {
 	At    time.Time
 	Cause reason.Cause
 	Err   error // it contains no token, code or cookie
 }
 
-// KeysReadEvent says: the IdP's signing keys were read.
-type KeysReadEvent struct {
+// KeysRead says: the IdP's signing keys were read.
+type KeysRead struct {
 	At     time.Time
 	KeyIDs []string // their kid, in the IdP's order; empty where it names none
 }
 
-// Timed says what has taken its time.
-type Timed string
+// Task says what has taken its time.
+type Task string
 
 const (
 	// TimedWait: a request has waited for a call of the IdP, its own or another one's. The
 	// outcome is "ok", "ended", "login" (the person has to be asked), "unavailable" or
 	// "failed".
-	TimedWait Timed = "wait"
+	TimedWait Task = "wait"
 	// TimedLogoutToken: from the arrival of a logout token to its answer. The outcome is "ok",
 	// "refused", or "failed" (the IdP should send it again).
-	TimedLogoutToken Timed = "logout_token"
+	TimedLogoutToken Task = "logout_token"
 	// TimedPage: from the end of a session, on whatever instance, to an open page on this one
 	// being told. The outcome is the Reason. Once for each stream: the greatest is the last
 	// page.
-	TimedPage Timed = "page"
+	TimedPage Task = "page"
 )
 
-// TimedEvent says: something is done.
-type TimedEvent struct {
-	What    Timed
+// Timed says: something is done.
+type Timed struct {
+	What    Task
 	Outcome string
 	Took    time.Duration
 }
 
-// LoginEvent says: a session began.
-type LoginEvent struct {
+// Login says: a session began.
+type Login struct {
 	Session string // hash; the same in all events and logs of the session
 	Subject string
 	SID     string
 	At      time.Time
 }
 
-// SignalEvent says: the IdP was told that the person is active, or could not be told.
-type SignalEvent struct {
+// Signal says: the IdP was told that the person is active, or could not be told.
+type Signal struct {
 	Session string
 	How     string // "refresh", "userinfo", "api" or "prompt=none"
 	Verdict string // "ok", "ended", "retry", "misconfigured" or "interact"
@@ -115,21 +117,21 @@ type SignalEvent struct {
 	Err     error         // nil if Verdict is "ok"
 }
 
-// EndEvent says: a session ended.
-type EndEvent struct {
+// End says: a session ended.
+type End struct {
 	Session string
 	Subject string // empty if the record could not be read
 	SID     string
 	Reason  reason.Reason
 	Cause   reason.EndCause // empty: not known
-	Detail  string          // what a Revocation says about it; from outside, else empty
+	Detail  string          // what EndSessions was told about it; from outside, else empty
 	At      time.Time
 	Begun   time.Time // when the log-in that led to it was started
 }
 
-// MassLogoutEvent says: within a minute the IdP has refused the tokens of many sessions,
+// MassLogout says: within a minute the IdP has refused the tokens of many sessions,
 // and of more than half of those that asked.
-type MassLogoutEvent struct {
+type MassLogout struct {
 	Rejected int
 	Asked    int
 	At       time.Time
