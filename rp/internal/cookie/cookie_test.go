@@ -57,3 +57,42 @@ func FuzzFind(f *testing.F) {
 		}
 	})
 }
+
+// Every cookie of the library is out of reach of scripts, and of what another site posts; it
+// travels over https or loopback alone where it has the prefix.
+func TestAttributes(t *testing.T) {
+	for _, tc := range []struct {
+		jar    cookie.Jar
+		secure bool
+	}{{"__Host-tandem", true}, {"tandem", false}} {
+		c := tc.jar.Session(cookie.NewID())
+		if c.Name != string(tc.jar) || c.Path != "/" || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode ||
+			c.Secure != tc.secure || c.MaxAge != 0 {
+			t.Errorf("%s: %v", tc.jar, c)
+		}
+	}
+}
+
+// ForgetPages sets a cookie of its own, for a second, and leaves the session's alone.
+func TestForgetPages(t *testing.T) {
+	h := http.Header{}
+	cookie.Jar("__Host-tandem").ForgetPages(h)
+	set := h["Set-Cookie"]
+	if len(set) != 1 || !strings.HasPrefix(set[0], "__Host-tandem-ended=1;") ||
+		!strings.Contains(set[0], "Max-Age=1;") || !strings.Contains(set[0], "HttpOnly") {
+		t.Errorf("%q", set)
+	}
+}
+
+func TestID(t *testing.T) {
+	id := cookie.NewID()
+	if one := cookie.Random(); len(one) != cookie.IDLen || one == cookie.Random() || !cookie.IsID(one) ||
+		!cookie.IsID(string(id[:])) {
+		t.Errorf("%q, %q", one, id)
+	}
+	for _, no := range []string{"a b", "a;b", "é", "a+b", "a/b", "a=", "_\x00"} {
+		if cookie.IsID(no) {
+			t.Errorf("%q is taken for an ID", no)
+		}
+	}
+}

@@ -199,6 +199,19 @@ func TestSize(t *testing.T) {
 	}
 }
 
+// What fits is stored, to the last byte.
+func TestFits(t *testing.T) {
+	d := full()
+	d.Values = strings.Repeat("x", MaxSize/2) // so that its length takes three bytes, now and then
+	d.Values += strings.Repeat("x", MaxSize-len(d.Encode()))
+	if n := len(d.Encode()); n != MaxSize || !d.Fits() {
+		t.Errorf("%d bytes do not fit", n)
+	}
+	if d.Values += "x"; d.Fits() {
+		t.Errorf("%d bytes fit", len(d.Encode()))
+	}
+}
+
 // Whatever is read can be written and read again to the same effect.
 func FuzzDecode(f *testing.F) {
 	d := full()
