@@ -59,7 +59,7 @@ func newGround(private *private) (*ground, error) {
 	if err != nil {
 		return nil, wrong("Keys", "%v", err)
 	}
-	g.pages = c.Pages.set(func(err error) {
+	g.pages = c.pageSet(func(err error) {
 		g.journal.spend("Config.Pages.Frame fails; the plain page is shown", "error", err)
 	})
 	return g, nil

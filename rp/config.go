@@ -16,6 +16,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/pages"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -26,7 +27,6 @@ type Secret string
 const redacted = "[redacted]"
 
 func (Secret) String() string       { return redacted }
-func (Secret) GoString() string     { return redacted }
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
@@ -67,7 +67,6 @@ func (k Kind) String() string {
 type Keys [][]byte
 
 func (Keys) String() string               { return redacted }
-func (Keys) GoString() string             { return redacted }
 func (Keys) LogValue() slog.Value         { return slog.StringValue(redacted) }
 func (Keys) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
 func (Keys) MarshalText() ([]byte, error) { return []byte(redacted), nil }
@@ -300,7 +299,7 @@ type Config struct {
 	Logout LogoutConfig
 
 	// Pages are language, words and frame of the library's own pages. Default: plain English.
-	Pages Pages
+	Pages pages.Config
 
 	// TrustedOrigins may send unsafe requests (POST, …) and open WebSockets beside
 	// BaseURL itself.

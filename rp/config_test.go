@@ -16,6 +16,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/idp-mock/idptest"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/pages"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
@@ -177,13 +178,13 @@ func TestConfigFaults(t *testing.T) {
 			c.Pages.Texts = map[string]map[string]string{"de": {"error": strings.Repeat("x", 2000)}}
 		}, "Pages"},
 		{"a frame that fails", func(c *rp.Config) {
-			c.Pages.Frame = func(io.Writer, rp.Page) error { return errors.New("no") }
+			c.Pages.Frame = func(io.Writer, pages.Page) error { return errors.New("no") }
 		}, "Pages"},
 		{"a frame without the page", func(c *rp.Config) {
-			c.Pages.Frame = func(io.Writer, rp.Page) error { return nil }
+			c.Pages.Frame = func(io.Writer, pages.Page) error { return nil }
 		}, "Pages"},
 		{"a frame that escapes the page", func(c *rp.Config) {
-			c.Pages.Frame = func(w io.Writer, p rp.Page) error {
+			c.Pages.Frame = func(w io.Writer, p pages.Page) error {
 				return template.Must(template.New("").Parse("{{.}}")).Execute(w, string(p.Body))
 			}
 		}, "Pages"},

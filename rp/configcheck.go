@@ -98,7 +98,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Logout.check(c.InsecureAllowHTTP, fault)
 	c.checkAPIs(fault)
-	c.Pages.set(nil).Check(func(cure string, args ...any) { fault("Pages", cure, args...) })
+	c.pageSet(nil).Check(func(cure string, args ...any) { fault("Pages", cure, args...) })
 	for _, o := range c.TrustedOrigins {
 		if err := weburl.CheckOrigin(o, c.InsecureAllowHTTP); err != nil {
 			fault("TrustedOrigins", "%v", err)

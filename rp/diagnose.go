@@ -37,7 +37,7 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 		return nil, err
 	}
 	all := slices.Concat(judgeProvider(&cfg, to.At()), cfg.registration(to.At()).Ask(ctx),
-		engine.StoreFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), judgePages(cfg.Pages.set(nil)))
+		engine.StoreFindings(ctx, cfg.Store, cfg.RequestTimeout), judgeSites(&cfg), judgePages(cfg.pageSet(nil)))
 	if !cfg.SkipSelfCheck {
 		party, err := names.New(cfg.Issuer, cfg.ClientID, cfg.Keys)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/pages"
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
@@ -93,7 +94,7 @@ func TestDiagnose(t *testing.T) {
 			APIs: []rp.API{{Origin: "https://api.example", Audience: "https://api.example"},
 				{Origin: "https://b.example"}}}},
 		{name: "pages that lack words", config: rp.Config{Capabilities: &duende,
-			Pages: rp.Pages{Texts: map[string]map[string]string{"de": {}}}}, told: []string{"page_texts"}},
+			Pages: pages.Config{Texts: map[string]map[string]string{"de": {}}}}, told: []string{"page_texts"}},
 		{name: "introspection that does not count", config: rp.Config{Kind: rp.RefreshToken, Capabilities: &keycloak,
 			APIIntrospects: true}, told: []string{"introspection_extends_not"}},
 		{name: "limits at odds", config: rp.Config{Capabilities: &duende, IdPWindow: 3 * time.Minute,

@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/pages"
 )
 
 // germanTexts are all the words of the library's pages in German. PageTexts has the keys.
@@ -103,7 +104,7 @@ var germanTexts = map[string]string{
 // The library's own pages speak German to browsers that ask for it, and stand in the
 // frame of the app. Its style sheet is a file of this origin: the policy lets no inline
 // style in.
-func ExamplePages() {
+func ExampleConfig_pages() {
 	world := exampletest.Start()
 	defer world.Close()
 	frame := template.Must(template.New("frame").Parse(`<!DOCTYPE html>
@@ -112,9 +113,9 @@ func ExamplePages() {
 `))
 
 	config := exampleConfig(world)
-	config.Pages = rp.Pages{
+	config.Pages = pages.Config{
 		Texts: map[string]map[string]string{"de": germanTexts},
-		Frame: func(w io.Writer, p rp.Page) error { return frame.Execute(w, p) },
+		Frame: func(w io.Writer, p pages.Page) error { return frame.Execute(w, p) },
 	}
 	auth, err := rp.New(context.Background(), config)
 	if err != nil {

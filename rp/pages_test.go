@@ -20,12 +20,13 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/pages"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // marked are texts that say which key and which language they are.
 func marked(tag string) map[string]string {
-	out := rp.PageTexts()
+	out := pages.Texts()
 	for key := range out {
 		out[key] = "<" + tag + " " + key + "> {minutes}"
 	}
@@ -110,7 +111,7 @@ func TestPagesCount(t *testing.T) {
 
 // Every key is used by a page, and every text on a page has a key.
 func TestPageTextsAreUsed(t *testing.T) {
-	used, pages := map[string]bool{}, 0
+	used, count := map[string]bool{}, 0
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -135,14 +136,14 @@ func TestPageTextsAreUsed(t *testing.T) {
 			return true
 		})
 		for _, said := range saidIn(tree) {
-			pages++
-			if rp.PageTexts()[said] == "" {
-				t.Errorf("%s says %q on a page, which is no key of rp.PageTexts", f, said)
+			count++
+			if pages.Texts()[said] == "" {
+				t.Errorf("%s says %q on a page, which is no key of pages.Texts", f, said)
 			}
 		}
 	}
-	if pages < 50 {
-		t.Errorf("only %d texts on pages were found", pages)
+	if count < 50 {
+		t.Errorf("only %d texts on pages were found", count)
 	}
 	for _, r := range everyReason {
 		used["ended-"+string(r)] = true
@@ -150,7 +151,7 @@ func TestPageTextsAreUsed(t *testing.T) {
 	for _, c := range []reason.Cause{reason.StoreFailed, reason.IdPSilent, reason.IdPFails, reason.Busy} {
 		used["outage-"+string(c)] = true
 	}
-	for key := range rp.PageTexts() {
+	for key := range pages.Texts() {
 		if !used[key] {
 			t.Errorf("no page says %q", key)
 		}
@@ -234,7 +235,7 @@ func TestPagesFrame(t *testing.T) {
 	broken := false
 	config := func(c *rp.Config) {
 		c.Logout.Post = true
-		c.Pages.Frame = func(w io.Writer, p rp.Page) error {
+		c.Pages.Frame = func(w io.Writer, p pages.Page) error {
 			if broken {
 				return errors.New("out of paper")
 			}
@@ -283,7 +284,7 @@ func TestPagesFrame(t *testing.T) {
 
 // What is missing in a language is told at the start.
 func TestPagesLack(t *testing.T) {
-	whole, part := rp.PageTexts(), rp.PageTexts()
+	whole, part := pages.Texts(), pages.Texts()
 	delete(part, "quiet")
 	delete(part, "error")
 	texts := map[string]map[string]string{"de": whole, "fr": part, "it": part, "en": {"to-login": "Sign in"},
@@ -306,12 +307,12 @@ func TestPagesLack(t *testing.T) {
 
 // The German texts of the Example are whole, so that they can be copied.
 func TestExampleTextsAreWhole(t *testing.T) {
-	for key := range rp.PageTexts() {
+	for key := range pages.Texts() {
 		if germanTexts[key] == "" {
 			t.Errorf("germanTexts has no %q", key)
 		}
 	}
-	if len(germanTexts) != len(rp.PageTexts()) {
+	if len(germanTexts) != len(pages.Texts()) {
 		t.Error("germanTexts has keys that no page shows")
 	}
 }
@@ -320,7 +321,7 @@ func TestExampleTextsAreWhole(t *testing.T) {
 func TestFailingFrameIsToldWithinBounds(t *testing.T) {
 	var broken atomic.Bool
 	s := setup{config: func(c *rp.Config) {
-		c.Pages.Frame = func(w io.Writer, p rp.Page) error {
+		c.Pages.Frame = func(w io.Writer, p pages.Page) error {
 			if broken.Load() {
 				return errors.New("no template")
 			}

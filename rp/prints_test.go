@@ -188,7 +188,6 @@ func TestNothingPrints(t *testing.T) {
 			"Finding":      {w.auth[0].Findings()[0]},
 			"Health":       {rp.Health{Ready: true}},
 
-			"Pages": {printtest.Exempt("words")}, "Page": {printtest.Exempt("words")},
 			"LoginOption":      {printtest.Exempt("a function")},
 			"StepUpError":      {&rp.StepUpError{}},
 			"LogoutConfig":     {printtest.Exempt("an address, and names and values that go into addresses")},

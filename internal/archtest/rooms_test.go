@@ -42,7 +42,7 @@ func rooms() []room {
 
 	// Test code is out of reach of what people link into their programs.
 	testCode := []string{"testing/...", "net/http/httptest"}
-	contract := []string{"rp", "rp/store", "rp/reason", "rp/event", "rp/idps", "rp/internal/..."}
+	contract := []string{"rp", "rp/store", "rp/reason", "rp/event", "rp/pages", "rp/idps", "rp/internal/..."}
 	ofStores := []string{"rp/store", "rp/store/internal/..."}
 	everything := []string{"rp/...", "nethttpadapter/...", "echoadapter/...", "idp-mock/..."}
 
@@ -79,10 +79,11 @@ func rooms() []room {
 		{path: "rp/internal/checkup", rooms: append([]string{"rp/store", "rp/internal/activity"}, rules...),
 			modules: core, never: testCode},
 		{path: "rp/internal/...", modules: core, never: testCode},
-		{path: "rp", rooms: []string{"rp/store", "rp/reason", "rp/event", "rp/idps", "rp/internal/..."}, modules: core,
-			never: testCode},
+		{path: "rp", rooms: []string{"rp/store", "rp/reason", "rp/event", "rp/pages", "rp/idps", "rp/internal/..."},
+			modules: core, never: testCode},
 		{path: "rp/idps", rooms: []string{"rp/internal/weburl"}, never: testCode},
 		{path: "rp/reason", rooms: []string{"rp/store"}, never: testCode},
+		{path: "rp/pages", rooms: []string{"rp/internal/page"}, never: testCode},
 		{path: "rp/event", rooms: []string{"rp/reason", "rp/store"}, never: testCode},
 
 		// Sessions at work know the store and the IdP, and no browser: neither these rooms

@@ -16,7 +16,6 @@ import (
 type Secret string
 
 func (Secret) String() string       { return "[redacted]" }
-func (Secret) GoString() string     { return "[redacted]" }
 func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // Format redacts also under verbs that do not fit a string, such as %d.

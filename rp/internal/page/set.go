@@ -102,7 +102,7 @@ func (s *Set) Check(fault func(cure string, args ...any)) {
 		for key, text := range texts {
 			switch {
 			case english[key] == "":
-				fault("has the text %q for %q, which no page shows; rp.PageTexts has the keys", key, tag)
+				fault("has the text %q for %q, which no page shows; pages.Texts has the keys", key, tag)
 			case len(text) > maxText:
 				fault("has a text of %d bytes for %q in %q; use at most %d", len(text), key, tag, maxText)
 			}
