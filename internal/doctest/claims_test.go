@@ -17,20 +17,22 @@ var claims = []struct{ words, held string }{
 	{"Gone for a while: signed out everywhere",
 		"e2e/virtualtime.TestOneActiveAppKeepsAll e2e/page.TestCoveredWithinASecond " +
 			"e2e/controlroom.TestWhyWasILoggedOut"},
-	{"is asked for in banking", "because: whom it is for"},
+	{"Banks, health services and governments demand", "because: whom it is for"},
 	{"each expire by", "because: OpenID Connect Session Management 1.0 and the RFCs of OAuth define no common end"},
-	{"Tandem tells the IdP that a person is active", "rp.TestOneClock e2e/readme.TestProgramRuns " +
+	{"Tandem tells the IdP that a person is active", "rp.TestOneClock rp.TestLogoutTokens"},
+	{"It works in a Go web application with `net/http` or echo", "e2e/readme.TestProgramRuns " +
 		"echoadapter.TestErrorsReachEcho"},
 	{"[A whole program](#a-whole-program)", "internal/doctest.TestContents"},
 	{"In a clone, two commands", "e2e/readme.TestCommandsExist e2e/readme.TestStranger"},
-	{"The room tells nineteen", "demo/scenario.TestTheReadmeCountsTheScenarios demo/controlroom.TestExplain " +
-		"e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestAStoryStepByStep " +
-		"e2e/controlroom.TestWhyWasILoggedOut e2e/controlroom.TestThePlanner " +
-		"e2e/controlroom.TestYourOwnIdPThatHonoursAll"},
-	{"lists what else it does", "e2e/readme.TestFlagsExist e2e/stories.TestSeveralInstances " +
+	{"The control room tells nineteen", "demo/scenario.TestTheReadmeCountsTheScenarios " +
+		"e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestAStoryStepByStep"},
+	{"For each session that ended it shows", "demo/controlroom.TestExplain e2e/controlroom.TestWhyWasILoggedOut"},
+	{"It compares two policies", "e2e/controlroom.TestThePlanner"},
+	{"And it [tries your own IdP]", "e2e/controlroom.TestYourOwnIdPThatHonoursAll"},
+	{"lists what else the demo does", "e2e/readme.TestFlagsExist e2e/stories.TestSeveralInstances " +
 		"demo/apps.TestEachAppAlone"},
 	{"The demo needs nothing but Go", "e2e/readme.TestStranger"},
-	{"it installs as root on Debian", "make need"},
+	{"it installs them as root on Debian", "make need"},
 	{"lists the other targets", "make help"},
 
 	// A whole program
@@ -55,38 +57,41 @@ var claims = []struct{ words, held string }{
 	{"| `ReferenceToken` |", "demo/system.TestFourSessions rp/internal/verdict.TestSecondLook " +
 		"rp.TestConfirmedRefusalEnds"},
 	{"| `NoToken` |", "rp.TestSilentCheckIsASignal rp.TestSilentCheckNoticesTheEnd rp.TestFrontchannelLogout"},
-	{"A session ends for exactly one reason", "rp.TestReasonsInTheSameWords e2e/page.TestReasons " +
-		"rp.ExampleConfig_events"},
-	{"the session is kept, and asked", "rp.TestOutage rp.TestStoreOutage rp.TestBlamedAPI"},
+	{"A session ends for exactly one reason", "rp.TestReasonsInTheSameWords e2e/page.TestReasons rp.ExampleConfig_events"},
+	{"The page, the log and the event all show", "rp.TestReasonsInTheSameWords e2e/page.TestReasons rp.ExampleConfig_events"},
+	{"An outage of the IdP, an API or the store", "rp.TestOutage rp.TestStoreOutage rp.TestBlamedAPI"},
+	{"Tandem keeps the session and asks again", "rp.TestOutage rp.TestStoreOutage rp.TestBlamedAPI"},
 
 	// What it promises
 	{"W is the IdP's idle window", "rp/internal/lifetime.TestDefaultSignalEvery"},
+	{"at most once in this time", "rp/internal/lifetime.TestDefaultSignalEvery"},
 	{"**Active stays.", "rp/internal/lifetime.TestActiveStays"},
 	{"A person who acts at least every", "rp/internal/lifetime.TestActiveStays e2e/simulation.TestContract"},
 	{"**Idle ends.", "rp/internal/lifetime.TestIdleEnds"},
-	{"Once a person is inactive in every app", "rp.TestActiveStaysIdleEnds e2e/simulation.TestContract"},
+	{"When a person is inactive in every app", "rp.TestActiveStaysIdleEnds e2e/simulation.TestContract"},
 	{"Polls and streams do not count", "rp.TestPollingKeepsNobody e2e/stories.TestOpenPagesKeepNobodyIn"},
 	{"**One clock.", "rp.TestOneClock"},
 	{"Activity in one app keeps", "e2e/virtualtime.TestOneActiveAppKeepsAll"},
 	{"A quiet app asks the IdP", "rp.TestQuietAppAtEveryIdP e2e/page.TestQuietAppInSingleSignOn"},
 	{"**One refresh.", "rp.TestOneRefresh"},
-	{"One call per session at a time", "rp.TestOneRefresh e2e/instances.TestStorm"},
+	{"One call to the IdP per session at a time", "rp.TestOneRefresh e2e/instances.TestStorm"},
 	{"**Nothing comes back.", "rp.TestNothingComesBack"},
 	{"After a logout no request", "rp.TestLogoutBeatsRefresh rp.TestLogoutOvertakesLogin rp.TestNothingComesBack"},
 	{"**An outage is not a logout.", "rp.TestOutage"},
-	{"Trouble costs a retry", "e2e/badinput.TestIdPOutage rp.TestStoreOutage demo/system.TestIdPDown"},
-	{"**The absent do not linger.", "rp/internal/lifetime.TestPassiveNeverSignals"},
-	{"The IdP is only told of what a person did", "rp/internal/lifetime.TestPassiveNeverSignals " +
+	{"Tandem tries again, then answers 503", "e2e/badinput.TestIdPOutage rp.TestStoreOutage demo/system.TestIdPDown"},
+	{"**The absent do not stay signed in.", "rp/internal/lifetime.TestPassiveNeverSignals"},
+	{"Tandem reports to the IdP only what a person did", "rp/internal/lifetime.TestPassiveNeverSignals " +
 		"e2e/absent.TestHTMXPolls rp/internal/activity.TestClassify"},
 	{"**Everybody is told.", "e2e/firefox.TestEndReachesEveryTab"},
 	{"Every end has one reason", "e2e/firefox.TestEndReachesEveryTab rp.ExampleConfig_events"},
 	{"**To each its own.", "e2e/parties.TestToEachItsOwn"},
 	{"may share a store and keys", "e2e/parties.TestToEachItsOwn demo/apps.TestSharedStores"},
-	{"None can serve, end, list or read", "e2e/parties.TestToEachItsOwn rp.TestForeignReferences"},
-	{"These are held in virtual time", "e2e/simulation.TestContract e2e/simulation.TestTheReadmeCountsTheMistakes " +
+	{"No app can serve, end, list or read", "e2e/parties.TestToEachItsOwn rp.TestForeignReferences"},
+	{"Tests hold these promises in virtual time", "e2e/simulation.TestContract " +
 		"make simulate"},
-	{"holds them for ten minutes", "e2e/chaos.TestChaos e2e/chaos.TestTheCheckerBites make chaos"},
-	{"The gate runs it for half a minute", "e2e/chaos.TestChaos"},
+	{"also finds each of 47 mistakes", "e2e/simulation.TestTheReadmeCountsTheMistakes make simulate"},
+	{"tests for ten minutes with real processes", "e2e/chaos.TestChaos e2e/chaos.TestTheCheckerBites make chaos"},
+	{"`make test` runs it for half a minute", "e2e/chaos.TestChaos"},
 
 	// What it costs: the ratios count, the times are those of one machine
 	{"prints these and more in one run", "make bench"},
@@ -95,25 +100,26 @@ var claims = []struct{ words, held string }{
 	{"| Tandem in memory", "rp.TestHotPath make bench"},
 	{"| gorilla CookieStore", "make bench"},
 	{"| scs in memory", "make bench"},
-	{"| Tandem in a file, seen", "make bench"},
-	{"| Tandem on Redis, seen", "make bench"},
+	{"| Tandem in a file, session not in the cache", "make bench"},
+	{"| Tandem on Redis, session not in the cache", "make bench"},
 	{"| Tandem on PostgreSQL", "make bench"},
 	{"| scs on Redis", "make bench"},
 	{"A whole server that does nothing else", "make bench"},
 	{"200 requests of one session", "e2e/instances.TestStorm make bench"},
-	{"50,000 overdue sessions", "make bench"},
+	{"Tandem sends one token request", "e2e/instances.TestStorm make bench"},
+	{"50,000 people click at once", "make bench"},
 
 	// How it compares
-	{"| IdP told of activity", "rp.TestDueSignalDoesNotDelay rp.TestOneClock"},
+	{"| tells the IdP of activity", "rp.TestDueSignalDoesNotDelay rp.TestOneClock"},
 	{"| polling does not count", "rp.TestPollingKeepsNobody"},
-	{"| one refresh across instances", "rp.TestOneRefresh"},
-	{"| an outage told from a rejection", "rp/internal/verdict.TestTokenEndsOnlyByInvalidGrant"},
-	{"| API 401 closes the loop", "rp/internal/verdict.TestSecondLook rp.TestConfirmedRefusalEnds"},
+	{"| one refresh at a time across instances", "rp.TestOneRefresh"},
+	{"| distinguishes an outage from a rejection", "rp/internal/verdict.TestTokenEndsOnlyByInvalidGrant"},
+	{"| a 401 of an API ends the session", "rp/internal/verdict.TestSecondLook rp.TestConfirmedRefusalEnds"},
 	{"| nothing comes back", "rp.TestNothingComesBack"},
 	{"| end reason reaches", "rp.TestReasonsInTheSameWords rp.ExampleConfig_events"},
 	{"| ships a fault-injecting IdP", "idp-mock/idpmock.TestNamedFaults " +
 		"idp-mock/idpmock.TestReadmeShowsTheTemperaments"},
-	{"Read from the projects' own sources", "because: what the other columns say is theirs, and the sentence says " +
+	{"We read the other projects' sources", "because: what the other columns say is theirs, and the sentence says " +
 		"when it was read"},
 
 	// Rooms
@@ -127,13 +133,13 @@ var claims = []struct{ words, held string }{
 	{"| `idp-mock` |", "internal/archtest.TestArrowsPointDown"},
 	{"| `demo`, `e2e` |", "internal/archtest.TestArrowsPointDown"},
 	{"| `e2e/middleware` |", "e2e/middleware.TestAroundEverything"},
-	{"holds the last column against", "internal/archtest.TestArrowsPointDown"},
+	{"compares the last column with the code", "internal/archtest.TestArrowsPointDown"},
 
 	// Working on it, Licence
 	{"are enough to begin", "e2e/readme.TestStranger"},
 	{"turns the templ pages into Go", "rp/internal/asset.TestScriptIsMadeOfItsSource make generated"},
 	{"are pinned in `tools/go.mod`", "make lint"},
-	{"In the gate `TANDEM_GATE=1`", "e2e/driver/browser.TestMissing"},
+	{"`make test` sets `TANDEM_GATE=1`", "e2e/driver/browser.TestMissing"},
 	{"Apache-2.0, see", "internal/doctest.TestDependencies"},
 }
 
