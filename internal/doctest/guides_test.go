@@ -19,8 +19,8 @@ import (
 )
 
 // sections of a guide, in order. No guide has others.
-var sections = []string{"1. Set up there", "2. The program", "3. What it honours", "4. Who is logged out when",
-	"5. What cannot be had", "6. How to check"}
+var sections = []string{"1. Set up the IdP", "2. The program", "3. What it honours", "4. Who is logged out when",
+	"5. What is not possible", "6. How to check"}
 
 var (
 	heading = regexp.MustCompile(`(?m)^## (.+)$`)
@@ -127,7 +127,7 @@ func TestGuidesForm(t *testing.T) {
 			t.Errorf("%s: no program", g.name)
 		}
 		honours := rows(g.sections[sections[2]])
-		for _, what := range []string{"extends", "proves", "a revocation takes along", "logout tokens",
+		for _, what := range []string{"extends", "proves", "a revocation also revokes", "logout tokens",
 			"front-channel logout", "userinfo"} {
 			if !slices.ContainsFunc(honours, func(row []string) bool {
 				return len(row) == 3 && strings.Contains(row[0], what) && row[1] != "" && row[2] != ""
