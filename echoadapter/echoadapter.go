@@ -5,12 +5,12 @@
 //	e.GET("/", home, web.RequireLogin())
 //	e.GET("/feed", feed, web.Passive(), web.RequireLogin()) // a poll keeps nobody signed in
 //
-// A handler finds the session by [Session]. The Example is a whole program.
+// A handler finds the session with [Session]. The Example is a whole program.
 //
-// What a script is refused is returned to echo as *echo.HTTPError with the library's
-// error inside, so that the application's own HTTPErrorHandler and logging middleware
-// see it; echo's default handler renders it as the library's JSON. Redirects and the
-// library's own pages are written at once, and are no error to echo.
+// If a script's request is refused, echo gets an *echo.HTTPError with the library's error
+// inside, so that the application's own HTTPErrorHandler and logging middleware see it;
+// echo's default handler renders it as the library's JSON. Redirects and the library's own
+// pages are written at once, and are no error to echo.
 package echoadapter
 
 import (
@@ -28,7 +28,8 @@ type Adapter struct{ rp *rp.RelyingParty }
 // New returns an adapter for auth.
 func New(auth *rp.RelyingParty) *Adapter { return &Adapter{auth} }
 
-// Format prints whose adapter it is: fmt would follow the pointer to what runs meanwhile.
+// Format prints the relying party's name. Without it fmt would follow the pointer and read
+// fields that change meanwhile.
 func (a Adapter) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "echoadapter.Adapter(%v)", a.rp) }
 
 // Register mounts the library's endpoints on a group, which must have the prefix
@@ -36,8 +37,8 @@ func (a Adapter) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "echoadapte
 //
 //	web.Register(e.Group("/auth"))
 //
-// Keep CSRF, Timeout and the like off that group by their Skipper: see docs/middleware.md.
-// A server that is to stop while pages are open needs
+// Keep CSRF, Timeout and similar middleware away from that group by their Skipper: see
+// docs/middleware.md. If a server has to stop while pages are open, it needs
 //
 //	e.Server.RegisterOnShutdown(auth.CloseStreams)
 func (a *Adapter) Register(g *echo.Group) {
@@ -69,14 +70,14 @@ func (r response) FlushError() error {
 }
 
 // RequireLogin lets a request through only with a session, which the handler
-// finds with Session or with rp.FromContext. A page of another origin cannot make an
-// unsafe request, nor open a WebSocket.
+// finds with Session or with rp.FromContext. A page of another origin cannot make an unsafe
+// request or open a WebSocket.
 //
-// With options it asks for a log-in with them, and where they are demands (rp.ACR,
-// rp.MaxAge, rp.RequireClaim) it lets nobody through whose session does not meet them.
+// Options are used for the log-in. Some are demands (rp.ACR, rp.MaxAge, rp.RequireClaim):
+// then only a session that meets them is let through.
 //
-// What it lets through is kept by no browser and no cache: see
-// rp.Session.KeepPrivate. The handler may set another Cache-Control.
+// No browser and no cache keeps the handler's answer: see rp.Session.KeepPrivate. The handler
+// may set another Cache-Control.
 func (a *Adapter) RequireLogin(opts ...rp.LoginOption) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -97,7 +98,7 @@ func (a *Adapter) RequireLogin(opts ...rp.LoginOption) echo.MiddlewareFunc {
 	}
 }
 
-// Login starts a log-in with options: of another account, with a hint, in a language.
+// Login starts a log-in with options: with another account, with a hint, in a language.
 //
 //	e.GET("/switch", web.Login(rp.LoginParam("prompt", "select_account")))
 func (a *Adapter) Login(opts ...rp.LoginOption) echo.HandlerFunc {
@@ -110,9 +111,8 @@ func (a *Adapter) Login(opts ...rp.LoginOption) echo.HandlerFunc {
 }
 
 // OptionalLogin is for public pages that show who is logged in: it lets everybody
-// through. Session is nil for who is not logged in. Nobody is redirected, and nobody waits
-// for the IdP: see rp.RelyingParty.Optional. A page with a session is kept by no browser
-// and no cache.
+// through. Session is nil if nobody is logged in. No request is redirected or waits for the
+// IdP: see rp.RelyingParty.Optional. No browser and no cache keeps a page with a session.
 func (a *Adapter) OptionalLogin() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -126,18 +126,18 @@ func (a *Adapter) OptionalLogin() echo.MiddlewareFunc {
 	}
 }
 
-// Session returns the session of a request, nil if there is none.
+// Session returns the session of a request; nil if there is none.
 func Session(c echo.Context) *rp.Session { return rp.FromContext(c.Request().Context()) }
 
-// Passive marks a route whose requests a page makes by itself, such as a poll:
-// they never keep anybody signed in. Put it before RequireLogin:
+// Passive marks a route whose requests a page makes by itself, such as a poll: they keep
+// nobody signed in. Put it before RequireLogin:
 //
 //	e.GET("/feed", feed, web.Passive(), web.RequireLogin())
 func (a *Adapter) Passive() echo.MiddlewareFunc { return mark(rp.Passive) }
 
-// Active marks a route whose fetches are a person's doing, whatever the page's own script
-// says of them (rp.ActivityHeader). No mark makes activity of a prefetch, an image, a
-// beacon, an event stream, or what a page of another origin fetches. Put it before
+// Active marks a route whose fetches are a person's activity, even if the page's own script
+// marks them passive (rp.ActivityHeader). A prefetch, an image, a beacon, an event stream or
+// a fetch by a page of another origin is not activity on such a route either. Put it before
 // RequireLogin.
 func (a *Adapter) Active() echo.MiddlewareFunc { return mark(rp.Active) }
 

@@ -6,7 +6,7 @@
 //	mux.Handle("/", web.RequireLogin(home))
 //	mux.Handle("/feed", web.RequireLogin(web.Passive(feed))) // a poll keeps nobody signed in
 //
-// A handler finds the session by rp.FromContext. The Example is a whole program.
+// A handler finds the session with rp.FromContext. The Example is a whole program.
 package nethttpadapter
 
 import (
@@ -23,23 +23,24 @@ type Adapter struct{ rp *rp.RelyingParty }
 // New returns an adapter for auth.
 func New(auth *rp.RelyingParty) *Adapter { return &Adapter{auth} }
 
-// Format prints whose adapter it is: fmt would follow the pointer to what runs meanwhile.
+// Format prints the relying party's name. Without it fmt would follow the pointer and read
+// fields that change meanwhile.
 func (a Adapter) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "nethttpadapter.Adapter(%v)", a.rp)
 }
 
-// Endpoints serves everything below the prefix of Config.Prefix; mount it there:
+// Endpoints serves everything below Config.Prefix; mount it there:
 //
 //	mux.Handle("/auth/", web.Endpoints())
 //
-// Beside a pattern such as "GET /", which takes more paths and fewer methods, ServeMux
-// panics. There, give it the two methods that are used:
+// Together with a pattern such as "GET /", which has more paths and fewer methods, ServeMux
+// panics. Then register it with the two methods that are used:
 //
 //	mux.Handle("GET /auth/", web.Endpoints())
 //	mux.Handle("POST /auth/", web.Endpoints())
 //
-// Who mounts it in http.StripPrefix is understood. No middleware against CSRF and no
-// time-out may stand around it: see docs/middleware.md.
+// It works inside http.StripPrefix, too. No middleware against CSRF and no time-out may stand
+// around it: see docs/middleware.md.
 func (a *Adapter) Endpoints() http.Handler {
 	mux := http.NewServeMux()
 	for _, e := range a.rp.Endpoints() {
@@ -63,18 +64,18 @@ func whole(r *http.Request, prefix string) *http.Request {
 	return &r2
 }
 
-// RequireLogin lets a request through only with a session, which the handler
-// finds with rp.FromContext. Others get what rp.RelyingParty.Answer says: a
-// redirect to the log-in, 401, or 503 while the IdP or the store cannot answer; 403
-// if a page of another origin makes an unsafe request or opens a WebSocket.
+// RequireLogin lets a request through only with a session, which the handler finds with
+// rp.FromContext. Other requests get the answer of rp.RelyingParty.Answer: a redirect to the
+// log-in, 401, or 503 while the IdP or the store cannot answer; 403 if a page of another
+// origin makes an unsafe request or opens a WebSocket.
 //
-// With options it asks for a log-in with them, and where they are demands (rp.ACR,
-// rp.MaxAge, rp.RequireClaim) it lets nobody through whose session does not meet them:
+// Options are used for the log-in. Some are demands (rp.ACR, rp.MaxAge, rp.RequireClaim):
+// then only a session that meets them is let through:
 //
 //	mux.Handle("/transfer", web.RequireLogin(transfer, rp.ACR("urn:example:gold"), rp.MaxAge(5*time.Minute)))
 //
-// What it lets through is kept by no browser and no cache: see
-// rp.Session.KeepPrivate. The handler may set another Cache-Control.
+// No browser and no cache keeps the handler's answer: see rp.Session.KeepPrivate. The handler
+// may set another Cache-Control.
 func (a *Adapter) RequireLogin(next http.Handler, opts ...rp.LoginOption) http.Handler {
 	authenticate := a.rp.Authenticate
 	marked, isMarked := next.(classed)
@@ -102,7 +103,7 @@ func (a *Adapter) RequireLogin(next http.Handler, opts ...rp.LoginOption) http.H
 	})
 }
 
-// Login starts a log-in with options: of another account, with a hint, in a language.
+// Login starts a log-in with options: with another account, with a hint, in a language.
 //
 //	mux.Handle("GET /switch", web.Login(rp.LoginParam("prompt", "select_account")))
 func (a *Adapter) Login(opts ...rp.LoginOption) http.Handler {
@@ -114,9 +115,9 @@ func (a *Adapter) Login(opts ...rp.LoginOption) http.Handler {
 }
 
 // OptionalLogin is for public pages that show who is logged in: it lets everybody
-// through. rp.FromContext is nil for who is not logged in. Nobody is redirected, and nobody
-// waits for the IdP: see rp.RelyingParty.Optional. A page with a session is kept by no
-// browser and no cache.
+// through. rp.FromContext is nil if nobody is logged in. No request is redirected or waits
+// for the IdP: see rp.RelyingParty.Optional. No browser and no cache keeps a page with a
+// session.
 func (a *Adapter) OptionalLogin(next http.Handler) http.Handler {
 	marked, isMarked := next.(classed)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -132,14 +133,13 @@ func (a *Adapter) OptionalLogin(next http.Handler) http.Handler {
 	})
 }
 
-// Passive marks a route whose requests a page makes by itself, such as a poll:
-// they never keep anybody signed in. It may stand inside or outside RequireLogin and
-// OptionalLogin.
+// Passive marks a route whose requests a page makes by itself, such as a poll: they keep
+// nobody signed in. It may stand inside or outside RequireLogin and OptionalLogin.
 func (a *Adapter) Passive(next http.Handler) http.Handler { return classed{next, rp.Passive} }
 
-// Active marks a route whose fetches are a person's doing, whatever the page's own script
-// says of them (rp.ActivityHeader). No mark makes activity of a prefetch, an image, a
-// beacon, an event stream, or what a page of another origin fetches.
+// Active marks a route whose fetches are a person's activity, even if the page's own script
+// marks them passive (rp.ActivityHeader). A prefetch, an image, a beacon, an event stream or
+// a fetch by a page of another origin is not activity on such a route either.
 func (a *Adapter) Active(next http.Handler) http.Handler { return classed{next, rp.Active} }
 
 // classed is a handler with a mark that RequireLogin can see before it calls it.

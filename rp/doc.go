@@ -1,19 +1,19 @@
 // Package rp keeps the session of a web application in tandem with the session
-// at its OpenID Provider (IdP): active anywhere is signed in everywhere, gone for a
-// while is signed out everywhere, at once and with a reason.
+// at its OpenID Provider (IdP). A person who is active in one app stays signed in everywhere;
+// a person who is gone for a while is signed out everywhere, at once and with a reason.
 //
-// [New] makes a [RelyingParty] of a [Config]; the adapters (nethttpadapter, echoadapter)
-// put it in front of handlers, which find the [Session] by [FromContext]. The pages under
-// docs tell the rest: login.md, timeouts.md, apis.md, running.md, security.md.
+// [New] makes a [RelyingParty] from a [Config]; the adapters (nethttpadapter, echoadapter)
+// put it in front of handlers, which find the [Session] with [FromContext]. For more see the
+// pages under docs: login.md, timeouts.md, apis.md, running.md, security.md.
 //
 // # Words
 //
-// The IdP session is the authentication session at the IdP, known by (iss, sid) of a
-// person (iss, sub). The app session is what this package owns: one browser, one app, an
-// opaque cookie and a record in a [store.Store]. Every request is [Active], because a
-// person did something, or [Passive]. A signal is a call to the IdP that extends its
-// session: a refresh, a userinfo call, an API that introspects, a top-level prompt=none. A
-// confirmation is a signal that succeeded. An end has exactly one [reason.Reason].
+// The IdP session is the authentication session at the IdP, identified by (iss, sid), of a
+// person (iss, sub). The app session belongs to this package: one browser, one app, an opaque
+// cookie and a record in a [store.Store]. A request is [Active] if a person caused it,
+// otherwise [Passive]. A signal is a call to the IdP that extends the IdP session: a refresh,
+// a userinfo call, an API that introspects, a top-level prompt=none. A confirmation is a
+// signal that succeeded. An end has exactly one [reason.Reason].
 //
 // # How a request flows
 //
@@ -23,20 +23,21 @@
 //	                                   └─ ended(reason)        → 302, 401 or 503
 //
 // A signal is due every [Config.SignalEvery] of activity. It is overdue when the last
-// confirmation is older than [Config.TrustFor]; if the IdP cannot answer then, it is 503
-// with Retry-After, and the session is kept. Only the IdP's confirmed verdict, a logout, or
-// a clock ends a session.
+// confirmation is older than [Config.TrustFor]; if the IdP cannot answer then, the request
+// gets 503 with Retry-After, and the session is kept. Only a confirmed answer of the IdP, a
+// logout, or a time limit ends a session.
 //
 // An ended session is remembered for 24 h: its browser is told the reason, its tokens are
-// revoked, and nothing brings it back. Its ID token serves a logout at the IdP for 2 min.
+// revoked, and nothing brings it back. For 2 min its ID token can be used for a logout at the
+// IdP.
 //
-// # What others see
+// # Protection
 //
-// No browser and no cache keeps what RequireLogin lets through ([Session.KeepPrivate]).
-// A page of another origin makes no unsafe request and opens no WebSocket. CORS and
-// framing are for the app's own headers.
+// No browser and no cache keeps a page behind RequireLogin ([Session.KeepPrivate]). A page of
+// another origin cannot make an unsafe request or open a WebSocket. The app itself sets
+// headers for CORS and framing.
 //
-// Nothing of this package prints a secret by fmt, log/slog or encoding/json, except a
-// [Config], [Secret] or [Keys] in an unexported field of a struct of the app's own, which
-// fmt does not ask. No error repeats what may be a token.
+// No type of this package prints a secret by fmt, log/slog or encoding/json. The exception is
+// a [Config], [Secret] or [Keys] in an unexported field of a struct of the app, because fmt
+// does not call its methods. No error repeats text that may be a token.
 package rp

@@ -10,43 +10,41 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// ErrAnonymous says: the request carries no cookie of a session, or one that nobody
-// knows.
+// ErrAnonymous means that the request has no session cookie, or one of an unknown session.
 var ErrAnonymous = engine.ErrAnonymous
 
-// ErrUnconfirmed says: a passive request found a session that the IdP has not
-// confirmed for too long. The session has not ended; the next active request
-// asks the IdP.
+// ErrUnconfirmed means that a passive request found a session that the IdP has not confirmed
+// for too long. The session has not ended; the next active request asks the IdP.
 var ErrUnconfirmed = engine.ErrUnconfirmed
 
-// ErrReauthenticate says: the IdP wants to see the person again. The session is kept
+// ErrReauthenticate means that the IdP wants the person to log in again. The session is kept
 // until the new log-in replaces it.
 var ErrReauthenticate = engine.ErrReauthenticate
 
-// ErrSilentCheck says: the session of a client without tokens has to be confirmed by
-// a prompt=none round trip, which this navigation can make.
+// ErrSilentCheck means that the session of a client without tokens must be confirmed by a
+// prompt=none round trip, and that this navigation can make it.
 var ErrSilentCheck = engine.ErrSilentCheck
 
-// ErrForbidden says: the person is logged in, and may not do this. The adapters'
-// RequireLogin gives it for RequireClaim; RelyingParty.Answer turns it into 403.
+// ErrForbidden means that the person is logged in and may not do this. The adapters'
+// RequireLogin returns it for RequireClaim; RelyingParty.Answer turns it into 403.
 var ErrForbidden = errors.New("rp: the person is logged in and may not do this")
 
-// ErrCrossOrigin says: an unsafe request, or the handshake of a WebSocket, that another
-// site has caused.
+// ErrCrossOrigin means that another site caused an unsafe request or the handshake of a
+// WebSocket.
 var ErrCrossOrigin = errors.New("rp: unsafe request from another origin")
 
-// EndedError says: the session is over. errors.Is(err, store.ErrEnded) is true of it.
+// EndedError means that the session has ended. errors.Is(err, store.ErrEnded) is true for it.
 type EndedError = reason.EndedError
 
-// UnavailableError says: the store or the IdP cannot answer now. Nothing is known about the
-// session, and it is kept.
+// UnavailableError means that the store or the IdP cannot answer now. The state of the
+// session is not known, and it is kept.
 type UnavailableError = reason.UnavailableError
 
-// LoginError says: a log-in could not be finished. Its text is for the log; the page shows
-// Title and Advice, in which nothing comes from outside.
+// LoginError means that a log-in could not be finished. Its text is for the log; the page
+// shows Title and Advice, which contain nothing from outside.
 //
-// Config.OnLogin returns one to refuse a log-in in the app's words. Then Status is 403 if
-// it is not set, and the page offers another account.
+// Config.OnLogin returns a LoginError to refuse a log-in in the app's words. Then the default
+// of Status is 403, and the page offers another account.
 type LoginError struct {
 	Status int // 400, or 502 or 503 if the IdP is to blame
 	Title  string
@@ -65,7 +63,7 @@ func loginFailed(status int, err error, title page.Word, advice ...page.Word) *L
 		title: title, advice: advice}
 }
 
-// words are what a page says: the library's, in any language, or those of the app that has
+// words are the texts of the page: the library's, in any language, or those of the app that
 // made the error.
 func (e *LoginError) words() (title page.Word, advice []page.Word) {
 	title, advice = page.Word(e.Title), []page.Word{page.Word(e.Advice)}
@@ -81,7 +79,7 @@ func (e *LoginError) words() (title page.Word, advice []page.Word) {
 func (e *LoginError) Error() string { return fmt.Sprintf("rp: log-in: %s: %v", e.Title, e.Err) }
 func (e *LoginError) Unwrap() error { return e.Err }
 
-// RequestError says: a request to one of the endpoints is not acceptable.
+// RequestError means that a request to one of the endpoints is not acceptable.
 type RequestError struct {
 	Status int
 	Code   string // for the JSON answer, as in RFC 6749 §5.2

@@ -44,8 +44,8 @@ func (p *RelyingParty) newSession(r *http.Request, class Class, read *engine.Sta
 	return s
 }
 
-// Request is the request that was authenticated, with the session in its context:
-// what a middleware hands on, after KeepPrivate.
+// Request is the authenticated request, with the session in its context. A middleware passes
+// it on, after KeepPrivate.
 func (s *Session) Request() *http.Request { return s.request }
 
 type sessionKey struct{}
@@ -64,8 +64,8 @@ func (c *carrier) Value(key any) any {
 	return c.ctx.Value(key)
 }
 
-// FromContext returns the session that RequireLogin or OptionalLogin of an adapter has put
-// there; nil where nobody is logged in, and where neither stands in front of the handler.
+// FromContext returns the session that RequireLogin or OptionalLogin of an adapter put into
+// the context. It is nil if nobody is logged in, or if neither is in front of the handler.
 func FromContext(ctx context.Context) *Session {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
 	return s
@@ -82,17 +82,17 @@ func (s *Session) state() *engine.State {
 
 func (s *Session) key() store.Key { return s.read.Rec.Key }
 
-// Issuer and Subject together are the person's identity (OpenID Connect Core 1.0
-// §5.7); neither alone is.
+// Issuer is the IdP's issuer identifier. Only Issuer and Subject together identify a person
+// (OpenID Connect Core 1.0 §5.7).
 func (s *Session) Issuer() string { return s.rp.cfg.Issuer }
 
 // Subject is the person's identifier at the IdP.
 func (s *Session) Subject() string { return s.state().Data.Subject }
 
-// SID is the IdP's session id, empty if the IdP sends none.
+// SID is the IdP's session id; empty if the IdP sends none.
 func (s *Session) SID() string { return s.state().Data.SID }
 
-// Scope is what the IdP granted, separated by spaces; empty if it did not say.
+// Scope has the scopes that the IdP granted, separated by spaces; empty if it did not say.
 func (s *Session) Scope() string { return s.state().Data.Scope }
 
 // Started is when the log-in was finished.
@@ -104,7 +104,7 @@ func (s *Session) Class() Class { return s.class }
 // Name is a hash that is the same in all logs and events of this session.
 func (s *Session) Name() string { return s.key().Short() }
 
-// Done returns a channel that is closed when the session ends, on whichever instance, also
+// Done returns a channel that is closed when the session ends, on any instance. It works also
 // after the handler has returned.
 func (s *Session) Done() <-chan struct{} {
 	s.watch.Do(func() {
@@ -113,8 +113,8 @@ func (s *Session) Done() <-chan struct{} {
 	return s.done
 }
 
-// Err tells whether the session has ended meanwhile: nil, an *EndedError, or an
-// *UnavailableError if the store cannot say.
+// Err tells whether the session has ended since the request began: nil, an *EndedError, or an
+// *UnavailableError if the store cannot answer.
 func (s *Session) Err() error {
 	ctx, cancel := s.rp.engine.Detached(s.ctx)
 	defer cancel()
@@ -125,19 +125,19 @@ func (s *Session) Err() error {
 	return err
 }
 
-// End ends the session for the app's own reasons (Admin).
+// End ends the session at the wish of the app, with the reason Admin.
 func (s *Session) End(ctx context.Context) error {
 	_, err := s.rp.engine.End(ctx, s.key(), reason.Admin)
 	return err
 }
 
-// ReportActivity says that the person did something that no request shows: a message on a
-// WebSocket, the progress of a long upload. The request that opened it has counted once.
+// ReportActivity reports that the person did something without a new request: a message on a
+// WebSocket, the progress of a long upload. The request that opened it counted once.
 //
-// What is too much (a burst of 20, then two a second) is left out and is no error. It
-// answers also after the handler has returned. Errors: *EndedError; ErrReauthenticate,
-// ErrSilentCheck and ErrUnconfirmed if only a navigation can ask the IdP, and then the
-// activity is not noted; *UnavailableError, as long as nothing is known.
+// Calls beyond a burst of 20 and then two a second are ignored without an error. It works
+// also after the handler has returned. Errors: *EndedError; ErrReauthenticate, ErrSilentCheck
+// and ErrUnconfirmed if only a navigation can ask the IdP, and then the activity is not
+// noted; *UnavailableError if the store or the IdP cannot answer.
 func (s *Session) ReportActivity(ctx context.Context) error {
 	p := s.rp
 	if p.gate.reports.Take(s.key(), p.gate.now()) > 0 {

@@ -1,5 +1,5 @@
-// Package audit writes what an auditor asks for as structured records: who logged in, why a
-// session ended, what was refused, when the IdP refused many at once, when its keys were read.
+// Package audit writes structured records for auditors: who logged in, why a session ended,
+// what was refused, when the IdP refused many sessions at once, when its keys were read.
 // docs/audit.md has the schema.
 package audit
 
@@ -12,19 +12,20 @@ import (
 	"github.com/tandem-sso/tandem/rp/event"
 )
 
-// Version is the field "schema" of every record. It rises when a field changes its meaning or
-// goes; new ones may come without.
+// Version is the field "schema" of every record. It rises when a field is removed or changes
+// its meaning; new fields may come without a new Version.
 const Version = 1
 
-// Message is the message of every record; the field "event" says what it is.
+// Message is the message of every record; the field "event" says what happened.
 const Message = "audit"
 
-// Record returns a Config whose Events are written to log, too, each as one record of level
-// INFO. The handler of log decides where they go and in which form: slog.NewJSONHandler makes
-// a line of JSON of each. It is called on the goroutine that caused the event, and must
-// return quickly. What strangers can cause (refused) comes as often as they like.
+// Record returns a Config whose Events are also written to log, each as one record of level
+// INFO. The handler of log decides where they go and in which form: slog.NewJSONHandler
+// writes a line of JSON for each. The handler is called on the goroutine that caused the
+// event, and must return quickly. Strangers can cause the event "refused" as often as they
+// like.
 //
-// Records name persons: by subject and sid, as the IdP does. They have no token and no cookie.
+// Records name persons by subject and sid, as the IdP does. They have no token and no cookie.
 func Record(c rp.Config, log *slog.Logger) rp.Config {
 	w := writer{log.With("schema", Version, "issuer", c.Issuer, "client_id", c.ClientID)}
 	to := c.Events

@@ -1,5 +1,5 @@
 // Package idps knows the kinds of IdPs: which calls extend the session of each, which prove
-// that it lives, what a revocation takes along, and what its log-out takes.
+// that it lives, what a revocation also revokes, and which parameters its log-out accepts.
 package idps
 
 import (

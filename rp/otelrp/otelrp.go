@@ -5,7 +5,7 @@
 //	auth, err := rp.New(ctx, config)
 //
 // docs/metrics.md lists the instruments, what to watch and what to do. It is a module of its
-// own, so that who does not want it has nothing of it in go.sum.
+// own, so that the go.sum of programs without it does not list OpenTelemetry.
 package otelrp
 
 import (

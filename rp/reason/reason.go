@@ -1,5 +1,5 @@
-// Package reason has the words for how a session ends, and for what keeps a request from
-// being answered. Package rp, its events, its pages and its stores share them.
+// Package reason has the words for why a session ended, and for why a request could not be
+// answered. Package rp, its events, its pages and its stores share them.
 package reason
 
 // Reason says why a session ended. A session ends for exactly one reason; the

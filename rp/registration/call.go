@@ -21,15 +21,14 @@ const (
 	maxRetryAfter = 5 * time.Minute
 )
 
-// Error is what the IdP answered instead of what was asked for (RFC 7591 §3.2.2, RFC 6750
-// §3.1).
+// Error is an error answer of the IdP (RFC 7591 §3.2.2, RFC 6750 §3.1).
 type Error struct {
 	Status int
 	// Code is one of invalid_redirect_uri, invalid_client_metadata,
 	// invalid_software_statement, unapproved_software_statement, invalid_token and the
 	// like; empty if there was none.
 	Code        string
-	Description string        // by the IdP, bounded, without what may be a token
+	Description string        // by the IdP, bounded, without text that may be a token
 	RetryAfter  time.Duration // zero if it did not say
 
 	what string

@@ -19,16 +19,17 @@ type Client struct {
 	Secret rp.Secret // for rp.Config.ClientSecret; empty for public clients and those with keys
 
 	Issued time.Time // zero if the IdP did not say
-	// SecretExpires is when Secret is over. Zero: never. Before it call RotateSecret.
+	// SecretExpires is when Secret becomes invalid. Zero: never. Call RotateSecret before
+	// that time.
 	SecretExpires time.Time
 
 	// ManagementURL and ManagementToken are registration_client_uri and
-	// registration_access_token (RFC 7592): who has them rules the client. Empty where the
-	// IdP does not offer that.
+	// registration_access_token (RFC 7592). Everybody who has them can change the client.
+	// Empty if the IdP does not offer that.
 	ManagementURL   string
 	ManagementToken rp.Secret
 
-	// Metadata are what the IdP has registered.
+	// Metadata are the metadata that the IdP registered.
 	Metadata Metadata
 }
 
@@ -108,8 +109,8 @@ func readTime(raw json.RawMessage, to *time.Time) bool {
 	return true
 }
 
-// Differences names what the IdP has registered otherwise than asked, sorted: it may
-// replace or leave out any of the metadata (RFC 7591 §2). If backchannel_logout_uri is
+// Differences returns the sorted names of metadata that the IdP registered otherwise than
+// asked: it may replace or leave out any of them (RFC 7591 §2). If backchannel_logout_uri is
 // among them, no logout token will come.
 func (c Client) Differences(asked Metadata) (names []string) {
 	want, err := asked.members()
@@ -173,8 +174,8 @@ func (c Client) Save() ([]byte, error) {
 	return json.MarshalIndent(all, "", "\t")
 }
 
-// Load reads what Save has written, or what an IdP has answered to a registration that was
-// made by hand.
+// Load reads the output of Save, or the answer of an IdP to a registration that was made by
+// hand.
 func Load(saved []byte) (Client, error) {
 	if len(saved) > maxAnswer {
 		return Client{}, fmt.Errorf("registration: a saved client has at most %d bytes", maxAnswer)

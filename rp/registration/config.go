@@ -13,11 +13,11 @@ type Config struct {
 	// Issuer is the IdP's issuer identifier, as in rp.Config. Its discovery document names
 	// the registration endpoint.
 	Issuer string
-	// Endpoint is the registration endpoint of an IdP whose discovery document does not
-	// name it; that is not read then.
+	// Endpoint is the registration endpoint of an IdP whose discovery document does not name
+	// it. If it is set, the discovery document is not read.
 	Endpoint string
-	// InitialAccessToken is what the IdP's administrator gives out for registrations (RFC
-	// 7591 §3). Empty: none is sent, which an open registration allows.
+	// InitialAccessToken is a token that the IdP's administrator gives out for registrations
+	// (RFC 7591 §3). Empty: none is sent, for an IdP with open registration.
 	InitialAccessToken rp.Secret
 	// HTTPClient is used for all calls; its redirect policy and timeout are replaced.
 	// Default: http.DefaultTransport.
@@ -30,7 +30,7 @@ type Config struct {
 	InsecureAllowHTTP bool
 }
 
-// ConfigError names what is wrong with a Config or with Metadata, and the cure.
+// ConfigError names the wrong field of a Config or of Metadata, and the cure.
 type ConfigError struct {
 	Field string // such as "Config.Issuer"
 	Cure  string

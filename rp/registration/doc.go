@@ -1,5 +1,5 @@
 // Package registration registers an app at its IdP by a program: OpenID Connect Dynamic
-// Client Registration 1.0, RFC 7591 and, for what comes later, RFC 7592.
+// Client Registration 1.0 and RFC 7591. RFC 7592 is for later changes.
 //
 //	idp, err := registration.Discover(ctx, registration.Config{
 //		Issuer: "https://login.example.com", InitialAccessToken: token,
@@ -11,8 +11,8 @@
 //	auth, err := rp.New(ctx, config)
 //
 // It is for a program that sets an app up, or for an app that is installed at many IdPs.
-// Do it once, not at each start: every registration makes another client. Several
-// instances share one client, so one of them, or something beside them, registers it.
+// Do it once, not at each start: every registration makes another client. Several instances
+// share one client, so only one of them, or a separate program, registers it.
 //
-// Request objects are not made here, and jwks_uri is not served.
+// The package makes no request objects and does not serve a jwks_uri.
 package registration

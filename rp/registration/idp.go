@@ -24,22 +24,21 @@ type IDP struct {
 // field without asking it, but follows no pointer from there.
 type private struct{ cfg Config }
 
-// ErrNotOffered is returned by Discover for an IdP that registers no clients by a program.
+// ErrNotOffered is returned by Discover if the IdP does not register clients by a program.
 var ErrNotOffered = errors.New("registration: the IdP's discovery document names no registration_endpoint; " +
 	"switch dynamic client registration on there, set Config.Endpoint, or register by hand")
 
-// ErrNotManaged is returned where the IdP gave no registration_client_uri: what it has
-// registered is changed there, by hand.
+// ErrNotManaged is returned if the IdP gave no registration_client_uri: then change the
+// registration at the IdP, by hand.
 var ErrNotManaged = errors.New("registration: the IdP gave no address to manage this client " +
 	"(RFC 7592); change it there")
 
-// ErrNotRotated is returned by RotateSecret where the IdP has kept the secret.
+// ErrNotRotated is returned by RotateSecret if the IdP kept the old secret.
 var ErrNotRotated = errors.New("registration: the IdP has kept the secret; rotate it there, " +
 	"or register anew and delete this client")
 
-// Discover finds the registration endpoint. Errors: a *ConfigError, ErrNotOffered, an
-// *Error where the IdP did not answer as it should have; any other means that it could not
-// be reached.
+// Discover finds the registration endpoint. Errors: a *ConfigError; ErrNotOffered; an *Error
+// if the IdP gave a wrong answer; any other error means that the IdP could not be reached.
 func Discover(ctx context.Context, cfg Config) (*IDP, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -74,9 +73,9 @@ func Discover(ctx context.Context, cfg Config) (*IDP, error) {
 	return p, nil
 }
 
-// Register makes a client (RFC 7591 §3). What the IdP has registered may differ from what
-// was asked: see Client.Differences. If the answer is lost, a client may have been made
-// that nobody knows. Errors: a *ConfigError of m, an *Error.
+// Register makes a client (RFC 7591 §3). The registered metadata may differ from m: see
+// Client.Differences. If the answer is lost, the IdP may have made a client that nobody
+// knows. Errors: a *ConfigError about m, an *Error.
 func (p *IDP) Register(ctx context.Context, m Metadata) (Client, error) {
 	if err := m.check(p.cfg.InsecureAllowHTTP); err != nil {
 		return Client{}, err
@@ -92,16 +91,16 @@ func (p *IDP) Register(ctx context.Context, m Metadata) (Client, error) {
 	return parseClient(raw, Client{}, p.cfg.InsecureAllowHTTP)
 }
 
-// Read asks what the IdP has registered (RFC 7592 §2.1). Keep the Client that it returns
+// Read reads the registration from the IdP (RFC 7592 §2.1). Keep the Client that it returns
 // instead of c: the IdP may have given out another registration access token, or another
-// secret, and the old one is over. Errors: ErrNotManaged, an *Error; one with status 401
-// says that the client is no more, or that c is an old one.
+// secret, and the old one is then invalid. Errors: ErrNotManaged, an *Error. An *Error with
+// status 401 means that the client no longer exists, or that c is outdated.
 func (p *IDP) Read(ctx context.Context, c Client) (Client, error) {
 	return p.manage(ctx, "read the client", http.MethodGet, c, nil)
 }
 
-// Update replaces the metadata of a client by m: what m leaves out is taken away (RFC 7592
-// §2.2). Keep the Client that it returns instead of c, as with Read.
+// Update replaces the metadata of a client by m: metadata that m leaves out are removed (RFC
+// 7592 §2.2). Keep the Client that it returns instead of c, as with Read.
 func (p *IDP) Update(ctx context.Context, c Client, m Metadata) (Client, error) {
 	if err := m.check(p.cfg.InsecureAllowHTTP); err != nil {
 		return Client{}, err
@@ -110,9 +109,9 @@ func (p *IDP) Update(ctx context.Context, c Client, m Metadata) (Client, error) 
 }
 
 // RotateSecret asks for another client secret, by an update that does not name the
-// present one (RFC 7592 §2.2). Many IdPs keep it: then ErrNotRotated is returned, beside
-// the Client to keep. The old secret is over at once, so let the apps have the new one
-// first thing.
+// present one (RFC 7592 §2.2). Many IdPs keep the present secret: then RotateSecret returns
+// ErrNotRotated together with the Client to keep. Otherwise the old secret is invalid at
+// once, so give the new one to the apps immediately.
 func (p *IDP) RotateSecret(ctx context.Context, c Client) (Client, error) {
 	got, err := p.update(ctx, c, c.Metadata, "")
 	if err == nil && got.Secret == c.Secret {
@@ -122,7 +121,7 @@ func (p *IDP) RotateSecret(ctx context.Context, c Client) (Client, error) {
 }
 
 // Delete removes a client (RFC 7592 §2.3). People who are signed in through it may be
-// signed out. A client that is no more is an *Error with status 401.
+// signed out. If the client no longer exists, the error is an *Error with status 401.
 func (p *IDP) Delete(ctx context.Context, c Client) error {
 	if c.ManagementURL == "" || c.ManagementToken == "" {
 		return ErrNotManaged

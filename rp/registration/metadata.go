@@ -16,7 +16,7 @@ import (
 
 // Metadata describe a client (RFC 7591 §2, OpenID Connect Dynamic Client Registration 1.0
 // §2, the logout specifications §2.2, §3 and §2.1). For makes them of an app's
-// configuration. What is zero is left to the IdP.
+// configuration. For zero fields the IdP decides.
 type Metadata struct {
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
@@ -46,19 +46,19 @@ type Metadata struct {
 
 	SoftwareID      string `json:"software_id,omitempty"`
 	SoftwareVersion string `json:"software_version,omitempty"`
-	// SoftwareStatement is a signed token of somebody whom the IdP trusts (RFC 7591 §2.3).
-	// What it says counts more than what stands beside it.
+	// SoftwareStatement is a token signed by somebody whom the IdP trusts (RFC 7591 §2.3).
+	// Its values override the other fields.
 	SoftwareStatement string `json:"software_statement,omitempty"`
 
-	// More are further members, by their names: those of other specifications, of an IdP,
-	// or with a language, such as "client_name#de".
+	// More are further members, by their names: of other specifications, of an IdP, or with a
+	// language, such as "client_name#de".
 	More map[string]any `json:"-"`
 }
 
 // For returns the metadata of an app with the configuration c: the addresses below
 // c.BaseURL and c.Prefix, the grants of c.Kind, c.Scopes and c.IDTokenAlg. Add a Name, and
-// TokenEndpointAuthMethod where the default of the IdP, mostly client_secret_basic, is not
-// what the app does.
+// TokenEndpointAuthMethod if the app does not use the default of the IdP, which is mostly
+// client_secret_basic.
 func For(c rp.Config) Metadata {
 	prefix := c.Prefix
 	if prefix == "" {

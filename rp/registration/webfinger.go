@@ -18,18 +18,19 @@ const issuerRel = "http://openid.net/specs/connect/1.0/issuer"
 
 const maxResource = 512 // bytes
 
-// ErrNoIssuer is returned by WebFinger where the host knows no IdP for the person.
+// ErrNoIssuer is returned by WebFinger if the host knows no IdP for the person.
 var ErrNoIssuer = errors.New("registration: WebFinger names no issuer for this person")
 
-// WebFinger says which IdP a person belongs to, by what they have typed: an address such
-// as ada@example.com, or the URL of a profile (OpenID Connect Discovery 1.0 §2, RFC 7033).
+// WebFinger finds the IdP of a person by the text that they typed: an address such as
+// ada@example.com, or the URL of a profile (OpenID Connect Discovery 1.0 §2, RFC 7033).
 //
-// It calls the host that stands there, so whoever types rules whom this machine calls:
-// allow is asked first and decides, and an address that leads to your own network is
-// yours to refuse. Use the answer to choose among the IdPs that you know, and never trust
-// an IdP because of it. client and its redirects are treated as in Config.
+// It calls the host in that text, so the person decides which host this machine calls.
+// Therefore allow is asked first; let it refuse addresses of your own network. Use the answer
+// only to choose among the IdPs that you know, and never trust an IdP because of it. client
+// and its redirects are treated as in Config.
 //
-// Errors: a *ConfigError of what was typed or not allowed, ErrNoIssuer, an *Error.
+// Errors: a *ConfigError if the text is wrong or the host is not allowed, ErrNoIssuer, an
+// *Error.
 func WebFinger(ctx context.Context, client *http.Client, allow func(host string) bool, who string) (
 	issuer string, err error) {
 	resource, host, err := normalize(who)

@@ -13,22 +13,23 @@ import (
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
-// Where a Party and its IdP are, unless New is told otherwise. Nobody connects to them.
+// Addresses of a Party and its IdP, unless New changes them. No connection is made to them.
 const (
 	Issuer  = "https://idp.test"
 	BaseURL = "https://app.test"
 )
 
-// Session is who is logged in. The zero value is a person called "user".
+// Session describes the session of a person who is logged in. The zero value is a person
+// called "user".
 type Session struct {
 	Subject string // default "user"
-	SID     string // the IdP's session id; default: one that is new
-	// Claims of the ID token beside those of every one: name, groups, acr, auth_time (in
-	// seconds since 1970; default now), …
+	SID     string // the IdP's session id; default: a new one
+	// Claims are further claims of the ID token: name, groups, acr, auth_time (in seconds
+	// since 1970; default now), …
 	Claims map[string]any
-	Scope  string // as granted, separated by spaces; default: as asked for
-	// Values are the app's own, by the name of the gorilla session, as
-	// rp.RelyingParty.Values keeps them. Only that of the same Party finds them.
+	Scope  string // the granted scopes, separated by spaces; default: as asked for
+	// Values are the app's own values, by the name of the gorilla session, as
+	// rp.RelyingParty.Values keeps them. Only the Values of the same Party find them.
 	Values map[string]map[any]any
 }
 
@@ -40,12 +41,12 @@ type Party struct {
 	net *network
 }
 
-// New returns a relying party with an IdP and a Store in memory; the test's end closes it.
-// change completes its configuration, as in
+// New returns a relying party with an IdP and a Store in memory. It is closed at the end of
+// the test. change completes its configuration, as in
 //
 //	auth := rptest.New(t, func(c *rp.Config) { c.APIs = []rp.API{{Origin: "https://api.example.com"}} })
 //
-// Whatever it calls is in memory: an API answers by [Party.ServeAPI].
+// All its calls stay in memory: an API answers by [Party.ServeAPI].
 func New(t testing.TB, change ...func(*rp.Config)) *Party {
 	t.Helper()
 	net := newNetwork()
@@ -70,19 +71,19 @@ func New(t testing.TB, change ...func(*rp.Config)) *Party {
 	return &Party{auth, t, cfg, net}
 }
 
-// Request returns r with a session, as RequireLogin of either adapter hands it to a
-// handler: rp.FromContext finds it. It is New(t).Request(r, s), for a handler that needs
+// Request returns r with a session, as RequireLogin of either adapter passes it to a handler:
+// rp.FromContext finds it. It is short for New(t).Request(r, s), for a handler that needs
 // nothing else of a relying party.
 func Request(t testing.TB, r *http.Request, s Session) *http.Request {
 	t.Helper()
 	return New(t).Request(r, s)
 }
 
-// Request logs somebody in and returns a copy of r with their session: in its context, for
-// a handler that is called by itself, and as its cookie, for a route behind RequireLogin.
+// Request logs a person in and returns a copy of r with their session: in its context, for a
+// handler that the test calls directly, and as its cookie, for a route behind RequireLogin.
 //
-// The session of a handler that stands behind Passive, or that a page of another origin
-// calls, is what such a request gets: mark r with rp.WithClass, or set its headers.
+// For a handler behind Passive, or one that a page of another origin calls, mark r with
+// rp.WithClass, or set the headers of such a request.
 func (p *Party) Request(r *http.Request, s Session) *http.Request {
 	p.t.Helper()
 	r = r.Clone(r.Context())
@@ -94,8 +95,8 @@ func (p *Party) Request(r *http.Request, s Session) *http.Request {
 	return session.Request()
 }
 
-// Cookie logs somebody in and returns the session's cookie, for a test that plays a
-// browser by itself.
+// Cookie logs a person in and returns the session's cookie, for a test that plays the browser
+// itself.
 func (p *Party) Cookie(s Session) *http.Cookie {
 	p.t.Helper()
 	begin := httptest.NewRequest(http.MethodGet, p.cfg.BaseURL+p.Prefix()+"/login?anew=1", nil)
@@ -144,10 +145,10 @@ func (p *Party) keep(c *http.Cookie, values map[string]map[any]any) {
 	}
 }
 
-// Authorize is the visit of a person at the IdP. url is where the app's log-in has sent
-// the browser (the Location of GET /auth/login, or of a page behind RequireLogin); what
-// comes back is where the IdP sends it then, the callback with a code. So a test follows a
-// log-in through the app's own handlers: redirect, callback, and what the app does there.
+// Authorize is the visit of a person at the IdP. url is the address to which the app's log-in
+// sent the browser (the Location of GET /auth/login, or of a page behind RequireLogin).
+// Authorize returns the address to which the IdP sends it back: the callback with a code. So
+// a test follows a log-in through the app's own handlers.
 func (p *Party) Authorize(url string, s Session) (callback string) {
 	p.t.Helper()
 	callback, err := p.net.idp.authorize(url, s)
@@ -157,7 +158,7 @@ func (p *Party) Authorize(url string, s Session) (callback string) {
 	return callback
 }
 
-// ServeAPI answers what rp.Session.Client asks of an origin, which Config.APIs has to
+// ServeAPI lets h answer the calls of rp.Session.Client to an origin, which Config.APIs must
 // name. The handler sees the access token in the header Authorization.
 func (p *Party) ServeAPI(origin string, h http.Handler) { p.net.serve(origin, h) }
 
