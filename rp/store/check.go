@@ -12,8 +12,8 @@ const (
 	maxReason = 64       // bytes of End.Reason
 )
 
-// Check tells what of r breaks the contract of Create and Replace. Every Store
-// calls it first.
+// Check returns an error if r breaks the contract of Create and Replace. Every Store calls it
+// first.
 func (r *Record) Check() error {
 	switch {
 	case r.Key == Key{}:
@@ -38,8 +38,8 @@ func (r *Record) Check() error {
 	return nil
 }
 
-// Check tells what of s breaks the contract of Store.End. Nothing set would
-// mean "all"; so it means nothing and is an error.
+// Check returns an error if s breaks the contract of Store.End. A Selector with nothing set
+// is an error: it would mean "all".
 func (s Selector) Check() error {
 	switch {
 	case s.Key == Key{} && s.Ref == Key{}:
@@ -54,7 +54,7 @@ func (s Selector) Check() error {
 	return nil
 }
 
-// Check tells what of e breaks the contract of Store.End.
+// Check returns an error if e breaks the contract of Store.End.
 func (e End) Check() error {
 	switch {
 	case e.Reason == "" || len(e.Reason) > maxReason:

@@ -1,7 +1,6 @@
-// Package store is the contract between a relying party (package rp) and what keeps its
-// sessions. It needs the standard library alone, and so does a Store that is written
-// against it. Package storetest runs the contract against any implementation;
-// memstore, boltstore, redisstore and pgstore are four of them.
+// Package store is the contract between a relying party (package rp) and the store of its
+// sessions. It needs only the standard library. Package storetest tests the contract against
+// any implementation; memstore, boltstore, redisstore and pgstore are four of them.
 package store
 
 import (
@@ -11,43 +10,41 @@ import (
 	"time"
 )
 
-// Answers of a Store. Everything else that a Store returns is a system failure:
-// it never ends a session, the request is answered with 503 and the browser
-// keeps its cookie.
+// Answers of a Store. Every other error of a Store is a system failure: it never ends a
+// session, the request is answered with 503 and the browser keeps its cookie.
 var (
-	// ErrNotFound: there is no such record, and no memory of an ended one.
+	// ErrNotFound: there is no such record, and no ended one is remembered.
 	ErrNotFound = errors.New("store: no such session")
-	// ErrConflict: the record is at another version, the key, the once-id or
-	// the lease is taken.
+	// ErrConflict: the record is at another version, or the key, the once-id or the lease is
+	// taken.
 	ErrConflict = errors.New("store: conflict with a concurrent change")
-	// ErrEnded: the session has ended, or a logout forbids to create it.
+	// ErrEnded: the session has ended, or a logout forbids creating it.
 	ErrEnded = errors.New("store: session has ended")
 )
 
 // Key is a hash of 32 bytes: of a session's cookie id, of a client, of a once-id,
-// and, under a secret key, of a sid or a subject. A dump of a store therefore
-// yields no cookie that lives and no name of a person.
+// and, under a secret key, of a sid or a subject. So a dump of a store contains no valid
+// cookie and no name of a person.
 //
-// Each of them is bound to one client of one IdP (issuer, client_id), so several
-// clients can share a Store and none finds what another has.
+// Each Key is bound to one client of one IdP (issuer, client_id), so several clients can
+// share a Store and none finds the records of another.
 type Key [32]byte
 
-// Short is for logs: long enough to tell sessions apart, too short to find one by.
+// Short is for logs: long enough to tell sessions apart, too short to find a session with it.
 func (k Key) Short() string { return hex.EncodeToString(k[:6]) }
 
-// Abandoned is how long after its Due a Store keeps a live record that nobody
-// claims: the client that owned it is gone.
+// Abandoned is how long a Store keeps a live record after its Due if nobody claims it: the
+// client that owned it is gone.
 const Abandoned = 30 * 24 * time.Hour
 
-// Record is what a Store keeps of one session: sealed bytes and the few clear
-// fields it has to index. Times count in whole milliseconds of UTC; a Store may
-// cut off everything finer, before it compares as well. A time at or before the
-// Unix epoch counts as zero.
+// Record is a session in a Store: encrypted bytes and the few clear fields that it has to
+// index. Times count in whole milliseconds of UTC; a Store may cut off everything finer, also
+// before it compares. A time at or before the Unix epoch counts as zero.
 type Record struct {
 	Key     Key       // SHA-256 of the client and the cookie's id
 	Owner   Key       // the client whose session it is; only its Claim hands it out
 	Version uint64    // 1 after Create, one more after each Replace; set by the Store
-	Refs    []Key     // what End and List find it by, besides Key: 1 to 8, no doubles
+	Refs    []Key     // End and List find the record by these, besides Key: 1 to 8, no doubles
 	Begun   time.Time // when the log-in that led to it was started
 	Issued  time.Time // when the IdP issued that log-in's ID token, by the IdP's clock
 	Active  time.Time // the person's last activity; only ever grows
@@ -63,7 +60,7 @@ type End struct {
 	Until  time.Time // not zero; the Store forgets the ended record and the tombstone after it
 }
 
-// Ended reports whether the record is only the memory of a session.
+// Ended reports whether the session has ended and the record only remembers that.
 func (r *Record) Ended() bool { return r.End.Reason != "" }
 
 // Selector says which sessions End ends: the one under Key, or all under Ref.
@@ -75,17 +72,17 @@ type Selector struct {
 	IdleSince time.Time // with Key: only if the last activity is not after it
 
 	// With Ref: only sessions begun at or before BegunBy, by the instances' clocks, or
-	// issued at or before IssuedBy, by the IdP's. Covers says which of the two counts
-	// for a live session, End which for the tombstone. Who sets IssuedBy sets BegunBy
-	// too: zero, it has the tombstone refuse the log-ins that start later as well.
+	// issued at or before IssuedBy, by the IdP's. Covers says which of the two counts for a
+	// live session, End which for the tombstone. If you set IssuedBy, set BegunBy too: with a
+	// zero BegunBy the tombstone also refuses log-ins that start later.
 	Ref      Key
 	BegunBy  time.Time
 	IssuedBy time.Time
 }
 
-// Covers reports whether a live session under Ref is meant. IssuedBy is a time of
-// the IdP's clock and is compared with a time of that clock: where it is set, it
-// decides about live sessions instead of BegunBy.
+// Covers reports whether a live session under Ref is meant. IssuedBy is a time of the IdP's
+// clock and is compared with a time of that clock: if it is set, it decides about live
+// sessions instead of BegunBy.
 func (s *Selector) Covers(r *Record) bool {
 	if !s.IssuedBy.IsZero() {
 		return !r.Issued.After(s.IssuedBy)
@@ -110,40 +107,38 @@ type Lease struct {
 // all its methods are safe for concurrent use. Instances that share a back end
 // act as one: every atomicity named here holds across them.
 //
-// Bytes are handed over, not copied: after a call the Store owns rec.Sealed and
-// rec.Refs, and nobody, neither Store nor caller, ever writes to a slice that
-// was handed over or out. What is handed out has no spare capacity, so that an
-// append to it copies.
+// Bytes are handed over, not copied: after a call the Store owns rec.Sealed and rec.Refs.
+// Neither Store nor caller ever writes to a slice that was passed to the Store or returned by
+// it. Returned slices have no spare capacity, so that an append to them copies.
 //
-// A call whose ctx is done does nothing and returns the ctx's error. An argument
-// that Check refuses is an error too and changes nothing. After any other system
-// failure the change may or may not have been made; the caller reads again.
-// "Now" is the Store's own clock, except where a time is handed over.
+// A call whose ctx is done does nothing and returns the ctx's error. An argument that Check
+// refuses is an error too and changes nothing. After any other system failure the change may
+// have been made or not; the caller reads again. "Now" is the Store's own clock, except where
+// a time is handed over.
 //
 // Package storetest runs this contract against any implementation.
 type Store interface {
-	// Load returns the record under key. For an ended session that is still
-	// remembered it returns the record, End set, together with ErrEnded.
-	// Else ErrNotFound. A record that Create, Replace, Touch or End has
-	// returned for is seen by every later Load on this instance at once, on
-	// other instances within a second. An ended session is remembered up to and
-	// including End.Until.
+	// Load returns the record under key. For an ended session that is still remembered it
+	// returns the record, End set, together with ErrEnded. Otherwise ErrNotFound. After
+	// Create, Replace, Touch or End has returned, every later Load on this instance sees the
+	// change at once, on other instances within a second. An ended session is remembered up
+	// to and including End.Until.
 	Load(ctx context.Context, key Key) (Record, error)
 
 	// Create stores a new record as version 1. ErrConflict if the key is taken,
-	// by a live or an ended session. ErrEnded if a tombstone (see End) covers
-	// one of rec.Refs; where both apply, either answer. rec.Version and rec.End
-	// are not looked at. Create and End of the same Ref are serialised: whichever
-	// comes last sees the other, so no session slips through.
+	// by a live or an ended session. ErrEnded if a tombstone (see End) covers one of
+	// rec.Refs; if both apply, either answer. rec.Version and rec.End are ignored. Create and
+	// End of the same Ref are serialised: the later one sees the earlier one, so no session
+	// is missed.
 	Create(ctx context.Context, rec Record) error
 
 	// Replace puts rec in place of the record at rec.Version and makes it the
 	// next version. ErrConflict if the record is at another version, ErrEnded if
 	// it has ended or a tombstone covers one of rec.Refs that the record did not
-	// have before, ErrNotFound if it is absent; in all these cases nothing is
-	// changed. Ended comes before conflict. Owner, Begun and Issued stay as they
-	// were created. Touch wins: if the stored Active is after rec.Active, the
-	// stored Active and Due stand, else rec's are taken.
+	// have before, ErrNotFound if it is absent; in all these cases nothing is changed.
+	// ErrEnded comes before ErrConflict. Owner, Begun and Issued stay as they were created.
+	// Touch wins: if the stored Active is after rec.Active, the stored Active and Due stay,
+	// else rec's are stored.
 	Replace(ctx context.Context, rec Record) error
 
 	// Touch moves Active and Due forward. It is monotonic: a call whose active
@@ -152,9 +147,9 @@ type Store interface {
 	// but not later than its documentation says.
 	Touch(ctx context.Context, key Key, active, due time.Time) error
 
-	// End ends every live session that sel matches, each in one step with leaving
-	// its memory: from then on Load of it answers ErrEnded. The version stays. Due
-	// of an ended record is end.At, so that Claim hands it out for cleaning up.
+	// End ends every live session that sel matches. Each end and its memory are one atomic
+	// step: from then on Load of it answers ErrEnded. The version stays. Due of an ended
+	// record is end.At, so that Claim hands it out for cleaning up.
 	//
 	// With a Ref a tombstone is left as well, whether or not a session matched. Up to
 	// and including end.Until no record can be created with that Ref for which one of
@@ -166,33 +161,32 @@ type Store interface {
 	//     the IdP: this finds that log-in where the clocks of the instances differ.
 	//
 	// A log-in that starts after the end gets its ID token after it, so neither holds.
-	// ID tokens and logout tokens count whole seconds. If the two are of the same
-	// second, the IdP's clock does not tell which came first, and Begun decides alone:
-	// counted as before, the tie would refuse a log-in that started after the end.
-	// (Covers has a tie end a live session.) So what can be missed is a log-in whose
-	// ID token is of the logout's second, and which began on an instance whose clock
-	// is ahead of that of the instance that ends.
+	// ID tokens and logout tokens count whole seconds. If the two are of the same second, the
+	// IdP's clock does not tell which came first, and only Begun decides: if such a tie
+	// counted as "before", it would refuse a log-in that started after the end. (In Covers a
+	// tie ends a live session.) So End can miss only one kind of log-in: its ID token is of
+	// the logout's second, and it began on an instance whose clock is ahead of that of the
+	// instance that ends.
 	//
-	// A second tombstone on a Ref never weakens the first: each counts for itself.
+	// A second tombstone on a Ref never weakens the first: each counts independently.
 	//
-	// It returns the records that this very call ended, as they were before,
-	// with End set. Each session is in the answer of exactly one End call of
-	// all instances. No match is no error. A call that fails half-way returns
-	// those it knows to have ended beside the error; the rest comes by Claim.
+	// It returns the records that this call ended, as they were before, with End set. Each
+	// session is in the answer of exactly one End call of all instances. No match is no
+	// error. A call that fails half-way returns, with the error, the records that it knows to
+	// have ended; Claim returns the rest.
 	End(ctx context.Context, sel Selector, end End) ([]Record, error)
 
-	// List returns the live records under ref, in no order.
+	// List returns the live records under ref, in any order.
 	List(ctx context.Context, ref Key) ([]Record, error)
 
 	// Claim returns up to limit records of one owner, live or ended, whose Due is
-	// set and not after now, the most overdue first, and moves their Due to
-	// now+hold in the same step: within hold nobody else gets them. They are
-	// returned with the Due that they had before. It is how expired sessions are
-	// found and how clean-up after an end is retried.
+	// set and not after now, the most overdue first, and moves their Due to now+hold in the
+	// same step: within hold nobody else gets them. They are returned with the Due that they
+	// had before. Claim finds expired sessions, and retries the clean-up after an end.
 	//
-	// It is also where a Store forgets what is past its time, whoever owns it:
-	// ended records, tombstones, ids, and live records whose Due passed Abandoned
-	// ago. Whoever runs a Store calls Claim regularly, say each second.
+	// In Claim a Store also deletes everything that is past its time, of any owner: ended
+	// records, tombstones, ids, and live records whose Due passed Abandoned ago. The user of
+	// a Store must call Claim regularly, for example each second.
 	Claim(ctx context.Context, owner Key, now time.Time, hold time.Duration, limit int) ([]Record, error)
 
 	// Settle replaces Sealed and Due of an ended record; a zero due means that
@@ -200,18 +194,18 @@ type Store interface {
 	// ErrNotFound if there is no ended record under key.
 	Settle(ctx context.Context, key Key, sealed []byte, due time.Time) error
 
-	// Once answers nil the first time an id is shown and ErrConflict after that,
-	// up to and including the given time.
+	// Once answers nil the first time it is called with an id, and ErrConflict after that, up
+	// to and including the given time.
 	Once(ctx context.Context, id Key, until time.Time) error
 
 	// Acquire grants the lease on id for ttl, or answers ErrConflict while
-	// another holder has it. Renew makes it end ttl from now, Release gives it
-	// back; both answer ErrConflict if it is no longer l's: once the ttl has
-	// passed it is nobody's, also while nobody else has taken it.
+	// another holder has it. Renew makes it end ttl from now, Release gives it back; both
+	// answer ErrConflict if l no longer holds the lease. After the ttl nobody holds it, even
+	// if nobody else has acquired it.
 	//
 	// A Load that begins after Acquire has granted the lease sees, on this
-	// instance, everything that a former holder wrote before its Release or
-	// before its lease ran out, however late other news of it arrives.
+	// instance, everything that a former holder wrote before its Release or before its lease
+	// ran out, even if Watch reports it late.
 	Acquire(ctx context.Context, id Key, ttl time.Duration) (Lease, error)
 	Renew(ctx context.Context, l Lease, ttl time.Duration) error
 	Release(ctx context.Context, l Lease) error
@@ -220,10 +214,9 @@ type Store interface {
 	// this one included, until ctx is done or the connection is lost; it returns
 	// the reason, and the caller calls it again. Its first call is a Change with
 	// a zero Key, as soon as it listens; another one follows whenever changes may
-	// have been missed. After a loss of the connection the back end may have lost
-	// what it had acknowledged last (a failover), so the caller ends again what it
-	// has ended shortly before. The calls come one after the other, none after Watch has
-	// returned; a Load made in fn sees the change or a later one. fn must not
-	// block.
+	// have been missed. After a loss of the connection the back end may have lost writes that
+	// it had just acknowledged (a failover), so the caller ends again the sessions that it
+	// ended shortly before. The calls come one after the other, none after Watch has
+	// returned; a Load made in fn sees the change or a later one. fn must not block.
 	Watch(ctx context.Context, fn func(Change)) error
 }

@@ -30,13 +30,13 @@ var ErrClosed = errors.New("boltstore: the store is closed")
 type Options struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// FlushEvery bounds how long a touch stays in memory only: after a crash a
-	// session's last activity may be older by so much. 0 means one second.
+	// FlushEvery bounds how long a touch stays in memory only: after a crash a session's last
+	// activity may be that much older. 0 means one second.
 	FlushEvery time.Duration
 	// CacheBytes bounds the records kept in memory for Load. 0 means 64 MiB.
 	CacheBytes int
-	// LockWait bounds how long Open waits for another process to let go of the
-	// file. 0 means one second.
+	// LockWait bounds how long Open waits for another process to release the file. 0 means
+	// one second.
 	LockWait time.Duration
 }
 

@@ -1,39 +1,37 @@
-// Package boltstore is the [store.Store] of one process that survives a restart: one
-// file, nothing to set up. It is the default for a single instance; instances
-// that share sessions need redisstore or pgstore. The file is bbolt's; a second
-// process that opens it gets an error.
+// Package boltstore is a [store.Store] for one process. Its sessions survive a restart: one
+// file, nothing to set up. It is the default for a single instance; instances that share
+// sessions need redisstore or pgstore. The file is bbolt's; a second process that opens it
+// gets an error.
 //
 // # Durability
 //
-// Everything but Touch is on disk when the call returns: a process that is killed,
-// or a machine that loses power, loses no session and brings none back that had
-// ended. A touch is kept in memory for Options.FlushEvery, 1 second by default,
-// plus the commits in between; after a crash a session's last activity may be
-// that much older. Close writes it.
+// Every write except Touch is on disk when the call returns: if the process is killed, or the
+// machine loses power, no session is lost and no ended session comes back. A touch is kept in
+// memory for Options.FlushEvery, 1 second by default, plus the commits in between; after a
+// crash a session's last activity may be that much older. Close writes it.
 //
-// A full disk, or one that fails, is a system failure of the calls that write:
-// nothing of them is kept. Load goes on. Touch fails too from then on, until a
-// write has succeeded. Nothing needs a restart.
+// If the disk is full or fails, the calls that write are system failures and change nothing.
+// Load still works. Touch fails too from then on, until a write has succeeded. No restart is
+// needed.
 //
-// All calls that write take their turn in one writer, and Load sees whatever has
-// had its turn. So what a former holder of a lease wrote is there for the next.
+// One writer carries out all writing calls one after the other, and Load sees the result of
+// each. So the next holder of a lease sees what the former holder wrote.
 //
 // # Versions
 //
-// A file belongs to the layout that the version of Tandem writes. Open refuses a
-// file of an older or newer one, leaves it as it is and says what to do. Nothing
-// is converted: a new file means that everybody logs in anew, no more.
+// A file has the layout of the version of Tandem that wrote it. Open refuses a file of an
+// older or newer layout, leaves it as it is and says what to do. Nothing is converted: with a
+// new file everybody only has to log in again.
 //
 // # Numbers
 //
 // On 2 cores and an SSD, records of 3 KB: Load from memory 0.06 µs, from the file
 // 2.7 µs; Touch 0.4 µs; a lone Replace 0.6 ms, which is the disk's sync; 64 at a
-// time share commits, 0.06 ms each. The file holds some 5 KB per session of
-// 3 KB and does not shrink, but what is over is used again. Limits: what
-// the contract says, and the disk.
+// time share commits, 0.06 ms each. The file needs some 5 KB per session of 3 KB. It does not
+// shrink, but free space is used again. Limits: those of the contract, and the disk.
 //
-// Ended records, tombstones, once-ids and leases that are over leave with later
-// writes and with Claim. A live session that no client claims any more leaves with
-// any client's Claim from 30 days after its Due on. One Claim removes a bounded
-// number of each, so that nobody waits for it; the next one goes on.
+// Later writes and Claim delete ended records, tombstones, once-ids and leases that are past
+// their time. A live session that no client claims any more is deleted by any client's Claim,
+// from 30 days after its Due on. One Claim deletes a bounded number of each, so that nobody
+// waits for it; the next Claim goes on.
 package boltstore
