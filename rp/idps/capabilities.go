@@ -11,9 +11,9 @@ import (
 )
 
 // Capabilities say what an IdP honours: which calls extend its session, which
-// prove that it lives, and what a revocation takes along. A wrong guess is costly
-// both ways, so they can be set by hand (Config.Capabilities), and Diagnose names
-// those in use.
+// prove that it lives, and what a revocation takes along. A wrong guess does harm in both
+// directions, so they can be set by hand (Config.Capabilities), and Diagnose names those in
+// use.
 type Capabilities struct {
 	// Name is for people: logs, findings.
 	Name string
@@ -22,8 +22,8 @@ type Capabilities struct {
 	// Proves says which calls are refused once the IdP session has ended. Only they
 	// confirm a session.
 	Proves Calls
-	// Revocation says what the revocation of a refresh token takes along. The zero
-	// value, RevokesGrant, is the most careful.
+	// Revocation says what the revocation of a refresh token also revokes. The zero value,
+	// RevokesGrant, is the safest.
 	Revocation RevocationScope
 	// AnnouncesWindow: refresh_expires_in or refresh_token_timeout in a token
 	// response is the idle window W of the IdP session.

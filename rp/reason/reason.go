@@ -43,6 +43,6 @@ const (
 // tells how this app has learnt of the end; the cause, why the IdP has ended the session.
 type EndCause string
 
-// Inactivity means that nobody was active in any app for as long as the IdP allows. It is
-// the IdP's word alone (by its logout token: logout_reason of Duende, cause of Ping).
+// Inactivity means that nobody was active in any app for as long as the IdP allows. Only the
+// IdP can say so (in its logout token: logout_reason of Duende, cause of Ping).
 const Inactivity EndCause = "inactivity"

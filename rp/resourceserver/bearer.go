@@ -6,24 +6,23 @@ import (
 	"strings"
 )
 
-// MaxToken is the longest access token that is looked at, in bytes.
+// MaxToken is the size of the longest access token that is accepted, in bytes.
 const MaxToken = 16 << 10
 
 var (
-	// ErrNoToken says: the request carries no bearer token at all. RFC 6750 §3.1
-	// answers that with a challenge that names no error.
+	// ErrNoToken means that the request has no bearer token. RFC 6750 §3.1 answers that with
+	// a challenge that names no error.
 	ErrNoToken = errors.New("resourceserver: no bearer token")
-	// ErrMalformed says: what stands where the token should be is none (RFC 6750
-	// §3.1, invalid_token).
+	// ErrMalformed means that the text in the token's place is no token (RFC 6750 §3.1,
+	// invalid_token).
 	ErrMalformed = errors.New("resourceserver: malformed bearer token")
-	// ErrAmbiguous says: the Authorization header is there more than once.
+	// ErrAmbiguous means that the request has more than one Authorization header.
 	ErrAmbiguous = errors.New("resourceserver: more than one Authorization header")
 )
 
 // BearerToken reads the access token from the Authorization header (RFC 6750
-// §2.1). The scheme is compared without case. Tokens in the query or in a form
-// are not looked for: they end up in logs. Errors: ErrNoToken, ErrMalformed,
-// ErrAmbiguous.
+// §2.1). The scheme is compared without case. Tokens in the query or in a form are ignored,
+// because they end up in logs. Errors: ErrNoToken, ErrMalformed, ErrAmbiguous.
 func BearerToken(h http.Header) (string, error) { return tokenBy("Bearer", h) }
 
 // tokenBy reads the access token that is shown by a scheme.

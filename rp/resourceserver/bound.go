@@ -15,8 +15,8 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/dpop"
 )
 
-// ErrProof says: the DPoP proof is missing, or is not good for this request and this token
-// (RFC 9449 §4.3), or came before.
+// ErrProof means that the DPoP proof is missing, is not valid for this request and this token
+// (RFC 9449 §4.3), or was used before.
 var ErrProof = errors.New("resourceserver: the DPoP proof is no good")
 
 // binding is what a token is bound to (RFC 7800): its cnf.

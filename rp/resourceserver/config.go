@@ -32,54 +32,50 @@ type Config struct {
 	// introspection endpoint.
 	Issuer string
 	// IntrospectionURL is the introspection endpoint, for an authorization server
-	// without discovery. It is then authenticated to by client_secret_basic.
+	// without discovery. The API then authenticates by client_secret_basic.
 	IntrospectionURL string
 
-	ClientID     string // this API, as the IdP knows it
+	ClientID     string // the client ID of this API at the IdP
 	ClientSecret Secret
 
-	// Audience: one of these must be in the token's aud. Default: none is asked
-	// for, because many IdPs name no API there. Set it wherever yours does: else
-	// a token that was issued for another API is taken here, and New says so in the
-	// log.
+	// Audience: one of these must be in the token's aud. Default: none is demanded, because
+	// many IdPs name no API there. Set it if your IdP does: otherwise this API accepts tokens
+	// that were issued for another API, and New says so in the log.
 	Audience []string
 
-	// BaseURL is this API as its callers see it, https://api.example.com, with the path that
-	// a proxy takes away, if it does. With it tokens that are bound to a key are taken, by
-	// the scheme DPoP and with a proof for this method, address and token, which is good for a
-	// minute and once on this instance (RFC 9449 §7). Default: such tokens are refused.
+	// BaseURL is the address of this API as its callers see it, https://api.example.com, with
+	// any path that a proxy removes. With BaseURL tokens that are bound to a key are accepted,
+	// by the scheme DPoP and with a proof for this method, address and token. A proof is valid
+	// for a minute and once on this instance (RFC 9449 §7). Default: such tokens are refused.
 	BaseURL string
-	// RequireBound refuses tokens that are bound to nothing: FAPI 2.0 demands it. Default
-	// false.
+	// RequireBound refuses tokens that are not bound: FAPI 2.0 demands it. Default false.
 	RequireBound bool
 
-	// CacheFor is how long an answer is used again for the same token, never
-	// longer than the token lives. Default 0: every request is asked about; only
-	// those that come while the IdP is being asked about the same token get the
-	// answer to that.
+	// CacheFor is how long an answer is used again for the same token, never longer than the
+	// token lives. Default 0: the IdP is asked for every request; only requests with the same
+	// token at the same time share one answer.
 	CacheFor time.Duration
-	// CacheSize is how many answers about good tokens are kept at most, those used
-	// last. As many about others are kept beside them, so that junk drives out no
-	// good one. Default 10,000.
+	// CacheSize is how many answers about valid tokens are kept at most; the least recently
+	// used are dropped. As many answers about invalid tokens are kept separately, so that
+	// junk does not displace valid ones. Default 10,000.
 	CacheSize int
 
-	// Timeout bounds one question. Default 10 s.
+	// Timeout bounds one introspection. Default 10 s.
 	Timeout time.Duration
-	// HTTPClient asks. Its redirect policy, timeout and cookie jar are replaced.
+	// HTTPClient calls the IdP. Its redirect policy, timeout and cookie jar are replaced.
 	// Default: http.DefaultTransport.
 	HTTPClient *http.Client
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
-	// Logger receives what an operator should know, never a token. Default
-	// slog.Default().
+	// Logger receives messages for operators, without tokens. Default slog.Default().
 	Logger *slog.Logger
 
 	// InsecureAllowHTTP permits http URLs of the IdP on hosts that are not
-	// loopback: then tokens and the secret cross the network in clear.
+	// loopback. Tokens and the secret then cross the network in clear.
 	InsecureAllowHTTP bool
 }
 
-// ConfigError names the field that is wrong and the cure.
+// ConfigError names the wrong field and the cure.
 type ConfigError struct {
 	Field string
 	Cure  string

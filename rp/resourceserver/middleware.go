@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// Check authenticates a request and returns what the IdP says of its token. A token that
-// is bound to a key needs a DPoP proof (see Config.BaseURL), and one that is bound to a
-// certificate needs that: r.TLS has to be the caller's, not a proxy's.
-// Errors: ErrNoToken, ErrMalformed, ErrAmbiguous, ErrInactive, ErrProof,
-// *UnavailableError; Refuse renders each.
+// Check authenticates a request and returns the IdP's answer about its token. A token that is
+// bound to a key needs a DPoP proof (see Config.BaseURL). A token that is bound to a
+// certificate needs that certificate: r.TLS must be the caller's connection, not a proxy's.
+// Errors: ErrNoToken, ErrMalformed, ErrAmbiguous, ErrInactive, ErrProof, *UnavailableError;
+// Refuse renders each.
 func (s *Server) Check(r *http.Request) (*Token, error) {
 	if s.showsBound(r) {
 		raw, err := tokenBy("DPoP", r.Header)
@@ -43,10 +43,10 @@ func (s *Server) showsBound(r *http.Request) bool {
 	return s.cfg.BaseURL != "" && (err == nil || errors.Is(err, ErrMalformed))
 }
 
-// Require lets a request through only with a good token that has all of scopes;
-// the handler finds it with FromContext. Others get what RFC 6750 §3 says, or
-// 503 while the IdP cannot be asked: that an IdP is down does not make a token
-// bad, and a 401 would log people out.
+// Require lets a request through only with a valid token that has all of scopes; the handler
+// finds it with FromContext. Other requests get the answer of RFC 6750 §3, or 503 while the
+// IdP cannot be asked: in an outage of the IdP a token may still be valid, and a 401 would
+// log people out.
 func (s *Server) Require(next http.Handler, scopes ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t, err := s.Check(r)

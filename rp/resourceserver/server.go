@@ -15,12 +15,12 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// ErrInactive says: the IdP does not vouch for the token. Whether it has run
-// out, was revoked, or never existed, RFC 7662 §2.2 leaves open on purpose.
+// ErrInactive means that the IdP says that the token is not active. The token may have
+// expired, may be revoked, or may never have existed: RFC 7662 §2.2 leaves that open on
+// purpose.
 var ErrInactive = errors.New("resourceserver: the token is not active")
 
-// UnavailableError says: the IdP cannot be asked now. Nothing is known about the
-// token.
+// UnavailableError means that the IdP cannot be asked now. Nothing is known about the token.
 type UnavailableError struct {
 	RetryAfter time.Duration
 	Err        error
@@ -45,8 +45,8 @@ type Server struct {
 
 // New checks the configuration and, if IntrospectionURL is not set, reads the
 // discovery document. ctx bounds that only. A *ConfigError, or several joined,
-// names what is wrong with the configuration; any other error means that the IdP
-// could not be reached, and trying again later may help.
+// names the fault in the configuration; any other error means that the IdP could not be
+// reached, and that trying again later may help.
 func New(ctx context.Context, c Config) (*Server, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -103,8 +103,8 @@ func (s *Server) discover(ctx context.Context) error {
 // Introspect asks the IdP about an access token. Calls at the same time with the same
 // token share one question. The Token may be shared with other requests: read it only.
 // Errors: ErrInactive, *UnavailableError.
-// A token that is bound to a key or a certificate is not good here, because nobody sees
-// who shows it: Check does.
+// A token that is bound to a key or a certificate is refused, because Introspect does not see
+// who sent it: use Check.
 func (s *Server) Introspect(ctx context.Context, token string) (*Token, error) {
 	t, err := s.introspect(ctx, token)
 	if err == nil {

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// Token is what the IdP says about an access token that is good. Requests that come
-// with the same token may share it, so it is read only.
+// Token is the IdP's answer about a valid access token. Requests with the same token may
+// share it, so only read it.
 type Token struct {
-	Subject  string    // sub: whose it is; empty if no person stands behind it
+	Subject  string    // sub: the person; empty if the token is not for a person
 	ClientID string    // client_id: the app it was issued to
 	Issuer   string    // iss, empty if the IdP does not say
-	Scope    []string  // what it allows
+	Scope    []string  // the granted scopes
 	Audience []string  // aud
 	Expires  time.Time // exp; zero if the IdP does not say
-	// Claims is the whole answer, for what is not named above.
+	// Claims is the whole answer, for claims that have no field above.
 	Claims json.RawMessage
 
 	bound *binding // nil: to nothing
@@ -37,8 +37,7 @@ func (t *Token) HasScope(scopes ...string) bool {
 
 type tokenKey struct{}
 
-// FromContext returns the token that Require has put there, nil if there is
-// none.
+// FromContext returns the token that Require put into the context; nil if there is none.
 func FromContext(ctx context.Context) *Token {
 	t, _ := ctx.Value(tokenKey{}).(*Token)
 	return t

@@ -14,7 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// Sessions is what a Receiver needs of an *rp.RelyingParty.
+// Sessions has the methods of an *rp.RelyingParty that a Receiver needs.
 type Sessions interface {
 	Issuer() string
 	EndSessions(ctx context.Context, r rp.Whose) (int, error)
@@ -29,26 +29,25 @@ type Config struct {
 	Sessions Sessions
 	// Transmitter is where the events come from; see Discover.
 	Transmitter *Transmitter
-	// Audience are the names under which the transmitter knows this receiver: the
-	// stream's aud. A token for none of them is refused.
+	// Audience are the names under which the transmitter knows this receiver: the stream's
+	// aud. A token for another audience is refused.
 	Audience []string
-	// StreamID is checked in what is said about the stream itself (verification,
-	// stream-updated), and needed by Verify. Empty: not checked.
+	// StreamID is checked in events about the stream itself (verification, stream-updated),
+	// and Verify needs it. Empty: not checked.
 	StreamID string
 
-	// PushToken is what the transmitter has to show, as "Authorization: Bearer …".
-	// Give the same to the stream's configuration. Empty: pushes are refused.
+	// PushToken is the token that the transmitter must send, as "Authorization: Bearer …".
+	// Set the same in the stream's configuration. Empty: pushes are refused.
 	PushToken rp.Secret
 
-	// PollURL is where to ask for events: the stream's delivery.endpoint_url.
-	// Empty: nobody asks. If several instances ask, each event is still carried
-	// out once.
+	// PollURL is the address to poll for events: the stream's delivery.endpoint_url. Empty:
+	// no polling. If several instances poll, each event is still carried out once.
 	PollURL string
 	// PollEvery is the pause after an answer without events. Default 10 s.
 	PollEvery time.Duration
-	// PollWait is for how long the transmitter may hold a request until there is
-	// an event (RFC 8936 §2.2, long polling). Default 60 s; negative: it is asked
-	// to answer at once.
+	// PollWait is how long the transmitter may hold a request until there is an event (RFC
+	// 8936 §2.2, long polling). Default 60 s; negative: the transmitter should answer at
+	// once.
 	PollWait time.Duration
 	// MaxEvents to ask for at once. Default 32, at most 256.
 	MaxEvents int
@@ -57,24 +56,22 @@ type Config struct {
 	// profile prescribes.
 	Alg string
 
-	// SubjectOf finds the IdP's identifier of a person who is named in another
-	// way: by email, or by any format but iss_sub with the IdP's own issuer. It
-	// returns "" if this app does not know the person. Default: such events are
-	// discarded, with an error in the log.
+	// SubjectOf finds the sub of a person who is named in another way: by email, or by any
+	// format except iss_sub with the IdP's own issuer. It returns "" if this app does not
+	// know the person. Default: such events are discarded, with an error in the log.
 	SubjectOf func(ctx context.Context, id SubjectID) (string, error)
 
-	// Received is told of every valid event, once per cluster. It must return
-	// quickly.
+	// Received is called for every valid event, once per cluster. It must return quickly.
 	Received func(Event)
 
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
-	// Logger receives what an operator should know. Default slog.Default(). No
-	// token and no name of a person is logged.
+	// Logger receives messages for operators, without tokens and names of persons. Default
+	// slog.Default().
 	Logger *slog.Logger
 }
 
-// ConfigError names the field that is wrong and the cure.
+// ConfigError names the wrong field and the cure.
 type ConfigError struct {
 	Field string // such as "Config.Audience"
 	Cure  string

@@ -8,7 +8,7 @@ import (
 	"github.com/tandem-sso/tandem/rp"
 )
 
-// Types of events that are understood here.
+// Types of events that the package understands.
 const (
 	SessionRevoked = "https://schemas.openid.net/secevent/caep/event-type/session-revoked" // CAEP §3.1
 	Verification   = "https://schemas.openid.net/secevent/ssf/event-type/verification"     // SSF §8.1.4
@@ -24,9 +24,9 @@ type Event struct {
 	Type    string
 	ID      string    // jti
 	Txn     string    // the same for all events of one cause; may be empty
-	At      time.Time // when it happened: event_timestamp, else when the token was issued
+	At      time.Time // when it happened: event_timestamp, else the token's iat
 	Subject SubjectID
-	Payload json.RawMessage // everything that the event says
+	Payload json.RawMessage // the whole event
 
 	// Initiator is CAEP's initiating_entity: admin, user, policy or system; else
 	// empty.
@@ -36,7 +36,7 @@ type Event struct {
 	Reason string
 
 	Ended     int    // app sessions that ended
-	Discarded string // why nothing was done about it; empty if something was
+	Discarded string // why the event had no effect; empty if it had one
 }
 
 // revoke ends sessions (CAEP §3.1).

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// ServeHTTP takes one pushed token (RFC 8935). It answers 202 once what the token
-// says is stored, also for one that it has seen before; 400 with a JSON object if
-// the token is not acceptable; 503 if it should be sent again.
+// ServeHTTP receives one pushed token (RFC 8935). It answers 202 when the token's effect is
+// stored, also if it has seen the token before; 400 with a JSON object if the token is not
+// acceptable; 503 if it should be sent again.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")

@@ -21,16 +21,15 @@ const (
 	rereadEvery = time.Hour
 )
 
-// StreamState is what is known of the stream's health on this instance.
+// StreamState is the state of the stream as this instance knows it.
 type StreamState struct {
 	Status   StreamStatus // by the last stream-updated event; Enabled at first
 	Received time.Time    // the last valid event; zero: none yet
 	Verified time.Time    // the last verification event; zero: none yet
 }
 
-// Receiver receives events. Mount it where the transmitter pushes to; if
-// Config.PollURL is set, it asks for events until Close. It is safe for concurrent
-// use.
+// Receiver receives events. Mount it at the address to which the transmitter pushes; if
+// Config.PollURL is set, it polls for events until Close. It is safe for concurrent use.
 type Receiver struct {
 	*private // cfg
 
@@ -45,9 +44,9 @@ type Receiver struct {
 	warned time.Time // of pushes without the right token
 }
 
-// New checks the configuration and, if Config.PollURL is set, begins to ask for
-// events. Once an hour it reads the transmitter's metadata again. A *ConfigError, or
-// several joined, names what is wrong. Close the Receiver before the RelyingParty.
+// New checks the configuration and, if Config.PollURL is set, begins to poll for events. Once
+// an hour the Receiver reads the transmitter's metadata again. A *ConfigError, or several
+// joined, names the fault. Close the Receiver before the RelyingParty.
 func New(cfg Config) (*Receiver, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -77,7 +76,7 @@ func New(cfg Config) (*Receiver, error) {
 	return r, nil
 }
 
-// Close stops to ask for events and waits until the one in hand is done with.
+// Close stops polling and waits until the current event is done.
 func (r *Receiver) Close() error {
 	r.stop()
 	r.work.Wait()
@@ -85,17 +84,17 @@ func (r *Receiver) Close() error {
 	return nil
 }
 
-// State tells what is known of the stream.
+// State returns the state of the stream.
 func (r *Receiver) State() StreamState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.state
 }
 
-// Verify asks the transmitter for a verification event (§8.1.4.2), to find out
-// whether events arrive. It does not wait for it: the event may take a while, and
-// come to another instance; see State and Config.Received. Errors: ErrNoEndpoint,
-// a *StatusError, *rp.UnavailableError.
+// Verify asks the transmitter for a verification event (§8.1.4.2), to find out whether events
+// arrive. It does not wait for the event, which may take a while and may come to another
+// instance; see State and Config.Received. Errors: ErrNoEndpoint, a *StatusError,
+// *rp.UnavailableError.
 func (r *Receiver) Verify(ctx context.Context) error {
 	if r.cfg.StreamID == "" {
 		return &ConfigError{"Config.StreamID", "is empty; set it to the id of the stream that is to be verified"}

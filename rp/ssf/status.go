@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// StreamStatus is how a stream stands (§8.1.2).
+// StreamStatus is the status of a stream (§8.1.2).
 type StreamStatus string
 
 // The statuses. A transmitter may keep the events of a paused stream for later,
@@ -19,7 +19,7 @@ const (
 
 func (s StreamStatus) known() bool { return s == Enabled || s == Paused || s == Disabled }
 
-// Status asks how a stream stands (§8.1.2.1).
+// Status reads the status of a stream (§8.1.2.1).
 func (t *Transmitter) Status(ctx context.Context, id string) (StreamStatus, error) {
 	where, err := withStream(t.metadata().StatusURL, id)
 	if err != nil {

@@ -25,14 +25,14 @@ type Stream struct {
 	EventsDelivered []string // types of the events that will come
 	Method          string   // Push or Poll
 	URL             string   // where events are pushed to, or Config.PollURL
-	// MinVerificationInterval between two calls of RequestVerification.
+	// MinVerificationInterval is the least time between two calls of Verify.
 	MinVerificationInterval time.Duration
-	// InactivityTimeout after which the transmitter may drop a stream whose
-	// receiver is not heard of; zero: none.
+	// InactivityTimeout is the time after which the transmitter may drop a stream whose
+	// receiver does nothing; zero: none.
 	InactivityTimeout time.Duration
 }
 
-// StreamRequest is what a receiver may wish for.
+// StreamRequest describes the stream that a receiver wants.
 type StreamRequest struct {
 	Method      string    // Push or Poll
 	PushURL     string    // with Push: where the Receiver is mounted
@@ -74,9 +74,9 @@ func (t *Transmitter) CreateStream(ctx context.Context, r StreamRequest) (Stream
 	return t.stream(got)
 }
 
-// UpdateStream changes what r says of a stream, and leaves what is zero in r as it is
-// (§8.1.1.3, PATCH). A *StatusError with status 202 says that the transmitter will do it
-// later; the CAEP Interoperability Profile does not demand this call, so 405 is possible.
+// UpdateStream changes a stream as r says; zero fields of r stay as they are (§8.1.1.3,
+// PATCH). A *StatusError with status 202 means that the transmitter will do it later; the
+// CAEP Interoperability Profile does not demand this call, so 405 is possible.
 func (t *Transmitter) UpdateStream(ctx context.Context, id string, r StreamRequest) (Stream, error) {
 	c := streamChange{ID: id, Events: r.Events, Description: r.Description}
 	if r.Method != "" {
@@ -91,8 +91,8 @@ func (t *Transmitter) UpdateStream(ctx context.Context, id string, r StreamReque
 	return t.change(ctx, http.MethodPatch, c)
 }
 
-// ReplaceStream makes a stream what CreateStream would have made of r; its ID stays
-// (§8.1.1.4, PUT). The errors are those of UpdateStream.
+// ReplaceStream replaces a stream by the one that CreateStream would make from r; its ID
+// stays (§8.1.1.4, PUT). The errors are those of UpdateStream.
 func (t *Transmitter) ReplaceStream(ctx context.Context, id string, r StreamRequest) (Stream, error) {
 	d, err := t.delivery(r)
 	if err != nil {

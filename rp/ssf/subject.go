@@ -7,13 +7,13 @@ import (
 	"fmt"
 )
 
-// SubjectID names somebody or something (RFC 9493 §3).
+// SubjectID identifies a person or a thing (RFC 9493 §3).
 type SubjectID struct {
 	Format string // iss_sub, email, opaque, complex, or what transmitter and receiver agreed on
 
 	Issuer  string // with iss_sub
 	Subject string // with iss_sub
-	Email   string // with email; as it was sent, in whatever case
+	Email   string // with email; as it was sent, in any case
 	ID      string // with opaque
 
 	Raw json.RawMessage // all of it

@@ -7,20 +7,21 @@ import (
 	"net/http"
 )
 
-// AddSubject asks for events about a person or a session (§8.1.3.2), at a transmitter
-// whose default_subjects are NONE, as Keycloak's are: without it nothing is sent. Call it
-// at the log-in, with the IdP's issuer and the person's sub:
+// AddSubject asks for events about a person or a session (§8.1.3.2). A transmitter whose
+// default_subjects are NONE, such as Keycloak, sends nothing without it. Call it at the
+// log-in, with the IdP's issuer and the person's sub:
 //
 //	err := transmitter.AddSubject(ctx, stream.ID, ssf.SubjectID{Format: "iss_sub", Issuer: issuer, Subject: sub})
 //
-// It is safe to repeat. A transmitter may answer with success for somebody it does not
-// know, so that it is no oracle. Errors: ErrNoEndpoint, a *StatusError.
+// It is safe to repeat. A transmitter may answer with success for a person whom it does not
+// know, so that nobody can test which persons it knows. Errors: ErrNoEndpoint, a
+// *StatusError.
 func (t *Transmitter) AddSubject(ctx context.Context, streamID string, s SubjectID) error {
 	return t.changeSubject(ctx, t.metadata().AddSubjectURL, streamID, s, http.StatusOK)
 }
 
-// RemoveSubject asks for no more events about a subject (§8.1.3.3). Some may come all
-// the same, and are carried out (§9.3).
+// RemoveSubject asks the transmitter to send no more events about a subject (§8.1.3.3). Some
+// may still come, and are carried out (§9.3).
 func (t *Transmitter) RemoveSubject(ctx context.Context, streamID string, s SubjectID) error {
 	return t.changeSubject(ctx, t.metadata().RemoveSubjectURL, streamID, s, http.StatusNoContent)
 }

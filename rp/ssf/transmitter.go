@@ -31,10 +31,10 @@ type TransmitterConfig struct {
 	// Issuer is the transmitter's issuer identifier, compared exactly; often, but
 	// not always, the IdP's.
 	Issuer string
-	// AccessToken is sent to the management API and to the poll endpoint. It is
-	// asked for before every call, so it has to remember a token while that is
-	// good; for OAuth use golang.org/x/oauth2/clientcredentials with the scopes
-	// ssf.read and ssf.manage. Default: none is sent, which suffices for push.
+	// AccessToken returns the token for the management API and the poll endpoint. It is
+	// called before every call, so it must cache a token while that is valid; for OAuth use
+	// golang.org/x/oauth2/clientcredentials with the scopes ssf.read and ssf.manage. Default:
+	// no token is sent, which is enough for push.
 	AccessToken func(context.Context) (rp.Secret, error)
 	// HTTPClient is used for all calls; its redirect policy and timeout are
 	// replaced. Default: http.DefaultTransport.
@@ -43,14 +43,14 @@ type TransmitterConfig struct {
 	RequestTimeout time.Duration
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
-	// Logger is told when metadata or keys cannot be read again; the old ones go on.
-	// Default slog.Default().
+	// Logger gets a message when metadata or keys cannot be read again; the old ones stay in
+	// use. Default slog.Default().
 	Logger *slog.Logger
 	// InsecureAllowHTTP permits http URLs on hosts that are not loopback.
 	InsecureAllowHTTP bool
 }
 
-// Transmitter is a transmitter as it describes itself (§7.1).
+// Transmitter is a transmitter with its metadata (§7.1).
 type Transmitter struct {
 	cfg    TransmitterConfig
 	meta   atomic.Pointer[metadata]
@@ -59,8 +59,8 @@ type Transmitter struct {
 }
 
 // Discover reads the transmitter's configuration from its well-known place
-// (§7.2). A *ConfigError names what is wrong with cfg; any other error means that
-// the transmitter could not be reached, and trying again later may help.
+// (§7.2). A *ConfigError names the fault in cfg; any other error means that the transmitter
+// could not be reached, and that trying again later may help.
 func Discover(ctx context.Context, cfg TransmitterConfig) (*Transmitter, error) {
 	if err := weburl.CheckPlain(cfg.Issuer, cfg.InsecureAllowHTTP); err != nil {
 		return nil, &ConfigError{"TransmitterConfig.Issuer", err.Error()}
@@ -88,12 +88,12 @@ func Discover(ctx context.Context, cfg TransmitterConfig) (*Transmitter, error) 
 	return t, nil
 }
 
-// Issuer of the transmitter.
+// Issuer returns the transmitter's issuer identifier.
 func (t *Transmitter) Issuer() string { return t.cfg.Issuer }
 
 func (t *Transmitter) log() *slog.Logger { return t.cfg.Logger.With("transmitter", t.cfg.Issuer) }
 
-// StatusError says: the transmitter did not answer a call as it should have.
+// StatusError means that the transmitter gave a wrong answer to a call.
 type StatusError struct {
 	Status     int
 	RetryAfter time.Duration // zero if it did not say
@@ -101,7 +101,7 @@ type StatusError struct {
 
 func (e *StatusError) Error() string { return fmt.Sprintf("the transmitter answered %d", e.Status) }
 
-// ErrNoEndpoint says: the transmitter does not offer this call.
+// ErrNoEndpoint means that the transmitter does not offer this call.
 var ErrNoEndpoint = errors.New("ssf: the transmitter has no such endpoint")
 
 // call makes one authorized JSON call; in and out may be nil.

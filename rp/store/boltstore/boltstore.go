@@ -68,7 +68,7 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// Store is an store.Store in one file.
+// Store is a store.Store in one file.
 type Store struct {
 	now      func() time.Time
 	db       *bolt.DB

@@ -17,7 +17,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Store is an store.Store in memory.
+// Store is a store.Store in memory.
 //
 // Order of locks: reference shards by rising index, then one session shard,
 // then a watcher. id shards and the owners are taken alone.

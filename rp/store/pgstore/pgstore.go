@@ -57,7 +57,7 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// Store is an store.Store in PostgreSQL.
+// Store is a store.Store in PostgreSQL.
 type Store struct {
 	pool    *pgxpool.Pool
 	sql     *statements

@@ -80,7 +80,7 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// Store is an store.Store in Redis.
+// Store is a store.Store in Redis.
 type Store struct {
 	db       rueidis.Client // writes, scripts, pub/sub
 	reader   rueidis.Client // reads records; the server tells it which have changed

@@ -11,10 +11,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// RunFresh runs the part of Run that a store with a memory of its own is to stand
-// while the news of changes arrive late: who holds the lease sees what its former
-// holder wrote (C4). Let the Factory open stores whose connections are delayed,
-// each by itself; it needs a Second.
+// RunFresh is the part of Run for a store with a local cache whose change messages arrive
+// late: even then the holder of a lease must see what the former holder wrote. Let the
+// Factory open stores whose connections are delayed independently; it needs a Second.
 func RunFresh(t *testing.T, f Factory) {
 	for _, tt := range freshTests {
 		t.Run(tt.name, func(t *testing.T) { tt.run(newEnv(t, f)) })

@@ -23,7 +23,7 @@ type Backend struct {
 // Factory opens an empty back end. It closes it with t.Cleanup.
 type Factory func(t *testing.T) Backend
 
-// Clock is a clock that only moves when told. It is safe for concurrent use.
+// Clock is a clock that moves only by Advance. It is safe for concurrent use.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -32,7 +32,7 @@ type Clock struct {
 // NewClock returns a Clock that shows the present, in whole milliseconds.
 func NewClock() *Clock { return &Clock{now: time.Now().UTC().Truncate(time.Millisecond)} }
 
-// Now is what Options.Now of a store wants.
+// Now returns the time of the clock; use it as Options.Now of a store.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
