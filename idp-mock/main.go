@@ -2,12 +2,12 @@
 //
 //	go run ./idp-mock -client notes,s3cret,http://localhost:9101
 //
-// With -like NAME it behaves as a real provider does, such as keycloak, entra, okta or auth0,
-// or as strictly as can be (strict); -help lists the names.
+// With -like NAME it behaves like a real provider, such as keycloak, entra, okta or auth0, or
+// as strictly as possible (strict); -help lists the names.
 //
-// It prints the issuer's URL and serves until it is interrupted. Without a list
-// of users every user name may sign in; without -config and -client there is no
-// client yet: the control API can add some.
+// It prints the issuer's URL and serves until it is interrupted. Without a list of users
+// every user name may sign in. Without -config and -client there is no client at first; the
+// control API can add clients.
 package main
 
 import (

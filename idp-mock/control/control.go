@@ -77,8 +77,8 @@ type api struct {
 }
 
 // Handler serves the control API and the status page, with paths such as "/sessions"; mount
-// it with [http.StripPrefix], or by [Beside]. It has no authentication: whoever reaches it,
-// rules. It refuses requests that other websites make through a visitor's browser.
+// it with [http.StripPrefix], or by [Beside]. It has no authentication: everybody who
+// reaches it controls the provider. It refuses requests that other websites make through a visitor's browser.
 func Handler(p *idpmock.IDP) http.Handler {
 	a := &api{idp: p, browsers: map[string]*idpmock.Browser{}, held: map[string]*heldFault{}}
 	mux := http.NewServeMux()

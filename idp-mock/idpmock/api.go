@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// API is a resource server for which a client may ask a token of its own, by any of the
-// ways that providers have: resource (RFC 8707; Logto, oidc-provider), audience (Auth0),
-// and scopes that begin with the API's name (Entra ID: api://notes/read). The audience of
-// the access token is then that API alone.
+// API is a resource server for which a client may ask for a separate token, in each way that
+// providers have: resource (RFC 8707; Logto, oidc-provider), audience (Auth0), and scopes
+// that begin with the API's name (Entra ID: api://notes/read). The audience of the access
+// token is then only that API.
 type API struct {
-	// Audience is the API's name, and what stands in aud.
+	// Audience is the API's name, and the aud of its tokens.
 	Audience string `json:"audience"`
-	// Scopes that the API knows. Where none is asked for, the token has all of them.
+	// Scopes that the API knows. If the client asks for none, the token has all of them.
 	Scopes []string `json:"scopes,omitempty"`
 	// AtLogin issues its tokens only if the authorization request has named it by
 	// resource, as oidc-provider and Logto do (RFC 8707 §2.2).

@@ -12,7 +12,7 @@ import (
 // What packages need that stand beside the provider: the control API and the transmitter
 // of Shared Signals. The provider knows neither.
 
-// Config is how the provider is configured now. It is read only; see [IDP.Update].
+// Config returns the present configuration. Only read it; to change it see [IDP.Update].
 func (p *IDP) Config() Config { return p.settings().Config }
 
 // Advanced is what [IDP.Advance] has added to the clock.

@@ -14,10 +14,9 @@ import (
 	"sync"
 )
 
-// Browser stands for one browser of one person at the provider: it keeps the
-// provider's cookies, so that several apps share the session, and fills the
-// sign-in page by itself. It calls the provider in process, without a network.
-// It never calls an app.
+// Browser is one browser of one person at the provider: it keeps the provider's cookies, so
+// that several apps share the session, and fills in the sign-in page by itself. It calls the
+// provider in process, without a network. It never calls an app.
 type Browser struct {
 	idp  *IDP
 	mu   sync.Mutex
@@ -93,10 +92,9 @@ func (b *Browser) root() *url.URL {
 
 var txField = regexp.MustCompile(`name="tx" value="([^"]*)"`)
 
-// Authorize does what a browser does with an authorization URL: it returns
-// where the provider sends it in the end, which is the client's callback, with a
-// code or an error; what a form_post would post is in its query. An error is returned only where a person would be stuck at
-// the provider.
+// Authorize opens an authorization URL as a browser does, and returns the address to which the provider finally sends
+// it: the client's callback, with a code or an error. With form_post the form's fields are in its query. It returns
+// an error only if a person would be stuck at the provider.
 func (b *Browser) Authorize(ctx context.Context, authURL string) (callback string, err error) {
 	return b.visit(ctx, authURL, func(form url.Values) {
 		b.mu.Lock()
@@ -107,9 +105,9 @@ func (b *Browser) Authorize(ctx context.Context, authURL string) (callback strin
 	}, PathLogin)
 }
 
-// Logout does what a browser does with an end_session URL, confirming if it is
-// asked to, and returns where the provider sends it: "" if it stays there. Front
-// channel pages are not loaded.
+// Logout opens an end_session URL as a browser does, and confirms if the provider asks. It
+// returns the address to which the provider sends the browser: "" if it stays there.
+// Front-channel pages are not loaded.
 func (b *Browser) Logout(ctx context.Context, endSessionURL string) (redirect string, err error) {
 	return b.visit(ctx, endSessionURL, func(form url.Values) { form.Set("action", "signout") }, PathEndSession+"/confirm")
 }
@@ -163,7 +161,7 @@ func alertText(page string) string {
 	return page
 }
 
-// ErrConnectionCut is what a [Browser] sees of a fault that drops the connection.
+// ErrConnectionCut is the error of a [Browser] when a fault drops the connection.
 var ErrConnectionCut = errors.New("idpmock: the connection was cut by a fault")
 
 func (b *Browser) do(ctx context.Context, method, to string, form url.Values) (resp *buffer, err error) {

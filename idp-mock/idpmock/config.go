@@ -89,8 +89,8 @@ type Config struct {
 	// SIDOnlyIfRequired leaves sid out of the logout tokens of clients without
 	// BackchannelSessionRequired, as Keycloak does.
 	SIDOnlyIfRequired bool
-	// RefreshReuseGrace accepts a consumed refresh token once more for so long,
-	// in case its answer was lost. Default 0: reuse revokes the family.
+	// RefreshReuseGrace accepts a consumed refresh token once more within this time, in case
+	// its answer was lost. Default 0: reuse revokes the family.
 	RefreshReuseGrace time.Duration
 	// ACRValues that a request may ask for; the first is the default. Default "1".
 	ACRValues []string
@@ -147,15 +147,15 @@ type Client struct {
 	// TLSSubjectDN is the subject of the client's certificate for tls_client_auth, as Go
 	// writes it (RFC 8705 §2.1.2). For self_signed_tls_client_auth its key is in JWKS.
 	TLSSubjectDN string `json:"tls_client_auth_subject_dn,omitempty"`
-	// CertificateBound access tokens are issued to whoever shows a certificate (RFC 8705
-	// §3), and taken by userinfo with that certificate alone.
+	// CertificateBound access tokens are issued if the client shows a certificate (RFC 8705
+	// §3), and userinfo accepts them only with that certificate.
 	CertificateBound bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	// AuthMethod pins one of client_secret_basic, client_secret_post,
 	// private_key_jwt, tls_client_auth, self_signed_tls_client_auth and none. Empty:
 	// whatever fits the fields above, without the two of TLS.
 	AuthMethod string `json:"auth_method,omitempty"`
-	// BasicRaw takes the header of client_secret_basic as it is. RFC 6749 §2.3.1 wants both
-	// halves form-encoded, and some providers do not decode them.
+	// BasicRaw reads the header of client_secret_basic without decoding. RFC 6749 §2.3.1
+	// wants both halves form-encoded, and some providers do not decode them.
 	BasicRaw bool `json:"basic_raw,omitempty"`
 
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`             // compared exactly
@@ -240,5 +240,5 @@ type User struct {
 	AccessTokenClaims map[string]any `json:"access_token_claims,omitempty"`
 }
 
-// Bool is for fields such as [Client.CoordinateLifetime].
+// Bool returns a pointer to b, for fields such as [Client.CoordinateLifetime].
 func Bool(b bool) *bool { return &b }

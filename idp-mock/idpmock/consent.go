@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// RevokeConsent takes back what a user has allowed a client, as a person does at
-// the provider's account page: every token of the user at the client is revoked,
-// and the client gets a logout token for each session it has a part in. Those
-// sessions live on, under the same sid; the next log-in of the client needs no
-// password. It says how many sessions the client was a part of.
+// RevokeConsent withdraws a user's consent for a client, as a person does at the provider's
+// account page: every token of the user at the client is revoked, and the client gets a
+// logout token for each session it has a part in. Those sessions live on, under the same sid;
+// the next log-in of the client needs no password. It says how many sessions the client was a
+// part of.
 func (p *IDP) RevokeConsent(sub, client string) (int, error) {
 	cfg, now := p.settings(), p.Now()
 	if cfg.clients[client] == nil {

@@ -14,8 +14,8 @@ import (
 // Always is a [Fault.Times] without end.
 const Always = -1
 
-// Fault spoils requests to the provider. The zero value of everything but what
-// it does: every client, every endpoint, once.
+// Fault spoils requests to the provider. By default it applies to every client and every
+// endpoint, once.
 type Fault struct {
 	Client   string   `json:"client,omitempty"`   // "": every one
 	Endpoint Endpoint `json:"endpoint,omitempty"` // "": every one
@@ -50,7 +50,7 @@ type Fault struct {
 
 func (f *Fault) refuses() bool { return f.Status != 0 || f.Error != "" || f.Body != "" }
 
-// String says what the fault does.
+// String describes the fault.
 func (f *Fault) String() string {
 	var parts []string
 	add := func(yes bool, format string, a ...any) {
@@ -133,7 +133,7 @@ type ActiveFault struct {
 	arrived chan struct{}
 }
 
-// Hits says how many requests it has spoilt.
+// Hits returns how many requests the fault has spoilt.
 func (a *ActiveFault) Hits() int {
 	a.set.mu.Lock()
 	defer a.set.mu.Unlock()
@@ -143,7 +143,7 @@ func (a *ActiveFault) Hits() int {
 // Arrived is closed when the first request meets the fault.
 func (a *ActiveFault) Arrived() <-chan struct{} { return a.arrived }
 
-// Remove takes the fault out of force. Requests that wait at it wait on.
+// Remove ends the fault. Requests that already wait at it go on waiting.
 func (a *ActiveFault) Remove() {
 	a.set.mu.Lock()
 	defer a.set.mu.Unlock()
@@ -174,14 +174,14 @@ func (p *IDP) putFault(f Fault) *ActiveFault {
 	return a
 }
 
-// ClearFaults takes all faults out of force, those of deliveries included.
+// ClearFaults ends all faults, also those of deliveries.
 func (p *IDP) ClearFaults() {
 	p.faults.mu.Lock()
 	defer p.faults.mu.Unlock()
 	p.faults.list = nil
 }
 
-// ActiveFaults lists what is in force.
+// ActiveFaults lists the faults in force.
 func (p *IDP) ActiveFaults() []Fault {
 	p.faults.mu.Lock()
 	defer p.faults.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Mint is a wish for tokens without a log-in, for a test of what reads them.
+// Mint describes tokens to issue without a log-in, for tests of code that reads them.
 type Mint struct {
 	// Client that the tokens are issued to. It must be configured; it needs no redirect URI.
 	Client string
@@ -38,8 +38,8 @@ type Tokens struct {
 	SID          string `json:"sid,omitempty"`
 }
 
-// Mint issues tokens as a log-in of the user at the client does, without one. They belong to
-// a session, which lives and ends as every other.
+// Mint issues tokens as after a log-in of the user at the client, but without a log-in. They
+// belong to a session, which lives and ends like every other.
 func (p *IDP) Mint(m Mint) (Tokens, error) {
 	cfg, now := p.settings(), p.Now()
 	c := cfg.clients[m.Client]

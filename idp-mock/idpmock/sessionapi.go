@@ -80,9 +80,8 @@ func (p *IDP) EndUser(sub string) int {
 }
 
 // Extend slides a session's idle deadline, as if the person had been active in
-// the client ("" for none): what a session API offers, and how an API reports
-// activity that it saw. A client that is no part of the session does not become
-// one.
+// the client ("" for none), as a session API does, or an API that reports activity. A client
+// that is not part of the session does not become part of it.
 func (p *IDP) Extend(sid, client string) (Session, error) {
 	cfg, now := p.settings(), p.Now()
 	if client != "" && cfg.clients[client] == nil {

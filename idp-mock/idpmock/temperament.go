@@ -2,14 +2,13 @@ package idpmock
 
 import "time"
 
-// Temperament is how a provider behaves where the specifications leave it a
-// choice, and where real providers leave the specifications. [Like] returns what
-// is known of one provider. Every field stands for itself and can be changed
-// before use; the zero value of each is the behaviour that [Config] and [Client]
-// describe.
+// Temperament says how a provider behaves where the specifications allow a choice, and where
+// real providers do not follow them. [Like] returns the known Temperament of a provider.
+// Every field is independent and can be changed before use; the zero value of each is the
+// behaviour that [Config] and [Client] describe.
 //
-// Times that an administrator sets (the window W, lifetimes of tokens) are in
-// Config and Client, whatever the temperament.
+// Times that an administrator sets (the window W, lifetimes of tokens) are always in Config
+// and Client.
 type Temperament struct {
 	// Name of the provider that is imitated, for logs. It changes nothing.
 	Name string `json:"name"`
@@ -29,8 +28,7 @@ type Temperament struct {
 	// the token's own nor in its aud.
 	IntrospectionByAudience bool `json:"introspection_by_audience"`
 
-	// RefreshToken says what brings a refresh token to a client with
-	// RefreshTokens.
+	// RefreshToken says when a client with RefreshTokens gets a refresh token.
 	RefreshToken RefreshTokenRule `json:"refresh_token"`
 	// NoOfflineAccess: the provider does not know the scope offline_access.
 	NoOfflineAccess bool `json:"no_offline_access"`
@@ -43,31 +41,31 @@ type Temperament struct {
 	// Announce the life of the refresh token in token answers.
 	Announce Announcement `json:"announce"`
 
-	// Rotation of refresh tokens. Client.ReusableRefreshTokens goes before it.
+	// Rotation of refresh tokens. Client.ReusableRefreshTokens overrides it.
 	Rotation Rotation `json:"rotation"`
 	// ReuseGrace is Config.RefreshReuseGrace; the longer one counts.
 	ReuseGrace time.Duration `json:"reuse_grace"`
-	// ReuseTakes is what dies when a consumed refresh token comes back. Default
-	// ReachFamily.
+	// ReuseTakes says which tokens are revoked when a consumed refresh token is used again.
+	// Default ReachFamily.
 	ReuseTakes Reach `json:"reuse_takes"`
 
 	// NoExtend are the calls that leave the idle deadline of the session as it
 	// is: EndpointAuthorize, EndpointRefresh, EndpointUserinfo,
 	// EndpointIntrospect. The others extend it.
 	NoExtend []Endpoint `json:"no_extend"`
-	// NoProof are the calls that succeed although the session is over:
-	// EndpointRefresh, EndpointUserinfo, EndpointIntrospect. The others fail then.
+	// NoProof are the calls that succeed even if the session is over: EndpointRefresh,
+	// EndpointUserinfo, EndpointIntrospect. The others fail then.
 	NoProof []Endpoint `json:"no_proof"`
-	// ClientIdle gives each client's refresh token an end of its own: the
-	// client's IdleWindow after this client's last log-in or refresh, although the
-	// session lives. Userinfo and introspection refuse the client's tokens then too;
-	// prompt=none succeeds. Nobody is told.
+	// ClientIdle gives each client's refresh token its own end: the client's IdleWindow after
+	// this client's last log-in or refresh, even if the session lives. Userinfo and
+	// introspection then refuse the client's tokens too; prompt=none succeeds. No logout
+	// token is sent.
 	ClientIdle bool `json:"client_idle"`
-	// SharedClientSession lets every log-in of a client in one session join the
-	// client session of the first. Without it each log-in has one of its own.
+	// SharedClientSession lets every log-in of a client in one session join the client
+	// session of the first log-in. Without it each log-in has its own client session.
 	SharedClientSession bool `json:"shared_client_session"`
 
-	// Revocation is what the revocation of a refresh token takes along. Default
+	// Revocation says what the revocation of a refresh token also revokes. Default
 	// ReachFamily.
 	Revocation Reach `json:"revocation"`
 	// AccessTokenRevocation is the same for an access token. Default ReachToken.
@@ -77,7 +75,7 @@ type Temperament struct {
 	// client. Nobody is told.
 	LastClientEndsSession bool `json:"last_client_ends_session"`
 
-	// Refusals are the provider's own words about tokens that are not good.
+	// Refusals are the provider's own error answers for invalid tokens.
 	Refusals Refusals `json:"refusals"`
 	// SilentWithoutHint is the error code, such as interaction_required, of a
 	// prompt=none without a login_hint that names the person. id_token_hint does
@@ -159,8 +157,8 @@ const (
 	RefreshNever      RefreshTokenRule = "never"
 )
 
-// Announcement is the member of a token answer that announces the end of the
-// refresh token, in seconds.
+// Announcement is the member of a token response that announces the end of the refresh token,
+// in seconds.
 type Announcement string
 
 // The announcements.
@@ -182,7 +180,7 @@ const (
 	RotationStrict   Rotation = "strict"  // a new one each time; the old one is consumed, and reuse is detected
 )
 
-// Reach is how far the end of one token reaches.
+// Reach says what else ends with one token.
 type Reach string
 
 // The reaches, from the least to the most.

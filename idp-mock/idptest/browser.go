@@ -26,10 +26,10 @@ import (
 type Browser struct {
 	// Base is the site that relative addresses belong to, such as "https://notes.example".
 	Base string
-	// Fill are the values that go into form fields of that name, on any page.
+	// Fill has the values for form fields, by their names, on any page.
 	Fill url.Values
-	// Stop reports whether a redirect, or a form that a script submits, is not to be
-	// followed: [Page.To] has its address. Nil follows all.
+	// Stop reports whether not to follow a redirect, or a form that a script submits:
+	// [Page.To] then has its address. Nil follows all.
 	Stop func(*url.URL) bool
 	// Header is added to every request.
 	Header http.Header
@@ -84,8 +84,8 @@ func (s *Server) NewBrowser(user string) *Browser {
 	return b
 }
 
-// At is an open page at an address that is not loaded: where a link, a form or a script
-// comes from.
+// At returns an open page at an address without loading it, as the origin of a link, a form
+// or a script.
 func (b *Browser) At(to string) *Page {
 	b.t.Helper()
 	base := b.parse(b.Base)
@@ -107,7 +107,7 @@ func (b *Browser) Visit(to string) *Page {
 	return b.Open(to).SignIn()
 }
 
-// Hop is Open that follows no redirect: [Page.To] is where it leads.
+// Hop is Open without following redirects: [Page.To] has the address.
 func (b *Browser) Hop(to string) *Page {
 	b.t.Helper()
 	once := *b

@@ -1,7 +1,7 @@
 // Package idptest starts an idpmock provider for a test and stops it with the
 // test: on loopback ([Start]) or in memory ([StartMem]), which works inside a
-// testing/synctest bubble. A [Browser] plays the person; package idpmock has the clock to
-// move, the sessions to end and the faults.
+// testing/synctest bubble. A [Browser] plays the person. With package idpmock a test moves
+// the clock, ends sessions and sets faults.
 package idptest
 
 import (
@@ -69,7 +69,7 @@ func Like(name string, change ...func(*idpmock.Temperament)) Option {
 // WithControlAPI serves the control API and the status page under /_mock/.
 func WithControlAPI() Option { return func(o *options) { o.control = true } }
 
-// WithHandler wraps the provider's handler, for what no fault does.
+// WithHandler wraps the provider's handler, for behaviour that no fault has.
 func WithHandler(wrap func(http.Handler) http.Handler) Option {
 	return func(o *options) { o.wrap = append(o.wrap, wrap) }
 }

@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// Page is what a browser has got, and from where it goes on. Addresses may be relative to it.
+// Page is a page that a browser has loaded; further requests start from it. Addresses may be
+// relative to it.
 type Page struct {
 	URL    *url.URL
 	Status int
 	Header http.Header
 	Body   string
-	// To is where a redirect leads that was not followed.
+	// To is the address of a redirect that was not followed.
 	To *url.URL
 	// Hops are the addresses on the way here, this one included.
 	Hops []string

@@ -1,6 +1,6 @@
-// Package memnet is a network in memory: HTTP servers and clients that never
-// touch a socket. It works inside a testing/synctest bubble, where a read from a
-// real socket would keep virtual time from moving.
+// Package memnet is a network in memory: HTTP servers and clients that never use a socket. It
+// works inside a testing/synctest bubble, where a read from a real socket would stop virtual
+// time.
 package memnet
 
 import (

@@ -1,7 +1,6 @@
-// Package opsuite is a black-box test suite for OpenID Providers. It speaks
-// HTTP only and knows nothing of any provider's inside; that it passes against
-// two providers that share no line of code is what shows that it tests the
-// protocol.
+// Package opsuite is a black-box test suite for OpenID Providers. It uses only HTTP and knows
+// no provider's internals. It passes against two providers that share no code, which shows
+// that it tests the protocol.
 //
 // Tests cite the rules of the project's standards checklist (BCLO-02, RIL-04).
 package opsuite

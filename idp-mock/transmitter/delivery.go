@@ -24,7 +24,7 @@ type queued struct {
 	status   int
 }
 
-// SETRecord is a token whose delivery has come to an end.
+// SETRecord is a token whose delivery has ended.
 type SETRecord struct {
 	JTI      string
 	Event    string

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Temperament is how a transmitter differs from the Shared Signals Framework
-// 1.0, or uses what that leaves open.
+// Temperament says how a transmitter differs from the Shared Signals Framework 1.0, or which
+// of its choices it makes.
 type Temperament struct {
 	// SubjectInEvent puts the subject into the event, and no sub_id beside it. A complex
 	// subject has no format there.

@@ -14,7 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/internal/jws"
 )
 
-// SET is what a Security Event Token says (RFC 8417).
+// SET is the content of a Security Event Token (RFC 8417).
 type SET struct {
 	Event   string         // its type, a URI
 	Subject map[string]any // sub_id

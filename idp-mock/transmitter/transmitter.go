@@ -1,6 +1,6 @@
 // Package transmitter transmits Shared Signals for an idpmock provider (OpenID Shared Signals
-// Framework 1.0, by push and by poll), with every malformed token that a receiver has to
-// withstand.
+// Framework 1.0, by push and by poll). It can send every malformed token that a receiver has
+// to withstand.
 package transmitter
 
 import (
@@ -57,7 +57,7 @@ type Config struct {
 	Temperament Temperament
 }
 
-// Receiver is a receiver as the transmitter knows it.
+// Receiver describes a receiver to the transmitter.
 type Receiver struct {
 	Token    string   // bearer token for the management API and for polls
 	Audience []string // aud of its tokens

@@ -1,5 +1,5 @@
-// Package oidcprovider starts npm's oidc-provider, an OpenID certified provider
-// that shares nothing with ours, for tests. It needs node 20 and npm.
+// Package oidcprovider starts npm's oidc-provider for tests, a certified OpenID Provider that
+// shares no code with ours. It needs node 20 and npm.
 package oidcprovider
 
 import (
