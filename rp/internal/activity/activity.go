@@ -1,9 +1,9 @@
-// Package activity says whether a request is made because a person did something. It is
-// pure: the request and three facts are all it looks at.
+// Package activity decides whether a request was made because a person did something. It is
+// pure: it looks only at the request and three facts.
 //
-// What browsers send was measured (testdata/browsers.json, which tests in real browsers
-// keep true). Where a person and a page send the same bytes the answer is Unclear, and
-// what to make of that is for the caller to say.
+// The requests of browsers were measured (testdata/browsers.json, which tests in real
+// browsers check). If a person and a page send the same bytes, the answer is Unclear, and the
+// caller decides.
 package activity
 
 import (

@@ -16,8 +16,8 @@ import (
 //
 // Activity reaches the store at most once per session and granule. The first
 // activity after a quiet granule is stored at once, later ones when the granule
-// is over, so the store is never further behind than one granule, and nobody who
-// compares clocks with it can be wrong about an idle limit of ten granules.
+// is over, so the store is never further behind than one granule, which is at most a tenth of
+// an idle limit.
 type agenda struct{ shards [64]agendaShard }
 
 type agendaShard struct {

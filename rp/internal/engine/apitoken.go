@@ -98,7 +98,7 @@ type onlyFor struct {
 func (e *onlyFor) Error() string { return e.err.Error() }
 func (e *onlyFor) Unwrap() error { return e.err }
 
-// DeniedError is what the IdP has answered to who asked for the token of an audience.
+// DeniedError is the IdP's answer to a request for the token of an audience.
 type DeniedError struct {
 	Status int
 	Code   string
@@ -108,8 +108,8 @@ type DeniedError struct {
 func (e *DeniedError) Error() string { return e.Err.Error() }
 func (e *DeniedError) Unwrap() error { return e.Err }
 
-// denied is what a session hears whose token for one audience cannot be had. It is
-// remembered for a while, so that a page with ten calls costs no ten refreshes.
+// denied is the error of a session that cannot get a token for one audience. It is remembered
+// for a while, so that a page with ten calls does not cost ten refreshes.
 func (p *Engine) denied(st *State, a *Audience, out idp.Outcome, cause error) error {
 	err := error(&DeniedError{out.Status, out.Code, fmt.Errorf("%w for %s: %w", ErrNoAccessToken, a.Name, cause)})
 	wait := max(out.RetryAfter, deniedFor)

@@ -15,9 +15,9 @@ import (
 // under way can come back.
 const Remember = 24 * time.Hour
 
-// End is the one road to the end of a session. The store comes first, so that no
-// request finds the session alive any more, then everybody who waits for it. Only
-// then is the caller answered; the rest is the outbox's.
+// End is the only way to end a session. It ends it in the store first, so that no request
+// finds the session alive any more, and then tells everybody who waits for it. After that it
+// returns; the outbox does the rest.
 func (p *Engine) End(ctx context.Context, key store.Key, reason reason.Reason) ([]store.Record, error) {
 	return p.EndNow(ctx, store.Selector{Key: key}, reason, "")
 }

@@ -11,9 +11,10 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// MayFetch reports whether a token may be fetched for a session now. A refresh tells the
-// IdP that the person is active, so whoever holds the session long after the person has
-// gone does without (C2, C7). Where it extends nothing, it is free.
+// MayFetch reports whether a token may be fetched for a session now. A refresh tells the IdP
+// that the person is active, so code that holds the session long after the person has gone
+// gets no token (C2, C7). If a refresh does not extend the IdP session, a token may always be
+// fetched.
 func (p *Engine) MayFetch(ctx context.Context, st *State) error {
 	extends := p.cfg.Capabilities.Extends.Refresh
 	if st.Data.RefreshToken == "" {

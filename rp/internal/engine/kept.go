@@ -81,8 +81,8 @@ func (p *Engine) keepIdP(ctx context.Context, read time.Time) error {
 	return err
 }
 
-// meet is the first look at the IdP. Where that does not answer, what the Store keeps of
-// it does.
+// meet reads the IdP's metadata for the first time. If the IdP does not answer, it uses what
+// the Store keeps.
 func (p *Engine) meet(ctx context.Context) error {
 	old, _, keptErr := p.readKept(ctx)
 	if keptErr == nil && len(old.Keys) > 0 {

@@ -20,10 +20,10 @@ const (
 // lead returns the session under its lease and how to give that back; without release
 // there is no lease, because another instance has done the work.
 //
-// A refresh token that another instance has shown, without a word of what came of it, is
-// not shown at once: if that one lives, it stores its new tokens or takes the lease again
-// within signOfLife of the store's answering. An instance that waits for the lease hears
-// the store answer all the time, so after a death nobody waits longer for that.
+// If another instance sent a refresh token and did not note the outcome, the token is not
+// sent again at once: if that instance lives, it stores its new tokens, or takes the lease
+// again, within signOfLife after the store answers. The wait for the lease counts, because
+// the store answers meanwhile; so after a death nobody waits longer.
 func (p *Engine) lead(flight context.Context, key store.Key, want Errand,
 	enough func(*record.Data) bool) (_ *State, release func(), _ error) {
 	ctx, cancel := context.WithTimeout(flight, 2*p.cfg.RequestTimeout+2*leaseTTL)

@@ -64,9 +64,9 @@ func (p *Engine) howItEnded(rec *store.Record) *reason.EndedError {
 	return e
 }
 
-// sentUser is what an ended record remembers of the browser. Of one that no key opens any
-// more the answer is yes: the price is a page with a link, and not a redirect, for a
-// person whose browser does not say who navigates.
+// sentUser reports whether the browser of an ended session sent Sec-Fetch-User. If no key
+// opens the record, the answer is yes: then a person whose browser does not send it gets a
+// page with a link instead of a redirect.
 func (p *Engine) sentUser(rec *store.Record) bool {
 	plain, err := p.ring.Open(rec.Sealed, p.party.Bound(&rec.Key))
 	if err != nil {

@@ -18,9 +18,9 @@ import (
 // refresh shows the current refresh token. The caller holds the lease. With an audience
 // it fetches the access token of that, else the session's own.
 //
-// That it is shown is noted before: if this instance dies before it has stored the
-// answer, the token may be spent, and the next one must not believe the invalid_grant.
-// What is no answer to that token takes the note back.
+// Before the token is sent, the record notes that: if this instance dies before it has stored
+// the answer, the token may be used up, and the next instance must not believe the
+// invalid_grant. If there was no answer to that token, the note is removed.
 func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, error) {
 	sent := p.Now()
 	lost := doubted(st.Data) // it was shown before, by whoever, and nobody knows the answer
@@ -144,9 +144,9 @@ func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent tim
 	return next, err
 }
 
-// hidesNews reports whether a refresh brings less of the person than is wanted: the token of an
-// API's own opens no userinfo, and the ID token beside it may say less. If it counted as the
-// signal, APIs with short tokens would put off the session's own refresh for ever.
+// hidesNews reports whether a refresh returns fewer claims than wanted: the token of one API is
+// refused by userinfo, and the ID token that comes with it may have fewer claims. If it counted
+// as the signal, APIs with short tokens would postpone the session's own refresh for ever.
 func (p *Engine) hidesNews(to *Audience) bool {
 	return to != nil && (p.cfg.UserinfoAgain || p.cfg.ForgetClaims)
 }
@@ -221,10 +221,10 @@ func (p *Engine) doubt(ctx context.Context, st *State) (*State, error) {
 	})
 }
 
-// undoubt notes that nobody holds what came of a token that was shown. If it is not lost,
-// the IdP has not acted, and the doubt is over. While others may hold something, nothing
-// changes. If the store does not take it, a later refusal leads to a log-in instead of an
-// end, and the next refresh waits for signOfLife.
+// undoubt notes that no instance holds new tokens for the token that was sent. If lost is
+// false, the IdP has not acted, and the doubt is over. While others may hold new tokens,
+// nothing changes. If the store does not accept the note, a later refusal leads to a log-in
+// instead of an end, and the next refresh waits for signOfLife.
 func (p *Engine) undoubt(ctx context.Context, st *State, lost bool) *State {
 	generation := st.Data.Generation
 	next, err := p.Commit(ctx, st, func(d *record.Data) bool {

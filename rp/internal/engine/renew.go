@@ -61,8 +61,8 @@ func (p *Engine) RenewSilently(ctx context.Context, st *State) error {
 	return p.askSilently(next)
 }
 
-// askSilently is ErrSilentCheck, or ErrReauthenticate if one was begun within δ and has
-// not been answered with a yes: whatever else came back, there is no loop.
+// askSilently returns ErrSilentCheck, or ErrReauthenticate if a silent log-in was begun
+// within δ and did not succeed. So there is no loop.
 func (p *Engine) askSilently(st *State) error {
 	if p.askedLately(st) {
 		return ErrReauthenticate

@@ -10,17 +10,17 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// A store that fails over may lose what it has acknowledged last (asynchronous
-// replication in Redis and PostgreSQL): sessions that have ended live again, and
-// tombstones are gone. Nothing else would end them before trust in them is over, which
-// for NoToken is Config.Absolute. So each instance keeps in mind what it has ended in
-// the last minutes, and ends it again when its Watch has been cut off and listens
-// again. On a store that has lost nothing this changes nothing.
+// A store that fails over may lose writes that it has just acknowledged (asynchronous
+// replication in Redis and PostgreSQL): sessions that ended live again, and tombstones are
+// gone. Nothing else would end them while they are trusted, which for NoToken is
+// Config.Absolute. So each instance remembers the ends that it made in the last minutes, and
+// repeats them when its Watch was cut off and listens again. If the store lost nothing, this
+// changes nothing.
 //
-// A repeated end brings no second event: an instance speaks once of the end of a
-// session, and not of one of which Watch has reported that another instance has ended
-// it. An instance that died has nothing in mind; what it ended shortly before that, and
-// what the store lost from longer ago, stays lost.
+// A repeated end causes no second event: an instance reports the end of a session once, and
+// not at all if Watch reported that another instance ended it. An instance that died
+// remembers nothing: the ends that it made shortly before its death stay lost, and so do
+// older ends that the store lost.
 const (
 	pastFor  = 5 * time.Minute
 	pastMost = 10_000 // ends; then the oldest are forgotten
@@ -202,9 +202,10 @@ func (p *Engine) endOnceMore(e pastEnd) ([]store.Record, error) {
 	return ended, err
 }
 
-// endUntied makes an end once more. A logout token ends what the IdP issued in its second,
-// too; but by now that may be a log-in that has begun after it, which its tombstone would
-// have let in. So what is of that second is ended by the start of its log-in.
+// endUntied makes an end once more. A logout token also ends sessions whose ID token the IdP
+// issued in the same second. But by now that may be a log-in that began after the logout,
+// which its tombstone would have let in. So for ID tokens of that second the start of the
+// log-in decides.
 func (p *Engine) endUntied(ctx context.Context, e pastEnd) ([]store.Record, error) {
 	sel := e.sel
 	if sel.IssuedBy.IsZero() {

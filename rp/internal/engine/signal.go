@@ -78,8 +78,8 @@ func (p *Engine) Tell(ctx context.Context, st *State) (*State, error) {
 	return p.Fly(ctx, st.Rec.Key, Errand{}, p.told(st, time.Time{}))
 }
 
-// tellBy is Tell where nobody waits, for a signal that comes too late after the given time:
-// another instance may be asking for long, and in vain.
+// tellBy is Tell for a signal that no request waits for. After the given time the signal is
+// too late and is dropped: another instance may ask for a long time without success.
 func (p *Engine) tellBy(ctx context.Context, st *State, latest time.Time) (*State, error) {
 	return p.fly(ctx, st.Rec.Key, Errand{}, p.told(st, latest))
 }

@@ -86,10 +86,10 @@ func (p *Engine) VerifyLogin(ctx context.Context, got *Tokens, want idtoken.Want
 	return p.verify(ctx, got, want)
 }
 
-// verifyRefresh checks the answer to a refresh token, which is spent now: the refresh
-// token that came is the only one that works, so it is kept whatever is wrong beside it
-// (CORE-10, RT-10). An ID token that is no good is left out. The access token is left
-// out too, if tokens may have been mixed up. Only another subject is an error.
+// verifyRefresh checks the answer to a refresh token, which is now used up: only the new
+// refresh token works, so it is kept even if the rest of the answer is faulty (CORE-10,
+// RT-10). A faulty ID token is left out. The access token is left out too if tokens may have
+// been mixed up. Only another subject is an error.
 func (p *Engine) verifyRefresh(ctx context.Context, got *Tokens, d *record.Data) error {
 	if got.rawID == "" {
 		return nil

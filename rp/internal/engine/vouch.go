@@ -16,8 +16,8 @@ const (
 
 // Vouched asks the IdP how its session stands, without extending it, where
 // Config.IdPSessionEnd can tell and a page would have to warn otherwise: another
-// app may have kept the session alive (C3). What it learns is a confirmation of
-// the moment when the IdP was last told of activity, by whomever.
+// app may have kept the session alive (C3). Its answer is a confirmation at the moment when
+// any app last told the IdP of activity.
 func (p *Engine) Vouched(ctx context.Context, st *State) *State {
 	window := p.cfg.IdPWindow
 	if window == 0 {

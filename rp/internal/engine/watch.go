@@ -46,8 +46,8 @@ func (p *Engine) noticed(c store.Change) {
 	}
 }
 
-// lookAgain re-reads sessions that somebody watches. What the store cannot say now is
-// asked for again for a minute; after that streams find it by looking themselves.
+// lookAgain re-reads sessions that somebody watches. If the store cannot answer, it is asked
+// again for a minute; after that the streams find out by their own looks.
 func (p *Engine) lookAgain(ctx context.Context, keys []store.Key) {
 	for range 60 {
 		if keys = p.lookOnce(ctx, keys); len(keys) == 0 || ctx.Err() != nil {

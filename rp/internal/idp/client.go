@@ -1,13 +1,13 @@
 // Package idp is the client of an OpenID Provider: discovery, code and refresh exchange,
 // userinfo, revocation, introspection, client authentication, and whether the IdP answers.
-// It knows no session and no store, and it judges no answer: a call returns what came, or
-// an [Outcome] that package verdict judges.
+// It knows no session and no store, and it judges no answer: a call returns the answer, or an
+// [Outcome] that package verdict judges.
 //
-// golang.org/x/oauth2 makes the authorization URL and PKCE. It does not make these
-// calls, because an answer must not be lost for a detail: it refuses JSON of another
-// content type, an expires_in that is text, an answer without token_type, and with
-// them the refresh token, whose predecessor is spent then. It also hides how far a
-// call came, which decides whether a token may be shown again.
+// golang.org/x/oauth2 makes the authorization URL and PKCE. It does not make these calls,
+// because a detail must not make an answer useless: it refuses JSON of another content type,
+// an expires_in that is text, and an answer without token_type. Then the new refresh token is
+// lost, and the old one is used up. It also hides how far a call came, which decides whether
+// a token may be sent again.
 package idp
 
 import (

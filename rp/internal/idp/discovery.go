@@ -54,9 +54,9 @@ func DiscoveryURL(issuer string) string {
 }
 
 // Discover reads an issuer's discovery document. Nothing in it is judged, not even the
-// issuer's name: a caller has to tell an IdP that calls itself otherwise, which is a
-// mistake of the configuration, from one that does not answer now. go-oidc's NewProvider
-// makes one text of both.
+// issuer's name: a caller must distinguish an IdP with another name, which is a mistake of
+// the configuration, from an IdP that does not answer now. go-oidc's NewProvider makes one
+// error text of both.
 func Discover(ctx context.Context, client *http.Client, issuer string) (*Metadata, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, DiscoveryURL(issuer), nil)
 	if err != nil {

@@ -97,11 +97,11 @@ func checkEndpoint(raw string, allowHTTP bool) error {
 	return weburl.Check(raw, allowHTTP)
 }
 
-// demands are what a discovery document asks of every client and this library does not
-// do: nobody could log in, so it is an error at the start, which names the demand. What
-// an IdP merely offers is none, nor is what it does to some clients only, such as
-// tls_client_certificate_bound_access_tokens (RFC 8705 §3.3): it says that certificates
-// bind tokens, not that there are no others. A list that is missing or empty demands
+// demands are what a discovery document demands of every client and this library does not do:
+// nobody could log in, so it is an error at the start, which names the demand. An offer is no
+// demand. Neither is a rule for some clients only, such as
+// tls_client_certificate_bound_access_tokens (RFC 8705 §3.3): it says that certificates bind
+// tokens, not that there are no other tokens. A list that is missing or empty demands
 // nothing.
 func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 	demand := func(met bool, name, text string) {

@@ -2,11 +2,11 @@ package idp
 
 import "slices"
 
-// fitsAuth is whether the IdP takes what this client can show of itself. What
-// Config.Method names is not judged by the discovery document: some have what they do not
-// list, and it was somebody's choice. Most IdPs do not list none and take public clients
-// all the same, so a client with nothing to show is judged only where the IdP takes
-// neither none nor a secret.
+// fitsAuth checks whether the IdP accepts this client's way to authenticate. A Config.Method
+// is not compared with the discovery document: some IdPs accept methods that they do not
+// list, and the app chose it. Most IdPs accept public clients although they do not list none,
+// so a client without credentials is refused only if the IdP accepts neither none nor a
+// secret.
 func (c *Config) fitsAuth(m *Metadata, unfit *UnfitError) {
 	const name = "token_endpoint_auth_methods_supported"
 	taken := m.TokenAuthMethods

@@ -12,8 +12,8 @@ const (
 	probeTimeout = 2 * time.Second
 )
 
-// pulse knows whether the IdP answers. While trust lasts nobody is sent to one that may
-// be dead (C6).
+// pulse knows whether the IdP answers. While trust lasts no browser is sent to an IdP that
+// may be down (C6).
 type pulse struct {
 	now   func() time.Time
 	next  http.RoundTripper

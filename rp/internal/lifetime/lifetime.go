@@ -1,12 +1,12 @@
-// Package lifetime holds every rule that compares clocks. Decide is a pure
-// function; whatever it says, the rest of the library obeys, and nothing else
-// decides whether a session lives or when the IdP is to be told of activity.
+// Package lifetime has every rule that compares times. Decide is a pure function, and the
+// rest of the library follows it: nothing else decides whether a session lives, or when the
+// IdP is told of activity.
 package lifetime
 
 import "time"
 
 // Class is the kind of a request as far as activity is concerned. The zero value
-// is Passive: what nobody has classified never keeps anybody signed in.
+// is Passive: an unclassified request keeps nobody signed in.
 type Class uint8
 
 const (
@@ -51,7 +51,7 @@ const (
 	Ceiling
 )
 
-// Signal is how urgent it is to tell the IdP.
+// Signal says how urgent it is to tell the IdP of activity.
 type Signal uint8
 
 const (
@@ -64,9 +64,9 @@ const (
 type Decision struct {
 	End    End
 	Signal Signal
-	// Unconfirmed: a Passive request finds a session that nobody has vouched for
-	// within W. It must not be served, yet the session has not ended: only an
-	// Active request may ask the IdP, because asking extends.
+	// Unconfirmed: a Passive request finds a session that was not confirmed within W. It must
+	// not be served, but the session has not ended: only an Active request may ask the IdP,
+	// because asking extends the IdP session.
 	Unconfirmed bool
 }
 
@@ -82,8 +82,8 @@ const maxAhead = 5 * time.Minute
 // clock has been set back since.
 func Ahead(t, now time.Time) bool { return t.Sub(now) > maxAhead }
 
-// Believable leaves out what a wrong clock has noted: it proves nothing, and nobody
-// would ask the IdP until that time has really come.
+// Believable drops a time that a wrong clock noted: it proves nothing, and until that time
+// really comes the IdP would not be asked.
 func Believable(s Session, now time.Time) Session {
 	if Ahead(s.Confirmed, now) {
 		s.Confirmed = time.Time{}
@@ -176,9 +176,9 @@ func Forget(s Session, p Policy, longest time.Duration) time.Time {
 	return earlier(earlier(l.LocalIdle, l.Absolute), s.Active.Add(longest))
 }
 
-// Outlived reports whether a session is over for certain that nobody can read: all
-// that is known is when its log-in began, how long a log-in may take, and when the
-// person was last active. Without an absolute limit it is over longest after that.
+// Outlived reports whether a session that nobody can read is certainly over. Known are only
+// the start of its log-in, how long a log-in may take, and the person's last activity.
+// Without an absolute limit it is over longest after that activity.
 func Outlived(begun, active time.Time, p Policy, login, longest time.Duration, now time.Time) bool {
 	if p.Absolute > 0 {
 		return past(begun.Add(login+p.Absolute), now)

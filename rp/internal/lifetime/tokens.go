@@ -6,8 +6,8 @@ import "time"
 // to arrive.
 const beforeEnd = 5 * time.Second
 
-// LastUse is until when an access token is shown that ends then and lives so long; zero: it
-// has no known end.
+// LastUse returns until when an access token is sent that expires at ends and lives for life;
+// zero: it has no known end.
 func LastUse(ends time.Time, life time.Duration) time.Time {
 	if ends.IsZero() {
 		return time.Time{}
@@ -15,8 +15,8 @@ func LastUse(ends time.Time, life time.Duration) time.Time {
 	return ends.Add(-min(beforeEnd, life/10))
 }
 
-// LastRefresh is until when a refresh token is shown that ends then; window is the idle
-// window that the IdP has announced, 0: none.
+// LastRefresh returns until when a refresh token is sent that expires at ends; window is the idle
+// window that the IdP announced, 0: none.
 func LastRefresh(ends time.Time, window time.Duration) time.Time {
 	early := beforeEnd
 	if window > 0 {
@@ -39,8 +39,8 @@ func Good(ends time.Time, life, skew time.Duration, now time.Time) bool {
 // longer while somebody may be waiting for the answer.
 func FetchFor(p Policy, waitFor time.Duration) time.Duration { return max(p.SignalEvery, waitFor) }
 
-// MayFetch reports whether somebody was active so lately that a token may be fetched,
-// which tells the IdP that they are.
+// MayFetch reports whether the last activity is recent enough to fetch a token, which tells
+// the IdP that the person is active.
 func MayFetch(active, now time.Time, p Policy, waitFor time.Duration) bool {
 	return now.Sub(active) <= FetchFor(p, waitFor)
 }

@@ -17,9 +17,9 @@ type Challenge struct {
 
 const maxChallenge = 8 << 10 // bytes of all challenges together that are read
 
-// Bearer returns the challenge that speaks about our token: the first Bearer or
-// DPoP challenge with an error, else the first of them. Several challenges may
-// share one header line, schemes are case-insensitive (RFC 9110 §11.6.1).
+// Bearer returns the challenge about our token: the first Bearer or DPoP challenge with an
+// error, else the first of them. Several challenges may share one header line, schemes are
+// case-insensitive (RFC 9110 §11.6.1).
 func Bearer(h http.Header) (Challenge, bool) { return ours(h, false) }
 
 // DPoP is Bearer for a token that was shown with a proof: a DPoP challenge with an error goes

@@ -1,6 +1,6 @@
-// Package verdict says what a failed call means for the session. It is the only
-// place that does: one pure function per kind of call, one table to test them
-// with (RT-01…RT-15, API-01).
+// Package verdict decides what a failed call means for the session. No other package does. It
+// has one pure function for each kind of call, and one table to test them (RT-01…RT-15,
+// API-01).
 package verdict
 
 import "net/http"
@@ -14,26 +14,26 @@ const (
 	// Ended: the IdP says that the session is over. The caller still has to make
 	// sure that the token it showed was the current one.
 	Ended
-	// Retry: trouble that passes. Nothing is concluded about the session.
+	// Retry: a failure that may pass. It says nothing about the session.
 	Retry
 	// Unknown: the request may have been carried out. One try with the same
 	// token, then whatever that answers.
 	Unknown
-	// Misconfigured: this client and this IdP do not fit. Loud, rarely retried,
-	// every session is kept.
+	// Misconfigured: this client and this IdP do not fit. It is logged as an error, rarely
+	// retried, and every session is kept.
 	Misconfigured
-	// Interact: the IdP does not take this session's token, or wants to see the person,
-	// and that is no word on the session. It is kept; once trust is over a navigation is
-	// sent to the log-in.
+	// Interact: the IdP refuses this session's token, or wants the person to log in, but does
+	// not say that the session has ended. The session is kept; when trust is over, a
+	// navigation is sent to the log-in.
 	Interact
-	// Ask: the token is over or its refusal proves nothing. A silent log-in, which a
-	// navigation can make, tells whether the session lives.
+	// Ask: the token has expired, or its refusal proves nothing. A silent log-in, which a
+	// navigation can make, shows whether the session lives.
 	Ask
 	// StepUp: the token is good, but not good enough for this resource.
 	StepUp
 	// Denied: the IdP gives no token for this API. That says nothing about the session.
 	Denied
-	// Blamed: this API refuses a token that the IdP vouches for. Its fault.
+	// Blamed: this API refuses a token that the IdP calls valid. The API is at fault.
 	Blamed
 )
 
@@ -54,7 +54,7 @@ const (
 	OtherUser       // a success for another subject
 )
 
-// Answer is what came back, or did not.
+// Answer is the answer to a call, or the reason why there is none.
 type Answer struct {
 	Fault  Fault
 	Status int    // HTTP status; 0 without an answer
@@ -115,9 +115,9 @@ func APIToken(a Answer) Verdict {
 	return v
 }
 
-// Doubtful reports whether a failed refresh may have spent its token: the server may
-// have acted before it, or a proxy before it, failed to say so. What it says of that
-// token afterwards is no verdict.
+// Doubtful reports whether a failed refresh may have used up its token: the server may have
+// acted, and then it, or a proxy in front of it, failed to answer. A later refusal of that
+// token proves nothing.
 func Doubtful(a Answer) bool {
 	return a.Fault == Sent || a.Fault == Malformed || a.Fault == None && a.Status >= 500
 }
@@ -158,8 +158,8 @@ func Userinfo(a Answer, valid bool) Verdict {
 	return Ask
 }
 
-// OtherScheme is the code of a challenge that does not speak about our token: a proxy
-// asks for its own password.
+// OtherScheme is the code of a challenge that is not about our token: a proxy asks for its
+// own password.
 const OtherScheme = "other_scheme"
 
 // API judges an answer of a resource server to a request with our token. Ended
