@@ -9,8 +9,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
-// AccessToken returns the log-in's access token, not run out, for clients that cannot use
-// Client. Whoever holds it keeps it from logs, URLs and other hosts. Errors as Client's.
+// AccessToken returns the log-in's access token, which has not expired, for clients that
+// cannot use Client. Keep it out of logs, URLs and other hosts. The errors are those of
+// Client.
 func (s *Session) AccessToken(ctx context.Context) (string, error) {
 	_, h, err := s.usable(ctx, nil)
 	return h.Token, err

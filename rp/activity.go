@@ -14,8 +14,8 @@ import (
 type Class uint8
 
 const (
-	// Passive requests are made by the page or the browser: polls, event streams,
-	// images, prefetches. They never keep anybody signed in.
+	// Passive requests are made by the page or the browser: polls, event streams, images,
+	// prefetches. They keep nobody signed in.
 	Passive = Class(lifetime.Passive)
 	// Active requests are made because a person did something.
 	Active = Class(lifetime.Active)
@@ -28,24 +28,24 @@ func (c Class) String() string {
 	return "passive"
 }
 
-// ActivityHeader lets a page's own script say what a fetch is: "passive" or
-// "active". "active" decides only where the request itself leaves it open.
+// ActivityHeader lets a page's own script mark a fetch: "passive" or "active". "active"
+// decides only if the request itself leaves it open.
 const ActivityHeader = activity.Header
 
-// WithClass marks the requests of a route; the adapters' Passive and Active use it. What
-// is marked Passive never is activity. No mark makes activity of a prefetch, an image, a
-// beacon, an event stream, or what a page of another origin fetches.
+// WithClass marks the requests of a route; the adapters' Passive and Active use it. A request
+// that is marked Passive is never activity. A prefetch, an image, a beacon, an event stream
+// or a fetch by a page of another origin is not activity, whatever the mark.
 func WithClass(ctx context.Context, c Class) context.Context {
 	return web.WithMark(ctx, markOf(c))
 }
 
-// Activity classifies a request, in this order: what cannot be a person's doing (a
-// prefetch, a fetch of a page of another origin); Config.Classify; the mark of the route
-// (WithClass) and the page's own word (ActivityHeader); Fetch Metadata. What stays open is
-// Active, so a poll that fetches JSON has to be marked. docs/timeouts.md has the table.
+// Activity classifies a request, in this order: requests that a person cannot have made (a
+// prefetch, a fetch by a page of another origin); Config.Classify; the mark of the route
+// (WithClass) and of the page's script (ActivityHeader); Fetch Metadata. A request that stays
+// unclear is Active, so mark a poll that fetches JSON. docs/timeouts.md has the table.
 //
-// It knows no session. Authenticate does, and so it also tells a navigation that a page
-// makes by itself from a person's, in a browser that sends Sec-Fetch-User.
+// Activity does not look at the session. Authenticate does, so in a browser that sends
+// Sec-Fetch-User it also distinguishes a page's own navigation from a person's.
 func (p *RelyingParty) Activity(r *http.Request) Class {
 	return classOf(p.gate.activity.IsActive(r, p.gate.activity.Mark(r), false))
 }

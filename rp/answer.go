@@ -12,7 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// Answer is what a browser or script is to see instead of the page it asked for.
+// Answer is the answer to a browser or script instead of the page that it asked for.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -25,8 +25,8 @@ type Answer struct {
 // ErrorHeader is Tandem-Error: it repeats Problem.Error.
 const ErrorHeader = answer.Header
 
-// Problem is the JSON answer to scripts. LoginURL is empty where nobody has asked for
-// the request: a script would go there by itself.
+// Problem is the JSON answer to scripts. LoginURL is empty if no person caused the request,
+// because a script would go there by itself.
 type Problem struct {
 	Error    string          `json:"error"` // login_required, session_ended, session_unconfirmed, …
 	Reason   reason.Reason   `json:"reason,omitempty"`
@@ -42,7 +42,7 @@ func (a Answer) Write(w http.ResponseWriter) {
 }
 
 // AddTo puts the answer's header into h, for a framework that renders Problem itself.
-// It replaces what stands there, but for cookies, which are added.
+// It replaces headers of the same name, but adds cookies.
 func (a Answer) AddTo(h http.Header) {
 	for name, v := range a.Header {
 		if name == "Set-Cookie" {
@@ -52,12 +52,12 @@ func (a Answer) AddTo(h http.Header) {
 	}
 }
 
-// Answer turns an error of Authenticate or of an endpoint into what the client should see:
-// a log-in for a person's navigation, a page with a link for other ones and for forms, 401
-// with JSON for scripts, 503 with Retry-After for trouble. What no person has caused is
-// given no address to go to. docs/answers.md has the table.
+// Answer turns an error of Authenticate or of an endpoint into the answer for the client: a
+// log-in for a person's navigation, a page with a link for other navigations and for forms,
+// 401 with JSON for scripts, 503 with Retry-After in an outage. A request that no person
+// caused gets no address to go to. docs/answers.md has the table.
 //
-// With options the log-in that it leads to asks for them.
+// The options are for the log-in to which the answer leads.
 func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) Answer {
 	a := p.answers.to(r, err, opts)
 	out := Answer{Status: a.Status, Header: a.Header, Body: a.Body}

@@ -11,20 +11,20 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// API is a resource server that Session.Client may call. With Origin alone it gets the
-// access token of the log-in. With Resource, Audience or Scopes (Kind RefreshToken only) it
-// gets one of its own, fetched by a refresh when needed first; APIs that ask for the same
-// share it. Which of the three an IdP wants is in docs/apis.md.
+// API is a resource server that Session.Client may call. With only Origin it gets the access
+// token of the log-in. With Resource, Audience or Scopes (Kind RefreshToken only) it gets a
+// token of its own, which is fetched by a refresh when it is first needed; APIs that ask for
+// the same token share it. docs/apis.md says which of the three an IdP wants.
 type API struct {
 	// Origin is scheme and host, https://api.example.com, written in ASCII.
 	Origin string
-	// Resource is what RFC 8707 calls so, an absolute URI. The log-in names it, too (§2.1),
-	// unless Config.LoginParams has a resource.
+	// Resource is the resource parameter of RFC 8707, an absolute URI. The log-in names it,
+	// too (§2.1), unless Config.LoginParams has a resource.
 	Resource string
-	// Audience is what Auth0 calls so.
+	// Audience is Auth0's parameter audience.
 	Audience string
-	// Scopes to ask the token endpoint for, such as api://notes/read (Entra ID). Where the
-	// IdP asks for consent at the log-in, put them into Config.Scopes, too.
+	// Scopes to ask the token endpoint for, such as api://notes/read (Entra ID). If the IdP
+	// asks for consent at the log-in, add them to Config.Scopes, too.
 	Scopes []string
 }
 

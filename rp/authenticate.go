@@ -18,15 +18,14 @@ import (
 
 // Authenticate answers with the session of a request. Errors: ErrAnonymous,
 // *EndedError, *UnavailableError, ErrUnconfirmed, ErrReauthenticate,
-// ErrSilentCheck, ErrCrossOrigin; RelyingParty.Answer turns each into what the
-// browser should see. Whose answer shows something private calls
-// Session.KeepPrivate first.
+// ErrSilentCheck, ErrCrossOrigin; RelyingParty.Answer turns each into the answer for the
+// browser. Call Session.KeepPrivate before you write an answer with private content.
 func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
 	return p.authenticated(r, p.gate.activity.Mark(r))
 }
 
-// AuthenticateAs is Authenticate for a request of a route that is marked, as if
-// by WithClass: only Config.Classify goes before the mark.
+// AuthenticateAs is Authenticate for a request of a marked route, as if by WithClass: only
+// Config.Classify overrides the mark.
 func (p *RelyingParty) AuthenticateAs(r *http.Request, class Class) (*Session, error) {
 	m, ok := p.gate.activity.Forced(r)
 	if !ok {

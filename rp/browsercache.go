@@ -9,7 +9,7 @@ import (
 // KeepPrivate sets the Cache-Control header of an answer that is made for this session:
 // "no-store", or "private, no-cache" for scripts, styles, images and fonts (by
 // Sec-Fetch-Dest). The adapters' RequireLogin calls it before the handler, which may set
-// another value; who calls Authenticate without an adapter calls it too.
+// another value. If you call Authenticate without an adapter, call it too.
 //
 // Not done: a browser may keep a page in its back/forward cache, Chromium for up to three
 // minutes. docs/security.md says when such a page comes back after the end.

@@ -8,8 +8,8 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
-// Claims decodes into v what the IdP says of the person: the ID token's claims and, with
-// Config.UserinfoClaims, those of the userinfo endpoint. docs/claims.md has the rules.
+// Claims decodes the claims about the person into v: those of the ID token and, with
+// Config.UserinfoClaims, those of the userinfo endpoint. See docs/claims.md.
 func (s *Session) Claims(v any) error { return decodeClaims(s.state().Data, v) }
 
 // HasClaim reports whether a claim has one of the values: as a text, a number or a truth
@@ -20,8 +20,8 @@ func (s *Session) HasClaim(name string, values ...string) bool {
 	return hasClaim(s.state().Data, name, values...)
 }
 
-// RequireClaim lets only those through whose claim has one of the values, as
-// Session.HasClaim finds it; several all have to be met. Others are answered 403
+// RequireClaim lets a person through only if the claim has one of the values, as
+// Session.HasClaim finds it. If there are several, all must be met. Other people get 403
 // (ErrForbidden, Config.Forbidden). A log-in cannot ask the IdP for it.
 func RequireClaim(name string, values ...string) LoginOption {
 	return func(w *wish) { w.claims = append(w.claims, claimDemand{name, values}) }

@@ -20,22 +20,22 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
-// ClientKey is a private key of this client, of which the IdP knows the public half. It
-// prints as its ID.
+// ClientKey is a private key of this client; the IdP knows its public half. It prints as its
+// ID.
 type ClientKey struct {
 	// ID is the name of the key at the IdP (kid). Empty: none is sent.
 	ID string
-	// Key is RSA with 2,048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519. It
-	// may be in hardware, or at a service: it is asked for one signature for each call of
-	// the IdP.
+	// Key is RSA with 2,048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519. It may
+	// be in hardware, or at a service: it makes one signature for each call to the IdP.
 	Key crypto.Signer
 	// Alg is the algorithm of signatures (RFC 7518 §3.1). Default: RS256 for RSA, or what
 	// fits the key.
 	Alg string
-	// Certificate, if set, is that of the key: its SHA-256 thumbprint goes along as
+	// Certificate, if set, is the certificate of the key: its SHA-256 thumbprint is sent as
 	// x5t#S256, by which Entra ID finds the key.
 	Certificate *x509.Certificate
-	// Issuer is iss of what the key signs. Default Config.ClientID. Apple: the Team ID.
+	// Issuer is the iss of tokens that the key signs. Default Config.ClientID. Apple: the
+	// Team ID.
 	Issuer string
 }
 

@@ -16,17 +16,16 @@ import (
 // know, in plain words: what will go wrong, and what the library does about it.
 type Finding = store.Finding
 
-// Findings returns what is known so far: from discovery at once, from token
-// responses as they come.
+// Findings returns the findings so far: those of discovery at once, those of token responses
+// as they come.
 func (p *RelyingParty) Findings() []Finding {
 	return p.engine.Known()
 }
 
-// Diagnose checks a configuration, discovers the IdP and says what does not fit, without
-// serving anybody. It asks the IdP whether it takes the client, its secret and its redirect
-// URI, by requests that no log-in comes of. Where the app runs already, it also says what
-// keeps requests from its endpoints. What only a log-in can show is found by RelyingParty.Findings afterwards.
-// Errors as New's.
+// Diagnose checks a configuration, discovers the IdP and returns what does not fit, without serving requests.
+// It asks the IdP whether it accepts the client, its secret and its redirect URI, by requests that do not lead
+// to a log-in. If the app runs already, Diagnose also says what blocks requests to its endpoints.
+// RelyingParty.Findings later returns what only a log-in can show. The errors are those of New.
 func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

@@ -13,7 +13,7 @@ type Endpoint struct {
 	Handle func(http.ResponseWriter, *http.Request) error
 }
 
-// Prefix is where the endpoints belong, as the app sees it: browsers see the path of
+// Prefix is the path of the endpoints as the app sees it; browsers see the path of
 // Config.BaseURL before it.
 func (p *RelyingParty) Prefix() string { return p.cfg.Prefix }
 

@@ -12,14 +12,14 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// Whose says whose sessions are to end. Subject, SID or both say so; where both are set,
-// both have to fit.
+// Whose selects the sessions to end, by Subject, SID or both. If both are set, both must
+// match.
 type Whose struct {
 	Subject string // the person, by the IdP's identifier
 	SID     string // one session of the IdP
 
-	// BegunBy spares the sessions whose log-in was started after it. Zero, or a
-	// time that has not come yet: now.
+	// BegunBy: sessions whose log-in was started after this time do not end. Zero, or a time
+	// in the future, means now.
 	BegunBy time.Time
 
 	// Detail says who asked and why, for the log and event.End; it is cut to 200
@@ -29,10 +29,10 @@ type Whose struct {
 
 const maxDetail = 200
 
-// EndSessions ends sessions in this app with reason.Admin, those whose log-in is under way
-// included, and returns how many had begun (ASVS 7.4.2, 7.4.5). It is for what comes
-// neither from the person nor by a logout token: a support tool, a directory. The session
-// at the IdP lives on.
+// EndSessions ends sessions in this app with reason.Admin, also those whose log-in is under
+// way, and returns how many had begun (ASVS 7.4.2, 7.4.5). It is for ends that come neither
+// from the person nor by a logout token: from a support tool, or a directory. The session at
+// the IdP lives on.
 //
 // It may be repeated. Its error is an *UnavailableError, or says that r names nobody.
 func (p *RelyingParty) EndSessions(ctx context.Context, r Whose) (int, error) {
@@ -59,8 +59,8 @@ func (p *RelyingParty) EndSessions(ctx context.Context, r Whose) (int, error) {
 	return len(ended), err
 }
 
-// Once reports whether an id, such as the jti of a token, is shown for the first
-// time since the last until that was given with it, on whichever instance.
+// Once reports whether an id, such as the jti of a token, is new: true the first time, and
+// again after the time until of that call has passed. It counts for all instances.
 func (p *RelyingParty) Once(ctx context.Context, id string, until time.Time) (bool, error) {
 	switch err := p.cfg.Store.Once(ctx, p.gate.browsers.party.Once("app", id), until); {
 	case err == nil:

@@ -26,9 +26,9 @@ import (
 )
 
 // StartLogin sends the browser to the IdP. It reads the query parameters that
-// docs/login.md lists: return_to, a path of this app, and others. Who is logged in and
-// confirmed goes straight to return_to, unless a link or form of this app's own has led
-// here. The options are the app's; the adapters' Login passes them on.
+// docs/login.md lists: return_to, a path of this app, and others. A person who is logged in
+// and whose session is confirmed goes straight to return_to, unless a link or form of this
+// app led here. The options are the app's; the adapters' Login passes them on.
 func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request, opts ...LoginOption) error {
 	return p.starts.login(w, r, opts)
 }

@@ -19,16 +19,16 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// ErrRefused is what Config.OnLogin returns when it has refused a log-in with an answer of
-// its own.
+// Config.OnLogin returns ErrRefused after it has refused a log-in with an answer of its own.
 var ErrRefused = errors.New("rp: the application has refused this log-in")
 
-// Login is a log-in that has succeeded at the IdP and has begun no session yet. It is good
-// until Config.OnLogin returns.
+// Login is a log-in that has succeeded at the IdP and has not begun a session yet. It is
+// valid until Config.OnLogin returns.
 type Login struct {
 	// ReturnTo is the page that the browser goes to next. The hook may set another path of
-	// this app; what SafeReturnTo does not pass becomes "/". With Config.KeepPosted it may be
-	// Prefix+"/posted": a hook that leads elsewhere takes a waiting form from the person.
+	// this app; a path that SafeReturnTo refuses becomes "/". With Config.KeepPosted it may
+	// be Prefix+"/posted": if the hook then leads elsewhere, the person loses the form that
+	// waits there.
 	ReturnTo string
 
 	in *incoming
@@ -60,9 +60,9 @@ func (l *Login) HasClaim(name string, values ...string) bool {
 	return hasClaim(l.in.data, name, values...)
 }
 
-// Values are the first values of the session that is to begin, as in RelyingParty.Values:
-// those of the same person's session in this browser if one lives, else none. They are
-// stored with the session; Save is not needed. With Options.MaxAge below zero they are not.
+// Values returns the first values of the new session, as in RelyingParty.Values: those of the
+// same person's session in this browser if one lives, else none. They are stored with the
+// session; Save is not needed. With Options.MaxAge below zero they are not stored.
 func (l *Login) Values(name string) (*sessions.Session, error) {
 	if s := l.in.first[name]; s != nil {
 		return s, nil
@@ -74,8 +74,9 @@ func (l *Login) Values(name string) (*sessions.Session, error) {
 	return s, err
 }
 
-// Visitor are the values of Config.VisitorValues that this browser had under a name. Nobody
-// has proven who used it: carry over a cart, and nothing that gives rights.
+// Visitor returns the values of Config.VisitorValues that this browser had under a name.
+// Nobody knows who used the browser before the log-in: carry over a cart, and nothing that
+// gives rights.
 func (l *Login) Visitor(name string) (*sessions.Session, error) {
 	store := l.in.hook.cfg.VisitorValues
 	if store == nil {
@@ -84,9 +85,9 @@ func (l *Login) Visitor(name string) (*sessions.Session, error) {
 	return store.New(l.in.r, name)
 }
 
-// CarryOver moves the visitor's values of these names into the session's. Where both have
-// a value the visitor's stands. The visitor's are deleted once the session has begun. A
-// cookie that cannot be read any more is as if there were none.
+// CarryOver moves the visitor's values of these names into the session's values. If both have
+// a value, the visitor's wins. The visitor's values are deleted when the session has begun. A
+// cookie that cannot be read any more is ignored.
 func (l *Login) CarryOver(names ...string) error {
 	for _, name := range names {
 		from, err := l.Visitor(name)

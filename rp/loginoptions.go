@@ -9,9 +9,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 )
 
-// LoginOption is something that one log-in asks of the IdP, beyond Config; the adapters'
-// RequireLogin and Login take them. ACR and MaxAge are also demands: a route with them lets
-// nobody through whose session does not meet them.
+// LoginOption changes the request of one log-in; the adapters' RequireLogin and Login take
+// them. ACR and MaxAge are also demands: a route with them lets only sessions through that
+// meet them.
 type LoginOption func(*wish)
 
 // wish is what options ask for.
@@ -26,20 +26,20 @@ func ACR(values ...string) LoginOption {
 	return func(w *wish) { w.ACR = append(w.ACR, values...) }
 }
 
-// MaxAge demands that the person has proven who they are within d, at least a minute, and
-// Config.Skew on top (max_age, auth_time).
+// MaxAge demands that the person has authenticated at the IdP within d, at least a minute,
+// plus Config.Skew (max_age, auth_time).
 func MaxAge(d time.Duration) LoginOption {
 	return func(w *wish) { w.SetAge(d) }
 }
 
-// Scopes asks for these beside Config.Scopes.
+// Scopes asks for these scopes in addition to Config.Scopes.
 func Scopes(scopes ...string) LoginOption {
 	return func(w *wish) { w.Scopes = append(w.Scopes, scopes...) }
 }
 
 // LoginParam adds a parameter to the authorization request: prompt, login_hint,
-// ui_locales, claims, kc_idp_hint, domain_hint, …. One that the library sets itself is
-// left out, and said in the log.
+// ui_locales, claims, kc_idp_hint, domain_hint, …. A parameter that the library sets itself
+// is left out, and the log says so.
 func LoginParam(name, value string) LoginOption {
 	return func(w *wish) { w.SetParam(name, value) }
 }
@@ -68,16 +68,16 @@ func (s *starts) wishAt(q url.Values, opts []LoginOption) (loginflow.Wish, error
 	return loginflow.Wish{}, fmt.Errorf("rp: what a log-in asks for is larger than %d bytes", loginflow.MaxWish)
 }
 
-// StepUpError says: the session lives, and this page or API needs another log-in, to which
-// Answer leads and back.
+// StepUpError means that the session lives, but this page or API needs another log-in. Answer
+// leads to that log-in and back.
 type StepUpError struct{ wish loginflow.Wish }
 
 func (e *StepUpError) Error() string {
 	return "rp: a log-in with more is needed than this session has (RFC 9470)"
 }
 
-// Satisfies reports whether a session is what the options demand (ACR, MaxAge,
-// RequireClaim). If not, its error is a *StepUpError, where another log-in may help, or
+// Satisfies reports whether a session meets the demands of the options (ACR, MaxAge,
+// RequireClaim). If not, its error is a *StepUpError if another log-in may help, else
 // ErrForbidden.
 func (s *Session) Satisfies(opts ...LoginOption) error {
 	if len(opts) == 0 {

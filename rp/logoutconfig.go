@@ -10,20 +10,21 @@ import (
 // LogoutConfig says how a log-out goes on at the IdP (OpenID Connect RP-Initiated
 // Logout 1.0). What the IdP takes is in [LogoutRules].
 type LogoutConfig struct {
-	// URL is the IdP's end_session_endpoint where discovery names none or another one: Auth0,
-	// Cognito. Default: the one of discovery; where there is none, a log-out ends here.
+	// URL is the IdP's end_session_endpoint if discovery names none or another one: Auth0,
+	// Cognito. Default: the one of discovery; if there is none, the person is logged out of
+	// this app only.
 	URL string
 	// Params are sent with every log-out: ui_locales, logout_hint, federated (Auth0), ….
-	// What the library sets itself cannot be set.
+	// Parameters that the library sets cannot be changed.
 	Params map[string]string
 	// Form are the names that the form of the log-out may set: "ui_locales", …. They go
 	// before Params. Default: none.
 	Form []string
 	// NoHint leaves id_token_hint and logout_hint out: no token is in an address, and most IdPs
-	// ask the person. Default: sent where the IdP takes it.
+	// ask the person. Default: they are sent if the IdP accepts them.
 	NoHint bool
-	// Post sends the browser on by a form, so that the ID token is in no URL. The IdP has to
-	// take POST and have a SameSite=None cookie. Default: a redirect.
+	// Post sends the browser on by a form, so that the ID token is in no URL. The IdP must
+	// accept POST and have a SameSite=None cookie. Default: a redirect.
 	Post bool
 }
 

@@ -20,13 +20,13 @@ type RelyingParty struct {
 }
 
 // New checks the configuration, discovers the IdP and starts the background work. ctx
-// bounds the discovery only. Where the IdP does not answer, New works with what the Store
-// keeps of it, for 24 h. Its metadata and keys are read again each hour, and when an
-// endpoint answers 404 or 410.
+// bounds the discovery only. If the IdP does not answer, New works with the metadata that the
+// Store keeps, for 24 h. Metadata and keys are read again each hour, and when an endpoint
+// answers 404 or 410.
 //
-// A *ConfigError, or several joined, names what is wrong with the configuration; trying
-// again does not help. After any other error it may: the IdP could not be reached, and the
-// Store keeps nothing of it.
+// A *ConfigError, or several joined, names the fault in the configuration; trying again does
+// not help. After any other error it may help: the IdP could not be reached, and the Store
+// has no metadata of it.
 func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -49,8 +49,8 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 }
 
 // CloseStreams ends the open event streams and takes no new ones, so that an http.Server's
-// Shutdown does not wait for open pages: srv.RegisterOnShutdown(auth.CloseStreams). All
-// else goes on until Close.
+// Shutdown does not wait for open pages: srv.RegisterOnShutdown(auth.CloseStreams).
+// Everything else goes on until Close.
 func (p *RelyingParty) CloseStreams() { p.streams.end() }
 
 // Close stops the background work, lets running calls of the IdP finish for up to 10 s,

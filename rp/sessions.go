@@ -11,7 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// SessionInfo describes a session to the person whose it is.
+// SessionInfo describes a session to its person.
 type SessionInfo struct {
 	Name      string // as in logs and events; good for EndOwn
 	Current   bool   // the one that asks
@@ -58,8 +58,8 @@ func (s *Session) EndOwn(ctx context.Context, name string) error {
 	return store.ErrNotFound
 }
 
-// EndOthers ends all of this person's sessions in this app but this one (ASVS
-// 7.4.3) and returns how many.
+// EndOthers ends all other sessions of this person in this app (ASVS 7.4.3) and returns how
+// many.
 func (s *Session) EndOthers(ctx context.Context) (int, error) {
 	all, err := s.List(ctx)
 	if err != nil {

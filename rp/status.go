@@ -18,13 +18,13 @@ import (
 type Status struct {
 	State  string        `json:"state"` // live, ended or anonymous
 	Reason reason.Reason `json:"reason"`
-	// Cause is why the IdP has ended the session, where it said so, and QuietSeconds is
-	// how long nobody had been active here when the session ended.
+	// Cause is why the IdP ended the session, if it said so. QuietSeconds is how long nobody
+	// was active here before the session ended.
 	Cause        reason.EndCause `json:"cause,omitempty"`
 	QuietSeconds int64           `json:"quiet_seconds,omitempty"`
 	Subject      string          `json:"subject"`
-	// IdleSeconds: until inactivity ends the session, as far as this app can vouch for it.
-	// Another app may keep the IdP session alive for longer.
+	// IdleSeconds: until inactivity ends the session, as far as this app knows. Another app
+	// may keep the IdP session alive for longer.
 	IdleSeconds     *int64 `json:"idle_seconds"`
 	AbsoluteSeconds *int64 `json:"absolute_seconds"`
 	// WarnSeconds: until the person should be warned of the nearer of the two.
@@ -58,9 +58,8 @@ type statusLimit struct {
 	WarnMS int64         `json:"warn_ms"`          // when the person should be told
 }
 
-// SessionStatus says how the session of a request stands. It never extends
-// anything; a session whose time is up is ended by it, as by any request. Its
-// error is an *UnavailableError.
+// SessionStatus returns the state of the session of a request. It extends nothing; like any
+// request, it ends a session whose time is up. Its error is an *UnavailableError.
 func (p *RelyingParty) SessionStatus(r *http.Request) (Status, error) {
 	s, err := p.streams.statuses.of(r)
 	return s.Status, err

@@ -16,18 +16,20 @@ import (
 )
 
 // TokenSource returns access tokens for clients that take an oauth2.TokenSource: gRPC,
-// cloud clients. Without an api they are those of the log-in, with one those of that
-// origin of Config.APIs. Whoever holds one keeps it from logs, URLs and other hosts.
+// cloud clients. Without an api they are the tokens of the log-in, with an api those of that
+// origin of Config.APIs. Keep them out of logs, URLs and other hosts.
 //
-// Each Token looks at the session, as one request does. At the end it returns an
-// *EndedError; what was given out before works until it runs out, and what caches tokens
-// does not ask in that time. Of a passive request it never fetches a token, and of an
-// active one only while the person was active within Config.SignalEvery or WaitFor:
-// Session.ReportActivity says that they are. See docs/apis.md.
+// Each call of Token looks at the session, as a request does. After the end it returns an
+// *EndedError; a token that it returned before works until it expires, and a client that
+// caches tokens does not ask in that time. For a passive request Token never fetches a new
+// token, and for an active one only if the person was active within Config.SignalEvery or
+// WaitFor: Session.ReportActivity reports that they are. See docs/apis.md.
 //
-// With Config.DPoP they are of the type DPoP: each call needs a proof, by Session.DPoPProof.
+// With Config.DPoP the tokens are of the type DPoP: each call needs a proof by
+// Session.DPoPProof.
 //
-// ctx bounds each Token, also after the handler has returned. Errors as Session.Client's.
+// ctx bounds each call of Token, also after the handler has returned. The errors are those of
+// Session.Client.
 func (s *Session) TokenSource(ctx context.Context, api ...string) oauth2.TokenSource {
 	return &tokenSource{ctx, s, api}
 }

@@ -18,9 +18,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// APIError is what Session.Client returns instead of an answer that concerns the
-// session or its token; with ErrNoAccessToken it is what the IdP answered when a token of
-// the API's own was asked for (invalid_target, invalid_scope).
+// APIError is the error of Session.Client if an API's answer concerns the session or its
+// token. With ErrNoAccessToken it is the IdP's answer to a request for a token of that API
+// (invalid_target, invalid_scope).
 type APIError struct {
 	Status    int
 	Code      string // error of the Bearer challenge
@@ -31,28 +31,29 @@ type APIError struct {
 }
 
 var (
-	// ErrStepUp: the token is good but not good enough; send the person to a
-	// log-in with what APIError names.
+	// ErrStepUp: the token is valid but not sufficient; send the person to a log-in with the
+	// demands in the APIError.
 	ErrStepUp = errors.New("rp: the API asks for a stronger authorization")
-	// ErrBlamedAPI: the API refuses a token that the IdP vouches for. The session
-	// is kept; the API is misconfigured.
+	// ErrBlamedAPI: the API refuses a token that the IdP calls valid. The session is kept;
+	// the API is misconfigured.
 	ErrBlamedAPI = errors.New("rp: the API refuses a token that the IdP calls good")
-	// ErrNoAccessToken: there is no access token that could be used now.
+	// ErrNoAccessToken: no access token can be used now.
 	ErrNoAccessToken = engine.ErrNoAccessToken
 )
 
 func (e *APIError) Error() string { return fmt.Sprintf("%v (%d %s)", e.Err, e.Status, clean(e.Code)) }
 func (e *APIError) Unwrap() error { return e.Err }
 
-// Client returns an HTTP client for the APIs named in Config.APIs. It adds the access
-// token and renews it when needed; a 401 is looked at twice and ends the session only if
-// the IdP confirms it. Other hosts never get the token.
+// Client returns an HTTP client for the APIs named in Config.APIs. It adds the access token
+// and renews it when needed; a 401 ends the session only if the IdP confirms it. Other hosts
+// never get the token.
 //
 // Besides network errors its calls return *EndedError, *UnavailableError, *APIError,
-// ErrNoAccessToken and, where only a log-in fetches a new token, ErrSilentCheck or
-// ErrReauthenticate; RelyingParty.Answer turns each into what the browser should see.
+// ErrNoAccessToken and, if only a log-in can fetch a new token, ErrSilentCheck or
+// ErrReauthenticate; RelyingParty.Answer turns each into the answer for the browser.
 //
-// Config.HTTPClient.Timeout or the context of the call bound it; Get and Post have none.
+// Config.HTTPClient.Timeout or the context of the call bounds a call; Get and Post have no
+// context.
 func (s *Session) Client() *http.Client {
 	base := s.rp.apis.http
 	return &http.Client{Transport: &apiTransport{s, cmp.Or(base.Transport, http.DefaultTransport)},

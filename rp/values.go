@@ -19,16 +19,16 @@ const MaxValues = 32 << 10
 
 // Values returns a gorilla sessions.Store whose values live in the session's own record:
 // encrypted, on every instance, at most [MaxValues], and gone when the session ends.
-// Without a session they are those of Config.VisitorValues; if that is not set Get returns
-// empty values and Save answers ErrAnonymous.
+// Without a session they are those of Config.VisitorValues; if that is not set, Get returns
+// empty values and Save returns ErrAnonymous.
 //
-// The same person's next log-in in the same browser takes them over while the session
-// lives. Another person starts without any; for a visitor's see Login.CarryOver.
+// While the session lives, the same person's next log-in in the same browser keeps them.
+// Another person starts without values; for a visitor's values see Login.CarryOver.
 //
-// A save never overwrites a logout or a refresh, nor values that Get could not read in
-// this request: it answers the error of Get, which is for RelyingParty.Answer. Of two
-// saves of one name the later one stands. Types other than strings, numbers and the like
-// must be registered with encoding/gob. Session.Options have no effect.
+// A save never overwrites a logout or a refresh. If Get could not read the values in this
+// request, Save overwrites nothing and returns the error of Get, which is for
+// RelyingParty.Answer. Of two saves of one name the later one wins. Types other than strings,
+// numbers and the like must be registered with encoding/gob. Session.Options have no effect.
 func (p *RelyingParty) Values() sessions.Store {
 	return valueStore{p.gate.browsers, p.cfg.VisitorValues}
 }

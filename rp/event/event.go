@@ -1,5 +1,5 @@
-// Package event has what Config.Events is told: what an operator counts and an audit keeps.
-// Package otelrp makes metrics of it, package audit records.
+// Package event has the types of Config.Events: events for an operator to count, and for an
+// audit to keep. Package otelrp makes metrics of them, package audit makes records.
 package event
 
 import (

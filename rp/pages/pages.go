@@ -1,5 +1,5 @@
-// Package pages has what an app says of the few pages that the library shows itself: their
-// language, their words and their frame (Config.Pages). docs/pages.md tells how.
+// Package pages configures the few pages of the library itself: their language, their words
+// and their frame (Config.Pages). See docs/pages.md.
 package pages
 
 import (
@@ -10,10 +10,11 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/page"
 )
 
-// Config is how the pages look. The zero value shows plain English ones.
+// Config says how the pages look. The zero value shows plain pages in English.
 type Config struct {
 	// Texts has the words for each language, by its tag (RFC 5646: "de", "pt-BR") and by the
-	// keys of [Texts], as plain text. A missing one is shown in English, and a Finding.
+	// keys of [Texts], as plain text. A missing text is shown in English, and reported as a
+	// Finding.
 	Texts map[string]map[string]string
 	// Language chooses the language of an answer, by a tag. Default: Accept-Language, else
 	// English.
@@ -34,6 +35,6 @@ type Page struct {
 	Style template.CSS
 }
 
-// Texts returns the texts of the library's own pages in English, by their keys: what
-// Config.Pages replaces.
+// Texts returns the texts of the library's own pages in English, by their keys. Config.Pages
+// replaces them.
 func Texts() map[string]string { return page.Texts() }
