@@ -52,6 +52,7 @@ var claims = []struct{ words, held string }{
 	{"| echo |", "echoadapter.TestErrorsReachEcho examples/echo.TestMoveOfEcho"},
 
 	// Three kinds of client
+	{"says which tokens your app gets", "demo/system.TestFourSessions"},
 	{"| `RefreshToken` |", "rp.TestActiveStaysIdleEnds rp/internal/verdict.TestTokenEndsOnlyByInvalidGrant " +
 		"rp.TestLogoutTokens"},
 	{"| `ReferenceToken` |", "demo/system.TestFourSessions rp/internal/verdict.TestSecondLook " +
@@ -72,7 +73,8 @@ var claims = []struct{ words, held string }{
 	{"Polls and streams do not count", "rp.TestPollingKeepsNobody e2e/stories.TestOpenPagesKeepNobodyIn"},
 	{"**One clock.", "rp.TestOneClock"},
 	{"Activity in one app keeps", "e2e/virtualtime.TestOneActiveAppKeepsAll"},
-	{"A quiet app asks the IdP", "rp.TestQuietAppAtEveryIdP e2e/page.TestQuietAppInSingleSignOn"},
+	{"An app that the person does not use asks the IdP",
+		"rp.TestQuietAppAtEveryIdP e2e/page.TestQuietAppInSingleSignOn"},
 	{"**One refresh.", "rp.TestOneRefresh"},
 	{"One call to the IdP per session at a time", "rp.TestOneRefresh e2e/instances.TestStorm"},
 	{"**Nothing comes back.", "rp.TestNothingComesBack"},
@@ -122,7 +124,7 @@ var claims = []struct{ words, held string }{
 	{"We read the other projects' sources", "because: what the other columns say is theirs, and the sentence says " +
 		"when it was read"},
 
-	// Rooms
+	// Packages
 	{"| `rp` |", "internal/archtest.TestArrowsPointDown"},
 	{"| `rp/store` |", "internal/archtest.TestArrowsPointDown"},
 	{"| `rp/store/memstore`", "internal/archtest.TestArrowsPointDown"},
