@@ -90,6 +90,7 @@ import (
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/audit"
+	"github.com/tandem-sso/tandem/rp/pages"
 	"github.com/tandem-sso/tandem/rp/registration"
 	"github.com/tandem-sso/tandem/rp/resourceserver"
 	"github.com/tandem-sso/tandem/rp/rptest"
@@ -109,6 +110,7 @@ var (
 	_ = slog.New
 	_ = os.Stdout
 	_ = audit.Record
+	_ pages.Config
 )
 
 type table interface {

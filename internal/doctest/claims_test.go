@@ -58,8 +58,10 @@ var claims = []struct{ words, held string }{
 	{"| `ReferenceToken` |", "demo/system.TestFourSessions rp/internal/verdict.TestSecondLook " +
 		"rp.TestConfirmedRefusalEnds"},
 	{"| `NoToken` |", "rp.TestSilentCheckIsASignal rp.TestSilentCheckNoticesTheEnd rp.TestFrontchannelLogout"},
-	{"A session ends for exactly one reason", "rp.TestReasonsInTheSameWords e2e/page.TestReasons rp.ExampleConfig_events"},
-	{"The page, the log and the event all show", "rp.TestReasonsInTheSameWords e2e/page.TestReasons rp.ExampleConfig_events"},
+	{"A session ends for exactly one reason", "rp.TestReasonsInTheSameWords e2e/page.TestReasons " +
+		"rp.ExampleConfig_events"},
+	{"The page, the log and the event all show", "rp.TestReasonsInTheSameWords e2e/page.TestReasons " +
+		"rp.ExampleConfig_events"},
 	{"An outage of the IdP, an API or the store", "rp.TestOutage rp.TestStoreOutage rp.TestBlamedAPI"},
 	{"Tandem keeps the session and asks again", "rp.TestOutage rp.TestStoreOutage rp.TestBlamedAPI"},
 
