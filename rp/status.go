@@ -19,7 +19,8 @@ type Status struct {
 	State  string        `json:"state"` // live, ended or anonymous
 	Reason reason.Reason `json:"reason"`
 	// Cause is why the IdP has ended the session, where it said so, and QuietSeconds is
-	// how long nobody had been active here when the session ended.
+	// how long nobody had been active here when the session ended. Of a live session it is
+	// "changed" where the IdP's check_session_iframe has said so and the IdP was not asked yet.
 	Cause        reason.EndCause `json:"cause,omitempty"`
 	QuietSeconds int64           `json:"quiet_seconds,omitempty"`
 	Subject      string          `json:"subject"`
@@ -119,6 +120,9 @@ func (a *statuses) status(ctx context.Context, st *engine.State) (pageStatus, er
 	}
 	s := pageStatus{Status: Status{State: "live", Subject: st.Data.Subject}, Confirm: "activity",
 		version: st.Rec.Version}
+	if st.Data.Changed {
+		s.Cause = "changed"
+	}
 	if a.engine.Means(st.Data) == engine.BySilentLogin {
 		s.Confirm = "navigation"
 	}
