@@ -24,7 +24,8 @@ var framing = with(navigating, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "sa
 func (v *visitor) frame() string {
 	v.w.Helper()
 	a := v.do("GET", "/auth/check-session", nil, framing)
-	if a.status != http.StatusOK || !strings.Contains(a.header.Get("Content-Security-Policy"), "frame-src "+issuer+";") {
+	if a.status != http.StatusOK ||
+		!strings.Contains(a.header.Get("Content-Security-Policy"), "frame-src "+issuer+";") {
 		v.w.Fatalf("the frame: %v", a)
 	}
 	if m := dataState.FindStringSubmatch(a.body); m != nil {

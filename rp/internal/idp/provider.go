@@ -106,7 +106,8 @@ func (p *Provider) Use(m *Metadata) {
 	auth, revocation := c.auth(m, m.TokenAuthMethods), c.auth(m, taken)
 	to := c.at(m)
 	p.latest.Store(&Endpoints{
-		Metadata: m, EndSession: c.endSession(m), CheckSession: c.checkSession(m), Pushes: c.pushes(m), Signs: c.signs(m),
+		Metadata: m, EndSession: c.endSession(m), CheckSession: c.checkSession(m), Pushes: c.pushes(m),
+		Signs: c.signs(m),
 		Client: &Client{
 			HTTP: p.client, Now: c.Now, ahead: p.exactly, Nonces: &p.Nonces, signed: p.signed, Slots: p.slots,
 			TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
