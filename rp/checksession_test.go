@@ -24,8 +24,9 @@ var framing = with(navigating, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "sa
 func (v *visitor) frame() string {
 	v.w.Helper()
 	a := v.do("GET", "/auth/check-session", nil, framing)
-	if a.status != http.StatusOK ||
-		!strings.Contains(a.header.Get("Content-Security-Policy"), "frame-src "+issuer+";") {
+	csp := a.header.Get("Content-Security-Policy")
+	if a.status != http.StatusOK || !strings.HasPrefix(csp, "default-src 'none'; ") ||
+		!strings.Contains(csp, "; frame-src "+issuer+"; ") || !strings.HasSuffix(csp, "; frame-ancestors 'self'") {
 		v.w.Fatalf("the frame: %v", a)
 	}
 	if m := dataState.FindStringSubmatch(a.body); m != nil {
@@ -254,5 +255,28 @@ func TestNoCheckSession(t *testing.T) {
 				t.Errorf("%s is kept: %q", name, state)
 			}
 		})
+	}
+}
+
+// Who has back-channel logout does not need it and hears nothing of it; who has not is told.
+func TestCheckSessionIsSuggested(t *testing.T) {
+	for name, row := range map[string]struct {
+		lacks []string
+		told  bool
+	}{
+		"all there":        {nil, false},
+		"no back channel":  {[]string{"backchannel_logout_supported"}, true},
+		"neither of the 2": {[]string{"backchannel_logout_supported", "check_session_iframe"}, false},
+	} {
+		inBubble(t, setup{idp: func(c *idpmock.Config) { c.Temperament.Lacks = row.lacks }},
+			func(t *testing.T, w *world) {
+				told := false
+				for _, f := range w.auth[0].Findings() {
+					told = told || strings.Contains(f.Text, "check_session_iframe")
+				}
+				if told != row.told {
+					t.Errorf("%s: told %v", name, told)
+				}
+			})
 	}
 }
