@@ -25,3 +25,9 @@ func TestCheckSessionTurns(t *testing.T) {
 	t.Parallel()
 	site.Watching(t, true).CheckSessionTurns(chromium.New(t).Tab("notes"))
 }
+
+// SM-02: error stops the asking, and so do answers that are none.
+func TestCheckSessionStops(t *testing.T) {
+	t.Parallel()
+	site.Watching(t, true).CheckSessionStops(chromium.New(t).Tab("notes"))
+}

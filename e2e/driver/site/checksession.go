@@ -118,6 +118,46 @@ func (w *World) CheckSessionBlocked(tab Tab) {
 	}
 }
 
+// silence is an IdP's frame that counts what it is asked, and answers as {say} says.
+const silence = `<!doctype html><title>idp</title><script>
+let n = 0
+addEventListener("message", e => {
+  if (e.data === "count") return e.source.postMessage(n, "*")
+  n++
+  e.source.postMessage("{say}", e.origin)
+})
+</script>`
+
+// CheckSessionStops is the story of an IdP's frame that is of no use: it says "error", or what
+// nobody knows, and is asked no more (SM-02).
+func (w *World) CheckSessionStops(tab Tab) {
+	w.Helper()
+	notes := w.Apps["notes"]
+	url := notes.URL + "/watching"
+	for say, want := range map[string]int{"error": 1, "what?": 3} {
+		w.IDP.ClearFaults()
+		w.IDP.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCheckSession, Times: idpmock.Always, Status: 200,
+			ContentType: "text/html", Body: strings.ReplaceAll(silence, "{say}", say)})
+		w.SignIn(tab, "ada", url)
+		tab.Wait(fmt.Sprintf("heard.includes(%q)", say+" idp"))
+		// The page is looked at again and again, as when somebody goes from tab to tab.
+		browser.Eval[bool](tab, `(d => { for (let i = 0; i < 9; i++) d.dispatchEvent(new Event("visibilitychange")); return true })(
+			document.getElementById("check").contentDocument)`)
+		if n := browser.Eval[int](tab, counted); n != want {
+			tab.Fail("a frame that says %q was asked %d times, want %d", say, n, want)
+		}
+		if n := notes.Requests(changes); n != 0 {
+			tab.Fail("%d changes are reported", n)
+		}
+	}
+}
+
+// counted is how often the IdP's frame was asked; what was sent to it before has arrived then.
+const counted = `new Promise(done => {
+	addEventListener("message", e => done(e.data), {once: true})
+	document.getElementById("check").contentWindow.frames[0].postMessage("count", "*")
+})`
+
 // CheckSessionTurns is the story of a frame that has worked and says "changed" on every page from
 // then on (SM-03): the IdP is asked once, and the person goes on.
 func (w *World) CheckSessionTurns(tab Tab) {

@@ -20,7 +20,7 @@ let timer
 function ask() {
   clearTimeout(timer)
   if (document.hidden || !state || state === spent) return
-  if (asked && ++unanswered === 3) spent = state // nobody is there
+  if (asked && ++unanswered === 3) return void (spent = state) // nobody is there
   asked = state
   idp.contentWindow.postMessage(client + ' ' + state, origin)
   timer = setTimeout(ask, every)
