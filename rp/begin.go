@@ -33,7 +33,7 @@ type beginnings struct {
 func (b *beginnings) begin(w http.ResponseWriter, r *http.Request, f *loginflow.Flow, got *engine.Tokens) error {
 	// The IdP has seen the person before it gave out the code, however long it took
 	// to answer then.
-	d := &record.Data{Signalled: f.Back, Confirmed: f.Back}
+	d := &record.Data{Signalled: f.Back, Confirmed: f.Back, SessionState: f.SessionState}
 	got.Apply(d)
 	err := b.complete(r.Context(), f, got, d)
 	var l *Login

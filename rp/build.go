@@ -119,6 +119,7 @@ func (g *ground) endpoints(p *RelyingParty, forms *forms, callbacks *callbacks) 
 	frames := &logoutFrames{cfg: c, engine: g.engine, idp: g.idp, party: g.party}
 	reports := &pageActivity{engine: g.engine, gate: p.gate, statuses: p.streams.statuses}
 	drafts := &drafts{gate: p.gate, keys: c.Keys}
+	watches := &watches{client: c.ClientID, engine: g.engine, idp: g.idp, browsers: b, site: g.site}
 	all := []Endpoint{
 		{http.MethodGet, "/login", login},
 		{http.MethodGet, "/callback", callbacks.serve},
@@ -131,6 +132,8 @@ func (g *ground) endpoints(p *RelyingParty, forms *forms, callbacks *callbacks) 
 		{http.MethodGet, "/events", p.streams.serve},
 		{http.MethodPost, "/activity", reports.serve},
 		{http.MethodGet, "/draft-key", drafts.serve},
+		{http.MethodGet, "/check-session", watches.serve},
+		{http.MethodPost, "/check-session", watches.changed},
 		// session.js, the ES module for pages: browsers ask each time whether it has changed, so
 		// that pages and server always fit together.
 		{http.MethodGet, "/session.js", silently(asset.ServeScript)},

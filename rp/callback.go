@@ -73,7 +73,7 @@ func (c *callbacks) useAnswer(w http.ResponseWriter, r *http.Request, f *loginfl
 	if params.Get("code") == "" {
 		return badLogin("failed-link", errors.New("neither code nor error"))
 	}
-	f.Back = c.engine.Now()
+	f.Back, f.SessionState = c.engine.Now(), c.responses.sessionState(params)
 	got, err := c.exchanges.inTime(r.Context(), params.Get("code"), f)
 	if err != nil {
 		return err

@@ -101,8 +101,12 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 			say(true, "blind", "The IdP offers no back-channel logout and this client cannot ask: a session ends "+
 				"after Config.Absolute (%v) only; set Config.Idle or Config.SilentCheck.", c.Absolute)
 		default:
+			frame := ""
+			if m.CheckSession != "" {
+				frame = " Pages that are open can ask its check_session_iframe: docs/session-js.md."
+			}
 			say(false, "no_backchannel", "The IdP offers no back-channel logout: a logout elsewhere is noticed at "+
-				"the next signal, after %v at the latest, and by nobody who is idle.", c.TrustFor)
+				"the next signal, after %v at the latest, and by nobody who is idle.%s", c.TrustFor, frame)
 		}
 	} else if !m.BackchannelSID {
 		say(false, "backchannel_without_sid", "The IdP's logout tokens carry no sid: a logout in one browser ends "+

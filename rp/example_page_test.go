@@ -46,3 +46,20 @@ func ExampleConfig_idPSessionEnd() {
 	fmt.Println(cfg.IdPSessionEnd(context.Background(), "sid-1"))
 	// Output: 2026-11-21 10:15:00 +0000 UTC <nil>
 }
+
+// A page hears of a log-out at the IdP by the IdP's check_session_iframe, where it has one (OpenID
+// Connect Session Management 1.0): the page has a hidden frame of the library's, and a policy that
+// lets it in. docs/session-js.md says what follows from that.
+func ExampleRelyingParty_Endpoints_checkSession() {
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; frame-src 'self'")
+		fmt.Fprintln(w, `<script type="module" src="/auth/session.js"></script>`)
+		fmt.Fprintln(w, `<iframe src="/auth/check-session" hidden title="session"></iframe>`)
+	})
+	w := httptest.NewRecorder()
+	page(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	fmt.Print(w.Body)
+	// Output:
+	// <script type="module" src="/auth/session.js"></script>
+	// <iframe src="/auth/check-session" hidden title="session"></iframe>
+}

@@ -52,6 +52,14 @@ func (a *responses) isOurs(params url.Values) error {
 	return nil
 }
 
+// sessionState is the answer's session_state, where the IdP has a frame to ask about it.
+func (a *responses) sessionState(params url.Values) string {
+	if a.idp.At().CheckSession == "" {
+		return ""
+	}
+	return loginflow.SessionState(params)
+}
+
 // unsigned is the IdP's answer as it is read: where it was to be signed, what the signature
 // vouches for, and nothing else.
 func (a *responses) unsigned(ctx context.Context, params url.Values) (url.Values, error) {

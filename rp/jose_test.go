@@ -155,7 +155,7 @@ func TestJARM(t *testing.T) {
 }
 
 // What is not signed by the IdP for this client begins no session, spends no state and
-// leads nowhere.
+// leads nowhere. FAPI 2.0's ensure-jarm-signature-is-not-none is "not signed".
 func TestJARMForged(t *testing.T) {
 	s := keyed(t, setup{config: func(c *rp.Config) { c.ResponseMode = "jwt" }})
 	inBubble(t, s, func(t *testing.T, w *world) {

@@ -120,6 +120,7 @@ func (c *checks) note(ctx context.Context, st *engine.State, f *loginflow.Flow,
 			_ = c.engine.TakeTokens(st.Rec.Key, d, got, nil) // a fault is an audience's
 			c.engine.KeepOnly(d)
 			engine.Heard(d, at, true, true)
+			engine.Unchanged(d, f.SessionState)
 			if !c.engine.WantsTokens(d) {
 				d.Asked = time.Time{}
 			}
@@ -132,6 +133,7 @@ func (c *checks) note(ctx context.Context, st *engine.State, f *loginflow.Flow,
 	st, err := c.engine.Commit(ctx, st, func(d *record.Data) bool {
 		got.Learn(d)
 		engine.Heard(d, at, true, true)
+		engine.Unchanged(d, f.SessionState)
 		d.Asked = time.Time{}
 		return true
 	})

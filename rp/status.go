@@ -19,7 +19,8 @@ type Status struct {
 	State  string        `json:"state"` // live, ended or anonymous
 	Reason reason.Reason `json:"reason"`
 	// Cause is why the IdP ended the session, if it said so. QuietSeconds is how long nobody
-	// was active here before the session ended.
+	// was active here before the session ended. Of a live session Cause is "changed" while
+	// the IdP's check_session_iframe has said so and the IdP has not been asked yet.
 	Cause        reason.EndCause `json:"cause,omitempty"`
 	QuietSeconds int64           `json:"quiet_seconds,omitempty"`
 	Subject      string          `json:"subject"`
@@ -118,6 +119,9 @@ func (a *statuses) status(ctx context.Context, st *engine.State) (pageStatus, er
 	}
 	s := pageStatus{Status: Status{State: "live", Subject: st.Data.Subject}, Confirm: "activity",
 		version: st.Rec.Version}
+	if st.Data.Changed {
+		s.Cause = "changed"
+	}
 	if a.engine.Means(st.Data) == engine.BySilentLogin {
 		s.Confirm = "navigation"
 	}

@@ -219,7 +219,7 @@ func TestSignInPageIsBoundToItsBrowser(t *testing.T) {
 }
 
 // FCL-01 to FCL-03: every app's page is loaded with iss and sid beside its own
-// query, then the person goes on.
+// query, then the person goes on. Suite: oidcc-frontchannel-rp-initiated-logout.
 func TestFrontchannelLogout(t *testing.T) {
 	s := start(t)
 	tab := chromium.New(t).Tab("front-channel")
@@ -252,7 +252,7 @@ func TestFrontchannelLogout(t *testing.T) {
 // within one site (localhost, two ports), and its failure across sites.
 
 // SM-01, SM-02: unchanged while the session lives, changed after it, error for
-// nonsense.
+// nonsense. Suite: oidcc-session-management-rp-initiated-logout.
 func TestCheckSession(t *testing.T) {
 	s := startAt(t, "localhost", "localhost")
 	b := chromium.New(t)

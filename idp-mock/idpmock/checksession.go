@@ -42,6 +42,7 @@ async function sha256(text) {
   const sum = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return Array.from(new Uint8Array(sum), b => b.toString(16).padStart(2, "0")).join("");
 }
+const blind = document.currentScript.hasAttribute("data-blind");
 function browserState() {
   const m = document.cookie.match(/(?:^|; )` + "idpmock\\.state" + `=([^;]*)/);
   return m ? m[1] : "";
@@ -53,18 +54,18 @@ addEventListener("message", async e => {
     const client = e.data.slice(0, at), state = e.data.slice(at + 1), salt = state.split(".")[1];
     if (at > 0 && salt) {
       const now = await sha256([client, e.origin, browserState(), salt].join(" ")) + "." + salt;
-      answer = now === state ? "unchanged" : "changed";
+      answer = now === state && !blind ? "unchanged" : "changed";
     }
   }
   e.source.postMessage(answer, e.origin);
 });
 `
 
-var checkSessionTemplate = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>check_session</title><script>` + checkSessionScript + `</script>`))
+var checkSessionTemplate = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>check_session</title><script{{if .}} data-blind{{end}}>` + checkSessionScript + `</script>`))
 
 // checkSession is the check_session_iframe. Every origin may frame it; it tells
 // nothing but changed or unchanged.
 func (p *IDP) checkSession(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+look.Hash(checkSessionScript)+"; base-uri 'none'")
-	render(w, http.StatusOK, checkSessionTemplate, nil)
+	render(w, http.StatusOK, checkSessionTemplate, p.settings().Temperament.CheckSessionChanged)
 }

@@ -86,6 +86,11 @@ type Temperament struct {
 	// where it is asked for name or email, and advertises no other response mode.
 	RequireFormPost bool `json:"require_form_post"`
 
+	// CheckSessionChanged makes the check_session_iframe answer "changed" always, as where the
+	// browser keeps the provider's storage from the frame (OpenID Connect Session Management
+	// 1.0 §5.1).
+	CheckSessionChanged bool `json:"check_session_changed"`
+
 	// IDToken changes every ID token, and LogoutToken every logout token, in
 	// order, as the faults of the same name do.
 	IDToken     []IDTokenFault `json:"id_token"`

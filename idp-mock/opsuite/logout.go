@@ -72,8 +72,9 @@ func refusedLogout(t *testing.T, s *suite, a *agent, pairs ...string) {
 	}
 }
 
+// The names beside them are those of the foundation's suite, without oidcc-.
 var endSessionTests = map[string]func(*testing.T, *suite){
-	"with everything": func(t *testing.T, s *suite) { // oidcc-rp-initiated-logout, RIL-02
+	"with everything": func(t *testing.T, s *suite) { // rp-initiated-logout, RIL-02
 		a := s.agent(t, "ada")
 		id := a.login(s.clients.Web).text("id_token")
 		bye := s.clients.Web.PostLogoutRedirectURIs[0]
@@ -93,7 +94,7 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 			t.Errorf("%d sent to %v\n%s", p.Status, p.To, p.Body)
 		}
 	},
-	"no state, none comes back": func(t *testing.T, s *suite) { // …-no-state
+	"no state, none comes back": func(t *testing.T, s *suite) { // rp-initiated-logout-no-state
 		a := s.agent(t, "ada")
 		id := a.login(s.clients.Web).text("id_token")
 		bye := s.clients.Web.PostLogoutRedirectURIs[0]
@@ -107,7 +108,9 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 		id := a.login(s.clients.Web).text("id_token")
 		refusedLogout(t, s, a, "id_token_hint", id, "client_id", s.clients.Other.ID, "post_logout_redirect_uri", s.clients.Other.PostLogoutRedirectURIs[0])
 	},
-	"unregistered redirect URI": func(t *testing.T, s *suite) { // …-bad-post-logout-redirect-uri, …-query-added-to-…
+	// rp-initiated-logout-bad-post-logout-redirect-uri,
+	// rp-initiated-logout-query-added-to-post-logout-redirect-uri
+	"unregistered redirect URI": func(t *testing.T, s *suite) {
 		a := s.agent(t, "ada")
 		id := a.login(s.clients.Web).text("id_token")
 		bye := s.clients.Web.PostLogoutRedirectURIs[0]
@@ -115,7 +118,8 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 			refusedLogout(t, s, a, "id_token_hint", id, "post_logout_redirect_uri", bad)
 		}
 	},
-	"bad hint": func(t *testing.T, s *suite) { // …-bad-id-token-hint, …-modified-id-token-hint
+	// rp-initiated-logout-bad-id-token-hint, rp-initiated-logout-modified-id-token-hint
+	"bad hint": func(t *testing.T, s *suite) {
 		a := s.agent(t, "ada")
 		id := a.login(s.clients.Web).text("id_token")
 		modified := id[:len(id)-20] + strings.Repeat("A", 20)
@@ -123,7 +127,7 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 			refusedLogout(t, s, a, "id_token_hint", bad, "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0], "client_id", s.clients.Web.ID)
 		}
 	},
-	"no hint: the person is asked": func(t *testing.T, s *suite) { // …-no-id-token-hint, RIL-04
+	"no hint: the person is asked": func(t *testing.T, s *suite) { // rp-initiated-logout-no-id-token-hint, RIL-04
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
 		p := a.Open(s.logoutURL("client_id", s.clients.Web.ID, "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0], "state", "x"))
@@ -138,18 +142,26 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 			t.Errorf("sent to %v", p.To)
 		}
 	},
-	"no parameters": func(t *testing.T, s *suite) { // …-no-params
+	"no parameters": func(t *testing.T, s *suite) { // rp-initiated-logout-no-params
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
 		if p := a.settle(a.Open(s.meta.EndSession)); p.To != nil || p.Status != http.StatusOK || a.signedIn(s.clients.Web) {
 			t.Errorf("%d %v", p.Status, p.To)
 		}
 	},
-	"only state": func(t *testing.T, s *suite) { // …-only-state
+	"only state": func(t *testing.T, s *suite) { // rp-initiated-logout-only-state
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
 		if p := a.settle(a.Open(s.logoutURL("state", "x"))); p.To != nil || p.Status != http.StatusOK {
 			t.Errorf("%d %v", p.Status, p.To)
+		}
+	},
+	"no redirect URI": func(t *testing.T, s *suite) { // rp-initiated-logout-no-post-logout-redirect-uri
+		a := s.agent(t, "ada")
+		id := a.login(s.clients.Web).text("id_token")
+		p := a.settle(a.Open(s.logoutURL("id_token_hint", id)))
+		if p.To != nil || p.Status != http.StatusOK || a.signedIn(s.clients.Web) {
+			t.Errorf("%d, sent to %v", p.Status, p.To)
 		}
 	},
 	"redirect URI without a client": func(t *testing.T, s *suite) { // nobody vouches for it

@@ -58,12 +58,14 @@ type App struct {
 
 // Options of a world; the zero value has one app, notes.
 type Options struct {
-	Apps   []string
-	IDP    func(*idpmock.Config)
-	RP     func(*rp.Config)
-	Hold   func(*World)                                  // called when the IdP runs and no app does yet
-	Routes func(*http.ServeMux, *nethttpadapter.Adapter) // adds to each app
-	Front  func(http.Handler) http.Handler               // stands before each app
+	Apps []string
+	// OneSite puts IdP and apps on one site, as a company has them. Default: each is on its own.
+	OneSite bool
+	IDP     func(*idpmock.Config)
+	RP      func(*rp.Config)
+	Hold    func(*World)                                  // called when the IdP runs and no app does yet
+	Routes  func(*http.ServeMux, *nethttpadapter.Adapter) // adds to each app
+	Front   func(http.Handler) http.Handler               // stands before each app
 }
 
 // New starts a world, which ends with the test.
@@ -77,12 +79,16 @@ func New(t testing.TB, o Options) *World {
 	t.Cleanup(transport.CloseIdleConnections)
 	w.client = &http.Client{Transport: transport}
 	l := listen(t, "127.0.0.1:0")
-	cfg := idpmock.Config{Issuer: "http://idp.localhost:" + port(l), SigningAlg: "ES256", IdleWindow: time.Hour,
+	domain := ".localhost:"
+	if o.OneSite {
+		domain = ".corp.localhost:"
+	}
+	cfg := idpmock.Config{Issuer: "http://idp" + domain + port(l), SigningAlg: "ES256", IdleWindow: time.Hour,
 		CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true, SweepEvery: 100 * time.Millisecond}
 	listeners := map[string]net.Listener{}
 	for _, name := range o.Apps {
 		listeners[name] = listen(t, "127.0.0.1:0")
-		base := "http://" + name + ".localhost:" + port(listeners[name])
+		base := "http://" + name + domain + port(listeners[name])
 		c := idpmock.Client{ID: name, Secret: name + "-secret", RefreshTokens: true,
 			RedirectURIs: []string{base + "/auth/callback"}, PostLogoutRedirectURIs: []string{base + "/auth/logged-out"},
 			BackchannelLogoutURI: base + "/auth/backchannel-logout"}

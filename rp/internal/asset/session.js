@@ -58,6 +58,7 @@ export const texts = {
   checking: 'We are checking whether you are still logged in.',
   'paused-title': 'Are you still there?',
   paused: 'You have not used this page for a while, so it is hidden. Press Continue to go on.',
+  'paused-changed': 'Your log-in service says that something has changed. Press Continue to go on.',
   continue: 'Continue',
   'ended-title': 'You are logged out',
   ended: 'Please log in again.',
@@ -229,8 +230,8 @@ function receive(s, since = Date.now()) {
   }
   asked = Math.min(since + skew, clock())
   reached = true
+  cause = s.cause
   if (s.state !== 'live') {
-    cause = s.cause
     quiet = s.quiet_seconds
     if (subject !== undefined || setting('optional') === undefined) return void over(s.reason ?? '')
     phase = 'anonymous'

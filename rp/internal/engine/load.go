@@ -23,10 +23,14 @@ func (s *State) Clocks() lifetime.Session { return s.at(s.Rec.Active) }
 // at is what the clocks say of a session whose last activity was then.
 func (s *State) at(active time.Time) lifetime.Session {
 	d := s.Data
-	return lifetime.Session{
+	clocks := lifetime.Session{
 		Started: d.Started, Active: active, Signalled: d.Signalled,
 		Confirmed: d.Confirmed, Ceiling: d.Ceiling, Window: d.Window,
 	}
+	if d.Changed {
+		clocks.Confirmed = time.Time{} // until it has been asked, nobody vouches for it
+	}
+	return clocks
 }
 
 // Judge asks the clocks about a session, as if by a request of that class now.

@@ -31,7 +31,7 @@ const (
 func (p *Engine) Means(d *record.Data) means {
 	extends := p.cfg.Capabilities.Extends
 	switch {
-	case p.WantsTokens(d):
+	case p.WantsTokens(d), d.Changed:
 		return BySilentLogin
 	case d.RefreshToken != "" && extends.Refresh:
 		return byRefresh

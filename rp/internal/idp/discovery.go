@@ -21,6 +21,7 @@ type Metadata struct {
 	UserinfoURL           string   `json:"userinfo_endpoint"`
 	JWKSURL               string   `json:"jwks_uri"`
 	EndSessionURL         string   `json:"end_session_endpoint"`
+	CheckSessionURL       string   `json:"check_session_iframe"`
 	RevocationURL         string   `json:"revocation_endpoint"`
 	IntrospectionURL      string   `json:"introspection_endpoint"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`

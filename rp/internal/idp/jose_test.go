@@ -50,7 +50,11 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// JARM §2.4: iss, aud, exp and the signature of an answer.
+// JARM §2.4: iss, aud, exp and the signature of an answer. In the foundation's FAPI 2.0 plans
+// these are ensure-jarm-with-invalid-iss-fails, ensure-jarm-without-iss-fails,
+// ensure-jarm-with-invalid-aud-fails, ensure-jarm-without-aud-fails,
+// ensure-jarm-with-expired-exp-fails, ensure-jarm-without-exp-fails and
+// ensure-jarm-with-invalid-sig-fails.
 func TestResponse(t *testing.T) {
 	key, other := jwttest.ES256("k"), jwttest.ES256("k")
 	p := signing(t, key, nil)

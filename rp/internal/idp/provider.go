@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/dpop"
 	"github.com/tandem-sso/tandem/rp/internal/keyset"
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // Config says who asks which IdP, and how. Its defaults are the caller's to set.
@@ -63,8 +64,11 @@ type Endpoints struct {
 	*Metadata
 	Client     *Client
 	EndSession string // empty: there is none
-	Pushes     bool   // authorization requests are pushed
-	Signs      bool   // authorization requests are signed
+	// CheckSession is the address of the frame that a page asks whether the session of its browser
+	// has changed (OpenID Connect Session Management 1.0 §3.3); empty: there is none.
+	CheckSession string
+	Pushes       bool // authorization requests are pushed
+	Signs        bool // authorization requests are signed
 }
 
 // NewProvider knows nothing of the IdP yet: Discover or Use tells it.
@@ -102,7 +106,8 @@ func (p *Provider) Use(m *Metadata) {
 	auth, revocation := c.auth(m, m.TokenAuthMethods), c.auth(m, taken)
 	to := c.at(m)
 	p.latest.Store(&Endpoints{
-		Metadata: m, EndSession: c.endSession(m), Pushes: c.pushes(m), Signs: c.signs(m),
+		Metadata: m, EndSession: c.endSession(m), CheckSession: c.checkSession(m), Pushes: c.pushes(m),
+		Signs: c.signs(m),
 		Client: &Client{
 			HTTP: p.client, Now: c.Now, ahead: p.exactly, Nonces: &p.Nonces, signed: p.signed, Slots: p.slots,
 			TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
@@ -139,4 +144,13 @@ func (c *Config) endSession(m *Metadata) string {
 		return c.EndSessionURL
 	}
 	return m.EndSessionURL
+}
+
+// checkSession is where the check_session_iframe is, if a page can load it: an address that is
+// none, or not https, is left out.
+func (c *Config) checkSession(m *Metadata) string {
+	if weburl.Check(m.CheckSessionURL, c.AllowHTTP) != nil {
+		return ""
+	}
+	return m.CheckSessionURL
 }

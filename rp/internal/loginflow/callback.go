@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/tandem-sso/tandem/rp/internal/outside"
 )
@@ -55,10 +56,25 @@ func (l *Logins) LacksCookies(r *http.Request, params url.Values) bool {
 // first answer alone.
 func PostAgain(params url.Values) url.Values {
 	fields := url.Values{PostedAgain: {"1"}}
-	for _, name := range []string{"state", "code", "iss", "error", "user", "response"} {
+	for _, name := range []string{"state", "code", "iss", "error", "user", "response", sessionState} {
 		if params.Has(name) {
 			fields.Set(name, params.Get(name))
 		}
 	}
 	return fields
+}
+
+const (
+	sessionState    = "session_state"
+	maxSessionState = 512 // bytes; the longest that is known has 109
+)
+
+// SessionState is session_state of the IdP's answer; empty where it is none (SM-01: opaque, not
+// empty, without a space) or too long to be kept.
+func SessionState(params url.Values) string {
+	s := params.Get(sessionState)
+	if len(s) > maxSessionState || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return ""
+	}
+	return s
 }

@@ -14,6 +14,7 @@ type Flow struct {
 	ReturnTo               string
 	Begun                  time.Time
 	Back                   time.Time // the browser came back with the code
+	SessionState           string    // that came with it, for the IdP's check_session_iframe
 	Silent                 bool
 	SentUser               bool   // the browser said that a person started it (Sec-Fetch-User)
 	Again                  bool   // it was started anew because another one could not be finished

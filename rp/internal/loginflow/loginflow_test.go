@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
@@ -136,6 +137,19 @@ func FuzzThirdParty(f *testing.F) {
 		if path := q.Get("return_to"); path != "/app" && !strings.HasPrefix(path, "/app/") &&
 			!strings.HasPrefix(path, "/app?") && !strings.HasPrefix(path, "/app#") || len(hint) > 256 {
 			t.Errorf("%q leads to %q, hint %q", body, path, hint)
+		}
+	})
+}
+
+// FuzzSessionState: what is kept of session_state is what came, short and without a space (SM-01).
+func FuzzSessionState(f *testing.F) {
+	f.Add("c0ffee.5a17")
+	f.Add("a b")
+	f.Add("é\x00")
+	f.Fuzz(func(t *testing.T, sent string) {
+		got := loginflow.SessionState(url.Values{"session_state": {sent}})
+		if got != "" && got != sent || len(got) > 512 || strings.ContainsFunc(got, unicode.IsSpace) {
+			t.Errorf("%q of %q", got, sent)
 		}
 	})
 }

@@ -89,6 +89,13 @@ type Data struct {
 	// DPoPKey is what the tokens are bound to (package dpop); empty: to nothing. It lives as
 	// long as they do, and every instance needs it.
 	DPoPKey string
+
+	// SessionState is session_state of the last answer of the authorization endpoint, where the
+	// IdP has a check_session_iframe (OpenID Connect Session Management 1.0 §2).
+	SessionState string
+	// Changed: that frame has said so, and the IdP has not been asked since.
+	Changed bool
+	Changes uint64 // how often it has
 }
 
 // Showing is what is known of those who have shown a doubted refresh token.
@@ -128,18 +135,18 @@ func (d *Data) Encode() []byte {
 	return b
 }
 
-func (d *Data) strings() [17]*string {
+func (d *Data) strings() [18]*string {
 	return [...]*string{&d.Subject, &d.SID, &d.OldSID, &d.IDToken, &d.Kept,
 		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR, &d.Userinfo,
-		&d.Nonce, &d.APITokens, &d.DPoPKey}
+		&d.Nonce, &d.APITokens, &d.DPoPKey, &d.SessionState}
 }
 
-func (d *Data) numbers() [19]int64 {
+func (d *Data) numbers() [21]int64 {
 	return [...]int64{ms(d.Started), ms(d.AuthTime), ms(d.Signalled), ms(d.Confirmed),
 		ms(d.TokenEnds), ms(d.Ceiling), d.Window.Milliseconds(), d.TokenLife.Milliseconds(), int64(d.Generation),
 		ms(d.Told), int64(d.Tries),
 		ms(d.RefreshEnds), ms(d.Asked), int64(d.Doubted), flag(d.Renew), flag(d.UserinfoFits), flag(d.SendsUser),
-		int64(d.Renewed), int64(d.Showing)}
+		int64(d.Renewed), int64(d.Showing), flag(d.Changed), int64(d.Changes)}
 }
 
 // Decode reads what Encode wrote. It takes b over: the texts of the Data are parts
@@ -159,7 +166,7 @@ func Decode(b []byte) (*Data, error) {
 			*texts[i] = s
 		}
 	}
-	var v [19]int64
+	var v [21]int64
 	for i := range r.length() {
 		if n := r.number(); i < len(v) {
 			v[i] = n
@@ -175,6 +182,7 @@ func Decode(b []byte) (*Data, error) {
 	d.RefreshEnds, d.Asked, d.Doubted = instant(v[11]), instant(v[12]), uint64(v[13])
 	d.Renew, d.UserinfoFits, d.SendsUser = v[14] != 0, v[15] != 0, v[16] != 0
 	d.Renewed, d.Showing = uint64(v[17]), Showing(v[18])
+	d.Changed, d.Changes = v[19] != 0, uint64(v[20])
 	return d, nil
 }
 
