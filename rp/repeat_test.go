@@ -63,12 +63,16 @@ func (s *failoverStore) Settle(ctx context.Context, k store.Key, b []byte, due t
 func (s *failoverStore) End(ctx context.Context, sel store.Selector, e store.End) ([]store.Record, error) {
 	s.mu.Lock()
 	s.ends++
-	down := s.down
+	down, tell := s.down, s.tell
 	s.mu.Unlock()
 	if down {
 		return nil, errDown
 	}
-	return s.now().End(ctx, sel, e)
+	ended, err := s.now().End(ctx, sel, e)
+	for _, rec := range ended { // a report may overtake the answer
+		tell(store.Change{Key: rec.Key, Reason: e.Reason})
+	}
+	return ended, err
 }
 
 func (s *failoverStore) Watch(ctx context.Context, fn func(store.Change)) error {

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -43,6 +44,7 @@ type pastEnds struct {
 	mine  keySet    // sessions that this instance has ended
 	told  keySet    // those whose end it has reported, or need not
 	heard keySet    // those that Watch has reported to have ended
+	known keySet    // those that it had when it was cut off
 }
 
 // made notes what a call of Store.End has done. What it has returned it has ended for
@@ -103,7 +105,7 @@ func (l *pastEnds) hear(key store.Key, now time.Time) {
 func (l *pastEnds) repeated(key store.Key, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.heard.has(key) && !l.mine.has(key) {
+	if l.known.has(key) && !l.mine.has(key) {
 		l.told.add(key, now)
 	}
 }
@@ -113,7 +115,7 @@ func (l *pastEnds) repeated(key store.Key, now time.Time) {
 func (l *pastEnds) cutOff() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cut = true
+	l.cut, l.known = true, l.heard.clone()
 }
 
 func (l *pastEnds) listens() (again bool) {
@@ -156,6 +158,10 @@ func (s *keySet) has(key store.Key) bool {
 	_, young := s.young[key]
 	_, old := s.old[key]
 	return young || old
+}
+
+func (s *keySet) clone() keySet {
+	return keySet{maps.Clone(s.young), maps.Clone(s.old), s.since}
 }
 
 // endAgain ends once more what this instance has ended in the last minutes. However often
