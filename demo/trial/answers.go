@@ -24,6 +24,7 @@ func (j *journal) questions() []Answer {
 	return []Answer{
 		{ID: "refresh", Question: "Does a refresh extend its session?", Text: "Choose the kind refresh-token, log in, be active in the app for longer than the window, then ask by prompt=none." + needs},
 		{ID: "userinfo", Question: "Does a userinfo call extend its session?", Text: "Choose the kind reference-token, log in, be active in the app for longer than the window, then ask by prompt=none." + needs},
+		{ID: "refused", Question: "Is a refresh refused after its session has ended?", Text: "Choose the kind refresh-token, log in, leave everything alone for longer than the window, open the app, then ask by prompt=none." + needs},
 		{ID: "expiry", Question: "Is back-channel logout fired when its session runs out?", Text: "Log in, then leave everything alone for longer than the window; then ask by prompt=none." + needs},
 		{ID: "logout", Question: "Is back-channel logout fired at a logout?", Text: "Log in, then log out at the IdP or in another app of it."},
 		{ID: "frontchannel", Question: "Is front-channel logout used?", Text: "Log in, then log out at the IdP or in another app of it, in the same browser."},
@@ -41,6 +42,9 @@ func (j *journal) answers() []Answer {
 	out := j.questions()
 	for i, q := range out {
 		out[i].Answer = "unseen"
+		if hint := j.hints[q.ID]; hint != "" {
+			out[i].Text = hint
+		}
 		if known, ok := j.known[q.ID]; ok {
 			out[i].Answer, out[i].Text = known.Answer, known.Text
 		}
@@ -57,7 +61,7 @@ func (j *journal) answers() []Answer {
 			if out[i].Answer != "unseen" {
 				break
 			}
-			if waited := j.now().Sub(j.leftAt); !j.leftAt.IsZero() && waited >= patience {
+			if waited := j.now().Sub(j.present.leftAt); !j.present.leftAt.IsZero() && waited >= patience {
 				out[i].Text = fmt.Sprintf("None came to this app within %v of the logout in it. Some IdPs spare the app that asked: log out at the IdP or in another app to be sure.", patience)
 			} else if j.discovery && !j.backchan {
 				out[i].Text = "Its discovery document does not offer it (backchannel_logout_supported). " + out[i].Text

@@ -35,6 +35,22 @@ func visits(seen *journal, prefix string, next http.Handler) http.Handler {
 	asking := map[string]bool{} // by state
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &apps.StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
+		silent, about := false, about{}
+		switch r.URL.Path {
+		case prefix + "/callback":
+			state := r.URL.Query().Get("state")
+			mu.Lock()
+			silent = asking[state]
+			delete(asking, state)
+			mu.Unlock()
+			// Before the library ends the session: then it revokes, and the wire asks first.
+			if refused := code(r.URL.Query().Get("error")); silent && refused != "" {
+				seen.asked(refused)
+				silent = false
+			}
+		case prefix + "/backchannel-logout":
+			about = aboutWhich(r)
+		}
 		next.ServeHTTP(rec, r)
 		switch r.URL.Path {
 		case prefix + "/login":
@@ -47,18 +63,13 @@ func visits(seen *journal, prefix string, next http.Handler) http.Handler {
 				mu.Unlock()
 			}
 		case prefix + "/callback":
-			state := r.URL.Query().Get("state")
-			mu.Lock()
-			silent := asking[state]
-			delete(asking, state)
-			mu.Unlock()
 			// An answer that the library has refused says nothing.
 			if silent && rec.Status < 400 {
-				seen.asked(code(r.URL.Query().Get("error")))
+				seen.asked("")
 			}
 		case prefix + "/backchannel-logout":
 			if r.Method == http.MethodPost && r.Header.Get("Tandem-Check") == "" { // not the app's look at itself
-				seen.logoutToken(rec.Status)
+				seen.logoutToken(rec.Status, about.sid, about.issued)
 			}
 		case prefix + "/frontchannel-logout":
 			seen.frontchannel(rec.Status)

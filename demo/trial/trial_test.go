@@ -164,7 +164,7 @@ func TestNoSecretComesBack(t *testing.T) {
 		if b, err := json.Marshal(s); err != nil || strings.Contains(string(b)+text, "t0psecret") {
 			t.Errorf("%s %v", b, err)
 		}
-		if s.Base != base || len(s.URIs) != 4 || s.Running == nil || len(s.Running.Findings) == 0 || len(s.Running.Answers) != 9 {
+		if s.Base != base || len(s.URIs) != 4 || s.Running == nil || len(s.Running.Findings) == 0 || len(s.Running.Answers) != 10 {
 			t.Errorf("%+v", s)
 		}
 		resp, err := http.Get(strings.Replace(base, "localhost", "127.0.0.1", 1) + "/healthz")

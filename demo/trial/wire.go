@@ -28,12 +28,18 @@ type wire struct {
 // RoundTrip passes a call on.
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	form := url.Values{}
+	at := *r.URL
+	at.RawQuery = ""
+	what := w.what(at.String())
 	if r.Method == http.MethodPost && r.GetBody != nil {
 		if body, err := r.GetBody(); err == nil {
 			text, _ := io.ReadAll(io.LimitReader(body, 64<<10))
 			_ = body.Close()
 			form, _ = url.ParseQuery(string(text))
 		}
+	}
+	if what == "revocation" && form.Get("token_type_hint") == "refresh_token" && w.seen.asksRefresh() {
+		w.ask(r, form)
 	}
 	resp, err := w.next.RoundTrip(r)
 	if err != nil {
@@ -45,9 +51,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	at := *r.URL
-	at.RawQuery = ""
-	switch w.what(at.String()) {
+	switch what {
 	case "discovery":
 		w.learn(body)
 	case "token":
@@ -58,6 +62,55 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		w.seen.revoked(resp.StatusCode)
 	}
 	return resp, nil
+}
+
+// ask tries a refresh with the token of a session that is over, just before it is revoked: the
+// request of the revocation has all that it takes. What it brings is revoked, too.
+func (w *wire) ask(r *http.Request, revocation url.Values) {
+	w.mu.Lock()
+	to := ""
+	for at, what := range w.endpoints {
+		if what == "token" {
+			to = at
+		}
+	}
+	w.mu.Unlock()
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {revocation.Get("token")}}
+	status, body, err := w.post(r, to, form, revocation)
+	if err != nil {
+		return
+	}
+	var answer struct {
+		Error   string `json:"error"`
+		Refresh string `json:"refresh_token"`
+	}
+	_ = json.Unmarshal(body, &answer) // what cannot be read has no error code
+	w.seen.afterEnd(status, code(answer.Error))
+	if answer.Refresh != "" && answer.Refresh != revocation.Get("token") {
+		u := *r.URL
+		_, _, _ = w.post(r, u.String(), url.Values{"token": {answer.Refresh}, "token_type_hint": {"refresh_token"}}, revocation) // as good as it goes
+	}
+}
+
+// post sends a form as the client that another request came from.
+func (w *wire) post(like *http.Request, to string, form, credentials url.Values) (int, []byte, error) {
+	for _, name := range []string{"client_id", "client_secret"} {
+		if credentials.Has(name) {
+			form[name] = credentials[name]
+		}
+	}
+	r, err := http.NewRequestWithContext(like.Context(), http.MethodPost, to, strings.NewReader(form.Encode()))
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Header = like.Header.Clone()
+	resp, err := w.next.RoundTrip(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	return resp.StatusCode, body, err
 }
 
 func (w *wire) what(at string) string {
