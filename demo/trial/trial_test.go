@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -181,5 +183,98 @@ func TestNoSecretComesBack(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	if err := own.End(); err != nil || own.State().Running != nil {
 		t.Error(err, own.State())
+	}
+}
+
+// After the end is asked by the wire, with the token that is about to be revoked; what that
+// brings is revoked, too. Whether the IdP refuses it is its answer.
+func TestRefusedAfterTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		bound       bool
+		want, lines string
+	}{
+		"bound to the session": {true, "yes", "A refresh after that: 400 invalid_grant"},
+		"on its own":           {false, "no", "A refresh after that: 200 OK"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := &clock{}
+			own, err := New("127.0.0.1:0", clock.now, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = own.Close() })
+			base := own.State().Base
+			idp := idptest.Start(t, idptest.WithConfig(func(o *idpmock.Config) {
+				o.Now, o.IdleWindow, o.CoordinateClientLifetimes = clock.now, time.Minute, c.bound
+				o.Clients = []idpmock.Client{{ID: "own", Secret: "t0psecret", RefreshTokens: true, RedirectURIs: []string{base + "/auth/callback"}}}
+			}))
+			if err := own.Begin(t.Context(), Order{Issuer: idp.URL, ClientID: "own", ClientSecret: "t0psecret", Kind: "refresh-token", Window: time.Minute}); err != nil {
+				t.Fatal(err)
+			}
+			b := idptest.NewBrowser(t, nil)
+			b.Fill = url.Values{"username": {"ada"}}
+			if page := b.Open(base + "/private").Submit(); page.Status != http.StatusOK || page.URL.Path != "/private" {
+				t.Fatalf("after the log-in: %s", page)
+			}
+			clock.wait(2 * time.Minute)
+			b.Open(base + AskPath)
+			until(t, own, func(s State) bool { return strings.Contains(fmt.Sprint(s.Running.Lines), "Revocation") })
+			s := own.State()
+			if got := answer(s, "refused"); got.Answer != c.want {
+				t.Errorf("%+v\n%+v", got, s.Running.Lines)
+			}
+			if !strings.Contains(fmt.Sprint(s.Running.Lines), c.lines) {
+				t.Errorf("%q is not in %+v", c.lines, s.Running.Lines)
+			}
+			revoked := 1
+			if !c.bound {
+				revoked = 2 // what the question brought, and what the app had
+			}
+			idp.Expect(idpmock.EndpointRevoke, "", revoked)
+		})
+	}
+}
+
+// clock is a world's that can be moved on.
+type clock struct {
+	mu    sync.Mutex
+	ahead time.Duration
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+func (c *clock) wait(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += d
+}
+
+func answer(s State, id string) (a Answer) {
+	for _, a := range s.Running.Answers {
+		if a.ID == id {
+			return a
+		}
+	}
+	return a
+}
+
+// until waits for what the trial shows.
+func until(t *testing.T, own *Trial, is func(State) bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		more := own.More()
+		if is(own.State()) {
+			return
+		}
+		select {
+		case <-more:
+		case <-deadline:
+			t.Fatalf("never: %+v", own.State().Running)
+		}
 	}
 }

@@ -152,7 +152,7 @@ func TestYourOwnIdPThatHonoursLittle(t *testing.T) {
 	})
 	s.begin(s.idp.URL, "refresh-token")
 	s.tab.WaitText("#own-findings", "The IdP is taken for")
-	for _, id := range []string{"refresh", "userinfo", "expiry", "logout", "after", "sid", "revocation"} {
+	for _, id := range []string{"refresh", "userinfo", "refused", "expiry", "logout", "after", "sid", "revocation"} {
 		s.said(id, "unseen", "")
 	}
 	if got := browser.Eval[string](s.tab, `document.getElementById("own-client_secret").value`); got != "" {
@@ -165,9 +165,19 @@ func TestYourOwnIdPThatHonoursLittle(t *testing.T) {
 	s.said("rotation", "yes", "")
 	s.said("refresh", "unseen", "ask by prompt=none")
 	app.Go(browser.Eval[string](s.tab, `document.getElementById("own-ask").href`))
+	// The session, or its cookie alone? It shows when nobody tells the IdP anything.
+	s.said("refresh", "unseen", "Perhaps only the browser's cookie had run out")
+	s.said("refused", "unseen", "A refresh succeeded after login_required")
+	s.said("expiry", "unseen", "")
+	s.said("after", "yes", "prompt=none: login_required")
+	s.logIn(app)
+	s.time.wait(ownWindow + 5*time.Second)
+	app.Go(s.base + "/private")
+	s.passed(4, "Refresh: 200")
+	app.Go(browser.Eval[string](s.tab, `document.getElementById("own-ask").href`))
+	s.said("refused", "no", "the tokens live on without it")
 	s.said("refresh", "no", "though a refresh had succeeded")
 	s.said("expiry", "no", "no logout token had come")
-	s.said("after", "yes", "prompt=none: login_required")
 	s.said("userinfo", "unseen", "")
 	s.said("logout", "unseen", "")
 	s.said("revocation", "yes", "")
