@@ -35,9 +35,7 @@ func (j *journal) called(how string, status int, code string) {
 	j.say(at, "%s: %s", name(how), answered(status, code))
 	if status == http.StatusOK {
 		if e.live {
-			if how == "refresh" {
-				e.late = max(e.late, at.Sub(e.touch))
-			}
+			e.late[how] = max(e.late[how], at.Sub(e.touch))
 			e.gap, e.touch = max(e.gap, at.Sub(e.touch)), at
 			e.told[how] = at
 		}
@@ -99,6 +97,7 @@ func (j *journal) afterEnd(status int, code string) {
 		j.over(at, "Refresh: "+answered(status, code), true)
 		j.found("refused", "yes", "After login_required a refresh was refused, too: %s.", answered(status, code))
 	case status == http.StatusOK && e.ranOut:
+		j.outlives("refresh")
 		j.found("refused", "no", "The session had run out, and a refresh succeeded all the same: the tokens live on without it.")
 	case status == http.StatusOK && e.doubt:
 		j.hint("refused", "A refresh succeeded after login_required. Perhaps only the browser's cookie had run out, because calls had succeeded just before: "+
@@ -144,8 +143,14 @@ func (j *journal) over(at time.Time, how string, proof bool) {
 	if j.window == 0 {
 		return
 	}
-	if !proof && e.late >= j.window {
-		j.found("refused", "no", "A refresh succeeded %v after the last activity, when the session had run out: prompt=none was answered login_required then.", short(e.late))
+	for how, late := range e.late {
+		if proof || late < j.window {
+			continue
+		}
+		j.outlives(how)
+		if how == "refresh" {
+			j.found("refused", "no", "A refresh succeeded %v after the last activity, when the session had run out: prompt=none was answered login_required then.", short(late))
+		}
 	}
 	if !proof && at.Sub(j.extended(e)) < j.nearly() {
 		e.doubt = true
@@ -171,15 +176,20 @@ func (j *journal) over(at time.Time, how string, proof bool) {
 func (j *journal) extended(e *episode) time.Time {
 	at := e.visit
 	for how, last := range e.told {
-		if !j.is(how, "no") && !j.unbound(how) && last.After(at) {
+		if !j.is(how, "no") && !j.unbound[how] && last.After(at) {
 			at = last
 		}
 	}
 	return at
 }
 
-// unbound: a refresh that succeeds without the session does not extend it either.
-func (j *journal) unbound(how string) bool { return how == "refresh" && j.is("refused", "no") }
+// outlives: a call that succeeds without the session does not extend it either.
+func (j *journal) outlives(how string) {
+	if j.unbound == nil {
+		j.unbound = map[string]bool{}
+	}
+	j.unbound[how] = true
+}
 
 // unextended: the session has run out. What was told within its window did not help.
 func (j *journal) unextended(e *episode, at time.Time) {

@@ -14,8 +14,8 @@ type episode struct {
 	visit time.Time // of the browser at the IdP, the latest
 	touch time.Time // the latest visit or call that succeeded
 	gap   time.Duration
-	told  map[string]time.Time // calls that succeeded since the visit, by kind
-	late  time.Duration        // a refresh that succeeded came so long after the touch before it
+	told  map[string]time.Time     // calls that succeeded since the visit, by kind
+	late  map[string]time.Duration // how long after the touch before it a call succeeded, at most, by kind
 
 	doubt   bool      // login_required, but calls had succeeded just before
 	asks    bool      // whether a refresh is refused now is to be asked, once
@@ -26,7 +26,8 @@ type episode struct {
 
 // visited begins a new count: the browser was at the IdP, which extends by itself.
 func (e *episode) visited(at time.Time) {
-	*e = episode{sid: e.sid, begun: e.begun, live: true, visit: at, touch: at, told: map[string]time.Time{}, tokenAt: e.tokenAt}
+	*e = episode{sid: e.sid, begun: e.begun, live: true, visit: at, touch: at, told: map[string]time.Time{},
+		late: map[string]time.Duration{}, tokenAt: e.tokenAt}
 }
 
 // begin is a log-in. One with the sid of the present session is a visit of that.

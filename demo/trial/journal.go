@@ -35,6 +35,7 @@ type journal struct {
 	hints map[string]string // how to see what is not known yet, by ID; else as in questions
 	after []string          // errors that came once the session was over
 
+	unbound    map[string]bool // kinds of calls that succeed without the session
 	present    episode
 	former     []episode // the latest last
 	revocation bool

@@ -71,6 +71,7 @@ func TestConclusions(t *testing.T) {
 		"the cookie alone had run out":    {w, []step{login, busy("refresh"), ask("login_required"), asksRefresh(ok, ""), wait(w), tokenOf("s1")}, "sid=yes expiry=yes after=yes", ""},
 		"run out, and a refresh succeeds": {w, []step{login, wait(2 * w), ask("login_required"), asksRefresh(ok, "")}, "sid=yes refused=no expiry=no after=yes", "the tokens live on"},
 		"a refresh after a silent window": {w, []step{login, wait(2 * w), call("refresh", ok, ""), ask("login_required")}, "sid=yes refresh=no refused=no expiry=no after=yes", "when the session had run out"},
+		"userinfo outlives the session":   {w, []step{login, busy("userinfo"), ask("login_required"), anew, wait(2 * w), call("userinfo", ok, ""), ask("login_required")}, "sid=yes userinfo=no expiry=no after=yes", ""},
 		"it extends nothing it outlives":  {w, []step{login, busy("refresh"), ask("login_required"), asksRefresh(ok, ""), anew, wait(2 * w), call("refresh", ok, ""), ask("login_required")}, "sid=yes refresh=no refused=no expiry=no after=yes", ""},
 		"the person is wanted there":      {w, []step{login, wait(2 * w), ask("consent_required"), ask("interaction_required")}, "sid=yes", ""},
 		"trouble after the end":           {w, []step{login, wait(2 * w), ask("login_required"), asksRefresh(503, "")}, "sid=yes expiry=no after=yes", ""},

@@ -36,6 +36,8 @@ func Name(n int) string { return fmt.Sprintf("ada-%d", n) }
 type Client struct {
 	ID, Base string
 	Refresh  bool
+	// AccessToken is the life of its access tokens. 0: as the guide has it.
+	AccessToken time.Duration
 }
 
 // Secret is the client's own: Spring refuses two clients with the same.
@@ -67,11 +69,17 @@ type Server struct {
 	Version string
 	// Field is the name of the log-in page's field for the username.
 	Field string
-	// Restart ends it and starts it again. Nil: its sessions are in memory and would be gone.
+	// LogOut is the page where a person logs out there, without an app.
+	LogOut string
+	// Restart ends it and starts it again.
 	Restart func()
-	// RotateKeys makes it sign by another key. Nil: it takes a restart with another
-	// configuration.
+	// InMemory: its sessions do not survive that.
+	InMemory bool
+	// RotateKeys makes it sign by another key, by a restart if it is InMemory.
 	RotateKeys func() error
+	// LongWindow gives the sessions that begin from now on a W of half an hour. Nil: its
+	// restart takes less than any W.
+	LongWindow func() error
 
 	process *os.Process
 }

@@ -78,16 +78,22 @@ func Hydra(t testing.TB, o Options) *Server {
 		if c.Refresh {
 			grants = append(grants, "refresh_token")
 		}
-		if _, err := hydraCall(http.MethodPost, admin+"/admin/clients", map[string]any{
+		client := map[string]any{
 			"client_id": c.ID, "client_secret": c.Secret(), "grant_types": grants, "response_types": []string{"code"},
 			"scope": "openid profile offline_access", "token_endpoint_auth_method": "client_secret_basic",
 			"redirect_uris":             []string{c.Base + "/auth/callback"},
 			"post_logout_redirect_uris": []string{c.Base + "/auth/logged-out"},
 			"backchannel_logout_uri":    c.Base + "/auth/backchannel-logout", "backchannel_logout_session_required": true,
-		}); err != nil {
+		}
+		if c.AccessToken > 0 {
+			client["authorization_code_grant_access_token_lifespan"] = c.AccessToken.String()
+			client["refresh_token_grant_access_token_lifespan"] = c.AccessToken.String()
+		}
+		if _, err := hydraCall(http.MethodPost, admin+"/admin/clients", client); err != nil {
 			t.Fatal(err)
 		}
 	}
+	s.LogOut = s.Issuer + "/oauth2/sessions/logout"
 	s.Restart = func() {
 		h.stop()
 		h.start(s, ready)

@@ -42,6 +42,10 @@ func Keycloak(t testing.TB, o Options) *Server {
 			"JAVA_OPTS=-Xms200m -Xmx700m -XX:TieredStopAtLevel=1 -Djava.net.preferIPv4Stack=true"}})
 	a := &keycloakAdmin{t: t, base: base}
 	a.setUp(o)
+	s.LogOut = s.Issuer + "/protocol/openid-connect/logout"
+	s.LongWindow = func() error { // its start can take longer than the lane's W
+		return a.send(http.MethodPut, "/admin/realms/staff", map[string]any{"ssoSessionIdleTimeout": 1800})
+	}
 	s.Restart = func() {
 		kc.stop()
 		kc.start(s, s.Issuer+"/.well-known/openid-configuration")
@@ -98,14 +102,19 @@ func (a *keycloakAdmin) setUp(o Options) {
 			a.t.Fatal(err)
 		}
 		client["clientId"], client["secret"] = c.ID, c.Secret()
+		if c.AccessToken > 0 {
+			client["attributes"].(map[string]any)["access.token.lifespan"] = seconds(c.AccessToken)
+		}
 		if err := a.post("/admin/realms/staff/clients", client); err != nil {
 			a.t.Fatal(err)
 		}
 	}
 }
 
-// post calls the admin REST API.
-func (a *keycloakAdmin) post(path string, body any) error {
+func (a *keycloakAdmin) post(path string, body any) error { return a.send(http.MethodPost, path, body) }
+
+// send calls the admin REST API.
+func (a *keycloakAdmin) send(method, path string, body any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {password}}
@@ -124,10 +133,10 @@ func (a *keycloakAdmin) post(path string, body any) error {
 	if err != nil {
 		return err
 	}
-	status, text, err = call(ctx, http.MethodPost, a.base+path, "application/json", bytes.NewReader(b),
+	status, text, err = call(ctx, method, a.base+path, "application/json", bytes.NewReader(b),
 		http.Header{"Authorization": {"Bearer " + token.Value}})
 	if err == nil && status/100 != 2 {
-		err = fmt.Errorf("POST %s: %d %.500s", path, status, text)
+		err = fmt.Errorf("%s %s: %d %.500s", method, path, status, text)
 	}
 	return err
 }

@@ -1,9 +1,16 @@
 package foreign
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
+	"net/url"
 	"os"
+	"strconv"
 	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/tandem-sso/tandem/idp-mock/opsuite/oidcprovider"
 )
@@ -12,7 +19,11 @@ import (
 func OIDCProvider(t testing.TB, o Options) *Server {
 	t.Helper()
 	var clients []any
+	short := map[string]int{}
 	for _, c := range o.Clients {
+		if c.AccessToken > 0 {
+			short[c.ID] = int(c.AccessToken.Seconds())
+		}
 		grants := []string{"authorization_code"}
 		if c.Refresh {
 			grants = append(grants, "refresh_token")
@@ -25,10 +36,36 @@ func OIDCProvider(t testing.TB, o Options) *Server {
 		})
 	}
 	dir := folder(t, "../../../idp-mock/opsuite/oidcprovider")
-	issuer, process := oidcprovider.StartProcess(t, dir, oidcprovider.Config{Clients: clients, TTL: map[string]int{
+	config := oidcprovider.Config{Clients: clients, AccessTokens: short, Keys: []any{oidcProviderKey(t)}, TTL: map[string]int{
 		"Session": int(o.Window.Seconds()), "AccessToken": 300, "RefreshToken": 8 * 3600, "Grant": 8 * 3600,
-	}})
-	return &Server{Issuer: issuer, Version: npmVersion(t, dir+"/node_modules/oidc-provider/package.json"), process: process, Field: "login"}
+	}}
+	issuer, process := oidcprovider.StartProcess(t, dir, config)
+	s := &Server{Issuer: issuer, Version: npmVersion(t, dir+"/node_modules/oidc-provider/package.json"), process: process,
+		Field: "login", LogOut: issuer + "/session/end", InMemory: true}
+	if u, err := url.Parse(issuer); err == nil {
+		config.Port, _ = strconv.Atoi(u.Port()) // 0 would show: the issuer would be another
+	}
+	s.Restart = func() {
+		_ = s.process.Kill()
+		_, _ = s.process.Wait()
+		_, s.process = oidcprovider.StartProcess(t, dir, config)
+	}
+	s.RotateKeys = func() error {
+		config.Keys = append([]any{oidcProviderKey(t)}, config.Keys...) // the first one signs
+		s.Restart()
+		return nil
+	}
+	return s
+}
+
+// oidcProviderKey is one that signs.
+func oidcProviderKey(t testing.TB) any {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return jose.JSONWebKey{Key: key, KeyID: strconv.FormatInt(time.Now().UnixNano(), 36), Algorithm: "RS256", Use: "sig"}
 }
 
 func npmVersion(t testing.TB, path string) string {

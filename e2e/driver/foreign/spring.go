@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tandem-sso/tandem/e2e/driver/process"
 )
@@ -25,11 +26,21 @@ func Spring(t testing.TB, o Options) *Server {
 	addr := process.FreeAddr(t)
 	var clients []string
 	for _, c := range o.Clients {
-		clients = append(clients, c.ID+"|"+c.Base+"|"+c.Secret())
+		life := c.AccessToken
+		if life == 0 {
+			life = 5 * time.Minute // its own default
+		}
+		clients = append(clients, c.ID+"|"+c.Base+"|"+c.Secret()+"|"+seconds(life))
 	}
-	s := &Server{Issuer: "http://" + addr, Version: "Spring Boot " + springBoot, Field: "username"}
-	run(t, s, s.Issuer+"/.well-known/openid-configuration", &command{path: java, args: []string{"-XX:TieredStopAtLevel=1", "-Xmx400m", "-jar", jar},
+	s := &Server{Issuer: "http://" + addr, Version: "Spring Boot " + springBoot, Field: "username", InMemory: true}
+	s.LogOut = s.Issuer + "/logout"
+	c := run(t, s, s.Issuer+"/.well-known/openid-configuration", &command{path: java, args: []string{"-XX:TieredStopAtLevel=1", "-Xmx400m", "-jar", jar},
 		env: []string{"ISSUER=" + s.Issuer, "PORT=" + addr[strings.LastIndex(addr, ":")+1:], "WINDOW=" + seconds(o.Window),
 			"PASSWORD=" + password, "CLIENTS=" + strings.Join(clients, "\n")}})
+	s.Restart = func() {
+		c.stop()
+		c.start(s, s.Issuer+"/.well-known/openid-configuration")
+	}
+	s.RotateKeys = func() error { s.Restart(); return nil } // it makes new ones at each start
 	return s
 }

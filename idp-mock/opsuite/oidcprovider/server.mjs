@@ -8,12 +8,12 @@ URL.parse ??= (url, base) => (URL.canParse(url, base) ? new URL(url, base) : nul
 
 const lines = process.stdin[Symbol.asyncIterator]();
 const { value } = await lines.next();
-const { clients, wide, ttl } = JSON.parse(value);
+const { clients, wide, ttl, access_tokens: accessTokens, keys, port } = JSON.parse(value);
 process.stdin.on('end', () => process.exit(0));
 (async () => { for await (const _ of lines); process.exit(0); })();
 
 const server = createServer();
-server.listen(0, '127.0.0.1', () => {
+server.listen(port ?? 0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, {
     clients,
@@ -25,7 +25,8 @@ server.listen(0, '127.0.0.1', () => {
     enableHttpPostMethods: wide,
     ...(wide ? { cookies: { long: { sameSite: 'none' } } } : {}),
     rotateRefreshToken: true,
-    ...(ttl ? { ttl } : {}),
+    ...(keys ? { jwks: { keys } } : {}),
+    ...(ttl ? { ttl: { ...ttl, AccessToken: (ctx, token, client) => accessTokens?.[client.clientId] ?? ttl.AccessToken ?? 3600 } } : {}),
     issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
     features: {
       devInteractions: { enabled: true },

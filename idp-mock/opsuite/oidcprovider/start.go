@@ -30,6 +30,12 @@ type Config struct {
 	Wide bool `json:"wide"`
 	// TTL in seconds, by the provider's own names, such as "Session". Default: as it comes.
 	TTL map[string]int `json:"ttl,omitempty"`
+	// AccessTokens is the life of access tokens in seconds, by client. Default: as TTL has it.
+	AccessTokens map[string]int `json:"access_tokens,omitempty"`
+	// Keys are the private keys, as JWKs. Default: those that it comes with.
+	Keys []any `json:"keys,omitempty"`
+	// Port to listen on. Default: a free one.
+	Port int `json:"port,omitempty"`
 }
 
 // Start starts a provider on a free port and returns its issuer; the provider

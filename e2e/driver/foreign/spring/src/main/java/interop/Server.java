@@ -57,7 +57,7 @@ public class Server {
     return name -> User.withUsername(name).password("{noop}" + env("PASSWORD")).roles("USER").build();
   }
 
-  // CLIENTS is id|base|secret, one to a line.
+  // CLIENTS is id|base|secret|seconds of an access token, one to a line.
   @Bean
   RegisteredClientRepository clients() {
     List<RegisteredClient> all = new ArrayList<>();
@@ -79,6 +79,7 @@ public class Server {
                   TokenSettings.builder()
                       .reuseRefreshTokens(false)
                       .refreshTokenTimeToLive(Duration.ofHours(8))
+                      .accessTokenTimeToLive(Duration.ofSeconds(Long.parseLong(is[3])))
                       .build())
               .build());
     }
