@@ -14,7 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/interop/guideapp"
 )
 
-var program = regexp.MustCompile("(?ms)^```go\npackage main\n(.*?)^```$")
+var guideProgram = regexp.MustCompile("(?ms)^```go\npackage main\n(.*?)^```$")
 
 // guides is a program that holds the config of every guide that has an IdP here: each is
 // a package of its own, none of which is on the disk.
@@ -39,7 +39,7 @@ func guides(t *testing.T) *process.Program {
 		if err != nil {
 			t.Fatal(err)
 		}
-		code := program.FindSubmatch(text) // a second program is for a variant
+		code := guideProgram.FindSubmatch(text) // a second program is for a variant
 		if code == nil {
 			t.Fatalf("docs/idp/%s.md has no program", p.Guide)
 		}

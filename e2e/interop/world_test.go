@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	window = 20 * time.Second // W
+	window = 60 * time.Second // W
 	delta  = window / 5       // δ, as the library chooses it
 	look   = 200 * time.Millisecond
 	slack  = 3 * time.Second // a loaded machine, and IdPs that count whole seconds
@@ -31,32 +31,58 @@ var kinds = []rp.Kind{rp.RefreshToken, rp.ReferenceToken, rp.NoToken}
 type app struct {
 	id, base string
 	kind     rp.Kind
-	own      bool // the guide's own kind
+	guides   bool // the guide's own kind
 	process  *process.Process
 }
 
 // world is an IdP, three apps and one person with a browser.
 type world struct {
-	t    *testing.T
-	idp  *foreign.Server
-	apps []*app
-	next *atomic.Int32 // person
+	t     *testing.T
+	guide string
+	idp   *foreign.Server
+	apps  []*app
+	brief *app // of the guide's kind, with access tokens that are soon over
+	bare  *bare
+	own   []*tries
+	facts *facts
+	next  *atomic.Int32 // person
 	*idptest.Browser
 }
 
+// brief is the life of an access token that is to run out.
+const brief = 20 * time.Second
+
 func newWorld(t *testing.T, p foreign.Provider, programs *process.Program) *world {
 	t.Helper()
-	w := &world{t: t, next: &atomic.Int32{}}
+	w := &world{t: t, guide: p.Guide, next: &atomic.Int32{}, facts: &facts{}}
 	o := foreign.Options{Window: window}
-	for _, kind := range kinds {
-		a := &app{id: strings.ReplaceAll(kind.String(), "-", ""), base: "http://" + process.FreeAddr(t), kind: kind, own: kind == rp.RefreshToken}
-		w.apps = append(w.apps, a)
-		o.Clients = append(o.Clients, foreign.Client{ID: a.id, Base: a.base, Refresh: kind == rp.RefreshToken})
+	register := func(id, host string, kind rp.Kind, life time.Duration) *app {
+		_, port, _ := strings.Cut(process.FreeAddr(t), ":")
+		a := &app{id: id, base: "http://" + host + ":" + port, kind: kind, guides: kind == rp.RefreshToken}
+		o.Clients = append(o.Clients, foreign.Client{ID: id, Base: a.base, Refresh: kind == rp.RefreshToken, AccessToken: life})
+		return a
 	}
+	for _, kind := range kinds {
+		w.apps = append(w.apps, register(strings.ReplaceAll(kind.String(), "-", ""), "127.0.0.1", kind, 0))
+	}
+	w.brief = register("brief", "127.0.0.1", rp.RefreshToken, brief)
+	plain := register("bare", "127.0.0.1", rp.RefreshToken, 0)
+	page := []*app{register("own", "localhost", rp.RefreshToken, 0), register("own2", "localhost", rp.ReferenceToken, 0)}
 	w.idp = p.Start(t, o)
-	for _, a := range w.apps {
+	for _, a := range append([]*app{w.brief}, w.apps...) {
 		a.process = programs.Start(t, settings(t, guideapp.Settings{Guide: p.Guide, Issuer: w.idp.Issuer, ClientID: a.id, BaseURL: a.base,
-			Listen: strings.TrimPrefix(a.base, "http://"), Kind: a.kind, Window: window, Bare: !a.own})).Ready(a.base)
+			Listen: strings.TrimPrefix(a.base, "http://"), Kind: a.kind, Window: window, Bare: !a.guides})).Ready(a.base)
+	}
+	scope := "openid profile"
+	if p.Guide == "hydra" {
+		scope += " offline_access"
+	}
+	w.bare = newBare(t, plain, scope)
+	for _, a := range page {
+		if a.kind != rp.RefreshToken {
+			scope = "openid profile"
+		}
+		w.own = append(w.own, &tries{own: newOwn(t, a, scope), asked: asksOf(a.kind)})
 	}
 	return w
 }

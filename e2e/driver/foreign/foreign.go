@@ -24,7 +24,7 @@ import (
 
 // People are those whom every provider knows: each has the name that Name gives.
 const (
-	People   = 40
+	People   = 70
 	password = "correct-horse-1"
 	secret   = "a-secret-of-more-than-32-characters-for-the-client"
 )
@@ -52,15 +52,16 @@ type Options struct {
 // Provider is a kind of IdP.
 type Provider struct {
 	Name, Guide string
+	Java        bool // it wants half a gigabyte
 	Start       func(testing.TB, Options) *Server
 }
 
 // Providers are all that can be started.
 var Providers = []Provider{
-	{"oidc-provider", "oidc-provider", OIDCProvider},
-	{"Hydra", "hydra", Hydra},
-	{"Keycloak", "keycloak", Keycloak},
-	{"Spring Authorization Server", "spring-authorization-server", Spring},
+	{"oidc-provider", "oidc-provider", false, OIDCProvider},
+	{"Hydra", "hydra", false, Hydra},
+	{"Keycloak", "keycloak", true, Keycloak},
+	{"Spring Authorization Server", "spring-authorization-server", true, Spring},
 }
 
 // Server is a provider that runs.

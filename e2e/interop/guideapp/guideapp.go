@@ -64,7 +64,7 @@ func Run(guides map[string]func(rp.Keys, store.Store) rp.Config) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Addr: is.Listen, Handler: routes(auth, seen), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Addr: is.Listen, Handler: routes(auth, seen, is.capabilities(c)), ReadHeaderTimeout: 10 * time.Second}
 	server.RegisterOnShutdown(auth.CloseStreams)
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
@@ -94,10 +94,7 @@ func (is Settings) apply(c rp.Config) rp.Config {
 	if is.Bare {
 		c.Scopes = []string{"openid", "profile"}
 	}
-	can := idps.Guess(c.Issuer)
-	if c.Capabilities != nil {
-		can = *c.Capabilities
-	}
+	can := is.capabilities(c)
 	// What finding no_signal advises for the kinds of client that the guide does not have.
 	if !own && c.Idle == 0 && (is.Kind == rp.NoToken || !can.Extends.Userinfo) {
 		c.SilentCheck, c.IdPWindow = true, is.Window
@@ -105,7 +102,15 @@ func (is Settings) apply(c rp.Config) rp.Config {
 	return c
 }
 
-func routes(auth *rp.RelyingParty, seen *seen) http.Handler {
+// capabilities are those that the guide's program has.
+func (is Settings) capabilities(c rp.Config) idps.Capabilities {
+	if c.Capabilities != nil {
+		return *c.Capabilities
+	}
+	return idps.Guess(c.Issuer)
+}
+
+func routes(auth *rp.RelyingParty, seen *seen, can idps.Capabilities) http.Handler {
 	web := nethttpadapter.New(auth)
 	who := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, "subject=%s", rp.FromContext(r.Context()).Subject())
@@ -116,6 +121,15 @@ func routes(auth *rp.RelyingParty, seen *seen) http.Handler {
 	mux.Handle("GET /passive", web.RequireLogin(web.Passive(who)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	mux.HandleFunc("GET /seen", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(seen.all()) })
+	// What calls an API with the person's token.
+	mux.Handle("GET /token", web.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := rp.FromContext(r.Context()).AccessToken(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "a token")
+	})))
+	mux.HandleFunc("GET /can", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(can) })
 	mux.HandleFunc("GET /findings", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(auth.Findings())
 	})
