@@ -236,7 +236,8 @@ func scripts(t *testing.T, s setup, after time.Duration) {
 			}
 		}
 		time.Sleep(time.Minute + time.Second)
-		if a := v.fetch("/private"); a.status != http.StatusUnauthorized || !strings.Contains(a.body, "session_unconfirmed") {
+		a := v.fetch("/private")
+		if a.status != http.StatusUnauthorized || !strings.Contains(a.body, "session_unconfirmed") {
 			t.Errorf("%v after the last check: %v", after, a)
 		}
 	})

@@ -168,7 +168,7 @@ func stays(t *testing.T, w *world) string {
 
 // Who works in one app only is not out in another: its next click is served without a password.
 func quiet(_ *testing.T, w *world) string {
-	busy, rests := w.apps[0], w.apps[1]
+	busy, rests := w.apps[1], w.apps[0] // that of the guide rests
 	w.signIn(rests)
 	w.signIn(busy)
 	since := time.Now()

@@ -203,6 +203,7 @@ func call(ctx context.Context, method, to, kind string, body io.Reader, header h
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
 	}
+	r.Close = true // a connection may not outlive a restart or a stop
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return 0, nil, err
