@@ -69,7 +69,7 @@ func Hydra(t testing.TB, o Options) *Server {
 	h := run(t, s, ready, &command{path: bin, args: []string{"serve", "all", "--dev", "-c", file}, dir: dir})
 	// Else it makes its keys, RSA of 4096 bits, while the first people wait for their tokens.
 	for _, set := range []string{"hydra.openid.id-token", "hydra.jwt.access-token"} {
-		if err := hydraKey(admin, set); err != nil {
+		if err := hydraKey(t, admin, set); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -98,14 +98,16 @@ func Hydra(t testing.TB, o Options) *Server {
 		h.stop()
 		h.start(s, ready)
 	}
-	s.RotateKeys = func() error { return hydraKey(admin, "hydra.openid.id-token") }
+	s.RotateKeys = func() error { return hydraKey(t, admin, "hydra.openid.id-token") }
 	return s
 }
 
-// hydraKey makes a key that signs from now on.
-func hydraKey(admin, set string) error {
-	_, err := hydraCall(http.MethodPost, admin+"/admin/keys/"+set,
-		map[string]any{"alg": "RS256", "use": "sig", "kid": fmt.Sprint("newer-", time.Now().UnixNano())})
+// hydraKey brings a key that signs from now on. On a machine that is busy Hydra takes longer to
+// make one than it lets an answer take.
+func hydraKey(t testing.TB, admin, set string) error {
+	t.Helper()
+	key := rsaKey(t)
+	_, err := hydraCall(http.MethodPut, admin+"/admin/keys/"+set+"/"+key.KeyID, key)
 	return err
 }
 

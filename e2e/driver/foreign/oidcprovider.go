@@ -36,7 +36,7 @@ func OIDCProvider(t testing.TB, o Options) *Server {
 		})
 	}
 	dir := folder(t, "../../../idp-mock/opsuite/oidcprovider")
-	config := oidcprovider.Config{Clients: clients, AccessTokens: short, Keys: []any{oidcProviderKey(t)}, TTL: map[string]int{
+	config := oidcprovider.Config{Clients: clients, AccessTokens: short, Keys: []any{rsaKey(t)}, TTL: map[string]int{
 		"Session": int(o.Window.Seconds()), "AccessToken": 300, "RefreshToken": 8 * 3600, "Grant": 8 * 3600,
 	}}
 	issuer, process := oidcprovider.StartProcess(t, dir, config)
@@ -51,15 +51,15 @@ func OIDCProvider(t testing.TB, o Options) *Server {
 		_, s.process = oidcprovider.StartProcess(t, dir, config)
 	}
 	s.RotateKeys = func() error {
-		config.Keys = append([]any{oidcProviderKey(t)}, config.Keys...) // the first one signs
+		config.Keys = append([]any{rsaKey(t)}, config.Keys...) // the first one signs
 		s.Restart()
 		return nil
 	}
 	return s
 }
 
-// oidcProviderKey is one that signs.
-func oidcProviderKey(t testing.TB) any {
+// rsaKey is one that signs.
+func rsaKey(t testing.TB) jose.JSONWebKey {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
