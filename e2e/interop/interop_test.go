@@ -67,7 +67,7 @@ func rows(t *testing.T, w *world, c *column) {
 		{"log-out at another app", elsewhere},
 		{"log-out at the IdP itself", there},
 		{"log-out in one of two browsers", twoBrowsers},
-		{"nobody acts: the last poll that is served", idle},
+		{fmt.Sprintf("nobody acts: polls are served until; W + δ is %.0fs", (window + delta).Seconds()), idle},
 		{"nobody acts: a click after W + δ", idleClick},
 		{"its session ends after the last visit", exactly},
 		{"a refresh extends its session", measureRefresh},
@@ -356,7 +356,7 @@ func idle(t *testing.T, w *world) string {
 		if d < window-2*delta {
 			t.Errorf("a poll is refused %v after the last action already", d)
 		}
-		return d.Round(100 * time.Millisecond).String()
+		return fmt.Sprintf("%.1fs", d.Seconds())
 	})
 }
 

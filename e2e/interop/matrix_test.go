@@ -53,8 +53,8 @@ func (m *matrix) String() string {
 	fmt.Fprintf(&b, `# What was run at real IdPs
 
 Written by %[1]smake interop%[1]s: do not edit. Each column is an IdP as its [guide](idp/README.md) sets it up, with the
-guide's own program as three clients: with refresh token, with an access token alone, without tokens. W is %[2]v and δ is
-%[3]v, ±10 %%. Three values are those of the three kinds, in that order. "A bare client" has nothing of this library in it;
+guide's own program as three clients: with refresh token, with an access token alone, without tokens. W is %.0[2]fs and δ is
+%.0[3]fs, ±10 %%. Three values are those of the three kinds, in that order. "A bare client" has nothing of this library in it;
 what the library, its guides and the control room of the demo say is held against what it has seen, and the run fails if
 they differ.
 
@@ -63,7 +63,7 @@ not compile from the module proxy, because the module of its API is there at an 
 
 | row | %[4]s |
 |---|%[5]s
-`, "`", window, delta, strings.Join(m.names, " | "), strings.Repeat("---|", len(m.names)))
+`, "`", window.Seconds(), delta.Seconds(), strings.Join(m.names, " | "), strings.Repeat("---|", len(m.names)))
 	for _, row := range m.rows {
 		fmt.Fprintf(&b, "| %s |", row)
 		for _, name := range m.names {
