@@ -32,7 +32,9 @@ func TestDiagnoseAsksTheIdP(t *testing.T) {
 		"another host": {func(c *rp.Config) { c.BaseURL = "https://www.notes.example" },
 			[]string{"redirect_uri_refused"}},
 		// it is left out there
-		"a scope not allowed": {func(c *rp.Config) { c.Scopes = []string{"openid", "no-such-scope"} }, nil},
+		"a scope not allowed":         {func(c *rp.Config) { c.Scopes = []string{"openid", "no-such-scope"} }, nil},
+		"a wrong secret, at Keycloak": {refusedWith(http.StatusUnauthorized), []string{"client_refused"}},
+		"no such grant":               {refusedWith(http.StatusBadRequest), []string{"grant_refused"}},
 		"an error page at 302": {func(c *rp.Config) { c.HTTPClient = &http.Client{Transport: at302{}} },
 			[]string{"redirect_uri_refused"}},
 	} {
@@ -65,6 +67,26 @@ func TestDiagnoseAsksTheIdP(t *testing.T) {
 	if n := len(s.Sessions()); n != 0 {
 		t.Errorf("%d sessions at the IdP: nobody has logged in", n)
 	}
+}
+
+// refusedWith answers every token request with unauthorized_client.
+func refusedWith(status int) func(*rp.Config) {
+	return func(c *rp.Config) {
+		c.HTTPClient = &http.Client{Transport: noToken(status)}
+	}
+}
+
+type noToken int
+
+func (status noToken) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(r.URL.Path, "/token") {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	w := httptest.NewRecorder()
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(int(status))
+	_, _ = io.WriteString(w, `{"error":"unauthorized_client","error_description":"Invalid client or so"}`)
+	return w.Result(), nil
 }
 
 // at302 leads what it refuses to a page of the IdP's own, as Ory Hydra does.

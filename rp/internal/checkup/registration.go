@@ -43,7 +43,9 @@ func (c *Registration) askToken(ctx context.Context) []store.Finding {
 	_, out := c.At.Client.Exchange(ctx, "tandem-diagnose-"+rand.Text(), oauth2.GenerateVerifier(), c.Callback)
 	switch {
 	case out.Fault != verdict.None:
-	case out.Code == "invalid_client", out.Code == "" && out.Status == http.StatusUnauthorized:
+	case out.Code == "invalid_client",
+		// Keycloak 26 calls a wrong secret unauthorized_client, with a 401 as RFC 6749 §5.2 has it.
+		out.Status == http.StatusUnauthorized && (out.Code == "" || out.Code == "unauthorized_client"):
 		return []store.Finding{{Code: "client_refused", Serious: true,
 			Text: fmt.Sprintf("The IdP does not take this client: %s. "+
 				"Nobody can log in. Look at Config.ClientID (%q), Config.ClientSecret and how it is sent "+
