@@ -74,7 +74,7 @@ func rows(t *testing.T, w *world, c *column) {
 		{"userinfo extends its session", measureUserinfo},
 		{"after its session has run out", measureEnd},
 		{"a bare client, at a log-out there", measureLogOut},
-		{"a refresh token is good once or renewed", measureRotation},
+		{"a refresh brings a new refresh token", measureRotation},
 		{"control room, client with refresh token", tried(0)},
 		{"control room, client with access token", tried(1)},
 	}
