@@ -13,8 +13,8 @@ import (
 
 var (
 	nobody  = regexp.MustCompile(`(?m)^\| nobody \| [^|]*?(\d+) to (\d+) min after the last`)
-	working = regexp.MustCompile(`(?m)^\| works in this app only \| stays, with an? \w+ every (\d+) min`)
-	another = regexp.MustCompile(`(?m)^\| works in another app only \| not out`)
+	working = regexp.MustCompile(`(?m)^\| the person, in this app only \| stays logged in, with an? \w+ every (\d+) min`)
+	another = regexp.MustCompile(`(?m)^\| the person, in another app only \| not logged out`)
 	leaves  = regexp.MustCompile(`(?m)^\| somebody logs out elsewhere \| ([^|]*)\|`)
 )
 
