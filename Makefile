@@ -93,7 +93,7 @@ interop: ## docs/idp's programs at real IdPs, and programs in Python, Node and J
 	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_INTEROP=1
 	go test -count=1 -v -timeout 40m ./e2e/languages
 	echo "== interop: oidc-provider, Hydra, Keycloak, Spring Authorization Server"
-	go test -count=1 -v -timeout 90m -parallel 64 -run TestInterop ./e2e/interop
+	go test -count=1 -v -timeout 90m -parallel 100 -run TestInterop ./e2e/interop
 
 .PHONY: deploy-check
 deploy-check: ## docs/deploy.md on real proxies and servers, and the binaries as they are released
