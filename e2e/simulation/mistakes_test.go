@@ -65,9 +65,9 @@ var mutations = []mutation{
 	{"references are the same for all clients", "rp/internal/names/names.go",
 		`seal.Derive(master, "references", p.Owner[:], sha256.Size)`,
 		`seal.Derive(master, "references", nil, sha256.Size)`},
-	{"a log-in in flight can be taken up elsewhere", "rp/rp.go",
-		`Owner: party.Owner[:], Ring: carried`,
-		`Owner: make([]byte, len(party.Owner)), Ring: carried`},
+	{"a log-in in flight can be taken up elsewhere", "rp/build.go",
+		`Owner: g.party.Owner[:], Ring: g.carried`,
+		`Owner: make([]byte, len(g.party.Owner)), Ring: g.carried`},
 	{"only what the first key has named is found", "rp/internal/names/names.go",
 		`out := make([]store.Key, len(p.Refs))
 	for i := range p.Refs {`,
@@ -78,7 +78,7 @@ var mutations = []mutation{
 		`return store.Selector{IssuedBy: iat, BegunBy: begunBy}`,
 		`return store.Selector{IssuedBy: iat}`},
 	{"front-channel logout refuses what begins after it", "rp/frontchannel.go",
-		`store.Selector{BegunBy: p.engine.Now()}, reason.FrontchannelLogout`,
+		`store.Selector{BegunBy: f.engine.Now()}, reason.FrontchannelLogout`,
 		`store.Selector{}, reason.FrontchannelLogout`},
 	{"the app's own limit ends the session of the IdP", "rp/internal/engine/revocation.go",
 		`case reason.Idle, reason.Absolute, reason.IdPCeiling, reason.SessionLimit, neverBegun:
@@ -86,7 +86,7 @@ var mutations = []mutation{
 		`case neverBegun:
 		return true`},
 	{"a bookmark of the log-in logs in anew", "rp/login.go",
-		`if f.Wish.IsEmpty() && p.isIn(r, q) {`,
+		`if f.Wish.IsEmpty() && mayBeIn(r, q) && s.browsers.isTrusted(r) {`,
 		`if false {`},
 	// The unfriendly world
 	{"a refusal after a lost answer is believed", "rp/internal/engine/refresh.go",
