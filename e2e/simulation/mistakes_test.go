@@ -141,8 +141,8 @@ var mutations = []mutation{
 // seldom are mistakes that it takes many histories to find: make simulate has the time.
 var seldom = []mutation{
 	{"a yes to an older question is none", "rp/silent.go",
-		"		engine.Heard(d, at, true, true)\n		d.Asked = time.Time{}\n",
-		"		engine.Heard(d, at, true, true)\n"},
+		"\n		engine.Unchanged(d, f.SessionState)\n		d.Asked = time.Time{}\n",
+		"\n		engine.Unchanged(d, f.SessionState)\n"},
 	{"the breaker never closes", "rp/internal/engine/breaker.go",
 		`		f.timeouts = 0 // it answers`,
 		``},
