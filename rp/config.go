@@ -318,6 +318,7 @@ type Config struct {
 	// CookieName is the name of the session cookie. Default "__Host-tandem", or
 	// "__Host-path+tandem" if BaseURL has a path. The prefix is added if missing, and left
 	// out on plain http.
+	// Cookies know no ports: apps on one host, such as localhost, each need a name of their own.
 	CookieName string
 
 	// SkipSelfCheck turns off the check that POST requests reach the endpoints: the app posts

@@ -11,12 +11,8 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/internal/look"
 )
 
-const (
-	cookieSession = "idpmock.session"
-	cookieBrowser = "idpmock.browser"
-	// interactionLifetime is how long a sign-in page stays good.
-	interactionLifetime = time.Hour
-)
+// interactionLifetime is how long a sign-in page stays good.
+const interactionLifetime = time.Hour
 
 // interaction is an authorization request that waits for a person.
 type interaction struct {
@@ -45,7 +41,7 @@ func (p *IDP) authorize(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *IDP) authorizeRequest(w http.ResponseWriter, r *http.Request, cfg *settings, now time.Time, a *authRequest) {
-	cookie := keyOf(cookieValue(r, cookieSession))
+	cookie := keyOf(p.cookieValue(r, cookieSession))
 	p.mu.Lock()
 	s := p.liveLocked(cfg, now, p.cookies[cookie])
 	why, needed := a.needsLogin(s, now)
@@ -67,7 +63,7 @@ func (p *IDP) authorizeRequest(w http.ResponseWriter, r *http.Request, cfg *sett
 		p.refuseAuth(w, r, refuse(a, "login_required", "%s", why))
 		return
 	}
-	browser := or(cookieValue(r, cookieBrowser), newSecret())
+	browser := or(p.cookieValue(r, cookieBrowser), newSecret())
 	tx := newSecret()
 	p.requests[keyOf(tx)] = &interaction{request: a, browser: keyOf(browser), until: now.Add(interactionLifetime)}
 	page := p.loginPage(cfg, tx, a)
@@ -171,7 +167,7 @@ func addQuery(uri string, params url.Values) string {
 func (p *IDP) login(w http.ResponseWriter, r *http.Request) {
 	cfg, now := p.settings(), p.Now()
 	tx := r.PostForm.Get("tx")
-	browser := keyOf(cookieValue(r, cookieBrowser))
+	browser := keyOf(p.cookieValue(r, cookieBrowser))
 	p.mu.Lock()
 	i := p.requests[keyOf(tx)]
 	p.mu.Unlock()
@@ -190,7 +186,7 @@ func (p *IDP) login(w http.ResponseWriter, r *http.Request) {
 		p.refuseAuth(w, r, refuse(a, "access_denied", "the person cancelled"))
 		return
 	}
-	cookie := keyOf(cookieValue(r, cookieSession))
+	cookie := keyOf(p.cookieValue(r, cookieSession))
 	name := r.PostForm.Get("username")
 	user, known := cfg.user(name)
 	if action != "continue" && (!known || user.Password != "" && !sameSecret(user.Password, r.PostForm.Get("password"))) {
@@ -252,28 +248,6 @@ func (p *IDP) signInLocked(cfg *settings, now time.Time, old *session, user User
 	p.touchLocked(cfg, s, now, "", EndpointLogin)
 	p.emit(Event{Kind: EventSignIn, SID: s.sid, Subject: user.Subject, Endpoint: EndpointLogin, Deadline: s.deadline()})
 	return s, value
-}
-
-func cookieValue(r *http.Request, name string) string {
-	c, err := r.Cookie(name)
-	if err != nil {
-		return ""
-	}
-	return c.Value
-}
-
-// setCookie sets a session cookie. Where the browser allows Secure it is
-// SameSite=None, so that a silent prompt=none in an iframe and a cross-site POST
-// to end_session work as far as the browser lets them.
-func (p *IDP) setCookie(w http.ResponseWriter, name, value string) {
-	c := &http.Cookie{Name: name, Value: value, Path: or(p.path, "/"), HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	if p.secure {
-		c.Secure, c.SameSite = true, http.SameSiteNoneMode
-	}
-	if value == "" {
-		c.MaxAge = -1
-	}
-	http.SetCookie(w, c)
 }
 
 func render(w http.ResponseWriter, status int, t *template.Template, page any) {

@@ -68,7 +68,7 @@ func (b *Browser) As(user string) *Browser {
 // Session returns the session of this browser.
 func (b *Browser) Session() (Session, error) {
 	for _, c := range b.Cookies() {
-		if c.Name == cookieSession {
+		if c.Name == b.idp.cookieName(cookieSession) {
 			b.idp.mu.Lock()
 			s := b.idp.cookies[keyOf(c.Value)]
 			sid := ""

@@ -9,10 +9,6 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/internal/look"
 )
 
-// cookieState holds the browser state for check_session_iframe. Script must
-// read it, so it is not HttpOnly; it is no credential.
-const cookieState = "idpmock.state"
-
 // sessionState is session_state of an authorization response: a salted hash of
 // client, its origin and the browser state (OpenID Connect Session Management
 // 1.0 §3.2).
@@ -25,17 +21,6 @@ func (p *IDP) sessionState(a *authRequest, s *session) string {
 	return hexSHA256(strings.Join([]string{a.client.ID, u.Scheme + "://" + u.Host, s.opbs, salt}, " ")) + "." + salt
 }
 
-func (p *IDP) setStateCookie(w http.ResponseWriter, opbs string) {
-	c := &http.Cookie{Name: cookieState, Value: opbs, Path: or(p.path, "/"), SameSite: http.SameSiteLaxMode}
-	if p.secure {
-		c.Secure, c.SameSite = true, http.SameSiteNoneMode
-	}
-	if opbs == "" {
-		c.MaxAge = -1
-	}
-	http.SetCookie(w, c)
-}
-
 const checkSessionScript = `
 "use strict";
 async function sha256(text) {
@@ -44,8 +29,9 @@ async function sha256(text) {
 }
 const blind = document.currentScript.hasAttribute("data-blind");
 function browserState() {
-  const m = document.cookie.match(/(?:^|; )` + "idpmock\\.state" + `=([^;]*)/);
-  return m ? m[1] : "";
+  const port = location.port || (location.protocol === "https:" ? "443" : "80");
+  const name = "` + cookieState + `." + port + "=";
+  return document.cookie.split("; ").find(c => c.startsWith(name))?.slice(name.length) ?? "";
 }
 addEventListener("message", async e => {
   let answer = "error";

@@ -46,7 +46,7 @@ func (p *IDP) endSession(w http.ResponseWriter, r *http.Request) {
 	hintSID, _ := hint["sid"].(string)
 
 	p.mu.Lock()
-	current := p.liveLocked(cfg, now, p.cookies[keyOf(cookieValue(r, cookieSession))])
+	current := p.liveLocked(cfg, now, p.cookies[keyOf(p.cookieValue(r, cookieSession))])
 	hinted := p.liveLocked(cfg, now, p.findLocked(hintSID))
 	s := current
 	if s == nil {
@@ -66,7 +66,7 @@ func (p *IDP) endSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// RIL-04: no hint, or not of this browser's session: ask.
-	tx, browser := newSecret(), or(cookieValue(r, cookieBrowser), newSecret())
+	tx, browser := newSecret(), or(p.cookieValue(r, cookieBrowser), newSecret())
 	p.logouts[keyOf(tx)] = &logoutRequest{sid: s.sid, to: to, browser: keyOf(browser), until: now.Add(logoutLifetime)}
 	page := confirmPage{Title: "Sign out?", Action: p.path + PathEndSession + "/confirm", Tx: tx}
 	if current != nil {
@@ -151,7 +151,7 @@ func (t *Temperament) tooLong(r *http.Request) *oauthError {
 
 func (p *IDP) confirmLogout(w http.ResponseWriter, r *http.Request) {
 	key := keyOf(r.PostForm.Get("tx"))
-	browser := keyOf(cookieValue(r, cookieBrowser))
+	browser := keyOf(p.cookieValue(r, cookieBrowser))
 	now := p.Now()
 	p.mu.Lock()
 	l := p.logouts[key]

@@ -38,6 +38,7 @@ type IDP struct {
 	keys   *keyring
 	secret string // of this provider, for what it derives
 	origin string // of the issuer
+	port   string // of the issuer, its scheme's where it names none
 	path   string // of the issuer
 	secure bool   // cookies
 
@@ -139,7 +140,7 @@ func New(c Config) (*IDP, error) {
 	issuer, _ := url.Parse(set.Issuer) // checked by withDefaults
 	host := issuer.Hostname()
 	p := &IDP{
-		keys: keys, secret: newSecret(), origin: issuer.Scheme + "://" + issuer.Host, path: issuer.Path,
+		keys: keys, secret: newSecret(), origin: issuer.Scheme + "://" + issuer.Host, port: portOf(issuer), path: issuer.Path,
 		// Browsers and Go's cookie jar take Secure cookies from http on loopback.
 		secure:   issuer.Scheme == "https" || host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "127.0.0.1" || host == "::1",
 		sessions: map[string]*session{}, cookies: map[tokenKey]*session{}, grants: map[string][]*grant{},
