@@ -22,6 +22,8 @@ type APIConfig struct {
 	Listener     net.Listener
 	BaseURL      string        // default: http:// and the address it listens on
 	Cache        time.Duration // how long an answer of the IdP is used again. 0: never
+	// Refuse, if set, says when the API is broken: it refuses every token then, and asks nobody.
+	Refuse func() bool
 
 	Wait              time.Duration // as in app.Config
 	InsecureAllowHTTP bool
@@ -122,9 +124,24 @@ func (c APIConfig) complete() (APIConfig, error) {
 
 func (a *API) routes(tokens *resourceserver.Server) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /whoami", a.watched(tokens.Require(http.HandlerFunc(whoami))))
+	mux.Handle("GET /whoami", a.watched(a.gateway(tokens.Require(http.HandlerFunc(whoami)))))
 	mux.HandleFunc("GET /whoami-jwt", a.whoamiAlone)
 	return mux
+}
+
+// gateway before the API, which may be broken.
+func (a *API) gateway(next http.Handler) http.Handler {
+	if a.cfg.Refuse == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.cfg.Refuse() {
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			JSON(w, http.StatusUnauthorized, Failure{"invalid_token", "this gateway refuses every token"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func whoami(w http.ResponseWriter, r *http.Request) {

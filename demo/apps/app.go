@@ -84,11 +84,12 @@ func (a *App) start(ctx context.Context) error {
 
 // serve starts the instances and lets them take turns.
 func (a *App) serve(ctx context.Context, config rp.Config) error {
-	config.Keys = a.keys
+	stores, keys := a.sessions()
+	config.Keys = keys
 	config.APIIntrospects = a.APIIntrospects && a.cfg.APIURL != ""
 	var all []*rp.RelyingParty
 	var turns []http.Handler
-	for i, kept := range a.stores {
+	for i, kept := range stores {
 		config.Store = kept
 		one := *a
 		measured, err := config, error(nil)
@@ -111,12 +112,21 @@ func (a *App) serve(ctx context.Context, config rp.Config) error {
 	return nil
 }
 
+// sessions are where they are kept, and what they are sealed with.
+func (a *App) sessions() ([]store.Store, rp.Keys) {
+	if other := a.cfg.ShareWith; other != nil {
+		return other.stores, other.keys
+	}
+	return a.stores, a.keys
+}
+
 // Again returns the app with another configuration: on the same listener and
-// with the same sessions, whatever Listen, Store and SealKey say now. The old
-// one must not be used any more; if there is an error, it serves on.
+// with the same sessions, whatever Listen, Store and SealKey say now. Keys and
+// ShareWith count. The old one must not be used any more; if there is an error, it
+// serves on.
 func (a *App) Again(ctx context.Context, change func(*Config)) (*App, error) {
 	next := *a
-	change(&next.cfg)
+	next.reconfigure(change)
 	config, err := next.cfg.relyingParty(a.Kind)
 	if err != nil {
 		return nil, err
@@ -127,11 +137,24 @@ func (a *App) Again(ctx context.Context, change func(*Config)) (*App, error) {
 	return &next, closeAll(a.all)
 }
 
+func (a *App) reconfigure(change func(*Config)) {
+	change(&a.cfg)
+	if a.cfg.Keys != nil {
+		a.keys = a.cfg.Keys
+	}
+}
+
+// Keys that seal what this app keeps.
+func (a *App) Keys() rp.Keys { return a.keys }
+
 // Twin starts one more instance of the app, with the same sessions, that can be
-// spoken to alone: it answers for the same BaseURL, on another listener.
-// Close the twin first; the sessions are the first one's.
-func (a *App) Twin(ctx context.Context, l net.Listener) (*App, error) {
+// spoken to alone: it answers for the same BaseURL, on another listener. change may be
+// nil. Close the twin first; the sessions are the first one's.
+func (a *App) Twin(ctx context.Context, l net.Listener, change func(*Config)) (*App, error) {
 	twin := *a
+	if change != nil {
+		twin.reconfigure(change)
+	}
 	twin.cfg.Listener, twin.server, twin.RP, twin.all = l, StartServer(l, a.cfg.Logger), nil, nil
 	twin.stores, twin.number = a.stores[:1], len(a.stores)
 	twin.release = func() error { return nil }
@@ -302,7 +325,8 @@ func (a *App) Diagnose(ctx context.Context) ([]rp.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.Keys, config.Store = a.keys, a.stores[0]
+	stores, keys := a.sessions()
+	config.Keys, config.Store = keys, stores[0]
 	return rp.Diagnose(ctx, config)
 }
 

@@ -45,9 +45,15 @@ type Config struct {
 	// Empty: a random one, with which stored sessions cannot be read again after a
 	// restart.
 	SealKey rp.Secret
+	// Keys, if set, are used instead of SealKey.
+	Keys rp.Keys
+	// ShareWith, if set, is another app in whose store the sessions are kept, sealed with its
+	// keys: Store, SealKey and Keys of this one are not used then.
+	ShareWith *App
 
 	SignalEvery time.Duration // 0: the library decides
 	TrustFor    time.Duration // 0: 5 min
+	WaitFor     time.Duration // 0: 15 s
 	IdPWindow   time.Duration // 0: learnt, if the IdP says it
 	Idle        time.Duration // 0: the IdP's window decides alone
 	Absolute    time.Duration // 0: 8 h
@@ -107,7 +113,7 @@ func CookieNameFor(clientID string) string {
 func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 	out := rp.Config{
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, BaseURL: c.BaseURL, Kind: kind,
-		Scopes: c.Scopes, SignalEvery: c.SignalEvery, TrustFor: c.TrustFor, IdPWindow: c.IdPWindow, Idle: c.Idle, Absolute: c.Absolute,
+		Scopes: c.Scopes, SignalEvery: c.SignalEvery, TrustFor: c.TrustFor, WaitFor: c.WaitFor, IdPWindow: c.IdPWindow, Idle: c.Idle, Absolute: c.Absolute,
 		TrailingSignal: c.Trailing, SilentCheck: c.SilentCheck, IDTokenAlg: c.IDTokenAlg, CookieName: c.CookieName,
 		HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, Events: c.Events, InsecureAllowHTTP: c.InsecureAllowHTTP,
 	}
@@ -139,6 +145,9 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 }
 
 func (c *Config) keys() (rp.Keys, error) {
+	if c.Keys != nil {
+		return c.Keys, nil
+	}
 	if c.SealKey == "" {
 		return rp.Keys{rp.NewKey()}, nil
 	}

@@ -4,19 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // races are the stories about what happens at the same time.
-func races() []Scenario { return []Scenario{refreshRace(), overtaking(), twoInstances()} }
+func races() []Scenario { return []Scenario{refreshRace(), overtaking()} }
 
 func refreshRace() Scenario {
 	var before, naively int
@@ -95,63 +92,4 @@ func overtaking() Scenario {
 
 func logged(text string, ok func(*Stage) bool) Check {
 	return Check{text, func(_ context.Context, st *Stage) bool { return ok(st) }}
-}
-
-func twoInstances() Scenario {
-	var twin *apps.App
-	var before int
-	// at does something at the second instance: same cookie, another port.
-	at := func(ctx context.Context, st *Stage, path string) (int, error) {
-		_, port, err := net.SplitHostPort(twin.Addr())
-		if err != nil {
-			return 0, err
-		}
-		r, err := st.Browser(ada).Fetch(ctx, "http://notes.localhost:"+port+path)
-		return r.Status, err
-	}
-	second := func(status int) Check {
-		return Check{fmt.Sprintf("The second instance answers with %d", status), func(ctx context.Context, st *Stage) bool {
-			got, err := at(ctx, st, "/me")
-			if err == nil && got == status {
-				kind := system.Asked
-				if status == http.StatusUnauthorized {
-					kind = system.Refused
-				}
-				st.Note(system.Event{Kind: kind, From: system.Notes, To: system.Person, Subject: ada, Clause: "C8", Title: fmt.Sprintf("The second instance answers with %d %s", status, http.StatusText(status)),
-					Text: "It was never told by the browser: it knows from the store that both share."})
-			}
-			return err == nil && got == status
-		}}
-	}
-	return Scenario{
-		ID: "two-instances", Title: "Two instances of one app",
-		Setup:   "Notes runs twice on one store of sessions, as behind a load balancer.",
-		Watch:   "One refresh for both, and a logout at one that the other knows at once.",
-		Teaches: "What holds for one process holds for all of them: one refresh, one end, one reason (C4, C5, C8).",
-		Steps: func() []Step {
-			return []Step{
-				{Text: "A second instance of Notes starts. Ada signs in at the first.", Run: steps(func(ctx context.Context, st *Stage) (err error) {
-					l, err := net.Listen("tcp", "127.0.0.1:0")
-					if err != nil {
-						return err
-					}
-					if twin, err = st.App(system.Notes).Twin(ctx, l); err == nil {
-						st.closers = append(st.closers, twin.Close)
-					}
-					return err
-				}, signIn(ada, system.Notes)), Checks: []Check{live(ada, system.Notes), second(200)}},
-				{Text: "Her token runs out, and 10 requests at each instance need a new one.", Run: steps(wait(time.Minute), func(ctx context.Context, st *Stage) error {
-					before = st.IDP.Count(idpmock.EndpointRefresh, system.Notes)
-					return crowd(ctx, 2, func() error {
-						return errors.Join(
-							crowd(ctx, 5, func() error { _, err := st.act(ctx, ada, system.Notes, system.DoCallAPI); return err }),
-							crowd(ctx, 5, func() error { _, err := at(ctx, st, "/call-api"); return err }))
-					})
-				}), Checks: []Check{{"There was one refresh", func(_ context.Context, st *Stage) bool {
-					return st.IDP.Count(idpmock.EndpointRefresh, system.Notes) == before+1
-				}}, second(200)}},
-				{Text: "She logs out at the first.", Run: do(ada, system.Notes, system.DoLogout), Checks: []Check{ended(ada, system.Notes, reason.UserLogout), second(401)}},
-			}
-		},
-	}
 }

@@ -46,7 +46,7 @@ type Check struct {
 
 // All lists the scenarios.
 func All() []Scenario {
-	return slices.Concat(basics(), people(), windows(), trouble(), races())
+	return slices.Concat(basics(), people(), windows(), trouble(), races(), instances(), temperaments())
 }
 
 // Find returns a scenario by its ID.

@@ -12,7 +12,7 @@ import (
 )
 
 // trouble are the stories about what does not work.
-func trouble() []Scenario { return []Scenario{outage(), lostLogout(), outlivingJWT()} }
+func trouble() []Scenario { return []Scenario{outage(), hangingIdP(), brokenAPI(), lostLogout(), outlivingJWT()} }
 
 func outage() Scenario {
 	return Scenario{
@@ -39,6 +39,65 @@ func down(off bool) func(context.Context, *Stage) error {
 	return func(_ context.Context, st *Stage) error {
 		st.SetIdPDown(off)
 		return nil
+	}
+}
+
+func hangingIdP() Scenario {
+	const most = 2 * time.Second // that anybody waits
+	hangs := func(on bool) func(context.Context, *Stage) error {
+		return func(_ context.Context, st *Stage) error { st.SetIdPHangs(on); return nil }
+	}
+	within := func(user, app string, status int) Check {
+		text := fmt.Sprintf("%s answers %s with %d %s, within %.0f s", system.Name(app), person2(user), status, http.StatusText(status), (most + time.Second).Seconds())
+		return Check{text, func(ctx context.Context, st *Stage) bool {
+			begun := time.Now()
+			got, err := st.act(ctx, user, app, system.DoActive)
+			return err == nil && got == status && time.Since(begun) < most+time.Second
+		}}
+	}
+	return Scenario{
+		ID: "idp-hangs", Title: "The IdP hangs",
+		Setup:    "The window is an hour, a confirmation is trusted for 5 minutes. Then the IdP takes every call and answers none. Ada uses Notes, Grace Reports. An app waits 2 s for the IdP, no longer.",
+		Watch:    "The answers of both apps: served, then 503 with Retry-After within seconds, then served again.",
+		Teaches:  "An IdP that hangs is worse than one that is away: whoever waits for it hangs too. A wait is bounded (Config.WaitFor), and is no verdict (C6).",
+		Settings: system.Settings{IdPIdle: time.Hour, IdPAbsolute: 8 * time.Hour, TrustFor: 5 * time.Minute, SignalEvery: time.Minute, WaitFor: most},
+		Steps: func() []Step {
+			return []Step{
+				{Text: "Ada signs in to Notes, Grace to Reports.", Run: steps(signIn(ada, system.Notes), signIn(grace, system.Reports)), Checks: []Check{live(ada, system.Notes), live(grace, system.Reports)}},
+				{Text: "The IdP hangs. Three minutes later both click, and nobody waits.", Run: steps(hangs(true), wait(3*time.Minute)),
+					Checks: []Check{within(ada, system.Notes, http.StatusOK), within(grace, system.Reports, http.StatusOK)}},
+				{Text: "Ten minutes: the trust has run out. Both are asked to try again, not to log in.", Run: wait(7 * time.Minute),
+					Checks: []Check{within(ada, system.Notes, http.StatusServiceUnavailable), within(grace, system.Reports, http.StatusServiceUnavailable), live(ada, system.Notes), live(grace, system.Reports)}},
+				{Text: "The IdP answers again. A minute later everybody is back, without a log-in.", Run: steps(hangs(false), wait(time.Minute)),
+					Checks: []Check{answers(ada, system.Notes, system.DoActive, http.StatusOK), answers(grace, system.Reports, system.DoActive, http.StatusOK)}},
+			}
+		},
+	}
+}
+
+func brokenAPI() Scenario {
+	breaks := func(on bool) func(context.Context, *Stage) error {
+		return func(_ context.Context, st *Stage) error { st.BreakAPI(on); return nil }
+	}
+	return Scenario{
+		ID: "broken-api", Title: "A broken API",
+		Setup:   "A gateway before the API is misconfigured: it answers 401 to every token, good ones too. Ada uses Notes and Reports, which both call the API.",
+		Watch:   "What each app does with the 401: it asks the IdP whether the token is good. Then it is the API that is to blame.",
+		Teaches: "A 401 of an API is a question, not an end. If the IdP vouches for the token, the app says that the API does not work, and keeps the session (C6).",
+		Steps: func() []Step {
+			blamed := func(app string) Check { return answers(ada, app, system.DoCallAPI, http.StatusBadGateway) }
+			return []Step{
+				{Text: "Ada signs in to Notes and Reports. Both call the API.", Run: signIn(ada, system.Notes, system.Reports),
+					Checks: []Check{answers(ada, system.Notes, system.DoCallAPI, http.StatusOK), answers(ada, system.Reports, system.DoCallAPI, http.StatusOK)}},
+				{Text: "The gateway breaks. Both call again: Notes refreshes and tries once more, Reports asks userinfo.", Run: breaks(true),
+					Checks: []Check{blamed(system.Notes), blamed(system.Reports), live(ada, system.Notes, system.Reports)}},
+				{Text: "For three minutes she tries again and again, and uses the rest of both apps.", Run: during(3*time.Minute, 15*time.Second,
+					do(ada, system.Notes, system.DoCallAPI), do(ada, system.Reports, system.DoCallAPI), do(ada, system.Notes, system.DoActive), do(ada, system.Reports, system.DoActive)),
+					Checks: []Check{live(ada, system.Notes, system.Reports), idpLives(ada), answers(ada, system.Notes, system.DoActive, http.StatusOK), answers(ada, system.Reports, system.DoActive, http.StatusOK)}},
+				{Text: "The gateway is mended. The next calls go through.", Run: breaks(false),
+					Checks: []Check{answers(ada, system.Notes, system.DoCallAPI, http.StatusOK), answers(ada, system.Reports, system.DoCallAPI, http.StatusOK)}},
+			}
+		},
 	}
 }
 

@@ -50,7 +50,11 @@ type Settings struct {
 	Absolute    time.Duration `json:"absolute"`     // 0: 8 h
 	Trailing    bool          `json:"trailing"`
 	SilentCheck bool          `json:"silent_check"` // in Wiki, which has no token
-	APICache    time.Duration `json:"-"`            // of the API; fixed at the start
+	Like        string        `json:"like"`         // as Config.Like, which "" leaves as it is
+	WaitFor     time.Duration `json:"-"`            // 0: 15 s
+	// SharedStore: Reports keeps its sessions in Notes' store, under the same keys.
+	SharedStore bool          `json:"-"`
+	APICache    time.Duration `json:"-"` // of the API; fixed at the start
 }
 
 // withDefaults fills what is zero.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/apps"
@@ -13,14 +13,55 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// downSwitch takes the IdP down: connections are cut, as if nobody was there.
-type downSwitch struct{ off atomic.Bool }
+// idpState is what the IdP does to whoever calls it.
+type idpState int
 
-func (d *downSwitch) set(down bool) { d.off.Store(down) }
+const (
+	idpServes idpState = iota
+	idpDown            // connections are cut, as if nobody was there
+	idpHangs           // connections are taken, and nothing is answered
+)
+
+// downSwitch takes the IdP down.
+type downSwitch struct {
+	mu    sync.Mutex
+	state idpState
+	freed chan struct{} // closed when it hangs no longer
+}
+
+// set reports whether the state is another one now.
+func (d *downSwitch) set(to idpState) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state == to {
+		return false
+	}
+	if d.state == idpHangs {
+		close(d.freed)
+	}
+	if to == idpHangs {
+		d.freed = make(chan struct{})
+	}
+	d.state = to
+	return true
+}
+
+func (d *downSwitch) now() (idpState, <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.state, d.freed
+}
 
 func (d *downSwitch) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if d.off.Load() {
+		state, freed := d.now()
+		if state == idpHangs {
+			select {
+			case <-freed:
+			case <-r.Context().Done():
+			}
+		}
+		if state == idpDown || r.Context().Err() != nil {
 			panic(http.ErrAbortHandler)
 		}
 		next.ServeHTTP(w, r)
@@ -29,18 +70,42 @@ func (d *downSwitch) guard(next http.Handler) http.Handler {
 
 // SetIdPDown takes the IdP down or brings it back.
 func (s *System) SetIdPDown(down bool) {
-	if s.down.off.Swap(down) == down {
+	s.setIdP(down, idpDown, Event{Title: "IdP down", Text: "Every connection to it is cut. Nobody is logged out by that."})
+}
+
+// SetIdPHangs makes the IdP take calls and answer none, or brings it back.
+func (s *System) SetIdPHangs(hangs bool) {
+	s.setIdP(hangs, idpHangs, Event{Title: "IdP hangs", Text: "It takes every call and answers none. Nobody is logged out by that."})
+}
+
+func (s *System) setIdP(bad bool, to idpState, e Event) {
+	if !bad {
+		to, e = idpServes, Event{Title: "IdP back", Text: "The apps find it again by themselves."}
+	}
+	if !s.down.set(to) {
 		return
 	}
-	e := Event{Kind: Control, From: IdP, Title: "IdP down", Clause: "C6", Text: "Every connection to it is cut. Nobody is logged out by that."}
-	if !down {
-		e.Title, e.Text = "IdP back", "The apps find it again by themselves."
-	}
+	e.Kind, e.From, e.Clause = Control, IdP, "C6"
 	s.Note(e)
 }
 
-// IdPDown tells whether it is down.
-func (s *System) IdPDown() bool { return s.down.off.Load() }
+// IdPDown tells whether it is down, or hangs.
+func (s *System) IdPDown() bool {
+	state, _ := s.down.now()
+	return state != idpServes
+}
+
+// BreakAPI makes the API refuse every token, or mends it.
+func (s *System) BreakAPI(broken bool) {
+	if s.broken.Swap(broken) == broken {
+		return
+	}
+	e := Event{Kind: Control, From: API, Title: "API mended"}
+	if broken {
+		e.Title, e.Text, e.Clause = "API broken", "A gateway before it refuses every token with 401, good ones too, and asks nobody.", "C6"
+	}
+	s.Note(e)
+}
 
 // LoseDeliveries makes the IdP lose all logout tokens, or stop losing them.
 func (s *System) LoseDeliveries(lose bool) {
@@ -140,13 +205,16 @@ func act(ctx context.Context, b *Browser, a *apps.App, what string) (Result, err
 	return Result{}, fmt.Errorf("nobody knows how to do %q", what)
 }
 
-// answered notes the two answers that concern the session.
+// answered notes the answers that concern the session.
 func (s *System) answered(id, user string, r Result) {
 	e := Event{From: id, To: Person, Subject: user, Title: fmt.Sprintf("%s answered %d %s", Name(id), r.Status, http.StatusText(r.Status))}
 	switch r.Status {
 	case http.StatusServiceUnavailable:
 		e.Kind, e.Clause = Trouble, "C6"
 		e.Text = "The IdP has to confirm the session first, and cannot be asked. The person keeps the session and is told when to try again (Retry-After: " + r.Header.Get("Retry-After") + " s)."
+	case http.StatusBadGateway:
+		e.Kind, e.Clause = Trouble, "C6"
+		e.Text = "The API refuses a token that the IdP calls good. The API is to blame, and the session is kept."
 	case http.StatusUnauthorized:
 		e.Kind, e.Clause = Refused, "C2"
 		e.Text = "There is no session any more. A script gets 401 and the reason, never a redirect."

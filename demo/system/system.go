@@ -4,6 +4,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,6 +79,8 @@ type System struct {
 	tokens tokens
 	down   downSwitch
 	losing atomic.Bool
+	broken atomic.Bool // the API
+	like   string      // Config.Like
 }
 
 // Start starts everything and returns once all of it serves.
@@ -92,15 +95,12 @@ func Start(ctx context.Context, c Config) (s *System, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	var temperament idpmock.Temperament
-	if c.Like != "" {
-		if temperament, err = idpmock.Like(c.Like); err != nil {
-			return nil, &apps.FlagError{Flag: "like", Cure: fmt.Sprintf("is %q; use one of %s", c.Like, strings.Join(idpmock.TemperamentNames(), ", "))}
-		}
-		// The demo's API asks about reference tokens, whoever the IdP is like.
-		temperament.Lacks = slices.DeleteFunc(slices.Clone(temperament.Lacks), func(m string) bool { return m == "introspection_endpoint" })
-	} else {
-		c.Like = "duende"
+	if c.Settings.Like == "" {
+		c.Settings.Like = c.Like
+	}
+	temperament, err := temperamentOf(c.Settings.Like)
+	if err != nil {
+		return nil, err
 	}
 	listeners, err := listen(c.PortBase)
 	if err != nil {
@@ -111,7 +111,7 @@ func Start(ctx context.Context, c Config) (s *System, err error) {
 		return "http://" + lane + ".localhost:" + port
 	}
 	s = &System{Log: NewLog(), Room: listeners[room], RoomURL: site(room), progress: c.Progress, logger: c.Logger,
-		transport: apps.LocalTransport(), apps: map[string]*apps.App{}, settings: c.Settings, watched: make(chan struct{}), site: site}
+		transport: apps.LocalTransport(), apps: map[string]*apps.App{}, settings: c.Settings, like: c.Like, watched: make(chan struct{}), site: site}
 	s.IDP, err = idpmock.New(idpmock.Config{
 		Issuer: site(IdP), Now: c.Now, Clients: clients(c.Settings, site),
 		IdleWindow: c.Settings.IdPIdle, AbsoluteLifetime: c.Settings.IdPAbsolute,
@@ -175,15 +175,14 @@ func clients(s Settings, site func(string) string) []idpmock.Client {
 
 func (s *System) startApps(ctx context.Context, c Config, listeners map[string]net.Listener, site func(string) string) (err error) {
 	s.API, err = apps.StartAPI(ctx, apps.APIConfig{Issuer: site(IdP), ClientID: API, ClientSecret: API + "-secret", Listener: listeners[API], BaseURL: site(API),
-		Cache: c.Settings.APICache, Logger: c.Logger, Now: s.Now, Transport: s.transport, Watch: s.apiCalled})
+		Cache: c.Settings.APICache, Logger: c.Logger, Now: s.Now, Transport: s.transport, Watch: s.apiCalled, Refuse: s.broken.Load})
 	if err != nil {
 		return err
 	}
 	start := map[string]func(context.Context, apps.Config) (*apps.App, error){Notes: apps.StartRefreshToken, Reports: apps.StartReferenceToken, Wiki: apps.StartNoToken}
 	for _, id := range Apps() {
 		conf := apps.Config{Issuer: site(IdP), ClientID: id, ClientSecret: rp.Secret(id + "-secret"), Listener: listeners[id], BaseURL: site(id),
-			Store: storeOf(c.Store, id), Instances: c.Instances, Measure: c.Measure, Logger: c.Logger, Now: s.Now, Transport: s.transport, Events: s.events(id), Watch: s.visited(id), IdPSessionEnd: s.sessionEnd(id),
-			Like: c.Like}
+			Store: storeOf(c.Store, id), Instances: c.Instances, Measure: c.Measure, Logger: c.Logger, Now: s.Now, Transport: s.transport, Events: s.events(id), Watch: s.visited(id), IdPSessionEnd: s.sessionEnd(id)}
 		if id != Wiki {
 			conf.APIURL = site(API)
 		}
@@ -205,6 +204,20 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 	return err
 }
 
+// temperamentOf is that of the provider of this name; "" is the one that honours everything.
+func temperamentOf(like string) (idpmock.Temperament, error) {
+	if like == "" {
+		return idpmock.Temperament{}, nil
+	}
+	t, err := idpmock.Like(like)
+	if err != nil {
+		return t, &apps.FlagError{Flag: "like", Cure: fmt.Sprintf("is %q; use one of %s", like, strings.Join(idpmock.TemperamentNames(), ", "))}
+	}
+	// The demo's API asks about reference tokens, whoever the IdP is like.
+	t.Lacks = slices.DeleteFunc(slices.Clone(t.Lacks), func(m string) bool { return m == "introspection_endpoint" })
+	return t, nil
+}
+
 // storeOf keeps the apps apart where a store is a file.
 func storeOf(store, id string) string {
 	if file, ok := strings.CutPrefix(store, "bolt:"); ok && file != "" {
@@ -215,6 +228,7 @@ func storeOf(store, id string) string {
 
 // apply sets what concerns an app.
 func (s Settings) apply(c *apps.Config) {
+	c.WaitFor, c.Like = s.WaitFor, cmp.Or(s.Like, "duende")
 	c.SignalEvery, c.TrustFor, c.Idle, c.Absolute, c.Trailing = s.SignalEvery, s.TrustFor, s.Idle, s.Absolute, s.Trailing
 	c.IdPWindow = s.IdPIdle
 	c.SilentCheck = s.SilentCheck && c.ClientID == Wiki
@@ -244,9 +258,15 @@ func (s *System) Change(ctx context.Context, to Settings) error {
 	if err := to.check(); err != nil {
 		return err
 	}
+	to.Like = cmp.Or(to.Like, s.like)
+	temperament, err := temperamentOf(to.Like)
+	if err != nil {
+		return err
+	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	if err := s.IDP.Update(func(c *idpmock.Config) {
+		c.Temperament = temperament
 		c.IdleWindow, c.AbsoluteLifetime = to.IdPIdle, to.IdPAbsolute
 		for i := range c.Clients {
 			switch c.Clients[i].ID {
@@ -260,20 +280,41 @@ func (s *System) Change(ctx context.Context, to Settings) error {
 		return err
 	}
 	for _, id := range Apps() {
-		next, err := s.App(id).Again(ctx, to.apply)
-		if next != nil {
-			s.mu.Lock()
-			s.apps[id] = next
-			s.mu.Unlock()
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", id, err)
+		if err := s.again(ctx, id, func(c *apps.Config) {
+			to.apply(c)
+			if c.ShareWith = nil; to.SharedStore && id == Reports {
+				c.ShareWith = s.App(Notes)
+			}
+		}); err != nil {
+			return err
 		}
 	}
 	s.mu.Lock()
 	s.settings = to
 	s.mu.Unlock()
 	s.Note(Event{Kind: Control, From: IdP, Title: "Durations changed"})
+	return nil
+}
+
+// Replace puts an app with another configuration in the place of the one that runs; its
+// sessions go on.
+func (s *System) Replace(ctx context.Context, id string, change func(*apps.Config)) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	return s.again(ctx, id, change)
+}
+
+// again is Replace; changing is held.
+func (s *System) again(ctx context.Context, id string, change func(*apps.Config)) error {
+	next, err := s.App(id).Again(ctx, change)
+	if next != nil {
+		s.mu.Lock()
+		s.apps[id] = next
+		s.mu.Unlock()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", id, err)
+	}
 	return nil
 }
 
@@ -318,8 +359,9 @@ func (s *System) Walk(ctx context.Context, d, real time.Duration, each func(cont
 // Reset ends all sessions, repairs everything and forgets what has happened, so
 // that a story can begin with these settings.
 func (s *System) Reset(ctx context.Context, to Settings) error {
-	s.down.set(false)
+	s.down.set(idpServes)
 	s.losing.Store(false)
+	s.broken.Store(false)
 	s.IDP.ClearFaults()
 	s.IDP.ClearDeliveryFaults()
 	for _, one := range s.IDP.Sessions() {
@@ -358,7 +400,8 @@ func (s *System) URL(lane string) string { return s.site(lane) }
 // Close ends everything.
 func (s *System) Close() error {
 	var errs []error
-	for _, id := range Apps() {
+	s.down.set(idpServes)                        // nobody waits for one that hangs
+	for _, id := range slices.Backward(Apps()) { // Reports may use Notes' store
 		if a := s.App(id); a != nil {
 			errs = append(errs, a.Close())
 		}
@@ -369,7 +412,6 @@ func (s *System) Close() error {
 	if s.API != nil {
 		errs = append(errs, s.API.Close())
 	}
-	s.down.set(false)
 	errs = append(errs, s.idp.Close())
 	s.IDP.Close()
 	s.unwatch()

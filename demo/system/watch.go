@@ -176,7 +176,10 @@ func (s *System) apiCalled(c apps.APICall) {
 	if c.Client == "" {
 		e.From, e.To, e.Title = API, "", fmt.Sprintf("API answered %d", c.Status)
 		e.Kind, e.Text = Trouble, "The API could not check the token. That is no verdict."
-		if c.Status == http.StatusUnauthorized {
+		switch {
+		case s.broken.Load():
+			e.Text = "Its gateway refuses every token. Nobody has asked the IdP: that is no verdict either."
+		case c.Status == http.StatusUnauthorized:
 			e.Kind, e.Text = Refused, "The IdP no longer vouches for the token, so the API answers 401 "+strings.TrimSpace("invalid_token")+"."
 		}
 	}
