@@ -210,7 +210,7 @@ func sharedStore() Scenario {
 					}
 					return err
 				}, Checks: []Check{ended(ada, system.Reports, reason.Admin), live(ada, system.Notes), idpLives(ada)}},
-				{Text: "She opens Reports again, and then logs out of Notes.", Run: steps(signIn(ada, system.Reports), do(ada, system.Notes, system.DoLogout)),
+				{Text: "Half a minute later she opens Reports again, and then logs out of Notes.", Run: steps(wait(30*time.Second), signIn(ada, system.Reports), do(ada, system.Notes, system.DoLogout)),
 					Checks: []Check{ended(ada, system.Notes, reason.UserLogout), idpEnded(ada), ended(ada, system.Reports, reason.BackchannelLogout)}},
 			}
 		},

@@ -4,7 +4,6 @@
 package system
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -204,34 +203,12 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 	return err
 }
 
-// temperamentOf is that of the provider of this name; "" is the one that honours everything.
-func temperamentOf(like string) (idpmock.Temperament, error) {
-	if like == "" {
-		return idpmock.Temperament{}, nil
-	}
-	t, err := idpmock.Like(like)
-	if err != nil {
-		return t, &apps.FlagError{Flag: "like", Cure: fmt.Sprintf("is %q; use one of %s", like, strings.Join(idpmock.TemperamentNames(), ", "))}
-	}
-	// The demo's API asks about reference tokens, whoever the IdP is like.
-	t.Lacks = slices.DeleteFunc(slices.Clone(t.Lacks), func(m string) bool { return m == "introspection_endpoint" })
-	return t, nil
-}
-
 // storeOf keeps the apps apart where a store is a file.
 func storeOf(store, id string) string {
 	if file, ok := strings.CutPrefix(store, "bolt:"); ok && file != "" {
 		return "bolt:" + file + "." + id
 	}
 	return store
-}
-
-// apply sets what concerns an app.
-func (s Settings) apply(c *apps.Config) {
-	c.WaitFor, c.Like = s.WaitFor, cmp.Or(s.Like, "duende")
-	c.SignalEvery, c.TrustFor, c.Idle, c.Absolute, c.Trailing = s.SignalEvery, s.TrustFor, s.Idle, s.Absolute, s.Trailing
-	c.IdPWindow = s.IdPIdle
-	c.SilentCheck = s.SilentCheck && c.ClientID == Wiki
 }
 
 // Now is the clock of everything here.
@@ -242,151 +219,6 @@ func (s *System) App(id string) *apps.App {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.apps[id]
-}
-
-// Settings as they are now.
-func (s *System) Settings() Settings {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.settings
-}
-
-// Change applies other settings to the running system; sessions go on. At the
-// IdP a deadline follows at its next touch.
-func (s *System) Change(ctx context.Context, to Settings) error {
-	to = to.withDefaults()
-	if err := to.check(); err != nil {
-		return err
-	}
-	to.Like = cmp.Or(to.Like, s.like)
-	temperament, err := temperamentOf(to.Like)
-	if err != nil {
-		return err
-	}
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	if err := s.IDP.Update(func(c *idpmock.Config) {
-		c.Temperament = temperament
-		c.IdleWindow, c.AbsoluteLifetime = to.IdPIdle, to.IdPAbsolute
-		for i := range c.Clients {
-			switch c.Clients[i].ID {
-			case Notes, Naive:
-				c.Clients[i].AccessTokenLifetime, c.Clients[i].RefreshTokenLifetime = to.TokenLife, to.IdPAbsolute
-			case Reports:
-				c.Clients[i].AccessTokenLifetime = to.IdPAbsolute
-			}
-		}
-	}); err != nil {
-		return err
-	}
-	for _, id := range Apps() {
-		if err := s.again(ctx, id, func(c *apps.Config) {
-			to.apply(c)
-			if c.ShareWith = nil; to.SharedStore && id == Reports {
-				c.ShareWith = s.App(Notes)
-			}
-		}); err != nil {
-			return err
-		}
-	}
-	s.mu.Lock()
-	s.settings = to
-	s.mu.Unlock()
-	s.Note(Event{Kind: Control, From: IdP, Title: "Durations changed"})
-	return nil
-}
-
-// Replace puts an app with another configuration in the place of the one that runs; its
-// sessions go on.
-func (s *System) Replace(ctx context.Context, id string, change func(*apps.Config)) error {
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	return s.again(ctx, id, change)
-}
-
-// again is Replace; changing is held.
-func (s *System) again(ctx context.Context, id string, change func(*apps.Config)) error {
-	next, err := s.App(id).Again(ctx, change)
-	if next != nil {
-		s.mu.Lock()
-		s.apps[id] = next
-		s.mu.Unlock()
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", id, err)
-	}
-	return nil
-}
-
-// Advance moves the clock of everything forward, in one step.
-func (s *System) Advance(d time.Duration) { s.IDP.Advance(d) }
-
-const (
-	maxSteps = 600                  // of Forward
-	stepReal = 2 * time.Millisecond // of real time, for what happens at each step
-)
-
-// Forward moves the clock in small steps, so that everything happens at its own
-// time. each, if not nil, is called after every step.
-func (s *System) Forward(ctx context.Context, d time.Duration, each func(context.Context)) error {
-	return s.Walk(ctx, d, 0, each)
-}
-
-// Walk is Forward for somebody who watches: it takes so long in real time, if that is
-// longer than Forward needs.
-func (s *System) Walk(ctx context.Context, d, real time.Duration, each func(context.Context)) error {
-	if d <= 0 {
-		return nil
-	}
-	step := max(time.Second, (d / maxSteps).Round(time.Millisecond))
-	pause := max(stepReal, time.Duration(float64(real)*float64(step)/float64(d)))
-	for left := d; left > 0; left -= step {
-		s.Advance(min(step, left))
-		if each != nil {
-			each(ctx)
-		}
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// Reset ends all sessions, repairs everything and forgets what has happened, so
-// that a story can begin with these settings.
-func (s *System) Reset(ctx context.Context, to Settings) error {
-	s.down.set(idpServes)
-	s.losing.Store(false)
-	s.broken.Store(false)
-	s.IDP.ClearFaults()
-	s.IDP.ClearDeliveryFaults()
-	for _, one := range s.IDP.Sessions() {
-		if err := s.IDP.EndSession(one.SID); err != nil && !errors.Is(err, idpmock.ErrNoSession) {
-			return err
-		}
-	}
-	quiet, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	_ = s.IDP.Settle(quiet) // what an app cannot be told now, it finds out
-	to = to.withDefaults()
-	if err := s.IDP.Update(func(c *idpmock.Config) { c.Policies, c.Clients = idpmock.Policies{}, clients(to, s.site) }); err != nil {
-		return err
-	}
-	if err := s.Change(ctx, to); err != nil {
-		return err
-	}
-	for _, id := range Apps() {
-		s.App(id).Forget()
-	}
-	s.mu.Lock()
-	s.naively = NaiveSession{}
-	s.mu.Unlock()
-	s.Log.Clear()
-	return nil
 }
 
 // HTTP reaches everything here, as programs do.
