@@ -31,6 +31,7 @@ func refreshTokenRoutes(a *App) http.Handler {
 	mux.Handle("GET /me", web.RequireLogin(a.Seen(a.Me)))
 	mux.Handle("GET /passive", web.RequireLogin(web.Passive(a.Seen(a.Passive))))
 	mux.Handle("GET /call-api", web.RequireLogin(a.Seen(a.CallAPI)))
+	mux.Handle("GET /board", web.RequireLogin(a.Seen(showBoard(a))))
 	mux.Handle("POST /notes", web.RequireLogin(a.Seen(save(a))))
 	return mux
 }
@@ -64,6 +65,20 @@ func notes(a *App, r *http.Request) ([]note, error) {
 func refreshTokenDesk(a *App, r *http.Request, p Person) (templ.Component, error) {
 	list, err := notes(a, r)
 	return refreshTokenPage(p.DisplayName(), list), err
+}
+
+// showBoard answers with the list alone, for a page that another system builds with htmx. A
+// poll is marked by whoever polls, not by this route: a click on “Refresh” comes here, too.
+func showBoard(a *App) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		list, err := notes(a, r)
+		if err != nil {
+			a.RP.Answer(r, err).Write(w)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_ = board(list).Render(r.Context(), w) // the browser has gone
+	}
 }
 
 // save takes a note and puts its beginning at the top of the session's list.

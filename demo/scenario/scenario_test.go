@@ -33,7 +33,7 @@ func TestTheReadmeCountsTheScenarios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(scenario.All()); n != 19 || !strings.Contains(string(text), "tells nineteen [stories]") {
+	if n := len(scenario.All()); n != 26 || !strings.Contains(string(text), "tells twenty-six [stories]") {
 		t.Errorf("there are %d scenarios: say so in README.md, and here", n)
 	}
 }

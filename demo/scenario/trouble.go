@@ -12,7 +12,9 @@ import (
 )
 
 // trouble are the stories about what does not work.
-func trouble() []Scenario { return []Scenario{outage(), hangingIdP(), brokenAPI(), lostLogout(), outlivingJWT()} }
+func trouble() []Scenario {
+	return []Scenario{outage(), hangingIdP(), brokenAPI(), lostLogout(), outlivingJWT()}
+}
 
 func outage() Scenario {
 	return Scenario{

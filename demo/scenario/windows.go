@@ -14,7 +14,7 @@ import (
 
 // windows are the stories about whose clock counts.
 func windows() []Scenario {
-	return []Scenario{tokenOutlives(), polling(), atTheIdP(), apiOnly(), mostRestrictive(), exempt(), longForm()}
+	return []Scenario{tokenOutlives(), polling(), htmxBoard(), atTheIdP(), apiOnly(), mostRestrictive(), exempt(), longForm()}
 }
 
 func tokenOutlives() Scenario {

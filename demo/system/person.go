@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/apps"
+	"github.com/tandem-sso/tandem/rp"
 )
 
 const maxPage = 1 << 20
@@ -72,7 +73,7 @@ var (
 // Open loads a page as a click on a link does. A sign-in page of the IdP is
 // filled in, a question whether to sign out is confirmed.
 func (b *Browser) Open(ctx context.Context, page string) (Result, error) {
-	r, err := b.do(ctx, http.MethodGet, page, nil, false)
+	r, err := b.do(ctx, http.MethodGet, page, nil, asPage)
 	for range 3 {
 		if err != nil || r.Status != http.StatusOK {
 			return r, err
@@ -95,7 +96,7 @@ func (b *Browser) Open(ctx context.Context, page string) (Result, error) {
 		if err != nil {
 			return r, err
 		}
-		if r, err = b.do(ctx, http.MethodPost, to.String(), form, false); err != nil {
+		if r, err = b.do(ctx, http.MethodPost, to.String(), form, asPage); err != nil {
 			return r, err
 		}
 	}
@@ -126,19 +127,35 @@ func (b *Browser) Callback(ctx context.Context, login, site string) (string, err
 
 // Fetch asks for data, as a script of the page does.
 func (b *Browser) Fetch(ctx context.Context, page string) (Result, error) {
-	return b.do(ctx, http.MethodGet, page, nil, true)
+	return b.do(ctx, http.MethodGet, page, nil, asScript)
 }
+
+// Swap asks for a fragment of the page, as htmx does. poll: the element says of itself that no
+// person has asked (hx-headers='{"Tandem-Activity": "passive"}').
+func (b *Browser) Swap(ctx context.Context, page string, poll bool) (Result, error) {
+	header := map[string]string{"Accept": "*/*", "Sec-Fetch-Mode": "cors", "HX-Request": "true"}
+	if poll {
+		header[rp.ActivityHeader] = rp.Passive.String()
+	}
+	return b.do(ctx, http.MethodGet, page, nil, header)
+}
+
+// What browsers say of a request for a page, and of one that a script makes.
+var (
+	asPage   = map[string]string{"Accept": "text/html"}
+	asScript = map[string]string{"Accept": "application/json", "Sec-Fetch-Mode": "cors"}
+)
 
 // Post sends a form, as a click on a button does.
 func (b *Browser) Post(ctx context.Context, page string, form url.Values) (Result, error) {
-	r, err := b.do(ctx, http.MethodPost, page, form, false)
+	r, err := b.do(ctx, http.MethodPost, page, form, asPage)
 	if err == nil && r.Status == http.StatusOK && signOut.MatchString(r.Body) {
 		return b.Open(ctx, r.URL.String())
 	}
 	return r, err
 }
 
-func (b *Browser) do(ctx context.Context, method, page string, form url.Values, script bool) (Result, error) {
+func (b *Browser) do(ctx context.Context, method, page string, form url.Values, header map[string]string) (Result, error) {
 	var body io.Reader
 	if method == http.MethodPost {
 		body = strings.NewReader(form.Encode())
@@ -150,14 +167,12 @@ func (b *Browser) do(ctx context.Context, method, page string, form url.Values, 
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	req.Header.Set("Accept", "text/html")
 	if method == http.MethodPost {
 		req.Header.Set("Origin", req.URL.Scheme+"://"+req.URL.Host)
 	}
 	req.Header.Set("User-Agent", "Tandem demo ("+b.User+")")
-	if script {
-		req.Header.Set("Accept", "application/json")
-		req.Header.Set("Sec-Fetch-Mode", "cors")
+	for name, v := range header {
+		req.Header.Set(name, v)
 	}
 	resp, err := b.client.Do(req)
 	if err != nil {

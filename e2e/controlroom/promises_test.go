@@ -89,6 +89,12 @@ func promises() map[string]promise {
 			some(10, system.Passive, person, notes, "Poll"), exactly(0, system.Told, notes, idp, ""), some(3, system.Told, naive, idp, "Refresh"),
 			exactly(1, system.Ended, idp, "", "idle").next(), exactly(1, system.Ended, notes, "", "backchannel_logout").next(),
 		}, said: []string{"naive live"}, never: []string{"naive ended"}},
+		// Ada's requests are grey and Grace's are not. After the end: what a poll is answered, and what a click is.
+		"htmx": {events: []want{
+			some(15, system.Passive, person, notes, "Poll"), some(25, system.Active, person, notes, ""), exactly(1, system.Ended, idp, "", "idle").next(),
+			exactly(1, system.Ended, notes, "", "backchannel_logout").next(), exactly(1, system.Refused, notes, person, "The poll is answered with 401").next(),
+			exactly(1, system.Refused, notes, person, "The click is answered with 401").next(), exactly(3, system.Login, person, notes, "").next(),
+		}, said: []string{"notes live"}},
 		// Notes and Reports hear nothing of it. Their rings run out: “asks the IdP first”.
 		"at-the-idp": {events: []want{
 			some(4, system.Told, person, idp, "Visit").next(), exactly(1, system.Told, notes, idp, "Refresh"), some(1, system.Told, api, idp, "Introspection"),
@@ -116,6 +122,18 @@ func promises() map[string]promise {
 			some(1, system.Told, notes, idp, "Refresh").next(), exactly(1, system.Login, person, notes, ""), exactly(0, system.Ended, notes, "", ""),
 			exactly(1, system.Refused, naive, idp, "could not be reached"), exactly(1, system.Ended, naive, "", ""),
 		}, never: []string{"notes ended"}},
+		// The answers of both apps: served, then 503 with Retry-After within seconds, then served again.
+		"idp-hangs": {events: []want{
+			exactly(1, system.Control, idp, "", "IdP hangs").next(), some(1, system.Trouble, notes, person, "503").next(), some(1, system.Trouble, reports, person, "503"),
+			exactly(1, system.Control, idp, "", "IdP back").next(), some(1, system.Told, notes, idp, "Refresh").next(), exactly(1, system.Login, person, notes, ""),
+			exactly(1, system.Login, person, reports, ""), exactly(0, system.Ended, notes, "", ""), exactly(0, system.Ended, reports, "", ""),
+		}, said: []string{"notes live", "reports live"}, never: []string{"notes ended", "reports ended"}},
+		// What each app does with the 401: it asks the IdP whether the token is good. Then it is the API that is to blame.
+		"broken-api": {events: []want{
+			exactly(1, system.Control, api, "", "API broken").next(), some(3, system.Trouble, api, "", "API answered 401"), some(1, system.Told, notes, idp, "Refresh"), some(1, system.Told, reports, idp, "Userinfo"),
+			some(2, system.Trouble, notes, person, "502"), some(2, system.Trouble, reports, person, "502").next(), exactly(1, system.Control, api, "", "API mended").next(),
+			some(1, system.Asked, notes, api, "called the API").next(), exactly(0, system.Ended, idp, "", ""), exactly(0, system.Ended, notes, "", ""), exactly(0, system.Ended, reports, "", ""),
+		}, never: []string{"notes ended", "reports ended"}},
 		// Notes goes on for a moment, until it has something to tell the IdP.
 		"lost-logout": {events: []want{
 			exactly(1, system.Ended, idp, "", "admin").next(), exactly(1, system.Lost, idp, notes, "Logout token").next(),
@@ -142,5 +160,27 @@ func promises() map[string]promise {
 			some(20, system.Active, person, notes, ""), exactly(1, system.Told, notes, idp, "Refresh").next(),
 			exactly(1, system.Ended, notes, "", "user_logout").next(), exactly(1, system.Refused, notes, person, "The second instance"),
 		}},
+		// Her clicks: every one is served, by the old instance or the new one. She is never asked to log in.
+		"rolling-update": {events: []want{
+			exactly(2, system.Control, notes, "", "The second instance stops"), exactly(2, system.Control, notes, "", "The second instance is new"),
+			exactly(2, system.Control, notes, "", "The first instance is new").next(), some(40, system.Active, person, notes, ""), some(5, system.Told, notes, idp, "Refresh"),
+			exactly(1, system.Login, person, idp, "Signed in"), exactly(1, system.Login, person, notes, ""), exactly(1, system.Ended, notes, "", "user_logout").next(),
+		}},
+		// What each app knows of the other's session, and how a logout comes from one to the other.
+		"shared-store": {events: []want{
+			exactly(1, system.Refused, notes, person, "answered 401"), exactly(1, system.Refused, reports, person, "answered 401").next(),
+			exactly(1, system.Ended, reports, "", "admin").next(), exactly(2, system.Login, person, reports, "").next(), exactly(1, system.Login, person, idp, "Signed in"),
+			exactly(1, system.Ended, notes, "", "user_logout").next(), exactly(1, system.Delivered, idp, reports, "Logout token").next(), exactly(1, system.Ended, reports, "", "backchannel_logout"),
+		}},
+		// The IdP's ring, which is moved by every visit; and what Notes and Homemade do when their people come back.
+		"keycloak-quiet": {events: []want{
+			some(8, system.Told, person, idp, "Visit").next(), exactly(2, system.Login, person, idp, "Signed in"), exactly(1, system.Ended, naive, "", "invalid_grant").next(),
+			exactly(0, system.Ended, idp, "", ""), exactly(0, system.Ended, notes, "", ""),
+		}, said: []string{"naive ended"}, never: []string{"notes ended"}},
+		// Notes' refresh after the end, and how Wiki finds out.
+		"entra-silent": {events: []want{
+			exactly(1, system.Ended, idp, "", "admin").next(), exactly(0, system.Delivered, idp, "", ""), exactly(1, system.Refused, wiki, idp, "prompt=none").next(),
+			exactly(1, system.Ended, wiki, "", "unconfirmed").next(), exactly(1, system.Ended, notes, "", "idle").next(),
+		}, said: []string{"wiki ended", "notes ended"}},
 	}
 }

@@ -24,7 +24,7 @@ var claims = []struct{ words, held string }{
 		"echoadapter.TestErrorsReachEcho"},
 	{"[A whole program](#a-whole-program)", "internal/doctest.TestContents"},
 	{"In a clone, two commands", "e2e/readme.TestCommandsExist e2e/readme.TestStranger"},
-	{"The control room tells nineteen", "demo/scenario.TestTheReadmeCountsTheScenarios " +
+	{"The control room tells twenty-six", "demo/scenario.TestTheReadmeCountsTheScenarios " +
 		"e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestAStoryStepByStep"},
 	{"For each session that ended it shows", "demo/controlroom.TestExplain e2e/controlroom.TestWhyWasILoggedOut"},
 	{"It compares two policies", "e2e/controlroom.TestThePlanner"},
