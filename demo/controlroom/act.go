@@ -77,6 +77,12 @@ func (r *Room) do(ctx context.Context, o order) (string, error) {
 	case "idp-down":
 		s.SetIdPDown(o.On)
 		return "", nil
+	case "idp-hangs":
+		s.SetIdPHangs(o.On)
+		return "", nil
+	case "api-broken":
+		s.BreakAPI(o.On)
+		return "", nil
 	case "lose":
 		s.LoseDeliveries(o.On)
 		return "", nil

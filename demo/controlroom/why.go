@@ -3,6 +3,7 @@ package controlroom
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func explain(all []system.Event, id int64, s system.Settings) (answer, bool) {
 	case end.ID == 0:
 		return answer{}, false
 	case end.From == system.Naive:
-		return answer{Cause: "Its refresh failed, and the app took that for the end: " + end.Reason + ".", First: "Nobody else: this app asks nobody why.", Took: []took{},
+		return answer{Cause: "Its refresh failed, and the app took that for the end: " + end.Reason + "." + quiet(all, end, s), First: "Nobody else: this app asks nobody why.", Took: []took{},
 			Setting: "None. It refreshes when its token runs out, not when somebody is active, and it takes every failure for a verdict."}, true
 	}
 	root := rootOf(all, end)
@@ -64,6 +65,19 @@ func explain(all []system.Event, id int64, s system.Settings) (answer, bool) {
 	}
 	a.Setting = settingOf(all, root, end, s)
 	return a, true
+}
+
+// quiet adds that the person was not gone, where the IdP ends the tokens of an app that was not
+// used for a while.
+func quiet(all []system.Event, end system.Event, s system.Settings) string {
+	like, err := idpmock.Like(s.Like)
+	gone := slices.ContainsFunc(all, func(e system.Event) bool {
+		return e.ID < end.ID && e.Kind == system.Ended && e.From == system.IdP && e.Subject == end.Subject
+	})
+	if err != nil || !like.ClientIdle || gone {
+		return ""
+	}
+	return fmt.Sprintf(" The session at the IdP lives: an IdP like %s ends an app's refresh token %s after this app's own last refresh.", s.Like, ui.Span(s.IdPIdle))
 }
 
 // rootOf is the end that the others follow from: the IdP's, or the app's own if its rule
@@ -128,7 +142,10 @@ var ways = map[reason.Reason]string{
 func (e ending) told(root system.Event) took {
 	d := e.At.Sub(root.At).Round(time.Second)
 	way := ways[reason.Reason(e.Reason)]
+	alone := root.From != system.IdP && root.Reason != string(reason.UserLogout)
 	switch {
+	case alone && (e.live || e.At.After(root.At)):
+		return took{system.Name(e.From), "was not concerned: this was an end in " + system.Name(root.From) + " alone."}
 	case e.live:
 		return took{system.Name(e.From), "does not know yet: nobody told it, and nobody was active there since."}
 	case e.At.Before(root.At.Add(-time.Second)) || way == "":
@@ -198,15 +215,25 @@ func afterIdle(all []system.Event, root system.Event, s system.Settings) string 
 // sooner: somebody wanted this end. A setting could only have changed how soon it was known.
 func sooner(root, end system.Event, s system.Settings) string {
 	const wanted = "None: somebody wanted this end."
-	switch reason.Reason(end.Reason) {
-	case reason.RefreshRejected, reason.APIUnauthorized, reason.Unconfirmed:
-		if d := end.At.Sub(root.At); d >= time.Second {
-			every := "a fifth of the window"
-			if s.SignalEvery > 0 {
-				every = ui.Span(s.SignalEvery)
-			}
-			return wanted + fmt.Sprintf(" With a shorter “Report activity every (δ)” (Config.SignalEvery), now %s, the app would have known sooner; with a logout token that arrives, at once.", every)
-		}
+	if end.At.Sub(root.At) < time.Second {
+		return wanted
 	}
-	return wanted
+	which := ""
+	switch reason.Reason(end.Reason) {
+	case reason.RefreshRejected, reason.APIUnauthorized:
+		every := "a fifth of the window"
+		if s.SignalEvery > 0 {
+			every = ui.Span(s.SignalEvery)
+		}
+		which = "“Report activity every (δ)” (Config.SignalEvery), now " + every
+	case reason.Unconfirmed:
+		which = "“Trust for” (Config.TrustFor), now " + ui.Span(s.TrustFor)
+	default:
+		return wanted
+	}
+	told := "with a logout token that arrives, at once"
+	if like, err := idpmock.Like(s.Like); err == nil && !like.Has("backchannel_logout_supported") {
+		told = "an IdP like " + s.Like + " sends no logout tokens"
+	}
+	return wanted + fmt.Sprintf(" With a shorter %s, the app would have known sooner; %s.", which, told)
 }

@@ -41,7 +41,8 @@ func TestExplain(t *testing.T) {
 	told := func(d time.Duration, app string) {
 		at(d, system.Event{Kind: system.Told, From: app, To: system.IdP})
 	}
-	settings := system.Settings{IdPIdle: 2 * time.Minute, IdPAbsolute: time.Hour, Absolute: 8 * time.Hour, Idle: 20 * time.Second, SignalEvery: 24 * time.Second}
+	usual := system.Settings{IdPIdle: 2 * time.Minute, IdPAbsolute: time.Hour, Absolute: 8 * time.Hour, Idle: 20 * time.Second, SignalEvery: 24 * time.Second, TrustFor: 30 * time.Second}
+	like := ""
 
 	for _, row := range []struct {
 		name                  string
@@ -82,12 +83,31 @@ func TestExplain(t *testing.T) {
 			over(time.Minute, system.IdP, "admin")
 			over(time.Minute+30*time.Second, system.Notes, "refresh_rejected")
 		}, "because of admin", "IdP", "shorter “Report activity every (δ)” (Config.SignalEvery), now 24 s", "Notes after 30 s: it wanted to report activity"},
-		{"an app's own idle limit", func() { signIn(); over(time.Minute, system.Reports, "idle") }, "because of idle", "Reports", "“Idle limit of the apps” (Config.Idle), now 20 s", "Notes does not know yet"},
+		{"an app's own idle limit", func() { signIn(); over(time.Minute, system.Reports, "idle") }, "because of idle", "Reports", "“Idle limit of the apps” (Config.Idle), now 20 s", "Notes was not concerned: this was an end in Reports alone."},
 		{"an app's longest session", func() { signIn(); over(8*time.Hour, system.Notes, "absolute") }, "because of absolute", "Notes", "(Config.Absolute), now 8 h", ""},
+		{"support ended one app's sessions", func() {
+			signIn()
+			over(time.Minute, system.Reports, "admin")
+		}, "because of admin", "Reports", "None: somebody wanted this end.", "Wiki was not concerned"},
+		{"Entra ID: nobody was told, Wiki has asked", func() {
+			like = "entra"
+			signIn()
+			over(time.Minute, system.IdP, "admin")
+			over(2*time.Minute, system.Wiki, "unconfirmed")
+		}, "because of admin", "IdP", "With a shorter “Trust for” (Config.TrustFor), now 30 s, the app would have known sooner; an IdP like entra sends no logout tokens.",
+			"Notes does not know yet: nobody told it, and nobody was active there since. Reports does not know yet: nobody told it, and nobody was active there since. Wiki after 1 min: it asked in the background"},
+		{"Keycloak: the refresh token of a quiet app has run out", func() {
+			like = "keycloak"
+			signIn()
+			over(time.Minute, system.Naive, "invalid_grant")
+		}, "The session at the IdP lives: an IdP like keycloak ends an app's refresh token 2 min after this app's own last refresh.", "Nobody else", "None. It refreshes", ""},
 		{"the app without the library", func() { signIn(); over(time.Minute, system.Naive, "invalid_grant") }, "invalid_grant", "Nobody else", "None. It refreshes", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			like = ""
 			row.play()
+			settings := usual
+			settings.Like = like
 			end := all[len(all)-1]
 			got, ok := explain(all, end.ID, settings)
 			if !ok {
@@ -106,10 +126,10 @@ func TestExplain(t *testing.T) {
 		})
 	}
 	signIn()
-	if _, ok := explain(all, 1, settings); ok {
+	if _, ok := explain(all, 1, usual); ok {
 		t.Error("a log-in was explained as an end")
 	}
-	if _, ok := explain(all, 99, settings); ok || slices.ContainsFunc(all, func(e system.Event) bool { return e.ID == 99 }) {
+	if _, ok := explain(all, 99, usual); ok || slices.ContainsFunc(all, func(e system.Event) bool { return e.ID == 99 }) {
 		t.Error("what is not there was explained")
 	}
 }

@@ -229,6 +229,8 @@ type Snapshot struct {
 	Now      time.Time         `json:"now"`
 	Settings Settings          `json:"settings"`
 	IdPDown  bool              `json:"idp_down"`
+	IdPHangs bool              `json:"idp_hangs"`
+	Broken   bool              `json:"api_broken"`
 	IdP      []idpmock.Session `json:"idp"`
 	Apps     []AppSession      `json:"apps"`
 	Naive    NaiveSession      `json:"naive"` // the latest
@@ -259,7 +261,9 @@ type AppSession struct {
 
 // Look takes a snapshot. It extends nothing.
 func (s *System) Look() Snapshot {
-	out := Snapshot{Now: s.Now(), Settings: s.Settings(), IdPDown: s.IdPDown(), IdP: s.IDP.Sessions(), Apps: []AppSession{}}
+	idp, _ := s.down.now()
+	out := Snapshot{Now: s.Now(), Settings: s.Settings(), IdPDown: idp == idpDown, IdPHangs: idp == idpHangs, Broken: s.broken.Load(),
+		IdP: s.IDP.Sessions(), Apps: []AppSession{}}
 	if out.IdP == nil {
 		out.IdP = []idpmock.Session{}
 	}

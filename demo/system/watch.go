@@ -73,13 +73,15 @@ func (s *System) fromIdP(e idpmock.Event) (Event, bool) {
 		out.Kind, out.Clause = Told, "C1"
 		out.Title = call + " told the IdP"
 		out.Text = "The person was active, and the IdP session now ends at " + clock(e.Deadline) + " unless somebody is active again."
-		if e.Outcome != "extended" {
-			out.Kind, out.Clause, out.Title = Asked, "", call+" extended nothing"
-			out.Text = "This client's tokens are not bound to the IdP session, so the call neither extended nor checked it."
+		if text, ok := notExtended[e.Outcome]; ok {
+			out.Kind, out.Clause, out.Title, out.Text = Asked, "", call+" extended nothing", text
 		}
 	case idpmock.EventRefused:
 		out.Kind, out.Clause, out.Title = Refused, "C2", call+" refused"
 		out.Text = "The IdP session is over, so its tokens are worth nothing: " + e.Outcome + "."
+		if _, err := s.IDP.Session(e.SID); err == nil && e.Endpoint != idpmock.EndpointAuthorize {
+			out.Text = "The IdP session lives, but this app's tokens are worth nothing: " + e.Outcome + "."
+		}
 	case idpmock.EventEnd:
 		out.Kind, out.From, out.To, out.Reason = Ended, IdP, "", e.Outcome
 		out.Title, out.Text, out.Clause = "IdP session ended: "+e.Outcome, ends[e.Outcome], "C2"
@@ -99,6 +101,13 @@ func (s *System) fromIdP(e idpmock.Event) (Event, bool) {
 		return out, false
 	}
 	return out, true
+}
+
+// notExtended says why a call that succeeded has not moved the session's end.
+var notExtended = map[string]string{
+	"uncoordinated": "This client's tokens are not bound to the IdP session, so the call neither extended nor checked it.",
+	"not checked":   "The IdP session is over. An IdP of this kind does not look, and answers as if it lived.",
+	"not extended":  "An IdP of this kind does not count the call as activity.",
 }
 
 // ends says what the causes of the IdP mean.

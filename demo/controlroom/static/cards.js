@@ -32,6 +32,8 @@ export class Cards {
 	update(snapshot, sid) {
 		const now = Date.parse(snapshot.now);
 		const idp = snapshot.idp.find((s) => s.sid === sid);
+		const { like } = snapshot.settings;
+		text(this.#cards.get("idp").card.querySelector("[data-like]"), like ? `like ${like}` : "identity provider");
 		this.#set("idp", idp ? "live" : sid ? "ended" : "nobody", {
 			last: idp && Date.parse(idp.last_active),
 			rings: idp && {

@@ -85,7 +85,7 @@ settings.addEventListener("submit", async (e) => {
 	const to = {};
 	for (const input of settings.elements) {
 		if (!input.name) continue;
-		to[input.name] = input.type === "checkbox" ? input.checked : parse(input.value);
+		to[input.name] = input.type === "checkbox" ? input.checked : input.tagName === "SELECT" ? input.value : parse(input.value);
 		if (to[input.name] === null) return input.reportValidity();
 	}
 	const problem = await order({ do: "settings", settings: to });
@@ -98,6 +98,7 @@ function showSettings(s) {
 	for (const input of settings.elements) {
 		if (!(input.name in s)) continue;
 		if (input.type === "checkbox") input.checked = s[input.name];
+		else if (input.tagName === "SELECT") input.value = s[input.name];
 		else input.value = format(s[input.name]);
 	}
 }
@@ -227,8 +228,9 @@ function show() {
 	showSettings(snapshot.settings);
 	own.show(snapshot.own);
 	for (const b of document.querySelectorAll("[data-do=speed]")) b.setAttribute("aria-pressed", String(Number(b.dataset.seconds) === snapshot.speed));
-	$("[data-toggle=idp-down]").setAttribute("aria-pressed", String(snapshot.idp_down));
-	$("[data-toggle=lose]").setAttribute("aria-pressed", String(snapshot.losing));
+	for (const [name, on] of Object.entries({ "idp-down": snapshot.idp_down, "idp-hangs": snapshot.idp_hangs, "api-broken": snapshot.api_broken, lose: snapshot.losing })) {
+		$(`[data-toggle=${name}]`).setAttribute("aria-pressed", String(on));
+	}
 	for (const box of document.querySelectorAll("[data-pilot]")) box.checked = box.dataset.pilot in snapshot.pilots;
 }
 
