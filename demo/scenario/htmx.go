@@ -40,9 +40,9 @@ func sends(user string, poll bool, text string) Check {
 func htmxBoard() Scenario {
 	return Scenario{
 		ID: "htmx", Title: "An htmx dashboard",
-		Setup:   "Ada and Grace each have a dashboard on a screen: htmx asks Notes for news every 10 s. The element of Ada's says that it is a poll (hx-headers: Tandem-Activity: passive), Grace's says nothing.",
-		Watch:   "Ada's requests are grey and Grace's are not. After the end: what a poll is answered, and what a click is.",
-		Teaches: "htmx sends the same request for a poll and for a click: one attribute tells them apart. A poll keeps nobody signed in, and sends nobody away; a click does both (C7).",
+		Setup:   "Ada and Grace each have a dashboard: htmx asks Notes for news every 10 s. Ada's says that it is a poll (hx-headers: Tandem-Activity: passive), Grace's does not.",
+		Watch:   "Ada's polls are grey. After the end: what a poll is answered, and what a click is.",
+		Teaches: "One attribute tells a poll from a click. A poll keeps nobody signed in and sends nobody away; a click does both (C7).",
 		Steps: func() []Step {
 			return []Step{
 				{Text: "Ada and Grace sign in to Notes.", Run: steps(signIn(ada, system.Notes), signIn(grace, system.Notes)), Checks: []Check{live(ada, system.Notes), live(grace, system.Notes)}},

@@ -22,10 +22,10 @@ func quietAtKeycloak() Scenario {
 		}
 	}
 	return Scenario{
-		ID: "keycloak-quiet", Title: "Keycloak: a quiet app's refresh token runs out",
-		Setup:    "The IdP is like Keycloak: each app's refresh token lives 2 minutes from this app's last refresh, whatever the person does in other apps. Ada uses Notes, Grace Homemade; then both work elsewhere.",
-		Watch:    "The IdP's ring, which is moved by every visit; and what Notes and Homemade do when their people come back.",
-		Teaches:  "At this IdP a refused refresh need not mean that the person is gone. Notes knows when its refresh token ends, and asks by way of the browser: nobody types a name.",
+		ID: "keycloak-quiet", Title: "Keycloak: the token of a quiet app",
+		Setup:    "The IdP is like Keycloak: an app's refresh token ends 2 minutes after this app's last refresh. Ada uses Notes, Grace Homemade; then both work elsewhere.",
+		Watch:    "The IdP's ring lives on. What do Notes and Homemade do when their people come back?",
+		Teaches:  "Here a refused refresh does not mean that the person is gone. Notes asks by way of the browser, and nobody types a name.",
 		Settings: system.Settings{Like: "keycloak"},
 		Steps: func() []Step {
 			return []Step{
@@ -53,7 +53,7 @@ func silentAtEntra() Scenario {
 	own := system.Settings{Like: "entra", SilentCheck: true, TrustFor: 30 * time.Second}
 	return Scenario{
 		ID: "entra-silent", Title: "Entra ID: a refresh proves nothing",
-		Setup:    "The IdP is like Entra ID: a refresh succeeds whether the session lives or not, and no logout token is sent. Notes refreshes. Wiki asks by way of the browser (prompt=none).",
+		Setup:    "The IdP is like Entra ID: a refresh succeeds whether the session lives or not, and no logout token is sent. Wiki asks by way of the browser (prompt=none).",
 		Watch:    "Notes' refresh after the end, and how Wiki finds out.",
 		Teaches:  "What proves a session depends on the IdP. Here only the browser can ask (Config.SilentCheck); an app that cannot needs a limit of its own (Config.Idle).",
 		Settings: own,

@@ -89,7 +89,7 @@ func promises() map[string]promise {
 			some(10, system.Passive, person, notes, "Poll"), exactly(0, system.Told, notes, idp, ""), some(3, system.Told, naive, idp, "Refresh"),
 			exactly(1, system.Ended, idp, "", "idle").next(), exactly(1, system.Ended, notes, "", "backchannel_logout").next(),
 		}, said: []string{"naive live"}, never: []string{"naive ended"}},
-		// Ada's requests are grey and Grace's are not. After the end: what a poll is answered, and what a click is.
+		// Ada's polls are grey. After the end: what a poll is answered, and what a click is.
 		"htmx": {events: []want{
 			some(15, system.Passive, person, notes, "Poll"), some(25, system.Active, person, notes, ""), exactly(1, system.Ended, idp, "", "idle").next(),
 			exactly(1, system.Ended, notes, "", "backchannel_logout").next(), exactly(1, system.Refused, notes, person, "The poll is answered with 401").next(),
@@ -172,7 +172,7 @@ func promises() map[string]promise {
 			exactly(1, system.Ended, reports, "", "admin").next(), exactly(2, system.Login, person, reports, "").next(), exactly(1, system.Login, person, idp, "Signed in"),
 			exactly(1, system.Ended, notes, "", "user_logout").next(), exactly(1, system.Delivered, idp, reports, "Logout token").next(), exactly(1, system.Ended, reports, "", "backchannel_logout"),
 		}},
-		// The IdP's ring, which is moved by every visit; and what Notes and Homemade do when their people come back.
+		// The IdP's ring lives on. What do Notes and Homemade do when their people come back?
 		"keycloak-quiet": {events: []want{
 			some(8, system.Told, person, idp, "Visit").next(), exactly(2, system.Login, person, idp, "Signed in"), exactly(1, system.Ended, naive, "", "invalid_grant").next(),
 			exactly(0, system.Ended, idp, "", ""), exactly(0, system.Ended, notes, "", ""),

@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/e2e/driver/axe"
 	"github.com/tandem-sso/tandem/e2e/driver/browser"
 )
@@ -89,6 +90,30 @@ func TestAStoryIsInView(t *testing.T) {
 			t.Errorf("%s on a phone: %s", id, fault)
 		}
 		look(tab, id+"-phone-down")
+	}
+}
+
+// Before it begins, every story's words leave room for its steps and buttons: nothing lies over
+// anything, on the smallest laptop.
+func TestEveryStoryFitsBeforeItBegins(t *testing.T) {
+	room := start(t)
+	tab := chromium.New(t).Open("room", room.URL())
+	tab.WaitText("#cards", "not signed in")
+	for _, size := range [][2]int64{{1280, 720}, {1440, 900}} {
+		tab.Resize(size[0], size[1])
+		for _, one := range scenario.All() {
+			choose(tab, one.ID)
+			css := "#story-" + one.ID
+			for _, fault := range outside(tab, css+" h2", css+" .tell button", "#pace", "#leave") {
+				t.Errorf("%s, %d × %d: %s", one.ID, size[0], size[1], fault)
+			}
+			if over := browser.Eval[float64](tab, fmt.Sprintf(`document.querySelector("%s .tell").getBoundingClientRect().bottom - document.querySelector(".pace").getBoundingClientRect().top`, css)); over > 0 {
+				t.Errorf("%s, %d × %d: the buttons are %.0f px over what is below them", one.ID, size[0], size[1], over)
+			}
+			if size[0] == 1280 {
+				look(tab, one.ID+"-chosen")
+			}
+		}
 	}
 }
 
