@@ -42,7 +42,7 @@ func quoted(css []string) string {
 // step: nobody scrolls.
 func TestAStoryIsInView(t *testing.T) {
 	room := start(t)
-	for _, id := range []string{"three-kinds", "refresh-race"} { // the most steps, and the most cards
+	for _, id := range []string{"three-kinds", "refresh-race", "entra-silent"} { // the most steps, the most cards, and the most words on them
 		tab := chromium.New(t).Open(id, room.URL())
 		tab.WaitText("#cards", "not signed in")
 		tab.Resize(1280, 720)
