@@ -72,7 +72,7 @@ func TestTwoProvidersOnOneHost(t *testing.T) {
 		if a, b := silent(0), silent(1); a != "" || b != "" {
 			t.Errorf("%v after a sign-in at both: %q, %q", issuers, a, b)
 		}
-		b.Open(issuers[1] + idpmock.PathEndSession).Submit("action", "signout")
+		b.Open(issuers[1]+idpmock.PathEndSession).Submit("action", "signout")
 		if a, b := silent(0), silent(1); a != "" || b != "login_required" {
 			t.Errorf("%v after a sign-out at the second: %q, %q", issuers, a, b)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,11 @@ func like(t *testing.T, name string, change func(*idpmock.Config), f func(*testi
 			var err error
 			if c.Temperament, err = idpmock.Like(name); err != nil {
 				t.Fatal(err)
+			}
+			if provider, fact, ok := strings.Cut(os.Getenv(withoutFact), " "); ok && provider == name {
+				if c.Temperament, err = without(c.Temperament, fact); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if change != nil {
 				change(c)

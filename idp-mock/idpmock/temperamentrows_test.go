@@ -58,13 +58,15 @@ var readAbout = map[string]fact{
 // Every provider of idps.md that was read about does what its row says.
 func TestProvidersReadAbout(t *testing.T) {
 	for name, want := range readAbout {
-		var got fact
-		for _, look := range []func(*world, *fact){lookAtRefreshTokens, lookAtCalls, lookAtEnds, lookAtClaims} {
-			like(t, name, nil, func(t *testing.T, w *world) { look(w, &got) })
-		}
-		if got != want {
-			t.Errorf("%s\ngot  %+v\nwant %+v", name, got, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			var got fact
+			for _, look := range []func(*world, *fact){lookAtRefreshTokens, lookAtCalls, lookAtEnds, lookAtClaims} {
+				like(t, name, nil, func(t *testing.T, w *world) { look(w, &got) })
+			}
+			if got != want {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
 	}
 }
 
