@@ -99,7 +99,7 @@ func TestEveryFactIsHeld(t *testing.T) {
 			all.Go(func() {
 				room <- struct{}{}
 				defer func() { <-room }()
-				run := exec.Command(program, "-test.run", rowTests+"/^"+regexp.QuoteMeta(name)+"$")
+				run := exec.Command(program, "-test.run", rowTests+"/^"+regexp.QuoteMeta(name)+"(#[0-9]+)?$")
 				run.Env = append(os.Environ(), withoutFact+"="+name+" "+fact)
 				if out, err := run.CombinedOutput(); err == nil {
 					t.Errorf("%s without %s: no row fails", name, fact)
@@ -119,7 +119,8 @@ const rowTests = `^Test(` +
 	`RotationOfTemperaments|ReusableBeforeRotation|Refusals|WordsOfAClientSession|SecondBrowserAtDex|` +
 	`AudienceWords|RevocationAfterASecondLogIn|RevocationByTheLastClient|AccessTokenRevocation|ConsentRevoked|` +
 	`ProvidersReadAbout|AccessTokenForAPIOnly|NoIDTokenOnRefresh|WhatExtends|VisitsThatDoNotExtend|` +
-	`WhatProves|OfflineAccessOutlivesTheSession|ClientIdle|SilentWithoutHint)$`
+	`WhatProves|OfflineAccessOutlivesTheSession|ClientIdle|SilentWithoutHint|` +
+	`ReuseTakesOfTemperaments|WordsOfTemperaments|BoundRefreshDoesNotExtend|FormPostOfTemperaments)$`
 
 // withoutFact is what the runs of TestEveryFactIsHeld leave out: the provider and the fact.
 const withoutFact = "IDP_MOCK_WITHOUT_FACT"

@@ -191,6 +191,12 @@ func TestTokensOfTemperaments(t *testing.T) {
 		"oidc-provider": "refresh: consent; access: reference, api jwt 401",
 		"duende":        "refresh: offline_access; access: jwt, api jwt 200",
 		"strict":        "refresh: always; access: jwt, api jwt 401",
+		"authelia":      "refresh: offline_access; access: reference, api reference 200",
+		"franceconnect": "refresh: never; access: reference, api reference 200",
+		"gitlab":        "refresh: always; access: reference, api reference 200",
+		"google":        "refresh: never; access: reference, api reference 200", // without access_type
+		"login.gov":     "refresh: never; access: reference, api reference 200",
+		"logto":         "refresh: consent; access: reference, api jwt 401",
 	}, func(c *idpmock.Config) { c.Clients[1].Audience = []string{"api"} }, func(t *testing.T, w *world) string {
 		b := w.Browser("ada")
 		plain := w.login(b, "notes")
@@ -226,6 +232,7 @@ func TestAnnouncements(t *testing.T) {
 		"keycloak": "refresh_expires_in 900 900 600", "adfs": "refresh_token_expires_in 2592000 2591400 2563800",
 		"entra": none, "okta": none, "auth0": none, "dex": none, "hydra": none, "zitadel": none,
 		"oidc-provider": none, "duende": none, "strict": none, "cognito": none,
+		"b2c": "refresh_token_expires_in 2592000 2591400 2563800",
 	}, nil, func(t *testing.T, w *world) string {
 		b := w.Browser("ada")
 		tok := w.enter(b, "notes")
@@ -284,6 +291,16 @@ func TestIntrospectionByAudience(t *testing.T) {
 		}
 		if a := w.introspect(w.login(b, "mail").text("access_token")); a.fields["active"] != true {
 			t.Errorf("a token for the API: %v", a)
+		}
+	})
+}
+
+// What apple has of it by name.
+func TestFormPostOfTemperaments(t *testing.T) {
+	like(t, "apple", nil, func(t *testing.T, w *world) {
+		cb := must(w.Browser("ada").Authorize(t.Context(), authURL(w.URL, "notes")))
+		if q := must(url.Parse(cb)).Query(); q.Get("error") != "invalid_request" {
+			t.Errorf("without form_post: %s", cb)
 		}
 	})
 }

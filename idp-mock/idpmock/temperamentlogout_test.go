@@ -27,6 +27,10 @@ func TestLogoutTokensOfTemperaments(t *testing.T) {
 		"oidc-provider": "typ logout+jwt, aud string, sub true, sid false (asked for: true), exp 2m0s, events 1",
 		"strict":        "typ logout+jwt, aud string, sub true, sid true (asked for: true), exp 2m0s, events 1",
 		"entra":         none, "adfs": none, "okta": none, "cognito": none, "login.gov": none,
+		"authentik": "typ logout+jwt, aud string, sub true, sid true (asked for: true), exp none, events 1",
+		"casdoor":   "typ JWT, aud array, sub true, sid false (asked for: false), exp none, events 1",
+		"logto":     "typ logout+jwt, aud string, sub true, sid false (asked for: true), exp 2m0s, events 1",
+		"wso2":      "typ logout+jwt, aud array, sub true, sid true (asked for: true), exp 2m0s, events 1",
 	}, func(c *idpmock.Config) {
 		c.Clients[1].BackchannelSessionRequired = true
 		if c.Temperament.LogoutHint == idpmock.HintRefused {
@@ -94,6 +98,7 @@ func TestFrontChannelOfTemperaments(t *testing.T) {
 		"duende": both + token, "hydra": both + token, "strict": both + token,
 		"entra": "sid", "cognito": "", "login.gov": "",
 		"auth0": token, "dex": token, "zitadel": token, "oidc-provider": token,
+		"authentik": both, "b2c": "sid",
 	}, func(c *idpmock.Config) {
 		c.Clients[0].FrontchannelLogoutURI = "https://notes.example/front"
 		c.Clients[0].FrontchannelSessionRequired = true
@@ -127,7 +132,7 @@ func TestSIDsOfTemperaments(t *testing.T) {
 		"keycloak": always, "auth0": always, "dex": always, "hydra": always, "zitadel": always,
 		"duende": always, "strict": always,
 		"entra": required, "adfs": required, "okta": required, "cognito": required, "login.gov": required,
-		"oidc-provider": "if required, one per client",
+		"oidc-provider": "if required, one per client", "logto": "if required, one per client",
 	}, func(c *idpmock.Config) {
 		c.Clients[0].FrontchannelSessionRequired, c.Clients[1].BackchannelSessionRequired = true, true
 		c.Clients = append(c.Clients, app("plain"))
@@ -161,13 +166,15 @@ func TestEndSessionOfTemperaments(t *testing.T) {
 	needs := "plain asks; client_id 400; hint redirects; long hint redirects"
 	everyLike(t, map[string]string{
 		"keycloak": easy, "auth0": easy, "zitadel": easy, "adfs": easy, "oidc-provider": asks,
-		"hydra": needs, "dex": needs,
-		"entra":     strings.Replace(easy, "long hint redirects", "long hint 400", 1),
-		"cognito":   "plain 400; client_id 400; hint 400; long hint 400", // another name, see below
-		"login.gov": "plain asks; client_id asks; hint 400; long hint 400",
-		"okta":      "plain 400; client_id 400; hint redirects; long hint redirects",
-		"duende":    "plain asks; client_id asks, no redirect; hint redirects; long hint 400",
-		"strict":    "plain 400; client_id 400; hint redirects; long hint 400",
+		"hydra": needs, "dex": needs, "franceconnect": needs, "logto": asks,
+		"pingam":                      "plain 400; client_id 400; hint redirects; long hint redirects",
+		"spring-authorization-server": "plain 400; client_id 400; hint redirects; long hint redirects",
+		"entra":                       strings.Replace(easy, "long hint redirects", "long hint 400", 1),
+		"cognito":                     "plain 400; client_id 400; hint 400; long hint 400", // another name, see below
+		"login.gov":                   "plain asks; client_id asks; hint 400; long hint 400",
+		"okta":                        "plain 400; client_id 400; hint redirects; long hint redirects",
+		"duende":                      "plain asks; client_id asks, no redirect; hint redirects; long hint 400",
+		"strict":                      "plain 400; client_id 400; hint redirects; long hint 400",
 	}, func(c *idpmock.Config) {
 		c.Temperament.ProfileAtUserinfo = false // else no ID token is long
 		groups := map[string]any{"groups": strings.Repeat("x", 5000)}
@@ -240,6 +247,8 @@ func TestDiscoveryOfTemperaments(t *testing.T) {
 		"cognito": "+--------+", "login.gov": "--+------+",
 		"entra": "--+---+--+", "adfs": "--+---+---", "okta": "+++-+-+-++", "auth0": "+-+--+---+",
 		"dex": "-++--+---+", "hydra": "+-+--++--+", "zitadel": "+++--+---+", "oidc-provider": "+++-++-+++",
+		"logto": "+++-++-+-+", "pingam": "++++++-+++", "wso2": "+++++++-++", "apple": "+---------", "gitlab": "++--------",
+		"kanidm": "++--------", "spring-authorization-server": "+++-+---+-",
 	}, nil, func(t *testing.T, w *world) (got string) {
 		resp, err := w.http.Get(w.URL + idpmock.PathDiscovery)
 		if err != nil {

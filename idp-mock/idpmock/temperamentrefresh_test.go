@@ -86,6 +86,51 @@ func TestReuseTakes(t *testing.T) {
 	}
 }
 
+// What dies when a token comes back that was consumed: the winner, a second log-in in the
+// session, the session.
+func TestReuseTakesOfTemperaments(t *testing.T) {
+	for name, want := range map[string][3]bool{ // that live
+		"keycloak":      {false, false, false}, // with Revoke Refresh Token; it was the last client
+		"oidc-provider": {false, false, true},
+		"logto":         {false, false, true},
+		"strict":        {false, false, true},
+		"kanidm":        {false, false, false},
+		"auth0":         {false, true, true},
+		"dex":           {true, true, true},
+		"zitadel":       {true, true, true},
+	} {
+		rotates := func(c *idpmock.Config) {
+			c.Temperament.Rotation, c.Temperament.MaxRefreshTokens, c.Temperament.ReuseGrace = idpmock.RotationStrict, 0, 0
+		}
+		like(t, name, rotates, func(t *testing.T, w *world) {
+			b := w.Browser("ada")
+			old := w.enter(b, "notes").text("refresh_token")
+			winner, second := w.refresh("notes", old), w.enter(b, "notes")
+			elsewhere := w.enter(w.Browser("ada"), "notes")
+			w.refresh("notes", old)
+			_, err := b.Session()
+			got := [3]bool{w.refresh("notes", winner.text("refresh_token")).status == http.StatusOK,
+				w.refresh("notes", second.text("refresh_token")).status == http.StatusOK, err == nil}
+			if got != want {
+				t.Errorf("%v, want %v", got, want)
+			}
+			if got := w.refresh("notes", elsewhere.text("refresh_token")).status == http.StatusOK; got != (name != "strict") {
+				t.Errorf("a log-in in another browser lives: %v", got)
+			}
+		})
+	}
+	rotates := func(c *idpmock.Config) { c.Temperament.Rotation = idpmock.RotationStrict }
+	like(t, "okta", rotates, func(t *testing.T, w *world) { // 30 s
+		old := w.enter(w.Browser("ada"), "notes").text("refresh_token")
+		for _, want := range []int{http.StatusOK, http.StatusOK, http.StatusBadRequest} {
+			if a := w.refresh("notes", old); a.status != want {
+				t.Errorf("%v, want %d", a, want)
+			}
+			time.Sleep(20 * time.Second)
+		}
+	})
+}
+
 // A client's own setting goes before the temperament's rotation.
 func TestReusableBeforeRotation(t *testing.T) {
 	for name, same := range map[string]bool{"hydra": false, "okta": true} {
@@ -175,6 +220,19 @@ func refused(t *testing.T, a answer, status int, description string) {
 	}
 }
 
+// The words of a refusal in full, where TestRefusals reads one.
+func TestWordsOfTemperaments(t *testing.T) {
+	for name, want := range map[string]string{"keycloak": "Token verification failed", "okta": "The access token is invalid.",
+		"oidc-provider": "invalid token provided"} {
+		like(t, name, nil, func(t *testing.T, w *world) { refused(t, w.userinfo("nonsense"), 401, want) })
+	}
+	like(t, "dex", func(c *idpmock.Config) { c.Clients[0].RefreshTokenLifetime = time.Hour }, func(t *testing.T, w *world) {
+		token := w.enter(w.Browser("ada"), "notes").text("refresh_token")
+		time.Sleep(61 * time.Minute)
+		refused(t, w.refresh("notes", token), 400, "Refresh token expired.")
+	})
+}
+
 // Keycloak says which part is gone.
 func TestWordsOfAClientSession(t *testing.T) {
 	like(t, "keycloak", apiKnows, func(t *testing.T, w *world) {
@@ -214,15 +272,15 @@ func TestSecondBrowserAtDex(t *testing.T) {
 			}
 		}
 	})
-	like(t, "auth0", func(c *idpmock.Config) { c.Temperament.MaxRefreshTokens = 2 }, func(t *testing.T, w *world) {
+	like(t, "auth0", nil, func(t *testing.T, w *world) { // 200
 		var tokens []string
-		for range 3 {
+		for range 201 {
 			tokens = append(tokens, w.enter(w.Browser("ada"), "notes").text("refresh_token"))
 			time.Sleep(time.Second)
 		}
-		for i, token := range tokens {
-			if got := w.refresh("notes", token).status == http.StatusOK; got != (i > 0) {
-				t.Errorf("token %d of 3 is good: %v", i, got)
+		for _, i := range []int{0, 1, 200} {
+			if got := w.refresh("notes", tokens[i]).status == http.StatusOK; got != (i > 0) {
+				t.Errorf("token %d of 201 is good: %v", i, got)
 			}
 		}
 	})
@@ -231,6 +289,7 @@ func TestSecondBrowserAtDex(t *testing.T) {
 // The same words for a public client's API token as for its own.
 func TestAudienceWords(t *testing.T) {
 	const plain = "invalid_token"
+	words := map[string]string{"entra": "Access token validation failure. Invalid audience.", "adfs": "MSIS9921: ", "oidc-provider": "invalid token provided"}
 	forAPI := func(c *idpmock.Config) { c.Clients[0].Audience = []string{"https://api.example"} }
 	for name, want := range map[string]string{"entra": "InvalidAuthenticationToken", "adfs": plain, "oidc-provider": plain, "strict": plain} {
 		like(t, name, forAPI, func(t *testing.T, w *world) {
@@ -240,6 +299,7 @@ func TestAudienceWords(t *testing.T) {
 			if a.status != 401 || a.text("error") != want || fmt.Sprint(claims["aud"]) != "[https://api.example]" {
 				t.Errorf("%v, aud %v", a, claims["aud"])
 			}
+			refused(t, a, 401, words[name])
 			if name == "strict" {
 				if a := w.introspect(tok.text("access_token")); a.fields["active"] != true {
 					t.Errorf("introspection: %v", a)

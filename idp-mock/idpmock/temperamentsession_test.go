@@ -61,6 +61,34 @@ func TestWhatExtends(t *testing.T) {
 	})
 }
 
+// oidc-provider and Logto: a refresh token without offline_access is bound to the session, and
+// extends it no more than one with it.
+func TestBoundRefreshDoesNotExtend(t *testing.T) {
+	bound := func(c *idpmock.Config) { has(c); c.Temperament.RefreshToken = idpmock.RefreshAlways }
+	for _, name := range []string{"oidc-provider", "logto"} {
+		like(t, name, bound, func(t *testing.T, w *world) {
+			b := w.Browser("ada")
+			tok := w.login(b, "notes")
+			before := w.session(b).IdleDeadline
+			time.Sleep(time.Minute)
+			for _, a := range []answer{w.refresh("notes", tok.text("refresh_token")), w.userinfo(tok.text("access_token")), w.introspect(tok.text("access_token"))} {
+				if a.status != http.StatusOK {
+					t.Errorf("%v", a)
+				}
+			}
+			if after := w.session(b).IdleDeadline; !after.Equal(before) {
+				t.Errorf("extended by %v", after.Sub(before))
+			}
+			if err := w.EndSession(w.session(b).SID); err != nil {
+				t.Fatal(err)
+			}
+			if a := w.refresh("notes", tok.text("refresh_token")); a.status == http.StatusOK {
+				t.Error("it outlives the session")
+			}
+		})
+	}
+}
+
 // Duende's cookie does not slide by default.
 func TestVisitsThatDoNotExtend(t *testing.T) {
 	fixed := func(c *idpmock.Config) { c.Temperament.NoExtend = []idpmock.Endpoint{idpmock.EndpointAuthorize} }
