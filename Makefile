@@ -74,6 +74,7 @@ fuzz: ## every fuzz target in turn (FUZZTIME=10s each)
 .PHONY: mutate
 mutate: ## small mistakes that a test has to notice (ROOM=rp/internal/lifetime MUTANTS=n|all SEED=n)
 	@echo "== mutate: a sample of each package"
+	@[ -n '$(ROOM)' ] || IDP_MOCK_FACTS=all nice -n 15 go test -count=1 -run TestEveryFactIsHeld ./idp-mock/idpmock
 	cd tools && nice -n 15 go run ./mutate -room '$(ROOM)' -mutants '$(MUTANTS)' -seed '$(SEED)'
 
 .PHONY: simulate

@@ -24,7 +24,8 @@ const (
 
 // temperaments are the providers that [Like] knows, in autumn 2026. What the
 // table says is from their sources, documentation and issues, and for Keycloak
-// measured. "Decided" marks what no source tells; it is the less friendly guess.
+// measured: docs/temperaments.md has where each fact is from. "Decided" marks what
+// no source tells; it is the less friendly guess.
 // Defaults of a provider stand for it where an administrator can choose.
 var temperaments = map[string]Temperament{
 
@@ -253,9 +254,8 @@ var temperaments = map[string]Temperament{
 		AccessTokenRevocation: ReachClientSession,
 
 		Refusals: Refusals{
-			Refresh:          says("invalid_grant", "grant request is invalid"),
-			Userinfo:         says("invalid_token", "invalid token provided"),
-			UserinfoAudience: says("invalid_token", "invalid token provided"),
+			Refresh:  says("invalid_grant", "grant request is invalid"),
+			Userinfo: says("invalid_token", "invalid token provided"),
 		},
 
 		ProfileAtUserinfo:        true, // conformIdTokenClaims

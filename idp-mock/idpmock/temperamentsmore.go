@@ -1,7 +1,5 @@
 package idpmock
 
-import "time"
-
 // moreTemperaments are the providers that are read about only: nothing here was measured.
 // What a source tells stands in the comment with the source; the rest is decided, as in
 // temperaments.
@@ -172,16 +170,15 @@ var moreTemperaments = map[string]Temperament{
 		NoLogoutTokenOn: []Cause{CauseIdle, CauseAbsolute, CauseConsent}, // decided
 	},
 
-	// DefaultLogoutTokenBuilder: aud is a list, 120 s. AllowSessionBoundTokensAfterIdleSession-
+	// DefaultLogoutTokenBuilder: aud is a list; 120 s, as here by default. AllowSessionBoundTokensAfterIdleSession-
 	// Expiry is on here: the less friendly guess. Not imitated: the initiator is not told.
 	"wso2": {
-		Rotation:            RotationStrict, // renewal is on
-		NoExtend:            tokenCalls,     // prompt=none is their own advice
-		NoProof:             tokenCalls,
-		LogoutToken:         []LogoutFault{LogoutAudArray},
-		LogoutTokenLifetime: 2 * time.Minute,
-		NoLogoutTokenOn:     []Cause{CauseIdle, CauseAbsolute, CauseConsent}, // decided
-		Lacks:               []string{hasIss},                                // decided
+		Rotation:        RotationStrict, // renewal is on
+		NoExtend:        tokenCalls,     // prompt=none is their own advice
+		NoProof:         tokenCalls,
+		LogoutToken:     []LogoutFault{LogoutAudArray},
+		NoLogoutTokenOn: []Cause{CauseIdle, CauseAbsolute, CauseConsent}, // decided
+		Lacks:           []string{hasIss},                                // decided
 	},
 
 	// token_oauth.go: a logout token has sub alone, no exp, typ JWT, aud a list, and goes to
