@@ -345,7 +345,7 @@ func byHand() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "</fieldset><fieldset><legend>Break something</legend> <button type=\"button\" aria-pressed=\"false\" data-toggle=\"idp-down\">IdP down</button> <button type=\"button\" aria-pressed=\"false\" data-toggle=\"idp-hangs\">IdP hangs</button> <button type=\"button\" aria-pressed=\"false\" data-toggle=\"api-broken\">API broken</button> <button type=\"button\" aria-pressed=\"false\" data-toggle=\"lose\">Lose logout tokens</button></fieldset><details class=\"settings\"><summary>Durations</summary><form id=\"settings\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "</fieldset><fieldset><legend>Break something</legend> <button type=\"button\" aria-pressed=\"false\" data-toggle=\"idp-down\">IdP down</button> <button type=\"button\" aria-pressed=\"false\" data-toggle=\"idp-hangs\">IdP hangs</button> <button type=\"button\" aria-pressed=\"false\" data-toggle=\"api-broken\">API broken</button> <button type=\"button\" aria-pressed=\"false\" data-toggle=\"lose\">Lose logout tokens</button></fieldset><details class=\"settings\"><summary>Settings</summary><form id=\"settings\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

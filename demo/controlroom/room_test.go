@@ -69,13 +69,16 @@ func (r *room) must(order string) {
 }
 
 type look struct {
-	Now    time.Time
-	Speed  int
-	Losing bool
-	Down   bool `json:"idp_down"`
-	Pilots map[string]int
-	IdP    []struct{ SID string }
-	Apps   []system.AppSession
+	Now      time.Time
+	Speed    int
+	Losing   bool
+	Down     bool `json:"idp_down"`
+	Hangs    bool `json:"idp_hangs"`
+	Broken   bool `json:"api_broken"`
+	Settings system.Settings
+	Pilots   map[string]int
+	IdP      []struct{ SID string }
+	Apps     []system.AppSession
 }
 
 func (r *room) look() (l look) {
@@ -113,6 +116,17 @@ func TestOrders(t *testing.T) {
 	r.must(`{"do":"speed","seconds":1}`)
 	r.must(`{"do":"idp-down"}`)
 	r.must(`{"do":"lose"}`)
+	r.must(`{"do":"idp-hangs","on":true}`)
+	r.must(`{"do":"api-broken","on":true}`)
+	if l := r.look(); l.Down || !l.Hangs || !l.Broken {
+		t.Fatalf("%+v", l)
+	}
+	r.must(`{"do":"idp-hangs"}`)
+	r.must(`{"do":"api-broken"}`)
+	r.must(`{"do":"settings","settings":{"like":"keycloak"}}`)
+	if l := r.look(); l.Down || l.Hangs || l.Broken || l.Settings.Like != "keycloak" || len(l.IdP) != 1 {
+		t.Fatalf("%+v", l)
+	}
 	r.must(fmt.Sprintf(`{"do":"end","sid":%q}`, l.IdP[0].SID))
 	if l := r.look(); len(l.IdP) != 0 {
 		t.Fatalf("%+v", l)

@@ -69,7 +69,7 @@ func (s *System) Change(ctx context.Context, to Settings) error {
 	s.mu.Lock()
 	s.settings = to
 	s.mu.Unlock()
-	s.Note(Event{Kind: Control, From: IdP, Title: "Durations changed"})
+	s.Note(Event{Kind: Control, From: IdP, Title: "Settings changed"})
 	return nil
 }
 

@@ -75,7 +75,7 @@ function showPicks() {
 	}
 }
 
-// Durations.
+// Settings.
 
 const settings = $("#settings");
 let touched = false;
@@ -88,6 +88,7 @@ settings.addEventListener("submit", async (e) => {
 		to[input.name] = input.type === "checkbox" ? input.checked : input.tagName === "SELECT" ? input.value : parse(input.value);
 		if (to[input.name] === null) return input.reportValidity();
 	}
+	$("#settings-answer").textContent = ""; // that of the last time
 	const problem = await order({ do: "settings", settings: to });
 	$("#settings-answer").textContent = problem || "Applied.";
 	if (!problem) touched = false;
