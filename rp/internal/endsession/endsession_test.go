@@ -50,8 +50,8 @@ func TestRequest(t *testing.T) {
 			want: "client_id id_token_hint post_logout_redirect_uri state tenant"},
 		{name: "a name beside", rules: idps.LogoutRules{HintClaim: "email"}, whom: ada("token"), hinted: true,
 			want: "client_id id_token_hint logout_hint post_logout_redirect_uri state tenant"},
-		{name: "a name instead", rules: idps.LogoutRules{HintClaim: "email", Hint: idps.HintRefused}, whom: ada("token"),
-			hinted: true, want: "client_id logout_hint post_logout_redirect_uri state tenant"},
+		{name: "a name instead", rules: idps.LogoutRules{HintClaim: "email", Hint: idps.HintRefused},
+			whom: ada("token"), hinted: true, want: "client_id logout_hint post_logout_redirect_uri state tenant"},
 		{name: "no hint, no redirect", rules: idps.LogoutRules{Hint: idps.HintForRedirect}, want: "client_id tenant"},
 		{name: "no hint, nothing", rules: idps.LogoutRules{Hint: idps.HintRequired}, none: true},
 		{name: "a long hint that is needed", rules: idps.LogoutRules{Hint: idps.HintRequired}, whom: ada(long),
@@ -108,8 +108,8 @@ func TestWords(t *testing.T) {
 	if got.Encode() != "federated=&ui_locales=de" {
 		t.Errorf("%v", got)
 	}
-	if got := l.Words(url.Values{"logout_hint": {strings.Repeat("x", endsession.MaxWord)}}); got.Get("logout_hint") == "" ||
-		got.Get("ui_locales") != "en" {
+	got = l.Words(url.Values{"logout_hint": {strings.Repeat("x", endsession.MaxWord)}})
+	if got.Get("logout_hint") == "" || got.Get("ui_locales") != "en" {
 		t.Errorf("%v", got)
 	}
 }

@@ -45,6 +45,7 @@ func TestState(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		for path, want := range map[string]string{
 			"/app/x":                             "/app/x",
+			"/app/" + strings.Repeat("x", 1_000): "/app/",
 			"/app/" + strings.Repeat("x", 2_000): "/app/",
 		} {
 			state := l.State(id, loginflow.Target{ReturnTo: path, Again: again})
@@ -157,6 +158,49 @@ func TestThirdPartyRead(t *testing.T) {
 		"iss=https://idp.example&target_link_uri=/a&target_link_uri=/b"} {
 		if _, _, err := read(query); err == nil || errors.Is(err, loginflow.ErrElsewhere) {
 			t.Errorf("%q: %v", query, err)
+		}
+	}
+}
+
+// The form of another site becomes an address: what may stand in it, and not without bounds.
+func TestThirdPartyByGet(t *testing.T) {
+	app, err := site.New("https://notes.example/app", nil, "/auth", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third := &loginflow.ThirdParty{Issuer: "https://idp.example", Names: []string{"ui_locales"}, Site: app}
+	most := strings.Repeat("x", 2_048)
+	to := third.ByGet(url.Values{"iss": {"https://idp.example"}, "target_link_uri": {most}, "login_hint": {most + "x"},
+		"ui_locales": {"de"}, "prompt": {"login"}})
+	want := url.Values{"iss": {"https://idp.example"}, "target_link_uri": {most}, "ui_locales": {"de"}}
+	if to != "/app/auth/login?"+want.Encode() {
+		t.Errorf("%.200s", to)
+	}
+}
+
+// A fragment can get lost where a browser navigates to a log-in that says where to lead.
+func TestLosesFragment(t *testing.T) {
+	for query, want := range map[string]bool{
+		"return_to=/app/x":             true,
+		"":                             false,
+		"return_to=/app/x&fragment=":   false,
+		"return_to=/app/x&fragment=a":  false,
+		"return_to=/app/x&iss=https:x": false,
+		"iss=https:x":                  false,
+		"fragment=a":                   false,
+		"return_to=/app/x%23a":         false,
+		"return_to=" + strings.Repeat("x", 8<<10-len("return_to=")):   true,
+		"return_to=" + strings.Repeat("x", 8<<10-len("return_to=")+1): false,
+	} {
+		r := httptest.NewRequest("GET", "/auth/login?"+query, nil)
+		if loginflow.LosesFragment(r, r.URL.Query()) {
+			t.Errorf("%.60s: a script's log-in", query)
+		}
+		r.Header.Set("Accept", "text/html")
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Fetch-Dest", "document")
+		if got := loginflow.LosesFragment(r, r.URL.Query()); got != want {
+			t.Errorf("%.60s: %v", query, got)
 		}
 	}
 }
