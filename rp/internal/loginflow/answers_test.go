@@ -211,3 +211,72 @@ func TestLoginsNeedKeys(t *testing.T) {
 		t.Error("a key of 5 bytes is taken")
 	}
 }
+
+// What a log-in has asked for, the session has to have.
+func TestMetBy(t *testing.T) {
+	now := time.UnixMilli(1e12)
+	gold, minute := loginflow.Wish{ACR: []string{"gold", "silver"}}, loginflow.Wish{Age: time.Minute}
+	for _, tc := range []struct {
+		name string
+		wish loginflow.Wish
+		acr  string
+		at   time.Time
+		want bool
+	}{
+		{"nothing was asked for", loginflow.Wish{}, "", time.Time{}, true},
+		{"the second best", gold, "silver", time.Time{}, true},
+		{"another one", gold, "bronze", time.Time{}, false},
+		{"none", gold, "", time.Time{}, false},
+		{"just in time", minute, "", now.Add(-70 * time.Second), true},
+		{"too long ago", minute, "", now.Add(-70*time.Second - 1), false},
+		{"nobody knows when", minute, "", time.Time{}, false},
+	} {
+		if got := tc.wish.MetBy(tc.acr, tc.at, now, 10*time.Second); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+}
+
+// A wish travels sealed in an address, unless it is too large.
+func TestMore(t *testing.T) {
+	l, others := loginsOf(t, newKey(), "mine"), loginsOf(t, newKey(), "mine")
+	if more, ok := l.More(loginflow.Wish{}); more != "" || !ok {
+		t.Errorf("%q, %v", more, ok)
+	}
+	want := loginflow.Wish{ACR: []string{"gold"}, Round: 2}
+	more, ok := l.More(want)
+	sealed, found := strings.CutPrefix(more, "&wish=")
+	if got := l.OpenWish(sealed); !ok || !found || got.Text() != want.Text() {
+		t.Errorf("%q, %v: %s", more, ok, got.Text())
+	}
+	if got := others.OpenWish(sealed); !got.IsEmpty() {
+		t.Errorf("another client reads %s", got.Text())
+	}
+	if _, ok := l.More(loginflow.Wish{Scopes: []string{strings.Repeat("x", loginflow.MaxWish)}}); ok {
+		t.Error("a wish that is too large travels")
+	}
+}
+
+// RFC 6749 §3.1: no parameter stands twice, in an address or a form, and a form is bounded.
+func TestCallbackParams(t *testing.T) {
+	for _, tc := range []struct {
+		method, query, form string
+		want                string // of code; "-": refused
+	}{
+		{"GET", "code=a&state=s", "", "a"},
+		{"GET", "code=a&code=a", "", "-"},
+		{"GET", "state=s", "", ""},
+		{"POST", "", "code=a", "a"},
+		{"POST", "code=b", "code=a", "a"},
+		{"POST", "", "code=a&code=b", "-"},
+		{"POST", "", "code=" + strings.Repeat("x", 64<<10), "-"},
+		{"POST", "", "code=%zz", "-"},
+	} {
+		r := httptest.NewRequest(tc.method, "/auth/callback?"+tc.query, strings.NewReader(tc.form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		got, err := loginflow.CallbackParams(httptest.NewRecorder(), r)
+		if (err != nil) != (tc.want == "-") || err == nil && got.Get("code") != tc.want {
+			t.Errorf("%s ?%s, %.30s: %v, %v", tc.method, tc.query, tc.form, got, err)
+		}
+	}
+}
