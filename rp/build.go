@@ -92,8 +92,8 @@ func (g *ground) build(apisByOrigin map[string]*engine.Audience) *RelyingParty {
 	checks := &checks{cfg: c, engine: e, browsers: b, site: g.site, requests: requests}
 	p.starts = &starts{cfg: c, engine: e, idp: g.idp, browsers: b, site: g.site, flows: flows, requests: requests,
 		checks: checks, pages: g.pages, journal: g.journal}
-	forms := &forms{on: c.KeepPosted, keepFor: c.LoginTimeout + postedFor, engine: e, gate: p.gate, browsers: b,
-		site: g.site, sealer: posted.NewSealer(g.carried, g.party.Owner[:]), pages: g.pages}
+	forms := &forms{on: c.KeepPosted, keepFor: c.LoginTimeout + postedFor, gate: p.gate,
+		sealer: posted.NewSealer(g.carried, g.party.Owner[:]), pages: g.pages}
 	p.answers = &answers{engine: e, activity: p.gate.activity, browsers: b, site: g.site, flows: flows,
 		journal: g.journal, replies: &answer.Writer{Site: g.site, Pages: g.pages, Keep: forms.keep,
 			Forbidden: c.Forbidden, Guarded: func(path string) {
@@ -117,7 +117,7 @@ func (g *ground) endpoints(p *RelyingParty, forms *forms, callbacks *callbacks) 
 		journal: g.journal}
 	tokens := &logoutTokens{cfg: c, engine: g.engine, idp: g.idp, party: g.party, journal: g.journal}
 	frames := &logoutFrames{cfg: c, engine: g.engine, idp: g.idp, party: g.party}
-	reports := &pageActivity{engine: g.engine, gate: p.gate, statuses: p.streams.statuses}
+	reports := &pageActivity{gate: p.gate, statuses: p.streams.statuses}
 	drafts := &drafts{gate: p.gate, keys: c.Keys}
 	watches := &watches{client: c.ClientID, engine: g.engine, idp: g.idp, browsers: b, site: g.site}
 	all := []Endpoint{

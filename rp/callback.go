@@ -45,8 +45,8 @@ func (c *callbacks) serve(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *callbacks) finish(w http.ResponseWriter, r *http.Request) error {
-	params, err := c.responses.read(w, r)
-	if params == nil || err != nil {
+	params, done, err := c.responses.read(w, r)
+	if done || err != nil {
 		return err
 	}
 	f, err := c.flows.take(w, r, params.Get("state"))

@@ -26,21 +26,20 @@ type responses struct {
 	pages  *page.Set
 }
 
-// read is the answer's parameters; nil, without an error, if the browser has to bring them
-// once more. Errors: *LoginError, *UnavailableError.
-func (a *responses) read(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+// read is the answer's parameters. done: the browser was asked to bring them once more, with
+// its cookies. Errors: *LoginError, *UnavailableError.
+func (a *responses) read(w http.ResponseWriter, r *http.Request) (params url.Values, done bool, err error) {
 	raw, err := loginflow.CallbackParams(w, r)
 	if err != nil {
-		return nil, badLogin("failed-link", err)
+		return nil, false, badLogin("failed-link", err)
 	}
-	params, err := a.unsigned(r.Context(), raw)
-	if err != nil {
-		return nil, err
+	if params, err = a.unsigned(r.Context(), raw); err != nil {
+		return nil, false, err
 	}
 	if a.logins.LacksCookies(r, params) {
-		return nil, a.postAgain(w, r, raw)
+		return nil, true, a.postAgain(w, r, raw)
 	}
-	return params, nil
+	return params, false, nil
 }
 
 // isOurs: an answer of another IdP is not used (RFC 9207 §2.4), nor is its error believed.

@@ -14,7 +14,6 @@ import (
 
 // pageActivity is what pages report.
 type pageActivity struct {
-	engine   *engine.Engine
 	gate     *gate
 	statuses *statuses
 }
@@ -62,15 +61,15 @@ const confirmWait = 5 * time.Second
 // confirmDue waits for the signal that Authenticate has found to be due and only
 // sent off.
 func (a *pageActivity) confirmDue(ctx context.Context, st *engine.State) error {
-	if m := a.engine.Means(st.Data); m == engine.ByNothing || m == engine.BySilentLogin {
+	if m := a.gate.engine.Means(st.Data); m == engine.ByNothing || m == engine.BySilentLogin {
 		return nil
 	}
-	if a.engine.Judge(st, lifetime.Active).Signal == lifetime.NotDue {
+	if a.gate.engine.Judge(st, lifetime.Active).Signal == lifetime.NotDue {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirmWait)
 	defer cancel()
-	_, err := a.engine.Tell(ctx, st)
+	_, err := a.gate.engine.Tell(ctx, st)
 	if errors.Is(err, store.ErrEnded) || errors.Is(err, ErrAnonymous) {
 		return err
 	}

@@ -7,10 +7,8 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
-	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/posted"
-	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -20,21 +18,18 @@ const postedFor = 5 * time.Minute
 
 // forms are those that were posted when their session was over already.
 type forms struct {
-	on       bool          // Config.KeepPosted
-	keepFor  time.Duration // from the post to its return
-	engine   *engine.Engine
-	gate     *gate
-	browsers *browsers
-	site     *site.App
-	sealer   posted.Sealer
-	pages    *page.Set
+	on      bool          // Config.KeepPosted
+	keepFor time.Duration // from the post to its return
+	gate    *gate
+	sealer  posted.Sealer
+	pages   *page.Set
 }
 
 // keep seals the form of a request that is not served; empty if it is not to be
 // kept: a file is in it, it is too large, a page of another origin has sent it, or nobody
 // knows whose it was.
 func (f *forms) keep(r *http.Request) (sealed string) {
-	if !f.on || f.site.IsEndpoint(r.URL.Path) || f.site.Of(r).Refuses(r) || !posted.Fits(r) {
+	if !f.on || f.gate.site.IsEndpoint(r.URL.Path) || f.gate.site.Of(r).Refuses(r) || !posted.Fits(r) {
 		return ""
 	}
 	subject := f.whose(r)
@@ -45,21 +40,21 @@ func (f *forms) keep(r *http.Request) (sealed string) {
 	if !ok {
 		return ""
 	}
-	return f.sealer.Seal(posted.Form{ID: cookie.Random(), Subject: subject, Path: f.site.Outside(r.URL.RequestURI()),
-		Form:  form,
-		Until: f.engine.Now().Add(f.keepFor)})
+	return f.sealer.Seal(posted.Form{ID: cookie.Random(), Subject: subject, Form: form,
+		Path:  f.gate.site.Outside(r.URL.RequestURI()),
+		Until: f.gate.engine.Now().Add(f.keepFor)})
 }
 
 // whose is the subject of the session, live or ended, that a request names.
 func (f *forms) whose(r *http.Request) string {
-	if s := FromContext(r.Context()); s != nil && s.rp.engine == f.engine {
+	if s := FromContext(r.Context()); s != nil && s.rp.engine == f.gate.engine {
 		return s.Subject()
 	}
-	key, ok := f.browsers.key(r.Header)
+	key, ok := f.gate.browsers.key(r.Header)
 	if !ok {
 		return ""
 	}
-	l, err := f.browsers.remembered(r.Context(), key)
+	l, err := f.gate.browsers.remembered(r.Context(), key)
 	if err != nil || l == nil {
 		return ""
 	}
@@ -71,7 +66,7 @@ func (f *forms) whose(r *http.Request) string {
 func (f *forms) arrive(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	if _, _, err := f.gate.enter(r); err != nil {
-		back := f.site.LoginTo(f.site.Endpoint(posted.Path))
+		back := f.gate.site.LoginTo(f.gate.site.Endpoint(posted.Path))
 		switch {
 		case !web.Navigation(r):
 			return err
@@ -84,9 +79,9 @@ func (f *forms) arrive(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	return f.pages.Write(w, r, page.Page{Title: "nothing-title", Advice: []page.Word{"nothing"}, Link: f.site.Home(),
-		LinkText: "to-continue",
-		Form: &page.Form{Action: f.site.Endpoint(posted.Path), Fields: url.Values{"sealed": {""}},
+	return f.pages.Write(w, r, page.Page{Title: "nothing-title", Advice: []page.Word{"nothing"},
+		Link: f.gate.site.Home(), LinkText: "to-continue",
+		Form: &page.Form{Action: f.gate.site.Endpoint(posted.Path), Fields: url.Values{"sealed": {""}},
 			Button: "to-look", Script: page.FromTab, Own: true}})
 }
 
@@ -101,7 +96,7 @@ func (f *forms) giveBack(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, 4*posted.MaxForm)
 	lost := func(status int) error {
 		b := f.pages.Render(w.Header(), r, page.Page{Title: "lost-title", Advice: []page.Word{"lost"},
-			Link: f.site.Home(), LinkText: "to-continue"})
+			Link: f.gate.site.Home(), LinkText: "to-continue"})
 		w.WriteHeader(status)
 		_, err := w.Write(b)
 		return err
@@ -110,20 +105,20 @@ func (f *forms) giveBack(w http.ResponseWriter, r *http.Request) error {
 		return lost(http.StatusBadRequest)
 	}
 	kept, ok := f.sealer.Open(r.PostForm.Get("sealed"))
-	if !ok || kept.Subject != st.Data.Subject || f.engine.Now().After(kept.Until) {
+	if !ok || kept.Subject != st.Data.Subject || f.gate.engine.Now().After(kept.Until) {
 		return lost(http.StatusForbidden)
 	}
-	switch err := f.browsers.store.Once(r.Context(), f.browsers.party.Once("posted", kept.ID), kept.Until); {
+	switch err := f.gate.browsers.store.Once(r.Context(), f.gate.browsers.party.Once("posted", kept.ID), kept.Until); {
 	case errors.Is(err, store.ErrConflict):
 		return lost(http.StatusForbidden)
 	case err != nil:
-		return f.engine.StoreFailed(err)
+		return f.gate.engine.StoreFailed(err)
 	}
 	fields, err := url.ParseQuery(string(kept.Form))
 	if err != nil {
 		return lost(http.StatusForbidden)
 	}
-	return f.pages.Write(w, r, page.Page{Title: "send-title", Advice: []page.Word{"send"}, Link: f.site.Home(),
+	return f.pages.Write(w, r, page.Page{Title: "send-title", Advice: []page.Word{"send"}, Link: f.gate.site.Home(),
 		LinkText: "to-leave",
 		Form:     &page.Form{Action: kept.Path, Fields: fields, Button: "to-send", Own: true}})
 }

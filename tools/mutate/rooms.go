@@ -20,6 +20,8 @@ var rooms = []room{
 	{dir: "rp/internal/names", tests: []string{"rp"}, of: few},
 	{dir: "rp/internal/weburl"},
 	{dir: "rp/internal/outside"},
+	{dir: "rp/internal/authrequest", tests: []string{"rp"}, of: few},
+	{dir: "rp/internal/endsession", tests: []string{"rp/internal/endsession", "rp"}, of: few},
 	{dir: "rp/internal/loginflow", tests: []string{"rp/internal/loginflow", "rp"}, of: few},
 	{dir: "rp/internal/cookie", tests: []string{"rp/internal/cookie", "rp"}, of: few},
 	{dir: "rp/internal/site", tests: []string{"rp/internal/site", "rp"}, of: few},

@@ -49,8 +49,8 @@ func Mark(w http.ResponseWriter, r *http.Request, owner store.Key) {
 	}
 }
 
-// IsOwn: an empty form is no logout token, so nothing is kept from the log that
-// belongs there.
+// IsOwn reports whether a request is a look of the app's own: an empty form is no logout token,
+// so nothing is kept from the log that belongs there.
 func IsOwn(r *http.Request) bool { return len(r.Header[header]) > 0 && r.ContentLength == 0 }
 
 // Look posts what changes nothing to two addresses of this app, once as the IdP does

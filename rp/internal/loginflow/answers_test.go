@@ -45,6 +45,7 @@ func TestState(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		for path, want := range map[string]string{
 			"/app/x":                             "/app/x",
+			"/app/" + strings.Repeat("x", 1_000): "/app/",
 			"/app/" + strings.Repeat("x", 2_000): "/app/",
 		} {
 			state := l.State(id, loginflow.Target{ReturnTo: path, Again: again})
@@ -161,9 +162,121 @@ func TestThirdPartyRead(t *testing.T) {
 	}
 }
 
+// The form of another site becomes an address: what may stand in it, and not without bounds.
+func TestThirdPartyByGet(t *testing.T) {
+	app, err := site.New("https://notes.example/app", nil, "/auth", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third := &loginflow.ThirdParty{Issuer: "https://idp.example", Names: []string{"ui_locales"}, Site: app}
+	most := strings.Repeat("x", 2_048)
+	to := third.ByGet(url.Values{"iss": {"https://idp.example"}, "target_link_uri": {most}, "login_hint": {most + "x"},
+		"ui_locales": {"de"}, "prompt": {"login"}})
+	want := url.Values{"iss": {"https://idp.example"}, "target_link_uri": {most}, "ui_locales": {"de"}}
+	if to != "/app/auth/login?"+want.Encode() {
+		t.Errorf("%.200s", to)
+	}
+}
+
+// A fragment can get lost where a browser navigates to a log-in that says where to lead.
+func TestLosesFragment(t *testing.T) {
+	for query, want := range map[string]bool{
+		"return_to=/app/x":             true,
+		"":                             false,
+		"return_to=/app/x&fragment=":   false,
+		"return_to=/app/x&fragment=a":  false,
+		"return_to=/app/x&iss=https:x": false,
+		"iss=https:x":                  false,
+		"fragment=a":                   false,
+		"return_to=/app/x%23a":         false,
+		"return_to=" + strings.Repeat("x", 8<<10-len("return_to=")):   true,
+		"return_to=" + strings.Repeat("x", 8<<10-len("return_to=")+1): false,
+	} {
+		r := httptest.NewRequest("GET", "/auth/login?"+query, nil)
+		if loginflow.LosesFragment(r, r.URL.Query()) {
+			t.Errorf("%.60s: a script's log-in", query)
+		}
+		r.Header.Set("Accept", "text/html")
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Fetch-Dest", "document")
+		if got := loginflow.LosesFragment(r, r.URL.Query()); got != want {
+			t.Errorf("%.60s: %v", query, got)
+		}
+	}
+}
+
 // What is no key is refused.
 func TestLoginsNeedKeys(t *testing.T) {
 	if _, err := loginflow.New(loginflow.Config{Keys: [][]byte{make([]byte, 5)}, Owner: []byte("mine")}); err == nil {
 		t.Error("a key of 5 bytes is taken")
+	}
+}
+
+// What a log-in has asked for, the session has to have.
+func TestMetBy(t *testing.T) {
+	now := time.UnixMilli(1e12)
+	gold, minute := loginflow.Wish{ACR: []string{"gold", "silver"}}, loginflow.Wish{Age: time.Minute}
+	for _, tc := range []struct {
+		name string
+		wish loginflow.Wish
+		acr  string
+		at   time.Time
+		want bool
+	}{
+		{"nothing was asked for", loginflow.Wish{}, "", time.Time{}, true},
+		{"the second best", gold, "silver", time.Time{}, true},
+		{"another one", gold, "bronze", time.Time{}, false},
+		{"none", gold, "", time.Time{}, false},
+		{"just in time", minute, "", now.Add(-70 * time.Second), true},
+		{"too long ago", minute, "", now.Add(-70*time.Second - 1), false},
+		{"nobody knows when", minute, "", time.Time{}, false},
+	} {
+		if got := tc.wish.MetBy(tc.acr, tc.at, now, 10*time.Second); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+}
+
+// A wish travels sealed in an address, unless it is too large.
+func TestMore(t *testing.T) {
+	l, others := loginsOf(t, newKey(), "mine"), loginsOf(t, newKey(), "mine")
+	if more, ok := l.More(loginflow.Wish{}); more != "" || !ok {
+		t.Errorf("%q, %v", more, ok)
+	}
+	want := loginflow.Wish{ACR: []string{"gold"}, Round: 2}
+	more, ok := l.More(want)
+	sealed, found := strings.CutPrefix(more, "&wish=")
+	if got := l.OpenWish(sealed); !ok || !found || got.Text() != want.Text() {
+		t.Errorf("%q, %v: %s", more, ok, got.Text())
+	}
+	if got := others.OpenWish(sealed); !got.IsEmpty() {
+		t.Errorf("another client reads %s", got.Text())
+	}
+	if _, ok := l.More(loginflow.Wish{Scopes: []string{strings.Repeat("x", loginflow.MaxWish)}}); ok {
+		t.Error("a wish that is too large travels")
+	}
+}
+
+// RFC 6749 §3.1: no parameter stands twice, in an address or a form, and a form is bounded.
+func TestCallbackParams(t *testing.T) {
+	for _, tc := range []struct {
+		method, query, form string
+		want                string // of code; "-": refused
+	}{
+		{"GET", "code=a&state=s", "", "a"},
+		{"GET", "code=a&code=a", "", "-"},
+		{"GET", "state=s", "", ""},
+		{"POST", "", "code=a", "a"},
+		{"POST", "code=b", "code=a", "a"},
+		{"POST", "", "code=a&code=b", "-"},
+		{"POST", "", "code=" + strings.Repeat("x", 64<<10), "-"},
+		{"POST", "", "code=%zz", "-"},
+	} {
+		r := httptest.NewRequest(tc.method, "/auth/callback?"+tc.query, strings.NewReader(tc.form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		got, err := loginflow.CallbackParams(httptest.NewRecorder(), r)
+		if (err != nil) != (tc.want == "-") || err == nil && got.Get("code") != tc.want {
+			t.Errorf("%s ?%s, %.30s: %v, %v", tc.method, tc.query, tc.form, got, err)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -137,6 +138,10 @@ func TestNewRingRefuses(t *testing.T) {
 		if _, err := NewRing("record", owner, masters...); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
+	}
+	if _, err := NewRing("record", owner, master(1), make([]byte, 16)); err == nil ||
+		!strings.Contains(err.Error(), "key 2:") {
+		t.Errorf("it is not told which key: %v", err)
 	}
 }
 

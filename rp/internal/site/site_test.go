@@ -141,3 +141,42 @@ func TestStranger(t *testing.T) {
 		t.Errorf("%d strangers were told", told)
 	}
 }
+
+// Browsers reach the app openly by http over a network; loopback is no network.
+func TestIsOpen(t *testing.T) {
+	for base, open := range map[string]bool{
+		"https://notes.example": false, "http://notes.example": true, "http://10.0.0.7:8080/app": true,
+		"http://127.0.0.1:9101": false, "http://[::1]:9101": false, "http://localhost": false,
+		"http://notes.localhost:8080": false, "https://127.0.0.1": false, "http://%zz": false,
+	} {
+		if got := site.IsOpen(base); got != open {
+			t.Errorf("%s: %v", base, got)
+		}
+	}
+}
+
+// What cannot be an origin is no trusted one.
+func TestTrustedOrigins(t *testing.T) {
+	for _, bad := range []string{"", "friend.example", "https://"} {
+		if _, err := site.New("https://notes.example", nil, "/auth", []string{bad}); err == nil {
+			t.Errorf("%q is trusted", bad)
+		}
+	}
+}
+
+// The app's own endpoints are told from its pages, and those of a log-in from the rest.
+func TestEndpoints(t *testing.T) {
+	app := notes(t)
+	for path, want := range map[string][3]bool{ // endpoint, log-in, callback
+		"/auth/login":     {true, true, false},
+		"/auth/callback":  {true, true, true},
+		"/auth/logout":    {true, false, false},
+		"/authors":        {false, false, false},
+		"/auth/callbacks": {true, false, false},
+		"/":               {false, false, false},
+	} {
+		if got := [3]bool{app.IsEndpoint(path), app.IsLogin(path), app.IsCallback(path)}; got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+}

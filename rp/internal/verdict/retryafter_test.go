@@ -87,3 +87,17 @@ func TestBackoffIsMonotonicAndBounded(t *testing.T) {
 		}
 	})
 }
+
+// RevokeAgain: seconds first, then minutes.
+func TestRevokeAgain(t *testing.T) {
+	want := []time.Duration{time.Second, time.Second, 5 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute,
+		5 * time.Minute, 5 * time.Minute}
+	for n, d := range want {
+		if got := RevokeAgain(uint64(n)); got != d {
+			t.Errorf("after %d failures: %v, want %v", n, got, d)
+		}
+	}
+	if got := RevokeAgain(1 << 40); got != 5*time.Minute {
+		t.Errorf("after very many failures: %v", got)
+	}
+}
