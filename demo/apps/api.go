@@ -22,6 +22,7 @@ type APIConfig struct {
 	Listener     net.Listener
 	BaseURL      string        // default: http:// and the address it listens on
 	Cache        time.Duration // how long an answer of the IdP is used again. 0: never
+	Audience     []string      // one of these must be in a token's aud. Empty: none is asked for
 
 	Wait              time.Duration // as in app.Config
 	InsecureAllowHTTP bool
@@ -65,7 +66,7 @@ func StartAPI(ctx context.Context, c APIConfig) (a *API, err error) {
 	a = &API{cfg: c, server: StartServer(c.Listener, c.Logger)}
 	tokens, err := Await(ctx, c.Wait, c.Progress, "the IdP at "+c.Issuer, func(ctx context.Context) (*resourceserver.Server, error) {
 		return resourceserver.New(ctx, resourceserver.Config{
-			Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, CacheFor: c.Cache,
+			Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, CacheFor: c.Cache, Audience: c.Audience,
 			HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, InsecureAllowHTTP: c.InsecureAllowHTTP,
 		})
 	})

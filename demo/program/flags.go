@@ -20,6 +20,7 @@ type options struct {
 
 	issuer, clientID, clientSecret string
 	listen, baseURL, apiURL        string
+	audience                       string
 	scopes, store, sealKey         string
 	idTokenAlg, like               string
 	signalEvery, trustFor          time.Duration
@@ -52,6 +53,7 @@ var modes = map[string]string{
 	"diagnose":         "s",
 	"metrics":          "sd",
 	"cache":            "ad",
+	"audience":         "a",
 	"listen-port-base": "d", "idp-idle": "d", "idp-absolute": "d", "token-life": "d",
 }
 
@@ -85,6 +87,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.StringVar(&o.metrics, "metrics", "", "serve metrics on this address: go run -C examples ./metrics -metrics 127.0.0.1:9464")
 	f.BoolVar(&o.verbose, "v", false, "log what happens to sessions")
 
+	f.StringVar(&o.audience, "audience", "", "api: names of this API, with spaces between; a token has to have one of them in its aud (default: any token of the IdP is taken)")
 	f.DurationVar(&o.cache, "cache", 0, "api: how long an introspection is used again (default 0: never)")
 
 	f.IntVar(&o.portBase, "listen-port-base", 0, "whole demo: first of eight ports; 0 picks free ones (default 9000, or free ones if those are taken)")

@@ -102,7 +102,7 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
 	a, err := apps.StartAPI(ctx, apps.APIConfig{
 		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: resourceserver.Secret(o.clientSecret), Listen: o.listen, BaseURL: o.baseURL,
-		Cache: o.cache, Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
+		Audience: strings.Fields(o.audience), Cache: o.cache, Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
 	})
 	if err != nil {
 		return err
