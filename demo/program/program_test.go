@@ -43,7 +43,6 @@ func TestBadFlags(t *testing.T) {
 		{args: "-no-such-flag", want: "not defined: -no-such-flag"},
 		{args: "-app notoken -idle x", want: `invalid value "x" for flag -idle`},
 		{args: "-app notoken -idle -3s", want: "-idle is negative"},
-		{args: "-metrics 127.0.0.1:0", want: "go run -C examples ./metrics -metrics 127.0.0.1:0"},
 		{args: "-instances 0", want: "-instances is 0; use 1 to 16"},
 		{args: "-app notoken", env: []string{"TANDEM_INSTANCES", "17"}, want: "-instances is 17; use 1 to 16"},
 		{args: "-app notoken", env: []string{"TANDEM_TRUST_FOR", "soon"}, want: "TANDEM_TRUST_FOR: not a value for -trust-for"},

@@ -268,7 +268,7 @@ func TestProgram(t *testing.T) {
 	done := make(chan error, 1)
 	started, out := io.Pipe()
 	go func() {
-		done <- program.RunMeasured(ctx, serve, []string{"-metrics", at, "-listen-port-base", "0"},
+		done <- program.RunMeasured(ctx, serve, []string{"-metrics=" + at, "-listen-port-base", "0"},
 			func(string) string { return "" }, out, io.Discard)
 		out.Close()
 	}()
