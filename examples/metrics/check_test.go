@@ -135,8 +135,7 @@ func dashboard(t *testing.T) map[string]string {
 	out := map[string]string{}
 	for _, p := range d.Panels {
 		for _, q := range p.Targets {
-			out[p.Title+" "+q.RefID] = strings.NewReplacer("$__rate_interval", "1m", "$client", ".*", "$absolute",
-				"8h").Replace(q.Expr)
+			out[p.Title+" "+q.RefID] = strings.NewReplacer("$__rate_interval", "1m", "$client", ".*").Replace(q.Expr)
 		}
 	}
 	return out
