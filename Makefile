@@ -66,6 +66,7 @@ screenshots: ## the pictures of the documentation, taken from the running demo
 	@echo "== screenshots: docs/"
 	TANDEM_SHOTS="$(CURDIR)/docs" go test -count=1 ./e2e/controlroom
 	TANDEM_SHOTS="$(CURDIR)/docs" go test -count=1 -run TestWarningIsAnswered ./e2e/stories
+	cd examples && TANDEM_SHOTS="$(CURDIR)/docs" go test -count=1 -run TestPicture ./metrics
 
 .PHONY: fuzz
 fuzz: ## every fuzz target in turn (FUZZTIME=10s each)
@@ -112,6 +113,8 @@ newcomer: ## a stranger's path: clone what is committed, the demo, the README's 
 metrics-check: ## dashboard and alerts of docs/metrics on a Prometheus that watches the demo
 	@command -v prometheus promtool >/dev/null || { echo "metrics-check needs prometheus and promtool (Debian: apt-get install prometheus)"; exit 1; }
 	echo "== metrics-check: docs/metrics"
+	cd tools && go test -count=1 ./grafana
+	cd ..
 	cd examples && TANDEM_METRICS=1 go test -count=1 -v -run TestMetricsCheck ./metrics
 
 # What a binary depends on is in these flags and in go.mod, and in nothing of the
