@@ -61,6 +61,13 @@ bench: ## every benchmark (BENCH=regexp BENCHTIME=1s), and the hot path beside i
 	echo "== bench: one authenticated request beside its floor and the peers"
 	cd bench && go run .
 
+.PHONY: capacity
+capacity: ## the tables of docs/capacity.md, measured on this machine
+	@echo "== capacity: sessions, signals, streams, the end of an outage, logout tokens"
+	cd bench && go run . -capacity
+	cd ..
+	go test -run '^$$' -bench 'LogoutTokens/ES256' -benchtime 1x ./rp
+
 .PHONY: screenshots
 screenshots: ## the pictures of the documentation, taken from the running demo
 	@echo "== screenshots: docs/"
