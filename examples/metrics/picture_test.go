@@ -147,7 +147,7 @@ func (p *server) over(t *testing.T, query, legend string, from, to time.Time) (a
 		for _, v := range r.Values {
 			at, _ := v[0].(float64)
 			text, _ := v[1].(string)
-			i := int((at - float64(from.Unix())) / step)
+			i := int(math.Round((at - float64(from.Unix())) / step))
 			if n, err := strconv.ParseFloat(text, 64); err == nil && i >= 0 && i < steps && !math.IsInf(n, 0) {
 				one.values[i] = n
 				some = some || !math.IsNaN(n)
