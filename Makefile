@@ -116,6 +116,10 @@ newcomer: ## a stranger's path: clone what is committed, the demo, the README's 
 	@echo "== newcomer"
 	TANDEM_NEWCOMER='$(NEWCOMER)' go test -buildvcs=false -count=1 -v -timeout 3h -run TestStranger ./e2e/readme
 
+.PHONY: newcomer-debian
+newcomer-debian: ## make newcomer on a clean Debian with git, make and Go (as root, by debootstrap; NEWCOMER=gate, MIRROR=URL)
+	@NEWCOMER='$(NEWCOMER)' tools/newcomer-debian.sh
+
 .PHONY: metrics-check
 metrics-check: ## dashboard and alerts of docs/metrics on a Prometheus that watches the demo
 	@command -v prometheus promtool >/dev/null || { echo "metrics-check needs prometheus and promtool (Debian: apt-get install prometheus)"; exit 1; }
