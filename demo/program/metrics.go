@@ -55,7 +55,7 @@ func elsewhere(ctx context.Context, at metricsFlag, args []string, stdout, stder
 	if err != nil {
 		return fmt.Errorf("-metrics: %w", err)
 	}
-	defer os.RemoveAll(temp)
+	defer func() { _ = os.RemoveAll(temp) }()
 	_, _ = fmt.Fprintln(stdout, "building what collects metrics, examples/metrics")
 	program := filepath.Join(temp, "metrics.exe") // the ending is Windows', and harms nobody else
 	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./metrics")
