@@ -39,7 +39,7 @@ func (s *Store) Claim(
 	return claimed, nil
 }
 
-// Count implements store.CountingStore. It reads the client's part of an index: some tenths of
+// Count implements store.CountingStore. It reads the client's part of an index: about
 // a second for a million sessions.
 func (s *Store) Count(ctx context.Context, owner store.Key) (n int, err error) {
 	err = s.one(ctx, true, s.sql.count, []any{owner[:]}, &n)
