@@ -61,11 +61,19 @@ bench: ## every benchmark (BENCH=regexp BENCHTIME=1s), and the hot path beside i
 	echo "== bench: one authenticated request beside its floor and the peers"
 	cd bench && go run .
 
+.PHONY: capacity
+capacity: ## the tables of docs/capacity.md, measured on this machine
+	@echo "== capacity: sessions, signals, streams, the end of an outage, logout tokens"
+	cd bench && go run . -capacity
+	cd ..
+	go test -run '^$$' -bench 'LogoutTokens/ES256' -benchtime 1x ./rp
+
 .PHONY: screenshots
 screenshots: ## the pictures of the documentation, taken from the running demo
 	@echo "== screenshots: docs/"
 	TANDEM_SHOTS="$(CURDIR)/docs" go test -count=1 ./e2e/controlroom
 	TANDEM_SHOTS="$(CURDIR)/docs" go test -count=1 -run TestWarningIsAnswered ./e2e/stories
+	cd examples && TANDEM_SHOTS="$(CURDIR)/docs" go test -count=1 -run TestPicture ./metrics
 
 .PHONY: fuzz
 fuzz: ## every fuzz target in turn (FUZZTIME=10s each)
@@ -109,10 +117,16 @@ newcomer: ## a stranger's path: clone what is committed, the demo, the README's 
 	@echo "== newcomer"
 	TANDEM_NEWCOMER='$(NEWCOMER)' go test -buildvcs=false -count=1 -v -timeout 3h -run TestStranger ./e2e/readme
 
+.PHONY: newcomer-debian
+newcomer-debian: ## make newcomer on a clean Debian with git, make and Go (as root, by debootstrap; NEWCOMER=gate, MIRROR=URL)
+	@NEWCOMER='$(NEWCOMER)' tools/newcomer-debian.sh
+
 .PHONY: metrics-check
 metrics-check: ## dashboard and alerts of docs/metrics on a Prometheus that watches the demo
 	@command -v prometheus promtool >/dev/null || { echo "metrics-check needs prometheus and promtool (Debian: apt-get install prometheus)"; exit 1; }
 	echo "== metrics-check: docs/metrics"
+	cd tools && go test -count=1 ./grafana
+	cd ..
 	cd examples && TANDEM_METRICS=1 go test -count=1 -v -run TestMetricsCheck ./metrics
 
 # What a binary depends on is in these flags and in go.mod, and in nothing of the

@@ -34,9 +34,19 @@ import (
 	"github.com/tandem-sso/tandem/rp/store/redisstore"
 )
 
-// capacity prints what docs/capacity.md reckons with: the size of a session in each store,
-// signals per second, and what an open stream costs.
+// The tables of docs/capacity.md begin so (TestCapacityHasTheTables).
+const (
+	sizesHead   = "| store | bytes for a session | sessions for a GB |"
+	signalsHead = "| store | signals a second | processor of the app for one | of Redis for one |"
+	outageHead  = "| all are served after | calls at once | connections | logged out |"
+	streamsHead = "| open streams | memory of the instance for one | processors for 10,000 |"
+)
+
+// capacity prints what docs/capacity.md reckons with, in that page's form: the size of a
+// session in each store, signals per second, and what an open stream costs.
 func capacity(ctx context.Context, sessions, signals, streams int) error {
+	fmt.Printf("%s, %s/%s, %d cores, %s\n", time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH,
+		runtime.NumCPU(), runtime.Version())
 	kept, closeAll, err := places(ctx)
 	defer closeAll()
 	if err != nil {
@@ -68,7 +78,7 @@ func places(ctx context.Context) (all []place, closeAll func(), err error) {
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc), nil
 	}
-	all = append(all, place{"memstore, heap", memstore.New(memstore.Options{}), heap, nil})
+	all = append(all, place{"memstore, in the heap", memstore.New(memstore.Options{}), heap, nil})
 
 	dir, err := os.MkdirTemp("", "tandem-bench-")
 	if err != nil {
@@ -81,7 +91,7 @@ func places(ctx context.Context) (all []place, closeAll func(), err error) {
 		return nil, closeAll, err
 	}
 	after.add(func() { _ = bolt.Close() })
-	all = append(all, place{"boltstore, file", bolt, func() (int64, error) {
+	all = append(all, place{"boltstore, the file", bolt, func() (int64, error) {
 		info, err := os.Stat(path)
 		if err != nil {
 			return 0, err
@@ -105,7 +115,7 @@ func places(ctx context.Context) (all []place, closeAll func(), err error) {
 			return nil, closeAll, err
 		}
 		after.add(asker.Close)
-		all = append(all, place{"redisstore, used_memory", redis, func() (int64, error) {
+		all = append(all, place{"Redis, `used_memory`", redis, func() (int64, error) {
 			n, err := tells(ctx, asker, "memory", "used_memory")
 			return int64(n), err
 		}, func() (time.Duration, error) {
@@ -129,7 +139,8 @@ func places(ctx context.Context) (all []place, closeAll func(), err error) {
 			return nil, closeAll, err
 		}
 		after.add(func() { _ = asker.Close(context.WithoutCancel(ctx)) })
-		all = append(all, place{"pgstore, tables and indexes", pg, func() (n int64, err error) {
+		const name = "PostgreSQL, tables and indexes, with what autovacuum has not tidied yet"
+		all = append(all, place{name, pg, func() (n int64, err error) {
 			err = asker.QueryRow(ctx, `SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c
 				JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tandem' AND c.relkind = 'r'`).Scan(&n)
 			return n, err
@@ -156,7 +167,7 @@ const sealedBytes = 3 << 10 // tokens, claims and some values of the app
 
 // sizes creates sessions, replaces each once, as a refresh does, and prints what one takes.
 func sizes(ctx context.Context, all []place, n int) error {
-	fmt.Printf("%-32s %12s %14s %12s\n", "a session of 3 KB sealed", "bytes", "beside sealed", "per GB")
+	fmt.Printf("\nA session of 3 KB sealed:\n\n%s\n|---|---|---|\n", sizesHead)
 	for _, p := range all {
 		before, err := p.size()
 		if err != nil {
@@ -170,9 +181,18 @@ func sizes(ctx context.Context, all []place, n int) error {
 			return err
 		}
 		each := (after - before) / int64(n)
-		fmt.Printf("%-32s %12d %14d %12d\n", p.name, each, each-sealedBytes, 1_000_000_000/each)
+		fmt.Printf("| %s | %s | %s |\n", p.name, thousands(each, 100), thousands(1_000_000_000/each, 1000))
 	}
 	return nil
+}
+
+// thousands writes a number as the page does, rounded to so many.
+func thousands(n, to int64) string {
+	text := strconv.FormatInt((n+to/2)/to*to, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 func populate(ctx context.Context, s store.Store, n int) error {
@@ -216,14 +236,14 @@ func newSealed() []byte {
 // signalled lets everybody be active when a signal is due, and prints how many signals an
 // instance sends in a second. IdP and Redis or PostgreSQL take part on the same machine.
 func signalled(ctx context.Context, all []place, n int) error {
-	fmt.Printf("\n%-32s %12s %16s %16s\n", "signals (refreshes)", "per second", "processor each", "of the server")
+	fmt.Printf("\n%d signals (refreshes) that are due at once, %d cores shared by all:\n\n%s\n|---|---|---|---|\n", n,
+		runtime.NumCPU(), signalsHead)
 	for _, p := range all {
 		p.name, _, _ = strings.Cut(p.name, ",")
 		if err := signalOne(ctx, p, n); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
-	fmt.Println("processor: of this process, in which the IdP signs an ID token and an access token for each")
 	return nil
 }
 
@@ -276,14 +296,16 @@ func signalOne(ctx context.Context, p place, n int) error {
 		}
 	}
 	took, own := time.Since(began), processorTime()-used
-	its := "–"
+	its := ""
 	if p.busy != nil {
-		its = ((busy() - served) / time.Duration(n)).Round(time.Microsecond).String()
+		its = milliseconds((busy() - served) / time.Duration(n))
 	}
-	fmt.Printf("%-32s %12.0f %16v %16s\n", p.name, float64(n)/took.Seconds(),
-		(own / time.Duration(n)).Round(time.Microsecond), its)
+	fmt.Printf("| %s | %s | %s | %s |\n", p.name, thousands(int64(float64(n)/took.Seconds()), 10),
+		milliseconds(own/time.Duration(n)), its)
 	return nil
 }
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%.2g ms", d.Seconds()*1000) }
 
 // streamed opens event streams over loopback and prints what one costs while nothing
 // happens but heartbeats.
@@ -327,8 +349,8 @@ func streamed(ctx context.Context, n int) error {
 	const watched = 30 * time.Second // two heartbeats
 	time.Sleep(watched)
 	share := (processorTime() - used).Seconds() / watched.Seconds() / float64(n) // of one processor
-	fmt.Printf("\n%d streams: %d KB each (heap and stacks); 10,000 of them take %.1f %% of a processor\n",
-		n, (after-before)/int64(n)/1000, share*10_000*100)
+	fmt.Printf("\nStreams that have only their heartbeats:\n\n%s\n|---|---|---|\n| %s | %d KB | %.1f %% of one |\n",
+		streamsHead, thousands(int64(n), 1), (after-before)/int64(n)/1000, share*10_000*100)
 	return nil
 }
 

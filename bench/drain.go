@@ -92,13 +92,12 @@ func drain(ctx context.Context, people int) error {
 			return false
 		}
 	})
-	fmt.Printf("\nthe end of an outage: %d sessions are overdue, and all of them click (503 before it: %d)\n", people,
-		refused)
-	fmt.Printf("%12s %12s %12s %12s %12s %12s\n", "drained in", "connections", "calls at once", "calls", "503 after it",
-		"logged out")
-	fmt.Printf("%12v %12d %12d %12d %12d %12d\n", time.Since(began).Round(100*time.Millisecond), opened.Load(),
-		under.most(),
-		idp.Count(idpmock.EndpointRefresh, "bench")-before, again.Load(), lost.Load())
+	took := time.Since(began)
+	fmt.Printf("\nThe end of an outage: %s sessions are overdue, and all of them click "+
+		"(503 before it: %d, after it: %d, calls: %d):\n\n",
+		thousands(int64(people), 1), refused, again.Load(), idp.Count(idpmock.EndpointRefresh, "bench")-before)
+	fmt.Printf("%s\n|---|---|---|---|\n| %v | %d | %d | %d |\n", outageHead, took.Round(100*time.Millisecond),
+		under.most(), opened.Load(), lost.Load())
 	return nil
 }
 

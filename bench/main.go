@@ -27,7 +27,7 @@ func main() {
 	people := flag.Int("people", 50_000, "sessions that are overdue at the end of an outage")
 	only := flag.Bool("outage", false, "the end of an outage alone")
 	server := flag.Bool("server", true, "whole servers over loopback, too")
-	reckon := flag.Bool("capacity", false, "what docs/capacity.md reckons with, alone")
+	reckon := flag.Bool("capacity", false, "what docs/capacity.md reckons with, as its tables (make capacity)")
 	sessions := flag.Int("sessions", 50_000, "capacity: sessions in each store")
 	signals := flag.Int("signals", 5_000, "capacity: people whose signal is due at once")
 	streams := flag.Int("streams", 2_000, "capacity: open streams")
@@ -40,7 +40,7 @@ func main() {
 	case !*only:
 		err = run(ctx, *rounds, *each, *redis, *server)
 	}
-	if err == nil && !*reckon {
+	if err == nil {
 		err = drain(ctx, *people)
 	}
 	if err != nil {

@@ -2,6 +2,7 @@
 //
 //	go run ./demo                      an IdP, three apps, an API and the control room
 //	go run ./demo -instances 2         the same, each app as two instances
+//	go run ./demo -metrics             the same, and metrics at http://127.0.0.1:9464/metrics
 //	go run ./demo -app refreshtoken …  one app alone, against any IdP
 //	go run ./demo -app api …           the API alone
 //

@@ -52,13 +52,16 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 	say := func(serious bool, code, text string, args ...any) {
 		out = append(out, Finding{Code: code, Serious: serious, Text: fmt.Sprintf(text, args...)})
 	}
-	can := c.Capabilities
+	can, name := c.Capabilities, c.Capabilities.Name
+	if name == idps.Unverified && m.Mock { // it says so itself, and the tests of both hold it
+		name = "idp-mock"
+	}
 	say(false, "capabilities", "The IdP is taken for %q: a refresh %s its session, userinfo %s, introspection %s; to "+
 		"revoke a refresh token takes %s along; set Config.Capabilities if that is wrong.",
-		can.Name, extends(can.Extends.Refresh), extends(can.Extends.Userinfo), extends(can.Extends.Introspection),
+		name, extends(can.Extends.Refresh), extends(can.Extends.Userinfo), extends(can.Extends.Introspection),
 		can.Revocation)
 
-	if can.Name == idps.Unverified {
+	if name == idps.Unverified {
 		say(true, "idp_unverified", "Nobody has said what kind of IdP this is, and its address does not tell: "+
 			"that calls extend its session, and are refused after its end, is an assumption. If it is wrong, "+
 			"people who are active are logged out after the IdP's window, or those who have logged out "+

@@ -62,6 +62,7 @@ func TestDiagnose(t *testing.T) {
 		{name: "all is well", config: rp.Config{Capabilities: &duende},
 			told: []string{"capabilities", "self_unreachable"}},
 		{name: "an IdP that nobody knows", serious: []string{"idp_unverified"}, told: []string{"capabilities"}},
+		{name: "idp-mock, which says so", doc: discoveryOnly{"idp_mock": true}, told: []string{"capabilities"}},
 		{name: "tokens do not follow the session", config: rp.Config{Capabilities: &auth0},
 			serious: []string{"no_signal", "no_logout_on_expiry"}},
 		{name: "silent check helps", config: rp.Config{Capabilities: &auth0, SilentCheck: true}},

@@ -20,6 +20,7 @@ type options struct {
 
 	issuer, clientID, clientSecret string
 	listen, baseURL, apiURL        string
+	audience                       string
 	scopes, store, sealKey         string
 	idTokenAlg, like               string
 	signalEvery, trustFor          time.Duration
@@ -34,7 +35,7 @@ type options struct {
 	idpIdle, idpMaximum time.Duration
 	tokenLife           time.Duration
 
-	metrics string
+	metrics metricsFlag
 	measure func(rp.Config) (rp.Config, error) // from the Meter
 
 	given map[string]bool // by flag or environment
@@ -52,6 +53,7 @@ var modes = map[string]string{
 	"diagnose":         "s",
 	"metrics":          "sd",
 	"cache":            "ad",
+	"audience":         "a",
 	"listen-port-base": "d", "idp-idle": "d", "idp-absolute": "d", "token-life": "d",
 }
 
@@ -82,9 +84,10 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.DurationVar(&o.wait, "wait", 0, "how long to wait for an IdP that cannot be reached yet")
 	f.BoolVar(&o.diagnose, "diagnose", false, "say what this IdP and these settings will do to sessions, and stop")
 	f.BoolVar(&o.insecureHTTP, "insecure-allow-http", false, "allow http beyond loopback")
-	f.StringVar(&o.metrics, "metrics", "", "serve metrics on this address: go run -C examples ./metrics -metrics 127.0.0.1:9464")
+	f.Var(&o.metrics, "metrics", "serve metrics to a Prometheus at "+usualMetrics+", or at another address: -metrics=HOST:PORT. What collects them is built first, from a clone")
 	f.BoolVar(&o.verbose, "v", false, "log what happens to sessions")
 
+	f.StringVar(&o.audience, "audience", "", "api: names of this API, with spaces between; a token has to have one of them in its aud (default: any token of the IdP is taken)")
 	f.DurationVar(&o.cache, "cache", 0, "api: how long an introspection is used again (default 0: never)")
 
 	f.IntVar(&o.portBase, "listen-port-base", 0, "whole demo: first of eight ports; 0 picks free ones (default 9000, or free ones if those are taken)")
@@ -101,6 +104,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 const usage = `Usage:
   go run ./demo                  the whole demo
   go run ./demo -instances 2     the same, each app as two instances behind a tiny load balancer
+  go run ./demo -metrics         the same, and metrics at http://127.0.0.1:9464/metrics
   go run ./demo -app NAME -issuer URL -client-id ID …
                                  one program alone, against any IdP
 

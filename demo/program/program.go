@@ -28,8 +28,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout,
 // measure first.
 type Meter func(addr string) (measure func(rp.Config) (rp.Config, error), stop func(), err error)
 
-// RunMeasured is Run with a Meter for -metrics. It is not in Run: what collects metrics is not
-// to be among what the library needs.
+// RunMeasured is Run with a Meter for -metrics. Without one -metrics runs examples/metrics, which has one.
 func RunMeasured(ctx context.Context, meter Meter, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	o, err := parse(args, getenv, stderr)
 	if err != nil {
@@ -37,14 +36,15 @@ func RunMeasured(ctx context.Context, meter Meter, args []string, getenv func(st
 	}
 	if o.metrics != "" {
 		if meter == nil {
-			return &apps.FlagError{Flag: "metrics", Cure: "needs a program that collects metrics, which is in a module of its own: go run -C examples ./metrics -metrics " + o.metrics}
+			return elsewhere(ctx, o.metrics, args, stdout, stderr)
 		}
-		measure, stop, err := meter(o.metrics)
+		measure, stop, err := meter(string(o.metrics))
 		if err != nil {
 			return fmt.Errorf("-metrics: %w", err)
 		}
 		defer stop()
 		o.measure = measure
+		_, _ = fmt.Fprintf(stdout, "metrics at http://%s/metrics\n", o.metrics)
 	}
 	level := slog.LevelWarn
 	if o.verbose {
@@ -102,7 +102,7 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
 	a, err := apps.StartAPI(ctx, apps.APIConfig{
 		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: resourceserver.Secret(o.clientSecret), Listen: o.listen, BaseURL: o.baseURL,
-		Cache: o.cache, Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
+		Audience: strings.Fields(o.audience), Cache: o.cache, Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
 	})
 	if err != nil {
 		return err

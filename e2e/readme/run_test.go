@@ -61,7 +61,8 @@ func walk(t *testing.T, s stranger, with *strings.Replacer, app, idp string) {
 	s.run(dir, "go mod init notes")
 	s.run(dir, "go mod edit -replace github.com/tandem-sso/tandem="+s.clone) // what is read here is what runs
 	s.run(dir, "go mod tidy")
-	s.start(dir, "go run .").answers(app + "/auth/session")
+	running := s.start(dir, "go run .")
+	running.answers(app + "/auth/session")
 
 	p := idptest.NewBrowser(t, nil)
 	p.Fill = url.Values{"username": {"ada"}}
@@ -88,6 +89,9 @@ func walk(t *testing.T, s stranger, with *strings.Replacer, app, idp string) {
 		if !strings.Contains(page.Body, want) {
 			t.Errorf("after the end at the IdP there is no %s: %s", want, page)
 		}
+	}
+	if said := running.said(); strings.Contains(said, "WARN") || strings.Contains(said, "ERROR") {
+		t.Errorf("a newcomer's program warns:\n%s", said)
 	}
 }
 

@@ -20,9 +20,9 @@ const patience = 10 * time.Minute
 
 var roomAt = regexp.MustCompile(`http://\S+`)
 
-// A stranger clones and follows the README to the letter: the demo, the program on its own
-// ports, and with TANDEM_NEWCOMER=gate also make test. It is a lane of its own (make newcomer)
-// because it takes what is committed, and the ports that the README names.
+// A stranger clones and follows the README to the letter: the demo, with metrics too, the
+// program on its own ports, and with TANDEM_NEWCOMER=gate also make test. It is a lane of its
+// own (make newcomer) because it takes what is committed, and the ports that the README names.
 func TestStranger(t *testing.T) {
 	how := os.Getenv("TANDEM_NEWCOMER")
 	if how == "" {
@@ -51,6 +51,10 @@ func TestStranger(t *testing.T) {
 	room := demo.says(roomAt)
 	demo.answers(room)
 	demo.stop()
+
+	measured := s.start(s.clone, "go run ./demo -metrics") // docs/metrics.md
+	measured.answers("http://127.0.0.1:9464/metrics")
+	measured.stop()
 
 	walk(t, s, strings.NewReplacer(), appURL, idpURL)
 	if how == "gate" {

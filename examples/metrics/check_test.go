@@ -53,7 +53,13 @@ func TestMetricsCheck(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	queries := dashboard(t)
+	queries := map[string]string{} // with Grafana's variables filled in
+	for _, panel := range dashboard(t) {
+		for _, q := range panel.Targets {
+			filled := strings.NewReplacer("$__rate_interval", "1m", "$client", ".*").Replace(q.Expr)
+			queries[panel.Title+" "+q.RefID] = filled
+		}
+	}
 	if len(queries) < 14 {
 		t.Fatalf("only %d queries are in the dashboard", len(queries))
 	}
@@ -116,30 +122,25 @@ func oneLife(t *testing.T, s *system.System) {
 	must(<-pages)
 }
 
-// dashboard returns the queries of all panels, with Grafana's variables filled in.
-func dashboard(t *testing.T) map[string]string {
+// panel of the dashboard.
+type panel struct {
+	Title       string
+	Targets     []struct{ RefID, Expr, LegendFormat string }
+	FieldConfig struct{ Defaults struct{ Unit string } }
+}
+
+// dashboard returns all panels.
+func dashboard(t *testing.T) []panel {
 	t.Helper()
 	text, err := os.ReadFile(docs + "/dashboard.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var d struct {
-		Panels []struct {
-			Title   string
-			Targets []struct{ RefID, Expr string }
-		}
-	}
+	var d struct{ Panels []panel }
 	if err := json.Unmarshal(text, &d); err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]string{}
-	for _, p := range d.Panels {
-		for _, q := range p.Targets {
-			out[p.Title+" "+q.RefID] = strings.NewReplacer("$__rate_interval", "1m", "$client", ".*", "$absolute",
-				"8h").Replace(q.Expr)
-		}
-	}
-	return out
+	return d.Panels
 }
 
 type server struct{ at string }
@@ -268,7 +269,7 @@ func TestProgram(t *testing.T) {
 	done := make(chan error, 1)
 	started, out := io.Pipe()
 	go func() {
-		done <- program.RunMeasured(ctx, serve, []string{"-metrics", at, "-listen-port-base", "0"},
+		done <- program.RunMeasured(ctx, serve, []string{"-metrics=" + at, "-listen-port-base", "0"},
 			func(string) string { return "" }, out, io.Discard)
 		out.Close()
 	}()

@@ -1,9 +1,9 @@
 // Command metrics is the demo with its metrics served to a Prometheus, and what a program of
 // your own does for that.
 //
-//	go run ./metrics -metrics 127.0.0.1:9464    the whole demo; http://127.0.0.1:9464/metrics
+//	go run ./metrics -metrics    the whole demo; http://127.0.0.1:9464/metrics
 //
-// It takes the flags of the demo.
+// It takes the flags of the demo, and is what the demo runs for -metrics.
 package main
 
 import (

@@ -67,6 +67,9 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 	if cfg.Registration != nil {
 		meta["registration_endpoint"] = p.endpoint(PathRegister)
 	}
+	if cfg.Temperament.Name == "" { // apps need not ask who this is; one that is like another is taken for that
+		meta["idp_mock"] = true
+	}
 	cfg.Temperament.leaveOut(meta)
 	plain.Write(w, http.StatusOK, meta)
 }

@@ -17,7 +17,7 @@ func TestFaces(t *testing.T) {
 		"rp":             {139, 130},
 		"rp/event":       {18, 45},
 		"rp/pages":       {3, 7},
-		"rp/store":       {36, 27},
+		"rp/store":       {38, 27},
 		"rp/rptest":      {10, 5},
 		"nethttpadapter": {9, 0},
 		"echoadapter":    {10, 0},

@@ -27,9 +27,9 @@ func makeTargets(t *testing.T) map[string]bool {
 
 // ranBy are the commands that a test runs as they stand, or but for the ports.
 var ranBy = map[string]string{
-	"go get github.com/tandem-sso/tandem":                  "internal/archtest.TestGoSumOfUsers",
-	"go run ./demo":                                        "e2e/readme.TestStranger",
-	"go run -C examples ./metrics -metrics 127.0.0.1:9464": "examples/metrics.TestProgram",
+	"go get github.com/tandem-sso/tandem": "internal/archtest.TestGoSumOfUsers",
+	"go run ./demo":                       "e2e/readme.TestStranger",
+	"go run ./demo -metrics":              "demo/program.TestMetrics",
 	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://localhost:8080": "e2e/readme.TestProgramRuns",
 	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://127.0.0.1:9101": "idp-mock.TestClients",
 	"go run ./idp-mock -client notes,s3cret,http://localhost:9101":                               "idp-mock.TestClients",

@@ -11,7 +11,7 @@ import (
 var (
 	alertRule  = regexp.MustCompile(`(?ms)- alert: (\w+)\n.*?description: (".*?")\n`)
 	alertRow   = regexp.MustCompile("(?m)^\\| `(Tandem\\w+)` \\| [^|]+ \\| ([^|]+) \\|$")
-	instrument = regexp.MustCompile("(?m)^\\| `(tandem\\.[a-z.]+)` \\| (counter|up-down|histogram) \\|")
+	instrument = regexp.MustCompile("(?m)^\\| `(tandem\\.[a-z.]+)` \\| (counter|up-down|gauge|histogram) \\|")
 	series     = regexp.MustCompile(`\btandem_[a-z_]+`)
 )
 
@@ -50,7 +50,7 @@ func TestAlertsAreDocumented(t *testing.T) {
 		switch m[2] {
 		case "counter":
 			known[name+"_total"] = true
-		case "up-down":
+		case "up-down", "gauge":
 			known[name] = true
 		case "histogram":
 			for _, of := range []string{"_bucket", "_count", "_sum"} {

@@ -20,6 +20,8 @@ type meters struct {
 
 	streams, calls metric.Int64UpDownCounter
 
+	sessions metric.Int64Gauge
+
 	lasted, lag, waited, logoutTokens, pages, stored, called metric.Float64Histogram
 }
 
@@ -81,6 +83,10 @@ func newMeters(meter metric.Meter, client string) (*meters, error) {
 			metric.WithExplicitBucketBoundaries(c.buckets...))
 		errs = append(errs, err)
 	}
+	var err error
+	m.sessions, err = meter.Int64Gauge("tandem.sessions", metric.WithUnit("{session}"),
+		metric.WithDescription("Sessions that live, of all instances together, as the store counts them."))
+	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func Instrument(c rp.Config, opts ...Option) (rp.Config, error) {
 	}
 	tracer := o.tracers.Tracer(Scope)
 	if c.Store != nil { // else New says what is missing
-		c.Store = measuredStore{c.Store, m, tracer}
+		c.Store = measuredStore{c.Store, m, tracer, &census{}}
 	}
 	c.IdPTransport = m.around(c.IdPTransport, tracer)
 	c.Events = m.events(c.Events)

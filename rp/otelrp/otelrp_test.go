@@ -59,6 +59,10 @@ func (f *failing) Load(ctx context.Context, key store.Key) (store.Record, error)
 	return f.Store.Load(ctx, key)
 }
 
+func (f *failing) Count(ctx context.Context, owner store.Key) (int, error) {
+	return f.Store.(store.CountingStore).Count(ctx, owner)
+}
+
 func (f *failing) Findings(context.Context) []store.Finding {
 	return []store.Finding{{Code: "of_the_store", Text: "text"}}
 }
@@ -146,6 +150,10 @@ func (w *world) points() map[string]int64 {
 				for _, p := range d.DataPoints {
 					out[m.Name+"{"+p.Attributes.Encoded(encoder{})+"}"] += p.Value
 				}
+			case metricdata.Gauge[int64]:
+				for _, p := range d.DataPoints {
+					out[m.Name+"{"+p.Attributes.Encoded(encoder{})+"}"] += p.Value
+				}
 			case metricdata.Histogram[float64]:
 				for _, p := range d.DataPoints {
 					out[m.Name+"{"+p.Attributes.Encoded(encoder{})+"}"] += int64(p.Count)
@@ -196,11 +204,15 @@ func TestInstruments(t *testing.T) {
 		if got := w.points()["tandem.streams{client_id=app}"]; got != 1 {
 			t.Errorf("%d streams are open", got)
 		}
+		if got := w.points()["tandem.sessions{client_id=app}"]; got != 1 {
+			t.Errorf("%d sessions live", got)
+		}
 		if _, err := w.auth.EndSessions(w.Context(), rp.Whose{Subject: "ada"}); err != nil {
 			t.Fatal(err)
 		}
 		<-over
 		hangUp()
+		time.Sleep(time.Minute) // sessions are counted now and then
 		synctest.Wait()
 
 		got := w.points()
@@ -218,6 +230,7 @@ func TestInstruments(t *testing.T) {
 			"tandem.refused{client_id=app,what=a logout token was refused}":     1,
 			"tandem.logout.token.duration{client_id=app,outcome=refused}":       1,
 			"tandem.page.delay{client_id=app,reason=admin}":                     1,
+			"tandem.sessions{client_id=app}":                                    0,
 			"tandem.streams{client_id=app}":                                     0,
 			"tandem.idp.calls.active{client_id=app}":                            0,
 		} {

@@ -17,6 +17,7 @@ type measuredStore struct {
 	store.Store
 	m      *meters
 	tracer trace.Tracer
+	census *census
 }
 
 // Findings are the Store's own.
@@ -110,6 +111,9 @@ func (s measuredStore) Claim(ctx context.Context, owner store.Key, now time.Time
 	began := time.Now() // each second, for nobody's request: no span
 	list, err := s.Store.Claim(ctx, owner, now, hold, limit)
 	s.record(ctx, began, "claim", outcome(err))
+	if err == nil && s.census.due(began) {
+		s.count(ctx, owner)
+	}
 	return list, err
 }
 

@@ -38,6 +38,7 @@ type Metadata struct {
 	BackchannelLogout     bool     `json:"backchannel_logout_supported"`
 	BackchannelSID        bool     `json:"backchannel_logout_session_supported"`
 	FrontchannelLogout    bool     `json:"frontchannel_logout_supported"`
+	Mock                  bool     `json:"idp_mock"` // idp-mock in its own ways: every call extends and proves
 
 	MTLS mtlsEndpoints `json:"mtls_endpoint_aliases"`
 	// What it may demand of every client.

@@ -86,7 +86,10 @@ type Store struct {
 	abandonedFrom []byte // where forgetAbandoned goes on; the writer's
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store         = (*Store)(nil)
+	_ store.CountingStore = (*Store)(nil)
+)
 
 // Open opens the file at path and creates it if it is missing. Close the Store
 // when done with it.

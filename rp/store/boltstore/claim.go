@@ -7,6 +7,8 @@ import (
 	"errors"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/internal/storekit"
 )
@@ -51,6 +53,21 @@ func (s *Store) Claim(ctx context.Context, owner store.Key, now time.Time, hold 
 		return nil, err
 	}
 	return claimed, nil
+}
+
+// Count implements store.CountingStore. It reads the client's part of an index.
+func (s *Store) Count(ctx context.Context, owner store.Key) (n int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	err = s.db.View(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketDue).Cursor()
+		for k, _ := c.Seek(owner[:]); bytes.HasPrefix(k, owner[:]); k, _ = c.Next() {
+			n++
+		}
+		return nil
+	})
+	return n, failure("read", err)
 }
 
 // forgetAbandoned removes live sessions, of any owner, whose Due passed

@@ -52,6 +52,30 @@ func (s *Store) Claim(ctx context.Context, owner store.Key, now time.Time, hold 
 	return out, nil
 }
 
+// Count implements store.CountingStore.
+func (s *Store) Count(ctx context.Context, owner store.Key) (n int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	o := s.owned(owner)
+	if o == nil {
+		return 0, nil
+	}
+	for i := range s.sessions {
+		n += s.sessions[i].count(o)
+	}
+	return n, nil
+}
+
+func (sh *sessionShard) count(o *owner) int {
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if o.n >= len(sh.due) {
+		return 0
+	}
+	return len(sh.due[o.n].live)
+}
+
 type claim struct {
 	owner      *owner // nil: it has nothing here
 	now, until int64

@@ -39,7 +39,10 @@ type owner struct {
 	n   int // its place in the heaps of each shard
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store         = (*Store)(nil)
+	_ store.CountingStore = (*Store)(nil)
+)
 
 const shardCount = 256 // one byte of the key
 

@@ -39,6 +39,13 @@ func (s *Store) Claim(
 	return claimed, nil
 }
 
+// Count implements store.CountingStore. It reads the client's part of an index: about
+// a second for a million sessions.
+func (s *Store) Count(ctx context.Context, owner store.Key) (n int, err error) {
+	err = s.one(ctx, true, s.sql.count, []any{owner[:]}, &n)
+	return n, err
+}
+
 // forget drops some of what is past its time; more: there may be more of it.
 func (s *Store) forget(ctx context.Context) (more bool, err error) {
 	err = s.do(ctx, false, func(ctx context.Context) error {

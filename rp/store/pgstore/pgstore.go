@@ -67,7 +67,10 @@ type Store struct {
 	bell    *bell
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store         = (*Store)(nil)
+	_ store.CountingStore = (*Store)(nil)
+)
 
 // Open connects to the database that url names (postgres://…, or keywords and
 // values; pgxpool.ParseConfig says what it can contain, pool_max_conns among it).

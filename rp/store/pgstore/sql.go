@@ -20,7 +20,7 @@ import (
 type statements struct {
 	load, list, create, replace, rerefer, touch, settle string
 	lock, fillLocks, bury, endRef, endKey               string
-	claim, once, acquire, lease                         string
+	claim, count, once, acquire, lease                  string
 	changes, rights, listen, notify                     string
 	forget                                              []string
 	forgetChanges                                       string
@@ -203,6 +203,8 @@ WITH hit AS (
 	UPDATE {s}.session s SET due = $4 FROM hit WHERE s.key = hit.key
 )
 SELECT {hit.*} FROM hit ORDER BY hit.due`),
+
+		count: q(`SELECT count(*) FROM {s}.session s WHERE s.owner = $1 AND s.due > 0`),
 
 		// 1 now, 2 id, 3 until.
 		once: q(`

@@ -115,6 +115,27 @@ func (s *Store) claim(ctx context.Context, c *claim) ([]store.Record, error) {
 	return claimed, nil
 }
 
+// Count implements store.CountingStore: one round trip, whatever the number.
+func (s *Store) Count(ctx context.Context, owner store.Key) (n int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	limited, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	cmds := make([]rueidis.Completed, buckets)
+	for b := range cmds {
+		cmds[b] = s.db.B().Zcard().Key(s.keyDue(b, &owner)).Build()
+	}
+	for _, result := range s.db.DoMulti(limited, cmds...) {
+		due, err := result.AsInt64()
+		if err != nil {
+			return 0, s.failure(ctx, err)
+		}
+		n += int(due)
+	}
+	return n, nil
+}
+
 type overdue struct {
 	key store.Key
 	due float64

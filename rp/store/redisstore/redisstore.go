@@ -95,7 +95,10 @@ type Store struct {
 	stopped  chan struct{}
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store         = (*Store)(nil)
+	_ store.CountingStore = (*Store)(nil)
+)
 
 // Open is New for a redis:// or rediss:// URL (rueidis.ParseURL says what it can
 // contain), which replaces o.Client.

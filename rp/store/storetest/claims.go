@@ -15,7 +15,38 @@ func (e *env) due(d time.Duration) store.Record {
 	return e.create(rec)
 }
 
+// counts fails unless every instance counts n sessions of a client. A Store need not count.
+func (e *env) counts(owner store.Key, n int) {
+	e.Helper()
+	for _, s := range e.stores() {
+		c, ok := s.(store.CountingStore)
+		if !ok {
+			e.Skip("it is no CountingStore")
+		}
+		if got, err := c.Count(e.ctx, owner); err != nil || got != n {
+			e.Errorf("Count: %d, %v, not %d", got, err, n)
+		}
+	}
+}
+
 var claimTests = []test{
+	{"Count", func(e *env) {
+		e.counts(owner, 0)
+		recs := []store.Record{e.due(time.Minute), e.due(time.Hour), e.due(-time.Minute)}
+		other := e.session()
+		other.Owner, other.Due = newKey(), e.now().Add(time.Hour)
+		other = e.create(other)
+		e.counts(owner, 3)
+		e.counts(other.Owner, 1)
+		e.counts(newKey(), 0)
+		e.want(e.Store.Touch(e.ctx, recs[0].Key, e.now().Add(time.Second), e.now().Add(2*time.Minute)), nil)
+		e.claim(time.Second, 10) // it lives on
+		e.counts(owner, 3)
+		e.end(store.Selector{Key: recs[1].Key})
+		e.want(e.Store.Settle(e.ctx, recs[1].Key, nil, time.Time{}), nil)
+		e.counts(owner, 2)
+		e.counts(other.Owner, 1)
+	}},
 	{"Due", func(e *env) {
 		rec := e.due(time.Minute)
 		never := e.session()

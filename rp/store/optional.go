@@ -16,3 +16,11 @@ func (f Finding) String() string { return f.Text }
 type FindingStore interface {
 	Findings(ctx context.Context) []Finding
 }
+
+// CountingStore is what a Store may be besides: one that knows how many sessions a client
+// has, for a gauge. It counts those that live, and may count those that have ended until
+// Settle says that nothing remains to be done for them. Sessions that are never due
+// (Record.Due) may be left out.
+type CountingStore interface {
+	Count(ctx context.Context, owner Key) (int, error)
+}
