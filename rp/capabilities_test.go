@@ -1,11 +1,14 @@
 package rp_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -98,7 +101,11 @@ func (pr provider) inside(t *testing.T, s setup, f func(t *testing.T, w *world))
 				r = r.Clone(r.Context())
 				r.URL.Host = "idp.example"
 			}
-			return next.RoundTrip(r)
+			resp, err := next.RoundTrip(r)
+			if err == nil && strings.HasSuffix(r.URL.Path, "/.well-known/openid-configuration") {
+				resp.Body = withoutMock(resp.Body)
+			}
+			return resp, err
 		})}
 		c.Capabilities, c.IdPWindow = pr.byHand, window
 		if change != nil {
@@ -106,6 +113,16 @@ func (pr provider) inside(t *testing.T, s setup, f func(t *testing.T, w *world))
 		}
 	}
 	inBubble(t, s, f)
+}
+
+// withoutMock is discovery that does not say that it is idp-mock's: a real IdP has no such word.
+func withoutMock(body io.ReadCloser) io.ReadCloser {
+	defer body.Close()
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return io.NopCloser(iotest.ErrReader(err))
+	}
+	return io.NopCloser(bytes.NewReader(bytes.ReplaceAll(text, []byte(`"idp_mock":true`), []byte(`"idp_none":true`))))
 }
 
 func eachProvider(t *testing.T, s setup, f func(t *testing.T, w *world, pr provider)) {
