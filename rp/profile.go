@@ -65,6 +65,7 @@ func (u *profiles) ask(ctx context.Context, f *loginflow.Flow, got *engine.Token
 		u.engine.Went(&out)
 	}
 	d.UserinfoFits = out.Err == nil
+	u.engine.JudgeUserinfo(&out)
 	switch {
 	case !needed && out.Err != nil:
 		u.log.Warn("the userinfo endpoint does not take the access token of a log-in; "+
@@ -95,7 +96,7 @@ func late(waited time.Duration) *UnavailableError {
 func (u *profiles) noClaims(out *idp.Outcome) error {
 	switch {
 	case out.Fault == verdict.OtherUser: // CORE-11
-		return badLogin("failed-trust", out.Err)
+		return loginFailed(http.StatusBadRequest, out.Err, "failed-subject", "advice-tell")
 	case verdict.Userinfo(out.Answer, false) == verdict.Retry, out.Fault != verdict.None:
 		wait := max(out.RetryAfter, time.Second)
 		return notFinished(&UnavailableError{RetryAfter: wait, Cause: engine.WhoFails(out), Err: out.Err})

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -60,6 +62,16 @@ func (p *Engine) Report(list []store.Finding) {
 
 // Observe compares a token response with the configuration.
 func (p *Engine) Observe(t *Tokens) { p.Report(judgeTokens(&p.cfg, t)) }
+
+// JudgeUserinfo says what is wrong with an answer of userinfo, whoever has asked.
+func (p *Engine) JudgeUserinfo(out *idp.Outcome) {
+	if errors.Is(out.Err, idp.ErrOtherSubject) { // CORE-11
+		p.Report([]store.Finding{{Code: "userinfo_other_subject", Serious: true, Text: "Userinfo has named another " +
+			"subject (sub) than the ID token. Nothing of it is used, and no session ends for it. If it is so for " +
+			"everybody, let the IdP name people alike at both (a pairwise sub at one of them, or a claim that was " +
+			"mapped to sub). If it is not, ask who gives out tokens of others there."}})
+	}
+}
 
 // StoreFindings is what the store says of itself.
 func StoreFindings(ctx context.Context, in store.Store, within time.Duration) []store.Finding {
