@@ -231,7 +231,8 @@ func TestEncryptedForNobody(t *testing.T) {
 		if a := v.get(v.authorize(v.start("/auth/login"))); a.status != http.StatusBadRequest || v.id() != "" {
 			t.Errorf("%v", a)
 		}
-		if !w.log.has("no key of Config.DecryptionKeys opens it") {
+		if !w.log.has("is encrypted with RSA-OAEP and A256GCM for the key") ||
+			!w.log.has("Config.DecryptionKeys is empty") || !w.hasFinding("unreadable") {
 			t.Errorf("the log:\n%s", w.log)
 		}
 	})

@@ -20,9 +20,8 @@ import (
 
 // errSigned names what cannot be read.
 func errSigned(why error) error {
-	return fmt.Errorf("userinfo answers with application/jwt (signed or encrypted), which cannot be read: %w: "+
-		"register this client with userinfo_signed_response_alg as Config.IDTokenAlg says, or without, and an "+
-		"encryption key as Config.DecryptionKeys has", why)
+	return fmt.Errorf("userinfo answers with application/jwt (signed or encrypted), which cannot be read: %w; see "+
+		"userinfo_signed_response_alg and userinfo_encrypted_response_alg in this client's registration", why)
 }
 
 // profiles are what userinfo says of a person at the log-in.
