@@ -64,7 +64,7 @@ func (u *profiles) ask(ctx context.Context, f *loginflow.Flow, got *engine.Token
 		u.engine.Went(&out)
 	}
 	d.UserinfoFits = out.Err == nil
-	u.engine.JudgeUserinfo(&out)
+	u.engine.JudgeAnswer(&out)
 	switch {
 	case !needed && out.Err != nil:
 		u.log.Warn("the userinfo endpoint does not take the access token of a log-in; "+

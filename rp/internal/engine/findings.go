@@ -64,10 +64,17 @@ func (p *Engine) Report(list []store.Finding) {
 // Observe compares a token response with the configuration.
 func (p *Engine) Observe(t *Tokens) { p.Report(judgeTokens(&p.cfg, t)) }
 
-// JudgeUserinfo says what is wrong with an answer of userinfo, whoever has asked.
-func (p *Engine) JudgeUserinfo(out *idp.Outcome) {
+// JudgeAnswer says what is wrong with an answer of the IdP, or with what it answers, whoever
+// has asked.
+func (p *Engine) JudgeAnswer(out *idp.Outcome) {
 	p.judgeRead("userinfo", p.cfg.UserinfoAgain, out.Unread) // at a log-in that needs it, the log-in fails
-	if errors.Is(out.Err, idp.ErrOtherSubject) {             // CORE-11
+	if out.Code == "invalid_dpop_proof" {
+		p.Report([]store.Finding{{Code: "dpop_proof_refused", Serious: true, Text: "The IdP refuses the DPoP proofs of " +
+			"this client (invalid_dpop_proof). No session ends for it, but none is renewed. Compare the clocks of " +
+			"this server and the IdP, and the address of its token endpoint as this app calls it with the one that " +
+			"the IdP knows: a proxy in between may change scheme, host or path. The IdP's log has its reason."}})
+	}
+	if errors.Is(out.Err, idp.ErrOtherSubject) { // CORE-11
 		p.Report([]store.Finding{{Code: "userinfo_other_subject", Serious: true, Text: "Userinfo has named another " +
 			"subject (sub) than the ID token. Nothing of it is used, and no session ends for it. If it is so for " +
 			"everybody, let the IdP name people alike at both (a pairwise sub at one of them, or a claim that was " +

@@ -124,7 +124,7 @@ func (p *Engine) callUserinfo(ctx context.Context, d *record.Data) ([]byte, idp.
 	defer cancel()
 	answer, out := p.idp.At().Client.Bound(d.DPoPKey).Userinfo(ctx, d.AccessToken, d.Subject)
 	p.flights.went(&out)
-	p.JudgeUserinfo(&out)
+	p.JudgeAnswer(&out)
 	return answer, out
 }
 
