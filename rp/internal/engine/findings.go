@@ -69,8 +69,8 @@ func (p *Engine) Observe(t *Tokens) { p.Report(judgeTokens(&p.cfg, t)) }
 func (p *Engine) JudgeAnswer(out *idp.Outcome) {
 	p.judgeRead("userinfo", p.cfg.UserinfoAgain, out.Unread) // at a log-in that needs it, the log-in fails
 	if out.Code == "invalid_dpop_proof" {
-		p.Report([]store.Finding{{Code: "dpop_proof_refused", Serious: true, Text: "The IdP refuses the DPoP proofs of " +
-			"this client (invalid_dpop_proof). No session ends for it, but none is renewed. Compare the clocks of " +
+		p.Report([]store.Finding{{Code: "dpop_proof_refused", Serious: true, Text: "The IdP refuses the DPoP proofs " +
+			"of this client (invalid_dpop_proof). No session ends for it, but none is renewed. Compare the clocks of " +
 			"this server and the IdP, and the address of its token endpoint as this app calls it with the one that " +
 			"the IdP knows: a proxy in between may change scheme, host or path. The IdP's log has its reason."}})
 	}
