@@ -65,7 +65,7 @@ func (p *Provider) Fits(m *Metadata) error {
 func (p *Provider) Usable(m *Metadata) error {
 	var unfit UnfitError
 	c := &p.cfg
-	m = c.at(m)
+	m = c.At(m)
 	if m.Issuer != c.Issuer { // CORE-04
 		unfit.add("Issuer", "the IdP calls itself %q; set exactly that", m.Issuer[:min(len(m.Issuer), 200)])
 		return unfit
