@@ -201,8 +201,8 @@ func (s *Server) send(ctx context.Context, token string) ([]byte, error) {
 	case out.Err == nil:
 		return body, nil
 	case out.Fault == verdict.None && refusesUs(out.Status):
-		s.cfg.Logger.Error("the IdP refuses this API's introspection: check ClientID and its secret, key or certificate",
-			"status", out.Status)
+		s.cfg.Logger.Error("the IdP refuses this API's introspection: check ClientID and its secret, key "+
+			"or certificate", "status", out.Status)
 		return nil, s.trouble(30*time.Second, out.Err)
 	}
 	return nil, s.trouble(min(max(out.RetryAfter, time.Second), time.Minute), out.Err)
