@@ -47,7 +47,7 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 		"its own, such as http://localhost:9000/acme")
 	f.StringVar(&o.config, "config", "", "JSON configuration `file`")
 	f.StringVar(&o.like, "like", "", "behave as a real provider does: "+strings.Join(idpmock.TemperamentNames(), ", "))
-	f.StringVar(&o.alg, "alg", "", "signing algorithm, RS256 or ES256")
+	f.StringVar(&o.alg, "alg", "", "signing algorithm, RS256, ES256 or PS256")
 	f.StringVar(&o.typ, "access-token-typ", "", "typ of JWT access tokens, at+jwt (the default) or JWT")
 	f.BoolVar(&o.pkceOptional, "pkce-optional", false, "accept log-ins without PKCE from all clients")
 	f.DurationVar(&o.idle, "idle", 0, "idle window of sessions (default 15m)")

@@ -45,15 +45,15 @@ func (c *callbacks) serve(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *callbacks) finish(w http.ResponseWriter, r *http.Request) error {
-	params, done, err := c.responses.read(w, r)
+	got, done, err := c.responses.read(w, r)
 	if done || err != nil {
 		return err
 	}
-	f, err := c.flows.take(w, r, params.Get("state"))
+	f, err := c.flows.take(w, r, got.params.Get("state"), got.signed)
 	if err != nil {
 		return err
 	}
-	if err := c.useAnswer(w, r, f, params); err != nil {
+	if err := c.useAnswer(w, r, f, got.params); err != nil {
 		if login := (*LoginError)(nil); errors.As(err, &login) {
 			login.returnTo = f.ReturnTo
 		}

@@ -106,10 +106,11 @@ func TestUserinfoFailsAtLogin(t *testing.T) {
 	for name, row := range map[string]struct {
 		fault  idpmock.Fault
 		status int
+		page   string
 		log    string
 	}{
 		"CORE-11 another subject": {fault: idpmock.Fault{Response: idpmock.ResponseWrongSub}, status: 400,
-			log: "another subject"},
+			page: "two different things about who you are", log: "another subject"},
 		"an outage": {fault: idpmock.Fault{Status: 503, RetryAfter: "7"}, status: 503,
 			log: "userinfo answered 503"},
 		"no answer in time":       {fault: idpmock.Fault{Delay: time.Hour}, status: 503, log: "Config.WaitFor"},
@@ -130,6 +131,9 @@ func TestUserinfoFailsAtLogin(t *testing.T) {
 				if a.status != row.status || !strings.Contains(a.header.Get("Content-Type"), "text/html") ||
 					v.id() != "" {
 					t.Errorf("%v", a)
+				}
+				if !strings.Contains(a.body, row.page) || w.hasFinding("userinfo_other_subject") != (row.page != "") {
+					t.Errorf("%v\n%v", a, w.auth[0].Findings())
 				}
 				if row.status == 503 && a.header.Get("Retry-After") == "" || time.Since(began) > 16*time.Second {
 					t.Errorf("after %v: %v", time.Since(began), a)

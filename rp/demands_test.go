@@ -77,6 +77,17 @@ func TestDemandsOfTheIdP(t *testing.T) {
 		{name: "JAR, and a key", doc: withKey("require_signed_request_object", true, "ES256"), change: key},
 		{name: "JAR, and a key that it does not take", doc: withKey("require_signed_request_object", true, "PS256"),
 			change: key, field: "ClientKeys", says: strs("ES256", "PS256")},
+		{name: "JAR by reference, and PAR is offered", doc: withKey("request_parameter_supported", false, "ES256"),
+			change: func(c *rp.Config) { key(c); c.JAR = true }, field: "PAR",
+			says: strs("request_parameter_supported", "by reference alone")},
+		{name: "JAR by reference alone, and it is pushed", doc: withKey("request_parameter_supported", false, "ES256"),
+			change: func(c *rp.Config) { key(c); c.JAR, c.PAR = true, true }},
+		{name: "JAR by reference alone", doc: discoveryOnly{"request_parameter_supported": false,
+			"require_signed_request_object": true}, change: key, field: "Issuer",
+			says: strs("request_parameter_supported", "pushed_authorization_request_endpoint")},
+		{name: "JAR by value", doc: withKey("request_parameter_supported", true, "ES256"),
+			change: func(c *rp.Config) { key(c); c.JAR = true }},
+		{name: "no JAR, and none by value", doc: with("request_parameter_supported", false)},
 		{name: "a key for the secret's place", doc: with(auth, strs("private_key_jwt")), change: func(c *rp.Config) {
 			key(c)
 			c.ClientSecret = ""

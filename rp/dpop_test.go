@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -459,4 +460,46 @@ func TestDPoPByAWrongClock(t *testing.T) {
 			})
 		})
 	}
+}
+
+// C6, DPOP-02: a proof that is refused for whatever else than the clock is this client's
+// fault. Nobody is sent to a log-in, which would prove no better; it is said aloud; after
+// trust it is a 503, and over once the IdP takes proofs again. So it is at a log-in.
+func TestDPoPProofIsRefused(t *testing.T) {
+	refused := func(at idpmock.Endpoint) idpmock.Fault {
+		return idpmock.Fault{Endpoint: at, Status: 400, Error: "invalid_dpop_proof", Times: idpmock.Always}
+	}
+	inBubble(t, bound(setup{api: newBoundAPI(), idp: patient}), func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		fault := w.idp.Fault(refused(idpmock.EndpointRefresh))
+		time.Sleep(3 * time.Minute) // a signal is due, trust is not over
+		v.welcome()
+		synctest.Wait()
+		w.found("dpop_proof_refused", "clocks", "proxy")
+		if !w.log.has("this client and the IdP do not fit; sessions are kept") {
+			t.Errorf("%s", w.log)
+		}
+		time.Sleep(6 * time.Minute)
+		for range 3 {
+			if a := v.get("/private"); a.status != http.StatusServiceUnavailable || a.location() != "" {
+				t.Errorf("after trust: %v", a)
+			}
+			time.Sleep(20 * time.Second)
+		}
+		v.expect("live", "")
+		fault.Remove()
+		time.Sleep(time.Minute)
+		v.welcome()
+		w.expectEnds()
+	})
+	inBubble(t, bound(setup{api: newBoundAPI()}), func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		back := v.authorize(v.start("/auth/login"))
+		w.idp.Fault(refused(idpmock.EndpointCode))
+		if a := v.get(back); a.status != http.StatusBadGateway || v.id() != "" {
+			t.Errorf("%v", a)
+		}
+		w.found("dpop_proof_refused")
+	})
 }

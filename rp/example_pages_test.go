@@ -92,6 +92,7 @@ var germanTexts = map[string]string{
 	"failed-loggedout": "Sie wurden abgemeldet, während diese Anmeldung lief.",
 	"failed-later":     "Die Anmeldung konnte nicht abgeschlossen werden.",
 	"failed-account":   "Mit diesem Konto können Sie diese Anwendung nicht benutzen.",
+	"failed-subject":   "Der Anmeldedienst sagt zweierlei darüber, wer Sie sind.",
 	"failed-profile":   "Der Anmeldedienst sagt dieser Anwendung nicht, wer Sie sind.",
 	"advice-app": "Diese Anwendung hat ein Problem. Bitte versuchen Sie es gleich noch einmal, oder sagen Sie " +
 		"es den Betreibern.",

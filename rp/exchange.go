@@ -66,6 +66,7 @@ func (x *exchanges) exchange(ctx context.Context, code string, f *loginflow.Flow
 	ctx, cancel := x.engine.Detached(ctx)
 	defer cancel()
 	answer, out := x.idp.At().Client.Bound(f.DPoP).Exchange(ctx, code, f.Verifier, f.RedirectURI)
+	x.engine.JudgeAnswer(&out)
 	if out.Err != nil {
 		return nil, x.noTokens(f, out)
 	}

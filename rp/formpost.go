@@ -26,20 +26,30 @@ type responses struct {
 	pages  *page.Set
 }
 
-// read is the answer's parameters. done: the browser was asked to bring them once more, with
-// its cookies. Errors: *LoginError, *UnavailableError.
-func (a *responses) read(w http.ResponseWriter, r *http.Request) (params url.Values, done bool, err error) {
+// response is what an answer of the IdP says. signed: the IdP vouches for it, and nothing else
+// of the answer counts.
+type response struct {
+	params url.Values
+	signed bool
+}
+
+// read is the answer. done: the browser was asked to bring it once more, with its cookies.
+// Errors: *LoginError, *UnavailableError.
+func (a *responses) read(w http.ResponseWriter, r *http.Request) (got response, done bool, err error) {
 	raw, err := loginflow.CallbackParams(w, r)
 	if err != nil {
-		return nil, false, badLogin("failed-link", err)
+		return response{}, false, badLogin("failed-link", err)
 	}
-	if params, err = a.unsigned(r.Context(), raw); err != nil {
-		return nil, false, err
+	got = response{raw, raw.Has("response")}
+	if got.signed {
+		if got.params, err = a.unsigned(r.Context(), raw); err != nil {
+			return response{}, false, err
+		}
 	}
-	if a.logins.LacksCookies(r, params) {
-		return nil, true, a.postAgain(w, r, raw)
+	if a.logins.LacksCookies(r, got.params) {
+		return response{}, true, a.postAgain(w, r, raw)
 	}
-	return params, false, nil
+	return got, false, nil
 }
 
 // isOurs: an answer of another IdP is not used (RFC 9207 §2.4), nor is its error believed.
@@ -59,12 +69,9 @@ func (a *responses) sessionState(params url.Values) string {
 	return loginflow.SessionState(params)
 }
 
-// unsigned is the IdP's answer as it is read: where it was to be signed, what the signature
-// vouches for, and nothing else.
+// unsigned is what the signature of the IdP's answer vouches for, and nothing else. Whether it
+// was to be signed the log-in in flight says: see flows.take.
 func (a *responses) unsigned(ctx context.Context, params url.Values) (url.Values, error) {
-	if !idp.IsJARM(a.cfg.ResponseMode) {
-		return params, nil
-	}
 	ctx, cancel := a.engine.DetachedFor(ctx, a.cfg.WaitFor)
 	defer cancel()
 	inside, err := a.idp.Response(ctx, params.Get("response"))

@@ -59,7 +59,8 @@ func keyed(t *testing.T, s setup) setup {
 }
 
 // JAR: the request is signed where the IdP demands it, by value and pushed; what stands in
-// the address is not what counts. oidcc-client-test-request-uri-signed-rs256 by value.
+// the address is not what counts. It is what oidcc-client-test-request-uri-signed-rs256 looks at,
+// but for the way: see docs/login.md.
 func TestJAR(t *testing.T) {
 	age := func(c *rp.Config) {
 		c.MaxAge = time.Hour
@@ -231,7 +232,8 @@ func TestEncryptedForNobody(t *testing.T) {
 		if a := v.get(v.authorize(v.start("/auth/login"))); a.status != http.StatusBadRequest || v.id() != "" {
 			t.Errorf("%v", a)
 		}
-		if !w.log.has("no key of Config.DecryptionKeys opens it") {
+		if !w.log.has("is encrypted with RSA-OAEP and A256GCM for the key") ||
+			!w.log.has("Config.DecryptionKeys is empty") || !w.hasFinding("unreadable") {
 			t.Errorf("the log:\n%s", w.log)
 		}
 	})

@@ -68,7 +68,7 @@ func (s *starts) login(w http.ResponseWriter, r *http.Request, opts []LoginOptio
 	f := loginflow.Flow{
 		State: cookie.Random(), Nonce: cookie.Random(), Verifier: oauth2.GenerateVerifier(),
 		RedirectURI: s.site.Callback(r), ReturnTo: s.site.Inside(q.Get("return_to")), Begun: s.engine.Now(),
-		Again: q.Get("again") == "1", SentUser: loginflow.SentUser(r, q),
+		Again: q.Get("again") == "1", SentUser: loginflow.SentUser(r, q), Mode: s.requests.Mode(),
 	}
 	if f.Wish, err = s.wishAt(q, opts); err != nil {
 		return err

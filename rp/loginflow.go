@@ -2,9 +2,11 @@ package rp
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/site"
@@ -29,9 +31,12 @@ type flows struct {
 	timeout  time.Duration // Config.LoginTimeout
 }
 
-// take finds the log-in that a state belongs to, in this browser, and uses it up.
+// take finds the log-in that a state belongs to, in this browser, and uses it up. The answer
+// has to be signed where the log-in has asked for that, and then only: not this instance's
+// Config counts, which may be a newer one than that of who began the log-in, but what is
+// sealed in the cookie. An answer of the other kind uses nothing up.
 // Its errors are *staleError, *LoginError and *UnavailableError.
-func (l *flows) take(w http.ResponseWriter, r *http.Request, sent string) (*loginflow.Flow, error) {
+func (l *flows) take(w http.ResponseWriter, r *http.Request, sent string, signed bool) (*loginflow.Flow, error) {
 	const title = "failed-old"
 	state, t, ok := l.ReadState(sent)
 	if !ok {
@@ -43,6 +48,10 @@ func (l *flows) take(w http.ResponseWriter, r *http.Request, sent string) (*logi
 	f, ok := l.Load(r, state)
 	if !ok {
 		return nil, stale(title, "no log-in cookie for this state")
+	}
+	if idp.IsJARM(f.Mode) != signed {
+		return nil, badLogin("failed-trust", fmt.Errorf("the log-in asked for response_mode %s, and the answer does "+
+			"not fit that (signed: %v)", f.Mode, signed))
 	}
 	t = f.Target() // the cookie's may be longer
 	f.RedirectURI = l.site.Callback(r)

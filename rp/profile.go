@@ -20,9 +20,8 @@ import (
 
 // errSigned names what cannot be read.
 func errSigned(why error) error {
-	return fmt.Errorf("userinfo answers with application/jwt (signed or encrypted), which cannot be read: %w: "+
-		"register this client with userinfo_signed_response_alg as Config.IDTokenAlg says, or without, and an "+
-		"encryption key as Config.DecryptionKeys has", why)
+	return fmt.Errorf("userinfo answers with application/jwt (signed or encrypted), which cannot be read: %w; see "+
+		"userinfo_signed_response_alg and userinfo_encrypted_response_alg in this client's registration", why)
 }
 
 // profiles are what userinfo says of a person at the log-in.
@@ -65,6 +64,7 @@ func (u *profiles) ask(ctx context.Context, f *loginflow.Flow, got *engine.Token
 		u.engine.Went(&out)
 	}
 	d.UserinfoFits = out.Err == nil
+	u.engine.JudgeAnswer(&out)
 	switch {
 	case !needed && out.Err != nil:
 		u.log.Warn("the userinfo endpoint does not take the access token of a log-in; "+
@@ -95,7 +95,7 @@ func late(waited time.Duration) *UnavailableError {
 func (u *profiles) noClaims(out *idp.Outcome) error {
 	switch {
 	case out.Fault == verdict.OtherUser: // CORE-11
-		return badLogin("failed-trust", out.Err)
+		return loginFailed(http.StatusBadRequest, out.Err, "failed-subject", "advice-tell")
 	case verdict.Userinfo(out.Answer, false) == verdict.Retry, out.Fault != verdict.None:
 		wait := max(out.RetryAfter, time.Second)
 		return notFinished(&UnavailableError{RetryAfter: wait, Cause: engine.WhoFails(out), Err: out.Err})

@@ -46,3 +46,27 @@ func TestUserinfo401(t *testing.T) {
 		})
 	}
 }
+
+// CORE-11: another sub at userinfo is no word about the session. It is told apart from every
+// other fault, in the log and as a finding, and the session goes on once it is over.
+func TestUserinfoOfSomebodyElse(t *testing.T) {
+	inBubble(t, setup{kind: rp.ReferenceToken, idp: patient}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		fault := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, Response: idpmock.ResponseWrongSub,
+			Times: idpmock.Always})
+		if a := v.fetch("/private"); a.status != 503 {
+			t.Errorf("%v", a)
+		}
+		v.expect("live", "")
+		if !w.hasFinding("userinfo_other_subject") || w.log.has("this client and the IdP do not fit") ||
+			!w.log.has("userinfo speaks of another person than the session does") {
+			t.Errorf("%v\n%s", w.auth[0].Findings(), w.log)
+		}
+		fault.Remove()
+		time.Sleep(2 * time.Minute)
+		v.welcome()
+		w.expectEnds()
+	})
+}

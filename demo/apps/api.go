@@ -18,10 +18,12 @@ type APIConfig struct {
 	Issuer       string
 	ClientID     string
 	ClientSecret resourceserver.Secret
-	Listen       string // default 127.0.0.1:9200; port 0 picks one
-	Listener     net.Listener
-	BaseURL      string        // default: http:// and the address it listens on
-	Cache        time.Duration // how long an answer of the IdP is used again. 0: never
+	// IntrospectionURL where the IdP's discovery document does not name it.
+	IntrospectionURL string
+	Listen           string // default 127.0.0.1:9200; port 0 picks one
+	Listener         net.Listener
+	BaseURL          string        // default: http:// and the address it listens on
+	Cache            time.Duration // how long an answer of the IdP is used again. 0: never
 	// Refuse, if set, says when the API is broken: it refuses every token then, and asks nobody.
 	Refuse   func() bool
 	Audience []string // one of these must be in a token's aud. Empty: none is asked for
@@ -68,7 +70,8 @@ func StartAPI(ctx context.Context, c APIConfig) (a *API, err error) {
 	a = &API{cfg: c, server: StartServer(c.Listener, c.Logger)}
 	tokens, err := Await(ctx, c.Wait, c.Progress, "the IdP at "+c.Issuer, func(ctx context.Context) (*resourceserver.Server, error) {
 		return resourceserver.New(ctx, resourceserver.Config{
-			Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, CacheFor: c.Cache, Audience: c.Audience,
+			Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, IntrospectionURL: c.IntrospectionURL, CacheFor: c.Cache,
+			Audience:   c.Audience,
 			HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, InsecureAllowHTTP: c.InsecureAllowHTTP,
 		})
 	})

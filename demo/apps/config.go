@@ -61,7 +61,16 @@ type Config struct {
 	SilentCheck bool
 	IDTokenAlg  string // default RS256
 	Like        string // what the IdP honours; see idps.Named
-	CookieName  string // default: tandem- and the client id
+	// As in rp.Config.
+	TrustedAudiences []string
+	LoginParams      map[string]string
+	Profile          string
+	ResponseMode     string
+	PAR, DPoP        bool
+	ClientKeys       []rp.ClientKey
+	ClientAuth       string
+
+	CookieName string // default: tandem- and the client id
 
 	// Wait is how long to try again while the IdP cannot be reached. 0: not at all.
 	Wait time.Duration
@@ -115,6 +124,8 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, BaseURL: c.BaseURL, Kind: kind,
 		Scopes: c.Scopes, SignalEvery: c.SignalEvery, TrustFor: c.TrustFor, WaitFor: c.WaitFor, IdPWindow: c.IdPWindow, Idle: c.Idle, Absolute: c.Absolute,
 		TrailingSignal: c.Trailing, SilentCheck: c.SilentCheck, IDTokenAlg: c.IDTokenAlg, CookieName: c.CookieName,
+		TrustedAudiences: c.TrustedAudiences, LoginParams: c.LoginParams, Profile: c.Profile, ResponseMode: c.ResponseMode,
+		PAR: c.PAR, DPoP: c.DPoP, ClientKeys: c.ClientKeys, ClientAuth: c.ClientAuth,
 		HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, Events: c.Events, InsecureAllowHTTP: c.InsecureAllowHTTP,
 	}
 	if ask := c.IdPSessionEnd; ask != nil {

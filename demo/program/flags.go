@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,11 @@ type options struct {
 	audience                       string
 	scopes, store, sealKey         string
 	idTokenAlg, like               string
+	trustedAudiences, authParams   string
+	profile, responseMode          string
+	clientKey, clientKeyID         string
+	clientAuth, introspectionURL   string
+	par, dpop                      bool
 	signalEvery, trustFor          time.Duration
 	idpWindow, idle, absolute      time.Duration
 	trailing, silentCheck          bool
@@ -50,6 +56,8 @@ var modes = map[string]string{
 	"issuer": "sa", "client-id": "sa", "client-secret": "sa", "listen": "sa", "base-url": "sa", "wait": "sa", "insecure-allow-http": "sa",
 	"api-url": "s", "scopes": "s", "store": "sd", "instances": "sd", "seal-key": "s", "id-token-alg": "s", "like": "sd", "idp-window": "s",
 	"signal-every": "sd", "trust-for": "sd", "idle": "sd", "absolute": "sd", "trailing": "sd", "silent-check": "sd",
+	"trusted-audiences": "s", "auth-params": "s", "profile": "s", "response-mode": "s", "par": "s", "dpop": "s",
+	"client-key": "s", "client-key-id": "s", "client-auth": "s", "introspection-url": "a",
 	"diagnose":         "s",
 	"metrics":          "sd",
 	"cache":            "ad",
@@ -73,6 +81,16 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.IntVar(&o.instances, "instances", 1, "run each app as so many instances, which share the store and take turns in serving")
 	f.StringVar(&o.sealKey, "seal-key", "", "64 hexadecimal digits that seal sessions and cookies (default: random)")
 	f.StringVar(&o.idTokenAlg, "id-token-alg", "RS256", "signature algorithm that the IdP was told to use")
+	f.StringVar(&o.trustedAudiences, "trusted-audiences", "", "other audiences that the IdP puts into ID tokens beside this client (ZITADEL: the project), with spaces between")
+	f.StringVar(&o.authParams, "auth-params", "", `more parameters of the authorization request, as in a query: "audience=https://api.example.com&prompt=consent"`)
+	f.StringVar(&o.profile, "profile", "", "fapi2 or fapi2-message-signing: what FAPI 2.0 demands of a client, with -client-key")
+	f.StringVar(&o.responseMode, "response-mode", "", "how the IdP answers a log-in: query, form_post, jwt, query.jwt or form_post.jwt")
+	f.BoolVar(&o.par, "par", false, "push authorization requests")
+	f.BoolVar(&o.dpop, "dpop", false, "bind access tokens to a key (DPoP)")
+	f.StringVar(&o.clientKey, "client-key", "", "PEM `file` of a private key, which this program shows instead of a secret (private_key_jwt); the IdP reads the public half at /auth/jwks")
+	f.StringVar(&o.clientKeyID, "client-key-id", "", "name of that key at the IdP (kid)")
+	f.StringVar(&o.clientAuth, "client-auth", "", "method of client authentication, such as client_secret_post (default: by what is given, and what the IdP takes)")
+	f.StringVar(&o.introspectionURL, "introspection-url", "", "api: the introspection endpoint, where the IdP's discovery document does not name it (Hydra: the admin port)")
 	f.StringVar(&o.like, "like", "", "what the IdP honours: "+strings.Join(idps.Names(), ", ")+" (default: guessed from the issuer). Whole demo: the provider that its IdP behaves like (default: one that honours everything)")
 	f.DurationVar(&o.signalEvery, "signal-every", 0, "how often activity is reported to the IdP at the most (default: the library's choice, a fifth of the IdP's window where that is known)")
 	f.DurationVar(&o.trustFor, "trust-for", 5*time.Minute, "how long one confirmation of the IdP is trusted")
@@ -180,6 +198,9 @@ func (o *options) check() error {
 			faults = append(faults, &apps.FlagError{Flag: name, Cure: "is negative; use a positive duration such as 30s"})
 		}
 	}
+	if _, err := o.loginParams(); err != nil {
+		faults = append(faults, err)
+	}
 	if o.instances < 1 || o.instances > apps.MaxInstances {
 		faults = append(faults, &apps.FlagError{Flag: "instances", Cure: fmt.Sprintf("is %d; use 1 to %d", o.instances, apps.MaxInstances)})
 	}
@@ -188,4 +209,20 @@ func (o *options) check() error {
 	}
 	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(faults...)
+}
+
+// loginParams are those of -auth-params.
+func (o *options) loginParams() (map[string]string, error) {
+	query, err := url.ParseQuery(o.authParams)
+	if err != nil { // its text repeats the value
+		return nil, &apps.FlagError{Flag: "auth-params", Cure: `is no query; write it as "name=value&other=value", with %26 for & in a value`}
+	}
+	params := map[string]string{}
+	for name, values := range query {
+		if name == "" || len(values) > 1 {
+			return nil, &apps.FlagError{Flag: "auth-params", Cure: fmt.Sprintf("has %q %d times; use each name once", name, len(values))}
+		}
+		params[name] = values[0]
+	}
+	return params, nil
 }

@@ -71,15 +71,29 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 		}
 		o.listen, progress, logger = "127.0.0.1:0", io.Discard, slog.New(slog.DiscardHandler)
 	}
+	keys, err := o.clientKeys()
+	if err != nil {
+		return err
+	}
+	params, err := o.loginParams()
+	if err != nil {
+		return err
+	}
+	alg := o.idTokenAlg
+	if o.profile != "" && !o.given["id-token-alg"] {
+		alg = "" // the profile's
+	}
 	a, err := start(ctx, apps.Config{
 		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: rp.Secret(o.clientSecret),
 		Listen: o.listen, BaseURL: o.baseURL, APIURL: o.apiURL, Scopes: strings.Fields(o.scopes), Store: o.store, Instances: o.instances, SealKey: rp.Secret(o.sealKey),
 		SignalEvery: o.signalEvery, TrustFor: o.trustFor, IdPWindow: o.idpWindow, Idle: o.idle, Absolute: o.absolute,
-		Trailing: o.trailing, SilentCheck: o.silentCheck, IDTokenAlg: o.idTokenAlg, Like: o.like,
+		Trailing: o.trailing, SilentCheck: o.silentCheck, IDTokenAlg: alg, Like: o.like,
+		TrustedAudiences: strings.Fields(o.trustedAudiences), LoginParams: params, Profile: o.profile, ResponseMode: o.responseMode,
+		PAR: o.par, DPoP: o.dpop, ClientKeys: keys, ClientAuth: o.clientAuth,
 		Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Measure: o.measure, Progress: progress, Logger: logger,
 	})
 	if err != nil {
-		return err
+		return inFlags{err}
 	}
 	if o.diagnose {
 		found := a.RP.Findings()
@@ -102,10 +116,10 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
 	a, err := apps.StartAPI(ctx, apps.APIConfig{
 		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: resourceserver.Secret(o.clientSecret), Listen: o.listen, BaseURL: o.baseURL,
-		Audience: strings.Fields(o.audience), Cache: o.cache, Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
+		Audience: strings.Fields(o.audience), IntrospectionURL: o.introspectionURL, Cache: o.cache, Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
 	})
 	if err != nil {
-		return err
+		return inFlags{err}
 	}
 	return a.Run(ctx)
 }

@@ -18,7 +18,7 @@ func (p *IDP) Config() Config { return p.settings().Config }
 // Advanced is what [IDP.Advance] has added to the clock.
 func (p *IDP) Advanced() time.Duration { return time.Duration(p.offset.Load()) }
 
-// SigningKey is the provider's private key for RS256 or ES256, which its JWKS shows, for
+// SigningKey is the provider's private key for RS256, ES256 or PS256, which its JWKS shows, for
 // what signs in its name.
 func (p *IDP) SigningKey(alg string) (*jose.JSONWebKey, error) { return p.keys.key(alg) }
 

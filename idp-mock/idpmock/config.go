@@ -64,8 +64,8 @@ type Config struct {
 	// JWT, which some libraries for APIs demand.
 	AccessTokenTyp string
 
-	// SigningAlg of ID tokens, logout tokens and JWT access tokens: RS256 (the
-	// default) or ES256.
+	// SigningAlg of ID tokens, logout tokens, JWT access tokens and whatever else is signed:
+	// RS256 (the default), ES256 or PS256.
 	SigningAlg string
 	// Keys to sign with, at most one RSA and one P-256 key. Missing ones are
 	// generated, an RSA key in the background.
@@ -199,6 +199,10 @@ type Client struct {
 
 	// UserinfoSigned answers userinfo as a JWT (OpenID Connect Core 1.0 §5.3.2).
 	UserinfoSigned bool `json:"userinfo_signed,omitempty"`
+
+	// IntrospectionSigned answers introspection as a JWT (RFC 9701), whatever the request
+	// accepts. Others get one where they accept it.
+	IntrospectionSigned bool `json:"introspection_signed,omitempty"`
 
 	// PKCEOptional accepts requests without code_challenge (RFC 7636). With
 	// one, the verifier is always demanded.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,8 +51,8 @@ func (c Config) withDefaults() (Config, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(c.Issuer, "/") {
 		bad("Config.Issuer: %q is no http(s) URL without query, fragment and trailing slash", c.Issuer)
 	}
-	if c.SigningAlg != "RS256" && c.SigningAlg != "ES256" {
-		bad("Config.SigningAlg: %q is neither RS256 nor ES256", c.SigningAlg)
+	if !slices.Contains(signingAlgs, c.SigningAlg) {
+		bad("Config.SigningAlg: %q is none of %v", c.SigningAlg, signingAlgs)
 	}
 	if c.AccessTokenTyp != "at+jwt" && c.AccessTokenTyp != "JWT" {
 		bad("Config.AccessTokenTyp: %q is neither at+jwt nor JWT", c.AccessTokenTyp)

@@ -51,6 +51,7 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 		"require_signed_request_object":                    cfg.RequireJAR,
 		"request_object_signing_alg_values_supported":      []string{"RS256", "ES256", "PS256", "EdDSA"},
 		"authorization_signing_alg_values_supported":       []string{cfg.SigningAlg},
+		"introspection_signing_alg_values_supported":       []string{cfg.SigningAlg}, // RFC 9701
 		"request_uri_parameter_supported":                  false,
 	}
 	if cfg.MTLSOrigin != "" {
@@ -76,7 +77,7 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 
 // belongTo are the metadata that go with others.
 var belongTo = map[string][]string{
-	hasIntrospect:   {"introspection_endpoint_auth_methods_supported"},
+	hasIntrospect:   {"introspection_endpoint_auth_methods_supported", "introspection_signing_alg_values_supported"},
 	hasRevoke:       {"revocation_endpoint_auth_methods_supported"},
 	hasPAR:          {"require_pushed_authorization_requests"},
 	hasBackchannel:  {"backchannel_logout_session_supported"},

@@ -153,8 +153,8 @@ func New(c Config) (*IDP, error) {
 	p.set.Store(set)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.handler = p.routes()
-	if set.SigningAlg == "RS256" {
-		p.wg.Go(func() { _, _ = p.keys.key("RS256") }) // ready by the time the first token is asked for, which tells of errors
+	if set.SigningAlg != "ES256" {
+		p.wg.Go(func() { _, _ = p.keys.key(set.SigningAlg) }) // ready by the time the first token is asked for, which tells of errors
 	}
 	if set.SweepEvery > 0 {
 		p.wg.Go(p.sweeper)

@@ -15,6 +15,9 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/internal/jws"
 )
 
+// signingAlgs are those that the provider signs with.
+var signingAlgs = []string{"RS256", "ES256", "PS256"}
+
 // keyring holds the provider's signing keys: one per algorithm, made when it is
 // first needed (an RSA key takes too long for a quick start), and the retired
 // ones.
@@ -83,9 +86,13 @@ func (k *keyring) keyLocked(set map[string]*jose.JSONWebKey, alg string) (*jose.
 		return jwk, nil
 	}
 	var key crypto.Signer
-	if given := k.given[alg]; given != nil {
+	kind := alg
+	if alg == "PS256" { // RSA, too
+		kind = "RS256"
+	}
+	if given := k.given[kind]; given != nil {
 		key = given
-		delete(k.given, alg)
+		delete(k.given, kind)
 	} else {
 		generated, err := generateKey(alg)
 		if err != nil {
@@ -129,7 +136,7 @@ func (k *keyring) public(alg string) (jose.JSONWebKeySet, error) {
 	if _, err := k.keyLocked(k.current, alg); err != nil {
 		return set, err
 	}
-	for _, alg := range []string{"RS256", "ES256"} {
+	for _, alg := range signingAlgs {
 		if jwk := k.current[alg]; jwk != nil {
 			set.Keys = append(set.Keys, jwk.Public())
 		}
@@ -158,7 +165,7 @@ func (k *keyring) verify(alg, raw string) (map[string]any, error) {
 	if len(raw) > maxToken {
 		return nil, errTokenTooLong
 	}
-	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.PS256})
 	if err != nil {
 		return nil, err
 	}

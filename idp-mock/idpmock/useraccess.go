@@ -136,8 +136,24 @@ func (p *IDP) introspect(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, oerr)
 		return
 	}
-	plain.Write(w, http.StatusOK, p.describe(cfg, now, c, r.PostForm.Get("token")))
+	answer := p.describe(cfg, now, c, r.PostForm.Get("token"))
+	if !c.IntrospectionSigned && !strings.Contains(r.Header.Get("Accept"), introspectionJWT) {
+		plain.Write(w, http.StatusOK, answer)
+		return
+	}
+	signed, err := p.keys.sign(cfg.SigningAlg, "token-introspection+jwt", map[string]any{"iss": cfg.Issuer, "aud": c.ID,
+		"iat": now.Unix(), "token_introspection": answer})
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", introspectionJWT)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write([]byte(signed))
 }
+
+// introspectionJWT is the type of signed answers (RFC 9701 §4, §5).
+const introspectionJWT = "application/token-introspection+jwt"
 
 func (p *IDP) describe(cfg *settings, now time.Time, c *Client, raw string) map[string]any {
 	inactive := map[string]any{"active": false}

@@ -3,6 +3,7 @@
 package exampletest
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,6 +19,8 @@ type World struct {
 	IDP *idpmock.IDP
 	net *memnet.Net
 	end []func()
+
+	roots *x509.CertPool // of the address for certificates
 }
 
 // Start starts the IdP.

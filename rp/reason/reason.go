@@ -32,7 +32,8 @@ const (
 	SessionLimit Reason = "session_limit"
 	// Admin: the app's own code ended the session.
 	Admin Reason = "admin"
-	// OtherSubject: the IdP gave out an ID token of another person for this session.
+	// OtherSubject: the IdP gave out an ID token of another person for this session. Userinfo
+	// of another person ends nothing: it is not used (OpenID Connect Core 1.0 §5.3.2).
 	OtherSubject Reason = "other_subject"
 	// Unconfirmed: the IdP answered prompt=none with login_required or with
 	// another person, or the record could no longer be read.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
@@ -24,19 +25,33 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]
 // MarshalText keeps a Secret out of JSON and the like.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
-// Config configures a Server. ClientID, ClientSecret and one of Issuer and
-// IntrospectionURL are required; the zero value of everything else is a safe
-// default.
+// Config configures a Server. ClientID, one of ClientSecret, ClientKey and a certificate,
+// and one of Issuer and IntrospectionURL are required; the zero value of everything else
+// is a safe default.
 type Config struct {
 	// Issuer is the IdP's issuer identifier; its discovery document names the
 	// introspection endpoint.
 	Issuer string
 	// IntrospectionURL is the introspection endpoint, for an authorization server
-	// without discovery. The API then authenticates by client_secret_basic.
+	// without discovery. With a secret the API then authenticates by client_secret_basic.
 	IntrospectionURL string
 
 	ClientID     string // the client ID of this API at the IdP
 	ClientSecret Secret
+	// ClientKey authenticates instead of a secret: this API signs an assertion for each
+	// question (private_key_jwt, RFC 7523), for Issuer and good for a minute.
+	ClientKey ClientKey
+	// ClientAuth is the method of client authentication: client_secret_basic,
+	// client_secret_post, client_secret_basic_raw, private_key_jwt,
+	// private_key_jwt_token_endpoint (the token endpoint is the audience), tls_client_auth or
+	// self_signed_tls_client_auth (RFC 8705, with the certificate in HTTPClient; the IdP's
+	// mtls_endpoint_aliases are asked then). Default: by what is set, and what the IdP takes
+	// of secrets.
+	ClientAuth string
+	// IntrospectionAlg demands answers that the IdP has signed for this API, with this
+	// algorithm (RFC 9701): PS256, say. It needs Issuer and no IntrospectionURL, for the
+	// IdP's keys. Default: answers are plain JSON, for which TLS vouches.
+	IntrospectionAlg string
 
 	// Audience: one of these must be in the token's aud. Default: none is demanded, because
 	// many IdPs name no API there. Set it if your IdP does: otherwise this API accepts tokens
@@ -105,8 +120,14 @@ func (c Config) withDefaults() (Config, error) {
 	if c.ClientID == "" {
 		fault("ClientID", "is empty; set it to the id under which the IdP knows this API")
 	}
-	if c.ClientSecret == "" {
-		fault("ClientSecret", "is empty; RFC 7662 §2.1 demands that whoever introspects is authenticated")
+	c.checkClient(fault)
+	switch {
+	case c.IntrospectionAlg == "":
+	case !slices.Contains(signatureAlgs, c.IntrospectionAlg):
+		fault("IntrospectionAlg", "is %q; use one of %s", c.IntrospectionAlg, strings.Join(signatureAlgs, ", "))
+	case c.IntrospectionURL != "":
+		fault("IntrospectionURL", "is set, but IntrospectionAlg needs the keys that the IdP's discovery document "+
+			"names; leave it empty")
 	}
 	if c.BaseURL != "" {
 		if err := weburl.CheckPlain(c.BaseURL, c.InsecureAllowHTTP); err != nil {

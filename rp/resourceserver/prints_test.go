@@ -36,7 +36,8 @@ func TestNothingPrints(t *testing.T) {
 		t.Fatal(err)
 	}
 	printtest.Types(t, planted, map[string][]any{
-		"Config": {config}, "Secret": {config.ClientSecret}, "Server": {s, *s}, "Token": {token},
+		"ClientKey": {resourceserver.ClientKey{ID: "k", Key: newES256(t)}},
+		"Config":    {config}, "Secret": {config.ClientSecret}, "Server": {s, *s}, "Token": {token},
 		"ConfigError":      {printtest.Exempt("names a field")},
 		"UnavailableError": {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
 	})

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
@@ -41,6 +41,7 @@ type Server struct {
 	memory   *memory // nil: every request is asked about
 	named    *sync.Once
 	proofs   *proofs
+	keys     *keyset.Set // that sign answers; nil: none are signed
 }
 
 // New checks the configuration and, if IntrospectionURL is not set, reads the
@@ -55,7 +56,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{private: &private{c}, flights: new(flights), named: new(sync.Once), proofs: new(proofs)}
 	s.idp = &idp.Client{
 		HTTP: idp.PlainClient(c.HTTPClient, nil), Now: c.Now, IntrospectionURL: c.IntrospectionURL,
-		Auth: idp.Secret{ID: c.ClientID, Secret: string(c.ClientSecret)},
+		Auth: c.client().AuthBy(new(idp.Metadata), nil),
 	}
 	if c.CacheFor > 0 {
 		s.memory = newMemory(c.CacheSize)
@@ -87,16 +88,26 @@ func (s *Server) discover(ctx context.Context) error {
 	if found.Issuer != s.cfg.Issuer { // Discovery §4.3
 		return &ConfigError{"Issuer", fmt.Sprintf("the IdP calls itself %q; set exactly that", found.Issuer)}
 	}
-	if found.IntrospectionURL == "" {
+	client := s.cfg.client()
+	if found = client.At(found); found.IntrospectionURL == "" {
 		return &ConfigError{"Issuer", "the IdP has no introspection endpoint in its discovery document; set " +
 			"IntrospectionURL if it has one"}
 	}
 	if err := weburl.Check(found.IntrospectionURL, s.cfg.InsecureAllowHTTP); err != nil {
 		return &ConfigError{"Issuer", "the IdP's introspection_endpoint " + err.Error()}
 	}
-	s.idp.IntrospectionURL = found.IntrospectionURL
-	s.idp.Auth = idp.Secret{ID: s.cfg.ClientID, Secret: string(s.cfg.ClientSecret),
-		InForm: len(found.IntrospectionMethods) > 0 && !slices.Contains(found.IntrospectionMethods, idp.SecretBasic)}
+	if err := s.cfg.takes(found.IntrospectionMethods); err != nil {
+		return err
+	}
+	s.idp.IntrospectionURL, s.idp.Auth = found.IntrospectionURL, client.AuthBy(found, found.IntrospectionMethods)
+	if s.cfg.IntrospectionAlg == "" {
+		return nil
+	}
+	if err := weburl.Check(found.JWKSURL, s.cfg.InsecureAllowHTTP); err != nil {
+		return &ConfigError{"IntrospectionAlg", "is set, and the IdP's jwks_uri " + err.Error()}
+	}
+	s.keys = keyset.New(found.JWKSURL, s.idp.HTTP, s.cfg.Now)
+	s.idp.SignedAnswers = s.signed
 	return nil
 }
 
@@ -190,8 +201,8 @@ func (s *Server) send(ctx context.Context, token string) ([]byte, error) {
 	case out.Err == nil:
 		return body, nil
 	case out.Fault == verdict.None && refusesUs(out.Status):
-		s.cfg.Logger.Error("the IdP refuses this API's introspection: check ClientID and ClientSecret", "status",
-			out.Status)
+		s.cfg.Logger.Error("the IdP refuses this API's introspection: check ClientID and its secret, key "+
+			"or certificate", "status", out.Status)
 		return nil, s.trouble(30*time.Second, out.Err)
 	}
 	return nil, s.trouble(min(max(out.RetryAfter, time.Second), time.Minute), out.Err)

@@ -79,7 +79,7 @@ func Break(token string, err error) (string, error) {
 	return token[:dot+1] + base64.RawURLEncoding.EncodeToString(sig), nil
 }
 
-// OtherAlg is the one of RS256 and ES256 that alg is not.
+// OtherAlg is one of RS256 and ES256 that alg is not.
 func OtherAlg(alg string) string {
 	if alg == "RS256" {
 		return "ES256"

@@ -32,11 +32,11 @@ type Requests struct {
 	LeftOut func(name string)
 }
 
-// ByFormPost reports whether the IdP is to post its answer.
-func (q *Requests) ByFormPost() bool { return idp.Posts(q.mode()) }
+// ByFormPost reports whether the IdP is to post its answers from now on.
+func (q *Requests) ByFormPost() bool { return idp.Posts(q.Mode()) }
 
-// mode is response_mode; empty: what is usual, query.
-func (q *Requests) mode() string {
+// Mode is the response_mode of new requests.
+func (q *Requests) Mode() string {
 	mode, modes := q.ResponseMode, q.IdP.At().ResponseModes
 	switch {
 	case idp.IsJARM(mode), mode == idp.FormPost:
@@ -44,7 +44,7 @@ func (q *Requests) mode() string {
 	case mode == "" && slices.Contains(modes, idp.FormPost) && !slices.Contains(modes, "query"):
 		return idp.FormPost
 	}
-	return ""
+	return idp.Query
 }
 
 // Login is the request of a log-in, with everything in it.
@@ -63,8 +63,8 @@ func (q *Requests) common(f *loginflow.Flow) []oauth2.AuthCodeOption {
 	if f.DPoP != "" { // no other key fetches tokens with the code (RFC 9449 §10)
 		opts = append(opts, oauth2.SetAuthURLParam("dpop_jkt", dpop.Of(f.DPoP).Thumbprint()))
 	}
-	if mode := q.mode(); mode != "" {
-		opts = append(opts, oauth2.SetAuthURLParam("response_mode", mode))
+	if f.Mode != idp.Query { // which is what is usual
+		opts = append(opts, oauth2.SetAuthURLParam("response_mode", f.Mode))
 	}
 	return opts
 }

@@ -2,11 +2,14 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/internal/keyset"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -60,6 +63,47 @@ func (p *Engine) Report(list []store.Finding) {
 
 // Observe compares a token response with the configuration.
 func (p *Engine) Observe(t *Tokens) { p.Report(judgeTokens(&p.cfg, t)) }
+
+// JudgeAnswer says what is wrong with an answer of the IdP, or with what it answers, whoever
+// has asked.
+func (p *Engine) JudgeAnswer(out *idp.Outcome) {
+	p.judgeRead("userinfo", p.cfg.UserinfoAgain, out.Unread) // at a log-in that needs it, the log-in fails
+	if out.Code == "invalid_dpop_proof" {
+		p.Report([]store.Finding{{Code: "dpop_proof_refused", Serious: true, Text: "The IdP refuses the DPoP proofs " +
+			"of this client (invalid_dpop_proof). No session ends for it, but none is renewed. Compare the clocks of " +
+			"this server and the IdP, and the address of its token endpoint as this app calls it with the one that " +
+			"the IdP knows: a proxy in between may change scheme, host or path. The IdP's log has its reason."}})
+	}
+	if errors.Is(out.Err, idp.ErrOtherSubject) { // CORE-11
+		p.Report([]store.Finding{{Code: "userinfo_other_subject", Serious: true, Text: "Userinfo has named another " +
+			"subject (sub) than the ID token. Nothing of it is used, and no session ends for it. If it is so for " +
+			"everybody, let the IdP name people alike at both (a pairwise sub at one of them, or a claim that was " +
+			"mapped to sub). If it is not, ask who gives out tokens of others there."}})
+	}
+}
+
+// judgeRead says that what has come straight from the IdP cannot be read here. What anybody may
+// have sent (a logout token) is no finding: strangers could make it one.
+func (p *Engine) judgeRead(what string, serious bool, err error) {
+	var (
+		alg    *keyset.AlgError
+		locked *idp.EncryptedError
+		cure   string
+	)
+	switch {
+	case errors.As(err, &alg):
+		cure = "Set Config.IDTokenAlg to what the IdP signs with for this client, or register that there " +
+			"(id_token_signed_response_alg, userinfo_signed_response_alg)."
+	case errors.As(err, &locked):
+		cure = "The public halves of Config.DecryptionKeys are what the IdP has to encrypt for."
+	case errors.Is(err, keyset.ErrNoKey):
+		cure = "Its jwks_uri has to show each key before it signs, and this app has to reach the same."
+	default:
+		return
+	}
+	p.Report([]store.Finding{{Code: "unreadable", Serious: serious,
+		Text: fmt.Sprintf("The IdP has sent %s that cannot be read here: %v. %s", what, err, cure)}})
+}
 
 // StoreFindings is what the store says of itself.
 func StoreFindings(ctx context.Context, in store.Store, within time.Duration) []store.Finding {

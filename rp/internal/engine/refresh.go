@@ -190,6 +190,7 @@ func (p *Engine) callRefresh(ctx context.Context, d *record.Data, to *Audience) 
 	}
 	answer, out := p.idp.At().Client.Bound(d.DPoPKey).Refresh(ctx, d.RefreshToken, more)
 	p.flights.went(&out)
+	p.JudgeAnswer(&out)
 	if out.Err != nil {
 		return nil, out
 	}

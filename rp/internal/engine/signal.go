@@ -124,6 +124,7 @@ func (p *Engine) callUserinfo(ctx context.Context, d *record.Data) ([]byte, idp.
 	defer cancel()
 	answer, out := p.idp.At().Client.Bound(d.DPoPKey).Userinfo(ctx, d.AccessToken, d.Subject)
 	p.flights.went(&out)
+	p.JudgeAnswer(&out)
 	return answer, out
 }
 
@@ -193,15 +194,18 @@ func WhoFails(out *idp.Outcome) reason.Cause {
 // Signalled reports a call of the IdP to the log and to Config.Events. active is the
 // person's latest activity that is known, zero: none is.
 func (p *Engine) Signalled(key store.Key, active time.Time, how string, v verdict.Verdict, cause error) {
-	switch v {
-	case verdict.OK:
+	switch {
+	case errors.Is(cause, idp.ErrOtherSubject):
+		p.log.Error("userinfo speaks of another person than the session does: nothing of it is used, and the session "+
+			"is kept", "session", key.Short())
+	case v == verdict.OK:
 		p.log.Debug("the IdP was told of activity", "session", key.Short(), "how", how)
-	case verdict.Ended:
+	case v == verdict.Ended:
 		p.log.Info("the IdP says that the session is over", "session", key.Short(), "how", how, "error", cause)
-	case verdict.Denied:
+	case v == verdict.Denied:
 		p.log.Warn("the IdP gives a session no access token for an API; the session is kept", "session", key.Short(),
 			"error", cause)
-	case verdict.Misconfigured:
+	case v == verdict.Misconfigured:
 		p.log.Error("this client and the IdP do not fit; sessions are kept", "session", key.Short(), "how", how,
 			"error", cause)
 	default:

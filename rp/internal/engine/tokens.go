@@ -57,6 +57,7 @@ func (p *Engine) verify(ctx context.Context, got *Tokens, want idtoken.Want) err
 	c := &p.cfg
 	signed, err := p.idp.Opened(got.rawID)
 	if err != nil {
+		p.judgeRead("an ID token", true, err)
 		return fmt.Errorf("the ID token: %w", err)
 	}
 	got.rawID = signed // as a hint, too: the IdP wants it decrypted (Core §3.1.2.1)
@@ -64,6 +65,7 @@ func (p *Engine) verify(ctx context.Context, got *Tokens, want idtoken.Want) err
 		p.idp.Keys.Trusted(c.IDTokenAlg)
 	want.Now, want.Skew, want.TrustedAudiences, want.AccessToken = c.Now(), c.Skew, c.TrustedAudiences, got.Access
 	id, err := idtoken.Verify(ctx, got.rawID, want)
+	p.judgeRead("an ID token", true, err)
 	if err != nil {
 		return err
 	}

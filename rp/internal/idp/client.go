@@ -45,6 +45,8 @@ type Client struct {
 	Slots chan struct{}
 	// Nonces are those that servers want in proofs; needed by Bound.
 	Nonces *dpop.Nonces
+	// SignedAnswers reads introspection answers that are signed; nil: they are not asked for.
+	SignedAnswers func(ctx context.Context, raw string) ([]byte, error)
 	// signed reads userinfo that came as a token; nil: it is not read.
 	signed func(ctx context.Context, raw string) ([]byte, error)
 	key    *dpop.Key // nil: tokens are not bound
@@ -104,8 +106,14 @@ func (c *Client) send(req *http.Request, what string) (*http.Response, []byte, O
 // post sends a form as this client.
 func (c *Client) post(ctx context.Context, what, to string, by Auth,
 	form url.Values) (*http.Response, []byte, Outcome) {
+	return c.postFor(ctx, "application/json", what, to, by, form)
+}
+
+// postFor is post for an answer of that type.
+func (c *Client) postFor(ctx context.Context, accept, what, to string, by Auth,
+	form url.Values) (*http.Response, []byte, Outcome) {
 	return c.sendBound(func() (*http.Request, error) {
-		header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
+		header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {accept}}
 		if err := by.Apply(form, header); err != nil {
 			return nil, err
 		}

@@ -43,11 +43,11 @@ type Auth interface {
 	Apply(form url.Values, header http.Header) error
 }
 
-// auth is what the configuration says, else client_secret_basic, which is the
+// AuthBy is what the configuration says, else client_secret_basic, which is the
 // default (Discovery §3), unless the IdP takes client_secret_post alone at that endpoint;
 // a client with a key and no secret signs. Never two in turn: a failed request, and with
 // it the code or the refresh token, would be sent twice.
-func (c *Config) auth(m *Metadata, taken []string) Auth {
+func (c *Config) AuthBy(m *Metadata, taken []string) Auth {
 	now := c.Now
 	if c.signedAt != nil {
 		now = c.signedAt

@@ -74,7 +74,7 @@ func TestAssertion(t *testing.T) {
 			for method, audience := range map[string]string{"": issuer, PrivateKeyJWT: issuer, KeyForEndpoint: token} {
 				c := &Config{Issuer: issuer, ClientID: "notes", Method: method, Keys: []Key{k, {}},
 					Now: func() time.Time { return signedAt }}
-				a := c.auth(&Metadata{TokenURL: token}, nil)
+				a := c.AuthBy(&Metadata{TokenURL: token}, nil)
 				seen := map[string]bool{}
 				for range 3 {
 					form, header := url.Values{}, http.Header{}
@@ -116,7 +116,7 @@ func TestAppleSecret(t *testing.T) {
 	c := &Config{Issuer: "https://appleid.apple.com", ClientID: "com.example.notes", Method: AppleSecret,
 		Keys: []Key{k}, Now: func() time.Time { return signedAt }}
 	form, header := url.Values{}, http.Header{}
-	if err := c.auth(&Metadata{}, nil).Apply(form, header); err != nil || len(header) > 0 ||
+	if err := c.AuthBy(&Metadata{}, nil).Apply(form, header); err != nil || len(header) > 0 ||
 		form.Has("client_assertion") || form.Get("client_id") != "com.example.notes" {
 		t.Fatalf("%v %v %v", err, header, form)
 	}
@@ -194,7 +194,7 @@ func TestKeyThatCannotSign(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := s.client()
-	c.Auth = (&Config{ClientID: "notes", Keys: []Key{{Alg: "ES256", Signer: broke{p256}}}, Now: time.Now}).auth(
+	c.Auth = (&Config{ClientID: "notes", Keys: []Key{{Alg: "ES256", Signer: broke{p256}}}, Now: time.Now}).AuthBy(
 		&Metadata{}, nil)
 	_, out := c.Refresh(t.Context(), "r", nil)
 	if verdict.Token(out.Answer) != verdict.Retry || out.Err == nil ||

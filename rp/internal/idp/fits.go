@@ -65,7 +65,7 @@ func (p *Provider) Fits(m *Metadata) error {
 func (p *Provider) Usable(m *Metadata) error {
 	var unfit UnfitError
 	c := &p.cfg
-	m = c.at(m)
+	m = c.At(m)
 	if m.Issuer != c.Issuer { // CORE-04
 		unfit.add("Issuer", "the IdP calls itself %q; set exactly that", m.Issuer[:min(len(m.Issuer), 200)])
 		return unfit
@@ -129,6 +129,7 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 		unfit.add("ClientKeys", "the first key signs with %s, but the IdP takes %s of authorization requests "+
 			"(request_object_signing_alg_values_supported)", c.Keys[0].Alg, list(m.RequestAlgs))
 	}
+	c.fitsByReference(m, &unfit)
 	demand(offers(m.ResponseTypes, "code"), "response_types_supported",
 		"another response type than code: it offers "+list(m.ResponseTypes))
 	demand(offers(m.GrantTypes, "authorization_code"), "grant_types_supported",
@@ -150,6 +151,22 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 	c.fitsAuth(m, &unfit)
 	c.fitsFAPI(m, &unfit)
 	return unfit
+}
+
+// fitsByReference is about an IdP that takes signed requests by their address alone
+// (request_uri, OpenID Connect Core 1.0 §6.2). This library serves none: PAR is the way of
+// today, on which the IdP calls nobody.
+func (c *Config) fitsByReference(m *Metadata, unfit *UnfitError) {
+	const takes = "the IdP takes signed authorization requests by reference alone (request_parameter_supported is " +
+		"false in its discovery document)"
+	switch {
+	case !c.signs(m), c.pushes(m), m.RequestByValue == nil, *m.RequestByValue:
+	case m.PARURL != "":
+		unfit.add("PAR", "is needed: "+takes)
+	default:
+		unfit.add("Issuer", takes+", and has no pushed_authorization_request_endpoint; ask for that, or for a client "+
+			"to which this does not apply")
+	}
 }
 
 func offers(supported []string, what string) bool {

@@ -13,6 +13,7 @@ import (
 // The response modes that Config.ResponseMode names (OAuth 2.0 Form Post Response Mode,
 // JARM §2.3).
 const (
+	Query       = "query"
 	FormPost    = "form_post"
 	JWT         = "jwt" // query.jwt where the response type is code
 	QueryJWT    = "query.jwt"

@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -141,9 +142,6 @@ func TestSigned(t *testing.T) {
 			t.Errorf("%s: %s %v", name, payload, err)
 		}
 	}
-	if _, err := p.Opened(locked("x", foreign, "e")); !errors.Is(err, ErrEncrypted) {
-		t.Errorf("%v", err)
-	}
 	if got, err := p.Opened("a.b.c"); got != "a.b.c" || err != nil {
 		t.Errorf("%q %v", got, err)
 	}
@@ -229,5 +227,53 @@ func TestDecryptionIsBounded(t *testing.T) {
 	small := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}}
 	if err := (&Key{Signer: small}).CheckDecryption(); err == nil {
 		t.Error("an RSA key of 1,024 bits is taken")
+	}
+}
+
+// What is encrypted and not opened says with what, for which key, and what to do.
+func TestEncryptedIsNamed(t *testing.T) {
+	ours, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: ours.Public(), KeyID: "new"},
+		nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwe, err := e.Encrypt([]byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := jwe.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := func(json string) string { return base64.RawURLEncoding.EncodeToString([]byte(json)) + ".AA.AA.AA.AA" }
+	const secret = "dGhpcyBpcyBhIHNlY3JldCB0b2tlbg"
+	for name, row := range map[string]struct {
+		raw  string
+		keys []Key
+		says []string
+	}{
+		"no key at all":   {good, nil, []string{"ECDH-ES and A256GCM", `"new"`, "Config.DecryptionKeys is empty"}},
+		"another key":     {good, []Key{{ID: "old", Signer: ours}}, []string{"ECDH-ES", `"new"`, "no key of"}},
+		"RSA1_5":          {head(`{"alg":"RSA1_5","enc":"A128GCM"}`), nil, []string{"RSA1_5 and A128GCM", "RSA-OAEP-256"}},
+		"an unknown enc":  {head(`{"alg":"RSA-OAEP","enc":"XC20P"}`), nil, []string{"RSA-OAEP and XC20P", "A256GCM"}},
+		"a broken header": {"!.AA.AA.AA.AA", nil, []string{"a header that cannot be read"}},
+		"no header":       {head(`{}`), nil, []string{"a header that cannot be read"}},
+		"too long":        {strings.Repeat("A", maxEncrypted) + "....", nil, []string{"longer than 131072 bytes"}},
+		"a token as alg":  {head(`{"alg":"` + secret + `","enc":"` + secret + `","kid":"` + secret + `"}`), nil, nil},
+	} {
+		_, err := open(row.raw, row.keys)
+		if locked := (*EncryptedError)(nil); !errors.As(err, &locked) || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, part := range row.says {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %q is not in %v", name, part, err)
+			}
+		}
 	}
 }

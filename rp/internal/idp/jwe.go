@@ -3,11 +3,15 @@ package idp
 import (
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/tandem-sso/tandem/rp/internal/outside"
 )
 
 // maxEncrypted bounds a token that is decrypted, in bytes.
@@ -19,11 +23,27 @@ var (
 		jose.ECDH_ES_A192KW, jose.ECDH_ES_A256KW}
 	encAlgs = []jose.ContentEncryption{jose.A128GCM, jose.A192GCM, jose.A256GCM, jose.A128CBC_HS256, jose.A192CBC_HS384,
 		jose.A256CBC_HS512}
-
-	// ErrEncrypted says: a token is encrypted, and this client has no key for it.
-	ErrEncrypted = errors.New("it is encrypted, and no key of Config.DecryptionKeys opens it: " +
-		"set that, or let the IdP only sign for this client")
 )
+
+// EncryptedError says why something that is encrypted is not opened.
+type EncryptedError struct{ why string }
+
+func (e *EncryptedError) Error() string { return e.why }
+
+// encrypted describes what is encrypted, in the words of its header, which is anybody's.
+func encrypted(raw, format string, args ...any) error {
+	var h struct{ Alg, Enc, Kid string }
+	head, _, _ := strings.Cut(raw, ".")
+	b, _ := base64.RawURLEncoding.DecodeString(head)
+	text := "it has five parts as what is encrypted, and a header that cannot be read"
+	if json.Unmarshal(b, &h) == nil && h.Alg != "" && h.Enc != "" {
+		text = fmt.Sprintf("it is encrypted with %s and %s", outside.Text(h.Alg, 40), outside.Text(h.Enc, 40))
+	}
+	if h.Kid != "" {
+		text += fmt.Sprintf(" for the key %q", outside.Text(h.Kid, 40))
+	}
+	return &EncryptedError{text + ", " + fmt.Sprintf(format, args...)}
+}
 
 // CheckDecryption says why a key decrypts nothing, nil if it does. One in hardware is not
 // taken: nothing in Go's standard library has an interface for all of its ways.
@@ -62,14 +82,19 @@ func isEncrypted(raw string) bool { return strings.Count(raw, ".") == 4 }
 
 func open(raw string, keys []Key) ([]byte, error) {
 	if len(raw) > maxEncrypted {
-		return nil, errors.New("it is encrypted, and too long")
+		return nil, &EncryptedError{fmt.Sprintf("it is encrypted, and longer than %d bytes", maxEncrypted)}
 	}
 	jwe, err := jose.ParseEncryptedCompact(raw, keyAlgs, encAlgs)
 	if err != nil {
-		return nil, errors.New("it is encrypted in a way that is not taken")
+		return nil, encrypted(raw, "and is malformed, or that is not taken: let the IdP use one of %v, with one of %v",
+			keyAlgs, encAlgs)
 	}
 	if _, zipped := jwe.Header.ExtraHeaders["zip"]; zipped { // RFC 8725 §3.6; a small one may become a large one
-		return nil, errors.New("it is encrypted and compressed, which is not taken")
+		return nil, encrypted(raw, "and compressed (zip), which is not taken")
+	}
+	if len(keys) == 0 {
+		return nil, encrypted(raw, "and Config.DecryptionKeys is empty: set that, or let the IdP only sign for this "+
+			"client")
 	}
 	for i := range keys {
 		if kid := jwe.Header.KeyID; kid != "" && keys[i].ID != "" && kid != keys[i].ID {
@@ -79,5 +104,5 @@ func open(raw string, keys []Key) ([]byte, error) {
 			return inner, nil
 		}
 	}
-	return nil, ErrEncrypted
+	return nil, encrypted(raw, "and no key of Config.DecryptionKeys opens it: which one has the IdP read at jwks_uri?")
 }

@@ -31,8 +31,8 @@ func (m *Metadata) forCertificates() *Metadata {
 	return &out
 }
 
-// at is m as this client sees it.
-func (c *Config) at(m *Metadata) *Metadata {
+// At is m as this client sees it.
+func (c *Config) At(m *Metadata) *Metadata {
 	if c.Certificate {
 		return m.forCertificates()
 	}

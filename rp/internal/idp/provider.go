@@ -103,8 +103,8 @@ func (p *Provider) Use(m *Metadata) {
 	if m.RevocationAuthMethods != nil {
 		taken = m.RevocationAuthMethods
 	}
-	auth, revocation := c.auth(m, m.TokenAuthMethods), c.auth(m, taken)
-	to := c.at(m)
+	auth, revocation := c.AuthBy(m, m.TokenAuthMethods), c.AuthBy(m, taken)
+	to := c.At(m)
 	p.latest.Store(&Endpoints{
 		Metadata: m, EndSession: c.endSession(m), CheckSession: c.checkSession(m), Pushes: c.pushes(m),
 		Signs: c.signs(m),

@@ -12,6 +12,10 @@ import (
 
 const userinfoEndpoint = "userinfo"
 
+// ErrOtherSubject says: userinfo speaks of another subject than the ID token (OpenID Connect
+// Core 1.0 §5.3.2).
+var ErrOtherSubject = errors.New("userinfo speaks of another subject than the ID token")
+
 // Userinfo asks for the claims of who an access token speaks of (OpenID Connect Core
 // 1.0 §5.3). An answer about another subject is of no use (§5.3.2, CORE-11). One that
 // is signed or encrypted and cannot be read is good by its status alone: claims is nil then,
@@ -48,7 +52,7 @@ func (c *Client) Userinfo(ctx context.Context, access, subject string) (claims [
 		out.Fault, out.Err = verdict.Malformed, errors.New("userinfo answered 200 without a sub")
 		return nil, out
 	case who.Subject != subject:
-		out.Fault, out.Err = verdict.OtherUser, errors.New("userinfo speaks of another subject")
+		out.Fault, out.Err = verdict.OtherUser, ErrOtherSubject
 		return nil, out
 	}
 	return body, out

@@ -93,10 +93,10 @@ func Verify(ctx context.Context, raw string, want Want) (*Claims, error) {
 		return nil, ErrTooLarge
 	}
 	if strings.Count(raw, ".") == 4 { // no discovery document says so beforehand
-		return nil, errors.New("idtoken: it is encrypted, which was not agreed on: let the IdP only sign the ID " +
-			"tokens of this client")
+		return nil, errors.New("idtoken: it is encrypted twice: let the IdP sign the ID tokens of this client, and " +
+			"encrypt them once at most")
 	}
-	if err := checkType(raw); err != nil {
+	if err := checkHeader(raw, want.Alg); err != nil {
 		return nil, err
 	}
 	keys := &judge{KeySet: want.Keys}
@@ -201,8 +201,9 @@ func check(t *oidc.IDToken, p payload, want Want) error {
 	return nil
 }
 
-// checkType refuses tokens that say they are something else (RFC 8725 §3.11).
-func checkType(raw string) error {
+// checkHeader refuses tokens that say they are something else (RFC 8725 §3.11), and names the
+// algorithm of one that is signed in another way than was agreed on: go-oidc calls it malformed.
+func checkHeader(raw, alg string) error {
 	head, _, ok := strings.Cut(raw, ".")
 	if !ok {
 		return errors.New("idtoken: not a signed token")
@@ -213,9 +214,13 @@ func checkType(raw string) error {
 	}
 	var h struct {
 		Type string `json:"typ"`
+		Alg  string `json:"alg"`
 	}
 	if err := json.Unmarshal(b, &h); err != nil {
 		return errors.New("idtoken: malformed header")
+	}
+	if h.Alg != alg {
+		return mixedUp("%w", &keyset.AlgError{Got: h.Alg, Want: alg})
 	}
 	typ := strings.TrimPrefix(strings.ToLower(h.Type), "application/")
 	if strings.HasSuffix(typ, "+jwt") && typ != "id_token+jwt" {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/tandem-sso/tandem/rp/internal/outside"
 )
 
 const (
@@ -35,6 +37,14 @@ const (
 
 // ErrNoKey says: no key of the IdP verifies the signature.
 var ErrNoKey = errors.New("keyset: no key of the IdP verifies the signature")
+
+// AlgError says: a token is signed with another algorithm than the one that is expected, or
+// with none.
+type AlgError struct{ Got, Want string }
+
+func (e *AlgError) Error() string {
+	return fmt.Sprintf("it is signed with %q, and %s is expected", outside.Text(e.Got, 40), e.Want)
+}
 
 // UnavailableError says: the keys could not be fetched, so nothing is known about
 // the signature.
@@ -102,6 +112,9 @@ func (s *Set) Limited(alg string) *View {
 // x5u, x5c) are ignored (RFC 8725 §3.10).
 func (v *View) VerifySignature(ctx context.Context, token string) ([]byte, error) {
 	jws, err := jose.ParseSignedCompact(token, v.algs)
+	if other := (*jose.ErrUnexpectedSignatureAlgorithm)(nil); errors.As(err, &other) {
+		return nil, fmt.Errorf("keyset: %w", &AlgError{string(other.Got), string(v.algs[0])})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("keyset: not a token signed with %v", v.algs)
 	}

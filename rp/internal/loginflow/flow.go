@@ -9,6 +9,7 @@ import (
 // Flow is one log-in in flight.
 type Flow struct {
 	State, Nonce, Verifier string
+	Mode                   string // the response_mode that it asks for
 	DPoP                   string // the key that the tokens are to be bound to (package dpop)
 	RedirectURI            string // of the name that the browser uses; not in the cookie, which is that name's
 	ReturnTo               string
@@ -31,11 +32,12 @@ func (f *Flow) save(s *sessions.Session) {
 		"state": f.State, "nonce": f.Nonce, "verifier": f.Verifier,
 		"return_to": f.ReturnTo, "begun": f.Begun.UnixMilli(), "silent": f.Silent, "about": f.About, "again": f.Again,
 		"renews": f.Renews, "wish": f.Wish.Text(), "sent_user": f.SentUser, "dpop": f.DPoP,
+		"mode": f.Mode,
 	}
 }
 
 func (f *Flow) load(s *sessions.Session) bool {
-	var ok [6]bool
+	var ok [7]bool
 	var begun int64
 	f.State, ok[0] = s.Values["state"].(string)
 	f.Nonce, ok[1] = s.Values["nonce"].(string)
@@ -43,6 +45,7 @@ func (f *Flow) load(s *sessions.Session) bool {
 	f.ReturnTo, ok[3] = s.Values["return_to"].(string)
 	begun, ok[4] = s.Values["begun"].(int64)
 	f.Silent, ok[5] = s.Values["silent"].(bool)
+	f.Mode, ok[6] = s.Values["mode"].(string)
 	f.Begun = time.UnixMilli(begun).UTC()
 	f.About, _ = s.Values["about"].(string) // "" in a cookie of an earlier version
 	f.Again, _ = s.Values["again"].(bool)
@@ -52,6 +55,6 @@ func (f *Flow) load(s *sessions.Session) bool {
 	text, _ := s.Values["wish"].(string)
 	var whole bool
 	f.Wish, whole = ReadWish(text)
-	return whole && ok == [6]bool{true, true, true, true, true, true} && f.State != "" && f.Nonce != "" &&
+	return whole && ok == [7]bool{true, true, true, true, true, true, true} && f.State != "" && f.Nonce != "" &&
 		f.Verifier != ""
 }

@@ -45,7 +45,7 @@ func loginsOf(t testing.TB, key []byte, owner string) *loginflow.Logins {
 func TestLoginsAreOneClients(t *testing.T) {
 	key := newKey()
 	mine, others := loginsOf(t, key, "mine"), loginsOf(t, key, "another")
-	f := &loginflow.Flow{State: cookie.Random(), Nonce: "n", Verifier: "v", ReturnTo: "/app/x",
+	f := &loginflow.Flow{State: cookie.Random(), Nonce: "n", Verifier: "v", ReturnTo: "/app/x", Mode: "jwt",
 		Begun: time.UnixMilli(1e12).UTC(),
 		Wish:  loginflow.Wish{ACR: []string{"gold"}}}
 	rec := httptest.NewRecorder()
@@ -55,7 +55,7 @@ func TestLoginsAreOneClients(t *testing.T) {
 	back := httptest.NewRequest("GET", "/", nil)
 	back.Header["Cookie"] = []string{strings.Split(rec.Header().Get("Set-Cookie"), ";")[0]}
 	got, ok := mine.Load(back, f.State)
-	if !ok || got.State != f.State || got.ReturnTo != f.ReturnTo || !got.Begun.Equal(f.Begun) ||
+	if !ok || got.State != f.State || got.Mode != "jwt" || got.ReturnTo != f.ReturnTo || !got.Begun.Equal(f.Begun) ||
 		got.Wish.Text() != f.Wish.Text() {
 		t.Errorf("%v %+v", ok, got)
 	}

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/keyset"
 )
 
 const (
@@ -99,7 +101,7 @@ func Verify(ctx context.Context, raw string, want Want) (*Token, error) {
 	}
 	parts := strings.Split(raw, ".")
 	if len(parts) == 5 {
-		return nil, errors.New("logout token is encrypted, which was not agreed on") // BCL-04
+		return nil, errors.New("logout token is encrypted twice") // BCL-04
 	}
 	if len(parts) != 3 {
 		return nil, errors.New("logout token is not a signed token")
@@ -139,7 +141,7 @@ func checkHeader(part string, want Want) error {
 		return errors.New("logout token is malformed")
 	}
 	if h.Alg != want.Alg { // BCL-06; "none" can never be wanted
-		return fmt.Errorf("logout token is not signed with %s", want.Alg)
+		return fmt.Errorf("logout token: %w", &keyset.AlgError{Got: h.Alg, Want: want.Alg})
 	}
 	if h.Crit != nil {
 		return errors.New("logout token has a critical header that is not understood")

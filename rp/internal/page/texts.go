@@ -101,6 +101,7 @@ var english = map[string]string{
 	"failed-loggedout": "You were logged out while this log-in was under way.",
 	"failed-later":     "The log-in could not be finished.",
 	"failed-account":   "You cannot use this application with this account.",
+	"failed-subject":   "The log-in service says two different things about who you are.",
 	"failed-profile":   "The log-in service does not tell this application who you are.",
 	"advice-app":       "This application has a problem. Please try again in a moment, or tell the people who run it.",
 	"failed-weak":      "This page needs a stronger log-in.",

@@ -87,8 +87,10 @@ func Token(a Answer) Verdict {
 		return Ended // RT-01
 	case "temporarily_unavailable", "server_error":
 		return Retry // RT-05
-	case "invalid_client", "unauthorized_client", "unsupported_grant_type", "use_dpop_nonce":
-		return Misconfigured // RT-02, RT-03, RT-12
+	case "invalid_client", "unauthorized_client", "unsupported_grant_type", "use_dpop_nonce", "invalid_dpop_proof":
+		// RT-02, RT-03, RT-12. A proof is this client's work, and a new log-in would make the
+		// next one in the same way. It is not client-wide: some may say so of one key.
+		return Misconfigured
 	case "":
 		switch a.Status {
 		case http.StatusRequestTimeout, http.StatusTooEarly:
