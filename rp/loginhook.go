@@ -19,7 +19,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// Config.OnLogin returns ErrRefused after it has refused a log-in with an answer of its own.
+// ErrRefused is what Config.OnLogin returns after it has refused a log-in with an answer of its own.
 var ErrRefused = errors.New("rp: the application has refused this log-in")
 
 // Login is a log-in that has succeeded at the IdP and has not begun a session yet. It is
