@@ -30,8 +30,8 @@ func (s *Session) usableOf(ctx context.Context, st *engine.State,
 		return nil, engine.Held{}, h.None
 	}
 	if s.class == Passive && p.apis.signals {
-		return nil, engine.Held{}, fmt.Errorf("%w: a passive request does not call an API that introspects, because "+
-			"that extends the IdP session", ErrNoAccessToken)
+		return nil, engine.Held{}, fmt.Errorf("%w: a passive request must not call an API that introspects, because "+
+			"introspection extends the IdP session", ErrNoAccessToken)
 	}
 	switch {
 	case h.Good(p.engine.Now()):
@@ -44,8 +44,8 @@ func (s *Session) usableOf(ctx context.Context, st *engine.State,
 	}
 	if st.Data.RefreshToken == "" {
 		if a != nil {
-			return nil, engine.Held{}, fmt.Errorf("%w for %s: the IdP has issued no refresh token, and only that "+
-				"fetches it", ErrNoAccessToken, a.Name)
+			return nil, engine.Held{}, fmt.Errorf("%w for %s: the IdP has issued no refresh token, and this token "+
+				"can be fetched only with one", ErrNoAccessToken, a.Name)
 		}
 		return nil, engine.Held{}, p.engine.RenewSilently(ctx, st) // a navigation can fetch another one
 	}
@@ -61,7 +61,7 @@ func (s *Session) usableOf(ctx context.Context, st *engine.State,
 // mayFetch reports whether a token may be fetched for this session now.
 func (s *Session) mayFetch(ctx context.Context, st *engine.State) error {
 	if s.class == Passive {
-		return fmt.Errorf("%w: a passive request fetches none", ErrNoAccessToken)
+		return fmt.Errorf("%w: a passive request must not fetch one", ErrNoAccessToken)
 	}
 	return s.rp.engine.MayFetch(ctx, st)
 }

@@ -60,7 +60,7 @@ func (c *Config) checkAPIs(fault func(field, cure string, args ...any)) {
 		}
 		a.Origin = weburl.Origin(a.Origin)
 		if origins[a.Origin] {
-			fault("APIs", "has %s twice; one origin gets one token", a.Origin)
+			fault("APIs", "has %s twice; an origin can get only one token, so keep one of the two", a.Origin)
 		}
 		origins[a.Origin] = true
 		if !a.own() {
@@ -68,7 +68,7 @@ func (c *Config) checkAPIs(fault func(field, cure string, args ...any)) {
 		}
 		kinds[a.audience().ID] = true
 		if c.Kind != RefreshToken {
-			fault("APIs", "%s asks for a token of its own, which only a refresh token fetches: use Kind "+
+			fault("APIs", "%s needs an access token of its own, and only a refresh token can fetch one: set Kind to "+
 				"rp.RefreshToken", a.Origin)
 		}
 		if u, err := url.Parse(a.Resource); a.Resource != "" &&
@@ -86,8 +86,8 @@ func (c *Config) checkAPIs(fault func(field, cure string, args ...any)) {
 		}
 	}
 	if len(kinds) > engine.MaxOwnTokens {
-		fault("APIs", "asks for %d different tokens; a session keeps %d: let APIs share one, by the same Resource, "+
-			"Audience and Scopes", len(kinds), engine.MaxOwnTokens)
+		fault("APIs", "asks for %d different tokens, but a session keeps at most %d: give APIs the same Resource, "+
+			"Audience and Scopes, so that they share a token", len(kinds), engine.MaxOwnTokens)
 	}
 }
 

@@ -103,7 +103,7 @@ func (t *logoutTokens) carryOut(ctx context.Context, w http.ResponseWriter, toke
 	// Only after the logout, so that a token whose logout failed can be sent again.
 	err = t.cfg.Store.Once(ctx, t.party.Once("jti", token.ID), token.Until)
 	if errors.Is(err, store.ErrConflict) && t.cfg.StrictLogoutToken {
-		return badLogout(errors.New("jti was shown before"))
+		return badLogout(errors.New("the jti was used before"))
 	}
 	t.journal.log.Debug("logout token accepted", "sessions", len(ended))
 	w.WriteHeader(http.StatusOK) // the conformance suite wants 200, not 204

@@ -36,7 +36,7 @@ func (s *starts) keyFor(f *loginflow.Flow, asks *engine.State) error {
 func (s *Session) DPoPProof(method, address, token, nonce string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return "", fmt.Errorf("rp: the address of a proof is no URL")
+		return "", fmt.Errorf("rp: the address for a DPoP proof is not a URL")
 	}
 	key := s.state().Data.DPoPKey
 	if key == "" {

@@ -97,8 +97,8 @@ func (g *ground) build(apisByOrigin map[string]*engine.Audience) *RelyingParty {
 	p.answers = &answers{engine: e, activity: p.gate.activity, browsers: b, site: g.site, flows: flows,
 		journal: g.journal, replies: &answer.Writer{Site: g.site, Pages: g.pages, Keep: forms.keep,
 			Forbidden: c.Forbidden, Guarded: func(path string) {
-				g.journal.spend("RequireLogin guards an endpoint of the library, so nobody can log in: keep "+
-					"Config.Prefix out of what it guards", "path", path[:min(len(path), 100)])
+				g.journal.spend("RequireLogin guards an endpoint of the library, so nobody can log in: do not put "+
+					"RequireLogin around the paths below Config.Prefix", "path", path[:min(len(path), 100)])
 			}}}
 	callbacks := &callbacks{engine: e, browsers: b, site: g.site, flows: flows, checks: checks, journal: g.journal,
 		responses: &responses{cfg: c, engine: e, idp: g.idp, site: g.site, logins: g.logins, pages: g.pages},

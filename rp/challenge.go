@@ -38,7 +38,8 @@ func (a *answers) stepUp(r *http.Request, w loginflow.Wish) answer.Answer {
 	w.Round++
 	more, ok := a.flows.More(w)
 	if !ok {
-		a.journal.log.Error("what a page or an API asks of a log-in is too large, so it is refused", "bytes",
+		a.journal.log.Error("a page or an API asks for a log-in with too many or too long parameters, so the request "+
+			"is refused", "bytes",
 			len(w.Text()), "most", loginflow.MaxWish)
 	}
 	if loop || !ok {

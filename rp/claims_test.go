@@ -336,7 +336,7 @@ func TestManyGroups(t *testing.T) {
 		refreshed(500)
 		refreshed(500) // the refresh token beside the ID token was kept
 		w.expectEnds()
-		if !w.log.has("does not fit into the session and is left out") {
+		if !w.log.has("is too large for the session and is not used") {
 			t.Error("the log does not say so")
 		}
 		bob := w.visitor("bob")

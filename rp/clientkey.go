@@ -77,7 +77,7 @@ func (c *Config) checkClient(fault func(field, cure string, args ...any)) {
 		}
 	}
 	if c.JAR && len(c.ClientKeys) == 0 {
-		fault("JAR", "is set without ClientKeys, of which the first signs the requests")
+		fault("JAR", "is set, but ClientKeys is empty; set it, because its first key signs the requests")
 	}
 	method := c.ClientAuth
 	switch {
@@ -85,9 +85,10 @@ func (c *Config) checkClient(fault func(field, cure string, args ...any)) {
 	case !slices.Contains(idp.Methods, method):
 		fault("ClientAuth", "is %q; use one of %s", method, strings.Join(idp.Methods, ", "))
 	case idp.BySecret(method) && c.ClientSecret == "":
-		fault("ClientAuth", "is %s without ClientSecret; a public client shows none", method)
+		fault("ClientAuth", "is %s, but ClientSecret is empty; set it, or leave ClientAuth empty for a public "+
+			"client", method)
 	case idp.ByKey(method) && len(c.ClientKeys) == 0:
-		fault("ClientAuth", "is %s without ClientKeys", method)
+		fault("ClientAuth", "is %s, but ClientKeys is empty; set it", method)
 	case idp.ByCertificate(method):
 		if shows, known := idp.ShowsCertificate(c.HTTPClient); known && !shows {
 			fault("ClientAuth", "is %s, but HTTPClient has no certificate to show; give it an *http.Transport with "+
@@ -95,7 +96,7 @@ func (c *Config) checkClient(fault func(field, cure string, args ...any)) {
 		}
 	}
 	if c.ClientSecret != "" && (idp.ByKey(method) || idp.ByCertificate(method)) {
-		fault("ClientSecret", "is set, but %s shows none; leave it empty", method)
+		fault("ClientSecret", "is set, but %s sends no secret; leave it empty", method)
 	}
 	if method == idp.AppleSecret && len(c.ClientKeys) > 0 && c.ClientKeys[0].Issuer == "" {
 		fault("ClientKeys", "the first key needs the Team ID as its Issuer for %s", method)

@@ -150,10 +150,12 @@ func (c Config) withDefaults() (Config, error) {
 		fault("UserinfoAgain", "needs UserinfoClaims")
 	}
 	if c.UserinfoAgain && c.Kind == NoToken {
-		fault("UserinfoAgain", "needs a client with tokens: kind %v has none to ask with after the log-in", c.Kind)
+		fault("UserinfoAgain", "needs a token after the log-in, and Kind %v keeps none; set Kind to rp.RefreshToken "+
+			"or rp.ReferenceToken, or leave this unset", c.Kind)
 	}
 	if c.APIIntrospects && c.Kind == NoToken {
-		fault("APIIntrospects", "needs a client with tokens")
+		fault("APIIntrospects", "needs an access token, and Kind rp.NoToken keeps none; set another Kind, or leave "+
+			"this unset")
 	}
 
 	if c.MaxCalls == 0 {

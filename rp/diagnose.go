@@ -56,16 +56,17 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 	if name == idps.Unverified && m.Mock { // it says so itself, and the tests of both hold it
 		name = "idp-mock"
 	}
-	say(false, "capabilities", "The IdP is taken for %q: a refresh %s its session, userinfo %s, introspection %s; to "+
-		"revoke a refresh token takes %s along; set Config.Capabilities if that is wrong.",
+	say(false, "capabilities", "This app treats the IdP as %q: a refresh %s its session, userinfo %s, introspection "+
+		"%s; the revocation of a refresh token revokes %s. If that is wrong, set Config.Capabilities.",
 		name, extends(can.Extends.Refresh), extends(can.Extends.Userinfo), extends(can.Extends.Introspection),
 		can.Revocation)
 
 	if name == idps.Unverified {
-		say(true, "idp_unverified", "Nobody has said what kind of IdP this is, and its address does not tell: "+
-			"that calls extend its session, and are refused after its end, is an assumption. If it is wrong, "+
-			"people who are active are logged out after the IdP's window, or those who have logged out "+
-			"there stay. Set Config.Capabilities as the guide of your IdP says (docs/idp), or to "+
+		say(true, "idp_unverified", "Config.Capabilities is not set, and the IdP's address does not tell what kind "+
+			"of IdP this is. So this app only assumes that calls extend the IdP's session, and that the IdP refuses "+
+			"calls after the session's end. If that is wrong, active people are logged out after the IdP's window, "+
+			"or people who have logged out there stay logged in here. Set Config.Capabilities as the guide of your "+
+			"IdP says (docs/idp), or to "+
 			"idps.Named(\"generic\") once you have tried it.")
 	}
 
@@ -73,8 +74,8 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 		!(c.Kind == RefreshToken && can.Extends.Refresh) && !(can.Extends.Userinfo && m.UserinfoURL != ""))
 	if noMeans && c.Kind != NoToken {
 		say(true, "no_signal", "No call with a token extends this IdP's session: activity here does not keep people "+
-			"signed in elsewhere, and the app cannot ask whether the session lives; set Config.SilentCheck, or "+
-			"Config.Idle for a limit of its own.")
+			"signed in elsewhere, and the app cannot ask whether the IdP's session still exists. Set "+
+			"Config.SilentCheck, or set Config.Idle as the app's own limit.")
 	}
 	if c.Kind == NoToken && !c.SilentCheck {
 		say(false, "told_nothing", "A client without tokens tells the IdP nothing: people who use only this app are "+
@@ -83,10 +84,10 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 	switch {
 	case c.APIIntrospects && !can.Extends.Introspection:
 		say(false, "introspection_extends_not", "Config.APIIntrospects is set, but introspection does not extend "+
-			"this IdP's session: calls of an API are not taken for signals.")
+			"this IdP's session: calls of an API do not count as signals.")
 	case !c.APIIntrospects && len(c.APIs) > 0 && c.Kind == ReferenceToken:
-		say(false, "api_is_no_signal", "Nobody said that the APIs introspect (Config.APIIntrospects), so their "+
-			"answers prove nothing: the IdP is told of activity by userinfo calls of the app itself.")
+		say(false, "api_is_no_signal", "Config.APIIntrospects is not set, so the answer of an API does not prove "+
+			"that the IdP knows of the activity: the app itself tells the IdP by userinfo calls.")
 	}
 	for i := range c.APIs {
 		switch a := &c.APIs[i]; {
@@ -94,8 +95,8 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 			say(true, "api_parameter", "Entra ID refuses the parameters resource and audience: name the API %s in "+
 				"Config.APIs by Scopes, such as api://…/.default.", a.Origin)
 		case can.Name == "auth0" && a.Audience == "" && a.own():
-			say(true, "api_parameter", "Auth0 names an API by its audience, and gives the token of the log-in to "+
-				"whoever asks otherwise: set Audience of %s in Config.APIs.", a.Origin)
+			say(true, "api_parameter", "Auth0 knows an API by its audience. Without an audience it answers with the "+
+				"token of the log-in: set Audience of %s in Config.APIs.", a.Origin)
 		}
 	}
 	if !m.BackchannelLogout {
@@ -108,12 +109,12 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 			if m.CheckSession != "" {
 				frame = " Pages that are open can ask its check_session_iframe: docs/session-js.md."
 			}
-			say(false, "no_backchannel", "The IdP offers no back-channel logout: a logout elsewhere is noticed at "+
-				"the next signal, after %v at the latest, and by nobody who is idle.%s", c.TrustFor, frame)
+			say(false, "no_backchannel", "The IdP offers no back-channel logout: this app notices a logout elsewhere "+
+				"at the next signal, after %v at the latest, and only while the person is active.%s", c.TrustFor, frame)
 		}
 	} else if !m.BackchannelSID {
 		say(false, "backchannel_without_sid", "The IdP's logout tokens carry no sid: a logout in one browser ends "+
-			"the person's sessions in all of them.")
+			"the person's sessions in all browsers.")
 	} else if !can.LogoutOnExpiry && noMeans && c.Idle == 0 {
 		say(true, "no_logout_on_expiry", "This kind of IdP sends no logout token when its session expires by "+
 			"inactivity, and this client cannot ask: set Config.Idle or Config.SilentCheck.")
@@ -128,7 +129,7 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 	}
 	if m.UserinfoURL == "" && c.Kind == ReferenceToken {
 		say(true, "no_userinfo", "The IdP has no userinfo endpoint: only calls of an API tell it of activity, and "+
-			"what an API refuses is settled by a new log-in.")
+			"after an API has refused a token, only a new log-in can confirm the session.")
 	}
 	if !m.IssInResponse {
 		say(false, "no_iss", "The IdP does not name itself in its answers (RFC 9207); that matters only if this app "+

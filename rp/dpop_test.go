@@ -477,7 +477,7 @@ func TestDPoPProofIsRefused(t *testing.T) {
 		v.welcome()
 		synctest.Wait()
 		w.found("dpop_proof_refused", "clocks", "proxy")
-		if !w.log.has("this client and the IdP do not fit; sessions are kept") {
+		if !w.log.has("the settings of this client and of the IdP do not match; sessions are kept") {
 			t.Errorf("%s", w.log)
 		}
 		time.Sleep(6 * time.Minute)

@@ -75,5 +75,5 @@ func ExampleConfig_decryptionKeys() {
 	}
 	// Output:
 	// welcome
-	// encrypted tokens are opened (Config.DecryptionKeys).
+	// encrypted tokens are decrypted (Config.DecryptionKeys).
 }

@@ -102,7 +102,7 @@ func ExampleCapabilities() {
 	// auth0
 	// unverified
 	// keycloak {true true false}
-	// revoking a refresh token takes along what this client has in the same session of the IdP
+	// revoking a refresh token takes along everything that this client has in the same session of the IdP
 }
 
 // To roll keys, the new one comes in front; the old one goes when Config.Absolute

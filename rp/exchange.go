@@ -56,7 +56,8 @@ func (x *exchanges) inTime(ctx context.Context, code string, f *loginflow.Flow) 
 	case <-timer.C:
 		close(gone)
 		return nil, laterFor(f, &UnavailableError{RetryAfter: 2 * time.Second, Cause: reason.IdPSilent,
-			Err: fmt.Errorf("the answer to a code takes longer than Config.WaitFor (%v)", x.cfg.WaitFor)})
+			Err: fmt.Errorf("the token endpoint's answer to the code takes longer than Config.WaitFor (%v)",
+				x.cfg.WaitFor)})
 	}
 }
 
@@ -110,6 +111,6 @@ func (x *exchanges) noTokens(f *loginflow.Flow, out idp.Outcome) error {
 	case verdict.Spent:
 		return badLogin("failed-code", out.Err)
 	}
-	x.log.Error("this client and the IdP do not fit", "error", out.Err)
+	x.log.Error("the settings of this client and of the IdP do not match", "error", out.Err)
 	return loginFailed(http.StatusBadGateway, out.Err, "failed-client", "advice-tell")
 }

@@ -89,15 +89,16 @@ func judgeHardening(c *Config, m *idp.Endpoints) []Finding {
 	}
 	shows, _ := idp.ShowsCertificate(c.HTTPClient)
 	byCertificate := idp.ByCertificate(c.ClientAuth)
-	use(len(c.ClientKeys) > 0 && c.ClientSecret == "" && !byCertificate, false, "the client signs who it is",
+	use(len(c.ClientKeys) > 0 && c.ClientSecret == "" && !byCertificate, false, "the client authenticates with its key",
 		"ClientKeys")
-	use(byCertificate, false, "the client shows a certificate", "ClientAuth")
-	use(shows && !byCertificate, false, "a certificate is shown to whoever asks", "HTTPClient")
+	use(byCertificate, false, "the client authenticates with a certificate", "ClientAuth")
+	use(shows && !byCertificate, false, "the client sends a certificate to every server that asks for one",
+		"HTTPClient")
 	use(c.PAR, m.RequirePAR, "authorization requests are pushed", "PAR")
 	use(c.JAR, m.RequireJAR, "authorization requests are signed", "JAR")
 	use(idp.IsJARM(c.ResponseMode), false, "answers of a log-in are signed", "ResponseMode")
 	use(c.DPoP, false, "access tokens are bound to a key of the session", "DPoP")
-	use(len(c.DecryptionKeys) > 0, false, "encrypted tokens are opened", "DecryptionKeys")
+	use(len(c.DecryptionKeys) > 0, false, "encrypted tokens are decrypted", "DecryptionKeys")
 	if len(used) == 0 {
 		return nil
 	}

@@ -65,7 +65,7 @@ func TestFAPI(t *testing.T) {
 					if a := v.get(back); a.status != http.StatusSeeOther || a.location() != "/private" {
 						t.Fatalf("%v", a)
 					}
-					w.found("hardening", profile, "pushed", "signs who it is", "bound to a key")
+					w.found("hardening", profile, "pushed", "authenticates with its key", "bound to a key")
 					if kind == rp.NoToken {
 						return
 					}

@@ -17,8 +17,8 @@ import (
 var whyUnavailable = map[reason.Cause]string{
 	reason.IdPSilent: "a request was answered with 503: the IdP does not answer",
 	reason.IdPFails:  "a request was answered with 503: the IdP does not answer as it should",
-	reason.Busy: "a request was answered with 503: this instance is at a limit, " +
-		"still at work on it, or shutting down",
+	reason.Busy: "a request was answered with 503: this instance has reached a limit, is still working on the " +
+		"answer, or is shutting down",
 }
 
 // journal tells the operator what the answers do not say. Strangers can cause its lines, so

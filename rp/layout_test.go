@@ -27,7 +27,7 @@ func TestRecordOfAnotherVersion(t *testing.T) {
 				t.Fatalf("not 503 with Retry-After: %v", a)
 			}
 		}
-		if n := strings.Count(w.log.String(), "left to the instances of that version"); n != 1 {
+		if n := strings.Count(w.log.String(), "leaves it to the instances of that version"); n != 1 {
 			t.Errorf("%d lines say so, want one", n)
 		}
 		layout(1)

@@ -50,9 +50,9 @@ type starts struct {
 func (s *starts) login(w http.ResponseWriter, r *http.Request, opts []LoginOption) error {
 	web.NoStore(w.Header())
 	if host, ok := s.site.Stranger(r); ok {
-		s.journal.log.Warn("a log-in was asked for under a name that is not Config.BaseURL's. If a browser uses "+
-			"that name, its log-in fails: lead it to BaseURL, or put that name into Config.BaseURLs. If only a "+
-			"proxy does, all is well",
+		s.journal.log.Warn("a log-in was requested at a host name that is not Config.BaseURL's. If browsers use that "+
+			"name, their log-ins fail: redirect them to BaseURL, or add that name to Config.BaseURLs. If only a "+
+			"proxy uses that name, nothing is wrong",
 			"host", host, "base_url", s.cfg.BaseURL)
 	}
 	q, more, err := s.asked(w, r)
@@ -113,7 +113,8 @@ func (s *starts) login(w http.ResponseWriter, r *http.Request, opts []LoginOptio
 	switch {
 	case err == nil:
 	case asks != nil && s.engine.Judge(asks, lifetime.Active).Signal != lifetime.Overdue:
-		s.journal.log.Warn("a silent check cannot be asked for; the page is served while trust lasts", "session",
+		s.journal.log.Warn("a silent check could not be started; pages are served until the trust in the session "+
+			"runs out (Config.TrustFor)", "session",
 			asks.Rec.Key.Short(), "error", err)
 		web.SeeOther(w, f.ReturnTo) // noteAsked: the page does not ask again (C6)
 		return nil
@@ -166,7 +167,7 @@ func (s *starts) url(ctx context.Context, f *loginflow.Flow, asks *engine.State)
 
 // errNotPushed says: the IdP refuses the request of a silent check, perhaps for its hint, as
 // at invalid_request of the authorization endpoint. A log-in sends none.
-var errNotPushed = errors.New("the IdP does not take a silent check")
+var errNotPushed = errors.New("the IdP refuses a silent check")
 
 // notPushed describes a request that the IdP has not taken. At a silent check somebody is
 // logged in, and stays so.
@@ -178,7 +179,7 @@ func (s *starts) notPushed(f *loginflow.Flow, out idp.Outcome) error {
 		return laterFor(f, &UnavailableError{RetryAfter: max(out.RetryAfter, time.Second), Cause: engine.WhoFails(&out),
 			Err: out.Err})
 	}
-	s.journal.log.Error("this client and the IdP do not fit", "error", out.Err)
+	s.journal.log.Error("the settings of this client and of the IdP do not match", "error", out.Err)
 	return loginFailed(http.StatusBadGateway, out.Err, "failed-client", "advice-tell")
 }
 

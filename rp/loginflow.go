@@ -40,7 +40,7 @@ func (l *flows) take(w http.ResponseWriter, r *http.Request, sent string, signed
 	const title = "failed-old"
 	state, t, ok := l.ReadState(sent)
 	if !ok {
-		return nil, badLogin(title, errors.New("no state of ours"))
+		return nil, badLogin(title, errors.New("the state is not from this app"))
 	}
 	stale := func(title page.Word, why string) error {
 		return &staleError{Target: t, why: badLogin(title, errors.New(why))}
@@ -50,8 +50,8 @@ func (l *flows) take(w http.ResponseWriter, r *http.Request, sent string, signed
 		return nil, stale(title, "no log-in cookie for this state")
 	}
 	if idp.IsJARM(f.Mode) != signed {
-		return nil, badLogin("failed-trust", fmt.Errorf("the log-in asked for response_mode %s, and the answer does "+
-			"not fit that (signed: %v)", f.Mode, signed))
+		return nil, badLogin("failed-trust", fmt.Errorf("the log-in asked for response_mode %s, but the answer came "+
+			"in another mode (signed: %v)", f.Mode, signed))
 	}
 	t = f.Target() // the cookie's may be longer
 	f.RedirectURI = l.site.Callback(r)
@@ -90,6 +90,7 @@ func (c *callbacks) resume(w http.ResponseWriter, r *http.Request, stale *staleE
 	default:
 		web.SeeOther(w, c.site.LoginTo(t.ReturnTo)+"&again=1"+more)
 	}
-	c.journal.log.Debug("a log-in could not be finished; its page is shown, or it starts again", "error", why)
+	c.journal.log.Debug("a log-in could not be finished; the person sees a page that says so, or the log-in starts "+
+		"again", "error", why)
 	return nil
 }

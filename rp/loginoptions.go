@@ -65,7 +65,7 @@ func (s *starts) wishAt(q url.Values, opts []LoginOption) (loginflow.Wish, error
 			return w.Wish, nil
 		}
 	}
-	return loginflow.Wish{}, fmt.Errorf("rp: what a log-in asks for is larger than %d bytes", loginflow.MaxWish)
+	return loginflow.Wish{}, fmt.Errorf("rp: the parameters of a log-in are larger than %d bytes", loginflow.MaxWish)
 }
 
 // StepUpError means that the session lives, but this page or API needs another log-in. Answer
@@ -73,7 +73,7 @@ func (s *starts) wishAt(q url.Values, opts []LoginOption) (loginflow.Wish, error
 type StepUpError struct{ wish loginflow.Wish }
 
 func (e *StepUpError) Error() string {
-	return "rp: a log-in with more is needed than this session has (RFC 9470)"
+	return "rp: this page or API needs another log-in than the one of this session (RFC 9470)"
 }
 
 // Satisfies reports whether a session meets the demands of the options (ACR, MaxAge,

@@ -219,7 +219,7 @@ func TestLogoutByScriptAtOkta(t *testing.T) {
 		if fields := hiddenFields(v.submit("/auth/logout").body); !fields.Has("id_token_hint") {
 			t.Errorf("%v", fields)
 		}
-		if a := v.submit("/auth/logout"); a.location() != "/auth/logged-out" || !w.log.has("a log-out stays here") {
+		if a := v.submit("/auth/logout"); a.location() != "/auth/logged-out" || !w.log.has("ends only this app's") {
 			t.Errorf("%v", a)
 		}
 	})

@@ -76,7 +76,7 @@ func TestLogInWithOldKeys(t *testing.T) {
 			time.Sleep(time.Hour)
 			w.visitor("ada").login()
 		}
-		if !w.log.has("the IdP's keys are old and cannot be read again") {
+		if !w.log.has("the IdP's keys are old and could not be read again") {
 			t.Errorf("nobody was told:\n%s", w.log)
 		}
 		time.Sleep(time.Hour)

@@ -67,8 +67,8 @@ func (u *profiles) ask(ctx context.Context, f *loginflow.Flow, got *engine.Token
 	u.engine.JudgeAnswer(&out)
 	switch {
 	case !needed && out.Err != nil:
-		u.log.Warn("the userinfo endpoint does not take the access token of a log-in; "+
-			"a later refusal is no word about the session", "error", out.Err)
+		u.log.Warn("the userinfo endpoint refuses the access token of a new log-in; so its later refusals do not end "+
+			"the session", "error", out.Err)
 	case !needed:
 	case out.Err != nil && ctx.Err() != nil:
 		return notFinished(late(u.cfg.WaitFor))
@@ -106,7 +106,7 @@ func (u *profiles) noClaims(out *idp.Outcome) error {
 
 // unfit is a log-in that no second try can finish.
 func (u *profiles) unfit(err error) error {
-	u.log.Error("Config.UserinfoClaims: this client and the userinfo endpoint do not fit", "error", err)
+	u.log.Error("Config.UserinfoClaims: userinfo cannot be read for this client, so the log-in fails", "error", err)
 	return loginFailed(http.StatusBadGateway, err, "failed-profile", "advice-tell")
 }
 
@@ -134,8 +134,8 @@ func judgeProfile(c *Config, d *record.Data) []Finding {
 		has := func(name string) bool { _, ok := told[name]; return ok }
 		if slices.Contains(c.Scopes, scope) && !slices.ContainsFunc(names, has) {
 			return []Finding{{Code: "profile_at_userinfo",
-				Text: fmt.Sprintf("The ID token says nothing of what the scope %s is for; "+
-					"set Config.UserinfoClaims if the app needs it: many IdPs tell it at userinfo only.", scope)}}
+				Text: fmt.Sprintf("The ID token has no claim of the scope %s. If the app needs one, set "+
+					"Config.UserinfoClaims: many IdPs give these claims at userinfo only.", scope)}}
 		}
 	}
 	return nil

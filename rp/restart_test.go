@@ -41,7 +41,7 @@ func TestRestartInAnOutage(t *testing.T) {
 		}
 		w.judged(w.deliver(token), true)
 		other.expect("ended", reason.BackchannelLogout)
-		if !w.log.has("the IdP does not answer: sessions are served with what the store keeps of it") {
+		if !w.log.has("the IdP does not answer: this instance serves sessions with the metadata") {
 			t.Errorf("the log does not say it:\n%s", w.log)
 		}
 		repair()

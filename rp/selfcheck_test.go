@@ -73,11 +73,11 @@ func TestSelfCheck(t *testing.T) {
 	}{
 		{"nothing in the way", posts(0, "/auth/backchannel-logout", "/auth/activity"), "", ""},
 		{"gorilla/csrf", posts(403), both, "answered with 403"},
-		{"echo's CSRF", posts(400), both, "A middleware against CSRF"},
+		{"echo's CSRF", posts(400), both, "A CSRF middleware"},
 		{"the back channel alone is let through", posts(403, "/auth/backchannel-logout"), "activity_blocked!",
 			"/auth/activity"},
 		{"nobody has mounted them", posts(404), both, "Mount the endpoints at Config.Prefix"},
-		{"a gate", posts(302), both, "which IdPs do not follow"},
+		{"a gate", posts(302), both, "IdPs do not follow redirects"},
 		{"another app answers", posts(200), both, "not by this app's endpoint"},
 		{"a load balancer without anybody behind it", posts(502), "self_unreachable", "it answers 502"},
 		{"nobody ever answers", func(rw http.ResponseWriter, r *http.Request) bool {

@@ -87,7 +87,8 @@ func (b *beginnings) limitSessions(ctx context.Context, subject string) {
 	}
 	recs, err := b.engine.List(ctx, b.browsers.party.Under(names.BySubject, subject))
 	if err != nil {
-		b.journal.log.Warn("Config.MaxSessionsPerSubject could not be looked after; the next log-in does", "error", err)
+		b.journal.log.Warn("Config.MaxSessionsPerSubject could not be enforced; the next log-in tries again", "error",
+			err)
 		return
 	}
 	for i := range recs {

@@ -40,7 +40,7 @@ func TestOtherHostIsTold(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		const line = "under a name that is not Config.BaseURL's"
+		const line = "at a host name that is not Config.BaseURL's"
 		ask("notes.example")
 		ask("NOTES.example:443")
 		if n := w.lines(line); n != 0 {

@@ -382,7 +382,7 @@ func TestSilentCheckOfASessionThatEndsMeanwhile(t *testing.T) {
 			t.Error("nothing was to be saved")
 		}
 		v.expect("ended", reason.Admin)
-		if w.lines("cannot be asked for") > 0 {
+		if w.lines("silent check could not be started") > 0 {
 			t.Error(w.log.String())
 		}
 	})

@@ -17,9 +17,9 @@ func judgeSites(c *Config) []Finding {
 		return nil
 	}
 	return []Finding{{Code: "plain_http", Serious: true, Text: "Browsers reach this app by plain http " +
-		"(Config.InsecureAllowHTTP): whoever listens on the network reads the session cookie and can act as that " +
+		"(Config.InsecureAllowHTTP): anybody who listens on the network can read the session cookie and act as that " +
 		"person. " +
 		"The cookies are not Secure and their names have no __Host- prefix, so another site of this domain can set " +
-		"them, too. Pages have no Web Locks and no WebCrypto: every tab holds a stream of its own, and what was " +
-		"typed is not kept over the end of a session. Use https."}}
+		"them, too. Pages have no Web Locks and no WebCrypto: every tab holds a stream of its own, and what a person " +
+		"has typed is lost when the session ends. Use https."}}
 }

@@ -233,7 +233,7 @@ func TestSeveralNames(t *testing.T) {
 		}
 		w.idp.EndUser("ada")
 		w.expectEnds(reason.UserLogout, reason.UserLogout, reason.BackchannelLogout, reason.BackchannelLogout)
-		if w.log.has("under a name that is not") {
+		if w.log.has("at a host name that is not") {
 			t.Errorf("a name that is configured is told:\n%s", w.log)
 		}
 	})

@@ -59,7 +59,7 @@ func (v *streams) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	if v.cfg.MaxStreams < 0 {
 		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams",
-			Err: errors.New("this app does not push; poll")}
+			Err: errors.New("this app has no event streams; poll instead")}
 	}
 	t := v.engine.Subscribe(key) // before the first look, so that nothing falls between
 	defer t.Release()

@@ -108,7 +108,7 @@ func TestUnavailableIsLogged(t *testing.T) {
 			t.Fatal(err)
 		}
 		for cause, line := range map[reason.Cause]string{reason.IdPSilent: "the IdP does not answer\"",
-			reason.IdPFails: "as it should", reason.Busy: "this instance is at a limit"} {
+			reason.IdPFails: "as it should", reason.Busy: "this instance has reached a limit"} {
 			told = nil
 			a := w.auth[0].Answer(r, &rp.UnavailableError{RetryAfter: time.Second, Cause: cause,
 				Err: errors.New("because-of-" + string(cause))})

@@ -29,7 +29,7 @@ func TestOtherAlgIsNamed(t *testing.T) {
 		w.idp.Fault(other)
 		time.Sleep(6 * time.Minute)
 		v.welcome()
-		if !w.log.has("the ID token of a refresh is left out") {
+		if !w.log.has("the ID token of a refresh is not valid, so it is not used") {
 			t.Errorf("%s", w.log)
 		}
 		w.found("unreadable", "ES256", "RS256", "Config.IDTokenAlg")

@@ -165,7 +165,7 @@ func TestDiagnose(t *testing.T) {
 	if err := program.Run(t.Context(), args, env(), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`taken for "keycloak"`, "! This kind of IdP sends no logout token", "set -idle or -silent-check", "4 marked with !", "Register exactly " + running.URL + "/auth/callback", "/auth/backchannel-logout is answered with 403"} {
+	for _, want := range []string{`treats the IdP as "keycloak"`, "! This kind of IdP sends no logout token", "set -idle or -silent-check", "4 marked with !", "Register exactly " + running.URL + "/auth/callback", "/auth/backchannel-logout is answered with 403"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}

@@ -151,7 +151,7 @@ func TestYourOwnIdPThatHonoursLittle(t *testing.T) {
 		c.CoordinateClientLifetimes, c.ExpiredSessionsTriggerBackchannelLogout = false, false
 	})
 	s.begin(s.idp.URL, "refresh-token")
-	s.tab.WaitText("#own-findings", "The IdP is taken for")
+	s.tab.WaitText("#own-findings", "This app treats the IdP as")
 	for _, id := range []string{"refresh", "userinfo", "refused", "expiry", "logout", "after", "sid", "revocation"} {
 		s.said(id, "unseen", "")
 	}
@@ -206,7 +206,7 @@ func TestYourOwnIdPThatHonoursAll(t *testing.T) {
 		client.BackchannelLogoutURI, client.BackchannelSessionRequired = client.PostLogoutRedirectURIs[0][:strings.LastIndexByte(client.PostLogoutRedirectURIs[0], '/')]+"/backchannel-logout", true
 	})
 	s.begin(s.idp.URL, "refresh-token")
-	s.tab.WaitText("#own-findings", "The IdP is taken for")
+	s.tab.WaitText("#own-findings", "This app treats the IdP as")
 	app := s.b.Open("own", s.base+"/")
 	s.logIn(app)
 	s.busy(app, "Refresh: 200")
@@ -267,5 +267,5 @@ func TestYourOwnIdPThatIsNone(t *testing.T) {
 	}
 	axe.Check(t, s.tab)
 	s.begin(s.idp.URL, "refresh-token")
-	s.tab.WaitText("#own-findings", "The IdP is taken for")
+	s.tab.WaitText("#own-findings", "This app treats the IdP as")
 }

@@ -85,7 +85,7 @@ const (
 	// RevokesGrant: all that the person has granted this client, in every browser.
 	// The default where nothing else is known.
 	RevokesGrant RevocationScope = iota
-	// RevokesClientSession: what this client has in the same session of the IdP, a
+	// RevokesClientSession: everything that this client has in the same session of the IdP, a
 	// later log-in included; and that session, if no other client is left in it.
 	RevokesClientSession
 	// RevokesFamily: the tokens that came from the same log-in.
@@ -101,9 +101,9 @@ func (s RevocationScope) String() string {
 	case RevokesFamily:
 		return "the tokens of the same log-in"
 	case RevokesClientSession:
-		return "what this client has in the same session of the IdP"
+		return "everything that this client has in the same session of the IdP"
 	}
-	return "all that the person has granted this client"
+	return "everything that the person has granted to this client"
 }
 
 var (

@@ -43,8 +43,8 @@ func (e *Error) Error() string {
 		s += ": " + e.Description
 	}
 	if e.Status == http.StatusUnauthorized {
-		s += " (an initial access token is missing or over, or the client is no more, " +
-			"or its registration access token is an old one)"
+		s += " (the initial access token is missing or has expired, or the client does not exist any more, or its " +
+			"registration access token has been replaced)"
 	}
 	return s
 }

@@ -41,7 +41,7 @@ const maxID = 8 << 10
 func parseClient(raw []byte, old Client, allowHTTP bool) (Client, error) {
 	all, err := object(raw)
 	if err != nil {
-		return Client{}, errors.New("registration: the IdP's answer is not the JSON that it should be")
+		return Client{}, errors.New("registration: the IdP's answer is not the expected JSON")
 	}
 	c := old
 	bad := ""

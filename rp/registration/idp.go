@@ -59,7 +59,7 @@ func Discover(ctx context.Context, cfg Config) (*IDP, error) {
 	}
 	switch err := json.Unmarshal(raw, &meta); {
 	case err != nil:
-		return nil, errors.New("registration: the discovery document is not the JSON that it should be")
+		return nil, errors.New("registration: the discovery document is not the expected JSON")
 	case meta.Issuer != cfg.Issuer:
 		return nil, &ConfigError{"Config.Issuer", fmt.Sprintf("the IdP calls itself %.200q; set exactly that",
 			meta.Issuer)}

@@ -116,7 +116,7 @@ func (m Metadata) members() (members, error) {
 	for name, v := range m.More {
 		if slices.Contains(known, name) || slices.Contains(given, name) {
 			return nil, &ConfigError{"Metadata.More",
-				fmt.Sprintf("has %q, which has a field of its own or is the IdP's to give", name)}
+				fmt.Sprintf("has %q, which has a field of its own in Metadata, or which only the IdP may set", name)}
 		}
 		if out[name], err = json.Marshal(v); err != nil {
 			return nil, &ConfigError{"Metadata.More", fmt.Sprintf("has %q, which cannot be written as JSON", name)}

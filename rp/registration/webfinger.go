@@ -63,7 +63,7 @@ func issuerOf(raw []byte) (string, error) {
 		} `json:"links"`
 	}
 	if err := json.Unmarshal(raw, &jrd); err != nil {
-		return "", errors.New("registration: WebFinger's answer is not the JSON that it should be")
+		return "", errors.New("registration: WebFinger's answer is not the expected JSON")
 	}
 	for _, link := range jrd.Links {
 		if link.Rel != issuerRel {

@@ -17,7 +17,7 @@ import (
 
 // ErrProof means that the DPoP proof is missing, is not valid for this request and this token
 // (RFC 9449 §4.3), or was used before.
-var ErrProof = errors.New("resourceserver: the DPoP proof is no good")
+var ErrProof = errors.New("resourceserver: the DPoP proof is missing or not valid")
 
 // binding is what a token is bound to (RFC 7800): its cnf.
 type binding struct {
@@ -29,7 +29,7 @@ type binding struct {
 func (s *Server) checkBound(r *http.Request, raw string) (*Token, error) {
 	proofs := r.Header.Values("DPoP")
 	if len(proofs) != 1 {
-		return nil, fmt.Errorf("%w: %d of them came", ErrProof, len(proofs))
+		return nil, fmt.Errorf("%w: the request has %d DPoP headers, and exactly one is needed", ErrProof, len(proofs))
 	}
 	now := s.cfg.Now()
 	proof, err := dpop.Verify(proofs[0], dpop.Want{Method: r.Method, Target: s.target(r), Token: raw, Now: now})
@@ -42,13 +42,14 @@ func (s *Server) checkBound(r *http.Request, raw string) (*Token, error) {
 	}
 	switch {
 	case t.bound == nil || t.bound.JKT == "": // §7.2: a bearer token is none of these
-		return nil, fmt.Errorf("%w: it is bound to no key and was sent as one that is", ErrInactive)
+		return nil, fmt.Errorf("%w: it is not bound to a key, but it was sent as a DPoP token", ErrInactive)
 	case subtle.ConstantTimeCompare([]byte(t.bound.JKT), []byte(proof.Thumbprint)) != 1:
 		return nil, fmt.Errorf("%w: it is bound to another key", ErrInactive)
 	case t.bound.X5T != "" && !showsCertificate(r, t.bound.X5T):
-		return nil, fmt.Errorf("%w: it is bound to a certificate, too, and that was not shown", ErrInactive)
+		return nil, fmt.Errorf("%w: it is also bound to a certificate, and the client did not present that "+
+			"certificate", ErrInactive)
 	case !s.proofs.first(proof.Thumbprint+" "+proof.ID, now):
-		return nil, fmt.Errorf("%w: it came before", ErrProof)
+		return nil, fmt.Errorf("%w: it was used before", ErrProof)
 	}
 	return t, nil
 }
@@ -58,13 +59,13 @@ func (s *Server) checkBound(r *http.Request, raw string) (*Token, error) {
 func (t *Token) asBearer(r *http.Request, onlyBound bool) error {
 	switch {
 	case t.bound == nil && onlyBound:
-		return fmt.Errorf("%w: it is bound to nothing, and this API takes no such token", ErrInactive)
+		return fmt.Errorf("%w: it is a plain bearer token, and this API accepts only bound tokens", ErrInactive)
 	case t.bound == nil:
 		return nil
 	case t.bound.JKT != "" || t.bound.X5T == "": // RFC 9449 §7.1
-		return fmt.Errorf("%w: it is bound to a key and was sent as a bearer token", ErrInactive)
+		return fmt.Errorf("%w: it is bound to a key, but it was sent as a bearer token", ErrInactive)
 	case r == nil || r.TLS == nil || len(r.TLS.PeerCertificates) == 0:
-		return fmt.Errorf("%w: it is bound to a certificate, and none was shown", ErrInactive)
+		return fmt.Errorf("%w: it is bound to a certificate, and the client presented none", ErrInactive)
 	}
 	if !showsCertificate(r, t.bound.X5T) {
 		return fmt.Errorf("%w: it is bound to another certificate", ErrInactive)

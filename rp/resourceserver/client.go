@@ -52,7 +52,8 @@ func (c *Config) checkClient(fault func(field, cure string, args ...any)) {
 	case idp.BySecret(c.ClientAuth) && byKey:
 		fault("ClientKey", "is set, but ClientAuth is %s; leave one of them empty", c.ClientAuth)
 	case byKey && c.Issuer == "":
-		fault("Issuer", "is empty; what ClientKey signs is meant for the issuer, so set it beside IntrospectionURL")
+		fault("Issuer", "is empty; set it beside IntrospectionURL, because what ClientKey signs names the issuer as "+
+			"its audience")
 	case c.ClientAuth == idp.KeyForEndpoint && c.IntrospectionURL != "":
 		fault("ClientAuth", "is %s, which needs the token endpoint of the discovery document; leave IntrospectionURL "+
 			"empty", c.ClientAuth)
@@ -61,7 +62,8 @@ func (c *Config) checkClient(fault func(field, cure string, args ...any)) {
 	case c.ClientSecret != "" && (byKey || byCertificate):
 		fault("ClientSecret", "is set beside a key or a certificate; leave it empty")
 	case c.ClientSecret == "" && !byKey && !byCertificate:
-		fault("ClientSecret", "is empty; RFC 7662 §2.1 demands that whoever introspects is authenticated: set it, or "+
+		fault("ClientSecret", "is empty; RFC 7662 §2.1 demands that the caller of introspection is authenticated: "+
+			"set it, or "+
 			"ClientKey, or ClientAuth tls_client_auth")
 	}
 	if !byKey {
@@ -103,7 +105,7 @@ func (c *Config) takes(methods []string) error {
 	if fits {
 		return nil
 	}
-	return &ConfigError{field, fmt.Sprintf("is set, but the IdP takes %.300q of those that introspect "+
+	return &ConfigError{field, fmt.Sprintf("is set, but the IdP accepts only %.300q at introspection "+
 		"(introspection_endpoint_auth_methods_supported); set ClientKey for private_key_jwt, or ClientAuth "+
-		"tls_client_auth with a certificate in HTTPClient, or ask for a client that it takes", methods)}
+		"tls_client_auth with a certificate in HTTPClient, or ask the IdP's administrator for another client", methods)}
 }

@@ -67,8 +67,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		}
 	}
 	if len(c.Audience) == 0 {
-		c.Logger.Warn("Config.Audience is empty: a token that the IdP issued for another API is taken here. Set it "+
-			"to the name by which the IdP knows this API as a token's audience.", "finding", "audience_unchecked")
+		c.Logger.Warn("Config.Audience is empty: this API accepts tokens that the IdP issued for other APIs. Set it "+
+			"to the audience (aud) that the IdP puts into tokens for this API.", "finding", "audience_unchecked")
 	}
 	return s, nil
 }
@@ -186,8 +186,9 @@ func (s *Server) nameAudience(t *Token) {
 	}
 	s.named.Do(func() {
 		names := t.Audience[:min(len(t.Audience), 8)]
-		s.cfg.Logger.Warn("The IdP says for whom a token is, and nobody looks at it: set Config.Audience to the one "+
-			"of these names that is this API.", "finding", "audience_named", "aud", clip(fmt.Sprintf("%q", names), 500))
+		s.cfg.Logger.Warn("The IdP names the audience of its tokens, but this API does not check it: set "+
+			"Config.Audience to the one of these names that means this API.", "finding", "audience_named", "aud",
+			clip(fmt.Sprintf("%q", names), 500))
 	})
 }
 

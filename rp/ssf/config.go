@@ -100,7 +100,7 @@ func (c Config) withDefaults() (Config, error) {
 		f.add("Config.Transmitter", "is nil; set it to what Discover returned")
 	}
 	if len(c.Audience) == 0 {
-		f.add("Config.Audience", "is empty; set it to the stream's aud, without which tokens for others would be "+
+		f.add("Config.Audience", "is empty; set it to the stream's aud, or tokens for other receivers would be "+
 			"accepted")
 	}
 	for _, a := range c.Audience {

@@ -137,7 +137,7 @@ func (r *Receiver) verification(ctx context.Context, s *set) error {
 		return err
 	}
 	if unknown {
-		return &fault{invalidState, "state was not given out by this receiver, or too long ago"}
+		return &fault{invalidState, "this receiver did not send that state, or sent it too long ago"}
 	}
 	return nil
 }

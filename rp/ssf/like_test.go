@@ -174,7 +174,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 		"a state that nobody gave out": {func(_ *world, s ssf.Stream) transmitter.SET {
 			return transmitter.SET{Event: ssf.Verification, Subject: about(s.ID),
 				Payload: map[string]any{"state": "made-up-state"}}
-		}, "state was not given out"},
+		}, "this receiver did not send that state"},
 		"another stream": {func(*world, ssf.Stream) transmitter.SET {
 			return transmitter.SET{Event: ssf.Verification, Subject: about("of-somebody-else")}
 		}, "sub_id is not the stream's id"},

@@ -57,7 +57,8 @@ func (t *Transmitter) reread(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		t.log().Warn("the transmitter's metadata could not be read again; the old ones go on", "error", err)
+		t.log().Warn("the transmitter's metadata could not be read again; the receiver keeps using the old metadata",
+			"error", err)
 	default:
 		t.keys.From(m.JWKSURL)
 		t.meta.Store(m)

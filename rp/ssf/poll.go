@@ -47,7 +47,7 @@ func (r *Receiver) poll(ctx context.Context) {
 		if err != nil {
 			failures++
 			wait := backoff(failures, err)
-			r.log.Warn("security events could not be asked for; trying again", "error", err, "retry_in", wait)
+			r.log.Warn("a poll for security events failed; trying again", "error", err, "retry_in", wait)
 			sleep(ctx, wait)
 			continue // with the same acknowledgements
 		}

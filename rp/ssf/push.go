@@ -67,7 +67,7 @@ func (r *Receiver) warnOfStranger() {
 	}
 	r.mu.Unlock()
 	if again {
-		r.log.Warn("pushes come without the right Config.PushToken")
+		r.log.Warn("pushes arrive without the right Config.PushToken")
 	}
 }
 

@@ -70,8 +70,8 @@ func New(cfg Config) (*Receiver, error) {
 		}
 	})
 	if t.metadata().DefaultSubjects == "NONE" {
-		r.log.Info("the transmitter sends events about the subjects alone that Transmitter.AddSubject has added, " +
-			"unless its administrator adds them")
+		r.log.Info("the transmitter sends events only about subjects that Transmitter.AddSubject or its " +
+			"administrator has added")
 	}
 	return r, nil
 }

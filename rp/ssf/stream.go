@@ -86,7 +86,8 @@ func (t *Transmitter) UpdateStream(ctx context.Context, id string, r StreamReque
 		}
 		c.Delivery = d
 	} else if r.PushURL != "" || r.PushToken != "" {
-		return Stream{}, &ConfigError{"StreamRequest.Method", "is empty; with a PushURL or a PushToken it is ssf.Push"}
+		return Stream{}, &ConfigError{"StreamRequest.Method", "is empty; set it to ssf.Push, because PushURL or " +
+			"PushToken is set"}
 	}
 	return t.change(ctx, http.MethodPatch, c)
 }

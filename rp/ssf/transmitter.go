@@ -82,7 +82,7 @@ func Discover(ctx context.Context, cfg TransmitterConfig) (*Transmitter, error) 
 	t.meta.Store(m)
 	t.keys = keyset.New(m.JWKSURL, t.client, cfg.Now)
 	t.keys.Trouble = func(err error, until time.Time) {
-		t.log().Warn("the transmitter's keys could not be read again; the old ones go on",
+		t.log().Warn("the transmitter's keys could not be read again; the receiver keeps using the old keys",
 			"error", outside.Error(err), "until", until)
 	}
 	return t, nil
@@ -181,7 +181,7 @@ func (t *Transmitter) doWithin(ctx context.Context, limit time.Duration, req *ht
 		return fmt.Errorf("the transmitter's answer has more than %d bytes", most)
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return errors.New("the transmitter's answer is not the JSON that it should be")
+		return errors.New("the transmitter's answer is not the expected JSON")
 	}
 	return nil
 }

@@ -99,14 +99,14 @@ func (c *Reach) Look(ctx context.Context) []store.Finding {
 func suspect(status int) string {
 	switch {
 	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
-		return "Mount the endpoints at Config.Prefix for every method; a path that a proxy takes away belongs to " +
-			"Config.BaseURL."
+		return "Mount the endpoints at Config.Prefix for every method; if a proxy removes a part of the path, add " +
+			"that part to Config.BaseURL."
 	case status < http.StatusBadRequest:
-		return "Something leads such requests elsewhere: a gate, another app, or a redirect to another name or to " +
-			"https, " +
-			"which IdPs do not follow."
+		return "Something sends such requests elsewhere: an access gate, another app, or a redirect to another name " +
+			"or to https. IdPs do not follow redirects."
 	}
-	return "A middleware against CSRF, a gate or a proxy does that: let requests below Config.Prefix pass before it."
+	return "A CSRF middleware, an access gate or a proxy does that: let requests below Config.Prefix pass without " +
+		"its check."
 }
 
 // post posts an empty form; mine says that this client's endpoint has answered.

@@ -48,7 +48,7 @@ func (*Key) String() string { return "dpop.Key" }
 func Parse(seed string) (*Key, error) {
 	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), []byte(seed))
 	if err != nil {
-		return nil, errors.New("dpop: what is kept is no key")
+		return nil, errors.New("dpop: the stored key is not valid")
 	}
 	thumb, err := thumbprint(&jose.JSONWebKey{Key: private.Public()})
 	return &Key{private, thumb}, err

@@ -59,7 +59,7 @@ func Verify(raw string, want Want) (*Proof, error) {
 		return nil, errors.New("the proof has no public key")
 	}
 	if k, ok := key.Key.(*rsa.PublicKey); ok && (k.N.BitLen() < 2048 || k.N.BitLen() > maxRSABits) {
-		return nil, errors.New("the proof's key has a size that is not taken")
+		return nil, errors.New("the proof's key has a size that is not accepted")
 	}
 	payload, err := jws.Verify(key)
 	if err != nil {
@@ -81,7 +81,7 @@ func Verify(raw string, want Want) (*Proof, error) {
 	case at.Before(want.Now.Add(-Window)), at.After(want.Now.Add(Window)):
 		return nil, errors.New("the proof is too old or from the future: compare the clocks")
 	case c.ID == "" || len(c.ID) > maxID:
-		return nil, errors.New("the proof has no jti, or too long a one")
+		return nil, errors.New("the proof has no jti, or its jti is too long")
 	}
 	thumb, err := thumbprint(key)
 	if err != nil {

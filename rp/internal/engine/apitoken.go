@@ -62,11 +62,11 @@ func (p *Engine) keepFor(d *record.Data, a *Audience, got *Tokens) (fault error)
 	case !got.IsAsked():
 		fault = ErrOtherType(Quoted(got.Kind), got.Key)
 	case a.ignored(d.AccessToken, got.Access):
-		fault = errors.New("the IdP has issued a token for the audience of the log-in's instead, so it is not used; " +
-			"let the IdP know that this client may ask for this API (Auth0: the client's refresh token policies)")
+		fault = errors.New("the IdP has issued a token for the audience of the log-in instead, so this app does not " +
+			"use it; allow this client to ask for this API at the IdP (Auth0: the client's refresh token policies)")
 	case len(got.Access) > maxAPIToken:
-		fault = fmt.Errorf("the access token has %d bytes; a session keeps at most %d of one", len(got.Access),
-			maxAPIToken)
+		fault = fmt.Errorf("the access token has %d bytes, but a session keeps at most %d bytes of one token",
+			len(got.Access), maxAPIToken)
 	default:
 		all = append(all, record.APIToken{API: a.ID, Token: got.Access, Ends: got.ends, Life: got.life,
 			Generation: d.Generation + 1})

@@ -34,7 +34,8 @@ func (p *Engine) NoteChanged(ctx context.Context, st *State, state string) (*Sta
 		return noted
 	})
 	if noted && err == nil {
-		p.log.Info("the IdP's check_session_iframe says that its session has changed; the next navigation asks",
+		p.log.Info("the IdP's check_session_iframe says that its session has changed; the app asks the IdP at the "+
+			"next navigation",
 			"session", st.Rec.Key.Short(), "times", next.Data.Changes)
 	}
 	return next, err

@@ -62,7 +62,7 @@ func (p *Engine) ReadProfile(st *State) {
 			})
 		}
 		if err != nil {
-			p.log.Warn("userinfo could not be read again; its claims stay as they were",
+			p.log.Warn("userinfo could not be read again; the session's claims stay as they were",
 				"session", st.Rec.Key.Short(), "error", err)
 		}
 	})
@@ -75,7 +75,7 @@ func (p *Engine) profileNews(key store.Key, d *record.Data, answer []byte) bool 
 	}
 	kept, userinfo := d.Kept, d.Userinfo
 	if !TakeUserinfo(d, answer) {
-		p.log.Warn("what userinfo says does not fit into the session; its claims stay as they were",
+		p.log.Warn("the answer of userinfo is too large for the session; the session's claims stay as they were",
 			"session", key.Short(), "bytes", len(answer))
 	}
 	return d.Kept != kept || d.Userinfo != userinfo

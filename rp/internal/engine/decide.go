@@ -11,7 +11,7 @@ import (
 )
 
 // ErrChanged says: what we read was overtaken; look again.
-var ErrChanged = errors.New("rp: the session changed while it was looked at")
+var ErrChanged = errors.New("rp: the session changed while it was checked")
 
 // Decide asks the clocks about a session and does what they say. navigation: the browser
 // can be sent to the IdP. known: the cache has the session, but it is quiet no longer.

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrOtherSession says: sid and sub of a logout token do not fit together (BCL-15).
-var ErrOtherSession = errors.New("sub is not that of the session sid")
+var ErrOtherSession = errors.New("sub is not the subject of the session that sid names")
 
 // EndByToken ends what a token names. Its error is errOtherSession or the store's.
 func (p *Engine) EndByToken(ctx context.Context, token *logouttoken.Token,

@@ -12,10 +12,11 @@ import (
 
 // What rp exports under the same names, with their documentation.
 var (
-	ErrAnonymous      = errors.New("rp: no session")
-	ErrUnconfirmed    = errors.New("rp: the session waits for a confirmation that only an active request may fetch")
+	ErrAnonymous   = errors.New("rp: no session")
+	ErrUnconfirmed = errors.New("rp: the IdP has to confirm the session, and only an active request may ask for " +
+		"that")
 	ErrReauthenticate = errors.New("rp: the IdP asks for a new log-in")
-	ErrSilentCheck    = errors.New("rp: the session is to be confirmed by a silent log-in")
+	ErrSilentCheck    = errors.New("rp: a silent log-in has to confirm the session")
 	ErrNoAccessToken  = errors.New("rp: no access token")
 )
 

@@ -37,8 +37,9 @@ func (p *Engine) MayFetch(ctx context.Context, st *State) error {
 	case err != nil:
 		return err
 	case !recent(latest.Rec.Active):
-		return fmt.Errorf("%w: nobody has been active for more than %v, and to fetch one would say so; if somebody "+
-			"is, call Session.ReportActivity", ErrNoAccessToken, lifetime.FetchFor(policy, p.cfg.WaitFor))
+		return fmt.Errorf("%w: nobody has been active for more than %v, and a token request would tell the IdP that "+
+			"somebody is active; if somebody is, call Session.ReportActivity", ErrNoAccessToken,
+			lifetime.FetchFor(policy, p.cfg.WaitFor))
 	}
 	return nil
 }

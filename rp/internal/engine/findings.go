@@ -70,15 +70,17 @@ func (p *Engine) JudgeAnswer(out *idp.Outcome) {
 	p.judgeRead("userinfo", p.cfg.UserinfoAgain, out.Unread) // at a log-in that needs it, the log-in fails
 	if out.Code == "invalid_dpop_proof" {
 		p.Report([]store.Finding{{Code: "dpop_proof_refused", Serious: true, Text: "The IdP refuses the DPoP proofs " +
-			"of this client (invalid_dpop_proof). No session ends for it, but none is renewed. Compare the clocks of " +
+			"of this client (invalid_dpop_proof). No session ends because of this, but the IdP renews no session " +
+			"either. Compare the clocks of " +
 			"this server and the IdP, and the address of its token endpoint as this app calls it with the one that " +
 			"the IdP knows: a proxy in between may change scheme, host or path. The IdP's log has its reason."}})
 	}
 	if errors.Is(out.Err, idp.ErrOtherSubject) { // CORE-11
 		p.Report([]store.Finding{{Code: "userinfo_other_subject", Serious: true, Text: "Userinfo has named another " +
-			"subject (sub) than the ID token. Nothing of it is used, and no session ends for it. If it is so for " +
-			"everybody, let the IdP name people alike at both (a pairwise sub at one of them, or a claim that was " +
-			"mapped to sub). If it is not, ask who gives out tokens of others there."}})
+			"subject (sub) than the ID token. This app does not use that answer, and no session ends because of it. " +
+			"If this happens for everybody, change the IdP so that both have the same sub (one of them may have a " +
+			"pairwise sub, or a claim that is mapped to sub). If it happens for some people only, find out why the " +
+			"IdP gives them tokens of other people."}})
 	}
 }
 
@@ -92,12 +94,13 @@ func (p *Engine) judgeRead(what string, serious bool, err error) {
 	)
 	switch {
 	case errors.As(err, &alg):
-		cure = "Set Config.IDTokenAlg to what the IdP signs with for this client, or register that there " +
-			"(id_token_signed_response_alg, userinfo_signed_response_alg)."
+		cure = "Set Config.IDTokenAlg to the algorithm that the IdP uses for this client, or register another one " +
+			"there (id_token_signed_response_alg, userinfo_signed_response_alg)."
 	case errors.As(err, &locked):
-		cure = "The public halves of Config.DecryptionKeys are what the IdP has to encrypt for."
+		cure = "The IdP has to encrypt with the public halves of Config.DecryptionKeys."
 	case errors.Is(err, keyset.ErrNoKey):
-		cure = "Its jwks_uri has to show each key before it signs, and this app has to reach the same."
+		cure = "The IdP has to publish each key at its jwks_uri before it signs with that key, and this app has to " +
+			"reach that jwks_uri."
 	default:
 		return
 	}
@@ -131,16 +134,16 @@ func judgeTokens(c *Config, t *Tokens) []store.Finding {
 			every = lifetime.DefaultSignalEvery(w, t.life)
 		}
 		say(false, "token_outlives_window", "The access token lives %v and the IdP's window is %v: a client that "+
-			"refreshes only when the token nears its end logs active people out; this library reports activity every "+
-			"%v.", t.life, w, every.Round(time.Second))
+			"refreshes only shortly before the token's end would log active people out. This library avoids that: it "+
+			"reports activity every %v.", t.life, w, every.Round(time.Second))
 	}
 	if w == 0 && c.Kind != NoToken {
-		say(false, "window_unknown", "The IdP does not say how long its idle window is; set Config.IdPWindow, or "+
-			"people who return after it are served for up to %v before the IdP is asked.", c.TrustFor)
+		say(false, "window_unknown", "The IdP does not say how long its idle window is; set Config.IdPWindow, or the "+
+			"app serves people who return after it for up to %v before it asks the IdP.", c.TrustFor)
 	}
 	if c.Kind == RefreshToken && t.refresh == "" && t.ID != nil {
-		say(true, "no_refresh_token", "The IdP issued no refresh token; many need the scope offline_access, or a "+
-			"setting of the client. Userinfo is used instead, where it helps.")
+		say(true, "no_refresh_token", "The IdP issued no refresh token; many IdPs need the scope offline_access, or "+
+			"a setting of the client. This app uses userinfo instead, if userinfo extends the IdP's session.")
 	}
 	if c.Kind != NoToken && !t.IsAsked() {
 		say(true, "token_type", "The IdP issued an access token of type %s, which was not asked for. It is shown to "+
@@ -149,12 +152,12 @@ func judgeTokens(c *Config, t *Tokens) []store.Finding {
 			Quoted(t.Kind), TypeOf(t.Key))
 	}
 	if t.ID != nil && t.ID.SID == "" {
-		say(false, "no_sid", "The ID token carries no sid: a logout token can only name the person, and ends the "+
-			"sessions in all browsers.")
+		say(false, "no_sid", "The ID token carries no sid: a logout token can only name the person, so it ends the "+
+			"person's sessions in all browsers.")
 	}
 	if t.life == 0 && c.Kind != NoToken {
-		say(false, "no_expires_in", "The token response has no expires_in: a token's end is noticed by the API's 401 "+
-			"only.")
+		say(false, "no_expires_in", "The token response has no expires_in: the app notices the end of a token only "+
+			"when an API answers 401.")
 	}
 	if c.SignalEvery > 0 && w > 0 && c.SignalEvery >= w {
 		say(true, "signals_too_rare", "Config.SignalEvery (%v) is not shorter than the IdP's window (%v): active "+

@@ -190,7 +190,7 @@ func (p *Engine) fly(ctx context.Context, key store.Key, want Errand, enough fun
 		case !mine:
 		case !p.flights.admit(fl):
 			p.flights.land(key, fl, nil, IdPSilent(5*time.Second,
-				"the IdP does not answer in time; another call tries"))
+				"the IdP does not answer in time; another call is trying it at the moment"))
 		case !p.Go(func(own context.Context) {
 			st, err := p.ask(along(own, ctx), key, want, enough)
 			p.flights.land(key, fl, st, err)
@@ -205,7 +205,7 @@ func (p *Engine) fly(ctx context.Context, key store.Key, want Errand, enough fun
 		case <-fl.stuck:
 			return nil, fl.cause
 		case <-ctx.Done():
-			return nil, Busy(time.Second, "the request was given up: %w", ctx.Err())
+			return nil, Busy(time.Second, "the caller gave up the request: %w", ctx.Err())
 		}
 		if only := (*onlyFor)(nil); errors.As(fl.err, &only) {
 			if only.to == want.to {

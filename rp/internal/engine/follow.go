@@ -33,8 +33,8 @@ func (p *Engine) follow(ctx context.Context) {
 			sleep(ctx, followLeast)
 		} else if ctx.Err() == nil {
 			if failures++; failures == 1 && err != errNotMet {
-				p.log.Warn("the IdP's metadata and keys cannot be read again, or not be stored; what is known of it "+
-					"goes on", "error", err)
+				p.log.Warn("the IdP's metadata and keys could not be read again, or could not be stored; this "+
+					"instance keeps using the old ones", "error", err)
 			}
 			wait = min(time.Second<<min(failures-1, 10), followRetry)
 			sleep(ctx, followPause)
@@ -63,15 +63,15 @@ func (p *Engine) lookAtIdP(ctx context.Context) error {
 		return err
 	}
 	if err := p.idp.Usable(m); err != nil { // it is another one now, or nobody may call it
-		p.noteAgain("idp_unusable", true, "The IdP's discovery document cannot be used any more, so the former one "+
-			"goes on: "+err.Error())
+		p.noteAgain("idp_unusable", true, "The IdP's discovery document cannot be used any more, so this app keeps "+
+			"using the former one: "+err.Error())
 		return nil
 	}
 	old := p.idp.At().Metadata
 	if names := idp.Changes(old, m); len(names) > 0 {
 		p.idp.Use(m)
-		p.noteAgain("idp_changed", false, "The IdP has changed its "+strings.Join(names, ", ")+"; that is used from "+
-			"now on.")
+		p.noteAgain("idp_changed", false, "The IdP has changed its "+strings.Join(names, ", ")+"; this app uses the "+
+			"new values from now on.")
 	}
 	if err := p.idp.Fits(m); err != nil { // sessions go on; who starts anew hears it as an error
 		p.noteAgain("idp_unfit", true, "The IdP has changed, and the next start will fail: "+err.Error())

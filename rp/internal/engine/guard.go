@@ -58,7 +58,7 @@ func (p *Engine) believed(v verdict.Verdict) verdict.Verdict {
 	}
 	e, alarm, paused := p.guard.count(v == verdict.Ended, p.Now(), p.cfg.MassLogoutPause)
 	if alarm {
-		p.log.Error("the IdP refuses the tokens of many sessions at once; is it in order?",
+		p.log.Error("the IdP refuses the tokens of many sessions at once; check whether the IdP works correctly",
 			"rejected", e.Rejected, "asked", e.Asked, "window", guardWindow, "paused_for", e.Paused)
 		if fn := p.cfg.Events.MassLogout; fn != nil {
 			fn(e)

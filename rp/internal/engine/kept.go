@@ -58,8 +58,8 @@ func (p *Engine) keepIdP(ctx context.Context, read time.Time) error {
 	k.Keys, k.KeysRead = p.idp.Keys.Kept()
 	plain, err := json.Marshal(k)
 	if err == nil && len(plain) > store.MaxSealed/2 {
-		p.log.Warn("the IdP's metadata and keys are too large to be kept in the store: no instance starts without "+
-			"the IdP", "bytes", len(plain))
+		p.log.Warn("the IdP's metadata and keys are too large for the store: an instance can start only while the "+
+			"IdP answers", "bytes", len(plain))
 		return nil
 	}
 	if err != nil {
@@ -87,7 +87,7 @@ func (p *Engine) meet(ctx context.Context) error {
 	old, _, keptErr := p.readKept(ctx)
 	if keptErr == nil && len(old.Keys) > 0 {
 		if err := p.idp.Keys.Restore(old.Keys, old.KeysRead); err != nil {
-			p.log.Warn("the IdP's keys that the store keeps cannot be read", "error", err)
+			p.log.Warn("the store's copy of the IdP's keys cannot be read", "error", err)
 		}
 	}
 	err := p.idp.Discover(ctx)
@@ -102,8 +102,8 @@ func (p *Engine) meet(ctx context.Context) error {
 		return unfit
 	}
 	p.idp.Use(old.Metadata)
-	p.log.Warn("the IdP does not answer: sessions are served with what the store keeps of it, and nobody can log in "+
-		"until it answers",
+	p.log.Warn("the IdP does not answer: this instance serves sessions with the metadata and keys of the IdP that "+
+		"the store keeps, and nobody can log in until the IdP answers",
 		"read", old.Read, "error", err)
 	return nil
 }

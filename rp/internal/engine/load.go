@@ -122,7 +122,8 @@ func (p *Engine) Unseal(rec *store.Record) (*record.Data, error) {
 	}
 	about := "a session record cannot be read: was its key removed from Config.Keys?"
 	if errors.Is(err, record.ErrVersion) {
-		about = "a session record is another version's of Tandem: it is left to the instances of that version"
+		about = "another version of Tandem wrote a session record: this instance leaves it to the instances of that " +
+			"version"
 	}
 	if p.unreadable.Take(rec.Key, p.Now()) == 0 {
 		p.log.Error(about, "session", rec.Key.Short(), "error", err)

@@ -200,7 +200,7 @@ func (p *Engine) settle(ctx context.Context, rec store.Record, d *record.Data, d
 		err = p.cfg.Store.Settle(ctx, rec.Key, rec.Sealed, due)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		p.log.Warn("clean-up after a session will be tried again", "session", rec.Key.Short(), "error", err)
+		p.log.Warn("the clean-up after a session failed; trying again", "session", rec.Key.Short(), "error", err)
 	}
 	return rec, err == nil
 }

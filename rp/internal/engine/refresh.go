@@ -172,7 +172,8 @@ func (p *Engine) TakeTokens(key store.Key, d *record.Data, got *Tokens, to *Audi
 	if d.APITokens = ""; d.Fits() || got.ID == nil {
 		return fault
 	}
-	p.log.Error("a renewed ID token does not fit into the session and is left out; its claims stay as they were",
+	p.log.Error("a renewed ID token is too large for the session and is not used; the session's claims stay as they "+
+		"were",
 		"session", key.Short(), "bytes", len(got.rawID))
 	*d = before
 	thin := *got
@@ -238,7 +239,7 @@ func (p *Engine) undoubt(ctx context.Context, st *State, lost bool) *State {
 		return true
 	})
 	if err != nil {
-		p.log.Warn("what became of a refresh token could not be noted", "session", st.Rec.Key.Short(), "error", err)
+		p.log.Warn("the outcome of a refresh could not be stored", "session", st.Rec.Key.Short(), "error", err)
 		return st
 	}
 	return next

@@ -185,7 +185,7 @@ func (p *Engine) repeatEnds() {
 				break
 			}
 			if n == pastTry {
-				p.log.Warn("what was ended in the last minutes could not be ended again after the store was cut off",
+				p.log.Warn("after an outage of the store, the session ends of the last minutes could not be repeated",
 					"error", err)
 				return
 			}
@@ -193,7 +193,7 @@ func (p *Engine) repeatEnds() {
 		}
 	}
 	if lost > 0 {
-		p.log.Warn("the store had lost ends that it had acknowledged; they were repeated", "sessions", lost)
+		p.log.Warn("the store had lost session ends that it had acknowledged; they were repeated", "sessions", lost)
 	}
 }
 

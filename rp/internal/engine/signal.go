@@ -173,7 +173,7 @@ func (p *Engine) postponed(st *State, v verdict.Verdict, out idp.Outcome) error 
 	}
 	cause := out.Err
 	if cause == nil {
-		cause = errors.New("the IdP's answer was of no use")
+		cause = errors.New("the IdP's answer could not be used")
 	}
 	if verdict.ClientWide(out.Answer) || out.Status == http.StatusTooManyRequests &&
 		p.flights.limitedAll(st.Rec.Key, p.Now()) {
@@ -196,8 +196,8 @@ func WhoFails(out *idp.Outcome) reason.Cause {
 func (p *Engine) Signalled(key store.Key, active time.Time, how string, v verdict.Verdict, cause error) {
 	switch {
 	case errors.Is(cause, idp.ErrOtherSubject):
-		p.log.Error("userinfo speaks of another person than the session does: nothing of it is used, and the session "+
-			"is kept", "session", key.Short())
+		p.log.Error("userinfo names another person than the session: this app does not use the answer and keeps the "+
+			"session", "session", key.Short())
 	case v == verdict.OK:
 		p.log.Debug("the IdP was told of activity", "session", key.Short(), "how", how)
 	case v == verdict.Ended:
@@ -206,7 +206,8 @@ func (p *Engine) Signalled(key store.Key, active time.Time, how string, v verdic
 		p.log.Warn("the IdP gives a session no access token for an API; the session is kept", "session", key.Short(),
 			"error", cause)
 	case v == verdict.Misconfigured:
-		p.log.Error("this client and the IdP do not fit; sessions are kept", "session", key.Short(), "how", how,
+		p.log.Error("the settings of this client and of the IdP do not match; sessions are kept",
+			"session", key.Short(), "how", how,
 			"error", cause)
 	default:
 		p.log.Warn("the IdP could not be asked; sessions are kept", "session", key.Short(), "how", how, "verdict",

@@ -47,7 +47,7 @@ func (p *Engine) sweepOnce(ctx context.Context) (blind bool) {
 		batch, err := p.cfg.Store.Claim(ctx, p.party.Owner, p.Now(), sweepHold, sweepBatch)
 		if err != nil {
 			if ctx.Err() == nil {
-				p.log.Warn("expired sessions could not be looked for; trying again", "error", err)
+				p.log.Warn("the search for expired sessions failed; trying again", "error", err)
 			}
 			return blind
 		}

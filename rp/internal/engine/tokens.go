@@ -111,11 +111,12 @@ func (p *Engine) verifyRefresh(ctx context.Context, got *Tokens, d *record.Data)
 	}
 	got.rawID = ""
 	if errors.As(err, &down) {
-		p.log.Warn("the ID token of a refresh cannot be checked now and is left out", "error", err)
+		p.log.Warn("the ID token of a refresh cannot be checked now, so it is not used", "error", err)
 		return nil
 	}
 	got.fault = err
-	p.log.Error("the ID token of a refresh is left out; the session goes on with the tokens that came with it", "error",
+	p.log.Error("the ID token of a refresh is not valid, so it is not used; the session goes on with the other "+
+		"tokens of that refresh", "error",
 		err, "access_token_used", got.Access != "")
 	return nil
 }

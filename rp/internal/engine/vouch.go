@@ -37,7 +37,7 @@ func (p *Engine) Vouched(ctx context.Context, st *State) *State {
 	defer cancel()
 	end, err := p.cfg.IdPSessionEnd(ctx, st.Data.SID)
 	if err != nil {
-		p.log.Debug("the IdP's session could not be looked at", "session", st.Rec.Key.Short(), "error", err)
+		p.log.Debug("Config.IdPSessionEnd failed", "session", st.Rec.Key.Short(), "error", err)
 		return st
 	}
 	at := end.Add(-window).UTC().Truncate(time.Millisecond)

@@ -57,7 +57,7 @@ type Client struct {
 	TokenURL, UserinfoURL, RevocationURL, IntrospectionURL, PARURL string
 }
 
-var errBusy = errors.New("as many calls as Config.MaxCalls allows have been under way all the time")
+var errBusy = errors.New("Config.MaxCalls calls of the IdP are already under way, and none has ended in time")
 
 // Outcome is what became of a call. Err is nil if the answer is a good one; its text
 // contains no token, and nothing of an answer but its error code and description.

@@ -106,8 +106,8 @@ func checkEndpoint(raw string, allowHTTP bool) error {
 func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 	demand := func(met bool, name, text string) {
 		if !met {
-			unfit.add("Issuer", "the IdP demands %s (%s in its discovery document), which this library does not do; "+
-				"ask for a client to which that does not apply", text, name)
+			unfit.add("Issuer", "the IdP demands %s (%s in its discovery document), which this library does not "+
+				"support; ask the IdP's administrator for a client without this demand", text, name)
 		}
 	}
 	switch {
@@ -164,8 +164,8 @@ func (c *Config) fitsByReference(m *Metadata, unfit *UnfitError) {
 	case m.PARURL != "":
 		unfit.add("PAR", "is needed: "+takes)
 	default:
-		unfit.add("Issuer", takes+", and has no pushed_authorization_request_endpoint; ask for that, or for a client "+
-			"to which this does not apply")
+		unfit.add("Issuer", takes+", and has no pushed_authorization_request_endpoint; ask the IdP's administrator "+
+			"for that endpoint, or for a client without this demand")
 	}
 }
 

@@ -35,6 +35,6 @@ func (c *Config) fitsAuth(m *Metadata, unfit *UnfitError) {
 			"HTTPClient: the IdP demands that clients authenticate by one (%s: %s)", name, list(taken))
 	default:
 		unfit.add("Issuer", "the IdP demands that clients authenticate in a way (%s: %s) that this library does not "+
-			"do; ask for a client to which that does not apply", name, list(taken))
+			"support; ask the IdP's administrator for a client without this demand", name, list(taken))
 	}
 }

@@ -260,8 +260,8 @@ func TestEncryptedIsNamed(t *testing.T) {
 		"another key":     {good, []Key{{ID: "old", Signer: ours}}, []string{"ECDH-ES", `"new"`, "no key of"}},
 		"RSA1_5":          {head(`{"alg":"RSA1_5","enc":"A128GCM"}`), nil, []string{"RSA1_5 and A128GCM", "RSA-OAEP-256"}},
 		"an unknown enc":  {head(`{"alg":"RSA-OAEP","enc":"XC20P"}`), nil, []string{"RSA-OAEP and XC20P", "A256GCM"}},
-		"a broken header": {"!.AA.AA.AA.AA", nil, []string{"a header that cannot be read"}},
-		"no header":       {head(`{}`), nil, []string{"a header that cannot be read"}},
+		"a broken header": {"!.AA.AA.AA.AA", nil, []string{"its header cannot be read"}},
+		"no header":       {head(`{}`), nil, []string{"its header cannot be read"}},
 		"too long":        {strings.Repeat("A", maxEncrypted) + "....", nil, []string{"longer than 131072 bytes"}},
 		"a token as alg":  {head(`{"alg":"` + secret + `","enc":"` + secret + `","kid":"` + secret + `"}`), nil, nil},
 	} {

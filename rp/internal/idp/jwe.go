@@ -35,7 +35,7 @@ func encrypted(raw, format string, args ...any) error {
 	var h struct{ Alg, Enc, Kid string }
 	head, _, _ := strings.Cut(raw, ".")
 	b, _ := base64.RawURLEncoding.DecodeString(head)
-	text := "it has five parts as what is encrypted, and a header that cannot be read"
+	text := "it has five parts like an encrypted token, but its header cannot be read"
 	if json.Unmarshal(b, &h) == nil && h.Alg != "" && h.Enc != "" {
 		text = fmt.Sprintf("it is encrypted with %s and %s", outside.Text(h.Alg, 40), outside.Text(h.Enc, 40))
 	}
@@ -86,11 +86,12 @@ func open(raw string, keys []Key) ([]byte, error) {
 	}
 	jwe, err := jose.ParseEncryptedCompact(raw, keyAlgs, encAlgs)
 	if err != nil {
-		return nil, encrypted(raw, "and is malformed, or that is not taken: let the IdP use one of %v, with one of %v",
+		return nil, encrypted(raw, "and is malformed, or these algorithms are not accepted: let the IdP use one of "+
+			"%v, with one of %v",
 			keyAlgs, encAlgs)
 	}
 	if _, zipped := jwe.Header.ExtraHeaders["zip"]; zipped { // RFC 8725 §3.6; a small one may become a large one
-		return nil, encrypted(raw, "and compressed (zip), which is not taken")
+		return nil, encrypted(raw, "and compressed (zip), which is not accepted")
 	}
 	if len(keys) == 0 {
 		return nil, encrypted(raw, "and Config.DecryptionKeys is empty: set that, or let the IdP only sign for this "+
@@ -104,5 +105,6 @@ func open(raw string, keys []Key) ([]byte, error) {
 			return inner, nil
 		}
 	}
-	return nil, encrypted(raw, "and no key of Config.DecryptionKeys opens it: which one has the IdP read at jwks_uri?")
+	return nil, encrypted(raw, "and no key of Config.DecryptionKeys opens it: check which key the IdP has read at "+
+		"this app's jwks_uri")
 }

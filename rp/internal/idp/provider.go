@@ -87,7 +87,8 @@ func NewProvider(c Config) *Provider {
 	p.cfg.signedAt = p.Now
 	p.Keys = keyset.New("", p.client, c.Now)
 	p.Keys.Trouble = func(err error, until time.Time) {
-		c.Logger.Warn("the IdP's keys are old and cannot be read again; the old ones go on", "error", err, "until",
+		c.Logger.Warn("the IdP's keys are old and could not be read again; this instance keeps using the old ones",
+			"error", err, "until",
 			until)
 	}
 	return p

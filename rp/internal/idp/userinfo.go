@@ -12,9 +12,9 @@ import (
 
 const userinfoEndpoint = "userinfo"
 
-// ErrOtherSubject says: userinfo speaks of another subject than the ID token (OpenID Connect
+// ErrOtherSubject says: userinfo names another subject (sub) than the ID token (OpenID Connect
 // Core 1.0 §5.3.2).
-var ErrOtherSubject = errors.New("userinfo speaks of another subject than the ID token")
+var ErrOtherSubject = errors.New("userinfo names another subject (sub) than the ID token")
 
 // Userinfo asks for the claims of who an access token speaks of (OpenID Connect Core
 // 1.0 §5.3). An answer about another subject is of no use (§5.3.2, CORE-11). One that

@@ -58,7 +58,7 @@ type UnavailableError struct {
 func (e *UnavailableError) Error() string { return "keyset: " + e.Err.Error() }
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-var errJustRead = errors.New("the keys were read a moment ago, and the one that the token names was not there")
+var errJustRead = errors.New("the keys were read a moment ago, and the key that the token names was not among them")
 
 // Set is a remote JSON Web Key Set (RFC 7517) with a memory.
 type Set struct {

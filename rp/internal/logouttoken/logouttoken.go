@@ -169,7 +169,7 @@ func check(payload []byte, want Want) (*Token, error) {
 	case slices.ContainsFunc(c.Audience, func(a string) bool {
 		return a != want.ClientID && !slices.Contains(want.TrustedAudiences, a)
 	}):
-		return nil, errors.New("logout token is for an audience that is not trusted too")
+		return nil, errors.New("logout token names a second audience, which is not trusted")
 	case c.Nonce != nil: // BCL-12; null included
 		return nil, errors.New("logout token has a nonce")
 	case !isObject(c.Events[event]): // BCL-11
@@ -196,7 +196,7 @@ func (t *Token) times(c claims, want Want) error {
 	}
 	switch {
 	case c.Expiry != nil && !sane(*c.Expiry):
-		return errors.New("logout token has a senseless exp")
+		return errors.New("logout token has an exp that is not a usable time")
 	case c.Expiry != nil:
 		t.Until = time.Unix(int64(*c.Expiry), 0).UTC()
 		if want.Strict && t.Until.After(t.IssuedAt.Add(MaxLife)) {
