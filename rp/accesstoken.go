@@ -17,7 +17,7 @@ func (s *Session) AccessToken(ctx context.Context) (string, error) {
 	return h.Token, err
 }
 
-// usable returns the session's access token for an audience, one that has not run out.
+// usable returns the session's access token for an audience if that token has not run out.
 func (s *Session) usable(ctx context.Context, a *engine.Audience) (*engine.State, engine.Held, error) {
 	return s.usableOf(ctx, s.state(), a)
 }

@@ -64,7 +64,7 @@ func markOf(c Class) activity.Mark {
 	return activity.Passive
 }
 
-// newClassifier is Config.Classify with what Activity says beside.
+// newClassifier makes the classifier of requests from Config.Classify and the trusted origins.
 func newClassifier(c *Config, app *site.App) *web.Classifier {
 	w := &web.Classifier{Trusted: func(r *http.Request) map[string]bool { return app.Of(r).Trusted }}
 	if c.Classify != nil {

@@ -134,13 +134,13 @@ func (a *answers) to(r *http.Request, err error, opts []LoginOption) answer.Answ
 	return a.replies.Broken(r)
 }
 
-// asks is a challenge of who is not known by a session.
+// asks is the challenge for a request without a session.
 func (a *answers) asks(r *http.Request, more string) answer.Ask {
 	return answer.Ask{More: more, Person: a.activity.IsActive(r, a.activity.Mark(r), false)}
 }
 
-// troubleOf is what a page says of trouble. It says of nobody that they cannot be reached
-// who have answered.
+// troubleOf returns the word that a page uses for a cause of trouble. It tells an IdP that
+// answers with errors from one that cannot be reached.
 func troubleOf(c reason.Cause) page.Word {
 	if w, ok := page.Known("outage-" + string(c)); ok {
 		return w

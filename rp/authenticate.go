@@ -113,9 +113,10 @@ func (g *gate) once(r *http.Request, key store.Key, m activity.Mark) (Class, *en
 // asked for.
 const arrivesWithin = 10 * time.Second
 
-// saysUser reports whether in this session a navigation without Sec-Fetch-User is the page's
-// own doing (ACT-05). The one that a form_post leads to is not: the scripts that have posted
-// hide that a person has logged in, and that page may need a token that only a person fetches.
+// saysUser reports whether a navigation without Sec-Fetch-User was made by the page itself in
+// this session (ACT-05). The navigation after a form_post was not: a script has posted, which
+// hides that a person has logged in, and the page may need a token that is fetched only for a
+// person.
 func (g *gate) saysUser(d *record.Data, now time.Time) bool {
 	age := now.Sub(d.Started)
 	return d.SendsUser && (age < 0 || age >= arrivesWithin || !g.requests.ByFormPost())

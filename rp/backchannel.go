@@ -125,7 +125,7 @@ func meantBy(iat, now time.Time, skew time.Duration) store.Selector {
 	return store.Selector{IssuedBy: iat, BegunBy: begunBy}
 }
 
-// carriedOut says of a logout token what event.Timed says.
+// carriedOut returns the outcome of a logout token, in the words of event.Timed.
 func carriedOut(err error) string {
 	bad := (*RequestError)(nil)
 	switch {

@@ -12,9 +12,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
-// keyFor gives a log-in the key that its tokens are bound to: a new one, because those of
-// the next session must not be those of this one. A silent log-in is about a session, and
-// has that session's.
+// keyFor gives a log-in the key that its tokens are bound to: a new one, because those of the
+// next session must not be those of this one. A silent log-in is about a session, so it uses
+// the key of that session.
 func (s *starts) keyFor(f *loginflow.Flow, asks *engine.State) error {
 	switch {
 	case asks != nil:
@@ -58,8 +58,9 @@ func (a *apis) proofOf(seed string, c dpop.Call) (string, error) {
 	return key.Proof(c)
 }
 
-// sendBound shows a token with a proof, and once more where the API only wants its nonce in
-// it. Without a body that can be sent again, the next call has the nonce.
+// sendBound sends a token with a proof. If the API refuses only because it wants its nonce in
+// the proof, sendBound sends the request once more. If the body cannot be sent again, the next
+// call has the nonce.
 func (t *apiTransport) sendBound(r *http.Request, h engine.Held, again bool) (*http.Response, error) {
 	nonces := &t.session.rp.apis.idp.Nonces
 	nonce := nonces.For(r.URL)

@@ -14,7 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// browsers knows by its cookie which session a browser has. It extends none.
+// browsers finds the session of a browser by its cookie. It extends no session.
 type browsers struct {
 	engine  *engine.Engine
 	store   store.Store
@@ -31,8 +31,8 @@ func (b *browsers) key(h http.Header) (store.Key, bool) {
 	return b.party.Session(&id), true
 }
 
-// session is what is known of the session that a request names; by the clocks it may be
-// over. Errors: ErrAnonymous, *EndedError, *UnavailableError.
+// session returns the session that a request names. Its time may be over already. Errors:
+// ErrAnonymous, *EndedError, *UnavailableError.
 func (b *browsers) session(r *http.Request) (*engine.State, error) {
 	key, ok := b.key(r.Header)
 	if !ok {
@@ -48,7 +48,8 @@ func (b *browsers) lives(r *http.Request, since time.Time) bool {
 		b.engine.Judge(st, lifetime.Passive).End == lifetime.Live
 }
 
-// isTrusted reports whether this browser has a session of which the IdP need not be asked.
+// isTrusted reports whether this browser has a session about which the IdP need not be asked
+// now.
 func (b *browsers) isTrusted(r *http.Request) bool {
 	st, err := b.session(r)
 	if err != nil {
@@ -58,7 +59,7 @@ func (b *browsers) isTrusted(r *http.Request) bool {
 	return d.End == lifetime.Live && d.Signal != lifetime.Overdue
 }
 
-// known is what is kept of a session, be it over or not.
+// known is what is stored about a session, whether it lives or has ended.
 type known struct {
 	data *record.Data
 	live bool

@@ -21,7 +21,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// ground is what the parts of a RelyingParty stand on. It is gone once they are built: each
+// ground holds what the parts of a RelyingParty are built from. It is dropped afterwards: each
 // part keeps what it needs.
 type ground struct {
 	private *private

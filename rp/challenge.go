@@ -13,10 +13,10 @@ import (
 // more: a page may need something, and an API behind it something else.
 const maxRounds = 3
 
-// stepUp asks for a log-in with more than the session has. What was asked for
-// beside goes on: two APIs that need a scope each would send the person to and fro. Who
-// asks again for what the person has just logged in with gets no third chance, nor does
-// who asks for something else each time: that would be a loop.
+// stepUp asks for a log-in with more than the session has. The new log-in also asks for what
+// the last one asked for. Otherwise two APIs that need one scope each would send the person
+// back and forth. A page or an API that asks again for what the person has just logged in with
+// is denied, and so is one that asks for something else each time: that would be a loop.
 func (a *answers) stepUp(r *http.Request, w loginflow.Wish) answer.Answer {
 	code := "insufficient_user_authentication" // RFC 9470 §3
 	person, loop := a.activity.IsActive(r, a.activity.Mark(r), false), false

@@ -46,9 +46,10 @@ func (f *watches) serve(w http.ResponseWriter, r *http.Request) error {
 	return frame.Serve(w)
 }
 
-// changed takes the word of the IdP's frame, as the page passes it on, and answers with the
-// session_state to go on with, empty if none. It ends nothing. It takes POST from this very origin
-// only. Errors: ErrAnonymous, ErrCrossOrigin, *EndedError, *RequestError, *UnavailableError.
+// changed receives from the page what the IdP's frame has said. It answers with the
+// session_state that the page uses from now on; empty: none. It ends nothing. It takes POST
+// from this very origin only. Errors: ErrAnonymous, ErrCrossOrigin, *EndedError, *RequestError,
+// *UnavailableError.
 func (f *watches) changed(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	if !f.site.Of(r).IsOwn(r.Header) || web.First(r.Header, "Sec-Fetch-Mode") == "navigate" {

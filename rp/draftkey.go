@@ -15,11 +15,11 @@ type drafts struct {
 	keys Keys
 }
 
-// serve gives a page of a live session the keys of this person's drafts:
-// with the first session.js encrypts what was typed into forms marked
-// data-tandem-keep when a session ends, with any of them it opens that after the
-// next log-in of the same person. Another person gets other keys. They say
-// nothing about any other key and live as long as Config.Keys. It is passive.
+// serve gives a page of a live session the keys of this person's drafts. When the session ends,
+// session.js encrypts what was typed into forms marked data-tandem-keep with the first key.
+// After the next log-in of the same person it decrypts that with any of the keys. Another
+// person gets other keys. They say nothing about any other key and live as long as Config.Keys.
+// It is passive.
 func (d *drafts) serve(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	if !d.gate.site.Of(r).IsOwn(r.Header) || web.First(r.Header, "Sec-Fetch-Mode") == "navigate" {

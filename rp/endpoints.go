@@ -32,7 +32,7 @@ func watched(all []Endpoint, check *selfCheck) []Endpoint {
 	return all
 }
 
-// silently turns a handler that has no error into an endpoint.
+// silently makes an endpoint of a handler that returns no error.
 func silently(h http.HandlerFunc) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		h(w, r)

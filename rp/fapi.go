@@ -18,9 +18,9 @@ const (
 // fapiAlgs are those of the FAPI 2.0 Security Profile §5.4.
 var fapiAlgs = []string{"PS256", "ES256", "EdDSA"}
 
-// applyProfile sets what Config.Profile demands of a client, and refuses what falls short of
-// it (FAPI 2.0 Security Profile §5.3.3, Message Signing §5.3, §5.4). What it demands of the
-// IdP is looked at in its discovery document, and of each answer when it comes.
+// applyProfile sets what Config.Profile demands of a client, and refuses what falls short of it
+// (FAPI 2.0 Security Profile §5.3.3, Message Signing §5.3, §5.4). What the profile demands of
+// the IdP is checked in the discovery document, and again in each answer.
 func (c *Config) applyProfile(fault func(field, cure string, args ...any)) {
 	switch c.Profile {
 	case "":

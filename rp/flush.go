@@ -8,7 +8,8 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/eventstream"
 )
 
-// noStreams tells the operator, once, and is the answer to the page.
+// noStreams tells the operator once that streams do not work. It returns the answer for the
+// page.
 func (v *streams) noStreams(w http.ResponseWriter) error {
 	v.engine.Report([]Finding{{Code: "no_streams",
 		Text: fmt.Sprintf("Event streams do not work through a %T, because it sends nothing before the response is "+

@@ -33,8 +33,8 @@ type response struct {
 	signed bool
 }
 
-// read is the answer. done: the browser was asked to bring it once more, with its cookies.
-// Errors: *LoginError, *UnavailableError.
+// read returns the answer. done: the response is written; it asks the browser to send the
+// answer once more, with its cookies. Errors: *LoginError, *UnavailableError.
 func (a *responses) read(w http.ResponseWriter, r *http.Request) (got response, done bool, err error) {
 	raw, err := loginflow.CallbackParams(w, r)
 	if err != nil {
@@ -69,8 +69,8 @@ func (a *responses) sessionState(params url.Values) string {
 	return loginflow.SessionState(params)
 }
 
-// unsigned is what the signature of the IdP's answer vouches for, and nothing else. Whether it
-// was to be signed the log-in in flight says: see flows.take.
+// unsigned returns what the signature of the IdP's answer covers, and nothing else. The log-in
+// in flight says whether the answer has to be signed: see flows.take.
 func (a *responses) unsigned(ctx context.Context, params url.Values) (url.Values, error) {
 	ctx, cancel := a.engine.DetachedFor(ctx, a.cfg.WaitFor)
 	defer cancel()

@@ -43,8 +43,8 @@ func (j *journal) refused(what event.Refusal, err error) {
 	}
 }
 
-// unavailable tells the operator of an answer with 503, and of its cause. Nobody has got
-// one who has hung up.
+// unavailable tells the operator of an answer with 503, and of its cause. If the browser has
+// hung up, nobody got the answer, so nothing is logged.
 func (j *journal) unavailable(r *http.Request, e *UnavailableError) {
 	if errors.Is(e.Err, context.Canceled) {
 		return

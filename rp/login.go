@@ -183,9 +183,9 @@ func (s *starts) notPushed(f *loginflow.Flow, out idp.Outcome) error {
 	return loginFailed(http.StatusBadGateway, out.Err, "failed-client", "advice-tell")
 }
 
-// mayBeIn reports whether nobody asks for anything particular and the request was not made
-// by a page of this app: then who is logged in needs no log-in. A browser that does not say
-// who made the request is not asked to guess.
+// mayBeIn reports whether a person who is logged in already can skip this log-in: the request
+// asks for nothing particular, and no page of this app made it. If the browser does not say who
+// made the request, the log-in is not skipped.
 func mayBeIn(r *http.Request, q url.Values) bool {
 	for _, name := range []string{"silent", "anew", "again", "iss", "login_hint", "prompt", "acr_values", "max_age"} {
 		if q.Has(name) {
@@ -199,8 +199,8 @@ func mayBeIn(r *http.Request, q url.Values) bool {
 	return false
 }
 
-// laterFor is trouble at the IdP during a log-in. Its code or state is spent, so
-// the page offers a new one; only at a silent check is somebody logged in still.
+// laterFor is the error for trouble at the IdP during a log-in. The code or the state is used
+// up, so the page offers a new log-in. Only at a silent check is the person still logged in.
 func laterFor(f *loginflow.Flow, err *UnavailableError) error {
 	if f.Silent {
 		return err

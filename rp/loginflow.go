@@ -32,10 +32,10 @@ type flows struct {
 }
 
 // take finds the log-in that a state belongs to, in this browser, and uses it up. The answer
-// has to be signed where the log-in has asked for that, and then only: not this instance's
-// Config counts, which may be a newer one than that of who began the log-in, but what is
-// sealed in the cookie. An answer of the other kind uses nothing up.
-// Its errors are *staleError, *LoginError and *UnavailableError.
+// has to be signed if, and only if, the log-in asked for a signed one. The sealed cookie says
+// so, and not this instance's Config: an instance with an older Config may have begun the
+// log-in. An answer of the other kind does not use the log-in up. Its errors are *staleError,
+// *LoginError and *UnavailableError.
 func (l *flows) take(w http.ResponseWriter, r *http.Request, sent string, signed bool) (*loginflow.Flow, error) {
 	const title = "failed-old"
 	state, t, ok := l.ReadState(sent)
@@ -75,9 +75,9 @@ func (l *flows) otherAccount(returnTo string) string {
 	return l.site.LoginTo(orElse(returnTo, l.site.Home())) + more
 }
 
-// resume goes on where a log-in cannot be finished: to the page itself if this browser is
-// logged in meanwhile, else to one new log-in, else it is why. A log-in that was started
-// anew is not started anew again.
+// resume handles a log-in that cannot be finished. If this browser is logged in meanwhile, it
+// leads to the page itself; else to a new log-in; and if this was the new log-in already, it
+// returns why.
 func (c *callbacks) resume(w http.ResponseWriter, r *http.Request, stale *staleError) error {
 	t, why := stale.Target, stale.why
 	more, _ := c.flows.More(t.Wish)

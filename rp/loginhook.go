@@ -212,9 +212,9 @@ func (h *loginHook) call(w http.ResponseWriter, r *http.Request, l *Login) (err 
 	return h.cfg.OnLogin(w, r, l)
 }
 
-// declined is what the browser sees of a hook's error: nothing more if the hook has
-// answered, the page of its own LoginError with an offer to use another account, or one that
-// says no more than whose fault it is.
+// declined turns a hook's error into what the browser sees. After ErrRefused that is nothing
+// more: the hook has answered. A LoginError gets its own page, with an offer to use another
+// account. Any other error gets a page that only says whose fault it is.
 func (h *loginHook) declined(err error) error {
 	var (
 		own     *LoginError
@@ -241,8 +241,8 @@ func (h *loginHook) declined(err error) error {
 	return loginFailed(http.StatusInternalServerError, err, "failed-later", "advice-app")
 }
 
-// formerValues are those of the same person's session in this browser. Its error is that of
-// a store which could not store a session now either.
+// formerValues returns the values of the same person's session in this browser. It returns an
+// error if the store fails: then the store could not store a new session either.
 func (h *loginHook) formerValues(r *http.Request, subject string) (map[string]string, error) {
 	st, err := h.browsers.session(r)
 	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) && trouble.Cause == reason.StoreFailed {

@@ -51,9 +51,9 @@ func wishFor(opts []LoginOption) (w wish) {
 	return w
 }
 
-// wishAt is what a log-in asks for: what its address carries, as far as Config.LoginQuery lets
-// it, and the app's own options. What anybody can make up gives way if all together is too
-// large.
+// wishAt returns what a log-in asks for: the parameters of its address that Config.LoginQuery
+// allows, and the app's own options. If that is too large together, the parameters of the
+// address are dropped, because anybody can make them up.
 func (s *starts) wishAt(q url.Values, opts []LoginOption) (loginflow.Wish, error) {
 	for _, made := range []url.Values{q, nil} {
 		w := wish{Wish: s.flows.OpenWish(q.Get("wish"))}

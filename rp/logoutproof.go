@@ -23,8 +23,8 @@ func (l *logouts) proof(i int, key store.Key) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// proves reports whether a form of nobody knows whom carries this session's proof. If
-// not, it shows the form that does, and the person presses the button once more.
+// proves reports whether a form of unknown origin carries this session's proof. If not, it
+// shows a form that does, and the person presses the button once more.
 func (l *logouts) proves(w http.ResponseWriter, r *http.Request) (bool, error) {
 	key, ok := l.browsers.key(r.Header)
 	if !ok {

@@ -58,8 +58,8 @@ func (a *pageActivity) serve(w http.ResponseWriter, r *http.Request) error {
 // confirmWait bounds how long a page waits for a signal that is merely due.
 const confirmWait = 5 * time.Second
 
-// confirmDue waits for the signal that Authenticate has found to be due and only
-// sent off.
+// confirmDue waits for the signal that Authenticate found to be due. Authenticate started it
+// and did not wait.
 func (a *pageActivity) confirmDue(ctx context.Context, st *engine.State) error {
 	if m := a.gate.engine.Means(st.Data); m == engine.ByNothing || m == engine.BySilentLogin {
 		return nil

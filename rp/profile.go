@@ -38,8 +38,8 @@ type profiles struct {
 // begins. Or there is no refresh token: then a later 401 of userinfo is a word about the
 // session if it takes this kind of access token now. A later call can say that too.
 //
-// The person, who is back since f.Back, waits for the code and for this Config.WaitFor at
-// most. Its errors are *LoginError.
+// The person came back at f.Back, and waits at most Config.WaitFor for the code's answer and
+// for this one together. Its errors are *LoginError.
 func (u *profiles) ask(ctx context.Context, f *loginflow.Flow, got *engine.Tokens, d *record.Data) error {
 	needed := u.cfg.UserinfoClaims
 	if !needed && (d.AccessToken == "" || d.RefreshToken != "" || u.idp.At().UserinfoURL == "") {

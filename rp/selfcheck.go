@@ -45,5 +45,5 @@ func (s *selfCheck) begin() {
 	})
 }
 
-// mark answers whose endpoint it is, to who asks.
+// mark tells the self-check whose endpoint has answered.
 func (s *selfCheck) mark(w http.ResponseWriter, r *http.Request) { checkup.Mark(w, r, s.owner) }

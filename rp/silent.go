@@ -41,9 +41,9 @@ func (c *checks) asks(r *http.Request) (*engine.State, error) {
 	return st, nil
 }
 
-// noteAsked notes that the browser is about to ask, so that no answer, and no answer at all,
-// can make it ask again at once. Where that cannot be noted nobody is sent anywhere: the page
-// would send the browser here again. Its errors are those of engine.Commit.
+// noteAsked notes that the browser is about to ask. So the browser does not ask again at once,
+// whatever the answer is, even if none comes. If this cannot be noted, the browser is not sent
+// to the IdP: the page would send it here again. Its errors are those of engine.Commit.
 func (c *checks) noteAsked(ctx context.Context, st *engine.State) (*engine.State, error) {
 	now := c.engine.Now()
 	return c.engine.Commit(ctx, st, func(d *record.Data) bool { d.Asked = now; return true })
@@ -60,9 +60,9 @@ func (c *checks) url(st *engine.State, f *loginflow.Flow) string {
 	return c.requests.Silent(f, about, &w)
 }
 
-// confirm handles a prompt=none round trip that succeeded: the IdP session
-// lives. What a check brings is not kept, and no session is made of it: where there is
-// none, or the IdP's is another person's now, a whole log-in follows.
+// confirm handles a prompt=none round trip that succeeded: the IdP session lives. The tokens of
+// a check are not kept, and no session is made of them. If this browser has no session, or the
+// IdP's session is another person's now, a whole log-in follows.
 func (c *checks) confirm(w http.ResponseWriter, r *http.Request, f *loginflow.Flow,
 	got *engine.Tokens) error {
 	ctx, cancel := c.engine.Detached(r.Context())
@@ -106,11 +106,11 @@ func (c *checks) confirm(w http.ResponseWriter, r *http.Request, f *loginflow.Fl
 	return nil
 }
 
-// note notes the IdP's word. The IdP has looked at its session within this round
-// trip. Not its beginning counts but now: a round trip longer than TrustFor would never
-// come to an end.
-// What was asked is answered, and what it was asked for counts: the clock of the instance
-// that did may be ahead, and by this one's the tokens may be good still.
+// note notes the IdP's answer. The IdP has looked at its session during this round trip. The
+// session counts as confirmed now, not at the beginning of the round trip: otherwise a round
+// trip longer than TrustFor would lead to the next one, without end. The flow says whether the
+// browser was sent for a renewal or a check. The clocks do not decide that again: the clock of
+// the instance that asked may be ahead, and by this one's the tokens may still be good.
 func (c *checks) note(ctx context.Context, st *engine.State, f *loginflow.Flow,
 	got *engine.Tokens) (*engine.State, error) {
 	at := c.engine.Now()
@@ -143,8 +143,8 @@ func (c *checks) note(ctx context.Context, st *engine.State, f *loginflow.Flow,
 	return st, err
 }
 
-// discard gives up what a check has brought all the same. Where a revocation would take
-// the session's own tokens along, these are left to run out.
+// discard revokes the tokens that a check has brought. If that would revoke the session's own
+// tokens too, the tokens of the check are left to run out.
 func (c *checks) discard(got *engine.Tokens) {
 	if c.cfg.Kind != NoToken {
 		c.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
@@ -195,9 +195,9 @@ func (c *checks) denied(w http.ResponseWriter, r *http.Request, f *loginflow.Flo
 	return &UnavailableError{RetryAfter: 5 * time.Second, Cause: reason.IdPFails, Err: cause}
 }
 
-// rejected ends the session that a refused check was about. One that has begun
-// in this browser since, in another tab, is not meant; nor is one for which the IdP has
-// vouched since: that word is the newer one.
+// rejected ends the session that a refused check was about. It does not end a session that has
+// begun in this browser since, in another tab. Nor does it end one that the IdP has confirmed
+// since: that answer is newer.
 func (c *checks) rejected(r *http.Request, f *loginflow.Flow, key store.Key, cause error) error {
 	if f.About != key.Short() {
 		return nil

@@ -56,9 +56,9 @@ func (a *agenda) latest(key store.Key, stored time.Time) time.Time {
 	return stored
 }
 
-// Touch notes activity; stored is what the store had. st.rec.Active does not
-// count: st may be a shared one. known is where the session's item was the last
-// time, to spare the search; it is guarded by the shard.
+// Touch notes activity. stored is the activity that the store had; st.Rec.Active is not used,
+// because st may be shared. known is the session's item of the last call, which saves the
+// search; the shard's lock guards it.
 func (p *Engine) Touch(st *State, known **Item, active, stored time.Time) {
 	key := &st.Rec.Key
 	every := lifetime.Granule(p.cfg.Idle)
@@ -139,7 +139,7 @@ func (p *Engine) flush(ctx context.Context, key store.Key) error {
 // storeAgain is when an activity that could not be stored is tried again.
 const storeAgain = 15 * time.Second
 
-// touched notes that activity has been stored, or sees to it that it will be.
+// touched notes that activity has been stored. If that failed, it plans the next try.
 func (p *Engine) touched(key store.Key, active time.Time, err error) {
 	a := p.agenda.of(&key)
 	a.mu.Lock()
@@ -187,8 +187,9 @@ func (p *Engine) store(ctx context.Context, key store.Key, active, due time.Time
 	return nil
 }
 
-// trail sends a signal that no request waits for, if none was sent meanwhile: the
-// trailing one, or one that gave an API call the chance to be it.
+// trail sends a signal that no request waits for, unless another one was sent meanwhile. It is
+// the trailing signal, or a signal that was put off because a call of an API might have been
+// one.
 func (p *Engine) trail(key store.Key) {
 	a := p.agenda.of(&key)
 	a.mu.Lock()
@@ -233,7 +234,7 @@ func (p *Engine) trail(key store.Key) {
 	})
 }
 
-// trailAgain comes (back) to a signal that cannot be sent yet.
+// trailAgain plans the next try for a signal that cannot be sent yet.
 func (p *Engine) trailAgain(key store.Key, active time.Time, after, every time.Duration) {
 	if p.Now().Add(after).After(lifetime.TooLate(active, every)) {
 		return
@@ -254,7 +255,7 @@ func (p *Engine) trailAgain(key store.Key, active time.Time, after, every time.D
 	}
 }
 
-// due is when the sweeper is to look at a session that was last active then.
+// due returns when the sweeper has to look at a session with that latest activity.
 func (p *Engine) due(st *State, active time.Time) time.Time {
 	return lifetime.Forget(st.at(active), p.Policy(st), store.Abandoned)
 }

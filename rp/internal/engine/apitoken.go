@@ -48,9 +48,9 @@ func apiTokens(d *record.Data) []record.APIToken {
 	return all
 }
 
-// keepFor puts the access token of an answer into a session as that of an audience. Those
-// that have run out, and those that nobody asks for any more, make room for it. fault says
-// why it is not kept: the refresh token beside it is, in any case.
+// keepFor puts the access token of an answer into a session as that of an audience. It first
+// drops tokens that have run out and tokens of audiences that Config.APIs no longer has. fault
+// says why the token is not kept; the refresh token beside it is kept in any case.
 func (p *Engine) keepFor(d *record.Data, a *Audience, got *Tokens) (fault error) {
 	now := p.Now()
 	all := slices.DeleteFunc(apiTokens(d), func(t record.APIToken) bool {
@@ -158,7 +158,7 @@ func (d *denials) note(k denialKey, now time.Time, wait time.Duration, err error
 	}
 }
 
-// said is the error that was noted, nil if it is to be asked again.
+// said returns the error that was noted; nil: the IdP has to be asked again.
 func (d *denials) said(k denialKey, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -21,11 +21,11 @@ type Audience struct {
 	Name string     // for people: the first of its origins
 }
 
-// ignored reports whether the IdP has left out what was asked for: the access token is a
-// JWT for the very audience of the log-in's one, and not for the API. Auth0 does so where
-// the API is not in the client's refresh token policies. To send it would give one API
-// what opens another. Of opaque tokens, and of an audience that has another name at the
-// IdP, nobody can tell.
+// ignored reports whether the IdP has left out what was asked for: the access token is a JWT
+// for the very audience of the log-in's one, and not for the API. Auth0 does so where the API
+// is not in the client's refresh token policies. Such a token must not be sent: this API could
+// use it at another API. Nobody can see this in an opaque token, or if the audience has another
+// name at the IdP.
 func (a *Audience) ignored(ownToken, token string) bool {
 	asked := a.Form.Get("resource") + a.Form.Get("audience")
 	own, got := audOf(ownToken), audOf(token)

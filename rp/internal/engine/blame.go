@@ -42,7 +42,7 @@ func (p *Engine) Blame(api string, st *State, token uint64) {
 	}
 }
 
-// Blamed reports whether that is known of this very token.
+// Blamed reports whether Blame has noted this for the token of that generation.
 func (p *Engine) Blamed(api string, st *State, token uint64) bool {
 	p.blames.mu.Lock()
 	defer p.blames.mu.Unlock()

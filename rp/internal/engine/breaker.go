@@ -74,5 +74,5 @@ func (f *flights) limitedAll(session store.Key, now time.Time) bool {
 	return len(f.limited) >= limitsToPause
 }
 
-// Went notes how a call went that was no flight.
+// Went notes the outcome of a call that no flight has made.
 func (p *Engine) Went(out *idp.Outcome) { p.flights.went(out) }

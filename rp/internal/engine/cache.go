@@ -90,8 +90,8 @@ func (c *cache) makeRoom(fresh *opened) {
 	}
 }
 
-// place is where to put a key and what is there: itself, else nothing, else a
-// victim by chance.
+// place returns where to put a key and what is there now: the key itself, else nothing, else
+// another key, chosen at random, which is dropped.
 func (s *cacheSet) place(key *store.Key) (at int, old *opened) {
 	free := -1
 	for i := range s {

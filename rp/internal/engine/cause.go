@@ -26,7 +26,7 @@ func because(r reason.Reason, c reason.EndCause) reason.Reason {
 	return r + causeMark + reason.Reason(c)
 }
 
-// Why is what because has put together, as a Store keeps it.
+// Why takes the text that a Store keeps apart again: it reverses because.
 func Why(kept string) (reason.Reason, reason.EndCause) {
 	r, c, _ := strings.Cut(kept, causeMark)
 	return reason.Reason(r), reason.EndCause(c)

@@ -6,9 +6,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/record"
 )
 
-// maxChanges is how often in one session the IdP's frame is believed that says "changed". A
-// browser that keeps the IdP's storage from the frame may say it for ever (OpenID Connect Session
-// Management 1.0 §5.1, SM-03), and each time costs the person a round trip.
+// maxChanges is how often the IdP's frame is believed in one session when it says "changed". A
+// browser that keeps the IdP's storage from the frame may say it for ever (OpenID Connect
+// Session Management 1.0 §5.1, SM-03), and each time costs the person a round trip.
 const maxChanges = 3
 
 // FrameState is the session_state that a page may ask the IdP's frame about; empty: it is not to
@@ -20,9 +20,10 @@ func FrameState(d *record.Data) string {
 	return d.SessionState
 }
 
-// NoteChanged notes that the IdP's frame has said "changed" of a session_state. Nobody vouches for
-// the session from then on, and the next navigation asks the IdP by prompt=none: its answer alone
-// ends the session (SM-02). What is said of another state than the present one is old.
+// NoteChanged notes that the IdP's frame has said "changed" of a session_state. From then on
+// the session counts as unconfirmed, and the next navigation asks the IdP by prompt=none. Only
+// the answer to that can end the session (SM-02). A word about another state than the present
+// one is old and is ignored.
 func (p *Engine) NoteChanged(ctx context.Context, st *State, state string) (*State, error) {
 	noted := false
 	next, err := p.Commit(ctx, st, func(d *record.Data) bool {

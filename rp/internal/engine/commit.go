@@ -48,8 +48,8 @@ func (p *Engine) Commit(ctx context.Context, st *State, change func(*record.Data
 			p.hub.announce(store.Change{Key: rec.Key, Version: rec.Version})
 			return next, nil
 		case errors.Is(err, store.ErrEnded) && sameSID && rekey:
-			// It has ended; or Config.Keys have another first key now, and under that a
-			// logout is remembered that has spared this session.
+			// The session has ended. Or Config.Keys has another first key now, and the store
+			// remembers, under the names of that key, a logout that this session survived.
 			rekey = false
 		case errors.Is(err, store.ErrEnded):
 			return nil, p.howEnded(ctx, rec.Key)
@@ -95,8 +95,8 @@ func (p *Engine) CommitTokens(ctx context.Context, st *State, change func(*recor
 	}
 }
 
-// howEnded says why a change was refused. A record that lives has been refused a
-// new sid, which was logged out before: it ends with that (BCL-18).
+// howEnded says why the store refused a change. If the record still lives, the change had a new
+// sid that was logged out before: then the session ends too (BCL-18).
 func (p *Engine) howEnded(ctx context.Context, key store.Key) error {
 	if _, err := p.Load(ctx, key); err != nil {
 		return err

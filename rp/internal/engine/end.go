@@ -10,9 +10,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// Remember is how long an ended session is remembered: so long its browser
-// learns the reason, its tokens are tried to be revoked, and no log-in that was
-// under way can come back.
+// Remember is how long an ended session is remembered. During that time its browser is told the
+// reason, the outbox tries to revoke its tokens, and a log-in that was under way at the end is
+// refused.
 const Remember = 24 * time.Hour
 
 // End is the only way to end a session. It ends it in the store first, so that no request
@@ -40,8 +40,8 @@ func (p *Engine) EndUnder(ctx context.Context, refs []store.Key, which store.Sel
 	if !which.IssuedBy.IsZero() {
 		return ended, nil
 	}
-	// A session that by our clock has not begun yet was begun by one that was wrong:
-	// it ends with those that began before which.BegunBy, because nobody can tell.
+	// If a session begins in the future by our clock, the clock that dated it was wrong. It
+	// ends with those that began before which.BegunBy, because its real beginning is unknown.
 	left, err := p.List(ctx, refs)
 	if err != nil {
 		return nil, err
@@ -102,8 +102,8 @@ func (p *Engine) ended(recs []store.Record, e pastEnd) {
 // that it had failed. Its id was never given out, so no event speaks of it.
 const neverBegun reason.Reason = "never_begun"
 
-// takeBack ends a session whose creation failed, with an outcome that is unknown,
-// lest it be listed among the person's sessions.
+// takeBack ends a session whose creation failed with an unknown outcome. Otherwise it might be
+// listed among the person's sessions.
 func (p *Engine) takeBack(key store.Key) {
 	p.Go(func(context.Context) {
 		for n := 1; ; n++ {

@@ -44,8 +44,8 @@ func (p *Engine) MayFetch(ctx context.Context, st *State) error {
 	return nil
 }
 
-// Renew fetches a token that is not the one of the given generation; whoever sees the
-// same one refused shares it.
+// Renew fetches a token to replace the one of the given generation. All callers whose token of
+// that generation was refused share the new one.
 func (p *Engine) Renew(ctx context.Context, st *State, a *Audience, seen uint64) (*State, error) {
 	if a == nil {
 		return p.Fly(ctx, st.Rec.Key, Errand{token: true}, func(d *record.Data) bool { return d.Renewed != seen })

@@ -64,8 +64,8 @@ func (p *Engine) Report(list []store.Finding) {
 // Observe compares a token response with the configuration.
 func (p *Engine) Observe(t *Tokens) { p.Report(judgeTokens(&p.cfg, t)) }
 
-// JudgeAnswer says what is wrong with an answer of the IdP, or with what it answers, whoever
-// has asked.
+// JudgeAnswer reports a finding if an answer of the IdP shows that something is set wrong,
+// whatever the call was for.
 func (p *Engine) JudgeAnswer(out *idp.Outcome) {
 	p.judgeRead("userinfo", p.cfg.UserinfoAgain, out.Unread) // at a log-in that needs it, the log-in fails
 	if out.Code == "invalid_dpop_proof" {
@@ -84,8 +84,8 @@ func (p *Engine) JudgeAnswer(out *idp.Outcome) {
 	}
 }
 
-// judgeRead says that what has come straight from the IdP cannot be read here. What anybody may
-// have sent (a logout token) is no finding: strangers could make it one.
+// judgeRead reports that an answer which came directly from the IdP cannot be read. A logout
+// token that cannot be read is no finding, because strangers could send one.
 func (p *Engine) judgeRead(what string, serious bool, err error) {
 	var (
 		alg    *keyset.AlgError

@@ -158,14 +158,14 @@ type Errand struct {
 	to    *Audience // whose; nil: the log-in's
 }
 
-// maxErrands is how many calls somebody waits for: one of each kind, and the own one.
+// maxErrands is how many calls a caller waits for at most: one of each kind, and its own.
 const maxErrands = MaxOwnTokens + 3
 
-// Fly asks the IdP about a session on a goroutine of its own and waits for the
-// answer for Config.WaitFor at most; whoever asks at the same time shares the answer.
-// enough tells from the present state whether the call has been made already, by another
-// request or another instance. Who asks for something else waits for the call that is
-// under way, and then makes another one: there is one refresh token.
+// Fly asks the IdP about a session on a goroutine of its own and waits for the answer for
+// Config.WaitFor at most; whoever asks at the same time shares the answer. enough tells from
+// the present state whether the call has been made already, by another request or another
+// instance. A caller that needs something else waits for the call that is under way, and then
+// makes its own: there is only one refresh token.
 func (p *Engine) Fly(ctx context.Context, key store.Key, want Errand, enough func(*record.Data) bool) (*State, error) {
 	began := time.Now()
 	st, err := p.fly(ctx, key, want, enough)

@@ -18,9 +18,9 @@ const (
 	followPause = time.Second // after one that has failed, at least
 )
 
-// follow reads the IdP's metadata and keys again: each hour, so that what the Store
-// keeps is never much older than an outage; as soon as an endpoint is missing; and
-// again and again while the IdP does not answer. What is known goes on meanwhile.
+// follow reads the IdP's metadata and keys again: each hour, so that what the Store keeps is
+// never much older than an outage; as soon as an endpoint is missing; and again and again while
+// the IdP does not answer. Until then the old ones stay in use.
 func (p *Engine) follow(ctx context.Context) {
 	err := errNotMet
 	if p.met.Load() {

@@ -41,8 +41,8 @@ func (g *guard) count(rejected bool, now time.Time, pause time.Duration) (e even
 	e = event.MassLogout{Rejected: g.rejected, Asked: g.asked, At: now}
 	if g.rejected >= guardLeast && 2*g.rejected > g.asked && !g.alarmed {
 		g.alarmed, alarm = true, true
-		// One pause for one trouble: else the sessions that have really ended
-		// would be kept, and answered 503, for ever.
+		// There is one pause for one trouble. Otherwise sessions that have really ended would
+		// be kept, and answered with 503, for ever.
 		if now.Before(g.from) || now.Sub(g.until) >= guardRest {
 			g.from, g.until, e.Paused = now, now.Add(pause), pause
 		}

@@ -7,7 +7,8 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// clockDiffers tells the operator what else nobody could guess from refused log-ins.
+// clockDiffers tells the operator that the clocks differ. Refused log-ins alone do not show
+// that.
 func (p *Engine) clockDiffers(ahead time.Duration) {
 	if ahead == 0 {
 		p.found.forget("clock", "")

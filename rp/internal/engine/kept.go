@@ -23,8 +23,8 @@ type kept struct {
 	KeysRead time.Time
 }
 
-// readKept returns what the Store keeps of the IdP, and the record's version. What is
-// too old, or cannot be read, is nothing.
+// readKept returns what the Store keeps of the IdP, and the record's version. If it is too old
+// or cannot be read, that counts as nothing.
 func (p *Engine) readKept(ctx context.Context) (k kept, version uint64, err error) {
 	key := p.party.KeptKey()
 	rec, err := p.cfg.Store.Load(ctx, key)
@@ -48,8 +48,9 @@ func (p *Engine) readKept(ctx context.Context) (k kept, version uint64, err erro
 
 func fresh(read, now time.Time) bool { return !read.After(now) && now.Sub(read) < keptFor }
 
-// keepIdP reads the IdP's keys where that is due, and stores what is known of it.
-// Another instance may do the same: whoever comes last has it from the IdP as well.
+// keepIdP reads the IdP's keys where that is due, and stores what is known of it. Another
+// instance may do the same at that moment. It does not matter which one comes last: both have
+// it from the IdP.
 func (p *Engine) keepIdP(ctx context.Context, read time.Time) error {
 	if err := p.idp.Keys.Ready(ctx); err != nil {
 		return err

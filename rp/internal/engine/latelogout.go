@@ -16,8 +16,8 @@ const (
 	lateLogoutFor   = time.Hour // so long one is tried
 )
 
-// lateLogouts are logouts that wait for the store. One that the IdP sends again and again
-// waits once, and takes nobody's place.
+// lateLogouts are logouts that wait for the store. A logout that the IdP sends again and again
+// waits only once, so it takes no place from others.
 type lateLogouts struct {
 	mu sync.Mutex
 	of map[lateLogout]bool
@@ -52,8 +52,8 @@ func (l *lateLogouts) leave(which lateLogout) {
 
 // EndLater carries out a logout of the IdP's that the store did not take. The IdP has its
 // answer, and most do not ask again: without this a client without tokens would serve the
-// session until Config.Absolute. It is tried while this instance lives. What the selector
-// says stays as it was, so that nothing ends that has begun since.
+// session until Config.Absolute. It is tried while this instance lives. The selector stays the
+// same, so that no session ends that has begun since.
 func (p *Engine) EndLater(token *logouttoken.Token, which store.Selector) {
 	this := lateLogout{token.SID, token.Subject, token.IssuedAt.Unix()}
 	mine, full := p.late.take(this)

@@ -17,8 +17,9 @@ const (
 	signOfLife = 5 * time.Second
 )
 
-// lead returns the session under its lease and how to give that back; without release
-// there is no lease, because another instance has done the work.
+// lead takes the lease of a session. It returns the session as it is then, and release, which
+// gives the lease back. If release is nil, there is no lease, because another instance has done
+// the work.
 //
 // If another instance sent a refresh token and did not note the outcome, the token is not
 // sent again at once: if that instance lives, it stores its new tokens, or takes the lease
@@ -78,9 +79,9 @@ func (p *Engine) keep(ctx context.Context, lease store.Lease) (release func()) {
 			case <-tick.C:
 				err := p.cfg.Store.Renew(ctx, lease, leaseTTL)
 				if errors.Is(err, store.ErrConflict) {
-					// It ran out while the store was away. If nobody has it, it is ours again.
-					// Else it is not fought for: the version check at the commit protects the
-					// session.
+					// The lease ran out while the store was away. If nobody has taken it, this
+					// instance takes it again. Otherwise it gives the lease up: the version
+					// check at the commit protects the session.
 					if again, took := p.cfg.Store.Acquire(ctx, lease.ID, leaseTTL); took == nil {
 						lease, err = again, nil
 					}

@@ -105,8 +105,8 @@ func (p *Engine) remember(st *State) {
 	p.cache.put(st, lifetime.Quiet(st.Clocks(), p.Policy(st), p.tokensLast(st.Data), p.Now()))
 }
 
-// versionRetry is when a browser may meet an instance that can read its session: while
-// versions change, some can.
+// versionRetry is when a browser tries again to reach an instance that can read its session:
+// during an update, some can.
 const versionRetry = 5 * time.Second
 
 // Unseal is open without the cache: what is stored of an ended session changes

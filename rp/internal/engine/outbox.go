@@ -54,7 +54,7 @@ func (p *Engine) takeOver(rec store.Record) {
 	}
 }
 
-// relieve reports what another instance has had its time to report.
+// relieve reports the ends that another instance should have reported by now.
 func (p *Engine) relieve() {
 	for len(p.sighted) > 0 && p.Now().Sub(p.sighted[0].at) >= headStart {
 		p.untold.add(p, untold{rec: p.sighted[0].rec, taken: true})

@@ -109,9 +109,9 @@ func (p *Engine) secondLook(ctx context.Context, st *State, to *Audience, out id
 	return nil, p.denied(next, to, out, out.Err)
 }
 
-// refreshed stores what a good answer brought. mine: nobody else had shown that token. If
-// somebody has by now, an IdP that detects reuse may have taken these along: that the next
-// one is refused proves nothing then.
+// refreshed stores what a good answer brought. mine: nobody else had sent that refresh token.
+// If somebody has sent it by now, an IdP that detects reuse may have revoked the new tokens
+// too: then a refusal of the next token proves nothing.
 func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent time.Time, to *Audience, out idp.Outcome,
 	mine bool) (*State, error) {
 	p.flights.succeeded(st.Rec.Key)
@@ -202,12 +202,12 @@ func (p *Engine) callRefresh(ctx context.Context, d *record.Data, to *Audience) 
 	return got, out
 }
 
-// doubt notes, before the token is shown, that it may be spent: an invalid_grant for it
-// is no verdict from now on (RT-08, RT-09), and nobody else shows it before who does so now
-// has had time to store what came of it. A good answer brings a new generation, and with it
-// the end of the doubt. While the store cannot note it the token is not shown: the answer
-// could not be stored either. A store that fails after it has saved the note leaves a doubt
-// without a cause; it costs what undoubt's failure costs.
+// doubt notes, before the refresh token is sent, that it may be used up. From now on an
+// invalid_grant for it is not believed (RT-08, RT-09), and no other instance sends it before
+// this one has had time to store the outcome. A good answer brings a new generation, which ends
+// the doubt. If the store cannot save the note, the token is not sent: the answer could not be
+// stored either. If the store saves the note and reports a failure, there is a doubt without a
+// cause; it costs what a failure of undoubt costs.
 func (p *Engine) doubt(ctx context.Context, st *State) (*State, error) {
 	generation := st.Data.Generation
 	return p.Commit(ctx, st, func(d *record.Data) bool {

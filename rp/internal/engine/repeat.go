@@ -110,8 +110,9 @@ func (l *pastEnds) repeated(key store.Key, now time.Time) {
 	}
 }
 
-// cutOff notes that Watch has returned. listens reports whether that was so since its
-// last call: what the store sends in its place otherwise, nobody can provoke.
+// cutOff notes that Watch has returned. listens reports whether that has happened since the
+// last call of listens: only then are ends repeated, so that nobody can provoke that by false
+// reports.
 func (l *pastEnds) cutOff() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,7 +126,8 @@ func (l *pastEnds) listens() (again bool) {
 	return again
 }
 
-// begin reports whether nobody is at work; who is starts over then.
+// begin reports whether the caller may start. If a goroutine is at work already, that one
+// starts over.
 func (l *pastEnds) begin() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -56,7 +56,8 @@ func spares(s idps.RevocationScope, reason reason.Reason, next neighbour) bool {
 	return !ownLimit(reason) && next == nobody
 }
 
-// ownLimit tells an end that neither the person nor the IdP nor the app's code wanted.
+// ownLimit reports whether this app's own limits ended a session, and neither the person nor
+// the IdP nor the app's code.
 func ownLimit(cause reason.Reason) bool {
 	switch cause {
 	case reason.Idle, reason.Absolute, reason.IdPCeiling, reason.SessionLimit, neverBegun:

@@ -10,7 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// ErrOver says: by what the IdP says of it, a session is over before it begins. It would lead to
+// ErrOver means that by the IdP's answer a session is over before it begins. It would lead to
 // the next log-in, and so on.
 var ErrOver = errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP")
 

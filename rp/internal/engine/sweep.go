@@ -65,8 +65,9 @@ func (p *Engine) sweepOnce(ctx context.Context) (blind bool) {
 	return blind
 }
 
-// lookAtExpired ends a session whose Due has come if its time is really up; it
-// asks nobody, because asking would extend. It reports whether it can read it.
+// lookAtExpired ends a session whose Due has come, if its time is really up. It does not ask
+// the IdP, because a call would extend the IdP's session. It reports whether it can read the
+// record.
 func (p *Engine) lookAtExpired(ctx context.Context, rec store.Record) bool {
 	st, err := p.Open(rec)
 	if err != nil { // another instance may have the key: until its time is up for certain

@@ -12,8 +12,8 @@ import (
 // says nothing about a token or a session (DPOP-02).
 const useNonce = "use_dpop_nonce"
 
-// Bound is c as somebody with a key of package dpop calls: each call of the token endpoint
-// and of userinfo has a proof (RFC 9449). Without a key it is c.
+// Bound returns a client that calls with a key of package dpop: each call of the token endpoint
+// and of userinfo has a proof (RFC 9449). Without a key it returns c.
 func (c *Client) Bound(seed string) *Client {
 	if seed == "" {
 		return c
@@ -23,8 +23,9 @@ func (c *Client) Bound(seed string) *Client {
 	return &bound
 }
 
-// sendBound makes a call with a proof of its own, and once more where the server only wants
-// its nonce in it: request makes the same request anew. Without a key it is send.
+// sendBound makes a call with a new proof. If the server refuses only because it wants its
+// nonce in the proof, sendBound makes the call once more; request makes the same request anew.
+// Without a key it is send.
 func (c *Client) sendBound(request func() (*http.Request, error), what, token string,
 	code func(*http.Response, []byte) string) (*http.Response, []byte, Outcome) {
 	nonce := ""
@@ -69,7 +70,7 @@ func (c *Client) prove(req *http.Request, token, nonce string) error {
 	return err
 }
 
-// offset is by how much proofs are dated otherwise than by this server's clock.
+// offset is the difference between the time in a proof and this server's clock.
 func (c *Client) offset() time.Duration {
 	if c.ahead == nil {
 		return 0

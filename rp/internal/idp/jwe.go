@@ -30,7 +30,8 @@ type EncryptedError struct{ why string }
 
 func (e *EncryptedError) Error() string { return e.why }
 
-// encrypted describes what is encrypted, in the words of its header, which is anybody's.
+// encrypted returns an error that describes an encrypted token by its header. Anybody may have
+// written that header.
 func encrypted(raw, format string, args ...any) error {
 	var h struct{ Alg, Enc, Kid string }
 	head, _, _ := strings.Cut(raw, ".")

@@ -16,10 +16,10 @@ const userinfoEndpoint = "userinfo"
 // Core 1.0 §5.3.2).
 var ErrOtherSubject = errors.New("userinfo names another subject (sub) than the ID token")
 
-// Userinfo asks for the claims of who an access token speaks of (OpenID Connect Core
-// 1.0 §5.3). An answer about another subject is of no use (§5.3.2, CORE-11). One that
-// is signed or encrypted and cannot be read is good by its status alone: claims is nil then,
-// and Outcome.Unread says why.
+// Userinfo asks for the claims of the person whom an access token is about (OpenID Connect Core
+// 1.0 §5.3). An answer about another subject is of no use (§5.3.2, CORE-11). One that is signed
+// or encrypted and cannot be read is good by its status alone: claims is nil then, and
+// Outcome.Unread says why.
 func (c *Client) Userinfo(ctx context.Context, access, subject string) (claims []byte, out Outcome) {
 	resp, body, out := c.sendBound(func() (*http.Request, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.UserinfoURL, nil)
