@@ -176,5 +176,5 @@ func ExampleConfig_profile() {
 	}
 	// Output:
 	// welcome
-	// Config.Profile is fapi2. In use: the client signs who it is (Config.ClientKeys); authorization requests are pushed (Config.PAR); access tokens are bound to a key of the session (Config.DPoP).
+	// Config.Profile is fapi2. In use: the client authenticates with its key (Config.ClientKeys); authorization requests are pushed (Config.PAR); access tokens are bound to a key of the session (Config.DPoP).
 }

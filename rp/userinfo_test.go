@@ -60,9 +60,8 @@ func TestUserinfoOfSomebodyElse(t *testing.T) {
 			t.Errorf("%v", a)
 		}
 		v.expect("live", "")
-		if !w.hasFinding("userinfo_other_subject") || w.log.has("the settings of this client and of the IdP do not "+
-			"match") ||
-			!w.log.has("userinfo names another person than the session does") {
+		if !w.hasFinding("userinfo_other_subject") || w.log.has("of this client and of the IdP do not match") ||
+			!w.log.has("userinfo names another person than the session: ") {
 			t.Errorf("%v\n%s", w.auth[0].Findings(), w.log)
 		}
 		fault.Remove()
