@@ -103,7 +103,7 @@ func (s RevocationScope) String() string {
 	case RevokesClientSession:
 		return "everything that this client has in the same session of the IdP"
 	}
-	return "everything that the person has granted to this client"
+	return "everything that the person has granted this client"
 }
 
 var (
