@@ -17,7 +17,7 @@ var rooms = []room{
 	{dir: "rp/internal/logouttoken"},
 	{dir: "rp/internal/claims"},
 	{dir: "rp/internal/record"},
-	{dir: "rp/internal/names", tests: []string{"rp"}, of: few},
+	{dir: "rp/internal/names"},
 	{dir: "rp/internal/weburl"},
 	{dir: "rp/internal/outside"},
 	{dir: "rp/internal/authrequest", tests: []string{"rp"}, of: few},
