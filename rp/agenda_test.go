@@ -43,6 +43,7 @@ type noting struct {
 	refuses  atomic.Bool
 	gate     atomic.Pointer[chan struct{}] // the next Touch waits for it; nil: it does not
 	touches  atomic.Int64
+	loads    atomic.Int64
 	key      atomic.Pointer[store.Key] // of the latest Touch
 	closed   atomic.Bool
 	usedLate atomic.Bool // after closed
@@ -61,6 +62,11 @@ func (s *noting) Touch(ctx context.Context, k store.Key, active, due time.Time) 
 		return errDown
 	}
 	return s.Store.Touch(ctx, k, active, due)
+}
+
+func (s *noting) Load(ctx context.Context, k store.Key) (store.Record, error) {
+	s.loads.Add(1)
+	return s.Store.Load(ctx, k)
 }
 
 func withNoting(kept *noting) setup {
@@ -108,6 +114,24 @@ func TestActivityIsStoredAgain(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		if n := kept.touches.Load(); n != 4 {
 			t.Errorf("tried %d times in all, want 4", n)
+		}
+	})
+}
+
+// Activity after a pause costs the store the request's own look at the session and one write,
+// which is not put off: a process that dies afterwards takes nothing along.
+func TestActivityIsStoredAtOnce(t *testing.T) {
+	kept := &noting{}
+	inBubble(t, withNoting(kept), func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(5 * time.Minute)
+		kept.touches.Store(0)
+		kept.loads.Store(0)
+		v.welcome()
+		time.Sleep(time.Second)
+		if looks, writes := kept.loads.Load(), kept.touches.Load(); looks != 1 || writes != 1 {
+			t.Errorf("%d looks and %d writes", looks, writes)
 		}
 	})
 }

@@ -82,3 +82,23 @@ func TestVouchedForTheFuture(t *testing.T) {
 		}
 	})
 }
+
+// What the IdP has confirmed stays confirmed: an answer that is older than that, or an end that
+// comes sooner than the configured window says, takes nothing away (C1).
+func TestVouchedForThePast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		w := newPageWorld(t, nil, func(c *rp.Config) {
+			c.IdPSessionEnd = func(context.Context, string) (time.Time, error) {
+				asked++
+				return time.Now().Add(10 * time.Second), nil
+			}
+		})
+		ada := w.login("ada")
+		time.Sleep(59*time.Minute + 30*time.Second)
+		left := limit(ada.do(http.MethodGet, "/auth/session", nil).status(t), "trust")
+		if left != 30*time.Second || asked != 1 {
+			t.Errorf("%v left, asked %d times", left, asked)
+		}
+	})
+}

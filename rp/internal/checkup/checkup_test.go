@@ -155,6 +155,18 @@ func TestLookWithoutBackchannel(t *testing.T) {
 	}
 }
 
+// An address that is none is told, and asked nothing.
+func TestLookAtNoAddress(t *testing.T) {
+	c := &checkup.Reach{BaseURL: "https://%zz", Prefix: "/auth", Owner: mine,
+		HTTP: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			t.Error("it is asked")
+			return answer(200, "")
+		})}}
+	if got := told(c.Look(t.Context())); !slices.Equal(got, []string{"self_unreachable"}) {
+		t.Errorf("%v", got)
+	}
+}
+
 // Who never answers is waited for five seconds, all in all.
 func TestLookEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
