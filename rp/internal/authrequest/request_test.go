@@ -312,6 +312,9 @@ func TestSend(t *testing.T) {
 					w.WriteHeader(http.StatusCreated)
 					_, _ = io.WriteString(w, `{"request_uri":"urn:x"}`)
 				}})
+			if !row.push && !row.sign {
+				q.Resources = []string{"https://a.example"} // not in the order of the rest
+			}
 			whole := q.Login(flow(loginflow.Wish{}))
 			to, err := q.Send(t.Context(), whole)
 			if err != nil {
@@ -326,7 +329,7 @@ func TestSend(t *testing.T) {
 			want := append([]string{"client_id"}, row.asks...)
 			if !row.push && !row.sign {
 				want = []string{"client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri",
-					"response_type", "scope", "state"}
+					"resource", "response_type", "scope", "state"}
 				if to != whole {
 					t.Errorf("%s has become %s", whole, to)
 				}

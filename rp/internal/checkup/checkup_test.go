@@ -355,6 +355,15 @@ func TestAskPushes(t *testing.T) {
 	}
 }
 
+// An address that is none is not asked, and no fault of the registration.
+func TestAskNoAddress(t *testing.T) {
+	c := registered(says(400, "invalid_grant"), says(400, ""), false)
+	c.At.Metadata = &idp.Metadata{AuthURL: "https://%zz"}
+	if found := c.Ask(t.Context()); len(found) > 0 {
+		t.Errorf("%v", told(found))
+	}
+}
+
 // Both questions together take no longer than they may.
 func TestAskEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
