@@ -30,6 +30,19 @@ func (p *RelyingParty) Plant(ctx context.Context, subject, sid string) (value st
 	return string(id[:]), err
 }
 
+// AskWithoutTokens asks the IdP about a session that has lost its tokens since somebody looked at
+// it, as one whose latest access token is of another type.
+func (p *RelyingParty) AskWithoutTokens(ctx context.Context) error {
+	_, key := p.gate.browsers.party.NewID()
+	now := p.engine.Now()
+	d := &record.Data{Subject: "ada", SID: "s", Started: now, Signalled: now, Confirmed: now, UserinfoFits: true}
+	st, err := p.engine.Start(ctx, key, now, now, d)
+	if err == nil {
+		_, err = p.engine.Tell(ctx, st)
+	}
+	return err
+}
+
 // Abort gives running calls of the IdP up, so that Close does not wait for them.
 func (p *RelyingParty) Abort() { p.engine.Abort() }
 

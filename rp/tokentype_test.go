@@ -118,6 +118,18 @@ func TestTokenTypeAtTheSecondTry(t *testing.T) {
 	})
 }
 
+// Who has no token asks nobody: the 401 that an empty one gets would say nothing about the
+// session, and end it all the same, because userinfo has taken a token of it before.
+func TestNothingToAskWith(t *testing.T) {
+	inBubble(t, setup{kind: rp.ReferenceToken}, func(t *testing.T, w *world) {
+		if err := w.auth[0].AskWithoutTokens(t.Context()); err != nil {
+			t.Error(err)
+		}
+		w.idp.Expect(idpmock.EndpointUserinfo, "notes", 0)
+		w.expectEnds()
+	})
+}
+
 // Bearer is Bearer in any case (RFC 6749 §5.1, RT-11).
 func TestBearerInAnyCase(t *testing.T) {
 	for _, kind := range []string{"bearer", "BEARER", "bEARER"} {

@@ -174,6 +174,22 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
+// An answer makes the time-outs before it forgotten, all of them.
+func TestBreakerCountsInARow(t *testing.T) {
+	f := newFlights()
+	timeout := idp.Outcome{Answer: verdict.Answer{Fault: verdict.Sent}, Err: errTimeout{}}
+	for _, out := range []*idp.Outcome{&timeout, &timeout, {Answer: verdict.Answer{Status: 400}, Err: errDown}, &timeout,
+		&timeout, {Answer: verdict.Answer{Fault: verdict.OtherUser}, Err: errDown}, &timeout, &timeout} {
+		f.went(out)
+	}
+	if !f.admit(&flight{}) {
+		t.Error("two in a row have opened it")
+	}
+	if f.went(&timeout); !f.admit(&flight{}) || f.admit(&flight{}) {
+		t.Error("three in a row have not")
+	}
+}
+
 type errTimeout struct{}
 
 func (errTimeout) Error() string   { return "time-out" }
