@@ -178,8 +178,9 @@ func TestBreaker(t *testing.T) {
 func TestBreakerCountsInARow(t *testing.T) {
 	f := newFlights()
 	timeout := idp.Outcome{Answer: verdict.Answer{Fault: verdict.Sent}, Err: errTimeout{}}
-	for _, out := range []*idp.Outcome{&timeout, &timeout, {Answer: verdict.Answer{Status: 400}, Err: errDown}, &timeout,
-		&timeout, {Answer: verdict.Answer{Fault: verdict.OtherUser}, Err: errDown}, &timeout, &timeout} {
+	refused := idp.Outcome{Answer: verdict.Answer{Status: 400}, Err: errDown}
+	another := idp.Outcome{Answer: verdict.Answer{Fault: verdict.OtherUser}, Err: errDown}
+	for _, out := range []*idp.Outcome{&timeout, &timeout, &refused, &timeout, &timeout, &another, &timeout, &timeout} {
 		f.went(out)
 	}
 	if !f.admit(&flight{}) {
