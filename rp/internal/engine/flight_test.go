@@ -174,19 +174,21 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
-// An answer makes the time-outs before it forgotten, all of them.
+// An answer makes the time-outs before it forgotten, all of them. Calls that are no session's,
+// as those of a log-in are, count as well.
 func TestBreakerCountsInARow(t *testing.T) {
 	f := newFlights()
+	p := &Engine{flights: f}
 	timeout := idp.Outcome{Answer: verdict.Answer{Fault: verdict.Sent}, Err: errTimeout{}}
 	refused := idp.Outcome{Answer: verdict.Answer{Status: 400}, Err: errDown}
 	another := idp.Outcome{Answer: verdict.Answer{Fault: verdict.OtherUser}, Err: errDown}
 	for _, out := range []*idp.Outcome{&timeout, &timeout, &refused, &timeout, &timeout, &another, &timeout, &timeout} {
-		f.went(out)
+		p.Went(out)
 	}
 	if !f.admit(&flight{}) {
 		t.Error("two in a row have opened it")
 	}
-	if f.went(&timeout); !f.admit(&flight{}) || f.admit(&flight{}) {
+	if p.Went(&timeout); !f.admit(&flight{}) || f.admit(&flight{}) {
 		t.Error("three in a row have not")
 	}
 }

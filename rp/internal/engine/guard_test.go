@@ -75,6 +75,9 @@ func TestGuardPauses(t *testing.T) {
 	if e, _, paused := g.count(true, morning, pause); !paused || e.Paused != pause {
 		t.Errorf("not paused at the alarm: %+v", e)
 	}
+	if _, alarm, paused := g.count(false, morning, pause); alarm || paused {
+		t.Error("a good answer alarms, or is not believed")
+	}
 	for _, row := range []struct {
 		n      int
 		at     time.Duration
