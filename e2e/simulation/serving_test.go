@@ -206,7 +206,7 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 		o.breach("C3", "%s, which cannot ask, does not serve %s", v.in.name, s.label)
 		return
 	}
-	if v.q.active && s.runningOut(v.end) {
+	if v.q.active && (s.runningOut(v.end) || s.worn()) {
 		return // by the app's clock its token was good, and by the IdP's it was not
 	}
 	vouched := 3 * orDefault(k.TrustFor, 5*time.Minute)
