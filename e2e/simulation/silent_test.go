@@ -37,7 +37,9 @@ func (s *session) runningOut(at time.Duration) bool {
 }
 
 // worn: a token of s was refused about when it was to end.
-func (s *session) worn() bool { return slices.ContainsFunc(s.chains(), func(c *chain) bool { return c.worn }) }
+func (s *session) worn() bool {
+	return slices.ContainsFunc(s.chains(), func(c *chain) bool { return c.worn })
+}
 
 // chains are those of which one is that of the session: after several silent log-ins at
 // once, or one at the end of a token, it is not known what has been kept.
