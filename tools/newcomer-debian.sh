@@ -10,7 +10,7 @@ command -v debootstrap >/dev/null || { echo "newcomer-debian needs debootstrap (
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/newcomer-debian.XXXXXX")
 trap 'rm -rf --one-file-system "$root"' EXIT
 echo "== newcomer-debian: Debian ${SUITE:=bookworm} in $root"
-unshare --mount debootstrap --variant=minbase --include=git,make,ca-certificates "$SUITE" "$root" "${MIRROR:-http://deb.debian.org/debian}" >"$root.log" ||
+unshare --mount debootstrap --variant=minbase --include=git,make,ca-certificates "$SUITE" "$root" ${MIRROR:+"$MIRROR"} >"$root.log" ||
 	{ tail -20 "$root.log" >&2; exit 1; }
 rm "$root.log"
 cp -a "$(go env GOROOT)" "$root/usr/local/go"
