@@ -189,3 +189,31 @@ func TestFreshTokensThatReuseHasTakenAlong(t *testing.T) {
 		w.expectEnds()
 	})
 }
+
+// C6: an instance loses its lease while the IdP takes its time, and another one sends the same
+// refresh token. If that one gets the new tokens, the first one is refused. That is no end.
+func TestRefusalBecauseAnotherInstanceRefreshes(t *testing.T) {
+	s, kept := twoInstances(func(c *rp.Config) { c.WaitFor = time.Minute })
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Delay: 25 * time.Second, Times: 1})
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 20 * time.Second, Times: 1})
+		first := v.askAt("0")
+		time.Sleep(time.Second)
+		kept[0].breaks("*")
+		time.Sleep(11 * time.Second) // the lease is over, the call is not
+		second := v.askAt("1")
+		time.Sleep(8 * time.Second)
+		kept[0].heals()
+		if a := <-first; a.status != http.StatusServiceUnavailable {
+			t.Errorf("who was refused: %v", a)
+		}
+		if a := <-second; a.status != http.StatusOK {
+			t.Errorf("who has the new tokens: %v", a)
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 2)
+		w.expectEnds()
+	})
+}

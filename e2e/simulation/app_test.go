@@ -45,6 +45,7 @@ type instance struct {
 	now  atomic.Pointer[running] // nil while it is down
 
 	restarting atomic.Bool
+	closed     atomic.Int64 // when Close was called (world.at); 0: it was not
 }
 
 // running is an instance between New and Close.
@@ -105,6 +106,7 @@ func (in *instance) start() error {
 	}
 	r := &running{rp: auth, keys: keys, handler: routes(auth, nethttpadapter.New(auth))}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
+	in.closed.Store(0)
 	in.now.Store(r)
 	return nil
 }
@@ -129,6 +131,7 @@ func (in *instance) stop() {
 	}
 	r.cancel()
 	<-idle
+	in.closed.Store(int64(in.app.w.at()))
 	_ = r.rp.Close()
 }
 

@@ -67,6 +67,10 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 				c.in.name, s.label, other.in.name, stamp(other.from))
 		}
 	}
+	if closed := time.Duration(c.in.closed.Load()); closed > 0 && c.from > closed && c.asked == c.from {
+		o.breach("C6", "%s shows the refresh token of %s after it was told to close at %s: nobody may be there for the answer",
+			c.in.name, s.label, stamp(closed))
+	}
 	i := slices.IndexFunc(c.chain.refresh, func(t *token) bool { return t.value == c.token })
 	if i < 0 {
 		o.breach("C4", "%s shows a refresh token of %s that nobody has received", c.in.name, s.label)
@@ -170,7 +174,7 @@ func (o *oracle) answered(c *call, s *sent) {
 	c.chain.worn = c.chain.worn || c.refusedAtItsEnd(now)
 	c.chain.refused = c.refusedOwn() || c.chain.refused && !c.good()
 	if !c.good() {
-		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500) {
+		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500 || c.shownBeside()) {
 			c.chain.doubted = true
 		}
 		return
@@ -207,6 +211,15 @@ func (o *oracle) answered(c *call, s *sent) {
 		c.chain.refresh = append(c.chain.refresh, t)
 		o.chains[s.refresh] = c.chain
 	}
+}
+
+// shownBeside: another instance has shown the same refresh token, and has not been refused. An
+// IdP that detects reuse takes the new token along.
+func (c *call) shownBeside() bool {
+	i := slices.IndexFunc(c.chain.refresh, func(t *token) bool { return t.value == c.token })
+	return i >= 0 && slices.ContainsFunc(c.chain.refresh[i].shown, func(other *call) bool {
+		return other.in != c.in && (other.to == never || other.good())
+	})
 }
 
 // refusedAtItsEnd: a token was refused that by some clock had run out. That is no word about
@@ -249,6 +262,9 @@ func (o *oracle) judgePace(c *call, s *session) {
 	}
 	least := min(o.leastSignalEvery(s.app), orDefault(k.TrustFor, 5*time.Minute), k.TokenLife-5*time.Second)
 	least -= s.app.skew() + time.Second
+	if o.excused(s.app, pathStore, s.ok.asked-slowestStore, s.ok.asked) {
+		least -= slowestStore // it counts from before the store was told that the token is about to be shown
+	}
 	if gap := c.from - s.ok.asked; gap < least {
 		o.breach("C4", "%s refreshes %s %v after the refresh before, which is sooner than anything calls for (%v)",
 			c.in.name, s.label, gap, least)

@@ -27,10 +27,14 @@
 //
 //	go test ./e2e/simulation                     the quick lane: 300 histories of 8 h
 //	TANDEM_SIMULATE=long go test ./e2e/simulation   10,000 histories
+//	TANDEM_FOCUS=outages go test ./e2e/simulation   the histories of one focus
+//
+// Some coincidences are thousands of histories away in a world where everything happens. A
+// focus (focuses) is a small part of the world in which one of them is common: TestFocus
+// plays histories of each.
 //
 // A failure shrinks, and prints what happened line by line. That the oracle would
 // notice is shown too: TestTheOracleBites builds the library with deliberate
-// mistakes, one at a time, and each has to be found: those that it takes more than a few
-// hundred histories to find in the long lane only. What no history shows in reasonable
-// time, a named test of package rp has to find there (TestTheTestsBite).
+// mistakes, one at a time, and each has to be found: a third of them in the gate, all in
+// the long lane, and some of those in the histories of one focus.
 package simulation

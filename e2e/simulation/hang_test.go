@@ -60,6 +60,24 @@ func (o *oracle) judgeWait(v *visit) {
 	}
 }
 
+// soon is how long a request takes at most when nothing is out of order.
+const soon = 4 * time.Second
+
+// judgeDelay holds C6: nobody waits for an instance that does not have the answer and has
+// said so. One that could not say so, because it or its store was away, is waited for.
+func (o *oracle) judgeDelay(v *visit, s *session) {
+	if v.q.kind == stream || v.q.kind == callAPI || v.down || v.end-v.start <= soon ||
+		o.excused(s.app, pathStore|pathRestart, s.began, v.end) {
+		return
+	}
+	for _, t := range o.troubles {
+		if t.of.has(s.app) && t.from <= v.end && (t.to == never || t.to+t.lag+time.Minute >= v.start) {
+			return
+		}
+	}
+	o.breach("C6", "%s lets %s wait for %v, although nothing is out of order", v.in.name, v.b.name, v.end-v.start)
+}
+
 // isBack: the IdP, which was out of order, has answered this instance since. Then
 // nobody has to wait for the end of a pause (C6).
 func (o *oracle) isBack(v *visit) bool {

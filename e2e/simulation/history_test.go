@@ -136,7 +136,8 @@ var (
 	}, peaceful...)
 )
 
-func drawHistory(t *rapid.T) *history {
+// drawHistory draws what is to happen; f is nil for the whole world.
+func drawHistory(t *rapid.T, f *focus) *history {
 	minutes := func(label string, of ...int) time.Duration {
 		return time.Duration(rapid.SampledFrom(of).Draw(t, label)) * time.Minute
 	}
@@ -196,7 +197,16 @@ func drawHistory(t *rapid.T) *history {
 	if rapid.IntRange(0, 3).Draw(t, "peace") == 0 {
 		of = peaceful
 	}
-	some := rapid.SliceOf(rapid.Custom(func(t *rapid.T) act { return drawAct(t, h, of) }))
+	shape := func(*history, *act) {}
+	if f != nil {
+		f.knobs(h)
+		of, shape = f.acts, f.shape
+	}
+	some := rapid.SliceOf(rapid.Custom(func(t *rapid.T) act {
+		a := drawAct(t, h, of)
+		shape(h, &a)
+		return a
+	}))
 	for range 12 { // of five on average each: a busy history, which still shrinks to nothing
 		h.Acts = append(h.Acts, some.Draw(t, "acts")...)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,12 +21,30 @@ type mutation struct {
 	old, new string
 }
 
+// hunt is a mutation and the focus that finds it; "": the whole world.
+type hunt struct {
+	mutation
+	focus string
+}
+
 // What a run prints at its end; rapid words it otherwise if the failure does not
 // come back when it tries again.
 var (
 	verdictOfRun = regexp.MustCompile(`the contract is broken: (\w+)`)
 	triesOfRun   = regexp.MustCompile(`failed after (\d+) tests`)
 )
+
+func allMutations() (all []hunt) {
+	for _, m := range slices.Concat(mutations, seldom) {
+		all = append(all, hunt{m, ""})
+	}
+	for focus, some := range byFocus {
+		for _, m := range some {
+			all = append(all, hunt{m, focus})
+		}
+	}
+	return all
+}
 
 // TestTheOracleBites: each mistake must be found, most of them within the quick
 // lane's 300 histories; some need a rare coincidence. A test that no mistake can
@@ -41,11 +58,11 @@ func TestTheOracleBites(t *testing.T) {
 		t.Fatal(err)
 	}
 	// All of them take more than the gate's two minutes: it looks for every third.
-	all := slices.Concat(mutations, seldom)
+	all := allMutations()
 	if !long() {
 		all = nil
 		for i := 0; i < len(mutations); i += 3 {
-			all = append(all, mutations[i])
+			all = append(all, hunt{mutations[i], ""})
 		}
 	}
 	for _, m := range all {
@@ -53,7 +70,7 @@ func TestTheOracleBites(t *testing.T) {
 			t.Parallel()
 			program := m.build(t, root, ".")
 			run := exec.Command(program, "-test.run=^TestContract$", "-rapid.seed=1", "-rapid.shrinktime=0s")
-			run.Env = append(os.Environ(), "TANDEM_SIMULATE=", "TANDEM_HISTORIES=2000")
+			run.Env = append(os.Environ(), "TANDEM_SIMULATE=", "TANDEM_HISTORIES=2000", "TANDEM_FOCUS="+m.focus)
 			out, err := run.CombinedOutput()
 			found := verdictOfRun.FindSubmatch(out)
 			switch {
@@ -72,36 +89,9 @@ func TestTheOracleBites(t *testing.T) {
 	}
 }
 
-// TestTheTestsBite: what the simulation does not find in reasonable time, the test of package
-// rp, or of a package below it, that is named beside it has to find.
-func TestTheTestsBite(t *testing.T) {
-	if testing.Short() || !long() {
-		t.Skip("builds the library once per mistake")
-	}
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for test, m := range shownByTests {
-		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
-			room, test, inside := strings.Cut(test, ".")
-			if !inside {
-				room, test = "", room
-			}
-			program := m.build(t, root, "../../rp/"+room)
-			run := exec.Command(program, "-test.run=^"+test+"$")
-			run.Dir = filepath.Join(root, "rp", filepath.FromSlash(room))
-			if out, err := run.CombinedOutput(); err == nil || !bytes.Contains(out, []byte("--- FAIL: "+test)) {
-				t.Errorf("%s does not notice: %v\n%s", test, err, tail(out))
-			}
-		})
-	}
-}
-
 // The gate builds a third of the mistakes; it sees at once when one has lost its place.
 func TestTheMistakesHaveTheirPlaces(t *testing.T) {
-	for _, m := range slices.Concat(mutations, seldom, slices.Collect(maps.Values(shownByTests))) {
+	for _, m := range allMutations() {
 		t.Run(m.name, func(t *testing.T) { m.place(t, "../..") })
 	}
 }
@@ -112,7 +102,7 @@ func TestTheReadmeCountsTheMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("finds each of %d mistakes", len(mutations)+len(seldom)); !strings.Contains(strings.Join(strings.Fields(string(text)), " "), want) {
+	if want := fmt.Sprintf("finds each of %d mistakes", len(allMutations())); !strings.Contains(strings.Join(strings.Fields(string(text)), " "), want) {
 		t.Errorf("the README does not say %q", want)
 	}
 }

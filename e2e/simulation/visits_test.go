@@ -78,6 +78,7 @@ func (o *oracle) closes(v *visit) {
 	case s == nil:
 		o.judgeStranger(v)
 	default:
+		o.judgeDelay(v, s)
 		o.judge(v, s)
 	}
 }

@@ -247,5 +247,11 @@ func (p *Engine) undoubt(ctx context.Context, st *State, lost bool) *State {
 
 func doubted(d *record.Data) bool { return d.Doubted == d.Generation+1 }
 
+// sentByOthers: another instance has sent the same refresh token since d was read. The refusal may
+// come from that, and that instance may have the new tokens.
+func sentByOthers(d, now *record.Data) bool {
+	return d.Showing != record.ShownAgain && now.Showing == record.ShownAgain && doubted(now)
+}
+
 // mayBeHeld: somebody may have new tokens for the one that is doubted.
 func mayBeHeld(d *record.Data) bool { return doubted(d) && d.Showing != record.NobodyHolds }

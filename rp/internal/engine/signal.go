@@ -154,6 +154,9 @@ func (p *Engine) Rejected(ctx context.Context, st *State, cause reason.Reason) (
 		if now.Data.Generation != st.Data.Generation {
 			return now, nil // RT-01: another instance has rotated meanwhile
 		}
+		if cause == reason.RefreshRejected && sentByOthers(st.Data, now.Data) {
+			return nil, Busy(time.Second, "another instance has sent the same refresh token, and its answer counts")
+		}
 		ended, err := p.EndNow(ctx, store.Selector{Key: now.Rec.Key, Version: now.Rec.Version}, cause, "")
 		if err != nil {
 			return nil, err
