@@ -217,3 +217,30 @@ func TestRefusalBecauseAnotherInstanceRefreshes(t *testing.T) {
 		w.expectEnds()
 	})
 }
+
+// C6: the same, and the second instance is quicker: its tokens are stored when the IdP reads the
+// first request, takes it for reuse and revokes them. That they are refused later is no end.
+func TestTokensThatALateRequestTakesAlong(t *testing.T) {
+	s, kept := twoInstances(func(c *rp.Config) { c.WaitFor = time.Minute })
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Delay: 25 * time.Second, Times: 1})
+		first := v.askAt("0")
+		time.Sleep(time.Second)
+		kept[0].breaks("*")
+		time.Sleep(11 * time.Second)
+		if a := <-v.askAt("1"); a.status != http.StatusOK {
+			t.Errorf("who has the new tokens: %v", a)
+		}
+		<-first
+		kept[0].heals()
+		time.Sleep(6 * time.Minute)
+		if a := <-v.askAt("1"); a.status != http.StatusFound {
+			t.Errorf("when they are refused: %v", a)
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 3)
+		w.expectEnds()
+	})
+}

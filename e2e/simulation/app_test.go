@@ -46,6 +46,8 @@ type instance struct {
 
 	restarting atomic.Bool
 	closed     atomic.Int64 // when Close was called (world.at); 0: it was not
+	over       atomic.Bool  // Close has returned
+	heard      atomic.Int64 // when the IdP last answered it
 }
 
 // running is an instance between New and Close.
@@ -99,6 +101,7 @@ func (in *instance) other() *instance { return in.app.inst[1-in.n] }
 
 func (in *instance) start() error {
 	in.late.knowsAll() // a new process has read nothing
+	in.over.Store(false)
 	keys := in.app.keys.Load()
 	auth, err := rp.New(context.Background(), in.config(*keys))
 	if err != nil {
@@ -133,6 +136,7 @@ func (in *instance) stop() {
 	<-idle
 	in.closed.Store(int64(in.app.w.at()))
 	_ = r.rp.Close()
+	in.over.Store(true)
 }
 
 // dead: Close has been called.

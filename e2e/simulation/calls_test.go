@@ -15,7 +15,7 @@ func (o *oracle) calls(in *instance, s *sent) *call {
 	defer o.unlock()
 	c := &call{sent: s, in: in, by: in.now.Load(), from: now, asked: now, to: never, chain: o.chains[s.token]}
 	if s.kind == callCode && c.chain == nil {
-		c.chain = &chain{app: in.app, code: s.token, revoked: map[string]bool{}}
+		c.chain = &chain{app: in.app, code: s.token, revoked: map[string]bool{}, tries: map[string]int{}}
 		o.chains[s.token] = c.chain
 	}
 	o.note(in.name, "calls %s%s", s.kind, o.whose(c))
@@ -24,6 +24,9 @@ func (o *oracle) calls(in *instance, s *sent) *call {
 		o.breach("C9", "%s shows a code or token of %s by %s", in.name, c.chain.app.name, s.kind)
 	}
 	if s.kind == callRevoke {
+		if c.chain != nil {
+			c.chain.tries[s.token]++
+		}
 		o.judgeRevocation(c)
 		return c
 	}
@@ -159,6 +162,8 @@ func (o *oracle) answered(c *call, s *sent) {
 	case callRevoke:
 		if s.status == http.StatusOK {
 			c.chain.revoked[s.token] = true
+		} else if now == c.from && s.status >= 500 && c.chain.tries[s.token] == 1 {
+			o.expectAnotherTry(c)
 		}
 		return
 	case callResource:
@@ -197,7 +202,7 @@ func (o *oracle) answered(c *call, s *sent) {
 		o.chains[s.access] = c.chain
 	}
 	if s.access != "" || s.refresh != "" {
-		c.chain.doubted = false
+		c.chain.doubted = c.shownElsewhere()
 		if s.lasts > 0 && (c.chain.lasts == 0 || !o.excused(c.in.app, pathStore|pathRestart, c.from, now)) {
 			c.chain.lasts = now + s.lasts // else the app may not know it
 		}
@@ -211,6 +216,13 @@ func (o *oracle) answered(c *call, s *sent) {
 		c.chain.refresh = append(c.chain.refresh, t)
 		o.chains[s.refresh] = c.chain
 	}
+}
+
+// shownElsewhere: another instance has shown the same refresh token, and the IdP may read that
+// as reuse, now or later.
+func (c *call) shownElsewhere() bool {
+	i := slices.IndexFunc(c.chain.refresh, func(t *token) bool { return t.value == c.token })
+	return i >= 0 && slices.ContainsFunc(c.chain.refresh[i].shown, func(other *call) bool { return other.in != c.in })
 }
 
 // shownBeside: another instance has shown the same refresh token, and has not been refused. An
@@ -248,12 +260,35 @@ func (o *oracle) confirmed(s *session, c *call) {
 	}
 }
 
+// apiRefreshes is how many refreshes an API that refuses every token may cost beside the
+// signal, one for each instance, before those are due again.
+const apiRefreshes = 2
+
+// refreshBefore is the refresh that succeeded before the last n of them; nil: none.
+func (s *session) refreshBefore(n int) *call {
+	for _, c := range slices.Backward(s.oks) {
+		if c.kind == callRefresh {
+			if n == 0 {
+				return c
+			}
+			n--
+		}
+	}
+	return nil
+}
+
 // judgePace holds the other half of C4: N requests on M instances cause one
-// token request. Two successful ones are apart by what makes one due or overdue,
-// unless the API has refused a token meanwhile.
+// token request. Two successful ones are apart by what makes one due or overdue.
+// An API that refuses the tokens may cost some more.
 func (o *oracle) judgePace(c *call, s *session) {
-	if s.ok == nil || s.ok.kind != callRefresh || o.excused(s.app, pathAPI|pathAnswer, s.ok.from-time.Minute, c.from) {
+	before := s.ok
+	if before == nil || before.kind != callRefresh || o.excused(s.app, pathAnswer, before.from-time.Minute, c.from) {
 		return
+	}
+	if o.excused(s.app, pathAPI, before.from-time.Minute, c.from) {
+		if before = s.refreshBefore(apiRefreshes); before == nil {
+			return
+		}
 	}
 	k := s.app.knobs
 	h := o.w.h
@@ -262,10 +297,10 @@ func (o *oracle) judgePace(c *call, s *session) {
 	}
 	least := min(o.leastSignalEvery(s.app), orDefault(k.TrustFor, 5*time.Minute), k.TokenLife-5*time.Second)
 	least -= s.app.skew() + time.Second
-	if o.excused(s.app, pathStore, s.ok.asked-slowestStore, s.ok.asked) {
+	if o.excused(s.app, pathStore, before.asked-slowestStore, before.asked) {
 		least -= slowestStore // it counts from before the store was told that the token is about to be shown
 	}
-	if gap := c.from - s.ok.asked; gap < least {
+	if gap := c.from - before.asked; gap < least {
 		o.breach("C4", "%s refreshes %s %v after the refresh before, which is sooner than anything calls for (%v)",
 			c.in.name, s.label, gap, least)
 	}

@@ -12,6 +12,14 @@ import (
 
 // The store, as the oracle sees it through the wrapper of each instance.
 
+// outlives: the store is asked by an instance whose Close has returned. What it writes then
+// may be lost with the process (C5, C6).
+func (o *oracle) outlives(in *instance, op storeOp) {
+	o.lock()
+	defer o.unlock()
+	o.breach("C6", "%s asks the store for %s after Close has returned", in.name, op)
+}
+
 func (o *oracle) named(key store.Key) *session { return o.sessions[hex.EncodeToString(key[:6])] }
 
 // creates: others may see a session in the store before its creator is told.

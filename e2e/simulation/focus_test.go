@@ -39,6 +39,87 @@ var focuses = map[string]*focus{
 			}
 		},
 	},
+	// An API refuses every token.
+	"broken API": {
+		acts:  []actKind{callAPI, callAPI, faultAPI},
+		knobs: alone,
+		shape: func(_ *history, a *act) {
+			a.App = 0
+			switch a.Kind {
+			case callAPI:
+				a.Count, a.Every, a.V[0] = 20, 3*time.Second, 0
+			case faultAPI:
+				a.V[0] = 0
+			}
+		},
+	},
+	// The IdP asks one session to wait.
+	"one 429": {
+		acts:  []actKind{click, click, click, faultIdP},
+		knobs: busy,
+		shape: func(_ *history, a *act) {
+			a.App, a.Inst = 0, 0
+			switch a.Kind {
+			case click:
+				a.Gap, a.Count, a.Every, a.V[0] = 0, 30, 41*time.Second, 0
+			case faultIdP:
+				a.V = [4]int{0, 0, 1, pick(a.V[3], 13, 14)}
+				a.Gap += 9 * time.Minute
+			}
+		},
+	},
+	// An app that can only ask by way of the browser, and an IdP that does not answer.
+	"no answer": {
+		acts: []actKind{click, click, hang},
+		knobs: func(h *history) {
+			alone(h)
+			h.Apps[2] = appKnobs{SignalEvery: 2 * time.Minute, TrustFor: 8 * time.Minute, Silent: true,
+				TokenLife: time.Hour, Revocation: h.Apps[2].Revocation}
+		},
+		shape: func(_ *history, a *act) {
+			a.App, a.Gap = 2, a.Gap%(3*time.Minute)
+			switch a.Kind {
+			case click:
+				a.Count, a.Every, a.V[0], a.V[3] = 20, 25*time.Second, 0, 0
+			case hang:
+				a.Every, a.V[0], a.V[1] = 5*time.Minute, 0, 15
+			}
+		},
+	},
+	// Instances start while the IdP does not answer.
+	"starts": {
+		acts:  []actKind{click, click, restart, restart, hang, faultIdP},
+		knobs: busy,
+		shape: func(_ *history, a *act) {
+			a.App, a.Gap = 0, a.Gap%(3*time.Minute)
+			switch a.Kind {
+			case click:
+				a.Count, a.Every, a.V[0] = 20, 20*time.Second, 0
+			case restart:
+				a.Every = time.Second
+			case hang:
+				a.Every, a.V[0], a.V[1] = 6*time.Minute, 0, 15
+			case faultIdP:
+				a.V[0], a.V[1], a.V[2] = 3, 15, pick(a.V[2], 0, 5, 8)
+			}
+		},
+	},
+	// A revocation fails, for a moment.
+	"revocations": {
+		acts:  []actKind{click, click, logout, faultIdP},
+		knobs: alone,
+		shape: func(_ *history, a *act) {
+			a.App, a.Gap = 0, a.Gap%time.Minute
+			switch a.Kind {
+			case click:
+				a.Count, a.V[0], a.V[3] = 1, 0, 0
+			case logout:
+				a.V[0] = 15
+			case faultIdP:
+				a.V[0], a.V[2], a.Every = 6, 0, 2*time.Minute
+			}
+		},
+	},
 	// Instances go away while a refresh is under way and the store is slow.
 	"closing": {
 		acts:  []actKind{click, click, restart, restart, faultStore},

@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -76,6 +78,44 @@ func (o *oracle) judgeDelay(v *visit, s *session) {
 		}
 	}
 	o.breach("C6", "%s lets %s wait for %v, although nothing is out of order", v.in.name, v.b.name, v.end-v.start)
+}
+
+// waitsForOthers: all that is out of order is that the IdP has asked one session or two, not
+// this one, to wait. Three would be about the whole client.
+func (o *oracle) waitsForOthers(v *visit, s *session) bool {
+	limits, since := 0, v.start
+	for _, t := range o.troubles {
+		if t.path&(pathIdP|pathStore|pathRestart|pathAPI) == 0 || !t.felt(v.in.app, v.start, v.end) {
+			continue
+		}
+		if !t.once {
+			return false
+		}
+		limits, since = limits+1, min(since, t.from)
+	}
+	return limits < 3 && !slices.ContainsFunc(s.calls, func(c *call) bool {
+		return c.from >= since && c.status == http.StatusTooManyRequests
+	})
+}
+
+// unheard is how long ago an instance may have heard from the IdP to send a browser there.
+const unheard = 30 * time.Second
+
+// judgeDark holds C6: while a session is trusted, no browser is sent to an IdP that does not
+// answer.
+func (o *oracle) judgeDark(v *visit, s *session) {
+	confirmed := s.began
+	if s.ok != nil {
+		confirmed = max(confirmed, s.ok.from)
+	}
+	trust := min(orDefault(s.app.knobs.TrustFor, 5*time.Minute), o.w.h.Window-time.Minute)
+	if v.end > confirmed+trust-s.app.skew()-time.Second {
+		return
+	}
+	if heard := time.Duration(v.in.heard.Load()); v.end > heard+unheard+time.Second {
+		o.breach("C6", "%s sends the browser of %s to an IdP that has not answered it since %s, although it trusts the session",
+			v.in.name, s.label, stamp(heard))
+	}
 }
 
 // isBack: the IdP, which was out of order, has answered this instance since. Then

@@ -28,7 +28,7 @@ func (o *oracle) coded(a *app, q url.Values) {
 	o.lock()
 	defer o.unlock()
 	if code := q.Get("code"); code != "" {
-		o.chains[code] = &chain{app: a, code: code, revoked: map[string]bool{}}
+		o.chains[code] = &chain{app: a, code: code, revoked: map[string]bool{}, tries: map[string]int{}}
 	}
 }
 

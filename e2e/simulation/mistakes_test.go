@@ -184,7 +184,35 @@ var byFocus = map[string][]mutation{
 			`		f.timeouts = 0 // it answers`,
 			``},
 	},
+	"broken API": {
+		{"an API that refuses every token is asked about each time", "rp/internal/engine/blame.go",
+			`return p.Now().Before(p.blames.of`,
+			`return false && p.Now().Before(p.blames.of`},
+	},
+	"one 429": {
+		{"one session's 429 stops all", "rp/internal/engine/breaker.go",
+			`return len(f.limited) >= limitsToPause`,
+			`return true`},
+	},
+	"no answer": {
+		{"browsers are sent to an IdP that does not answer", "rp/internal/engine/decide.go",
+			` && p.Answers(ctx)`,
+			``},
+	},
+	"starts": {
+		{"nobody starts while the IdP is down", "rp/internal/engine/kept.go",
+			`|| keptErr != nil || old.Metadata == nil {`,
+			`|| true {`},
+	},
+	"revocations": {
+		{"a revocation waits a minute for its second try", "rp/internal/verdict/retryafter.go",
+			`steps := [...]time.Duration{time.Second, `,
+			`steps := [...]time.Duration{time.Minute, `},
+	},
 	"closing": {
+		{"Close does not wait for what is under way", "rp/internal/engine/engine.go",
+			"	p.work.Wait()\n",
+			""},
 		{"a token is shown while this instance shuts down", "rp/internal/engine/refresh.go",
 			`if p.ctx.Err() != nil {`,
 			`if false {`},

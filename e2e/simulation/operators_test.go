@@ -22,10 +22,21 @@ func (w *world) bounce(in *instance, d time.Duration, why string) bool {
 	in.stop()
 	w.sleep(d)
 	for in.start() != nil && w.ctx.Err() == nil {
+		w.oracle.judgeStart(in)
 		w.sleep(5 * time.Second)
 	}
 	w.oracle.over(t)
 	return true
+}
+
+// judgeStart holds C6: an instance that could not start would have to do so without its IdP:
+// the store keeps what it needs to know of that.
+func (o *oracle) judgeStart(in *instance) {
+	now := o.lock()
+	defer o.unlock()
+	if !o.excused(in.app, pathStore, 0, now) && !in.app.rolling.Load() {
+		o.breach("C6", "%s cannot start, although its store works and knows the IdP", in.name)
+	}
 }
 
 func (w *world) restart(a act) {

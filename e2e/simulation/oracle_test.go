@@ -97,9 +97,10 @@ type chain struct {
 	fits    bool          // userinfo has accepted a token of it
 	lasts   time.Duration // until when the refresh token does, as announced; 0: nobody has said
 	revoked map[string]bool
-	worn    bool // its token was refused about when it was to end
-	refused bool // its token was refused in words that are no verdict
-	doubted bool // since the last good answer one was lost or of no use: the token may be spent
+	tries   map[string]int // to revoke a token
+	worn    bool           // its token was refused about when it was to end
+	refused bool           // its token was refused in words that are no verdict
+	doubted bool           // since the last good answer one was lost or of no use: the token may be spent
 }
 
 // token is a refresh token and what became of it.

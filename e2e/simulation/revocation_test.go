@@ -108,6 +108,21 @@ func (o *oracle) expectRevocation(s *session) {
 	})
 }
 
+// expectAnotherTry: a revocation that has failed for the first time is tried again soon, while
+// the token may be worth something to a thief.
+func (o *oracle) expectAnotherTry(c *call) {
+	own := c.chain.session
+	o.later(c.from+4*time.Second, func(now time.Duration) {
+		switch {
+		case c.chain.tries[c.token] > 1, own == nil, o.hit(own, own.endAt, now) != nil:
+		case o.excused(c.in.app, pathStore|pathRestart, own.endAt, now):
+		default:
+			o.breach("C5", "%s could not revoke a token of %s at %s and has not tried again by %s",
+				c.in.name, own.label, stamp(c.from), stamp(now))
+		}
+	})
+}
+
 // last is the token to be revoked, and when it came.
 func (c *chain) last() (string, time.Duration) {
 	if n := len(c.refresh); n > 0 {

@@ -180,6 +180,8 @@ func (o *oracle) judgeRefused(v *visit, s *session) {
 		case v.gaveUp:
 		case !o.excused(s.app, pathIdP|pathStore|pathRestart|pathAPI, v.start, v.end):
 			o.breach("C3", "%s cannot serve %s, although nothing is out of order", v.in.name, s.label)
+		case o.waitsForOthers(v, s):
+			o.breach("C6", "%s lets %s wait because another session was asked to wait", v.in.name, s.label)
 		case o.isBack(v):
 			o.breach("C6", "%s still lets %s wait, although the IdP is back and has answered it", v.in.name, s.label)
 		}

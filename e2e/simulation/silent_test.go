@@ -137,6 +137,7 @@ func (o *oracle) sentOn(v *visit, s *session) bool {
 			o.breach("C3", "%s sends %s to a silent log-in", v.in.name, v.q.kind)
 		}
 		o.judgeAskedAgain(v, s)
+		o.judgeDark(v, s)
 		return true
 	case strings.Contains(to, "anew=1"), v.problem().Error == "login_required":
 		o.counts["log-ins of who is in"]++

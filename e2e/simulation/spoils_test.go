@@ -158,6 +158,9 @@ func (w *world) spoilIdP(a act) {
 	case 1:
 		f.Status, f.RetryAfter = http.StatusTooManyRequests, []string{"7", "60", "240"}[a.V[3]%3]
 		t.tail, t.outage = t.tail+5*time.Minute, false
+		if t.once = a.V[3] >= 12; t.once {
+			f.Times = 1
+		}
 	case 2:
 		f.Status, f.Error = http.StatusServiceUnavailable, "temporarily_unavailable"
 	case 3:

@@ -21,6 +21,9 @@ type flakyStore struct {
 
 // spoil runs a call under the fault that is in force for it.
 func (s *flakyStore) spoil(ctx context.Context, op storeOp, do func() error) error {
+	if s.in.over.Load() {
+		s.in.app.w.oracle.outlives(s.in, op)
+	}
 	f := s.in.app.w.spoils.store(s.in, op)
 	if f == nil {
 		return do()

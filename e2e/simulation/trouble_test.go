@@ -16,6 +16,7 @@ type trouble struct {
 	outage   bool          // it is over for everybody as soon as the IdP has answered anybody
 	store    *storeSpoil   // what it is, if it is the store's
 	lag      time.Duration // how long after its end calls may go on that have met it
+	once     bool          // it is the 429 of one call
 }
 
 type path uint8

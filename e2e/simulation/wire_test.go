@@ -60,11 +60,11 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	s := classify(r, a.provider.api)
 	if s.kind == callOther {
-		return w.next.RoundTrip(r)
+		return w.trip(r)
 	}
 	o := a.w.oracle
 	c := o.calls(w.in, s)
-	resp, err := w.next.RoundTrip(r)
+	resp, err := w.trip(r)
 	if err != nil {
 		o.answered(c, s)
 		return nil, err
@@ -77,6 +77,15 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	o.answered(c, s)
 	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
 	return resp, nil
+}
+
+// trip notes when the IdP has answered.
+func (w *wire) trip(r *http.Request) (*http.Response, error) {
+	resp, err := w.next.RoundTrip(r)
+	if err == nil && r.URL.Host == idpHosts[w.in.app.idp] {
+		w.in.heard.Store(int64(w.in.app.w.at()))
+	}
+	return resp, err
 }
 
 // failing repeats the error that cut a body short.

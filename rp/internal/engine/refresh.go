@@ -29,8 +29,7 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, 
 	if err != nil || st.Data.Generation != seen { // somebody else has refreshed: the lease was lost
 		return st, err
 	}
-	mine := st.Data.Showing == record.MayBeHeld // and nobody else's
-	if p.ctx.Err() != nil {                     // what comes might not be stored any more: Close waits for 15 s at most
+	if p.ctx.Err() != nil { // what comes might not be stored any more: Close waits for 15 s at most
 		p.undoubt(ctx, st, lost)
 		return nil, Busy(time.Second, "this instance is shutting down")
 	}
@@ -68,7 +67,7 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, 
 	p.Signalled(st.Rec.Key, st.Rec.Active, "refresh", v, out.Err)
 	switch {
 	case v == verdict.OK:
-		return p.refreshed(ctx, st, got, sent, to, out, mine)
+		return p.refreshed(ctx, st, got, sent, to, out)
 	case v == verdict.Ended && other:
 		next, err := p.Rejected(ctx, st, reason.OtherSubject)
 		p.revokeAlso(got, *st.Data, reason.OtherSubject) // the only ones that work, and nobody's
@@ -109,11 +108,11 @@ func (p *Engine) secondLook(ctx context.Context, st *State, to *Audience, out id
 	return nil, p.denied(next, to, out, out.Err)
 }
 
-// refreshed stores what a good answer brought. mine: nobody else had sent that refresh token.
-// If somebody has sent it by now, an IdP that detects reuse may have revoked the new tokens
-// too: then a refusal of the next token proves nothing.
-func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent time.Time, to *Audience, out idp.Outcome,
-	mine bool) (*State, error) {
+// refreshed stores what a good answer brought. If another instance has sent that refresh token
+// too, before or after this one, an IdP that detects reuse may revoke the new tokens as soon as
+// it reads the other request: then a refusal of the next token proves nothing.
+func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent time.Time, to *Audience,
+	out idp.Outcome) (*State, error) {
 	p.flights.succeeded(st.Rec.Key)
 	if to == nil {
 		p.Observe(got)
@@ -121,7 +120,7 @@ func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent tim
 	can := p.cfg.Capabilities
 	var fault error // why there is no token for that audience all the same
 	next, err := p.CommitTokens(ctx, st, func(d *record.Data) {
-		if fault = p.TakeTokens(st.Rec.Key, d, got, to); mine && doubted(d) && d.Showing == record.ShownAgain {
+		if fault = p.TakeTokens(st.Rec.Key, d, got, to); doubted(d) && d.Showing == record.ShownAgain {
 			d.Doubted, d.Showing = d.Generation+2, record.NobodyHolds
 		}
 		// Where activity is told by a silent log-in only, trust has to run out for that.
