@@ -126,7 +126,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *engine.
 		return nil, err
 	}
 	origin, renewed := weburl.OriginOf(r.URL), false
-	if s.rp.engine.Blamed(origin, st, token) {
+	if s.rp.engine.Blamed(origin, st) {
 		drain(resp)
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
@@ -158,7 +158,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *engine.
 		default:
 			return resp, nil
 		}
-		st, token = fresh, h.Generation
+		st = fresh
 	}
 	drain(resp)
 	var (
@@ -172,7 +172,7 @@ func (t *apiTransport) refused(r *http.Request, resp *http.Response, st *engine.
 	switch verdict.SecondLook(renewed, probe) {
 	case verdict.Blamed:
 		s.newer.Store(probed)
-		s.rp.engine.Blame(origin, probed, token)
+		s.rp.engine.Blame(origin, probed)
 		return nil, &APIError{Status: answer.Status, Code: answer.Code, Err: ErrBlamedAPI}
 	}
 	if err == nil {

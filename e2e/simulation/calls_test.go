@@ -104,6 +104,11 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 // store what it has, or to take its lease again; somebody else who needs it waits so long.
 const storesWithin = 5 * time.Second
 
+// keptOut: an instance cannot note what it has heard.
+func (o *oracle) keptOut(in *instance, now time.Duration) bool {
+	return slices.ContainsFunc(o.troubles, func(t *trouble) bool { return t.keepsOut(in) && t.felt(in.app, now, now) })
+}
+
 // cutOff: an instance cannot store what it has. That is nobody's fault while the trouble
 // lasts; shortly after it, if another one could reach the store all the time and so has
 // waited in vain.
@@ -179,7 +184,7 @@ func (o *oracle) answered(c *call, s *sent) {
 	c.chain.worn = c.chain.worn || c.refusedAtItsEnd(now)
 	c.chain.refused = c.refusedOwn() || c.chain.refused && !c.good()
 	if !c.good() {
-		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500 || c.shownBeside()) {
+		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500 || c.shownBeside() || o.keptOut(c.in, now)) {
 			c.chain.doubted = true
 		}
 		return

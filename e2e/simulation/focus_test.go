@@ -41,11 +41,13 @@ var focuses = map[string]*focus{
 	},
 	// An API refuses every token.
 	"broken API": {
-		acts:  []actKind{callAPI, callAPI, faultAPI},
+		acts:  []actKind{click, callAPI, callAPI, faultAPI},
 		knobs: alone,
 		shape: func(_ *history, a *act) {
 			a.App = 0
 			switch a.Kind {
+			case click: // logs in
+				a.Count, a.V[0], a.V[3] = 1, 0, 0
 			case callAPI:
 				a.Count, a.Every, a.V[0] = 20, 3*time.Second, 0
 			case faultAPI:

@@ -7,24 +7,24 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// blames remembers which API refuses which token that the IdP vouches for, so that 20
-// calls of a broken API do not cost 20 refreshes (API-01b).
+// blames remembers which API refuses the tokens of which session although the IdP vouches for
+// them, so that 20 calls of a broken API do not cost 20 refreshes (API-01b). A newer token does
+// not end the blame: it may come from another instance, which has asked because of the same API.
+// Each instance finds out for itself.
 type blames struct {
 	mu sync.Mutex
 	of map[blameKey]time.Time // until
 }
 
 type blameKey struct {
-	api        string
-	session    store.Key
-	generation uint64
+	api     string
+	session store.Key
 }
 
 const maxBlames = 4096 // what comes on top is asked about again
 
-// Blame notes for δ that an API, and not the session, is at fault. token is the
-// generation of the token that it refuses.
-func (p *Engine) Blame(api string, st *State, token uint64) {
+// Blame notes for δ that an API, and not the session, is at fault.
+func (p *Engine) Blame(api string, st *State) {
 	p.log.Error("an API refuses a token that the IdP calls good; the session is kept", "api", api)
 	now := p.Now()
 	until := now.Add(max(p.Policy(st).SignalEvery, time.Minute))
@@ -38,13 +38,13 @@ func (p *Engine) Blame(api string, st *State, token uint64) {
 		}
 	}
 	if len(p.blames.of) < maxBlames {
-		p.blames.of[blameKey{api, st.Rec.Key, token}] = until
+		p.blames.of[blameKey{api, st.Rec.Key}] = until
 	}
 }
 
-// Blamed reports whether Blame has noted this for the token of that generation.
-func (p *Engine) Blamed(api string, st *State, token uint64) bool {
+// Blamed reports whether Blame has noted this.
+func (p *Engine) Blamed(api string, st *State) bool {
 	p.blames.mu.Lock()
 	defer p.blames.mu.Unlock()
-	return p.Now().Before(p.blames.of[blameKey{api, st.Rec.Key, token}])
+	return p.Now().Before(p.blames.of[blameKey{api, st.Rec.Key}])
 }
