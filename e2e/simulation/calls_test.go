@@ -184,9 +184,10 @@ func (o *oracle) answered(c *call, s *sent) {
 	c.chain.worn = c.chain.worn || c.refusedAtItsEnd(now)
 	c.chain.refused = c.refusedOwn() || c.chain.refused && !c.good()
 	if !c.good() {
-		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500 || c.shownBeside() || o.keptOut(c.in, now)) {
+		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500 || c.shownBeside()) {
 			c.chain.doubted = true
 		}
+		c.chain.unnoted = c.chain.unnoted || s.kind == callRefresh && o.keptOut(c.in, now)
 		return
 	}
 	c.chain.fits = c.chain.fits || s.kind == callUserinfo
@@ -207,7 +208,7 @@ func (o *oracle) answered(c *call, s *sent) {
 		o.chains[s.access] = c.chain
 	}
 	if s.access != "" || s.refresh != "" {
-		c.chain.doubted = c.shownElsewhere()
+		c.chain.doubted, c.chain.unnoted = c.shownElsewhere(), false
 		if s.lasts > 0 && (c.chain.lasts == 0 || !o.excused(c.in.app, pathStore|pathRestart, c.from, now)) {
 			c.chain.lasts = now + s.lasts // else the app may not know it
 		}
