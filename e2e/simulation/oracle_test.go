@@ -101,6 +101,7 @@ type chain struct {
 	worn    bool           // its token was refused about when it was to end
 	refused bool           // its token was refused in words that are no verdict
 	doubted bool           // since the last good answer one was lost or of no use: the token may be spent
+	unnoted bool           // who has heard an answer could not note that, so that it counts as lost
 }
 
 // token is a refresh token and what became of it.
