@@ -272,7 +272,7 @@ type Config struct {
 	// TrustedAudiences are audiences that an ID token may have besides ClientID.
 	TrustedAudiences []string
 	// MaxAge makes the IdP authenticate the person again if the last time is longer ago.
-	// Default 0: it is not asked for.
+	// At least 1 s. Default 0: it is not asked for.
 	MaxAge time.Duration
 	// Skew is the tolerated difference of clocks. Default 60 s, at most 5 min.
 	Skew time.Duration

@@ -202,6 +202,7 @@ func TestConfigFaults(t *testing.T) {
 		{"SignalEvery is negative", func(c *rp.Config) { c.SignalEvery = -1 }, "SignalEvery"},
 		{"IdPWindow is negative", func(c *rp.Config) { c.IdPWindow = -1 }, "IdPWindow"},
 		{"Idle is negative", func(c *rp.Config) { c.Idle = -1 }, "Idle"},
+		{"MaxAge has no whole second", func(c *rp.Config) { c.MaxAge = time.Second / 2 }, "MaxAge"},
 		{"MassLogoutPause is negative", func(c *rp.Config) { c.MassLogoutPause = -1 }, "MassLogoutPause"},
 		{"MaxStreamsPerSession is negative", func(c *rp.Config) {
 			c.MaxStreamsPerSession = -1

@@ -135,6 +135,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Skew > maxSkew {
 		fault("Skew", "is %v; more than %v would accept tokens long after their end", c.Skew, maxSkew)
 	}
+	if c.MaxAge > 0 && c.MaxAge < time.Second { // max_age is in seconds, and 0 asks for the password each time
+		fault("MaxAge", "is %v; use at least 1 s, or 0 not to ask for it", c.MaxAge)
+	}
 	if c.LoginTimeout > maxLogin { // C5: an end has to be remembered for as long as a log-in may take
 		fault("LoginTimeout", "is %v; use at most %v", c.LoginTimeout, maxLogin)
 	}
