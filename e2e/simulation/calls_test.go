@@ -80,7 +80,7 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 		return
 	}
 	t := c.chain.refresh[i]
-	unknown := 0
+	unknown, first := 0, never
 	for _, p := range t.shown {
 		switch {
 		case p.status == http.StatusOK && p.sent.refresh != "":
@@ -91,13 +91,20 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 			}
 			c.chain.doubted = true // what came of it, too, where the IdP detects reuse
 		case p.status == 0 && p.in == c.in && c.from-p.to < 500*time.Millisecond:
-			unknown++
+			unknown, first = unknown+1, min(first, p.to)
 		}
 	}
-	if unknown > 1 {
+	if unknown > 1 && !o.answeredOthers(c.in, first) { // else the outage is over for everybody (C6)
 		o.breach("C4", "%s presents a refresh token of %s for the third time without a pause", c.in.name, s.label)
 	}
 	t.shown = append(t.shown, c)
+}
+
+// answeredOthers: the IdP has answered a call of an instance since then.
+func (o *oracle) answeredOthers(in *instance, since time.Duration) bool {
+	return slices.ContainsFunc(o.born, func(s *session) bool {
+		return slices.ContainsFunc(s.oks, func(c *call) bool { return c.in == in && c.to >= since })
+	})
 }
 
 // storesWithin is how long after the end of trouble with the store an instance may need to
@@ -105,8 +112,8 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 const storesWithin = 5 * time.Second
 
 // keptOut: an instance cannot note what it has heard.
-func (o *oracle) keptOut(in *instance, now time.Duration) bool {
-	return slices.ContainsFunc(o.troubles, func(t *trouble) bool { return t.keepsOut(in) && t.felt(in.app, now, now) })
+func (o *oracle) keptOut(in *instance, from, to time.Duration) bool {
+	return slices.ContainsFunc(o.troubles, func(t *trouble) bool { return t.keepsOut(in) && t.felt(in.app, from, to) })
 }
 
 // cutOff: an instance cannot store what it has. That is nobody's fault while the trouble
@@ -187,7 +194,7 @@ func (o *oracle) answered(c *call, s *sent) {
 		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500 || c.shownBeside()) {
 			c.chain.doubted = true
 		}
-		c.chain.unnoted = c.chain.unnoted || s.kind == callRefresh && o.keptOut(c.in, now)
+		c.chain.unnoted = c.chain.unnoted || s.kind == callRefresh && o.keptOut(c.in, now, now)
 		return
 	}
 	c.chain.fits = c.chain.fits || s.kind == callUserinfo
@@ -209,6 +216,7 @@ func (o *oracle) answered(c *call, s *sent) {
 	}
 	if s.access != "" || s.refresh != "" {
 		c.chain.doubted, c.chain.unnoted = c.shownElsewhere(), false
+		c.chain.forked = c.chain.forked || c.shownElsewhere()
 		if s.lasts > 0 && (c.chain.lasts == 0 || !o.excused(c.in.app, pathStore|pathRestart, c.from, now)) {
 			c.chain.lasts = now + s.lasts // else the app may not know it
 		}
@@ -290,6 +298,9 @@ func (o *oracle) judgePace(c *call, s *session) {
 	before := s.ok
 	if before == nil || before.kind != callRefresh || o.excused(s.app, pathAnswer, before.from-time.Minute, c.from) {
 		return
+	}
+	if before.in != c.in && o.keptOut(before.in, before.from, c.from) || before.shownElsewhere() {
+		return // it could not pass on what it has, or somebody else's answer was stored
 	}
 	if o.excused(s.app, pathAPI, before.from-time.Minute, c.from) {
 		if before = s.refreshBefore(apiRefreshes); before == nil {

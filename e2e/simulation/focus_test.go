@@ -144,8 +144,12 @@ var focuses = map[string]*focus{
 	"store away": {
 		acts: []actKind{click, click, click, faultStore, faultStore, faultIdP},
 		knobs: func(h *history) {
-			busy(h)
-			h.IdPs[0].Like = likeStrict
+			idp := h.IdPs[0]
+			if busy(h); idp.Like == "" {
+				idp.Like = likeStrict
+			}
+			h.IdPs[0].Like, h.IdPs[0].Rotates = idp.Like, idp.Rotates
+			h.Apps[0].Revocation = h.IdPs[0].spares()[0]
 		},
 		shape: func(_ *history, a *act) {
 			a.App, a.Gap = 0, a.Gap%(30*time.Second)
@@ -257,7 +261,8 @@ func alone(h *history) {
 	h.Window, h.IdPAbsolute, h.ExpiresIn = 15*time.Minute, 30*time.Hour, false
 	h.IdPs[0] = idpKnobs{Takes: idpmock.ReachFamily}
 	k := &h.Apps[0]
-	*k = appKnobs{SignalEvery: 2 * time.Minute, TrustFor: 2 * time.Minute, TokenLife: time.Hour, Revocation: k.Revocation}
+	*k = appKnobs{SignalEvery: 2 * time.Minute, TrustFor: 2 * time.Minute, TokenLife: time.Hour,
+		Revocation: h.IdPs[0].spares()[0]}
 }
 
 // busy: the same with four browsers.

@@ -101,7 +101,10 @@ func (o *oracle) expectRevocation(s *session) {
 		}
 	}
 	o.later(s.endAt+30*time.Minute, func(now time.Duration) {
-		revoked := slices.ContainsFunc(s.chains(), func(c *chain) bool { token, _ := c.last(); return c.revoked[token] })
+		revoked := slices.ContainsFunc(s.chains(), func(c *chain) bool {
+			token, _ := c.last()
+			return c.revoked[token] || c.forked && len(c.revoked) > 0
+		})
 		if !revoked && o.hit(s, s.endAt, now) == nil && !o.excused(s.app, pathIdP|pathStore|pathRestart, s.endAt, now) {
 			o.breach("C5", "%s ended at %s, and its token was not revoked by %s", s.label, stamp(s.endAt), stamp(now))
 		}
