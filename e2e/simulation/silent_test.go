@@ -122,7 +122,9 @@ func (o *oracle) judgeAskedAgain(v *visit, s *session) {
 
 // refused: the session's token is refused in words that are no verdict, or will be,
 // because it may be spent. It takes a log-in to get another one.
-func (s *session) refused() bool { return s.chain != nil && (s.chain.doubted || s.chain.unnoted || s.chain.refused) }
+func (s *session) refused() bool {
+	return s.chain != nil && (s.chain.doubted || s.chain.unnoted || s.chain.refused)
+}
 
 // sentOn judges where an app sends a live session instead of serving it; false: that is
 // nothing which it may do.
