@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -17,7 +18,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// NaiveConfig of the app. All but Watch are required.
+// NaiveConfig of the app. All but Offline and Watch are required.
 type NaiveConfig struct {
 	Issuer, ClientID, ClientSecret string
 	Listener                       net.Listener
@@ -25,6 +26,9 @@ type NaiveConfig struct {
 	Logger                         *slog.Logger
 	Now                            func() time.Time
 	Transport                      http.RoundTripper
+	// Offline says at each log-in whether the IdP gives a refresh token for the scope
+	// offline_access only. Default: it does not.
+	Offline func() bool
 	// Watch is told what happens.
 	Watch func(NaiveEvent)
 }
@@ -112,7 +116,11 @@ func (a *NaiveApp) login(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the cookie cannot be written", http.StatusInternalServerError)
 		return
 	}
-	http.Redirect(w, r, a.oauth.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier)), http.StatusFound)
+	conf := a.oauth
+	if a.cfg.Offline != nil && a.cfg.Offline() {
+		conf.Scopes = append(slices.Clone(conf.Scopes), oidc.ScopeOfflineAccess)
+	}
+	http.Redirect(w, r, conf.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier)), http.StatusFound)
 }
 
 func (a *NaiveApp) callback(w http.ResponseWriter, r *http.Request) {

@@ -4,6 +4,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ type Policy struct {
 	Window    time.Duration `json:"window"`     // W, the IdP's idle window
 	TokenLife time.Duration `json:"token_life"` // of access tokens
 	Active    time.Duration `json:"active"`     // the person works so long after the log-in, then leaves
+	// Elsewhere: the person works in programs that have no session of ours, and send her to the
+	// IdP at each step. Our apps hear nothing of it.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 
 	SignalEvery time.Duration `json:"signal_every"`
 	TrustFor    time.Duration `json:"trust_for"` // default 5 min
@@ -58,12 +62,52 @@ const day = 24 * time.Hour
 
 // Make plans. An error says which field is wrong, and the cure.
 func Make(p Policy) (Plan, error) {
+	p, can, err := p.complete()
+	if err != nil {
+		return Plan{}, err
+	}
+	way, every := p.tells(can, p.Kind)
+	idp := p.atIdP(every)
+	return Plan{
+		Tells:    way,
+		Moments:  []Moment{idp, p.inApp(can, idp), p.inAnother(can, p.Kind, idp), p.homemade(can)},
+		Settings: p.settings(can, every),
+	}, nil
+}
+
+// Everybody plans for the sessions of the demo: that at the IdP, one in an app of each kind,
+// by the name of the kind, and that in the app without the library. The person works in the
+// app of p.Kind. The second result is δ, how often that app reports at the most.
+func Everybody(p Policy) ([]Moment, time.Duration, error) {
+	p, can, err := p.complete()
+	if err != nil {
+		return nil, 0, err
+	}
+	_, every := p.tells(can, p.Kind)
+	idp := p.atIdP(every)
+	out := []Moment{idp}
+	for _, kind := range kinds {
+		m := p.inAnother(can, kind, idp)
+		if kind == p.Kind && !p.Elsewhere {
+			m = p.inApp(can, idp)
+		}
+		m.Who = kind
+		out = append(out, m)
+	}
+	p.Kind = rp.RefreshToken.String() // which is what it keeps
+	return append(out, p.homemade(can)), p.SignalEvery, nil
+}
+
+var kinds = []string{rp.RefreshToken.String(), rp.ReferenceToken.String(), rp.NoToken.String()}
+
+// complete checks the policy and fills in the defaults.
+func (p Policy) complete() (Policy, idps.Capabilities, error) {
 	can, ok := idps.Named(p.IdP)
 	if !ok {
-		return Plan{}, fmt.Errorf("idp is %q; use one of %s", p.IdP, strings.Join(idps.Names(), ", "))
+		return p, can, fmt.Errorf("idp is %q; use one of %s", p.IdP, strings.Join(idps.Names(), ", "))
 	}
-	if p.Kind != rp.RefreshToken.String() && p.Kind != rp.ReferenceToken.String() && p.Kind != rp.NoToken.String() {
-		return Plan{}, fmt.Errorf("kind is %q; use %v, %v or %v", p.Kind, rp.RefreshToken, rp.ReferenceToken, rp.NoToken)
+	if !slices.Contains(kinds, p.Kind) {
+		return p, can, fmt.Errorf("kind is %q; use %s", p.Kind, strings.Join(kinds, ", "))
 	}
 	for _, d := range []struct {
 		name  string
@@ -76,19 +120,13 @@ func Make(p Policy) (Plan, error) {
 			*d.v = d.usual
 		}
 		if *d.v < d.least || *d.v > 365*day {
-			return Plan{}, fmt.Errorf("%s is %s; use %s to a year", d.name, signed(*d.v), ui.Span(d.least))
+			return p, can, fmt.Errorf("%s is %s; use %s to a year", d.name, signed(*d.v), ui.Span(d.least))
 		}
 	}
 	if p.SignalEvery >= p.Window {
-		return Plan{}, fmt.Errorf("signal_every is %s, not less than the window of %s: active people would be logged out between two reports", ui.Span(p.SignalEvery), ui.Span(p.Window))
+		return p, can, fmt.Errorf("signal_every is %s, not less than the window of %s: active people would be logged out between two reports", ui.Span(p.SignalEvery), ui.Span(p.Window))
 	}
-	way, every := p.tells(can)
-	plan := Plan{Tells: way}
-	idp := p.atIdP(every)
-	app := p.inApp(can, every, idp)
-	plan.Moments = []Moment{idp, app, p.inAnother(can, every, idp), p.homemade(can)}
-	plan.Settings = p.settings(can, every)
-	return plan, nil
+	return p, can, nil
 }
 
 func signed(d time.Duration) string {
@@ -103,13 +141,13 @@ func signalEvery(window time.Duration) time.Duration {
 	return min(max(window/5, time.Second), 5*time.Minute)
 }
 
-// tells is how the app reports activity, and how often at the most; 0: it cannot.
-func (p Policy) tells(can idps.Capabilities) (string, time.Duration) {
+// tells is how an app of this kind reports activity, and how often at the most; 0: it cannot.
+func (p Policy) tells(can idps.Capabilities, kind string) (string, time.Duration) {
 	every := ui.Span(p.SignalEvery)
 	switch {
-	case p.Kind == rp.RefreshToken.String() && can.Extends.Refresh:
+	case kind == rp.RefreshToken.String() && can.Extends.Refresh:
 		return fmt.Sprintf("by a refresh, every %s at the most", every), p.SignalEvery
-	case p.Kind != rp.NoToken.String() && can.Extends.Userinfo:
+	case kind != rp.NoToken.String() && can.Extends.Userinfo:
 		return fmt.Sprintf("by a userinfo call, every %s at the most", every), p.SignalEvery
 	case p.SilentCheck:
 		trust := min(p.TrustFor, p.Window)
@@ -122,6 +160,9 @@ func (p Policy) tells(can idps.Capabilities) (string, time.Duration) {
 func (p Policy) atIdP(every time.Duration) Moment {
 	m := Moment{Who: AtIdP, From: p.Window, To: p.Window}
 	switch {
+	case p.Elsewhere:
+		m.From, m.To = p.Window+p.Active, p.Window+p.Active
+		m.Text = "The session ends: the window counts from the last time that the browser passed by the IdP."
 	case every == 0 && p.Active >= p.Window:
 		m.Text = "The session ends although the person is active: the IdP does not hear of it. The window counts from the log-in."
 	case every == 0:
@@ -137,15 +178,28 @@ func (p Policy) atIdP(every time.Duration) Moment {
 	return m
 }
 
+// finds says how an app of this kind finds out by itself that the session at the IdP is over;
+// "": it cannot.
+func (p Policy) finds(can idps.Capabilities, kind string) string {
+	if _, every := p.tells(can, kind); every > 0 {
+		return "the app asks the IdP, which says no"
+	}
+	if kind == rp.ReferenceToken.String() && can.Proves.Userinfo {
+		return "the API no longer takes the token, and userinfo says no, too"
+	}
+	return ""
+}
+
 // inApp: whichever comes first of what the app is told, finds out and knows by itself.
-func (p Policy) inApp(can idps.Capabilities, every time.Duration, idp Moment) Moment {
+func (p Policy) inApp(can idps.Capabilities, idp Moment) Moment {
 	m := Moment{Who: InApp, From: idp.From, To: idp.To}
+	how := p.finds(can, p.Kind)
 	switch {
 	case can.LogoutOnExpiry:
 		m.Text = "Its page is covered: the IdP sends a logout token when the session expires."
-	case every > 0:
+	case how != "":
 		m.To = p.Absolute
-		m.Text = "Whoever clicks after this moment is asked to log in: the app asks the IdP, which says no. Nobody tells an open page before."
+		m.Text = "Whoever clicks after this moment is asked to log in: " + how + ". Nobody tells an open page before."
 	default:
 		m.From, m.To = p.Absolute, p.Absolute
 		m.Text = "The longest session in the app ends it. Before that it learns of nothing: it cannot ask, and is not told of an expiry."
@@ -163,19 +217,23 @@ func (p Policy) inApp(can idps.Capabilities, every time.Duration, idp Moment) Mo
 	return m
 }
 
-// inAnother: an app of the same kind in which nobody clicks.
-func (p Policy) inAnother(can idps.Capabilities, every time.Duration, idp Moment) Moment {
+// inAnother: an app of this kind in which nobody clicks.
+func (p Policy) inAnother(can idps.Capabilities, kind string, idp Moment) Moment {
 	m := Moment{Who: InAnother, From: idp.From, To: idp.To, Text: "It is signed in for as long as the session at the IdP lives: it asks before it gives up."}
 	switch {
 	case p.Idle > 0 && p.Idle < idp.From:
 		m.From, m.To, m.Text = p.Idle, p.Idle, "Its own idle limit ends it, although the person is active elsewhere."
 	case can.LogoutOnExpiry:
 		m.Text += " Then a logout token covers its page."
-	case every == 0:
+	case p.finds(can, kind) == "":
 		m.From, m.To, m.Text = p.Absolute, p.Absolute, "The longest session in the app ends it: it cannot ask, and is told of nothing."
 	default:
 		m.To, m.Text = p.Absolute, "Whoever comes back to it after this moment is asked to log in."
 	}
+	if p.Absolute < m.From {
+		m.From, m.To, m.Text = p.Absolute, p.Absolute, "The longest session in the app ends it, however active the person is elsewhere."
+	}
+	m.To = max(m.From, min(m.To, p.Absolute))
 	return m
 }
 

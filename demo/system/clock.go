@@ -2,6 +2,8 @@ package system
 
 import (
 	"context"
+	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -56,4 +58,45 @@ func (s *System) settle(ctx context.Context, most time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	_ = s.IDP.Settle(ctx)
+}
+
+// Step moves the clock by d and waits until what follows from that has come about: logout
+// tokens have arrived, and no app has a call under way. With a Config.Now that stands still
+// a whole day passes in a moment, and everything happens at its own time.
+func (s *System) Step(ctx context.Context, d time.Duration) error {
+	s.Advance(d)
+	return s.Quiet(ctx)
+}
+
+// Quiet waits until logout tokens have arrived and no app has a call under way: at the most a
+// second, for an IdP that hangs answers nobody.
+func (s *System) Quiet(ctx context.Context) error {
+	s.settle(ctx, settleReal)
+	tick := time.NewTicker(quietReal)
+	defer tick.Stop()
+	for range int(time.Second / quietReal) {
+		select {
+		case <-tick.C: // what an app does beside an answer has begun by now
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if s.transport.underWay.Load() == 0 {
+			break
+		}
+	}
+	return ctx.Err()
+}
+
+const quietReal = time.Millisecond
+
+// counted knows how many calls are under way.
+type counted struct {
+	next     *http.Transport
+	underWay atomic.Int64
+}
+
+func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.underWay.Add(1)
+	defer c.underWay.Add(-1)
+	return c.next.RoundTrip(r)
 }

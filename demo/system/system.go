@@ -63,7 +63,7 @@ type System struct {
 
 	progress  io.Writer
 	logger    *slog.Logger
-	transport *http.Transport // of the apps' calls
+	transport *counted // of the apps' calls
 	idp       *apps.Server
 	unwatch   func()
 	watched   chan struct{}
@@ -110,7 +110,7 @@ func Start(ctx context.Context, c Config) (s *System, err error) {
 		return "http://" + lane + ".localhost:" + port
 	}
 	s = &System{Log: NewLog(), Room: listeners[room], RoomURL: site(room), progress: c.Progress, logger: c.Logger,
-		transport: apps.LocalTransport(), apps: map[string]*apps.App{}, settings: c.Settings, like: c.Like, watched: make(chan struct{}), site: site}
+		transport: &counted{next: apps.LocalTransport()}, apps: map[string]*apps.App{}, settings: c.Settings, like: c.Like, watched: make(chan struct{}), site: site}
 	s.IDP, err = idpmock.New(idpmock.Config{
 		Issuer: site(IdP), Now: c.Now, Clients: clients(c.Settings, site),
 		IdleWindow: c.Settings.IdPIdle, AbsoluteLifetime: c.Settings.IdPAbsolute,
@@ -201,8 +201,14 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 		s.apps[id] = a
 	}
 	s.Naive, err = apps.StartNaive(ctx, apps.NaiveConfig{Issuer: site(IdP), ClientID: Naive, ClientSecret: Naive + "-secret", Listener: listeners[Naive], BaseURL: site(Naive),
-		Logger: c.Logger, Now: s.Now, Transport: s.transport, Watch: s.naiveSaid})
+		Logger: c.Logger, Now: s.Now, Transport: s.transport, Watch: s.naiveSaid, Offline: s.wantsOffline})
 	return err
+}
+
+// wantsOffline: the IdP gives a refresh token for the scope offline_access only.
+func (s *System) wantsOffline() bool {
+	t, err := temperamentOf(s.Settings().Like)
+	return err == nil && t.RefreshToken == idpmock.RefreshOffline
 }
 
 // storeOf keeps the apps apart where a store is a file.
@@ -250,6 +256,6 @@ func (s *System) Close() error {
 	s.IDP.Close()
 	s.unwatch()
 	<-s.watched
-	s.transport.CloseIdleConnections()
+	s.transport.next.CloseIdleConnections()
 	return errors.Join(errs...)
 }

@@ -1,0 +1,218 @@
+package compare_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/compare"
+	"github.com/tandem-sso/tandem/demo/planner"
+	"github.com/tandem-sso/tandem/demo/system"
+)
+
+func theatre(t *testing.T) *compare.Theatre {
+	t.Helper()
+	th := compare.New(slog.New(slog.DiscardHandler))
+	t.Cleanup(th.Close)
+	return th
+}
+
+func side(idp, kind string, window, token time.Duration) planner.Policy {
+	return planner.Policy{IdP: idp, Kind: kind, Window: window, TokenLife: token}
+}
+
+func lane(t *testing.T, w compare.World, id string) compare.Lane {
+	t.Helper()
+	for _, l := range w.Lanes {
+		if l.ID == id {
+			return l
+		}
+	}
+	t.Fatalf("no lane %q", id)
+	return compare.Lane{}
+}
+
+// What is computed is what is played, within δ: every story, at every temperament that the page
+// offers first, with short and long windows, and tokens that outlive the window.
+func TestThePlayIsAsPlanned(t *testing.T) {
+	const short, usual, long = 2 * time.Minute, 30 * time.Minute, 4 * time.Hour
+	token := map[time.Duration]time.Duration{short: time.Minute, usual: time.Hour, long: 10 * time.Minute}
+	for _, row := range []struct {
+		story, kind string
+		windows     []time.Duration
+	}{
+		{"works", "refresh-token", []time.Duration{short, usual, long}},
+		{"works", "reference-token", []time.Duration{short, usual}},
+		{"works", "no-token", []time.Duration{usual}},
+		{"polls", "refresh-token", []time.Duration{usual, long}},
+		{"elsewhere", "refresh-token", []time.Duration{short, usual}},
+	} {
+		for _, idps := range [][2]string{{"keycloak", "auth0"}, {"entra", "duende"}} {
+			for _, w := range row.windows {
+				t.Run(fmt.Sprint(row.story, " ", row.kind, " ", idps, " ", w), func(t *testing.T) {
+					t.Parallel()
+					q := compare.Question{Story: row.story, Work: 5 * w / 2, Away: 3 * w / 2,
+						Sides: [2]planner.Policy{side(idps[0], row.kind, w, token[w]), side(idps[1], row.kind, w, token[w])}}
+					a, err := theatre(t).Play(t.Context(), q)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for i, world := range a.Sides {
+						if len(world.Lanes) != 5 {
+							t.Fatalf("%d lanes", len(world.Lanes))
+						}
+						for _, l := range world.Lanes {
+							if l.Differs != "" || len(l.Sessions) == 0 || l.Plan.Text == "" {
+								t.Errorf("%s, %s: %s %+v", idps[i], l.Name, l.Differs, l)
+							}
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// The same story at two IdPs: who is told when, who is logged out when and why, what the person
+// meets, and that the IdP is what makes the difference.
+func TestTwoIdPs(t *testing.T) {
+	const w = 30 * time.Minute
+	a, err := theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: time.Hour, Away: time.Hour,
+		Sides: [2]planner.Policy{side("duende", "refresh-token", w, time.Minute), side("auth0", "refresh-token", w, time.Minute)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Work != time.Hour || a.Back != 2*time.Hour || !strings.Contains(a.Story, "leaves after 1 h") || !strings.Contains(a.Story, "comes back after 1 h") {
+		t.Errorf("%+v", a)
+	}
+	idp, notes := lane(t, a.Sides[0], system.IdP), lane(t, a.Sides[0], system.Notes)
+	end := idp.Sessions[0]
+	if end.To < 85*time.Minute || end.To > 90*time.Minute || end.Why != "idle" {
+		t.Errorf("duende's session: %+v", end)
+	}
+	if n := notes.Sessions[0]; !n.Ended || n.To != end.To || n.Why != "backchannel_logout" || len(notes.Told) != 1 || notes.Told[0] != end.To {
+		t.Errorf("Notes at duende: %+v", notes)
+	}
+	if len(notes.Active) != 2 || notes.Active[0].To != time.Hour || notes.Back != "asked for her name again" {
+		t.Errorf("Ada in Notes at duende: %+v", notes)
+	}
+	if got := lane(t, a.Sides[0], system.Wiki).Back; got != "let through by the IdP, without typing" {
+		t.Errorf("Wiki at duende: %q", got)
+	}
+	idp, notes = lane(t, a.Sides[1], system.IdP), lane(t, a.Sides[1], system.Notes)
+	if end := idp.Sessions[0]; end.To != w || len(notes.Told) != 0 || notes.Sessions[0].Ended || notes.Back != "still signed in" {
+		t.Errorf("auth0: %+v, %+v", idp, notes)
+	}
+	said := map[string]compare.Difference{}
+	for _, d := range a.Differences {
+		said[d.Lane] = d
+	}
+	for id, want := range map[string]string{system.IdP: "in the first world, and ended after 30 min in the second", system.Notes: "and lived on in the second"} {
+		d := said[id]
+		if !strings.Contains(d.Text, want) || strings.Join(d.Made, "") != "“IdP” (duende, auth0)" || d.Because[1] == "" {
+			t.Errorf("%s: %+v, want %q", id, d, want)
+		}
+	}
+}
+
+// Two windows and two token lives: the sentence names the setting that makes the difference,
+// and no other.
+func TestWhatMadeIt(t *testing.T) {
+	first, second := side("duende", "refresh-token", 10*time.Minute, time.Hour), side("duende", "refresh-token", 20*time.Minute, time.Minute)
+	a, err := theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: 70 * time.Minute, Away: 40 * time.Minute, Sides: [2]planner.Policy{first, second}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{system.IdP: "“Idle window of the IdP” (10 min, 20 min)", system.Notes: "“Idle window of the IdP” (10 min, 20 min)", system.Naive: "“Life of access tokens” (1 h, 1 min)"}
+	for _, d := range a.Differences {
+		if made := strings.Join(d.Made, " "); want[d.Lane] != "" && made != want[d.Lane] {
+			t.Errorf("%s %q, want %q", d.Text, made, want[d.Lane])
+		}
+		delete(want, d.Lane)
+	}
+	if len(want) > 0 {
+		t.Errorf("no difference in %v: %+v", want, a.Differences)
+	}
+	second = first
+	if a, err = theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: time.Minute, Away: time.Minute, Sides: [2]planner.Policy{first, second}}); err != nil || len(a.Differences) != 0 {
+		t.Errorf("the same twice: %+v, %v", a.Differences, err)
+	}
+}
+
+// What cannot be played is told at its field; nothing begins.
+func TestFieldErrors(t *testing.T) {
+	th := theatre(t)
+	good := side("duende", "refresh-token", 10*time.Minute, time.Minute)
+	ask := func(change func(*compare.Question)) error {
+		q := compare.Question{Story: "works", Work: time.Hour, Away: time.Hour, Sides: [2]planner.Policy{good, good}}
+		change(&q)
+		_, err := th.Play(t.Context(), q)
+		return err
+	}
+	for _, row := range []struct {
+		change func(*compare.Question)
+		field  string
+		side   int
+		text   string
+	}{
+		{func(q *compare.Question) { q.Story = "none" }, "story", 0, `no story "none"`},
+		{func(q *compare.Question) { q.Work = 201 * time.Minute }, "work", 0, "use 3 h 20 min at most"},
+		{func(q *compare.Question) { q.Work = -1 }, "work", 0, "Ada works for"},
+		{func(q *compare.Question) { q.Away = 300 * time.Hour }, "away", 0, "use 3 h 20 min at most"},
+		{func(q *compare.Question) { q.Sides[1].IdP = "generic" }, "", 2, "cannot behave like generic"},
+		{func(q *compare.Question) { q.Sides[0].Window = 0 }, "", 1, "window is 0 s"},
+		{func(q *compare.Question) { q.Sides[1].Trailing = true }, "", 2, "cannot be played"},
+	} {
+		err := ask(row.change)
+		var field *compare.FieldError
+		if !errors.As(err, &field) || field.Field != row.field || field.Side != row.side || !strings.Contains(field.Text, row.text) {
+			t.Errorf("%v, want %q of side %d: %s", err, row.field, row.side, row.text)
+		}
+	}
+}
+
+// Two play at a time, whoever leaves gives the seat back at once, and Close ends what is left.
+func TestThePlayIsBounded(t *testing.T) {
+	th := theatre(t)
+	long := side("duende", "refresh-token", 10*time.Minute, time.Minute)
+	q := compare.Question{Story: "works", Work: 190 * time.Minute, Away: 190 * time.Minute, Sides: [2]planner.Policy{long, long}}
+	play := func() (context.CancelFunc, chan error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := th.Play(ctx, q)
+			done <- err
+		}()
+		return cancel, done
+	}
+	leave, first := play()
+	_, second := play()
+	for deadline := time.Now().Add(10 * time.Second); th.Busy() < 2; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("two plays do not begin")
+		}
+	}
+	if _, err := th.Play(t.Context(), q); !errors.Is(err, compare.ErrBusy) {
+		t.Fatalf("a third play: %v", err)
+	}
+	begun := time.Now()
+	leave()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("who leaves gets %v", err)
+	}
+	th.Close()
+	if err := <-second; !errors.Is(err, context.Canceled) {
+		t.Errorf("the play that Close stops gets %v", err)
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("to stop two plays took %v", took)
+	}
+	if _, err := th.Play(t.Context(), q); !errors.Is(err, compare.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}

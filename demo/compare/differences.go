@@ -1,0 +1,110 @@
+package compare
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tandem-sso/tandem/demo/planner"
+	"github.com/tandem-sso/tandem/demo/ui"
+)
+
+// Difference between the two worlds, in one lane.
+type Difference struct {
+	Lane string `json:"lane"` // its ID
+	Text string `json:"text"`
+	// Made are the settings each of which makes the difference alone.
+	Made []string `json:"made"`
+	// Because says how it comes about, in the first world and in the second.
+	Because [2]string `json:"because"`
+}
+
+// settings by which two sides can differ, in the words of the page.
+var settings = []struct {
+	name string
+	take func(into *planner.Policy, from planner.Policy)
+	show func(planner.Policy) string
+}{
+	{"IdP", func(p *planner.Policy, q planner.Policy) { p.IdP = q.IdP }, func(p planner.Policy) string { return p.IdP }},
+	{"The app keeps", func(p *planner.Policy, q planner.Policy) { p.Kind = q.Kind }, func(p planner.Policy) string { return strings.ReplaceAll(p.Kind, "-", " ") }},
+	{"Idle window of the IdP", func(p *planner.Policy, q planner.Policy) { p.Window = q.Window }, func(p planner.Policy) string { return ui.Span(p.Window) }},
+	{"Life of access tokens", func(p *planner.Policy, q planner.Policy) { p.TokenLife = q.TokenLife }, func(p planner.Policy) string { return ui.Span(p.TokenLife) }},
+	{"Report activity every", func(p *planner.Policy, q planner.Policy) { p.SignalEvery = q.SignalEvery }, func(p planner.Policy) string { return orUsual(p.SignalEvery) }},
+	{"Idle limit of the app", func(p *planner.Policy, q planner.Policy) { p.Idle = q.Idle }, func(p planner.Policy) string { return orNone(p.Idle) }},
+	{"Longest session in the app", func(p *planner.Policy, q planner.Policy) { p.Absolute = q.Absolute }, func(p planner.Policy) string { return orUsual(p.Absolute) }},
+	{"Ask by prompt=none", func(p *planner.Policy, q planner.Policy) { p.SilentCheck = q.SilentCheck }, func(p planner.Policy) string {
+		return map[bool]string{true: "yes", false: "no"}[p.SilentCheck]
+	}},
+}
+
+func orUsual(d time.Duration) string {
+	if d == 0 {
+		return "the usual"
+	}
+	return ui.Span(d)
+}
+
+func orNone(d time.Duration) string {
+	if d == 0 {
+		return "none"
+	}
+	return ui.Span(d)
+}
+
+// differences of the first ends, lane by lane, and which setting makes each. It is pure.
+func differences(sides [2]planner.Policy, worlds [2]World, s score) []Difference {
+	out := []Difference{}
+	for i := range worlds[0].Lanes {
+		a, b := worlds[0].Lanes[i], worlds[1].Lanes[i]
+		x, endedA := a.first()
+		y, endedB := b.first()
+		if endedA == endedB && (x.To-y.To).Abs() <= s.step {
+			continue
+		}
+		d := Difference{Lane: a.ID, Made: []string{}, Because: [2]string{a.Plan.Text, b.Plan.Text}}
+		d.Text = fmt.Sprintf("%s: the session %s in the first world, and %s in the second.", a.Name, ending(x, endedA, s), ending(y, endedB, s))
+		for _, one := range settings {
+			changed := sides[0]
+			one.take(&changed, sides[1])
+			if one.show(changed) == one.show(sides[0]) {
+				continue
+			}
+			if moved(sides[0], changed, a.Plan.Who, s) {
+				d.Made = append(d.Made, fmt.Sprintf("“%s” (%s, %s)", one.name, one.show(sides[0]), one.show(sides[1])))
+			}
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+func ending(one Span, ended bool, s score) string {
+	switch {
+	case !ended:
+		return "lived on"
+	case one.To >= s.back:
+		return "ended when she came back after " + ui.Span(s.back)
+	}
+	return "ended after " + ui.Span(one.To)
+}
+
+// moved tells whether a setting alone moves the computed end of a lane, as far as the story
+// shows it.
+func moved(p, changed planner.Policy, who string, s score) bool {
+	of := func(p planner.Policy) planner.Moment {
+		all, _, err := planner.Everybody(p)
+		for _, m := range all {
+			if err == nil && m.Who == who {
+				return m
+			}
+		}
+		return planner.Moment{Never: true}
+	}
+	seen := func(m planner.Moment) [2]time.Duration {
+		if m.Never {
+			return [2]time.Duration{s.back, s.back}
+		}
+		return [2]time.Duration{min(m.From, s.back), min(m.To, s.back)}
+	}
+	return seen(of(p)) != seen(of(changed))
+}

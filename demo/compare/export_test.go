@@ -1,0 +1,4 @@
+package compare
+
+// Busy is how many plays are under way.
+func (t *Theatre) Busy() int { return len(t.seats) }
