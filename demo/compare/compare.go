@@ -155,15 +155,15 @@ func Stories() []Story {
 // score is a story with its times.
 type score struct {
 	Story
-	text               string
-	work, back, until  time.Duration
-	every, step, delta time.Duration
+	text              string
+	work, back, until time.Duration
+	every             time.Duration // between two clicks, or two questions of a page
+	delta             time.Duration // within which play and plan agree
 }
 
 const (
-	clicks   = 10 // in the shorter window
-	windows  = 20 // the longest work and the longest absence, in shorter windows
-	fineness = 60 // steps in the shorter window
+	clicks  = 10 // in the shorter window
+	windows = 20 // the longest work and the longest absence, in shorter windows
 )
 
 // score checks the question and writes its times down. It sets the sides' Active.
@@ -208,13 +208,9 @@ func (q *Question) score() (score, error) {
 		}
 	}
 	s.every = window / clicks
-	s.step = max(time.Second/4, min(window/fineness, delta/2))
-	if steps := (q.Work + q.Away) / s.step; steps > 2*windows*fineness {
-		s.step = (q.Work + q.Away) / (2 * windows * fineness)
-	}
-	s.delta = max(delta, s.every, 2*s.step)
+	s.delta = max(delta, s.every)
 	s.work, s.back = q.Work, q.Work+q.Away
-	s.until = s.back + max(window/fineness, 3*time.Second)
+	s.until = s.back + max(window/60, 3*time.Second)
 	s.text = s.Text + fmt.Sprintf(" She comes back after %s.", ui.Span(q.Away))
 	if s.work > 0 {
 		s.text = strings.Replace(s.text, "Then she leaves", "She leaves after "+ui.Span(s.work), 1)

@@ -58,7 +58,7 @@ func differences(sides [2]planner.Policy, worlds [2]World, s score) []Difference
 		a, b := worlds[0].Lanes[i], worlds[1].Lanes[i]
 		x, endedA := a.first()
 		y, endedB := b.first()
-		if endedA == endedB && (x.To-y.To).Abs() <= s.step {
+		if endedA == endedB && (x.To-y.To).Abs() <= s.every {
 			continue
 		}
 		d := Difference{Lane: a.ID, Made: []string{}, Because: [2]string{a.Plan.Text, b.Plan.Text}}

@@ -116,14 +116,14 @@ func (s score) after(at time.Duration) time.Duration {
 	return next
 }
 
-// pass lets the time from at to next pass, in steps. The IdP looks at each; a deadline of
-// one of its sessions is a step of its own, so that sessions end on time.
+// pass lets the time from at to next pass. A deadline of a session at the IdP is a stop of its
+// own, so that it ends on time; everything else is found by the next question of a page.
 func (st *stage) pass(ctx context.Context, at, next time.Duration) error {
 	for at < next {
-		d := min(st.step, next-at)
+		d := next - at
 		for _, one := range st.IDP.Sessions() {
-			if left := one.IdleDeadline.Sub(st.Now()); left > 0 && left < d {
-				d = left
+			if left := one.IdleDeadline.Sub(st.Now()); left > 0 {
+				d = min(d, left)
 			}
 		}
 		if err := st.Step(ctx, d); err != nil {

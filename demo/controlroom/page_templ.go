@@ -47,7 +47,7 @@ func page(s *system.System) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<span>Tandem <span class=\"quiet\">control room</span></span></a><div class=\"clock\" aria-label=\"The demo's clock\"><output id=\"now\">–:–:–</output> <span id=\"offset\" class=\"quiet\"></span></div><nav aria-label=\"This page\"><button type=\"button\" id=\"why\">Why was I logged out?</button> <a href=\"#planner\">Policy planner</a> <a href=\"#own\">Your own IdP</a></nav></header><main id=\"main\" class=\"room\"><h1 class=\"unseen\">Control room</h1><div class=\"stage\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<span>Tandem <span class=\"quiet\">control room</span></span></a><div class=\"clock\" aria-label=\"The demo's clock\"><output id=\"now\">–:–:–</output> <span id=\"offset\" class=\"quiet\"></span></div><nav aria-label=\"This page\"><button type=\"button\" id=\"why\">Why was I logged out?</button> <a href=\"#planner\">Compare two settings</a> <a href=\"#own\">Your own IdP</a></nav></header><main id=\"main\" class=\"room\"><h1 class=\"unseen\">Control room</h1><div class=\"stage\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -222,7 +222,7 @@ func page(s *system.System) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = policyPlanner().Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = comparison().Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

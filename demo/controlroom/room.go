@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/demo/apps"
+	"github.com/tandem-sso/tandem/demo/compare"
 	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/trial"
@@ -30,6 +31,7 @@ type Room struct {
 	people  people
 	stories *scenario.Player
 	trial   *trial.Trial
+	theatre *compare.Theatre
 	logger  *slog.Logger
 }
 
@@ -47,7 +49,7 @@ func Start(ctx context.Context, c system.Config) (*Room, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Room.Close(), s.Close())
 	}
-	r := &Room{System: s, trial: own, server: apps.StartServer(s.Room, c.Logger), logger: c.Logger}
+	r := &Room{System: s, trial: own, theatre: compare.New(c.Logger), server: apps.StartServer(s.Room, c.Logger), logger: c.Logger}
 	r.pilot = startPilot(s, c.Logger)
 	r.stories = scenario.NewPlayer(s)
 	r.server.Use(r.handler())
@@ -65,6 +67,7 @@ func (r *Room) Run(ctx context.Context) error {
 // Close ends everything.
 func (r *Room) Close() error {
 	r.pilot.close()
+	r.theatre.Close() // the server waits for its requests
 	err := errors.Join(r.stories.Close(), r.server.Close(), r.trial.Close())
 	r.people.close()
 	return errors.Join(err, r.System.Close())
@@ -80,6 +83,7 @@ func (r *Room) handler() http.Handler {
 	mux.HandleFunc("GET /export.json", r.export)
 	mux.HandleFunc("GET /why/{id}", r.why)
 	mux.HandleFunc("POST /plan", r.plan)
+	mux.HandleFunc("POST /compare", r.compare)
 	mux.HandleFunc("POST /act", r.act)
 	mux.HandleFunc("POST /own", r.own)
 	mux.HandleFunc("POST /own/end", r.ownEnd)
@@ -108,7 +112,7 @@ func ours(next http.Handler) http.Handler {
 func (r *Room) page(w http.ResponseWriter, req *http.Request) {
 	ui.Write(w, req, http.StatusOK, ui.Page{
 		Title: "Control room · Tandem", Styles: []string{"/room/static/room.css"}, Scripts: []string{"/room/static/room.js"}, Body: page(r.System),
-		Skips: []ui.Skip{{ID: "stories", Name: "the story"}, {ID: "cards", Name: "the sessions"}, {ID: "log", Name: "the timeline"}, {ID: "hand", Name: "clock and faults"}, {ID: "own", Name: "your own IdP"}},
+		Skips: []ui.Skip{{ID: "stories", Name: "the story"}, {ID: "cards", Name: "the sessions"}, {ID: "log", Name: "the timeline"}, {ID: "hand", Name: "clock and faults"}, {ID: "planner", Name: "the comparison"}, {ID: "own", Name: "your own IdP"}},
 	})
 }
 

@@ -5,6 +5,7 @@ import { Stories } from "./stories.js";
 import { Ends } from "./ends.js";
 import { Own } from "./own.js";
 import { Planner } from "./planner.js";
+import { Compare } from "./compare.js";
 import { standalone } from "./draw.js";
 import { Clock, at, format, parse } from "./time.js";
 
@@ -117,6 +118,7 @@ function why(id, data, reason) {
 const stories = new Stories(order, remembered("story", null));
 const own = new Own(toast);
 new Planner();
+new Compare();
 const cards = new Cards($("#cards"), clock, why);
 
 // The timeline.

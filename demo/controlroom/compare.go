@@ -1,0 +1,39 @@
+package controlroom
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/tandem-sso/tandem/demo/apps"
+	"github.com/tandem-sso/tandem/demo/compare"
+)
+
+// sideFailure is a failure that belongs to a field of the comparison, or to one of its sides.
+type sideFailure struct {
+	fieldFailure
+	Side int `json:"side,omitempty"` // 1 or 2
+}
+
+// compare plays one story in two worlds of their own. The world of this page goes on.
+func (r *Room) compare(w http.ResponseWriter, req *http.Request) {
+	var q compare.Question
+	if err := decode(w, req, &q); err != nil {
+		apps.JSON(w, http.StatusBadRequest, apps.Failure{Error: "bad_request", Text: "This is no comparison: " + err.Error()})
+		return
+	}
+	answer, err := r.theatre.Play(req.Context(), q)
+	var field *compare.FieldError
+	switch {
+	case errors.As(err, &field):
+		apps.JSON(w, http.StatusUnprocessableEntity, sideFailure{fieldFailure{apps.Failure{Error: "not_done", Text: field.Text}, field.Field}, field.Side})
+	case errors.Is(err, compare.ErrBusy), errors.Is(err, compare.ErrLong), errors.Is(err, compare.ErrClosed):
+		w.Header().Set("Retry-After", "5")
+		apps.JSON(w, http.StatusServiceUnavailable, apps.Failure{Error: "busy", Text: err.Error()})
+	case req.Context().Err() != nil: // nobody reads an answer
+	case err != nil:
+		r.logger.Error("a comparison could not be played", "error", err)
+		apps.JSON(w, http.StatusInternalServerError, apps.Failure{Error: "not_done", Text: "The play was broken off: " + err.Error()})
+	default:
+		apps.JSON(w, http.StatusOK, answer)
+	}
+}
