@@ -44,7 +44,7 @@ func compareOn(t *testing.T, tab site.Tab, url string) {
 	const a, b = `[data-plan=a] `, `[data-plan=b] `
 	says := func(css, text string) {
 		t.Helper()
-		tab.Wait(`(document.querySelector(`+browser.Quote(css)+`)?.textContent ?? "").includes(`+browser.Quote(text)+`)`)
+		tab.Wait(`(document.querySelector(` + browser.Quote(css) + `)?.textContent ?? "").includes(` + browser.Quote(text) + `)`)
 	}
 	says(b+"[data-moments]", "IdP after 30 min")
 	tab.Click("#compare-play")
