@@ -84,7 +84,7 @@ func comparison() templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</select></label> <label class=\"field\">Ada works for <input id=\"planner-active\" value=\"1h\" autocomplete=\"off\" spellcheck=\"false\" aria-describedby=\"compare-fault\"></label> <label class=\"field\">Then she is away for <input id=\"compare-away\" value=\"1h\" autocomplete=\"off\" spellcheck=\"false\" aria-describedby=\"compare-fault\"></label><div class=\"row\"><button type=\"button\" class=\"primary\" id=\"compare-play\">Play both</button> <button type=\"button\" id=\"compare-stop\" hidden>Stop</button></div></div><p class=\"quiet\" id=\"compare-text\"></p><p class=\"field-error\" id=\"compare-fault\" role=\"alert\"></p><p id=\"compare-said\" role=\"status\" class=\"unseen\"></p><div id=\"compare-answer\" hidden><h3>What is different</h3><ul class=\"findings\" id=\"differences\"></ul><p class=\"quiet legend\"><span class=\"key signed-in\">signed in</span> <span class=\"key at-work\">active</span> <span class=\"key told\">logout token</span> <span class=\"key over\">ended</span> <span class=\"key planned\">computed end</span> <span class=\"key mark\">she leaves, she comes back</span></p></div><div class=\"plans\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</select></label> <label class=\"field\">Ada works for <input id=\"planner-active\" value=\"1h\" autocomplete=\"off\" spellcheck=\"false\" aria-describedby=\"compare-fault\"></label> <label class=\"field\">And is away for <input id=\"compare-away\" value=\"1h\" autocomplete=\"off\" spellcheck=\"false\" aria-describedby=\"compare-fault\"></label><div class=\"row\"><button type=\"button\" class=\"primary\" id=\"compare-play\">Play both</button> <button type=\"button\" id=\"compare-stop\" hidden>Stop</button></div></div><p class=\"quiet\" id=\"compare-text\"></p><p class=\"field-error\" id=\"compare-fault\" role=\"alert\"></p><p id=\"compare-said\" role=\"status\" class=\"unseen\"></p><div id=\"compare-answer\" hidden><h3>What is different</h3><ul class=\"findings\" id=\"differences\"></ul><p class=\"quiet legend\"><span class=\"key signed-in\">signed in</span> <span class=\"key at-work\">active</span> <span class=\"key told\">logout token</span> <span class=\"key over\">ended</span> <span class=\"key planned\">computed end</span> <span class=\"key turn\">she leaves, she comes back</span></p></div><div class=\"plans\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -210,7 +210,7 @@ func policy(id, title, idp string) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</select></label> <label class=\"field\">The app she works in keeps <select name=\"kind\"><option value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</select></label> <label class=\"field\">Her app keeps <select name=\"kind\"><option value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -273,7 +273,7 @@ func policy(id, title, idp string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "</div><label class=\"check\"><input type=\"checkbox\" name=\"trailing\"> Report the last activity, too</label> <label class=\"check\"><input type=\"checkbox\" name=\"silent_check\"> Ask by prompt=none</label><p class=\"field-error\" data-fault role=\"alert\"></p></form><div class=\"stack\" data-played hidden><h4>Played</h4><dl class=\"moments\" data-lanes></dl></div><div class=\"stack\" aria-live=\"polite\"><h4>Computed</h4><p data-tells></p><dl class=\"moments\" data-moments></dl><h4>Settings</h4><ul class=\"findings\" data-settings></ul></div></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "</div><label class=\"check\"><input type=\"checkbox\" name=\"trailing\"> Report the last activity, too</label> <label class=\"check\"><input type=\"checkbox\" name=\"silent_check\"> Ask by prompt=none</label><p class=\"field-error\" data-fault role=\"alert\"></p></form><div class=\"stack\" data-played hidden><h4>Played</h4><div class=\"turns\" data-turns aria-hidden=\"true\"></div><dl class=\"moments\" data-lanes></dl></div><div class=\"stack\" aria-live=\"polite\"><h4>Computed</h4><p data-tells></p><dl class=\"moments\" data-moments></dl><h4>Settings</h4><ul class=\"findings\" data-settings></ul></div></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -309,7 +309,7 @@ func span(name, label, value string) templ.Component {
 		var templ_7745c5c3_Var15 string
 		templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(label)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `demo/controlroom/comparison.templ`, Line: 99, Col: 9}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `demo/controlroom/comparison.templ`, Line: 100, Col: 9}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var15))
 		if templ_7745c5c3_Err != nil {
@@ -322,7 +322,7 @@ func span(name, label, value string) templ.Component {
 		var templ_7745c5c3_Var16 string
 		templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.ResolveAttributeValue(name)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `demo/controlroom/comparison.templ`, Line: 100, Col: 20}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `demo/controlroom/comparison.templ`, Line: 101, Col: 20}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var16)
 		if templ_7745c5c3_Err != nil {
@@ -335,7 +335,7 @@ func span(name, label, value string) templ.Component {
 		var templ_7745c5c3_Var17 string
 		templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.ResolveAttributeValue(value)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `demo/controlroom/comparison.templ`, Line: 100, Col: 36}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `demo/controlroom/comparison.templ`, Line: 101, Col: 36}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var17)
 		if templ_7745c5c3_Err != nil {

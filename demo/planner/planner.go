@@ -167,6 +167,8 @@ func (p Policy) atIdP(every time.Duration) Moment {
 		m.Text = "The session ends although the person is active: the IdP does not hear of it. The window counts from the log-in."
 	case every == 0:
 		m.Text = "The session ends. The window counts from the log-in: the IdP does not hear of activity."
+	case p.Active == 0:
+		m.Text = "The session ends. The window counts from the log-in, for nobody was active after it."
 	default:
 		m.From, m.To = p.Window+max(0, p.Active-every), p.Window+p.Active
 		m.Text = fmt.Sprintf("The session ends: the window counts from the last report, which is up to %s older than the last click.", ui.Span(min(every, p.Active)))

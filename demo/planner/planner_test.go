@@ -37,7 +37,7 @@ func TestMake(t *testing.T) {
 	}{
 		{"the window counts from the last report", usual, planner.AtIdP, w + time.Hour - 5*time.Minute, w + time.Hour, "5 min older than the last click"},
 		{"trailing: it counts from the last click", with(func(p *planner.Policy) { p.Trailing = true }), planner.AtIdP, w + time.Hour, w + time.Hour + 5*time.Minute, "reported, too"},
-		{"left at once", with(func(p *planner.Policy) { p.Active = 0 }), planner.AtIdP, w, w, "up to 0 s older"},
+		{"left at once", with(func(p *planner.Policy) { p.Active = 0 }), planner.AtIdP, w, w, "nobody was active after it"},
 		{"a logout token on expiry", usual, planner.InApp, w + time.Hour - 5*time.Minute, w + time.Hour, "logout token"},
 		{"no logout token on expiry", idp("keycloak"), planner.InApp, w + time.Hour - 5*time.Minute, 8 * time.Hour, "asked to log in"},
 		{"nothing extends", idp("auth0"), planner.AtIdP, w, w, "although the person is active"},
@@ -45,6 +45,8 @@ func TestMake(t *testing.T) {
 		{"prompt=none does", with(func(p *planner.Policy) { p.IdP, p.SilentCheck = "auth0", true }), planner.AtIdP, w + time.Hour - 5*time.Minute, w + time.Hour, "last report"},
 		{"userinfo does not at Keycloak", with(func(p *planner.Policy) { p.IdP, p.Kind = "keycloak", "reference-token" }), planner.AtIdP, w, w, "although"},
 		{"no token", with(func(p *planner.Policy) { p.Kind = "no-token" }), planner.InApp, w, w, "logout token"},
+		{"active elsewhere only", with(func(p *planner.Policy) { p.IdP, p.Elsewhere = "auth0", true }), planner.AtIdP, w + time.Hour, w + time.Hour, "passed by the IdP"},
+		{"an API that asks", with(func(p *planner.Policy) { p.IdP, p.Kind = "keycloak", "reference-token" }), planner.InApp, w, 8 * time.Hour, "userinfo says no"},
 		{"an idle limit of its own", with(func(p *planner.Policy) { p.Idle = 10 * time.Minute }), planner.InApp, 70 * time.Minute, 70 * time.Minute, "own idle limit"},
 		{"and another app", with(func(p *planner.Policy) { p.Idle = 10 * time.Minute }), planner.InAnother, 10 * time.Minute, 10 * time.Minute, "although the person is active elsewhere"},
 		{"the longest session", with(func(p *planner.Policy) { p.Absolute = time.Hour }), planner.InApp, time.Hour, time.Hour, "however active"},

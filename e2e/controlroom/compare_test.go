@@ -51,7 +51,7 @@ func compareOn(t *testing.T, tab site.Tab, url string) {
 	says("#compare-said", "Both were played")
 	says("#compare-text", "She leaves after 1 h")
 	says("#differences", "Notes: the session ended when she came back after 2 h in the first world, and lived on in the second. The setting that makes it: “IdP” (keycloak, auth0).")
-	says(a+"[data-lanes]", "Notes ended after 2 h")
+	says(a+"[data-lanes]", "Notes ended when Ada came back")
 	says(a+"[data-lanes]", "When Ada came back: asked for her name again.")
 	says(b+"[data-lanes]", "IdP ended after 30 min")
 	says(b+"[data-lanes]", "When Ada came back: still signed in.")

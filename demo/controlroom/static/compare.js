@@ -76,7 +76,10 @@ export class Compare {
 		if (!answer) return;
 		$("compare-text").textContent = answer.story;
 		$("differences").replaceChildren(...(answer.differences.length ? answer.differences.map(difference) : [el("li", "Nothing: in both worlds the same sessions end at the same times.")]));
-		columns.forEach((column, i) => column.querySelector("[data-lanes]").replaceChildren(...answer.sides[i].lanes.flatMap((l) => lane(l, answer))));
+		columns.forEach((column, i) => {
+			column.querySelector("[data-turns]").replaceChildren(...turns(answer));
+			column.querySelector("[data-lanes]").replaceChildren(...answer.sides[i].lanes.flatMap((l) => lane(l, answer)));
+		});
 		const n = answer.differences.length;
 		$("compare-said").textContent = `Both were played. ${n === 0 ? "Nothing is different." : n === 1 ? "One session ended differently." : `${n} sessions ended differently.`}`;
 	}
@@ -84,7 +87,7 @@ export class Compare {
 
 function difference(d) {
 	const li = el("li", "");
-	const made = d.made.length === 0 ? "Only the settings together make this difference." : `${d.made.length === 1 ? "The setting that makes it" : "Each of these settings makes it"}: ${d.made.join(", ")}.`;
+	const made = d.made.length === 0 ? "Only the settings together make this difference." : `${d.made.length === 1 ? "The setting that makes it" : "Each of these settings alone makes one here"}: ${d.made.join(", ")}.`;
 	li.append(el("strong", d.text), " ", made);
 	const because = el("span", d.because[0] === d.because[1] ? d.because[0] : `First: ${d.because[0]} Second: ${d.because[1]}`);
 	because.className = "because";
@@ -97,7 +100,7 @@ function lane(l, answer) {
 	const ended = l.sessions.find((s) => s.ended);
 	const dt = el("dt", l.name);
 	dt.className = `lane-${l.id}`;
-	dt.append(" ", el("strong", ended ? `ended after ${span(ended.to)}` : "did not end"));
+	dt.append(" ", el("strong", !ended ? "did not end" : ended.to < answer.back ? `ended after ${span(ended.to)}` : "ended when Ada came back"));
 	const dd = el("dd", "");
 	dd.append(axis(l, answer), said(l, ended));
 	if (l.differs) {
@@ -108,6 +111,15 @@ function lane(l, answer) {
 	return [dt, dd];
 }
 
+// turns are the times of the story, above the axis.
+function turns(answer) {
+	return [[0, "log-in"], [answer.work, `leaves after ${span(answer.work)}`], [answer.back, `back after ${span(answer.back)}`]].filter(([at], i) => i !== 1 || at > 0).map(([at, text]) => {
+		const s = el("span", text);
+		s.style.left = `${(100 * at) / answer.until}%`;
+		return s;
+	});
+}
+
 function axis(l, answer) {
 	const x = (ns) => Math.min(width, Math.max(0, (width * ns) / answer.until));
 	const box = (name, from, to, y, height, least) => node("rect", { class: name, x: x(from).toFixed(1), y, width: Math.max(least, x(to) - x(from)).toFixed(1), height });
@@ -115,7 +127,7 @@ function axis(l, answer) {
 	svg.append(...l.sessions.map((s) => box("signed-in", s.from, s.to, 5, 8, 1)), ...(l.active ?? []).map((s) => box("at-work", s.from, s.to, 2, 14, 1.5)));
 	svg.append(...(l.told ?? []).map((t) => box("told", t, t, 0, 18, 4)), ...l.sessions.filter((s) => s.ended).map((s) => box("over", s.to, s.to, 0, 18, 2)));
 	if (!l.plan.never && l.plan.from <= answer.until) svg.append(box("planned", l.plan.from, l.plan.to, 20, 4, 2));
-	for (const t of [answer.work, answer.back]) svg.append(node("line", { class: "mark", x1: x(t), x2: x(t), y1: 0, y2: 24, "vector-effect": "non-scaling-stroke" }));
+	for (const t of [answer.work, answer.back]) svg.append(node("line", { class: "turn", x1: x(t), x2: x(t), y1: 0, y2: 24, "vector-effect": "non-scaling-stroke" }));
 	return svg;
 }
 
@@ -126,6 +138,7 @@ function said(l, ended) {
 	const more = l.sessions.filter((s) => s.ended).length - 1;
 	if (more > 0) words.push(`After another log-in it ended ${more === 1 ? "once" : `${more} times`} more.`);
 	if (l.told?.length) words.push(`A logout token arrived after ${span(l.told[0])}.`);
+	if (l.id === "naive") words.push("It takes its page's questions for activity.");
 	if (l.back) words.push(`When Ada came back: ${l.back}.`);
 	const m = l.plan;
 	words.push(`Computed: ${m.never ? "no end" : m.from === m.to ? `after ${span(m.from)}` : `between ${span(m.from)} and ${span(m.to)}`}.`);
