@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/system"
@@ -12,7 +14,9 @@ import (
 )
 
 // temperaments are the stories about what one kind of IdP does and others do not.
-func temperaments() []Scenario { return []Scenario{quietAtKeycloak(), silentAtEntra()} }
+func temperaments() []Scenario {
+	return []Scenario{quietAtKeycloak(), silentAtEntra(), userinfoAtEntra()}
+}
 
 func quietAtKeycloak() Scenario {
 	elsewhere := func(user string) func(context.Context, *Stage) error {
@@ -79,6 +83,42 @@ func silentAtEntra() Scenario {
 					with.Idle = 2 * time.Minute
 					return st.Change(ctx, with)
 				}, wait(3*time.Minute)), Checks: []Check{answers(ada, system.Notes, system.DoActive, http.StatusUnauthorized), ended(ada, system.Notes, reason.Idle)}},
+			}
+		},
+	}
+}
+
+func userinfoAtEntra() Scenario {
+	refused := Check{"Reports asked userinfo, which refused the token too: no verdict", func(_ context.Context, st *Stage) bool {
+		return slices.ContainsFunc(st.Log.Read(0).Events, func(e system.Event) bool {
+			return e.Kind == system.Trouble && e.From == system.Reports && e.To == system.IdP && strings.HasPrefix(e.Title, "userinfo")
+		})
+	}}
+	return Scenario{
+		ID: "entra-userinfo", Title: "Entra ID: userinfo refuses the token",
+		Setup:    "The IdP is like Entra ID: a token is for one resource. Reports' token is for the API, so userinfo refuses it, on the best of days.",
+		Watch:    "Userinfo's refusal at the log-in. Then the API breaks: what does Reports make of two refusals?",
+		Teaches:  "A call that has never accepted a token proves nothing by refusing it. Reports remembers that from the log-in, and nobody is logged out.",
+		Settings: system.Settings{Like: "entra"},
+		Steps: func() []Step {
+			return []Step{
+				{Text: "Ada signs in to Reports, and opens a report. Userinfo refuses the token; she sees nothing of it.", Run: steps(func(_ context.Context, st *Stage) error {
+					return st.IDP.Update(func(c *idpmock.Config) {
+						for i := range c.Clients {
+							if c.Clients[i].ID == system.Reports {
+								c.Clients[i].Audience = []string{st.URL(system.API)}
+							}
+						}
+					})
+				}, signIn(ada, system.Reports)), Checks: []Check{live(ada, system.Reports), answers(ada, system.Reports, system.DoCallAPI, http.StatusOK),
+					count(idpmock.EndpointUserinfo, system.Reports, "Reports asked userinfo at the log-in", func(n int) bool { return n > 0 })}},
+				{Text: "The API breaks: it answers 401, too. She is told that the report cannot be had, and stays signed in.",
+					Run:    steps(wait(30*time.Second), func(_ context.Context, st *Stage) error { st.BreakAPI(true); return nil }),
+					Checks: []Check{answers(ada, system.Reports, system.DoCallAPI, http.StatusBadGateway), refused, live(ada, system.Reports), answers(ada, system.Reports, system.DoActive, http.StatusOK)}},
+				{Text: "The API is mended. Her next report comes, and she has typed her name once.",
+					Run: steps(func(_ context.Context, st *Stage) error { st.BreakAPI(false); return nil }, wait(time.Minute)),
+					Checks: []Check{answers(ada, system.Reports, system.DoCallAPI, http.StatusOK),
+						{"Ada has typed her name once", func(_ context.Context, st *Stage) bool { return signIns(st, ada) == 1 }}}},
 			}
 		},
 	}

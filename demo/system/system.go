@@ -174,7 +174,9 @@ func clients(s Settings, site func(string) string) []idpmock.Client {
 
 func (s *System) startApps(ctx context.Context, c Config, listeners map[string]net.Listener, site func(string) string) (err error) {
 	s.API, err = apps.StartAPI(ctx, apps.APIConfig{Issuer: site(IdP), ClientID: API, ClientSecret: API + "-secret", Listener: listeners[API], BaseURL: site(API),
-		Audience: []string{site(IdP)}, // as its tokens have it: for itself and for those who ask it about them
+		// As the IdP's tokens have it: for itself and for those who ask it about them. Some IdPs bind a
+		// token to the API alone.
+		Audience: []string{site(IdP), site(API)},
 		Cache:    c.Settings.APICache, Logger: c.Logger, Now: s.Now, Transport: s.transport, Watch: s.apiCalled,
 		Refuse: s.broken.Load})
 	if err != nil {

@@ -24,10 +24,11 @@ var claims = []struct{ words, held string }{
 		"echoadapter.TestErrorsReachEcho"},
 	{"[A whole program](#a-whole-program)", "internal/doctest.TestContents"},
 	{"In a clone, two commands", "e2e/readme.TestCommandsExist e2e/readme.TestStranger"},
-	{"The control room tells twenty-six", "demo/scenario.TestTheReadmeCountsTheScenarios " +
+	{"The control room tells twenty-seven", "demo/scenario.TestTheReadmeCountsTheScenarios " +
 		"e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestAStoryStepByStep"},
 	{"For each session that ended it shows", "demo/controlroom.TestExplain e2e/controlroom.TestWhyWasILoggedOut"},
-	{"It compares two policies", "e2e/controlroom.TestThePlanner"},
+	{"It compares two policies", "e2e/controlroom.TestThePlanner e2e/controlroom.TestTheComparison " +
+		"demo/compare.TestWhatMadeIt demo/compare.TestThePlayIsAsPlanned"},
 	{"And it [tries your own IdP]", "e2e/controlroom.TestYourOwnIdPThatHonoursAll"},
 	{"lists what else the demo does", "e2e/readme.TestFlagsExist e2e/stories.TestSeveralInstances " +
 		"demo/apps.TestEachAppAlone"},
