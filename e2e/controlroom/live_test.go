@@ -49,7 +49,7 @@ func TestChangesWhileItRuns(t *testing.T) {
 	before := browser.Eval[int](tab, count)
 	tab.Click(card("notes") + " [data-act=active]")
 	tab.WaitText("#toast", "Notes answered 200")
-	tab.WaitText(card("notes"), "Last active 0 s ago")
+	tab.WaitText(card("notes"), "Active 0 s ago")
 	if got := browser.Eval[int](tab, count); got != before {
 		t.Errorf("paused, and %d events became %d", before, got)
 	}

@@ -42,7 +42,7 @@ export class Cards {
 			},
 			data: { sid: sid ?? "" },
 			who: idp?.sub ?? groups(snapshot).find((g) => g.sid === sid)?.subject,
-			note: idp && `In ${idp.clients.length} ${idp.clients.length === 1 ? "app" : "apps"}.`,
+			note: idp && `${idp.clients.length} ${idp.clients.length === 1 ? "app" : "apps"}.`,
 		});
 		for (const id of ["notes", "reports", "wiki"]) {
 			const s = sid && sessionIn(snapshot, id, sid);
@@ -121,7 +121,7 @@ export class Cards {
 				hand.setAttribute("stroke-dasharray", `${Math.min(100, (100 * ms) / ring.whole).toFixed(2)} 100`);
 				figure.classList.toggle("low", !ring.calm && !ring.over && ring.end !== null && ms < Math.min(20_000, ring.whole / 4));
 			}
-			const parts = [note, last && `Last active ${ago((now - last) / 1000)} ago.`].filter(Boolean);
+			const parts = [note, last && `Active ${ago((now - last) / 1000)} ago.`].filter(Boolean);
 			text(card.querySelector("[data-note]"), parts.join(" "));
 		}
 	}

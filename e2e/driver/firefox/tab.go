@@ -112,10 +112,18 @@ func (tab *Tab) ClickInFrame(css string) {
 	frame.click(fmt.Sprintf("document.querySelector(%s)", browser.Quote(css)))
 }
 
+// inView is an element that the mouse can reach: it is scrolled to where it is out of sight, for
+// the protocol's pointer does not do that.
+const inView = `(e => {
+	const r = e.getBoundingClientRect?.();
+	if (r && (r.top < 0 || r.bottom > innerHeight)) e.scrollIntoView({ block: "center", behavior: "instant" });
+	return e;
+})(%s)`
+
 func (tab *Tab) click(expression string) {
 	var element remote
 	tab.Do("find "+expression, func(ctx context.Context) (err error) {
-		element, err = tab.script(ctx, expression)
+		element, err = tab.script(ctx, fmt.Sprintf(inView, expression))
 		return err
 	})
 	tab.command("click "+expression, "input.performActions", obj{"actions": []obj{{
