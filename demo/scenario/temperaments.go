@@ -96,7 +96,7 @@ func userinfoAtEntra() Scenario {
 	}}
 	return Scenario{
 		ID: "entra-userinfo", Title: "Entra ID: userinfo refuses the token",
-		Setup:    "The IdP is like Entra ID: a token is for one resource. Reports' token is for the API, so userinfo refuses it, on the best of days.",
+		Setup:    "The IdP is like Entra ID: a token is for one resource. Reports' token is for the API, so userinfo always refuses it.",
 		Watch:    "Userinfo's refusal at the log-in. Then the API breaks: what does Reports make of two refusals?",
 		Teaches:  "A call that has never accepted a token proves nothing by refusing it. Reports remembers that from the log-in, and nobody is logged out.",
 		Settings: system.Settings{Like: "entra"},
