@@ -20,11 +20,14 @@ func TestTheComparison(t *testing.T) {
 	axe.Look(t, tab, "compare")
 	for _, size := range [][2]int64{{1440, 900}, {1280, 720}, {390, 844}} {
 		tab.Resize(size[0], size[1])
-		browser.Eval[bool](tab, `(document.getElementById("planner").scrollIntoView(), true)`)
 		if wide := browser.Eval[[]string](tab, `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && e.checkVisibility() && !e.closest("#scroll"))
 			.map(e => e.tagName + " " + e.id + " " + e.getAttribute("class") + " " + e.getBoundingClientRect().right)`); len(wide) > 0 {
 			t.Errorf("wider than %d px: %q", size[0], wide)
 		}
+		if over := browser.Eval[float64](tab, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+			t.Errorf("%d px are %v too many", size[0], over)
+		}
+		browser.Eval[bool](tab, `(document.getElementById("planner").scrollIntoView(), true)`)
 		look(tab, "compare-"+map[int64]string{1440: "1440", 1280: "1280", 390: "phone"}[size[0]])
 		browser.Eval[bool](tab, `(document.querySelector("[data-plan=a] [data-played]").scrollIntoView(), true)`)
 		look(tab, "compare-played-"+map[int64]string{1440: "1440", 1280: "1280", 390: "phone"}[size[0]])
