@@ -148,11 +148,11 @@ func TestTheRoomByKeyboard(t *testing.T) {
 		return browser.Eval[string](tab, `document.activeElement.closest("section, body").id + ": " + document.activeElement.textContent`)
 	}
 	var skips []string
-	for range 5 {
+	for range 6 {
 		press(kb.Tab)
 		skips = append(skips, strings.TrimPrefix(focus(), ": Skip to "))
 	}
-	if got := strings.Join(skips, ", "); got != "the story, the sessions, the timeline, clock and faults, your own IdP" {
+	if got := strings.Join(skips, ", "); got != "the story, the sessions, the timeline, clock and faults, the comparison, your own IdP" {
 		t.Errorf("one can skip to %s", got)
 	}
 	tab.Reload()
@@ -169,6 +169,7 @@ func TestTheRoomByKeyboard(t *testing.T) {
 	browser.Eval[bool](tab, `(document.activeElement.blur(), true)`)
 	tab.Click("#story-logout h2") // the focus is nowhere
 	for n := 1; n <= 2; n++ {
+		tab.Wait(`!document.querySelector("#story-logout [data-tell=step]").disabled`) // the story is set up
 		press(" ")
 		tab.Wait(fmt.Sprintf(`document.querySelectorAll("#story-logout .done").length === %d && !document.querySelector("#story-logout .now")`, n))
 	}
