@@ -78,6 +78,39 @@ func TestThePlayIsAsPlanned(t *testing.T) {
 	}
 }
 
+// The settings that a policy has beside its window: what they do is computed as it comes about.
+func TestEachSettingIsAsPlanned(t *testing.T) {
+	const w = 30 * time.Minute
+	with := func(idp, kind string, change func(*planner.Policy)) planner.Policy {
+		p := side(idp, kind, w, 5*time.Minute)
+		change(&p)
+		return p
+	}
+	for name, sides := range map[string][2]planner.Policy{
+		"limits": {with("duende", "refresh-token", func(p *planner.Policy) { p.Idle = 10 * time.Minute }),
+			with("duende", "refresh-token", func(p *planner.Policy) { p.Absolute = 40 * time.Minute })},
+		"silent": {with("auth0", "no-token", func(p *planner.Policy) { p.SilentCheck = true }),
+			with("entra", "refresh-token", func(p *planner.Policy) { p.SilentCheck = true })},
+		"reports": {with("keycloak", "refresh-token", func(p *planner.Policy) { p.SignalEvery = time.Minute }),
+			with("keycloak", "refresh-token", func(p *planner.Policy) { p.SignalEvery = 20 * time.Minute })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, err := theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: time.Hour, Away: time.Hour, Sides: sides})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, world := range a.Sides {
+				for _, l := range world.Lanes {
+					if l.Differs != "" {
+						t.Errorf("side %d, %s: %s %+v", i+1, l.Name, l.Differs, l)
+					}
+				}
+			}
+		})
+	}
+}
+
 // The same story at two IdPs: who is told when, who is logged out when and why, what the person
 // meets, and that the IdP is what makes the difference.
 func TestTwoIdPs(t *testing.T) {

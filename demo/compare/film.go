@@ -38,6 +38,9 @@ type Span struct {
 	Ended bool          `json:"ended,omitempty"`
 	Why   string        `json:"why,omitempty"`  // the reason, as the library or the IdP names it
 	Text  string        `json:"text,omitempty"` // the same for people
+	// Renewed is how often the app sent the person to the IdP for another log-in, at which nobody
+	// typed anything: to the person it is one session.
+	Renewed int `json:"renewed,omitempty"`
 }
 
 // first is when the first session ended.
@@ -118,9 +121,24 @@ func (f *film) fill(l *Lane, s score) {
 			}
 		}
 	}
+	l.Sessions = joined(l.Sessions)
 	if at, ok := f.opens[l.ID]; ok {
 		l.Back = f.met(l.ID, at)
 	}
+}
+
+// joined makes one of a session and that which replaced it in the same moment.
+func joined(all []Span) []Span {
+	out := []Span{}
+	for _, s := range all {
+		n := len(out) - 1
+		if n >= 0 && out[n].Why == string(reason.Replaced) && out[n].To == s.From {
+			s.From, s.Renewed = out[n].From, out[n].Renewed+1
+			out = out[:n]
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // active adds a click to the span before, if that is not long ago.

@@ -137,6 +137,8 @@ function said(l, ended) {
 	if (ended) words.push(ended.text);
 	const more = l.sessions.filter((s) => s.ended).length - 1;
 	if (more > 0) words.push(`After another log-in it ended ${more === 1 ? "once" : `${more} times`} more.`);
+	const renewed = l.sessions.reduce((n, s) => n + (s.renewed ?? 0), 0);
+	if (renewed) words.push(`The app sent her to the IdP for another log-in ${renewed === 1 ? "once" : `${renewed} times`}, without typing.`);
 	if (l.told?.length) words.push(`A logout token arrived after ${span(l.told[0])}.`);
 	if (l.id === "naive") words.push("It takes its page's questions for activity.");
 	if (l.back) words.push(`When Ada came back: ${l.back}.`);
