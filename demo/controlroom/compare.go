@@ -24,16 +24,16 @@ func (r *Room) compare(w http.ResponseWriter, req *http.Request) {
 	answer, err := r.theatre.Play(req.Context(), q)
 	var field *compare.FieldError
 	switch {
+	case err == nil:
+		apps.JSON(w, http.StatusOK, answer)
 	case errors.As(err, &field):
 		apps.JSON(w, http.StatusUnprocessableEntity, sideFailure{fieldFailure{apps.Failure{Error: "not_done", Text: field.Text}, field.Field}, field.Side})
 	case errors.Is(err, compare.ErrBusy), errors.Is(err, compare.ErrLong), errors.Is(err, compare.ErrClosed):
 		w.Header().Set("Retry-After", "5")
 		apps.JSON(w, http.StatusServiceUnavailable, apps.Failure{Error: "busy", Text: err.Error()})
 	case req.Context().Err() != nil: // nobody reads an answer
-	case err != nil:
+	default:
 		r.logger.Error("a comparison could not be played", "error", err)
 		apps.JSON(w, http.StatusInternalServerError, apps.Failure{Error: "not_done", Text: "The play was broken off: " + err.Error()})
-	default:
-		apps.JSON(w, http.StatusOK, answer)
 	}
 }
