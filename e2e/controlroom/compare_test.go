@@ -46,20 +46,16 @@ func compareOn(t *testing.T, tab site.Tab, url string) {
 	t.Helper()
 	tab.Go(url)
 	const a, b = `[data-plan=a] `, `[data-plan=b] `
-	says := func(css, text string) {
-		t.Helper()
-		tab.Wait(`(document.querySelector(` + browser.Quote(css) + `)?.textContent ?? "").includes(` + browser.Quote(text) + `)`)
-	}
 	tab.Wait(`document.getElementById("tabs").dataset.key`) // nothing above the comparison grows any more
-	says(b+"[data-moments]", "IdP after 30 min")
+	says(tab, b+"[data-moments]", "IdP after 30 min")
 	tab.Click("#compare-play")
-	says("#compare-said", "Both were played")
-	says("#compare-text", "She leaves after 1 h")
-	says("#differences", "Notes: the session ended when she came back after 2 h in the first world, and lived on in the second. The setting that makes it: “IdP” (keycloak, auth0).")
-	says(a+"[data-lanes]", "Notes ended when Ada came back")
-	says(a+"[data-lanes]", "When Ada came back: asked for her name again.")
-	says(b+"[data-lanes]", "IdP ended after 30 min")
-	says(b+"[data-lanes]", "When Ada came back: still signed in.")
+	says(tab, "#compare-said", "Both were played")
+	says(tab, "#compare-text", "She leaves after 1 h")
+	says(tab, "#differences", "Notes: the session ended when she came back after 2 h in the first world, and lived on in the second. The setting that makes it: “IdP” (keycloak, auth0).")
+	says(tab, a+"[data-lanes]", "Notes ended when Ada came back")
+	says(tab, a+"[data-lanes]", "When Ada came back: asked for her name again.")
+	says(tab, b+"[data-lanes]", "IdP ended after 30 min")
+	says(tab, b+"[data-lanes]", "When Ada came back: still signed in.")
 	if n := browser.Eval[int](tab, `document.querySelectorAll("[data-lanes] .axis").length`); n != 10 {
 		t.Errorf("%d timelines are drawn, want 10", n)
 	}
@@ -76,28 +72,28 @@ func compareOn(t *testing.T, tab site.Tab, url string) {
 	tab.Wait(`document.getElementById("compare-answer").hidden`)
 	choose(b+"[name=window]", "1h")
 	tab.Click("#compare-play")
-	says("#differences", "The setting that makes it: “Idle window of the IdP” (30 min, 1 h).")
+	says(tab, "#differences", "The setting that makes it: “Idle window of the IdP” (30 min, 1 h).")
 	choose("#compare-story", "polls")
 	tab.Wait(`document.getElementById("planner-active").disabled`)
-	says(a+"[data-moments]", "IdP after 30 min")
+	says(tab, a+"[data-moments]", "IdP after 30 min")
 
 	// What cannot be played is said where it is wrong.
 	choose(b+"[name=idp]", "generic")
 	tab.Click("#compare-play")
-	says(b+"[data-fault]", "cannot behave like generic")
-	says("#compare-fault", "The second policy cannot be played")
+	says(tab, b+"[data-fault]", "cannot behave like generic")
+	says(tab, "#compare-fault", "The second policy cannot be played")
 	choose(b+"[name=idp]", "duende")
 	tab.Wait(`document.querySelector("` + b + `[data-fault]").textContent === ""`)
 	choose("#compare-away", "soon")
 	tab.Click("#compare-play")
-	says("#compare-fault", "Write the times as 90s")
+	says(tab, "#compare-fault", "Write the times as 90s")
 	choose("#compare-away", "1000h")
 	tab.Click("#compare-play")
-	says("#compare-fault", "use 10 h at most")
+	says(tab, "#compare-fault", "use 10 h at most")
 	choose("#compare-away", "90m")
 	tab.Click("#compare-play")
-	says("#compare-said", "Both were played")
-	says(b+"[data-lanes]", "A logout token arrived after 1 h")
+	says(tab, "#compare-said", "Both were played")
+	says(tab, b+"[data-lanes]", "A logout token arrived after 1 h")
 }
 
 // The keyboard alone: a skip leads to the comparison, Enter plays, the focus stays with what
@@ -119,6 +115,23 @@ func TestTheComparisonByKeyboard(t *testing.T) {
 		}
 		t.Fatalf("%d presses of Tab do not reach %s: at %s", most, id, focus())
 	}
+	// The controls of a policy: a select takes the first letters, a box the space bar.
+	at := func(css string) {
+		t.Helper()
+		browser.Eval[bool](tab, `(document.querySelector("[data-plan=b] `+css+`").focus(), true)`)
+	}
+	at("[name=idp]")
+	press("duende")
+	says(tab, "[data-plan=b] [data-moments]", "This app between 1 h 25 min and 1 h 30 min")
+	at("[name=trailing]")
+	press(" ")
+	says(tab, "[data-plan=b] [data-moments]", "the last activity was reported, too")
+	press(" ")
+	says(tab, "[data-plan=b] [data-moments]", "older than the last click")
+	browser.Eval[bool](tab, `(document.activeElement.blur(), scrollTo(0, 0), true)`)
+	tab.Reload()
+	says(tab, "[data-plan=b] [data-moments]", "IdP after 30 min")
+
 	to("#planner", 6)
 	press(kb.Enter)
 	to("compare-play", 5)
