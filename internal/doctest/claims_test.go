@@ -42,9 +42,19 @@ var claims = []struct{ words, held string }{
 	{"Save this as", "e2e/readme.TestProgramRuns e2e/readme.TestStranger"},
 	{"log in under any name", "e2e/readme.TestProgramRuns"},
 	{"and press *End*", "e2e/readme.TestProgramRuns e2e/page.TestCoveredWithinASecond e2e/idppages.TestStatusPage"},
-	{"For your own IdP change", "internal/doctest.TestGuidesPrograms"},
-	{"`/auth/callback` (redirect)", "rp.TestLogin rp.TestLogoutAtEveryIdP rp.TestFrontchannelLogout"},
-	{"has a page for each IdP", "internal/doctest.TestGuidesForm"},
+	{"The page's second line does this", "e2e/readme.TestProgramRuns"},
+	{"tells the app when a person uses the page",
+		"e2e/page.TestInputKeepsTheSession e2e/page.TestCoveredWithinASecond"},
+	{"It warns before the end", "e2e/page.TestWarning"},
+	{"For your own IdP, see its [page]", "internal/doctest.TestGuidesForm"},
+	{"You change `Issuer`", "internal/doctest.TestGuidesPrograms"},
+	{"Many IdPs issue a refresh token only if", "e2e/interop.TestInterop rp.TestDiagnose"},
+	{"At Keycloak leave it out", "because: Keycloak's documentation of offline access; docs/idp/keycloak.md"},
+	{"Tell the IdP these addresses", "internal/doctest.TestGuidesPrograms"},
+	{"| `/auth/callback` |", "rp.TestLogin"},
+	{"| `/auth/logged-out` |", "rp.TestLogoutAtEveryIdP"},
+	{"| `/auth/backchannel-logout` |", "rp.TestLogoutTokens"},
+	{"| `/auth/frontchannel-logout` |", "rp.TestFrontchannelLogout"},
 	{"| call an API |", "rp.TestClientAddsTheToken rp/internal/verdict.TestSecondLook rp.TestTokensStayWithTheirAPIs"},
 	{"| a route that a page polls by itself |",
 		"rp/internal/lifetime.TestPassiveNeverSignals rp.TestPollingKeepsNobody"},
@@ -54,6 +64,10 @@ var claims = []struct{ words, held string }{
 
 	// Three kinds of client
 	{"says which tokens your app gets", "demo/system.TestFourSessions"},
+	{"Take `RefreshToken`, the default", "demo/system.TestFourSessions internal/doctest.TestGuidesPrograms"},
+	{"Take `ReferenceToken` if it issues none", "demo/system.TestFourSessions rp.TestCapabilitiesWhatExtends"},
+	{"Take `NoToken` if", "demo/system.TestFourSessions"},
+	{"The program on your IdP's", "internal/doctest.TestGuidesPrograms"},
 	{"| `RefreshToken` |", "rp.TestActiveStaysIdleEnds rp/internal/verdict.TestTokenEndsOnlyByInvalidGrant " +
 		"rp.TestLogoutTokens"},
 	{"| `ReferenceToken` |", "demo/system.TestFourSessions rp/internal/verdict.TestSecondLook " +
@@ -127,24 +141,20 @@ var claims = []struct{ words, held string }{
 	{"We read the other projects' sources", "because: what the other columns say is theirs, and the sentence says " +
 		"when it was read"},
 
-	// Packages
-	{"| `rp` |", "internal/archtest.TestArrowsPointDown"},
-	{"| `rp/store` |", "internal/archtest.TestArrowsPointDown"},
-	{"| `rp/store/memstore`", "internal/archtest.TestArrowsPointDown"},
-	{"| `rp/resourceserver`", "internal/archtest.TestArrowsPointDown"},
-	{"| `rp/store/storetest` |", "internal/archtest.TestArrowsPointDown"},
-	{"| `rp/rptest` |", "internal/archtest.TestArrowsPointDown"},
-	{"| `nethttpadapter`", "internal/archtest.TestArrowsPointDown"},
-	{"| `idp-mock` |", "internal/archtest.TestArrowsPointDown"},
-	{"| `demo`, `e2e` |", "internal/archtest.TestArrowsPointDown"},
-	{"| `e2e/middleware` |", "e2e/middleware.TestAroundEverything"},
-	{"compares the last column with the code", "internal/archtest.TestArrowsPointDown"},
+	// Where to read on
+	{"| connect your IdP |", "e2e/readme.TestLinksLead"},
+	{"| build an app |", "e2e/readme.TestLinksLead"},
+	{"| look things up |", "e2e/readme.TestLinksLead"},
+	{"| start from a whole app |", "e2e/readme.TestLinksLead"},
+	{"| test your app |", "e2e/readme.TestLinksLead"},
+	{"| run it |", "e2e/readme.TestLinksLead"},
+	{"| watch it |", "e2e/readme.TestLinksLead"},
+	{"| have it reviewed |", "e2e/readme.TestLinksLead"},
+	{"| update it |", "e2e/readme.TestLinksLead"},
+	{"| change Tandem |", "e2e/readme.TestLinksLead"},
+	{"| see all pages |", "e2e/readme.TestLinksLead"},
 
-	// Working on it, Licence
-	{"are enough to begin", "e2e/readme.TestStranger"},
-	{"turns the templ pages into Go", "rp/internal/asset.TestScriptIsMadeOfItsSource make generated"},
-	{"are pinned in `tools/go.mod`", "make lint"},
-	{"`make test` sets `TANDEM_GATE=1`", "e2e/driver/browser.TestMissing"},
+	// Licence
 	{"Apache-2.0, see", "internal/doctest.TestDependencies"},
 }
 

@@ -145,3 +145,17 @@ func TestContents(t *testing.T) {
 		at += i
 	}
 }
+
+// Whoever looks for a page finds it: docs/README.md names each.
+func TestIndexIsWhole(t *testing.T) {
+	index := read(t, root+"/docs/README.md")
+	documents, err := filepath.Glob(root + "/docs/*.md")
+	if err != nil || len(documents) < 20 {
+		t.Fatalf("%d pages, %v", len(documents), err)
+	}
+	for _, path := range documents {
+		if name := filepath.Base(path); name != "README.md" && !strings.Contains(index, "("+name+")") {
+			t.Errorf("docs/README.md does not name %s", name)
+		}
+	}
+}
