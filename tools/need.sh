@@ -23,6 +23,8 @@ missing() {
 	any nginx /usr/sbin/nginx || echo nginx-light
 	[ "$what" != deploy ] || any haproxy /usr/sbin/haproxy || echo haproxy
 	[ "$what" != deploy ] || has caddy || echo caddy
+	[ "$what" != deploy ] || any dockerd /usr/sbin/dockerd || echo docker.io
+	[ "$what" != deploy ] || any ip /usr/sbin/ip || echo iproute2
 	[ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
 	has node || echo nodejs
 	has npm || echo npm
@@ -30,7 +32,7 @@ missing() {
 
 has go || { echo "need: Go 1.26 or later is not installed: https://go.dev/dl/" >&2; exit 1; }
 
-echo "== need: C compiler, chromium, firefox, redis-server, postgresql, pgbouncer, nginx, nodejs, npm${what:+, haproxy, caddy}"
+echo "== need: C compiler, chromium, firefox, redis-server, postgresql, pgbouncer, nginx, nodejs, npm${what:+, haproxy, caddy, docker}"
 mapfile -t packages < <(missing | tr ' ' '\n')
 [ "${#packages[@]}" -gt 0 ] || exit 0
 

@@ -15,11 +15,15 @@ import (
 	"time"
 )
 
-const host = "notes.example.com"
+const (
+	host  = "notes.example.com"
+	login = "login.example.com"
+	acme  = "acme-v02.api.letsencrypt.org" // whom Caddy asks for certificates if nothing else is said
+)
 
-// certificates are those of the name, of this machine, and of who has signed them, as files.
+// certificates are those of the names, of this machine, and of who has signed them, as files.
 type certificates struct {
-	dir   string // notes.crt, notes.key, notes.pem (both), ca.pem
+	dir   string // notes.crt, notes.key, notes.pem (both), ca.pem, ca.key
 	roots *x509.CertPool
 }
 
@@ -44,7 +48,7 @@ func newCertificates(t *testing.T) certificates {
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
 	must(err)
 	leaf := template(2, host)
-	leaf.DNSNames, leaf.IPAddresses = []string{host, "localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}
+	leaf.DNSNames, leaf.IPAddresses = []string{host, login, acme, "localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}
 	leaf.KeyUsage, leaf.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(err)
@@ -53,9 +57,12 @@ func newCertificates(t *testing.T) certificates {
 	keyDER, err := x509.MarshalECPrivateKey(key)
 	must(err)
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	caKeyDER, err := x509.MarshalECPrivateKey(caKey)
+	must(err)
 	private := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
 	for name, text := range map[string][]byte{"notes.crt": certificate, "notes.key": private, "ca.pem": authority,
+		"ca.key":    pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: caKeyDER}),
 		"notes.pem": append(append([]byte{}, certificate...), private...)} {
 		must(os.WriteFile(c.file(name), text, 0o644))
 	}
