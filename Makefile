@@ -109,7 +109,7 @@ deploy-check: ## docs/deploy.md on real proxies and servers, and the binaries as
 	@tools/need.sh deploy
 	echo "== deploy-check: proxies, Redis, PostgreSQL, keys, updates, binaries, images"
 	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1
-	TANDEM_DEPLOY=long go test -count=1 -v -timeout 60m ./e2e/deploy
+	TANDEM_DEPLOY=long go test -count=1 -v -timeout 120m ./e2e/deploy
 	cd tools && go test -count=1 ./deploy
 
 .PHONY: newcomer

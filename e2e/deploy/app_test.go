@@ -19,6 +19,7 @@ var demo = process.Program{Package: "./demo"}
 func TestMain(m *testing.M) {
 	code := m.Run()
 	demo.Close()
+	_ = os.RemoveAll(traefikIn) // or nothing
 	os.Exit(code)
 }
 

@@ -66,6 +66,28 @@ http {
 			cmd.Env = append(cmd.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 			serve(s.T, s.front, cmd)
 		}},
+	{"Traefik", "traefik.yml", []string{"middlewares: [next-instance]", "middlewares: [strip, next-instance]",
+		"  middlewares:\n", "  middlewares:\n    strip: {stripPrefix: {prefixes: [/notes]}}\n"},
+		func(s *site, changes []string) {
+			long(s.T)
+			dir := s.TempDir()
+			conf := write(s.T, filepath.Join(dir, "traefik.yml"), fmt.Sprintf(`%s
+tls:
+  certificates:
+    - {certFile: %s, keyFile: %s}
+`, document(s.T, "traefik.yml", append(changes, "10.0.0.11:8080", s.addr(0), "10.0.0.12:8080", s.addr(1))...),
+				s.file("notes.crt"), s.file("notes.key")))
+			serve(s.T, s.front, exec.Command(traefik(s.T), "--entryPoints.websecure.address="+s.front,
+				"--providers.file.filename="+conf, "--log.level=WARN", "--global.checkNewVersion=false"))
+			eventually(s.T, "Traefik has read its file", func() bool { // it listens before
+				resp, err := s.request(nil, http.MethodGet, "/readyz", nil, "")
+				if err != nil {
+					return false
+				}
+				_ = resp.Body.Close()
+				return resp.StatusCode == http.StatusOK
+			})
+		}},
 }
 
 // Each proxy with its file: a log-in by form_post, cookies and redirects of some size,
