@@ -21,6 +21,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
@@ -89,7 +90,7 @@ func build(ctx context.Context, redis string) (subjects []*subject, closeAll fun
 		// The same route, so that touching is the only difference.
 		add("tandem, "+name+", passive (read)", app, people)
 		for _, r := range subjects[len(subjects)-1].requests {
-			r.Header.Set(rp.ActivityHeader, "passive")
+			r.Header.Set(activity.Header, "passive")
 		}
 		add("tandem, "+name+", active (read and touch)", app, people)
 		return nil

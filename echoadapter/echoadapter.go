@@ -20,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 )
 
 // Adapter serves the library's endpoints and guards handlers.
@@ -133,15 +134,15 @@ func Session(c echo.Context) *rp.Session { return rp.FromContext(c.Request().Con
 // nobody signed in. Put it before RequireLogin:
 //
 //	e.GET("/feed", feed, web.Passive(), web.RequireLogin())
-func (a *Adapter) Passive() echo.MiddlewareFunc { return mark(rp.Passive) }
+func (a *Adapter) Passive() echo.MiddlewareFunc { return mark(activity.Passive) }
 
 // Active marks a route whose fetches are a person's activity, even if the page's own script
-// marks them passive (rp.ActivityHeader). A prefetch, an image, a beacon, an event stream or
+// marks them passive (activity.Header). A prefetch, an image, a beacon, an event stream or
 // a fetch by a page of another origin is not activity on such a route either. Put it before
 // RequireLogin.
-func (a *Adapter) Active() echo.MiddlewareFunc { return mark(rp.Active) }
+func (a *Adapter) Active() echo.MiddlewareFunc { return mark(activity.Active) }
 
-func mark(class rp.Class) echo.MiddlewareFunc {
+func mark(class activity.Class) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if s := Session(c); s != nil && s.Class() != class {
@@ -150,7 +151,7 @@ func mark(class rp.Class) echo.MiddlewareFunc {
 					"echoadapter: put Passive and Active before RequireLogin, as in e.GET(path, handler, "+
 						"web.Passive(), web.RequireLogin())")
 			}
-			c.SetRequest(c.Request().WithContext(rp.WithClass(c.Request().Context(), class)))
+			c.SetRequest(c.Request().WithContext(activity.Mark(c.Request().Context(), class)))
 			return next(c)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 )
 
 // Adapter serves the library's endpoints and guards handlers.
@@ -93,7 +94,7 @@ func (a *Adapter) RequireLogin(next http.Handler, opts ...rp.LoginOption) http.H
 				r = s.Request()
 			}
 			if isMarked { // a mark inside RequireLogin: the answer depends on it
-				r = r.WithContext(rp.WithClass(r.Context(), marked.class))
+				r = r.WithContext(activity.Mark(r.Context(), marked.class))
 			}
 			a.rp.Answer(r, err, opts...).Write(w)
 			return
@@ -123,7 +124,7 @@ func (a *Adapter) OptionalLogin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Cookie")
 		if isMarked { // a mark inside OptionalLogin: it has to be known before
-			r = r.WithContext(rp.WithClass(r.Context(), marked.class))
+			r = r.WithContext(activity.Mark(r.Context(), marked.class))
 		}
 		if s := a.rp.Optional(r); s != nil {
 			s.KeepPrivate(w.Header())
@@ -135,19 +136,19 @@ func (a *Adapter) OptionalLogin(next http.Handler) http.Handler {
 
 // Passive marks a route whose requests a page makes by itself, such as a poll: they keep
 // nobody signed in. It may stand inside or outside RequireLogin and OptionalLogin.
-func (a *Adapter) Passive(next http.Handler) http.Handler { return classed{next, rp.Passive} }
+func (a *Adapter) Passive(next http.Handler) http.Handler { return classed{next, activity.Passive} }
 
 // Active marks a route whose fetches are a person's activity, even if the page's own script
-// marks them passive (rp.ActivityHeader). A prefetch, an image, a beacon, an event stream or
+// marks them passive (activity.Header). A prefetch, an image, a beacon, an event stream or
 // a fetch by a page of another origin is not activity on such a route either.
-func (a *Adapter) Active(next http.Handler) http.Handler { return classed{next, rp.Active} }
+func (a *Adapter) Active(next http.Handler) http.Handler { return classed{next, activity.Active} }
 
 // classed is a handler with a mark that RequireLogin can see before it calls it.
 type classed struct {
 	http.Handler
-	class rp.Class
+	class activity.Class
 }
 
 func (c classed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c.Handler.ServeHTTP(w, r.WithContext(rp.WithClass(r.Context(), c.class)))
+	c.Handler.ServeHTTP(w, r.WithContext(activity.Mark(r.Context(), c.class)))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
@@ -29,7 +30,7 @@ func (s *Session) usableOf(ctx context.Context, st *engine.State,
 	if a == nil && h.None != nil && st.Data.TokenEnds.IsZero() {
 		return nil, engine.Held{}, h.None
 	}
-	if s.class == Passive && p.apis.signals {
+	if s.class == activity.Passive && p.apis.signals {
 		return nil, engine.Held{}, fmt.Errorf("%w: a passive request must not call an API that introspects, because "+
 			"introspection extends the IdP session", ErrNoAccessToken)
 	}
@@ -60,7 +61,7 @@ func (s *Session) usableOf(ctx context.Context, st *engine.State,
 
 // mayFetch reports whether a token may be fetched for this session now.
 func (s *Session) mayFetch(ctx context.Context, st *engine.State) error {
-	if s.class == Passive {
+	if s.class == activity.Passive {
 		return fmt.Errorf("%w: a passive request must not fetch one", ErrNoAccessToken)
 	}
 	return s.rp.engine.MayFetch(ctx, st)

@@ -5,8 +5,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/internal/authrequest"
+	"github.com/tandem-sso/tandem/rp/internal/classify"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/record"
@@ -24,9 +25,9 @@ func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
 	return p.authenticated(r, p.gate.activity.Mark(r))
 }
 
-// AuthenticateAs is Authenticate for a request of a marked route, as if by WithClass: only
+// AuthenticateAs is Authenticate for a request of a marked route, as if by activity.Mark: only
 // Config.Classify overrides the mark.
-func (p *RelyingParty) AuthenticateAs(r *http.Request, class Class) (*Session, error) {
+func (p *RelyingParty) AuthenticateAs(r *http.Request, class activity.Class) (*Session, error) {
 	m, ok := p.gate.activity.Forced(r)
 	if !ok {
 		m = markOf(class)
@@ -34,7 +35,7 @@ func (p *RelyingParty) AuthenticateAs(r *http.Request, class Class) (*Session, e
 	return p.authenticated(r, m)
 }
 
-func (p *RelyingParty) authenticated(r *http.Request, m activity.Mark) (*Session, error) {
+func (p *RelyingParty) authenticated(r *http.Request, m classify.Mark) (*Session, error) {
 	class, st, err := p.gate.enterAs(r, m)
 	if err != nil {
 		return nil, err
@@ -55,43 +56,43 @@ type gate struct {
 	users    *throttle.Throttle // of noteUser
 }
 
-func (g *gate) enter(r *http.Request) (Class, *engine.State, error) {
+func (g *gate) enter(r *http.Request) (activity.Class, *engine.State, error) {
 	return g.enterAs(r, g.activity.Mark(r))
 }
 
-func (g *gate) enterAs(r *http.Request, m activity.Mark) (Class, *engine.State, error) {
+func (g *gate) enterAs(r *http.Request, m classify.Mark) (activity.Class, *engine.State, error) {
 	g.checkup.begin()
 	key, ok := g.browsers.key(r.Header)
 	if !ok {
-		return Passive, nil, ErrAnonymous
+		return activity.Passive, nil, ErrAnonymous
 	}
 	if g.site.Of(r).Refuses(r) {
-		return Passive, nil, ErrCrossOrigin
+		return activity.Passive, nil, ErrCrossOrigin
 	}
 	return g.admit(r, key, m)
 }
 
-func (g *gate) admit(r *http.Request, key store.Key, m activity.Mark) (Class, *engine.State, error) {
+func (g *gate) admit(r *http.Request, key store.Key, m classify.Mark) (activity.Class, *engine.State, error) {
 	for range 3 {
 		class, st, err := g.once(r, key, m)
 		if err != engine.ErrChanged {
 			return class, st, err
 		}
 	}
-	return Passive, nil, engine.Busy(time.Second, "the session changes faster than it can be read")
+	return activity.Passive, nil, engine.Busy(time.Second, "the session changes faster than it can be read")
 }
 
-func (g *gate) once(r *http.Request, key store.Key, m activity.Mark) (Class, *engine.State, error) {
+func (g *gate) once(r *http.Request, key store.Key, m classify.Mark) (activity.Class, *engine.State, error) {
 	ctx := r.Context()
 	rec, err := g.browsers.store.Load(ctx, key)
 	if err != nil {
-		return Passive, nil, g.engine.NotLoaded(&rec, err)
+		return activity.Passive, nil, g.engine.NotLoaded(&rec, err)
 	}
 	now := g.engine.Now()
 	o := g.engine.Cached(&rec)
 	if o != nil && o.Quiet.Holds(now) {
 		class := classOf(g.activity.IsActive(r, m, g.saysUser(o.Data, now)))
-		if class == Active {
+		if class == activity.Active {
 			g.engine.Touch(&o.State, &o.Item, now, rec.Active)
 		}
 		g.noteUser(r, &o.State)
@@ -99,11 +100,11 @@ func (g *gate) once(r *http.Request, key store.Key, m activity.Mark) (Class, *en
 	}
 	st, err := g.engine.Open(rec)
 	if err != nil {
-		return Passive, nil, err
+		return activity.Passive, nil, err
 	}
 	class := classOf(g.activity.IsActive(r, m, g.saysUser(st.Data, now)))
 	if st, err = g.engine.Decide(r.Context(), st, lifetime.Class(class), web.Navigation(r), now, o != nil); err != nil {
-		return Passive, nil, err
+		return activity.Passive, nil, err
 	}
 	g.noteUser(r, st)
 	return class, st, nil
@@ -125,7 +126,7 @@ func (g *gate) saysUser(d *record.Data, now time.Time) bool {
 // noteUser notes in the record that this browser says when a person navigates. From then
 // on a navigation that does not say so is the page's own doing (ACT-05).
 func (g *gate) noteUser(r *http.Request, st *engine.State) {
-	if st.Data.SendsUser || !activity.SendsUser(r.Header) || g.users.Take(st.Rec.Key, g.now()) > 0 {
+	if st.Data.SendsUser || !classify.SendsUser(r.Header) || g.users.Take(st.Rec.Key, g.now()) > 0 {
 		return
 	}
 	g.engine.Go(func(ctx context.Context) {

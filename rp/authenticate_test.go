@@ -9,6 +9,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -24,13 +25,13 @@ func TestHotPath(t *testing.T) {
 			inBubble(t, s, func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				v.login()
-				requests := map[rp.Class]*http.Request{}
-				for _, class := range []rp.Class{rp.Active, rp.Passive} {
+				requests := map[activity.Class]*http.Request{}
+				for _, class := range []activity.Class{activity.Active, activity.Passive} {
 					r := httptest.NewRequest(http.MethodGet, base+"/private", nil)
 					r.Header.Set("Sec-Fetch-Dest", "document")
 					r.Header.Set("Sec-Fetch-Mode", "navigate")
 					r.Header.Set("Sec-Fetch-Site", "same-origin")
-					r.Header.Set(rp.ActivityHeader, class.String())
+					r.Header.Set(activity.Header, class.String())
 					for _, c := range v.cookies() {
 						r.AddCookie(c)
 					}

@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tandem-sso/tandem/rp/event"
-	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/internal/classify"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
@@ -81,7 +81,7 @@ func (b *beginnings) create(w http.ResponseWriter, r *http.Request, f *loginflow
 	defer cancel()
 	id, key := b.browsers.party.NewID()
 	d.Started = b.engine.Now()
-	d.SendsUser = f.SentUser || activity.SendsUser(r.Header)
+	d.SendsUser = f.SentUser || classify.SendsUser(r.Header)
 	d.Agent = r.UserAgent()[:min(len(r.UserAgent()), maxAgent)]
 	st, err := b.engine.Start(ctx, key, f.Begun, got.ID.IssuedAt, d)
 	switch {

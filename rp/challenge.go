@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/internal/answer"
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 )
@@ -21,7 +22,7 @@ func (a *answers) stepUp(r *http.Request, w loginflow.Wish) answer.Answer {
 	code := "insufficient_user_authentication" // RFC 9470 §3
 	person, loop := a.activity.IsActive(r, a.activity.Mark(r), false), false
 	if s := FromContext(r.Context()); s != nil && s.rp.engine == a.engine {
-		person = s.Class() == Active // it knows the browser
+		person = s.Class() == activity.Active // it knows the browser
 		had, _ := loginflow.ReadWish(s.state().Data.Wish)
 		for _, scope := range w.Scopes {
 			if !slices.Contains(had.Scopes, scope) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/sessions"
 
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
@@ -264,7 +265,7 @@ type Config struct {
 	MaxSessionsPerSubject int
 
 	// Classify overrides which requests are activity. If ok is false, the library decides.
-	Classify func(*http.Request) (c Class, ok bool)
+	Classify func(*http.Request) (c activity.Class, ok bool)
 
 	// IDTokenAlg is the signature algorithm of ID and logout tokens for which this client is
 	// registered: discovery does not name it. Default RS256.

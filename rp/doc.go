@@ -10,10 +10,10 @@
 //
 // The IdP session is the authentication session at the IdP, identified by (iss, sid), of a
 // person (iss, sub). The app session belongs to this package: one browser, one app, an opaque
-// cookie and a record in a [store.Store]. A request is [Active] if a person caused it,
-// otherwise [Passive]. A signal is a call to the IdP that extends the IdP session: a refresh,
-// a userinfo call, an API that introspects, a top-level prompt=none. A confirmation is a
-// signal that succeeded. An end has exactly one [reason.Reason].
+// cookie and a record in a [store.Store]. A request is [activity.Active] if a person caused
+// it, otherwise [activity.Passive]. A signal is a call to the IdP that extends the IdP
+// session: a refresh, a userinfo call, an API that introspects, a top-level prompt=none. A
+// confirmation is a signal that succeeded. An end has exactly one [reason.Reason].
 //
 // # How a request flows
 //

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/internal/seal"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
@@ -25,7 +26,7 @@ func (d *drafts) serve(w http.ResponseWriter, r *http.Request) error {
 	if !d.gate.site.Of(r).IsOwn(r.Header) || web.First(r.Header, "Sec-Fetch-Mode") == "navigate" {
 		return ErrCrossOrigin
 	}
-	_, st, err := d.gate.enter(r.WithContext(WithClass(r.Context(), Passive)))
+	_, st, err := d.gate.enter(r.WithContext(activity.Mark(r.Context(), activity.Passive)))
 	if err != nil {
 		return err
 	}

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"log"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/idps"
 )
@@ -125,27 +125,21 @@ func ExampleConfig_classify() {
 	world := exampletest.Start()
 	defer world.Close()
 	auth := startNotes(world, func(c *rp.Config) {
-		c.Classify = func(r *http.Request) (rp.Class, bool) {
-			return rp.Passive, strings.HasPrefix(r.URL.Path, "/poll/")
+		c.Classify = func(r *http.Request) (activity.Class, bool) {
+			return activity.Passive, strings.HasPrefix(r.URL.Path, "/poll/")
 		}
-	}, welcome)
+	}, func(*rp.RelyingParty) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, rp.FromContext(r.Context()).Class())
+		}
+	})
 	defer auth.Close()
-	fmt.Println(auth.Activity(httptest.NewRequest("GET", "/poll/news", nil)))
-	fmt.Println(auth.Activity(httptest.NewRequest("GET", "/notes", nil)))
+	ada := world.Person("ada")
+	fmt.Println(ada.Visit("/notes"))
+	fmt.Println(ada.Visit("/poll/news"))
 	// Output:
-	// passive
 	// active
-}
-
-// WithClass marks routes in frameworks that have no adapter of their own.
-func ExampleWithClass() {
-	world := exampletest.Start()
-	defer world.Close()
-	auth := startNotes(world, nil, welcome)
-	defer auth.Close()
-	r := httptest.NewRequest("GET", "/feed", nil)
-	fmt.Println(auth.Activity(r.WithContext(rp.WithClass(r.Context(), rp.Passive))))
-	// Output: passive
+	// passive
 }
 
 // A client without tokens keeps its people signed in, and learns of the end, by

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 )
 
 func formPosts(c *rp.Config) { c.ResponseMode = "form_post" }
@@ -165,9 +166,9 @@ func TestPageAfterFormPost(t *testing.T) {
 		v := w.visitor("ada")
 		start := v.do("GET", "/auth/login?return_to=/run", nil, with(navigating, "Sec-Fetch-User", "?1"))
 		in := v.again(v.cookieless("/auth/callback", query(v.authorize(start.location())), issuer))
-		var class rp.Class
+		var class activity.Class
 		w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) {
-			if class = s.Class(); class == rp.Passive {
+			if class = s.Class(); class == activity.Passive {
 				return
 			}
 			resp, err := s.Client().Get(ownOrigins[0] + "/")
@@ -178,11 +179,11 @@ func TestPageAfterFormPost(t *testing.T) {
 			resp.Body.Close()
 		}
 		v.get(in.location())
-		if class != rp.Active || len(got[ownOrigins[0]].tokens) != 1 {
+		if class != activity.Active || len(got[ownOrigins[0]].tokens) != 1 {
 			t.Errorf("the page that the log-in leads to is %v", class)
 		}
 		time.Sleep(10 * time.Second)
-		if v.get(in.location()); class != rp.Passive {
+		if v.get(in.location()); class != activity.Passive {
 			t.Errorf("a page that loads itself is %v", class)
 		}
 	})

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/tandem-sso/tandem/rp/event"
-	"github.com/tandem-sso/tandem/rp/internal/activity"
 	"github.com/tandem-sso/tandem/rp/internal/authrequest"
+	"github.com/tandem-sso/tandem/rp/internal/classify"
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
@@ -95,7 +95,7 @@ func (s *starts) login(w http.ResponseWriter, r *http.Request, opts []LoginOptio
 	// a form_post loses it in any case
 	if (!f.Silent || s.requests.ByFormPost()) && s.cfg.KeepFragments && loginflow.LosesFragment(r, q) {
 		return s.pages.Write(w, r, page.Page{Title: "almost-title",
-			Follow: &page.Follow{On: "?" + r.URL.RawQuery + "&fragment=", User: activity.SendsUser(r.Header)}})
+			Follow: &page.Follow{On: "?" + r.URL.RawQuery + "&fragment=", User: classify.SendsUser(r.Header)}})
 	}
 	if asks != nil {
 		switch asks, err = s.checks.noteAsked(r.Context(), asks); {

@@ -3,6 +3,7 @@ package rp
 import (
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
@@ -19,23 +20,23 @@ func (p *RelyingParty) Optional(r *http.Request) *Session {
 	return nil
 }
 
-func (g *gate) optional(r *http.Request) (Class, *engine.State) {
+func (g *gate) optional(r *http.Request) (activity.Class, *engine.State) {
 	key, ok := g.browsers.key(r.Header)
 	if !ok || g.site.Of(r).Refuses(r) {
-		return Passive, nil
+		return activity.Passive, nil
 	}
 	st, err := g.engine.Load(r.Context(), key)
 	if err != nil {
-		return Passive, nil // the store's failure is logged there
+		return activity.Passive, nil // the store's failure is logged there
 	}
 	now := g.engine.Now()
 	class := classOf(g.activity.IsActive(r, g.activity.Mark(r), g.saysUser(st.Data, now)))
 	d := g.engine.Judge(st, lifetime.Passive)
 	if d.End != lifetime.Live {
 		_ = g.engine.Expire(r.Context(), st, d.End) // an outage: whoever comes next tries again
-		return Passive, nil
+		return activity.Passive, nil
 	}
-	if class == Active {
+	if class == activity.Active {
 		due := g.engine.Judge(st, lifetime.Active).Signal
 		st.Rec.Active = now
 		g.engine.Touch(st, new(*engine.Item), now, st.Stored)
@@ -45,7 +46,7 @@ func (g *gate) optional(r *http.Request) (Class, *engine.State) {
 		}
 	}
 	if d.Unconfirmed {
-		return Passive, nil
+		return activity.Passive, nil
 	}
 	return class, st
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 	"github.com/tandem-sso/tandem/rp/internal/web"
@@ -45,7 +46,7 @@ func (a *pageActivity) serve(w http.ResponseWriter, r *http.Request) error {
 		return &RequestError{Status: http.StatusTooManyRequests, Code: "slow_down", RetryAfter: wait,
 			Err: errors.New("activity is reported too often")}
 	}
-	_, st, err := a.gate.enter(r.WithContext(WithClass(r.Context(), Active)))
+	_, st, err := a.gate.enter(r.WithContext(activity.Mark(r.Context(), activity.Active)))
 	if err != nil {
 		return err
 	}

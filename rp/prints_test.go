@@ -198,7 +198,7 @@ func TestNothingPrints(t *testing.T) {
 			"LoginError":       {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
 			"RequestError":     {printtest.Exempt("its texts are constant")},
 			"UnavailableError": {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
-			"Class":            {rp.Active}, "Kind": {rp.NoToken},
+			"Kind":             {rp.NoToken},
 		})
 		// Those of package event: their errors are held by the tests that are named above.
 		printtest.Check(t, "Config.Events", secrets, config.Events)

@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/activity"
+	"github.com/tandem-sso/tandem/rp/internal/classify"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
@@ -22,7 +23,7 @@ type Session struct {
 	newer   atomic.Pointer[engine.State] // by a refresh since then
 	done    <-chan struct{}              // once watch is done
 	watch   sync.Once
-	class   Class
+	class   activity.Class
 	keep    [1]string     // the answer's Cache-Control: in here it costs no allocation
 	request *http.Request // behind a pointer: see prints.go
 }
@@ -36,7 +37,7 @@ type served struct {
 
 // newSession makes the Session and the request that carries it. (The copy that
 // WithContext makes stays on the stack.)
-func (p *RelyingParty) newSession(r *http.Request, class Class, read *engine.State) *Session {
+func (p *RelyingParty) newSession(r *http.Request, class activity.Class, read *engine.State) *Session {
 	v := &served{session: Session{rp: p, ctx: r.Context(), read: read, class: class}}
 	s := &v.session
 	v.request = *r.WithContext((*carrier)(s))
@@ -99,7 +100,7 @@ func (s *Session) Scope() string { return s.state().Data.Scope }
 func (s *Session) Started() time.Time { return s.state().Data.Started }
 
 // Class is how the request was classified.
-func (s *Session) Class() Class { return s.class }
+func (s *Session) Class() activity.Class { return s.class }
 
 // Name is a hash that is the same in all logs and events of this session.
 func (s *Session) Name() string { return s.key().Short() }
@@ -147,7 +148,7 @@ func (s *Session) ReportActivity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = p.gate.admit(r, s.key(), activity.Forced)
+	_, _, err = p.gate.admit(r, s.key(), classify.Forced)
 	if errors.Is(err, ErrAnonymous) {
 		return &EndedError{Reason: reason.Unconfirmed}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -30,7 +31,7 @@ func TestSessionTells(t *testing.T) {
 				t.Errorf("claims %+v, %v", claims, err)
 			}
 			if s.Issuer() != issuer || s.Subject() != "248289761001" || s.SID() != v.session().SID ||
-				s.Scope() != "openid profile" || !s.Started().Equal(began) || s.Class() != rp.Active {
+				s.Scope() != "openid profile" || !s.Started().Equal(began) || s.Class() != activity.Active {
 				t.Errorf("%s %s %s %q %v %v", s.Issuer(), s.Subject(), s.SID(), s.Scope(), s.Started(), s.Class())
 			}
 			if s.Name() != w.logins[0].Session || s.Err() != nil {

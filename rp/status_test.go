@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -74,7 +75,7 @@ func TestPassiveExtendsNothing(t *testing.T) {
 		"status":          func(v *visitor) *reply { return v.fetch("/auth/session") },
 		"a passive route": func(v *visitor) *reply { return v.fetch("/passive") },
 		"a marked fetch": func(v *visitor) *reply {
-			return v.do("GET", "/private", nil, with(fetching, rp.ActivityHeader, "passive"))
+			return v.do("GET", "/private", nil, with(fetching, activity.Header, "passive"))
 		},
 		"a prefetch": func(v *visitor) *reply {
 			return v.do("GET", "/private", nil, with(navigating, "Sec-Purpose", "prefetch;prerender"))

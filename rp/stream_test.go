@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -135,17 +136,17 @@ func TestWatchingNeverExtends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newPageWorld(t, nil, func(c *rp.Config) { c.Idle = 30 * time.Minute })
 		ada := w.login("ada")
-		events, cancel := ada.stream(http.Header{rp.ActivityHeader: {"active"}})
+		events, cancel := ada.stream(http.Header{activity.Header: {"active"}})
 		defer cancel()
 		expect(t, events, "session", "")
 		for range 28 {
 			time.Sleep(time.Minute)
-			s := ada.do(http.MethodGet, "/auth/session", http.Header{rp.ActivityHeader: {"active"}}).status(t)
+			s := ada.do(http.MethodGet, "/auth/session", http.Header{activity.Header: {"active"}}).status(t)
 			if s.State != "live" {
 				t.Fatalf("%+v", s)
 			}
 			if ada.do(http.MethodGet, "/auth/draft-key",
-				http.Header{rp.ActivityHeader: {"active"}}).StatusCode != http.StatusOK {
+				http.Header{activity.Header: {"active"}}).StatusCode != http.StatusOK {
 				t.Fatal("no draft key")
 			}
 		}

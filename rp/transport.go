@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/record"
@@ -101,7 +102,7 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, challenge := apiAnswer(resp, h)
 	switch verdict.API(answer) {
 	case verdict.OK:
-		if s.rp.apis.signals && resp.StatusCode < 400 && s.class != Passive {
+		if s.rp.apis.signals && resp.StatusCode < 400 && s.class != activity.Passive {
 			s.rp.apis.called(st, sent)
 		}
 		return resp, nil

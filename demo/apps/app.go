@@ -18,6 +18,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -175,7 +176,7 @@ func (a *App) AccessTokenOf(ctx context.Context, session string) (string, error)
 	if !ok {
 		return "", errors.New("there is no such session")
 	}
-	r := (&http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {cookies}}}).WithContext(rp.WithClass(ctx, rp.Active))
+	r := (&http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {cookies}}}).WithContext(activity.Mark(ctx, activity.Active))
 	s, err := a.RP.Authenticate(r)
 	if err != nil {
 		return "", err
@@ -312,7 +313,7 @@ type pageKey struct{}
 // as well, show what the app knows by itself.
 func markPages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get(rp.ActivityHeader) != "" {
+		if r.Header.Get(activity.Header) != "" {
 			r = r.WithContext(context.WithValue(r.Context(), pageKey{}, true))
 		}
 		next.ServeHTTP(w, r)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 )
 
 const maxVisitors = 64
@@ -65,7 +66,7 @@ func (a *App) seenOnPage(next http.Handler) http.Handler {
 		if a.cfg.Watch == nil || !ok || rec.Status != http.StatusOK {
 			return
 		}
-		v.At, v.Class, v.Method, v.Path, v.Status = a.cfg.Now(), rp.Active.String(), r.Method, r.URL.Path, rec.Status
+		v.At, v.Class, v.Method, v.Path, v.Status = a.cfg.Now(), activity.Active.String(), r.Method, r.URL.Path, rec.Status
 		a.visitors.note(v, cookie)
 		a.cfg.Watch(v)
 	})
@@ -88,7 +89,7 @@ func (vs *visitors) note(v Visit, cookie string) {
 	defer vs.mu.Unlock()
 	active := v.At
 	vs.list = slices.DeleteFunc(vs.list, func(o *visitor) bool {
-		if o.Session == v.Session && v.Class == rp.Passive.String() {
+		if o.Session == v.Session && v.Class == activity.Passive.String() {
 			active = o.active
 		}
 		return o.Session == v.Session

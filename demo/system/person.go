@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/apps"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 )
 
 const maxPage = 1 << 20
@@ -135,7 +135,7 @@ func (b *Browser) Fetch(ctx context.Context, page string) (Result, error) {
 func (b *Browser) Swap(ctx context.Context, page string, poll bool) (Result, error) {
 	header := map[string]string{"Accept": "*/*", "Sec-Fetch-Mode": "cors", "HX-Request": "true"}
 	if poll {
-		header[rp.ActivityHeader] = rp.Passive.String()
+		header[activity.Header] = activity.Passive.String()
 	}
 	return b.do(ctx, http.MethodGet, page, nil, header)
 }

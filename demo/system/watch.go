@@ -11,7 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
@@ -169,7 +169,7 @@ func (s *System) visited(id string) func(apps.Visit) {
 	return func(v apps.Visit) {
 		e := Event{At: v.At, Kind: Active, From: Person, To: id, Session: v.Session, SID: v.SID, Subject: v.Subject, Clause: "C1",
 			Title: "Active in " + Name(id), Text: v.Method + " " + v.Path + " because a person did something."}
-		if v.Class == rp.Passive.String() {
+		if v.Class == activity.Passive.String() {
 			e.Kind, e.Clause, e.Title, e.Text = Passive, "C7", "Poll of "+Name(id), v.Method+" "+v.Path+" by the page itself: it is served, and keeps nobody signed in."
 		}
 		if v.Status >= 400 {

@@ -8,6 +8,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 )
 
 // guess makes the browser load what nobody has asked for yet.
@@ -24,7 +25,7 @@ var guess = map[string]string{
 func TestGuessesOfTheBrowser(t *testing.T) {
 	w := start(t, options{
 		rp: func(c *rp.Config) {
-			c.Classify = func(r *http.Request) (rp.Class, bool) { return rp.Active, r.URL.Path == "/forced" }
+			c.Classify = func(r *http.Request) (activity.Class, bool) { return activity.Active, r.URL.Path == "/forced" }
 		},
 		routes: func(mux *http.ServeMux, web *nethttpadapter.Adapter) {
 			mux.Handle("GET /active", web.RequireLogin(web.Active(show(`<h1>active</h1>`))))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 )
 
 // answer is what a browser got.
@@ -135,7 +136,7 @@ func shares(w http.ResponseWriter, r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
-		w.Header().Set("Access-Control-Allow-Headers", rp.ActivityHeader)
+		w.Header().Set("Access-Control-Allow-Headers", activity.Header)
 	}
 	return r.Method == http.MethodOptions
 }

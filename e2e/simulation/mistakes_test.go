@@ -138,7 +138,7 @@ var mutations = []mutation{
 		`return !Over(ends, now.Add(skew))`,
 		`return !Over(ends, now)`},
 	// What a page does by itself
-	{"a page that reloads itself is a person", "rp/internal/activity/activity.go",
+	{"a page that reloads itself is a person", "rp/internal/classify/classify.go",
 		`	case sentUser:
 		return Page // meta refresh, a timer, location.reload`,
 		`	case sentUser:
@@ -147,7 +147,7 @@ var mutations = []mutation{
 		"	case person && !waits:\n",
 		"	case !waits:\n"},
 	{"that a person began a log-in is forgotten", "rp/begin.go",
-		`d.SendsUser = f.SentUser || activity.SendsUser(r.Header)`,
+		`d.SendsUser = f.SentUser || classify.SendsUser(r.Header)`,
 		`d.SendsUser = activity.SendsUser(r.Header)`},
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 )
 
 // A whole life: in, served, out.
@@ -238,7 +239,7 @@ func testMarks(t *testing.T, a *app) {
 	b.expect(b.do("GET", "/feed", navigate), 200, "ada passive")
 	b.expect(b.do("GET", "/image", image), 200, "ada passive") // no mark makes activity of it
 	script := fetch.Clone()
-	script.Set(rp.ActivityHeader, "passive") // what a script says of itself is less than the mark
+	script.Set(activity.Header, "passive") // what a script says of itself is less than the mark
 	b.expect(b.do("GET", "/image", script), 200, "ada active")
 	b.expect(b.do("GET", "/private", script), 200, "ada passive")
 	for range 3 {
@@ -301,14 +302,14 @@ func testOptionalLogin(t *testing.T, a *app) {
 // Config.Classify goes before every mark.
 func testClassify(t *testing.T, build Build) {
 	a := newApp(t, build, func(c *rp.Config) {
-		c.Classify = func(r *http.Request) (rp.Class, bool) {
+		c.Classify = func(r *http.Request) (activity.Class, bool) {
 			switch r.Header.Get("X-Class") {
 			case "active":
-				return rp.Active, true
+				return activity.Active, true
 			case "passive":
-				return rp.Passive, true
+				return activity.Passive, true
 			}
-			return rp.Passive, false
+			return activity.Passive, false
 		}
 	})
 	b := a.browser()

@@ -42,13 +42,14 @@ func rooms() []room {
 
 	// Test code is out of reach of what people link into their programs.
 	testCode := []string{"testing/...", "net/http/httptest"}
-	contract := []string{"rp", "rp/store", "rp/reason", "rp/event", "rp/pages", "rp/idps", "rp/internal/..."}
+	contract := []string{"rp", "rp/activity", "rp/store", "rp/reason", "rp/event", "rp/pages", "rp/idps",
+		"rp/internal/..."}
 	ofStores := []string{"rp/store", "rp/store/internal/..."}
 	everything := []string{"rp/...", "nethttpadapter/...", "echoadapter/...", "idp-mock/..."}
 
 	// What rp knows of browsers knows nobody who is logged in: no record, no store, no IdP.
 	// Of two patterns of the same length the first counts, so these stand before rp/internal/....
-	request := []string{"rp/internal/web", "rp/internal/activity"}
+	request := []string{"rp/internal/web", "rp/internal/classify"}
 	place := append([]string{"rp/internal/site", "rp/internal/weburl"}, request...)
 	ofBrowsers := append([]string{"rp/internal/posted", "rp/internal/page", "rp/internal/seal"}, place...)
 
@@ -59,7 +60,7 @@ func rooms() []room {
 		"rp/internal/throttle", "rp/internal/verdict", "rp/internal/weburl"}
 
 	return []room{
-		{path: "rp/internal/activity", never: testCode},
+		{path: "rp/internal/classify", never: testCode},
 		{path: "rp/internal/web", rooms: request, never: testCode},
 		{path: "rp/internal/cookie", never: testCode},
 		{path: "rp/internal/site", rooms: place, never: testCode},
@@ -76,11 +77,12 @@ func rooms() []room {
 		// What is asked of the IdP knows no session.
 		{path: "rp/internal/authrequest", rooms: append([]string{"rp/reason", "rp/store", "rp/internal/loginflow"},
 			append(place, rules...)...), modules: core, never: testCode},
-		{path: "rp/internal/checkup", rooms: append([]string{"rp/store", "rp/internal/activity"}, rules...),
+		{path: "rp/internal/checkup", rooms: append([]string{"rp/store", "rp/internal/classify"}, rules...),
 			modules: core, never: testCode},
 		{path: "rp/internal/...", modules: core, never: testCode},
-		{path: "rp", rooms: []string{"rp/store", "rp/reason", "rp/event", "rp/pages", "rp/idps", "rp/internal/..."},
-			modules: core, never: testCode},
+		{path: "rp", rooms: []string{"rp/activity", "rp/store", "rp/reason", "rp/event", "rp/pages", "rp/idps",
+			"rp/internal/..."}, modules: core, never: testCode},
+		{path: "rp/activity", rooms: append([]string{"rp/internal/lifetime"}, request...), never: testCode},
 		{path: "rp/idps", rooms: []string{"rp/internal/weburl"}, never: testCode},
 		{path: "rp/reason", rooms: []string{"rp/store"}, never: testCode},
 		{path: "rp/pages", rooms: []string{"rp/internal/page"}, never: testCode},

@@ -100,7 +100,7 @@ var claims = []struct{ words, held string }{
 	{"Tandem tries again, then answers 503", "e2e/badinput.TestIdPOutage rp.TestStoreOutage demo/system.TestIdPDown"},
 	{"**The absent do not stay signed in.", "rp/internal/lifetime.TestPassiveNeverSignals"},
 	{"Tandem reports to the IdP only what a person did", "rp/internal/lifetime.TestPassiveNeverSignals " +
-		"e2e/absent.TestHTMXPolls rp/internal/activity.TestClassify"},
+		"e2e/absent.TestHTMXPolls rp/internal/classify.TestClassify"},
 	{"**Everybody is told.", "e2e/firefox.TestEndReachesEveryTab"},
 	{"Every end has one reason", "e2e/firefox.TestEndReachesEveryTab rp.ExampleConfig_events"},
 	{"**To each its own.", "e2e/parties.TestToEachItsOwn"},

@@ -83,7 +83,7 @@ func Request(t testing.TB, r *http.Request, s Session) *http.Request {
 // handler that the test calls directly, and as its cookie, for a route behind RequireLogin.
 //
 // For a handler behind Passive, or one that a page of another origin calls, mark r with
-// rp.WithClass, or set the headers of such a request.
+// activity.Mark, or set the headers of such a request.
 func (p *Party) Request(r *http.Request, s Session) *http.Request {
 	p.t.Helper()
 	r = r.Clone(r.Context())

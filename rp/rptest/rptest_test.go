@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-sso/tandem/echoadapter"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/event"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/rptest"
@@ -45,7 +46,7 @@ func TestRequest(t *testing.T) {
 			t.Errorf("%s: %+v, %v", adapter, claims, err)
 		}
 		if s.Subject() != "ada" || s.SID() != "s-1" || s.Issuer() != rptest.Issuer || s.Scope() != "openid notes" ||
-			s.Class() != rp.Active || s.Err() != nil {
+			s.Class() != activity.Active || s.Err() != nil {
 			t.Errorf("%s: %q %q %q %q %v %v", adapter, s.Subject(), s.SID(), s.Issuer(), s.Scope(), s.Class(), s.Err())
 		}
 		if err := s.Satisfies(rp.ACR("gold"), rp.MaxAge(time.Minute)); err != nil {
@@ -70,11 +71,11 @@ type mine struct{}
 func TestRequestKeepsTheRequest(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/notes/7", strings.NewReader("text"))
 	r.SetPathValue("id", "7")
-	r = r.WithContext(rp.WithClass(context.WithValue(r.Context(), mine{}, 1), rp.Passive))
+	r = r.WithContext(activity.Mark(context.WithValue(r.Context(), mine{}, 1), activity.Passive))
 	r = rptest.Request(t, r, ada)
 	body, _ := io.ReadAll(r.Body)
 	if string(body) != "text" || r.PathValue("id") != "7" || r.Context().Value(mine{}) != 1 ||
-		rp.FromContext(r.Context()).Class() != rp.Passive {
+		rp.FromContext(r.Context()).Class() != activity.Passive {
 		t.Errorf("%q %q %v", body, r.PathValue("id"), rp.FromContext(r.Context()).Class())
 	}
 }

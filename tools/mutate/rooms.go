@@ -12,7 +12,7 @@ type room struct {
 var rooms = []room{
 	{dir: "rp/internal/lifetime"},
 	{dir: "rp/internal/verdict"},
-	{dir: "rp/internal/activity"},
+	{dir: "rp/internal/classify"},
 	{dir: "rp/internal/idtoken"},
 	{dir: "rp/internal/logouttoken"},
 	{dir: "rp/internal/claims"},

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/internal/classify"
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/outside"
@@ -60,7 +60,7 @@ func (c *Reach) Look(ctx context.Context) []store.Finding {
 	defer cancel()
 	at := c.BaseURL + c.Prefix
 	page := http.Header{"Origin": {weburl.Origin(c.BaseURL)}, "Sec-Fetch-Site": {"same-origin"},
-		"Sec-Fetch-Mode": {"cors"}, "Accept": {"application/json"}, activity.Header: {"passive"}}
+		"Sec-Fetch-Mode": {"cors"}, "Accept": {"application/json"}, classify.Header: {"passive"}}
 	var out []store.Finding
 	for _, one := range []struct {
 		code, url, what string

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/internal/classify"
 	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
@@ -88,6 +88,6 @@ func LosesFragment(r *http.Request, q url.Values) bool {
 // SentUser reports whether the browser says that a person began this log-in (ACT-05):
 // now, or on the page before, whose word only a page of this app can repeat.
 func SentUser(r *http.Request, q url.Values) bool {
-	return activity.SendsUser(r.Header) ||
+	return classify.SendsUser(r.Header) ||
 		q.Get("sent_user") == "1" && web.First(r.Header, "Sec-Fetch-Site") == "same-origin"
 }

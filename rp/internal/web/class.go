@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/internal/classify"
 )
 
 // Classifier says of requests to one app whether a person has caused them.
@@ -18,38 +18,38 @@ type Classifier struct {
 type markKey struct{}
 
 // WithMark marks the requests of a route.
-func WithMark(ctx context.Context, m activity.Mark) context.Context {
+func WithMark(ctx context.Context, m classify.Mark) context.Context {
 	return context.WithValue(ctx, markKey{}, m)
 }
 
 // Mark is what the application says about a request.
-func (c *Classifier) Mark(r *http.Request) activity.Mark {
+func (c *Classifier) Mark(r *http.Request) classify.Mark {
 	if m, ok := c.Forced(r); ok {
 		return m
 	}
-	if m, ok := r.Context().Value(markKey{}).(activity.Mark); ok {
+	if m, ok := r.Context().Value(markKey{}).(classify.Mark); ok {
 		return m
 	}
-	return activity.Unmarked
+	return classify.Unmarked
 }
 
 // Forced is what the app says of this very request, which goes before the mark of its route.
-func (c *Classifier) Forced(r *http.Request) (activity.Mark, bool) {
+func (c *Classifier) Forced(r *http.Request) (classify.Mark, bool) {
 	if c.Says == nil {
-		return activity.Unmarked, false
+		return classify.Unmarked, false
 	}
 	switch active, ok := c.Says(r); {
 	case !ok:
-		return activity.Unmarked, false
+		return classify.Unmarked, false
 	case active:
-		return activity.Forced, true
+		return classify.Forced, true
 	}
-	return activity.Passive, true
+	return classify.Passive, true
 }
 
 // IsActive takes what nobody can tell for a person's: to log out somebody who is there
 // would be worse.
-func (c *Classifier) IsActive(r *http.Request, m activity.Mark, sentUser bool) bool {
-	return activity.Classify(r.Method, r.Header,
-		activity.Facts{Mark: m, SentUser: sentUser, Trusted: c.Trusted(r)}) != activity.Page
+func (c *Classifier) IsActive(r *http.Request, m classify.Mark, sentUser bool) bool {
+	return classify.Request(r.Method, r.Header,
+		classify.Facts{Mark: m, SentUser: sentUser, Trusted: c.Trusted(r)}) != classify.Page
 }

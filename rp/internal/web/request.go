@@ -4,7 +4,7 @@ import (
 	"mime"
 	"net/http"
 
-	"github.com/tandem-sso/tandem/rp/internal/activity"
+	"github.com/tandem-sso/tandem/rp/internal/classify"
 )
 
 // Kind is the kind of answer that whoever asks can use.
@@ -28,7 +28,7 @@ func KindOf(r *http.Request) Kind {
 	switch {
 	case First(r.Header, "Hx-Request") == "true":
 		return HTMX
-	case activity.Prefetch(r.Header) || !activity.Navigation(r.Header):
+	case classify.Prefetch(r.Header) || !classify.Navigation(r.Header):
 		return Script
 	}
 	switch r.Method {

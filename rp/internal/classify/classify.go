@@ -1,10 +1,10 @@
-// Package activity decides whether a request was made because a person did something. It is
+// Package classify decides whether a request was made because a person did something. It is
 // pure: it looks only at the request and three facts.
 //
 // The requests of browsers were measured (testdata/browsers.json, which tests in real
 // browsers check). If a person and a page send the same bytes, the answer is Unclear, and the
 // caller decides.
-package activity
+package classify
 
 import (
 	"net/http"
@@ -58,8 +58,8 @@ type Facts struct {
 // says so of each.
 func SendsUser(h http.Header) bool { return first(h, "Sec-Fetch-User") == "?1" }
 
-// Classify classifies a request.
-func Classify(method string, h http.Header, f Facts) Class {
+// Request classifies a request.
+func Request(method string, h http.Header, f Facts) Class {
 	if Prefetch(h) || method == http.MethodOptions || foreign(h, f.Trusted) {
 		return Page
 	}

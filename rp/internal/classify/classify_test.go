@@ -1,4 +1,4 @@
-package activity
+package classify
 
 import (
 	"net/http"
@@ -154,7 +154,7 @@ func TestClassify(t *testing.T) {
 		if method == "" {
 			method = "GET"
 		}
-		if got := Classify(method, row.header, f); got != row.want {
+		if got := Request(method, row.header, f); got != row.want {
 			t.Errorf("%s: %v, want %v", row.what, got, row.want)
 		}
 	}
@@ -206,7 +206,7 @@ func BenchmarkClassify(b *testing.B) {
 	h := metadata("same-origin navigate document", html, user)
 	f := facts()
 	for b.Loop() {
-		if Classify("GET", h, f) != Person {
+		if Request("GET", h, f) != Person {
 			b.Fatal("not a person")
 		}
 	}

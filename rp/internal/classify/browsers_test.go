@@ -1,4 +1,4 @@
-package activity
+package classify
 
 import (
 	"encoding/json"
@@ -99,7 +99,7 @@ func TestMeasured(t *testing.T) {
 		if r.Request.Headers["Referer"] == "http://app.tandem.test" {
 			f = Facts{Trusted: map[string]bool{"http://app.tandem.test": true}}
 		}
-		if got := Classify(r.Request.Method, r.header(), f); got != want {
+		if got := Request(r.Request.Method, r.header(), f); got != want {
 			t.Errorf("%s, %s: %v, want %v: %v", r.Browser, r.What, got, want, *r.Request)
 		}
 	}
@@ -118,11 +118,11 @@ func TestMarks(t *testing.T) {
 		if r.Request == nil {
 			continue
 		}
-		plain := Classify(r.Request.Method, r.header(), facts())
+		plain := Request(r.Request.Method, r.header(), facts())
 		marked := func(m Mark) Class {
 			f := facts()
 			f.Mark = m
-			return Classify(r.Request.Method, r.header(), f)
+			return Request(r.Request.Method, r.header(), f)
 		}
 		if got := marked(Passive); got != Page {
 			t.Errorf("%s, %s: marked passive it is %v", r.Browser, r.What, got)
@@ -146,14 +146,14 @@ func TestBrowserThatHasNotSentUser(t *testing.T) {
 			continue
 		}
 		f := facts()
-		before := Classify(r.Request.Method, r.header(), f)
+		before := Request(r.Request.Method, r.header(), f)
 		f.SentUser = false
 		want, h := before, r.header()
 		if h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "document" && !SendsUser(h) &&
 			h.Get("Sec-Purpose") == "" {
 			want = Unclear
 		}
-		if got := Classify(r.Request.Method, h, f); got != want {
+		if got := Request(r.Request.Method, h, f); got != want {
 			t.Errorf("%s, %s: %v, want %v", r.Browser, r.What, got, want)
 		}
 		if want != before {
