@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/tandem-sso/tandem/rp/adapter"
 	"github.com/tandem-sso/tandem/rp/internal/answer"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/page"
@@ -12,58 +13,18 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// Answer is the answer to a browser or script instead of the page that it asked for.
-type Answer struct {
-	Status int
-	Header http.Header
-	Body   []byte
-	// Problem is the body in the form in which a framework may want to render it;
-	// nil if the answer is a page or a redirect.
-	Problem *Problem
-}
-
-// ErrorHeader is Tandem-Error: it repeats Problem.Error.
-const ErrorHeader = answer.Header
-
-// Problem is the JSON answer to scripts. LoginURL is empty if no person caused the request,
-// because a script would go there by itself.
-type Problem struct {
-	Error    string          `json:"error"` // login_required, session_ended, session_unconfirmed, …
-	Reason   reason.Reason   `json:"reason,omitempty"`
-	Cause    reason.EndCause `json:"cause,omitempty"`
-	LoginURL string          `json:"login_url,omitempty"`
-}
-
-// Write sends the answer.
-func (a Answer) Write(w http.ResponseWriter) {
-	a.AddTo(w.Header())
-	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body)
-}
-
-// AddTo puts the answer's header into h, for a framework that renders Problem itself.
-// It replaces headers of the same name, but adds cookies.
-func (a Answer) AddTo(h http.Header) {
-	for name, v := range a.Header {
-		if name == "Set-Cookie" {
-			v = append(h[name], v...)
-		}
-		h[name] = v
-	}
-}
-
 // Answer turns an error of Authenticate or of an endpoint into the answer for the client: a
 // log-in for a person's navigation, a page with a link for other navigations and for forms,
 // 401 with JSON for scripts, 503 with Retry-After in an outage. A request that no person
 // caused gets no address to go to. docs/answers.md has the table.
 //
 // The options are for the log-in to which the answer leads.
-func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) Answer {
+func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) adapter.Answer {
 	a := p.answers.to(r, err, opts)
-	out := Answer{Status: a.Status, Header: a.Header, Body: a.Body}
+	out := adapter.Answer{Status: a.Status, Header: a.Header, Body: a.Body}
 	if pr := a.Problem; pr != nil {
-		out.Problem = &Problem{Error: pr.Error, Reason: reason.Reason(pr.Reason), Cause: reason.EndCause(pr.Cause),
-			LoginURL: pr.LoginURL}
+		out.Problem = &adapter.Problem{Error: pr.Error, Reason: reason.Reason(pr.Reason),
+			Cause: reason.EndCause(pr.Cause), LoginURL: pr.LoginURL}
 	}
 	return out
 }

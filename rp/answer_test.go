@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/adapter"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -72,7 +73,7 @@ func TestAnswersToTheUnauthenticated(t *testing.T) {
 					}
 					return
 				}
-				if a.header.Get(rp.ErrorHeader) != "login_required" {
+				if a.header.Get(adapter.ErrorHeader) != "login_required" {
 					t.Errorf("the code is not in the header: %v", a)
 				}
 				if what == "page" {
@@ -85,7 +86,7 @@ func TestAnswersToTheUnauthenticated(t *testing.T) {
 				}
 				passive := map[string]bool{"a script that marks itself": true, "an image": true,
 					"an image of an old browser": true, "a prefetch": true, "OPTIONS": true}[row.name]
-				var p rp.Problem
+				var p adapter.Problem
 				if err := json.Unmarshal([]byte(a.body), &p); err != nil || p.Error != what ||
 					(p.LoginURL == "") != passive || a.header.Get("Content-Type") != "application/json" {
 					t.Errorf("%v", a)
@@ -137,10 +138,10 @@ func TestAnswersAfterTheEnd(t *testing.T) {
 		if a := v.get("/private"); a.status != 302 || a.location() != "/auth/login?return_to=%2Fprivate" {
 			t.Errorf("a navigation: %v", a)
 		}
-		var p rp.Problem
+		var p adapter.Problem
 		a := v.fetch("/private")
 		if err := json.Unmarshal([]byte(a.body), &p); err != nil || a.status != 401 ||
-			p != (rp.Problem{Error: "session_ended", Reason: reason.BackchannelLogout, LoginURL: "/auth/login"}) {
+			p != (adapter.Problem{Error: "session_ended", Reason: reason.BackchannelLogout, LoginURL: "/auth/login"}) {
 			t.Errorf("a script: %v", a)
 		}
 		v.expect("ended", reason.BackchannelLogout)

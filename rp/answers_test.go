@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/adapter"
 )
 
 const answersPage = "../docs/answers.md"
@@ -139,7 +140,7 @@ func answered(t *testing.T, a *reply) string {
 			words = append(words, "with a link to the "+to(strings.ReplaceAll(href, "&amp;", "&")))
 		}
 	case a.header.Get("Content-Type") == "application/json":
-		var p rp.Problem
+		var p adapter.Problem
 		if err := json.Unmarshal([]byte(a.body), &p); err != nil {
 			t.Error(err)
 		}
@@ -147,8 +148,8 @@ func answered(t *testing.T, a *reply) string {
 		if p.LoginURL != "" {
 			words = append(words, "+ `login_url`")
 		}
-		if (a.header.Get(rp.ErrorHeader)) != p.Error {
-			t.Errorf("%s: %v", rp.ErrorHeader, a)
+		if (a.header.Get(adapter.ErrorHeader)) != p.Error {
+			t.Errorf("%s: %v", adapter.ErrorHeader, a)
 		}
 	}
 	if a.header.Get("HX-Redirect") != "" {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/adapter"
 	"github.com/tandem-sso/tandem/rp/internal/answer"
 	"github.com/tandem-sso/tandem/rp/internal/asset"
 	"github.com/tandem-sso/tandem/rp/internal/authrequest"
@@ -110,7 +111,7 @@ func (g *ground) build(apisByOrigin map[string]*engine.Audience) *RelyingParty {
 	return p
 }
 
-func (g *ground) endpoints(p *RelyingParty, forms *forms, callbacks *callbacks) []Endpoint {
+func (g *ground) endpoints(p *RelyingParty, forms *forms, callbacks *callbacks) []adapter.Endpoint {
 	c, b := g.cfg, p.gate.browsers
 	login := func(w http.ResponseWriter, r *http.Request) error { return p.StartLogin(w, r) }
 	logouts := &logouts{engine: g.engine, idp: g.idp, browsers: b, site: g.site, atIdP: c.endSession(), pages: g.pages,
@@ -120,35 +121,37 @@ func (g *ground) endpoints(p *RelyingParty, forms *forms, callbacks *callbacks) 
 	reports := &pageActivity{gate: p.gate, statuses: p.streams.statuses}
 	drafts := &drafts{gate: p.gate, keys: c.Keys}
 	watches := &watches{client: c.ClientID, engine: g.engine, idp: g.idp, browsers: b, site: g.site}
-	all := []Endpoint{
-		{http.MethodGet, "/login", login},
-		{http.MethodGet, "/callback", callbacks.serve},
-		{http.MethodPost, "/callback", callbacks.serve},
-		{http.MethodPost, "/logout", logouts.serve},
-		{http.MethodGet, "/logged-out", logouts.left},
-		{http.MethodPost, "/backchannel-logout", tokens.serve},
-		{http.MethodGet, "/frontchannel-logout", frames.serve},
-		{http.MethodGet, "/session", p.streams.statuses.serve},
-		{http.MethodGet, "/events", p.streams.serve},
-		{http.MethodPost, "/activity", reports.serve},
-		{http.MethodGet, "/draft-key", drafts.serve},
-		{http.MethodGet, "/check-session", watches.serve},
-		{http.MethodPost, "/check-session", watches.changed},
-		// session.js, the ES module for pages: browsers ask each time whether it has changed, so
-		// that pages and server always fit together.
-		{http.MethodGet, "/session.js", silently(asset.ServeScript)},
-		{http.MethodGet, "/session.source.js", silently(asset.ServeSource)}, // before it was minified
-		{http.MethodGet, "/session.d.ts", silently(asset.ServeTypes)},       // its TypeScript declarations
+	var all []adapter.Endpoint
+	mount := func(method, path string, handle func(http.ResponseWriter, *http.Request) error) {
+		all = append(all, adapter.Endpoint{Method: method, Path: path, Handle: handle})
 	}
+	mount(http.MethodGet, "/login", login)
+	mount(http.MethodGet, "/callback", callbacks.serve)
+	mount(http.MethodPost, "/callback", callbacks.serve)
+	mount(http.MethodPost, "/logout", logouts.serve)
+	mount(http.MethodGet, "/logged-out", logouts.left)
+	mount(http.MethodPost, "/backchannel-logout", tokens.serve)
+	mount(http.MethodGet, "/frontchannel-logout", frames.serve)
+	mount(http.MethodGet, "/session", p.streams.statuses.serve)
+	mount(http.MethodGet, "/events", p.streams.serve)
+	mount(http.MethodPost, "/activity", reports.serve)
+	mount(http.MethodGet, "/draft-key", drafts.serve)
+	mount(http.MethodGet, "/check-session", watches.serve)
+	mount(http.MethodPost, "/check-session", watches.changed)
+	// session.js, the ES module for pages: browsers ask each time whether it has changed, so
+	// that pages and server always fit together.
+	mount(http.MethodGet, "/session.js", silently(asset.ServeScript))
+	mount(http.MethodGet, "/session.source.js", silently(asset.ServeSource)) // before it was minified
+	mount(http.MethodGet, "/session.d.ts", silently(asset.ServeTypes))       // its TypeScript declarations
 	if len(c.ClientKeys)+len(c.DecryptionKeys) > 0 {
-		all = append(all, Endpoint{http.MethodGet, "/jwks", serveKeys(c)})
+		mount(http.MethodGet, "/jwks", serveKeys(c))
 	}
 	if c.ThirdPartyLogin {
-		all = append(all, Endpoint{http.MethodPost, "/login", login})
+		mount(http.MethodPost, "/login", login)
 	}
 	if c.KeepPosted {
-		all = append(all, Endpoint{http.MethodGet, posted.Path, forms.arrive},
-			Endpoint{http.MethodPost, posted.Path, forms.giveBack})
+		mount(http.MethodGet, posted.Path, forms.arrive)
+		mount(http.MethodPost, posted.Path, forms.giveBack)
 	}
 	return all
 }

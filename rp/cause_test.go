@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/adapter"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -55,7 +56,7 @@ func TestCauseOfAnEnd(t *testing.T) {
 					got.Cause != row.cause {
 					t.Errorf("%+v", got)
 				}
-				var p rp.Problem
+				var p adapter.Problem
 				if a := v.fetch("/private"); json.Unmarshal([]byte(a.body), &p) != nil ||
 					p.Reason != reason.BackchannelLogout || p.Cause != row.cause {
 					t.Errorf("a script: %v", a)

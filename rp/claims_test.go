@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/adapter"
 )
 
 // claimsOf returns what a handler sees of a person.
@@ -383,9 +384,9 @@ func TestRequireClaim(t *testing.T) {
 		if at := query(v.start(strings.ReplaceAll(other, "&amp;", "&"))); at.Get("prompt") != "select_account" {
 			t.Errorf("%q leads to %v", other, at)
 		}
-		var p rp.Problem
+		var p adapter.Problem
 		if a := v.fetch("/claim-403-0"); a.status != 403 || json.Unmarshal([]byte(a.body), &p) != nil ||
-			p != (rp.Problem{Error: "forbidden"}) {
+			p != (adapter.Problem{Error: "forbidden"}) {
 			t.Errorf("a script: %v", a)
 		}
 		stranger := w.visitor("bob")

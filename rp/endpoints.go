@@ -3,25 +3,19 @@ package rp
 import (
 	"net/http"
 	"slices"
-)
 
-// Endpoint is one of the library's own pages. An adapter mounts it at
-// Prefix()+Path and renders its error with RelyingParty.Answer.
-type Endpoint struct {
-	Method string
-	Path   string // below Prefix
-	Handle func(http.ResponseWriter, *http.Request) error
-}
+	"github.com/tandem-sso/tandem/rp/adapter"
+)
 
 // Prefix is the path of the endpoints as the app sees it; browsers see the path of
 // Config.BaseURL before it.
 func (p *RelyingParty) Prefix() string { return p.cfg.Prefix }
 
 // Endpoints lists the library's pages.
-func (p *RelyingParty) Endpoints() []Endpoint { return slices.Clone(p.endpoints) }
+func (p *RelyingParty) Endpoints() []adapter.Endpoint { return slices.Clone(p.endpoints) }
 
 // watched lets the self-check see what reaches the endpoints.
-func watched(all []Endpoint, check *selfCheck) []Endpoint {
+func watched(all []adapter.Endpoint, check *selfCheck) []adapter.Endpoint {
 	for i, e := range all {
 		all[i].Handle = func(w http.ResponseWriter, r *http.Request) error {
 			check.begin()

@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/adapter"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -78,7 +79,7 @@ func TestACR(t *testing.T) {
 		if a := low.get("/gold"); a.status != http.StatusFound {
 			t.Errorf("the address of a log-in opens it: %v", a)
 		}
-		var p rp.Problem
+		var p adapter.Problem
 		if a := low.fetch("/gold"); json.Unmarshal([]byte(a.body), &p) != nil || a.status != 401 ||
 			p.Error != "insufficient_user_authentication" ||
 			!strings.HasPrefix(p.LoginURL, "/auth/login?return_to=%2Fgold&wish=") {

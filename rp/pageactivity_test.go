@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/adapter"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
@@ -44,7 +45,7 @@ func TestActivityTooLate(t *testing.T) {
 		ada := w.login("ada")
 		time.Sleep(61 * time.Minute)
 		a := ada.do(http.MethodPost, "/auth/activity", nil)
-		var problem rp.Problem
+		var problem adapter.Problem
 		if err := json.Unmarshal([]byte(a.body), &problem); err != nil || a.StatusCode != http.StatusUnauthorized ||
 			problem.Error != "session_ended" || problem.Reason != reason.RefreshRejected {
 			t.Errorf("%d %s", a.StatusCode, a.body)

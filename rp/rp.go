@@ -3,6 +3,7 @@ package rp
 import (
 	"context"
 
+	"github.com/tandem-sso/tandem/rp/adapter"
 	"github.com/tandem-sso/tandem/rp/internal/engine"
 )
 
@@ -16,7 +17,7 @@ type RelyingParty struct {
 	starts    *starts
 	answers   *answers
 	streams   *streams
-	endpoints []Endpoint
+	endpoints []adapter.Endpoint
 }
 
 // New checks the configuration, discovers the IdP and starts the background work. ctx

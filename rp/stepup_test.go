@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/adapter"
 )
 
 // lands follows redirects as a browser does whose person has typed the address, and fails
@@ -135,7 +136,7 @@ func TestFirstLoginOfARoute(t *testing.T) {
 		asks(v.do("GET", "/gold", nil, htmx).header.Get("HX-Redirect"))
 		asks(v.do("GET", "/gold", nil, with(htmx, "Hx-Current-Url", "https://other.example/")).header.Get(
 			"HX-Redirect"))
-		var p rp.Problem
+		var p adapter.Problem
 		a := v.do("GET", "/gold", nil, with(fetching, "Referer", base+"/dashboard?day=2"))
 		if json.Unmarshal([]byte(a.body), &p) != nil ||
 			!strings.Contains(p.LoginURL, url.QueryEscape("/dashboard?day=2")) {

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/activity"
+	"github.com/tandem-sso/tandem/rp/adapter"
 )
 
 // answer is what a browser got.
@@ -24,7 +25,7 @@ type answer struct {
 }
 
 func (a answer) String() string {
-	return fmt.Sprintf("%s: %d %s %s%s", a.what, a.status, a.class, a.header.Get("Location"), a.header.Get(rp.ErrorHeader))
+	return fmt.Sprintf("%s: %d %s %s%s", a.what, a.status, a.class, a.header.Get("Location"), a.header.Get(adapter.ErrorHeader))
 }
 
 // leads reports whether the answer has an address that a script or a browser follows by

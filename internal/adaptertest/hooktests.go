@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/adapter"
 )
 
 // What the app's hook at the log-in says reaches the browser: its headers, its own page, its
@@ -75,7 +76,7 @@ func testRequireClaim(t *testing.T, build Build) {
 	b.expect(page, 403, "Use another account")
 	b.expect(script, 403, `{"error":"forbidden"}`)
 	for _, got := range []*answer{page, script} {
-		if got.Header.Get("Cache-Control") != "no-store" || got.Header.Get(rp.ErrorHeader) != "forbidden" {
+		if got.Header.Get("Cache-Control") != "no-store" || got.Header.Get(adapter.ErrorHeader) != "forbidden" {
 			t.Errorf("%v", got.Header)
 		}
 	}

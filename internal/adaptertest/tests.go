@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/activity"
+	"github.com/tandem-sso/tandem/rp/adapter"
 )
 
 // A whole life: in, served, out.
@@ -108,9 +109,9 @@ func testRequireLogin(t *testing.T, a *app) {
 		b.do("GET", "/feed", fetch): "", b.do("GET", "/image", image): "", // nobody has asked for these
 	} {
 		b.expect(got, 401, "")
-		var p rp.Problem
+		var p adapter.Problem
 		if err := json.Unmarshal([]byte(got.body), &p); err != nil ||
-			p != (rp.Problem{Error: "login_required", LoginURL: login}) {
+			p != (adapter.Problem{Error: "login_required", LoginURL: login}) {
 			t.Errorf("%s %s: %q, %v", got.Request.Method, got.Request.URL.Path, got.body, err)
 		}
 		if !strings.HasPrefix(got.Header.Get("Content-Type"), "application/json") ||

@@ -42,7 +42,7 @@ func rooms() []room {
 
 	// Test code is out of reach of what people link into their programs.
 	testCode := []string{"testing/...", "net/http/httptest"}
-	contract := []string{"rp", "rp/activity", "rp/store", "rp/reason", "rp/event", "rp/pages", "rp/idps",
+	contract := []string{"rp", "rp/activity", "rp/adapter", "rp/store", "rp/reason", "rp/event", "rp/pages", "rp/idps",
 		"rp/internal/..."}
 	ofStores := []string{"rp/store", "rp/store/internal/..."}
 	everything := []string{"rp/...", "nethttpadapter/...", "echoadapter/...", "idp-mock/..."}
@@ -80,10 +80,12 @@ func rooms() []room {
 		{path: "rp/internal/checkup", rooms: append([]string{"rp/store", "rp/internal/classify"}, rules...),
 			modules: core, never: testCode},
 		{path: "rp/internal/...", modules: core, never: testCode},
-		{path: "rp", rooms: []string{"rp/activity", "rp/store", "rp/reason", "rp/event", "rp/pages", "rp/idps",
+		{path: "rp", rooms: []string{"rp/activity", "rp/adapter", "rp/store", "rp/reason", "rp/event", "rp/pages", "rp/idps",
 			"rp/internal/..."}, modules: core, never: testCode},
 		{path: "rp/activity", rooms: append([]string{"rp/internal/lifetime"}, request...), never: testCode},
 		{path: "rp/idps", rooms: []string{"rp/internal/weburl"}, never: testCode},
+		{path: "rp/adapter", rooms: append([]string{"rp/reason", "rp/store", "rp/internal/answer"}, ofBrowsers...),
+			never: testCode},
 		{path: "rp/reason", rooms: []string{"rp/store"}, never: testCode},
 		{path: "rp/pages", rooms: []string{"rp/internal/page"}, never: testCode},
 		{path: "rp/event", rooms: []string{"rp/reason", "rp/store"}, never: testCode},

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/adapter"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
@@ -165,6 +166,6 @@ func (p *Party) ServeAPI(origin string, h http.Handler) { p.net.serve(origin, h)
 // endpoint is one of the library's pages.
 func (p *Party) endpoint(method, path string) func(http.ResponseWriter, *http.Request) error {
 	all := p.Endpoints()
-	i := slices.IndexFunc(all, func(e rp.Endpoint) bool { return e.Method == method && e.Path == path })
+	i := slices.IndexFunc(all, func(e adapter.Endpoint) bool { return e.Method == method && e.Path == path })
 	return all[i].Handle
 }
