@@ -78,23 +78,21 @@ func whole(r *http.Request, prefix string) *http.Request {
 // No browser and no cache keeps the handler's answer: see rp.Session.KeepPrivate. The handler
 // may set another Cache-Control.
 func (a *Adapter) RequireLogin(next http.Handler, opts ...rp.LoginOption) http.Handler {
-	authenticate := a.rp.Authenticate
 	marked, isMarked := next.(classed)
 	if isMarked {
 		next = marked.Handler
-		authenticate = func(r *http.Request) (*rp.Session, error) { return a.rp.AuthenticateAs(r, marked.class) }
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := authenticate(r)
+		if isMarked { // a mark inside RequireLogin: it has to be known before
+			r = r.WithContext(activity.Mark(r.Context(), marked.class))
+		}
+		s, err := a.rp.Authenticate(r)
 		if err == nil {
 			err = s.Satisfies(opts...)
 		}
 		if err != nil {
 			if s != nil {
 				r = s.Request()
-			}
-			if isMarked { // a mark inside RequireLogin: the answer depends on it
-				r = r.WithContext(activity.Mark(r.Context(), marked.class))
 			}
 			a.rp.Answer(r, err, opts...).Write(w)
 			return

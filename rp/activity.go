@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/tandem-sso/tandem/rp/activity"
-	"github.com/tandem-sso/tandem/rp/internal/classify"
 	"github.com/tandem-sso/tandem/rp/internal/site"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
@@ -14,13 +13,6 @@ func classOf(active bool) activity.Class {
 		return activity.Active
 	}
 	return activity.Passive
-}
-
-func markOf(c activity.Class) classify.Mark {
-	if c == activity.Active {
-		return classify.Active
-	}
-	return classify.Passive
 }
 
 // newClassifier makes the classifier of requests from Config.Classify and the trusted origins.

@@ -46,12 +46,12 @@ func (a *answers) to(r *http.Request, err error, opts []LoginOption) answer.Answ
 		ended   *EndedError
 		trouble *UnavailableError
 		login   *LoginError
-		step    *StepUpError
+		step    *stepUpError
 		api     *APIError
-		request *RequestError
+		request *requestError
 	)
 	switch {
-	case errors.Is(err, ErrSilentCheck):
+	case errors.Is(err, engine.ErrSilentCheck):
 		return a.replies.Unconfirmed(r, a.asks(r, "&silent=1"))
 	case errors.Is(err, ErrUnconfirmed):
 		return a.replies.Unconfirmed(r, a.asks(r, ""))

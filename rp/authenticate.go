@@ -18,25 +18,10 @@ import (
 )
 
 // Authenticate answers with the session of a request. Errors: ErrAnonymous,
-// *EndedError, *UnavailableError, ErrUnconfirmed, ErrReauthenticate,
-// ErrSilentCheck, ErrCrossOrigin; RelyingParty.Answer turns each into the answer for the
-// browser. Call Session.KeepPrivate before you write an answer with private content.
+// *EndedError, *UnavailableError, ErrUnconfirmed, ErrReauthenticate, ErrCrossOrigin;
+// RelyingParty.Answer turns each into the answer for the browser. Call Session.KeepPrivate before you write an answer with private content.
 func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
-	return p.authenticated(r, p.gate.activity.Mark(r))
-}
-
-// AuthenticateAs is Authenticate for a request of a marked route, as if by activity.Mark: only
-// Config.Classify overrides the mark.
-func (p *RelyingParty) AuthenticateAs(r *http.Request, class activity.Class) (*Session, error) {
-	m, ok := p.gate.activity.Forced(r)
-	if !ok {
-		m = markOf(class)
-	}
-	return p.authenticated(r, m)
-}
-
-func (p *RelyingParty) authenticated(r *http.Request, m classify.Mark) (*Session, error) {
-	class, st, err := p.gate.enterAs(r, m)
+	class, st, err := p.gate.enter(r)
 	if err != nil {
 		return nil, err
 	}
@@ -57,10 +42,6 @@ type gate struct {
 }
 
 func (g *gate) enter(r *http.Request) (activity.Class, *engine.State, error) {
-	return g.enterAs(r, g.activity.Mark(r))
-}
-
-func (g *gate) enterAs(r *http.Request, m classify.Mark) (activity.Class, *engine.State, error) {
 	g.checkup.begin()
 	key, ok := g.browsers.key(r.Header)
 	if !ok {
@@ -69,7 +50,7 @@ func (g *gate) enterAs(r *http.Request, m classify.Mark) (activity.Class, *engin
 	if g.site.Of(r).Refuses(r) {
 		return activity.Passive, nil, ErrCrossOrigin
 	}
-	return g.admit(r, key, m)
+	return g.admit(r, key, g.activity.Mark(r))
 }
 
 func (g *gate) admit(r *http.Request, key store.Key, m classify.Mark) (activity.Class, *engine.State, error) {

@@ -33,7 +33,7 @@ type logoutTokens struct {
 
 // serve receives logout tokens from the IdP (OpenID Connect
 // Back-Channel Logout 1.0 §2.5). It depends on no cookie. Its only error is a
-// *RequestError; nil means 200 was written, also for a session that is not known
+// *requestError; nil means 200 was written, also for a session that is not known
 // (§2.7). A token by a key that is not known is answered 503 with Retry-After for 10 s
 // after the IdP's keys were read; they are read again when they are an hour old, or as
 // old as the IdP's Cache-Control allows, a minute at least.
@@ -44,7 +44,7 @@ func (t *logoutTokens) serve(w http.ResponseWriter, r *http.Request) error {
 	if fn := t.cfg.Events.Timed; fn != nil && !checkup.IsOwn(r) {
 		fn(r.Context(), event.Timed{What: event.TimedLogoutToken, Outcome: carriedOut(err), Took: time.Since(began)})
 	}
-	if bad := (*RequestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 && !checkup.IsOwn(r) {
+	if bad := (*requestError)(nil); errors.As(err, &bad) && bad.RetryAfter == 0 && !checkup.IsOwn(r) {
 		t.journal.refused(event.RefusedLogoutToken, bad.Err) // the reason, nothing of the token (BCL-25)
 	}
 	return err
@@ -127,7 +127,7 @@ func meantBy(iat, now time.Time, skew time.Duration) store.Selector {
 
 // carriedOut returns the outcome of a logout token, in the words of event.Timed.
 func carriedOut(err error) string {
-	bad := (*RequestError)(nil)
+	bad := (*requestError)(nil)
 	switch {
 	case err == nil:
 		return "ok"
@@ -138,14 +138,14 @@ func carriedOut(err error) string {
 }
 
 func badLogout(err error) error {
-	return &RequestError{Status: http.StatusBadRequest, Code: "invalid_request", Err: err}
+	return &requestError{Status: http.StatusBadRequest, Code: "invalid_request", Err: err}
 }
 
 // notYet answers a token by a key that nobody knows and that cannot be looked for yet.
 // It may be a rightful one, so it is not called invalid: 503 without a switch (BCL-21).
 func (t *logoutTokens) notYet(err *keyset.UnavailableError) error {
 	t.journal.refused("a logout token cannot be checked yet", err)
-	return &RequestError{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
+	return &requestError{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
 		Err: errors.New("the logout token cannot be checked yet"), RetryAfter: err.RetryAfter}
 }
 
@@ -157,6 +157,6 @@ func (t *logoutTokens) failed(err error) error {
 	if t.cfg.LogoutRetry503 {
 		status = http.StatusServiceUnavailable
 	}
-	return &RequestError{Status: status, Code: "temporarily_unavailable",
+	return &requestError{Status: status, Code: "temporarily_unavailable",
 		Err: errors.New("the logout cannot be carried out now"), RetryAfter: 5 * time.Second}
 }

@@ -32,7 +32,7 @@ func (f *watches) serve(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	to := f.idp.At().CheckSession
 	if to == "" {
-		return &RequestError{Status: http.StatusNotFound, Code: "not_found",
+		return &requestError{Status: http.StatusNotFound, Code: "not_found",
 			Err: errors.New("the log-in service has no check_session_iframe")}
 	}
 	frame := asset.Frame{URL: to, Origin: weburl.Origin(to), Client: f.client}
@@ -48,7 +48,7 @@ func (f *watches) serve(w http.ResponseWriter, r *http.Request) error {
 
 // changed receives from the page what the IdP's frame has said. It answers with the
 // session_state that the page uses from now on; empty: none. It ends nothing. It takes POST
-// from this very origin only. Errors: ErrAnonymous, ErrCrossOrigin, *EndedError, *RequestError,
+// from this very origin only. Errors: ErrAnonymous, ErrCrossOrigin, *EndedError, *requestError,
 // *UnavailableError.
 func (f *watches) changed(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
@@ -57,7 +57,7 @@ func (f *watches) changed(w http.ResponseWriter, r *http.Request) error {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxChanged)
 	if err := r.ParseForm(); err != nil {
-		return &RequestError{Status: http.StatusBadRequest, Code: "invalid_request",
+		return &requestError{Status: http.StatusBadRequest, Code: "invalid_request",
 			Err: errors.New("malformed or too large form")}
 	}
 	st, err := f.browsers.session(r)

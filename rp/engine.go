@@ -51,7 +51,7 @@ func outcome(err error) string {
 		return "ended"
 	case errors.As(err, &trouble):
 		return "unavailable"
-	case errors.Is(err, ErrReauthenticate), errors.Is(err, ErrSilentCheck):
+	case errors.Is(err, ErrReauthenticate), errors.Is(err, engine.ErrSilentCheck):
 		return "login"
 	}
 	return "failed"

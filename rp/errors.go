@@ -13,17 +13,15 @@ import (
 // ErrAnonymous means that the request has no session cookie, or one of an unknown session.
 var ErrAnonymous = engine.ErrAnonymous
 
-// ErrUnconfirmed means that a passive request found a session that the IdP has not confirmed
-// for too long. The session has not ended; the next active request asks the IdP.
+// ErrUnconfirmed means that the IdP has to confirm the session first: a passive request cannot
+// ask it, and a client without tokens has to ask by a prompt=none round trip. The session has
+// not ended. RelyingParty.Answer leads a navigation to that round trip; otherwise the next
+// active request asks the IdP.
 var ErrUnconfirmed = engine.ErrUnconfirmed
 
 // ErrReauthenticate means that the IdP wants the person to log in again. The session is kept
 // until the new log-in replaces it.
 var ErrReauthenticate = engine.ErrReauthenticate
-
-// ErrSilentCheck means that the session of a client without tokens must be confirmed by a
-// prompt=none round trip, and that this navigation can make it.
-var ErrSilentCheck = engine.ErrSilentCheck
 
 // ErrForbidden means that the person is logged in and may not do this. The adapters'
 // RequireLogin returns it for RequireClaim; RelyingParty.Answer turns it into 403.
@@ -79,8 +77,8 @@ func (e *LoginError) words() (title page.Word, advice []page.Word) {
 func (e *LoginError) Error() string { return fmt.Sprintf("rp: log-in: %s: %v", e.Title, e.Err) }
 func (e *LoginError) Unwrap() error { return e.Err }
 
-// RequestError means that a request to one of the endpoints is not acceptable.
-type RequestError struct {
+// requestError means that a request to one of the endpoints is not acceptable.
+type requestError struct {
 	Status int
 	Code   string // for the JSON answer, as in RFC 6749 §5.2
 	Err    error
@@ -88,5 +86,5 @@ type RequestError struct {
 	RetryAfter time.Duration
 }
 
-func (e *RequestError) Error() string { return fmt.Sprintf("rp: %s: %v", e.Code, e.Err) }
-func (e *RequestError) Unwrap() error { return e.Err }
+func (e *requestError) Error() string { return fmt.Sprintf("rp: %s: %v", e.Code, e.Err) }
+func (e *requestError) Unwrap() error { return e.Err }

@@ -132,17 +132,6 @@ func ExampleConfig_events() {
 	// ada backchannel_logout
 }
 
-// SafeReturnTo keeps an app from sending people to other sites.
-func ExampleSafeReturnTo() {
-	fmt.Println(rp.SafeReturnTo("/notes?tag=go"))
-	fmt.Println(rp.SafeReturnTo("//evil.example"))
-	fmt.Println(rp.SafeReturnTo(`/\evil.example`))
-	// Output:
-	// /notes?tag=go
-	// /
-	// /
-}
-
 // A Secret does not print.
 func ExampleSecret() {
 	fmt.Printf("%v %q %+v\n", rp.Secret("s3cret"), rp.Secret("s3cret"), rp.Config{ClientSecret: "s3cret"}.ClientSecret)

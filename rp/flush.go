@@ -16,7 +16,7 @@ func (v *streams) noStreams(w http.ResponseWriter) error {
 			"complete: a middleware for time-outs or compression is around %s/events, or the server cannot stream. "+
 			"Pages ask every 15 s instead, so they hear of an end up to 15 s later. A ResponseWriter of your own "+
 			"needs an Unwrap method. See docs/middleware.md.", eventstream.Innermost(w), v.cfg.Prefix)}})
-	return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams", Err: errors.New("a middleware or the " +
+	return &requestError{Status: http.StatusNotImplemented, Code: "no_streams", Err: errors.New("a middleware or the " +
 		"server holds the response back until it is complete; poll instead (a ResponseWriter of your own needs an " +
 		"Unwrap method)")}
 }

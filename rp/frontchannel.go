@@ -33,7 +33,7 @@ type logoutFrames struct {
 func (f *logoutFrames) serve(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w.Header())
 	if !f.idp.At().FrontchannelLogout && !f.cfg.FrontchannelLogout {
-		return &RequestError{Status: http.StatusNotFound, Code: "not_found",
+		return &requestError{Status: http.StatusNotFound, Code: "not_found",
 			Err: errors.New("the log-in service does not use front-channel logout")}
 	}
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+f.framers())

@@ -26,7 +26,7 @@ var ErrRefused = errors.New("rp: the application has refused this log-in")
 // valid until Config.OnLogin returns.
 type Login struct {
 	// ReturnTo is the page that the browser goes to next. The hook may set another path of
-	// this app; a path that SafeReturnTo refuses becomes "/". With Config.KeepPosted it may
+	// this app; any other address becomes "/". With Config.KeepPosted it may
 	// be Prefix+"/posted": if the hook then leads elsewhere, the person loses the form that
 	// waits there.
 	ReturnTo string
@@ -162,7 +162,7 @@ func overlay(values string, changes map[string]string) (out string, ok bool) {
 		}
 	}
 	out = encodeValues(all)
-	return out, len(out) <= MaxValues
+	return out, len(out) <= maxValues
 }
 
 // loginHook is Config.OnLogin.

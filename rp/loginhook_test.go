@@ -175,7 +175,7 @@ func TestVisitorsValuesStayOutside(t *testing.T) {
 	})
 }
 
-// Where the hook leads passes SafeReturnTo.
+// The hook leads to no other site.
 func TestOnLoginReturnsHere(t *testing.T) {
 	var h hook
 	inBubble(t, hooked(&h), func(t *testing.T, w *world) {
@@ -225,7 +225,7 @@ func TestOnLoginRefuses(t *testing.T) {
 		}, 500, "could not be finished", "OnLogin has panicked"},
 		"values that are too large": {func(_ http.ResponseWriter, _ *http.Request, l *rp.Login) error {
 			s, err := l.Values("x")
-			s.Values["x"] = strings.Repeat("x", rp.MaxValues)
+			s.Values["x"] = strings.Repeat("x", 32<<10)
 			return err
 		}, 500, "could not be finished", "larger than 32 KiB"},
 		"values that cannot be stored": {func(_ http.ResponseWriter, _ *http.Request, l *rp.Login) error {

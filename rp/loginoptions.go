@@ -68,16 +68,17 @@ func (s *starts) wishAt(q url.Values, opts []LoginOption) (loginflow.Wish, error
 	return loginflow.Wish{}, fmt.Errorf("rp: the parameters of a log-in are larger than %d bytes", loginflow.MaxWish)
 }
 
-// StepUpError means that the session lives, but this page or API needs another log-in. Answer
-// leads to that log-in and back.
-type StepUpError struct{ wish loginflow.Wish }
+// stepUpError is the ErrStepUp of a page.
+type stepUpError struct{ wish loginflow.Wish }
 
-func (e *StepUpError) Error() string {
+func (e *stepUpError) Error() string {
 	return "rp: this page or API needs another log-in than the one of this session (RFC 9470)"
 }
 
+func (e *stepUpError) Is(target error) bool { return target == ErrStepUp }
+
 // Satisfies reports whether a session meets the demands of the options (ACR, MaxAge,
-// RequireClaim). If not, its error is a *StepUpError if another log-in may help, else
+// RequireClaim). If not, its error is ErrStepUp if another log-in may help, else
 // ErrForbidden.
 func (s *Session) Satisfies(opts ...LoginOption) error {
 	if len(opts) == 0 {
@@ -92,7 +93,7 @@ func (s *Session) Satisfies(opts ...LoginOption) error {
 	if w.MetBy(d.ACR, d.AuthTime, s.rp.engine.Now(), s.rp.cfg.Skew) {
 		return nil
 	}
-	return &StepUpError{w.Wish}
+	return &stepUpError{w.Wish}
 }
 
 // wishOf is what an API asks for (RFC 9470 §3, RFC 6750 §3.1). It comes from outside.

@@ -118,7 +118,7 @@ const maxLogoutForm = 8 << 10
 func wantsEverywhere(w http.ResponseWriter, r *http.Request) (bool, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLogoutForm)
 	if err := r.ParseForm(); err != nil {
-		return false, &RequestError{Status: http.StatusBadRequest, Code: "invalid_request",
+		return false, &requestError{Status: http.StatusBadRequest, Code: "invalid_request",
 			Err: errors.New("malformed or too large form")}
 	}
 	return r.PostForm.Get("everywhere") == "1", nil

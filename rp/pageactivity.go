@@ -43,7 +43,7 @@ func (a *pageActivity) serve(w http.ResponseWriter, r *http.Request) error {
 		return ErrCrossOrigin // Authenticate looks for trusted origins as well
 	}
 	if wait := a.gate.reports.Take(key, a.gate.now()); wait > 0 {
-		return &RequestError{Status: http.StatusTooManyRequests, Code: "slow_down", RetryAfter: wait,
+		return &requestError{Status: http.StatusTooManyRequests, Code: "slow_down", RetryAfter: wait,
 			Err: errors.New("activity is reported too often")}
 	}
 	_, st, err := a.gate.enter(r.WithContext(activity.Mark(r.Context(), activity.Active)))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
+	"github.com/tandem-sso/tandem/rp/internal/engine"
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/posted"
 	"github.com/tandem-sso/tandem/rp/internal/web"
@@ -70,7 +71,7 @@ func (f *forms) arrive(w http.ResponseWriter, r *http.Request) error {
 		switch {
 		case !web.Navigation(r):
 			return err
-		case errors.Is(err, ErrSilentCheck):
+		case errors.Is(err, engine.ErrSilentCheck):
 			web.SeeOther(w, back+"&silent=1")
 			return nil
 		case errors.Is(err, ErrAnonymous), errors.Is(err, store.ErrEnded), errors.Is(err, ErrReauthenticate):

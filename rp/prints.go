@@ -33,8 +33,8 @@ func (c Config) Format(f fmt.State, _ rune) {
 
 func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
-// String names the client and its IdP.
-func (p *RelyingParty) String() string {
+// name names the client and its IdP.
+func (p *RelyingParty) name() string {
 	switch {
 	case p == nil:
 		return "rp.RelyingParty(nil)"
@@ -44,12 +44,12 @@ func (p *RelyingParty) String() string {
 	return "rp.RelyingParty(" + p.cfg.ClientID + " at " + p.cfg.Issuer + ")"
 }
 
-func (p *RelyingParty) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
+func (p *RelyingParty) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.name()) }
 
-func (p *RelyingParty) LogValue() slog.Value { return slog.StringValue(p.String()) }
+func (p *RelyingParty) LogValue() slog.Value { return slog.StringValue(p.name()) }
 
-// String names the session as logs and events do.
-func (s *Session) String() string {
+// shown names the session as logs and events do.
+func (s *Session) shown() string {
 	switch {
 	case s == nil:
 		return "rp.Session(nil)"
@@ -59,9 +59,9 @@ func (s *Session) String() string {
 	return "rp.Session(" + s.Name() + ")"
 }
 
-func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.shown()) }
 
-func (s *Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
+func (s *Session) LogValue() slog.Value { return slog.StringValue(s.shown()) }
 
 func (l *Login) Format(f fmt.State, _ rune) {
 	if l == nil || l.in == nil {
@@ -75,7 +75,7 @@ func (l *Login) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }
 
 // String is what package context prints of a context with a value.
 func (c *carrier) String() string {
-	return contextName(c.ctx) + ".WithValue(" + (*Session)(c).String() + ")"
+	return contextName(c.ctx) + ".WithValue(" + (*Session)(c).shown() + ")"
 }
 
 func (c *carrier) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }

@@ -186,14 +186,12 @@ func TestNothingPrints(t *testing.T) {
 			"Health":       {rp.Health{Ready: true}},
 
 			"LoginOption":      {printtest.Exempt("a function")},
-			"StepUpError":      {&rp.StepUpError{}},
 			"LogoutConfig":     {printtest.Exempt("an address, and names and values that go into addresses")},
 			"Whose":            {printtest.Exempt("subject and sid, from the caller")},
 			"ConfigError":      {printtest.Exempt("TestErrorsHidePasswords")},
 			"APIError":         {printtest.Exempt("TestNothingPrintsOfAnAPI")},
 			"EndedError":       {ended},
 			"LoginError":       {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
-			"RequestError":     {printtest.Exempt("its texts are constant")},
 			"UnavailableError": {printtest.Exempt("TestNothingPrintsOfAHostileServer")},
 			"Kind":             {rp.NoToken},
 		})

@@ -136,9 +136,9 @@ func (s *Session) End(ctx context.Context) error {
 // WebSocket, the progress of a long upload. The request that opened it counted once.
 //
 // Calls beyond a burst of 20 and then two a second are ignored without an error. It works
-// also after the handler has returned. Errors: *EndedError; ErrReauthenticate, ErrSilentCheck
-// and ErrUnconfirmed if only a navigation can ask the IdP, and then the activity is not
-// noted; *UnavailableError if the store or the IdP cannot answer.
+// also after the handler has returned. Errors: *EndedError; ErrReauthenticate and
+// ErrUnconfirmed if only a navigation can ask the IdP, and then the activity is not noted;
+// *UnavailableError if the store or the IdP cannot answer.
 func (s *Session) ReportActivity(ctx context.Context) error {
 	p := s.rp
 	if p.gate.reports.Take(s.key(), p.gate.now()) > 0 {

@@ -1,7 +1,9 @@
 package rp_test
 
 import (
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +78,28 @@ func TestSilentCheckNoticesTheEnd(t *testing.T) {
 		w.expectEnds(reason.Unconfirmed)
 		if a, _ := v.follow("/private"); a.status != 200 || len(w.logins) != 2 {
 			t.Errorf("logging in again: %v", a)
+		}
+	})
+}
+
+// An app that compares errors needs no word of its own for the round trip: it is one of the
+// ways to confirm a session, and Answer leads to it.
+func TestSilentCheckIsUnconfirmed(t *testing.T) {
+	inBubble(t, setup{kind: rp.NoToken, config: silent}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, base+"/private", nil)
+		r.Header = navigating.Clone()
+		for _, c := range v.cookies() {
+			r.AddCookie(c)
+		}
+		_, err := w.auth[0].Authenticate(r)
+		if !errors.Is(err, rp.ErrUnconfirmed) || errors.Is(err, rp.ErrReauthenticate) {
+			t.Errorf("%v", err)
+		}
+		if a := w.auth[0].Answer(r, err); !strings.HasSuffix(a.Header.Get("Location"), "&silent=1") {
+			t.Errorf("%v", a)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package rp_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -71,6 +72,29 @@ func TestAPIStepUpEnds(t *testing.T) {
 			v.welcome()
 		})
 	}
+}
+
+// A page's demand is told by the error that an API's demand has.
+func TestSatisfiesNamesTheStepUp(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		w.run = func(_ http.ResponseWriter, _ *http.Request, s *rp.Session) {
+			if err := s.Satisfies(rp.ACR("gold")); !errors.Is(err, rp.ErrStepUp) || errors.Is(err, rp.ErrForbidden) {
+				t.Errorf("%v", err)
+			}
+			if err := s.Satisfies(rp.RequireClaim("role", "x")); !errors.Is(err, rp.ErrForbidden) ||
+				errors.Is(err, rp.ErrStepUp) {
+				t.Errorf("%v", err)
+			}
+			if err := s.Satisfies(); err != nil {
+				t.Errorf("%v", err)
+			}
+		}
+		v := w.visitor("ada")
+		v.login()
+		if a := v.get("/run"); a.status != http.StatusOK {
+			t.Errorf("%v", a)
+		}
+	})
 }
 
 // Two APIs that need a scope each do not send the person to and fro.

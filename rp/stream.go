@@ -41,7 +41,7 @@ type streams struct {
 // A browser that comes back, with or without Last-Event-ID, gets the present
 // state first; there is nothing to replay, because a state says it all.
 //
-// Errors: ErrAnonymous, ErrCrossOrigin, *RequestError (429 with Retry-After above
+// Errors: ErrAnonymous, ErrCrossOrigin, *requestError (429 with Retry-After above
 // Config.MaxStreamsPerSession or MaxStreamsPerSubject; 501 if streams are off or a middleware's
 // ResponseWriter cannot flush) and *UnavailableError (also above
 // Config.MaxStreams). A page polls GET session then.
@@ -58,7 +58,7 @@ func (v *streams) serve(w http.ResponseWriter, r *http.Request) error {
 		return engine.Busy(time.Second, "this instance is shutting down")
 	}
 	if v.cfg.MaxStreams < 0 {
-		return &RequestError{Status: http.StatusNotImplemented, Code: "no_streams",
+		return &requestError{Status: http.StatusNotImplemented, Code: "no_streams",
 			Err: errors.New("this app has no event streams; poll instead")}
 	}
 	t := v.engine.Subscribe(key) // before the first look, so that nothing falls between

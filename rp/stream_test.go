@@ -2,7 +2,6 @@ package rp_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -366,8 +365,7 @@ func TestStreamThroughWriters(t *testing.T) {
 			out.calls[1] != "flush" || !strings.Contains(out.Body.String(), "event: session") {
 			t.Errorf("%v, %q %s", err, out.calls, out.Body)
 		}
-		var refused *rp.RequestError
-		if err := ask(blank{mute{httptest.NewRecorder()}}); !errors.As(err, &refused) || refused.Code != "no_streams" {
+		if err := ask(blank{mute{httptest.NewRecorder()}}); err == nil || !strings.Contains(err.Error(), "no_streams") {
 			t.Errorf("%v", err)
 		}
 		told := 0

@@ -24,7 +24,7 @@ func (s *places) enter(session, subject store.Key, c *Config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tooMany := func(whose string) error {
-		return &RequestError{Status: http.StatusTooManyRequests, Code: "too_many_streams", RetryAfter: streamsRetry,
+		return &requestError{Status: http.StatusTooManyRequests, Code: "too_many_streams", RetryAfter: streamsRetry,
 			Err: fmt.Errorf("%s has too many open event streams", whose)}
 	}
 	switch {

@@ -32,8 +32,8 @@ type APIError struct {
 }
 
 var (
-	// ErrStepUp: the token is valid but not sufficient; send the person to a log-in with the
-	// demands in the APIError.
+	// ErrStepUp: the session lives, but this page or API asks for another log-in.
+	// RelyingParty.Answer leads to that log-in and back. An API's demands are in the APIError.
 	ErrStepUp = errors.New("rp: the API asks for a stronger authorization")
 	// ErrBlamedAPI: the API refuses a token that the IdP calls valid. The session is kept;
 	// the API is misconfigured.
@@ -50,8 +50,8 @@ func (e *APIError) Unwrap() error { return e.Err }
 // never get the token.
 //
 // Besides network errors its calls return *EndedError, *UnavailableError, *APIError,
-// ErrNoAccessToken and, if only a log-in can fetch a new token, ErrSilentCheck or
-// ErrReauthenticate; RelyingParty.Answer turns each into the answer for the browser.
+// ErrNoAccessToken and, if only a log-in can fetch a new token, ErrUnconfirmed
+// or ErrReauthenticate; RelyingParty.Answer turns each into the answer for the browser.
 //
 // Config.HTTPClient.Timeout or the context of the call bounds a call; Get and Post have no
 // context.

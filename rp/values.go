@@ -14,11 +14,11 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// MaxValues bounds an app's own values of one session, encoded, in bytes.
-const MaxValues = 32 << 10
+// maxValues bounds an app's own values of one session, encoded, in bytes.
+const maxValues = 32 << 10
 
 // Values returns a gorilla sessions.Store whose values live in the session's own record:
-// encrypted, on every instance, at most [MaxValues], and gone when the session ends.
+// encrypted, on every instance, at most 32 KiB, and gone when the session ends.
 // Without a session they are those of Config.VisitorValues; if that is not set, Get returns
 // empty values and Save returns ErrAnonymous.
 //

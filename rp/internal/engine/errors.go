@@ -16,9 +16,17 @@ var (
 	ErrUnconfirmed = errors.New("rp: the IdP has to confirm the session, and only an active request may ask for " +
 		"that")
 	ErrReauthenticate = errors.New("rp: the IdP asks for a new log-in")
-	ErrSilentCheck    = errors.New("rp: a silent log-in has to confirm the session")
 	ErrNoAccessToken  = errors.New("rp: no access token")
 )
+
+// ErrSilentCheck is an ErrUnconfirmed for a navigation that can make the prompt=none round
+// trip.
+var ErrSilentCheck error = silentCheck{}
+
+type silentCheck struct{}
+
+func (silentCheck) Error() string        { return "rp: a silent log-in has to confirm the session" }
+func (silentCheck) Is(target error) bool { return target == ErrUnconfirmed }
 
 // Busy is an *UnavailableError for which nobody outside this application is to blame.
 func Busy(after time.Duration, format string, args ...any) error {

@@ -24,7 +24,7 @@ func WithMark(ctx context.Context, m classify.Mark) context.Context {
 
 // Mark is what the application says about a request.
 func (c *Classifier) Mark(r *http.Request) classify.Mark {
-	if m, ok := c.Forced(r); ok {
+	if m, ok := c.forced(r); ok {
 		return m
 	}
 	if m, ok := r.Context().Value(markKey{}).(classify.Mark); ok {
@@ -33,8 +33,8 @@ func (c *Classifier) Mark(r *http.Request) classify.Mark {
 	return classify.Unmarked
 }
 
-// Forced is what the app says of this very request, which goes before the mark of its route.
-func (c *Classifier) Forced(r *http.Request) (classify.Mark, bool) {
+// forced is what the app says of this very request, which goes before the mark of its route.
+func (c *Classifier) forced(r *http.Request) (classify.Mark, bool) {
 	if c.Says == nil {
 		return classify.Unmarked, false
 	}
