@@ -28,7 +28,8 @@ func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
 	return p.newSession(r, class, st), nil
 }
 
-// gate says whose session a request belongs to, and lets it in or not.
+// gate authenticates requests: it finds the session of a request, classifies the request, and
+// returns the session or an error.
 type gate struct {
 	engine   *engine.Engine
 	browsers *browsers

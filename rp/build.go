@@ -22,14 +22,14 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// ground holds what the parts of a RelyingParty are built from. It is dropped afterwards: each
-// part keeps what it needs.
-type ground struct {
+// builder makes the parts of a RelyingParty. It has what several parts share. New drops it
+// afterwards: each part keeps what it needs.
+type builder struct {
 	private *private
 	cfg     *Config
 	party   *names.Party
-	ring    *seal.Ring // of records
-	carried *seal.Ring // of what browsers carry
+	ring    *seal.Ring // encrypts records
+	carried *seal.Ring // encrypts what browsers keep
 	site    *site.App
 	logins  *loginflow.Logins
 	idp     *idp.Provider
@@ -38,9 +38,9 @@ type ground struct {
 	engine  *engine.Engine
 }
 
-func newGround(private *private) (*ground, error) {
+func newBuilder(private *private) (*builder, error) {
 	c := &private.cfg
-	g := &ground{private: private, cfg: c, idp: newProvider(c),
+	g := &builder{private: private, cfg: c, idp: newProvider(c),
 		journal: &journal{log: c.Logger.With("client_id", c.ClientID), events: &c.Events}}
 	var err error
 	if g.party, err = names.New(c.Issuer, c.ClientID, c.Keys); err != nil {
@@ -66,8 +66,8 @@ func newGround(private *private) (*ground, error) {
 	return g, nil
 }
 
-// build makes the parts. Those that follow know those before.
-func (g *ground) build(apisByOrigin map[string]*engine.Audience) *RelyingParty {
+// build makes the parts. A part may use those that are made before it.
+func (g *builder) build(apisByOrigin map[string]*engine.Audience) *RelyingParty {
 	c, e := g.cfg, g.engine
 	g.journal.engine = e
 	extends := c.APIIntrospects && c.Capabilities.Extends.Introspection
@@ -111,7 +111,7 @@ func (g *ground) build(apisByOrigin map[string]*engine.Audience) *RelyingParty {
 	return p
 }
 
-func (g *ground) endpoints(p *RelyingParty, forms *forms, callbacks *callbacks) []adapter.Endpoint {
+func (g *builder) endpoints(p *RelyingParty, forms *forms, callbacks *callbacks) []adapter.Endpoint {
 	c, b := g.cfg, p.gate.browsers
 	login := func(w http.ResponseWriter, r *http.Request) error { return p.StartLogin(w, r) }
 	logouts := &logouts{engine: g.engine, idp: g.idp, browsers: b, site: g.site, atIdP: c.endSession(), pages: g.pages,

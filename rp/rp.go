@@ -33,7 +33,7 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGround(&private{cfg})
+	g, err := newBuilder(&private{cfg})
 	if err != nil {
 		return nil, err
 	}

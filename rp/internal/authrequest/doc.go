@@ -1,4 +1,4 @@
-// Package authrequest makes authorization requests: what a log-in or a silent check asks of the
-// IdP, and the address that the browser goes to with it. It says nothing of whether anybody is
-// to be asked, and knows no store.
+// Package authrequest makes authorization requests: the parameters of a log-in or of a silent
+// check, and the address at the IdP to which the browser goes. It does not decide whether the IdP
+// is asked, and uses no store.
 package authrequest

@@ -14,25 +14,25 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 )
 
-// Own are the parameters that the library sets; nobody may set them otherwise.
+// Own are the parameters that the library sets. Nobody else may set them.
 var Own = []string{"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
 	"code_challenge", "code_challenge_method", "request", "request_uri", "id_token_hint", "client_secret"}
 
 // Requests makes the authorization requests of one client.
 type Requests struct {
 	IdP          *idp.Provider
-	Logins       *loginflow.Logins // seals the state
+	Logins       *loginflow.Logins // encrypts the state
 	ClientID     string
 	Scopes       []string
 	Params       map[string]string // of every request
 	MaxAge       time.Duration
 	Resources    []string // of the APIs (RFC 8707 §2.1)
 	ResponseMode string
-	// LeftOut is told of a parameter that a log-in may not set.
+	// LeftOut is called for each parameter that is left out because a log-in may not set it.
 	LeftOut func(name string)
 }
 
-// ByFormPost reports whether the IdP is to post its answers from now on.
+// ByFormPost reports whether the IdP posts its answers to new requests.
 func (q *Requests) ByFormPost() bool { return idp.Posts(q.Mode()) }
 
 // Mode is the response_mode of new requests.
@@ -47,29 +47,29 @@ func (q *Requests) Mode() string {
 	return idp.Query
 }
 
-// Login is the request of a log-in, with everything in it.
+// Login returns the address of a log-in's request, with all parameters.
 func (q *Requests) Login(f *loginflow.Flow) string {
 	opts := append(q.common(f), q.asks(&f.Wish)...)
 	return q.url(f, opts) + q.resources(&f.Wish)
 }
 
-// common are the parameters of every request.
+// common returns the parameters of every request.
 func (q *Requests) common(f *loginflow.Flow) []oauth2.AuthCodeOption {
 	opts := []oauth2.AuthCodeOption{
 		oauth2.S256ChallengeOption(f.Verifier),
 		oauth2.SetAuthURLParam("nonce", f.Nonce),
 		oauth2.SetAuthURLParam("redirect_uri", f.RedirectURI),
 	}
-	if f.DPoP != "" { // no other key fetches tokens with the code (RFC 9449 §10)
+	if f.DPoP != "" { // so no other key can fetch tokens with the code (RFC 9449 §10)
 		opts = append(opts, oauth2.SetAuthURLParam("dpop_jkt", dpop.Of(f.DPoP).Thumbprint()))
 	}
-	if f.Mode != idp.Query { // which is what is usual
+	if f.Mode != idp.Query { // query is the default of the IdP
 		opts = append(opts, oauth2.SetAuthURLParam("response_mode", f.Mode))
 	}
 	return opts
 }
 
-// asks are what a log-in asks for beside.
+// asks returns the other parameters of a log-in: those of the configuration and its own.
 func (q *Requests) asks(w *loginflow.Wish) (opts []oauth2.AuthCodeOption) {
 	set := func(name, value string) { opts = append(opts, oauth2.SetAuthURLParam(name, value)) }
 	for name, value := range q.Params {
@@ -107,8 +107,8 @@ func (q *Requests) url(f *loginflow.Flow, opts []oauth2.AuthCodeOption) string {
 	return to.AuthCodeURL(q.Logins.State(f.State, f.Target()), opts...)
 }
 
-// resources name the APIs, to be added to the URL: oauth2 sets one of a name. What the
-// client's parameters or the log-in say stands.
+// resources returns the resource parameters of the APIs, to be added to the URL: oauth2 sets only
+// one value for each name. A resource of the configuration or of the log-in goes before them.
 func (q *Requests) resources(w *loginflow.Wish) (query string) {
 	if q.Params["resource"] != "" || w.Params["resource"] != "" {
 		return ""

@@ -10,17 +10,17 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// NotPushedError says: the IdP has not taken a request that was pushed (RFC 9126 §2.3).
+// NotPushedError means that the IdP has refused a pushed request (RFC 9126 §2.3).
 type NotPushedError struct{ Out idp.Outcome }
 
 func (e *NotPushedError) Error() string { return e.Out.Err.Error() }
 func (e *NotPushedError) Unwrap() error { return e.Out.Err }
 
-// Send is where the browser goes with an authorization request: to the URL that has all
-// of it, perhaps signed, or, once it is pushed, to one that names it (RFC 9126 §4). There is
-// no way back from the second to the first: what is in addresses can be read and changed
-// (PAR-01). ctx bounds the push. Its errors are *NotPushedError and, if no key signs now,
-// *reason.UnavailableError.
+// Send returns the address to which the browser goes with an authorization request. It has the
+// whole request, perhaps signed, or it names a request that was pushed before (RFC 9126 §4). If a
+// push fails, the request is not sent in the address instead, because others can read and change
+// addresses (PAR-01). ctx bounds the push. Errors: *NotPushedError, and *reason.UnavailableError if
+// no key can sign now.
 func (q *Requests) Send(ctx context.Context, whole string) (string, error) {
 	at := q.IdP.At()
 	if !at.Pushes && !at.Signs {

@@ -8,26 +8,28 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 )
 
-// maxHinted bounds a URL with a hint in it, in bytes: some IdPs and the proxies
-// before them refuse longer ones.
+// maxHinted bounds a URL with a hint, in bytes: some IdPs, and proxies in front of them, refuse
+// longer URLs.
 const maxHinted = 2 << 10
 
-// Subject is whose session a silent request is about (OpenID Connect Core 1.0 §3.1.2.1).
+// Subject is the person whose session a silent request asks about (OpenID Connect Core 1.0
+// §3.1.2.1).
 type Subject struct {
 	IDToken   string
 	LoginHint string // the claim by which Entra ID names the person
 }
 
 func (s *Subject) hints() []oauth2.AuthCodeOption {
-	all := []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("id_token_hint", s.IDToken)} // the best first
+	all := []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("id_token_hint", s.IDToken)} // the better hint first
 	if s.LoginHint != "" {
 		all = append(all, oauth2.SetAuthURLParam("login_hint", s.LoginHint))
 	}
 	return all
 }
 
-// Silent asks whether the IdP session lives (prompt=none). tokens is what the log-in of this
-// session has asked for, if the answer is to renew its tokens; nil: it is to renew none.
+// Silent returns the address of a request that asks whether the IdP session lives (prompt=none). If
+// the answer renews the tokens of the session, tokens has the demands of the session's log-in; nil:
+// it renews no tokens.
 func (q *Requests) Silent(f *loginflow.Flow, about Subject, tokens *loginflow.Wish) string {
 	opts, resources := q.common(f), ""
 	for name, value := range q.Params {
@@ -39,7 +41,7 @@ func (q *Requests) Silent(f *loginflow.Flow, about Subject, tokens *loginflow.Wi
 		opts = append(opts, oauth2.SetAuthURLParam("scope", "openid"))
 	default:
 		resources = q.resources(tokens)
-		if len(tokens.Scopes) > 0 { // else the new token could do less
+		if len(tokens.Scopes) > 0 { // otherwise the new token would have fewer scopes
 			opts = append(opts, oauth2.SetAuthURLParam("scope", q.scopes(tokens)))
 		}
 	}

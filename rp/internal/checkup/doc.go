@@ -1,4 +1,4 @@
-// Package checkup looks at what only a request shows: whether the IdP takes this client as it is
-// registered there, and whether requests reach this app's endpoints. What it finds is for the
-// operator. It knows no session and no store.
+// Package checkup checks two things that only a request can show: whether the registration of this
+// client at the IdP fits its configuration, and whether requests reach this app's endpoints. Its
+// findings are for the operator. It uses no session and no store.
 package checkup

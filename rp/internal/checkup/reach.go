@@ -17,17 +17,17 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// What stands around the endpoints may keep requests from them: a middleware against CSRF
-// answers the IdP's logout tokens, which have no cookie and no token of its kind, and the
-// page's reports of activity. Tandem sees nothing of that. So it asks itself, from outside.
+// A middleware around the endpoints may stop requests before they arrive. For example, one against
+// CSRF refuses the IdP's logout tokens, which have no CSRF token, and the page's reports of
+// activity. Tandem does not see such requests. So it sends requests to its own address.
 
 const (
-	// header marks a request by which the app looks at itself, and the answer of who got it.
+	// header marks a request by which the app checks itself, and the answer of its endpoint.
 	header = "Tandem-Check"
 	wait   = 5 * time.Second
 )
 
-// Reach looks whether POST requests reach the endpoints of an app.
+// Reach checks whether POST requests reach the endpoints of an app.
 type Reach struct {
 	HTTP        *http.Client
 	BaseURL     string
@@ -36,25 +36,25 @@ type Reach struct {
 	Backchannel bool // the IdP sends logout tokens
 }
 
-// mark tells this client's endpoints from those of any other. It is no secret.
+// mark distinguishes this client's endpoints from those of other clients. It is not secret.
 func mark(owner store.Key) string {
 	h := names.Hash("check", string(owner[:]))
 	return base64.RawURLEncoding.EncodeToString(h[:9])
 }
 
-// Mark answers whose endpoint it is, to who asks by the header.
+// Mark adds the mark of this client to the answer, if the request has the header.
 func Mark(w http.ResponseWriter, r *http.Request, owner store.Key) {
 	if len(r.Header[header]) > 0 {
 		w.Header().Set(header, mark(owner))
 	}
 }
 
-// IsOwn reports whether a request is a look of the app's own: an empty form is no logout token,
-// so nothing is kept from the log that belongs there.
+// IsOwn reports whether a request is such a check: it has the header and an empty form. An empty
+// form has no logout token, so no refused logout token is left out of the log.
 func IsOwn(r *http.Request) bool { return len(r.Header[header]) > 0 && r.ContentLength == 0 }
 
-// Look posts what changes nothing to two addresses of this app, once as the IdP does
-// and once as a page does. It follows no redirect, as IdPs follow none.
+// Look posts an empty form, which changes nothing, to two addresses of this app: once as the IdP
+// does, and once as a page does. It follows no redirect, because IdPs follow none.
 func (c *Reach) Look(ctx context.Context) []store.Finding {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -118,11 +118,11 @@ func (c *Reach) post(ctx context.Context, to string, with http.Header) (status i
 	r.Header = with.Clone()
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set(header, "1")
-	r.Close = true // once: no connection is kept
+	r.Close = true // there is no second request
 	resp, err := idp.PlainClient(c.HTTP, nil).Do(r)
 	if err != nil {
 		if e := (*url.Error)(nil); errors.As(err, &e) {
-			err = e.Err // without the address, which is told beside
+			err = e.Err // without the address, which the finding names
 		}
 		return 0, false, err
 	}

@@ -17,15 +17,15 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// What is registered at the IdP shows when it is asked. Diagnose asks before the first person
-// does, with a code that nobody has issued and with an authorization request that nobody sees.
-// Only what is clearly refused is told: IdPs differ in what they look at first.
+// Only a request shows what is registered at the IdP. Diagnose makes two before the first person
+// logs in: one with an authorization code that was never issued, and an authorization request that
+// nobody sees. It reports only clear refusals, because IdPs check things in different orders.
 
 // Registration is what the IdP has to know of a client.
 type Registration struct {
 	At       *idp.Endpoints
 	HTTP     *http.Client
-	Timeout  time.Duration // of all that is asked
+	Timeout  time.Duration // of all requests together
 	ClientID string
 	Callback string // the redirect URI
 	Scopes   []string
@@ -38,7 +38,8 @@ func (c *Registration) Ask(ctx context.Context) []store.Finding {
 	return append(c.askToken(ctx), c.askAuthorization(ctx)...)
 }
 
-// askToken shows a code that cannot be one. Who may do so gets invalid_grant (RFC 6749 §5.2).
+// askToken sends a code that was never issued. If the IdP accepts the client, it answers
+// invalid_grant (RFC 6749 §5.2).
 func (c *Registration) askToken(ctx context.Context) []store.Finding {
 	_, out := c.At.Client.Exchange(ctx, "tandem-diagnose-"+rand.Text(), oauth2.GenerateVerifier(), c.Callback)
 	switch {
@@ -60,12 +61,12 @@ func (c *Registration) askToken(ctx context.Context) []store.Finding {
 	return nil
 }
 
-// askAuthorization asks with prompt=none and without a cookie. An IdP that knows the client
-// and the redirect URI answers there with login_required (OpenID Connect Core 1.0 §3.1.2.6);
-// else it must not redirect there (RFC 6749 §4.1.2.1).
+// askAuthorization sends an authorization request with prompt=none and without a cookie. An IdP
+// that knows the client and the redirect URI redirects there with login_required (OpenID Connect
+// Core 1.0 §3.1.2.6). Otherwise it must not redirect there (RFC 6749 §4.1.2.1).
 func (c *Registration) askAuthorization(ctx context.Context) []store.Finding {
 	if c.At.Pushes {
-		return nil // it would have to be pushed, and then the token endpoint's answer says enough
+		return nil // the request would have to be pushed, and the token endpoint's answer is enough
 	}
 	to := (&oauth2.Config{ClientID: c.ClientID, RedirectURL: c.Callback, Scopes: c.Scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: c.At.AuthURL}}).
@@ -76,11 +77,11 @@ func (c *Registration) askAuthorization(ctx context.Context) []store.Finding {
 	if err != nil {
 		return nil
 	}
-	r.Close = true // once: no connection is kept
+	r.Close = true // there is no second request
 	r.Header.Set("Accept", "text/html")
 	resp, err := idp.PlainClient(c.HTTP, nil).Do(r)
 	if err != nil {
-		return nil // discovery has just worked; what keeps this from working may be about this machine
+		return nil // discovery has just worked, so the cause may be this machine
 	}
 	_ = resp.Body.Close()
 	why := ""
@@ -104,7 +105,7 @@ func (c *Registration) askAuthorization(ctx context.Context) []store.Finding {
 			"and at Config.Scopes.", why, c.Callback, c.ClientID)}}
 }
 
-// refusedThere reads an error that came to the redirect URI, which is known there then.
+// refusedThere reads an error at the redirect URI. The IdP knows that URI, since it redirects there.
 func refusedThere(location *url.URL) []store.Finding {
 	q := location.Query()
 	switch code := q.Get("error"); code {

@@ -1,6 +1,5 @@
-// Package endsession makes the request by which a log-out goes on at the IdP (OpenID Connect
-// RP-Initiated Logout 1.0 §2). Whether it is sent, and whose session is over, is for the
-// caller to say.
+// Package endsession makes the request that continues a log-out at the IdP (OpenID Connect
+// RP-Initiated Logout 1.0 §2). The caller decides whether it is sent, and whose session ends.
 package endsession
 
 import (
@@ -17,23 +16,23 @@ const maxURL = 7 << 9
 // MaxWord bounds one field of the log-out's form, in bytes.
 const MaxWord = 200
 
-// Logout is how the log-outs of one client go on.
+// Logout says how the log-outs of one client continue at the IdP.
 type Logout struct {
 	ClientID string
-	Rules    *idps.LogoutRules // what the IdP takes
+	Rules    *idps.LogoutRules // what the IdP accepts
 	Params   map[string]string // of every log-out
-	Form     []string          // names that the form of a log-out may set
-	NoHint   bool              // the IdP is never told whose session is meant
-	Post     bool              // by a form, so that the ID token is in no URL
+	Form     []string          // the parameters that the form of a log-out may set
+	NoHint   bool              // the request never says whose session is to end
+	Post     bool              // as a form, so that no URL has the ID token
 }
 
-// Person is whose session is to end at the IdP.
+// Person is the person whose session is to end at the IdP.
 type Person struct {
 	IDToken string
-	Claim   func(name string) string // one that is a text; empty if there is none
+	Claim   func(name string) string // the value of a claim that is a text; empty if there is none
 }
 
-// Words are what a log-out asks for beside, by configuration and form.
+// Words returns the other parameters of a log-out: those of the configuration and of its form.
 func (l *Logout) Words(form url.Values) url.Values {
 	words := url.Values{}
 	for name, value := range l.Params {
@@ -47,16 +46,16 @@ func (l *Logout) Words(form url.Values) url.Values {
 	return words
 }
 
-// Request is what the IdP is asked. An empty To: it would take none of what there is.
+// Request is the request to the IdP. An empty To: the IdP would accept no request that can be made.
 type Request struct {
 	To     string // with the fields in it, if they are not posted
 	Fields url.Values
 	Post   bool
-	Hinted bool // it says whose session is to end
+	Hinted bool // the request says whose session is to end
 }
 
-// Request makes a log-out that the IdP takes, after which the browser is sent to back. whom is
-// nil where the IdP is not to be told whose session is meant.
+// Request makes a log-out request that the IdP accepts. Afterwards the IdP sends the browser to
+// back. whom is nil if the request must not say whose session is to end.
 func (l *Logout) Request(endpoint, back string, words url.Values, whom *Person) Request {
 	param := cmp.Or(l.Rules.RedirectParam, "post_logout_redirect_uri")
 	q := Request{To: endpoint, Fields: url.Values{}, Post: l.Post}
@@ -86,8 +85,8 @@ func (l *Logout) Request(endpoint, back string, words url.Values, whom *Person) 
 	return q
 }
 
-// hint says whose session is to end: by the ID token, unless that is too long, and by
-// logout_hint where the IdP has a claim for it, or instead of the ID token.
+// hint adds whose session is to end: id_token_hint, unless the ID token is too long, and
+// logout_hint, if the IdP has a claim for it or if there is no id_token_hint.
 func (q *Request) hint(rules *idps.LogoutRules, whom *Person) {
 	if rules.Hint != idps.HintRefused && whom.IDToken != "" &&
 		(rules.MaxHint == 0 || len(whom.IDToken) <= rules.MaxHint) {
@@ -107,7 +106,7 @@ func (q *Request) hint(rules *idps.LogoutRules, whom *Person) {
 	}
 }
 
-// withQuery adds fields to an address, whose own query stays.
+// withQuery adds fields to the query of an address.
 func withQuery(endpoint string, fields url.Values) string {
 	u, err := url.Parse(endpoint)
 	if err != nil {

@@ -2,8 +2,8 @@ package lifetime
 
 import "time"
 
-// Granule is how much activity is gathered before it is stored again: a minute, or a tenth
-// of the app's idle limit.
+// Granule is the shortest time between two writes of a session's latest activity to the store:
+// a minute, or a tenth of the app's idle limit.
 func Granule(idle time.Duration) time.Duration {
 	if idle == 0 {
 		return time.Minute
@@ -11,8 +11,8 @@ func Granule(idle time.Duration) time.Duration {
 	return min(time.Minute, idle/10)
 }
 
-// TooLate is when a signal that no request waits for is given up: the later it came, the
-// longer an absent person would stay signed in (C2).
+// TooLate is when a signal that no request waits for is dropped: a late signal would keep an
+// absent person signed in for longer (C2).
 func TooLate(active time.Time, every time.Duration) time.Time {
 	return active.Add(2*every + time.Second)
 }
@@ -22,8 +22,8 @@ const (
 	maxReport = 30 * time.Second
 )
 
-// ReportEvery is how often a page reports activity at the most: often enough that the last
-// report is never older than a twentieth of the idle limit.
+// ReportEvery is the shortest time between two reports of activity by a page. The latest report
+// is then never older than a twentieth of the idle limit.
 func ReportEvery(p Policy) time.Duration {
 	report := maxReport
 	if p.Idle > 0 {

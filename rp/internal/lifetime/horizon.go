@@ -2,7 +2,7 @@ package lifetime
 
 import "time"
 
-// Kind says what a limit means to somebody who watches the session.
+// Kind says what a limit means for a page that watches the session.
 type Kind uint8
 
 const (
@@ -10,22 +10,22 @@ const (
 	ByIdle Kind = iota
 	// ByClock: the session ends whatever the person does.
 	ByClock
-	// ByTrust: so long the last confirmation is good for Passive requests. It is
-	// no end: another app may have kept the IdP session alive, and the next Active
-	// request finds out.
+	// ByTrust: until then Passive requests are served after the last confirmation. The session
+	// does not end then: another app may have kept the IdP session alive, and the next Active
+	// request asks.
 	ByTrust
 )
 
-// Limit is one instant of a Horizon.
+// Limit is one time at which something changes if nobody acts.
 type Limit struct {
 	Kind Kind
 	End  End       // how the session will have ended; Live for ByTrust
 	At   time.Time // never zero
-	Warn time.Time // when the person should hear of it
+	Warn time.Time // when the person should be warned
 }
 
-// Horizon lists what the clock alone will do to a session, for those who want to
-// know beforehand; Decide says the same once it has happened.
+// Horizon lists what will happen to a session if nobody acts, so that a page can announce it.
+// Decide decides by the same limits when they come.
 func Horizon(s Session, p Policy) []Limit {
 	var limits []Limit
 	add := func(k Kind, e End, at time.Time, span time.Duration) {
@@ -49,7 +49,7 @@ func Horizon(s Session, p Policy) []Limit {
 	if p.TrustFor > 0 {
 		trusted = s.Confirmed.Add(span)
 	}
-	if end != Ceiling && !s.Ceiling.IsZero() { // it can still move: the IdP wants to be asked then
+	if end != Ceiling && !s.Ceiling.IsZero() { // a signal can move it: the IdP wants to be asked then
 		if life := s.Ceiling.Sub(s.Started); trusted.IsZero() || s.Ceiling.Before(trusted) {
 			trusted, span = s.Ceiling, life
 		}

@@ -5,8 +5,8 @@ package lifetime
 
 import "time"
 
-// Class is the kind of a request as far as activity is concerned. The zero value
-// is Passive: an unclassified request keeps nobody signed in.
+// Class says whether a request is activity. The zero value is Passive: a request that nobody
+// classified keeps nobody signed in.
 type Class uint8
 
 const (
@@ -22,11 +22,11 @@ type Session struct {
 	Confirmed time.Time // last proof that the IdP session lived
 	Ceiling   time.Time // latest end that the IdP has announced; zero: none
 	Window    time.Duration
-	// Window is the IdP's idle window W as learnt from its answers; zero: not
-	// learnt. It yields to Policy.Window.
+	// Window is the IdP's idle window W as its answers announce it; zero: not announced.
+	// Policy.Window goes before it.
 }
 
-// Policy is what is configured.
+// Policy is the configuration.
 type Policy struct {
 	Idle     time.Duration // local idle limit; zero: none
 	Absolute time.Duration // zero: none
@@ -34,14 +34,14 @@ type Policy struct {
 
 	// SignalEvery is δ. Zero: this client has no way to tell the IdP.
 	SignalEvery time.Duration
-	// TrustFor is how long a confirmation is good for an Active request. Zero:
-	// this client has no way to ask, so its confirmation does not run out.
+	// TrustFor is how long Active requests are served after a confirmation. Zero: this client
+	// has no way to ask, so its confirmation does not expire.
 	TrustFor time.Duration
 	// Renews: a signal can move the ceiling (a refresh yields a new ID token).
 	Renews bool
 }
 
-// End is why a session is over by the clock alone.
+// End says which time limit has ended a session.
 type End uint8
 
 const (
@@ -60,7 +60,7 @@ const (
 	Overdue        // before the handler
 )
 
-// Decision is what is to be done with a request.
+// Decision says what happens to a request.
 type Decision struct {
 	End    End
 	Signal Signal
@@ -70,20 +70,20 @@ type Decision struct {
 	Unconfirmed bool
 }
 
-// passiveFactor times TrustFor bounds Passive requests where W is not known: a
-// person who reads a page for longer than TrustFor keeps its live parts, an
-// absent one loses them soon.
+// passiveFactor × TrustFor is how long Passive requests are served if W is not known. So a
+// person who reads one page for longer than TrustFor keeps its live parts, and an absent
+// person loses them soon.
 const passiveFactor = 3
 
 // maxAhead is how far the clocks of instances may differ.
 const maxAhead = 5 * time.Minute
 
-// Ahead reports whether t, which was noted as the present, lies in the future: the
-// clock has been set back since.
+// Ahead reports whether t, a time that was noted when it was the present, is in the future
+// now: the clock was set back since then.
 func Ahead(t, now time.Time) bool { return t.Sub(now) > maxAhead }
 
-// Believable drops a time that a wrong clock noted: it proves nothing, and until that time
-// really comes the IdP would not be asked.
+// Believable drops times that a wrong clock noted. They prove nothing, and the IdP would not be
+// asked before they come.
 func Believable(s Session, now time.Time) Session {
 	if Ahead(s.Confirmed, now) {
 		s.Confirmed = time.Time{}
@@ -105,8 +105,8 @@ func Decide(s Session, p Policy, now time.Time, c Class) Decision {
 	case past(d.LocalIdle, now):
 		return Decision{End: Idle}
 	case past(s.Ceiling, now):
-		// An IdP that announced session_expiry wants to be asked again after it
-		// (IPSIE SL1); it is the end only if that did not move it.
+		// An IdP that announces session_expiry wants to be asked again at that time (IPSIE
+		// SL1). The session ends only if the answer does not move it.
 		if !s.Confirmed.Before(s.Ceiling) {
 			return Decision{End: Ceiling}
 		}
@@ -139,19 +139,19 @@ func due(s Session, p Policy, now time.Time, c Class) Signal {
 	return NotDue
 }
 
-// Limits are the instants at which a session ends if nothing else happens; a
-// zero time means that there is no such limit.
+// Limits are the times at which a session ends if nothing else happens. A zero time: there is
+// no such limit.
 type Limits struct {
 	LocalIdle time.Time // the app's own idle limit
-	Vouched   time.Time // up to here the IdP's idle window is known to be open
+	Vouched   time.Time // until then the IdP session lives, as far as this app knows
 	Absolute  time.Time // the app's absolute limit or the IdP's ceiling
 }
 
 // Idle returns the earlier of the two idle limits, zero if there is none.
 func (l Limits) Idle() time.Time { return earlier(l.LocalIdle, l.Vouched) }
 
-// Deadlines computes the limits of a session. The ceiling counts where it cannot
-// move any more.
+// Deadlines computes the limits of a session. The ceiling is a limit only if no signal can move
+// it.
 func Deadlines(s Session, p Policy) Limits {
 	var l Limits
 	if p.Idle > 0 {
@@ -169,16 +169,16 @@ func Deadlines(s Session, p Policy) Limits {
 	return l
 }
 
-// Forget returns when a record has no use any more, so that a sweeper may end
-// it: the first of its hard limits, or longest after its last activity.
+// Forget returns when the sweeper may end a record that nobody uses: at the first of its
+// limits, or at the time longest after its last activity.
 func Forget(s Session, p Policy, longest time.Duration) time.Time {
 	l := Deadlines(s, p)
 	return earlier(earlier(l.LocalIdle, l.Absolute), s.Active.Add(longest))
 }
 
-// Outlived reports whether a session that nobody can read is certainly over. Known are only
-// the start of its log-in, how long a log-in may take, and the person's last activity.
-// Without an absolute limit it is over longest after that activity.
+// Outlived reports whether a session is certainly over although its record cannot be read. Only
+// these are known: when its log-in began, how long a log-in may take, and the last activity.
+// Without an absolute limit the session is over when longest has passed since that activity.
 func Outlived(begun, active time.Time, p Policy, login, longest time.Duration, now time.Time) bool {
 	if p.Absolute > 0 {
 		return past(begun.Add(login+p.Absolute), now)
@@ -186,8 +186,8 @@ func Outlived(begun, active time.Time, p Policy, login, longest time.Duration, n
 	return past(active.Add(longest), now)
 }
 
-// NextSignal returns when activity that the IdP has not been told of is to be
-// reported at the latest; zero: nothing to report.
+// NextSignal returns when activity must be reported to the IdP at the latest; zero: there is
+// nothing to report.
 func NextSignal(s Session, p Policy) time.Time {
 	if p.SignalEvery == 0 || !s.Active.After(s.Signalled) {
 		return time.Time{}
@@ -195,8 +195,8 @@ func NextSignal(s Session, p Policy) time.Time {
 	return s.Signalled.Add(p.SignalEvery)
 }
 
-// DefaultSignalEvery is a fifth of W where W is known, else half the access
-// token's lifetime, at most 5 min, at least a second.
+// DefaultSignalEvery is a fifth of W if W is known, otherwise half the access token's lifetime;
+// at most 5 min, at least a second.
 func DefaultSignalEvery(w, accessToken time.Duration) time.Duration {
 	const most = 5 * time.Minute
 	every := most
@@ -221,8 +221,8 @@ func window(s Session, p Policy) time.Duration {
 	return s.Window
 }
 
-// trust is how long a confirmation is good for an Active request: beyond W the IdP
-// session may be gone (C2).
+// trust is how long Active requests are served after a confirmation: never longer than W,
+// because the IdP session may be over then (C2).
 func trust(s Session, p Policy) time.Duration {
 	if w := window(s, p); w > 0 {
 		return min(p.TrustFor, w)
@@ -230,7 +230,7 @@ func trust(s Session, p Policy) time.Duration {
 	return p.TrustFor
 }
 
-// Over reports whether something that ends at a time is over; zero: it has no end.
+// Over reports whether the time end has come. A zero end never comes.
 func Over(end, now time.Time) bool { return past(end, now) }
 
 func past(limit, now time.Time) bool { return !limit.IsZero() && !now.Before(limit) }
@@ -242,13 +242,13 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// WarnBefore is how long before an end the person is warned: a minute, so that
-// the 20 s of WCAG 2.2.1 remain whatever happens on the way; a third of a span
-// that is shorter than three minutes.
+// WarnBefore is how long before an end the person is warned: a minute, so that the 20 s of WCAG
+// 2.2.1 are left even if the warning is shown late. If the whole span is shorter than three
+// minutes, it is a third of the span.
 func WarnBefore(span time.Duration) time.Duration { return min(time.Minute, span/3) }
 
-// Warn returns when the person is to be warned of the nearer limit; zero if
-// there is none.
+// Warn returns when the person must be warned of the limit that comes first; zero if there is
+// no limit.
 func Warn(l Limits, s Session, p Policy) time.Time {
 	var at time.Time
 	if end := l.Idle(); !end.IsZero() {

@@ -2,8 +2,8 @@ package lifetime
 
 import "time"
 
-// Span is a stretch of time, From included, Until not, in milliseconds since 1970:
-// every request looks at one, so it is small.
+// Span is the time from From until before Until, in milliseconds since 1970. It is small because
+// every request reads one.
 type Span struct{ From, Until int64 }
 
 // Holds reports whether t lies in the span.
@@ -12,14 +12,14 @@ func (s Span) Holds(t time.Time) bool {
 	return s.From <= ms && ms < s.Until
 }
 
-// longestQuiet is when Quiet's answer is looked at again at the latest.
+// longestQuiet is the longest Span that Quiet returns.
 const longestQuiet = time.Hour
 
-// Quiet returns a span that begins now and in which Decide has nothing to say,
-// whatever the class, so that requests in it need not ask again. It is empty if
-// Decide has something to say now. Activity makes it longer, never shorter; every
-// other change of s makes it void. tokens is when the session's tokens are of no use any
-// more, zero: never; the policy is another one then.
+// Quiet returns a span that begins now and in which Decide serves requests of both classes and
+// sends no signal, so that they need not call Decide. It is empty if Decide has to do something
+// now. Activity makes it longer, never shorter. After any other change of s it must be computed
+// again. tokens is when the session's tokens expire, because another policy applies then; zero:
+// never.
 func Quiet(s Session, p Policy, tokens, now time.Time) Span {
 	s = Believable(s, now)
 	d := Deadlines(s, p)

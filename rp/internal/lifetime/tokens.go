@@ -2,12 +2,12 @@ package lifetime
 
 import "time"
 
-// beforeEnd is how long before its announced end a token is not shown any more: it has
-// to arrive.
+// beforeEnd is how long before its announced end a token is no longer sent: it must still be
+// valid when it arrives.
 const beforeEnd = 5 * time.Second
 
-// LastUse returns until when an access token is sent that expires at ends and lives for life;
-// zero: it has no known end.
+// LastUse returns until when an access token may be sent. It expires at ends and is valid for
+// life in all. Zero: its end is not known.
 func LastUse(ends time.Time, life time.Duration) time.Time {
 	if ends.IsZero() {
 		return time.Time{}
@@ -15,8 +15,8 @@ func LastUse(ends time.Time, life time.Duration) time.Time {
 	return ends.Add(-min(beforeEnd, life/10))
 }
 
-// LastRefresh returns until when a refresh token is sent that expires at ends; window is the idle
-// window that the IdP announced, 0: none.
+// LastRefresh returns until when a refresh token that expires at ends may be sent. window is the
+// idle window that the IdP announced; 0: none.
 func LastRefresh(ends time.Time, window time.Duration) time.Time {
 	early := beforeEnd
 	if window > 0 {
@@ -25,9 +25,9 @@ func LastRefresh(ends time.Time, window time.Duration) time.Time {
 	return ends.Add(-early)
 }
 
-// Good reports whether a token that ends then has not run out by anybody's clock: the IdP's
-// and that of the instance which has fetched it may be ahead by skew, but by no more than
-// half of what the token lives. life 0: not known.
+// Good reports whether a token that expires at ends is still valid by every clock involved. The
+// clocks of the IdP and of the instance that fetched the token may be ahead by skew, but by no
+// more than half of life, the token's whole lifetime; life 0: not known.
 func Good(ends time.Time, life, skew time.Duration, now time.Time) bool {
 	if life > 0 {
 		skew = min(skew, life/2)
@@ -35,8 +35,8 @@ func Good(ends time.Time, life, skew time.Duration, now time.Time) bool {
 	return !Over(ends, now.Add(skew))
 }
 
-// FetchFor is how long after the latest activity a token may be fetched: δ (C2), or
-// longer while somebody may be waiting for the answer.
+// FetchFor is how long after the latest activity a token may be fetched: δ (C2), or longer while
+// a person may still wait for the answer.
 func FetchFor(p Policy, waitFor time.Duration) time.Duration { return max(p.SignalEvery, waitFor) }
 
 // MayFetch reports whether the last activity is recent enough to fetch a token, which tells

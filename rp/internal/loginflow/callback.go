@@ -13,8 +13,8 @@ import (
 // maxCallback bounds the form of an answer of the IdP, in bytes.
 const maxCallback = 64 << 10
 
-// CallbackParams reads a GET query or a form_post; a repeated parameter is an
-// attack (RFC 6749 §3.1).
+// CallbackParams reads the parameters of a GET query or a form_post. It refuses a repeated
+// parameter (RFC 6749 §3.1).
 func CallbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	params := r.URL.Query()
 	if r.Method == http.MethodPost {
@@ -32,28 +32,26 @@ func CallbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 	return params, nil
 }
 
-// PostedAgain marks what the callback's own page has posted.
+// PostedAgain marks a form that the callback's own page has posted.
 const PostedAgain = "tandem_again"
 
-// LacksCookies reports whether an answer of the IdP came by a form of another site, to
-// which browsers add no SameSite=Lax cookie. The own page posts it once more, once. It
-// finishes nothing by itself: the state is looked at, and the cookie is demanded, as at
-// any other callback.
+// LacksCookies reports whether the IdP's answer came by a form of another site, with which browsers
+// send no SameSite=Lax cookie. Then a page of this app posts the form again, once. This finishes
+// nothing: the state and the cookie are checked as in any other callback.
 func (l *Logins) LacksCookies(r *http.Request, params url.Values) bool {
 	if r.Method != http.MethodPost || params.Has(PostedAgain) {
 		return false
 	}
 	id, _, ok := l.ReadState(params.Get("state"))
 	if !ok {
-		return false // nobody's log-in
+		return false // no log-in of this client
 	}
 	_, err := r.Cookie(l.name(id))
 	return err != nil
 }
 
-// PostAgain is what a page posts of the IdP's answer from this app's own origin, with the
-// cookies. Only what the callback reads goes along, and Apple's user, which comes with the
-// first answer alone.
+// PostAgain returns the fields of the IdP's answer that a page of this app posts again, with the
+// cookies: those that the callback reads, and Apple's user, which only the first answer has.
 func PostAgain(params url.Values) url.Values {
 	fields := url.Values{PostedAgain: {"1"}}
 	for _, name := range []string{"state", "code", "iss", "error", "user", "response", sessionState} {
@@ -69,8 +67,8 @@ const (
 	maxSessionState = 512 // bytes; the longest that is known has 109
 )
 
-// SessionState is session_state of the IdP's answer; empty where it is none (SM-01: opaque, not
-// empty, without a space) or too long to be kept.
+// SessionState returns session_state of the IdP's answer. It is empty if the value is not valid
+// (SM-01: opaque, not empty, without a space) or too long.
 func SessionState(params url.Values) string {
 	s := params.Get(sessionState)
 	if len(s) > maxSessionState || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {

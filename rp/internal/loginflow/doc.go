@@ -1,5 +1,6 @@
-// Package loginflow keeps log-ins in flight in the browser, sealed: what a log-in asks for and
-// where it leads to, in its address and in the state, and the secrets that finish it, in a
-// cookie of its own. It says what came back unchanged, and nothing of whether a log-in may be
-// finished. It never asks the IdP, a store or a session.
+// Package loginflow keeps log-ins that are not finished yet. They are kept in the browser,
+// encrypted: the demands of a log-in and the page that it leads to are in its address and in
+// state; the secrets that finish it are in a cookie of its own. The package checks that they come
+// back unchanged. It does not decide whether a log-in may be finished, and uses no IdP, no store
+// and no session.
 package loginflow

@@ -6,25 +6,25 @@ import (
 	"github.com/gorilla/sessions"
 )
 
-// Flow is one log-in in flight.
+// Flow is one log-in that is not finished yet.
 type Flow struct {
 	State, Nonce, Verifier string
-	Mode                   string // the response_mode that it asks for
-	DPoP                   string // the key that the tokens are to be bound to (package dpop)
-	RedirectURI            string // of the name that the browser uses; not in the cookie, which is that name's
+	Mode                   string // the response_mode of its request
+	DPoP                   string // the key to which the tokens will be bound (package dpop)
+	RedirectURI            string // under the name that the browser uses; not in the cookie, which belongs to that name
 	ReturnTo               string
 	Begun                  time.Time
 	Back                   time.Time // the browser came back with the code
-	SessionState           string    // that came with it, for the IdP's check_session_iframe
+	SessionState           string    // from that answer, for the IdP's check_session_iframe
 	Silent                 bool
 	SentUser               bool   // the browser said that a person started it (Sec-Fetch-User)
-	Again                  bool   // it was started anew because another one could not be finished
-	Wish                   Wish   // what it asks for
-	About                  string // the name of the session that a silent log-in is about
-	Renews                 uint64 // the next generation of its tokens, if it is to fetch that
+	Again                  bool   // it was started because another log-in could not be finished
+	Wish                   Wish   // the demands of this log-in
+	About                  string // the name of the session that a silent log-in asks about
+	Renews                 uint64 // the next generation of its tokens, if this log-in fetches it
 }
 
-// Target is where the log-in leads to.
+// Target returns where the log-in leads.
 func (f *Flow) Target() Target { return Target{f.ReturnTo, f.Again, f.Wish} }
 
 func (f *Flow) save(s *sessions.Session) {

@@ -15,19 +15,19 @@ import (
 )
 
 const (
-	maxLogins = 5  // log-ins in flight per browser; the oldest gives way
+	maxLogins = 5  // unfinished log-ins per browser; the oldest is dropped
 	nameLen   = 12 // characters of state in the name of a log-in's cookie
 
-	// maxBytes bounds the cookies of older log-ins together: with a new one of
-	// up to 2.5 KB they have to fit into the 8 KiB that proxies take for a header.
+	// maxBytes bounds the cookies of all older log-ins together. With a new cookie of up to
+	// 2.5 KB they must fit into 8 KiB, the limit of many proxies for a header.
 	maxBytes = 4 << 10
 )
 
-// Logins are the log-ins in flight of one client.
+// Logins are the unfinished log-ins of one client.
 type Logins struct {
 	cookies cookie.Jar
 	store   *sessions.CookieStore
-	ring    *seal.Ring // seals what is in addresses
+	ring    *seal.Ring // encrypts what is in addresses
 	owner   []byte
 	site    *site.App
 }
@@ -35,16 +35,17 @@ type Logins struct {
 // Config configures Logins.
 type Config struct {
 	Keys    [][]byte
-	Owner   []byte     // the client: another one can open nothing of this
+	Owner   []byte     // the client: no other client can decrypt its log-ins
 	Ring    *seal.Ring // for addresses
 	Cookies cookie.Jar
 	Site    *site.App
 	Timeout time.Duration // of a log-in
 }
 
-// New makes Logins. Each is in an encrypted cookie of its own, so that tabs that start at the
-// same moment do not overwrite each other's. Another client cannot open it: its callback does
-// not take up a log-in that began here (RFC 9700 §4.4). Its error is about the keys.
+// New makes Logins. Each log-in has an encrypted cookie of its own, so that tabs that start at
+// the same moment do not overwrite each other's. No other client can decrypt it, so the callback
+// of another client cannot finish a log-in of this one (RFC 9700 §4.4). The error is about the
+// keys.
 func New(c Config) (*Logins, error) {
 	var pairs [][]byte
 	for _, k := range c.Keys {
@@ -68,14 +69,14 @@ func New(c Config) (*Logins, error) {
 
 func (l *Logins) name(state string) string { return string(l.cookies) + "-login-" + state[:nameLen] }
 
-// Save gives a log-in to the browser. Its error says that a cookie cannot be written.
+// Save sets the cookie of a log-in. It returns an error if the cookie cannot be encoded.
 func (l *Logins) Save(w http.ResponseWriter, r *http.Request, f *Flow) error {
-	s, _ := l.store.New(r, l.name(f.State)) // an error is an old cookie that we overwrite
+	s, _ := l.store.New(r, l.name(f.State)) // an error means an old cookie, which is overwritten
 	f.save(s)
 	return s.Save(r, w)
 }
 
-// Load finds the log-in of a state that ReadState has passed, if this browser has begun it.
+// Load returns the log-in of a state that ReadState has accepted, if this browser began it.
 func (l *Logins) Load(r *http.Request, state string) (f *Flow, ok bool) {
 	s, err := l.store.New(r, l.name(state))
 	f = new(Flow)
@@ -85,7 +86,7 @@ func (l *Logins) Load(r *http.Request, state string) (f *Flow, ok bool) {
 	return f, true
 }
 
-// Forget takes a log-in away from the browser.
+// Forget deletes the cookie of a log-in.
 func (l *Logins) Forget(w http.ResponseWriter, state string) { l.forget(w, l.name(state)) }
 
 func (l *Logins) forget(w http.ResponseWriter, name string) {
@@ -94,7 +95,8 @@ func (l *Logins) forget(w http.ResponseWriter, name string) {
 	http.SetCookie(w, c)
 }
 
-// DropOld keeps the number and the size of log-in cookies bounded, before one more.
+// DropOld deletes the oldest log-in cookies if there are too many, or if they are too large
+// together. It is called before one more is set.
 func (l *Logins) DropOld(w http.ResponseWriter, r *http.Request) {
 	prefix := string(l.cookies) + "-login-"
 	type old struct {

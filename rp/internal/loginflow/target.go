@@ -6,19 +6,20 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/cookie"
 )
 
-// Target is where a log-in is to lead. It travels in state, sealed, beside the id of the
-// log-in: so a callback whose log-in nobody knows any more (a restored tab, the Back
-// button, a sixth tab) leads somewhere. It never finishes a log-in.
+// Target is where a log-in leads. It is in state, encrypted, beside the id of the log-in. So a
+// callback whose cookie is gone (a restored tab, the Back button, a sixth tab) still leads to the
+// page. It never finishes a log-in.
 type Target struct {
 	ReturnTo string
-	Again    bool // this log-in has been started anew already
-	Wish     Wish // where its cookie is there; it is not in state
+	Again    bool // this log-in was started because another one could not be finished
+	Wish     Wish // only from the cookie; it is not in state
 }
 
 // maxState bounds state, in bytes: some IdPs refuse long URLs.
 const maxState = 1 << 10
 
-// State is a log-in's id and its target; for one that is too long, the app's home.
+// State returns the id and the target of a log-in. If the target is too long, it is the app's
+// home.
 func (l *Logins) State(id string, t Target) string {
 	plain := append([]byte{0}, t.ReturnTo...)
 	if t.Again {
@@ -31,7 +32,7 @@ func (l *Logins) State(id string, t Target) string {
 	return s
 }
 
-// ReadState splits a state into a log-in's id and target. ok is false for what is no
+// ReadState splits a state into the id and the target of a log-in. ok is false if it is not a
 // state of this client.
 func (l *Logins) ReadState(sent string) (id string, t Target, ok bool) {
 	id = sent[:min(len(sent), cookie.IDLen)]
@@ -39,7 +40,7 @@ func (l *Logins) ReadState(sent string) (id string, t Target, ok bool) {
 	return id, t, ok && cookie.IsID(id)
 }
 
-// targetOf opens a state's target; ok only if this client has sealed it.
+// targetOf decrypts the target of a state; ok only if this client has encrypted it.
 func (l *Logins) targetOf(state string) (t Target, ok bool) {
 	if len(state) <= cookie.IDLen || len(state) > maxState {
 		return Target{}, false

@@ -13,28 +13,28 @@ import (
 )
 
 const (
-	// MaxWish bounds a wish in bytes: it has to fit into an address and a cookie.
+	// MaxWish bounds a wish in bytes: it must fit into an address and a cookie.
 	MaxWish = 1 << 10
-	// MaxAsked bounds it together with the page that the log-in leads to.
+	// MaxAsked bounds a wish together with the page that the log-in leads to.
 	MaxAsked = site.MaxReturnTo + 256
 )
 
-// Wish is what one log-in asks for. It travels sealed in the address of the log-in, and
-// in the log-in's cookie.
+// Wish has the demands of one log-in: what its options and its address ask for. It is encrypted in
+// the address of the log-in and in the log-in's cookie.
 type Wish struct {
 	ACR    []string          `json:"acr,omitempty"`
 	Age    time.Duration     `json:"age,omitempty"` // 0: any
 	Scopes []string          `json:"scopes,omitempty"`
 	Params map[string]string `json:"params,omitempty"`
-	Round  int               `json:"round,omitempty"` // which log-in in a row it is that asks for more
+	Round  int               `json:"round,omitempty"` // how many log-ins in a row have asked for more
 }
 
-// SetAge demands that the person has proven who they are within d. Less than a minute is a
-// minute: else the answer would be too old when it arrives.
+// SetAge demands that the person has authenticated within d. Less than a minute counts as a minute:
+// otherwise the answer would be too old when it arrives.
 func (w *Wish) SetAge(d time.Duration) { w.Age = max(d, time.Minute) }
 
-// SetAgeText is SetAge for max_age as it comes from outside; what is no number of seconds is
-// left out.
+// SetAgeText is SetAge for a max_age from outside. It ignores a text that is not a number of
+// seconds.
 func (w *Wish) SetAgeText(seconds string) {
 	if n, err := strconv.Atoi(seconds); err == nil && n >= 0 && n < 1<<30 {
 		w.SetAge(time.Duration(n) * time.Second)
@@ -49,7 +49,7 @@ func (w *Wish) SetParam(name, value string) {
 	w.Params[name] = value
 }
 
-// AddFrom adds what a log-in's address asks for under these names.
+// AddFrom adds the parameters with these names from the address of a log-in.
 func (w *Wish) AddFrom(q url.Values, names []string) {
 	for _, name := range names {
 		value := q.Get(name)
@@ -67,12 +67,12 @@ func (w *Wish) AddFrom(q url.Values, names []string) {
 	}
 }
 
-// IsEmpty reports whether it asks for nothing.
+// IsEmpty reports whether the wish has no demand.
 func (w *Wish) IsEmpty() bool {
 	return len(w.ACR) == 0 && w.Age == 0 && len(w.Scopes) == 0 && len(w.Params) == 0 && w.Round == 0
 }
 
-// Text is how a wish is kept in a cookie; empty if it asks for nothing.
+// Text is the form of a wish in a cookie; empty if it has no demand.
 func (w *Wish) Text() string {
 	if w.IsEmpty() {
 		return ""
@@ -86,7 +86,7 @@ func ReadWish(text string) (w Wish, ok bool) {
 	return w, text == "" || json.Unmarshal([]byte(text), &w) == nil
 }
 
-// MetBy reports whether a session, or a log-in, is what the wish demands.
+// MetBy reports whether a session, or a log-in, meets the demands.
 func (w *Wish) MetBy(acr string, authenticated, now time.Time, skew time.Duration) bool {
 	if len(w.ACR) > 0 && !slices.Contains(w.ACR, acr) {
 		return false
@@ -94,8 +94,8 @@ func (w *Wish) MetBy(acr string, authenticated, now time.Time, skew time.Duratio
 	return w.Age == 0 || !authenticated.IsZero() && !now.After(authenticated.Add(w.Age+skew))
 }
 
-// More is a wish in the address of a log-in, from its "&" on; empty if it asks for nothing. ok
-// is false if it is too large.
+// More returns a wish as a part of the address of a log-in, from "&" on; empty if it has no demand.
+// ok is false if it is too large.
 func (l *Logins) More(w Wish) (more string, ok bool) {
 	if w.IsEmpty() {
 		return "", true
@@ -107,9 +107,8 @@ func (l *Logins) More(w Wish) (more string, ok bool) {
 	return "&wish=" + base64.RawURLEncoding.EncodeToString(l.ring.Seal(plain, l.wishes())), true
 }
 
-// OpenWish reads the value that More has made; what it has not made is empty. Whoever shows a
-// route's address of the log-in to somebody else lends no rights: a route checks each
-// session by itself.
+// OpenWish reads a value that More has made. Any other value gives an empty Wish. A person who
+// passes such an address on gives no rights away, because a route checks each session itself.
 func (l *Logins) OpenWish(sealed string) (w Wish) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
 	if err != nil || len(raw) > 2*MaxWish {
@@ -122,5 +121,6 @@ func (l *Logins) OpenWish(sealed string) (w Wish) {
 	return w
 }
 
-// wishes is what a sealed wish cannot be taken away from.
+// wishes is the additional data of an encrypted wish: nothing else of this client can be decrypted
+// as a wish, and no wish of another client.
 func (l *Logins) wishes() []byte { return append(l.owner[:len(l.owner):len(l.owner)], "wish"...) }

@@ -10,7 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// PathOf is the path of a URL that CheckBase has passed.
+// PathOf returns the path of a URL that CheckBase has accepted.
 func PathOf(base string) string {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -19,8 +19,8 @@ func PathOf(base string) string {
 	return strings.TrimSuffix(u.EscapedPath(), "/")
 }
 
-// CheckBase accepts scheme, host and a plain path. Its errors continue a sentence that begins
-// with the field's name.
+// CheckBase accepts a URL with scheme, host and a plain path. Its errors continue a sentence that
+// begins with the name of the field.
 func CheckBase(raw string, allowHTTP bool) error {
 	if err := weburl.CheckPlain(raw, allowHTTP); err != nil {
 		return err
@@ -31,7 +31,7 @@ func CheckBase(raw string, allowHTTP bool) error {
 	return nil
 }
 
-// CheckFurther accepts a further name of the app at base.
+// CheckFurther accepts another URL of the app at base.
 func CheckFurther(raw, base string, allowHTTP bool) error {
 	if err := CheckBase(raw, allowHTTP); err != nil {
 		return err
@@ -43,15 +43,15 @@ func CheckFurther(raw, base string, allowHTTP bool) error {
 	return nil
 }
 
-// IsPlainPath accepts what means the same to browsers, routers (/{x} is a pattern to
-// some) and our own pages.
+// IsPlainPath accepts a path that browsers, routers and our own pages read in the same way. (For
+// some routers /{x} is a pattern.)
 func IsPlainPath(p string) bool { return plainPath.MatchString(p) && path.Clean(p) == p }
 
 var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
-// IsOpen reports whether browsers reach this address by http over a network. Then they keep
-// no Secure cookie, and none whose name begins with __Host- (RFC 6265bis §4.1.3). On
-// loopback they do.
+// IsOpen reports whether browsers reach this address by http over a network. There they store no
+// Secure cookie, and no cookie whose name begins with __Host- (RFC 6265bis §4.1.3). On loopback
+// they store both.
 func IsOpen(base string) bool {
 	u, err := url.Parse(base)
 	return err == nil && u.Scheme == "http" && !weburl.IsLoopback(weburl.Host(u))

@@ -7,10 +7,10 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// Name is the app under one name. It knows whose pages a request to it may come from.
+// Name is the app under one host name, with the origins whose pages may send requests to it.
 type Name struct {
-	Base    string          // its URL, as it is configured
-	Trusted map[string]bool // origins, with its own one
+	Base    string          // its URL, as configured
+	Trusted map[string]bool // origins, its own among them
 	own     string
 	csrf    *http.CrossOriginProtection
 }
@@ -27,21 +27,19 @@ func newName(base string, more []string) (*Name, error) {
 	return n, nil
 }
 
-// Refuses reports whether a request comes from a page that may not make it, as far
-// as the browser says: what changes something, and what opens a WebSocket.
+// Refuses reports whether a page of another origin makes an unsafe request or opens a WebSocket, as
+// far as the headers of the browser show.
 //
-// A handshake is a GET, yet the page reads what comes back without CORS. So it needs
-// the very Origin of the name that is asked, or a trusted one; browsers send one with each
-// (RFC 6455 §4.1), and who sends none is no browser. Over HTTP/2 it is a CONNECT (RFC
-// 8441 §5). No browser asks for any other Upgrade.
+// The handshake of a WebSocket is a GET, but the page reads the answers without CORS. So the
+// handshake needs the Origin of this name, or a trusted one. Browsers send Origin with every
+// handshake (RFC 6455 §4.1); a client that sends none is no browser. Over HTTP/2 the handshake is
+// a CONNECT (RFC 8441 §5). Browsers use Upgrade for nothing else.
 //
-// Not refused are the other safe requests, an EventSource and a fetch with cookies
-// among them: what another origin may read of their answers is for the CORS headers
-// of the app to say, and without any it reads nothing. Nor is a page refused to a
-// frame, an image or a script of another origin: for that there are
-// Content-Security-Policy frame-ancestors and Cross-Origin-Resource-Policy, which
-// are the app's too. The session cookie is SameSite=Lax, so that only origins of the
-// same site can send it along with any of these.
+// Other safe requests are not refused, such as an EventSource or a fetch with cookies. The app's
+// CORS headers say what another origin may read of the answers; without such headers it reads
+// nothing. A frame, an image or a script of another origin is not refused either: against these the
+// app sets Content-Security-Policy frame-ancestors and Cross-Origin-Resource-Policy. The session
+// cookie is SameSite=Lax, so only origins of the same site can send it with these requests.
 func (n *Name) Refuses(r *http.Request) bool {
 	if r.Method == http.MethodConnect || len(r.Header["Upgrade"]) > 0 {
 		return !n.trusts(r.Header)
@@ -56,9 +54,8 @@ func (n *Name) trusts(h http.Header) bool {
 	return n.IsOwn(h)
 }
 
-// IsOwn reports whether a request that a page makes comes from a page of this app's
-// own origin, as far as the browser says: by Fetch Metadata, and an older one by
-// Origin.
+// IsOwn reports whether a page of this app's own origin makes the request, as far as the browser
+// says: by Fetch Metadata, and an older browser by Origin.
 func (n *Name) IsOwn(h http.Header) bool {
 	if site := web.First(h, "Sec-Fetch-Site"); site != "" {
 		return site == "same-origin"

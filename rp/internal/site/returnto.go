@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// MaxReturnTo bounds the address of a page that somebody comes back to, in bytes.
+// MaxReturnTo bounds the path of the page that a log-in leads to, in bytes.
 const MaxReturnTo = 1024
 
-// SafeReturnTo returns path if it leads to a page of this very app, else "/":
-// there is no open redirector (RFC 9700 §4.11).
+// SafeReturnTo returns path if it leads to a page of this app, otherwise "/". So the log-in is no
+// open redirector (RFC 9700 §4.11).
 func SafeReturnTo(path string) string {
 	if path == "" || len(path) > MaxReturnTo || path[0] != '/' || strings.HasPrefix(path, "//") {
 		return "/"
@@ -27,8 +27,8 @@ func SafeReturnTo(path string) string {
 	return path
 }
 
-// WithFragment adds a fragment to a path that SafeReturnTo has passed; one that makes
-// another path of it, or is too long, is left out.
+// WithFragment adds a fragment to a path that SafeReturnTo has accepted. It leaves the fragment out
+// if the path has one already, or if SafeReturnTo does not accept both together.
 func WithFragment(path, fragment string) string {
 	if fragment == "" || strings.Contains(path, "#") {
 		return path
@@ -39,15 +39,15 @@ func WithFragment(path, fragment string) string {
 	return path
 }
 
-// Outside is how browsers see a path of this app.
+// Outside returns the path under which browsers see a path of this app.
 func (a *App) Outside(path string) string { return a.path + path }
 
-// Home is the page that is shown for want of a better one.
+// Home is the page to use if no better one is known.
 func (a *App) Home() string { return a.path + "/" }
 
-// Inside is a path that came from outside, if it leads to a page of this app, else its
-// home. One that does not begin with the path of the app gets it in front, so nothing
-// leads to another app of this host.
+// Inside returns a path from outside if it leads to a page of this app, otherwise the app's home.
+// If the path does not begin with the app's path, Inside puts that before it. So no path leads to
+// another app of this host.
 func (a *App) Inside(raw string) string {
 	to := SafeReturnTo(raw)
 	if a.path == "" {
@@ -68,8 +68,8 @@ func (a *App) covers(path string) bool {
 	return ok && (rest == "" || strings.ContainsRune("/?#", rune(rest[0])))
 }
 
-// climbs finds the dots by which a browser leaves a folder (URL Standard §4.1:
-// double-dot path segment).
+// climbs reports whether a path has a segment ".." by which a browser leaves a folder (URL Standard
+// §4.1: double-dot path segment).
 func climbs(to string) bool {
 	to, _, _ = strings.Cut(to, "?")
 	to, _, _ = strings.Cut(to, "#")

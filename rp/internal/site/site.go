@@ -7,18 +7,18 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// App is an app, under all its names.
+// App is an app with all its host names.
 type App struct {
-	path      string // of each name, which a proxy takes away. Empty: none
+	path      string // of every name; a proxy removes it. Empty: none
 	prefix    string // of the library's endpoints, as the app sees it
 	main      *Name
-	more      map[string]*Name // further ones, by host and port
+	more      map[string]*Name // the other names, by host and port
 	strangers strangers
 }
 
-// New makes an App of its URL, further ones, the prefix of the library's endpoints, and the
-// origins that are trusted beside. They were checked: see CheckBase, CheckFurther, IsPlainPath.
-// Its error is about one of the origins.
+// New makes an App from its URL, its other URLs, the prefix of the library's endpoints, and the
+// other trusted origins. The caller has checked them: see CheckBase, CheckFurther, IsPlainPath. An
+// error is about one of the origins.
 func New(base string, further []string, prefix string, trusted []string) (*App, error) {
 	a := &App{path: PathOf(base), prefix: prefix, more: map[string]*Name{}}
 	for i, base := range append([]string{base}, further...) {
@@ -36,15 +36,15 @@ func New(base string, further []string, prefix string, trusted []string) (*App, 
 	return a, nil
 }
 
-// Of is the name that a request was made to. One that nobody has configured is taken for the
-// first: a proxy may have put it there.
+// Of returns the name to which a request was sent. If that name is not configured, Of returns the
+// first name, because a proxy may have changed it.
 func (a *App) Of(r *http.Request) *Name {
 	one, _ := a.named(r.Host)
 	return one
 }
 
 func (a *App) named(host string) (_ *Name, known bool) {
-	if one := a.more[host]; one != nil { // without allocation: browsers write it so
+	if one := a.more[host]; one != nil { // without allocation: browsers send this form
 		return one, true
 	}
 	if len(a.more) == 0 {

@@ -8,8 +8,8 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// strangers are names that browsers use and that nobody has configured. Anybody can make up
-// as many as they like, so only the first few are told.
+// strangers are host names that browsers use and that are not configured. Anybody can make up such
+// names, so only the first few are logged.
 type strangers struct {
 	mu   sync.Mutex
 	told map[string]bool
@@ -30,9 +30,9 @@ func (s *strangers) isNew(host string) bool {
 	return true
 }
 
-// Stranger is the name that a request uses, fit for a log line, if the app has no such name
-// and nobody was told of it yet. A log-in under it cannot be finished: its cookie is kept for
-// the name that the browser uses, and the IdP sends the browser to one that is configured.
+// Stranger returns the host name that a request uses, fit for a log line, if that name is not
+// configured and was not logged yet. A log-in under it cannot be finished: the browser keeps the
+// cookie for that name, but the IdP sends the browser to a configured name.
 func (a *App) Stranger(r *http.Request) (host string, ok bool) {
 	scheme, _, _ := strings.Cut(a.main.own, "://")
 	if _, known := a.named(r.Host); known || weburl.Origin(scheme+"://"+r.Host) == a.main.own ||
@@ -42,7 +42,7 @@ func (a *App) Stranger(r *http.Request) (host string, ok bool) {
 	return hostName(r.Host), true
 }
 
-// hostName is what came from outside, as a line in the log may show it.
+// hostName makes a host name from outside fit for a log line.
 func hostName(host string) string {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]"
 	if len(host) > 260 || strings.Trim(host, letters) != "" {

@@ -22,8 +22,8 @@ const maxChallenge = 8 << 10 // bytes of all challenges together that are read
 // case-insensitive (RFC 9110 §11.6.1).
 func Bearer(h http.Header) (Challenge, bool) { return ours(h, false) }
 
-// DPoP is Bearer for a token that was shown with a proof: a DPoP challenge with an error goes
-// before a Bearer one, which is what the server says to everybody (RFC 9449 §7.2).
+// DPoP is Bearer for a token that was sent with a proof. A DPoP challenge with an error goes
+// before a Bearer challenge, which a server may send to every client (RFC 9449 §7.2).
 func DPoP(h http.Header) (Challenge, bool) { return ours(h, true) }
 
 func ours(h http.Header, bound bool) (Challenge, bool) {
@@ -69,7 +69,7 @@ func parseChallenges(line string) []Challenge {
 			if s.rest == "" {
 				return out
 			}
-			s.rest = s.rest[1:] // a stray character: go on behind it
+			s.rest = s.rest[1:] // not a token character: skip it
 			continue
 		}
 		s.skip(" \t")
@@ -128,7 +128,7 @@ func (s *scanner) value() string {
 			b.WriteByte(ch)
 		}
 	}
-	s.rest = "" // the quote was never closed
+	s.rest = "" // the closing quote is missing
 	return b.String()
 }
 

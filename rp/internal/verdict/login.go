@@ -2,29 +2,30 @@ package verdict
 
 import "net/http"
 
-// Refusal is what an error says of a log-in, or of a silent check, that does not go on.
+// Refusal is the meaning of an error that stops a log-in or a silent check.
 type Refusal uint8
 
 const (
 	// Failed: nothing more is known. A new log-in may work.
 	Failed Refusal = iota
-	// Cancelled: the person has said no.
+	// Cancelled: the person has refused.
 	Cancelled
-	// Elsewhere: another tab may have finished the log-in. Else a new one may begin.
+	// Elsewhere: another tab may have finished the log-in. If not, a new one may begin.
 	Elsewhere
-	// Later: trouble that passes. Nothing is concluded about a session.
+	// Later: a failure that may pass. It says nothing about a session.
 	Later
-	// Spent: the code is used up, too old, or another's.
+	// Spent: the code was used before, has expired, or was issued to another client.
 	Spent
-	// Unfit: this client and this IdP do not fit. Loud.
+	// Unfit: the configuration of this client does not fit the IdP. The error is logged.
 	Unfit
-	// NoSession: there is no session at the IdP, so that of the app ends.
+	// NoSession: the IdP has no session, so the session of the app ends.
 	NoSession
-	// NotSilently: the person has to act. The session is kept; once trust is over a navigation
-	// is sent to the log-in.
+	// NotSilently: the person has to act. The session is kept. When Config.TrustFor has passed,
+	// a navigation is sent to the log-in.
 	NotSilently
-	// NotTaken: the request of a silent check is not taken, perhaps for its hint: an IdP that
-	// has withdrawn its keys does not know its own ID tokens any more. A log-in sends none.
+	// NotTaken: the IdP refuses the request of a silent check, perhaps because of the hint: an
+	// IdP that has withdrawn its keys does not accept its older ID tokens. A log-in sends no
+	// hint.
 	NotTaken
 )
 
@@ -33,13 +34,13 @@ var refusals = [...]string{"failed", "cancelled", "elsewhere", "later", "spent",
 
 func (r Refusal) String() string { return refusals[r] }
 
-// Login judges the error code by which the authorization endpoint answers a log-in. RFC 6749
+// Login judges the error code of the authorization endpoint's answer to a log-in. RFC 6749
 // §4.1.2.1.
 func Login(code string) Refusal {
 	switch code {
 	case "access_denied":
 		return Cancelled
-	case "temporarily_unavailable": // Keycloak's word to the second of two tabs, too
+	case "temporarily_unavailable": // Keycloak sends it to the second of two tabs, too
 		return Elsewhere
 	case "server_error":
 		return Later
@@ -47,10 +48,10 @@ func Login(code string) Refusal {
 	return Failed
 }
 
-// Silent judges the error code by which the authorization endpoint answers a silent check
+// Silent judges the error code of the authorization endpoint's answer to a silent check
 // (prompt=none). Only login_required says that there is no session (OpenID Connect Core 1.0
-// §3.1.2.6, SM-04); others want the person to act. What is not known is trouble, and trouble
-// at the IdP is not a logout.
+// §3.1.2.6, SM-04). Three others say that the person has to act. An unknown code counts as a
+// failure of the IdP, and a failure of the IdP is not a logout.
 func Silent(code string) Refusal {
 	switch code {
 	case "login_required":
@@ -63,7 +64,7 @@ func Silent(code string) Refusal {
 	return Later
 }
 
-// Exchange judges an answer of the token endpoint that has brought no tokens for a code.
+// Exchange judges an answer of the token endpoint that has no tokens for an authorization code.
 // RFC 6749 §5.2.
 func Exchange(a Answer) Refusal {
 	switch {
@@ -75,8 +76,8 @@ func Exchange(a Answer) Refusal {
 	return Unfit
 }
 
-// Pushed judges an authorization request that was pushed and not taken (RFC 9126 §2.3). At a
-// silent check somebody is logged in, and stays so whatever is said of the client.
+// Pushed judges the refusal of a pushed authorization request (RFC 9126 §2.3). During a silent
+// check a person is logged in, and stays logged in whatever the IdP says about the client.
 func Pushed(a Answer, silent bool) Refusal {
 	switch {
 	case passes(a):
@@ -89,7 +90,7 @@ func Pushed(a Answer, silent bool) Refusal {
 	return Later
 }
 
-// passes: the endpoint has not answered, or not to what was asked.
+// passes reports a failure that may pass: no answer, or one that is not about the request.
 func passes(a Answer) bool {
 	return a.Fault != None || a.Status >= 500 || a.Status == http.StatusTooManyRequests
 }

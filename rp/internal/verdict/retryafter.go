@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// RetryAfter reads a Retry-After header in either of its forms, seconds or date
-// (RFC 9110 §10.2.3). Nonsense and the past count as zero; most caps the rest,
-// so that one wrong header cannot silence a client for a day.
+// RetryAfter reads a Retry-After header, in seconds or as a date (RFC 9110 §10.2.3). A value
+// that is malformed or in the past is zero. No value is longer than most, so that one wrong
+// header cannot stop a client for a day.
 func RetryAfter(h http.Header, now time.Time, most time.Duration) time.Duration {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if v == "" {
@@ -29,8 +29,8 @@ func RetryAfter(h http.Header, now time.Time, most time.Duration) time.Duration 
 	return min(max(d, 0), most)
 }
 
-// RevokeAgain is when to try a revocation again that has failed n times: nobody waits
-// for it, but the sooner it works the less a stolen token is worth.
+// RevokeAgain is how long to wait before a revocation that has failed n times is tried again.
+// Nobody waits for it, but a stolen token works until then.
 func RevokeAgain(n uint64) time.Duration {
 	steps := [...]time.Duration{time.Second, 5 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}
 	if n = max(n, 1); n <= uint64(len(steps)) {
@@ -39,9 +39,9 @@ func RevokeAgain(n uint64) time.Duration {
 	return 5 * time.Minute
 }
 
-// Backoff is how long to wait after the nth failure in a row: 1, 2, 4 … seconds,
-// at most 30 for trouble that passes and 60 for a misconfiguration, so that a
-// repaired IdP needs no restart of anything.
+// Backoff is how long to wait after the nth failure in a row: 1, 2, 4 … seconds; at most 30 s
+// after a failure that may pass, and 60 s after a misconfiguration. So nothing has to be
+// restarted when the IdP is repaired.
 func Backoff(v Verdict, n int) time.Duration {
 	most := 30 * time.Second
 	if v == Misconfigured {

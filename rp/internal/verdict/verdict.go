@@ -11,25 +11,25 @@ type Verdict uint8
 const (
 	// OK: a good answer.
 	OK Verdict = iota
-	// Ended: the IdP says that the session is over. The caller still has to make
-	// sure that the token it showed was the current one.
+	// Ended: the IdP says that the session is over. The caller must still check that it sent
+	// the current token.
 	Ended
 	// Retry: a failure that may pass. It says nothing about the session.
 	Retry
-	// Unknown: the request may have been carried out. One try with the same
-	// token, then whatever that answers.
+	// Unknown: the IdP may have carried out the request. The caller tries once more with the
+	// same token, and the answer to that counts.
 	Unknown
-	// Misconfigured: this client and this IdP do not fit. It is logged as an error, rarely
-	// retried, and every session is kept.
+	// Misconfigured: the configuration of this client does not fit the IdP. The error is
+	// logged, the call is rarely tried again, and every session is kept.
 	Misconfigured
 	// Interact: the IdP refuses this session's token, or wants the person to log in, but does
-	// not say that the session has ended. The session is kept; when trust is over, a
-	// navigation is sent to the log-in.
+	// not say that the session has ended. The session is kept. When
+	// Config.TrustFor has passed, a navigation is sent to the log-in.
 	Interact
-	// Ask: the token has expired, or its refusal proves nothing. A silent log-in, which a
-	// navigation can make, shows whether the session lives.
+	// Ask: the token has expired, or its refusal proves nothing. A navigation can make a
+	// silent log-in, which shows whether the session lives.
 	Ask
-	// StepUp: the token is good, but not good enough for this resource.
+	// StepUp: the token is valid, but this resource demands more.
 	StepUp
 	// Denied: the IdP gives no token for this API. That says nothing about the session.
 	Denied
@@ -50,8 +50,8 @@ const (
 	NotSent         // DNS, refused, broken before the request was written
 	TLS             // the server could not prove who it is
 	Sent            // time-out or reset after the request was written
-	Malformed       // a success that is none: no JSON, no access_token, too large
-	OtherUser       // a success for another subject
+	Malformed       // 200 with an unusable body: no JSON, no access_token, too large
+	OtherUser       // 200 with tokens of another person
 )
 
 // Answer is the answer to a call, or the reason why there is none.
@@ -80,7 +80,7 @@ func Token(a Answer) Verdict {
 	case a.Status < 400:
 		return Misconfigured // RT-15
 	case a.Status == http.StatusTooManyRequests, a.Status >= 500:
-		return Retry // RT-05, RT-06; whatever code stands in it
+		return Retry // RT-05, RT-06, whatever the error code
 	}
 	switch a.Code {
 	case "invalid_grant":
@@ -88,8 +88,9 @@ func Token(a Answer) Verdict {
 	case "temporarily_unavailable", "server_error":
 		return Retry // RT-05
 	case "invalid_client", "unauthorized_client", "unsupported_grant_type", "use_dpop_nonce", "invalid_dpop_proof":
-		// RT-02, RT-03, RT-12. A proof is this client's work, and a new log-in would make the
-		// next one in the same way. It is not client-wide: some may say so of one key.
+		// RT-02, RT-03, RT-12. This client makes the DPoP proof, and after a new log-in it
+		// would make the next proof in the same way. This does not concern every session: an
+		// IdP may refuse the proofs of one key only.
 		return Misconfigured
 	case "":
 		switch a.Status {
@@ -99,16 +100,16 @@ func Token(a Answer) Verdict {
 			return Misconfigured
 		}
 	}
-	// RT-03, RT-04, RT-13, RT-14: Dex says invalid_request of a token that it has given
-	// to another browser, Entra ID interaction_required. It concerns this session.
+	// RT-03, RT-04, RT-13, RT-14. Dex answers invalid_request to a token that it has given to
+	// another browser; Entra ID answers interaction_required. Only this session is concerned.
 	return Interact
 }
 
 // APIToken judges an answer of the token endpoint to a refresh for the token of one API.
-// A code that is about what was asked for (invalid_target, RFC 8707 §2; invalid_scope;
-// what Entra ID says of a missing consent) concerns that API alone. Ended means here: look
-// a second time, by a refresh that asks for nothing else, before believing it. Entra ID
-// says invalid_grant of a missing consent, too.
+// An error code about what was asked for (invalid_target, RFC 8707 §2; invalid_scope; the
+// codes by which Entra ID reports a missing consent) concerns that API alone. Ended does not
+// end the session yet: the caller first makes a refresh without these parameters, because
+// Entra ID answers invalid_grant to a missing consent, too.
 func APIToken(a Answer) Verdict {
 	v := Token(a)
 	if v == Interact || a.Code == "unauthorized_client" && v == Misconfigured && a.Fault == None && a.Status >= 400 {
@@ -117,9 +118,9 @@ func APIToken(a Answer) Verdict {
 	return v
 }
 
-// Doubtful reports whether a failed refresh may have used up its token: the server may have
-// acted, and then it, or a proxy in front of it, failed to answer. A later refusal of that
-// token proves nothing.
+// Doubtful reports whether a failed refresh may have used up its token: perhaps the server
+// carried out the request, and then the server, or a proxy in front of it, did not answer
+// well. If that token is refused later, this proves nothing.
 func Doubtful(a Answer) bool {
 	return a.Fault == Sent || a.Fault == Malformed || a.Fault == None && a.Status >= 500
 }
@@ -134,16 +135,16 @@ func ClientWide(a Answer) bool {
 	return a.Fault == TLS || a.Status == http.StatusUnauthorized && a.Code == "" || (a.Status >= 300 && a.Status < 400)
 }
 
-// Userinfo judges an answer of the userinfo endpoint, the probe that says whether the
-// IdP still knows the access token (UI-01). valid: the token has not run out, and the
-// endpoint has accepted one of this session before. Some never do, because the token
-// is bound to another resource (Entra ID, AD FS, RFC 8707).
+// Userinfo judges an answer of the userinfo endpoint. The call shows whether the IdP still
+// accepts the access token (UI-01). valid: the token has not expired, and the endpoint has
+// accepted a token of this session before. Some endpoints never accept one, because the token
+// is for another resource (Entra ID, AD FS, RFC 8707).
 func Userinfo(a Answer, valid bool) Verdict {
 	switch {
 	case a.Fault == OtherUser, a.Fault == TLS:
-		return Misconfigured // CORE-11: none of it is used
+		return Misconfigured // CORE-11: nothing of the answer is used
 	case a.Fault != None:
-		return Retry // asking twice does no harm: nothing is consumed
+		return Retry // to ask twice does no harm: no token is used up
 	case a.Status >= 200 && a.Status < 300:
 		return OK
 	case a.Status == http.StatusTooManyRequests, a.Status >= 500, a.Status == http.StatusRequestTimeout:
@@ -151,21 +152,21 @@ func Userinfo(a Answer, valid bool) Verdict {
 	case a.Status < 400:
 		return Misconfigured
 	case a.Status == http.StatusUnauthorized && a.Code == OtherScheme:
-		return Misconfigured // no word about our token
+		return Misconfigured // the answer is not about our token
 	case a.Code == "use_dpop_nonce", a.Code == "invalid_dpop_proof":
-		return Misconfigured // DPOP-02: a word about the proof beside it
+		return Misconfigured // DPOP-02: the answer is about the proof
 	case valid && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden):
 		return Ended // Hydra: request_unauthorized; Dex, ZITADEL: 403
 	}
 	return Ask
 }
 
-// OtherScheme is the code of a challenge that is not about our token: a proxy asks for its
-// own password.
+// OtherScheme is the code for a challenge that is not about our token, such as that of a proxy
+// that asks for its own password.
 const OtherScheme = "other_scheme"
 
-// API judges an answer of a resource server to a request with our token. Ended
-// means here: look a second time (refresh or probe) before believing it.
+// API judges an answer of a resource server to a request with our token. Ended does not end
+// the session yet: the caller first makes a refresh or a userinfo call (SecondLook).
 // RFC 6750 §3.1, RFC 9470 §3.
 func API(a Answer) Verdict {
 	switch {
@@ -183,10 +184,9 @@ func API(a Answer) Verdict {
 	return OK
 }
 
-// SecondLook decides about a session whose token an API has refused. renewed: the IdP
-// has given out that token just now; then the API is to blame, whatever userinfo says.
-// Else probe is the verdict of the userinfo endpoint. An API alone never logs anybody
-// out.
+// SecondLook decides about a session whose token an API has refused. renewed: the IdP has
+// issued that token just now. Then the API is at fault, whatever userinfo answers. Otherwise
+// probe, the verdict about the userinfo call, decides. An API alone never logs anybody out.
 func SecondLook(renewed bool, probe Verdict) Verdict {
 	switch {
 	case renewed, probe == OK:

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// NoStore is for every answer of the library itself: nobody keeps it, and nobody
-// guesses that it is of another type than it says.
+// NoStore sets the headers of the library's own answers: no cache stores them, and no browser
+// guesses another content type.
 func NoStore(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 }
 
-// OwnSite keeps an answer out of other sites' pages.
+// OwnSite sets the headers that keep an answer out of the pages of other origins.
 func OwnSite(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// RetryAfter says when the same request may work: in whole seconds, one at least.
+// RetryAfter sets Retry-After in whole seconds, at least one.
 func RetryAfter(h http.Header, d time.Duration) {
 	h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))))
 }
@@ -40,15 +40,15 @@ func WriteJSON(w http.ResponseWriter, v any) error {
 	return err
 }
 
-// SeeOther sends the browser to an address by GET, as it is: http.Redirect would tidy it,
-// and /a//b may be another page than /a/b.
+// SeeOther redirects to an address without changing it. http.Redirect would clean its path, and
+// /a//b may be another page than /a/b.
 func SeeOther(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// SendOn redirects, or tells a script where to go: fetch cannot follow a redirect
-// to another site, and a page's form-action policy may not let a form follow it.
+// SendOn redirects a browser, and gives a script the address as JSON: fetch cannot follow a
+// redirect to another site, and the form-action policy of a page may stop a form.
 func SendOn(w http.ResponseWriter, r *http.Request, to string) error {
 	if ForScript(r.Header) {
 		return WriteJSON(w, struct {

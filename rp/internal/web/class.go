@@ -7,11 +7,13 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/classify"
 )
 
-// Classifier says of requests to one app whether a person has caused them.
+// Classifier decides whether a person has caused a request to one app.
 type Classifier struct {
-	// Says is the app's own word; ok is false where it has none. Nil: it never has.
+	// Says is Config.Classify: the app's own decision. ok is false if the app does not decide.
+	// Nil: it never decides.
 	Says func(*http.Request) (active, ok bool)
-	// Trusted are the origins whose pages are the app's, for the name that a request uses.
+	// Trusted returns the origins whose pages count as the app's own, for the host name that a
+	// request uses.
 	Trusted func(*http.Request) map[string]bool
 }
 
@@ -33,7 +35,7 @@ func (c *Classifier) Mark(r *http.Request) classify.Mark {
 	return classify.Unmarked
 }
 
-// forced is what the app says of this very request, which goes before the mark of its route.
+// forced is what Config.Classify says about this request. It goes before the mark of the route.
 func (c *Classifier) forced(r *http.Request) (classify.Mark, bool) {
 	if c.Says == nil {
 		return classify.Unmarked, false
@@ -47,8 +49,8 @@ func (c *Classifier) forced(r *http.Request) (classify.Mark, bool) {
 	return classify.Passive, true
 }
 
-// IsActive takes what nobody can tell for a person's: to log out somebody who is there
-// would be worse.
+// IsActive reports whether a request counts as activity. An unclear request does: to log out a
+// person who is there would be worse.
 func (c *Classifier) IsActive(r *http.Request, m classify.Mark, sentUser bool) bool {
 	return classify.Request(r.Method, r.Header,
 		classify.Facts{Mark: m, SentUser: sentUser, Trusted: c.Trusted(r)}) != classify.Page

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// Memory is an answer in the making, kept in memory: see NewMemory.
+// Memory is a ResponseWriter that keeps the answer in memory: see NewMemory.
 type Memory struct {
 	header  http.Header
 	body    bytes.Buffer
@@ -13,10 +13,10 @@ type Memory struct {
 	written bool
 }
 
-// NewMemory is an answer whose status is this one until its handler says another.
+// NewMemory returns a Memory with this status, which the handler may change.
 func NewMemory(status int) *Memory { return &Memory{header: http.Header{}, status: status} }
 
-// Header is the answer's.
+// Header returns the header of the answer.
 func (m *Memory) Header() http.Header { return m.header }
 
 // WriteHeader sets the status, once.
@@ -31,8 +31,8 @@ func (m *Memory) Write(b []byte) (int, error) {
 	return m.body.Write(b)
 }
 
-// Status is what the handler has set, else NewMemory's.
+// Status returns the status that the handler has set, or that of NewMemory.
 func (m *Memory) Status() int { return m.status }
 
-// Body is what the handler has written.
+// Body returns what the handler has written.
 func (m *Memory) Body() []byte { return m.body.Bytes() }

@@ -7,7 +7,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/classify"
 )
 
-// Kind is the kind of answer that whoever asks can use.
+// Kind is the kind of answer that the client can use.
 type Kind uint8
 
 const (
@@ -20,10 +20,9 @@ const (
 // IsPage reports whether a person sees the answer.
 func (k Kind) IsPage() bool { return k == Page || k == Posted }
 
-// KindOf tells pages from scripts: by Fetch Metadata, and where a browser does not send
-// it by Accept. Only text/html asks for a page. */* is what axios, an image or a fetch
-// sends, and who accepts nothing in particular is a script too. A guess of the browser's
-// (prefetch) is no page: nobody sees it.
+// KindOf distinguishes pages from scripts by Fetch Metadata, and by Accept if the browser does
+// not send Fetch Metadata. Only text/html asks for a page: axios, an image and a fetch send */*,
+// and a client without Accept is a script, too. A prefetch is no page, because nobody sees it.
 func KindOf(r *http.Request) Kind {
 	switch {
 	case First(r.Header, "Hx-Request") == "true":
@@ -43,15 +42,14 @@ func KindOf(r *http.Request) Kind {
 // Navigation reports whether a browser asks for a page, so that a redirect makes sense.
 func Navigation(r *http.Request) bool { return KindOf(r) == Page }
 
-// ForScript reports whether a page's script asks for JSON alone, where a page would be
-// redirected.
+// ForScript reports whether a script of a page asks for JSON instead of a redirect.
 func ForScript(h http.Header) bool {
 	return First(h, "Accept") == "application/json" && First(h, "Sec-Fetch-Mode") != "navigate"
 }
 
 // FromNowhere reports whether a form comes from a page that hides its origin
-// (Referrer-Policy: no-referrer), in a browser without Fetch Metadata. It may be this
-// app's own page, or a sandboxed frame of anybody's.
+// (Referrer-Policy: no-referrer), in a browser without Fetch Metadata. It may be a
+// page of this app, or a sandboxed frame of any site.
 func FromNowhere(h http.Header) bool {
 	return First(h, "Origin") == "null" && First(h, "Sec-Fetch-Site") == ""
 }
@@ -65,7 +63,7 @@ func ContentType(h http.Header) string {
 	return t
 }
 
-// First reads a header whose name is in canonical form without searching further.
+// First returns the first value of a header. The name must be in canonical form.
 func First(h http.Header, name string) string {
 	if v := h[name]; len(v) > 0 {
 		return v[0]
