@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Defaults of a [Config]. A negative duration, where a field allows it, turns
-// the feature off.
+// Defaults of a [Config]. A negative duration turns a feature off, if the field allows it.
 const (
 	DefaultIdleWindow           = 15 * time.Minute
 	DefaultAbsoluteLifetime     = 8 * time.Hour
@@ -20,8 +19,8 @@ const (
 	DefaultLogoutWait           = time.Second
 )
 
-// Config of an [IDP]. Only Issuer is required; the zero value of everything
-// else is a sensible provider.
+// Config configures an [IDP]. Only Issuer is required. The zero value of every other field gives a
+// useful provider.
 type Config struct {
 	// Issuer is the URL of the provider, without query, fragment and trailing
 	// slash. Its path, if any, prefixes every endpoint.
@@ -31,31 +30,30 @@ type Config struct {
 	Now func() time.Time
 
 	Clients []Client
-	// Users who may sign in. Empty: every user name is accepted, and is its own
-	// subject.
+	// Users who may sign in. Empty: every user name is accepted, and is also the subject.
 	Users []User
 
-	// APIs for which clients may ask tokens of their own. Empty: resource and audience
-	// mean nothing.
+	// APIs for which clients may ask for separate tokens. Empty: the provider ignores resource
+	// and audience.
 	APIs []API
 
-	// IdleWindow W: a session ends so long after its last touch. Every touch
-	// sets the deadline to exactly now + W. Default 15 min.
+	// IdleWindow is W: a session ends this long after its last activity. Every activity sets
+	// the deadline to exactly now + W. Default 15 min.
 	IdleWindow time.Duration
-	// AbsoluteLifetime of a session from the last entry of credentials on.
-	// Default 8 h.
+	// AbsoluteLifetime of a session, counted from the last time that the person entered
+	// credentials. Default 8 h.
 	AbsoluteLifetime time.Duration
 	// CoordinateClientLifetimes binds the tokens of every client to the
 	// person's session: refresh, userinfo and introspection extend it, and fail
 	// once it is gone. [Client.CoordinateLifetime] overrides it.
 	CoordinateClientLifetimes bool
-	// ExpiredSessionsTriggerBackchannelLogout sends logout tokens on expiry to
-	// all clients of the session; without it only coordinated ones get one.
+	// ExpiredSessionsTriggerBackchannelLogout sends logout tokens to all clients of a session
+	// that expires. Without it only coordinated clients get one.
 	ExpiredSessionsTriggerBackchannelLogout bool
 	// Policies for several apps in one session, beyond the reference behaviour.
 	Policies Policies
-	// Temperament makes the provider behave as another one does; see [Like].
-	// Zero: the behaviour that this type and [Client] describe.
+	// Temperament makes the provider behave as another product does; see [Like]. Zero: the
+	// behaviour that this type and [Client] describe.
 	Temperament Temperament
 
 	// PKCEOptional is [Client.PKCEOptional] for all clients.
@@ -64,17 +62,17 @@ type Config struct {
 	// JWT, which some libraries for APIs demand.
 	AccessTokenTyp string
 
-	// SigningAlg of ID tokens, logout tokens, JWT access tokens and whatever else is signed:
-	// RS256 (the default), ES256 or PS256.
+	// SigningAlg is the algorithm of everything that is signed: ID tokens, logout tokens, JWT
+	// access tokens and others. RS256 (the default), ES256 or PS256.
 	SigningAlg string
-	// Keys to sign with, at most one RSA and one P-256 key. Missing ones are
-	// generated, an RSA key in the background.
+	// Keys are the signing keys, at most one RSA and one P-256 key. A missing key is generated,
+	// an RSA key in the background.
 	Keys []crypto.Signer
 
 	IDTokenLifetime time.Duration // default 5 min
 	CodeLifetime    time.Duration // default 1 min
-	// RefreshExpiresIn adds refresh_expires_in to token responses, as Keycloak
-	// does: the seconds until the refresh token or the session runs out.
+	// RefreshExpiresIn adds refresh_expires_in to token responses, as Keycloak does: the seconds
+	// until the refresh token or the session expires.
 	RefreshExpiresIn bool
 	// RefreshTokenTimeout adds refresh_token_timeout and authorization_expires_in
 	// (draft-ietf-oauth-refresh-token-expiration-03): the seconds until the idle
@@ -98,45 +96,43 @@ type Config struct {
 	RequireJAR bool
 	// RequirePAR makes clients push their authorization requests (RFC 9126).
 	RequirePAR bool
-	// MTLSOrigin, if set, is where mtls_endpoint_aliases point to (RFC 8705 §5): scheme and
-	// host, at which the same handler serves with certificates.
+	// MTLSOrigin is the origin in mtls_endpoint_aliases (RFC 8705 §5), scheme and host. There
+	// the same handler must be served with client certificates. Default: none.
 	MTLSOrigin string
-	// DPoPNonce demands a nonce of the provider in every DPoP proof.
+	// DPoPNonce demands a nonce, issued by the provider, in every DPoP proof.
 	DPoPNonce bool
-	// Registration lets clients register themselves. Default nil: there is no such
-	// endpoint.
+	// Registration lets clients register themselves. Default nil: no such endpoint.
 	Registration *Registration
 
-	// SweepEvery is how often expired sessions are looked for and due
-	// deliveries are sent. Default 1 s; negative: only by [IDP.Sweep] and
-	// [IDP.Advance], and lazily when a session is used.
+	// SweepEvery is how often the provider looks for expired sessions and sends deliveries that
+	// are due. Default 1 s; negative: only [IDP.Sweep] and [IDP.Advance] do that, and an expired
+	// session is also found when it is used.
 	SweepEvery time.Duration
 
-	// HTTPClient delivers logout tokens; it follows no redirect. Default: a
-	// client of its own, to which *.localhost is loopback.
+	// HTTPClient delivers logout tokens; it follows no redirect. Default: a client that treats
+	// *.localhost as loopback.
 	HTTPClient *http.Client
-	// DeliveryTimeout of one attempt to deliver a logout token. Default 5 s.
+	// DeliveryTimeout bounds one attempt to deliver a logout token. Default 5 s.
 	DeliveryTimeout time.Duration
-	// DeliveryRetries are the pauses before each further attempt after a
-	// failure that may pass. Default 1 s, 5 s, 30 s; non-nil and empty: none.
+	// DeliveryRetries are the pauses before the next attempts after a failure that may pass.
+	// Default 1 s, 5 s, 30 s; not nil and empty: no next attempt.
 	DeliveryRetries []time.Duration
-	// LogoutWait is how long end_session waits for the first attempts before it
-	// redirects. Default 1 s; negative: not at all.
+	// LogoutWait is how long end_session waits for the first attempts before it redirects.
+	// Default 1 s; negative: it does not wait.
 	LogoutWait time.Duration
 }
 
-// AccessTokenType says what an access token looks like.
+// AccessTokenType is the format of an access token.
 type AccessTokenType string
 
 const (
-	// JWT access tokens (RFC 9068) can be read by the API itself. The zero
-	// value of the type means JWT.
+	// JWT access tokens (RFC 9068) can be read by the API itself. The zero value means JWT.
 	JWT AccessTokenType = "jwt"
 	// Reference tokens are opaque; the API introspects them.
 	Reference AccessTokenType = "reference"
 )
 
-// Client of the provider: an app, or an API that introspects.
+// Client is a client of the provider: an app, or an API that introspects.
 type Client struct {
 	ID string `json:"id"`
 	// Secret for client_secret_basic and client_secret_post. Empty, without
@@ -150,20 +146,20 @@ type Client struct {
 	// CertificateBound access tokens are issued if the client shows a certificate (RFC 8705
 	// §3), and userinfo accepts them only with that certificate.
 	CertificateBound bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
-	// AuthMethod pins one of client_secret_basic, client_secret_post,
-	// private_key_jwt, tls_client_auth, self_signed_tls_client_auth and none. Empty:
-	// whatever fits the fields above, without the two of TLS.
+	// AuthMethod is the only method of authentication that is accepted: client_secret_basic,
+	// client_secret_post, private_key_jwt, tls_client_auth, self_signed_tls_client_auth or none.
+	// Empty: every method for which the fields above have what is needed, except the two of TLS.
 	AuthMethod string `json:"auth_method,omitempty"`
-	// BasicRaw reads the header of client_secret_basic without decoding. RFC 6749 §2.3.1
-	// wants both halves form-encoded, and some providers do not decode them.
+	// BasicRaw does not decode the header of client_secret_basic. RFC 6749 §2.3.1 demands that
+	// both parts are form-encoded, but some providers do not decode them.
 	BasicRaw bool `json:"basic_raw,omitempty"`
 
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`             // compared exactly
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"` // compared exactly
 
 	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
-	// BackchannelSessionRequired matters with [Config.SIDOnlyIfRequired]; else
-	// every logout token has a sid.
+	// BackchannelSessionRequired has an effect only with [Config.SIDOnlyIfRequired]; without
+	// that every logout token has a sid.
 	BackchannelSessionRequired bool   `json:"backchannel_logout_session_required,omitempty"`
 	FrontchannelLogoutURI      string `json:"frontchannel_logout_uri,omitempty"`
 	// FrontchannelSessionRequired adds iss and sid to the front-channel URI.
@@ -173,17 +169,17 @@ type Client struct {
 	AccessTokenLifetime time.Duration   `json:"access_token_lifetime,omitempty"` // default 5 min
 	// Audience of access tokens besides the issuer.
 	Audience []string `json:"audience,omitempty"`
-	// RefreshTokens are issued at every log-in, whatever the scope, if the
-	// [Temperament] asks for no more.
+	// RefreshTokens are issued at every log-in, whatever the scope, unless the [Temperament]
+	// demands more.
 	RefreshTokens bool `json:"refresh_tokens,omitempty"`
 	// RefreshTokenLifetime counts from the log-in. Default 30 days.
 	RefreshTokenLifetime time.Duration `json:"refresh_token_lifetime,omitempty"`
-	// ReusableRefreshTokens are not rotated: the same one stays good.
+	// ReusableRefreshTokens are not rotated: the same token stays valid.
 	ReusableRefreshTokens bool `json:"reusable_refresh_tokens,omitempty"`
 
-	// AccessTokenClaims go into its JWT access tokens, beside those that every one has.
+	// AccessTokenClaims are added to its JWT access tokens.
 	AccessTokenClaims map[string]any `json:"access_token_claims,omitempty"`
-	// ClientCredentials lets it have tokens of its own (RFC 6749 §4.4).
+	// ClientCredentials lets it fetch tokens for itself (RFC 6749 §4.4).
 	ClientCredentials bool `json:"client_credentials,omitempty"`
 	// TokenExchange lets it exchange an access token for one of the same person (RFC 8693).
 	TokenExchange bool `json:"token_exchange,omitempty"`
@@ -193,54 +189,54 @@ type Client struct {
 	// IdleWindow of this app, for [Policies] and Temperament.ClientIdle. Default:
 	// the global one.
 	IdleWindow time.Duration `json:"idle_window,omitempty"`
-	// Exempt apps keep their tokens when the session ends; those tokens are
-	// good for that app only and never extend the session.
+	// Exempt apps keep their tokens when the session ends. Those tokens work for that app only
+	// and never extend the session.
 	Exempt bool `json:"exempt,omitempty"`
 
 	// UserinfoSigned answers userinfo as a JWT (OpenID Connect Core 1.0 §5.3.2).
 	UserinfoSigned bool `json:"userinfo_signed,omitempty"`
 
-	// IntrospectionSigned answers introspection as a JWT (RFC 9701), whatever the request
-	// accepts. Others get one where they accept it.
+	// IntrospectionSigned answers introspection always as a JWT (RFC 9701). Other clients get a
+	// JWT if their request accepts it.
 	IntrospectionSigned bool `json:"introspection_signed,omitempty"`
 
-	// PKCEOptional accepts requests without code_challenge (RFC 7636). With
-	// one, the verifier is always demanded.
+	// PKCEOptional accepts requests without code_challenge (RFC 7636). If a request has one,
+	// the verifier is always demanded.
 	PKCEOptional bool `json:"pkce_optional,omitempty"`
-	// Encrypted names the algorithm by which ID tokens, logout tokens, userinfo and signed
-	// answers are encrypted for the key with use enc in JWKS, such as RSA-OAEP-256 (RFC 7516).
+	// Encrypted is the algorithm, such as RSA-OAEP-256 (RFC 7516), with which ID tokens, logout
+	// tokens, userinfo and signed answers are encrypted for the key with use enc in JWKS.
 	Encrypted string `json:"encrypted_response_alg,omitempty"`
-	// RequireJAR as in [Config], for this client.
+	// RequireJAR is [Config.RequireJAR] for this client.
 	RequireJAR bool `json:"require_signed_request_object,omitempty"`
-	// RequirePAR as in [Config], for this client.
+	// RequirePAR is [Config.RequirePAR] for this client.
 	RequirePAR bool `json:"require_par,omitempty"`
-	// DPoPBound access tokens are demanded (RFC 9449).
+	// DPoPBound demands DPoP: all access tokens are bound to a key (RFC 9449).
 	DPoPBound bool `json:"dpop_bound_access_tokens,omitempty"`
 
 	secretUntil time.Time // of a client that registered itself; zero: for ever
 }
 
-// Policies for sessions of several apps.
+// Policies are rules for sessions of several apps.
 type Policies struct {
-	// MostRestrictive makes the window of a session the least of the
-	// IdleWindows of the apps opened since sign-in, instead of the global one.
+	// MostRestrictive gives a session the shortest IdleWindow of the apps that were opened since
+	// the sign-in, instead of the global one.
 	MostRestrictive bool `json:"most_restrictive,omitempty"`
 	// SeparateTimers gives each app its own idle deadline within the session:
 	// activity in one app does not keep another one signed in.
 	SeparateTimers bool `json:"separate_timers,omitempty"`
 }
 
-// User who can sign in.
+// User is a person who can sign in.
 type User struct {
 	Username string `json:"username"`
 	Subject  string `json:"subject,omitempty"`  // default: Username
-	Password string `json:"password,omitempty"` // empty: any, and none
+	Password string `json:"password,omitempty"` // empty: any password, and none
 	Name     string `json:"name,omitempty"`
 	Email    string `json:"email,omitempty"`
-	// Claims are further ones, in ID token and userinfo; they go over Username, Name and
+	// Claims are more claims of ID token and userinfo. They replace those of Username, Name and
 	// Email.
 	Claims map[string]any `json:"claims,omitempty"`
-	// AccessTokenClaims go into JWT access tokens of this person.
+	// AccessTokenClaims are added to JWT access tokens of this person.
 	AccessTokenClaims map[string]any `json:"access_token_claims,omitempty"`
 }
 

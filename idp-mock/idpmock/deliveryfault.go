@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// DeliveryFault spoils deliveries of logout tokens.
+// DeliveryFault makes deliveries of logout tokens bad, late, or lost.
 type DeliveryFault struct {
-	Client string `json:"client,omitempty"` // "": every one
+	Client string `json:"client,omitempty"` // "": every client
 	Times  int    `json:"times,omitempty"`  // 0: once; Always: until ClearDeliveryFaults
 
 	Token  LogoutFault   `json:"token,omitempty"`
-	Lose   bool          `json:"lose,omitempty"`   // it is never sent
-	Delay  time.Duration `json:"delay,omitempty"`  // on the provider's clock
-	Copies int           `json:"copies,omitempty"` // so many more, sent at the same time: same token, same jti
-	// Reorder holds it until the next one to the same client has arrived; so
-	// long, [IDP.Settle] waits.
+	Lose   bool          `json:"lose,omitempty"`   // the token is never sent
+	Delay  time.Duration `json:"delay,omitempty"`  // by the provider's clock
+	Copies int           `json:"copies,omitempty"` // how many copies are sent at the same time: same token, same jti
+	// Reorder sends the token only after the next one to the same client has arrived.
+	// [IDP.Settle] waits for that.
 	Reorder bool `json:"reorder,omitempty"`
 }
 
@@ -44,9 +44,8 @@ func (f *DeliveryFault) String() string {
 
 type deliveryFaults struct{ list []*DeliveryFault }
 
-// FaultDelivery puts a fault of deliveries in force. Of several that match the
-// oldest applies. It panics with the error of [IDP.AddDeliveryFault] if the
-// client or the token's fault is unknown.
+// FaultDelivery activates a fault of deliveries. If several match, the oldest applies. It panics
+// with the error of [IDP.AddDeliveryFault] if the client or the token's fault is unknown.
 func (p *IDP) FaultDelivery(f DeliveryFault) {
 	if err := p.AddDeliveryFault(f); err != nil {
 		panic(err)
@@ -60,7 +59,7 @@ func (p *IDP) putDeliveryFault(f DeliveryFault) {
 	p.spoilt.list = append(p.spoilt.list, &f)
 }
 
-// ClearDeliveryFaults takes all of them out of force; what they hold stays held.
+// ClearDeliveryFaults ends all of them. Tokens that they delay stay delayed.
 func (p *IDP) ClearDeliveryFaults() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,37 +14,37 @@ import (
 // Always is a [Fault.Times] without end.
 const Always = -1
 
-// Fault spoils requests to the provider. By default it applies to every client and every
-// endpoint, once.
+// Fault makes the provider answer badly, late or not at all. By default it applies to one request,
+// of any client, at any endpoint.
 type Fault struct {
-	Client   string   `json:"client,omitempty"`   // "": every one
-	Endpoint Endpoint `json:"endpoint,omitempty"` // "": every one
-	Skip     int      `json:"skip,omitempty"`     // let so many matching requests pass first
+	Client   string   `json:"client,omitempty"`   // "": every client
+	Endpoint Endpoint `json:"endpoint,omitempty"` // "": every endpoint
+	Skip     int      `json:"skip,omitempty"`     // how many matching requests pass first
 	Times    int      `json:"times,omitempty"`    // 0: once; Always: until removed
 
-	// Status answers without doing anything, with Error as OAuth error code, or
-	// with Body. Status 0 with Error means 400, with Body 200.
+	// Status, Error and Body: the provider sends this answer and does nothing else. Error is
+	// the OAuth error code. The default of Status is 400 with Error and 200 with Body.
 	Status      int               `json:"status,omitempty"`
 	Error       string            `json:"error,omitempty"`
 	Body        string            `json:"body,omitempty"`
 	ContentType string            `json:"content_type,omitempty"` // of Body; default application/json
 	RetryAfter  string            `json:"retry_after,omitempty"`  // seconds or an HTTP date
-	Header      map[string]string `json:"header,omitempty"`       // e.g. Location, WWW-Authenticate, DPoP-Nonce
+	Header      map[string]string `json:"header,omitempty"`       // for example Location, WWW-Authenticate, DPoP-Nonce
 
-	Delay      time.Duration `json:"delay,omitempty"`       // before the request takes effect
-	DelayAfter time.Duration `json:"delay_after,omitempty"` // between the effect and the answer: slow rotation
-	// Gate and GateAfter are waited for where Delay and DelayAfter wait, until
-	// they are closed.
+	Delay      time.Duration `json:"delay,omitempty"`       // before the provider carries out the request
+	DelayAfter time.Duration `json:"delay_after,omitempty"` // after that, before the answer: slow rotation
+	// Gate and GateAfter do the same, but the request waits until the test closes the
+	// channel.
 	Gate      <-chan struct{} `json:"-"`
 	GateAfter <-chan struct{} `json:"-"`
 
-	DropBefore      bool `json:"drop_before,omitempty"`       // cut the connection, nothing has happened
-	DropAfterCommit bool `json:"drop_after_commit,omitempty"` // cut it after the effect
+	DropBefore      bool `json:"drop_before,omitempty"`       // close the connection; the request is not carried out
+	DropAfterCommit bool `json:"drop_after_commit,omitempty"` // close it after the request was carried out
 
-	// Response spoils the answer of a request that takes effect. With
-	// EndpointCallback only this and Error apply.
+	// Response changes the answer to a request that was carried out. At EndpointCallback only
+	// Response and Error have an effect.
 	Response ResponseFault `json:"response,omitempty"`
-	// IDToken spoils the ID token in the answer.
+	// IDToken changes the ID token in the answer.
 	IDToken IDTokenFault `json:"id_token,omitempty"`
 }
 
@@ -123,7 +123,7 @@ func (f *Fault) write(w http.ResponseWriter) {
 	w.Write([]byte(body))
 }
 
-// ActiveFault is a fault in force.
+// ActiveFault is a fault that is active.
 type ActiveFault struct {
 	set     *faults
 	fault   Fault
@@ -133,17 +133,17 @@ type ActiveFault struct {
 	arrived chan struct{}
 }
 
-// Hits returns how many requests the fault has spoilt.
+// Hits returns to how many requests the fault has applied.
 func (a *ActiveFault) Hits() int {
 	a.set.mu.Lock()
 	defer a.set.mu.Unlock()
 	return a.hits
 }
 
-// Arrived is closed when the first request meets the fault.
+// Arrived returns a channel that is closed when the fault applies to the first request.
 func (a *ActiveFault) Arrived() <-chan struct{} { return a.arrived }
 
-// Remove ends the fault. Requests that already wait at it go on waiting.
+// Remove ends the fault. Requests that wait already continue to wait.
 func (a *ActiveFault) Remove() {
 	a.set.mu.Lock()
 	defer a.set.mu.Unlock()
@@ -155,9 +155,8 @@ type faults struct {
 	list []*ActiveFault
 }
 
-// Fault puts a fault in force. Of several that match a request the oldest
-// applies. It panics with the error of [IDP.AddFault] if the fault can meet
-// nothing.
+// Fault activates a fault. If several match a request, the oldest applies. Fault panics with the
+// error of [IDP.AddFault] if the fault can never apply.
 func (p *IDP) Fault(f Fault) *ActiveFault {
 	a, err := p.AddFault(f)
 	if err != nil {
@@ -181,7 +180,7 @@ func (p *IDP) ClearFaults() {
 	p.faults.list = nil
 }
 
-// ActiveFaults lists the faults in force.
+// ActiveFaults lists the active faults.
 func (p *IDP) ActiveFaults() []Fault {
 	p.faults.mu.Lock()
 	defer p.faults.mu.Unlock()
@@ -202,7 +201,7 @@ func (fs *faults) take(ep Endpoint, client string) *Fault {
 			continue
 		}
 		if a.fault.Endpoint == "" && ep == EndpointCallback {
-			continue // it has met the request before
+			continue // it applied before, or let the request pass
 		}
 		if a.skip > 0 {
 			a.skip--

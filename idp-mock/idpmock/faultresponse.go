@@ -9,24 +9,25 @@ import (
 	"strings"
 )
 
-// ResponseFault names a way to spoil a JSON answer after it has taken effect.
+// ResponseFault names a change of a JSON answer. The provider has carried out the request.
 type ResponseFault string
 
-// The faults of answers. The rows in brackets are those of standards.md.
+// The faults of answers. In brackets: a rule of docs/rules.md, or a module of the OpenID
+// Foundation's conformance suite.
 const (
 	ResponseNotJSON        ResponseFault = "not-json"         // [RT-09] HTML with status 200
 	ResponseTruncated      ResponseFault = "truncated"        // [RT-09] half of the JSON
 	ResponseEmpty          ResponseFault = "empty"            // [RT-09]
 	ResponseNoAccessToken  ResponseFault = "no-access-token"  // [RT-09]
 	ResponseNoTokenType    ResponseFault = "no-token-type"    // [RT-09]
-	ResponseNoRefreshToken ResponseFault = "no-refresh-token" // [RT-11] the old one stays good
+	ResponseNoRefreshToken ResponseFault = "no-refresh-token" // [RT-11] the old one stays valid
 	ResponseNoExpiresIn    ResponseFault = "no-expires-in"    // [RT-11]
 	ResponseExpiresInText  ResponseFault = "expires-in-text"  // [RT-09] a number in quotation marks
 	ResponseNoIDToken      ResponseFault = "no-id-token"      // [CORE-10]
 	ResponseTokenTypeCase  ResponseFault = "token-type-case"  // [RT-11] "bEARER", or "dpOP"
-	ResponseTokenTypeOther ResponseFault = "token-type-other" // "DPoP", whoever asked
+	ResponseTokenTypeOther ResponseFault = "token-type-other" // always "DPoP"
 	ResponseHuge           ResponseFault = "huge"             // 4 MiB of padding
-	ResponseWrongSub       ResponseFault = "wrong-sub"        // [userinfo-invalid-sub] userinfo of somebody else
+	ResponseWrongSub       ResponseFault = "wrong-sub"        // [userinfo-invalid-sub] userinfo of another person
 	ResponseNoSub          ResponseFault = "no-sub"           // userinfo without sub
 	ResponseIssuerMismatch ResponseFault = "issuer-mismatch"  // [discovery-issuer-mismatch]
 
@@ -44,7 +45,7 @@ func ResponseFaults() []ResponseFault {
 		ResponseIssuerMismatch, RedirectOtherState, RedirectNoState, RedirectOtherIss, RedirectNoIss}
 }
 
-// spoil applies Response to an answer.
+// spoil applies Header and Response to an answer.
 func (f *Fault) spoil(b *buffer) {
 	if b.status >= 400 {
 		return
@@ -113,8 +114,8 @@ func (r ResponseFault) edit(fields map[string]any) {
 	}
 }
 
-// spoilRedirect applies a fault of EndpointCallback, if one is in force, to the
-// parameters of a redirect back to a client.
+// spoilRedirect applies a fault of EndpointCallback, if one is active, to the parameters of a
+// redirect to a client.
 func (p *IDP) spoilRedirect(client string, params url.Values) {
 	f := p.faults.take(EndpointCallback, client)
 	if f == nil {
@@ -137,18 +138,18 @@ func (p *IDP) spoilRedirect(client string, params url.Values) {
 	}
 }
 
-// IDTokenFault names a way to spoil ID tokens.
+// IDTokenFault names a change of an ID token.
 type IDTokenFault string
 
-// The faults of ID tokens, after the modules of the OpenID Foundation's
-// conformance suite (prefix oidcc-client-test). Those marked + must be accepted.
+// The faults of ID tokens, named as in the OpenID Foundation's conformance suite (prefix
+// oidcc-client-test). A client must accept the tokens that are marked +.
 const (
 	IDTokenInvalidIss       IDTokenFault = "invalid-iss"
 	IDTokenMissingIss       IDTokenFault = "missing-iss"
 	IDTokenInvalidAud       IDTokenFault = "invalid-aud"
 	IDTokenMissingAud       IDTokenFault = "missing-aud"
 	IDTokenAudArray         IDTokenFault = "aud-array"           // + [valid-aud-as-array]
-	IDTokenSecondaryAud     IDTokenFault = "secondary-aud"       // [invalid-secondary-aud] an untrusted further audience
+	IDTokenSecondaryAud     IDTokenFault = "secondary-aud"       // [invalid-secondary-aud] a second audience that is not trusted
 	IDTokenInvalidAzp       IDTokenFault = "invalid-azp"         // azp of another client
 	IDTokenMissingSub       IDTokenFault = "missing-sub"         //
 	IDTokenInvalidSub       IDTokenFault = "invalid-sub"         // [refresh-token-invalid-sub] sub+"1"
@@ -161,22 +162,22 @@ const (
 	IDTokenMissingNonce     IDTokenFault = "missing-nonce"       //
 	IDTokenInvalidAtHash    IDTokenFault = "invalid-athash"      //
 	IDTokenMissingAtHash    IDTokenFault = "missing-athash"      // + in the code flow
-	IDTokenInvalidCHash     IDTokenFault = "invalid-chash"       // a c_hash that fits no code
+	IDTokenInvalidCHash     IDTokenFault = "invalid-chash"       // a c_hash of another code
 	IDTokenSigNone          IDTokenFault = "sig-none"            // [idtoken-sig-none, invalid-null-alg]
 	IDTokenInvalidSig       IDTokenFault = "invalid-sig"         // [invalid-sig-rs256, -es256]
-	IDTokenAlternateAlg     IDTokenFault = "alternate-alg"       // [invalid-alternate-alg] ES256 for RS256 and the reverse, by a published key
-	IDTokenSigHS256         IDTokenFault = "sig-hs256"           // [invalid-sig-hs256] by the client's secret
+	IDTokenAlternateAlg     IDTokenFault = "alternate-alg"       // [invalid-alternate-alg] ES256 for RS256, or the reverse, with a published key
+	IDTokenSigHS256         IDTokenFault = "sig-hs256"           // [invalid-sig-hs256] with the client's secret
 	IDTokenMissingKid       IDTokenFault = "missing-kid"         // + [kid-absent-…]
-	IDTokenUnknownKid       IDTokenFault = "unknown-kid"         // a key that is in no JWKS
+	IDTokenUnknownKid       IDTokenFault = "unknown-kid"         // of a key that the JWKS does not have
 	IDTokenRotatedKey       IDTokenFault = "rotated-key"         // + [signing-key-rotation-just-before-signing]
 	IDTokenMissingSid       IDTokenFault = "missing-sid"         // +
 	IDTokenChangedSid       IDTokenFault = "changed-sid"         // + [CORE-10] for a refresh
 	IDTokenChangedAuthTime  IDTokenFault = "changed-auth-time"   // [CORE-10] for a refresh
 	IDTokenMissingAuthTime  IDTokenFault = "missing-auth-time"   // [CORE-07] matters with max_age
-	IDTokenNonceOnRefresh   IDTokenFault = "nonce-on-refresh"    // + [CORE-10] should be absent, else equal
+	IDTokenNonceOnRefresh   IDTokenFault = "nonce-on-refresh"    // + [CORE-10] should be absent; otherwise it must be equal
 	IDTokenTypLogout        IDTokenFault = "typ-logout"          // typ logout+jwt
 	IDTokenNotAJWT          IDTokenFault = "not-a-jwt"           //
-	IDTokenHuge             IDTokenFault = "huge"                // by a claim of 64 KB
+	IDTokenHuge             IDTokenFault = "huge"                // with a claim of 64 KB
 	IDTokenInvalidIssuerIss IDTokenFault = "other-tenant-issuer" // the issuer with a path added
 )
 

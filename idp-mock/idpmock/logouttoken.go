@@ -20,13 +20,12 @@ const (
 // LogoutFault names a way to spoil logout tokens.
 type LogoutFault string
 
-// The faults of logout tokens. First those of the OpenID Foundation's
-// conformance suite (oidcc-client-test-rp-backchannel-rpinitlogout-…), then the
-// gaps that no module covers. [LogoutFault.Verdict] says what a client should
-// make of each.
+// The faults of logout tokens: first those of the OpenID Foundation's conformance suite
+// (oidcc-client-test-rp-backchannel-rpinitlogout-…), then those that no module of it covers.
+// [LogoutFault.Verdict] says what a client should do with each.
 const (
 	LogoutAlgNone    LogoutFault = "alg-none"
-	LogoutWrongAlg   LogoutFault = "wrong-alg" // ES256 where RS256 is expected, else RS256; a published key
+	LogoutWrongAlg   LogoutFault = "wrong-alg" // ES256 if RS256 is expected, otherwise RS256; with a published key
 	LogoutWrongIss   LogoutFault = "wrong-iss"
 	LogoutWrongAud   LogoutFault = "wrong-aud"
 	LogoutNoEvent    LogoutFault = "no-event"
@@ -34,14 +33,14 @@ const (
 	LogoutWithNonce  LogoutFault = "with-nonce"
 
 	LogoutNullNonce        LogoutFault = "null-nonce"
-	LogoutNoExp            LogoutFault = "no-exp"   // before errata 1 that was the rule
+	LogoutNoExp            LogoutFault = "no-exp"   // usual before errata 1 of the specification
 	LogoutLongExp          LogoutFault = "long-exp" // 15 minutes, as ZITADEL sends
 	LogoutExpired          LogoutFault = "expired"  // five minutes ago
 	LogoutNoIat            LogoutFault = "no-iat"
 	LogoutFutureIat        LogoutFault = "future-iat" // in ten minutes
-	LogoutOldIat           LogoutFault = "old-iat"    // an hour old, and no exp
+	LogoutOldIat           LogoutFault = "old-iat"    // an hour old, without exp
 	LogoutNoJti            LogoutFault = "no-jti"
-	LogoutFixedJti         LogoutFault = "fixed-jti" // the same jti in every token: a replay
+	LogoutFixedJti         LogoutFault = "fixed-jti" // the same jti in every token, as in a replay
 	LogoutNoTyp            LogoutFault = "no-typ"
 	LogoutTypJWT           LogoutFault = "typ-jwt"
 	LogoutTypApplication   LogoutFault = "typ-application" // application/logout+jwt
@@ -52,23 +51,23 @@ const (
 	LogoutNoSubNoSid       LogoutFault = "no-sub-no-sid"
 	LogoutEmptySubEmptySid LogoutFault = "empty-sub-empty-sid"
 	LogoutNumericSid       LogoutFault = "numeric-sid"
-	LogoutOtherSub         LogoutFault = "other-sub"   // sid of this session, sub of somebody else
-	LogoutUnknownSid       LogoutFault = "unknown-sid" // sid-only, of no session
-	LogoutUnknownSub       LogoutFault = "unknown-sub" // sub-only, of nobody
+	LogoutOtherSub         LogoutFault = "other-sub"   // sid of this session, sub of another person
+	LogoutUnknownSid       LogoutFault = "unknown-sid" // sid alone, of no session
+	LogoutUnknownSub       LogoutFault = "unknown-sub" // sub alone, of no person
 	LogoutNoIss            LogoutFault = "no-iss"
 	LogoutNoAud            LogoutFault = "no-aud"
 	LogoutAudArray         LogoutFault = "aud-array"
 	LogoutExtraAud         LogoutFault = "extra-aud"
 	LogoutEventsNotObject  LogoutFault = "events-not-object"
 	LogoutEventNotObject   LogoutFault = "event-not-object"
-	LogoutExtraEvent       LogoutFault = "extra-event" // Keycloak's revoke_offline_access: true beside it
+	LogoutExtraEvent       LogoutFault = "extra-event" // with Keycloak's revoke_offline_access: true
 	LogoutExtraClaim       LogoutFault = "extra-claim"
-	LogoutUnknownKid       LogoutFault = "unknown-kid" // a key in no JWKS
+	LogoutUnknownKid       LogoutFault = "unknown-kid" // of a key that the JWKS does not have
 	LogoutNoKid            LogoutFault = "no-kid"
-	LogoutEmbeddedKey      LogoutFault = "embedded-jwk" // signed by a key in its own header
-	LogoutRotatedKey       LogoutFault = "rotated-key"  // the key was made a moment ago and is in the JWKS
+	LogoutEmbeddedKey      LogoutFault = "embedded-jwk" // signed with a key in its own header
+	LogoutRotatedKey       LogoutFault = "rotated-key"  // signed with a new key, which is in the JWKS
 	LogoutBadSignature     LogoutFault = "bad-signature"
-	LogoutHS256            LogoutFault = "hs256" // by the client's secret
+	LogoutHS256            LogoutFault = "hs256" // with the client's secret
 	LogoutIsIDToken        LogoutFault = "is-id-token"
 	LogoutNotAJWT          LogoutFault = "not-a-jwt"
 	LogoutHuge             LogoutFault = "huge" // 300 KiB
@@ -77,7 +76,7 @@ const (
 	LogoutLikeHydra       LogoutFault = "like-hydra"        // typ JWT, no sub, no exp, aud array
 	LogoutLikeDex         LogoutFault = "like-dex"          // no typ
 	LogoutLikeZitadel     LogoutFault = "like-zitadel"      // typ JWT, 15 minutes
-	LogoutLikeOldKeycloak LogoutFault = "like-old-keycloak" // no exp, a boolean event beside the real one
+	LogoutLikeOldKeycloak LogoutFault = "like-old-keycloak" // no exp, and a boolean event besides the real one
 )
 
 // Verdict is what a client should make of a spoilt token.
