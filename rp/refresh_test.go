@@ -274,3 +274,25 @@ func TestNoRefreshOnceClosing(t *testing.T) {
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
 	})
 }
+
+// C6: fresh tokens do not wait long for the IdP's keys: if the process died meanwhile, they would
+// be lost. The ID token that came with them is left out.
+func TestFreshTokensDoNotWaitForKeys(t *testing.T) {
+	inBubble(t, setup{idp: patient}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		never := make(chan struct{})
+		defer close(never)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, IDToken: idpmock.IDTokenRotatedKey})
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointJWKS, Gate: never, Times: idpmock.Always})
+		before := time.Now()
+		if a := v.get("/private"); a.status != http.StatusOK {
+			t.Error(a)
+		}
+		if took := time.Since(before); took > 6*time.Second {
+			t.Errorf("the page took %v", took)
+		}
+		w.expectEnds()
+	})
+}

@@ -68,14 +68,17 @@ func (p *Engine) Commit(ctx context.Context, st *State, change func(*record.Data
 // storeTokensAgain is how long fresh tokens that the store did not take wait for the next try.
 const storeTokensAgain = 2 * time.Second
 
+// lastTry bounds what Close waits for when fresh tokens are still to be stored.
+const lastTry = 3 * time.Second
+
 // CommitTokens stores fresh tokens. They must not be lost, because the refresh
 // token before them is spent: so it goes on through an outage of the store while
-// the process lives, but no request waits for that. If another instance has stored
-// newer ones meanwhile, those stand.
+// the process lives, but no request waits for that. When Close gives up what is under way,
+// there is one more try. If another instance has stored newer ones meanwhile, those stand.
 func (p *Engine) CommitTokens(ctx context.Context, st *State, change func(*record.Data)) (*State, error) {
 	generation := st.Data.Generation
-	for n := 1; ; n++ {
-		next, err := p.Commit(ctx, st, func(d *record.Data) bool {
+	try := func(ctx context.Context) (*State, error) {
+		return p.Commit(ctx, st, func(d *record.Data) bool {
 			if d.Generation != generation {
 				return false
 			}
@@ -83,8 +86,16 @@ func (p *Engine) CommitTokens(ctx context.Context, st *State, change func(*recor
 			d.Generation++
 			return true
 		})
+	}
+	for n := 1; ; n++ {
+		if ctx.Err() != nil {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTry)
+			defer cancel()
+			return try(ctx)
+		}
+		next, err := try(ctx)
 		var trouble *reason.UnavailableError
-		if !errors.As(err, &trouble) || ctx.Err() != nil {
+		if !errors.As(err, &trouble) {
 			return next, err
 		}
 		p.flights.hold(st.Rec.Key, err)

@@ -88,6 +88,10 @@ func (p *Engine) VerifyLogin(ctx context.Context, got *Tokens, want idtoken.Want
 	return p.verify(ctx, got, want)
 }
 
+// idTokenWait bounds how long fresh tokens wait for the keys of the IdP before they are stored. If
+// the process died meanwhile, they would be lost.
+const idTokenWait = 5 * time.Second
+
 // verifyRefresh checks the answer to a refresh token, which is now used up: only the new
 // refresh token works, so it is kept even if the rest of the answer is faulty (CORE-10,
 // RT-10). A faulty ID token is left out. The access token is left out too if tokens may have
@@ -96,6 +100,8 @@ func (p *Engine) verifyRefresh(ctx context.Context, got *Tokens, d *record.Data)
 	if got.rawID == "" {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, idTokenWait)
+	defer cancel()
 	err := p.verify(ctx, got, idtoken.Want{Refresh: true, Subject: d.Subject, Nonce: d.Nonce})
 	var (
 		mixed *idtoken.MixedUpError
