@@ -24,6 +24,7 @@ func (w *world) hangIdP(a act) {
 	f := idpmock.Fault{Endpoint: endpoints[a.V[0]%len(endpoints)], Times: idpmock.Always, Gate: hang}
 	t := &trouble{path: pathIdP, of: app.provider.everybody(), tail: feltAfter, outage: true,
 		what: app.provider.issuer + " " + string(f.Endpoint) + " hangs"}
+	t.hangs = true
 	w.oracle.trouble(t)
 	on := app.provider.Fault(f)
 	d, siege := min(a.Every, 20*time.Minute), 2*time.Minute

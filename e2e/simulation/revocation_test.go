@@ -119,6 +119,7 @@ func (o *oracle) expectAnotherTry(c *call) {
 		switch {
 		case c.chain.tries[c.token] > 1, own == nil, o.hit(own, own.endAt, now) != nil:
 		case o.excused(c.in.app, pathStore|pathRestart, own.endAt, now):
+		case slices.ContainsFunc(o.troubles, func(t *trouble) bool { return t.hangs && t.felt(c.in.app, c.from, now) }):
 		default:
 			o.breach("C5", "%s could not revoke a token of %s at %s and has not tried again by %s",
 				c.in.name, own.label, stamp(c.from), stamp(now))

@@ -181,6 +181,7 @@ func (w *world) spoilIdP(a act) {
 		f.Body, f.ContentType = "<html>we are moving</html>", "text/html"
 	}
 	t.lag = f.Delay + f.DelayAfter
+	t.hangs = t.lag > 0
 	t.what = app.provider.issuer + " " + string(f.Endpoint) + " " + f.Client + ": " + f.String()
 	w.oracle.trouble(t)
 	on := app.provider.Fault(f)

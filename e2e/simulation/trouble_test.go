@@ -17,6 +17,7 @@ type trouble struct {
 	store    *storeSpoil   // what it is, if it is the store's
 	lag      time.Duration // how long after its end calls may go on that have met it
 	once     bool          // it is the 429 of one call
+	hangs    bool          // calls take long, and others may have to wait for them
 }
 
 type path uint8
