@@ -40,8 +40,9 @@ type builder struct {
 
 func newBuilder(private *private) (*builder, error) {
 	c := &private.cfg
-	g := &builder{private: private, cfg: c, idp: newProvider(c),
-		journal: &journal{log: c.Logger.With("client_id", c.ClientID), events: &c.Events}}
+	g := &builder{private: private, cfg: c, idp: newProvider(c)}
+	g.journal = &journal{log: c.Logger.With("client_id", c.ClientID), events: &c.Events, idp: g.idp,
+		now: func() time.Time { return engine.Cut(c.Now()) }}
 	var err error
 	if g.party, err = names.New(c.Issuer, c.ClientID, c.Keys); err != nil {
 		return nil, wrong("Keys", "%v", err)
@@ -69,7 +70,6 @@ func newBuilder(private *private) (*builder, error) {
 // build makes the parts. A part may use those that are made before it.
 func (g *builder) build(apisByOrigin map[string]*engine.Audience) *RelyingParty {
 	c, e := g.cfg, g.engine
-	g.journal.engine = e
 	extends := c.APIIntrospects && c.Capabilities.Extends.Introspection
 	b := &browsers{engine: e, store: c.Store, party: g.party, cookies: cookie.Jar(c.CookieName)}
 	requests := &authrequest.Requests{IdP: g.idp, Logins: g.logins, ClientID: c.ClientID, Scopes: c.Scopes,

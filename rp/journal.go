@@ -5,9 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/tandem-sso/tandem/rp/event"
-	"github.com/tandem-sso/tandem/rp/internal/engine"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/throttle"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
@@ -25,22 +26,32 @@ var whyUnavailable = map[reason.Cause]string{
 // they are bounded; Config.Events hears of each.
 type journal struct {
 	log    *slog.Logger
-	engine *engine.Engine // its clocks; set once it is there
+	now    func() time.Time
+	idp    *idp.Provider
 	events *event.Handlers
 	lines  throttle.Budget
 }
 
 // spend logs a line, or counts it.
 func (j *journal) spend(line string, about ...any) {
-	j.lines.Spend(j.log, j.engine.Now(), line, about...)
+	j.lines.Spend(j.log, j.now(), line, about...)
 }
 
 // refused tells of a log-in or a logout token that was refused.
 func (j *journal) refused(what event.Refusal, err error) {
-	j.spend(string(what), append([]any{"error", err}, j.engine.Clock()...)...)
+	j.spend(string(what), append([]any{"error", err}, j.clocks()...)...)
 	if fn := j.events.Refused; fn != nil {
-		fn(event.Refused{What: what, At: j.engine.Now(), Err: err})
+		fn(event.Refused{What: what, At: j.now(), Err: err})
 	}
+}
+
+// clocks is the difference between the application's clock and that of the IdP, for the log; nothing
+// if there is none.
+func (j *journal) clocks() []any {
+	if ahead := j.idp.Ahead(); ahead != 0 {
+		return []any{"clock_ahead_of_idp", ahead.Round(time.Second)}
+	}
+	return nil
 }
 
 // unavailable tells the operator of an answer with 503, and of its cause. If the browser has
@@ -53,6 +64,6 @@ func (j *journal) unavailable(r *http.Request, e *UnavailableError) {
 		j.spend(line, "cause", string(e.Cause), "error", e.Err)
 	}
 	if fn := j.events.Unavailable; fn != nil {
-		fn(r.Context(), event.Unavailable{At: j.engine.Now(), Cause: e.Cause, Err: e.Err})
+		fn(r.Context(), event.Unavailable{At: j.now(), Cause: e.Cause, Err: e.Err})
 	}
 }

@@ -31,11 +31,3 @@ func JudgeClock(skew, ahead time.Duration) []store.Finding {
 			"clock right (NTP).",
 		ahead.Abs().Round(time.Second), how, skew)}}
 }
-
-// Clock is what a log line about a refused token says, nil if the clocks agree.
-func (p *Engine) Clock() []any {
-	if ahead := p.idp.Ahead(); ahead != 0 {
-		return []any{"clock_ahead_of_idp", ahead.Round(time.Second)}
-	}
-	return nil
-}

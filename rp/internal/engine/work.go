@@ -33,8 +33,11 @@ func (c companion) Value(key any) any {
 	return c.request.Value(key)
 }
 
-// Now is the clock in what a Store keeps: milliseconds of UTC.
-func (p *Engine) Now() time.Time { return time.UnixMilli(p.cfg.Now().UnixMilli()).UTC() }
+// Now is the clock in what a Store keeps.
+func (p *Engine) Now() time.Time { return Cut(p.cfg.Now()) }
+
+// Cut is a time as a Store keeps it: milliseconds of UTC.
+func Cut(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
 
 func sleep(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
