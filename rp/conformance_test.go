@@ -2,6 +2,7 @@ package rp_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
@@ -53,6 +56,9 @@ var oidcModules = []module{
 	{"-discovery-issuer-mismatch", nil, (*conformance).issuerMismatch, "c"},
 	{"-signing-key-rotation-just-before-signing", nil, (*conformance).accepts, "c"},
 	{"-signing-key-rotation", nil, (*conformance).rotation, "c"},
+
+	{"-request-uri-signed-rs256", fetchedRS256, (*conformance).byReference, "c"},
+	{"-request-uri-signed-none", fetched, (*conformance).byReference, "c"},
 
 	{"-refresh-token", nil, (*conformance).refresh, "r"},
 	{"-refresh-token-invalid-issuer", nil, (*conformance).refreshOtherIssuer, "r"},
@@ -137,6 +143,21 @@ func frontchannel(s *setup) {
 		c.BackchannelLogoutURI = ""
 		c.FrontchannelLogoutURI, c.FrontchannelSessionRequired = base+"/auth/frontchannel-logout", true
 	}
+}
+
+func fetched(s *setup) { *s = byReference(*s) }
+
+func fetchedRS256(s *setup) {
+	key := oneRSA()
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "sign"}}})
+	if err != nil {
+		panic(err)
+	}
+	*s = byReference(*s)
+	s.client = both(s.client, func(c *idpmock.Client) { c.Secret, c.JWKS, c.RequireJAR = "", set, true })
+	s.config = both(s.config, func(c *rp.Config) {
+		c.ClientSecret, c.JAR, c.ClientKeys = "", true, []rp.ClientKey{{ID: "sign", Key: key}}
+	})
 }
 
 // conformance is one module at work.
@@ -233,6 +254,20 @@ func (c *conformance) scopes() {
 	}
 	if got := v.claimsOf(); got["name"] != "Ada L." || got["email"] != "ada@example.com" {
 		c.Errorf("%v", got)
+	}
+}
+
+// byReference: the IdP fetches the request, which is signed as the module wants it, and the log-in goes on. What the
+// modules want of the registration is in TestFor of rp/registration.
+func (c *conformance) byReference() {
+	fetched := c.fetches()
+	c.accepts()
+	if len(*fetched) != 1 {
+		c.Fatalf("%d fetches", len(*fetched))
+	}
+	want := map[bool]string{true: "RS256", false: "none"}[strings.HasSuffix(c.name, "-rs256")]
+	if header, _ := objectIn(c.T, (*fetched)[0].Body.String()); header["alg"] != want {
+		c.Errorf("%v", header)
 	}
 }
 

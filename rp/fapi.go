@@ -96,6 +96,7 @@ func judgeHardening(c *Config, m *idp.Endpoints) []Finding {
 		"HTTPClient")
 	use(c.PAR, m.RequirePAR, "authorization requests are pushed", "PAR")
 	use(c.JAR, m.RequireJAR, "authorization requests are signed", "JAR")
+	use(c.RequestURI, false, "the IdP fetches authorization requests", "RequestURI")
 	use(idp.IsJARM(c.ResponseMode), false, "answers of a log-in are signed", "ResponseMode")
 	use(c.DPoP, false, "access tokens are bound to a key of the session", "DPoP")
 	use(len(c.DecryptionKeys) > 0, false, "encrypted tokens are decrypted", "DecryptionKeys")

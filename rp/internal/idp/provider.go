@@ -23,6 +23,7 @@ type Config struct {
 	IDTokenAlg       string
 	ResponseMode     string
 	JAR              bool   // sign authorization requests, also where the IdP does not demand it
+	RequestURI       bool   // the IdP fetches authorization requests
 	DecryptionKeys   []Key  // open what the IdP has encrypted
 	DPoP             bool   // access tokens are to be bound to a key
 	FAPI             bool   // the IdP has to be one of FAPI 2.0
