@@ -18,7 +18,9 @@ import (
 
 // byReference is a setup whose IdP fetches the requests of this client, from registered addresses alone.
 func byReference(s setup) setup {
-	s.idp = both(orNothing(s.idp), func(c *idpmock.Config) { c.RequestURI, c.RequireRequestURIRegistration = true, true })
+	s.idp = both(orNothing(s.idp), func(c *idpmock.Config) {
+		c.RequestURI, c.RequireRequestURIRegistration = true, true
+	})
 	s.client = both(orNothing(s.client), func(c *idpmock.Client) { c.RequestURIs = []string{base + "/auth/request*"} })
 	s.config = both(orNothing(s.config), func(c *rp.Config) { c.RequestURI = true })
 	return s
@@ -260,4 +262,29 @@ func TestRequestURIOnly(t *testing.T) {
 			t.Errorf("%d %v", rec.Code, claims)
 		}
 	})
+}
+
+// Diagnose and New say which address to register.
+func TestRequestURIHasToBeRegistered(t *testing.T) {
+	for _, demanded := range []bool{true, false} {
+		s := byReference(setup{})
+		s.idp = both(s.idp, func(c *idpmock.Config) { c.RequireRequestURIRegistration = demanded })
+		inBubble(t, s, func(t *testing.T, w *world) {
+			found, err := rp.Diagnose(t.Context(), w.config(s))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for what, all := range map[string][]rp.Finding{"Diagnose": found, "Findings": w.auth[0].Findings()} {
+				says := ""
+				for _, f := range all {
+					if f.Code == "request_uri_registered" {
+						says = f.Text
+					}
+				}
+				if strings.Contains(says, base+"/auth/request*") != demanded {
+					t.Errorf("%s: %q", what, says)
+				}
+			}
+		})
+	}
 }
