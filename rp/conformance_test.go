@@ -46,6 +46,7 @@ var oidcModules = []module{
 	{"-idtoken-sig-none", nil, (*conformance).refuses, "bc"},
 	{"-invalid-sig-rs256", nil, (*conformance).refuses, "b"},
 	{"-userinfo-bearer-header", nil, (*conformance).bearer, "b"},
+	{"-userinfo-bearer-body", inForm, (*conformance).bearerInForm, "b"},
 	{"-userinfo-invalid-sub", nil, (*conformance).refusesUserinfo, "b"},
 	{"-nonce-invalid", nil, (*conformance).refuses, "b"},
 	{"-scope-userinfo-claims", nil, (*conformance).scopes, "b"},
@@ -244,6 +245,39 @@ func (c *conformance) bearer() {
 			r.URL.RawQuery != "" || r.Method != http.MethodGet) {
 			c.Errorf("%s %s, Authorization %.7s", r.Method, r.URL, r.Header.Get("Authorization"))
 		}
+	}
+}
+
+func inForm(s *setup) {
+	s.config = both(s.config, func(c *rp.Config) {
+		can := *c.Capabilities
+		can.UserinfoByPost = true
+		c.Capabilities = &can
+	})
+}
+
+// bearerInForm is what Capabilities.UserinfoByPost makes of it: the token is in the form, and nowhere else.
+func (c *conformance) bearerInForm() {
+	c.accepts()
+	asked := 0
+	for _, r := range c.calls() {
+		if r.URL.Path != "/userinfo" {
+			continue
+		}
+		asked++
+		body, err := r.GetBody()
+		if err != nil {
+			c.Fatal(err)
+		}
+		again := &http.Request{Method: r.Method, Header: r.Header, Body: body}
+		if err := again.ParseForm(); err != nil || r.Method != http.MethodPost || r.URL.RawQuery != "" ||
+			r.Header.Get("Authorization") != "" || len(again.PostForm) != 1 ||
+			again.PostForm.Get("access_token") == "" {
+			c.Errorf("%s %s: %v", r.Method, r.URL, err)
+		}
+	}
+	if asked != 1 {
+		c.Errorf("userinfo was asked %d times", asked)
 	}
 }
 

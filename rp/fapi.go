@@ -36,6 +36,9 @@ func (c *Config) applyProfile(fault func(field, cure string, args ...any)) {
 	if c.InsecureAllowHTTP {
 		short("InsecureAllowHTTP", "is set")
 	}
+	if c.Capabilities != nil && c.Capabilities.UserinfoByPost {
+		short("Capabilities", "has UserinfoByPost; the access token has to be in the header")
+	}
 	if c.ClientSecret != "" {
 		short("ClientSecret", "is set; use ClientKeys, or a certificate,")
 	}

@@ -16,8 +16,8 @@ func newProvider(c *Config) *idp.Provider {
 		IDTokenAlg: c.IDTokenAlg, ResponseMode: c.ResponseMode, FAPI: c.Profile != "", PAR: c.PAR, JAR: c.JAR,
 		RequestURI: c.RequestURI,
 		DPoP:       c.DPoP, DecryptionKeys: insideKeys(c.DecryptionKeys), EndSessionURL: c.Logout.URL,
-		NeedsUserinfo: c.UserinfoClaims,
-		HTTP:          c.HTTPClient, Around: c.IdPTransport, AllowHTTP: c.InsecureAllowHTTP, MaxCalls: c.MaxCalls,
+		NeedsUserinfo: c.UserinfoClaims, UserinfoByPost: c.Capabilities.UserinfoByPost,
+		HTTP: c.HTTPClient, Around: c.IdPTransport, AllowHTTP: c.InsecureAllowHTTP, MaxCalls: c.MaxCalls,
 		RequestTimeout: c.RequestTimeout,
 		Skew:           c.Skew, Now: c.Now, Logger: c.Logger,
 	})
