@@ -35,8 +35,9 @@ type Source struct {
 	Alg string
 	// Claims are those for which it may vouch. At least one.
 	Claims []string
-	// Endpoint is the only address at which its distributed claims are fetched: an https URL. The claims name an address
-	// too; another one is never called. Empty: only aggregated claims are read.
+	// Endpoint is the only address at which its distributed claims are fetched: an https URL. The
+	// claims name an address too; another one is never called. Empty: only aggregated claims are
+	// read.
 	Endpoint string
 }
 

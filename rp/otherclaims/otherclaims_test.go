@@ -178,9 +178,10 @@ func TestAggregated(t *testing.T) {
 		want  string
 		says  string // of the error; empty: none
 	}{
-		"as it should be":      {token: with("x", 1), want: all},
-		"without an end":       {token: with("exp", nil), want: all},
-		"a claim not named":    {token: with("x", 1), names: []string{"address"}, want: all[:strings.Index(all, "credit")]},
+		"as it should be": {token: with("x", 1), want: all},
+		"without an end":  {token: with("exp", nil), want: all},
+		"a claim not named": {token: with("x", 1), names: []string{"address"},
+			want: all[:strings.Index(all, "credit")]},
 		"a claim not had":      {token: with("address", nil), want: all[strings.Index(all, "credit"):]},
 		"no business of his":   {token: with("x", 1), names: []string{"admin", "sub", "iss"}},
 		"expired":              {token: with("exp", 1_799_999_000), says: "expired"},
@@ -190,7 +191,8 @@ func TestAggregated(t *testing.T) {
 		"another iss":          {token: with("iss", "https://evil.example"), says: "iss"},
 		"no iss":               {token: with("iss", nil), says: "iss"},
 		"another source's iss": {token: with("iss", city), says: "no key"},
-		"another key":          {token: func(w *world) string { return sign(t, jose.ES256, other, good(w)) }, says: "no key"},
+		"another key": {token: func(w *world) string { return sign(t, jose.ES256, other, good(w)) },
+			says: "no key"},
 		"another algorithm": {token: func(w *world) string { return sign(t, jose.RS256, rsaKey, good(w)) },
 			says: `signed with "RS256"`},
 		"alg none": {token: func(w *world) string {
