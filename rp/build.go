@@ -77,6 +77,10 @@ func (g *builder) build(apisByOrigin map[string]*engine.Audience) *RelyingParty 
 		LeftOut: func(name string) {
 			g.journal.spend("a log-in option is left out: the library sets that parameter itself", "name", clean(name))
 		}}
+	if c.RequestURI {
+		requests.References = &authrequest.References{At: requestsAt(c), ClientID: c.ClientID,
+			Ring: g.carried, Owner: g.party.Owner[:], Timeout: c.LoginTimeout, Now: e.Now}
+	}
 	p := &RelyingParty{private: g.private, engine: e,
 		apis: &apis{engine: e, idp: g.idp, of: apisByOrigin, http: c.HTTPClient, signals: extends,
 			proves: c.Capabilities.Proves.Introspection, log: g.journal.log},
@@ -145,6 +149,9 @@ func (g *builder) endpoints(p *RelyingParty, forms *forms, callbacks *callbacks)
 	mount(http.MethodGet, "/session.d.ts", silently(asset.ServeTypes))       // its TypeScript declarations
 	if len(c.ClientKeys)+len(c.DecryptionKeys) > 0 {
 		mount(http.MethodGet, "/jwks", serveKeys(c))
+	}
+	if refs := p.starts.requests.References; refs != nil {
+		mount(http.MethodGet, "/request", serveRequests(refs, g.idp))
 	}
 	if c.ThirdPartyLogin {
 		mount(http.MethodPost, "/login", login)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/web"
+	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
 // ClientKey is a private key of this client; the IdP knows its public half. It prints as its
@@ -78,6 +79,13 @@ func (c *Config) checkClient(fault func(field, cure string, args ...any)) {
 	}
 	if c.JAR && len(c.ClientKeys) == 0 {
 		fault("JAR", "is set, but ClientKeys is empty; set it, because its first key signs the requests")
+	}
+	switch {
+	case !c.RequestURI:
+	case c.PAR:
+		fault("RequestURI", "is set, and requests are pushed (PAR, or Profile); leave RequestURI unset")
+	case c.BaseURL != "" && weburl.Check(c.BaseURL, false) != nil:
+		fault("RequestURI", "is set, but BaseURL is not https; IdPs fetch nothing over http")
 	}
 	method := c.ClientAuth
 	switch {

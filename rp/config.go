@@ -167,6 +167,12 @@ type Config struct {
 	// JAR signs each authorization request with the first of ClientKeys (RFC 9101), so that
 	// nobody can change it. Default: only if the IdP demands it of every client.
 	JAR bool
+	// RequestURI makes the IdP fetch each authorization request from this app, at
+	// BaseURL+Prefix+"/request": the browser carries only the address (request_uri, RFC 9101
+	// §5.2). The IdP must be able to reach this app. A request whose address would be longer
+	// than 512 characters goes as without it. Without JAR the requests are not signed. See
+	// docs/login.md. Default off.
+	RequestURI bool
 	// DPoP binds access tokens to a key of the session (RFC 9449), which is encrypted in its
 	// record. A token that is not bound is refused; sessions that began without DPoP go on
 	// without it. Session.Client sends the proofs, Session.DPoPProof makes them. Default off.

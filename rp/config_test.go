@@ -88,6 +88,10 @@ func TestConfigFaults(t *testing.T) {
 			c.ClientSecret, c.ClientAuth, c.ClientKeys = "s", "private_key_jwt", []rp.ClientKey{{Key: newES256(t)}}
 		}, "ClientSecret"},
 		{"signed requests without a key", func(c *rp.Config) { c.JAR = true }, "JAR"},
+		{"requests that are pushed and fetched", func(c *rp.Config) { c.PAR, c.RequestURI = true, true }, "RequestURI"},
+		{"requests that are fetched over http", func(c *rp.Config) {
+			c.BaseURL, c.InsecureAllowHTTP, c.RequestURI = "http://notes.internal", true, true
+		}, "RequestURI"},
 		{"a key that decrypts nothing", func(c *rp.Config) {
 			c.DecryptionKeys = []rp.ClientKey{{Key: struct{ crypto.Signer }{newES256(t)}}}
 		}, "DecryptionKeys"},

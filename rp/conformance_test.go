@@ -2,6 +2,7 @@ package rp_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
@@ -43,6 +46,7 @@ var oidcModules = []module{
 	{"-idtoken-sig-none", nil, (*conformance).refuses, "bc"},
 	{"-invalid-sig-rs256", nil, (*conformance).refuses, "b"},
 	{"-userinfo-bearer-header", nil, (*conformance).bearer, "b"},
+	{"-userinfo-bearer-body", inForm, (*conformance).bearerInForm, "b"},
 	{"-userinfo-invalid-sub", nil, (*conformance).refusesUserinfo, "b"},
 	{"-nonce-invalid", nil, (*conformance).refuses, "b"},
 	{"-scope-userinfo-claims", nil, (*conformance).scopes, "b"},
@@ -53,6 +57,9 @@ var oidcModules = []module{
 	{"-discovery-issuer-mismatch", nil, (*conformance).issuerMismatch, "c"},
 	{"-signing-key-rotation-just-before-signing", nil, (*conformance).accepts, "c"},
 	{"-signing-key-rotation", nil, (*conformance).rotation, "c"},
+
+	{"-request-uri-signed-rs256", fetchedRS256, (*conformance).byReference, "c"},
+	{"-request-uri-signed-none", fetched, (*conformance).byReference, "c"},
 
 	{"-refresh-token", nil, (*conformance).refresh, "r"},
 	{"-refresh-token-invalid-issuer", nil, (*conformance).refreshOtherIssuer, "r"},
@@ -137,6 +144,21 @@ func frontchannel(s *setup) {
 		c.BackchannelLogoutURI = ""
 		c.FrontchannelLogoutURI, c.FrontchannelSessionRequired = base+"/auth/frontchannel-logout", true
 	}
+}
+
+func fetched(s *setup) { *s = byReference(*s) }
+
+func fetchedRS256(s *setup) {
+	key := oneRSA()
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "sign"}}})
+	if err != nil {
+		panic(err)
+	}
+	*s = byReference(*s)
+	s.client = both(s.client, func(c *idpmock.Client) { c.Secret, c.JWKS, c.RequireJAR = "", set, true })
+	s.config = both(s.config, func(c *rp.Config) {
+		c.ClientSecret, c.JAR, c.ClientKeys = "", true, []rp.ClientKey{{ID: "sign", Key: key}}
+	})
 }
 
 // conformance is one module at work.
@@ -226,6 +248,39 @@ func (c *conformance) bearer() {
 	}
 }
 
+func inForm(s *setup) {
+	s.config = both(s.config, func(c *rp.Config) {
+		can := *c.Capabilities
+		can.UserinfoByPost = true
+		c.Capabilities = &can
+	})
+}
+
+// bearerInForm is what Capabilities.UserinfoByPost makes of it: the token is in the form, and nowhere else.
+func (c *conformance) bearerInForm() {
+	c.accepts()
+	asked := 0
+	for _, r := range c.calls() {
+		if r.URL.Path != "/userinfo" {
+			continue
+		}
+		asked++
+		body, err := r.GetBody()
+		if err != nil {
+			c.Fatal(err)
+		}
+		again := &http.Request{Method: r.Method, Header: r.Header, Body: body}
+		if err := again.ParseForm(); err != nil || r.Method != http.MethodPost || r.URL.RawQuery != "" ||
+			r.Header.Get("Authorization") != "" || len(again.PostForm) != 1 ||
+			again.PostForm.Get("access_token") == "" {
+			c.Errorf("%s %s: %v", r.Method, r.URL, err)
+		}
+	}
+	if asked != 1 {
+		c.Errorf("userinfo was asked %d times", asked)
+	}
+}
+
 func (c *conformance) scopes() {
 	v := c.visitor("ada")
 	if a, in := c.attempt(v); !in {
@@ -233,6 +288,20 @@ func (c *conformance) scopes() {
 	}
 	if got := v.claimsOf(); got["name"] != "Ada L." || got["email"] != "ada@example.com" {
 		c.Errorf("%v", got)
+	}
+}
+
+// byReference: the IdP fetches the request, which is signed as the module wants it, and the log-in goes on. What the
+// modules want of the registration is in TestFor of rp/registration.
+func (c *conformance) byReference() {
+	fetched := c.fetches()
+	c.accepts()
+	if len(*fetched) != 1 {
+		c.Fatalf("%d fetches", len(*fetched))
+	}
+	want := map[bool]string{true: "RS256", false: "none"}[strings.HasSuffix(c.name, "-rs256")]
+	if header, _ := objectIn(c.T, (*fetched)[0].Body.String()); header["alg"] != want {
+		c.Errorf("%v", header)
 	}
 }
 

@@ -46,6 +46,7 @@ func TestDemandsOfTheIdP(t *testing.T) {
 		d["request_object_signing_alg_values_supported"] = strs(alg)
 		return d
 	}
+	reference := func(c *rp.Config) { c.RequestURI = true }
 	const auth = "token_endpoint_auth_methods_supported"
 	for _, row := range []struct {
 		name   string
@@ -82,9 +83,28 @@ func TestDemandsOfTheIdP(t *testing.T) {
 			says: strs("request_parameter_supported", "by reference alone")},
 		{name: "JAR by reference alone, and it is pushed", doc: withKey("request_parameter_supported", false, "ES256"),
 			change: func(c *rp.Config) { key(c); c.JAR, c.PAR = true, true }},
+		{name: "JAR by reference alone, and it fetches none", doc: discoveryOnly{"request_parameter_supported": false,
+			"request_uri_parameter_supported": false, "require_signed_request_object": true}, change: key,
+			field: "Issuer", says: strs("request_parameter_supported", "request_uri_parameter_supported",
+				"pushed_authorization_request_endpoint")},
 		{name: "JAR by reference alone", doc: discoveryOnly{"request_parameter_supported": false,
-			"require_signed_request_object": true}, change: key, field: "Issuer",
-			says: strs("request_parameter_supported", "pushed_authorization_request_endpoint")},
+			"require_signed_request_object": true}, change: key, field: "RequestURI",
+			says: strs("is needed", "request_parameter_supported")},
+		{name: "JAR by reference alone, as the app does it", doc: discoveryOnly{"request_parameter_supported": false,
+			"require_signed_request_object": true}, change: func(c *rp.Config) { key(c); c.RequestURI = true }},
+		{name: "by reference, of which it says nothing", doc: discoveryOnly{}, change: reference},
+		{name: "by reference, which it does", doc: discoveryOnly{"request_uri_parameter_supported": true,
+			"request_object_signing_alg_values_supported": strs("none", "RS256")}, change: reference},
+		{name: "by reference, which it does not", doc: with("request_uri_parameter_supported", false),
+			change: reference, field: "RequestURI", says: strs("request_uri_parameter_supported", "leave it unset")},
+		{name: "by reference, and it wants them pushed", doc: with("require_pushed_authorization_requests", true),
+			change: reference, field: "RequestURI", says: strs("require_pushed_authorization_requests")},
+		{name: "by reference, but signed", doc: withKey("x", 0, "ES256"), change: reference, field: "JAR",
+			says: strs("request_object_signing_alg_values_supported", "ES256")},
+		{name: "by reference, and signed", doc: withKey("x", 0, "ES256"), change: func(c *rp.Config) {
+			key(c)
+			c.JAR, c.RequestURI = true, true
+		}},
 		{name: "JAR by value", doc: withKey("request_parameter_supported", true, "ES256"),
 			change: func(c *rp.Config) { key(c); c.JAR = true }},
 		{name: "no JAR, and none by value", doc: with("request_parameter_supported", false)},

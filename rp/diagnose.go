@@ -143,7 +143,7 @@ func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
 		say(false, "idle_below_window", "Config.Idle (%v) is shorter than the IdP's window (%v): this app logs out "+
 			"people who are active in another one.", c.Idle, c.IdPWindow)
 	}
-	return append(out, judgeHardening(c, m)...)
+	return append(append(out, judgeHardening(c, m)...), judgeRequestURI(c, m)...)
 }
 
 func extends(yes bool) string {

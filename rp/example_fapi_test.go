@@ -153,6 +153,32 @@ func ExampleConfig_jAR() {
 	// Output: welcome
 }
 
+// The IdP fetches the request from this app; the browser carries the address.
+func ExampleConfig_requestURI() {
+	world := exampletest.Start()
+	defer world.Close()
+	if err := world.IDP.Update(func(c *idpmock.Config) { c.RequestURI = true }); err != nil {
+		log.Fatal(err)
+	}
+	auth := startNotes(world, func(c *rp.Config) { c.RequestURI = true }, welcome)
+	defer auth.Close()
+
+	w := httptest.NewRecorder()
+	if err := auth.StartLogin(w, httptest.NewRequest("GET", "https://notes.example/auth/login", nil)); err != nil {
+		log.Fatal(err)
+	}
+	to, err := w.Result().Location()
+	if err != nil {
+		log.Fatal(err)
+	}
+	at, _, _ := strings.Cut(to.Query().Get("request_uri"), "?")
+	fmt.Println(at)
+	fmt.Println(world.Person("ada").Visit("/"))
+	// Output:
+	// https://notes.example/auth/request
+	// welcome
+}
+
 // One option for all that FAPI 2.0 demands of a client.
 func ExampleConfig_profile() {
 	world := exampletest.Start()

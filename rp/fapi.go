@@ -36,6 +36,9 @@ func (c *Config) applyProfile(fault func(field, cure string, args ...any)) {
 	if c.InsecureAllowHTTP {
 		short("InsecureAllowHTTP", "is set")
 	}
+	if c.Capabilities != nil && c.Capabilities.UserinfoByPost {
+		short("Capabilities", "has UserinfoByPost; the access token has to be in the header")
+	}
 	if c.ClientSecret != "" {
 		short("ClientSecret", "is set; use ClientKeys, or a certificate,")
 	}
@@ -96,6 +99,7 @@ func judgeHardening(c *Config, m *idp.Endpoints) []Finding {
 		"HTTPClient")
 	use(c.PAR, m.RequirePAR, "authorization requests are pushed", "PAR")
 	use(c.JAR, m.RequireJAR, "authorization requests are signed", "JAR")
+	use(c.RequestURI, false, "the IdP fetches authorization requests", "RequestURI")
 	use(idp.IsJARM(c.ResponseMode), false, "answers of a log-in are signed", "ResponseMode")
 	use(c.DPoP, false, "access tokens are bound to a key of the session", "DPoP")
 	use(len(c.DecryptionKeys) > 0, false, "encrypted tokens are decrypted", "DecryptionKeys")

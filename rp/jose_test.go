@@ -59,8 +59,7 @@ func keyed(t *testing.T, s setup) setup {
 }
 
 // JAR: the request is signed where the IdP demands it, by value and pushed; what stands in
-// the address is not what counts. It is what oidcc-client-test-request-uri-signed-rs256 looks at,
-// but for the way: see docs/login.md.
+// the address is not what counts. By reference: TestRequestURI.
 func TestJAR(t *testing.T) {
 	age := func(c *rp.Config) {
 		c.MaxAge = time.Hour

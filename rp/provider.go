@@ -14,9 +14,10 @@ func newProvider(c *Config) *idp.Provider {
 		Issuer: c.Issuer, ClientID: c.ClientID, Secret: string(c.ClientSecret), Method: c.ClientAuth,
 		Keys: insideKeys(c.ClientKeys), Certificate: shows || idp.ByCertificate(c.ClientAuth),
 		IDTokenAlg: c.IDTokenAlg, ResponseMode: c.ResponseMode, FAPI: c.Profile != "", PAR: c.PAR, JAR: c.JAR,
-		DPoP: c.DPoP, DecryptionKeys: insideKeys(c.DecryptionKeys), EndSessionURL: c.Logout.URL,
-		NeedsUserinfo: c.UserinfoClaims,
-		HTTP:          c.HTTPClient, Around: c.IdPTransport, AllowHTTP: c.InsecureAllowHTTP, MaxCalls: c.MaxCalls,
+		RequestURI: c.RequestURI,
+		DPoP:       c.DPoP, DecryptionKeys: insideKeys(c.DecryptionKeys), EndSessionURL: c.Logout.URL,
+		NeedsUserinfo: c.UserinfoClaims, UserinfoByPost: c.Capabilities.UserinfoByPost,
+		HTTP: c.HTTPClient, Around: c.IdPTransport, AllowHTTP: c.InsecureAllowHTTP, MaxCalls: c.MaxCalls,
 		RequestTimeout: c.RequestTimeout,
 		Skew:           c.Skew, Now: c.Now, Logger: c.Logger,
 	})

@@ -27,7 +27,7 @@ func (p *IDP) authorize(w http.ResponseWriter, r *http.Request) {
 		p.refuseAuth(w, r, &authError{oauthError: *oerr})
 		return
 	}
-	form, err := p.pushedForm(cfg, r)
+	form, err := p.requested(cfg, r)
 	if err != nil {
 		p.refuseAuth(w, r, err)
 		return

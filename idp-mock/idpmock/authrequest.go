@@ -51,10 +51,6 @@ func refuse(to *authRequest, code, format string, a ...any) *authError {
 
 // parseAuthRequest checks form. It trusts nothing in it.
 func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *authError) {
-	form, bad := p.requestObject(cfg, form)
-	if bad != nil {
-		return nil, bad
-	}
 	c := cfg.clients[form.Get("client_id")]
 	if c == nil {
 		return nil, refuse(nil, "invalid_request", "client_id is missing or unknown")

@@ -94,6 +94,12 @@ type Config struct {
 	ACRValues []string
 	// RequireJAR makes clients with a JWKS sign their authorization requests (RFC 9101).
 	RequireJAR bool
+	// RequestURI lets clients give the address of an authorization request (request_uri,
+	// OpenID Connect Core 1.0 §6.2), which the provider fetches: https, or http on loopback.
+	// Default off, as at many providers: it calls what a browser names.
+	RequestURI bool
+	// RequireRequestURIRegistration fetches only addresses in [Client.RequestURIs].
+	RequireRequestURIRegistration bool
 	// RequirePAR makes clients push their authorization requests (RFC 9126).
 	RequirePAR bool
 	// MTLSOrigin is the origin in mtls_endpoint_aliases (RFC 8705 §5), scheme and host. There
@@ -208,6 +214,10 @@ type Client struct {
 	Encrypted string `json:"encrypted_response_alg,omitempty"`
 	// RequireJAR is [Config.RequireJAR] for this client.
 	RequireJAR bool `json:"require_signed_request_object,omitempty"`
+	// RequestURIs are the registered addresses of its authorization requests. One that ends in
+	// * stands for all that begin so, as at Keycloak. Other than with
+	// [Config.RequireRequestURIRegistration], an empty list allows all.
+	RequestURIs []string `json:"request_uris,omitempty"`
 	// RequirePAR is [Config.RequirePAR] for this client.
 	RequirePAR bool `json:"require_par,omitempty"`
 	// DPoPBound demands DPoP: all access tokens are bound to a key (RFC 9449).

@@ -119,6 +119,9 @@ func (c *Client) complete(t *Temperament) (errs []error) {
 	for _, v := range c.PostLogoutRedirectURIs {
 		check("PostLogoutRedirectURIs", v)
 	}
+	for _, v := range c.RequestURIs {
+		check("RequestURIs", v)
+	}
 	if len(c.JWKS) > 0 {
 		var set jose.JSONWebKeySet
 		if err := json.Unmarshal(c.JWKS, &set); err != nil || len(set.Keys) == 0 {

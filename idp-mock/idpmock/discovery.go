@@ -52,7 +52,7 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 		"request_object_signing_alg_values_supported":      []string{"RS256", "ES256", "PS256", "EdDSA"},
 		"authorization_signing_alg_values_supported":       []string{cfg.SigningAlg},
 		"introspection_signing_alg_values_supported":       []string{cfg.SigningAlg}, // RFC 9701
-		"request_uri_parameter_supported":                  false,
+		"request_uri_parameter_supported":                  cfg.RequestURI,
 	}
 	if cfg.MTLSOrigin != "" {
 		alias := func(path string) string { return cfg.MTLSOrigin + p.path + path }
@@ -61,6 +61,10 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 			"token_endpoint": alias(PathToken), "userinfo_endpoint": alias(PathUserinfo), "introspection_endpoint": alias(PathIntrospect),
 			"revocation_endpoint": alias(PathRevoke), "pushed_authorization_request_endpoint": alias(PathPAR),
 		}
+	}
+	if cfg.RequestURI {
+		meta["require_request_uri_registration"] = cfg.RequireRequestURIRegistration
+		meta["request_object_signing_alg_values_supported"] = []string{"none", "RS256", "ES256", "PS256", "EdDSA"}
 	}
 	if cfg.RefreshTokenTimeout {
 		meta["refresh_token_expiration_types_supported"] = []string{"authorization", "token_timeout"}

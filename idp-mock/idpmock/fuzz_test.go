@@ -49,6 +49,7 @@ func FuzzAuthorize(f *testing.F) {
 	idp := fuzzIDP(f)
 	for _, seed := range []string{
 		strings.SplitN(authURL("", "notes"), "?", 2)[1], "client_id=notes&redirect_uri=https://evil.example/", "request_uri=urn:ietf:params:oauth:request_uri:x&client_id=notes",
+		"request_uri=https://notes.example/r&client_id=notes",
 		"client_id=notes&redirect_uri=https://notes.example/cb&prompt=none&max_age=9999999999999999999", "client_id=notes&client_id=public&%zz", "id_token_hint=a.b.c&client_id=notes&redirect_uri=https%3A%2F%2Fnotes.example%2Fcb",
 	} {
 		f.Add(seed)

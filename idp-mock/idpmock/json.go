@@ -63,6 +63,8 @@ type configJSON struct {
 	RefreshReuseGrace                       *duration      `json:"refresh_reuse_grace,omitempty"`
 	ACRValues                               *[]string      `json:"acr_values,omitempty"`
 	RequireJAR                              *bool          `json:"require_jar,omitempty"`
+	RequestURI                              *bool          `json:"request_uri,omitempty"`
+	RequireRequestURIRegistration           *bool          `json:"require_request_uri_registration,omitempty"`
 	RequirePAR                              *bool          `json:"require_par,omitempty"`
 	MTLSOrigin                              *string        `json:"mtls_origin,omitempty"`
 	DPoPNonce                               *bool          `json:"dpop_nonce,omitempty"`
@@ -98,6 +100,8 @@ func (j *configJSON) apply(c *Config) {
 	putDuration(&c.RefreshReuseGrace, j.RefreshReuseGrace)
 	put(&c.ACRValues, j.ACRValues)
 	put(&c.RequireJAR, j.RequireJAR)
+	put(&c.RequestURI, j.RequestURI)
+	put(&c.RequireRequestURIRegistration, j.RequireRequestURIRegistration)
 	put(&c.RequirePAR, j.RequirePAR)
 	put(&c.MTLSOrigin, j.MTLSOrigin)
 	put(&c.DPoPNonce, j.DPoPNonce)
@@ -210,5 +214,6 @@ func (c Config) MarshalJSON() ([]byte, error) {
 		Policies: &c.Policies, Temperament: &c.Temperament, PKCEOptional: &c.PKCEOptional, AccessTokenTyp: &c.AccessTokenTyp,
 		SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
 		RefreshTokenTimeout: &c.RefreshTokenTimeout, SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequireJAR: &c.RequireJAR, RequirePAR: &c.RequirePAR,
+		RequestURI: &c.RequestURI, RequireRequestURIRegistration: &c.RequireRequestURIRegistration,
 		MTLSOrigin: &c.MTLSOrigin, DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait)})
 }

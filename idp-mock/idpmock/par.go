@@ -43,7 +43,12 @@ func (p *IDP) par(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, errInvalidRequest("request_uri must not be pushed"))
 		return
 	}
-	a, err := p.parseAuthRequest(cfg, form)
+	inside, err := p.requestObject(cfg, form, false)
+	if err != nil {
+		writeError(w, r, &err.oauthError)
+		return
+	}
+	a, err := p.parseAuthRequest(cfg, inside)
 	if err != nil {
 		writeError(w, r, &err.oauthError)
 		return
@@ -66,29 +71,49 @@ func (p *IDP) par(w http.ResponseWriter, r *http.Request) {
 	plain.Write(w, http.StatusCreated, map[string]any{"request_uri": uri, "expires_in": int(requestURILifetime / time.Second)})
 }
 
-// pushedForm returns the parameters of an authorization request: those pushed
-// before, if it names a request_uri, and then nothing of the query counts.
-func (p *IDP) pushedForm(cfg *settings, r *http.Request) (url.Values, *authError) {
+// requested returns the parameters of an authorization request: those pushed
+// before or fetched, if it names a request_uri, and then nothing of the query
+// counts; else those of its request object, if it has one.
+func (p *IDP) requested(cfg *settings, r *http.Request) (url.Values, *authError) {
 	form := r.Form
 	if r.Method == http.MethodPost {
 		form = r.PostForm
 	}
 	uri := form.Get("request_uri")
-	if uri == "" {
-		if c := cfg.clients[form.Get("client_id")]; c != nil && (cfg.RequirePAR || c.RequirePAR) {
-			return nil, refuse(nil, "invalid_request", "client %q must push its authorization requests (RFC 9126)", c.ID)
+	c := cfg.clients[form.Get("client_id")]
+	pushed := strings.HasPrefix(uri, requestURIPrefix)
+	if c != nil && !pushed && (cfg.RequirePAR || c.RequirePAR) {
+		return nil, refuse(nil, "invalid_request", "client %q must push its authorization requests (RFC 9126)", c.ID)
+	}
+	switch {
+	case uri == "":
+		return p.requestObject(cfg, form, false)
+	case pushed:
+		form, err := p.pushedForm(uri, form.Get("client_id"))
+		if err != nil {
+			return nil, err
 		}
-		return form, nil
-	}
-	if !strings.HasPrefix(uri, requestURIPrefix) {
+		return p.requestObject(cfg, form, false)
+	case !cfg.RequestURI:
 		return nil, refuse(nil, "request_uri_not_supported", "only a request_uri from the pushed authorization request endpoint is accepted")
+	case c == nil:
+		return nil, refuse(nil, "invalid_request", "client_id is missing or unknown")
 	}
+	raw, err := p.fetchRequest(r.Context(), cfg, c, uri)
+	if err != nil {
+		return nil, err
+	}
+	return p.requestObject(cfg, url.Values{"client_id": {c.ID}, "request": {raw}}, true)
+}
+
+// pushedForm takes the parameters that were pushed under this name.
+func (p *IDP) pushedForm(uri, client string) (url.Values, *authError) {
 	now := p.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pr := p.pushed[keyOf(uri)]
 	delete(p.pushed, keyOf(uri)) // good once
-	if pr == nil || !now.Before(pr.until) || pr.client != form.Get("client_id") {
+	if pr == nil || !now.Before(pr.until) || pr.client != client {
 		return nil, refuse(nil, "invalid_request_uri", "request_uri is unknown, used, expired or another client's")
 	}
 	return pr.form, nil

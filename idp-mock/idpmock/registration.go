@@ -279,6 +279,8 @@ func (g *registered) client() (Client, *oauthError) {
 		RefreshTokens:               slices.Contains(texts(m["grant_types"]), "refresh_token"),
 		RequirePAR:                  m["require_pushed_authorization_requests"] == true,
 		DPoPBound:                   m["dpop_bound_access_tokens"] == true,
+		RequireJAR:                  m["require_signed_request_object"] == true,
+		RequestURIs:                 texts(m["request_uris"]),
 	}
 	if len(c.RedirectURIs) == 0 {
 		return c, errMetadata("invalid_redirect_uri", "redirect_uris is missing")

@@ -1,22 +1,25 @@
 package idpmock
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 )
 
 // requestObject replaces a signed authorization request by what is in it (RFC 9101 §6.3):
-// what stands beside it counts for nothing.
-func (p *IDP) requestObject(cfg *settings, form url.Values) (url.Values, *authError) {
+// what stands beside it counts for nothing. One that was fetched from the client need not be
+// signed (OpenID Connect Core 1.0 §6.1), unless signatures are demanded.
+func (p *IDP) requestObject(cfg *settings, form url.Values, fetched bool) (url.Values, *authError) {
 	c := cfg.clients[form.Get("client_id")]
-	if c == nil || len(c.JWKS) == 0 {
+	if c == nil || len(c.JWKS) == 0 && !fetched {
 		return form, nil // parseAuthRequest says what is wrong
 	}
-	raw := form.Get("request")
+	raw, demanded := form.Get("request"), len(c.JWKS) > 0 && (cfg.RequireJAR || c.RequireJAR)
 	switch {
-	case raw == "" && (cfg.RequireJAR || c.RequireJAR):
+	case raw == "" && demanded:
 		return nil, refuse(nil, "invalid_request", "client %q must sign its authorization requests (RFC 9101)", c.ID)
 	case raw == "":
 		return form, nil
@@ -25,6 +28,9 @@ func (p *IDP) requestObject(cfg *settings, form url.Values) (url.Values, *authEr
 		return nil, refuse(nil, "invalid_request_object", "%s", why)
 	}
 	payload, ok := verifyWithSet(raw, c.JWKS)
+	if !ok && fetched && !demanded {
+		payload, ok = unsignedBody(raw)
+	}
 	if !ok {
 		return bad("no key of the client verifies the request object")
 	}
@@ -69,4 +75,17 @@ func (p *IDP) requestObject(cfg *settings, form url.Values) (url.Values, *authEr
 		out.Del(name)
 	}
 	return out, nil
+}
+
+// unsignedBody is what stands in a token of alg none (RFC 7519 §6).
+func unsignedBody(raw string) (payload []byte, ok bool) {
+	header, rest, _ := strings.Cut(raw, ".")
+	body, signature, _ := strings.Cut(rest, ".")
+	head, err := base64.RawURLEncoding.DecodeString(header)
+	var named struct{ Alg string }
+	if err != nil || signature != "" || json.Unmarshal(head, &named) != nil || named.Alg != "none" {
+		return nil, false
+	}
+	payload, err = base64.RawURLEncoding.DecodeString(body)
+	return payload, err == nil
 }

@@ -100,6 +100,7 @@ func rooms() []room {
 		{path: "rp/ssf", rooms: contract, modules: core, never: testCode},
 		{path: "rp/audit", rooms: contract, modules: core, never: testCode},
 		{path: "rp/registration", rooms: contract, modules: core, never: testCode},
+		{path: "rp/otherclaims", rooms: rules, modules: core, never: slices.Concat(testCode, []string{"rp"})},
 		{path: "rp/resourceserver", rooms: contract, modules: core, never: testCode},
 
 		// The contract of stores needs the standard library alone. A store knows the

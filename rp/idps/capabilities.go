@@ -33,6 +33,10 @@ type Capabilities struct {
 	LogoutOnExpiry bool
 	// Logout says what the end_session_endpoint takes.
 	Logout LogoutRules
+	// UserinfoByPost sends the access token to the userinfo endpoint in a posted form (RFC 6750
+	// §2.2) and not in a header, for an IdP behind something that removes the header. A token
+	// that is bound by DPoP is in the header all the same (RFC 9449 §7.1).
+	UserinfoByPost bool
 }
 
 // LogoutRules say what an end_session_endpoint takes. The zero value is what

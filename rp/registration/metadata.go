@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
@@ -40,6 +42,11 @@ type Metadata struct {
 	TokenEndpointAuthMethod  string   `json:"token_endpoint_auth_method,omitempty"`
 	IDTokenSignedResponseAlg string   `json:"id_token_signed_response_alg,omitempty"`
 
+	// RequestURIs are where the IdP may fetch authorization requests (OpenID Connect Core 1.0 §6.2).
+	RequestURIs []string `json:"request_uris,omitempty"`
+	// RequestObjectSigningAlg is how request objects are signed: RS256, …, or none.
+	RequestObjectSigningAlg string `json:"request_object_signing_alg,omitempty"`
+
 	// JWKS has the public keys of the client, for private_key_jwt. Give it or JWKSURI.
 	JWKS    json.RawMessage `json:"jwks,omitempty"`
 	JWKSURI string          `json:"jwks_uri,omitempty"`
@@ -56,7 +63,7 @@ type Metadata struct {
 }
 
 // For returns the metadata of an app with the configuration c: the addresses below
-// c.BaseURL and c.Prefix, the grants of c.Kind, c.Scopes and c.IDTokenAlg. Add a Name, and
+// c.BaseURL and c.Prefix, the grants of c.Kind, c.Scopes, c.IDTokenAlg, and how c signs its requests. Add a Name, and
 // TokenEndpointAuthMethod if the app does not use the default of the IdP, which is mostly
 // client_secret_basic.
 func For(c rp.Config) Metadata {
@@ -79,6 +86,12 @@ func For(c rp.Config) Metadata {
 	}
 	if c.ThirdPartyLogin {
 		m.InitiateLoginURI = at + "/login"
+	}
+	if c.RequestURI {
+		m.RequestURIs, m.RequestObjectSigningAlg = []string{at + "/request*"}, "none"
+	}
+	if c.JAR && len(c.ClientKeys) > 0 && c.ClientKeys[0].Key != nil {
+		m.RequestObjectSigningAlg = cmp.Or(c.ClientKeys[0].Alg, idp.SigningAlg(c.ClientKeys[0].Key))
 	}
 	return m
 }
@@ -133,6 +146,10 @@ func (m Metadata) check(allowHTTP bool) error {
 		"RedirectURIs": m.RedirectURIs, "PostLogoutRedirectURIs": m.PostLogoutRedirectURIs,
 		"BackchannelLogoutURI": {m.BackchannelLogoutURI}, "FrontchannelLogoutURI": {m.FrontchannelLogoutURI},
 		"InitiateLoginURI": {m.InitiateLoginURI}, "JWKSURI": {m.JWKSURI},
+	}
+	for _, raw := range m.RequestURIs {
+		at, _, _ := strings.Cut(raw, "#") // a hash of what is there (OpenID Connect Registration 1.0 §2)
+		urls["RequestURIs"] = append(urls["RequestURIs"], at)
 	}
 	for _, field := range slices.Sorted(maps.Keys(urls)) {
 		for _, raw := range urls[field] {

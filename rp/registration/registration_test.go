@@ -1,6 +1,8 @@
 package registration_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"io"
 	"log/slog"
@@ -346,6 +348,27 @@ func TestFor(t *testing.T) {
 		if !slices.Equal(m.GrantTypes, []string{"authorization_code", "refresh_token"}) ||
 			m.Scope != "openid profile" || m.IDTokenSignedResponseAlg != "ES256" {
 			w.Errorf("%+v", m)
+		}
+		if m.RequestURIs != nil || m.RequestObjectSigningAlg != "" {
+			w.Errorf("requests: %v, %s", m.RequestURIs, m.RequestObjectSigningAlg)
+		}
+		// What oidcc-client-test-request-uri-signed-none and -rs256 look for in the registration.
+		config.RequestURI = true
+		if m := registration.For(config); m.RequestObjectSigningAlg != "none" ||
+			!slices.Equal(m.RequestURIs, []string{"https://notes.example/app/sso/request*"}) {
+			w.Errorf("requests that are fetched: %v, %s", m.RequestURIs, m.RequestObjectSigningAlg)
+		}
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			w.Fatal(err)
+		}
+		config.JAR, config.ClientKeys = true, []rp.ClientKey{{Key: key}}
+		if m := registration.For(config); m.RequestObjectSigningAlg != "RS256" {
+			w.Errorf("requests that are signed: %s", m.RequestObjectSigningAlg)
+		}
+		config.ClientKeys[0].Alg = "PS256"
+		if m := registration.For(config); m.RequestObjectSigningAlg != "PS256" {
+			w.Errorf("requests that are signed: %s", m.RequestObjectSigningAlg)
 		}
 		config.Kind = rp.NoToken
 		if m := registration.For(config); !slices.Equal(m.GrantTypes, []string{"authorization_code"}) {

@@ -28,6 +28,7 @@ type Requests struct {
 	MaxAge       time.Duration
 	Resources    []string // of the APIs (RFC 8707 §2.1)
 	ResponseMode string
+	References   *References // the IdP fetches the requests; nil: it does not
 	// LeftOut is called for each parameter that is left out because a log-in may not set it.
 	LeftOut func(name string)
 }

@@ -290,6 +290,7 @@ func TestSend(t *testing.T) {
 	for name, row := range map[string]struct {
 		at          string
 		push, sign  bool
+		fetched     bool
 		asks, keeps []string
 	}{
 		"as it is": {at: "https://idp.example/authorize", asks: []string{"nonce", "scope", "state"}},
@@ -300,6 +301,10 @@ func TestSend(t *testing.T) {
 			asks: []string{"request", "response_type", "scope"}},
 		"signed, with a query": {at: "https://idp.example/authorize?tenant=a", sign: true,
 			asks: []string{"request", "response_type", "scope", "tenant"}},
+		"fetched": {at: "https://idp.example/authorize", fetched: true,
+			asks: []string{"request_uri", "response_type", "scope"}},
+		"fetched and signed, with a query": {at: "https://idp.example/authorize?tenant=a", fetched: true, sign: true,
+			asks: []string{"request_uri", "response_type", "scope", "tenant"}},
 		"signed and pushed": {at: "https://idp.example/authorize", sign: true, push: true,
 			asks: []string{"request_uri"}},
 	} {
@@ -312,7 +317,10 @@ func TestSend(t *testing.T) {
 					w.WriteHeader(http.StatusCreated)
 					_, _ = io.WriteString(w, `{"request_uri":"urn:x"}`)
 				}})
-			if !row.push && !row.sign {
+			if row.fetched {
+				q.References = references(t)
+			}
+			if !row.push && !row.sign && !row.fetched {
 				q.Resources = []string{"https://a.example"} // not in the order of the rest
 			}
 			whole := q.Login(flow(loginflow.Wish{}))
@@ -327,7 +335,7 @@ func TestSend(t *testing.T) {
 			}
 			slices.Sort(names)
 			want := append([]string{"client_id"}, row.asks...)
-			if !row.push && !row.sign {
+			if !row.push && !row.sign && !row.fetched {
 				want = []string{"client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri",
 					"resource", "response_type", "scope", "state"}
 				if to != whole {

@@ -47,6 +47,8 @@ type Client struct {
 	Nonces *dpop.Nonces
 	// SignedAnswers reads introspection answers that are signed; nil: they are not asked for.
 	SignedAnswers func(ctx context.Context, raw string) ([]byte, error)
+	// UserinfoByPost puts the access token for userinfo into a form.
+	UserinfoByPost bool
 	// signed reads userinfo that came as a token; nil: it is not read.
 	signed func(ctx context.Context, raw string) ([]byte, error)
 	key    *dpop.Key // nil: tokens are not bound

@@ -30,7 +30,9 @@ type Metadata struct {
 	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	PARURL                string   `json:"pushed_authorization_request_endpoint"`
 	RequestAlgs           []string `json:"request_object_signing_alg_values_supported"`
-	RequestByValue        *bool    `json:"request_parameter_supported"` // nil: it does not say
+	RequestByValue        *bool    `json:"request_parameter_supported"`     // nil: it does not say
+	RequestByReference    *bool    `json:"request_uri_parameter_supported"` // nil: as true (Discovery §3)
+	RequestURIRegistered  bool     `json:"require_request_uri_registration"`
 	CertificateBound      bool     `json:"tls_client_certificate_bound_access_tokens"`
 	DPoPAlgs              []string `json:"dpop_signing_alg_values_supported"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`

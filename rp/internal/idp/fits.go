@@ -153,19 +153,31 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 	return unfit
 }
 
-// fitsByReference is about an IdP that takes signed requests by their address alone
-// (request_uri, OpenID Connect Core 1.0 §6.2). This library serves none: PAR is the way of
-// today, on which the IdP calls nobody.
+// fitsByReference is about requests that the IdP fetches (request_uri, OpenID Connect Core 1.0 §6.2), and about an IdP
+// that takes signed requests in no other way but pushed.
 func (c *Config) fitsByReference(m *Metadata, unfit *UnfitError) {
 	const takes = "the IdP takes signed authorization requests by reference alone (request_parameter_supported is " +
 		"false in its discovery document)"
+	fetches := m.RequestByReference == nil || *m.RequestByReference
 	switch {
-	case !c.signs(m), c.pushes(m), m.RequestByValue == nil, *m.RequestByValue:
+	case c.RequestURI && m.RequirePAR:
+		unfit.add("RequestURI", "is set, but the IdP demands that authorization requests are pushed "+
+			"(require_pushed_authorization_requests); leave it unset")
+	case c.RequestURI && !fetches:
+		unfit.add("RequestURI", "is set, but the IdP fetches no authorization requests "+
+			"(request_uri_parameter_supported is false in its discovery document); leave it unset")
+	case c.RequestURI && !c.signs(m) && !offers(m.RequestAlgs, "none"):
+		unfit.add("JAR", "is needed: with RequestURI the IdP takes signed authorization requests alone "+
+			"(request_object_signing_alg_values_supported: %s)", list(m.RequestAlgs))
+	case !c.signs(m), c.pushes(m), c.RequestURI, m.TakesByValue():
 	case m.PARURL != "":
 		unfit.add("PAR", "is needed: "+takes)
+	case fetches:
+		unfit.add("RequestURI", "is needed: "+takes)
 	default:
-		unfit.add("Issuer", takes+", and has no pushed_authorization_request_endpoint; ask the IdP's administrator "+
-			"for that endpoint, or for a client without this demand")
+		unfit.add("Issuer", takes+", fetches none (request_uri_parameter_supported), and has no "+
+			"pushed_authorization_request_endpoint; ask the IdP's administrator for that endpoint, or for a client "+
+			"without this demand")
 	}
 }
 

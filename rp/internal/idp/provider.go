@@ -23,11 +23,13 @@ type Config struct {
 	IDTokenAlg       string
 	ResponseMode     string
 	JAR              bool   // sign authorization requests, also where the IdP does not demand it
+	RequestURI       bool   // the IdP fetches authorization requests
 	DecryptionKeys   []Key  // open what the IdP has encrypted
 	DPoP             bool   // access tokens are to be bound to a key
 	FAPI             bool   // the IdP has to be one of FAPI 2.0
 	PAR              bool   // push authorization requests, also where the IdP does not demand it
 	EndSessionURL    string // goes before the IdP's own; empty: that counts
+	UserinfoByPost   bool   // the access token goes there in a form
 	NeedsUserinfo    bool   // the app cannot do without its claims
 
 	HTTP           *http.Client                              // its Transport counts
@@ -113,6 +115,7 @@ func (p *Provider) Use(m *Metadata) {
 			HTTP: p.client, Now: c.Now, ahead: p.exactly, Nonces: &p.Nonces, signed: p.signed, Slots: p.slots,
 			TokenURL: to.TokenURL, UserinfoURL: to.UserinfoURL,
 			RevocationURL: to.RevocationURL, PARURL: to.PARURL, Auth: auth, RevocationAuth: revocation,
+			UserinfoByPost: c.UserinfoByPost,
 		},
 	})
 }

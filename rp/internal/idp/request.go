@@ -2,6 +2,7 @@ package idp
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,10 +15,36 @@ import (
 // wants it, or because the IdP takes no others.
 func (c *Config) signs(m *Metadata) bool { return c.JAR || m.RequireJAR }
 
-// SignedRequest is an authorization request as a request object (RFC 9101 §4). Beside it
-// stands what OAuth 2.0 and OpenID Connect demand of every request (Core 1.0 §6.1), which
-// counts for nothing.
+// TakesByValue reports whether the IdP takes signed requests in the address (request).
+func (m *Metadata) TakesByValue() bool { return m.RequestByValue == nil || *m.RequestByValue }
+
+// SignedRequest is an authorization request as a request object by value.
 func (p *Provider) SignedRequest(params url.Values) (url.Values, error) {
+	signed, err := p.requestObject(params, true)
+	if err != nil {
+		return nil, err
+	}
+	out := Beside(params)
+	out.Set("request", signed)
+	return out, nil
+}
+
+// Beside is what stands beside a request object: what OAuth 2.0 and OpenID Connect demand of every request (Core 1.0
+// §6.1). It counts for nothing.
+func Beside(params url.Values) url.Values {
+	return url.Values{"client_id": params["client_id"], "response_type": params["response_type"],
+		"scope": params["scope"]}
+}
+
+// RequestObject is an authorization request as a token, which the IdP fetches: signed, or with alg none if nobody
+// wants a signature (OpenID Connect Core 1.0 §6.1). Then https protects it on its way.
+func (p *Provider) RequestObject(params url.Values) (string, error) {
+	return p.requestObject(params, p.At().Signs)
+}
+
+// requestObject makes a request object (RFC 9101 §4).
+func (p *Provider) requestObject(params url.Values, signed bool) (string, error) {
+	const typ = "oauth-authz-req+jwt"
 	c := &p.cfg
 	now := p.Now()
 	claims := map[string]any{}
@@ -29,12 +56,16 @@ func (p *Provider) SignedRequest(params url.Values) (url.Values, error) {
 		"iss": c.ClientID, "aud": c.Issuer, "jti": rand.Text(), "client_id": c.ClientID,
 		"iat": now.Unix(), "nbf": now.Add(-c.Skew).Unix(), "exp": now.Add(signedFor).Unix(),
 	})
-	signed, err := c.Keys[0].Sign("oauth-authz-req+jwt", claims)
-	if err != nil {
-		return nil, fmt.Errorf("the client's key cannot sign: %w", err)
+	if !signed { // go-jose makes none (RFC 7519 §6.1)
+		body, err := json.Marshal(claims)
+		encode := base64.RawURLEncoding.EncodeToString
+		return encode([]byte(`{"alg":"none","typ":"`+typ+`"}`)) + "." + encode(body) + ".", err
 	}
-	return url.Values{"client_id": {c.ClientID}, "response_type": params["response_type"], "scope": params["scope"],
-		"request": {signed}}, nil
+	token, err := c.Keys[0].Sign(typ, claims)
+	if err != nil {
+		return "", fmt.Errorf("the client's key cannot sign: %w", err)
+	}
+	return token, nil
 }
 
 // requestClaim is a parameter as a claim: those that are JSON in themselves are no texts

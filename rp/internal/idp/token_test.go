@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/dpop"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
 
@@ -213,6 +214,34 @@ func TestUserinfo(t *testing.T) {
 		}
 		if out.Err != nil && strings.Contains(out.Err.Error(), "the-access-token") {
 			t.Errorf("%s: %v", row.name, out.Err)
+		}
+	}
+}
+
+// The token is in the form if the IdP wants it there, but for one that is bound to a key (RFC 9449 §7.1).
+func TestUserinfoByPost(t *testing.T) {
+	for _, row := range []struct {
+		byPost, bound bool
+		method, auth  string
+		inForm        bool
+	}{
+		{false, false, "GET", "Bearer t&=", false},
+		{true, false, "POST", "", true},
+		{false, true, "GET", "DPoP t&=", false},
+		{true, true, "GET", "DPoP t&=", false},
+	} {
+		to := says(200, `{"sub":"ada"}`)
+		c := to.client()
+		c.UserinfoURL, c.Nonces, c.UserinfoByPost = "https://idp.example/userinfo", new(dpop.Nonces), row.byPost
+		if row.bound {
+			c = c.Bound(dpop.NewSeed())
+		}
+		if _, out := c.Userinfo(t.Context(), "t&=", "ada"); out.Err != nil {
+			t.Fatal(out.Err)
+		}
+		if to.asked.Method != row.method || to.asked.Header.Get("Authorization") != row.auth ||
+			(to.form.Get("access_token") == "t&=") != row.inForm || to.asked.URL.RawQuery != "" {
+			t.Errorf("%+v: %s %v %v", row, to.asked.Method, to.asked.Header, to.form)
 		}
 	}
 }

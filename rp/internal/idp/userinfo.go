@@ -6,6 +6,8 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 )
@@ -22,12 +24,7 @@ var ErrOtherSubject = errors.New("userinfo names another subject (sub) than the 
 // Outcome.Unread says why.
 func (c *Client) Userinfo(ctx context.Context, access, subject string) (claims []byte, out Outcome) {
 	resp, body, out := c.sendBound(func() (*http.Request, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.UserinfoURL, nil)
-		if err == nil {
-			req.Header.Set("Authorization", c.scheme()+" "+access)
-			req.Header.Set("Accept", "application/json")
-		}
-		return req, err
+		return c.askUserinfo(ctx, access)
 	}, userinfoEndpoint, access, c.codeInChallenge)
 	if out.Err != nil {
 		return nil, out
@@ -56,6 +53,26 @@ func (c *Client) Userinfo(ctx context.Context, access, subject string) (claims [
 		return nil, out
 	}
 	return body, out
+}
+
+// askUserinfo has the token in a header, or in the form (RFC 6750 §2.2) if the IdP wants it there. A bound token never
+// is in a form (RFC 9449 §7.1).
+func (c *Client) askUserinfo(ctx context.Context, access string) (*http.Request, error) {
+	method, form := http.MethodGet, ""
+	if c.UserinfoByPost && c.scheme() == "Bearer" {
+		method, form = http.MethodPost, url.Values{"access_token": {access}}.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.UserinfoURL, strings.NewReader(form))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	if form == "" {
+		req.Header.Set("Authorization", c.scheme()+" "+access)
+	} else {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return req, nil
 }
 
 func (o *Outcome) unauthorized(code string) {
