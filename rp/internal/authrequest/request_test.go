@@ -256,11 +256,13 @@ func TestSilentHints(t *testing.T) {
 		token, login string
 		want         url.Values
 	}{
-		"a token that just fits":       {false, fits, "ada", url.Values{"id_token_hint": {fits}}},
+		"a token that just fits":       {false, fits, "", url.Values{"id_token_hint": {fits}}},
+		"both":                         {false, "t", "ada", url.Values{"id_token_hint": {"t"}, "login_hint": {"ada"}}},
+		"both, and only one fits":      {false, fits, "ada", url.Values{"login_hint": {"ada"}}},
 		"a token that is too long":     {false, over, "ada", url.Values{"login_hint": {"ada"}}},
 		"both too long":                {false, over, strings.Repeat("t", most), nil},
 		"too long, and no other":       {false, over, "", nil},
-		"too long, but the IdP is not": {true, over, "ada", url.Values{"id_token_hint": {over}}},
+		"too long, but the IdP is not": {true, over, "", url.Values{"id_token_hint": {over}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q, _ := requests(t, place{idp: idp.Config{PAR: row.push}})

@@ -19,12 +19,13 @@ type Subject struct {
 	LoginHint string // the claim by which Entra ID names the person
 }
 
-func (s *Subject) hints() []oauth2.AuthCodeOption {
-	all := []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("id_token_hint", s.IDToken)} // the better hint first
-	if s.LoginHint != "" {
-		all = append(all, oauth2.SetAuthURLParam("login_hint", s.LoginHint))
+// hints are the ways to name the person, the best first. Entra ID reads only login_hint.
+func (s *Subject) hints() [][]oauth2.AuthCodeOption {
+	token, login := oauth2.SetAuthURLParam("id_token_hint", s.IDToken), oauth2.SetAuthURLParam("login_hint", s.LoginHint)
+	if s.LoginHint == "" {
+		return [][]oauth2.AuthCodeOption{{token}}
 	}
-	return all
+	return [][]oauth2.AuthCodeOption{{token, login}, {login}}
 }
 
 // Silent returns the address of a request that asks whether the IdP session lives (prompt=none). If
@@ -46,7 +47,7 @@ func (q *Requests) Silent(f *loginflow.Flow, about Subject, tokens *loginflow.Wi
 		}
 	}
 	for _, hint := range about.hints() {
-		to := q.url(f, append(slices.Clip(opts), hint)) + resources
+		to := q.url(f, append(slices.Clip(opts), hint...)) + resources
 		if len(to) <= maxHinted || q.IdP.At().Pushes {
 			return to
 		}
