@@ -21,7 +21,8 @@ type Subject struct {
 
 // hints are the ways to name the person, the best first. Entra ID reads only login_hint.
 func (s *Subject) hints() [][]oauth2.AuthCodeOption {
-	token, login := oauth2.SetAuthURLParam("id_token_hint", s.IDToken), oauth2.SetAuthURLParam("login_hint", s.LoginHint)
+	token := oauth2.SetAuthURLParam("id_token_hint", s.IDToken)
+	login := oauth2.SetAuthURLParam("login_hint", s.LoginHint)
 	if s.LoginHint == "" {
 		return [][]oauth2.AuthCodeOption{{token}}
 	}
