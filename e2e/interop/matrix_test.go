@@ -58,8 +58,9 @@ guide's own program as three clients: with refresh token, with an access token a
 what the library, its guides and the control room of the demo say is held against what it has seen, and the run fails if
 they differ.
 
-Dex is not among them: its releases are no Go modules with a version, and at the commit of 6 August 2026 its command
-does not compile from the module proxy, because the module of its API is there at an older state only.
+Dex is there as a library, at its commit of 6 August 2026, with a main package of the lane's: its releases are no Go
+modules with a version, and its own command does not compile from the module proxy, because the module of its gRPC API
+is there at an older state only. Its key changes every half minute all the time.
 
 | row | %[4]s |
 |---|%[5]s

@@ -74,7 +74,7 @@ func newWorld(t *testing.T, p foreign.Provider, programs *process.Program) *worl
 			Listen: strings.TrimPrefix(a.base, "http://"), Kind: a.kind, Window: window, Bare: !a.guides})).Ready(a.base)
 	}
 	scope := "openid profile"
-	if p.Guide == "hydra" {
+	if p.Guide == "hydra" || p.Guide == "dex" { // no refresh token without
 		scope += " offline_access"
 	}
 	w.bare = newBare(t, plain, scope)

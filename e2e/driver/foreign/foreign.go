@@ -1,5 +1,5 @@
 // Package foreign starts identity providers that are not ours, set up as docs/idp says:
-// Keycloak, Ory Hydra, npm's oidc-provider and Spring Authorization Server. What they run on
+// Keycloak, Ory Hydra, Dex, npm's oidc-provider and Spring Authorization Server. What they run on
 // (Java, Maven, a C compiler, Node.js) has to be there; what is missing is said in words.
 package foreign
 
@@ -60,6 +60,7 @@ type Provider struct {
 var Providers = []Provider{
 	{"oidc-provider", "oidc-provider", false, OIDCProvider},
 	{"Hydra", "hydra", false, Hydra},
+	{"Dex", "dex", false, Dex},
 	{"Keycloak", "keycloak", true, Keycloak},
 	{"Spring Authorization Server", "spring-authorization-server", true, Spring},
 }
