@@ -76,6 +76,7 @@ var (
 		{"after its session has run out", measureEnd},
 		{"a bare client, at a log-out there", measureLogOut},
 		{"a refresh brings a new refresh token", measureRotation},
+		{"its check_session_iframe", frame},
 		{"control room, client with refresh token", tried(0)},
 		{"control room, client with access token", tried(1)},
 	}

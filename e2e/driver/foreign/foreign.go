@@ -38,6 +38,9 @@ type Client struct {
 	Refresh  bool
 	// AccessToken is the life of its access tokens. 0: as the guide has it.
 	AccessToken time.Duration
+	// Watches: it gets no logout tokens. Its pages ask the IdP's check_session_iframe, where the
+	// IdP has one (Keycloak); elsewhere it is like the others.
+	Watches bool
 }
 
 // Secret is the client's own: Spring refuses two clients with the same.
