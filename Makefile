@@ -97,11 +97,11 @@ chaos: ## processes on real servers are killed, stopped and failed over (CHAOS=1
 	TANDEM_CHAOS='$(CHAOS)' TANDEM_CHAOS_SEED='$(SEED)' go test -race -count=1 -v -timeout 24h -run TestChaos ./e2e/chaos
 
 .PHONY: interop
-interop: ## docs/idp's programs at real IdPs, and programs in Python, Node and Java at idp-mock (needs Node.js, Python, PostgreSQL, Java 17, Maven)
+interop: ## docs/idp's programs at real IdPs, and programs in Python, Node and Java at idp-mock (needs Node.js, Python, PostgreSQL, Java 17, Maven, gcc, Chromium)
 	@echo "== interop: other languages against idp-mock"
-	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_INTEROP=1
+	export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_INTEROP=1 TANDEM_GATE=1
 	go test -count=1 -v -timeout 40m ./e2e/languages
-	echo "== interop: oidc-provider, Hydra, Keycloak, Spring Authorization Server"
+	echo "== interop: oidc-provider, Hydra, Dex, Keycloak, Spring Authorization Server"
 	go test -count=1 -v -timeout 90m -parallel 100 -run TestInterop ./e2e/interop
 
 .PHONY: deploy-check

@@ -13,11 +13,14 @@ import (
 	"github.com/tandem-sso/tandem/rp/resourceserver"
 )
 
-// APIConfig of the API. Issuer, ClientID and ClientSecret are required.
+// APIConfig of the API. Issuer, ClientID and one of ClientSecret, ClientKey and ClientAuth are
+// required.
 type APIConfig struct {
 	Issuer       string
 	ClientID     string
 	ClientSecret resourceserver.Secret
+	ClientKey    resourceserver.ClientKey
+	ClientAuth   string
 	// IntrospectionURL where the IdP's discovery document does not name it.
 	IntrospectionURL string
 	Listen           string // default 127.0.0.1:9200; port 0 picks one
@@ -70,8 +73,8 @@ func StartAPI(ctx context.Context, c APIConfig) (a *API, err error) {
 	a = &API{cfg: c, server: StartServer(c.Listener, c.Logger)}
 	tokens, err := Await(ctx, c.Wait, c.Progress, "the IdP at "+c.Issuer, func(ctx context.Context) (*resourceserver.Server, error) {
 		return resourceserver.New(ctx, resourceserver.Config{
-			Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, IntrospectionURL: c.IntrospectionURL, CacheFor: c.Cache,
-			Audience:   c.Audience,
+			Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, ClientKey: c.ClientKey, ClientAuth: c.ClientAuth,
+			IntrospectionURL: c.IntrospectionURL, CacheFor: c.Cache, Audience: c.Audience,
 			HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, InsecureAllowHTTP: c.InsecureAllowHTTP,
 		})
 	})
@@ -101,9 +104,9 @@ func (c APIConfig) complete() (APIConfig, error) {
 	for _, f := range []struct{ flag, value, cure string }{
 		{"issuer", c.Issuer, "is missing; set it to the issuer identifier of the IdP, such as http://127.0.0.1:9000"},
 		{"client-id", c.ClientID, "is missing; set it to the id under which the IdP knows this API"},
-		{"client-secret", string(c.ClientSecret), "is missing; an API that introspects has to authenticate (RFC 7662 §2.1)"},
+		{"client-secret", string(c.ClientSecret), "is missing, and so are -client-key and -client-cert; an API that introspects has to authenticate (RFC 7662 §2.1)"},
 	} {
-		if f.value == "" {
+		if f.value == "" && (f.flag != "client-secret" || c.ClientKey.Key == nil && c.ClientAuth == "") {
 			faults = append(faults, &FlagError{Flag: f.flag, Cure: f.cure})
 		}
 	}

@@ -20,7 +20,7 @@ var (
 // flagOf names the flag for a field of rp.Config, or of the API's.
 var flagOf = map[string]string{"Issuer": "-issuer", "Capabilities": "-like", "SilentCheck": "-silent-check", "Idle": "-idle", "Absolute": "-absolute",
 	"IdPWindow": "-idp-window", "SignalEvery": "-signal-every", "TrustFor": "-trust-for", "TrailingSignal": "-trailing", "ClientID": "-client-id",
-	"ClientSecret": "-client-secret", "ClientKeys": "-client-key", "ClientAuth": "-client-auth", "Scopes": "-scopes", "BaseURL": "-base-url",
+	"ClientSecret": "-client-secret", "ClientKeys": "-client-key", "ClientKey": "-client-key", "ClientAuth": "-client-auth", "Scopes": "-scopes", "BaseURL": "-base-url",
 	"Store": "-store", "Keys": "-seal-key", "IDTokenAlg": "-id-token-alg", "TrustedAudiences": "-trusted-audiences", "LoginParams": "-auth-params",
 	"ResponseMode": "-response-mode", "Profile": "-profile", "PAR": "-par", "DPoP": "-dpop", "APIs": "-api-url",
 	"IntrospectionURL": "-introspection-url", "Audience": "-audience", "InsecureAllowHTTP": "-insecure-allow-http"}

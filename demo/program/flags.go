@@ -27,6 +27,7 @@ type options struct {
 	trustedAudiences, authParams   string
 	profile, responseMode          string
 	clientKey, clientKeyID         string
+	clientCert                     string
 	clientAuth, introspectionURL   string
 	par, dpop                      bool
 	signalEvery, trustFor          time.Duration
@@ -57,7 +58,7 @@ var modes = map[string]string{
 	"api-url": "s", "scopes": "s", "store": "sd", "instances": "sd", "seal-key": "s", "id-token-alg": "s", "like": "sd", "idp-window": "s",
 	"signal-every": "sd", "trust-for": "sd", "idle": "sd", "absolute": "sd", "trailing": "sd", "silent-check": "sd",
 	"trusted-audiences": "s", "auth-params": "s", "profile": "s", "response-mode": "s", "par": "s", "dpop": "s",
-	"client-key": "s", "client-key-id": "s", "client-auth": "s", "introspection-url": "a",
+	"client-key": "sa", "client-key-id": "sa", "client-cert": "sa", "client-auth": "sa", "introspection-url": "a",
 	"diagnose":         "s",
 	"metrics":          "sd",
 	"cache":            "ad",
@@ -87,8 +88,9 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.StringVar(&o.responseMode, "response-mode", "", "how the IdP answers a log-in: query, form_post, jwt, query.jwt or form_post.jwt")
 	f.BoolVar(&o.par, "par", false, "push authorization requests")
 	f.BoolVar(&o.dpop, "dpop", false, "bind access tokens to a key (DPoP)")
-	f.StringVar(&o.clientKey, "client-key", "", "PEM `file` of a private key, which this program shows instead of a secret (private_key_jwt); the IdP reads the public half at /auth/jwks")
+	f.StringVar(&o.clientKey, "client-key", "", "PEM `file` of a private key, which this program shows instead of a secret (private_key_jwt); the IdP reads an app's public half at /auth/jwks")
 	f.StringVar(&o.clientKeyID, "client-key-id", "", "name of that key at the IdP (kid)")
+	f.StringVar(&o.clientCert, "client-cert", "", "PEM `file` of the certificate of -client-key, which this program shows instead (mTLS): tls_client_auth, or what -client-auth says")
 	f.StringVar(&o.clientAuth, "client-auth", "", "method of client authentication, such as client_secret_post (default: by what is given, and what the IdP takes)")
 	f.StringVar(&o.introspectionURL, "introspection-url", "", "api: the introspection endpoint, where the IdP's discovery document does not name it (Hydra: the admin port)")
 	f.StringVar(&o.like, "like", "", "what the IdP honours: "+strings.Join(idps.Names(), ", ")+" (default: guessed from the issuer). Whole demo: the provider that its IdP behaves like (default: one that honours everything)")

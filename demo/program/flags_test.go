@@ -203,8 +203,17 @@ func TestIntrospectionURL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, _ := http.NewRequest(http.MethodGet, base+"/whoami", nil)
-	req.Header.Set("Authorization", "Bearer "+tokens.AccessToken)
+	whoami(t, base, tokens.AccessToken)
+}
+
+// whoami asks the API who the token is of, which is ada.
+func whoami(t *testing.T, base, token string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, base+"/whoami", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport}).Do(req)

@@ -71,7 +71,7 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 		}
 		o.listen, progress, logger = "127.0.0.1:0", io.Discard, slog.New(slog.DiscardHandler)
 	}
-	keys, err := o.clientKeys()
+	shows, err := o.shows()
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 		SignalEvery: o.signalEvery, TrustFor: o.trustFor, IdPWindow: o.idpWindow, Idle: o.idle, Absolute: o.absolute,
 		Trailing: o.trailing, SilentCheck: o.silentCheck, IDTokenAlg: alg, Like: o.like,
 		TrustedAudiences: strings.Fields(o.trustedAudiences), LoginParams: params, Profile: o.profile, ResponseMode: o.responseMode,
-		PAR: o.par, DPoP: o.dpop, ClientKeys: keys, ClientAuth: o.clientAuth,
+		PAR: o.par, DPoP: o.dpop, ClientKeys: shows.forApp(), ClientAuth: shows.method, Transport: shows.transport,
 		Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Measure: o.measure, Progress: progress, Logger: logger,
 	})
 	if err != nil {
@@ -114,8 +114,13 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 }
 
 func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
+	shows, err := o.shows()
+	if err != nil {
+		return err
+	}
 	a, err := apps.StartAPI(ctx, apps.APIConfig{
-		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: resourceserver.Secret(o.clientSecret), Listen: o.listen, BaseURL: o.baseURL,
+		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: resourceserver.Secret(o.clientSecret),
+		ClientKey: shows.forAPI(), ClientAuth: shows.method, Transport: shows.transport, Listen: o.listen, BaseURL: o.baseURL,
 		Audience: strings.Fields(o.audience), IntrospectionURL: o.introspectionURL, Cache: o.cache, Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
 	})
 	if err != nil {

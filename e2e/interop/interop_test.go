@@ -20,7 +20,7 @@ func TestInterop(t *testing.T) {
 		t.Skip("fetches and runs real IdPs for minutes: make interop")
 	}
 	programs := guides(t)
-	m := &matrix{}
+	m := newMatrix()
 	columns := make([]*column, len(foreign.Providers))
 	measure := func(i int) func(*testing.T) {
 		return func(t *testing.T) {
@@ -49,14 +49,15 @@ func TestInterop(t *testing.T) {
 	m.write(t)
 }
 
-// rows are run by people with a browser each, all at once; then what is said of it is held
-// against it; then what disturbs all, one thing after another.
-func rows(t *testing.T, w *world, c *column) {
-	type row struct {
-		name string
-		run  func(*testing.T, *world) string
-	}
-	people := []row{
+// row is one of the matrix.
+type row struct {
+	name string
+	run  func(*testing.T, *world) string
+}
+
+var (
+	// people have a browser each, and do it all at once.
+	people = []row{
 		{"log-in, all three kinds", logIn},
 		{"stays, with an action every W − δ", stays},
 		{"works in another app only", quiet},
@@ -75,20 +76,28 @@ func rows(t *testing.T, w *world, c *column) {
 		{"after its session has run out", measureEnd},
 		{"a bare client, at a log-out there", measureLogOut},
 		{"a refresh brings a new refresh token", measureRotation},
+		{"its check_session_iframe", frame},
 		{"control room, client with refresh token", tried(0)},
 		{"control room, client with access token", tried(1)},
 	}
-	conclusions := []row{
+	// conclusions hold what is said of it against it, when it has been seen.
+	conclusions = []row{
 		{"what the control room says", agrees},
 		{"what the guide's program supposes", guideAgrees},
 		{"the times in the guide", guideTimes},
 		{"what -diagnose says", diagnosed},
 	}
-	disturbances := []row{
+	// disturbances disturb all, one thing after another.
+	disturbances = []row{
 		{"outage of the IdP", outage},
 		{"key rotation", rotation},
 		{"restart of the IdP", restart},
 	}
+)
+
+// rows runs those of one IdP. A row that is filtered out (go test -run) is not noted, and the page
+// keeps what it had.
+func rows(t *testing.T, w *world, c *column) {
 	said := make([]string, len(people))
 	t.Run("people", func(t *testing.T) {
 		for i, row := range people {
@@ -106,8 +115,9 @@ func rows(t *testing.T, w *world, c *column) {
 		c.note(row.name, said[i])
 	}
 	for _, row := range slices.Concat(conclusions, disturbances) {
-		say := "**fails**"
+		say := ""
 		t.Run(row.name, func(t *testing.T) {
+			say = "**fails**"
 			if got := row.run(t, w.person(t)); !t.Failed() {
 				say = got
 			}

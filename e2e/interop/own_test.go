@@ -64,11 +64,13 @@ func (w *world) tryIt(o *own) map[string]trial.Answer {
 		after(begun, n*window/3)
 		w.Open(o.base + "/private")
 	}
+	after(time.Now(), time.Second) // a signal may run beside the request: its answer would be newer than the question
 	w.Open(o.base + trial.AskPath)
 	// Leave everything alone for longer than the window, open the app, then ask.
 	w.openOwn(o)
 	after(time.Now(), late)
 	w.Open(o.base + "/private")
+	after(time.Now(), time.Second)
 	w.Open(o.base + trial.AskPath)
 	// Log out at the IdP.
 	w.openOwn(o)

@@ -142,4 +142,4 @@ func (c *Client) complete(t *Temperament) (errs []error) {
 	return errs
 }
 
-func (c *Client) public() bool { return c.Secret == "" && len(c.JWKS) == 0 }
+func (c *Client) public() bool { return c.Secret == "" && len(c.JWKS) == 0 && c.TLSSubjectDN == "" }

@@ -27,7 +27,8 @@ var signatureAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512
 func (s *Server) signed(ctx context.Context, raw string) ([]byte, error) {
 	raw = strings.TrimSpace(raw)
 	if strings.Count(raw, ".") == 4 {
-		return nil, errors.New("it is encrypted, which is not read here: let the IdP only sign it")
+		return nil, errors.New("it is encrypted, which this library does not read: take " +
+			"introspection_encrypted_response_alg out of this client's registration, so that the IdP only signs it")
 	}
 	payload, err := s.keys.Trusted(s.cfg.IntrospectionAlg).VerifySignature(ctx, raw)
 	if err != nil {

@@ -31,7 +31,7 @@ const (
 )
 
 // fault says what is wrong with a token, to its transmitter. It repeats nothing
-// of the token.
+// of the token but the name of a wrong algorithm.
 type fault struct {
 	Code        string `json:"err"`
 	Description string `json:"description"`
@@ -108,7 +108,7 @@ func checkHeader(part, alg string) error {
 		return invalid("the token's header is not a JSON object")
 	}
 	if got, _ := text(h["alg"]); got != alg { // "none" can never be wanted
-		return &fault{invalidKey, "the token is not signed with " + alg}
+		return &fault{invalidKey, "the token cannot be used: " + (&keyset.AlgError{Got: got, Want: alg}).Error()}
 	}
 	if h["crit"] != nil {
 		return invalid("the token has a critical header that is not understood")

@@ -1,5 +1,5 @@
 // Package foreign starts identity providers that are not ours, set up as docs/idp says:
-// Keycloak, Ory Hydra, npm's oidc-provider and Spring Authorization Server. What they run on
+// Keycloak, Ory Hydra, Dex, npm's oidc-provider and Spring Authorization Server. What they run on
 // (Java, Maven, a C compiler, Node.js) has to be there; what is missing is said in words.
 package foreign
 
@@ -38,6 +38,9 @@ type Client struct {
 	Refresh  bool
 	// AccessToken is the life of its access tokens. 0: as the guide has it.
 	AccessToken time.Duration
+	// Watches: it gets no logout tokens. Its pages ask the IdP's check_session_iframe, where the
+	// IdP has one (Keycloak); elsewhere it is like the others.
+	Watches bool
 }
 
 // Secret is the client's own: Spring refuses two clients with the same.
@@ -60,6 +63,7 @@ type Provider struct {
 var Providers = []Provider{
 	{"oidc-provider", "oidc-provider", false, OIDCProvider},
 	{"Hydra", "hydra", false, Hydra},
+	{"Dex", "dex", false, Dex},
 	{"Keycloak", "keycloak", true, Keycloak},
 	{"Spring Authorization Server", "spring-authorization-server", true, Spring},
 }

@@ -102,8 +102,13 @@ func (a *keycloakAdmin) setUp(o Options) {
 			a.t.Fatal(err)
 		}
 		client["clientId"], client["secret"] = c.ID, c.Secret()
+		attributes := client["attributes"].(map[string]any)
 		if c.AccessToken > 0 {
-			client["attributes"].(map[string]any)["access.token.lifespan"] = seconds(c.AccessToken)
+			attributes["access.token.lifespan"] = seconds(c.AccessToken)
+		}
+		if c.Watches {
+			delete(attributes, "backchannel.logout.url")
+			client["webOrigins"] = []string{"+"}
 		}
 		if err := a.post("/admin/realms/staff/clients", client); err != nil {
 			a.t.Fatal(err)

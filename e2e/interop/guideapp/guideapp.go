@@ -118,6 +118,10 @@ func routes(auth *rp.RelyingParty, seen *seen, can idps.Capabilities) http.Handl
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", web.Endpoints())
 	mux.Handle("GET /private", web.RequireLogin(who))
+	mux.Handle("GET /watching", web.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, watching)
+	})))
 	mux.Handle("GET /passive", web.RequireLogin(web.Passive(who)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	mux.HandleFunc("GET /seen", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(seen.all()) })
@@ -135,6 +139,18 @@ func routes(auth *rp.RelyingParty, seen *seen, can idps.Capabilities) http.Handl
 	})
 	return mux
 }
+
+// watching is a page that watches the IdP's session by the IdP's check_session_iframe, and
+// keeps what that has said.
+const watching = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>watching</title><script type="module" src="/auth/session.js"></script></head>
+<body><tandem-session></tandem-session><p id="private" data-tandem-private>private</p>
+<iframe id="check" src="/auth/check-session" hidden title="session"></iframe>
+<script>
+const heard = []
+const check = document.getElementById("check")
+check.addEventListener("load", () => check.contentWindow.addEventListener("message", e => heard.push(e.data)))
+</script></body></html>`
 
 // seen keeps what has happened, and is the way to the IdP, so that it counts calls.
 type seen struct {
