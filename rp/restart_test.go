@@ -146,3 +146,21 @@ func TestTheIdPMovesAnEndpoint(t *testing.T) {
 		w.found("idp_changed", "token_endpoint (https://idp.example/token)") // back again
 	})
 }
+
+// An IdP that begins to demand signed requests refuses those of a client without a key. The app
+// says so, and goes on.
+func TestIdPThatBeginsToDemandSignatures(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		demands := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointDiscovery, Times: idpmock.Always,
+			Body: strings.TrimSuffix(discoveryDocument(t, w.idp), "}") + `,"require_signed_request_object":true}`})
+		defer demands.Remove()
+		time.Sleep(25 * time.Hour)
+		w.found("idp_changed", "require_signed_request_object")
+		w.found("idp_unfit", "ClientKeys")
+		if to := query(w.visitor("bob").get("/auth/login").location()); to.Get("state") == "" || to.Has("request") {
+			t.Errorf("a log-in: %v", to)
+		}
+	})
+}

@@ -244,3 +244,30 @@ func TestTokensThatALateRequestTakesAlong(t *testing.T) {
 		w.expectEnds()
 	})
 }
+
+// RT-01: an instance is refused because the first one, whose answer came late, has stored new
+// tokens. They are used; nobody is sent to a log-in.
+func TestRefusalWhileNewerTokensAreStored(t *testing.T) {
+	s, kept := twoInstances(func(c *rp.Config) { c.WaitFor = time.Minute })
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(6 * time.Minute)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 20 * time.Second, Times: 1})
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Delay: 15 * time.Second, Times: 1})
+		first := v.askAt("0")
+		time.Sleep(time.Second)
+		kept[0].breaks("*")
+		time.Sleep(11 * time.Second) // the lease is over, the call is not
+		second := v.askAt("1")
+		time.Sleep(6 * time.Second)
+		kept[0].heals()
+		for _, asked := range []<-chan *reply{first, second} {
+			if a := <-asked; a.status != http.StatusOK {
+				t.Errorf("%v", a)
+			}
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 2)
+		w.expectEnds()
+	})
+}

@@ -206,6 +206,32 @@ func TestBlamedAPI(t *testing.T) {
 	}
 }
 
+// An API that takes a token again is not to blame any more: its next 401 is looked into.
+func TestBlameEnds(t *testing.T) {
+	refuses := true
+	a := &api{answer: func(int, string) (int, string) {
+		if refuses {
+			return 401, invalidToken
+		}
+		return 200, ""
+	}}
+	inBubble(t, setup{api: a}, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		for _, row := range []struct {
+			refuses   bool
+			refreshes int // so far
+		}{{true, 1}, {true, 1}, {false, 1}, {true, 2}} {
+			refuses = row.refuses
+			if _, _, err := w.calls(v, "/run", whoami); errors.Is(err, rp.ErrBlamedAPI) != row.refuses {
+				t.Errorf("%+v: %v", row, err)
+			}
+			w.idp.Expect(idpmock.EndpointRefresh, "notes", row.refreshes)
+		}
+		w.expectEnds()
+	})
+}
+
 // A 401 that the IdP confirms is the end, for the reason of the kind.
 func TestConfirmedRefusalEnds(t *testing.T) {
 	for kind, reason := range map[rp.Kind]reason.Reason{rp.RefreshToken: reason.RefreshRejected,

@@ -39,7 +39,8 @@ func (c Class) String() string {
 const Header = classify.Header
 
 // Mark marks the requests of a route; the adapters' Passive and Active use it. A request that
-// is marked Passive is never activity. A prefetch, an image, a beacon, an event stream or a
+// is marked Passive is no activity, unless rp.Config.Classify says otherwise. Of two marks the
+// inner one counts. A prefetch, an image, a beacon, an event stream or a
 // fetch by a page of another origin is not activity, whatever the mark.
 func Mark(ctx context.Context, c Class) context.Context {
 	m := classify.Passive

@@ -1,9 +1,17 @@
 // Package adapter has the types that an adapter for a web framework needs beside package rp.
 //
-// An adapter does three things. It mounts rp.RelyingParty.Endpoints. Its middleware calls
-// Authenticate or Optional, passes Session.Request on to the handler after Session.KeepPrivate,
-// and sends RelyingParty.Answer instead if there is an error. It marks routes with
-// activity.Mark. nethttpadapter and echoadapter do no more.
+// An adapter mounts rp.RelyingParty.Endpoints, and marks routes with activity.Mark. Its middleware
+// does this:
+//
+//  1. It calls Authenticate, or Optional. After an error it sends RelyingParty.Answer of the
+//     request and the error.
+//  2. If the route has LoginOptions, it calls Session.Satisfies with them: only this checks roles,
+//     acr and the age of the log-in. After an error it sends RelyingParty.Answer of
+//     Session.Request (not of its own request, which knows no session) and the error.
+//  3. It calls Session.KeepPrivate, and passes Session.Request on to the handler. A page that is
+//     for everybody (Optional) gets the header Vary: Cookie.
+//
+// nethttpadapter and echoadapter do no more.
 package adapter
 
 import (

@@ -91,6 +91,9 @@ func New(c Config) (*Reader, error) {
 			if err := weburl.Check(s.Endpoint, false); err != nil {
 				fault(i, "Endpoint", err)
 			}
+			if slices.ContainsFunc(r.sources, func(o *source) bool { return o.Endpoint == s.Endpoint }) {
+				fault(i, "Endpoint", "is that of another source")
+			}
 		}
 		if s.Alg == "" {
 			s.Alg = "RS256"

@@ -307,6 +307,14 @@ func TestSeveralSources(t *testing.T) {
 		!strings.Contains(err.Error(), "500") {
 		t.Errorf("%s, %v", show(got), err)
 	}
+	// One that cannot be read takes no other along.
+	got, err = w.reader.Read(t.Context(), encoded(t, map[string]any{
+		"_claim_names":   map[string]any{"address": "a", "credit_score": "b", "age": []string{"a"}},
+		"_claim_sources": map[string]any{"a": map[string]any{"JWT": token}, "b": map[string]any{"JWT": 5}},
+	}))
+	if show(got) != `address="X" by https://city.example;` || err == nil || !strings.Contains(err.Error(), `"b"`) {
+		t.Errorf("%s, %v", show(got), err)
+	}
 	// Nobody else's claims, and none at all.
 	for _, claims := range []string{`{}`, `{"sub":"ada","address":"Y"}`, `{"_claim_names":{}}`} {
 		if got, err := w.reader.Read(t.Context(), []byte(claims)); len(got) != 0 || err != nil {
@@ -341,8 +349,10 @@ func TestMistakes(t *testing.T) {
 	_, err := otherclaims.New(otherclaims.Config{Sources: []otherclaims.Source{
 		{Issuer: bank, JWKSURL: "http://bank.example/jwks", Alg: "HS256", Endpoint: "http://10.0.0.1/"},
 		{Issuer: bank, JWKSURL: bank + "/jwks", Claims: []string{"a"}},
+		{Issuer: city, JWKSURL: city + "/jwks", Claims: []string{"a"}, Endpoint: city + "/claims"},
+		{Issuer: city + "/2", JWKSURL: city + "/jwks", Claims: []string{"a"}, Endpoint: city + "/claims"},
 	}})
-	for _, want := range []string{"[0].JWKSURL", "[0].Alg", "[0].Claims", "[0].Endpoint", "[1].Issuer"} {
+	for _, want := range []string{"[0].JWKSURL", "[0].Alg", "[0].Claims", "[0].Endpoint", "[1].Issuer", "[3].Endpoint"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}

@@ -69,19 +69,28 @@ type from struct {
 
 // parse returns the names of the claims by their source, and the sources.
 func parse(claims []byte) (named map[string][]string, sources map[string]from, err error) {
-	var all struct {
-		Names   map[string]string `json:"_claim_names"`
-		Sources map[string]from   `json:"_claim_sources"`
+	var all struct { // each member is read by itself: one that is faulty takes no other along
+		Names   map[string]json.RawMessage `json:"_claim_names"`
+		Sources map[string]json.RawMessage `json:"_claim_sources"`
 	}
 	if json.Unmarshal(claims, &all) != nil {
 		return nil, nil, errors.New("otherclaims: _claim_names or _claim_sources is not as OpenID Connect Core 1.0 " +
 			"§5.6.2 has it")
 	}
-	named = map[string][]string{}
-	for claim, source := range all.Names {
-		named[source] = append(named[source], claim)
+	named, sources = map[string][]string{}, map[string]from{}
+	for claim, raw := range all.Names {
+		var source string
+		if json.Unmarshal(raw, &source) == nil {
+			named[source] = append(named[source], claim)
+		}
 	}
-	return named, all.Sources, nil
+	for name, raw := range all.Sources {
+		var f from
+		if json.Unmarshal(raw, &f) == nil { // else it has neither a token nor an address
+			sources[name] = f
+		}
+	}
+	return named, sources, nil
 }
 
 // ask returns what one source says, and who it is.

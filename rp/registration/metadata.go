@@ -88,7 +88,10 @@ func For(c rp.Config) Metadata {
 		m.InitiateLoginURI = at + "/login"
 	}
 	if c.RequestURI {
-		m.RequestURIs, m.RequestObjectSigningAlg = []string{at + "/request*"}, "none"
+		m.RequestURIs = []string{at + "/request*"}
+		if len(c.ClientKeys) == 0 { // with keys it signs if the IdP demands that
+			m.RequestObjectSigningAlg = "none"
+		}
 	}
 	if c.JAR && len(c.ClientKeys) > 0 && c.ClientKeys[0].Key != nil {
 		m.RequestObjectSigningAlg = cmp.Or(c.ClientKeys[0].Alg, idp.SigningAlg(c.ClientKeys[0].Key))

@@ -362,7 +362,11 @@ func TestFor(t *testing.T) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		config.JAR, config.ClientKeys = true, []rp.ClientKey{{Key: key}}
+		config.ClientKeys = []rp.ClientKey{{Key: key}}
+		if m := registration.For(config); m.RequestObjectSigningAlg != "" {
+			w.Errorf("requests that are signed only if the IdP demands it: %s", m.RequestObjectSigningAlg)
+		}
+		config.JAR = true
 		if m := registration.For(config); m.RequestObjectSigningAlg != "RS256" {
 			w.Errorf("requests that are signed: %s", m.RequestObjectSigningAlg)
 		}

@@ -42,6 +42,13 @@ func (p *Engine) Blame(api string, st *State) {
 	}
 }
 
+// Unblame notes that the API takes the session's token.
+func (p *Engine) Unblame(api string, st *State) {
+	p.blames.mu.Lock()
+	defer p.blames.mu.Unlock()
+	delete(p.blames.of, blameKey{api, st.Rec.Key})
+}
+
 // Blamed reports whether Blame has noted this.
 func (p *Engine) Blamed(api string, st *State) bool {
 	p.blames.mu.Lock()

@@ -69,12 +69,13 @@ func (p *Engine) Commit(ctx context.Context, st *State, change func(*record.Data
 const storeTokensAgain = 2 * time.Second
 
 // lastTry bounds what Close waits for when fresh tokens are still to be stored.
-const lastTry = 3 * time.Second
+const lastTry = 2 * time.Second
 
 // CommitTokens stores fresh tokens. They must not be lost, because the refresh
 // token before them is spent: so it goes on through an outage of the store while
-// the process lives, but no request waits for that. When Close gives up what is under way,
-// there is one more try. If another instance has stored newer ones meanwhile, those stand.
+// the process lives, or until ctx ends: the callback of a silent check waits that long, no other
+// request does. When ctx has ended, as it does when Close gives up what is under way, there is one
+// more try. If another instance has stored newer ones meanwhile, those stand.
 func (p *Engine) CommitTokens(ctx context.Context, st *State, change func(*record.Data)) (*State, error) {
 	generation := st.Data.Generation
 	try := func(ctx context.Context) (*State, error) {

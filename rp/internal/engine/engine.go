@@ -90,6 +90,10 @@ func (p *Engine) Context() context.Context { return p.ctx }
 // may have spent its token.
 const closeGrace = 10 * time.Second
 
+// flushGrace is how long it then waits for the store. With lastTry and the release of leases,
+// Close takes 15 s at most.
+const flushGrace = 2 * time.Second
+
 // Close stops the background work, lets running calls of the IdP finish for up to
 // 10 s, and stores activity that was not stored yet.
 func (p *Engine) Close() error {
@@ -102,7 +106,7 @@ func (p *Engine) Close() error {
 	grace.Stop()
 	p.abort()
 	p.idp.Keys.Stop()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), flushGrace)
 	defer cancel()
 	var errs []error
 	for _, key := range late {

@@ -97,7 +97,11 @@ func (p *Engine) keep(ctx context.Context, lease store.Lease) (release func()) {
 	return func() {
 		cancel()
 		<-done
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTTL)
+		wait := leaseTTL
+		if p.ctx.Err() != nil { // Close does not wait for a store that hangs
+			wait = time.Second
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
 		defer cancel()
 		if err := p.cfg.Store.Release(ctx, lease); err != nil && !errors.Is(err, store.ErrConflict) {
 			p.log.Warn("the lease on a session could not be given back; it runs out by itself", "error", err)

@@ -64,6 +64,11 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, 
 		}
 	}
 	v = p.believed(v)
+	if v == verdict.Interact || v == verdict.Ask {
+		if now, err := p.Load(ctx, st.Rec.Key); err == nil && now.Data.Generation != st.Data.Generation {
+			return now, nil // RT-01: another instance has stored newer tokens meanwhile
+		}
+	}
 	p.Signalled(st.Rec.Key, st.Rec.Active, "refresh", v, out.Err)
 	switch {
 	case v == verdict.OK:

@@ -121,7 +121,7 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 			"document; leave it unset")
 	}
 	switch {
-	case !c.signs(m):
+	case !c.mustSign(m):
 	case len(c.Keys) == 0:
 		unfit.add("ClientKeys", "is needed: the IdP demands that authorization requests are signed "+
 			"(require_signed_request_object: JAR, RFC 9101); register the public half there")
@@ -158,7 +158,7 @@ func (c *Config) demands(m *Metadata) (unfit UnfitError) {
 func (c *Config) fitsByReference(m *Metadata, unfit *UnfitError) {
 	const takes = "the IdP takes signed authorization requests by reference alone (request_parameter_supported is " +
 		"false in its discovery document)"
-	fetches := m.RequestByReference == nil || *m.RequestByReference
+	fetches := m.fetches()
 	switch {
 	case c.RequestURI && m.RequirePAR:
 		unfit.add("RequestURI", "is set, but the IdP demands that authorization requests are pushed "+
@@ -166,10 +166,10 @@ func (c *Config) fitsByReference(m *Metadata, unfit *UnfitError) {
 	case c.RequestURI && !fetches:
 		unfit.add("RequestURI", "is set, but the IdP fetches no authorization requests "+
 			"(request_uri_parameter_supported is false in its discovery document); leave it unset")
-	case c.RequestURI && !c.signs(m) && !offers(m.RequestAlgs, "none"):
+	case c.RequestURI && !c.mustSign(m) && !offers(m.RequestAlgs, "none"):
 		unfit.add("JAR", "is needed: with RequestURI the IdP takes signed authorization requests alone "+
 			"(request_object_signing_alg_values_supported: %s)", list(m.RequestAlgs))
-	case !c.signs(m), c.pushes(m), c.RequestURI, m.TakesByValue():
+	case !c.mustSign(m), c.pushes(m), c.RequestURI, m.TakesByValue():
 	case m.PARURL != "":
 		unfit.add("PAR", "is needed: "+takes)
 	case fetches:
@@ -198,6 +198,9 @@ func Changes(old, now *Metadata) (names []string) {
 		{"revocation_endpoint", old.RevocationURL, now.RevocationURL},
 		{"pushed_authorization_request_endpoint", old.PARURL, now.PARURL},
 		{"require_pushed_authorization_requests", fmt.Sprint(old.RequirePAR), fmt.Sprint(now.RequirePAR)},
+		{"require_signed_request_object", fmt.Sprint(old.RequireJAR), fmt.Sprint(now.RequireJAR)},
+		{"request_parameter_supported", fmt.Sprint(old.TakesByValue()), fmt.Sprint(now.TakesByValue())},
+		{"request_uri_parameter_supported", fmt.Sprint(old.fetches()), fmt.Sprint(now.fetches())},
 		{"token_endpoint_auth_methods_supported", list(old.TokenAuthMethods), list(now.TokenAuthMethods)},
 	} {
 		if e.old != e.now {

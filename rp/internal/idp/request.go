@@ -11,12 +11,19 @@ import (
 	"strconv"
 )
 
-// signs reports whether this client signs its authorization requests: because somebody
+// mustSign reports whether this client is to sign its authorization requests: because somebody
 // wants it, or because the IdP takes no others.
-func (c *Config) signs(m *Metadata) bool { return c.JAR || m.RequireJAR }
+func (c *Config) mustSign(m *Metadata) bool { return c.JAR || m.RequireJAR }
+
+// signs reports whether it does. An IdP that begins to demand it may find a client without keys:
+// then it refuses the requests itself, and a finding says so.
+func (c *Config) signs(m *Metadata) bool { return c.mustSign(m) && len(c.Keys) > 0 }
 
 // TakesByValue reports whether the IdP takes signed requests in the address (request).
 func (m *Metadata) TakesByValue() bool { return m.RequestByValue == nil || *m.RequestByValue }
+
+// fetches reports whether the IdP fetches requests (request_uri).
+func (m *Metadata) fetches() bool { return m.RequestByReference == nil || *m.RequestByReference }
 
 // SignedRequest is an authorization request as a request object by value.
 func (p *Provider) SignedRequest(params url.Values) (url.Values, error) {
