@@ -285,7 +285,7 @@ func (a *act) odd(want idpmock.Fault) {
 func TestFocus(t *testing.T) {
 	histories := 10
 	if long() {
-		histories = 200
+		histories = 100
 	}
 	for _, name := range slices.Sorted(maps.Keys(focuses)) {
 		t.Run(name, func(t *testing.T) { check(t, focuses[name], histories) })

@@ -352,7 +352,8 @@ func TestMistakes(t *testing.T) {
 		{Issuer: city, JWKSURL: city + "/jwks", Claims: []string{"a"}, Endpoint: city + "/claims"},
 		{Issuer: city + "/2", JWKSURL: city + "/jwks", Claims: []string{"a"}, Endpoint: city + "/claims"},
 	}})
-	for _, want := range []string{"[0].JWKSURL", "[0].Alg", "[0].Claims", "[0].Endpoint", "[1].Issuer", "[3].Endpoint"} {
+	for _, want := range []string{"[0].JWKSURL", "[0].Alg", "[0].Claims", "[0].Endpoint", "[1].Issuer",
+		"[3].Endpoint"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
