@@ -8,7 +8,7 @@ import (
 )
 
 // LogoutConfig says how a log-out goes on at the IdP (OpenID Connect RP-Initiated
-// Logout 1.0). What the IdP takes is in [LogoutRules].
+// Logout 1.0). What the IdP takes is in [idps.LogoutRules].
 type LogoutConfig struct {
 	// URL is the IdP's end_session_endpoint if discovery names none or another one: Auth0,
 	// Cognito. Default: the one of discovery; if there is none, the person is logged out of

@@ -17,7 +17,7 @@ import (
 // are any.
 type Policy struct {
 	IdP       string        `json:"idp"`        // one of idps.Names
-	Kind      string        `json:"kind"`       // as rp.ClientKind prints
+	Kind      string        `json:"kind"`       // as rp.Kind prints
 	Window    time.Duration `json:"window"`     // W, the IdP's idle window
 	TokenLife time.Duration `json:"token_life"` // of access tokens
 	Active    time.Duration `json:"active"`     // the person works so long after the log-in, then leaves
