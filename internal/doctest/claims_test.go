@@ -126,7 +126,10 @@ var claims = []struct{ words, held string }{
 	{"A whole server that does nothing else", "make bench"},
 	{"200 requests of one session", "e2e/instances.TestStorm make bench"},
 	{"Tandem sends one token request", "e2e/instances.TestStorm make bench"},
+	{"The IdP rotates refresh tokens and takes", "e2e/instances.TestStorm make bench"},
 	{"50,000 people click at once", "make bench"},
+	{"The IdP gets 64 calls at a time", "make bench"},
+	{"Everybody is served within 15 s", "make bench"},
 
 	// How it compares
 	{"| tells the IdP of activity", "rp.TestDueSignalDoesNotDelay rp.TestOneClock"},
