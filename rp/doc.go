@@ -33,9 +33,9 @@
 //
 // # Protection
 //
-// No browser and no cache keeps a page behind RequireLogin ([Session.KeepPrivate]). A page of
-// another origin cannot make an unsafe request or open a WebSocket. The app itself sets
-// headers for CORS and framing.
+// No cache keeps a page behind RequireLogin; only a browser's back/forward cache may, for some
+// minutes ([Session.KeepPrivate]). A page of another origin cannot make an unsafe request or
+// open a WebSocket. The app itself sets headers for CORS and framing.
 //
 // No type of this package prints a secret by fmt, log/slog or encoding/json. The exception is
 // a [Config], [Secret] or [Keys] in an unexported field of a struct of the app, because fmt

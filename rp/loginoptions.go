@@ -10,8 +10,8 @@ import (
 )
 
 // LoginOption changes the request of one log-in; the adapters' RequireLogin and Login take
-// them. ACR and MaxAge are also demands: a route with them lets only sessions through that
-// meet them.
+// them. ACR and MaxAge are also demands, and RequireClaim is nothing else: a route with
+// demands lets only those sessions through that meet them.
 type LoginOption func(*wish)
 
 // wish is what options ask for.

@@ -9,8 +9,8 @@
 //	err = session.Claims(&all)
 //	vouched, err := reader.Read(ctx, all)
 //
-// rp itself believes none of them. That a claim is about this person is the IdP's word: what it names in
-// _claim_sources is not bound to the person in any other way.
+// rp itself believes none of them. Only the IdP says that a claim is about this person: nothing else binds what it
+// names in _claim_sources to the person.
 package otherclaims
 
 import (
@@ -36,14 +36,14 @@ type Source struct {
 	// Claims are those for which it may vouch. At least one.
 	Claims []string
 	// Endpoint is the only address at which its distributed claims are fetched: an https URL. The
-	// claims name an address too; another one is never called. Empty: only aggregated claims are
-	// read.
+	// claims name an address too; if it is another one, it is never called. Empty: only aggregated
+	// claims are read.
 	Endpoint string
 }
 
 // Config configures a Reader.
 type Config struct {
-	// Sources are whom this app believes. At least one, each with another Issuer.
+	// Sources are those whom this app believes: at least one, each with an Issuer of its own.
 	Sources []Source
 	// HTTPClient fetches keys and claims; its redirect policy, cookie jar and timeout are not used: no redirect is
 	// followed, and a call takes 10 s at most. Default: http.DefaultTransport.

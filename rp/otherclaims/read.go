@@ -23,7 +23,7 @@ const (
 	skew       = time.Minute
 )
 
-// Claim is one that somebody vouches for.
+// Claim is a claim for which somebody vouches.
 type Claim struct {
 	Value  json.RawMessage
 	Issuer string // who vouches: one of Config.Sources
