@@ -34,7 +34,7 @@ type APIError struct {
 var (
 	// ErrStepUp: the session lives, but this page or API asks for another log-in.
 	// RelyingParty.Answer leads to that log-in and back. An API's demands are in the APIError.
-	ErrStepUp = errors.New("rp: the API asks for a stronger authorization")
+	ErrStepUp = errors.New("rp: the page or the API asks for a stronger authorization")
 	// ErrBlamedAPI: the API refuses a token that the IdP calls valid. The session is kept;
 	// the API is misconfigured.
 	ErrBlamedAPI = errors.New("rp: the API refuses a token that the IdP calls good")

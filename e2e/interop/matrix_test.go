@@ -54,13 +54,13 @@ func (m *matrix) String() string {
 
 Written by %[1]smake interop%[1]s: do not edit. Each column is an IdP as its [guide](idp/README.md) sets it up, with the
 guide's own program as three clients: with refresh token, with an access token alone, without tokens. W is %.0[2]fs and δ is
-%.0[3]fs, ±10 %%. Three values are those of the three kinds, in that order. "A bare client" has nothing of this library in it;
-what the library, its guides and the control room of the demo say is held against what it has seen, and the run fails if
+%.0[3]fs, ±10 %%. Three values are those of the three kinds, in that order. "A bare client" has nothing of this library in it. What
+the library, its guides and the control room of the demo say is compared with what that client has seen. The run fails if
 they differ.
 
-Dex is there as a library, at its commit of 6 August 2026, with a main package of the lane's: its releases are no Go
-modules with a version, and its own command does not compile from the module proxy, because the module of its gRPC API
-is there at an older state only. Its key changes every half minute all the time.
+Dex runs as a library, at its commit of 6 August 2026, in a main package of the test's own. Dex's releases have no Go
+module version. Its own command does not compile from the module proxy, which has only an older state of its gRPC API
+module. Dex's key changes every half minute.
 
 | row | %[4]s |
 |---|%[5]s
