@@ -54,9 +54,10 @@ func (m *matrix) String() string {
 
 Written by %[1]smake interop%[1]s: do not edit. Each column is an IdP as its [guide](idp/README.md) sets it up, with the
 guide's own program as three clients: with refresh token, with an access token alone, without tokens. W is %.0[2]fs and δ is
-%.0[3]fs, ±10 %%. Three values are those of the three kinds, in that order. "A bare client" has nothing of this library in it. What
-the library, its guides and the control room of the demo say is compared with what that client has seen. The run fails if
-they differ.
+%.0[3]fs, ±10 %%. Three values are those of the three kinds, in that order.
+
+"A bare client" has nothing of this library in it. What the library, its guides and the control room of the demo say is
+compared with what that client has seen. The run fails if they differ.
 
 Dex runs as a library, at its commit of 6 August 2026, in a main package of the test's own. Dex's releases have no Go
 module version. Its own command does not compile from the module proxy, which has only an older state of its gRPC API
