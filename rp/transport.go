@@ -102,7 +102,6 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, challenge := apiAnswer(resp, h)
 	switch verdict.API(answer) {
 	case verdict.OK:
-		s.rp.engine.Unblame(weburl.OriginOf(r.URL), st)
 		if s.rp.apis.signals && resp.StatusCode < 400 && s.class != activity.Passive {
 			s.rp.apis.called(st, sent)
 		}

@@ -10,7 +10,8 @@ import (
 // blames remembers which API refuses the tokens of which session although the IdP vouches for
 // them, so that 20 calls of a broken API do not cost 20 refreshes (API-01b). A newer token does
 // not end the blame: it may come from another instance, which has asked because of the same API.
-// Each instance finds out for itself.
+// A call that succeeds does not end it either: one of the API's instances may be the broken one.
+// Each instance of the app finds out for itself.
 type blames struct {
 	mu sync.Mutex
 	of map[blameKey]time.Time // until
@@ -40,13 +41,6 @@ func (p *Engine) Blame(api string, st *State) {
 	if len(p.blames.of) < maxBlames {
 		p.blames.of[blameKey{api, st.Rec.Key}] = until
 	}
-}
-
-// Unblame notes that the API takes the session's token.
-func (p *Engine) Unblame(api string, st *State) {
-	p.blames.mu.Lock()
-	defer p.blames.mu.Unlock()
-	delete(p.blames.of, blameKey{api, st.Rec.Key})
 }
 
 // Blamed reports whether Blame has noted this.
