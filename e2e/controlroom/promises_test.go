@@ -184,7 +184,7 @@ func promises() map[string]promise {
 		}, said: []string{"wiki ended", "notes ended"}},
 		// Userinfo's refusal at the log-in. Then the API breaks: what does Reports make of two refusals?
 		"entra-userinfo": {events: []want{
-			exactly(1, system.Control, api, "", "API broken").next(), some(1, system.Trouble, reports, idp, "userinfo"), some(1, system.Trouble, reports, person, "502").next(),
+			exactly(1, system.Control, api, "", "API broken").next(), some(1, system.Trouble, reports, idp, "userinfo"), some(1, system.Refused, reports, person, "401").next(),
 			exactly(1, system.Control, api, "", "API mended").next(), some(1, system.Asked, reports, api, "called the API").next(),
 			exactly(1, system.Login, person, reports, ""), exactly(0, system.Ended, reports, "", ""),
 		}, said: []string{"reports live"}, never: []string{"reports ended"}},
