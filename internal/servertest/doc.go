@@ -6,6 +6,7 @@ package servertest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -112,12 +113,17 @@ func (s *server) end(sig os.Signal) {
 	s.cmd = nil
 }
 
-// freePort returns a loopback port that nobody listens on at the moment.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// freePort returns a loopback port that nobody listens on at the moment. It is none of those that the
+// kernel gives to whoever asks for any port (ip_local_port_range): between here and the start of the
+// server somebody else could get it.
+func freePort() (port int, err error) {
+	for range 50 {
+		port = 20_000 + rand.IntN(12_000)
+		l, taken := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if taken == nil {
+			return port, l.Close()
+		}
+		err = taken
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, err
 }
