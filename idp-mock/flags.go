@@ -57,7 +57,8 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	f.BoolVar(&o.control, "control", true, "serve the control API and the status page under /_mock/, "+
 		"without authentication")
 	f.Func("client", "a client: id,secret,base-URL; its URIs are base/auth/callback, base/auth/logged-out, "+
-		"base/auth/backchannel-logout, and base/auth/frontchannel-logout with a provider that sends no logout tokens. Paths "+
+		"base/auth/backchannel-logout, and base/auth/frontchannel-logout with a provider that sends no logout "+
+		"tokens. Paths "+
 		"that follow, such as id,secret,base-URL,/login/callback, are its redirect URIs instead. An empty secret is a "+
 		"public client. May be repeated; in the environment spaces stand between two", o.addClients)
 	f.StringVar(&o.signals, "ssf", "", "transmit Shared Signals to a receiver: token,audience; the token is for "+
@@ -99,7 +100,8 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (*option
 			return
 		}
 		if err := g.Value.Set(v); err != nil {
-			faults = append(faults, fmt.Errorf("%s: it is no value for -%s", twin(g.Name), g.Name)) // it may be a secret
+			// it may be a secret
+			faults = append(faults, fmt.Errorf("%s: it is no value for -%s", twin(g.Name), g.Name))
 		}
 		o.given[g.Name] = true
 	})
@@ -147,7 +149,8 @@ func (o *options) apply(c *idpmock.Config) error {
 func parseClient(text string, like idpmock.Temperament) (idpmock.Client, error) {
 	parts := strings.Split(text, ",")
 	if len(parts) < 3 || parts[0] == "" {
-		return idpmock.Client{}, fmt.Errorf("-client: %q: want id,secret,base-URL (an empty secret is a public client)", text)
+		return idpmock.Client{}, fmt.Errorf("-client: %q: want id,secret,base-URL (an empty secret is a public client)",
+			text)
 	}
 	u, err := url.Parse(parts[2])
 	if err != nil || u.Host == "" {
@@ -156,13 +159,15 @@ func parseClient(text string, like idpmock.Temperament) (idpmock.Client, error) 
 	base := strings.TrimSuffix(parts[2], "/")
 	c := idpmock.Client{ID: parts[0], Secret: parts[1], RedirectURIs: []string{base + "/auth/callback"},
 		PostLogoutRedirectURIs: []string{base + "/auth/logged-out", base, base + "/"},
-		BackchannelLogoutURI:   base + "/auth/backchannel-logout", BackchannelSessionRequired: true, RefreshTokens: true,
+		BackchannelLogoutURI:   base + "/auth/backchannel-logout", BackchannelSessionRequired: true,
+		RefreshTokens:     true,
 		ClientCredentials: parts[1] != "", TokenExchange: parts[1] != ""}
 	if len(parts) > 3 {
 		c.RedirectURIs, c.BackchannelLogoutURI = nil, ""
 		for _, path := range parts[3:] {
 			if !strings.HasPrefix(path, "/") {
-				return idpmock.Client{}, fmt.Errorf("-client: %q is no path of a redirect URI: it must begin with /", path)
+				return idpmock.Client{}, fmt.Errorf("-client: %q is no path of a redirect URI: it must begin with /",
+					path)
 			}
 			c.RedirectURIs = append(c.RedirectURIs, base+path)
 		}

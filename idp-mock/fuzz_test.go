@@ -9,7 +9,8 @@ import (
 
 // Whatever a configuration file and the flags say, there is a configuration or an error.
 func FuzzConfiguration(f *testing.F) {
-	f.Add(`{"control_api":true,"issuers":{"acme":{"idle_window":"5m"}},"clients":[{"id":"a"}]}`, "acme,globex", "notes,s,http://localhost:1,/cb")
+	f.Add(`{"control_api":true,"issuers":{"acme":{"idle_window":"5m"}},"clients":[{"id":"a"}]}`, "acme,globex",
+		"notes,s,http://localhost:1,/cb")
 	f.Add(`{"issuers":{"../x":{}}}`, ",", "a,,")
 	f.Add(`{"issuers":null,"issuer":5}`, "", " , , ")
 	f.Fuzz(func(t *testing.T, text, issuers, client string) {

@@ -87,7 +87,8 @@ func TestRun(t *testing.T) {
 	}
 	status, cfg := fetch(t, address, host, "/_mock/config")
 	clients, _ := cfg["clients"].([]any)
-	if status != http.StatusOK || cfg["idle_window"] != "2m0s" || cfg["absolute_lifetime"] != "1h0m0s" || cfg["coordinate_client_lifetimes"] != true || len(clients) != 2 {
+	if status != http.StatusOK || cfg["idle_window"] != "2m0s" || cfg["absolute_lifetime"] != "1h0m0s" ||
+		cfg["coordinate_client_lifetimes"] != true || len(clients) != 2 {
 		t.Errorf("%d %v", status, cfg)
 	}
 	if status, _ := fetch(t, address, host, "/healthz"); status != http.StatusOK {
@@ -108,7 +109,8 @@ func TestLike(t *testing.T) {
 		{[]string{"-config", file}, "keycloak", "strict", "backchannel_logout_uri", "frontchannel_logout_uri"},
 		{[]string{"-config", file, "-like", "entra"}, "entra", "lenient", "frontchannel_logout_uri", ""},
 	} {
-		issuer, address := start(t, append(tt.args, "-alg", "ES256", "-client", "notes,s,http://notes.localhost:9101")...)
+		issuer, address := start(t, append(tt.args, "-alg", "ES256", "-client",
+			"notes,s,http://notes.localhost:9101")...)
 		host := strings.TrimPrefix(issuer, "http://")
 		_, cfg := fetch(t, address, host, "/_mock/config")
 		temper, _ := cfg["temperament"].(map[string]any)
@@ -120,7 +122,8 @@ func TestLike(t *testing.T) {
 		if client[tt.channel] == nil || client[tt.not] != nil {
 			t.Errorf("%v: %v", tt.args, client)
 		}
-		if _, meta := fetch(t, address, host, "/.well-known/openid-configuration"); (meta["revocation_endpoint"] == nil) != (tt.name == "entra") {
+		_, meta := fetch(t, address, host, "/.well-known/openid-configuration")
+		if (meta["revocation_endpoint"] == nil) != (tt.name == "entra") {
 			t.Errorf("%v: %v", tt.args, meta)
 		}
 	}
@@ -144,7 +147,8 @@ func TestSharedSignals(t *testing.T) {
 // control_api is the program's own part of the file.
 func TestTheFileTurnsTheControlAPIOff(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "idp.json")
-	for text, want := range map[string]int{`{"control_api":false}`: http.StatusNotFound, `{"control_api":true}`: http.StatusOK} {
+	for text, want := range map[string]int{`{"control_api":false}`: http.StatusNotFound,
+		`{"control_api":true}`: http.StatusOK} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -157,15 +161,18 @@ func TestTheFileTurnsTheControlAPIOff(t *testing.T) {
 
 func TestFlagsBeatTheFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "idp.json")
-	if err := os.WriteFile(file, []byte(`{"issuer":"http://127.0.0.1:1","signing_alg":"RS256","control_api":true}`), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(`{"issuer":"http://127.0.0.1:1","signing_alg":"RS256","control_api":true}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	issuer, address := start(t, "-config", file, "-issuer", "http://idp.localhost/realm", "-alg", "ES256", "-control=false")
+	issuer, address := start(t, "-config", file, "-issuer", "http://idp.localhost/realm", "-alg", "ES256",
+		"-control=false")
 	if issuer != "http://idp.localhost/realm" {
 		t.Errorf("issuer %q", issuer)
 	}
 	status, meta := fetch(t, address, "localhost", "/realm/.well-known/openid-configuration")
-	if algs, _ := meta["id_token_signing_alg_values_supported"].([]any); status != http.StatusOK || len(algs) != 1 || algs[0] != "ES256" {
+	if algs, _ := meta["id_token_signing_alg_values_supported"].([]any); status != http.StatusOK || len(algs) != 1 ||
+		algs[0] != "ES256" {
 		t.Errorf("%d %v", status, meta)
 	}
 	if status, _ := fetch(t, address, "localhost", "/realm/_mock/config"); status != http.StatusNotFound {

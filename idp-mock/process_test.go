@@ -43,7 +43,8 @@ func TestSeveralIssuersInOneProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	issuer, address := start(t, "-config", file, "-issuers", "initech,acme", "-client", "mail,s,http://localhost:1")
-	if !strings.HasPrefix(issuer, "http://localhost:") || !strings.Contains("acme globex initech", issuer[strings.LastIndexByte(issuer, '/')+1:]) {
+	if !strings.HasPrefix(issuer, "http://localhost:") ||
+		!strings.Contains("acme globex initech", issuer[strings.LastIndexByte(issuer, '/')+1:]) {
 		t.Errorf("%s", issuer)
 	}
 	host := strings.TrimPrefix(issuer[:strings.LastIndexByte(issuer, '/')], "http://")
@@ -51,7 +52,8 @@ func TestSeveralIssuersInOneProcess(t *testing.T) {
 		window  string
 		clients int
 	}{"acme": {"5m0s", 2}, "globex": {"2m0s", 1}, "initech": {"2m0s", 2}} {
-		if _, meta := fetch(t, address, host, "/"+name+"/.well-known/openid-configuration"); meta["issuer"] != "http://"+host+"/"+name {
+		if _, meta := fetch(t, address, host,
+			"/"+name+"/.well-known/openid-configuration"); meta["issuer"] != "http://"+host+"/"+name {
 			t.Errorf("%s: %v", name, meta)
 		}
 		_, cfg := fetch(t, address, host, "/"+name+"/_mock/config")
@@ -68,10 +70,12 @@ func TestSeveralIssuersInOneProcess(t *testing.T) {
 // A flag goes before its twin, and both before the file. What may be a secret is not
 // repeated.
 func TestEnvironment(t *testing.T) {
-	env := map[string]string{"IDP_MOCK_ACCESS_TOKEN_TYP": "JWT", "IDP_MOCK_IDLE": "7m", "IDP_MOCK_PKCE_OPTIONAL": "true",
-		"IDP_MOCK_CLIENT": "a,s,http://localhost:1 b,s,http://localhost:2", "IDP_MOCK_LISTEN": ""}
+	env := map[string]string{"IDP_MOCK_ACCESS_TOKEN_TYP": "JWT", "IDP_MOCK_IDLE": "7m",
+		"IDP_MOCK_PKCE_OPTIONAL": "true",
+		"IDP_MOCK_CLIENT":        "a,s,http://localhost:1 b,s,http://localhost:2", "IDP_MOCK_LISTEN": ""}
 	o, err := parse([]string{"-idle", "3m"}, func(name string) string { return env[name] }, io.Discard)
-	if err != nil || o.typ != "JWT" || o.idle.Minutes() != 3 || !o.pkceOptional || len(o.clients) != 2 || o.listen != "localhost:9000" {
+	if err != nil || o.typ != "JWT" || o.idle.Minutes() != 3 || !o.pkceOptional || len(o.clients) != 2 ||
+		o.listen != "localhost:9000" {
 		t.Errorf("%+v %v", o, err)
 	}
 	env = map[string]string{"IDP_MOCK_IDLE": "s3cret"}
@@ -92,7 +96,8 @@ func TestClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := configs[""].Clients[0]
-	if len(c.RedirectURIs) != 2 || c.RedirectURIs[0] != "http://localhost:8080/login/oauth2/code/mock" || c.BackchannelLogoutURI != "" || !c.ClientCredentials {
+	if len(c.RedirectURIs) != 2 || c.RedirectURIs[0] != "http://localhost:8080/login/oauth2/code/mock" ||
+		c.BackchannelLogoutURI != "" || !c.ClientCredentials {
 		t.Errorf("%+v", c)
 	}
 	for want, args := range map[string][]string{
@@ -105,7 +110,8 @@ func TestClients(t *testing.T) {
 		"-ready-file":            {"-ready-file", "/no/such/folder/ready"},
 		"-tls":                   {"-tls", "/no/such/folder/ca.pem"},
 	} {
-		if err := run(t.Context(), append([]string{"-listen", "localhost:0"}, args...), os.Getenv, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+		if err := run(t.Context(), append([]string{"-listen", "localhost:0"}, args...), os.Getenv, io.Discard,
+			io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
@@ -119,7 +125,8 @@ func TestTLSReadyFileAndHealth(t *testing.T) {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- run(ctx, []string{"-listen", "localhost:0", "-alg", "ES256", "-tls", ca, "-ready-file", ready}, os.Getenv, w, io.Discard)
+		done <- run(ctx, []string{"-listen", "localhost:0", "-alg", "ES256", "-tls", ca, "-ready-file", ready},
+			os.Getenv, w, io.Discard)
 	}()
 	hello := make([]byte, 4096)
 	n, err := r.Read(hello)

@@ -71,13 +71,16 @@ func StartAPI(ctx context.Context, c APIConfig) (a *API, err error) {
 		return nil, err
 	}
 	a = &API{cfg: c, server: StartServer(c.Listener, c.Logger)}
-	tokens, err := Await(ctx, c.Wait, c.Progress, "the IdP at "+c.Issuer, func(ctx context.Context) (*resourceserver.Server, error) {
-		return resourceserver.New(ctx, resourceserver.Config{
-			Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, ClientKey: c.ClientKey, ClientAuth: c.ClientAuth,
-			IntrospectionURL: c.IntrospectionURL, CacheFor: c.Cache, Audience: c.Audience,
-			HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, InsecureAllowHTTP: c.InsecureAllowHTTP,
+	tokens, err := Await(ctx, c.Wait, c.Progress, "the IdP at "+c.Issuer,
+		func(ctx context.Context) (*resourceserver.Server, error) {
+			return resourceserver.New(ctx, resourceserver.Config{
+				Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, ClientKey: c.ClientKey,
+				ClientAuth:       c.ClientAuth,
+				IntrospectionURL: c.IntrospectionURL, CacheFor: c.Cache, Audience: c.Audience,
+				HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger,
+				InsecureAllowHTTP: c.InsecureAllowHTTP,
+			})
 		})
-	})
 	if err != nil {
 		_ = a.Close()
 		return nil, err
@@ -104,7 +107,8 @@ func (c APIConfig) complete() (APIConfig, error) {
 	for _, f := range []struct{ flag, value, cure string }{
 		{"issuer", c.Issuer, "is missing; set it to the issuer identifier of the IdP, such as http://127.0.0.1:9000"},
 		{"client-id", c.ClientID, "is missing; set it to the id under which the IdP knows this API"},
-		{"client-secret", string(c.ClientSecret), "is missing, and so are -client-key and -client-cert; an API that introspects has to authenticate (RFC 7662 §2.1)"},
+		{"client-secret", string(c.ClientSecret), "is missing, and so are -client-key and -client-cert; an API that " +
+			"introspects has to authenticate (RFC 7662 §2.1)"},
 	} {
 		if f.value == "" && (f.flag != "client-secret" || c.ClientKey.Key == nil && c.ClientAuth == "") {
 			faults = append(faults, &FlagError{Flag: f.flag, Cure: f.cure})

@@ -23,7 +23,8 @@ func TestWrongConfiguration(t *testing.T) {
 		"-client-secret is missing":       {Issuer: "http://127.0.0.1:1", ClientID: "api"},
 		"Config.Issuer: is \"ftp://x\"":   {Issuer: "ftp://x", ClientID: "api", ClientSecret: "x", Wait: time.Hour},
 		"discovery of http://127.0.0.1:1": {Issuer: "http://127.0.0.1:1", ClientID: "api", ClientSecret: "x"},
-		"-listen 127.0.0.1:x":             {Issuer: "http://127.0.0.1:1", ClientID: "api", ClientSecret: "x", Listen: "127.0.0.1:x"},
+		"-listen 127.0.0.1:x": {Issuer: "http://127.0.0.1:1", ClientID: "api", ClientSecret: "x",
+			Listen: "127.0.0.1:x"},
 	} {
 		if c.Listen == "" {
 			c.Listen = "127.0.0.1:0"
@@ -39,7 +40,8 @@ func TestWrongConfiguration(t *testing.T) {
 func accessToken(t *testing.T, idp *idptest.Server) string {
 	t.Helper()
 	callback, err := idp.Browser("ada").Authorize(t.Context(), idp.URL+"/authorize?"+url.Values{
-		"client_id": {"notes"}, "redirect_uri": {"http://notes.localhost/cb"}, "response_type": {"code"}, "scope": {"openid profile"}}.Encode())
+		"client_id": {"notes"}, "redirect_uri": {"http://notes.localhost/cb"}, "response_type": {"code"},
+		"scope": {"openid profile"}}.Encode())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +49,8 @@ func accessToken(t *testing.T, idp *idptest.Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.PostForm(idp.URL+"/token", url.Values{"grant_type": {"authorization_code"}, "code": {u.Query().Get("code")},
+	resp, err := http.PostForm(idp.URL+"/token", url.Values{"grant_type": {"authorization_code"},
+		"code":         {u.Query().Get("code")},
 		"redirect_uri": {"http://notes.localhost/cb"}, "client_id": {"notes"}, "client_secret": {"s3cret"}})
 	if err != nil {
 		t.Fatal(err)
@@ -64,11 +67,13 @@ func accessToken(t *testing.T, idp *idptest.Server) string {
 
 func TestWhoami(t *testing.T) {
 	idp := idptest.Start(t, idptest.WithClients(
-		idpmock.Client{ID: "notes", Secret: "s3cret", RedirectURIs: []string{"http://notes.localhost/cb"}, AccessTokenType: idpmock.Reference, PKCEOptional: true},
+		idpmock.Client{ID: "notes", Secret: "s3cret", RedirectURIs: []string{"http://notes.localhost/cb"},
+			AccessTokenType: idpmock.Reference, PKCEOptional: true},
 		idpmock.Client{ID: "api", Secret: "api-s3cret"}))
 	token := accessToken(t, idp)
 	run := func(cache time.Duration) (a *apps.API, whoami func(token string) (int, string, string)) {
-		a, err := apps.StartAPI(t.Context(), apps.APIConfig{Issuer: idp.URL, ClientID: "api", ClientSecret: "api-s3cret", Listen: "127.0.0.1:0",
+		a, err := apps.StartAPI(t.Context(), apps.APIConfig{Issuer: idp.URL, ClientID: "api",
+			ClientSecret: "api-s3cret", Listen: "127.0.0.1:0",
 			Cache: cache, Logger: slog.New(slog.DiscardHandler), Now: idp.Now})
 		if err != nil {
 			t.Fatal(err)
@@ -99,7 +104,8 @@ func TestWhoami(t *testing.T) {
 	for range 2 {
 		status, _, text := whoami(token)
 		var id apps.Identity
-		if err := json.Unmarshal([]byte(text), &id); status != 200 || err != nil || id.Subject != "ada" || id.Client != "notes" {
+		if err := json.Unmarshal([]byte(text), &id); status != 200 || err != nil || id.Subject != "ada" ||
+			id.Client != "notes" {
 			t.Fatal(status, text, err)
 		}
 	}

@@ -62,7 +62,9 @@ func Start(ctx context.Context, spec Spec, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Spec: spec, cfg: c, server: StartServer(c.Listener, c.Logger), release: func() error { return nil }, visitors: &visitors{}}
+	a := &App{Spec: spec, cfg: c, server: StartServer(c.Listener, c.Logger), release: func() error {
+		return nil
+	}, visitors: &visitors{}}
 	if err := a.start(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -109,7 +111,8 @@ func (a *App) serve(ctx context.Context, config rp.Config) error {
 	}
 	a.RP, a.all = all[0], all
 	a.server.Use(roundRobin(turns))
-	_, _ = fmt.Fprintf(a.cfg.Progress, "%s serves on %s (client %q of %s%s)\n", a.Name, a.URL(), a.cfg.ClientID, a.cfg.Issuer, a.asInstances())
+	_, _ = fmt.Fprintf(a.cfg.Progress, "%s serves on %s (client %q of %s%s)\n", a.Name, a.URL(), a.cfg.ClientID,
+		a.cfg.Issuer, a.asInstances())
 	return nil
 }
 
@@ -176,7 +179,8 @@ func (a *App) AccessTokenOf(ctx context.Context, session string) (string, error)
 	if !ok {
 		return "", errors.New("there is no such session")
 	}
-	r := (&http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {cookies}}}).WithContext(activity.Mark(ctx, activity.Active))
+	r := (&http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {cookies}}}).WithContext(
+		activity.Mark(ctx, activity.Active))
 	s, err := a.RP.Authenticate(r)
 	if err != nil {
 		return "", err
@@ -204,10 +208,12 @@ func (spec *Spec) complete(c Config) (Config, error) {
 	}
 	var faults []error
 	if c.Issuer == "" {
-		faults = append(faults, &FlagError{"issuer", "is missing; set it to the issuer identifier of the IdP, such as http://127.0.0.1:9000"})
+		faults = append(faults, &FlagError{"issuer", "is missing; set it to the issuer identifier of the IdP, such " +
+			"as http://127.0.0.1:9000"})
 	}
 	if c.ClientID == "" {
-		faults = append(faults, &FlagError{"client-id", "is missing; set it to the id under which the IdP knows this app"})
+		faults = append(faults, &FlagError{"client-id", "is missing; set it to the id under which the IdP knows this " +
+			"app"})
 	}
 	if c.Instances < 0 || c.Instances > MaxInstances {
 		faults = append(faults, &FlagError{"instances", fmt.Sprintf("is %d; use 1 to %d", c.Instances, MaxInstances)})
@@ -235,21 +241,22 @@ func (spec *Spec) complete(c Config) (Config, error) {
 // connect makes the relying party; while the IdP cannot be reached it tries
 // again for as long as -wait says. Wrong configuration is not waited for.
 func (a *App) connect(ctx context.Context, config rp.Config) (*rp.RelyingParty, error) {
-	return Await(ctx, a.cfg.Wait, a.cfg.Progress, "the IdP at "+a.cfg.Issuer, func(ctx context.Context) (*rp.RelyingParty, error) {
-		c := config
-		if len(c.Scopes) == 0 {
-			scopes, unreachable := a.defaultScopes(ctx)
-			c.Scopes = scopes
-			if unreachable != nil {
-				p, err := rp.New(ctx, c) // says it better, and knows what will not pass
-				if err != nil {
-					return nil, err
+	return Await(ctx, a.cfg.Wait, a.cfg.Progress, "the IdP at "+a.cfg.Issuer,
+		func(ctx context.Context) (*rp.RelyingParty, error) {
+			c := config
+			if len(c.Scopes) == 0 {
+				scopes, unreachable := a.defaultScopes(ctx)
+				c.Scopes = scopes
+				if unreachable != nil {
+					p, err := rp.New(ctx, c) // says it better, and knows what will not pass
+					if err != nil {
+						return nil, err
+					}
+					return nil, errors.Join(unreachable, p.Close()) // it came up this moment
 				}
-				return nil, errors.Join(unreachable, p.Close()) // it came up this moment
 			}
-		}
-		return rp.New(ctx, c)
-	})
+			return rp.New(ctx, c)
+		})
 }
 
 // defaultScopes asks for a refresh token where the app needs one and the IdP
@@ -262,7 +269,8 @@ func (a *App) defaultScopes(ctx context.Context) ([]string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(a.cfg.Issuer, "/")+"/.well-known/openid-configuration", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		strings.TrimSuffix(a.cfg.Issuer, "/")+"/.well-known/openid-configuration", nil)
 	if err != nil {
 		return scopes, nil // rp.New says what is wrong with the issuer
 	}

@@ -30,7 +30,8 @@ func TestEachAppAlone(t *testing.T) {
 			t.Fatal(v)
 		}
 		page := w.signIn()
-		if page.Status != 200 || page.URL.String() != w.app.URL()+"/private" || !strings.Contains(page.Body, "Ada Lovelace") || !strings.Contains(page.Body, `<dd id="subject">ada</dd>`) {
+		if page.Status != 200 || page.URL.String() != w.app.URL()+"/private" ||
+			!strings.Contains(page.Body, "Ada Lovelace") || !strings.Contains(page.Body, `<dd id="subject">ada</dd>`) {
 			t.Fatalf("after sign-in: %s", page)
 		}
 		for path, class := range map[string]string{"/me": "active", "/passive": "passive"} {
@@ -38,7 +39,8 @@ func TestEachAppAlone(t *testing.T) {
 				t.Errorf("%s: %d %v", path, status, v)
 			}
 		}
-		if page := w.get("/"); !strings.Contains(page.Body, "ada") || !strings.Contains(page.Body, `action="/auth/logout"`) {
+		if page := w.get("/"); !strings.Contains(page.Body, "ada") ||
+			!strings.Contains(page.Body, `action="/auth/logout"`) {
 			t.Errorf("/: %s", page)
 		}
 		status, v := w.json("/call-api")
@@ -120,7 +122,8 @@ func TestCallAPIFailures(t *testing.T) {
 		defer s.Close()
 		w := start(t, "refreshtoken", func(c *apps.Config) { c.APIURL = s.URL })
 		w.signIn()
-		if page := w.get("/call-api"); page.Status != 418 || !strings.Contains(page.Body, "teapot") || page.Header.Get("Retry-After") != "7" {
+		if page := w.get("/call-api"); page.Status != 418 || !strings.Contains(page.Body, "teapot") ||
+			page.Header.Get("Retry-After") != "7" {
 			t.Fatal(page)
 		}
 	})
@@ -165,10 +168,12 @@ func TestCookies(t *testing.T) {
 	if page.Status != 302 || len(set) != 1 {
 		t.Fatal(page, set)
 	}
-	if c := set[0]; !strings.HasPrefix(c.Name, "__Host-tandem-refreshtoken-login-") || !c.Secure || !c.HttpOnly || c.Path != "/" {
+	if c := set[0]; !strings.HasPrefix(c.Name, "__Host-tandem-refreshtoken-login-") || !c.Secure || !c.HttpOnly ||
+		c.Path != "/" {
 		t.Errorf("%+v", c)
 	}
-	if a, b := apps.CookieNameFor("notes"), apps.CookieNameFor("https://x/y z"); a != "tandem-notes" || b != "tandem-https---x-y-z" {
+	if a, b := apps.CookieNameFor("notes"), apps.CookieNameFor("https://x/y z"); a != "tandem-notes" ||
+		b != "tandem-https---x-y-z" {
 		t.Errorf("%q %q", a, b)
 	}
 }
@@ -176,10 +181,12 @@ func TestCookies(t *testing.T) {
 func TestPagesHaveAStrictPolicy(t *testing.T) {
 	w := start(t, "notoken")
 	page := w.get("/")
-	if csp := page.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; script-src 'self'; style-src 'self';") || strings.Contains(csp, "unsafe") {
+	if csp := page.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp,
+		"default-src 'none'; script-src 'self'; style-src 'self';") || strings.Contains(csp, "unsafe") {
 		t.Error(csp)
 	}
-	for _, m := range regexp.MustCompile(`(?:src|href)="(/(?:app|auth|static)/[^"]*\.(?:js|css|svg))"`).FindAllStringSubmatch(page.Body, -1) {
+	for _, m := range regexp.MustCompile(
+		`(?:src|href)="(/(?:app|auth|static)/[^"]*\.(?:js|css|svg))"`).FindAllStringSubmatch(page.Body, -1) {
 		if part := w.get(m[1]); part.Status != 200 {
 			t.Errorf("%s: %d", m[1], part.Status)
 		}
@@ -195,7 +202,8 @@ func TestPagesHaveAStrictPolicy(t *testing.T) {
 // -scopes: offline_access only where it does what is wanted.
 func TestDefaultScopes(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
-		for given, want := range map[string]string{"": map[bool]string{true: "openid profile offline_access", false: "openid profile"}[name == "refreshtoken"], "openid email": "openid email"} {
+		for given, want := range map[string]string{"": map[bool]string{true: "openid profile offline_access",
+			false: "openid profile"}[name == "refreshtoken"], "openid email": "openid email"} {
 			w := start(t, name, func(c *apps.Config) { c.Scopes = strings.Fields(given) })
 			if to := w.browser.Hop(w.url("/auth/login")).To; to == nil || to.Query().Get("scope") != want {
 				t.Errorf("%q: %v", given, to)

@@ -13,7 +13,8 @@ import (
 
 // Await calls start, and again for as long as wait while the reason of its
 // failure may pass; what is wrong with the configuration does not pass.
-func Await[T any](ctx context.Context, wait time.Duration, progress io.Writer, what string, start func(context.Context) (T, error)) (T, error) {
+func Await[T any](ctx context.Context, wait time.Duration, progress io.Writer, what string,
+	start func(context.Context) (T, error)) (T, error) {
 	deadline := time.Now().Add(wait)
 	pause := 250 * time.Millisecond
 	for {

@@ -122,11 +122,14 @@ func CookieNameFor(clientID string) string {
 func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 	out := rp.Config{
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, BaseURL: c.BaseURL, Kind: kind,
-		Scopes: c.Scopes, SignalEvery: c.SignalEvery, TrustFor: c.TrustFor, WaitFor: c.WaitFor, IdPWindow: c.IdPWindow, Idle: c.Idle, Absolute: c.Absolute,
+		Scopes: c.Scopes, SignalEvery: c.SignalEvery, TrustFor: c.TrustFor, WaitFor: c.WaitFor, IdPWindow: c.IdPWindow,
+		Idle: c.Idle, Absolute: c.Absolute,
 		TrailingSignal: c.Trailing, SilentCheck: c.SilentCheck, IDTokenAlg: c.IDTokenAlg, CookieName: c.CookieName,
-		TrustedAudiences: c.TrustedAudiences, LoginParams: c.LoginParams, Profile: c.Profile, ResponseMode: c.ResponseMode,
-		PAR: c.PAR, DPoP: c.DPoP, ClientKeys: c.ClientKeys, ClientAuth: c.ClientAuth,
-		HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, Events: c.Events, InsecureAllowHTTP: c.InsecureAllowHTTP,
+		TrustedAudiences: c.TrustedAudiences, LoginParams: c.LoginParams, Profile: c.Profile,
+		ResponseMode: c.ResponseMode,
+		PAR:          c.PAR, DPoP: c.DPoP, ClientKeys: c.ClientKeys, ClientAuth: c.ClientAuth,
+		HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, Events: c.Events,
+		InsecureAllowHTTP: c.InsecureAllowHTTP,
 	}
 	if ask := c.IdPSessionEnd; ask != nil {
 		out.IdPSessionEnd = func(ctx context.Context, sid string) (time.Time, error) {
@@ -138,8 +141,11 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 	}
 	if c.APIURL != "" {
 		u, err := url.Parse(c.APIURL)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-			return out, &FlagError{"api-url", fmt.Sprintf("is %q, which is not an http(s) URL without query; give the API's base, such as http://127.0.0.1:9200", c.APIURL)}
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" ||
+			u.Fragment != "" || u.User != nil {
+			return out, &FlagError{"api-url",
+				fmt.Sprintf("is %q, which is not an http(s) URL without query; give the API's base, such as "+
+					"http://127.0.0.1:9200", c.APIURL)}
 		}
 		if kind != rp.NoToken {
 			out.APIs = []rp.API{{Origin: u.Scheme + "://" + u.Host}}
@@ -148,7 +154,8 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 	if c.Like != "" {
 		can, ok := idps.Named(c.Like)
 		if !ok {
-			return out, &FlagError{"like", fmt.Sprintf("is %q; use one of %s", c.Like, strings.Join(idps.Names(), ", "))}
+			return out, &FlagError{"like",
+				fmt.Sprintf("is %q; use one of %s", c.Like, strings.Join(idps.Names(), ", "))}
 		}
 		out.Capabilities = &can
 	}

@@ -98,7 +98,8 @@ func (a *App) CallAPI(w http.ResponseWriter, r *http.Request) {
 		JSON(w, http.StatusNotFound, Failure{"no_api", "start this app with -api-url to have an API to call"})
 		return
 	}
-	req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, strings.TrimSuffix(a.cfg.APIURL, "/")+"/whoami", nil)
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, strings.TrimSuffix(a.cfg.APIURL, "/")+"/whoami",
+		nil)
 	if err != nil {
 		JSON(w, http.StatusInternalServerError, Failure{"api_url", "-api-url is not valid"})
 		return
@@ -132,9 +133,11 @@ func (a *App) apiFailed(w http.ResponseWriter, r *http.Request, err error) {
 	var down *url.Error
 	switch {
 	case a.Kind == rp.NoToken:
-		JSON(w, http.StatusConflict, Failure{"no_access_token", "this app keeps no access token, so it cannot call the API"})
+		JSON(w, http.StatusConflict, Failure{"no_access_token", "this app keeps no access token, so it cannot call " +
+			"the API"})
 	case errors.As(err, &api) && errors.Is(err, rp.ErrBlamedAPI):
-		JSON(w, http.StatusBadGateway, Failure{"api_refused", "the API refuses a token that the IdP calls good; the session is kept"})
+		JSON(w, http.StatusBadGateway, Failure{"api_refused", "the API refuses a token that the IdP calls good; the " +
+			"session is kept"})
 	case errors.As(err, &api):
 		JSON(w, http.StatusForbidden, Failure{"step_up", "the API asks for a stronger authorization"})
 	case errors.Is(err, rp.ErrNoAccessToken):
@@ -170,5 +173,6 @@ func (a *App) page(w http.ResponseWriter, r *http.Request, title, who string, co
 		name = title + " · " + name
 	}
 	ui.Write(w, r, http.StatusOK, ui.Page{Title: name, Styles: []string{"/app/static/app.css"},
-		Scripts: []string{a.RP.Prefix() + "/session.js", "/app/static/app.js"}, FormsTo: a.cfg.Issuer, Body: frame(a, who, content)})
+		Scripts: []string{a.RP.Prefix() + "/session.js", "/app/static/app.js"}, FormsTo: a.cfg.Issuer,
+		Body: frame(a, who, content)})
 }

@@ -45,13 +45,15 @@ func TestInstances(t *testing.T) {
 					t.Errorf("the instances answer %v", got)
 				}
 			}
-			if page := w.get("/"); !strings.Contains(page.Body, "Served by instance ") || !strings.Contains(page.Body, " of 2;") {
+			if page := w.get("/"); !strings.Contains(page.Body, "Served by instance ") ||
+				!strings.Contains(page.Body, " of 2;") {
 				t.Errorf("the page does not say which instance served it: %s", page)
 			}
 
 			w.idp.Advance(6 * time.Minute) // nobody vouches for the session any more
 			w.idp.ResetRequests()
-			slow := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always, DelayAfter: 100 * time.Millisecond})
+			slow := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always,
+				DelayAfter: 100 * time.Millisecond})
 			w.storm(40)
 			slow.Remove()
 			w.idp.Expect(idpmock.EndpointRefresh, "refreshtoken", 1)
@@ -116,7 +118,8 @@ func (w *world) storm(n int) {
 
 func TestTooManyInstances(t *testing.T) {
 	for _, n := range []int{-1, apps.MaxInstances + 1} {
-		a, err := starters["notoken"](t.Context(), apps.Config{Issuer: "http://127.0.0.1:1", ClientID: "x", Listen: "127.0.0.1:0", Instances: n})
+		a, err := starters["notoken"](t.Context(), apps.Config{Issuer: "http://127.0.0.1:1", ClientID: "x",
+			Listen: "127.0.0.1:0", Instances: n})
 		if err == nil || !strings.Contains(err.Error(), "-instances is ") {
 			t.Errorf("%d: %v", n, err)
 			if a != nil {

@@ -34,7 +34,8 @@ func TestLocalNamesNeedNoResolver(t *testing.T) {
 	transport := apps.LocalTransport()
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	for _, name := range []string{"notes.localhost", "a.b.localhost", "NOTES.LOCALHOST", "localhost", "notes.localhost."} {
+	for _, name := range []string{"notes.localhost", "a.b.localhost", "NOTES.LOCALHOST", "localhost",
+		"notes.localhost."} {
 		resp, err := client.Get("http://" + name + ":" + port)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -78,15 +78,18 @@ func StartNaive(ctx context.Context, c NaiveConfig) (*NaiveApp, error) {
 	if c.Watch == nil {
 		c.Watch = func(NaiveEvent) {}
 	}
-	a := &NaiveApp{cfg: c, server: StartServer(c.Listener, c.Logger), client: &http.Client{Transport: c.Transport, Timeout: 10 * time.Second}}
+	a := &NaiveApp{cfg: c, server: StartServer(c.Listener, c.Logger), client: &http.Client{Transport: c.Transport,
+		Timeout: 10 * time.Second}}
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, a.client), c.Issuer)
 	if err != nil {
 		return nil, errors.Join(err, a.server.Close())
 	}
 	endpoint := provider.Endpoint()
 	endpoint.AuthStyle = oauth2.AuthStyleInHeader
-	a.oauth = oauth2.Config{ClientID: c.ClientID, ClientSecret: c.ClientSecret, Endpoint: endpoint, RedirectURL: c.BaseURL + "/callback", Scopes: []string{"openid", "profile"}}
-	a.verifier = provider.VerifierContext(oidc.ClientContext(context.Background(), a.client), &oidc.Config{ClientID: c.ClientID, Now: c.Now})
+	a.oauth = oauth2.Config{ClientID: c.ClientID, ClientSecret: c.ClientSecret, Endpoint: endpoint,
+		RedirectURL: c.BaseURL + "/callback", Scopes: []string{"openid", "profile"}}
+	a.verifier = provider.VerifierContext(oidc.ClientContext(context.Background(), a.client),
+		&oidc.Config{ClientID: c.ClientID, Now: c.Now})
 	var mac, seal [32]byte
 	_, _ = rand.Read(mac[:])
 	_, _ = rand.Read(seal[:])
@@ -152,7 +155,8 @@ func (a *NaiveApp) callback(w http.ResponseWriter, r *http.Request) {
 
 func (a *NaiveApp) keep(w http.ResponseWriter, r *http.Request, subject string, t *oauth2.Token) error {
 	s, _ := a.store.New(r, naiveCookie)
-	text, err := json.Marshal(naiveHeld{subject, t.AccessToken, t.RefreshToken, a.cfg.Now().Add(time.Duration(t.ExpiresIn) * time.Second).Unix()})
+	text, err := json.Marshal(naiveHeld{subject, t.AccessToken, t.RefreshToken,
+		a.cfg.Now().Add(time.Duration(t.ExpiresIn) * time.Second).Unix()})
 	if err != nil {
 		return err
 	}

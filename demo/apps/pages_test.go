@@ -61,18 +61,21 @@ func TestNotes(t *testing.T) {
 	}
 	w.signIn()
 	for i := range 6 {
-		if status, body := save(fmt.Sprint("note ", i), "<script>alert(1)</script>"); status != 201 || !strings.Contains(body, `"characters":25`) {
+		if status, body := save(fmt.Sprint("note ", i), "<script>alert(1)</script>"); status != 201 ||
+			!strings.Contains(body, `"characters":25`) {
 			t.Fatalf("%d %s", status, body)
 		}
 	}
-	if status, body := save("", strings.Repeat("é", 5000)); status != 201 || !strings.Contains(body, `"characters":5000`) || !strings.Contains(body, "Untitled") {
+	if status, body := save("", strings.Repeat("é", 5000)); status != 201 ||
+		!strings.Contains(body, `"characters":5000`) || !strings.Contains(body, "Untitled") {
 		t.Errorf("a long note: %d %.200s", status, body)
 	}
 	if status, body := save("", strings.Repeat("x", 65<<10)); status != 400 || !strings.Contains(body, "too long") {
 		t.Errorf("a text of 65 KiB: %d %.200s", status, body)
 	}
 	page := w.get("/private").Body
-	for text, want := range map[string]bool{"note 5": true, "note 2": true, "note 1": false, "Untitled": true, "&lt;script&gt;": true, "<script>alert": false,
+	for text, want := range map[string]bool{"note 5": true, "note 2": true, "note 1": false, "Untitled": true,
+		"&lt;script&gt;": true, "<script>alert": false,
 		strings.Repeat("é", 300) + "…": true, strings.Repeat("é", 301): false} {
 		if strings.Contains(page, text) != want {
 			t.Errorf("%.20q is on the page: %v", text, !want)

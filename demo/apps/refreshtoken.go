@@ -103,7 +103,8 @@ func save(a *App) http.HandlerFunc {
 			a.RP.Answer(r, err).Write(w)
 			return
 		}
-		JSON(w, http.StatusCreated, map[string]any{"title": n.Title, "text": n.Text, "characters": utf8.RuneCountInString(text), "kept": maxNotes})
+		JSON(w, http.StatusCreated, map[string]any{"title": n.Title, "text": n.Text,
+			"characters": utf8.RuneCountInString(text), "kept": maxNotes})
 	}
 }
 

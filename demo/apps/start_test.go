@@ -26,12 +26,14 @@ func TestWaitForTheIdP(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	for name, start := range starters {
 		_, err := start(t.Context(), apps.Config{Issuer: issuer, ClientID: "x", Listen: "127.0.0.1:0", Logger: quiet})
-		if err == nil || !strings.Contains(err.Error(), "discovery of "+issuer+" failed") || !strings.Contains(err.Error(), "-wait") {
+		if err == nil || !strings.Contains(err.Error(), "discovery of "+issuer+" failed") ||
+			!strings.Contains(err.Error(), "-wait") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 
-	idp, err := idpmock.New(idpmock.Config{Issuer: issuer, Clients: []idpmock.Client{{ID: "x", RedirectURIs: []string{"http://x.localhost/auth/callback"}}}})
+	idp, err := idpmock.New(idpmock.Config{Issuer: issuer,
+		Clients: []idpmock.Client{{ID: "x", RedirectURIs: []string{"http://x.localhost/auth/callback"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +67,8 @@ func TestWaitForTheIdP(t *testing.T) {
 		server = &http.Server{Handler: idp.Handler()}
 		_ = server.Serve(l)
 	}()
-	a, err := apps.StartRefreshToken(t.Context(), apps.Config{Issuer: issuer, ClientID: "x", Listener: mine, Wait: 20 * time.Second, Progress: &progress, Logger: quiet})
+	a, err := apps.StartRefreshToken(t.Context(), apps.Config{Issuer: issuer, ClientID: "x", Listener: mine,
+		Wait: 20 * time.Second, Progress: &progress, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +78,8 @@ func TestWaitForTheIdP(t *testing.T) {
 	if err := errors.Join(a.Close(), a.Close(), server.Close()); err != nil {
 		t.Error(err)
 	}
-	if text := progress.String(); !strings.Contains(text, "waiting for the IdP at "+issuer) || !strings.Contains(text, "refreshtoken serves on http://") {
+	if text := progress.String(); !strings.Contains(text, "waiting for the IdP at "+issuer) ||
+		!strings.Contains(text, "refreshtoken serves on http://") {
 		t.Error(text)
 	}
 }
@@ -102,7 +106,8 @@ func (p *progress) String() string {
 // Wrong configuration is told at once, with the flag or the field, however long
 // -wait is.
 func TestWrongConfigurationOfAnApp(t *testing.T) {
-	good := apps.Config{Issuer: "http://127.0.0.1:1", ClientID: "x", Listen: "127.0.0.1:0", Wait: time.Hour, Logger: slog.New(slog.DiscardHandler)}
+	good := apps.Config{Issuer: "http://127.0.0.1:1", ClientID: "x", Listen: "127.0.0.1:0", Wait: time.Hour,
+		Logger: slog.New(slog.DiscardHandler)}
 	for text, change := range map[string]func(*apps.Config){
 		"-issuer is missing":                       func(c *apps.Config) { c.Issuer = "" },
 		"-client-id is missing":                    func(c *apps.Config) { c.ClientID = "" },

@@ -27,7 +27,8 @@ func openStores(ctx context.Context, c Config) (stores []store.Store, release fu
 		return err
 	}
 	for range max(c.Instances, 1) {
-		if scheme, _, _ := strings.Cut(c.Store, ":"); len(stores) > 0 && (scheme == "" || scheme == "memory" || scheme == "bolt") {
+		if scheme, _, _ := strings.Cut(c.Store, ":"); len(stores) > 0 &&
+			(scheme == "" || scheme == "memory" || scheme == "bolt") {
 			stores = append(stores, stores[0])
 			continue
 		}
@@ -43,7 +44,8 @@ func openStores(ctx context.Context, c Config) (stores []store.Store, release fu
 // openStore opens what the flag -store names; release closes it. now is nil where
 // the clock is the world's: servers then go by their own, which instances share.
 // An error does not repeat the name where that may carry a password.
-func openStore(ctx context.Context, name, clientID string, now func() time.Time) (s store.Store, release func() error, err error) {
+func openStore(ctx context.Context, name, clientID string,
+	now func() time.Time) (s store.Store, release func() error, err error) {
 	nothing := func() error { return nil }
 	scheme, rest, _ := strings.Cut(name, ":")
 	switch scheme {
@@ -71,7 +73,8 @@ func openStore(ctx context.Context, name, clientID string, now func() time.Time)
 		}
 		return pg, pg.Close, nil
 	}
-	return nil, nothing, &FlagError{"store", fmt.Sprintf("is of the unknown kind %q; use memory, bolt:FILE, redis://HOST:PORT/DB or postgres://…", scheme)}
+	return nil, nothing, &FlagError{"store",
+		fmt.Sprintf("is of the unknown kind %q; use memory, bolt:FILE, redis://HOST:PORT/DB or postgres://…", scheme)}
 }
 
 // prefixOf keeps the apps that share a server apart: what one sweeps or is told

@@ -48,7 +48,8 @@ func (a *App) Seen(next http.HandlerFunc) http.Handler {
 			return
 		}
 		rec := &StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
-		v := Visit{App: a.Name, At: a.cfg.Now(), Session: s.Name(), Subject: s.Subject(), SID: s.SID(), Class: s.Class().String(), Method: r.Method, Path: r.URL.Path}
+		v := Visit{App: a.Name, At: a.cfg.Now(), Session: s.Name(), Subject: s.Subject(), SID: s.SID(),
+			Class: s.Class().String(), Method: r.Method, Path: r.URL.Path}
 		a.visitors.note(v, r.Header.Get("Cookie"))
 		next(rec, r)
 		v.Status = rec.Status
@@ -66,7 +67,8 @@ func (a *App) seenOnPage(next http.Handler) http.Handler {
 		if a.cfg.Watch == nil || !ok || rec.Status != http.StatusOK {
 			return
 		}
-		v.At, v.Class, v.Method, v.Path, v.Status = a.cfg.Now(), activity.Active.String(), r.Method, r.URL.Path, rec.Status
+		v.At, v.Class, v.Method, v.Path, v.Status = a.cfg.Now(), activity.Active.String(), r.Method, r.URL.Path,
+			rec.Status
 		a.visitors.note(v, cookie)
 		a.cfg.Watch(v)
 	})

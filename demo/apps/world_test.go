@@ -39,17 +39,20 @@ func start(t *testing.T, name string, change ...func(*apps.Config)) *world {
 	base := "http://" + l.Addr().String()
 	w := &world{T: t}
 	w.idp = idptest.Start(t, idptest.WithClients(
-		idpmock.Client{ID: name, Secret: "s3cret", RedirectURIs: []string{base + "/auth/callback"}, PostLogoutRedirectURIs: []string{base + "/auth/logged-out"},
-			BackchannelLogoutURI: base + "/auth/backchannel-logout", BackchannelSessionRequired: true,
+		idpmock.Client{ID: name, Secret: "s3cret", RedirectURIs: []string{base + "/auth/callback"},
+			PostLogoutRedirectURIs: []string{base + "/auth/logged-out"},
+			BackchannelLogoutURI:   base + "/auth/backchannel-logout", BackchannelSessionRequired: true,
 			RefreshTokens: name == "refreshtoken", AccessTokenType: idpmock.Reference},
 		idpmock.Client{ID: "api", Secret: "api-s3cret"},
 	), idptest.WithUsers(idpmock.User{Username: "ada", Name: "Ada Lovelace"}))
 	quiet := slog.New(slog.DiscardHandler)
-	if w.api, err = apps.StartAPI(t.Context(), apps.APIConfig{Issuer: w.idp.URL, ClientID: "api", ClientSecret: "api-s3cret", Listen: "127.0.0.1:0", Logger: quiet}); err != nil {
+	if w.api, err = apps.StartAPI(t.Context(), apps.APIConfig{Issuer: w.idp.URL, ClientID: "api",
+		ClientSecret: "api-s3cret", Listen: "127.0.0.1:0", Logger: quiet}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.closed(w.api) })
-	c := apps.Config{Issuer: w.idp.URL, ClientID: name, ClientSecret: "s3cret", Listener: l, APIURL: w.api.URL(), Logger: quiet, Now: w.idp.Now}
+	c := apps.Config{Issuer: w.idp.URL, ClientID: name, ClientSecret: "s3cret", Listener: l, APIURL: w.api.URL(),
+		Logger: quiet, Now: w.idp.Now}
 	for _, f := range change {
 		f(&c)
 	}

@@ -50,8 +50,9 @@ const (
 
 // Errors that are nobody's field.
 var (
-	ErrBusy   = errors.New("others are playing: try again in a few seconds")
-	ErrLong   = fmt.Errorf("the play took longer than %s of real time and was stopped: shorten the work or the absence", ui.Span(longest))
+	ErrBusy = errors.New("others are playing: try again in a few seconds")
+	ErrLong = fmt.Errorf("the play took longer than %s of real time and was stopped: shorten the work or the absence",
+		ui.Span(longest))
 	ErrClosed = errors.New("the demo is ending")
 )
 
@@ -144,11 +145,14 @@ type Story struct {
 func Stories() []Story {
 	return []Story{
 		{ID: "works", Title: "Ada works, leaves, and comes back",
-			Text: "Ada signs in to Notes, Reports and Wiki, and works in one of them. Then she leaves. Her pages stay open, and ask for news. Grace does the same in Homemade."},
+			Text: "Ada signs in to Notes, Reports and Wiki, and works in one of them. Then she leaves. Her pages " +
+				"stay open, and ask for news. Grace does the same in Homemade."},
 		{ID: "polls", Title: "Ada leaves at once, and her pages go on asking", idle: true,
-			Text: "Ada signs in to Notes, Reports and Wiki, and is called away at once. Her pages stay open, and ask for news. Grace does the same in Homemade."},
+			Text: "Ada signs in to Notes, Reports and Wiki, and is called away at once. Her pages stay open, and ask " +
+				"for news. Grace does the same in Homemade."},
 		{ID: "elsewhere", Title: "Ada works in programs that we know nothing of", elsewhere: true,
-			Text: "Ada signs in to Notes, Reports and Wiki, and then works in other programs: each sends her to the IdP, which lets her through. Then she leaves. Her pages stay open. Grace works in Homemade."},
+			Text: "Ada signs in to Notes, Reports and Wiki, and then works in other programs: each sends her to the " +
+				"IdP, which lets her through. Then she leaves. Her pages stay open. Grace works in Homemade."},
 	}
 }
 
@@ -186,7 +190,8 @@ func (q *Question) score() (score, error) {
 		p.Active, p.Elsewhere = max(0, q.Work), s.elsewhere
 		_, every, err := planner.Everybody(*p)
 		if err == nil && p.Trailing {
-			err = errors.New("“Report the last activity, too” cannot be played: the report goes out by a timer that runs in real time. The computed times show what it does")
+			err = errors.New("“Report the last activity, too” cannot be played: the report goes out by a timer that " +
+				"runs in real time. The computed times show what it does")
 		}
 		if err == nil {
 			err = playable(p.IdP)
@@ -204,7 +209,8 @@ func (q *Question) score() (score, error) {
 		v           time.Duration
 	}{{"work", "Ada works for", q.Work}, {"away", "Ada is away for", q.Away}} {
 		if d.v < 0 || d.v > windows*window {
-			return s, &FieldError{Field: d.field, Text: fmt.Sprintf("“%s” is %s; with a window of %s, use %s at most", d.name, ui.Span(d.v), ui.Span(window), ui.Span(windows*window))}
+			return s, &FieldError{Field: d.field, Text: fmt.Sprintf("“%s” is %s; with a window of %s, use %s at most",
+				d.name, ui.Span(d.v), ui.Span(window), ui.Span(windows*window))}
 		}
 	}
 	s.every = window / clicks

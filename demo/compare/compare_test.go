@@ -57,7 +57,8 @@ func TestThePlayIsAsPlanned(t *testing.T) {
 				t.Run(fmt.Sprint(row.story, " ", row.kind, " ", idps, " ", w), func(t *testing.T) {
 					t.Parallel()
 					q := compare.Question{Story: row.story, Work: 5 * w / 2, Away: 3 * w / 2,
-						Sides: [2]planner.Policy{side(idps[0], row.kind, w, token[w]), side(idps[1], row.kind, w, token[w])}}
+						Sides: [2]planner.Policy{side(idps[0], row.kind, w, token[w]),
+							side(idps[1], row.kind, w, token[w])}}
 					a, err := theatre(t).Play(t.Context(), q)
 					if err != nil {
 						t.Fatal(err)
@@ -96,7 +97,8 @@ func TestEachSettingIsAsPlanned(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, err := theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: time.Hour, Away: time.Hour, Sides: sides})
+			a, err := theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: time.Hour, Away: time.Hour,
+				Sides: sides})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,11 +118,13 @@ func TestEachSettingIsAsPlanned(t *testing.T) {
 func TestTwoIdPs(t *testing.T) {
 	const w = 30 * time.Minute
 	a, err := theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: time.Hour, Away: time.Hour,
-		Sides: [2]planner.Policy{side("duende", "refresh-token", w, time.Minute), side("auth0", "refresh-token", w, time.Minute)}})
+		Sides: [2]planner.Policy{side("duende", "refresh-token", w, time.Minute),
+			side("auth0", "refresh-token", w, time.Minute)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Work != time.Hour || a.Back != 2*time.Hour || !strings.Contains(a.Story, "leaves after 1 h") || !strings.Contains(a.Story, "comes back after 1 h") {
+	if a.Work != time.Hour || a.Back != 2*time.Hour || !strings.Contains(a.Story, "leaves after 1 h") ||
+		!strings.Contains(a.Story, "comes back after 1 h") {
 		t.Errorf("%+v", a)
 	}
 	idp, notes := lane(t, a.Sides[0], system.IdP), lane(t, a.Sides[0], system.Notes)
@@ -128,7 +132,8 @@ func TestTwoIdPs(t *testing.T) {
 	if end.To < 85*time.Minute || end.To > 90*time.Minute || end.Why != "idle" {
 		t.Errorf("duende's session: %+v", end)
 	}
-	if n := notes.Sessions[0]; !n.Ended || n.To != end.To || n.Why != "backchannel_logout" || len(notes.Told) != 1 || notes.Told[0] != end.To {
+	if n := notes.Sessions[0]; !n.Ended || n.To != end.To || n.Why != "backchannel_logout" || len(notes.Told) != 1 ||
+		notes.Told[0] != end.To {
 		t.Errorf("Notes at duende: %+v", notes)
 	}
 	if len(notes.Active) != 2 || notes.Active[0].To != time.Hour || notes.Back != "asked for her name again" {
@@ -138,16 +143,19 @@ func TestTwoIdPs(t *testing.T) {
 		t.Errorf("Wiki at duende: %q", got)
 	}
 	idp, notes = lane(t, a.Sides[1], system.IdP), lane(t, a.Sides[1], system.Notes)
-	if end := idp.Sessions[0]; end.To != w || len(notes.Told) != 0 || notes.Sessions[0].Ended || notes.Back != "still signed in" {
+	if end := idp.Sessions[0]; end.To != w || len(notes.Told) != 0 || notes.Sessions[0].Ended ||
+		notes.Back != "still signed in" {
 		t.Errorf("auth0: %+v, %+v", idp, notes)
 	}
 	said := map[string]compare.Difference{}
 	for _, d := range a.Differences {
 		said[d.Lane] = d
 	}
-	for id, want := range map[string]string{system.IdP: "in the first world, and ended after 30 min in the second", system.Notes: "and lived on in the second"} {
+	for id, want := range map[string]string{system.IdP: "in the first world, and ended after 30 min in the second",
+		system.Notes: "and lived on in the second"} {
 		d := said[id]
-		if !strings.Contains(d.Text, want) || strings.Join(d.Made, "") != "“IdP” (duende, auth0)" || d.Because[1] == "" {
+		if !strings.Contains(d.Text, want) || strings.Join(d.Made, "") != "“IdP” (duende, auth0)" ||
+			d.Because[1] == "" {
 			t.Errorf("%s: %+v, want %q", id, d, want)
 		}
 	}
@@ -156,12 +164,15 @@ func TestTwoIdPs(t *testing.T) {
 // Two windows and two token lives: the sentence names the setting that makes the difference,
 // and no other.
 func TestWhatMadeIt(t *testing.T) {
-	first, second := side("duende", "refresh-token", 10*time.Minute, time.Hour), side("duende", "refresh-token", 20*time.Minute, time.Minute)
-	a, err := theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: 70 * time.Minute, Away: 40 * time.Minute, Sides: [2]planner.Policy{first, second}})
+	first, second := side("duende", "refresh-token", 10*time.Minute, time.Hour),
+		side("duende", "refresh-token", 20*time.Minute, time.Minute)
+	a, err := theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: 70 * time.Minute,
+		Away: 40 * time.Minute, Sides: [2]planner.Policy{first, second}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{system.IdP: "“Idle window of the IdP” (10 min, 20 min)", system.Notes: "“Idle window of the IdP” (10 min, 20 min)", system.Naive: "“Life of access tokens” (1 h, 1 min)"}
+	want := map[string]string{system.IdP: "“Idle window of the IdP” (10 min, 20 min)",
+		system.Notes: "“Idle window of the IdP” (10 min, 20 min)", system.Naive: "“Life of access tokens” (1 h, 1 min)"}
 	for _, d := range a.Differences {
 		if made := strings.Join(d.Made, " "); want[d.Lane] != "" && made != want[d.Lane] {
 			t.Errorf("%s %q, want %q", d.Text, made, want[d.Lane])
@@ -172,7 +183,8 @@ func TestWhatMadeIt(t *testing.T) {
 		t.Errorf("no difference in %v: %+v", want, a.Differences)
 	}
 	second = first
-	if a, err = theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: time.Minute, Away: time.Minute, Sides: [2]planner.Policy{first, second}}); err != nil || len(a.Differences) != 0 {
+	if a, err = theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: time.Minute, Away: time.Minute,
+		Sides: [2]planner.Policy{first, second}}); err != nil || len(a.Differences) != 0 {
 		t.Errorf("the same twice: %+v, %v", a.Differences, err)
 	}
 }
@@ -203,7 +215,8 @@ func TestFieldErrors(t *testing.T) {
 	} {
 		err := ask(row.change)
 		var field *compare.FieldError
-		if !errors.As(err, &field) || field.Field != row.field || field.Side != row.side || !strings.Contains(field.Text, row.text) {
+		if !errors.As(err, &field) || field.Field != row.field || field.Side != row.side ||
+			!strings.Contains(field.Text, row.text) {
 			t.Errorf("%v, want %q of side %d: %s", err, row.field, row.side, row.text)
 		}
 	}
@@ -213,7 +226,8 @@ func TestFieldErrors(t *testing.T) {
 func TestThePlayIsBounded(t *testing.T) {
 	th := theatre(t)
 	long := side("duende", "refresh-token", 10*time.Minute, time.Minute)
-	q := compare.Question{Story: "works", Work: 190 * time.Minute, Away: 190 * time.Minute, Sides: [2]planner.Policy{long, long}}
+	q := compare.Question{Story: "works", Work: 190 * time.Minute, Away: 190 * time.Minute,
+		Sides: [2]planner.Policy{long, long}}
 	play := func() (context.CancelFunc, chan error) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

@@ -25,14 +25,30 @@ var settings = []struct {
 	take func(into *planner.Policy, from planner.Policy)
 	show func(planner.Policy) string
 }{
-	{"IdP", func(p *planner.Policy, q planner.Policy) { p.IdP = q.IdP }, func(p planner.Policy) string { return p.IdP }},
-	{"The app keeps", func(p *planner.Policy, q planner.Policy) { p.Kind = q.Kind }, func(p planner.Policy) string { return strings.ReplaceAll(p.Kind, "-", " ") }},
-	{"Idle window of the IdP", func(p *planner.Policy, q planner.Policy) { p.Window = q.Window }, func(p planner.Policy) string { return ui.Span(p.Window) }},
-	{"Life of access tokens", func(p *planner.Policy, q planner.Policy) { p.TokenLife = q.TokenLife }, func(p planner.Policy) string { return ui.Span(p.TokenLife) }},
-	{"Report activity every", func(p *planner.Policy, q planner.Policy) { p.SignalEvery = q.SignalEvery }, func(p planner.Policy) string { return orUsual(p.SignalEvery) }},
-	{"Idle limit of the app", func(p *planner.Policy, q planner.Policy) { p.Idle = q.Idle }, func(p planner.Policy) string { return orNone(p.Idle) }},
-	{"Longest session in the app", func(p *planner.Policy, q planner.Policy) { p.Absolute = q.Absolute }, func(p planner.Policy) string { return orUsual(p.Absolute) }},
-	{"Ask by prompt=none", func(p *planner.Policy, q planner.Policy) { p.SilentCheck = q.SilentCheck }, func(p planner.Policy) string {
+	{"IdP", func(p *planner.Policy, q planner.Policy) {
+		p.IdP = q.IdP
+	}, func(p planner.Policy) string { return p.IdP }},
+	{"The app keeps", func(p *planner.Policy, q planner.Policy) {
+		p.Kind = q.Kind
+	}, func(p planner.Policy) string { return strings.ReplaceAll(p.Kind, "-", " ") }},
+	{"Idle window of the IdP", func(p *planner.Policy, q planner.Policy) {
+		p.Window = q.Window
+	}, func(p planner.Policy) string { return ui.Span(p.Window) }},
+	{"Life of access tokens", func(p *planner.Policy, q planner.Policy) {
+		p.TokenLife = q.TokenLife
+	}, func(p planner.Policy) string { return ui.Span(p.TokenLife) }},
+	{"Report activity every", func(p *planner.Policy, q planner.Policy) {
+		p.SignalEvery = q.SignalEvery
+	}, func(p planner.Policy) string { return orUsual(p.SignalEvery) }},
+	{"Idle limit of the app", func(p *planner.Policy, q planner.Policy) {
+		p.Idle = q.Idle
+	}, func(p planner.Policy) string { return orNone(p.Idle) }},
+	{"Longest session in the app", func(p *planner.Policy, q planner.Policy) {
+		p.Absolute = q.Absolute
+	}, func(p planner.Policy) string { return orUsual(p.Absolute) }},
+	{"Ask by prompt=none", func(p *planner.Policy, q planner.Policy) {
+		p.SilentCheck = q.SilentCheck
+	}, func(p planner.Policy) string {
 		return map[bool]string{true: "yes", false: "no"}[p.SilentCheck]
 	}},
 }
@@ -62,7 +78,8 @@ func differences(sides [2]planner.Policy, worlds [2]World, s score) []Difference
 			continue
 		}
 		d := Difference{Lane: a.ID, Made: []string{}, Because: [2]string{a.Plan.Text, b.Plan.Text}}
-		d.Text = fmt.Sprintf("%s: the session %s in the first world, and %s in the second.", a.Name, ending(x, endedA, s), ending(y, endedB, s))
+		d.Text = fmt.Sprintf("%s: the session %s in the first world, and %s in the second.", a.Name,
+			ending(x, endedA, s), ending(y, endedB, s))
 		for _, one := range settings {
 			changed := sides[0]
 			one.take(&changed, sides[1])

@@ -73,14 +73,16 @@ func (f *film) opened(id string, at time.Time) { f.opens[id] = at.Sub(f.begun) }
 func (f *film) lanes(p planner.Policy, s score) []Lane {
 	plans, _, _ := planner.Everybody(p) // was checked
 	slices.SortStableFunc(f.events, func(a, b system.Event) int { return a.At.Compare(b.At) })
-	lanes := []Lane{{ID: system.IdP}, {ID: system.Notes, Kind: rp.RefreshToken.String()}, {ID: system.Reports, Kind: rp.ReferenceToken.String()},
+	lanes := []Lane{{ID: system.IdP}, {ID: system.Notes, Kind: rp.RefreshToken.String()},
+		{ID: system.Reports, Kind: rp.ReferenceToken.String()},
 		{ID: system.Wiki, Kind: rp.NoToken.String()}, {ID: system.Naive}}
 	for i := range lanes {
 		l := &lanes[i]
 		l.Name = system.Name(l.ID)
 		f.fill(l, s)
 		for _, m := range plans {
-			if m.Who == l.Kind || l.ID == system.IdP && m.Who == planner.AtIdP || l.ID == system.Naive && m.Who == planner.Homemade {
+			if m.Who == l.Kind || l.ID == system.IdP && m.Who == planner.AtIdP || l.ID == system.Naive &&
+				m.Who == planner.Homemade {
 				l.Plan = m
 			}
 		}

@@ -22,12 +22,14 @@ const (
 )
 
 // appOf is the demo's app of each kind.
-var appOf = map[string]string{rp.RefreshToken.String(): system.Notes, rp.ReferenceToken.String(): system.Reports, rp.NoToken.String(): system.Wiki}
+var appOf = map[string]string{rp.RefreshToken.String(): system.Notes, rp.ReferenceToken.String(): system.Reports,
+	rp.NoToken.String(): system.Wiki}
 
 // playable tells whether the demo's IdP can behave like this one.
 func playable(idp string) error {
 	if !slices.Contains(idpmock.TemperamentNames(), idp) {
-		return fmt.Errorf("the IdP of the demo cannot behave like %s, so this side is computed only. It can behave like keycloak, auth0, entra, duende and others", idp)
+		return fmt.Errorf("the IdP of the demo cannot behave like %s, so this side is computed only. It can behave "+
+			"like keycloak, auth0, entra, duende and others", idp)
 	}
 	return nil
 }
@@ -45,14 +47,18 @@ type stage struct {
 // play plays the story in a world that begins with these settings.
 func play(ctx context.Context, logger *slog.Logger, s score, p planner.Policy) (w World, err error) {
 	begun := time.Now().Truncate(time.Second)
-	world, err := system.Start(ctx, system.Config{Logger: logger, Now: func() time.Time { return begun }, Settings: system.Settings{
-		Like: p.IdP, IdPIdle: p.Window, IdPAbsolute: max(s.until, p.Absolute, p.Window) + time.Hour, TokenLife: p.TokenLife,
+	world, err := system.Start(ctx, system.Config{Logger: logger, Now: func() time.Time {
+		return begun
+	}, Settings: system.Settings{
+		Like: p.IdP, IdPIdle: p.Window, IdPAbsolute: max(s.until, p.Absolute, p.Window) + time.Hour,
+		TokenLife:   p.TokenLife,
 		SignalEvery: p.SignalEvery, TrustFor: p.TrustFor, Idle: p.Idle, Absolute: p.Absolute}})
 	if err != nil {
 		return World{}, err
 	}
-	st := &stage{System: world, score: s, app: appOf[p.Kind], ada: system.NewBrowser(ada), grace: system.NewBrowser(grace),
-		film: film{begun: begun, opens: map[string]time.Duration{}}}
+	st := &stage{System: world, score: s, app: appOf[p.Kind], ada: system.NewBrowser(ada),
+		grace: system.NewBrowser(grace),
+		film:  film{begun: begun, opens: map[string]time.Duration{}}}
 	if p.SilentCheck {
 		for _, id := range system.Apps() {
 			if err == nil {

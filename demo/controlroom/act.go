@@ -34,7 +34,8 @@ const maxJump = 24 * time.Hour
 func (r *Room) act(w http.ResponseWriter, req *http.Request) {
 	var o order
 	if err := decode(w, req, &o); err != nil {
-		apps.JSON(w, http.StatusBadRequest, apps.Failure{Error: "bad_request", Text: "this is no order: " + err.Error()})
+		apps.JSON(w, http.StatusBadRequest, apps.Failure{Error: "bad_request", Text: "this is no order: " +
+			err.Error()})
 		return
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), 30*time.Second)

@@ -18,7 +18,8 @@ type sideFailure struct {
 func (r *Room) compare(w http.ResponseWriter, req *http.Request) {
 	var q compare.Question
 	if err := decode(w, req, &q); err != nil {
-		apps.JSON(w, http.StatusBadRequest, apps.Failure{Error: "bad_request", Text: "This is no comparison: " + err.Error()})
+		apps.JSON(w, http.StatusBadRequest, apps.Failure{Error: "bad_request", Text: "This is no comparison: " +
+			err.Error()})
 		return
 	}
 	answer, err := r.theatre.Play(req.Context(), q)
@@ -27,13 +28,15 @@ func (r *Room) compare(w http.ResponseWriter, req *http.Request) {
 	case err == nil:
 		apps.JSON(w, http.StatusOK, answer)
 	case errors.As(err, &field):
-		apps.JSON(w, http.StatusUnprocessableEntity, sideFailure{fieldFailure{apps.Failure{Error: "not_done", Text: field.Text}, field.Field}, field.Side})
+		apps.JSON(w, http.StatusUnprocessableEntity,
+			sideFailure{fieldFailure{apps.Failure{Error: "not_done", Text: field.Text}, field.Field}, field.Side})
 	case errors.Is(err, compare.ErrBusy), errors.Is(err, compare.ErrLong), errors.Is(err, compare.ErrClosed):
 		w.Header().Set("Retry-After", "5")
 		apps.JSON(w, http.StatusServiceUnavailable, apps.Failure{Error: "busy", Text: err.Error()})
 	case req.Context().Err() != nil: // nobody reads an answer
 	default:
 		r.logger.Error("a comparison could not be played", "error", err)
-		apps.JSON(w, http.StatusInternalServerError, apps.Failure{Error: "not_done", Text: "The play was broken off: " + err.Error()})
+		apps.JSON(w, http.StatusInternalServerError, apps.Failure{Error: "not_done", Text: "The play was broken off: " +
+			err.Error()})
 	}
 }

@@ -39,7 +39,8 @@ func TestACompareLeavesTheRoomAlone(t *testing.T) {
 	r := start(t)
 	r.must(`{"do":"sign-in","user":"ada"}`)
 	before := r.System.Look()
-	resp, text, err := r.compare(t.Context(), `{"story":"works","work":300000000000,"away":300000000000,`+twoPolicies+`}`)
+	resp, text, err := r.compare(t.Context(),
+		`{"story":"works","work":300000000000,"away":300000000000,`+twoPolicies+`}`)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatal(resp, text, err)
 	}
@@ -54,7 +55,8 @@ func TestACompareLeavesTheRoomAlone(t *testing.T) {
 		}
 		return out
 	}
-	if len(after.IdP) != 1 || after.IdP[0].SID != before.IdP[0].SID || !slices.Equal(live(before), live(after)) || len(live(after)) != 3 || after.Settings != before.Settings {
+	if len(after.IdP) != 1 || after.IdP[0].SID != before.IdP[0].SID || !slices.Equal(live(before), live(after)) ||
+		len(live(after)) != 3 || after.Settings != before.Settings {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
 	if moved := after.Now.Sub(before.Now); moved > 60e9 {
@@ -68,11 +70,15 @@ func TestCompareRefuses(t *testing.T) {
 	r := start(t)
 	for body, want := range map[string]string{
 		`{`: "400 bad_request",
-		`{"story":"works","nobody":1,` + twoPolicies + `}`:                                             "400 bad_request",
-		`{"story":"works","work":300000000000,"away":900000000000000,` + twoPolicies + `}`:             `422 not_done away 0`,
-		strings.Replace(`{"story":"works",`+twoPolicies+`}`, "entra", "generic", 1):                    `422 not_done  2`,
-		strings.Replace(`{"story":"works",`+twoPolicies+`}`, `"window":120000000000`, `"window":0`, 1): `422 not_done  1`,
-		`{"story":"` + strings.Repeat("x", 17<<10) + `"}`:                                              "400 bad_request",
+		`{"story":"works","nobody":1,` + twoPolicies +
+			`}`: "400 bad_request",
+		`{"story":"works","work":300000000000,"away":900000000000000,` + twoPolicies +
+			`}`: `422 not_done away 0`,
+		strings.Replace(`{"story":"works",`+twoPolicies+`}`, "entra", "generic",
+			1): `422 not_done  2`,
+		strings.Replace(`{"story":"works",`+twoPolicies+`}`, `"window":120000000000`, `"window":0`,
+			1): `422 not_done  1`,
+		`{"story":"` + strings.Repeat("x", 17<<10) + `"}`: "400 bad_request",
 	} {
 		resp, text, err := r.compare(t.Context(), body)
 		if err != nil {
@@ -91,13 +97,15 @@ func TestCompareRefuses(t *testing.T) {
 			t.Errorf("%.80s: %s %s, want %s", body, got, text, want)
 		}
 	}
-	if resp, text, err := r.compare(t.Context(), `{}`, "Sec-Fetch-Site", "cross-site"); err != nil || resp.StatusCode != http.StatusForbidden {
+	if resp, text, err := r.compare(t.Context(), `{}`, "Sec-Fetch-Site", "cross-site"); err != nil ||
+		resp.StatusCode != http.StatusForbidden {
 		t.Errorf("another site is answered with %v %s", resp, text)
 	}
 
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
-	req := httptest.NewRequestWithContext(ctx, "POST", r.URL()+"/compare", strings.NewReader(`{"story":"works",`+twoPolicies+`}`))
+	req := httptest.NewRequestWithContext(ctx, "POST", r.URL()+"/compare",
+		strings.NewReader(`{"story":"works",`+twoPolicies+`}`))
 	w := httptest.NewRecorder()
 	if r.Handler().ServeHTTP(w, req); w.Body.Len() > 0 {
 		t.Errorf("whoever has left gets %d %s", w.Code, w.Body)

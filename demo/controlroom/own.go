@@ -36,9 +36,11 @@ func (r *Room) own(w http.ResponseWriter, req *http.Request) {
 	var field *trial.FieldError
 	switch {
 	case errors.As(err, &field):
-		apps.JSON(w, http.StatusUnprocessableEntity, fieldFailure{apps.Failure{Error: "not_done", Text: field.Text}, field.Field})
+		apps.JSON(w, http.StatusUnprocessableEntity, fieldFailure{apps.Failure{Error: "not_done", Text: field.Text},
+			field.Field})
 	case err != nil:
-		apps.JSON(w, http.StatusUnprocessableEntity, fieldFailure{apps.Failure{Error: "not_done", Text: err.Error()}, ""})
+		apps.JSON(w, http.StatusUnprocessableEntity, fieldFailure{apps.Failure{Error: "not_done", Text: err.Error()},
+			""})
 	default:
 		apps.JSON(w, http.StatusOK, r.trial.State())
 	}

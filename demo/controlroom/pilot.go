@@ -32,7 +32,8 @@ type pilot struct {
 
 func startPilot(s *system.System, logger *slog.Logger) *pilot {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &pilot{system: s, logger: logger, stop: cancel, done: make(chan struct{}), speed: 1, every: map[string]time.Duration{}, last: map[string]time.Time{}}
+	p := &pilot{system: s, logger: logger, stop: cancel, done: make(chan struct{}), speed: 1,
+		every: map[string]time.Duration{}, last: map[string]time.Time{}}
 	go func() {
 		defer close(p.done)
 		p.run(ctx)

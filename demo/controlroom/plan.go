@@ -11,7 +11,8 @@ import (
 func (r *Room) plan(w http.ResponseWriter, req *http.Request) {
 	var p planner.Policy
 	if err := decode(w, req, &p); err != nil {
-		apps.JSON(w, http.StatusBadRequest, apps.Failure{Error: "bad_request", Text: "This is no policy: " + err.Error()})
+		apps.JSON(w, http.StatusBadRequest, apps.Failure{Error: "bad_request", Text: "This is no policy: " +
+			err.Error()})
 		return
 	}
 	plan, err := planner.Make(p)

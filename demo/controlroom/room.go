@@ -49,7 +49,8 @@ func Start(ctx context.Context, c system.Config) (*Room, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Room.Close(), s.Close())
 	}
-	r := &Room{System: s, trial: own, theatre: compare.New(c.Logger), server: apps.StartServer(s.Room, c.Logger), logger: c.Logger}
+	r := &Room{System: s, trial: own, theatre: compare.New(c.Logger), server: apps.StartServer(s.Room, c.Logger),
+		logger: c.Logger}
 	r.pilot = startPilot(s, c.Logger)
 	r.stories = scenario.NewPlayer(s)
 	r.server.Use(r.handler())
@@ -79,7 +80,9 @@ func (r *Room) handler() http.Handler {
 	mux.Handle("GET /room/", http.StripPrefix("/room", ui.Files(files)))
 	mux.HandleFunc("GET /{$}", r.page)
 	mux.HandleFunc("GET /events", r.events)
-	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) { apps.JSON(w, http.StatusOK, r.look()) })
+	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) {
+		apps.JSON(w, http.StatusOK, r.look())
+	})
 	mux.HandleFunc("GET /export.json", r.export)
 	mux.HandleFunc("GET /why/{id}", r.why)
 	mux.HandleFunc("POST /plan", r.plan)
@@ -102,7 +105,8 @@ func ours(next http.Handler) http.Handler {
 			host = h
 		}
 		if ip := net.ParseIP(strings.Trim(host, "[]")); !apps.IsLocal(host) && (ip == nil || !ip.IsLoopback()) {
-			http.Error(w, "this is the control room of a demo on another machine's loopback", http.StatusMisdirectedRequest)
+			http.Error(w, "this is the control room of a demo on another machine's loopback",
+				http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -111,8 +115,11 @@ func ours(next http.Handler) http.Handler {
 
 func (r *Room) page(w http.ResponseWriter, req *http.Request) {
 	ui.Write(w, req, http.StatusOK, ui.Page{
-		Title: "Control room · Tandem", Styles: []string{"/room/static/room.css"}, Scripts: []string{"/room/static/room.js"}, Body: page(r.System),
-		Skips: []ui.Skip{{ID: "stories", Name: "the story"}, {ID: "cards", Name: "the sessions"}, {ID: "log", Name: "the timeline"}, {ID: "hand", Name: "clock and faults"}, {ID: "planner", Name: "the comparison"}, {ID: "own", Name: "your own IdP"}},
+		Title: "Control room · Tandem", Styles: []string{"/room/static/room.css"},
+		Scripts: []string{"/room/static/room.js"}, Body: page(r.System),
+		Skips: []ui.Skip{{ID: "stories", Name: "the story"}, {ID: "cards", Name: "the sessions"},
+			{ID: "log", Name: "the timeline"}, {ID: "hand", Name: "clock and faults"},
+			{ID: "planner", Name: "the comparison"}, {ID: "own", Name: "your own IdP"}},
 	})
 }
 

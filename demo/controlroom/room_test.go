@@ -302,13 +302,15 @@ func TestPage(t *testing.T) {
 	if _, err := io.Copy(&b, resp.Body); err != nil {
 		t.Fatal(err)
 	}
-	if csp := resp.Header.Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.HasPrefix(csp, "default-src 'none'") {
+	if csp := resp.Header.Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") ||
+		!strings.HasPrefix(csp, "default-src 'none'") {
 		t.Error(csp)
 	}
 	if strings.Contains(b.String(), " style=") || strings.Contains(b.String(), "<script>") {
 		t.Error("inline style or script")
 	}
-	for _, path := range []string{"/static/ui.css", "/room/static/room.js", "/room/static/room.css", "/healthz", "/export.json"} {
+	for _, path := range []string{"/static/ui.css", "/room/static/room.js", "/room/static/room.css", "/healthz",
+		"/export.json"} {
 		resp, err := r.client.Get(r.URL() + path)
 		if err != nil {
 			t.Fatal(err)

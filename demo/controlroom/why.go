@@ -38,7 +38,8 @@ func (r *Room) why(w http.ResponseWriter, req *http.Request) {
 			return
 		}
 	}
-	apps.JSON(w, http.StatusNotFound, apps.Failure{Error: "no_such_end", Text: "The timeline has no such end any more."})
+	apps.JSON(w, http.StatusNotFound, apps.Failure{Error: "no_such_end",
+		Text: "The timeline has no such end any more."})
 }
 
 // explain answers from what has happened, by the settings as they are now. It is pure.
@@ -53,11 +54,14 @@ func explain(all []system.Event, id int64, s system.Settings) (answer, bool) {
 	case end.ID == 0:
 		return answer{}, false
 	case end.From == system.Naive:
-		return answer{Cause: "Its refresh failed, and the app took that for the end: " + end.Reason + "." + quiet(all, end, s), First: "Nobody else: this app asks nobody why.", Took: []took{},
-			Setting: "None. It refreshes when its token runs out, not when somebody is active, and it takes every failure for a verdict."}, true
+		return answer{Cause: "Its refresh failed, and the app took that for the end: " + end.Reason + "." +
+			quiet(all, end, s), First: "Nobody else: this app asks nobody why.", Took: []took{},
+			Setting: "None. It refreshes when its token runs out, not when somebody is active, and it takes every " +
+				"failure for a verdict."}, true
 	}
 	root := rootOf(all, end)
-	a := answer{Cause: causeOf(root), First: fmt.Sprintf("%s, at %s.", system.Name(root.From), root.At.Format("15:04:05")), Took: []took{}}
+	a := answer{Cause: causeOf(root), First: fmt.Sprintf("%s, at %s.", system.Name(root.From),
+		root.At.Format("15:04:05")), Took: []took{}}
 	for _, one := range sessionsOf(all, root) {
 		if one.From != root.From {
 			a.Took = append(a.Took, one.told(root))
@@ -77,7 +81,8 @@ func quiet(all []system.Event, end system.Event, s system.Settings) string {
 	if err != nil || !like.ClientIdle || gone {
 		return ""
 	}
-	return fmt.Sprintf(" The session at the IdP lives: an IdP like %s ends an app's refresh token %s after this app's own last refresh.", s.Like, ui.Span(s.IdPIdle))
+	return fmt.Sprintf(" The session at the IdP lives: an IdP like %s ends an app's refresh token %s after this "+
+		"app's own last refresh.", s.Like, ui.Span(s.IdPIdle))
 }
 
 // rootOf is the end that the others follow from: the IdP's, or the app's own if its rule
@@ -171,15 +176,18 @@ func settingOf(all []system.Event, root, end system.Event, s system.Settings) st
 		case string(idpmock.CauseIdle):
 			return afterIdle(all, root, s)
 		case string(idpmock.CauseAbsolute):
-			return fmt.Sprintf("“Longest session at the IdP”, now %s. Activity does not move it.", ui.Span(s.IdPAbsolute))
+			return fmt.Sprintf("“Longest session at the IdP”, now %s. Activity does not move it.",
+				ui.Span(s.IdPAbsolute))
 		}
 		return sooner(root, end, s)
 	}
 	switch reason.Reason(root.Reason) {
 	case reason.Idle:
-		return fmt.Sprintf("“Idle limit of the apps” (Config.Idle), now %s. At 0 the IdP's window decides alone, and activity in another app counts.", ui.Span(s.Idle))
+		return fmt.Sprintf("“Idle limit of the apps” (Config.Idle), now %s. At 0 the IdP's window decides alone, and "+
+			"activity in another app counts.", ui.Span(s.Idle))
 	case reason.Absolute:
-		return fmt.Sprintf("“Longest session in an app” (Config.Absolute), now %s. Activity does not move it.", ui.Span(s.Absolute))
+		return fmt.Sprintf("“Longest session in an app” (Config.Absolute), now %s. Activity does not move it.",
+			ui.Span(s.Absolute))
 	case reason.IdPCeiling:
 		return fmt.Sprintf("“Longest session at the IdP”, now %s: the IdP had announced it.", ui.Span(s.IdPAbsolute))
 	}
@@ -205,11 +213,15 @@ func afterIdle(all []system.Event, root system.Event, s system.Settings) string 
 	gap := root.At.Sub(active)
 	if late := active.Sub(told); where != "" && late >= time.Second {
 		if where == system.Wiki {
-			return fmt.Sprintf("The person was active in Wiki %s before, which tells the IdP nothing: it keeps no token. “Wiki asks by prompt=none” (Config.SilentCheck) makes it ask.", ui.Span(gap))
+			return fmt.Sprintf("The person was active in Wiki %s before, which tells the IdP nothing: it keeps no "+
+				"token. “Wiki asks by prompt=none” (Config.SilentCheck) makes it ask.", ui.Span(gap))
 		}
-		return fmt.Sprintf("“Report the last activity, too” (Config.TrailingSignal): the last click, in %s, came %s after the last report, so the IdP counted from the report. Or a longer “Idle window of the IdP”, now %s.", system.Name(where), ui.Span(late), ui.Span(s.IdPIdle))
+		return fmt.Sprintf("“Report the last activity, too” (Config.TrailingSignal): the last click, in %s, came %s "+
+			"after the last report, so the IdP counted from the report. Or a longer “Idle window of the IdP”, now %s.",
+			system.Name(where), ui.Span(late), ui.Span(s.IdPIdle))
 	}
-	return fmt.Sprintf("“Idle window of the IdP (W)”, now %s: nobody was active in any app for that long.", ui.Span(s.IdPIdle))
+	return fmt.Sprintf("“Idle window of the IdP (W)”, now %s: nobody was active in any app for that long.",
+		ui.Span(s.IdPIdle))
 }
 
 // sooner: somebody wanted this end. A setting could only have changed how soon it was known.

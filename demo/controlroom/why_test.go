@@ -41,7 +41,8 @@ func TestExplain(t *testing.T) {
 	told := func(d time.Duration, app string) {
 		at(d, system.Event{Kind: system.Told, From: app, To: system.IdP})
 	}
-	usual := system.Settings{IdPIdle: 2 * time.Minute, IdPAbsolute: time.Hour, Absolute: 8 * time.Hour, Idle: 20 * time.Second, SignalEvery: 24 * time.Second, TrustFor: 30 * time.Second}
+	usual := system.Settings{IdPIdle: 2 * time.Minute, IdPAbsolute: time.Hour, Absolute: 8 * time.Hour,
+		Idle: 20 * time.Second, SignalEvery: 24 * time.Second, TrustFor: 30 * time.Second}
 	like := ""
 
 	for _, row := range []struct {
@@ -59,32 +60,46 @@ func TestExplain(t *testing.T) {
 			over(3*time.Minute+40*time.Second, system.Reports, "api_unauthorized")
 			over(3*time.Minute, system.Wiki, "backchannel_logout")
 		}, "because of idle", "IdP, at 08:03:00.", "Idle window of the IdP (W)”, now 2 min: nobody was active",
-			"Notes at once: a logout token told it. Reports after 40 s: its API answered 401, and the IdP confirmed it. Wiki at once: a logout token told it."},
+			"Notes at once: a logout token told it. Reports after 40 s: its API answered 401, and the IdP confirmed " +
+				"it. Wiki at once: a logout token told it."},
 		{"the last click was not reported", func() {
 			signIn()
 			told(time.Minute, system.Notes)
 			active(time.Minute+20*time.Second, system.Notes)
 			over(3*time.Minute, system.IdP, "idle")
-		}, "because of idle", "IdP", "“Report the last activity, too” (Config.TrailingSignal): the last click, in Notes, came 20 s after the last report", "Wiki does not know yet"},
+		}, "because of idle", "IdP", "“Report the last activity, too” (Config.TrailingSignal): the last click, in " +
+			"Notes, came 20 s after the last report", "Wiki does not know yet"},
 		{"active where nothing is told", func() {
 			signIn()
 			active(time.Minute, system.Wiki)
 			over(2*time.Minute, system.IdP, "idle")
 		}, "because of idle", "IdP", "Config.SilentCheck", ""},
-		{"the longest session", func() { signIn(); over(time.Hour, system.IdP, "absolute") }, "because of absolute", "IdP", "“Longest session at the IdP”, now 1 h", ""},
+		{"the longest session", func() {
+			signIn()
+			over(time.Hour, system.IdP, "absolute")
+		}, "because of absolute", "IdP", "“Longest session at the IdP”, now 1 h", ""},
 		{"logged out elsewhere", func() {
 			signIn()
 			over(time.Minute, system.Wiki, "user_logout")
 			over(time.Minute, system.IdP, "logout")
 			over(time.Minute, system.Notes, "backchannel_logout")
-		}, "because of user_logout", "Wiki, at 08:01:00.", "None: somebody wanted this end.", "Notes at once: a logout token told it. Reports does not know yet"},
+		}, "because of user_logout", "Wiki, at 08:01:00.", "None: somebody wanted this end.",
+			"Notes at once: a logout token told it. Reports does not know yet"},
 		{"an administrator, and a lost logout token", func() {
 			signIn()
 			over(time.Minute, system.IdP, "admin")
 			over(time.Minute+30*time.Second, system.Notes, "refresh_rejected")
-		}, "because of admin", "IdP", "shorter “Report activity every (δ)” (Config.SignalEvery), now 24 s", "Notes after 30 s: it wanted to report activity"},
-		{"an app's own idle limit", func() { signIn(); over(time.Minute, system.Reports, "idle") }, "because of idle", "Reports", "“Idle limit of the apps” (Config.Idle), now 20 s", "Notes was not concerned: this was an end in Reports alone."},
-		{"an app's longest session", func() { signIn(); over(8*time.Hour, system.Notes, "absolute") }, "because of absolute", "Notes", "(Config.Absolute), now 8 h", ""},
+		}, "because of admin", "IdP", "shorter “Report activity every (δ)” (Config.SignalEvery), now 24 s",
+			"Notes after 30 s: it wanted to report activity"},
+		{"an app's own idle limit", func() {
+			signIn()
+			over(time.Minute, system.Reports, "idle")
+		}, "because of idle", "Reports", "“Idle limit of the apps” (Config.Idle), now 20 s",
+			"Notes was not concerned: this was an end in Reports alone."},
+		{"an app's longest session", func() {
+			signIn()
+			over(8*time.Hour, system.Notes, "absolute")
+		}, "because of absolute", "Notes", "(Config.Absolute), now 8 h", ""},
 		{"support ended one app's sessions", func() {
 			signIn()
 			over(time.Minute, system.Reports, "admin")
@@ -94,14 +109,20 @@ func TestExplain(t *testing.T) {
 			signIn()
 			over(time.Minute, system.IdP, "admin")
 			over(2*time.Minute, system.Wiki, "unconfirmed")
-		}, "because of admin", "IdP", "With a shorter “Trust for” (Config.TrustFor), now 30 s, the app would have known sooner; an IdP like entra sends no logout tokens.",
-			"Notes does not know yet: nobody told it, and nobody was active there since. Reports does not know yet: nobody told it, and nobody was active there since. Wiki after 1 min: it asked in the background"},
+		}, "because of admin", "IdP", "With a shorter “Trust for” (Config.TrustFor), now 30 s, the app would have " +
+			"known sooner; an IdP like entra sends no logout tokens.",
+			"Notes does not know yet: nobody told it, and nobody was active there since. Reports does not know yet: " +
+				"nobody told it, and nobody was active there since. Wiki after 1 min: it asked in the background"},
 		{"Keycloak: the refresh token of a quiet app has run out", func() {
 			like = "keycloak"
 			signIn()
 			over(time.Minute, system.Naive, "invalid_grant")
-		}, "The session at the IdP lives: an IdP like keycloak ends an app's refresh token 2 min after this app's own last refresh.", "Nobody else", "None. It refreshes", ""},
-		{"the app without the library", func() { signIn(); over(time.Minute, system.Naive, "invalid_grant") }, "invalid_grant", "Nobody else", "None. It refreshes", ""},
+		}, "The session at the IdP lives: an IdP like keycloak ends an app's refresh token 2 min after this app's " +
+			"own last refresh.", "Nobody else", "None. It refreshes", ""},
+		{"the app without the library", func() {
+			signIn()
+			over(time.Minute, system.Naive, "invalid_grant")
+		}, "invalid_grant", "Nobody else", "None. It refreshes", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			like = ""
@@ -118,7 +139,8 @@ func TestExplain(t *testing.T) {
 				lines = append(lines, one.App+" "+one.Text)
 			}
 			took := strings.Join(lines, " ")
-			for _, part := range [][2]string{{got.Cause, row.cause}, {got.First, row.first}, {got.Setting, row.setting}, {took, row.took}} {
+			for _, part := range [][2]string{{got.Cause, row.cause}, {got.First, row.first}, {got.Setting, row.setting},
+				{took, row.took}} {
 				if !strings.Contains(part[0], part[1]) {
 					t.Errorf("%q, want %q", part[0], part[1])
 				}
@@ -129,7 +151,9 @@ func TestExplain(t *testing.T) {
 	if _, ok := explain(all, 1, usual); ok {
 		t.Error("a log-in was explained as an end")
 	}
-	if _, ok := explain(all, 99, usual); ok || slices.ContainsFunc(all, func(e system.Event) bool { return e.ID == 99 }) {
+	if _, ok := explain(all, 99, usual); ok || slices.ContainsFunc(all, func(e system.Event) bool {
+		return e.ID == 99
+	}) {
 		t.Error("what is not there was explained")
 	}
 }

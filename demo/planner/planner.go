@@ -114,8 +114,10 @@ func (p Policy) complete() (Policy, idps.Capabilities, error) {
 		v     *time.Duration
 		least time.Duration
 		usual time.Duration
-	}{{"window", &p.Window, time.Second, 0}, {"token_life", &p.TokenLife, time.Second, 0}, {"active", &p.Active, 0, 0}, {"signal_every", &p.SignalEvery, time.Second, signalEvery(p.Window)},
-		{"trust_for", &p.TrustFor, time.Second, 5 * time.Minute}, {"idle", &p.Idle, 0, 0}, {"absolute", &p.Absolute, time.Second, 8 * time.Hour}} {
+	}{{"window", &p.Window, time.Second, 0}, {"token_life", &p.TokenLife, time.Second, 0}, {"active", &p.Active, 0, 0},
+		{"signal_every", &p.SignalEvery, time.Second, signalEvery(p.Window)},
+		{"trust_for", &p.TrustFor, time.Second, 5 * time.Minute}, {"idle", &p.Idle, 0, 0},
+		{"absolute", &p.Absolute, time.Second, 8 * time.Hour}} {
 		if *d.v == 0 {
 			*d.v = d.usual
 		}
@@ -124,7 +126,8 @@ func (p Policy) complete() (Policy, idps.Capabilities, error) {
 		}
 	}
 	if p.SignalEvery >= p.Window {
-		return p, can, fmt.Errorf("signal_every is %s, not less than the window of %s: active people would be logged out between two reports", ui.Span(p.SignalEvery), ui.Span(p.Window))
+		return p, can, fmt.Errorf("signal_every is %s, not less than the window of %s: active people would be logged "+
+			"out between two reports", ui.Span(p.SignalEvery), ui.Span(p.Window))
 	}
 	return p, can, nil
 }
@@ -164,14 +167,16 @@ func (p Policy) atIdP(every time.Duration) Moment {
 		m.From, m.To = p.Window+p.Active, p.Window+p.Active
 		m.Text = "The session ends: the window counts from the last time that the browser passed by the IdP."
 	case every == 0 && p.Active >= p.Window:
-		m.Text = "The session ends although the person is active: the IdP does not hear of it. The window counts from the log-in."
+		m.Text = "The session ends although the person is active: the IdP does not hear of it. The window counts " +
+			"from the log-in."
 	case every == 0:
 		m.Text = "The session ends. The window counts from the log-in: the IdP does not hear of activity."
 	case p.Active == 0:
 		m.Text = "The session ends. The window counts from the log-in, for nobody was active after it."
 	default:
 		m.From, m.To = p.Window+max(0, p.Active-every), p.Window+p.Active
-		m.Text = fmt.Sprintf("The session ends: the window counts from the last report, which is up to %s older than the last click.", ui.Span(min(every, p.Active)))
+		m.Text = fmt.Sprintf("The session ends: the window counts from the last report, which is up to %s older than "+
+			"the last click.", ui.Span(min(every, p.Active)))
 		if p.Trailing {
 			m.From, m.To = p.Window+p.Active, p.Window+p.Active+every
 			m.Text = "The session ends: the last activity was reported, too."
@@ -204,7 +209,8 @@ func (p Policy) inApp(can idps.Capabilities, idp Moment) Moment {
 		m.Text = "Whoever clicks after this moment is asked to log in: " + how + ". Nobody tells an open page before."
 	default:
 		m.From, m.To = p.Absolute, p.Absolute
-		m.Text = "The longest session in the app ends it. Before that it learns of nothing: it cannot ask, and is not told of an expiry."
+		m.Text = "The longest session in the app ends it. Before that it learns of nothing: it cannot ask, and is " +
+			"not told of an expiry."
 	}
 	if own := p.Active + p.Idle; p.Idle > 0 && own < m.To {
 		if own <= m.From {
@@ -213,7 +219,8 @@ func (p Policy) inApp(can idps.Capabilities, idp Moment) Moment {
 		m.To = own
 	}
 	if p.Absolute < m.From {
-		m.From, m.To, m.Text = p.Absolute, p.Absolute, "The longest session in the app ends it, however active the person is."
+		m.From, m.To, m.Text = p.Absolute, p.Absolute, "The longest session in the app ends it, however active the "+
+			"person is."
 	}
 	m.To = max(m.From, min(m.To, p.Absolute))
 	return m
@@ -221,19 +228,22 @@ func (p Policy) inApp(can idps.Capabilities, idp Moment) Moment {
 
 // inAnother: an app of this kind in which nobody clicks.
 func (p Policy) inAnother(can idps.Capabilities, kind string, idp Moment) Moment {
-	m := Moment{Who: InAnother, From: idp.From, To: idp.To, Text: "It is signed in for as long as the session at the IdP lives: it asks before it gives up."}
+	m := Moment{Who: InAnother, From: idp.From, To: idp.To, Text: "It is signed in for as long as the session at the " +
+		"IdP lives: it asks before it gives up."}
 	switch {
 	case p.Idle > 0 && p.Idle < idp.From:
 		m.From, m.To, m.Text = p.Idle, p.Idle, "Its own idle limit ends it, although the person is active elsewhere."
 	case can.LogoutOnExpiry:
 		m.Text += " Then a logout token covers its page."
 	case p.finds(can, kind) == "":
-		m.From, m.To, m.Text = p.Absolute, p.Absolute, "The longest session in the app ends it: it cannot ask, and is told of nothing."
+		m.From, m.To, m.Text = p.Absolute, p.Absolute, "The longest session in the app ends it: it cannot ask, and "+
+			"is told of nothing."
 	default:
 		m.To, m.Text = p.Absolute, "Whoever comes back to it after this moment is asked to log in."
 	}
 	if p.Absolute < m.From {
-		m.From, m.To, m.Text = p.Absolute, p.Absolute, "The longest session in the app ends it, however active the person is elsewhere."
+		m.From, m.To, m.Text = p.Absolute, p.Absolute, "The longest session in the app ends it, however active the "+
+			"person is elsewhere."
 	}
 	m.To = max(m.From, min(m.To, p.Absolute))
 	return m
@@ -251,7 +261,8 @@ func (p Policy) homemade(can idps.Capabilities) Moment {
 		m.Never, m.Text = true, "As long as its page polls, it refreshes and keeps the person signed in, there or not."
 	default:
 		m.From = p.TokenLife
-		m.To, m.Text = m.From, fmt.Sprintf("Its first refresh comes after %s, and fails: the window is over, although the person was active.", ui.Span(p.TokenLife))
+		m.To, m.Text = m.From, fmt.Sprintf("Its first refresh comes after %s, and fails: the window is over, "+
+			"although the person was active.", ui.Span(p.TokenLife))
 	}
 	return m
 }

@@ -24,7 +24,8 @@ func of(p planner.Plan, who string) planner.Moment {
 // The plans by their rules, at the boundaries of each.
 func TestMake(t *testing.T) {
 	const w = 30 * time.Minute
-	usual := planner.Policy{IdP: "duende", Kind: "refresh-token", Window: w, TokenLife: 5 * time.Minute, Active: time.Hour}
+	usual := planner.Policy{IdP: "duende", Kind: "refresh-token", Window: w, TokenLife: 5 * time.Minute,
+		Active: time.Hour}
 	with := func(change func(*planner.Policy)) planner.Policy { p := usual; change(&p); return p }
 	idp := func(name string) planner.Policy { return with(func(p *planner.Policy) { p.IdP = name }) }
 	const never = -1
@@ -35,23 +36,47 @@ func TestMake(t *testing.T) {
 		from, to time.Duration
 		text     string
 	}{
-		{"the window counts from the last report", usual, planner.AtIdP, w + time.Hour - 5*time.Minute, w + time.Hour, "5 min older than the last click"},
-		{"trailing: it counts from the last click", with(func(p *planner.Policy) { p.Trailing = true }), planner.AtIdP, w + time.Hour, w + time.Hour + 5*time.Minute, "reported, too"},
-		{"left at once", with(func(p *planner.Policy) { p.Active = 0 }), planner.AtIdP, w, w, "nobody was active after it"},
-		{"a logout token on expiry", usual, planner.InApp, w + time.Hour - 5*time.Minute, w + time.Hour, "logout token"},
-		{"no logout token on expiry", idp("keycloak"), planner.InApp, w + time.Hour - 5*time.Minute, 8 * time.Hour, "asked to log in"},
+		{"the window counts from the last report", usual, planner.AtIdP, w + time.Hour - 5*time.Minute, w + time.Hour,
+			"5 min older than the last click"},
+		{"trailing: it counts from the last click", with(func(p *planner.Policy) {
+			p.Trailing = true
+		}), planner.AtIdP, w + time.Hour, w + time.Hour + 5*time.Minute, "reported, too"},
+		{"left at once", with(func(p *planner.Policy) {
+			p.Active = 0
+		}), planner.AtIdP, w, w, "nobody was active after it"},
+		{"a logout token on expiry", usual, planner.InApp, w + time.Hour - 5*time.Minute, w + time.Hour,
+			"logout token"},
+		{"no logout token on expiry", idp("keycloak"), planner.InApp, w + time.Hour - 5*time.Minute, 8 * time.Hour,
+			"asked to log in"},
 		{"nothing extends", idp("auth0"), planner.AtIdP, w, w, "although the person is active"},
-		{"nothing extends, and nothing is told", idp("auth0"), planner.InApp, 8 * time.Hour, 8 * time.Hour, "cannot ask"},
-		{"prompt=none does", with(func(p *planner.Policy) { p.IdP, p.SilentCheck = "auth0", true }), planner.AtIdP, w + time.Hour - 5*time.Minute, w + time.Hour, "last report"},
-		{"userinfo does not at Keycloak", with(func(p *planner.Policy) { p.IdP, p.Kind = "keycloak", "reference-token" }), planner.AtIdP, w, w, "although"},
+		{"nothing extends, and nothing is told", idp("auth0"), planner.InApp, 8 * time.Hour, 8 * time.Hour,
+			"cannot ask"},
+		{"prompt=none does", with(func(p *planner.Policy) {
+			p.IdP, p.SilentCheck = "auth0", true
+		}), planner.AtIdP, w + time.Hour - 5*time.Minute, w + time.Hour, "last report"},
+		{"userinfo does not at Keycloak", with(func(p *planner.Policy) {
+			p.IdP, p.Kind = "keycloak", "reference-token"
+		}), planner.AtIdP, w, w, "although"},
 		{"no token", with(func(p *planner.Policy) { p.Kind = "no-token" }), planner.InApp, w, w, "logout token"},
-		{"active elsewhere only", with(func(p *planner.Policy) { p.IdP, p.Elsewhere = "auth0", true }), planner.AtIdP, w + time.Hour, w + time.Hour, "passed by the IdP"},
-		{"an API that asks", with(func(p *planner.Policy) { p.IdP, p.Kind = "keycloak", "reference-token" }), planner.InApp, w, 8 * time.Hour, "userinfo says no"},
-		{"an idle limit of its own", with(func(p *planner.Policy) { p.Idle = 10 * time.Minute }), planner.InApp, 70 * time.Minute, 70 * time.Minute, "own idle limit"},
-		{"and another app", with(func(p *planner.Policy) { p.Idle = 10 * time.Minute }), planner.InAnother, 10 * time.Minute, 10 * time.Minute, "although the person is active elsewhere"},
-		{"the longest session", with(func(p *planner.Policy) { p.Absolute = time.Hour }), planner.InApp, time.Hour, time.Hour, "however active"},
+		{"active elsewhere only", with(func(p *planner.Policy) {
+			p.IdP, p.Elsewhere = "auth0", true
+		}), planner.AtIdP, w + time.Hour, w + time.Hour, "passed by the IdP"},
+		{"an API that asks", with(func(p *planner.Policy) {
+			p.IdP, p.Kind = "keycloak", "reference-token"
+		}), planner.InApp, w, 8 * time.Hour, "userinfo says no"},
+		{"an idle limit of its own", with(func(p *planner.Policy) {
+			p.Idle = 10 * time.Minute
+		}), planner.InApp, 70 * time.Minute, 70 * time.Minute, "own idle limit"},
+		{"and another app", with(func(p *planner.Policy) {
+			p.Idle = 10 * time.Minute
+		}), planner.InAnother, 10 * time.Minute, 10 * time.Minute, "although the person is active elsewhere"},
+		{"the longest session", with(func(p *planner.Policy) {
+			p.Absolute = time.Hour
+		}), planner.InApp, time.Hour, time.Hour, "however active"},
 		{"without the library, a short token", usual, planner.Homemade, never, never, "there or not"},
-		{"without the library, a long token", with(func(p *planner.Policy) { p.TokenLife = time.Hour }), planner.Homemade, time.Hour, time.Hour, "although the person was active"},
+		{"without the library, a long token", with(func(p *planner.Policy) {
+			p.TokenLife = time.Hour
+		}), planner.Homemade, time.Hour, time.Hour, "although the person was active"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			plan, err := planner.Make(row.p)
@@ -59,7 +84,8 @@ func TestMake(t *testing.T) {
 				t.Fatal(err)
 			}
 			m := of(plan, row.who)
-			if m.Never != (row.from == never) || !m.Never && (m.From != row.from || m.To != row.to) || !strings.Contains(m.Text, row.text) {
+			if m.Never != (row.from == never) || !m.Never && (m.From != row.from || m.To != row.to) ||
+				!strings.Contains(m.Text, row.text) {
 				t.Errorf("%+v, want %v to %v, %q", m, row.from, row.to, row.text)
 			}
 		})
@@ -80,7 +106,8 @@ func TestMake(t *testing.T) {
 // Every plan names what to set for its IdP, and none names what is not there.
 func TestSettings(t *testing.T) {
 	for _, name := range idps.Names() {
-		plan, err := planner.Make(planner.Policy{IdP: name, Kind: "refresh-token", Window: time.Hour, TokenLife: 5 * time.Minute})
+		plan, err := planner.Make(planner.Policy{IdP: name, Kind: "refresh-token", Window: time.Hour,
+			TokenLife: 5 * time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,10 +126,12 @@ func TestSettings(t *testing.T) {
 func TestThePlanIsWhatHappens(t *testing.T) {
 	const window, life, active = 2 * time.Minute, time.Minute, 5 * time.Minute
 	for _, row := range []struct{ like, app string }{
-		{"duende", system.Notes}, {"duende", system.Wiki}, {"keycloak", system.Notes}, {"keycloak", system.Wiki}, {"auth0", system.Notes}, {"entra", system.Notes},
+		{"duende", system.Notes}, {"duende", system.Wiki}, {"keycloak", system.Notes}, {"keycloak", system.Wiki},
+		{"auth0", system.Notes}, {"entra", system.Notes},
 	} {
 		t.Run(row.like+" "+row.app, func(t *testing.T) {
-			s, err := system.Start(t.Context(), system.Config{Like: row.like, Logger: slog.New(slog.DiscardHandler), Settings: system.Settings{IdPIdle: window, TokenLife: life}})
+			s, err := system.Start(t.Context(), system.Config{Like: row.like, Logger: slog.New(slog.DiscardHandler),
+				Settings: system.Settings{IdPIdle: window, TokenLife: life}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +174,8 @@ func TestThePlanIsWhatHappens(t *testing.T) {
 					last = e.At
 				}
 			}
-			plan, err := planner.Make(planner.Policy{IdP: row.like, Kind: s.App(row.app).Kind.String(), Window: window, TokenLife: life, Active: last.Sub(begun)})
+			plan, err := planner.Make(planner.Policy{IdP: row.like, Kind: s.App(row.app).Kind.String(), Window: window,
+				TokenLife: life, Active: last.Sub(begun)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +213,8 @@ func TestThePlanIsWhatHappens(t *testing.T) {
 				}
 			default:
 				if got := click(); got != http.StatusUnauthorized {
-					t.Errorf("after %v a click is answered with %d, planned is an end between %v and %v", now, got, app.From, app.To)
+					t.Errorf("after %v a click is answered with %d, planned is an end between %v and %v", now, got,
+						app.From, app.To)
 				}
 			}
 		})

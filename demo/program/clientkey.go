@@ -94,7 +94,8 @@ func (o *options) readKey() (crypto.Signer, error) {
 	}
 	block, _ := pem.Decode(raw)
 	if block == nil {
-		return nil, wrong("is no PEM file; make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.pem")
+		return nil, wrong("is no PEM file; make one with: openssl genpkey -algorithm EC -pkeyopt " +
+			"ec_paramgen_curve:P-256 -out client.pem")
 	}
 	var key any
 	switch block.Type {

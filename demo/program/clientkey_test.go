@@ -26,10 +26,12 @@ import (
 // The API shows a key instead of a secret, as the apps do.
 func TestAPIByKey(t *testing.T) {
 	file, jwks := keyFile(t)
-	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "api", JWKS: jwks}, idpmock.Client{ID: "notes", Secret: "x"}))
+	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "api", JWKS: jwks},
+		idpmock.Client{ID: "notes", Secret: "x"}))
 	args := "-app api -client-id api -listen 127.0.0.1:0 -issuer " + s.URL
 	err := program.Run(t.Context(), strings.Fields(args), env(), io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "-client-secret is missing, and so are -client-key and -client-cert") {
+	if err == nil || !strings.Contains(err.Error(),
+		"-client-secret is missing, and so are -client-key and -client-cert") {
 		t.Errorf("%v", err)
 	}
 	both := args + " -client-secret x -client-key " + file
@@ -59,7 +61,8 @@ func certificate(t *testing.T, keyFile string) string {
 		t.Fatal(err)
 	}
 	key := parsed.(*ecdsa.PrivateKey)
-	who := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "notes"}, NotAfter: time.Now().Add(time.Hour)}
+	who := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "notes"},
+		NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, who, who, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -76,12 +79,16 @@ func TestByCertificate(t *testing.T) {
 	key, jwks := keyFile(t)
 	cert := certificate(t, key)
 	var idp *idpmock.IDP
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { idp.Handler().ServeHTTP(w, r) }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		idp.Handler().ServeHTTP(w, r)
+	}))
 	server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 	server.StartTLS()
 	defer server.Close()
-	clients := []idpmock.Client{{ID: "api", AuthMethod: "tls_client_auth", TLSSubjectDN: "CN=notes"}, {ID: "web", Secret: "x"},
-		{ID: "notes", AuthMethod: "self_signed_tls_client_auth", JWKS: jwks, RedirectURIs: []string{"http://127.0.0.1:9101/auth/callback"}}}
+	clients := []idpmock.Client{{ID: "api", AuthMethod: "tls_client_auth", TLSSubjectDN: "CN=notes"},
+		{ID: "web", Secret: "x"},
+		{ID: "notes", AuthMethod: "self_signed_tls_client_auth", JWKS: jwks,
+			RedirectURIs: []string{"http://127.0.0.1:9101/auth/callback"}}}
 	var err error
 	if idp, err = idpmock.New(idpmock.Config{Issuer: server.URL, Clients: clients}); err != nil {
 		t.Fatal(err)
@@ -101,16 +108,20 @@ func TestByCertificate(t *testing.T) {
 	whoami(t, base, tokens.AccessToken)
 	end()
 
-	app := "-app refreshtoken -client-id notes -base-url http://127.0.0.1:9101 -client-auth self_signed_tls_client_auth -diagnose -issuer " + server.URL
+	app := "-app refreshtoken -client-id notes -base-url http://127.0.0.1:9101 -client-auth " +
+		"self_signed_tls_client_auth -diagnose -issuer " + server.URL
 	var out bytes.Buffer
-	if err := program.Run(t.Context(), strings.Fields(app+shows), env(), &out, io.Discard); err != nil || strings.Contains(out.String(), "client_refused") {
+	if err := program.Run(t.Context(), strings.Fields(app+shows), env(), &out, io.Discard); err != nil ||
+		strings.Contains(out.String(), "client_refused") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	other, _ := keyFile(t)
 	for flags, want := range map[string]string{
-		" -client-cert " + cert:                                          "-client-cert needs its private key; give it with -client-key",
-		" -client-cert " + key + " -client-key " + key:                   "-client-cert has no certificate in PEM",
-		" -client-cert " + cert + " -client-key " + other:                "-client-cert is for another key than -client-key",
+		" -client-cert " + cert: "-client-cert needs its private key; give " +
+			"it with -client-key",
+		" -client-cert " + key + " -client-key " + key: "-client-cert has no certificate in PEM",
+		" -client-cert " + cert + " -client-key " + other: "-client-cert is for another key than " +
+			"-client-key",
 		" -client-cert /no/such/file.pem -client-key " + key:             "-client-cert cannot be read",
 		" -client-secret x -client-cert " + cert + " -client-key " + key: "-client-secret: is set",
 	} {

@@ -18,10 +18,14 @@ var (
 )
 
 // flagOf names the flag for a field of rp.Config, or of the API's.
-var flagOf = map[string]string{"Issuer": "-issuer", "Capabilities": "-like", "SilentCheck": "-silent-check", "Idle": "-idle", "Absolute": "-absolute",
-	"IdPWindow": "-idp-window", "SignalEvery": "-signal-every", "TrustFor": "-trust-for", "TrailingSignal": "-trailing", "ClientID": "-client-id",
-	"ClientSecret": "-client-secret", "ClientKeys": "-client-key", "ClientKey": "-client-key", "ClientAuth": "-client-auth", "Scopes": "-scopes", "BaseURL": "-base-url",
-	"Store": "-store", "Keys": "-seal-key", "IDTokenAlg": "-id-token-alg", "TrustedAudiences": "-trusted-audiences", "LoginParams": "-auth-params",
+var flagOf = map[string]string{"Issuer": "-issuer", "Capabilities": "-like", "SilentCheck": "-silent-check",
+	"Idle": "-idle", "Absolute": "-absolute",
+	"IdPWindow": "-idp-window", "SignalEvery": "-signal-every", "TrustFor": "-trust-for", "TrailingSignal": "-trailing",
+	"ClientID":     "-client-id",
+	"ClientSecret": "-client-secret", "ClientKeys": "-client-key", "ClientKey": "-client-key",
+	"ClientAuth": "-client-auth", "Scopes": "-scopes", "BaseURL": "-base-url",
+	"Store": "-store", "Keys": "-seal-key", "IDTokenAlg": "-id-token-alg", "TrustedAudiences": "-trusted-audiences",
+	"LoginParams":  "-auth-params",
 	"ResponseMode": "-response-mode", "Profile": "-profile", "PAR": "-par", "DPoP": "-dpop", "APIs": "-api-url",
 	"IntrospectionURL": "-introspection-url", "Audience": "-audience", "InsecureAllowHTTP": "-insecure-allow-http"}
 
@@ -57,12 +61,15 @@ func diagnose(out io.Writer, findings []rp.Finding) {
 	}
 	slices.Sort(noFlag)
 	if noFlag = slices.Compact(noFlag); len(noFlag) > 0 {
-		_, _ = fmt.Fprintf(out, "\nFields of rp.Config for which this program has no flag; set them in your own: %s.\n", strings.Join(noFlag, ", "))
+		_, _ = fmt.Fprintf(out, "\nFields of rp.Config for which this program has no flag; set them in your own: %s.\n",
+			strings.Join(noFlag, ", "))
 	}
 	switch serious {
 	case 0:
-		_, _ = fmt.Fprintln(out, "\nNothing serious. Lifetimes, sid and refresh tokens show at the first log-in: run without -diagnose and see the log.")
+		_, _ = fmt.Fprintln(out, "\nNothing serious. Lifetimes, sid and refresh tokens show at the first log-in: run "+
+			"without -diagnose and see the log.")
 	default:
-		_, _ = fmt.Fprintf(out, "\n%d marked with ! will keep people out, log them out too early, or let them stay too long.\n", serious)
+		_, _ = fmt.Fprintf(out, "\n%d marked with ! will keep people out, log them out too early, or let them stay "+
+			"too long.\n", serious)
 	}
 }

@@ -54,8 +54,10 @@ var known = []string{"refreshtoken", "referencetoken", "notoken", "api"}
 // Which flags go with which mode: s the three known, a the API, d the whole demo.
 var modes = map[string]string{
 	"app": "sad", "v": "sad",
-	"issuer": "sa", "client-id": "sa", "client-secret": "sa", "listen": "sa", "base-url": "sa", "wait": "sa", "insecure-allow-http": "sa",
-	"api-url": "s", "scopes": "s", "store": "sd", "instances": "sd", "seal-key": "s", "id-token-alg": "s", "like": "sd", "idp-window": "s",
+	"issuer": "sa", "client-id": "sa", "client-secret": "sa", "listen": "sa", "base-url": "sa", "wait": "sa",
+	"insecure-allow-http": "sa",
+	"api-url":             "s", "scopes": "s", "store": "sd", "instances": "sd", "seal-key": "s", "id-token-alg": "s",
+	"like": "sd", "idp-window": "s",
 	"signal-every": "sd", "trust-for": "sd", "idle": "sd", "absolute": "sd", "trailing": "sd", "silent-check": "sd",
 	"trusted-audiences": "s", "auth-params": "s", "profile": "s", "response-mode": "s", "par": "s", "dpop": "s",
 	"client-key": "sa", "client-key-id": "sa", "client-cert": "sa", "client-auth": "sa", "introspection-url": "a",
@@ -73,28 +75,42 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 
 	f.StringVar(&o.issuer, "issuer", "", "issuer identifier of the IdP")
 	f.StringVar(&o.clientID, "client-id", "", "id under which the IdP knows this program")
-	f.StringVar(&o.clientSecret, "client-secret", "", "its secret; empty for a public client. Better in TANDEM_CLIENT_SECRET: others can read a command line")
-	f.StringVar(&o.listen, "listen", "", "address to listen on; port 0 picks one (default 127.0.0.1: 9101 refreshtoken, 9102 referencetoken, 9103 notoken, 9200 api)")
+	f.StringVar(&o.clientSecret, "client-secret", "", "its secret; empty for a public client. Better in "+
+		"TANDEM_CLIENT_SECRET: others can read a command line")
+	f.StringVar(&o.listen, "listen", "", "address to listen on; port 0 picks one (default 127.0.0.1: 9101 "+
+		"refreshtoken, 9102 referencetoken, 9103 notoken, 9200 api)")
 	f.StringVar(&o.baseURL, "base-url", "", "the program as browsers see it (default http:// and the address)")
 	f.StringVar(&o.apiURL, "api-url", "", "base URL of the API that /call-api calls")
 	f.StringVar(&o.scopes, "scopes", "", `scopes to ask for, with spaces between (default "openid profile"; refreshtoken adds offline_access if the IdP lists it, except Keycloak)`)
-	f.StringVar(&o.store, "store", "memory", "where sessions are kept: memory, bolt:FILE, redis://HOST:PORT/DB or postgres://…")
-	f.IntVar(&o.instances, "instances", 1, "run each app as so many instances, which share the store and take turns in serving")
+	f.StringVar(&o.store, "store", "memory", "where sessions are kept: memory, bolt:FILE, redis://HOST:PORT/DB or "+
+		"postgres://…")
+	f.IntVar(&o.instances, "instances", 1, "run each app as so many instances, which share the store and take turns "+
+		"in serving")
 	f.StringVar(&o.sealKey, "seal-key", "", "64 hexadecimal digits that seal sessions and cookies (default: random)")
 	f.StringVar(&o.idTokenAlg, "id-token-alg", "RS256", "signature algorithm that the IdP was told to use")
-	f.StringVar(&o.trustedAudiences, "trusted-audiences", "", "other audiences that the IdP puts into ID tokens beside this client (ZITADEL: the project), with spaces between")
-	f.StringVar(&o.authParams, "auth-params", "", `more parameters of the authorization request, as in a query: "audience=https://api.example.com&prompt=consent"`)
-	f.StringVar(&o.profile, "profile", "", "fapi2 or fapi2-message-signing: what FAPI 2.0 demands of a client, with -client-key")
-	f.StringVar(&o.responseMode, "response-mode", "", "how the IdP answers a log-in: query, form_post, jwt, query.jwt or form_post.jwt")
+	f.StringVar(&o.trustedAudiences, "trusted-audiences", "", "other audiences that the IdP puts into ID tokens "+
+		"beside this client (ZITADEL: the project), with spaces between")
+	f.StringVar(&o.authParams, "auth-params", "",
+		`more parameters of the authorization request, as in a query: "audience=https://api.example.com&prompt=consent"`)
+	f.StringVar(&o.profile, "profile", "", "fapi2 or fapi2-message-signing: what FAPI 2.0 demands of a client, with "+
+		"-client-key")
+	f.StringVar(&o.responseMode, "response-mode", "", "how the IdP answers a log-in: query, form_post, jwt, "+
+		"query.jwt or form_post.jwt")
 	f.BoolVar(&o.par, "par", false, "push authorization requests")
 	f.BoolVar(&o.dpop, "dpop", false, "bind access tokens to a key (DPoP)")
-	f.StringVar(&o.clientKey, "client-key", "", "PEM `file` of a private key, which this program shows instead of a secret (private_key_jwt); the IdP reads an app's public half at /auth/jwks")
+	f.StringVar(&o.clientKey, "client-key", "", "PEM `file` of a private key, which this program shows instead of a "+
+		"secret (private_key_jwt); the IdP reads an app's public half at /auth/jwks")
 	f.StringVar(&o.clientKeyID, "client-key-id", "", "name of that key at the IdP (kid)")
-	f.StringVar(&o.clientCert, "client-cert", "", "PEM `file` of the certificate of -client-key, which this program shows instead (mTLS): tls_client_auth, or what -client-auth says")
-	f.StringVar(&o.clientAuth, "client-auth", "", "method of client authentication, such as client_secret_post (default: by what is given, and what the IdP takes)")
-	f.StringVar(&o.introspectionURL, "introspection-url", "", "api: the introspection endpoint, where the IdP's discovery document does not name it (Hydra: the admin port)")
-	f.StringVar(&o.like, "like", "", "what the IdP honours: "+strings.Join(idps.Names(), ", ")+" (default: guessed from the issuer). Whole demo: the provider that its IdP behaves like (default: one that honours everything)")
-	f.DurationVar(&o.signalEvery, "signal-every", 0, "how often activity is reported to the IdP at the most (default: the library's choice, a fifth of the IdP's window where that is known)")
+	f.StringVar(&o.clientCert, "client-cert", "", "PEM `file` of the certificate of -client-key, which this program "+
+		"shows instead (mTLS): tls_client_auth, or what -client-auth says")
+	f.StringVar(&o.clientAuth, "client-auth", "", "method of client authentication, such as client_secret_post "+
+		"(default: by what is given, and what the IdP takes)")
+	f.StringVar(&o.introspectionURL, "introspection-url", "", "api: the introspection endpoint, where the IdP's "+
+		"discovery document does not name it (Hydra: the admin port)")
+	f.StringVar(&o.like, "like", "", "what the IdP honours: "+strings.Join(idps.Names(), ", ")+" (default: guessed "+
+		"from the issuer). Whole demo: the provider that its IdP behaves like (default: one that honours everything)")
+	f.DurationVar(&o.signalEvery, "signal-every", 0, "how often activity is reported to the IdP at the most "+
+		"(default: the library's choice, a fifth of the IdP's window where that is known)")
 	f.DurationVar(&o.trustFor, "trust-for", 5*time.Minute, "how long one confirmation of the IdP is trusted")
 	f.DurationVar(&o.idpWindow, "idp-window", 0, "the IdP's idle window, if it does not say so itself")
 	f.DurationVar(&o.idle, "idle", 0, "idle limit of this app alone (default 0: the IdP decides)")
@@ -104,13 +120,16 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.DurationVar(&o.wait, "wait", 0, "how long to wait for an IdP that cannot be reached yet")
 	f.BoolVar(&o.diagnose, "diagnose", false, "say what this IdP and these settings will do to sessions, and stop")
 	f.BoolVar(&o.insecureHTTP, "insecure-allow-http", false, "allow http beyond loopback")
-	f.Var(&o.metrics, "metrics", "serve metrics to a Prometheus at "+usualMetrics+", or at another address: -metrics=HOST:PORT. What collects them is built first, from a clone")
+	f.Var(&o.metrics, "metrics", "serve metrics to a Prometheus at "+usualMetrics+", or at another address: "+
+		"-metrics=HOST:PORT. What collects them is built first, from a clone")
 	f.BoolVar(&o.verbose, "v", false, "log what happens to sessions")
 
-	f.StringVar(&o.audience, "audience", "", "api: names of this API, with spaces between; a token has to have one of them in its aud (default: any token of the IdP is taken)")
+	f.StringVar(&o.audience, "audience", "", "api: names of this API, with spaces between; a token has to have one "+
+		"of them in its aud (default: any token of the IdP is taken)")
 	f.DurationVar(&o.cache, "cache", 0, "api: how long an introspection is used again (default 0: never)")
 
-	f.IntVar(&o.portBase, "listen-port-base", 0, "whole demo: first of eight ports; 0 picks free ones (default 9000, or free ones if those are taken)")
+	f.IntVar(&o.portBase, "listen-port-base", 0, "whole demo: first of eight ports; 0 picks free ones (default 9000, "+
+		"or free ones if those are taken)")
 	f.DurationVar(&o.idpIdle, "idp-idle", 2*time.Minute, "whole demo: the IdP's idle window; 0: the default")
 	f.DurationVar(&o.idpMaximum, "idp-absolute", time.Hour, "whole demo: the IdP's longest session")
 	f.DurationVar(&o.tokenLife, "token-life", time.Minute, "whole demo: lifetime of access tokens")
@@ -166,11 +185,14 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (*option
 		return nil, err
 	}
 	if o.app != "" && !slices.Contains(known, o.app) {
-		return nil, &apps.FlagError{Flag: "app", Cure: fmt.Sprintf("is %q; use one of %s, or leave it out for the whole demo", o.app, strings.Join(known, ", "))}
+		return nil, &apps.FlagError{Flag: "app",
+			Cure: fmt.Sprintf("is %q; use one of %s, or leave it out for the whole demo", o.app,
+				strings.Join(known, ", "))}
 	}
 	for name := range given {
 		if !strings.Contains(modes[name], o.mode()) {
-			_, _ = fmt.Fprintf(stderr, "note: -%s has no effect %s\n", name, map[string]string{"s": "on an app", "a": "on the API", "d": "without -app"}[o.mode()])
+			_, _ = fmt.Fprintf(stderr, "note: -%s has no effect %s\n", name,
+				map[string]string{"s": "on an app", "a": "on the API", "d": "without -app"}[o.mode()])
 		}
 	}
 	for _, name := range fromEnv {
@@ -193,21 +215,25 @@ func (o *options) mode() string {
 func (o *options) check() error {
 	var faults []error
 	for name, d := range map[string]time.Duration{
-		"signal-every": o.signalEvery, "trust-for": o.trustFor, "idp-window": o.idpWindow, "idle": o.idle, "wait": o.wait, "cache": o.cache,
+		"signal-every": o.signalEvery, "trust-for": o.trustFor, "idp-window": o.idpWindow, "idle": o.idle,
+		"wait": o.wait, "cache": o.cache,
 		"idp-idle": o.idpIdle, "idp-absolute": o.idpMaximum, "token-life": o.tokenLife,
 	} {
 		if d < 0 {
-			faults = append(faults, &apps.FlagError{Flag: name, Cure: "is negative; use a positive duration such as 30s"})
+			faults = append(faults, &apps.FlagError{Flag: name,
+				Cure: "is negative; use a positive duration such as 30s"})
 		}
 	}
 	if _, err := o.loginParams(); err != nil {
 		faults = append(faults, err)
 	}
 	if o.instances < 1 || o.instances > apps.MaxInstances {
-		faults = append(faults, &apps.FlagError{Flag: "instances", Cure: fmt.Sprintf("is %d; use 1 to %d", o.instances, apps.MaxInstances)})
+		faults = append(faults, &apps.FlagError{Flag: "instances", Cure: fmt.Sprintf("is %d; use 1 to %d", o.instances,
+			apps.MaxInstances)})
 	}
 	if o.portBase < 0 || o.portBase > 65000 {
-		faults = append(faults, &apps.FlagError{Flag: "listen-port-base", Cure: "is not a port; use a number up to 65000"})
+		faults = append(faults, &apps.FlagError{Flag: "listen-port-base",
+			Cure: "is not a port; use a number up to 65000"})
 	}
 	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(faults...)
@@ -217,12 +243,14 @@ func (o *options) check() error {
 func (o *options) loginParams() (map[string]string, error) {
 	query, err := url.ParseQuery(o.authParams)
 	if err != nil { // its text repeats the value
-		return nil, &apps.FlagError{Flag: "auth-params", Cure: `is no query; write it as "name=value&other=value", with %26 for & in a value`}
+		return nil, &apps.FlagError{Flag: "auth-params",
+			Cure: `is no query; write it as "name=value&other=value", with %26 for & in a value`}
 	}
 	params := map[string]string{}
 	for name, values := range query {
 		if name == "" || len(values) > 1 {
-			return nil, &apps.FlagError{Flag: "auth-params", Cure: fmt.Sprintf("has %q %d times; use each name once", name, len(values))}
+			return nil, &apps.FlagError{Flag: "auth-params", Cure: fmt.Sprintf("has %q %d times; use each name once",
+				name, len(values))}
 		}
 		params[name] = values[0]
 	}

@@ -84,8 +84,10 @@ func running(t *testing.T, args string) (base string, end func()) {
 func TestFAPIByFlags(t *testing.T) {
 	file, jwks := keyFile(t)
 	s := idptest.Start(t, idptest.WithConfig(func(c *idpmock.Config) { c.SigningAlg = "ES256" }),
-		idptest.WithClients(idpmock.Client{ID: "notes", JWKS: jwks, RedirectURIs: []string{"http://127.0.0.1:9101/auth/callback"}}))
-	args := "-app refreshtoken -client-id notes -listen 127.0.0.1:0 -base-url http://127.0.0.1:9101 -id-token-alg ES256 -profile fapi2 " +
+		idptest.WithClients(idpmock.Client{ID: "notes", JWKS: jwks,
+			RedirectURIs: []string{"http://127.0.0.1:9101/auth/callback"}}))
+	args := "-app refreshtoken -client-id notes -listen 127.0.0.1:0 -base-url http://127.0.0.1:9101 -id-token-alg " +
+		"ES256 -profile fapi2 " +
 		"-client-key " + file + " -client-key-id k1 -issuer " + s.URL
 	var out bytes.Buffer
 	if err := program.Run(t.Context(), strings.Fields(args+" -diagnose"), env(), &out, io.Discard); err != nil {
@@ -111,7 +113,8 @@ func TestFAPIByFlags(t *testing.T) {
 		if err := os.WriteFile(junk, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := program.Run(t.Context(), strings.Fields(strings.Replace(args, file, junk, 1)), env(), io.Discard, io.Discard)
+		err := program.Run(t.Context(), strings.Fields(strings.Replace(args, file, junk, 1)), env(), io.Discard,
+			io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "-client-key") || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%v", err)
 		}
@@ -152,10 +155,12 @@ const notes = "-app notoken -client-id notes -client-secret s3cret -listen "
 // What is given by -auth-params and -response-mode reaches the IdP.
 func TestMoreOfTheRequest(t *testing.T) {
 	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret"}))
-	base, end := running(t, notes+"127.0.0.1:0 -response-mode form_post -auth-params audience=https://api.example&organization=a%26b -issuer "+s.URL)
+	base, end := running(t, notes+"127.0.0.1:0 -response-mode form_post -auth-params "+
+		"audience=https://api.example&organization=a%26b -issuer "+s.URL)
 	defer end()
 	to, _ := asks(t, base)
-	for name, want := range map[string]string{"audience": "https://api.example", "organization": "a&b", "response_mode": "form_post"} {
+	for name, want := range map[string]string{"audience": "https://api.example", "organization": "a&b",
+		"response_mode": "form_post"} {
 		if got := to.Query()[name]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s: %q", name, got)
 		}
@@ -170,9 +175,11 @@ func TestTrustedAudiences(t *testing.T) {
 	}
 	at := l.Addr().String()
 	l.Close()
-	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RedirectURIs: []string{"http://" + at + "/auth/callback"}}))
+	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret",
+		RedirectURIs: []string{"http://" + at + "/auth/callback"}}))
 	s.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, IDToken: idpmock.IDTokenSecondaryAud, Times: idpmock.Always})
-	for flags, want := range map[string]int{"": http.StatusBadRequest, " -trusted-audiences project-7": http.StatusBadRequest,
+	for flags, want := range map[string]int{"": http.StatusBadRequest,
+		" -trusted-audiences project-7":     http.StatusBadRequest,
 		" -trusted-audiences somebody-else": http.StatusSeeOther} {
 		base, end := running(t, notes+at+flags+" -issuer "+s.URL)
 		to, cookie := asks(t, base)
@@ -190,7 +197,9 @@ func TestTrustedAudiences(t *testing.T) {
 // An API whose IdP does not name its introspection endpoint is told which flag to set, and
 // serves with it.
 func TestIntrospectionURL(t *testing.T) {
-	s := idptest.Start(t, idptest.WithConfig(func(c *idpmock.Config) { c.Temperament.Unadvertised = []string{"introspection_endpoint"} }),
+	s := idptest.Start(t, idptest.WithConfig(func(c *idpmock.Config) {
+		c.Temperament.Unadvertised = []string{"introspection_endpoint"}
+	}),
 		idptest.WithClients(idpmock.Client{ID: "api", Secret: "s3cret"}, idpmock.Client{ID: "notes", Secret: "x"}))
 	args := "-app api -client-id api -client-secret s3cret -listen 127.0.0.1:0 -issuer " + s.URL
 	err := program.Run(t.Context(), strings.Fields(args), env(), io.Discard, io.Discard)

@@ -48,8 +48,10 @@ func elsewhere(ctx context.Context, at metricsFlag, args []string, stdout, stder
 	source.Stderr = &said
 	dir, err := source.Output()
 	if err != nil {
-		return &apps.FlagError{Flag: "metrics", Cure: fmt.Sprintf("needs Go and a clone, for what collects metrics is in "+
-			"a module of its own; in a clone: go run ./demo -metrics=%s (%v %s)", at, err, strings.TrimSpace(said.String()))}
+		return &apps.FlagError{Flag: "metrics",
+			Cure: fmt.Sprintf("needs Go and a clone, for what collects metrics is in "+
+				"a module of its own; in a clone: go run ./demo -metrics=%s (%v %s)", at, err,
+				strings.TrimSpace(said.String()))}
 	}
 	temp, err := os.MkdirTemp("", "tandem-metrics")
 	if err != nil {

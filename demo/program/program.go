@@ -29,7 +29,8 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout,
 type Meter func(addr string) (measure func(rp.Config) (rp.Config, error), stop func(), err error)
 
 // RunMeasured is Run with a Meter for -metrics. Without one -metrics runs examples/metrics, which has one.
-func RunMeasured(ctx context.Context, meter Meter, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+func RunMeasured(ctx context.Context, meter Meter, args []string, getenv func(string) string, stdout,
+	stderr io.Writer) error {
 	o, err := parse(args, getenv, stderr)
 	if err != nil {
 		return err
@@ -62,7 +63,8 @@ func RunMeasured(ctx context.Context, meter Meter, args []string, getenv func(st
 
 func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
 	start := map[string]func(context.Context, apps.Config) (*apps.App, error){
-		"refreshtoken": apps.StartRefreshToken, "referencetoken": apps.StartReferenceToken, "notoken": apps.StartNoToken,
+		"refreshtoken": apps.StartRefreshToken, "referencetoken": apps.StartReferenceToken,
+		"notoken": apps.StartNoToken,
 	}[o.app]
 	progress := stdout
 	if o.diagnose { // nobody is served, and the app itself may be running meanwhile
@@ -85,12 +87,15 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 	}
 	a, err := start(ctx, apps.Config{
 		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: rp.Secret(o.clientSecret),
-		Listen: o.listen, BaseURL: o.baseURL, APIURL: o.apiURL, Scopes: strings.Fields(o.scopes), Store: o.store, Instances: o.instances, SealKey: rp.Secret(o.sealKey),
+		Listen: o.listen, BaseURL: o.baseURL, APIURL: o.apiURL, Scopes: strings.Fields(o.scopes), Store: o.store,
+		Instances: o.instances, SealKey: rp.Secret(o.sealKey),
 		SignalEvery: o.signalEvery, TrustFor: o.trustFor, IdPWindow: o.idpWindow, Idle: o.idle, Absolute: o.absolute,
 		Trailing: o.trailing, SilentCheck: o.silentCheck, IDTokenAlg: alg, Like: o.like,
-		TrustedAudiences: strings.Fields(o.trustedAudiences), LoginParams: params, Profile: o.profile, ResponseMode: o.responseMode,
-		PAR: o.par, DPoP: o.dpop, ClientKeys: shows.forApp(), ClientAuth: shows.method, Transport: shows.transport,
-		Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Measure: o.measure, Progress: progress, Logger: logger,
+		TrustedAudiences: strings.Fields(o.trustedAudiences), LoginParams: params, Profile: o.profile,
+		ResponseMode: o.responseMode,
+		PAR:          o.par, DPoP: o.dpop, ClientKeys: shows.forApp(), ClientAuth: shows.method,
+		Transport: shows.transport,
+		Wait:      o.wait, InsecureAllowHTTP: o.insecureHTTP, Measure: o.measure, Progress: progress, Logger: logger,
 	})
 	if err != nil {
 		return inFlags{err}
@@ -120,8 +125,10 @@ func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger
 	}
 	a, err := apps.StartAPI(ctx, apps.APIConfig{
 		Issuer: o.issuer, ClientID: o.clientID, ClientSecret: resourceserver.Secret(o.clientSecret),
-		ClientKey: shows.forAPI(), ClientAuth: shows.method, Transport: shows.transport, Listen: o.listen, BaseURL: o.baseURL,
-		Audience: strings.Fields(o.audience), IntrospectionURL: o.introspectionURL, Cache: o.cache, Wait: o.wait, InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
+		ClientKey: shows.forAPI(), ClientAuth: shows.method, Transport: shows.transport, Listen: o.listen,
+		BaseURL:  o.baseURL,
+		Audience: strings.Fields(o.audience), IntrospectionURL: o.introspectionURL, Cache: o.cache, Wait: o.wait,
+		InsecureAllowHTTP: o.insecureHTTP, Progress: stdout, Logger: logger,
 	})
 	if err != nil {
 		return inFlags{err}
@@ -132,9 +139,12 @@ func (o *options) api(ctx context.Context, stdout io.Writer, logger *slog.Logger
 // everything starts the whole demo. Without -listen-port-base the usual ports are
 // tried first, so that addresses stay the same from start to start.
 func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
-	c := system.Config{PortBase: o.portBase, Like: o.like, Store: o.store, Instances: o.instances, Measure: o.measure, Logger: logger, Settings: system.Settings{
-		IdPIdle: o.idpIdle, IdPAbsolute: o.idpMaximum, TokenLife: o.tokenLife, SignalEvery: o.signalEvery, TrustFor: o.trustFor,
-		Idle: o.idle, Absolute: o.absolute, Trailing: o.trailing, SilentCheck: o.silentCheck, APICache: o.cache}}
+	c := system.Config{PortBase: o.portBase, Like: o.like, Store: o.store, Instances: o.instances, Measure: o.measure,
+		Logger: logger, Settings: system.Settings{
+			IdPIdle: o.idpIdle, IdPAbsolute: o.idpMaximum, TokenLife: o.tokenLife, SignalEvery: o.signalEvery,
+			TrustFor: o.trustFor,
+			Idle:     o.idle, Absolute: o.absolute, Trailing: o.trailing, SilentCheck: o.silentCheck,
+			APICache: o.cache}}
 	usual := !o.given["listen-port-base"]
 	if usual {
 		c.PortBase = usualPort
@@ -150,7 +160,8 @@ func (o *options) everything(ctx context.Context, stdout io.Writer, logger *slog
 	s := room.System
 	several := ""
 	if o.instances > 1 {
-		several = fmt.Sprintf("\n  Each app runs as %d instances, which share its sessions and take turns.", o.instances)
+		several = fmt.Sprintf("\n  Each app runs as %d instances, which share its sessions and take turns.",
+			o.instances)
 	}
 	_, _ = fmt.Fprintf(stdout, `
   Tandem demo: one sign-on, three apps, and a room to watch them from

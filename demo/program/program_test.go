@@ -47,13 +47,18 @@ func TestBadFlags(t *testing.T) {
 		{args: "-app notoken -auth-params a=1&a=2", want: `-auth-params has "a" 2 times`},
 		{args: "-app notoken -auth-params a=%zz", want: "-auth-params is no query"},
 		{args: "-app notoken -client-key /nowhere/client.pem", want: "-client-key cannot be read"},
-		{args: "-app notoken -issuer http://127.0.0.1:1 -client-id x -listen 127.0.0.1:0 -profile fapi9", want: `-profile: is "fapi9"`},
-		{args: "-app notoken -issuer http://127.0.0.1:1 -client-id x -listen 127.0.0.1:0 -profile fapi2", want: "-client-key: is empty"},
-		{args: "-app notoken -issuer http://127.0.0.1:1 -client-id x -listen 127.0.0.1:0 -auth-params state=x", want: `-auth-params: has "state"`},
+		{args: "-app notoken -issuer http://127.0.0.1:1 -client-id x -listen 127.0.0.1:0 -profile fapi9",
+			want: `-profile: is "fapi9"`},
+		{args: "-app notoken -issuer http://127.0.0.1:1 -client-id x -listen 127.0.0.1:0 -profile fapi2",
+			want: "-client-key: is empty"},
+		{args: "-app notoken -issuer http://127.0.0.1:1 -client-id x -listen 127.0.0.1:0 -auth-params state=x",
+			want: `-auth-params: has "state"`},
 		{args: "-app notoken", env: []string{"TANDEM_INSTANCES", "17"}, want: "-instances is 17; use 1 to 16"},
-		{args: "-app notoken", env: []string{"TANDEM_TRUST_FOR", "soon"}, want: "TANDEM_TRUST_FOR: not a value for -trust-for"},
+		{args: "-app notoken", env: []string{"TANDEM_TRUST_FOR", "soon"},
+			want: "TANDEM_TRUST_FOR: not a value for -trust-for"},
 		{args: "", env: []string{"TANDEM_APP", "nope"}, want: `-app is "nope"`},
-		{args: "-app notoken -client-id x -listen 127.0.0.1:0", env: []string{"TANDEM_ISSUER", "http://127.0.0.1:1"}, want: "discovery of http://127.0.0.1:1 failed"},
+		{args: "-app notoken -client-id x -listen 127.0.0.1:0", env: []string{"TANDEM_ISSUER", "http://127.0.0.1:1"},
+			want: "discovery of http://127.0.0.1:1 failed"},
 	} {
 		err := program.Run(t.Context(), strings.Fields(c.args), env(c.env...), io.Discard, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -61,7 +66,8 @@ func TestBadFlags(t *testing.T) {
 		}
 	}
 	var help bytes.Buffer
-	if err := program.Run(t.Context(), []string{"-h"}, env(), io.Discard, &help); !errors.Is(err, flag.ErrHelp) || !strings.Contains(help.String(), "-signal-every") {
+	if err := program.Run(t.Context(), []string{"-h"}, env(), io.Discard, &help); !errors.Is(err, flag.ErrHelp) ||
+		!strings.Contains(help.String(), "-signal-every") {
 		t.Error(err, help.String())
 	}
 }
@@ -76,7 +82,8 @@ func TestEnvironmentTwins(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		done <- program.Run(ctx, []string{"-app", "api", "-client-id", "api"}, env(
-			"TANDEM_ISSUER", idp.URL, "TANDEM_CLIENT_ID", "other", "TANDEM_CLIENT_SECRET", "s3cret", "TANDEM_LISTEN", "127.0.0.1:0"), in, io.Discard)
+			"TANDEM_ISSUER", idp.URL, "TANDEM_CLIENT_ID", "other", "TANDEM_CLIENT_SECRET", "s3cret", "TANDEM_LISTEN",
+			"127.0.0.1:0"), in, io.Discard)
 		in.Close()
 	}()
 	line := make([]byte, 1000)
@@ -141,31 +148,40 @@ func TestEverything(t *testing.T) {
 	if err := <-done; err != nil || logged.Len() > 0 {
 		t.Errorf("%v; it said %s", err, &logged)
 	}
-	if err := program.Run(t.Context(), nil, env("TANDEM_IDP_IDLE", "1ms", "TANDEM_LISTEN_PORT_BASE", "0"), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "-idp-idle is 1ms") {
+	if err := program.Run(t.Context(), nil, env("TANDEM_IDP_IDLE", "1ms", "TANDEM_LISTEN_PORT_BASE", "0"), io.Discard,
+		io.Discard); err == nil || !strings.Contains(err.Error(), "-idp-idle is 1ms") {
 		t.Error(err)
 	}
 }
 
 // The demo's IdP can be like another; a name that is none names the flag and the others.
 func TestLikeAnother(t *testing.T) {
-	err := program.Run(t.Context(), []string{"-like", "nobody", "-listen-port-base", "0"}, env(), io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), `-like is "nobody"; use one of`) || !strings.Contains(err.Error(), "keycloak") {
+	err := program.Run(t.Context(), []string{"-like", "nobody", "-listen-port-base", "0"}, env(), io.Discard,
+		io.Discard)
+	if err == nil || !strings.Contains(err.Error(), `-like is "nobody"; use one of`) ||
+		!strings.Contains(err.Error(), "keycloak") {
 		t.Error(err)
 	}
 }
 
 // -diagnose says what does not fit, and serves nobody.
 func TestDiagnose(t *testing.T) {
-	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RedirectURIs: []string{"http://127.0.0.1:9103/auth/callback"}}))
+	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret",
+		RedirectURIs: []string{"http://127.0.0.1:9103/auth/callback"}}))
 	// The app itself, behind something that lets no POST through.
-	running := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	running := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+	}))
 	defer running.Close()
 	var out bytes.Buffer
-	args := strings.Fields("-app notoken -client-id notes -client-secret s3cret -like keycloak -diagnose -issuer " + s.URL + " -listen " + running.Listener.Addr().String())
+	args := strings.Fields("-app notoken -client-id notes -client-secret s3cret -like keycloak -diagnose -issuer " +
+		s.URL + " -listen " + running.Listener.Addr().String())
 	if err := program.Run(t.Context(), args, env(), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`treats the IdP as "keycloak"`, "! This kind of IdP sends no logout token", "set -idle or -silent-check", "4 marked with !", "Register exactly " + running.URL + "/auth/callback", "/auth/backchannel-logout is answered with 403"} {
+	for _, want := range []string{`treats the IdP as "keycloak"`, "! This kind of IdP sends no logout token",
+		"set -idle or -silent-check", "4 marked with !", "Register exactly " + running.URL + "/auth/callback",
+		"/auth/backchannel-logout is answered with 403"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}

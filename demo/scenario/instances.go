@@ -47,18 +47,20 @@ func twoInstances() Scenario {
 	var before int
 	at := func(ctx context.Context, st *Stage, path string) (int, error) { return askTwin(ctx, st, twin, path) }
 	second := func(status int) Check {
-		return Check{fmt.Sprintf("The second instance answers with %d", status), func(ctx context.Context, st *Stage) bool {
-			got, err := at(ctx, st, "/me")
-			if err == nil && got == status {
-				kind := system.Asked
-				if status == http.StatusUnauthorized {
-					kind = system.Refused
+		return Check{fmt.Sprintf("The second instance answers with %d", status),
+			func(ctx context.Context, st *Stage) bool {
+				got, err := at(ctx, st, "/me")
+				if err == nil && got == status {
+					kind := system.Asked
+					if status == http.StatusUnauthorized {
+						kind = system.Refused
+					}
+					st.Note(system.Event{Kind: kind, From: system.Notes, To: system.Person, Subject: ada, Clause: "C8",
+						Title: fmt.Sprintf("The second instance answers with %d %s", status, http.StatusText(status)),
+						Text:  "It was never told by the browser: it knows from the store that both share."})
 				}
-				st.Note(system.Event{Kind: kind, From: system.Notes, To: system.Person, Subject: ada, Clause: "C8", Title: fmt.Sprintf("The second instance answers with %d %s", status, http.StatusText(status)),
-					Text: "It was never told by the browser: it knows from the store that both share."})
-			}
-			return err == nil && got == status
-		}}
+				return err == nil && got == status
+			}}
 	}
 	return Scenario{
 		ID: "two-instances", Title: "Two instances of one app",
@@ -67,21 +69,27 @@ func twoInstances() Scenario {
 		Teaches: "What holds for one process holds for all of them: one refresh, one end, one reason (C4, C5, C8).",
 		Steps: func() []Step {
 			return []Step{
-				{Text: "A second instance of Notes starts. Ada signs in at the first.", Run: steps(func(ctx context.Context, st *Stage) (err error) {
-					twin, err = startTwin(ctx, st, nil)
-					return err
-				}, signIn(ada, system.Notes)), Checks: []Check{live(ada, system.Notes), second(200)}},
-				{Text: "Her token runs out, and 10 requests at each instance need a new one.", Run: steps(wait(time.Minute), func(ctx context.Context, st *Stage) error {
-					before = st.IDP.Count(idpmock.EndpointRefresh, system.Notes)
-					return crowd(ctx, 2, func() error {
-						return errors.Join(
-							crowd(ctx, 5, func() error { _, err := st.act(ctx, ada, system.Notes, system.DoCallAPI); return err }),
-							crowd(ctx, 5, func() error { _, err := at(ctx, st, "/call-api"); return err }))
-					})
-				}), Checks: []Check{{"There was one refresh", func(_ context.Context, st *Stage) bool {
-					return st.IDP.Count(idpmock.EndpointRefresh, system.Notes) == before+1
-				}}, second(200)}},
-				{Text: "She logs out at the first.", Run: do(ada, system.Notes, system.DoLogout), Checks: []Check{ended(ada, system.Notes, reason.UserLogout), second(401)}},
+				{Text: "A second instance of Notes starts. Ada signs in at the first.",
+					Run: steps(func(ctx context.Context, st *Stage) (err error) {
+						twin, err = startTwin(ctx, st, nil)
+						return err
+					}, signIn(ada, system.Notes)), Checks: []Check{live(ada, system.Notes), second(200)}},
+				{Text: "Her token runs out, and 10 requests at each instance need a new one.",
+					Run: steps(wait(time.Minute), func(ctx context.Context, st *Stage) error {
+						before = st.IDP.Count(idpmock.EndpointRefresh, system.Notes)
+						return crowd(ctx, 2, func() error {
+							return errors.Join(
+								crowd(ctx, 5, func() error {
+									_, err := st.act(ctx, ada, system.Notes, system.DoCallAPI)
+									return err
+								}),
+								crowd(ctx, 5, func() error { _, err := at(ctx, st, "/call-api"); return err }))
+						})
+					}), Checks: []Check{{"There was one refresh", func(_ context.Context, st *Stage) bool {
+						return st.IDP.Count(idpmock.EndpointRefresh, system.Notes) == before+1
+					}}, second(200)}},
+				{Text: "She logs out at the first.", Run: do(ada, system.Notes, system.DoLogout),
+					Checks: []Check{ended(ada, system.Notes, reason.UserLogout), second(401)}},
 			}
 		},
 	}
@@ -116,47 +124,60 @@ func rollingUpdate() Scenario {
 	}
 	say := func(text string) func(context.Context, *Stage) error {
 		return func(_ context.Context, st *Stage) error {
-			st.Note(system.Event{Kind: system.Control, From: system.Notes, Title: text, Text: "The load balancer sends nothing to an instance that stops. The sessions are in the store."})
+			st.Note(system.Event{Kind: system.Control, From: system.Notes, Title: text,
+				Text: "The load balancer sends nothing to an instance that stops. The sessions are in the store."})
 			return nil
 		}
 	}
 	// round replaces one instance after the other; she works all the while.
 	round := func(keys func() rp.Keys) func(context.Context, *Stage) error {
 		with := func(c *apps.Config) { c.Keys = keys() }
-		return steps(say("The second instance stops"), func(context.Context, *Stage) error { return twin.Close() }, works(false),
+		return steps(say("The second instance stops"), func(context.Context, *Stage) error {
+			return twin.Close()
+		}, works(false),
 			func(ctx context.Context, st *Stage) (err error) { twin, err = startTwin(ctx, st, with); return err },
 			say("The second instance is new"), works(true),
 			func(ctx context.Context, st *Stage) error { return st.Replace(ctx, system.Notes, with) },
 			say("The first instance is new"), works(true))
 	}
 	unnoticed := []Check{
-		{"Every click was answered with 200 OK", func(context.Context, *Stage) bool { return clicks > 0 && failed == 0 }},
+		{"Every click was answered with 200 OK", func(context.Context, *Stage) bool {
+			return clicks > 0 && failed == 0
+		}},
 		live(ada, system.Notes),
-		{"Ada has typed her name once", func(_ context.Context, st *Stage) bool { return signIns(st, ada)-signedIn == 1 }},
+		{"Ada has typed her name once", func(_ context.Context, st *Stage) bool {
+			return signIns(st, ada)-signedIn == 1
+		}},
 	}
 	return Scenario{
 		ID: "rolling-update", Title: "A rolling update with a new key",
-		Setup:   "Notes runs twice on one store. It gets a new version, and the key that seals its sessions a successor. Each instance is stopped and started anew, twice; Ada works all the while.",
-		Watch:   "Her clicks: every one is served, by the old instance or the new one. She is never asked to log in.",
-		Teaches: "The sessions are in the store, not in the process. A key is rolled in rounds: first everybody can read the new one, then it seals.",
+		Setup: "Notes runs twice on one store. It gets a new version, and the key that seals its sessions a " +
+			"successor. Each instance is stopped and started anew, twice; Ada works all the while.",
+		Watch: "Her clicks: every one is served, by the old instance or the new one. She is never asked to log in.",
+		Teaches: "The sessions are in the store, not in the process. A key is rolled in rounds: first everybody can " +
+			"read the new one, then it seals.",
 		Steps: func() []Step {
 			return []Step{
-				{Text: "Notes starts twice. Ada signs in, and clicks every 10 s from now on.", Run: steps(func(ctx context.Context, st *Stage) (err error) {
-					clicks, failed, signedIn = 0, 0, signIns(st, ada)
-					before = st.App(system.Notes).Keys()[:1]
-					fresh = rp.Keys{rp.NewKey()}
-					twin, err = startTwin(ctx, st, nil)
-					return err
-				}, signIn(ada, system.Notes), works(true)), Checks: unnoticed},
-				{Text: "First round: each instance is stopped and started anew. It can read the new key, and seals with the old one.",
+				{Text: "Notes starts twice. Ada signs in, and clicks every 10 s from now on.",
+					Run: steps(func(ctx context.Context, st *Stage) (err error) {
+						clicks, failed, signedIn = 0, 0, signIns(st, ada)
+						before = st.App(system.Notes).Keys()[:1]
+						fresh = rp.Keys{rp.NewKey()}
+						twin, err = startTwin(ctx, st, nil)
+						return err
+					}, signIn(ada, system.Notes), works(true)), Checks: unnoticed},
+				{Text: "First round: each instance is stopped and started anew. It can read the new key, and seals " +
+					"with the old one.",
 					Run: round(func() rp.Keys { return rp.Keys{before[0], fresh[0]} }), Checks: unnoticed},
 				{Text: "Second round: the new key seals, the old one still opens.",
 					Run: round(func() rp.Keys { return rp.Keys{fresh[0], before[0]} }), Checks: unnoticed},
-				{Text: "She logs out at the first instance. The second knows.", Run: do(ada, system.Notes, system.DoLogout),
-					Checks: []Check{ended(ada, system.Notes, reason.UserLogout), {"The second instance answers with 401", func(ctx context.Context, st *Stage) bool {
-						got, err := askTwin(ctx, st, twin, "/me")
-						return err == nil && got == http.StatusUnauthorized
-					}}}},
+				{Text: "She logs out at the first instance. The second knows.",
+					Run: do(ada, system.Notes, system.DoLogout),
+					Checks: []Check{ended(ada, system.Notes, reason.UserLogout),
+						{"The second instance answers with 401", func(ctx context.Context, st *Stage) bool {
+							got, err := askTwin(ctx, st, twin, "/me")
+							return err == nil && got == http.StatusUnauthorized
+						}}}},
 			}
 		},
 	}
@@ -166,7 +187,8 @@ func rollingUpdate() Scenario {
 func signIns(st *Stage, user string) int {
 	n := 0
 	for _, e := range st.Log.Read(0).Events {
-		if e.Kind == system.Login && e.To == system.IdP && e.From == system.Person && e.Subject == user && strings.HasPrefix(e.Title, "Signed in") {
+		if e.Kind == system.Login && e.To == system.IdP && e.From == system.Person && e.Subject == user &&
+			strings.HasPrefix(e.Title, "Signed in") {
 			n++
 		}
 	}
@@ -176,42 +198,53 @@ func signIns(st *Stage, user string) int {
 func sharedStore() Scenario {
 	// shows lets a browser show one app the cookie of another.
 	shows := func(from, to string) Check {
-		return Check{fmt.Sprintf("%s does not know the cookie of %s: 401", system.Name(to), system.Name(from)), func(ctx context.Context, st *Stage) bool {
-			cookies := ""
-			for _, k := range st.App(from).Known() {
-				if k.Subject == ada && k.Status.State == "live" {
-					cookies, _ = st.App(from).CookieOf(k.Session)
+		return Check{fmt.Sprintf("%s does not know the cookie of %s: 401", system.Name(to), system.Name(from)),
+			func(ctx context.Context, st *Stage) bool {
+				cookies := ""
+				for _, k := range st.App(from).Known() {
+					if k.Subject == ada && k.Status.State == "live" {
+						cookies, _ = st.App(from).CookieOf(k.Session)
+					}
 				}
-			}
-			b := system.NewBrowser(ada)
-			defer b.Close()
-			cookies = strings.ReplaceAll(cookies, apps.CookieNameFor(from)+"=", apps.CookieNameFor(to)+"=")
-			if cookies == "" || b.Take(st.URL(to), cookies) != nil {
-				return false
-			}
-			r, err := st.Act(ctx, b, to, system.DoActive)
-			return err == nil && r.Status == http.StatusUnauthorized
-		}}
+				b := system.NewBrowser(ada)
+				defer b.Close()
+				cookies = strings.ReplaceAll(cookies, apps.CookieNameFor(from)+"=", apps.CookieNameFor(to)+"=")
+				if cookies == "" || b.Take(st.URL(to), cookies) != nil {
+					return false
+				}
+				r, err := st.Act(ctx, b, to, system.DoActive)
+				return err == nil && r.Status == http.StatusUnauthorized
+			}}
 	}
 	return Scenario{
 		ID: "shared-store", Title: "Two apps in one store",
-		Setup:    "Notes and Reports keep their sessions in one store, under the same keys. They are two clients of the IdP.",
-		Watch:    "What each app knows of the other's session, and how a logout comes from one to the other.",
-		Teaches:  "A session belongs to one app. Apps that share a store can neither serve nor end each other's sessions (C9). A logout reaches both all the same, by way of the IdP.",
+		Setup: "Notes and Reports keep their sessions in one store, under the same keys. They are two clients of " +
+			"the IdP.",
+		Watch: "What each app knows of the other's session, and how a logout comes from one to the other.",
+		Teaches: "A session belongs to one app. Apps that share a store can neither serve nor end each other's " +
+			"sessions (C9). A logout reaches both all the same, by way of the IdP.",
 		Settings: system.Settings{SharedStore: true},
 		Steps: func() []Step {
 			return []Step{
-				{Text: "Ada signs in to Notes and Reports.", Run: signIn(ada, system.Notes, system.Reports), Checks: []Check{live(ada, system.Notes, system.Reports)}},
-				{Text: "Each app is shown the other's cookie.", Checks: []Check{shows(system.Notes, system.Reports), shows(system.Reports, system.Notes), live(ada, system.Notes, system.Reports)}},
-				{Text: "Support ends all of Ada's sessions in Reports.", Run: func(ctx context.Context, st *Stage) error {
-					n, err := st.App(system.Reports).RP.EndSessions(ctx, rp.Whose{Subject: ada, Detail: "asked by telephone"})
-					if err == nil && n != 1 {
-						err = fmt.Errorf("%d sessions were ended, not 1", n)
-					}
-					return err
-				}, Checks: []Check{ended(ada, system.Reports, reason.Admin), live(ada, system.Notes), idpLives(ada)}},
-				{Text: "Half a minute later she opens Reports again, and then logs out of Notes.", Run: steps(wait(30*time.Second), signIn(ada, system.Reports), do(ada, system.Notes, system.DoLogout)),
-					Checks: []Check{ended(ada, system.Notes, reason.UserLogout), idpEnded(ada), ended(ada, system.Reports, reason.BackchannelLogout)}},
+				{Text: "Ada signs in to Notes and Reports.", Run: signIn(ada, system.Notes, system.Reports),
+					Checks: []Check{live(ada, system.Notes, system.Reports)}},
+				{Text: "Each app is shown the other's cookie.", Checks: []Check{shows(system.Notes, system.Reports),
+					shows(system.Reports, system.Notes), live(ada, system.Notes, system.Reports)}},
+				{Text: "Support ends all of Ada's sessions in Reports.",
+					Run: func(ctx context.Context, st *Stage) error {
+						n, err := st.App(system.Reports).RP.EndSessions(ctx,
+							rp.Whose{Subject: ada, Detail: "asked by telephone"})
+						if err == nil && n != 1 {
+							err = fmt.Errorf("%d sessions were ended, not 1", n)
+						}
+						return err
+					}, Checks: []Check{ended(ada, system.Reports, reason.Admin), live(ada, system.Notes),
+						idpLives(ada)}},
+				{Text: "Half a minute later she opens Reports again, and then logs out of Notes.",
+					Run: steps(wait(30*time.Second), signIn(ada, system.Reports),
+						do(ada, system.Notes, system.DoLogout)),
+					Checks: []Check{ended(ada, system.Notes, reason.UserLogout), idpEnded(ada),
+						ended(ada, system.Reports, reason.BackchannelLogout)}},
 			}
 		},
 	}

@@ -196,7 +196,8 @@ func (p *Player) step(ctx context.Context, pace Pace) error {
 
 func (p *Player) tell(ctx context.Context, t *telling, i int) error {
 	step := t.steps[i]
-	p.system.Note(system.Event{Kind: system.Step, From: system.Person, Title: fmt.Sprintf("Step %d: %s", i+1, step.Text)})
+	p.system.Note(system.Event{Kind: system.Step, From: system.Person,
+		Title: fmt.Sprintf("Step %d: %s", i+1, step.Text)})
 	if step.Run != nil {
 		if err := step.Run(ctx, t.stage); err != nil {
 			return fmt.Errorf("step %d: %w", i+1, err)

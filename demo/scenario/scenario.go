@@ -208,10 +208,11 @@ func live(user string, apps ...string) Check {
 }
 
 func ended(user, app string, why reason.Reason) Check {
-	return Check{fmt.Sprintf("%s's session in %s ended: %s", person2(user), system.Name(app), why), func(ctx context.Context, st *Stage) bool {
-		s := st.status(ctx, user, app)
-		return s.State == "ended" && s.Reason == why
-	}}
+	return Check{fmt.Sprintf("%s's session in %s ended: %s", person2(user), system.Name(app), why),
+		func(ctx context.Context, st *Stage) bool {
+			s := st.status(ctx, user, app)
+			return s.State == "ended" && s.Reason == why
+		}}
 }
 
 func idpLives(user string) Check {
@@ -230,7 +231,8 @@ func idpEnded(user string) Check {
 
 // answers checks what an app answers to a person who does something now.
 func answers(user, app, what string, status int) Check {
-	return Check{fmt.Sprintf("%s answers %s with %d %s", system.Name(app), person2(user), status, http.StatusText(status)), func(ctx context.Context, st *Stage) bool {
+	return Check{fmt.Sprintf("%s answers %s with %d %s", system.Name(app), person2(user), status,
+		http.StatusText(status)), func(ctx context.Context, st *Stage) bool {
 		got, err := st.act(ctx, user, app, what)
 		return err == nil && got == status
 	}}

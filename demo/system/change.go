@@ -16,7 +16,8 @@ import (
 // apply sets what concerns an app.
 func (s Settings) apply(c *apps.Config) {
 	c.WaitFor, c.Like = s.WaitFor, cmp.Or(s.Like, "duende")
-	c.SignalEvery, c.TrustFor, c.Idle, c.Absolute, c.Trailing = s.SignalEvery, s.TrustFor, s.Idle, s.Absolute, s.Trailing
+	c.SignalEvery, c.TrustFor, c.Idle, c.Absolute, c.Trailing = s.SignalEvery, s.TrustFor, s.Idle, s.Absolute,
+		s.Trailing
 	c.IdPWindow = s.IdPIdle
 	c.SilentCheck = s.SilentCheck && c.ClientID == Wiki
 }
@@ -102,7 +103,8 @@ func temperamentOf(like string) (idpmock.Temperament, error) {
 	}
 	t, err := idpmock.Like(like)
 	if err != nil {
-		return t, &apps.FlagError{Flag: "like", Cure: fmt.Sprintf("is %q; use one of %s", like, strings.Join(idpmock.TemperamentNames(), ", "))}
+		return t, &apps.FlagError{Flag: "like", Cure: fmt.Sprintf("is %q; use one of %s", like,
+			strings.Join(idpmock.TemperamentNames(), ", "))}
 	}
 	// The demo's API asks about reference tokens, whoever the IdP is like.
 	t.Lacks = slices.DeleteFunc(slices.Clone(t.Lacks), func(m string) bool { return m == "introspection_endpoint" })
@@ -124,7 +126,9 @@ func (s *System) Reset(ctx context.Context, to Settings) error {
 	}
 	s.settle(ctx, 2*time.Second)
 	to = to.withDefaults()
-	if err := s.IDP.Update(func(c *idpmock.Config) { c.Policies, c.Clients = idpmock.Policies{}, clients(to, s.site) }); err != nil {
+	if err := s.IDP.Update(func(c *idpmock.Config) {
+		c.Policies, c.Clients = idpmock.Policies{}, clients(to, s.site)
+	}); err != nil {
 		return err
 	}
 	if err := s.Change(ctx, to); err != nil {

@@ -62,7 +62,8 @@ func (s Settings) withDefaults() Settings {
 	for _, d := range []struct {
 		v      *time.Duration
 		preset time.Duration
-	}{{&s.IdPIdle, 2 * time.Minute}, {&s.IdPAbsolute, time.Hour}, {&s.TokenLife, time.Minute}, {&s.TrustFor, 5 * time.Minute}, {&s.Absolute, 8 * time.Hour}} {
+	}{{&s.IdPIdle, 2 * time.Minute}, {&s.IdPAbsolute, time.Hour}, {&s.TokenLife, time.Minute},
+		{&s.TrustFor, 5 * time.Minute}, {&s.Absolute, 8 * time.Hour}} {
 		if *d.v == 0 {
 			*d.v = d.preset
 		}
@@ -78,17 +79,21 @@ func (s Settings) check() error {
 		v    time.Duration
 		zero bool
 	}{{"idp-idle", s.IdPIdle, false}, {"idp-absolute", s.IdPAbsolute, false}, {"token-life", s.TokenLife, false},
-		{"signal-every", s.SignalEvery, true}, {"trust-for", s.TrustFor, false}, {"idle", s.Idle, true}, {"absolute", s.Absolute, false}} {
+		{"signal-every", s.SignalEvery, true}, {"trust-for", s.TrustFor, false}, {"idle", s.Idle, true},
+		{"absolute", s.Absolute, false}} {
 		switch {
 		case d.v == 0 && d.zero:
 		case d.v < time.Second:
-			faults = append(faults, &apps.FlagError{Flag: d.flag, Cure: fmt.Sprintf("is %v; use a second at least", d.v)})
+			faults = append(faults, &apps.FlagError{Flag: d.flag, Cure: fmt.Sprintf("is %v; use a second at least",
+				d.v)})
 		case d.v > 365*24*time.Hour:
 			faults = append(faults, &apps.FlagError{Flag: d.flag, Cure: fmt.Sprintf("is %v; use a year at most", d.v)})
 		}
 	}
 	if s.SignalEvery >= s.IdPIdle {
-		faults = append(faults, &apps.FlagError{Flag: "signal-every", Cure: fmt.Sprintf("is %v, not less than the IdP's window of %v: active people would be logged out between two signals", s.SignalEvery, s.IdPIdle)})
+		faults = append(faults, &apps.FlagError{Flag: "signal-every",
+			Cure: fmt.Sprintf("is %v, not less than the IdP's window of %v: active people would be logged out "+
+				"between two signals", s.SignalEvery, s.IdPIdle)})
 	}
 	return errors.Join(faults...)
 }

@@ -70,12 +70,14 @@ func (d *downSwitch) guard(next http.Handler) http.Handler {
 
 // SetIdPDown takes the IdP down or brings it back.
 func (s *System) SetIdPDown(down bool) {
-	s.setIdP(down, idpDown, Event{Title: "IdP down", Text: "Every connection to it is cut. Nobody is logged out by that."})
+	s.setIdP(down, idpDown, Event{Title: "IdP down", Text: "Every connection to it is cut. Nobody is logged out by " +
+		"that."})
 }
 
 // SetIdPHangs makes the IdP take calls and answer none, or brings it back.
 func (s *System) SetIdPHangs(hangs bool) {
-	s.setIdP(hangs, idpHangs, Event{Title: "IdP hangs", Text: "It takes every call and answers none. Nobody is logged out by that."})
+	s.setIdP(hangs, idpHangs, Event{Title: "IdP hangs", Text: "It takes every call and answers none. Nobody is " +
+		"logged out by that."})
 }
 
 func (s *System) setIdP(bad bool, to idpState, e Event) {
@@ -102,7 +104,8 @@ func (s *System) BreakAPI(broken bool) {
 	}
 	e := Event{Kind: Control, From: API, Title: "API mended"}
 	if broken {
-		e.Title, e.Text, e.Clause = "API broken", "A gateway before it refuses every token with 401, good ones too, and asks nobody.", "C6"
+		e.Title, e.Text, e.Clause = "API broken", "A gateway before it refuses every token with 401, good ones too, "+
+			"and asks nobody.", "C6"
 	}
 	s.Note(e)
 }
@@ -116,7 +119,8 @@ func (s *System) LoseDeliveries(lose bool) {
 	e := Event{Kind: Control, From: IdP, Title: "Logout tokens arrive again"}
 	if lose {
 		s.IDP.FaultDelivery(idpmock.DeliveryFault{Lose: true, Times: idpmock.Always})
-		e.Title, e.Text = "Logout tokens get lost", "As with a firewall between the IdP and the apps, or an IdP that sends none on expiry."
+		e.Title, e.Text = "Logout tokens get lost", "As with a firewall between the IdP and the apps, or an IdP that "+
+			"sends none on expiry."
 	}
 	s.Note(e)
 }
@@ -126,7 +130,8 @@ func (s *System) Losing() bool { return s.losing.Load() }
 
 // SayJump puts on the timeline that the clock is about to move by d.
 func (s *System) SayJump(d time.Duration) {
-	s.Note(Event{Kind: Control, From: Person, Title: "Clock moves by " + d.String(), Text: "One clock serves the IdP, the apps and the API."})
+	s.Note(Event{Kind: Control, From: Person, Title: "Clock moves by " + d.String(),
+		Text: "One clock serves the IdP, the apps and the API."})
 }
 
 // EndAtIdP ends a session at the IdP, as an administrator would.
@@ -207,11 +212,13 @@ func act(ctx context.Context, b *Browser, a *apps.App, what string) (Result, err
 
 // answered notes the answers that concern the session.
 func (s *System) answered(id, user string, r Result) {
-	e := Event{From: id, To: Person, Subject: user, Title: fmt.Sprintf("%s answered %d %s", Name(id), r.Status, http.StatusText(r.Status))}
+	e := Event{From: id, To: Person, Subject: user, Title: fmt.Sprintf("%s answered %d %s", Name(id), r.Status,
+		http.StatusText(r.Status))}
 	switch r.Status {
 	case http.StatusServiceUnavailable:
 		e.Kind, e.Clause = Trouble, "C6"
-		e.Text = "The IdP has to confirm the session first, and cannot be asked. The person keeps the session and is told when to try again (Retry-After: " + r.Header.Get("Retry-After") + " s)."
+		e.Text = "The IdP has to confirm the session first, and cannot be asked. The person keeps the session and is " +
+			"told when to try again (Retry-After: " + r.Header.Get("Retry-After") + " s)."
 	case http.StatusBadGateway:
 		e.Kind, e.Clause = Trouble, "C6"
 		e.Text = "The API refuses a token that the IdP calls good. The API is to blame, and the session is kept."
@@ -262,8 +269,9 @@ type AppSession struct {
 // Look takes a snapshot. It extends nothing.
 func (s *System) Look() Snapshot {
 	idp, _ := s.down.now()
-	out := Snapshot{Now: s.Now(), Settings: s.Settings(), IdPDown: idp == idpDown, IdPHangs: idp == idpHangs, Broken: s.broken.Load(),
-		IdP: s.IDP.Sessions(), Apps: []AppSession{}}
+	out := Snapshot{Now: s.Now(), Settings: s.Settings(), IdPDown: idp == idpDown, IdPHangs: idp == idpHangs,
+		Broken: s.broken.Load(),
+		IdP:    s.IDP.Sessions(), Apps: []AppSession{}}
 	if out.IdP == nil {
 		out.IdP = []idpmock.Session{}
 	}

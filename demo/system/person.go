@@ -155,7 +155,8 @@ func (b *Browser) Post(ctx context.Context, page string, form url.Values) (Resul
 	return r, err
 }
 
-func (b *Browser) do(ctx context.Context, method, page string, form url.Values, header map[string]string) (Result, error) {
+func (b *Browser) do(ctx context.Context, method, page string, form url.Values,
+	header map[string]string) (Result, error) {
 	var body io.Reader
 	if method == http.MethodPost {
 		body = strings.NewReader(form.Encode())

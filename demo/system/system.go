@@ -34,7 +34,8 @@ const (
 )
 
 // Names of the lanes for people.
-var names = map[string]string{Person: "Person", Notes: "Notes", Reports: "Reports", Wiki: "Wiki", Naive: "Homemade", API: "API", IdP: "IdP"}
+var names = map[string]string{Person: "Person", Notes: "Notes", Reports: "Reports", Wiki: "Wiki", Naive: "Homemade",
+	API: "API", IdP: "IdP"}
 
 // Name of a lane for people.
 func Name(lane string) string {
@@ -110,12 +111,14 @@ func Start(ctx context.Context, c Config) (s *System, err error) {
 		return "http://" + lane + ".localhost:" + port
 	}
 	s = &System{Log: NewLog(), Room: listeners[room], RoomURL: site(room), progress: c.Progress, logger: c.Logger,
-		transport: &counted{next: apps.LocalTransport()}, apps: map[string]*apps.App{}, settings: c.Settings, like: c.Like, watched: make(chan struct{}), site: site}
+		transport: &counted{next: apps.LocalTransport()}, apps: map[string]*apps.App{}, settings: c.Settings,
+		like: c.Like, watched: make(chan struct{}), site: site}
 	s.IDP, err = idpmock.New(idpmock.Config{
 		Issuer: site(IdP), Now: c.Now, Clients: clients(c.Settings, site),
 		IdleWindow: c.Settings.IdPIdle, AbsoluteLifetime: c.Settings.IdPAbsolute,
 		Temperament: temperament, CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true,
-		Users:      []idpmock.User{{Username: "ada", Name: "Ada Lovelace"}, {Username: "grace", Name: "Grace Hopper"}, {Username: "alan", Name: "Alan Turing"}},
+		Users: []idpmock.User{{Username: "ada", Name: "Ada Lovelace"}, {Username: "grace", Name: "Grace Hopper"},
+			{Username: "alan", Name: "Alan Turing"}},
 		SweepEvery: 250 * time.Millisecond,
 	})
 	if err != nil {
@@ -159,7 +162,8 @@ func listen(base int) (map[string]net.Listener, error) {
 func clients(s Settings, site func(string) string) []idpmock.Client {
 	client := func(id string) idpmock.Client {
 		return idpmock.Client{ID: id, Secret: id + "-secret", RedirectURIs: []string{site(id) + "/auth/callback"},
-			PostLogoutRedirectURIs: []string{site(id) + "/auth/logged-out"}, BackchannelLogoutURI: site(id) + "/auth/backchannel-logout",
+			PostLogoutRedirectURIs: []string{site(id) + "/auth/logged-out"}, BackchannelLogoutURI: site(id) +
+				"/auth/backchannel-logout",
 			BackchannelSessionRequired: true, AccessTokenType: idpmock.Reference}
 	}
 	notes, reports, wiki := client(Notes), client(Reports), client(Wiki)
@@ -167,13 +171,16 @@ func clients(s Settings, site func(string) string) []idpmock.Client {
 	// It has nothing to renew the token with, so the token lasts as long as the
 	// session may; the session, not the token's lifetime, is the limit.
 	reports.AccessTokenLifetime = s.IdPAbsolute
-	plain := idpmock.Client{ID: Naive, Secret: Naive + "-secret", RedirectURIs: []string{site(Naive) + "/callback"}, AccessTokenType: idpmock.Reference,
-		RefreshTokens: true, AccessTokenLifetime: s.TokenLife, RefreshTokenLifetime: s.IdPAbsolute}
+	plain := idpmock.Client{ID: Naive, Secret: Naive + "-secret", RedirectURIs: []string{site(Naive) + "/callback"},
+		AccessTokenType: idpmock.Reference,
+		RefreshTokens:   true, AccessTokenLifetime: s.TokenLife, RefreshTokenLifetime: s.IdPAbsolute}
 	return []idpmock.Client{notes, reports, wiki, plain, {ID: API, Secret: API + "-secret"}}
 }
 
-func (s *System) startApps(ctx context.Context, c Config, listeners map[string]net.Listener, site func(string) string) (err error) {
-	s.API, err = apps.StartAPI(ctx, apps.APIConfig{Issuer: site(IdP), ClientID: API, ClientSecret: API + "-secret", Listener: listeners[API], BaseURL: site(API),
+func (s *System) startApps(ctx context.Context, c Config, listeners map[string]net.Listener,
+	site func(string) string) (err error) {
+	s.API, err = apps.StartAPI(ctx, apps.APIConfig{Issuer: site(IdP), ClientID: API, ClientSecret: API + "-secret",
+		Listener: listeners[API], BaseURL: site(API),
 		// As the IdP's tokens have it: for itself and for those who ask it about them. Some IdPs bind a
 		// token to the API alone.
 		Audience: []string{site(IdP), site(API)},
@@ -182,10 +189,13 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 	if err != nil {
 		return err
 	}
-	start := map[string]func(context.Context, apps.Config) (*apps.App, error){Notes: apps.StartRefreshToken, Reports: apps.StartReferenceToken, Wiki: apps.StartNoToken}
+	start := map[string]func(context.Context, apps.Config) (*apps.App, error){Notes: apps.StartRefreshToken,
+		Reports: apps.StartReferenceToken, Wiki: apps.StartNoToken}
 	for _, id := range Apps() {
-		conf := apps.Config{Issuer: site(IdP), ClientID: id, ClientSecret: rp.Secret(id + "-secret"), Listener: listeners[id], BaseURL: site(id),
-			Store: storeOf(c.Store, id), Instances: c.Instances, Measure: c.Measure, Logger: c.Logger, Now: s.Now, Transport: s.transport, Events: s.events(id), Watch: s.visited(id), IdPSessionEnd: s.sessionEnd(id)}
+		conf := apps.Config{Issuer: site(IdP), ClientID: id, ClientSecret: rp.Secret(id + "-secret"),
+			Listener: listeners[id], BaseURL: site(id),
+			Store: storeOf(c.Store, id), Instances: c.Instances, Measure: c.Measure, Logger: c.Logger, Now: s.Now,
+			Transport: s.transport, Events: s.events(id), Watch: s.visited(id), IdPSessionEnd: s.sessionEnd(id)}
 		if id != Wiki {
 			conf.APIURL = site(API)
 		}
@@ -202,7 +212,8 @@ func (s *System) startApps(ctx context.Context, c Config, listeners map[string]n
 		}
 		s.apps[id] = a
 	}
-	s.Naive, err = apps.StartNaive(ctx, apps.NaiveConfig{Issuer: site(IdP), ClientID: Naive, ClientSecret: Naive + "-secret", Listener: listeners[Naive], BaseURL: site(Naive),
+	s.Naive, err = apps.StartNaive(ctx, apps.NaiveConfig{Issuer: site(IdP), ClientID: Naive, ClientSecret: Naive +
+		"-secret", Listener: listeners[Naive], BaseURL: site(Naive),
 		Logger: c.Logger, Now: s.Now, Transport: s.transport, Watch: s.naiveSaid, Offline: s.wantsOffline})
 	return err
 }

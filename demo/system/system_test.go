@@ -84,7 +84,8 @@ func TestFourSessions(t *testing.T) {
 		s.Advance(30 * time.Second)
 		told := s.Now().Add(2 * time.Minute)
 		eventually(t, "the IdP is told", func() bool {
-			if r, err := s.Do(t.Context(), system.Notes, notes.Session, system.DoActive); err != nil || r.Status != 200 {
+			if r, err := s.Do(t.Context(), system.Notes, notes.Session, system.DoActive); err != nil ||
+				r.Status != 200 {
 				t.Fatal(r.Status, err)
 			}
 			return s.IDP.Sessions()[0].IdleDeadline.Equal(told) || s.IDP.Sessions()[0].IdleDeadline.After(told)
@@ -95,7 +96,8 @@ func TestFourSessions(t *testing.T) {
 	}
 	s.LoseDeliveries(true)
 	s.Advance(2*time.Minute + 30*time.Second) // W and δ
-	for app, want := range map[string]reason.Reason{system.Notes: reason.RefreshRejected, system.Reports: reason.APIUnauthorized} {
+	for app, want := range map[string]reason.Reason{system.Notes: reason.RefreshRejected,
+		system.Reports: reason.APIUnauthorized} {
 		what := system.DoActive
 		if app == system.Reports {
 			what = system.DoCallAPI
@@ -113,7 +115,8 @@ func TestFourSessions(t *testing.T) {
 	if got := states(s); got[system.Wiki] != "live" {
 		t.Errorf("nobody told Wiki: %v", got)
 	}
-	for _, want := range []system.Kind{system.Login, system.Active, system.Told, system.Refused, system.Ended, system.Lost, system.Control} {
+	for _, want := range []system.Kind{system.Login, system.Active, system.Told, system.Refused, system.Ended,
+		system.Lost, system.Control} {
 		if len(kinds(s, func(e system.Event) bool { return e.Kind == want })) == 0 {
 			t.Errorf("the log has no %q", want)
 		}
@@ -127,7 +130,8 @@ func TestTheCauseIsTold(t *testing.T) {
 	s.Advance(2*time.Minute + time.Second)
 	eventually(t, "all have ended", func() bool { return states(s)[system.Wiki] == string(reason.BackchannelLogout) })
 	told := kinds(s, func(e system.Event) bool { return e.Kind == system.Ended && e.From == system.Wiki })
-	if len(told) != 1 || !strings.Contains(told[0].Text, "nobody was active in any app") || !strings.Contains(told[0].Text, "cause: inactivity") {
+	if len(told) != 1 || !strings.Contains(told[0].Text, "nobody was active in any app") ||
+		!strings.Contains(told[0].Text, "cause: inactivity") {
 		t.Errorf("%+v", told)
 	}
 }
@@ -140,7 +144,8 @@ func TestLogoutInOneAppReachesTheOthers(t *testing.T) {
 	}
 	eventually(t, "all have ended", func() bool {
 		got := states(s)
-		return got[system.Wiki] == string(reason.UserLogout) && got[system.Notes] == string(reason.BackchannelLogout) && got[system.Reports] == string(reason.BackchannelLogout)
+		return got[system.Wiki] == string(reason.UserLogout) && got[system.Notes] == string(reason.BackchannelLogout) &&
+			got[system.Reports] == string(reason.BackchannelLogout)
 	})
 }
 
@@ -156,7 +161,8 @@ func TestDo(t *testing.T) {
 		t.Fatal(r.Status, r.URL, err)
 	}
 	eventually(t, "the IdP session has ended", func() bool { return len(s.IDP.Sessions()) == 0 })
-	for _, c := range [][3]string{{"nope", session.Session, "active"}, {session.App, "nope", "active"}, {session.App, session.Session, "nope"}} {
+	for _, c := range [][3]string{{"nope", session.Session, "active"}, {session.App, "nope", "active"},
+		{session.App, session.Session, "nope"}} {
 		if _, err := s.Do(t.Context(), c[0], c[1], c[2]); err == nil {
 			t.Errorf("%v was done", c)
 		}
@@ -208,13 +214,16 @@ func TestChangeSettings(t *testing.T) {
 }
 
 func TestWrongSettings(t *testing.T) {
-	for _, bad := range []system.Settings{{IdPIdle: time.Millisecond}, {TrustFor: -1}, {SignalEvery: 3 * time.Minute}, {Absolute: 1e18}} {
-		if s, err := system.Start(t.Context(), system.Config{Settings: bad, Logger: slog.New(slog.DiscardHandler)}); err == nil {
+	for _, bad := range []system.Settings{{IdPIdle: time.Millisecond}, {TrustFor: -1}, {SignalEvery: 3 * time.Minute},
+		{Absolute: 1e18}} {
+		if s, err := system.Start(t.Context(),
+			system.Config{Settings: bad, Logger: slog.New(slog.DiscardHandler)}); err == nil {
 			s.Close()
 			t.Errorf("%+v was taken", bad)
 		}
 	}
-	if _, err := system.Start(t.Context(), system.Config{Store: "nope", Logger: slog.New(slog.DiscardHandler)}); err == nil {
+	if _, err := system.Start(t.Context(),
+		system.Config{Store: "nope", Logger: slog.New(slog.DiscardHandler)}); err == nil {
 		t.Error("an unknown store was taken")
 	}
 }

@@ -22,7 +22,8 @@ const maxTokens = 1000
 func (t *tokens) note(e idpmock.Event, lives time.Duration) {
 	// The code of a log-in is exchanged the moment after the app has joined, or the person has
 	// passed by again.
-	if e.Kind != idpmock.EventJoin && (e.Kind != idpmock.EventSignal || e.Endpoint != idpmock.EndpointRefresh && e.Endpoint != idpmock.EndpointAuthorize) {
+	if e.Kind != idpmock.EventJoin && (e.Kind != idpmock.EventSignal || e.Endpoint != idpmock.EndpointRefresh &&
+		e.Endpoint != idpmock.EndpointAuthorize) {
 		return
 	}
 	t.mu.Lock()

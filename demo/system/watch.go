@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/apps"
@@ -46,8 +45,9 @@ func (s *System) watch() {
 
 // calls names what tells the IdP.
 var calls = map[idpmock.Endpoint]string{
-	idpmock.EndpointRefresh: "Refresh", idpmock.EndpointUserinfo: "Userinfo", idpmock.EndpointIntrospect: "Introspection",
-	idpmock.EndpointAuthorize: "Visit", idpmock.EndpointCode: "Code exchange", idpmock.EndpointControl: "Session API",
+	idpmock.EndpointRefresh: "Refresh", idpmock.EndpointUserinfo: "Userinfo",
+	idpmock.EndpointIntrospect: "Introspection",
+	idpmock.EndpointAuthorize:  "Visit", idpmock.EndpointCode: "Code exchange", idpmock.EndpointControl: "Session API",
 }
 
 func (s *System) fromIdP(e idpmock.Event) (Event, bool) {
@@ -68,11 +68,13 @@ func (s *System) fromIdP(e idpmock.Event) (Event, bool) {
 		out.Text = "Credentials were entered: the IdP session began, or began anew."
 	case idpmock.EventJoin:
 		out.Kind, out.Title = Told, Name(e.Client)+" joined the IdP session"
-		out.Text = "The IdP gave the app a code without asking for credentials again, if it knew the person already. The visit extended the session."
+		out.Text = "The IdP gave the app a code without asking for credentials again, if it knew the person already. " +
+			"The visit extended the session."
 	case idpmock.EventSignal:
 		out.Kind, out.Clause = Told, "C1"
 		out.Title = call + " told the IdP"
-		out.Text = "The person was active, and the IdP session now ends at " + clock(e.Deadline) + " unless somebody is active again."
+		out.Text = "The person was active, and the IdP session now ends at " + clock(e.Deadline) +
+			" unless somebody is active again."
 		if text, ok := notExtended[e.Outcome]; ok {
 			out.Kind, out.Clause, out.Title, out.Text = Asked, "", call+" extended nothing", text
 		}
@@ -87,9 +89,12 @@ func (s *System) fromIdP(e idpmock.Event) (Event, bool) {
 		out.Title, out.Text, out.Clause = "IdP session ended: "+e.Outcome, ends[e.Outcome], "C2"
 	case idpmock.EventDelivery:
 		out.Kind, out.From, out.To, out.Clause = Delivered, IdP, e.Client, "C8"
-		out.Title, out.Text = "Logout token to "+Name(e.Client), "Back-channel logout: the IdP called the app, and the app ended the session before it answered."
+		out.Title, out.Text = "Logout token to "+Name(e.Client), "Back-channel logout: the IdP called the app, and "+
+			"the app ended the session before it answered."
 		if e.Outcome != "delivered" {
-			out.Kind, out.Title, out.Text = Lost, "Logout token to "+Name(e.Client)+" "+e.Outcome, "The app does not know yet. It finds out at its next signal; an app without token, at the next delivery."
+			out.Kind, out.Title, out.Text = Lost, "Logout token to "+Name(e.Client)+" "+e.Outcome,
+				"The app does not know yet. It finds out at its next signal; an app without token, at the next "+
+					"delivery."
 		}
 	case idpmock.EventRevoked:
 		out.Kind, out.Title, out.Clause = Refused, Name(e.Client)+"'s tokens revoked", "C4"
@@ -105,9 +110,10 @@ func (s *System) fromIdP(e idpmock.Event) (Event, bool) {
 
 // notExtended says why a call that succeeded has not moved the session's end.
 var notExtended = map[string]string{
-	"uncoordinated": "This client's tokens are not bound to the IdP session, so the call neither extended nor checked it.",
-	"not checked":   "The IdP session is over. An IdP of this kind does not look, and answers as if it lived.",
-	"not extended":  "An IdP of this kind does not count the call as activity.",
+	"uncoordinated": "This client's tokens are not bound to the IdP session, so the call neither extended nor " +
+		"checked it.",
+	"not checked":  "The IdP session is over. An IdP of this kind does not look, and answers as if it lived.",
+	"not extended": "An IdP of this kind does not count the call as activity.",
 }
 
 // ends says what the causes of the IdP mean.
@@ -127,7 +133,8 @@ func clock(t time.Time) string { return t.Format("15:04:05") }
 func (s *System) events(id string) event.Handlers {
 	return event.Handlers{
 		Login: func(e event.Login) {
-			s.Note(Event{At: e.At, Kind: Login, From: Person, To: id, Title: "Log-in to " + Name(id), Session: e.Session, SID: e.SID, Subject: e.Subject,
+			s.Note(Event{At: e.At, Kind: Login, From: Person, To: id, Title: "Log-in to " + Name(id),
+				Session: e.Session, SID: e.SID, Subject: e.Subject,
 				Text: "The app checked the ID token and made a session of its own, under a new random id."})
 		},
 		Signal: func(e event.Signal) {
@@ -135,18 +142,22 @@ func (s *System) events(id string) event.Handlers {
 				return // the IdP tells it better: it knows the new deadline
 			}
 			out := Event{At: e.At, Kind: Trouble, From: id, To: IdP, Session: e.Session, Clause: "C6",
-				Title: fmt.Sprintf("%s: %s", e.How, e.Verdict), Text: "No verdict on the session: it is kept, and asked about again."}
+				Title: fmt.Sprintf("%s: %s", e.How, e.Verdict), Text: "No verdict on the session: it is kept, and " +
+					"asked about again."}
 			if e.Verdict == "ended" {
-				out.Kind, out.Clause, out.Title, out.Text = Refused, "C2", "Verdict of the "+e.How+": the session is over", "The library looked twice before it believed it."
+				out.Kind, out.Clause, out.Title, out.Text = Refused, "C2",
+					"Verdict of the "+e.How+": the session is over", "The library looked twice before it believed it."
 			}
 			s.Note(out)
 		},
 		End: func(e event.End) {
 			why := ui.ReasonOf(e.Reason)
 			if e.Cause == reason.Inactivity {
-				why.Text = "It said why: nobody was active in any app for as long as it allows (cause: " + string(e.Cause) + ")."
+				why.Text = "It said why: nobody was active in any app for as long as it allows (cause: " +
+					string(e.Cause) + ")."
 			}
-			s.Note(Event{At: e.At, Kind: Ended, From: id, Session: e.Session, SID: e.SID, Subject: e.Subject, Reason: string(e.Reason), Clause: clauseOf(e.Reason),
+			s.Note(Event{At: e.At, Kind: Ended, From: id, Session: e.Session, SID: e.SID, Subject: e.Subject,
+				Reason: string(e.Reason), Clause: clauseOf(e.Reason),
 				Title: Name(id) + " session ended: " + string(e.Reason), Text: why.Title + ". " + why.Text})
 		},
 	}
@@ -167,10 +178,12 @@ func clauseOf(r reason.Reason) string {
 // visited translates a request in an app.
 func (s *System) visited(id string) func(apps.Visit) {
 	return func(v apps.Visit) {
-		e := Event{At: v.At, Kind: Active, From: Person, To: id, Session: v.Session, SID: v.SID, Subject: v.Subject, Clause: "C1",
-			Title: "Active in " + Name(id), Text: v.Method + " " + v.Path + " because a person did something."}
+		e := Event{At: v.At, Kind: Active, From: Person, To: id, Session: v.Session, SID: v.SID, Subject: v.Subject,
+			Clause: "C1",
+			Title:  "Active in " + Name(id), Text: v.Method + " " + v.Path + " because a person did something."}
 		if v.Class == activity.Passive.String() {
-			e.Kind, e.Clause, e.Title, e.Text = Passive, "C7", "Poll of "+Name(id), v.Method+" "+v.Path+" by the page itself: it is served, and keeps nobody signed in."
+			e.Kind, e.Clause, e.Title, e.Text = Passive, "C7", "Poll of "+Name(id),
+				v.Method+" "+v.Path+" by the page itself: it is served, and keeps nobody signed in."
 		}
 		if v.Status >= 400 {
 			e.Text += fmt.Sprintf(" Answered %d %s.", v.Status, http.StatusText(v.Status))
@@ -180,7 +193,8 @@ func (s *System) visited(id string) func(apps.Visit) {
 }
 
 func (s *System) apiCalled(c apps.APICall) {
-	e := Event{At: c.At, Kind: Asked, From: c.Client, To: API, Subject: c.Subject, Title: Name(c.Client) + " called the API",
+	e := Event{At: c.At, Kind: Asked, From: c.Client, To: API, Subject: c.Subject, Title: Name(c.Client) +
+		" called the API",
 		Text: "The API asks the IdP about the token, which tells the IdP that the person is active."}
 	if c.Client == "" {
 		e.From, e.To, e.Title = API, "", fmt.Sprintf("API answered %d", c.Status)
@@ -189,7 +203,7 @@ func (s *System) apiCalled(c apps.APICall) {
 		case s.broken.Load():
 			e.Text = "Its gateway refuses every token. Nobody has asked the IdP: that is no verdict either."
 		case c.Status == http.StatusUnauthorized:
-			e.Kind, e.Text = Refused, "The IdP no longer vouches for the token, so the API answers 401 "+strings.TrimSpace("invalid_token")+"."
+			e.Kind, e.Text = Refused, "The IdP no longer vouches for the token, so the API answers 401 invalid_token."
 		}
 	}
 	s.Note(e)
@@ -206,8 +220,10 @@ func (s *System) sessionEnd(id string) func(context.Context, string) (time.Time,
 		if err != nil {
 			return time.Time{}, err
 		}
-		s.Note(Event{Kind: Asked, From: id, To: IdP, SID: sid, Subject: session.Subject, Clause: "C3", Title: Name(id) + " asked when the session ends",
-			Text: "A page of " + Name(id) + " would have to warn soon. Before that the app asks the IdP's session API, which extends nothing: the session lasts until " + clock(session.IdleDeadline) + "."})
+		s.Note(Event{Kind: Asked, From: id, To: IdP, SID: sid, Subject: session.Subject, Clause: "C3", Title: Name(id) +
+			" asked when the session ends",
+			Text: "A page of " + Name(id) + " would have to warn soon. Before that the app asks the IdP's session " +
+				"API, which extends nothing: the session lasts until " + clock(session.IdleDeadline) + "."})
 		return session.IdleDeadline, nil
 	}
 }
@@ -221,15 +237,17 @@ func (s *System) naiveSaid(e apps.NaiveEvent) {
 		s.naively.State, s.naively.Reason = "ended", e.Why
 	}
 	s.mu.Unlock()
-	out := Event{At: now, Kind: Active, From: Person, To: Naive, Session: Naive, Subject: e.Subject, Title: "Request to Homemade", Text: "GET " + e.Path + ". It cannot tell a person from a poll."}
+	out := Event{At: now, Kind: Active, From: Person, To: Naive, Session: Naive, Subject: e.Subject,
+		Title: "Request to Homemade", Text: "GET " + e.Path + ". It cannot tell a person from a poll."}
 	switch e.Kind {
 	case "login":
 		out.Kind, out.Title, out.Text = Login, "Log-in to Homemade", "It keeps the tokens in an encrypted cookie."
 	case "ended":
 		out.Kind, out.From, out.To, out.Reason = Ended, Naive, "", e.Why
 		out.Title, out.Text = "Homemade logged the person out: "+e.Why, "Its refresh failed, and it does not ask why."
-		s.Note(Event{At: now, Kind: Refused, From: Naive, To: IdP, Subject: e.Subject, Title: "Refresh of Homemade failed: " + e.Why,
-			Text: "Each of its requests that finds the token too old refreshes by itself."})
+		s.Note(Event{At: now, Kind: Refused, From: Naive, To: IdP, Subject: e.Subject,
+			Title: "Refresh of Homemade failed: " + e.Why,
+			Text:  "Each of its requests that finds the token too old refreshes by itself."})
 	}
 	s.Note(out)
 }

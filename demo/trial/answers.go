@@ -22,13 +22,23 @@ func (j *journal) questions() []Answer {
 		needs = " This needs the IdP's idle window: stop, and give it in the form."
 	}
 	return []Answer{
-		{ID: "refresh", Question: "Does a refresh extend its session?", Text: "Choose the kind refresh-token, log in, be active in the app for longer than the window, then ask by prompt=none." + needs},
-		{ID: "userinfo", Question: "Does a userinfo call extend its session?", Text: "Choose the kind reference-token, log in, be active in the app for longer than the window, then ask by prompt=none." + needs},
-		{ID: "refused", Question: "Is a refresh refused after its session has ended?", Text: "Choose the kind refresh-token, log in, leave everything alone for longer than the window, open the app, then ask by prompt=none." + needs},
-		{ID: "expiry", Question: "Is back-channel logout fired when its session runs out?", Text: "Log in, then leave everything alone for longer than the window; then ask by prompt=none." + needs},
-		{ID: "logout", Question: "Is back-channel logout fired at a logout?", Text: "Log in, then log out at the IdP or in another app of it."},
-		{ID: "frontchannel", Question: "Is front-channel logout used?", Text: "Log in, then log out at the IdP or in another app of it, in the same browser."},
-		{ID: "after", Question: "Which error comes after the end?", Text: "It shows when the app or the browser asks after the session is over."},
+		{ID: "refresh", Question: "Does a refresh extend its session?",
+			Text: "Choose the kind refresh-token, log in, be active in the app for longer than the window, then ask " +
+				"by prompt=none." + needs},
+		{ID: "userinfo", Question: "Does a userinfo call extend its session?",
+			Text: "Choose the kind reference-token, log in, be active in the app for longer than the window, then " +
+				"ask by prompt=none." + needs},
+		{ID: "refused", Question: "Is a refresh refused after its session has ended?",
+			Text: "Choose the kind refresh-token, log in, leave everything alone for longer than the window, open " +
+				"the app, then ask by prompt=none." + needs},
+		{ID: "expiry", Question: "Is back-channel logout fired when its session runs out?",
+			Text: "Log in, then leave everything alone for longer than the window; then ask by prompt=none." + needs},
+		{ID: "logout", Question: "Is back-channel logout fired at a logout?",
+			Text: "Log in, then log out at the IdP or in another app of it."},
+		{ID: "frontchannel", Question: "Is front-channel logout used?",
+			Text: "Log in, then log out at the IdP or in another app of it, in the same browser."},
+		{ID: "after", Question: "Which error comes after the end?", Text: "It shows when the app or the browser asks " +
+			"after the session is over."},
 		{ID: "sid", Question: "Does the ID token carry a sid?", Text: "It shows at the first log-in."},
 		{ID: "rotation", Question: "Are refresh tokens rotated?", Text: "It shows at the first refresh."},
 		{ID: "revocation", Question: "Can tokens be revoked?", Text: "It shows at the first logout in the app."},
@@ -62,7 +72,8 @@ func (j *journal) answers() []Answer {
 				break
 			}
 			if waited := j.now().Sub(j.present.leftAt); !j.present.leftAt.IsZero() && waited >= patience {
-				out[i].Text = fmt.Sprintf("None came to this app within %v of the logout in it. Some IdPs spare the app that asked: log out at the IdP or in another app to be sure.", patience)
+				out[i].Text = fmt.Sprintf("None came to this app within %v of the logout in it. Some IdPs spare the "+
+					"app that asked: log out at the IdP or in another app to be sure.", patience)
 			} else if j.discovery && !j.backchan {
 				out[i].Text = "Its discovery document does not offer it (backchannel_logout_supported). " + out[i].Text
 			}

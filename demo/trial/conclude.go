@@ -23,7 +23,8 @@ func (j *journal) loggedIn(sid string) {
 		j.found("sid", "yes", "The ID token carries one: a logout token can name this very session.")
 	} else {
 		j.say(at, "Log-in; the ID token carries no sid")
-		j.found("sid", "no", "The ID token carries none: a logout token can only name the person, and ends the sessions in all browsers.")
+		j.found("sid", "no", "The ID token carries none: a logout token can only name the person, and ends the "+
+			"sessions in all browsers.")
 	}
 }
 
@@ -98,9 +99,11 @@ func (j *journal) afterEnd(status int, code string) {
 		j.found("refused", "yes", "After login_required a refresh was refused, too: %s.", answered(status, code))
 	case status == http.StatusOK && e.ranOut:
 		j.outlives("refresh")
-		j.found("refused", "no", "The session had run out, and a refresh succeeded all the same: the tokens live on without it.")
+		j.found("refused", "no", "The session had run out, and a refresh succeeded all the same: the tokens live on "+
+			"without it.")
 	case status == http.StatusOK && e.doubt:
-		j.hint("refused", "A refresh succeeded after login_required. Perhaps only the browser's cookie had run out, because calls had succeeded just before: "+
+		j.hint("refused", "A refresh succeeded after login_required. Perhaps only the browser's cookie had run out, "+
+			"because calls had succeeded just before: "+
 			"log in, leave everything alone for longer than the window, open the app, then ask by prompt=none.")
 	}
 }
@@ -112,14 +115,16 @@ func (j *journal) outlived(at time.Time) {
 		return
 	}
 	if silent := max(e.gap, at.Sub(e.touch)); silent >= j.window {
-		j.say(at, "It lives although nobody told it anything for %v: the window is longer than %v", short(silent), j.window)
+		j.say(at, "It lives although nobody told it anything for %v: the window is longer than %v", short(silent),
+			j.window)
 		return
 	}
 	if len(e.told) != 1 {
 		return // which of them was it?
 	}
 	for how := range e.told {
-		j.found(how, "yes", "The session lived %v after the last visit, its window is %v, and only %s told the IdP in between.",
+		j.found(how, "yes", "The session lived %v after the last visit, its window is %v, and only %s told the IdP "+
+			"in between.",
 			short(at.Sub(e.visit)), j.window, plural(how))
 	}
 }
@@ -149,13 +154,15 @@ func (j *journal) over(at time.Time, how string, proof bool) {
 		}
 		j.outlives(how)
 		if how == "refresh" {
-			j.found("refused", "no", "A refresh succeeded %v after the last activity, when the session had run out: prompt=none was answered login_required then.", short(late))
+			j.found("refused", "no", "A refresh succeeded %v after the last activity, when the session had run out: "+
+				"prompt=none was answered login_required then.", short(late))
 		}
 	}
 	if !proof && at.Sub(j.extended(e)) < j.nearly() {
 		e.doubt = true
 		for how := range e.told {
-			j.hint(how, "login_required came %v after the last visit, though %s had succeeded %v before. Perhaps only the browser's cookie had run out. "+
+			j.hint(how, "login_required came %v after the last visit, though %s had succeeded %v before. Perhaps "+
+				"only the browser's cookie had run out. "+
 				"Log in, leave everything alone for longer than the window, open the app, then ask by prompt=none.",
 				short(at.Sub(e.visit)), one(how), short(at.Sub(e.told[how])))
 		}
@@ -168,7 +175,8 @@ func (j *journal) over(at time.Time, how string, proof bool) {
 		e.ranOut = true
 		j.found("expiry", "no", "The session had run out, and no logout token had come; it was found by %s.", how)
 	default:
-		j.found("logout", "no", "The session was ended at the IdP within its window, and no logout token had come; it was found by %s.", how)
+		j.found("logout", "no", "The session was ended at the IdP within its window, and no logout token had come; "+
+			"it was found by %s.", how)
 	}
 }
 
@@ -199,7 +207,8 @@ func (j *journal) unextended(e *episode, at time.Time) {
 	for how, last := range e.told {
 		// What has been seen to extend does not cease to: then somebody has ended it.
 		if at.Sub(last) < j.nearly() && !j.is(how, "yes") {
-			j.found(how, "no", "The session was over %v after the last visit, though %s had succeeded %v before; its window is %v.",
+			j.found(how, "no", "The session was over %v after the last visit, though %s had succeeded %v before; its "+
+				"window is %v.",
 				short(at.Sub(e.visit)), one(how), short(at.Sub(last)), j.window)
 		}
 	}
@@ -213,7 +222,8 @@ func (j *journal) logoutToken(status int, sid string, issued time.Time) {
 	at := j.now()
 	j.say(at, "A logout token arrived, and was answered with %d", status)
 	if status != http.StatusOK {
-		j.found("token", "no", "One came that could not be believed (%d): its issuer, audience, signature or age is wrong. The app's log says which.", status)
+		j.found("token", "no", "One came that could not be believed (%d): its issuer, audience, signature or age is "+
+			"wrong. The app's log says which.", status)
 		return
 	}
 	e := j.meant(sid, issued)
@@ -232,14 +242,19 @@ func (j *journal) logoutToken(status int, sid string, issued time.Time) {
 	case e.ranOut:
 		j.found("expiry", "yes", "A logout token came, after the end had been found otherwise.")
 	case j.window == 0:
-		j.found("logout", "yes", "A logout token came. At a logout or when the session ran out? That can be told once you give the IdP's window.")
+		j.found("logout", "yes", "A logout token came. At a logout or when the session ran out? That can be told "+
+			"once you give the IdP's window.")
 	case sinceTouch >= j.nearly():
-		j.found("expiry", "yes", "A logout token came %v after the last activity; the window is %v.", short(sinceTouch), j.window)
-	case sinceVisit >= j.nearly() && sinceVisit < j.window+max(30*time.Second, j.window/5): // deadlines are swept and delivered a little late
-		j.found("expiry", "yes", "A logout token came %v after the last visit; the window is %v.", short(sinceVisit), j.window)
+		j.found("expiry", "yes", "A logout token came %v after the last activity; the window is %v.", short(sinceTouch),
+			j.window)
+	// deadlines are swept and delivered a little late
+	case sinceVisit >= j.nearly() && sinceVisit < j.window+max(30*time.Second, j.window/5):
+		j.found("expiry", "yes", "A logout token came %v after the last visit; the window is %v.", short(sinceVisit),
+			j.window)
 		j.unextended(e, at)
 	default:
-		j.found("logout", "yes", "A logout token came %v after the last activity, within the window: the session was ended elsewhere.", short(sinceTouch))
+		j.found("logout", "yes", "A logout token came %v after the last activity, within the window: the session was "+
+			"ended elsewhere.", short(sinceTouch))
 	}
 }
 

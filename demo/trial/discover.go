@@ -39,14 +39,17 @@ func discover(ctx context.Context, issuer string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", nil)
 	if err != nil {
 		return fault("This is no web address. It begins with https://.")
 	}
 	req.Header.Set("Accept", "application/json")
 	transport := apps.LocalTransport()
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return fault("Nobody answers there: %s.", why(ctx, err))
@@ -55,9 +58,11 @@ func discover(ctx context.Context, issuer string) error {
 	if resp.StatusCode != http.StatusOK {
 		switch {
 		case resp.StatusCode >= 300 && resp.StatusCode < 400:
-			return fault("It sends us elsewhere (%d). Give the issuer exactly as the IdP's own discovery document names it.", resp.StatusCode)
+			return fault("It sends us elsewhere (%d). Give the issuer exactly as the IdP's own discovery document "+
+				"names it.", resp.StatusCode)
 		default:
-			return fault("It has no discovery document: /.well-known/openid-configuration is answered with %d %s.", resp.StatusCode, http.StatusText(resp.StatusCode))
+			return fault("It has no discovery document: /.well-known/openid-configuration is answered with %d %s.",
+				resp.StatusCode, http.StatusText(resp.StatusCode))
 		}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))

@@ -89,7 +89,8 @@ func (j *journal) discovered(backchannel, revocation, userinfo bool) {
 	defer j.mu.Unlock()
 	j.discovery, j.backchan, j.revocation = true, backchannel, revocation
 	if !revocation {
-		j.found("revocation", "no", "Its discovery document names no revocation endpoint: tokens of an ended session live until they run out.")
+		j.found("revocation", "no", "Its discovery document names no revocation endpoint: tokens of an ended session "+
+			"live until they run out.")
 	}
 	if !userinfo {
 		j.found("userinfo", "no", "Its discovery document names no userinfo endpoint.")
@@ -116,7 +117,8 @@ func (j *journal) rotated(yes, again bool) {
 	defer j.mu.Unlock()
 	switch {
 	case yes:
-		j.found("rotation", "yes", "A refresh gave a new refresh token. The old one must never be shown again, so refreshes must not race.")
+		j.found("rotation", "yes", "A refresh gave a new refresh token. The old one must never be shown again, so "+
+			"refreshes must not race.")
 	case !again:
 		j.found("rotation", "no", "A refresh gave no new refresh token; the same one stays good.")
 	}

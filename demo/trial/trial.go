@@ -129,7 +129,8 @@ func (t *Trial) Begin(ctx context.Context, o Order) error {
 	defer transport.CloseIdleConnections()
 	found, err := rp.Diagnose(ctx, rp.Config{
 		SkipSelfCheck: true, // the app is not there yet
-		Issuer:        o.Issuer, ClientID: o.ClientID, ClientSecret: rp.Secret(o.ClientSecret), BaseURL: o.Base, Kind: kind, Scopes: strings.Fields("openid " + o.Scopes),
+		Issuer:        o.Issuer, ClientID: o.ClientID, ClientSecret: rp.Secret(o.ClientSecret), BaseURL: o.Base,
+		Kind: kind, Scopes: strings.Fields("openid " + o.Scopes),
 		IdPWindow: o.Window, IDTokenAlg: o.Alg, Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}),
 		HTTPClient: &http.Client{Transport: transport}, Now: t.now, Logger: slog.New(slog.DiscardHandler),
 	})
@@ -156,7 +157,8 @@ func (t *Trial) start(ctx context.Context, o Order, kind rp.Kind, found []rp.Fin
 	seen := &journal{window: o.Window, now: t.now, wake: t.wake}
 	w := &wire{next: apps.LocalTransport(), seen: seen, issuer: o.Issuer}
 	a, err := apps.Start(ctx, apps.Spec{
-		Name: "own", Title: "Your IdP", Tagline: "One app, at the IdP that you have given.", Kind: kind, Routes: routes(seen), Desk: desk,
+		Name: "own", Title: "Your IdP", Tagline: "One app, at the IdP that you have given.", Kind: kind,
+		Routes: routes(seen), Desk: desk,
 	}, apps.Config{
 		Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: rp.Secret(o.ClientSecret), Listener: l, BaseURL: o.Base,
 		Scopes: scopes(o.Scopes), IdPWindow: o.Window, IDTokenAlg: o.Alg, CookieName: "tandem-own",
@@ -173,7 +175,8 @@ func (t *Trial) start(ctx context.Context, o Order, kind rp.Kind, found []rp.Fin
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.app, t.seen = a, seen
-	t.running = Running{Issuer: o.Issuer, ClientID: o.ClientID, Kind: kind.String(), Window: o.Window, found: found, idle: w.next.CloseIdleConnections}
+	t.running = Running{Issuer: o.Issuer, ClientID: o.ClientID, Kind: kind.String(), Window: o.Window, found: found,
+		idle: w.next.CloseIdleConnections}
 	return nil
 }
 
@@ -262,8 +265,10 @@ func (t *Trial) State() State {
 	if a != nil {
 		base = a.URL()
 	}
-	s := State{Base: base, URIs: []URI{{"Redirect", base + "/auth/callback"}, {"After logout", base + "/auth/logged-out"},
-		{"Back-channel logout", base + "/auth/backchannel-logout"}, {"Front-channel logout", base + "/auth/frontchannel-logout"}}}
+	s := State{Base: base, URIs: []URI{{"Redirect", base + "/auth/callback"},
+		{"After logout", base + "/auth/logged-out"},
+		{"Back-channel logout", base + "/auth/backchannel-logout"},
+		{"Front-channel logout", base + "/auth/frontchannel-logout"}}}
 	if a == nil {
 		return s
 	}
@@ -285,7 +290,8 @@ func inForm(err error) error {
 	if !errors.As(err, &config) {
 		return &FieldError{"issuer", "The IdP could not be asked: " + cut(err.Error())}
 	}
-	field := map[string]string{"Issuer": "issuer", "ClientID": "client_id", "ClientSecret": "client_secret", "BaseURL": "base_url", "IDTokenAlg": "alg",
+	field := map[string]string{"Issuer": "issuer", "ClientID": "client_id", "ClientSecret": "client_secret",
+		"BaseURL": "base_url", "IDTokenAlg": "alg",
 		"Scopes": "scopes", "IdPWindow": "window", "SignalEvery": "window"}[config.Field]
 	return &FieldError{field, "This " + cut(config.Cure) + "."}
 }

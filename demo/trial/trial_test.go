@@ -44,7 +44,8 @@ func TestBadOrders(t *testing.T) {
 	document := func(change func(map[string]any)) string {
 		var url string
 		url = serve(func(w http.ResponseWriter, _ *http.Request) {
-			doc := map[string]any{"issuer": url, "authorization_endpoint": url + "/a", "token_endpoint": url + "/t", "jwks_uri": url + "/k"}
+			doc := map[string]any{"issuer": url, "authorization_endpoint": url + "/a", "token_endpoint": url + "/t",
+				"jwks_uri": url + "/k"}
 			change(doc)
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(doc)
@@ -58,11 +59,13 @@ func TestBadOrders(t *testing.T) {
 		change      func(*Order)
 		field, want string
 	}{
-		"no issuer":      {func(o *Order) { o.Issuer = "" }, "issuer", "missing"},
-		"no address":     {func(o *Order) { o.Issuer = "my idp" }, "issuer", "no web address"},
-		"script":         {func(o *Order) { o.Issuer = "javascript:alert(1)" }, "issuer", "no web address"},
-		"file":           {func(o *Order) { o.Issuer = "file:///etc/passwd" }, "issuer", "no web address"},
-		"huge":           {func(o *Order) { o.Issuer = "https://" + strings.Repeat("a", 5000) }, "issuer", "no web address"},
+		"no issuer":  {func(o *Order) { o.Issuer = "" }, "issuer", "missing"},
+		"no address": {func(o *Order) { o.Issuer = "my idp" }, "issuer", "no web address"},
+		"script":     {func(o *Order) { o.Issuer = "javascript:alert(1)" }, "issuer", "no web address"},
+		"file":       {func(o *Order) { o.Issuer = "file:///etc/passwd" }, "issuer", "no web address"},
+		"huge": {func(o *Order) {
+			o.Issuer = "https://" + strings.Repeat("a", 5000)
+		}, "issuer", "no web address"},
 		"query":          {func(o *Order) { o.Issuer += "?x=1" }, "issuer", "no query"},
 		"password in it": {func(o *Order) { o.Issuer = "https://me:t0psecret@idp.example" }, "issuer", "no user"},
 		"plain http":     {func(o *Order) { o.Issuer = "http://idp.example.com" }, "issuer", "Use https"},
@@ -97,22 +100,29 @@ func TestBadOrders(t *testing.T) {
 		"a huge name": {func(o *Order) {
 			o.Issuer = document(func(d map[string]any) { d["issuer"] = strings.Repeat("t0psecret", 9999) })
 		}, "issuer", "names no issuer that could be this one"},
-		"no token endpoint": {func(o *Order) { o.Issuer = document(func(d map[string]any) { delete(d, "token_endpoint") }) }, "issuer", "token_endpoint"},
+		"no token endpoint": {func(o *Order) {
+			o.Issuer = document(func(d map[string]any) { delete(d, "token_endpoint") })
+		}, "issuer", "token_endpoint"},
 		"endpoint elsewhere": {func(o *Order) {
 			o.Issuer = document(func(d map[string]any) { d["token_endpoint"] = "http://evil.example/" })
 		}, "issuer", "https"},
 		"another algorithm": {func(o *Order) {
-			o.Issuer = document(func(d map[string]any) { d["id_token_signing_alg_values_supported"] = []string{"ES256"} })
+			o.Issuer = document(func(d map[string]any) {
+				d["id_token_signing_alg_values_supported"] = []string{"ES256"}
+			})
 		}, "alg", "ES256"},
 		"no such algorithm": {func(o *Order) { o.Alg = "none" }, "alg", `"none"`},
 		"no client":         {func(o *Order) { o.ClientID = " " }, "client_id", "missing"},
 		"no kind":           {func(o *Order) { o.Kind = "" }, "kind", "Choose"},
 		"window":            {func(o *Order) { o.Window = -1 }, "window", "Write it as"},
 		"tunnel":            {func(o *Order) { o.Base = "http://app.example.com" }, "base_url", "Use https"},
-		"tunnel with path":  {func(o *Order) { o.Base = "https://app.example.com/x" }, "base_url", "scheme and host only"},
+		"tunnel with path": {func(o *Order) {
+			o.Base = "https://app.example.com/x"
+		}, "base_url", "scheme and host only"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := Order{ClientID: "notes", ClientSecret: "t0psecret", Kind: "refresh-token", Issuer: document(func(map[string]any) {})}
+			o := Order{ClientID: "notes", ClientSecret: "t0psecret", Kind: "refresh-token",
+				Issuer: document(func(map[string]any) {})}
 			c.change(&o)
 			begun := time.Now()
 			err := own.Begin(t.Context(), o)
@@ -156,9 +166,11 @@ func TestSlowDiscovery(t *testing.T) {
 func TestNoSecretComesBack(t *testing.T) {
 	own := start(t)
 	base := own.State().Base
-	idp := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "own", Secret: "t0psecret", RedirectURIs: []string{base + "/auth/callback"}}))
+	idp := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "own", Secret: "t0psecret",
+		RedirectURIs: []string{base + "/auth/callback"}}))
 	for range 2 {
-		if err := own.Begin(t.Context(), Order{Issuer: idp.URL, ClientID: "own", ClientSecret: "t0psecret", Kind: "refresh-token", Window: time.Minute}); err != nil {
+		if err := own.Begin(t.Context(), Order{Issuer: idp.URL, ClientID: "own", ClientSecret: "t0psecret",
+			Kind: "refresh-token", Window: time.Minute}); err != nil {
 			t.Fatal(err)
 		}
 		s := own.State()
@@ -166,7 +178,8 @@ func TestNoSecretComesBack(t *testing.T) {
 		if b, err := json.Marshal(s); err != nil || strings.Contains(string(b)+text, "t0psecret") {
 			t.Errorf("%s %v", b, err)
 		}
-		if s.Base != base || len(s.URIs) != 4 || s.Running == nil || len(s.Running.Findings) == 0 || len(s.Running.Answers) != 10 {
+		if s.Base != base || len(s.URIs) != 4 || s.Running == nil || len(s.Running.Findings) == 0 ||
+			len(s.Running.Answers) != 10 {
 			t.Errorf("%+v", s)
 		}
 		resp, err := http.Get(strings.Replace(base, "localhost", "127.0.0.1", 1) + "/healthz")
@@ -206,9 +219,11 @@ func TestRefusedAfterTheEnd(t *testing.T) {
 			base := own.State().Base
 			idp := idptest.Start(t, idptest.WithConfig(func(o *idpmock.Config) {
 				o.Now, o.IdleWindow, o.CoordinateClientLifetimes = clock.now, time.Minute, c.bound
-				o.Clients = []idpmock.Client{{ID: "own", Secret: "t0psecret", RefreshTokens: true, RedirectURIs: []string{base + "/auth/callback"}}}
+				o.Clients = []idpmock.Client{{ID: "own", Secret: "t0psecret", RefreshTokens: true,
+					RedirectURIs: []string{base + "/auth/callback"}}}
 			}))
-			if err := own.Begin(t.Context(), Order{Issuer: idp.URL, ClientID: "own", ClientSecret: "t0psecret", Kind: "refresh-token", Window: time.Minute}); err != nil {
+			if err := own.Begin(t.Context(), Order{Issuer: idp.URL, ClientID: "own", ClientSecret: "t0psecret",
+				Kind: "refresh-token", Window: time.Minute}); err != nil {
 				t.Fatal(err)
 			}
 			b := idptest.NewBrowser(t, nil)

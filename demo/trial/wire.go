@@ -88,7 +88,9 @@ func (w *wire) ask(r *http.Request, revocation url.Values) {
 	w.seen.afterEnd(status, code(answer.Error))
 	if answer.Refresh != "" && answer.Refresh != revocation.Get("token") {
 		u := *r.URL
-		_, _, _ = w.post(r, u.String(), url.Values{"token": {answer.Refresh}, "token_type_hint": {"refresh_token"}}, revocation) // as good as it goes
+		// as good as it goes
+		_, _, _ = w.post(r, u.String(), url.Values{"token": {answer.Refresh}, "token_type_hint": {"refresh_token"}},
+			revocation)
 	}
 }
 
@@ -134,7 +136,8 @@ func (w *wire) learn(body []byte) {
 	}
 	w.mu.Lock()
 	w.endpoints = map[string]string{}
-	for name, raw := range map[string]string{"token": doc.Token, "userinfo": doc.Userinfo, "revocation": doc.Revocation} {
+	for name, raw := range map[string]string{"token": doc.Token, "userinfo": doc.Userinfo,
+		"revocation": doc.Revocation} {
 		if u, err := url.Parse(raw); err == nil && raw != "" {
 			u.RawQuery = ""
 			w.endpoints[u.String()] = name

@@ -23,7 +23,8 @@ func TestFormAfterTheTimeOut(t *testing.T) {
 			t.Errorf("the form gets %v", a)
 		}
 		tab.Wait(`document.querySelector("h1")?.innerText === "You are logged out."`)
-		if got := tab.Text("main"); !strings.Contains(got, "You were not active in any application for a while.") || !strings.Contains(got, "What you have just sent was not taken.") {
+		if got := tab.Text("main"); !strings.Contains(got, "You were not active in any application for a while.") ||
+			!strings.Contains(got, "What you have just sent was not taken.") {
 			t.Errorf("the page says %q", got)
 		}
 		tab.Click("a")
@@ -37,7 +38,8 @@ func TestFormAfterTheTimeOut(t *testing.T) {
 func TestLogoutWithoutReferrer(t *testing.T) {
 	each(t, func(t *testing.T, d drive.Driver) {
 		w := start(t, options{routes: func(mux *http.ServeMux, web *nethttpadapter.Adapter) {
-			mux.Handle("GET /hiding", web.RequireLogin(show(`<meta name="referrer" content="no-referrer"><form method="post" action="/auth/logout"><button id="a">log out</button></form>`)))
+			mux.Handle("GET /hiding", web.RequireLogin(
+				show(`<meta name="referrer" content="no-referrer"><form method="post" action="/auth/logout"><button id="a">log out</button></form>`)))
 		}})
 		tab := d.New(t)("notes")
 		w.open(tab, w.notes, "/hiding")

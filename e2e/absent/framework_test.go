@@ -55,7 +55,8 @@ func TestBodyOfAFramework(t *testing.T) {
 			tab := b(body)
 			w.open(tab, w.notes, "/")
 			site.Live(tab)
-			fetch := `probe.fetch("/replaced?body=" + encodeURIComponent(` + browser.Quote(body) + `)).then(async r => r.status + await r.text())`
+			fetch := `probe.fetch("/replaced?body=" + encodeURIComponent(` + browser.Quote(body) +
+				`)).then(async r => r.status + await r.text())`
 			if got := browser.Eval[string](tab, fetch); got != "200data" {
 				t.Errorf("while the session lives: %q", got)
 			}

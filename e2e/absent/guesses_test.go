@@ -25,7 +25,9 @@ var guess = map[string]string{
 func TestGuessesOfTheBrowser(t *testing.T) {
 	w := start(t, options{
 		rp: func(c *rp.Config) {
-			c.Classify = func(r *http.Request) (activity.Class, bool) { return activity.Active, r.URL.Path == "/forced" }
+			c.Classify = func(r *http.Request) (activity.Class, bool) {
+				return activity.Active, r.URL.Path == "/forced"
+			}
 		},
 		routes: func(mux *http.ServeMux, web *nethttpadapter.Adapter) {
 			mux.Handle("GET /active", web.RequireLogin(web.Active(show(`<h1>active</h1>`))))

@@ -42,7 +42,9 @@ func htmxRoutes(t *testing.T) func(*http.ServeMux, *nethttpadapter.Adapter) {
 			})
 		}
 		whole := func(html string) http.Handler {
-			return web.RequireLogin(classified(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(html)) }))
+			return web.RequireLogin(classified(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write([]byte(html))
+			}))
 		}
 		mux.Handle("GET /polled", whole(polledPage))
 		mux.Handle("GET /told", whole(toldPage))
@@ -73,7 +75,8 @@ func TestHTMXPolls(t *testing.T) {
 		}
 		// The cover tells why, in the words of the reason.
 		site.Covered(notes, "ended")
-		if got := browser.Eval[string](notes, `probe.words("cover")`); !strings.Contains(got, "You are logged out") || !strings.Contains(got, "You were not active in any application for a while.") {
+		if got := browser.Eval[string](notes, `probe.words("cover")`); !strings.Contains(got, "You are logged out") ||
+			!strings.Contains(got, "You were not active in any application for a while.") {
 			t.Errorf("the cover says %q", got)
 		}
 		// One click leads to the log-in and back, in either app.

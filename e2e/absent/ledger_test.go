@@ -25,7 +25,8 @@ type answer struct {
 }
 
 func (a answer) String() string {
-	return fmt.Sprintf("%s: %d %s %s%s", a.what, a.status, a.class, a.header.Get("Location"), a.header.Get(adapter.ErrorHeader))
+	return fmt.Sprintf("%s: %d %s %s%s", a.what, a.status, a.class, a.header.Get("Location"),
+		a.header.Get(adapter.ErrorHeader))
 }
 
 // leads reports whether the answer has an address that a script or a browser follows by
@@ -115,7 +116,10 @@ func (l *ledger) before(next http.Handler) http.Handler {
 		name, _, _ := strings.Cut(r.Host, ".")
 		what := r.Method + " " + name + " " + r.URL.RequestURI()
 		if loop := r.URL.Query().Get("loop"); loop != "" {
-			if l.until(r.Context(), func() bool { l.permits[loop]--; return l.permits[loop] >= 0 || l.refund(loop) }) != nil {
+			if l.until(r.Context(), func() bool {
+				l.permits[loop]--
+				return l.permits[loop] >= 0 || l.refund(loop)
+			}) != nil {
 				return // the page is gone
 			}
 		}

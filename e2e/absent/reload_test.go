@@ -37,7 +37,8 @@ func TestPagesThatLoadThemselves(t *testing.T) {
 		var pages []page
 		var loops []string
 		for i, app := range []*site.App{w.notes, w.mail} {
-			name, title := [...]string{"notes", "mail"}[i], [...]string{"You are logged out.", "Are you still there?"}[i]
+			name, title := [...]string{"notes", "mail"}[i],
+				[...]string{"You are logged out.", "Are you still there?"}[i]
 			tab := b(name)
 			w.open(tab, app, "/start")
 			for what := range reloading {
@@ -53,7 +54,8 @@ func TestPagesThatLoadThemselves(t *testing.T) {
 		w.absent(w.loops(true, loops...))
 		for _, what := range loops {
 			found := w.to(what)
-			if last := found[len(found)-1]; last.status != http.StatusUnauthorized || !strings.Contains(last.header.Get("Content-Type"), "text/html") {
+			if last := found[len(found)-1]; last.status != http.StatusUnauthorized ||
+				!strings.Contains(last.header.Get("Content-Type"), "text/html") {
 				t.Errorf("%s: %v", what, last)
 			}
 		}

@@ -111,7 +111,8 @@ func TestWorkOverAWebSocket(t *testing.T) {
 // signalled waits until an app has told the IdP n times.
 func (w *world) signalled(app string, n int) {
 	w.Helper()
-	for by := time.Now().Add(browser.Patience); w.IDP.Count(idpmock.EndpointRefresh, app) < n; time.Sleep(5 * time.Millisecond) {
+	for by := time.Now().Add(browser.Patience); w.IDP.Count(idpmock.EndpointRefresh,
+		app) < n; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(by) {
 			w.Fatalf("%s has told the IdP %d times, want %d", app, w.IDP.Count(idpmock.EndpointRefresh, app), n)
 		}

@@ -92,12 +92,14 @@ func TestTwoTabsLogIn(t *testing.T) {
 				w.enter(second)
 				second.WaitURL(w.notes.URL + "/page?second")
 				if refuses {
-					w.IDP.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCallback, Error: "temporarily_unavailable", Times: 1})
+					w.IDP.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCallback, Error: "temporarily_unavailable",
+						Times: 1})
 				}
 				d.Front(first)
 				w.enter(first)
 				first.WaitURL(w.notes.URL + "/page?first")
-				if asked := w.to("GET notes /auth/callback"); refuses != strings.Contains(fmt.Sprint(asked), "error=temporarily_unavailable") {
+				if asked := w.to("GET notes /auth/callback"); refuses != strings.Contains(fmt.Sprint(asked),
+					"error=temporarily_unavailable") {
 					t.Errorf("the callbacks: %v", asked)
 				}
 				w.shows(second, w.notes.URL+"/page?second")

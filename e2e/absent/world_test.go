@@ -131,7 +131,8 @@ func (w *world) enter(tab site.Tab) {
 
 // virtual moves the clock of a page.
 func virtual(d time.Duration) string {
-	return fmt.Sprintf(`(now => { Date.now = () => now() + %d; return Date.now() })(Date.now.bind(Date))`, d.Milliseconds())
+	return fmt.Sprintf(`(now => { Date.now = () => now() + %d; return Date.now() })(Date.now.bind(Date))`,
+		d.Milliseconds())
 }
 
 // leap moves all clocks but the pages', and waits for what the IdP says then.
@@ -212,7 +213,8 @@ func (w *world) absent(act func() []answer) {
 
 // told counts what extends a session at the IdP.
 func (w *world) told() (n int) {
-	for _, e := range []idpmock.Endpoint{idpmock.EndpointAuthorize, idpmock.EndpointLogin, idpmock.EndpointToken, idpmock.EndpointUserinfo} {
+	for _, e := range []idpmock.Endpoint{idpmock.EndpointAuthorize, idpmock.EndpointLogin, idpmock.EndpointToken,
+		idpmock.EndpointUserinfo} {
 		n += w.IDP.Count(e, "")
 	}
 	return n

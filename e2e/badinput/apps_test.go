@@ -51,7 +51,8 @@ func each(t *testing.T, test func(target)) {
 			}
 			base := "http://" + l.Addr().String()
 			idp := idptest.Start(t, idptest.WithClients(client(base)))
-			a, err := start(t.Context(), apps.Config{Issuer: idp.URL, ClientID: "app", ClientSecret: "s3cret", Listener: l,
+			a, err := start(t.Context(), apps.Config{Issuer: idp.URL, ClientID: "app", ClientSecret: "s3cret",
+				Listener:   l,
 				CookieName: "app", Now: idp.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 			if err != nil {
 				t.Fatal(err)

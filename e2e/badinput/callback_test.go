@@ -78,13 +78,16 @@ func TestForgedCallback(t *testing.T) {
 func TestSpoiledCallback(t *testing.T) {
 	each(t, func(x target) {
 		for name, spoil := range map[string]func(url.Values){
-			"no code":          func(q url.Values) { q.Del("code") },
-			"other code":       func(q url.Values) { q.Set("code", marker) },
-			"no iss":           func(q url.Values) { q.Del("iss") },
-			"other iss":        func(q url.Values) { q.Set("iss", "https://evil.example") },
-			"other state":      func(q url.Values) { q.Set("state", q.Get("state")[:42]+flip(q.Get("state")[42:43])) },
-			"state twice":      func(q url.Values) { q.Add("state", q.Get("state")) },
-			"error beside":     func(q url.Values) { q.Set("error", "access_denied"); q.Set("error_description", marker) },
+			"no code":     func(q url.Values) { q.Del("code") },
+			"other code":  func(q url.Values) { q.Set("code", marker) },
+			"no iss":      func(q url.Values) { q.Del("iss") },
+			"other iss":   func(q url.Values) { q.Set("iss", "https://evil.example") },
+			"other state": func(q url.Values) { q.Set("state", q.Get("state")[:42]+flip(q.Get("state")[42:43])) },
+			"state twice": func(q url.Values) { q.Add("state", q.Get("state")) },
+			"error beside": func(q url.Values) {
+				q.Set("error", "access_denied")
+				q.Set("error_description", marker)
+			},
 			"error of the IdP": func(q url.Values) { q.Del("code"); q.Set("error", marker) },
 		} {
 			p := x.person("ada")
@@ -114,7 +117,8 @@ func TestReplayedCallback(t *testing.T) {
 			x.Fatalf("the first time: %s", page)
 		}
 		before := x.session(p)
-		if page := p.Open(to); page.Status != http.StatusOK || page.URL.Path != "/private" { // who is in is shown the page
+		// who is in is shown the page
+		if page := p.Open(to); page.Status != http.StatusOK || page.URL.Path != "/private" {
 			x.Errorf("the second time: %s", page)
 		}
 		if after := x.session(p); after != before {
@@ -159,7 +163,8 @@ func TestForeignBrowserCallback(t *testing.T) {
 		in := x.signedIn("ada")
 		in.Hop(x.url + "/auth/login?anew=1")
 		before := x.session(in)
-		if page := in.Open(x.callback(eve, "eve")); page.Status != http.StatusOK || page.URL.Path != "/private" || x.session(in) != before {
+		if page := in.Open(x.callback(eve, "eve")); page.Status != http.StatusOK || page.URL.Path != "/private" ||
+			x.session(in) != before {
 			x.Errorf("a signed-in ada opens eve's link: %s", page)
 		}
 		x.live(in)
@@ -189,7 +194,8 @@ func TestTamperedLoginCookie(t *testing.T) {
 				found = true
 				v := []byte(c.Value)
 				v[len(v)/2] ^= 1
-				p.SetCookie(x.url, &http.Cookie{Name: c.Name, Value: string(v), Path: "/", Secure: true, HttpOnly: true})
+				p.SetCookie(x.url, &http.Cookie{Name: c.Name, Value: string(v), Path: "/", Secure: true,
+					HttpOnly: true})
 			}
 		}
 		if !found {
@@ -219,7 +225,8 @@ func TestManyLoginsAtOnce(t *testing.T) {
 // No link leads out of the app (RFC 9700 §4.11).
 func TestNoOpenRedirector(t *testing.T) {
 	each(t, func(x target) {
-		for _, to := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, "/%5cevil.example/..//evil", "javascript:alert(1)", "/\t/evil.example", "/" + strings.Repeat("a", 4096)} {
+		for _, to := range []string{"https://evil.example/", "//evil.example", `/\evil.example`,
+			"/%5cevil.example/..//evil", "javascript:alert(1)", "/\t/evil.example", "/" + strings.Repeat("a", 4096)} {
 			p := x.person("ada")
 			login := p.Hop(x.url + "/auth/login?anew=1&return_to=" + url.QueryEscape(to))
 			back, err := x.idp.Browser("ada").Authorize(x.Context(), login.Header.Get("Location"))
@@ -228,7 +235,8 @@ func TestNoOpenRedirector(t *testing.T) {
 			}
 			page := p.Hop(back)
 			u, err := url.Parse(page.Header.Get("Location"))
-			if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, `\\`) {
+			if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(u.Path, "/") ||
+				strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, `\\`) {
 				x.Errorf("return_to=%q leads to %q", to, page.Header.Get("Location"))
 			}
 		}

@@ -43,20 +43,24 @@ func TestUnknownCookieIsAnonymous(t *testing.T) {
 			}
 			resp := x.raw(http.MethodGet, "/auth/session", "", h("cors"))
 			var s rp.Status
-			if err := json.NewDecoder(resp.Body).Decode(&s); err != nil || resp.StatusCode != http.StatusOK || s.State != "anonymous" || s.Subject != "" {
+			if err := json.NewDecoder(resp.Body).Decode(&s); err != nil || resp.StatusCode != http.StatusOK ||
+				s.State != "anonymous" || s.Subject != "" {
 				x.Errorf("%s: status %d %+v (%v)", name, resp.StatusCode, s, err)
 			}
 			if resp := x.raw(http.MethodGet, "/me", "", h("cors")); resp.StatusCode != http.StatusUnauthorized {
 				x.Errorf("%s: /me answered %d", name, resp.StatusCode)
 			}
 			resp = x.raw(http.MethodGet, "/private", "", h("navigate"))
-			if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusFound || !strings.HasPrefix(to, "/auth/login") {
+			if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusFound ||
+				!strings.HasPrefix(to, "/auth/login") {
 				x.Errorf("%s: /private answered %d to %q", name, resp.StatusCode, to)
 			}
-			if resp := x.raw(http.MethodGet, "/auth/events", "", h("cors")); resp.StatusCode != http.StatusUnauthorized {
+			if resp := x.raw(http.MethodGet, "/auth/events", "",
+				h("cors")); resp.StatusCode != http.StatusUnauthorized {
 				x.Errorf("%s: /auth/events answered %d", name, resp.StatusCode)
 			}
-			if resp := x.raw(http.MethodPost, "/auth/activity", "", h("cors")); resp.StatusCode != http.StatusUnauthorized {
+			if resp := x.raw(http.MethodPost, "/auth/activity", "",
+				h("cors")); resp.StatusCode != http.StatusUnauthorized {
 				x.Errorf("%s: /auth/activity answered %d", name, resp.StatusCode)
 			}
 			if resp := x.raw(http.MethodGet, "/", "", h("navigate")); resp.StatusCode != http.StatusOK {
@@ -87,7 +91,8 @@ func TestOtherSitesAreRefused(t *testing.T) {
 			}
 		}
 		// A GET, which an image can send, logs nobody out.
-		if resp := x.raw(http.MethodGet, "/auth/logout", "", http.Header{"Cookie": {cookie}}); resp.StatusCode != http.StatusMethodNotAllowed {
+		if resp := x.raw(http.MethodGet, "/auth/logout", "",
+			http.Header{"Cookie": {cookie}}); resp.StatusCode != http.StatusMethodNotAllowed {
 			x.Errorf("GET /auth/logout answered %d", resp.StatusCode)
 		}
 		x.live(p)
@@ -121,7 +126,8 @@ func TestJunkLogoutTokens(t *testing.T) {
 				h.Set("Content-Type", c.kind)
 			}
 			resp := x.raw(http.MethodPost, path, c.body, h)
-			if resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.Header.Get("Cache-Control"), "no-store") {
+			if resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.Header.Get("Cache-Control"),
+				"no-store") {
 				x.Errorf("%s: %d, Cache-Control %q", name, resp.StatusCode, resp.Header.Get("Cache-Control"))
 			}
 		}

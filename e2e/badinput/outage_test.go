@@ -25,7 +25,8 @@ func TestIdPOutage(t *testing.T) {
 			}
 			return
 		}
-		if page.Status != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" || len(page.Header["Set-Cookie"]) != 0 {
+		if page.Status != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" ||
+			len(page.Header["Set-Cookie"]) != 0 {
 			x.Errorf("want 503, Retry-After and no cookie: %s %v", page, page.Header)
 		}
 		for _, text := range []string{"You are still logged in.", `href="/private?tab=2"`} {
@@ -34,7 +35,8 @@ func TestIdPOutage(t *testing.T) {
 			}
 		}
 		script := p.Fetch(http.MethodGet, x.url+"/me")
-		if script.Status != http.StatusServiceUnavailable || script.Header.Get("Retry-After") == "" || !strings.Contains(script.Body, `"temporarily_unavailable"`) {
+		if script.Status != http.StatusServiceUnavailable || script.Header.Get("Retry-After") == "" ||
+			!strings.Contains(script.Body, `"temporarily_unavailable"`) {
 			x.Errorf("a script: %s", script)
 		}
 		x.live(p)
@@ -58,7 +60,8 @@ func TestOutageDuringLogin(t *testing.T) {
 		if page.Status != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" {
 			x.Errorf("want 503 and Retry-After: %s", page)
 		}
-		if strings.Contains(page.Body, "still logged in") || strings.Contains(page.Body, "code=") || !strings.Contains(page.Body, `href="/auth/login?return_to=%2Fprivate"`) {
+		if strings.Contains(page.Body, "still logged in") || strings.Contains(page.Body, "code=") ||
+			!strings.Contains(page.Body, `href="/auth/login?return_to=%2Fprivate"`) {
 			x.Errorf("the page: %s", page)
 		}
 		if s := x.state(p); s.State != "anonymous" {

@@ -29,7 +29,8 @@ func TestIdPUnreachable(t *testing.T) {
 	for _, name := range programs {
 		t.Run(name, func(t *testing.T) {
 			issuer := "http://" + process.FreeAddr(t)
-			q := demo.Start(t, process.Env{"TANDEM_CLIENT_SECRET": secret}, command(name, issuer, process.FreeAddr(t))...)
+			q := demo.Start(t, process.Env{"TANDEM_CLIENT_SECRET": secret},
+				command(name, issuer, process.FreeAddr(t))...)
 			if code := q.Exit(); code != 1 {
 				t.Errorf("exit code %d, want 1", code)
 			}
@@ -71,7 +72,8 @@ func TestWaitForTheIdP(t *testing.T) {
 		t.Errorf("/healthz while waiting: %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
 	}
 
-	idp, err := idpmock.New(idpmock.Config{Issuer: issuer, Clients: []idpmock.Client{client(base)}, CoordinateClientLifetimes: true})
+	idp, err := idpmock.New(idpmock.Config{Issuer: issuer, Clients: []idpmock.Client{client(base)},
+		CoordinateClientLifetimes: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +99,8 @@ func TestWaitForTheIdP(t *testing.T) {
 // The wait has an end.
 func TestWaitInVain(t *testing.T) {
 	began := time.Now()
-	q := demo.Start(t, process.Env{"TANDEM_CLIENT_SECRET": secret}, command("refreshtoken", "http://"+process.FreeAddr(t), process.FreeAddr(t), "-wait", "1s")...)
+	q := demo.Start(t, process.Env{"TANDEM_CLIENT_SECRET": secret},
+		command("refreshtoken", "http://"+process.FreeAddr(t), process.FreeAddr(t), "-wait", "1s")...)
 	if code := q.Exit(); code != 1 || time.Since(began) < time.Second {
 		t.Errorf("exit code %d after %v", code, time.Since(began))
 	}
@@ -124,16 +127,24 @@ func TestWrongConfiguration(t *testing.T) {
 	}{
 		{"no issuer", "refreshtoken", []string{"-client-id", "app"}, []string{"-issuer"}, true},
 		{"no client", "notoken", []string{"-issuer", idp.URL}, []string{"-client-id"}, true},
-		{"http issuer elsewhere", "refreshtoken", []string{"-issuer", "http://login.example", "-client-id", "app"}, []string{"-issuer", "https"}, false},
-		{"bad seal key", "refreshtoken", []string{"-issuer", idp.URL, "-client-id", "app", "-seal-key", "abc"}, []string{"-seal-key", "openssl rand -hex 32"}, true},
-		{"bad store", "referencetoken", []string{"-issuer", idp.URL, "-client-id", "app", "-store", "tape:1"}, []string{"-store", "memory"}, true},
-		{"bad base URL", "notoken", []string{"-issuer", idp.URL, "-client-id", "app", "-base-url", "http://127.0.0.1:1/?path"}, []string{"-base-url: "}, false},
-		{"bad API URL", "refreshtoken", []string{"-issuer", idp.URL, "-client-id", "app", "-api-url", "nowhere"}, []string{"-api-url"}, true},
-		{"another issuer", "refreshtoken", []string{"-issuer", idp.URL + "/other", "-client-id", "app"}, []string{"-issuer", "https://login.example"}, false},
-		{"not an IdP", "refreshtoken", []string{"-issuer", idp.URL, "-client-id", "app"}, []string{idp.URL, "exact issuer"}, false},
+		{"http issuer elsewhere", "refreshtoken", []string{"-issuer", "http://login.example", "-client-id", "app"},
+			[]string{"-issuer", "https"}, false},
+		{"bad seal key", "refreshtoken", []string{"-issuer", idp.URL, "-client-id", "app", "-seal-key", "abc"},
+			[]string{"-seal-key", "openssl rand -hex 32"}, true},
+		{"bad store", "referencetoken", []string{"-issuer", idp.URL, "-client-id", "app", "-store", "tape:1"},
+			[]string{"-store", "memory"}, true},
+		{"bad base URL", "notoken", []string{"-issuer", idp.URL, "-client-id", "app", "-base-url",
+			"http://127.0.0.1:1/?path"}, []string{"-base-url: "}, false},
+		{"bad API URL", "refreshtoken", []string{"-issuer", idp.URL, "-client-id", "app", "-api-url", "nowhere"},
+			[]string{"-api-url"}, true},
+		{"another issuer", "refreshtoken", []string{"-issuer", idp.URL + "/other", "-client-id", "app"},
+			[]string{"-issuer", "https://login.example"}, false},
+		{"not an IdP", "refreshtoken", []string{"-issuer", idp.URL, "-client-id", "app"},
+			[]string{idp.URL, "exact issuer"}, false},
 		{"unknown app", "tea", nil, []string{"-app", "refreshtoken"}, true},
 		{"unknown flag", "refreshtoken", []string{"-teapot"}, []string{"-teapot"}, false},
-		{"api without a secret", "api", []string{"-issuer", idp.URL, "-client-id", "app"}, []string{"-client-secret"}, true},
+		{"api without a secret", "api", []string{"-issuer", idp.URL, "-client-id", "app"}, []string{"-client-secret"},
+			true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := append([]string{"-app", c.app, "-listen", "127.0.0.1:0"}, c.args...)

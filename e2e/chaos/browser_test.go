@@ -85,8 +85,10 @@ func nameOf(c *http.Cookie) string {
 }
 
 var headers = map[kind]http.Header{
-	click: {"Accept": {"text/html"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-User": {"?1"}},
-	fetch: {"Accept": {"application/json"}, "Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"}, "Sec-Fetch-Site": {"same-origin"}},
+	click: {"Accept": {"text/html"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"},
+		"Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-User": {"?1"}},
+	fetch: {"Accept": {"application/json"}, "Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"},
+		"Sec-Fetch-Site": {"same-origin"}},
 }
 
 func headerOf(k kind) http.Header {
@@ -127,7 +129,8 @@ func (b *browser) request(ctx context.Context, k kind, method, to string, form u
 	} else {
 		req.AddCookie(cookie)
 	}
-	p := page{url: u, hop: hop{Who: b.who, App: app, Instance: instance, Path: u.Path, Kind: k, Cookie: nameOf(cookie), From: b.w.rec.now()}}
+	p := page{url: u, hop: hop{Who: b.who, App: app, Instance: instance, Path: u.Path, Kind: k, Cookie: nameOf(cookie),
+		From: b.w.rec.now()}}
 	b.exchange(req, &p, own)
 	p.To = b.w.rec.now()
 	if ctx.Err() == nil { // else the run has given up, not the app

@@ -82,7 +82,8 @@ func keep(t *testing.T, j *journal, excused []violation) {
 	for _, v := range excused {
 		fmt.Fprintf(&why, "%s\n%s\n", v, around(j, v.who, v.at))
 	}
-	if err := errors.Join(os.WriteFile(file, text, 0o600), os.WriteFile(file+".excused", []byte(why.String()), 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(file, text, 0o600), os.WriteFile(file+".excused", []byte(why.String()),
+		0o600)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -132,7 +133,8 @@ func (w *world) run(t *testing.T, long time.Duration, seed uint64) *journal {
 func (w *world) everybodyBack(number int) {
 	back := map[string]bool{}
 	seen := 0
-	for deadline := w.rec.now() + recovery; len(back) < number && w.rec.now() < deadline; pause(w.living, 50*time.Millisecond) {
+	for deadline := w.rec.now() + recovery; len(back) < number &&
+		w.rec.now() < deadline; pause(w.living, 50*time.Millisecond) {
 		w.rec.write(func(j *journal) {
 			for _, v := range j.Visits[seen:] {
 				if v.Served && v.Kind != poll && v.From >= j.Calm {
@@ -169,7 +171,8 @@ func summary(j *journal, seed uint64, excused []violation) string {
 	}
 	return fmt.Sprintf("seed %d: %d requests (%s), answers %s; %d logged in with a password, %d round trips without; "+
 		"%d logout tokens confirmed; %d spent refresh tokens presented; %d faults (%s); excused: %s",
-		seed, len(j.Hops), list(kinds), list(answers), passwords, trips, delivered(j), spent(j), len(j.Faults), list(faults), list(excuses))
+		seed, len(j.Hops), list(kinds), list(answers), passwords, trips, delivered(j), spent(j), len(j.Faults),
+		list(faults), list(excuses))
 }
 
 func list(counts map[string]int) string {
@@ -186,8 +189,9 @@ func list(counts map[string]int) string {
 // nothingIdle fails a run that has tried nothing: then its verdict says nothing.
 func nothingIdle(t *testing.T, j *journal) {
 	t.Helper()
-	seen := map[string]int{"logout tokens": delivered(j), "faults": len(j.Faults), "acknowledged log-outs": 0, "ends by an administrator": 0,
-		"ends for inactivity": 0, "ghosts": 0, "polls": 0, "served": 0, "refused ghosts": 0}
+	seen := map[string]int{"logout tokens": delivered(j), "faults": len(j.Faults), "acknowledged log-outs": 0,
+		"ends by an administrator": 0,
+		"ends for inactivity":      0, "ghosts": 0, "polls": 0, "served": 0, "refused ghosts": 0}
 	for i := range j.Hops {
 		h := &j.Hops[i]
 		if h.served() {

@@ -161,7 +161,8 @@ func (c *checker) untold(h *hop) (why string) {
 			continue
 		}
 		ended = ended || w.Kind == "end" && w.Client == ""
-		if w.Kind == "delivery" && w.Client == h.App && w.Outcome != "delivered" && c.disturbed(h.App, w.At-deliveryWait, w.At, 0) {
+		if w.Kind == "delivery" && w.Client == h.App && w.Outcome != "delivered" &&
+			c.disturbed(h.App, w.At-deliveryWait, w.At, 0) {
 			why = "a fault has kept the logout token from an app without tokens"
 		}
 	}

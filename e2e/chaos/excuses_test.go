@@ -7,7 +7,8 @@ import (
 
 // touches says whether a fault may have had to do with what an app did.
 func (f *fault) touches(name string) bool {
-	return f.Target == "idp" || f.Target == "machine" || f.Target == apps[name].store || strings.HasPrefix(f.Target, name+"/")
+	return f.Target == "idp" || f.Target == "machine" || f.Target == apps[name].store ||
+		strings.HasPrefix(f.Target, name+"/")
 }
 
 // disturbed says whether an app, its store or the IdP was broken between from and to,
@@ -40,7 +41,8 @@ func (c *checker) undone(name string, acknowledged moment) bool {
 func (c *checker) failedOver(name string, at moment) bool {
 	for i := range c.Faults {
 		f := &c.Faults[i]
-		if f.What == whatFailover && f.Target == apps[name].store && at >= f.From-lostWrites && at <= f.From+lostWrites {
+		if f.What == whatFailover && f.Target == apps[name].store && at >= f.From-lostWrites &&
+			at <= f.From+lostWrites {
 			return true
 		}
 	}
@@ -156,7 +158,8 @@ func (c *checker) left(who, cookie string, to moment) bool {
 		return true
 	}
 	for _, w := range c.words[who] {
-		if w.Kind == "end" && w.Client == "" && (w.Outcome == "logout" || w.Outcome == "admin") && w.At >= c.born[cookie] && w.At <= to {
+		if w.Kind == "end" && w.Client == "" && (w.Outcome == "logout" || w.Outcome == "admin") &&
+			w.At >= c.born[cookie] && w.At <= to {
 			return true
 		}
 	}

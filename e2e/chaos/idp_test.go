@@ -45,15 +45,18 @@ func newProvider(t *testing.T, rec *recorder, fronts map[string]*front) *provide
 		t.Fatal(err)
 	}
 	t.Cleanup(proxy.Close)
-	p := &provider{rec: rec, direct: "http://" + addr, issuer: "http://" + proxy.Addr, proxy: proxy, ended: map[string]bool{}}
+	p := &provider{rec: rec, direct: "http://" + addr, issuer: "http://" + proxy.Addr, proxy: proxy,
+		ended: map[string]bool{}}
 	var clients []map[string]any
 	for id, f := range fronts {
 		clients = append(clients, map[string]any{"id": id, "secret": secret, "refresh_tokens": apps[id].tokens,
-			"redirect_uris": []string{f.url + "/auth/callback"}, "post_logout_redirect_uris": []string{f.url + "/auth/logged-out"},
+			"redirect_uris": []string{f.url + "/auth/callback"}, "post_logout_redirect_uris": []string{f.url +
+				"/auth/logged-out"},
 			"backchannel_logout_uri": f.url + "/auth/backchannel-logout"})
 	}
 	text, err := json.Marshal(map[string]any{"clients": clients, "signing_alg": "ES256", "idle_window": window.String(),
-		"absolute_lifetime": "8h", "coordinate_client_lifetimes": true, "expired_sessions_trigger_backchannel_logout": true, "control_api": true})
+		"absolute_lifetime": "8h", "coordinate_client_lifetimes": true,
+		"expired_sessions_trigger_backchannel_logout": true, "control_api": true})
 	if err != nil {
 		t.Fatal(err)
 	}

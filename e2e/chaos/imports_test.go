@@ -15,8 +15,10 @@ func TestNothingOfTheLibrary(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	const module = "github.com/tandem-sso/tandem/"
-	may := map[string]bool{"e2e/chaos": true, "e2e/chaos.test": true, "e2e/driver/process": true, "internal/servertest": true}
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-test", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
+	may := map[string]bool{"e2e/chaos": true, "e2e/chaos.test": true, "e2e/driver/process": true,
+		"internal/servertest": true}
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-test", "-f",
+		"{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,8 @@ type person struct {
 }
 
 func newPerson(w *world, n int, rnd *rand.Rand) *person {
-	uses := [][]string{{"notes"}, {"tasks"}, {"notes", "tasks"}, {"tasks", "notes"}, {"tasks", "wiki"}, {"notes", "wiki"}}[n%6]
+	uses := [][]string{{"notes"}, {"tasks"}, {"notes", "tasks"}, {"tasks", "notes"}, {"tasks", "wiki"},
+		{"notes", "wiki"}}[n%6]
 	return &person{browser: newBrowser(w, fmt.Sprintf("person%02d", n)), rnd: rnd, uses: uses, steady: n%12 < 6}
 }
 

@@ -28,7 +28,8 @@ func (c *checker) judgeStays() {
 		// A poll asks nobody, so an app that the person has not used for a window does not
 		// serve it; that is no end.
 		quiet := v.Kind == poll && strings.HasPrefix(v.Last.Reason, "session_unconfirmed")
-		if known && v.Cookie != "" && (v.ToLogin || v.Asked) && !quiet && v.From-last <= stays && !c.left(v.Who, v.Cookie, v.To) {
+		if known && v.Cookie != "" && (v.ToLogin || v.Asked) && !quiet && v.From-last <= stays &&
+			!c.left(v.Who, v.Cookie, v.To) {
 			c.judgeLost(v)
 		}
 		if v.Served && apps[v.App].tokens && v.Kind != poll && v.To > last {
@@ -49,7 +50,8 @@ func (c *checker) judgeLost(v *visit) {
 	case v.Asked:
 		c.report(rulePassword, &v.Last, "the IdP's session ended for inactivity: %t", ended)
 	case ended:
-		c.report(ruleActive, &v.Last, "the IdP's session ended, and no fault explains that it did not hear of the activity")
+		c.report(ruleActive, &v.Last, "the IdP's session ended, and no fault explains that it did not hear of the "+
+			"activity")
 	case c.lostToken(v):
 		c.excuse("a fault has lost a refresh token: a round trip to the IdP", &v.Last)
 	case c.lostSession(v):
@@ -66,7 +68,8 @@ func (c *checker) judgeTold() {
 		h := &c.Hops[i]
 		until := h.To + delivery
 		if h.served() && (h.Kind == click || h.Kind == fetch) && apps[h.App].tokens && until <= c.End &&
-			!c.disturbed(h.App, h.From, until, settles) && !c.heard(h.Who, h.From-jittered-100*time.Millisecond, until) {
+			!c.disturbed(h.App, h.From, until, settles) && !c.heard(h.Who, h.From-jittered-100*time.Millisecond,
+			until) {
 			c.report(ruleUntold, h, "nor was there a fault")
 		}
 	}

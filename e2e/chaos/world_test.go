@@ -110,8 +110,10 @@ func (w *world) startApps(addrs map[string][]string) {
 		for i, addr := range addrs[app] {
 			w.members = append(w.members, &member{app: app, number: i + 1, addr: addr,
 				env: process.Env{"TANDEM_CLIENT_SECRET": secret, "TANDEM_SEAL_KEY": hex.EncodeToString(key)},
-				args: []string{"-app", program, "-issuer", w.idp.issuer, "-client-id", app, "-listen", addr, "-base-url", w.fronts[app].url,
-					"-store", stores[about.store], "-id-token-alg", "ES256", "-signal-every", signalEvery.String(), "-trust-for", trustFor.String(),
+				args: []string{"-app", program, "-issuer", w.idp.issuer, "-client-id", app, "-listen", addr,
+					"-base-url", w.fronts[app].url,
+					"-store", stores[about.store], "-id-token-alg", "ES256", "-signal-every", signalEvery.String(),
+					"-trust-for", trustFor.String(),
 					"-idp-window", window.String(), "-wait", "1m"}})
 		}
 	}

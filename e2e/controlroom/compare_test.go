@@ -24,7 +24,8 @@ func TestTheComparison(t *testing.T) {
 			.map(e => e.tagName + " " + e.id + " " + e.getAttribute("class") + " " + e.getBoundingClientRect().right)`); len(wide) > 0 {
 			t.Errorf("wider than %d px: %q", size[0], wide)
 		}
-		if over := browser.Eval[float64](tab, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+		if over := browser.Eval[float64](tab,
+			`document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 			t.Errorf("%d px are %v too many", size[0], over)
 		}
 		browser.Eval[bool](tab, `(document.getElementById("planner").scrollIntoView(), true)`)
@@ -51,7 +52,8 @@ func compareOn(t *testing.T, tab site.Tab, url string) {
 	tab.Click("#compare-play")
 	says(tab, "#compare-said", "Both were played")
 	says(tab, "#compare-text", "She leaves after 1 h")
-	says(tab, "#differences", "Notes: the session ended when she came back after 2 h in the first world, and lived on in the second. The setting that makes it: “IdP” (keycloak, auth0).")
+	says(tab, "#differences", "Notes: the session ended when she came back after 2 h in the first world, and lived "+
+		"on in the second. The setting that makes it: “IdP” (keycloak, auth0).")
 	says(tab, a+"[data-lanes]", "Notes ended when Ada came back")
 	says(tab, a+"[data-lanes]", "When Ada came back: asked for her name again.")
 	says(tab, b+"[data-lanes]", "IdP ended after 30 min")
@@ -66,7 +68,9 @@ func compareOn(t *testing.T, tab site.Tab, url string) {
 	// Another setting: the old answer goes, and the new one is of the new setting.
 	choose := func(css, value string) {
 		t.Helper()
-		browser.Eval[bool](tab, `(i => (i.value = `+browser.Quote(value)+`, i.dispatchEvent(new Event("input", {bubbles: true}))))(document.querySelector(`+browser.Quote(css)+`))`)
+		browser.Eval[bool](tab, `(i => (i.value = `+browser.Quote(
+			value)+`, i.dispatchEvent(new Event("input", {bubbles: true}))))(document.querySelector(`+browser.Quote(
+			css)+`))`)
 	}
 	choose(b+"[name=idp]", "keycloak")
 	tab.Wait(`document.getElementById("compare-answer").hidden`)
@@ -146,7 +150,8 @@ func TestTheComparisonByKeyboard(t *testing.T) {
 	tab.Wait(`document.activeElement.id === "compare-stop"`)
 	press(kb.Enter)
 	tab.Wait(`document.activeElement.id === "compare-play"`)
-	if browser.Eval[bool](tab, `!document.getElementById("compare-answer").hidden`) || tab.Text("#compare-fault") != "" {
+	if browser.Eval[bool](tab, `!document.getElementById("compare-answer").hidden`) ||
+		tab.Text("#compare-fault") != "" {
 		t.Errorf("a play that was stopped has an answer, or a fault: %q", tab.Text("#compare-fault"))
 	}
 }

@@ -96,7 +96,8 @@ func endings(t *testing.T, s *system.System) map[reason.Reason]func(ctx context.
 		},
 		reason.FrontchannelLogout: func(ctx context.Context, b *system.Browser) string {
 			in(ctx, b, system.Wiki)
-			_, err := b.Open(ctx, s.URL(system.Wiki)+"/auth/frontchannel-logout?"+url.Values{"iss": {s.IDP.Issuer()}, "sid": {atIdP().SID}}.Encode())
+			_, err := b.Open(ctx, s.URL(system.Wiki)+"/auth/frontchannel-logout?"+url.Values{"iss": {s.IDP.Issuer()},
+				"sid": {atIdP().SID}}.Encode())
 			must(err)
 			return system.Wiki
 		},
@@ -174,7 +175,8 @@ func TestWhyWasILoggedOut(t *testing.T) {
 			if clicks > 2 {
 				t.Errorf("%d clicks", clicks)
 			}
-			led := browser.Eval[[]string](tab, fmt.Sprintf(`[...document.querySelectorAll("%s li")].map(l => l.innerText)`, row))
+			led := browser.Eval[[]string](tab,
+				fmt.Sprintf(`[...document.querySelectorAll("%s li")].map(l => l.innerText)`, row))
 			for _, want := range leadsTo(why.Reason) {
 				if !strings.Contains(strings.Join(led, "\n"), want) {
 					t.Errorf("%q is not in what led to it: %q", want, led)

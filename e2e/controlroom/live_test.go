@@ -34,7 +34,8 @@ func TestChangesWhileItRuns(t *testing.T) {
 	tab.Wait(`document.querySelector("#settings [name=idp_idle]").value === "40s"`)
 	tab.WaitText("#settings-answer", "Applied.")
 	tab.Click("[data-do=jump][data-seconds='10']")
-	press(tab, card("notes")+" [data-act=active]", `document.querySelector("[data-card=idp] [data-ring=idle] .ring-value").textContent <= "0:40"`)
+	press(tab, card("notes")+" [data-act=active]",
+		`document.querySelector("[data-card=idp] [data-ring=idle] .ring-value").textContent <= "0:40"`)
 
 	count := `document.querySelectorAll("#swim .k-active").length`
 	tab.Wait(count + " > 3")

@@ -75,7 +75,9 @@ type ownScene struct {
 func theirIdP(t *testing.T, change func(*idpmock.Config, *idpmock.Client)) *ownScene {
 	s := &ownScene{T: t, time: &world{}, log: &ledger{}}
 	var err error
-	s.room, err = controlroom.Start(t.Context(), system.Config{Now: s.time.now, Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	s.room, err = controlroom.Start(t.Context(),
+		system.Config{Now: s.time.now, Logger: slog.New(slog.NewTextHandler(s.log,
+			&slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +106,8 @@ func theirIdP(t *testing.T, change func(*idpmock.Config, *idpmock.Client)) *ownS
 // begin fills in the form.
 func (s *ownScene) begin(issuer, kind string) {
 	s.Helper()
-	browser.Eval[bool](s.tab, fmt.Sprintf(`(() => { const f = document.getElementById("own-form").elements; for (const e of f) if (e.name) e.value = ""; f.kind.value = %q; return true })()`, kind))
+	browser.Eval[bool](s.tab, fmt.Sprintf(
+		`(() => { const f = document.getElementById("own-form").elements; for (const e of f) if (e.name) e.value = ""; f.kind.value = %q; return true })()`, kind))
 	s.tab.Type("#own-issuer", issuer)
 	s.tab.Type("#own-client_id", "theirs")
 	s.tab.Type("#own-client_secret", secret)
@@ -190,7 +193,8 @@ func TestYourOwnIdPThatHonoursLittle(t *testing.T) {
 			t.Errorf("%s: %d, or the secret is in it", path, a.Status)
 		}
 	}
-	if browser.Eval[bool](s.tab, fmt.Sprintf(`[document.documentElement.outerHTML, location.href, JSON.stringify(sessionStorage), JSON.stringify(localStorage)].join().includes(%q)`, secret)) {
+	if browser.Eval[bool](s.tab, fmt.Sprintf(
+		`[document.documentElement.outerHTML, location.href, JSON.stringify(sessionStorage), JSON.stringify(localStorage)].join().includes(%q)`, secret)) {
 		t.Error("the secret is on the page")
 	}
 	s.tab.Reload() // what was seen survives
@@ -203,7 +207,9 @@ func TestYourOwnIdPThatHonoursLittle(t *testing.T) {
 // logout token.
 func TestYourOwnIdPThatHonoursAll(t *testing.T) {
 	s := theirIdP(t, func(c *idpmock.Config, client *idpmock.Client) {
-		client.BackchannelLogoutURI, client.BackchannelSessionRequired = client.PostLogoutRedirectURIs[0][:strings.LastIndexByte(client.PostLogoutRedirectURIs[0], '/')]+"/backchannel-logout", true
+		at := client.PostLogoutRedirectURIs[0]
+		client.BackchannelLogoutURI = at[:strings.LastIndexByte(at, '/')] + "/backchannel-logout"
+		client.BackchannelSessionRequired = true
 	})
 	s.begin(s.idp.URL, "refresh-token")
 	s.tab.WaitText("#own-findings", "This app treats the IdP as")

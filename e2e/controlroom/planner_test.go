@@ -30,7 +30,8 @@ func TestThePlannerInFirefox(t *testing.T) {
 
 // says waits for a text in an element, whose parts may be in several elements.
 func says(tab site.Tab, css, text string) {
-	tab.Wait(`(document.querySelector(` + browser.Quote(css) + `)?.textContent ?? "").includes(` + browser.Quote(text) + `)`)
+	tab.Wait(`(document.querySelector(` + browser.Quote(css) + `)?.textContent ?? "").includes(` + browser.Quote(text) +
+		`)`)
 }
 
 func planOn(t *testing.T, tab site.Tab) {
@@ -43,7 +44,9 @@ func planOn(t *testing.T, tab site.Tab) {
 
 	set := func(css, value string) {
 		t.Helper()
-		browser.Eval[bool](tab, `(i => (i.value = `+browser.Quote(value)+`, i.dispatchEvent(new Event("input", {bubbles: true}))))(document.querySelector(`+browser.Quote(css)+`))`)
+		browser.Eval[bool](tab, `(i => (i.value = `+browser.Quote(
+			value)+`, i.dispatchEvent(new Event("input", {bubbles: true}))))(document.querySelector(`+browser.Quote(
+			css)+`))`)
 	}
 	set(b+"[name=idp]", "duende")
 	says(tab, b+"[data-moments]", "This app between 1 h 25 min and 1 h 30 min")

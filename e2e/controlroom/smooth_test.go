@@ -55,23 +55,27 @@ func TestSmoothWithThousandsOfEvents(t *testing.T) {
 	count := func() int { return int(lastID(room.System)) } // IDs count from 1 on
 	arrived := func() {
 		t.Helper()
-		tab.WaitFor(time.Minute, fmt.Sprintf(`+document.querySelector("#list li")?.dataset.id >= %d`, lastID(room.System)))
+		tab.WaitFor(time.Minute, fmt.Sprintf(`+document.querySelector("#list li")?.dataset.id >= %d`,
+			lastID(room.System)))
 	}
 
 	watch()
 	for _, id := range system.Apps() {
-		browser.Eval[int](tab, fmt.Sprintf(`fetch("/act", {method: "POST", body: JSON.stringify({do: "pilot", app: %q, seconds: 1})}).then(r => r.status)`, id))
+		browser.Eval[int](tab, fmt.Sprintf(
+			`fetch("/act", {method: "POST", body: JSON.stringify({do: "pilot", app: %q, seconds: 1})}).then(r => r.status)`, id))
 	}
 	phase("events come in live", func() {
 		for goal := max(events, count()+500); count() < goal; {
-			if got := browser.Eval[int](tab, `fetch("/act", {method: "POST", body: '{"do": "jump", "seconds": 50}'}).then(r => r.status)`); got != 200 {
+			if got := browser.Eval[int](tab,
+				`fetch("/act", {method: "POST", body: '{"do": "jump", "seconds": 50}'}).then(r => r.status)`); got != 200 {
 				t.Fatalf("the clock does not move: %d", got)
 			}
 		}
 		arrived()
 	})
 	for _, id := range system.Apps() {
-		browser.Eval[int](tab, fmt.Sprintf(`fetch("/act", {method: "POST", body: JSON.stringify({do: "pilot", app: %q})}).then(r => r.status)`, id))
+		browser.Eval[int](tab, fmt.Sprintf(
+			`fetch("/act", {method: "POST", body: JSON.stringify({do: "pilot", app: %q})}).then(r => r.status)`, id))
 	}
 	t.Logf("%d events", count())
 
@@ -94,7 +98,8 @@ func TestSmoothWithThousandsOfEvents(t *testing.T) {
 		browser.Eval[bool](tab, `(async () => { for (const n of [0, 1]) for (const b of document.querySelectorAll("#filters button")) { b.click(); await new Promise(requestAnimationFrame) } return true })()`)
 	})
 	phase("hovering", func() {
-		browser.Eval[bool](tab, animated(`scroll.dispatchEvent(new PointerEvent("pointermove", {pointerType: "mouse", clientX: scroll.getBoundingClientRect().left + 11 * i, clientY: 0}))`, 90))
+		browser.Eval[bool](tab, animated(
+			`scroll.dispatchEvent(new PointerEvent("pointermove", {pointerType: "mouse", clientX: scroll.getBoundingClientRect().left + 11 * i, clientY: 0}))`, 90))
 		tab.WaitText("#details", "·")
 	})
 	phase("stepping by keyboard", func() {

@@ -84,10 +84,12 @@ func told(tab site.Tab, id string) {
 	css := "#story-" + id
 	tab.Wait(fmt.Sprintf(`document.querySelector("%[1]s [data-ok=false], %[1]s [data-trouble]:not(:empty)") || [...document.querySelectorAll("%[1]s [data-check]")].every(c => c.dataset.ok === "true")`, css))
 	type mark struct{ Text, OK string }
-	if text := browser.Eval[string](tab, fmt.Sprintf(`document.querySelector("%s [data-trouble]").textContent`, css)); text != "" {
+	if text := browser.Eval[string](tab, fmt.Sprintf(`document.querySelector("%s [data-trouble]").textContent`,
+		css)); text != "" {
 		tab.Fail("the story stopped: %s", text)
 	}
-	for _, m := range browser.Eval[[]mark](tab, fmt.Sprintf(`[...document.querySelectorAll("%s .check-line")].map(l => ({Text: l.innerText, OK: l.querySelector("[data-check]").dataset.ok}))`, css)) {
+	for _, m := range browser.Eval[[]mark](tab,
+		fmt.Sprintf(`[...document.querySelectorAll("%s .check-line")].map(l => ({Text: l.innerText, OK: l.querySelector("[data-check]").dataset.ok}))`, css)) {
 		if m.OK != "true" {
 			tab.Fail("not so: %s", m.Text)
 		}

@@ -42,7 +42,8 @@ func quoted(css []string) string {
 // step: nobody scrolls.
 func TestAStoryIsInView(t *testing.T) {
 	room := start(t)
-	for _, id := range []string{"three-kinds", "refresh-race", "entra-silent"} { // the most steps, the most cards, and the most words on them
+	// the most steps, the most cards, and the most words on them
+	for _, id := range []string{"three-kinds", "refresh-race", "entra-silent"} {
 		tab := chromium.New(t).Open(id, room.URL())
 		tab.WaitText("#cards", "not signed in")
 		tab.Resize(1280, 720)
@@ -81,7 +82,8 @@ func TestAStoryIsInView(t *testing.T) {
 		look(tab, id+"-phone")
 		for _, card := range []string{"notes", "idp"} {
 			tab.Click("[data-pick=" + card + "]")
-			if got := browser.Eval[string](tab, `[...document.querySelectorAll("[data-card]")].filter(e => e.checkVisibility()).map(e => e.dataset.card).join()`); got != card {
+			if got := browser.Eval[string](tab,
+				`[...document.querySelectorAll("[data-card]")].filter(e => e.checkVisibility()).map(e => e.dataset.card).join()`); got != card {
 				t.Errorf("the phone shows the cards %q, want %s", got, card)
 			}
 		}
@@ -107,7 +109,8 @@ func TestEveryStoryFitsBeforeItBegins(t *testing.T) {
 			for _, fault := range outside(tab, css+" h2", css+" .tell button", "#pace", "#leave") {
 				t.Errorf("%s, %d × %d: %s", one.ID, size[0], size[1], fault)
 			}
-			if over := browser.Eval[float64](tab, fmt.Sprintf(`document.querySelector("%s .tell").getBoundingClientRect().bottom - document.querySelector(".pace").getBoundingClientRect().top`, css)); over > 0 {
+			if over := browser.Eval[float64](tab,
+				fmt.Sprintf(`document.querySelector("%s .tell").getBoundingClientRect().bottom - document.querySelector(".pace").getBoundingClientRect().top`, css)); over > 0 {
 				t.Errorf("%s, %d × %d: the buttons are %.0f px over what is below them", one.ID, size[0], size[1], over)
 			}
 			if size[1] == 720 {
@@ -152,7 +155,8 @@ func TestTheRoomByKeyboard(t *testing.T) {
 		press(kb.Tab)
 		skips = append(skips, strings.TrimPrefix(focus(), ": Skip to "))
 	}
-	if got := strings.Join(skips, ", "); got != "the story, the sessions, the timeline, clock and faults, the comparison, your own IdP" {
+	if got := strings.Join(skips, ", "); got != "the story, the sessions, the timeline, clock and faults, the "+
+		"comparison, your own IdP" {
 		t.Errorf("one can skip to %s", got)
 	}
 	tab.Reload()
@@ -174,7 +178,8 @@ func TestTheRoomByKeyboard(t *testing.T) {
 		tab.Wait(fmt.Sprintf(`document.querySelectorAll("#story-logout .done").length === %d && !document.querySelector("#story-logout .now")`, n))
 	}
 	told(tab, "logout")
-	if got := browser.Eval[string](tab, `document.getElementById("story-said").textContent`); !strings.HasPrefix(got, "Step 2 of 2. She presses") {
+	if got := browser.Eval[string](tab, `document.getElementById("story-said").textContent`); !strings.HasPrefix(got,
+		"Step 2 of 2. She presses") {
 		t.Errorf("a screen reader hears %q", got)
 	}
 	tab.Click("#story-logout [data-tell=back]") // told anew up to the first step

@@ -44,8 +44,9 @@ func newApp(t *testing.T, store string, instances int, front string) *app {
 	}
 	a.base = "http://" + cmp.Or(front, a.addrs[0])
 	a.idp = idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RefreshTokens: true,
-		RedirectURIs: []string{a.base + "/auth/callback"}, PostLogoutRedirectURIs: []string{a.base + "/auth/logged-out"},
-		BackchannelLogoutURI: a.base + "/auth/backchannel-logout"}))
+		RedirectURIs:           []string{a.base + "/auth/callback"},
+		PostLogoutRedirectURIs: []string{a.base + "/auth/logged-out"},
+		BackchannelLogoutURI:   a.base + "/auth/backchannel-logout"}))
 	return a
 }
 
@@ -56,7 +57,8 @@ func (a *app) launch(i int, sealKey string) *process.Process {
 	for name, value := range a.env {
 		env[name] = value
 	}
-	return demo.Start(a.T, env, "-app=refreshtoken", "-issuer="+a.idp.URL, "-like=generic", "-client-id=notes", "-base-url="+a.base,
+	return demo.Start(a.T, env, "-app=refreshtoken", "-issuer="+a.idp.URL, "-like=generic", "-client-id=notes",
+		"-base-url="+a.base,
 		"-listen="+a.addrs[i])
 }
 
@@ -100,7 +102,8 @@ func (a *app) serves(p *idptest.Browser, i int) bool {
 func (a *app) ended(p *idptest.Browser, i int, reason string) {
 	a.Helper()
 	eventually(a.T, "the session has ended for "+reason, func() bool {
-		return strings.Contains(p.Fetch(http.MethodGet, "http://"+a.addrs[i]+"/auth/session").Body, `"reason":"`+reason+`"`)
+		return strings.Contains(p.Fetch(http.MethodGet, "http://"+a.addrs[i]+"/auth/session").Body,
+			`"reason":"`+reason+`"`)
 	})
 }
 
@@ -110,7 +113,8 @@ func (a *app) works() {
 	p := a.signIn()
 	for i := range a.addrs {
 		if !a.serves(p, i) {
-			a.Errorf("instance %d does not know the session: %s", i+1, p.Fetch(http.MethodGet, "http://"+a.addrs[i]+"/me"))
+			a.Errorf("instance %d does not know the session: %s", i+1,
+				p.Fetch(http.MethodGet, "http://"+a.addrs[i]+"/me"))
 		}
 	}
 	for _, s := range a.idp.Sessions() {

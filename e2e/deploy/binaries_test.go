@@ -86,8 +86,9 @@ func TestBinaries(t *testing.T) {
 				t.Fatal(err)
 			}
 			needed, err := f.ImportedLibraries()
-			if err != nil && !strings.Contains(err.Error(), "section") || len(needed) > 0 || slices.ContainsFunc(f.Progs,
-				func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
+			if err != nil && !strings.Contains(err.Error(), "section") || len(needed) > 0 ||
+				slices.ContainsFunc(f.Progs,
+					func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
 				t.Errorf("%s is not static: %v, %v", out, needed, err)
 			}
 			_ = f.Close()

@@ -87,7 +87,8 @@ func newCompose(t *testing.T) *compose {
 	e.image("caddy:2", []string{program(t, "caddy", "caddy")}, nil,
 		"ENV "+path+" HOME=/ XDG_CONFIG_HOME=/config XDG_DATA_HOME=/data",
 		`CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]`)
-	e.env = append(e.env, "ISSUER=https://"+login, "CLIENT_SECRET=s3cret", "SEAL_KEY="+sealKey, "REDIS_PASSWORD=change-me")
+	e.env = append(e.env, "ISSUER=https://"+login, "CLIENT_SECRET=s3cret", "SEAL_KEY="+sealKey,
+		"REDIS_PASSWORD=change-me")
 	c := &compose{engine: e, around: write(t, filepath.Join(t.TempDir(), "around.yaml"),
 		strings.ReplaceAll(around, "CERTIFICATES", certificates.dir))}
 	c.transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certificates.roots},
@@ -176,7 +177,8 @@ func TestComposeRuns(t *testing.T) {
 	c.ask(http.MethodDelete, "https://"+login+"/_mock/sessions/"+sessions[0].SID, nil)
 	c.ask(http.MethodPost, "https://"+login+"/_mock/outbox/settle", nil)
 	eventually(t, "the logout token has ended the session", func() bool {
-		return strings.Contains(p.Fetch(http.MethodGet, "https://"+host+"/auth/session").Body, `"reason":"backchannel_logout"`)
+		return strings.Contains(p.Fetch(http.MethodGet, "https://"+host+"/auth/session").Body,
+			`"reason":"backchannel_logout"`)
 	})
 
 	// What keeps an app small is in force, not only written.

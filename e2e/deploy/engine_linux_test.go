@@ -41,8 +41,8 @@ func newEngine(t *testing.T) *engine {
 	said := &lines{}
 	cmd := exec.Command("sh", "-c", inNamespaces, dir, program(t, "dockerd", "docker.io"))
 	cmd.Stdout, cmd.Stderr = said, said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET,
-		Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL,
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,8 @@ func newEngine(t *testing.T) *engine {
 	if err := os.MkdirAll(plugins, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("go", "build", "-o", filepath.Join(plugins, "docker-compose"), "github.com/docker/compose/v2/cmd")
+	build := exec.Command("go", "build", "-o", filepath.Join(plugins, "docker-compose"),
+		"github.com/docker/compose/v2/cmd")
 	build.Dir = filepath.Join(root, "tools", "compose")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("compose: %v\n%s", err, out)

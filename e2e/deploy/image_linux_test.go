@@ -62,7 +62,8 @@ func recipe(t *testing.T, target string) image {
 		for _, line := range stages[i] {
 			word, rest, _ := strings.Cut(line, " ")
 			switch {
-			case word == "FROM" && strings.HasPrefix(rest, "scratch "), word == "FROM" && strings.HasPrefix(rest, "golang:"):
+			case word == "FROM" && strings.HasPrefix(rest, "scratch "), word == "FROM" &&
+				strings.HasPrefix(rest, "golang:"):
 			case word == "FROM":
 				carryOut(strings.Fields(rest)[0])
 			case word == "WORKDIR", line == "COPY . .": // this folder
@@ -174,7 +175,8 @@ func TestImages(t *testing.T) {
 		}
 		_ = f.Close()
 		issuer := secureIdP(t, c)
-		serve(t, addr, img.command(t, "-app=refreshtoken", "-issuer="+issuer, "-client-id=notes", "-client-secret=s3cret",
+		serve(t, addr, img.command(t, "-app=refreshtoken", "-issuer="+issuer, "-client-id=notes",
+			"-client-secret=s3cret",
 			"-listen="+addr))
 		eventually(t, "the demo serves", func() bool {
 			resp, err := http.Get("http://" + addr + "/readyz")
@@ -184,7 +186,8 @@ func TestImages(t *testing.T) {
 			_ = resp.Body.Close()
 			return resp.StatusCode == http.StatusOK
 		})
-		resp, err := http.DefaultTransport.RoundTrip(httptest.NewRequestWithContext(context.Background(), http.MethodGet,
+		resp, err := http.DefaultTransport.RoundTrip(httptest.NewRequestWithContext(context.Background(),
+			http.MethodGet,
 			"http://"+addr+"/auth/login", nil))
 		if err != nil {
 			t.Fatal(err)

@@ -23,7 +23,8 @@ var proxies = []proxy{
 		"proxy_pass http://notes/;"},
 		func(s *site, changes []string) {
 			dir := s.TempDir()
-			text := document(s.T, "nginx.conf", append(changes, "10.0.0.11:8080", s.addr(0), "10.0.0.12:8080", s.addr(1),
+			text := document(s.T, "nginx.conf", append(changes, "10.0.0.11:8080", s.addr(0), "10.0.0.12:8080",
+				s.addr(1),
 				"listen 443 ssl", "listen "+s.front+" ssl", "/etc/ssl", s.dir)...)
 			conf := write(s.T, filepath.Join(dir, "nginx.conf"), fmt.Sprintf(`
 daemon off;
@@ -39,7 +40,8 @@ http {
 	uwsgi_temp_path uwsgi;
 	scgi_temp_path scgi;
 %s}`, text))
-			serve(s.T, s.front, exec.Command(program(s.T, "nginx", "nginx-light"), "-p", dir, "-c", conf, "-e", "stderr"))
+			serve(s.T, s.front, exec.Command(program(s.T, "nginx", "nginx-light"), "-p", dir, "-c", conf, "-e",
+				"stderr"))
 		}},
 	{"HAProxy", "haproxy.cfg", []string{"	default_backend notes",
 		"	use_backend notes if { path_beg /notes/ }", "	balance leastconn",
@@ -47,7 +49,8 @@ http {
 		func(s *site, changes []string) {
 			dir := s.TempDir()
 			conf := write(s.T, filepath.Join(dir, "haproxy.cfg"), document(s.T, "haproxy.cfg", append(changes,
-				"10.0.0.11:8080", s.addr(0), "10.0.0.12:8080", s.addr(1), "bind :443", "bind "+s.front, "/etc/ssl", s.dir,
+				"10.0.0.11:8080", s.addr(0), "10.0.0.12:8080", s.addr(1), "bind :443", "bind "+s.front, "/etc/ssl",
+				s.dir,
 				"/run/haproxy", dir)...))
 			serve(s.T, s.front, exec.Command(program(s.T, "haproxy", "haproxy"), "-db", "-f", conf))
 		}},
@@ -177,7 +180,8 @@ func TestProxiesBelowAPath(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			for i := 1; i < len(kind.below); i += 2 {
 				for line := range strings.Lines(kind.below[i]) {
-					if line = strings.TrimSpace(line); !strings.Contains(kind.below[i-1], line) && !strings.Contains(page, line) {
+					if line = strings.TrimSpace(line); !strings.Contains(kind.below[i-1], line) &&
+						!strings.Contains(page, line) {
 						t.Errorf("docs/deploy.md does not show %q", line)
 					}
 				}

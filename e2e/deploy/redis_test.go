@@ -180,15 +180,17 @@ func TestRedisUser(t *testing.T) {
 	defer db.Close()
 	for _, words := range [][]string{{"GET", "other:x"}, {"SET", "tande", "x"}, {"FLUSHALL"}, {"KEYS", "*"}, {"CONFIG",
 		"GET", "*"},
-		{"PUBLISH", "other:x", "y"}, {"ACL", "LIST"}, {"CLIENT", "LIST"}, {"EVAL", "return redis.call('GET', 'other:x')",
+		{"PUBLISH", "other:x", "y"}, {"ACL", "LIST"}, {"CLIENT", "LIST"},
+		{"EVAL", "return redis.call('GET', 'other:x')",
 			"0"}} {
 		err := db.Do(t.Context(), db.B().Arbitrary(words...).Build()).Error()
 		if err == nil || !strings.Contains(err.Error(), "NOPERM") && !strings.Contains(err.Error(), "can't access") {
 			t.Errorf("%v: %v", words, err)
 		}
 	}
-	if _, err := redisstore.New(t.Context(), redisstore.Options{Client: rueidis.ClientOption{InitAddress: []string{addr},
-		TLSConfig: &tls.Config{RootCAs: c.roots}}}); err == nil || !strings.Contains(err.Error(), "NOAUTH") {
+	if _, err := redisstore.New(t.Context(),
+		redisstore.Options{Client: rueidis.ClientOption{InitAddress: []string{addr},
+			TLSConfig: &tls.Config{RootCAs: c.roots}}}); err == nil || !strings.Contains(err.Error(), "NOAUTH") {
 		t.Errorf("without a password: %v", err)
 	}
 }
@@ -204,12 +206,14 @@ func TestRedisUserOutlivesRestart(t *testing.T) {
 		{"default user without rights", document(t, "users.acl", defaultUser, "user default off\n"), store.ErrNotFound},
 	} {
 		t.Run(file.name, func(t *testing.T) {
-			server, err := servertest.StartRedis("--aclfile", write(t, filepath.Join(t.TempDir(), "users.acl"), file.acl))
+			server, err := servertest.StartRedis("--aclfile", write(t, filepath.Join(t.TempDir(), "users.acl"),
+				file.acl))
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(server.Close)
-			s, err := redisstore.New(t.Context(), redisstore.Options{Client: client(server.Addr, nil), Timeout: patience})
+			s, err := redisstore.New(t.Context(), redisstore.Options{Client: client(server.Addr, nil),
+				Timeout: patience})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -77,7 +77,8 @@ func TestRollingUpdate(t *testing.T) {
 		running[i] = a.start(i, sealKey)
 		order("set server notes/" + name + " state ready")
 		eventually(t, name+" is up", func() bool {
-			return strings.Contains(admin("show servers state notes"), " "+name+" "+strings.Split(a.addrs[i], ":")[0]+" 2 0 ")
+			return strings.Contains(admin("show servers state notes"),
+				" "+name+" "+strings.Split(a.addrs[i], ":")[0]+" 2 0 ")
 		})
 		before = requests.Load()
 		eventually(t, "requests go on", func() bool { return requests.Load() > before+20 })

@@ -55,8 +55,9 @@ func newSite(t *testing.T, path string) *site {
 		c.HTTPClient = &http.Client{Transport: s.transport} // logout tokens come through the proxy, too
 		c.Temperament.Groups = 160
 	}), idptest.WithClients(idpmock.Client{ID: "notes", Secret: "s3cret", RefreshTokens: true,
-		RedirectURIs: []string{s.base + "/auth/callback"}, PostLogoutRedirectURIs: []string{s.base + "/auth/logged-out"},
-		BackchannelLogoutURI: s.base + "/auth/backchannel-logout"}))
+		RedirectURIs:           []string{s.base + "/auth/callback"},
+		PostLogoutRedirectURIs: []string{s.base + "/auth/logged-out"},
+		BackchannelLogoutURI:   s.base + "/auth/backchannel-logout"}))
 	can := idps.Guess(s.idp.URL)
 	can.Logout.MaxURL = longURL
 	kept := memstore.New(memstore.Options{})
@@ -118,7 +119,8 @@ func (s *site) signIn() *idptest.Browser {
 }
 
 // request asks as a script of a page would, with further headers.
-func (s *site) request(p *idptest.Browser, method, path string, header http.Header, body string) (*http.Response, error) {
+func (s *site) request(p *idptest.Browser, method, path string, header http.Header,
+	body string) (*http.Response, error) {
 	s.Helper()
 	r, err := http.NewRequestWithContext(s.Context(), method, s.base+path, strings.NewReader(body))
 	if err != nil {

@@ -48,7 +48,8 @@ func serve(t *testing.T, all []*scenario) *server {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	s := &server{port: port, scenarios: map[string]*scenario{}, seen: map[string][]request{}, done: map[string]bool{}, more: make(chan struct{})}
+	s := &server{port: port, scenarios: map[string]*scenario{}, seen: map[string][]request{}, done: map[string]bool{},
+		more: make(chan struct{})}
 	for i, sc := range all {
 		s.scenarios[id(i)] = sc
 	}
@@ -114,8 +115,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) send(w http.ResponseWriter, id, ext, body string) {
 	w.Header().Set("Content-Type", map[string]string{
-		"": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".png": "image/png", ".woff2": "font/woff2",
-		".mp4": "video/mp4", ".vtt": "text/vtt", ".events": "text/event-stream", ".webmanifest": "application/manifest+json",
+		"": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".png": "image/png",
+		".woff2": "font/woff2",
+		".mp4":   "video/mp4", ".vtt": "text/vtt", ".events": "text/event-stream",
+		".webmanifest": "application/manifest+json",
 	}[ext])
 	if ext == "" {
 		body = style + body
@@ -127,8 +130,10 @@ func (s *server) send(w http.ResponseWriter, id, ext, body string) {
 const style = `<!doctype html><title>a page</title><style>a, button, iframe, object { display: block; width: 300px; height: 100px; border: 0 } body { margin: 0 }</style>`
 
 func (s *server) expand(id, text string) string {
-	return strings.NewReplacer("{own}", strings.TrimSuffix(s.at(own, id, ""), "/"), "{sibling}", strings.TrimSuffix(s.at(sibling, id, ""), "/"),
-		"{other}", strings.TrimSuffix(s.at(other, id, ""), "/"), "{socket}", strings.Replace(s.at(own, id, "target.socket"), "http", "ws", 1)).Replace(text)
+	return strings.NewReplacer("{own}", strings.TrimSuffix(s.at(own, id, ""), "/"), "{sibling}",
+		strings.TrimSuffix(s.at(sibling, id, ""), "/"),
+		"{other}", strings.TrimSuffix(s.at(other, id, ""), "/"), "{socket}",
+		strings.Replace(s.at(own, id, "target.socket"), "http", "ws", 1)).Replace(text)
 }
 
 func sendHTMX(w http.ResponseWriter, file string) {
@@ -207,8 +212,10 @@ type request struct {
 }
 
 // The headers that say something about who makes a request.
-var telling = [...]string{"Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User", "Sec-Purpose", "Purpose", "X-Moz",
-	"Accept", "Origin", "Referer", "Upgrade", "Hx-Request", "Upgrade-Insecure-Requests", "Service-Worker-Navigation-Preload"}
+var telling = [...]string{"Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User", "Sec-Purpose",
+	"Purpose", "X-Moz",
+	"Accept", "Origin", "Referer", "Upgrade", "Hx-Request", "Upgrade-Insecure-Requests",
+	"Service-Worker-Navigation-Preload"}
 
 func said(r *http.Request) request {
 	said := request{r.Method, map[string]string{}}

@@ -172,7 +172,8 @@ func playAll(t *testing.T, d drive.Driver) []row {
 			continue
 		}
 		t.Run(sc.what, func(t *testing.T) {
-			rows = append(rows, row{Browser: d.Name(), What: sc.what, Who: sc.who, Request: measure(t, s, d, st, id(i))})
+			rows = append(rows, row{Browser: d.Name(), What: sc.what, Who: sc.who,
+				Request: measure(t, s, d, st, id(i))})
 		})
 	}
 	return rows

@@ -33,29 +33,42 @@ var workers = []*scenario{
 	{what: "fetch in a worker", who: unclear,
 		files: map[string]string{"page": timer("", `new Worker("worker.js")`)["page"], "worker.js": `fetch("target")`}},
 	{what: "the script of a shared worker", who: page, files: timer("", `new SharedWorker("target.js")`)},
-	{what: "the script of a service worker", who: page, files: timer("", `navigator.serviceWorker.register("target.js")`)},
-	{what: "fetch in a service worker by itself", who: unclear, files: served(`self.onmessage = () => fetch("target")`, byTimer(`navigator.serviceWorker.controller.postMessage(1)`))},
-	{what: "a click on a link, through a service worker", who: unclear, files: served(passing, link), do: controlledClick},
+	{what: "the script of a service worker", who: page,
+		files: timer("", `navigator.serviceWorker.register("target.js")`)},
+	{what: "fetch in a service worker by itself", who: unclear, files: served(`self.onmessage = () => fetch("target")`,
+		byTimer(`navigator.serviceWorker.controller.postMessage(1)`))},
+	{what: "a click on a link, through a service worker", who: unclear, files: served(passing, link),
+		do: controlledClick},
 	{what: "a form with POST sent by a click, through a service worker", who: unclear,
-		files: served(passing, `<form method="post" action="target"><button id="a">send</button></form>`), do: controlledClick},
+		files: served(passing, `<form method="post" action="target"><button id="a">send</button></form>`),
+		do:    controlledClick},
 	{what: "a click on a link of another site, through a service worker", who: unclear,
-		files: map[string]string{"worker.js": served(passing, "")["worker.js"], "page": served(passing, "")["page"], "far": link}, do: func(p *play) {
+		files: map[string]string{"worker.js": served(passing, "")["worker.js"], "page": served(passing, "")["page"],
+			"far": link}, do: func(p *play) {
 			controlled(p)
 			p.Go(p.server.at(other, p.id, "far"))
 			p.Click("#a")
 		}},
-	{what: "location.assign by a timer, through a service worker", who: unclear, files: served(passing, byTimer(`location.assign("target")`))},
+	{what: "location.assign by a timer, through a service worker", who: unclear,
+		files: served(passing, byTimer(`location.assign("target")`))},
 	{what: "a frame that the page loads, through a service worker", who: unclear,
 		files: served(passing, `<iframe id="f"></iframe>`+byTimer(`f.src = "target"`))},
-	{what: "a person's reload, through a service worker", who: unclear, files: served(passing, link), nth: 2, do: func(p *play) {
-		controlledClick(p)
-		p.arrived("target")
-		p.driver.Reload(p.tab)
-	}},
-	{what: "a click on a link, through a service worker that fetches the URL", who: unclear, files: served(byURL, link), do: controlledClick},
-	{what: "location.assign by a timer, through a service worker that fetches the URL", who: unclear, files: served(byURL, byTimer(`location.assign("target")`))},
-	{what: "fetch by a timer, through a service worker", who: unclear, files: served(passing, byTimer(`fetch("target")`))},
-	{what: "an image, through a service worker", who: page, files: served(passing, byTimer(`new Image().src = "target.png"`))},
-	{what: "a click on a link, preloaded beside a service worker", who: person, files: served(preloads, link), do: controlledClick},
-	{what: "location.assign by a timer, preloaded beside a service worker", who: page, files: served(preloads, byTimer(`location.assign("target")`))},
+	{what: "a person's reload, through a service worker", who: unclear, files: served(passing, link), nth: 2,
+		do: func(p *play) {
+			controlledClick(p)
+			p.arrived("target")
+			p.driver.Reload(p.tab)
+		}},
+	{what: "a click on a link, through a service worker that fetches the URL", who: unclear, files: served(byURL, link),
+		do: controlledClick},
+	{what: "location.assign by a timer, through a service worker that fetches the URL", who: unclear,
+		files: served(byURL, byTimer(`location.assign("target")`))},
+	{what: "fetch by a timer, through a service worker", who: unclear,
+		files: served(passing, byTimer(`fetch("target")`))},
+	{what: "an image, through a service worker", who: page,
+		files: served(passing, byTimer(`new Image().src = "target.png"`))},
+	{what: "a click on a link, preloaded beside a service worker", who: person, files: served(preloads, link),
+		do: controlledClick},
+	{what: "location.assign by a timer, preloaded beside a service worker", who: page,
+		files: served(preloads, byTimer(`location.assign("target")`))},
 }

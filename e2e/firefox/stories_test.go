@@ -35,7 +35,8 @@ func TestEndReachesEveryTab(t *testing.T) {
 		t.Fatalf("%d IdP sessions", n)
 	}
 	for _, name := range names {
-		for deadline := time.Now().Add(browser.Patience); w.Apps[name].Auth.OpenStreams() != 1; time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(browser.Patience); w.Apps[name].Auth.OpenStreams() != 1; time.Sleep(
+			5 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s has %d streams", name, w.Apps[name].Auth.OpenStreams())
 			}
@@ -54,7 +55,8 @@ func TestEndReachesEveryTab(t *testing.T) {
 			last = max(last, at.Sub(w.Apps[name].LastToken()))
 		}
 	}
-	t.Logf("logout token arrived → covered, %d tabs of %d apps: at most %v", tabsPerApp*len(names), len(names), last.Round(time.Millisecond))
+	t.Logf("logout token arrived → covered, %d tabs of %d apps: at most %v", tabsPerApp*len(names), len(names),
+		last.Round(time.Millisecond))
 	if last >= time.Second {
 		t.Errorf("covered %v after the token arrived", last)
 	}
@@ -73,7 +75,8 @@ func TestWarningAndExtension(t *testing.T) {
 	w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click"`))
 	w.Leap(tab, toTheWarning)
 	tab.Wait(`probe.dialog("warning")`)
-	if got := browser.Eval[string](tab, `probe.words("warning")`); !strings.Contains(got, "You will be logged out in 0:") {
+	if got := browser.Eval[string](tab, `probe.words("warning")`); !strings.Contains(got,
+		"You will be logged out in 0:") {
 		t.Errorf("it says %q", got)
 	}
 	if got := browser.Eval[string](tab, focused); got != "stay" {

@@ -58,6 +58,7 @@ func TestLooks(t *testing.T) {
 	axe.Check(t, tab)
 	tab.Go(out)
 	look("idp-signed-out", "h1", "Signed out")
-	tab.Go(strings.Replace(out, idpmock.PathEndSession, idpmock.PathEndSession+"?post_logout_redirect_uri=http://elsewhere.localhost", 1))
+	tab.Go(strings.Replace(out, idpmock.PathEndSession,
+		idpmock.PathEndSession+"?post_logout_redirect_uri=http://elsewhere.localhost", 1))
 	look("idp-sign-out-error", "[role=alert]", "post_logout_redirect_uri")
 }

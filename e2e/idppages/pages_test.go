@@ -50,8 +50,9 @@ func startAt(t *testing.T, idpHost, notesHost string) *site {
 	cfg := idpmock.Config{Issuer: issuer, SigningAlg: "ES256", CoordinateClientLifetimes: true,
 		Users: []idpmock.User{{Username: "ada", Name: "Ada Lovelace"}, {Username: "bob", Password: "hunter2"}}}
 	for id, base := range map[string]string{"notes": s.notes, "mail": s.mail} {
-		cfg.Clients = append(cfg.Clients, idpmock.Client{ID: id, RedirectURIs: []string{base + "/cb"}, PostLogoutRedirectURIs: []string{base + "/bye"},
-			FrontchannelLogoutURI: base + "/frontchannel?keep=1", FrontchannelSessionRequired: true})
+		cfg.Clients = append(cfg.Clients, idpmock.Client{ID: id, RedirectURIs: []string{base + "/cb"},
+			PostLogoutRedirectURIs: []string{base + "/bye"},
+			FrontchannelLogoutURI:  base + "/frontchannel?keep=1", FrontchannelSessionRequired: true})
 	}
 	idp, err := idpmock.New(cfg)
 	if err != nil {
@@ -106,16 +107,19 @@ func (s *site) app(w http.ResponseWriter, r *http.Request) {
 				op.contentWindow.postMessage(text, %q) }) }
 		</script>`, s.Issuer(), s.Issuer())
 	case "/silent":
-		fmt.Fprintf(w, `<!doctype html><title>silent</title><iframe id="f" src="%s"></iframe>`, html.EscapeString(s.authURL("notes", s.notes, "prompt", "none")))
+		fmt.Fprintf(w, `<!doctype html><title>silent</title><iframe id="f" src="%s"></iframe>`,
+			html.EscapeString(s.authURL("notes", s.notes, "prompt", "none")))
 	default:
 		r.ParseForm()
-		fmt.Fprintf(w, `<!doctype html><title>app</title><p id="method">%s</p><p id="path">%s</p><p id="form">%s</p>`, r.Method, r.URL.Path, html.EscapeString(r.Form.Encode()))
+		fmt.Fprintf(w, `<!doctype html><title>app</title><p id="method">%s</p><p id="path">%s</p><p id="form">%s</p>`,
+			r.Method, r.URL.Path, html.EscapeString(r.Form.Encode()))
 	}
 }
 
 func (s *site) authURL(client, base string, more ...string) string {
 	sum := sha256.Sum256([]byte(verifier))
-	v := url.Values{"client_id": {client}, "redirect_uri": {base + "/cb"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"st"}, "nonce": {"n"},
+	v := url.Values{"client_id": {client}, "redirect_uri": {base + "/cb"}, "response_type": {"code"},
+		"scope": {"openid"}, "state": {"st"}, "nonce": {"n"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}
 	for i := 0; i+1 < len(more); i += 2 {
 		v.Set(more[i], more[i+1])
@@ -151,20 +155,23 @@ func TestSignInPage(t *testing.T) {
 		if n := browser.Eval[int](tab, `[...document.querySelectorAll("input:not([type=hidden])")].filter(i => !i.labels.length).length`); n != 0 {
 			t.Errorf("%d fields without label", n)
 		}
-		if lang := browser.Eval[string](tab, `document.documentElement.lang + document.querySelectorAll("h1").length`); lang != "en1" {
+		if lang := browser.Eval[string](tab,
+			`document.documentElement.lang + document.querySelectorAll("h1").length`); lang != "en1" {
 			t.Error(lang)
 		}
 	})
 	t.Run("a wrong password is told", func(t *testing.T) {
 		tab.Type("#password", "nonsense\r")
 		tab.WaitText("[role=alert]", "do not fit")
-		if got := browser.Eval[string](tab, `username.value + " " + username.getAttribute("aria-describedby") + " " + password.value`); got != "bob error " {
+		if got := browser.Eval[string](tab,
+			`username.value + " " + username.getAttribute("aria-describedby") + " " + password.value`); got != "bob error " {
 			t.Error(got)
 		}
 	})
 	t.Run("the right one leads on", func(t *testing.T) {
 		tab.Type("#password", "hunter2\r")
-		if v := arrived(t, tab, s.notes+"/cb"); v.Get("code") == "" || v.Get("iss") != s.Issuer() || v.Get("state") != "st" {
+		if v := arrived(t, tab, s.notes+"/cb"); v.Get("code") == "" || v.Get("iss") != s.Issuer() ||
+			v.Get("state") != "st" {
 			t.Error(v)
 		}
 	})
@@ -227,7 +234,8 @@ func TestFrontchannelLogout(t *testing.T) {
 	tab.Go(s.authURL("mail", s.mail))
 	arrived(t, tab, s.mail+"/cb")
 	sid := s.Sessions()[0].SID
-	tab.Go(s.Issuer() + idpmock.PathEndSession + "?" + url.Values{"client_id": {"notes"}, "post_logout_redirect_uri": {s.notes + "/bye"}, "state": {"x"}}.Encode())
+	tab.Go(s.Issuer() + idpmock.PathEndSession + "?" +
+		url.Values{"client_id": {"notes"}, "post_logout_redirect_uri": {s.notes + "/bye"}, "state": {"x"}}.Encode())
 	tab.WaitText("main", "signed in as ada") // RIL-04
 	tab.Click("button[value=signout]")
 	if v := arrived(t, tab, s.notes+"/bye"); v.Get("state") != "x" {

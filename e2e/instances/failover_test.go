@@ -70,7 +70,8 @@ func TestRedisLosesLogouts(t *testing.T) {
 // save has the server write what it has to its disk.
 func save(t *testing.T, server *servertest.Redis) {
 	t.Helper()
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr}, DisableCache: true, ForceSingleClient: true})
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr}, DisableCache: true,
+		ForceSingleClient: true})
 	if err != nil {
 		t.Fatal(err)
 	}

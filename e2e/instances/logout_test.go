@@ -36,15 +36,19 @@ func TestLogoutReachesTheOtherInstance(t *testing.T) {
 					t.Fatalf("logout token: %d", code)
 				}
 				told := time.Now()
-				w.eventually("the other instance refuses", func() bool { return two.get(t.Context(), "/", cookie).Code == http.StatusFound })
+				w.eventually("the other instance refuses", func() bool {
+					return two.get(t.Context(), "/", cookie).Code == http.StatusFound
+				})
 				delays = append(delays, time.Since(told))
-				if body := two.get(t.Context(), "/auth/session", cookie).Body.String(); !strings.Contains(body, `"backchannel_logout"`) {
+				if body := two.get(t.Context(), "/auth/session", cookie).Body.String(); !strings.Contains(body,
+					`"backchannel_logout"`) {
 					t.Fatalf("the other instance says %s", body)
 				}
 			}
 			slices.Sort(delays)
 			p99 := delays[n*99/100-1]
-			t.Logf("%s: logout at one instance, refused by the other after: median %v, p99 %v", b.name, delays[n/2], p99)
+			t.Logf("%s: logout at one instance, refused by the other after: median %v, p99 %v", b.name, delays[n/2],
+				p99)
 			if p99 > time.Second {
 				t.Errorf("p99 is %v", p99)
 			}
@@ -53,7 +57,8 @@ func TestLogoutReachesTheOtherInstance(t *testing.T) {
 }
 
 func (in *instance) logout(token string) int {
-	r := httptest.NewRequest(http.MethodPost, "/auth/backchannel-logout", strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
+	r := httptest.NewRequest(http.MethodPost, "/auth/backchannel-logout",
+		strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	out := httptest.NewRecorder()
 	in.web.ServeHTTP(out, r)

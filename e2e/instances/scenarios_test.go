@@ -18,7 +18,8 @@ func TestScenarios(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(redis.Close)
-	s, err := system.Start(t.Context(), system.Config{Instances: 2, Store: "redis://" + redis.Addr + "/0", Logger: slog.New(slog.DiscardHandler)})
+	s, err := system.Start(t.Context(), system.Config{Instances: 2, Store: "redis://" + redis.Addr + "/0",
+		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,8 @@ func TestStorm(t *testing.T) {
 			cookie := w.login(one)
 			w.idp.Advance(6 * time.Minute)
 			w.idp.ResetRequests()
-			slow := w.idp.Fault(idpmock.Fault{Client: "notes", Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always, DelayAfter: 300 * time.Millisecond})
+			slow := w.idp.Fault(idpmock.Fault{Client: "notes", Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always,
+				DelayAfter: 300 * time.Millisecond})
 			defer slow.Remove()
 
 			const n = 200
@@ -43,7 +44,8 @@ func TestStorm(t *testing.T) {
 			}
 			w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
 			slices.Sort(took)
-			t.Logf("%s: 200 requests, 2 instances, the IdP answers after 300 ms: median %v, slowest %v", b.name, took[n/2], took[n-1])
+			t.Logf("%s: 200 requests, 2 instances, the IdP answers after 300 ms: median %v, slowest %v", b.name,
+				took[n/2], took[n-1])
 			if got := one.get(t.Context(), "/", cookie).Code; got != http.StatusOK {
 				t.Errorf("afterwards: %d", got)
 			}
@@ -63,7 +65,8 @@ func TestHolderDiesBeforeTheIdPActs(t *testing.T) {
 			cookie := w.login(one)
 			w.idp.Advance(6 * time.Minute)
 			w.idp.ResetRequests()
-			lost := w.idp.Fault(idpmock.Fault{Client: "notes", Endpoint: idpmock.EndpointRefresh, DropBefore: true, Delay: 50 * time.Millisecond})
+			lost := w.idp.Fault(idpmock.Fault{Client: "notes", Endpoint: idpmock.EndpointRefresh, DropBefore: true,
+				Delay: 50 * time.Millisecond})
 			go one.get(t.Context(), "/", cookie) // nobody hears its answer
 			<-lost.Arrived()
 			one.store.dead.Store(true)

@@ -62,7 +62,8 @@ var backends = []struct {
 
 func openRedis(t *testing.T, server *servertest.Redis) closer {
 	t.Helper()
-	s, err := redisstore.New(t.Context(), redisstore.Options{Client: rueidis.ClientOption{InitAddress: []string{server.Addr}}})
+	s, err := redisstore.New(t.Context(),
+		redisstore.Options{Client: rueidis.ClientOption{InitAddress: []string{server.Addr}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,9 +104,10 @@ func (w *world) instance() *instance {
 	in := &instance{store: &mortal{Store: kept}, net: &severed{next: http.DefaultTransport}}
 	auth, err := rp.New(w.Context(), rp.Config{
 		Issuer: w.idp.URL, ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: w.keys, Store: in.store,
-		IdPWindow: 15 * time.Minute, TrustFor: 5 * time.Minute, Now: w.idp.Now, HTTPClient: &http.Client{Transport: in.net},
-		Logger: slog.New(slog.DiscardHandler),
-		Events: event.Handlers{End: func(event.End) { in.ends.Add(1) }},
+		IdPWindow: 15 * time.Minute, TrustFor: 5 * time.Minute, Now: w.idp.Now,
+		HTTPClient: &http.Client{Transport: in.net},
+		Logger:     slog.New(slog.DiscardHandler),
+		Events:     event.Handlers{End: func(event.End) { in.ends.Add(1) }},
 	})
 	if err != nil {
 		w.Fatal(err)

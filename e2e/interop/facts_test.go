@@ -101,8 +101,9 @@ const verifier = "a-verifier-of-more-than-forty-three-characters-for-pkce"
 func (w *world) authorize(b *bare, prompt, scope string) url.Values {
 	w.t.Helper()
 	sum := sha256.Sum256([]byte(verifier))
-	q := url.Values{"client_id": {b.id}, "response_type": {"code"}, "scope": {scope}, "redirect_uri": {b.base + "/auth/callback"},
-		"state": {"a-state-of-some-length"}, "nonce": {"a-nonce-of-some-length"},
+	q := url.Values{"client_id": {b.id}, "response_type": {"code"}, "scope": {scope},
+		"redirect_uri": {b.base + "/auth/callback"},
+		"state":        {"a-state-of-some-length"}, "nonce": {"a-nonce-of-some-length"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}
 	if prompt != "" {
 		q.Set("prompt", prompt)
@@ -121,7 +122,8 @@ func (w *world) authorize(b *bare, prompt, scope string) url.Values {
 func (w *world) enter(b *bare) (got tokens) {
 	w.t.Helper()
 	back := w.authorize(b, "", b.scope)
-	status, text := b.post(w.t, w.endpoints().Token, url.Values{"grant_type": {"authorization_code"}, "code": {back.Get("code")},
+	status, text := b.post(w.t, w.endpoints().Token, url.Values{"grant_type": {"authorization_code"},
+		"code":         {back.Get("code")},
 		"redirect_uri": {b.base + "/auth/callback"}, "code_verifier": {verifier}})
 	if err := json.Unmarshal(text, &got); err != nil || got.ID == "" || got.Access == "" || got.Refresh == "" {
 		w.t.Fatalf("tokens for the code: %d %.200s %v", status, text, err)
@@ -249,7 +251,8 @@ func measureEnd(t *testing.T, w *world) string {
 	}
 	_, w.facts.tokenAtExpiry = until(begun, late+5*time.Second, func() bool { return !w.bare.told(sid).IsZero() })
 	how := map[bool]string{true: "refused", false: "succeeds"}
-	return fmt.Sprintf("refresh %s, userinfo %s; logout token: %s", how[w.facts.refreshRefused], how[w.facts.userinfoRefused],
+	return fmt.Sprintf("refresh %s, userinfo %s; logout token: %s", how[w.facts.refreshRefused],
+		how[w.facts.userinfoRefused],
 		yes(w.facts.tokenAtExpiry))
 }
 

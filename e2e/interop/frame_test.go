@@ -50,7 +50,8 @@ func frame(t *testing.T, w *world) string {
 	took := time.Since(since)
 	tab.Go(a.base + "/private") // asks the IdP
 	tab.Wait(`document.querySelector("input[type=password]")`)
-	return fmt.Sprintf("\"unchanged\"; hidden %.1fs after a log-out there, password at the next click; %s", took.Seconds(), elsewhere)
+	return fmt.Sprintf("\"unchanged\"; hidden %.1fs after a log-out there, password at the next click; %s",
+		took.Seconds(), elsewhere)
 }
 
 // fromElsewhere is what a page on another site hears of the same session: the browser keeps

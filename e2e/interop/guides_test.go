@@ -88,5 +88,6 @@ func settings(t *testing.T, s guideapp.Settings) process.Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return process.Env{"SETTINGS": string(text), "CLIENT_SECRET": foreign.Client{ID: s.ClientID}.Secret(), "CLIENT_ID": s.ClientID}
+	return process.Env{"SETTINGS": string(text), "CLIENT_SECRET": foreign.Client{ID: s.ClientID}.Secret(),
+		"CLIENT_ID": s.ClientID}
 }

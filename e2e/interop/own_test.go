@@ -45,7 +45,8 @@ func newOwn(t *testing.T, a *app, scope string) *own {
 // openOwn opens the page's app, and logs in where it must.
 func (w *world) openOwn(o *own) {
 	w.t.Helper()
-	if page := w.through(o.app, w.Open(o.base+"/private")); page.Status != http.StatusOK || page.URL.Path != "/private" {
+	if page := w.through(o.app, w.Open(o.base+"/private")); page.Status != http.StatusOK ||
+		page.URL.Path != "/private" {
 		w.t.Fatalf("%s: after the log-in: %s", o.id, page)
 	}
 }
@@ -53,8 +54,9 @@ func (w *world) openOwn(o *own) {
 // tryIt does what the page tells a person to do, and returns what it has concluded, by id.
 func (w *world) tryIt(o *own) map[string]trial.Answer {
 	w.t.Helper()
-	if err := o.trial.Begin(w.t.Context(), trial.Order{Issuer: w.idp.Issuer, ClientID: o.id, ClientSecret: foreign.Client{ID: o.id}.Secret(),
-		Kind: o.kind.String(), Window: window, Scopes: o.scopes}); err != nil {
+	if err := o.trial.Begin(w.t.Context(), trial.Order{Issuer: w.idp.Issuer, ClientID: o.id,
+		ClientSecret: foreign.Client{ID: o.id}.Secret(),
+		Kind:         o.kind.String(), Window: window, Scopes: o.scopes}); err != nil {
 		w.t.Fatal(err)
 	}
 	// Be active in the app for longer than the window, then ask by prompt=none.
@@ -104,7 +106,8 @@ func agrees(t *testing.T, w *world) string {
 		for _, id := range o.asked {
 			got := o.said[id]
 			if got.Answer != yes(want[id]) && (id != "logout" || want[id] || got.Answer != "unseen") {
-				t.Errorf("%s: the control room says %q to %q (%s), measured: %s; it has seen\n%s", o.id, got.Answer, id, got.Text, yes(want[id]),
+				t.Errorf("%s: the control room says %q to %q (%s), measured: %s; it has seen\n%s", o.id, got.Answer, id,
+					got.Text, yes(want[id]),
 					lines(o.trial.State()))
 			}
 		}
@@ -129,13 +132,16 @@ func guideAgrees(t *testing.T, w *world) string {
 	w.json(w.apps[0].base+"/can", &can)
 	f := w.facts
 	if can.Extends.Refresh != f.refreshExtends || can.Extends.Userinfo != f.userinfoExtends {
-		t.Errorf("the guide's program says that it extends: %+v; measured: refresh %v, userinfo %v", can.Extends, f.refreshExtends, f.userinfoExtends)
+		t.Errorf("the guide's program says that it extends: %+v; measured: refresh %v, userinfo %v", can.Extends,
+			f.refreshExtends, f.userinfoExtends)
 	}
 	if can.Proves.Refresh && !f.refreshRefused || can.Proves.Userinfo && !f.userinfoRefused {
-		t.Errorf("the guide's program says that it proves: %+v; refused after the end: refresh %v, userinfo %v", can.Proves, f.refreshRefused, f.userinfoRefused)
+		t.Errorf("the guide's program says that it proves: %+v; refused after the end: refresh %v, userinfo %v",
+			can.Proves, f.refreshRefused, f.userinfoRefused)
 	}
 	if can.LogoutOnExpiry != f.tokenAtExpiry {
-		t.Errorf("the guide's program says of logout tokens at expiry: %v, measured: %v", can.LogoutOnExpiry, f.tokenAtExpiry)
+		t.Errorf("the guide's program says of logout tokens at expiry: %v, measured: %v", can.LogoutOnExpiry,
+			f.tokenAtExpiry)
 	}
 	return "what was measured"
 }
@@ -159,7 +165,8 @@ func diagnosed(t *testing.T, w *world) string {
 	a := w.apps[0]
 	args := strings.Fields(strings.ReplaceAll(strings.ReplaceAll(string(found[1]), "\\\n", " "), `"`, ""))
 	args = scopesOf(args)
-	for flag, value := range map[string]string{"-issuer": w.idp.Issuer, "-client-id": a.id, "-base-url": a.base, "-idp-window": window.String()} {
+	for flag, value := range map[string]string{"-issuer": w.idp.Issuer, "-client-id": a.id, "-base-url": a.base,
+		"-idp-window": window.String()} {
 		if i := slices.Index(args, flag); i >= 0 {
 			args[i+1] = value
 		}
@@ -184,7 +191,8 @@ func diagnosed(t *testing.T, w *world) string {
 	// A wrong secret is found, too, before anybody logs in.
 	wrong := func(name string) string { return map[string]string{"TANDEM_CLIENT_SECRET": "none-of-ours"}[name] }
 	out.Reset()
-	if err := program.Run(t.Context(), args, wrong, &out, io.Discard); err == nil && !strings.Contains(out.String(), "client_refused") &&
+	if err := program.Run(t.Context(), args, wrong, &out, io.Discard); err == nil &&
+		!strings.Contains(out.String(), "client_refused") &&
 		!strings.Contains(out.String(), "does not take this client") {
 		t.Errorf("a wrong secret is not found:\n%s", out.String())
 	}

@@ -48,7 +48,8 @@ func guideTimes(t *testing.T, w *world) string {
 	}
 	found := leaves.FindStringSubmatch(string(text))
 	if found == nil || strings.Contains(found[1], "logout token") != w.facts.tokenAtLogOut {
-		t.Errorf("docs/idp/%s.md, a log-out elsewhere: %q; logout tokens came: %v", w.guide, found, w.facts.tokenAtLogOut)
+		t.Errorf("docs/idp/%s.md, a log-out elsewhere: %q; logout tokens came: %v", w.guide, found,
+			w.facts.tokenAtLogOut)
 	}
 	return fmt.Sprintf("%d and %d min of 15", minutes(window-delta), minutes(window))
 }

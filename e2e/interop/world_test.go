@@ -63,22 +63,26 @@ func newWorld(t *testing.T, p foreign.Provider, programs *process.Program) *worl
 	register := func(id, host string, kind rp.Kind, life time.Duration) *app {
 		_, port, _ := strings.Cut(process.FreeAddr(t), ":")
 		a := &app{id: id, base: "http://" + host + ":" + port, kind: kind, guides: kind == rp.RefreshToken}
-		o.Clients = append(o.Clients, foreign.Client{ID: id, Base: a.base, Refresh: kind == rp.RefreshToken, AccessToken: life,
-			Watches: strings.HasPrefix(id, "watching")})
+		o.Clients = append(o.Clients, foreign.Client{ID: id, Base: a.base, Refresh: kind == rp.RefreshToken,
+			AccessToken: life,
+			Watches:     strings.HasPrefix(id, "watching")})
 		return a
 	}
 	for _, kind := range kinds {
 		w.apps = append(w.apps, register(strings.ReplaceAll(kind.String(), "-", ""), "127.0.0.1", kind, 0))
 	}
 	w.brief = register("brief", "127.0.0.1", rp.RefreshToken, brief)
-	w.watching = [2]*app{register("watching", "127.0.0.1", rp.RefreshToken, 0), register("watching2", "localhost", rp.RefreshToken, 0)}
+	w.watching = [2]*app{register("watching", "127.0.0.1", rp.RefreshToken, 0),
+		register("watching2", "localhost", rp.RefreshToken, 0)}
 	plain := register("bare", "127.0.0.1", rp.RefreshToken, 0)
-	page := []*app{register("own", "localhost", rp.RefreshToken, 0), register("own2", "localhost", rp.ReferenceToken, 0)}
+	page := []*app{register("own", "localhost", rp.RefreshToken, 0), register("own2", "localhost", rp.ReferenceToken,
+		0)}
 	w.idp = p.Start(t, o)
 	for _, a := range slices.Concat([]*app{w.brief}, w.watching[:], w.apps) {
 		_, port, _ := strings.Cut(a.base, "//")
 		port = port[strings.Index(port, ":"):]
-		a.process = programs.Start(t, settings(t, guideapp.Settings{Guide: p.Guide, Issuer: w.idp.Issuer, ClientID: a.id, BaseURL: a.base,
+		a.process = programs.Start(t, settings(t, guideapp.Settings{Guide: p.Guide, Issuer: w.idp.Issuer,
+			ClientID: a.id, BaseURL: a.base,
 			Listen: "127.0.0.1" + port, Kind: a.kind, Window: window, Bare: !a.guides})).Ready(a.base)
 	}
 	scope := "openid profile"

@@ -126,8 +126,10 @@ func TestPython(t *testing.T) {
 		command(t, "python", nil, "python3", "-m", "venv", dir)
 		command(t, "python", nil, filepath.Join(dir, "bin", "pip"), "install", "-q", "-r", "requirements.txt")
 	})
-	issuer := serve(t, exec.Command(idpMock(t), "-listen", "localhost:0", "-client", "python,s3cret,http://localhost:8000,/callback"))
-	command(t, "python", []string{"ISSUER=" + issuer, "PYTHONDONTWRITEBYTECODE=1"}, filepath.Join(dir, "bin", "python"), "-m", "unittest", "-v", "test_app")
+	issuer := serve(t, exec.Command(idpMock(t), "-listen", "localhost:0", "-client",
+		"python,s3cret,http://localhost:8000,/callback"))
+	command(t, "python", []string{"ISSUER=" + issuer, "PYTHONDONTWRITEBYTECODE=1"}, filepath.Join(dir, "bin", "python"),
+		"-m", "unittest", "-v", "test_app")
 }
 
 func TestNode(t *testing.T) {
@@ -138,7 +140,8 @@ func TestNode(t *testing.T) {
 		}
 		command(t, dir, nil, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	})
-	issuer := serve(t, exec.Command(idpMock(t), "-listen", "localhost:0", "-client", "node,s3cret,http://localhost:3000,/callback"))
+	issuer := serve(t, exec.Command(idpMock(t), "-listen", "localhost:0", "-client",
+		"node,s3cret,http://localhost:3000,/callback"))
 	run := copyTo(t, dir, "node")
 	// One file after another: each empties the IdP.
 	command(t, run, []string{"ISSUER=" + issuer}, "node", "--test", "--test-concurrency=1")

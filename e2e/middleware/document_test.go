@@ -44,8 +44,10 @@ func TestDocument(t *testing.T) {
 			if a.uses == "echo." {
 				web = ""
 			}
-			text := "package main\n\nimport (\"net/http\"; \"github.com/tandem-sso/tandem/nethttpadapter\"; " + a.imports + ")\n\n" +
-				"var _ *nethttpadapter.Adapter\n\nfunc main() {}\n\nfunc _(home http.HandlerFunc, " + csrf + ", " + a.given + web + ") {\n" + m[1] + "}\n"
+			text := "package main\n\nimport (\"net/http\"; \"github.com/tandem-sso/tandem/nethttpadapter\"; " +
+				a.imports + ")\n\n" +
+				"var _ *nethttpadapter.Adapter\n\nfunc main() {}\n\nfunc _(home http.HandlerFunc, " + csrf + ", " +
+				a.given + web + ") {\n" + m[1] + "}\n"
 			file := filepath.Join(t.TempDir(), "main.go")
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)

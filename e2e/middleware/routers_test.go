@@ -90,7 +90,8 @@ func TestOrder(t *testing.T) {
 			if ok, resp := p.streams(); !ok {
 				t.Errorf("no stream: %d", resp.StatusCode)
 			}
-			if resp := p.do("POST", "/form", "Sec-Fetch-Site", ""); resp.StatusCode != http.StatusForbidden && resp.StatusCode != http.StatusBadRequest {
+			if resp := p.do("POST", "/form", "Sec-Fetch-Site", ""); resp.StatusCode != http.StatusForbidden &&
+				resp.StatusCode != http.StatusBadRequest {
 				t.Errorf("a form without the token: %d", resp.StatusCode)
 			}
 			w.lifecycle()
@@ -165,7 +166,9 @@ func TestFiber(t *testing.T) {
 	p := w.person("bob")
 	p.Visit("/")
 	for range 2 {
-		if resp := p.do("GET", "/auth/events", "Accept", "text/event-stream"); resp.StatusCode != http.StatusNotImplemented || !strings.Contains(text(t, resp), "no_streams") {
+		if resp := p.do("GET", "/auth/events", "Accept",
+			"text/event-stream"); resp.StatusCode != http.StatusNotImplemented ||
+			!strings.Contains(text(t, resp), "no_streams") {
 			t.Errorf("a stream: %d %v", resp.StatusCode, resp.Header)
 		}
 	}

@@ -37,8 +37,10 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	n := memnet.New()
 	t.Cleanup(n.Close)
-	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", HTTPClient: n.Client(), CoordinateClientLifetimes: true,
-		Clients: []idpmock.Client{{ID: "notes", Secret: "s3cret", RefreshTokens: true, RedirectURIs: []string{base + "/auth/callback"},
+	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", HTTPClient: n.Client(),
+		CoordinateClientLifetimes: true,
+		Clients: []idpmock.Client{{ID: "notes", Secret: "s3cret", RefreshTokens: true,
+			RedirectURIs:         []string{base + "/auth/callback"},
 			BackchannelLogoutURI: base + "/auth/backchannel-logout"}}})
 	if err != nil {
 		t.Fatal(err)
@@ -46,8 +48,10 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(idp.Close)
 	w := &world{T: t, idp: idp, net: n}
 	w.serve("idp.example", idp.Handler())
-	w.config = rp.Config{Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: base, Keys: rp.Keys{rp.NewKey()},
-		Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", HTTPClient: n.Client(), Logger: slog.New(slog.DiscardHandler)}
+	w.config = rp.Config{Issuer: "https://idp.example", ClientID: "notes", ClientSecret: "s3cret", BaseURL: base,
+		Keys:  rp.Keys{rp.NewKey()},
+		Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", HTTPClient: n.Client(),
+		Logger: slog.New(slog.DiscardHandler)}
 	if w.auth, err = rp.New(t.Context(), w.config); err != nil {
 		t.Fatal(err)
 	}

@@ -58,16 +58,20 @@ func TestWriters(t *testing.T) {
 		app     func(w *world) http.Handler
 		streams bool
 	}{
-		"chi's Compress":                         {chiWith(chimiddleware.Compress(5)), true},
-		"chi's Compress of event streams":        {chiWith(chimiddleware.Compress(5, "text/event-stream", "application/json")), true},
-		"chi's RequestLogger and Recoverer":      {chiWith(chimiddleware.RequestLogger(silent{}), chimiddleware.Recoverer), true},
+		"chi's Compress": {chiWith(chimiddleware.Compress(5)), true},
+		"chi's Compress of event streams": {chiWith(chimiddleware.Compress(5, "text/event-stream",
+			"application/json")), true},
+		"chi's RequestLogger and Recoverer": {chiWith(chimiddleware.RequestLogger(silent{}),
+			chimiddleware.Recoverer), true},
 		"chi's Timeout, which only sets context": {chiWith(chimiddleware.Timeout(time.Minute)), true},
-		"http.TimeoutHandler":                    {chiWith(func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") }), false},
-		"echo's Gzip":                            {echoWith(middleware.Gzip()), true},
-		"echo's BodyDump":                        {echoWith(middleware.BodyDump(func(echo.Context, []byte, []byte) {})), true},
-		"echo's ContextTimeout":                  {echoWith(middleware.ContextTimeout(time.Minute)), true},
-		"echo's Timeout":                         {echoWith(timeout()), false},
-		"echo's Timeout and Gzip within":         {echoWith(timeout(), middleware.Gzip()), false},
+		"http.TimeoutHandler": {chiWith(func(h http.Handler) http.Handler {
+			return http.TimeoutHandler(h, time.Minute, "")
+		}), false},
+		"echo's Gzip":                    {echoWith(middleware.Gzip()), true},
+		"echo's BodyDump":                {echoWith(middleware.BodyDump(func(echo.Context, []byte, []byte) {})), true},
+		"echo's ContextTimeout":          {echoWith(middleware.ContextTimeout(time.Minute)), true},
+		"echo's Timeout":                 {echoWith(timeout()), false},
+		"echo's Timeout and Gzip within": {echoWith(timeout(), middleware.Gzip()), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -76,7 +80,8 @@ func TestWriters(t *testing.T) {
 			p.Visit("/")
 			for range 2 {
 				ok, resp := p.streams("Accept-Encoding", "gzip")
-				if ok != row.streams || !ok && (resp.StatusCode != http.StatusNotImplemented || !strings.Contains(text(t, resp), "no_streams")) {
+				if ok != row.streams || !ok && (resp.StatusCode != http.StatusNotImplemented ||
+					!strings.Contains(text(t, resp), "no_streams")) {
 					t.Errorf("a stream: %t, %d %v", ok, resp.StatusCode, resp.Header)
 				}
 			}
@@ -99,7 +104,8 @@ func TestWriters(t *testing.T) {
 // body, no-store and Tandem-Error.
 func TestAnswersThroughEchoTimeout(t *testing.T) {
 	for name, around := range map[string][]echo.MiddlewareFunc{
-		"Timeout": {timeout()}, "Timeout and Gzip": {timeout(), middleware.Gzip()}, "Timeout and BodyDump": {timeout(), middleware.BodyDump(func(echo.Context, []byte, []byte) {})},
+		"Timeout": {timeout()}, "Timeout and Gzip": {timeout(), middleware.Gzip()},
+		"Timeout and BodyDump": {timeout(), middleware.BodyDump(func(echo.Context, []byte, []byte) {})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -114,13 +120,16 @@ func TestAnswersThroughEchoTimeout(t *testing.T) {
 				{"a navigation", "GET", "/", navigate, 302, "", ""},
 				{"a script", "GET", "/", script, 401, `"error":"login_required"`, "login_required"},
 				{"activity", "POST", "/auth/activity", script, 401, `"error":"login_required"`, "login_required"},
-				{"a callback of nobody", "GET", "/auth/callback?state=x", navigate, 400, "<!DOCTYPE html>", "login_failed"},
-				{"another site's log-out", "POST", "/auth/logout", []string{"Sec-Fetch-Site", "cross-site"}, 403, `"error":"cross_origin"`, "cross_origin"},
+				{"a callback of nobody", "GET", "/auth/callback?state=x", navigate, 400, "<!DOCTYPE html>",
+					"login_failed"},
+				{"another site's log-out", "POST", "/auth/logout", []string{"Sec-Fetch-Site", "cross-site"}, 403,
+					`"error":"cross_origin"`, "cross_origin"},
 				{"no logout token", "POST", "/auth/backchannel-logout", nil, 400, "invalid_request", ""},
 			} {
 				resp := p.do(row.method, row.path, append([]string{"Accept-Encoding", "identity"}, row.header...)...)
 				body := text(t, resp)
-				if resp.StatusCode != row.status || !strings.Contains(body, row.body) || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Tandem-Error") != row.code {
+				if resp.StatusCode != row.status || !strings.Contains(body, row.body) ||
+					resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Tandem-Error") != row.code {
 					t.Errorf("%s: %d %v %s", row.what, resp.StatusCode, resp.Header, body)
 				}
 			}

@@ -85,8 +85,9 @@ func (c *remote) call(method, pattern string, status int, body any, args ...stri
 	}
 	req.Header.Set("Content-Type", "application/json")
 	input := &openapi3filter.RequestValidationInput{Request: req, PathParams: params,
-		Route:   &routers.Route{Spec: c.doc, Path: path, PathItem: item, Method: method, Operation: op},
-		Options: &openapi3filter.Options{IncludeResponseStatus: true, RejectWhenRequestBodyNotSpecified: true, MultiError: true}}
+		Route: &routers.Route{Spec: c.doc, Path: path, PathItem: item, Method: method, Operation: op},
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, RejectWhenRequestBodyNotSpecified: true,
+			MultiError: true}}
 	if status < 400 {
 		if err := openapi3filter.ValidateRequest(c.t.Context(), input); err != nil {
 			c.t.Errorf("%s %s: the test's request does not fit the document: %v", method, path, err)
@@ -126,7 +127,8 @@ func (c *remote) call(method, pattern string, status int, body any, args ...stri
 }
 
 func (c *remote) fits(input *openapi3filter.RequestValidationInput, resp *http.Response, text []byte) error {
-	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: resp.StatusCode, Header: resp.Header,
+	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: resp.StatusCode,
+		Header:  resp.Header,
 		Options: input.Options}
 	return openapi3filter.ValidateResponse(c.t.Context(), out.SetBodyBytes(text))
 }
@@ -153,8 +155,9 @@ func TestTheValidatorBites(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			input := &openapi3filter.RequestValidationInput{Request: req, Options: &openapi3filter.Options{IncludeResponseStatus: true},
-				Route: &routers.Route{Spec: c.doc, Path: tt.path, PathItem: item, Method: "GET", Operation: item.Get}}
+			input := &openapi3filter.RequestValidationInput{Request: req,
+				Options: &openapi3filter.Options{IncludeResponseStatus: true},
+				Route:   &routers.Route{Spec: c.doc, Path: tt.path, PathItem: item, Method: "GET", Operation: item.Get}}
 			resp := &http.Response{StatusCode: tt.status, Header: http.Header{"Content-Type": {"application/json"}}}
 			if c.fits(input, resp, []byte(tt.text)) == nil {
 				t.Errorf("%s: %s %s fits", name, tt.path, tt.text)
@@ -170,18 +173,22 @@ type object = map[string]any
 func TestControlAPI(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		c := newRemote(t, w)
-		c.call("PUT", "/clients/{id}", 200, object{"redirect_uris": []string{"https://new.example/cb"}, "access_token_lifetime": "90s", "secret": "new-secret"}, "new")
+		c.call("PUT", "/clients/{id}", 200, object{"redirect_uris": []string{"https://new.example/cb"},
+			"access_token_lifetime": "90s", "secret": "new-secret"}, "new")
 		c.call("PUT", "/clients/{id}", 400, object{"redirect_uris": []string{"relative"}}, "new")
 		c.call("PUT", "/clients/{id}", 400, object{"redirekt_uris": []string{"https://new.example/cb"}}, "new")
-		if text := fmt.Sprint(c.call("GET", "/clients", 200, nil)); !strings.Contains(text, "1m30s") || strings.Contains(text, "secret") {
+		if text := fmt.Sprint(c.call("GET", "/clients", 200, nil)); !strings.Contains(text, "1m30s") ||
+			strings.Contains(text, "secret") {
 			t.Errorf("clients: %s", text)
 		}
 		c.call("DELETE", "/clients/{id}", 204, nil, "new")
 		c.call("DELETE", "/clients/{id}", 404, nil, "new")
 
-		out := c.call("POST", "/authorize", 200, object{"user": "ada", "url": authURL(w.URL, "notes"), "browser": "b1"}).(object)
+		out := c.call("POST", "/authorize", 200, object{"user": "ada", "url": authURL(w.URL, "notes"),
+			"browser": "b1"}).(object)
 		tok := w.exchange("notes", out["callback"].(string))
-		c.call("POST", "/authorize", 200, object{"user": "ada", "url": authURL(w.URL, "mail", "prompt", "none"), "browser": "b1"})
+		c.call("POST", "/authorize", 200, object{"user": "ada", "url": authURL(w.URL, "mail", "prompt", "none"),
+			"browser": "b1"})
 		c.call("POST", "/authorize", 400, object{"user": "ada", "url": "https://elsewhere.example/"})
 		sessions := c.call("GET", "/sessions?sub=ada", 200, nil).([]any)
 		if len(sessions) != 1 || len(c.call("GET", "/sessions?sub=bob", 200, nil).([]any)) != 0 {
@@ -197,11 +204,13 @@ func TestControlAPI(t *testing.T) {
 		}
 		c.call("POST", "/sessions/{sid}/extend", 404, nil, "nonsense")
 
-		id := c.call("POST", "/faults", 201, object{"endpoint": "token/refresh", "client": "notes", "hold": "after", "delay": "1s"}).(object)["id"].(string)
+		id := c.call("POST", "/faults", 201, object{"endpoint": "token/refresh", "client": "notes", "hold": "after",
+			"delay": "1s"}).(object)["id"].(string)
 		c.call("POST", "/faults", 400, object{"hold": "sometimes"})
 		c.call("POST", "/faults", 400, object{"name": "no-such"})
 		c.call("POST", "/faults", 201, object{"name": "RT-05", "client": "mail", "retry_after": "9"})
-		if got := w.ActiveFaults()[1]; got.Status != 503 || got.Client != "mail" || got.RetryAfter != "9" || got.Endpoint != idpmock.EndpointRefresh {
+		if got := w.ActiveFaults()[1]; got.Status != 503 || got.Client != "mail" || got.RetryAfter != "9" ||
+			got.Endpoint != idpmock.EndpointRefresh {
 			t.Errorf("%+v", got)
 		}
 		c.call("POST", "/faults", 400, object{"id_token": "no-such"})
@@ -229,8 +238,10 @@ func TestControlAPI(t *testing.T) {
 			t.Error(a)
 		}
 
-		got := c.call("POST", "/logout-tokens", 200, object{"client": "notes", "sid": sid, "faults": []string{"no-event"}, "deliver": true}).(object)
-		if got["status"] != 200.0 || len(w.deliveries("notes")) != 1 || w.deliveries("notes")[0] != got["logout_token"] {
+		got := c.call("POST", "/logout-tokens", 200,
+			object{"client": "notes", "sid": sid, "faults": []string{"no-event"}, "deliver": true}).(object)
+		if got["status"] != 200.0 || len(w.deliveries("notes")) != 1 ||
+			w.deliveries("notes")[0] != got["logout_token"] {
 			t.Errorf("%v", got)
 		}
 		c.call("POST", "/logout-tokens", 404, object{"client": "nobody"})
@@ -240,7 +251,8 @@ func TestControlAPI(t *testing.T) {
 		c.call("POST", "/delivery-faults", 204, object{"client": "notes", "delay": "5s"})
 		c.call("POST", "/delivery-faults", 400, object{"token": "no-such"})
 		c.call("POST", "/delivery-faults", 400, object{"name": "no-such"})
-		c.call("POST", "/delivery-faults", 204, object{"name": "oidcc-client-test-rp-backchannel-rpinitlogout-no-event", "client": "api"})
+		c.call("POST", "/delivery-faults", 204, object{"name": "oidcc-client-test-rp-backchannel-rpinitlogout-no-event",
+			"client": "api"})
 		if clock := c.call("POST", "/clock/advance", 200, object{"by": "16m"}).(object); clock["advanced"] != "16m0s" {
 			t.Errorf("%v", clock)
 		}
@@ -258,10 +270,12 @@ func TestControlAPI(t *testing.T) {
 			t.Error(a)
 		}
 
-		if list := c.call("GET", "/requests?endpoint=token&client=notes&limit=2", 200, nil).([]any); len(list) != 2 || list[1].(object)["error"] != "invalid_grant" {
+		if list := c.call("GET", "/requests?endpoint=token&client=notes&limit=2", 200, nil).([]any); len(list) != 2 ||
+			list[1].(object)["error"] != "invalid_grant" {
 			t.Errorf("%v", list)
 		}
-		if text := fmt.Sprint(c.call("GET", "/counts", 200, nil)); !strings.Contains(text, "map[client:notes count:2 endpoint:token/refresh]") {
+		if text := fmt.Sprint(c.call("GET", "/counts", 200, nil)); !strings.Contains(text,
+			"map[client:notes count:2 endpoint:token/refresh]") {
 			t.Errorf("counts: %s", text)
 		}
 		c.call("DELETE", "/requests", 204, nil)
@@ -279,7 +293,8 @@ func TestControlAPI(t *testing.T) {
 		}
 		carol, _ := w.SignIn("carol")
 		carol.Authorize(t.Context(), authURL(w.URL, "notes"))
-		if n := c.call("DELETE", "/users/{sub}/consents/{client}", 200, nil, "carol", "notes").(object)["sessions"]; n != 1.0 || len(w.session(carol).Clients) != 0 {
+		if n := c.call("DELETE", "/users/{sub}/consents/{client}", 200, nil, "carol",
+			"notes").(object)["sessions"]; n != 1.0 || len(w.session(carol).Clients) != 0 {
 			t.Errorf("consent of %v sessions", n)
 		}
 		c.call("DELETE", "/users/{sub}/consents/{client}", 404, nil, "carol", "nobody")
@@ -288,16 +303,19 @@ func TestControlAPI(t *testing.T) {
 		if cfg := c.call("GET", "/config", 200, nil).(object); cfg["idle_window"] != "2m0s" {
 			t.Errorf("%v", cfg)
 		}
-		c.call("PATCH", "/config", 200, object{"temperament": object{"name": "keycloak", "rotation": "strict", "reuse_grace": "3s"}})
+		c.call("PATCH", "/config", 200, object{"temperament": object{"name": "keycloak", "rotation": "strict",
+			"reuse_grace": "3s"}})
 		c.call("PATCH", "/config", 400, object{"temperament": object{"name": "keykloak"}})
 		c.call("PATCH", "/config", 400, object{"temperament": object{"rotation": "sometimes"}})
 		cfg, _ := c.call("GET", "/config", 200, nil).(object)
 		c.call("PATCH", "/config", 200, object{"temperament": cfg["temperament"]}) // what is told can be sent back
-		if again, _ := c.call("GET", "/config", 200, nil).(object); fmt.Sprint(again) != fmt.Sprint(cfg) || fmt.Sprint(cfg["temperament"].(object)["rotation"]) != "strict" {
+		if again, _ := c.call("GET", "/config", 200, nil).(object); fmt.Sprint(again) != fmt.Sprint(cfg) ||
+			fmt.Sprint(cfg["temperament"].(object)["rotation"]) != "strict" {
 			t.Errorf("%v\n%v", cfg, again)
 		}
-		minted := c.call("POST", "/tokens", 200, object{"client": "notes", "user": "fay", "audience": []string{"https://api.example"},
-			"claims": object{"roles": []string{"admin"}}, "scope": "openid", "lifetime": "1m"}).(object)
+		minted := c.call("POST", "/tokens", 200,
+			object{"client": "notes", "user": "fay", "audience": []string{"https://api.example"},
+				"claims": object{"roles": []string{"admin"}}, "scope": "openid", "lifetime": "1m"}).(object)
 		if minted["expires_in"] != 60.0 || minted["scope"] != "openid" || minted["id_token"] == nil {
 			t.Errorf("%v", minted)
 		}
@@ -305,10 +323,12 @@ func TestControlAPI(t *testing.T) {
 		c.call("POST", "/tokens", 404, object{"client": "nobody"})
 		c.call("POST", "/tokens", 404, object{"client": "notes", "user": "fay", "sid": "nonsense"})
 		dora := c.signIn("dora")
-		if out := c.call("POST", "/sessions/{sid}/advance", 200, object{"by": "1m"}, dora).(object); out["ended"] != false {
+		if out := c.call("POST", "/sessions/{sid}/advance", 200, object{"by": "1m"},
+			dora).(object); out["ended"] != false {
 			t.Errorf("after a minute: %v", out)
 		}
-		if out := c.call("POST", "/sessions/{sid}/advance", 200, object{"by": "2m"}, dora).(object); out["ended"] != true {
+		if out := c.call("POST", "/sessions/{sid}/advance", 200, object{"by": "2m"},
+			dora).(object); out["ended"] != true {
 			t.Errorf("after three minutes: %v", out)
 		}
 		c.call("POST", "/sessions/{sid}/advance", 400, object{"by": "-1m"}, dora)
@@ -318,7 +338,8 @@ func TestControlAPI(t *testing.T) {
 		c.call("POST", "/sessions/{sid}/expire", 204, object{"cause": "absolute"}, emil)
 		c.call("POST", "/sessions/{sid}/expire", 404, nil, emil)
 		c.call("GET", "/openapi.json", 200, nil)
-		if page := c.call("GET", "/", 200, nil).(string); !strings.Contains(page, w.URL) || !strings.Contains(page, "<caption>Sessions") {
+		if page := c.call("GET", "/", 200, nil).(string); !strings.Contains(page, w.URL) ||
+			!strings.Contains(page, "<caption>Sessions") {
 			t.Errorf("%.300s", page)
 		}
 
@@ -328,7 +349,8 @@ func TestControlAPI(t *testing.T) {
 				t.Errorf("%s after reset: %v", list, got)
 			}
 		}
-		if cfg := c.call("GET", "/config", 200, nil).(object); cfg["idle_window"] != "15m0s" || len(cfg["clients"].([]any)) != 3 {
+		if cfg := c.call("GET", "/config", 200, nil).(object); cfg["idle_window"] != "15m0s" ||
+			len(cfg["clients"].([]any)) != 3 {
 			t.Errorf("after reset: %v", cfg)
 		}
 
@@ -356,11 +378,13 @@ func TestAFaultThatMeetsNothing(t *testing.T) {
 				[]string{"token/refersh", "token/refresh", "callback"}},
 			"endpoint of ours": {"/faults", object{"endpoint": "back-channel", "status": 503},
 				[]string{"back-channel", "delivery"}},
-			"unknown client":             {"/faults", object{"client": "note", "status": 503}, clients},
-			"unknown answer":             {"/faults", object{"response": "nonsense"}, []string{"nonsense", "not-json"}},
-			"unknown ID token":           {"/faults", object{"id_token": "nonsense"}, []string{"nonsense", "invalid-iss"}},
+			"unknown client": {"/faults", object{"client": "note", "status": 503}, clients},
+			"unknown answer": {"/faults", object{"response": "nonsense"}, []string{"nonsense", "not-json"}},
+			"unknown ID token": {"/faults", object{"id_token": "nonsense"},
+				[]string{"nonsense", "invalid-iss"}},
 			"delivery to unknown client": {"/delivery-faults", object{"client": "note", "lose": true}, clients},
-			"unknown logout token":       {"/delivery-faults", object{"token": "nonsense"}, []string{"nonsense", "like-hydra"}},
+			"unknown logout token": {"/delivery-faults", object{"token": "nonsense"},
+				[]string{"nonsense", "like-hydra"}},
 		} {
 			got, _ := c.call("POST", tt.path, http.StatusBadRequest, tt.fault).(object)
 			for _, want := range tt.names {

@@ -31,14 +31,16 @@ type world struct {
 
 func client(id string) idpmock.Client {
 	base := "https://" + id + ".example"
-	return idpmock.Client{ID: id, Secret: id + "-secret", RedirectURIs: []string{base + "/cb"}, BackchannelLogoutURI: base + "/logout", RefreshTokens: true}
+	return idpmock.Client{ID: id, Secret: id + "-secret", RedirectURIs: []string{base + "/cb"},
+		BackchannelLogoutURI: base + "/logout", RefreshTokens: true}
 }
 
 func inBubble(t *testing.T, f func(*testing.T, *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, told: map[string][]string{}}
-		w.Server = idptest.StartMem(t, idptest.WithControlAPI(), idptest.WithClients(client("notes"), client("mail"), idpmock.Client{ID: "api", Secret: "x"}),
+		w.Server = idptest.StartMem(t, idptest.WithControlAPI(), idptest.WithClients(client("notes"), client("mail"),
+			idpmock.Client{ID: "api", Secret: "x"}),
 			idptest.WithConfig(func(c *idpmock.Config) { c.SigningAlg = "ES256" }))
 		w.http = w.Net.Client()
 		for _, id := range []string{"notes", "mail"} {
@@ -63,7 +65,8 @@ func (w *world) deliveries(client string) []string {
 }
 
 func authURL(issuer, client string, more ...string) string {
-	v := url.Values{"client_id": {client}, "redirect_uri": {"https://" + client + ".example/cb"}, "response_type": {"code"}, "scope": {"openid"},
+	v := url.Values{"client_id": {client}, "redirect_uri": {"https://" + client + ".example/cb"},
+		"response_type": {"code"}, "scope": {"openid"},
 		"code_challenge": {challenge}, "code_challenge_method": {"S256"}}
 	for i := 0; i+1 < len(more); i += 2 {
 		v.Set(more[i], more[i+1])

@@ -40,7 +40,8 @@ func client(id, base string, refresh bool) map[string]any {
 	}
 	return map[string]any{
 		"client_id": id, "client_secret": secret, "token_endpoint_auth_method": "client_secret_basic",
-		"redirect_uris": []string{base + "/auth/callback"}, "post_logout_redirect_uris": []string{base + "/auth/logged-out"},
+		"redirect_uris": []string{base + "/auth/callback"}, "post_logout_redirect_uris": []string{base +
+			"/auth/logged-out"},
 		"backchannel_logout_uri": base + "/auth/backchannel-logout", "backchannel_logout_session_required": true,
 		"response_types": []string{"code"}, "grant_types": grants,
 	}
@@ -48,8 +49,9 @@ func client(id, base string, refresh bool) map[string]any {
 
 // An API has no flow of its own: it introspects.
 func apiClient() map[string]any {
-	return map[string]any{"client_id": "api", "client_secret": secret, "token_endpoint_auth_method": "client_secret_basic",
-		"redirect_uris": []string{}, "response_types": []string{}, "grant_types": []string{}}
+	return map[string]any{"client_id": "api", "client_secret": secret,
+		"token_endpoint_auth_method": "client_secret_basic",
+		"redirect_uris":              []string{}, "response_types": []string{}, "grant_types": []string{}}
 }
 
 // setup is one app, alone with an API and a provider that is not ours.
@@ -70,7 +72,8 @@ func startWith(t *testing.T, name string, refresh bool, flags ...string) setup {
 	demo.Start(t, hidden, "-app", "api", "-issuer", s.issuer, "-client-id", "api",
 		"-listen", strings.TrimPrefix(s.api, "http://")).Ready(s.api)
 	s.process = demo.Start(t, hidden, append([]string{"-app", name, "-issuer", s.issuer, "-client-id", name,
-		"-listen", strings.TrimPrefix(s.app, "http://"), "-base-url", s.app, "-api-url", s.api}, flags...)...).Ready(s.app)
+		"-listen", strings.TrimPrefix(s.app, "http://"), "-base-url", s.app, "-api-url", s.api}, flags...)...).Ready(
+		s.app)
 	return s
 }
 
@@ -93,7 +96,8 @@ func TestAppAlone(t *testing.T) {
 			if got := p.status(); got.State != "anonymous" {
 				t.Errorf("before the log-in: %+v", got)
 			}
-			if page := p.Fetch(http.MethodGet, s.app+"/me"); page.Status != http.StatusUnauthorized || !strings.Contains(page.Body, "login_required") {
+			if page := p.Fetch(http.MethodGet, s.app+"/me"); page.Status != http.StatusUnauthorized ||
+				!strings.Contains(page.Body, "login_required") {
 				t.Errorf("/me without a session: %s", page)
 			}
 
@@ -176,7 +180,8 @@ func (p visitor) works(name string) {
 	for _, path := range []string{"/me", "/passive"} {
 		var me struct{ Subject, Class string }
 		p.json(p.Fetch(http.MethodGet, p.s.app+path), &me)
-		if want := map[string]string{"/me": "active", "/passive": "passive"}[path]; me.Subject != "ada" || me.Class != want {
+		if want := map[string]string{"/me": "active", "/passive": "passive"}[path]; me.Subject != "ada" ||
+			me.Class != want {
 			p.t.Errorf("%s: %+v, want ada, %s", path, me, want)
 		}
 	}
@@ -221,10 +226,12 @@ func (p visitor) leavesTheIdP() {
 		p.t.Errorf("after the back-channel logout: %+v\n%s", got, p.s.process.Output())
 	}
 	if all, err := io.ReadAll(events); err != nil || !strings.Contains(string(all), "event: session") ||
-		!strings.Contains(string(all), "event: ended") || !strings.Contains(string(all), `"reason":"backchannel_logout"`) {
+		!strings.Contains(string(all), "event: ended") ||
+		!strings.Contains(string(all), `"reason":"backchannel_logout"`) {
 		p.t.Errorf("the stream (%v):\n%s", err, all)
 	}
-	if page := p.Fetch(http.MethodGet, p.s.app+"/me"); page.Status != http.StatusUnauthorized || !strings.Contains(page.Body, `"backchannel_logout"`) {
+	if page := p.Fetch(http.MethodGet, p.s.app+"/me"); page.Status != http.StatusUnauthorized ||
+		!strings.Contains(page.Body, `"backchannel_logout"`) {
 		p.t.Errorf("/me after the back-channel logout: %s", page)
 	}
 }

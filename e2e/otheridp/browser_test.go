@@ -24,7 +24,8 @@ func TestInBrowser(t *testing.T) {
 		tab.Fail("/call-api: %+v", a)
 	}
 	for _, c := range tab.Cookies() {
-		if c.Name == "__Host-tandem-refreshtoken" && (!c.HTTPOnly || !c.Secure || c.SameSite != "Lax" || !c.Session || len(c.Value) != 43) {
+		if c.Name == "__Host-tandem-refreshtoken" && (!c.HTTPOnly || !c.Secure || c.SameSite != "Lax" || !c.Session ||
+			len(c.Value) != 43) {
 			t.Errorf("the session cookie: %+v", c)
 		}
 	}

@@ -35,7 +35,9 @@ func TestRefreshing(t *testing.T) {
 	s := start(t, "refreshtoken", "-signal-every", "1s", "-trust-for", "1s", "-v")
 	p := newVisitor(t, s)
 	p.signIn()
-	p.until("three refreshes", func() *idptest.Page { return p.Fetch(http.MethodGet, s.app+"/me") }, func(page *idptest.Page) bool {
+	p.until("three refreshes", func() *idptest.Page {
+		return p.Fetch(http.MethodGet, s.app+"/me")
+	}, func(page *idptest.Page) bool {
 		if page.Status != http.StatusOK {
 			t.Fatalf("/me: %s", page)
 		}
@@ -54,7 +56,8 @@ func TestSilentCheck(t *testing.T) {
 	p.signIn()
 	visit := func() *idptest.Page { return p.Open(s.app + "/private") }
 	round := p.until("a silent check", visit, func(page *idptest.Page) bool { return len(page.Hops) > 1 })
-	if round.Status != http.StatusOK || round.URL.String() != s.app+"/private" || !strings.Contains(strings.Join(round.Hops, "\n"), "prompt=none") {
+	if round.Status != http.StatusOK || round.URL.String() != s.app+"/private" ||
+		!strings.Contains(strings.Join(round.Hops, "\n"), "prompt=none") {
 		t.Errorf("not back on the page: %s\n%s", round, strings.Join(round.Hops, "\n"))
 	}
 
@@ -64,7 +67,9 @@ func TestSilentCheck(t *testing.T) {
 			p.SetCookie(s.issuer, &http.Cookie{Name: c.Name, Path: "/", MaxAge: -1})
 		}
 	}
-	p.until("the silent check fails", visit, func(page *idptest.Page) bool { return strings.HasPrefix(page.URL.String(), s.issuer) })
+	p.until("the silent check fails", visit, func(page *idptest.Page) bool {
+		return strings.HasPrefix(page.URL.String(), s.issuer)
+	})
 	if got := p.status(); got.State != "ended" || got.Reason != "unconfirmed" {
 		t.Errorf("%+v, want ended, unconfirmed", got)
 	}
@@ -77,7 +82,9 @@ func TestNoRefreshTokenIssued(t *testing.T) {
 	s := startWith(t, "refreshtoken", false, "-signal-every", "1s", "-trust-for", "1s", "-v")
 	p := newVisitor(t, s)
 	p.signIn()
-	p.until("two userinfo calls", func() *idptest.Page { return p.Fetch(http.MethodGet, s.app+"/me") }, func(page *idptest.Page) bool {
+	p.until("two userinfo calls", func() *idptest.Page {
+		return p.Fetch(http.MethodGet, s.app+"/me")
+	}, func(page *idptest.Page) bool {
 		if page.Status != http.StatusOK {
 			t.Fatalf("/me: %s", page)
 		}

@@ -89,7 +89,9 @@ func TestInputKeepsTheSession(t *testing.T) {
 func TestQuietAppInSingleSignOn(t *testing.T) {
 	t.Parallel()
 	const window = 6 * time.Second
-	w := site.New(t, site.Options{Apps: []string{"notes", "mail"}, IDP: func(c *idpmock.Config) { c.IdleWindow = window },
+	w := site.New(t, site.Options{Apps: []string{"notes", "mail"}, IDP: func(c *idpmock.Config) {
+		c.IdleWindow = window
+	},
 		RP: func(c *rp.Config) { c.IdPWindow = window }})
 	b := chromium.New(t)
 	quiet, busy := b.Tab("notes"), b.Tab("mail")
@@ -161,7 +163,8 @@ func TestCountdownDoesNotLie(t *testing.T) {
 	for began := time.Now(); time.Since(began) < 3*window; {
 		press(busy, "a")
 	}
-	if states := browser.Eval[string](quiet, `probe.states.join() + probe.events.map(e => e.type).join()`); states != "" && states != "live" {
+	if states := browser.Eval[string](quiet,
+		`probe.states.join() + probe.events.map(e => e.type).join()`); states != "" && states != "live" {
 		quiet.Fail("it warned or was hidden: %s", states)
 	}
 	if n := w.IDP.Count(idpmock.EndpointRefresh, "notes"); n != 0 {
@@ -199,7 +202,8 @@ func TestNoActivityAfterLogOut(t *testing.T) {
 					if r.Method+" "+r.URL.Path == "POST /auth/logout" {
 						close(asked)
 						<-release
-						if r.Header.Get("Accept") != "application/json" { // the page's policy lets no form lead to the IdP
+						// the page's policy lets no form lead to the IdP
+						if r.Header.Get("Accept") != "application/json" {
 							app.ServeHTTP(httptest.NewRecorder(), r)
 							w.WriteHeader(http.StatusNoContent)
 							return
@@ -217,7 +221,8 @@ func TestNoActivityAfterLogOut(t *testing.T) {
 			<-asked
 			tab.Click("#button")
 			// The first report is not put off: it comes with the timers that are due.
-			if sent := browser.Eval[[]string](tab, `new Promise(done => setTimeout(() => setTimeout(done, 0, fetched.filter(to => to === "/auth/activity"))))`); len(sent) > 0 {
+			if sent := browser.Eval[[]string](tab,
+				`new Promise(done => setTimeout(() => setTimeout(done, 0, fetched.filter(to => to === "/auth/activity"))))`); len(sent) > 0 {
 				t.Errorf("%d reports after a click on log out", len(sent))
 			}
 			close(release)

@@ -17,7 +17,8 @@ func draft(t *testing.T) (*site.World, *browser.Tab) {
 	notes := w.Apps["notes"]
 	tab := chromium.New(t).Tab("notes")
 	w.SignIn(tab, "ada", notes.URL+"/form")
-	for field, text := range map[string]string{"title": "Dear Grace", "text": "about the engine", "password": "hunter2", "card": "4111", "other": "gone"} {
+	for field, text := range map[string]string{"title": "Dear Grace", "text": "about the engine", "password": "hunter2",
+		"card": "4111", "other": "gone"} {
 		tab.Type("[name="+field+"]", text)
 	}
 	tab.Click("[name=pin]")
@@ -93,7 +94,8 @@ func TestNoDraftAfterLogout(t *testing.T) {
 	browser.Eval[int](tab, `fetch("/auth/logout", {method: "POST", redirect: "manual"}).then(r => r.status)`)
 	site.Ended(tab, reason.UserLogout)
 	tab.Wait(`probe.button("login")`)
-	if got := browser.Eval[string](tab, stored); got != "{}" || strings.Contains(browser.Eval[string](tab, `probe.words("cover")`), "kept") {
+	if got := browser.Eval[string](tab, stored); got != "{}" ||
+		strings.Contains(browser.Eval[string](tab, `probe.words("cover")`), "kept") {
 		t.Errorf("stored: %s", got)
 	}
 	w.SignIn(tab, "ada", w.Apps["notes"].URL+"/form")

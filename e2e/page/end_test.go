@@ -125,13 +125,17 @@ func TestReasons(t *testing.T) {
 		words  string
 	}{
 		{reason.Idle, func(c *rp.Config) { c.Idle = 2 * time.Second }, nil, "You were not active for a while."},
-		{reason.Absolute, func(c *rp.Config) { c.Absolute = 2 * time.Second }, nil, "You had been logged in for as long as is allowed."},
+		{reason.Absolute, func(c *rp.Config) {
+			c.Absolute = 2 * time.Second
+		}, nil, "You had been logged in for as long as is allowed."},
 		{reason.Admin, nil, func(w *site.World, _ *browser.Tab) {
 			if n, err := w.Apps["notes"].Auth.EndSessions(w.Context(), rp.Whose{Subject: "ada"}); n != 1 || err != nil {
 				w.Fatalf("%d, %v", n, err)
 			}
 		}, "Your session was ended by this application."},
-		{reason.RefreshRejected, func(c *rp.Config) { c.SignalEvery, c.TrustFor = time.Second, time.Second }, func(w *site.World, tab *browser.Tab) {
+		{reason.RefreshRejected, func(c *rp.Config) {
+			c.SignalEvery, c.TrustFor = time.Second, time.Second
+		}, func(w *site.World, tab *browser.Tab) {
 			w.IDP.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
 			w.IDP.EndUser("ada")
 			// Not faster than the server listens.

@@ -40,7 +40,8 @@ func TestFetch(t *testing.T) {
 	if got := browser.Eval[string](tab, `probe.fetch("/data").catch(e => e.name + " " + e.reason)`); got != "SessionEndedError backchannel_logout" {
 		t.Errorf("after the end: %q", got)
 	}
-	if n := browser.Eval[int](tab, `probe.events.filter(e => e.type === "ended").length`); n != 1 || notes.Requests("GET /data") != before {
+	if n := browser.Eval[int](tab, `probe.events.filter(e => e.type === "ended").length`); n != 1 ||
+		notes.Requests("GET /data") != before {
 		t.Errorf("ended %d times, %d calls after the end", n, notes.Requests("GET /data")-before)
 	}
 }

@@ -32,7 +32,8 @@ func TestFormsAcrossSites(t *testing.T) {
 				page(w, `<h1>Write</h1><form method="post" action="/save"><input id="text" name="text"><button id="save">Save</button></form>`)
 			})))
 			mux.Handle("POST /save", web.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				page(w, `<h1>Saved %s of %s from %s</h1>`, html.EscapeString(r.PostFormValue("text")), rp.FromContext(r.Context()).Subject(), r.Header.Get("Origin"))
+				page(w, `<h1>Saved %s of %s from %s</h1>`, html.EscapeString(r.PostFormValue("text")),
+					rp.FromContext(r.Context()).Subject(), r.Header.Get("Origin"))
 			})))
 		},
 	})

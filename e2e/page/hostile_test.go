@@ -41,7 +41,8 @@ func TestHostileBase(t *testing.T) {
 	w := site.Attacked(t, `<base href="http://elsewhere.localhost:1/" target="_blank">`)
 	tab := chromium.New(t).Tab("notes")
 	w.OpenAttacked(tab)
-	clearCookies(tab, w.Apps["notes"].URL) // so there is nothing to end at the IdP, and logging out leads to a page of ours
+	// so there is nothing to end at the IdP, and logging out leads to a page of ours
+	clearCookies(tab, w.Apps["notes"].URL)
 	browser.Eval[bool](tab, `import(location.origin + "/auth/session.js").then(m => { m.session.logout(); return true })`)
 	tab.WaitURL(w.Apps["notes"].URL + "/auth/logged-out")
 }

@@ -35,10 +35,13 @@ func TestHTMX(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, act := range map[string]string{"get": `get.click()`, "post": `post.click()`, "all": `document.body.dispatchEvent(new Event("all"))`} {
+		for name, act := range map[string]string{"get": `get.click()`, "post": `post.click()`,
+			"all": `document.body.dispatchEvent(new Event("all"))`} {
 			t.Run(version+" "+name, func(t *testing.T) {
 				t.Parallel()
-				w := site.New(t, site.Options{Routes: func(mux *http.ServeMux, web *nethttpadapter.Adapter) { htmxRoutes(mux, web, script) }})
+				w := site.New(t, site.Options{Routes: func(mux *http.ServeMux, web *nethttpadapter.Adapter) {
+					htmxRoutes(mux, web, script)
+				}})
 				notes := w.Apps["notes"]
 				tab := chromium.New(t).Tab(version)
 				url := notes.URL + "/htmx?note=1&tab=2"
@@ -55,7 +58,8 @@ func TestHTMX(t *testing.T) {
 				before, asked := notes.Requests(login), notes.Requests("GET /part")+notes.Requests("POST /part")
 				tab.Wait("(" + act + ", true)")
 				tab.WaitURL(w.IDP.Issuer())
-				if n := notes.Requests("GET /part") + notes.Requests("POST /part") - asked; n < 1 || name != "all" && n != 1 {
+				if n := notes.Requests("GET /part") + notes.Requests("POST /part") - asked; n < 1 || name != "all" &&
+					n != 1 {
 					t.Errorf("htmx asked %d times", n)
 				}
 				// Every answer makes htmx navigate; the browser drops the navigations

@@ -53,7 +53,8 @@ func TestKeyIsForgotten(t *testing.T) {
 	begin := func(t *testing.T) (*site.World, *browser.Tab) {
 		w := site.New(t, site.Options{})
 		tab := chromium.New(t).Tab("notes")
-		browser.Call(tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchKeys})
+		browser.Call(tab, page.AddScriptToEvaluateOnNewDocument,
+			page.AddScriptToEvaluateOnNewDocumentParams{Source: watchKeys})
 		w.SignIn(tab, "ada", w.Apps["notes"].URL+"/form")
 		tab.Type("[name=title]", "Dear Grace")
 		tab.Wait(`held.length > 0`)

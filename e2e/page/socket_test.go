@@ -31,7 +31,8 @@ func TestWebSocketOfAnotherOrigin(t *testing.T) {
 					return
 				}
 				defer c.CloseNow()
-				_ = c.Write(r.Context(), websocket.MessageText, []byte("private of "+rp.FromContext(r.Context()).Subject()))
+				_ = c.Write(r.Context(), websocket.MessageText,
+					[]byte("private of "+rp.FromContext(r.Context()).Subject()))
 				_ = c.Close(websocket.StatusNormalClosure, "")
 			})))
 		},

@@ -119,7 +119,8 @@ func TestFrozenTab(t *testing.T) {
 			state(page.SetWebLifecycleStateStateActive)
 			if ends {
 				site.Ended(tab, reason.BackchannelLogout)
-				if states := browser.Eval[string](tab, "probe.states.join()"); !strings.HasSuffix(states, "covered,ended") {
+				if states := browser.Eval[string](tab, "probe.states.join()"); !strings.HasSuffix(states,
+					"covered,ended") {
 					t.Errorf("it was shown in between: %v", states)
 				}
 				return
@@ -150,7 +151,8 @@ func TestBackForwardCache(t *testing.T) {
 			tab.Back()
 			tab.Wait(`window.probe?.before`)
 			if browser.Eval[int](tab, `probe.persisted ?? 0`) != 1 {
-				tab.Fail("this did not come out of the cache: %v", browser.Eval[any](tab, `performance.getEntriesByType("navigation")[0].notRestoredReasons`))
+				tab.Fail("this did not come out of the cache: %v",
+					browser.Eval[any](tab, `performance.getEntriesByType("navigation")[0].notRestoredReasons`))
 			}
 			if !ends {
 				tab.Wait(`probe.states.join().endsWith("covered,live")`)

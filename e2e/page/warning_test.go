@@ -113,7 +113,8 @@ func TestWordsAreReplaceable(t *testing.T) {
 	t.Parallel()
 	w := site.New(t, site.Options{RP: func(c *rp.Config) { c.Idle = 6 * time.Second }})
 	tab := chromium.New(t).Tab("notes")
-	w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click" text-warn-idle="Noch {time} Minuten." text-stay="Bleiben"`))
+	w.SignIn(tab, "ada", w.Apps["notes"].Page("/",
+		`activity="click" text-warn-idle="Noch {time} Minuten." text-stay="Bleiben"`))
 	browser.Eval[bool](tab, `(Object.assign(probe.texts, {"warn-title": "Noch da?", "ended-idle": "Zu lange nichts getan."}), true)`)
 	tab.Wait(`["Noch da?", "Noch 0:0", " Minuten.", "Bleiben"].every(words => probe.words("warning").includes(words))`)
 	site.Ended(tab, reason.Idle)

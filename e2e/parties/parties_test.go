@@ -50,7 +50,8 @@ var stores = map[string]func(t *testing.T, now func() time.Time) (one, two store
 		}
 		t.Cleanup(server.Close)
 		open := func() store.Store {
-			s, err := redisstore.New(t.Context(), redisstore.Options{Now: now, Client: rueidis.ClientOption{InitAddress: []string{server.Addr}}})
+			s, err := redisstore.New(t.Context(),
+				redisstore.Options{Now: now, Client: rueidis.ClientOption{InitAddress: []string{server.Addr}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -226,7 +227,9 @@ func TestToEachItsOwn(t *testing.T) {
 			if e := two.ends[0]; e.Reason != reason.Idle || e.Subject != "ada" {
 				t.Errorf("it reports %+v", e)
 			}
-			eventually(t, "its tokens are revoked at its own IdP", func() bool { return two.idp.Count(idpmock.EndpointRevoke, "notes") == 2 })
+			eventually(t, "its tokens are revoked at its own IdP", func() bool {
+				return two.idp.Count(idpmock.EndpointRevoke, "notes") == 2
+			})
 			if one.reported() != 2 {
 				t.Errorf("the first party reports %d ends", one.reported())
 			}

@@ -31,7 +31,8 @@ func TestFlagsExist(t *testing.T) {
 				t.Errorf("%s tells to run %s, which says: %s", page, m[1], help[m[1]])
 			}
 			for _, f := range given.FindAllStringSubmatch(m[2], -1) {
-				if f[1] != "help" && !strings.Contains(help[m[1]], "\n  -"+f[1]+" ") && !strings.Contains(help[m[1]], "\n  -"+f[1]+"\n") {
+				if f[1] != "help" && !strings.Contains(help[m[1]], "\n  -"+f[1]+" ") &&
+					!strings.Contains(help[m[1]], "\n  -"+f[1]+"\n") {
 					t.Errorf("%s: %s has no flag -%s", page, m[1], f[1])
 				}
 			}

@@ -35,7 +35,8 @@ func TestProgramRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	app, idp := "http://localhost:"+port(), "http://127.0.0.1:"+port()
-	with := strings.NewReplacer(appURL, app, strings.TrimPrefix(appURL, "http://"), strings.TrimPrefix(app, "http://"), idpURL, idp)
+	with := strings.NewReplacer(appURL, app, strings.TrimPrefix(appURL, "http://"), strings.TrimPrefix(app, "http://"),
+		idpURL, idp)
 	walk(t, stranger{t, clone, os.Environ()}, with, app, idp)
 }
 
@@ -67,7 +68,8 @@ func walk(t *testing.T, s stranger, with *strings.Replacer, app, idp string) {
 	p := idptest.NewBrowser(t, nil)
 	p.Fill = url.Values{"username": {"ada"}}
 	page := p.Open(app + "/").Submit()
-	for _, want := range []string{"<h1>Hello ada</h1>", `src="/auth/session.js"`, "<tandem-session>", `action="/auth/logout"`} {
+	for _, want := range []string{"<h1>Hello ada</h1>", `src="/auth/session.js"`, "<tandem-session>",
+		`action="/auth/logout"`} {
 		if !strings.Contains(page.Body, want) {
 			t.Errorf("after the log-in there is no %q: %s", want, page)
 		}

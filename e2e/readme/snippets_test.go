@@ -33,7 +33,8 @@ func TestSnippetsCompile(t *testing.T) {
 				if strings.HasPrefix(page, filepath.Join(root, "docs")) {
 					around = ofApp
 				}
-				compiles(t, page, around+first[filepath.Base(page)]+strings.ReplaceAll(text, "token, _ :=", "_, _ =")+last[filepath.Base(page)]+"}\n")
+				compiles(t, page, around+first[filepath.Base(page)]+strings.ReplaceAll(text, "token, _ :=",
+					"_, _ =")+last[filepath.Base(page)]+"}\n")
 			}
 		}
 	}

@@ -37,8 +37,10 @@ func TestStranger(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(home, ".gitconfig"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := stranger{t, filepath.Join(home, "tandem"), append(os.Environ(), "HOME="+home, "TANDEM_GATE=", "TANDEM_NEWCOMER=")}
-	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOSUMDB"} { // not those of the new home
+	s := stranger{t, filepath.Join(home, "tandem"), append(os.Environ(), "HOME="+home, "TANDEM_GATE=",
+		"TANDEM_NEWCOMER=")}
+	// not those of the new home
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOSUMDB"} {
 		value, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
 		if err != nil {
 			t.Fatal(err)

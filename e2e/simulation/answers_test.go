@@ -20,8 +20,10 @@ var oddAnswers = func() (all []idpmock.Fault) {
 		all = append(all, idpmock.Fault{IDToken: f})
 	}
 	for _, f := range []idpmock.ResponseFault{
-		idpmock.ResponseNoTokenType, idpmock.ResponseExpiresInText, idpmock.ResponseNoExpiresIn, idpmock.ResponseNoIDToken,
-		idpmock.ResponseTokenTypeCase, idpmock.ResponseTokenTypeOther, idpmock.ResponseNoAccessToken, idpmock.ResponseNoRefreshToken,
+		idpmock.ResponseNoTokenType, idpmock.ResponseExpiresInText, idpmock.ResponseNoExpiresIn,
+		idpmock.ResponseNoIDToken,
+		idpmock.ResponseTokenTypeCase, idpmock.ResponseTokenTypeOther, idpmock.ResponseNoAccessToken,
+		idpmock.ResponseNoRefreshToken,
 	} {
 		all = append(all, idpmock.Fault{Response: f})
 	}

@@ -90,7 +90,8 @@ func (in *instance) config(keys rp.Keys) rp.Config {
 	if k.KnowsWindow {
 		c.IdPWindow = a.w.h.Window
 	}
-	if c.Capabilities = a.provider.knobs.capabilities(k.Revocation); a.provider.temper.RefreshToken == idpmock.RefreshOffline {
+	if c.Capabilities = a.provider.knobs.capabilities(
+		k.Revocation); a.provider.temper.RefreshToken == idpmock.RefreshOffline {
 		c.Scopes = []string{"openid", "offline_access"}
 	}
 	return c

@@ -71,7 +71,8 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 		}
 	}
 	if closed := time.Duration(c.in.closed.Load()); closed > 0 && c.from > closed && c.asked == c.from {
-		o.breach("C6", "%s shows the refresh token of %s after it was told to close at %s: nobody may be there for the answer",
+		o.breach("C6", "%s shows the refresh token of %s after it was told to close at %s: nobody may be there for "+
+			"the answer",
 			c.in.name, s.label, stamp(closed))
 	}
 	i := slices.IndexFunc(c.chain.refresh, func(t *token) bool { return t.value == c.token })
@@ -86,8 +87,10 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 		case p.status == http.StatusOK && p.sent.refresh != "":
 			// Only this excuses it: the instance that held the answer is dead, or it is
 			// cut off from its store.
-			if next := c.chain.refresh[min(i+1, len(c.chain.refresh)-1)]; (next.by == nil || !next.by.dead()) && !o.cutOff(p.in, c.in, c.from) {
-				o.breach("C4", "%s presents a refresh token of %s that was rotated at %s", c.in.name, s.label, stamp(p.to))
+			if next := c.chain.refresh[min(i+1, len(c.chain.refresh)-1)]; (next.by == nil || !next.by.dead()) &&
+				!o.cutOff(p.in, c.in, c.from) {
+				o.breach("C4", "%s presents a refresh token of %s that was rotated at %s", c.in.name, s.label,
+					stamp(p.to))
 			}
 			c.chain.doubted = true // what came of it, too, where the IdP detects reuse
 		case p.status == 0 && p.in == c.in && c.from-p.to < 500*time.Millisecond:
@@ -152,7 +155,8 @@ func (o *oracle) judgeSignal(c *call, s *session) {
 		allowed += max(o.mostSignalEvery(s.app), feltAfter) // the bounded grace of C6
 	}
 	if late > allowed {
-		o.breach("C2", "%s signals for %s %v after the last activity; it should have been reported within %v or not at all",
+		o.breach("C2", "%s signals for %s %v after the last activity; it should have been reported within %v or not "+
+			"at all",
 			c.in.name, s.label, late, allowed)
 	}
 }
@@ -309,7 +313,8 @@ func (o *oracle) judgePace(c *call, s *session) {
 	}
 	k := s.app.knobs
 	h := o.w.h
-	if t := o.truth.sessions[s.sid]; s.app.provider.announces() && t != nil && t.signedIn+h.IdPAbsolute-c.from < h.Window+2*time.Minute {
+	if t := o.truth.sessions[s.sid]; s.app.provider.announces() && t != nil &&
+		t.signedIn+h.IdPAbsolute-c.from < h.Window+2*time.Minute {
 		return // the end of the IdP session shortens what it says of its window
 	}
 	least := min(o.leastSignalEvery(s.app), orDefault(k.TrustFor, 5*time.Minute), k.TokenLife-5*time.Second)

@@ -31,7 +31,8 @@ func (o *oracle) expectLaid(g *ghost, by time.Duration) {
 		case o.excused(g.app, pathStore, now-feltAfter, now):
 			o.expectLaid(g, now+feltAfter)
 		default:
-			o.breach("C8", "%s: a session whose log-in failed at %s still lives in the store", g.app.name, stamp(g.since))
+			o.breach("C8", "%s: a session whose log-in failed at %s still lives in the store", g.app.name,
+				stamp(g.since))
 		}
 	})
 }

@@ -114,7 +114,8 @@ func (o *oracle) judgeDark(v *visit, s *session) {
 		return
 	}
 	if heard := time.Duration(v.in.heard.Load()); v.end > heard+unheard+time.Second {
-		o.breach("C6", "%s sends the browser of %s to an IdP that has not answered it since %s, although it trusts the session",
+		o.breach("C6", "%s sends the browser of %s to an IdP that has not answered it since %s, although it trusts "+
+			"the session",
 			v.in.name, s.label, stamp(heard))
 	}
 }
@@ -134,7 +135,8 @@ func (o *oracle) isBack(v *visit) bool {
 	}
 	for _, s := range o.born {
 		for _, c := range s.oks {
-			if c.in == v.in && (c.kind == callRefresh || c.kind == callUserinfo) && c.from > end && c.to < v.start-time.Second {
+			if c.in == v.in && (c.kind == callRefresh || c.kind == callUserinfo) && c.from > end &&
+				c.to < v.start-time.Second {
 				return true
 			}
 		}

@@ -131,7 +131,8 @@ var (
 		strayCookie, strayCallback, strayToken, save, poll, callAPI, fetch, click,
 	}
 	troubled = append([]actKind{
-		click, faultIdP, faultIdP, faultStore, restart, faultIdP, faultStore, faultDelivery, faultStore, faultAPI, closed, rollKeys,
+		click, faultIdP, faultIdP, faultStore, restart, faultIdP, faultStore, faultDelivery, faultStore, faultAPI,
+		closed, rollKeys,
 		faultAnswer, hang, faultAnswer,
 	}, peaceful...)
 )

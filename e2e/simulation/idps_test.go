@@ -64,7 +64,8 @@ func (w *world) newProvider(n int) (p *provider, err error) {
 	}
 	p.IDP, err = idpmock.New(idpmock.Config{
 		Issuer: p.issuer, SigningAlg: "ES256", Keys: signers(),
-		IdleWindow: h.Window, AbsoluteLifetime: h.IdPAbsolute, RefreshExpiresIn: h.ExpiresIn && k.Like == "", RefreshReuseGrace: grace,
+		IdleWindow: h.Window, AbsoluteLifetime: h.IdPAbsolute, RefreshExpiresIn: h.ExpiresIn && k.Like == "",
+		RefreshReuseGrace:         grace,
 		CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true,
 		Clients: w.clients(n), HTTPClient: w.net.Client(), SweepEvery: sweepEvery,
 		Temperament: p.temper,

@@ -99,7 +99,8 @@ func (o *oracle) judgeStraight(v *visit, to *url.URL) {
 	if (!asks || v.end < last+trust-s.app.skew()-time.Second) && o.clockEndAt(s, v.end+time.Second) == "" &&
 		!o.excused(s.app, pathStore|pathRestart, last, v.end) {
 		o.unlessEnded(s, v.end, func() {
-			o.breach("C1", "%s lets %s log in anew, although %s was confirmed at %s", v.in.name, v.b.name, s.label, stamp(last))
+			o.breach("C1", "%s lets %s log in anew, although %s was confirmed at %s", v.in.name, v.b.name, s.label,
+				stamp(last))
 		})
 	}
 }
@@ -125,7 +126,8 @@ func (o *oracle) finishes(v *visit) {
 	if v.q.of != nil { // it is another app's
 		o.counts["callbacks brought to another app"]++
 		if v.status != http.StatusBadRequest || s != nil {
-			o.breach("C9", "%s answers %d to the callback of a log-in that %s has begun", v.in.name, v.status, v.q.of.name)
+			o.breach("C9", "%s answers %d to the callback of a log-in that %s has begun", v.in.name, v.status,
+				v.q.of.name)
 		}
 		return
 	}
@@ -154,7 +156,8 @@ func (o *oracle) checked(v *visit, c *chain) {
 	if s.app.kind != rp.NoToken && s.chain != nil && s.endAt > v.end {
 		o.renewed(s, c, v.start)
 	}
-	k := &call{sent: &sent{kind: callCode, status: http.StatusOK, access: c.access}, in: v.in, from: c.fetched, to: v.end}
+	k := &call{sent: &sent{kind: callCode, status: http.StatusOK, access: c.access}, in: v.in, from: c.fetched,
+		to: v.end}
 	s.calls = append(s.calls, k)
 	o.confirmed(s, k)
 	if c.sid != s.sid { // the same person, in another session of the IdP

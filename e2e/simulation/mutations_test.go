@@ -102,7 +102,8 @@ func TestTheReadmeCountsTheMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("finds each of %d mistakes", len(allMutations())); !strings.Contains(strings.Join(strings.Fields(string(text)), " "), want) {
+	if want := fmt.Sprintf("finds each of %d mistakes", len(allMutations())); !strings.Contains(
+		strings.Join(strings.Fields(string(text)), " "), want) {
 		t.Errorf("the README does not say %q", want)
 	}
 }

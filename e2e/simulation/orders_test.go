@@ -148,7 +148,8 @@ func (o *oracle) carriedOut(x *order, in *instance, yes bool) {
 		if s.began < x.at && s.endAt == never && x.means(s) && x.covers(s) {
 			o.later(now, func(time.Duration) { // copies of a token may share the work
 				if s.endAt > now && x.means(s) {
-					o.breach("C8", "%s has carried out %s for %s%s, but %s lives on", who, x.what, o.sidLabel(x.sid), x.sub, s.label)
+					o.breach("C8", "%s has carried out %s for %s%s, but %s lives on", who, x.what, o.sidLabel(x.sid),
+						x.sub, s.label)
 				}
 			})
 		}
@@ -218,7 +219,8 @@ func (o *oracle) judgeRefusedLogin(v *visit, f *flow, c *chain) {
 func (o *oracle) judgeBegun(s *session) {
 	for _, x := range o.orders[s.app.n] {
 		if x.done < s.stored && x.means(s) && x.forbids(s.loginAt, s.issued) {
-			o.breach("C5", "%s, whose log-in was started at %s, begins at %s, although %s has carried out %s for it at %s",
+			o.breach("C5", "%s, whose log-in was started at %s, begins at %s, although %s has carried out %s for it "+
+				"at %s",
 				s.label, stamp(s.loginAt), stamp(s.stored), s.app.name, x.what, stamp(x.done))
 		}
 	}

@@ -31,7 +31,8 @@ func (o *oracle) leavesIdP(b *browser, a *app, d doorstep) {
 	o.lock()
 	defer o.unlock()
 	b.inside[a.idp]--
-	if t := o.truth.sessions[d.sid]; t != nil && d.alone && b.came[a.idp] == d.nth && t.ended == never && o.w.at() < t.last+o.w.h.Window {
+	if t := o.truth.sessions[d.sid]; t != nil && d.alone && b.came[a.idp] == d.nth && t.ended == never &&
+		o.w.at() < t.last+o.w.h.Window {
 		o.counts["visits to an IdP that knows the person"]++
 		if t.signIns != d.signIns || err != nil || s.SID != d.sid {
 			o.breach("C1", "%s asks %s for the password, although %s lives", a.name, b.name, t.label)

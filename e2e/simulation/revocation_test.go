@@ -66,7 +66,8 @@ func (o *oracle) judgeRevocation(c *call) {
 	if s == nil { // perhaps its callback is not answered yet
 		o.later(c.from+5*time.Minute, func(time.Duration) {
 			if c.chain.session == nil {
-				o.breach("C1", "%s revokes tokens of a log-in that led to no session, which takes along what others have",
+				o.breach("C1", "%s revokes tokens of a log-in that led to no session, which takes along what others "+
+					"have",
 					c.in.name)
 			}
 		})
@@ -96,7 +97,8 @@ func (o *oracle) expectRevocation(s *session) {
 	}
 	for _, c := range s.chains() {
 		token, at := c.last()
-		if token == "" || o.excused(s.app, pathStore, at, at+time.Minute) && o.excused(s.app, pathRestart, at, s.endAt) {
+		if token == "" || o.excused(s.app, pathStore, at, at+time.Minute) &&
+			o.excused(s.app, pathRestart, at, s.endAt) {
 			return // it could not be saved, and was lost with the process that had it
 		}
 	}

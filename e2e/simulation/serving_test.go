@@ -238,7 +238,8 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 	}
 	if v.end < confirmed+vouched-s.app.skew()-time.Second && !s.mistrusts() &&
 		!o.excused(s.app, pathIdP|pathStore|pathRestart, confirmed, v.end) {
-		o.breach("C3", "%s calls %s unconfirmed only %v after its last confirmation", v.in.name, s.label, v.end-confirmed)
+		o.breach("C3", "%s calls %s unconfirmed only %v after its last confirmation", v.in.name, s.label,
+			v.end-confirmed)
 	}
 }
 

@@ -116,7 +116,8 @@ func (o *oracle) judgeAskedAgain(v *visit, s *session) {
 	skew := s.app.skew() + time.Second
 	if s.asked > settled && v.start > s.asked+o.w.h.Late && v.start < s.asked+o.leastSignalEvery(s.app)-skew &&
 		!o.excused(s.app, pathStore|pathRestart, s.asked, v.end) {
-		o.breach("C7", "%s asks silently about %s again, %v after it has asked in vain", v.in.name, s.label, v.start-s.asked)
+		o.breach("C7", "%s asks silently about %s again, %v after it has asked in vain", v.in.name, s.label,
+			v.start-s.asked)
 	}
 }
 
@@ -134,7 +135,8 @@ func (o *oracle) sentOn(v *visit, s *session) bool {
 	case v.q.navigates() && !strings.HasPrefix(to, "/auth/login"):
 		return false
 	case strings.Contains(to, "silent=1"):
-		news := s.renewedAt >= v.start || s.ok != nil && s.ok.to >= v.start-o.w.h.Late // tokens of which v has not heard
+		// tokens of which v has not heard
+		news := s.renewedAt >= v.start || s.ok != nil && s.ok.to >= v.start-o.w.h.Late
 		if !v.q.navigates() || !s.asksSilently(v.end) && !s.mistrusts() && !news {
 			o.breach("C3", "%s sends %s to a silent log-in", v.in.name, v.q.kind)
 		}

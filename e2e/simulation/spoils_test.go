@@ -31,7 +31,8 @@ const (
 )
 
 var opNames = [...]string{
-	"Load", "Create", "Replace", "Touch", "End", "Claim", "Settle", "List", "Once", "Acquire", "Renew", "Release", "Watch",
+	"Load", "Create", "Replace", "Touch", "End", "Claim", "Settle", "List", "Once", "Acquire", "Renew", "Release",
+	"Watch",
 }
 
 func (o storeOp) String() string {

@@ -89,5 +89,6 @@ func (t *trouble) felt(a *app, from, to time.Duration) bool {
 // keepsOut: it is trouble of an instance with records or leases in the store.
 func (t *trouble) keepsOut(in *instance) bool {
 	f := t.store
-	return f != nil && f.app == in.app.n && (f.inst < 0 || f.inst == in.n) && f.ops&(opLoad|opReplace|opAcquire|opRenew) != 0
+	return f != nil && f.app == in.app.n && (f.inst < 0 || f.inst == in.n) &&
+		f.ops&(opLoad|opReplace|opAcquire|opRenew) != 0
 }

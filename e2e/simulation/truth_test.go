@@ -65,7 +65,8 @@ func (o *oracle) observe(p *provider, e idpmock.Event) {
 		return
 	}
 	s := o.idpSession(p, e.SID, e.Subject)
-	o.lines = append(o.lines, line{at, name, "%s %s %s %s: %s", []any{s.label, e.Kind, e.Client, e.Endpoint, e.Outcome}})
+	o.lines = append(o.lines, line{at, name, "%s %s %s %s: %s", []any{s.label, e.Kind, e.Client, e.Endpoint,
+		e.Outcome}})
 	switch e.Kind {
 	case idpmock.EventSignIn:
 		s.last, s.signedIn = at, at

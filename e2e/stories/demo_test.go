@@ -48,7 +48,8 @@ var short = system.Settings{IdPIdle: window, TrustFor: 2 * time.Second, TokenLif
 func start(t *testing.T, settings system.Settings) *scene { return startAs(t, 1, settings) }
 
 func startAs(t *testing.T, instances int, settings system.Settings) *scene {
-	room, err := controlroom.Start(t.Context(), system.Config{Logger: slog.New(slog.DiscardHandler), Settings: settings, Instances: instances})
+	room, err := controlroom.Start(t.Context(), system.Config{Logger: slog.New(slog.DiscardHandler), Settings: settings,
+		Instances: instances})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,13 +121,14 @@ func (s *scene) endsWith(app string, reason reason.Reason) {
 // covers is what the library's own page tells a person, in plain words. What the IdP says
 // of the cause goes before the reason.
 var covers = map[reason.Reason][]string{
-	reason.UserLogout:        {"You have logged out."},
-	reason.Idle:              {"You were not active for a while."},
-	reason.Absolute:          {"You had been logged in for as long as is allowed."},
-	reason.RefreshRejected:   {"Your log-in service has ended your session."},
-	reason.APIUnauthorized:   {"Your log-in service has ended your session."},
-	reason.BackchannelLogout: {"or your log-in service has ended your session.", "You were not active in any application"},
-	reason.Unconfirmed:       {"Your log-in service does not know your session any more."},
+	reason.UserLogout:      {"You have logged out."},
+	reason.Idle:            {"You were not active for a while."},
+	reason.Absolute:        {"You had been logged in for as long as is allowed."},
+	reason.RefreshRejected: {"Your log-in service has ended your session."},
+	reason.APIUnauthorized: {"Your log-in service has ended your session."},
+	reason.BackchannelLogout: {"or your log-in service has ended your session.",
+		"You were not active in any application"},
+	reason.Unconfirmed: {"Your log-in service does not know your session any more."},
 }
 
 func ended(tab *browser.Tab, why reason.Reason) {

@@ -29,9 +29,11 @@ func TestSeveralInstances(t *testing.T) {
 
 	s.demo.Advance(2 * time.Minute) // nobody vouches for the session any more
 	before := s.demo.IDP.Count(idpmock.EndpointRefresh, system.Notes)
-	slow := s.demo.IDP.Fault(idpmock.Fault{Client: system.Notes, Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always, DelayAfter: 200 * time.Millisecond})
+	slow := s.demo.IDP.Fault(idpmock.Fault{Client: system.Notes, Endpoint: idpmock.EndpointRefresh,
+		Times: idpmock.Always, DelayAfter: 200 * time.Millisecond})
 	type answer struct{ Status, Instance int }
-	answers := browser.Eval[[]answer](notes, `Promise.all(Array.from({length: 24}, () => fetch("/me").then(async r => ({Status: r.status, Instance: (await r.json()).instance}))))`)
+	answers := browser.Eval[[]answer](notes,
+		`Promise.all(Array.from({length: 24}, () => fetch("/me").then(async r => ({Status: r.status, Instance: (await r.json()).instance}))))`)
 	slow.Remove()
 	served := map[int]int{}
 	for _, a := range answers {
@@ -93,7 +95,8 @@ func TestTheProgramAsInstances(t *testing.T) {
 		}
 	}
 	each(http.StatusOK)
-	if page := p.Post(notes+"/auth/logout", url.Values{}); page.Status != http.StatusOK || page.URL.Path != "/auth/logged-out" {
+	if page := p.Post(notes+"/auth/logout", url.Values{}); page.Status != http.StatusOK ||
+		page.URL.Path != "/auth/logged-out" {
 		t.Errorf("the logout: %s", page)
 	}
 	each(http.StatusUnauthorized)

@@ -28,7 +28,8 @@ func TestTheProgram(t *testing.T) {
 
 	p := idptest.NewBrowser(t, nil)
 	p.Fill = url.Values{"username": {"ada"}}
-	if page := p.Open(at["Control room"]); page.Status != http.StatusOK || !strings.Contains(page.Body, "control room") {
+	if page := p.Open(at["Control room"]); page.Status != http.StatusOK ||
+		!strings.Contains(page.Body, "control room") {
 		t.Errorf("the control room: %s", page)
 	}
 	page := p.Open(at["Notes"] + "/private").Submit()
@@ -36,12 +37,14 @@ func TestTheProgram(t *testing.T) {
 		if name != "Notes" {
 			page = p.Open(at[name] + "/private")
 		}
-		if page.Status != http.StatusOK || page.URL.String() != at[name]+"/private" || !strings.Contains(page.Body, "Ada Lovelace") {
+		if page.Status != http.StatusOK || page.URL.String() != at[name]+"/private" ||
+			!strings.Contains(page.Body, "Ada Lovelace") {
 			t.Errorf("%s: %s", name, page)
 		}
 	}
 	for _, name := range []string{"Notes", "Reports"} {
-		if page := p.Fetch(http.MethodGet, at[name]+"/call-api"); page.Status != http.StatusOK || !strings.Contains(page.Body, `"ada"`) {
+		if page := p.Fetch(http.MethodGet, at[name]+"/call-api"); page.Status != http.StatusOK ||
+			!strings.Contains(page.Body, `"ada"`) {
 			t.Errorf("/call-api of %s: %s", name, page)
 		}
 	}

@@ -62,14 +62,16 @@ func TestActiveInOneAppOnly(t *testing.T) {
 
 	// Nobody has told the others, nobody vouches for them any more: they are hidden
 	// until somebody comes back, and then they ask.
-	for app, reason := range map[string]reason.Reason{system.Reports: reason.APIUnauthorized, system.Notes: reason.RefreshRejected} {
+	for app, reason := range map[string]reason.Reason{system.Reports: reason.APIUnauthorized,
+		system.Notes: reason.RefreshRejected} {
 		press(s.tabs[app], "continue")
 		s.endsWith(app, reason)
 	}
 	notes.Go(s.url(system.Notes, "/private"))
 	notes.WaitURL(s.demo.IDP.Issuer()) // and not into the page
 	s.tells(system.Notes, reason.RefreshRejected)
-	showsEnds(room, map[string]reason.Reason{system.Notes: reason.RefreshRejected, system.Reports: reason.APIUnauthorized, system.Wiki: reason.BackchannelLogout})
+	showsEnds(room, map[string]reason.Reason{system.Notes: reason.RefreshRejected,
+		system.Reports: reason.APIUnauthorized, system.Wiki: reason.BackchannelLogout})
 }
 
 // Nobody is active: open pages with countdowns keep nobody signed in. All are
@@ -108,7 +110,8 @@ func TestEndedAtTheIdP(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.endsWith(system.Wiki, reason.BackchannelLogout)
-	for app, reason := range map[string]reason.Reason{system.Reports: reason.APIUnauthorized, system.Notes: reason.RefreshRejected} {
+	for app, reason := range map[string]reason.Reason{system.Reports: reason.APIUnauthorized,
+		system.Notes: reason.RefreshRejected} {
 		if got := s.status(app); got.State != "live" {
 			t.Errorf("%s knows already: %+v", app, got)
 		}

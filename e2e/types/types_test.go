@@ -36,7 +36,8 @@ func TestTypesAgreeWithTheCode(t *testing.T) { compile(t, "tsconfig.agree.json")
 func compile(t *testing.T, project string) {
 	t.Parallel()
 	// So that go test sees when they change.
-	for _, file := range []string{"../../rp/internal/asset/session.js", "../../rp/internal/asset/session.d.ts", "testdata/user.ts", "testdata/agree.ts", "testdata/tsconfig.json", "testdata/tsconfig.agree.json"} {
+	for _, file := range []string{"../../rp/internal/asset/session.js", "../../rp/internal/asset/session.d.ts",
+		"testdata/user.ts", "testdata/agree.ts", "testdata/tsconfig.json", "testdata/tsconfig.agree.json"} {
 		if _, err := os.Stat(file); err != nil {
 			t.Fatal(err)
 		}

@@ -78,7 +78,8 @@ func (p *ada) leaves(apps ...app) {
 	synctest.Wait()             // signals that run beside the last pages
 	idp := p.w.idp
 	last := idp.Sessions()[0].IdleDeadline
-	if early, late := left.Add(window-5*time.Minute), left.Add(window+5*time.Second); last.Before(early) || last.After(late) {
+	if early, late := left.Add(window-5*time.Minute), left.Add(window+5*time.Second); last.Before(early) ||
+		last.After(late) {
 		p.w.Errorf("the IdP session ends at %v; the person left at %v", last, left)
 	}
 	idp.ResetRequests()
@@ -93,7 +94,8 @@ func (p *ada) leaves(apps ...app) {
 		time.Sleep(time.Minute)
 	}
 	idp.Settle()
-	for _, e := range []idpmock.Endpoint{idpmock.EndpointToken, idpmock.EndpointUserinfo, idpmock.EndpointIntrospect, idpmock.EndpointAuthorize} {
+	for _, e := range []idpmock.Endpoint{idpmock.EndpointToken, idpmock.EndpointUserinfo, idpmock.EndpointIntrospect,
+		idpmock.EndpointAuthorize} {
 		idp.Expect(e, "", 0)
 	}
 	for _, a := range apps {
@@ -158,7 +160,8 @@ func TestCallsOfTheAPIKeepAll(t *testing.T) {
 		calls := 0
 		for until := time.Now().Add(4 * time.Hour); time.Now().Before(until); calls++ {
 			time.Sleep(4 * time.Minute)
-			if page := p.Fetch(http.MethodGet, photos.url("/api")); page.Status != http.StatusOK || page.Body != "API knows ada" {
+			if page := p.Fetch(http.MethodGet, photos.url("/api")); page.Status != http.StatusOK ||
+				page.Body != "API knows ada" {
 				t.Fatalf("call %d: %s", calls, page)
 			}
 		}
@@ -212,7 +215,8 @@ func TestLogoutFollows(t *testing.T) {
 
 				began := time.Now()
 				done := p.Post(leaving.url("/auth/logout"), nil)
-				if done.Status != http.StatusOK || done.URL.Path != "/auth/logged-out" || done.URL.Host != leaving.name+".example" {
+				if done.Status != http.StatusOK || done.URL.Path != "/auth/logged-out" ||
+					done.URL.Host != leaving.name+".example" {
 					t.Fatalf("not logged out: %s", done)
 				}
 				w.idp.Settle()
@@ -231,7 +235,8 @@ func TestLogoutFollows(t *testing.T) {
 					t.Errorf("%d IdP sessions are left", n)
 				}
 				p.signIn(leaving)
-				if after := p.Cookie(leaving.url("/"), "__Host-tandem"); before == "" || after == "" || before == after {
+				if after := p.Cookie(leaving.url("/"), "__Host-tandem"); before == "" || after == "" ||
+					before == after {
 					t.Errorf("cookies before %v, after %v: want another session", before, after)
 				}
 			})

@@ -99,14 +99,16 @@ func newWorld(t *testing.T, told told, tune func(*idpmock.Client)) *world {
 
 // serveAPI starts the API behind notes and photos; it introspects every token.
 func (w *world) serveAPI() {
-	api, err := resourceserver.New(w.Context(), resourceserver.Config{Issuer: w.idp.URL, ClientID: "api", ClientSecret: "api-secret",
-		HTTPClient: w.idp.Net.Client(), Logger: slog.New(slog.DiscardHandler)})
+	api, err := resourceserver.New(w.Context(), resourceserver.Config{Issuer: w.idp.URL, ClientID: "api",
+		ClientSecret: "api-secret",
+		HTTPClient:   w.idp.Net.Client(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		w.Fatal(err)
 	}
-	stop, err := w.idp.Net.Serve("api.example", api.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "API knows %s", resourceserver.FromContext(r.Context()).Subject)
-	})))
+	stop, err := w.idp.Net.Serve("api.example",
+		api.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, "API knows %s", resourceserver.FromContext(r.Context()).Subject)
+		})))
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -115,9 +117,11 @@ func (w *world) serveAPI() {
 
 func (w *world) serve(a app) {
 	auth, err := rp.New(w.Context(), rp.Config{
-		Issuer: w.idp.URL, ClientID: a.name, ClientSecret: rp.Secret(a.name + "-secret"), BaseURL: a.url(""), Kind: a.kind,
-		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IdPWindow: window, Absolute: day, IDTokenAlg: "ES256",
-		APIs: []rp.API{{Origin: apiURL}}, APIIntrospects: a.kind != rp.NoToken,
+		Issuer: w.idp.URL, ClientID: a.name, ClientSecret: rp.Secret(a.name + "-secret"), BaseURL: a.url(""),
+		Kind: a.kind,
+		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IdPWindow: window, Absolute: day,
+		IDTokenAlg: "ES256",
+		APIs:       []rp.API{{Origin: apiURL}}, APIIntrospects: a.kind != rp.NoToken,
 		HTTPClient: w.idp.Net.Client(), Logger: slog.New(slog.DiscardHandler),
 		Events: event.Handlers{End: func(e event.End) {
 			w.mu.Lock()
@@ -241,7 +245,8 @@ func (p *ada) isIn(a app, page *idptest.Page) {
 func (p *ada) isOut(a app) {
 	p.w.Helper()
 	page := p.Open(a.url("/private"))
-	if page.URL.Host != "idp.example" || !strings.Contains(page.Body, "Sign in") || strings.Contains(page.Body, "private of") {
+	if page.URL.Host != "idp.example" || !strings.Contains(page.Body, "Sign in") ||
+		strings.Contains(page.Body, "private of") {
 		p.w.Fatalf("not signed out of %s: %s", a.name, page)
 	}
 }

@@ -143,7 +143,8 @@ func writeError(w http.ResponseWriter, err error) {
 	var e *problem
 	switch {
 	case errors.As(err, &e):
-	case errors.Is(err, idpmock.ErrNoSession), errors.Is(err, idpmock.ErrUnknownClient), errors.Is(err, idpmock.ErrUnknownUser), errors.Is(err, errNoFault):
+	case errors.Is(err, idpmock.ErrNoSession), errors.Is(err, idpmock.ErrUnknownClient),
+		errors.Is(err, idpmock.ErrUnknownUser), errors.Is(err, errNoFault):
 		e = &problem{http.StatusNotFound, "not_found", err.Error()}
 	default:
 		e = invalid(err.Error())

@@ -52,7 +52,8 @@ func TestControlRoutesAreDocumented(t *testing.T) {
 
 // The document names every temperament, and that of no name.
 func TestTemperamentsAreDocumented(t *testing.T) {
-	enum, _ := document(t).Components.Schemas["Temperament"]["properties"].(map[string]any)["name"].(map[string]any)["enum"].([]any)
+	properties := document(t).Components.Schemas["Temperament"]["properties"].(map[string]any)
+	enum, _ := properties["name"].(map[string]any)["enum"].([]any)
 	for _, name := range append(idpmock.TemperamentNames(), "") {
 		if !slices.Contains(enum, any(name)) {
 			t.Errorf("%q is not in %v", name, enum)

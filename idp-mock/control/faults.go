@@ -215,7 +215,8 @@ func (a *api) settleOutbox(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
 	defer cancel()
 	if err := a.idp.Settle(ctx); err != nil {
-		return &problem{http.StatusGatewayTimeout, "still_under_way", "logout tokens are still under way; see the outbox"}
+		return &problem{http.StatusGatewayTimeout, "still_under_way", "logout tokens are still under way; see the " +
+			"outbox"}
 	}
 	return noContent(w)
 }

@@ -13,7 +13,8 @@ import (
 // Whatever is sent to the control API, it answers with JSON and no failure of
 // its own.
 func FuzzControl(f *testing.F) {
-	idp, err := idpmock.New(idpmock.Config{Issuer: issuer, SigningAlg: "ES256", SweepEvery: -1, Clients: []idpmock.Client{client("notes")}})
+	idp, err := idpmock.New(idpmock.Config{Issuer: issuer, SigningAlg: "ES256", SweepEvery: -1,
+		Clients: []idpmock.Client{client("notes")}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -27,7 +28,8 @@ func FuzzControl(f *testing.F) {
 	f.Add("POST", "logout-tokens", `{"client":"notes","faults":["huge"]}`)
 	f.Add("POST", "authorize", `{"user":"ada","url":"https://idp.example/authorize?x"}`)
 	f.Fuzz(func(t *testing.T, method, path, body string) {
-		if strings.ContainsAny(method, " \x00/\n") || strings.Contains(path, "events") || strings.Contains(path, "settle") || strings.Contains(body, "deliver") {
+		if strings.ContainsAny(method, " \x00/\n") || strings.Contains(path, "events") ||
+			strings.Contains(path, "settle") || strings.Contains(body, "deliver") {
 			return
 		}
 		r, err := http.NewRequest(method, issuer+"/", strings.NewReader(body))

@@ -159,7 +159,9 @@ func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) error {
 	}
 	if len(body) > 0 {
 		var wrong error
-		if err := a.idp.Update(func(c *idpmock.Config) { wrong = json.Unmarshal(body, c) }); wrong != nil || err != nil {
+		if err := a.idp.Update(func(c *idpmock.Config) {
+			wrong = json.Unmarshal(body, c)
+		}); wrong != nil || err != nil {
 			return invalid(cmp.Or(wrong, err).Error())
 		}
 	}
@@ -169,7 +171,8 @@ func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) error {
 func (a *api) listRequests(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	all := slices.DeleteFunc(a.idp.Requests(), func(one idpmock.Request) bool {
-		return !idpmock.Endpoint(q.Get("endpoint")).Covers(one.Endpoint) || q.Get("client") != "" && q.Get("client") != one.Client
+		return !idpmock.Endpoint(q.Get("endpoint")).Covers(one.Endpoint) || q.Get("client") != "" &&
+			q.Get("client") != one.Client
 	})
 	if n, err := strconv.Atoi(q.Get("limit")); err == nil && n >= 0 && n < len(all) {
 		all = all[len(all)-n:]

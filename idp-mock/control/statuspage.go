@@ -43,7 +43,8 @@ type statusData struct {
 // statusPage shows sessions, clients and recent requests; its script reads the
 // control API every second.
 func (a *api) statusPage(w http.ResponseWriter, r *http.Request) error {
-	policy := "default-src 'none'; img-src data:; style-src " + look.Hash(look.Style+statusStyle) + "; script-src " + look.Hash(statusScript) +
+	policy := "default-src 'none'; img-src data:; style-src " + look.Hash(look.Style+statusStyle) + "; script-src " +
+		look.Hash(statusScript) +
 		"; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 	look.Render(w, http.StatusOK, policy, statusTemplate, statusData{a.idp.Issuer(), template.JS(statusScript)})
 	return nil

@@ -18,7 +18,8 @@ func TestTheSessionRunsOut(t *testing.T) {
 		Endpoint: oauth2.Endpoint{AuthURL: idp.URL + idpmock.PathAuthorize, TokenURL: idp.URL + idpmock.PathToken}}
 
 	verifier := oauth2.GenerateVerifier()
-	back, err := idp.Browser("ada").Authorize(t.Context(), app.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)))
+	back, err := idp.Browser("ada").Authorize(t.Context(),
+		app.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)))
 	if err != nil {
 		t.Fatal(err)
 	}

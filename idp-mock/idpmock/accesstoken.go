@@ -9,8 +9,9 @@ import (
 
 // newAccess is the access token that t asks for: whom it is for, and until when.
 func newAccess(cfg *settings, now time.Time, c *Client, t *toIssue, jkt, cert string) *accessToken {
-	a := &accessToken{grant: t.grant, jti: newSecret(), issued: now, until: now.Add(or(t.lifetime, c.AccessTokenLifetime)),
-		jkt: jkt, x5t: cert, format: c.AccessTokenType, scope: slices.Concat(t.apiScope, t.scope)}
+	a := &accessToken{grant: t.grant, jti: newSecret(), issued: now,
+		until: now.Add(or(t.lifetime, c.AccessTokenLifetime)),
+		jkt:   jkt, x5t: cert, format: c.AccessTokenType, scope: slices.Concat(t.apiScope, t.scope)}
 	if t.lifetime < 0 { // it was good once
 		a.issued = a.until.Add(-c.AccessTokenLifetime)
 	}

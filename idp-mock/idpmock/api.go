@@ -126,5 +126,7 @@ func checkAPIs(apis []API) (errs []error) {
 // audiencesIn are the audiences that a request names, for a provider without APIs of its own,
 // which takes any.
 func audiencesIn(form url.Values) []string {
-	return slices.DeleteFunc(slices.Concat(form["resource"], form["audience"]), func(name string) bool { return name == "" })
+	return slices.DeleteFunc(slices.Concat(form["resource"], form["audience"]), func(name string) bool {
+		return name == ""
+	})
 }

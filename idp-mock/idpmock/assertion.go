@@ -69,7 +69,8 @@ func (p *IDP) clientByAssertion(cfg *settings, r *http.Request) (*Client, *oauth
 	now := p.Now()
 	exp := time.Unix(claims.Exp, 0)
 	var aud string
-	audOK := json.Unmarshal(claims.Aud, &aud) == nil && (aud == cfg.Issuer || aud == p.endpoint(PathToken) || aud == p.endpoint(PathPAR))
+	audOK := json.Unmarshal(claims.Aud, &aud) == nil && (aud == cfg.Issuer || aud == p.endpoint(PathToken) ||
+		aud == p.endpoint(PathPAR))
 	switch {
 	case claims.Iss != c.ID || claims.Sub != c.ID:
 		return nil, errInvalidClient("iss and sub of the assertion must be the client_id")
@@ -182,7 +183,8 @@ func (p *IDP) dpopProof(cfg *settings, w http.ResponseWriter, r *http.Request, t
 	}
 	if cfg.DPoPNonce && !slices.Contains(p.dpopNonces(now), claims.Nonce) {
 		w.Header().Set("DPoP-Nonce", p.dpopNonces(now)[0])
-		return "", &oauthError{status: http.StatusBadRequest, Code: "use_dpop_nonce", Desc: "the proof needs the nonce of this answer"}
+		return "", &oauthError{status: http.StatusBadRequest, Code: "use_dpop_nonce",
+			Desc: "the proof needs the nonce of this answer"}
 	}
 	thumb, err := thumbprint(jwk)
 	if err != nil {

@@ -98,7 +98,8 @@ func (p *IDP) grantCodeLocked(cfg *settings, now time.Time, s *session, a *authR
 		offline: slices.Contains(a.scope, "offline_access") || a.accessOffline, resources: a.resources}
 	p.openLocked(cfg, now, s, v, g)
 	secret := newSecret()
-	p.codes[keyOf(secret)] = &code{grant: g, redirectURI: a.redirectURI, challenge: a.challenge, dpop: a.dpopJKT, until: now.Add(cfg.CodeLifetime)}
+	p.codes[keyOf(secret)] = &code{grant: g, redirectURI: a.redirectURI, challenge: a.challenge, dpop: a.dpopJKT,
+		until: now.Add(cfg.CodeLifetime)}
 	params := url.Values{"code": {secret}}
 	if state := p.sessionState(a, s); state != "" {
 		params.Set("session_state", state)
@@ -110,7 +111,8 @@ func (p *IDP) grantCodeLocked(cfg *settings, now time.Time, s *session, a *authR
 func (p *IDP) refuseAuth(w http.ResponseWriter, r *http.Request, e *authError) {
 	exchangeOf(r).code = e.Code
 	if e.to == nil {
-		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This request cannot be served", Text: e.Desc, Code: e.Code})
+		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This request cannot be served",
+			Text: e.Desc, Code: e.Code})
 		return
 	}
 	p.sendBack(w, r, e.to, url.Values{"error": {e.Code}, "error_description": {e.Desc}})
@@ -137,7 +139,8 @@ func (p *IDP) sendBack(w http.ResponseWriter, r *http.Request, a *authRequest, p
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if strings.HasPrefix(a.responseMode, "form_post") {
-		render(w, http.StatusOK, formPostTemplate, formPostPage{Title: "Signing in", Action: a.redirectURI, Fields: params})
+		render(w, http.StatusOK, formPostTemplate, formPostPage{Title: "Signing in", Action: a.redirectURI,
+			Fields: params})
 		return
 	}
 	to := addQuery(a.redirectURI, params)
@@ -173,7 +176,8 @@ func (p *IDP) login(w http.ResponseWriter, r *http.Request) {
 	p.mu.Unlock()
 	if i == nil || !now.Before(i.until) || i.browser != browser {
 		exchangeOf(r).code = "invalid_request"
-		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This sign-in page is no longer good", Text: "Go back to the application and sign in again.", Code: "invalid_request"})
+		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This sign-in page is no longer good",
+			Text: "Go back to the application and sign in again.", Code: "invalid_request"})
 		return
 	}
 	a := i.request
@@ -189,7 +193,8 @@ func (p *IDP) login(w http.ResponseWriter, r *http.Request) {
 	cookie := keyOf(p.cookieValue(r, cookieSession))
 	name := r.PostForm.Get("username")
 	user, known := cfg.user(name)
-	if action != "continue" && (!known || user.Password != "" && !sameSecret(user.Password, r.PostForm.Get("password"))) {
+	if action != "continue" && (!known || user.Password != "" &&
+		!sameSecret(user.Password, r.PostForm.Get("password"))) {
 		exchangeOf(r).code = "access_denied"
 		page := p.loginPage(cfg, tx, a)
 		page.Username, page.Error = name, "This user name and password do not fit. Try again."
@@ -199,7 +204,8 @@ func (p *IDP) login(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	if p.requests[keyOf(tx)] != i { // posted twice
 		p.mu.Unlock()
-		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This sign-in page was used already", Text: "Go back to the application.", Code: "invalid_request"})
+		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This sign-in page was used already",
+			Text: "Go back to the application.", Code: "invalid_request"})
 		return
 	}
 	s := p.liveLocked(cfg, now, p.cookies[cookie])

@@ -58,7 +58,8 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	if name := repeated(form); name == "redirect_uri" || name == "client_id" {
 		return nil, refuse(nil, "invalid_request", "%s is there more than once", name)
 	}
-	a := &authRequest{client: c, redirectURI: form.Get("redirect_uri"), state: form.Get("state"), maxAge: -1, responseMode: "query"}
+	a := &authRequest{client: c, redirectURI: form.Get("redirect_uri"), state: form.Get("state"), maxAge: -1,
+		responseMode: "query"}
 	if !slices.Contains(c.RedirectURIs, a.redirectURI) { // exact, RFC 9700 §2.1
 		return nil, refuse(nil, "invalid_request", "redirect_uri is not registered for client %q", c.ID)
 	}
@@ -67,7 +68,8 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	case "form_post", "jwt", "query.jwt", "form_post.jwt":
 		a.responseMode = mode
 	default:
-		return nil, refuse(a, "invalid_request", "response_mode must be query, form_post, jwt, query.jwt or form_post.jwt")
+		return nil, refuse(a, "invalid_request", "response_mode must be query, form_post, jwt, query.jwt or "+
+			"form_post.jwt")
 	}
 	if cfg.Temperament.RequireFormPost && !strings.HasPrefix(a.responseMode, "form_post") {
 		return nil, refuse(a, "invalid_request", "response_mode must be form_post")
@@ -90,7 +92,8 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 		}
 	}
 	for s := range strings.FieldsSeq(form.Get("scope")) {
-		if slices.Contains(supportedScopes, s) && !slices.Contains(a.scope, s) && (s != "offline_access" || c.RefreshTokens) {
+		if slices.Contains(supportedScopes, s) && !slices.Contains(a.scope, s) &&
+			(s != "offline_access" || c.RefreshTokens) {
 			a.scope = append(a.scope, s)
 		}
 	}
@@ -103,7 +106,8 @@ func (p *IDP) parseAuthRequest(cfg *settings, form url.Values) (*authRequest, *a
 	if err := a.parsePrompt(form); err != nil {
 		return nil, err
 	}
-	if t := &cfg.Temperament; t.NoOfflineAccess || t.RefreshToken == RefreshNever || t.RefreshToken == RefreshConsent && !a.prompts("consent") {
+	if t := &cfg.Temperament; t.NoOfflineAccess || t.RefreshToken == RefreshNever || t.RefreshToken == RefreshConsent &&
+		!a.prompts("consent") {
 		a.scope = slices.DeleteFunc(a.scope, func(s string) bool { return s == "offline_access" })
 	}
 	a.accessOffline = cfg.Temperament.RefreshToken == RefreshAccessType && form.Get("access_type") == "offline"

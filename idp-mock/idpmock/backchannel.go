@@ -59,7 +59,8 @@ func (p *IDP) enqueueLocked(cfg *settings, c *Client, sub, sid, session string, 
 	if cfg.sidOnlyIfRequired() && !c.BackchannelSessionRequired {
 		sid = ""
 	}
-	d := &Delivery{Client: c.ID, Subject: sub, SID: sid, Created: now, Next: now, session: session, cause: cause, uri: c.BackchannelLogoutURI, first: make(chan struct{})}
+	d := &Delivery{Client: c.ID, Subject: sub, SID: sid, Created: now, Next: now, session: session, cause: cause,
+		uri: c.BackchannelLogoutURI, first: make(chan struct{})}
 	if !p.spoilDeliveryLocked(d) {
 		return
 	}
@@ -126,7 +127,8 @@ func (p *IDP) attempt(d *Delivery) {
 	case status != http.StatusOK && status != http.StatusNoContent: // BCLO-04: 204 is fine too
 		outcome = "refused: " + strconv.Itoa(status) + " " + http.StatusText(status)
 	}
-	p.emit(Event{Kind: EventDelivery, Client: d.Client, SID: d.session, Subject: d.Subject, Endpoint: EndpointBackchannel, Outcome: outcome})
+	p.emit(Event{Kind: EventDelivery, Client: d.Client, SID: d.session, Subject: d.Subject,
+		Endpoint: EndpointBackchannel, Outcome: outcome})
 	if d.Attempts == 1 {
 		close(d.first)
 	}
@@ -150,7 +152,8 @@ func (p *IDP) dropLocked(d *Delivery) {
 func (p *IDP) post(ctx context.Context, cfg *settings, uri, token string) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.DeliveryTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, uri, strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, uri,
+		strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
 	if err != nil {
 		return 0, err
 	}

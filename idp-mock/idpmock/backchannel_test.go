@@ -32,7 +32,8 @@ func TestDeliveryRetries(t *testing.T) {
 		"302 is not followed": {refuseFirst(9, 302), []time.Duration{0}},
 		"503 once":            {refuseFirst(1, 503), []time.Duration{0, time.Second}},
 		"429 twice":           {refuseFirst(2, 429), []time.Duration{0, time.Second, 6 * time.Second}},
-		"500 for ever":        {refuseFirst(99, 500), []time.Duration{0, time.Second, 6 * time.Second, 36 * time.Second}},
+		"500 for ever": {refuseFirst(99, 500), []time.Duration{0, time.Second, 6 * time.Second,
+			36 * time.Second}},
 		"a cut connection": {func(_ string, n int, _ http.ResponseWriter, _ *http.Request) {
 			if n == 1 {
 				panic(http.ErrAbortHandler)
@@ -75,7 +76,9 @@ func (w *world) waitOutbox(t *testing.T) {
 
 // A retry after the token has expired carries a new one.
 func TestLateRetryHasAFreshToken(t *testing.T) {
-	inBubble(t, func(c *idpmock.Config) { c.DeliveryRetries = []time.Duration{5 * time.Minute} }, func(t *testing.T, w *world) {
+	inBubble(t, func(c *idpmock.Config) {
+		c.DeliveryRetries = []time.Duration{5 * time.Minute}
+	}, func(t *testing.T, w *world) {
 		w.reply = refuseFirst(1, 503)
 		w.login(w.Browser("ada"), "notes")
 		w.EndUser("ada")
@@ -103,7 +106,8 @@ func TestDeliveryIsParallel(t *testing.T) {
 		w.login(b, "notes")
 		tok := w.login(b, "mail")
 		begun := time.Now()
-		to, err := b.Logout(t.Context(), w.URL+idpmock.PathEndSession+"?id_token_hint="+tok.text("id_token")+"&post_logout_redirect_uri=https://mail.example/bye")
+		to, err := b.Logout(t.Context(), w.URL+idpmock.PathEndSession+"?id_token_hint="+tok.text(
+			"id_token")+"&post_logout_redirect_uri=https://mail.example/bye")
 		if err != nil || to != "https://mail.example/bye" {
 			t.Fatal(to, err)
 		}
@@ -123,7 +127,8 @@ func TestLogoutTokensComeBeforeTheRedirect(t *testing.T) {
 		b := w.Browser("ada")
 		tok := w.login(b, "notes")
 		w.login(b, "mail")
-		if _, err := b.Logout(t.Context(), w.URL+idpmock.PathEndSession+"?id_token_hint="+tok.text("id_token")); err != nil {
+		if _, err := b.Logout(t.Context(),
+			w.URL+idpmock.PathEndSession+"?id_token_hint="+tok.text("id_token")); err != nil {
 			t.Fatal(err)
 		}
 		if len(w.deliveries("notes")) != 1 || len(w.deliveries("mail")) != 1 {
@@ -249,7 +254,9 @@ func TestEvents(t *testing.T) {
 		if got := strings.Join(kinds, " "); got != "sign-in join signal end delivery" {
 			t.Errorf("events: %s", got)
 		}
-		if h := w.Events(); len(h) != len(kinds) || slices.ContainsFunc(h, func(e idpmock.Event) bool { return e.Kind == idpmock.EventDelivery && e.Outcome != "delivered" }) {
+		if h := w.Events(); len(h) != len(kinds) || slices.ContainsFunc(h, func(e idpmock.Event) bool {
+			return e.Kind == idpmock.EventDelivery && e.Outcome != "delivered"
+		}) {
 			t.Errorf("%+v", h)
 		}
 	})
@@ -267,7 +274,8 @@ func TestRequestsAreMasked(t *testing.T) {
 		var prints []string
 		for _, r := range all {
 			line := r.String()
-			for _, secret := range []string{tok.text("refresh_token"), tok.text("access_token"), tok.text("id_token"), "notes-secret", verifier} {
+			for _, secret := range []string{tok.text("refresh_token"), tok.text("access_token"), tok.text("id_token"),
+				"notes-secret", verifier} {
 				if strings.Contains(line, secret) {
 					t.Errorf("a secret is in %q", line)
 				}

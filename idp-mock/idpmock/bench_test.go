@@ -13,8 +13,11 @@ import (
 
 func benchIDP(b *testing.B) *idpmock.IDP {
 	b.Helper()
-	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", CoordinateClientLifetimes: true,
-		Clients: []idpmock.Client{{ID: "notes", Secret: "notes-secret", RedirectURIs: []string{"https://notes.example/cb"}, RefreshTokens: true}, {ID: "api", Secret: "api-secret"}}})
+	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256",
+		CoordinateClientLifetimes: true,
+		Clients: []idpmock.Client{{ID: "notes", Secret: "notes-secret",
+			RedirectURIs: []string{"https://notes.example/cb"}, RefreshTokens: true},
+			{ID: "api", Secret: "api-secret"}}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -43,7 +46,8 @@ func signIn(b *testing.B, idp *idpmock.IDP) map[string]any {
 	if err != nil {
 		b.Fatal(err)
 	}
-	status, tok := direct(idp.Handler(), idpmock.PathToken, "notes", url.Values{"grant_type": {"authorization_code"}, "code": {u.Query().Get("code")},
+	status, tok := direct(idp.Handler(), idpmock.PathToken, "notes", url.Values{"grant_type": {"authorization_code"},
+		"code":         {u.Query().Get("code")},
 		"redirect_uri": {"https://notes.example/cb"}, "code_verifier": {verifier}})
 	if status != http.StatusOK {
 		b.Fatal(status, tok)
@@ -70,7 +74,8 @@ func BenchmarkRefresh(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		tok := signIn(b, idp)
 		for pb.Next() {
-			status, next := direct(idp.Handler(), idpmock.PathToken, "notes", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok["refresh_token"].(string)}})
+			status, next := direct(idp.Handler(), idpmock.PathToken, "notes",
+				url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok["refresh_token"].(string)}})
 			if status != http.StatusOK {
 				b.Fatal(status, next)
 			}
@@ -86,7 +91,8 @@ func BenchmarkIntrospect(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if status, got := direct(idp.Handler(), idpmock.PathIntrospect, "api", url.Values{"token": {tok["access_token"].(string)}}); got["active"] != true {
+			if status, got := direct(idp.Handler(), idpmock.PathIntrospect, "api",
+				url.Values{"token": {tok["access_token"].(string)}}); got["active"] != true {
 				b.Fatal(status, got)
 			}
 		}
@@ -104,7 +110,8 @@ func BenchmarkStart(b *testing.B) {
 					b.Fatal(err)
 				}
 				w := httptest.NewRecorder()
-				idp.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://idp.example"+idpmock.PathDiscovery, nil))
+				idp.Handler().ServeHTTP(w,
+					httptest.NewRequest(http.MethodGet, "https://idp.example"+idpmock.PathDiscovery, nil))
 				if w.Code != http.StatusOK {
 					b.Fatal(w.Code)
 				}

@@ -109,7 +109,9 @@ func (b *Browser) Authorize(ctx context.Context, authURL string) (callback strin
 // returns the address to which the provider sends the browser: "" if it stays there.
 // Front-channel pages are not loaded.
 func (b *Browser) Logout(ctx context.Context, endSessionURL string) (redirect string, err error) {
-	return b.visit(ctx, endSessionURL, func(form url.Values) { form.Set("action", "signout") }, PathEndSession+"/confirm")
+	return b.visit(ctx, endSessionURL, func(form url.Values) {
+		form.Set("action", "signout")
+	}, PathEndSession+"/confirm")
 }
 
 // visit loads a page of the provider and posts the form in it, if any.
@@ -174,7 +176,8 @@ func (b *Browser) do(ctx context.Context, method, to string, form url.Values) (r
 		return nil, err
 	}
 	if req.URL.Scheme+"://"+req.URL.Host != b.idp.origin {
-		return nil, fmt.Errorf("idpmock: %s is not a URL of this provider, which is at %s", req.URL.Redacted(), b.idp.origin)
+		return nil, fmt.Errorf("idpmock: %s is not a URL of this provider, which is at %s", req.URL.Redacted(),
+			b.idp.origin)
 	}
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -28,7 +28,8 @@ func everything(w *world) map[string]any {
 				iat, _ := claims["iat"].(float64)
 				exp, _ := claims["exp"].(float64)
 				sum := sha256.Sum256([]byte(a.text("access_token")))
-				claims["valid"], claims["fits"] = exp > iat, claims["at_hash"] == base64.RawURLEncoding.EncodeToString(sum[:16])
+				claims["valid"], claims["fits"] = exp > iat,
+					claims["at_hash"] == base64.RawURLEncoding.EncodeToString(sum[:16])
 				for _, name := range []string{"iat", "exp", "auth_time", "at_hash", "sid"} {
 					_, claims[name] = claims[name]
 				}
@@ -61,7 +62,8 @@ func everything(w *world) map[string]any {
 	if !q.Has("code") {
 		return seen
 	}
-	a, err := w.post(idpmock.PathToken, "notes", url.Values{"grant_type": {"authorization_code"}, "code": {q.Get("code")}, "redirect_uri": {"https://notes.example/cb"}, "code_verifier": {verifier}})
+	a, err := w.post(idpmock.PathToken, "notes", url.Values{"grant_type": {"authorization_code"},
+		"code": {q.Get("code")}, "redirect_uri": {"https://notes.example/cb"}, "code_verifier": {verifier}})
 	tok := note("code", a, err)
 	a, err = w.post(idpmock.PathToken, "notes", refreshForm(tok))
 	note("refresh", a, err)
@@ -93,7 +95,8 @@ func TestNamedFaults(t *testing.T) {
 				if active.Hits() != 1 {
 					t.Errorf("met %d times", active.Hits())
 				}
-				if same(clean, spoilt) && !strings.HasSuffix(name, "signing-key-rotation-just-before-signing") { // a good client sees none there
+				// a good client sees none there
+				if same(clean, spoilt) && !strings.HasSuffix(name, "signing-key-rotation-just-before-signing") {
 					t.Error("no difference")
 				}
 				if f.Endpoint == idpmock.EndpointRefresh && same(clean["refresh"], spoilt["refresh"]) {
@@ -136,12 +139,21 @@ func TestRedirectFaults(t *testing.T) {
 		fault idpmock.Fault
 		check func(q url.Values, issuer string) bool
 	}{
-		"other state": {idpmock.Fault{Response: idpmock.RedirectOtherState}, func(q url.Values, _ string) bool { return q.Get("state") == "stINVALID" }},
-		"no state":    {idpmock.Fault{Response: idpmock.RedirectNoState}, func(q url.Values, _ string) bool { return !q.Has("state") && q.Has("code") }},
-		"other iss":   {idpmock.Fault{Response: idpmock.RedirectOtherIss}, func(q url.Values, i string) bool { return q.Get("iss") == i+"INVALID" }},
-		"no iss":      {idpmock.Fault{Response: idpmock.RedirectNoIss}, func(q url.Values, _ string) bool { return !q.Has("iss") && q.Has("code") }},
+		"other state": {idpmock.Fault{Response: idpmock.RedirectOtherState}, func(q url.Values, _ string) bool {
+			return q.Get("state") == "stINVALID"
+		}},
+		"no state": {idpmock.Fault{Response: idpmock.RedirectNoState}, func(q url.Values, _ string) bool {
+			return !q.Has("state") && q.Has("code")
+		}},
+		"other iss": {idpmock.Fault{Response: idpmock.RedirectOtherIss}, func(q url.Values, i string) bool {
+			return q.Get("iss") == i+"INVALID"
+		}},
+		"no iss": {idpmock.Fault{Response: idpmock.RedirectNoIss}, func(q url.Values, _ string) bool {
+			return !q.Has("iss") && q.Has("code")
+		}},
 		"an error": {idpmock.Fault{Error: "temporarily_unavailable"}, func(q url.Values, i string) bool {
-			return q.Get("error") == "temporarily_unavailable" && !q.Has("code") && q.Get("state") == "st" && q.Get("iss") == i
+			return q.Get("error") == "temporarily_unavailable" && !q.Has("code") && q.Get("state") == "st" &&
+				q.Get("iss") == i
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +172,8 @@ func TestRedirectFaults(t *testing.T) {
 		b := w.Browser("ada")
 		tok := w.login(b, "notes")
 		w.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCallback, Response: idpmock.RedirectOtherState})
-		to, err := b.Logout(t.Context(), w.URL+idpmock.PathEndSession+"?"+url.Values{"id_token_hint": {tok.text("id_token")}, "post_logout_redirect_uri": {"https://notes.example/bye"}, "state": {"x"}}.Encode())
+		to, err := b.Logout(t.Context(), w.URL+idpmock.PathEndSession+"?"+url.Values{"id_token_hint": {tok.text(
+			"id_token")}, "post_logout_redirect_uri": {"https://notes.example/bye"}, "state": {"x"}}.Encode())
 		if err != nil || to != "https://notes.example/bye?state=xINVALID" {
 			t.Errorf("%s %v", to, err)
 		}
@@ -206,7 +219,8 @@ func TestSignedUserinfo(t *testing.T) {
 			return resp, claims
 		}
 		resp, c := fetch()
-		if resp.Header.Get("Content-Type") != "application/jwt" || c["iss"] != w.URL || c["aud"] != "notes" || c["sub"] != "ada" {
+		if resp.Header.Get("Content-Type") != "application/jwt" || c["iss"] != w.URL || c["aud"] != "notes" ||
+			c["sub"] != "ada" {
 			t.Errorf("%v %v", resp.Header, c)
 		}
 		w.Fault(idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, Response: idpmock.ResponseWrongSub})

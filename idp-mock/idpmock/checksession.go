@@ -47,11 +47,13 @@ addEventListener("message", async e => {
 });
 `
 
-var checkSessionTemplate = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>check_session</title><script{{if .}} data-blind{{end}}>` + checkSessionScript + `</script>`))
+var checkSessionTemplate = template.Must(
+	template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>check_session</title><script{{if .}} data-blind{{end}}>` + checkSessionScript + `</script>`))
 
 // checkSession is the check_session_iframe. Every origin may frame it; it tells
 // nothing but changed or unchanged.
 func (p *IDP) checkSession(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+look.Hash(checkSessionScript)+"; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy",
+		"default-src 'none'; script-src "+look.Hash(checkSessionScript)+"; base-uri 'none'")
 	render(w, http.StatusOK, checkSessionTemplate, p.settings().Temperament.CheckSessionChanged)
 }

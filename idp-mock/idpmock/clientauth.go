@@ -9,7 +9,8 @@ import (
 )
 
 func errInvalidClient(desc string) *oauthError {
-	return &oauthError{status: http.StatusUnauthorized, Code: "invalid_client", Desc: desc, scheme: `Basic realm="idp-mock",`}
+	return &oauthError{status: http.StatusUnauthorized, Code: "invalid_client", Desc: desc,
+		scheme: `Basic realm="idp-mock",`}
 }
 
 // basicAuth reads client_secret_basic: both halves are form-encoded (RFC 6749
@@ -37,7 +38,8 @@ func (p *IDP) authenticate(cfg *settings, r *http.Request) (*Client, *oauthError
 	id, secret, method := form.Get("client_id"), "", "none"
 	basicID, basicSecret, basic := basicAuth(cfg.clients, r)
 	ways := 0
-	if r.Header.Get("Authorization") != "" && strings.HasPrefix(strings.ToLower(r.Header.Get("Authorization")), "basic") {
+	if r.Header.Get("Authorization") != "" && strings.HasPrefix(strings.ToLower(r.Header.Get("Authorization")),
+		"basic") {
 		ways++
 		if !basic {
 			return nil, errInvalidClient("the Authorization header cannot be read")

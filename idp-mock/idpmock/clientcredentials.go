@@ -14,8 +14,8 @@ func errUnauthorizedClient(desc string) *oauthError {
 // no refresh token. The scope is what it asks for.
 func (p *IDP) clientCredentials(cfg *settings, r *http.Request, c *Client, jkt string) (map[string]any, error) {
 	if !c.ClientCredentials || c.public() {
-		return nil, errUnauthorizedClient("this client may not use client_credentials: it needs a secret or a key, and " +
-			"Client.ClientCredentials (client_credentials in JSON)")
+		return nil, errUnauthorizedClient("this client may not use client_credentials: it needs a secret or a key, " +
+			"and Client.ClientCredentials (client_credentials in JSON)")
 	}
 	to, oerr := cfg.targetOf(r.PostForm)
 	if oerr != nil {

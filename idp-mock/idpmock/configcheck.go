@@ -48,7 +48,8 @@ func (c Config) withDefaults() (Config, error) {
 	}
 
 	u, err := url.Parse(c.Issuer)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(c.Issuer, "/") {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" ||
+		u.Fragment != "" || strings.HasSuffix(c.Issuer, "/") {
 		bad("Config.Issuer: %q is no http(s) URL without query, fragment and trailing slash", c.Issuer)
 	}
 	if !slices.Contains(signingAlgs, c.SigningAlg) {
@@ -57,7 +58,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.AccessTokenTyp != "at+jwt" && c.AccessTokenTyp != "JWT" {
 		bad("Config.AccessTokenTyp: %q is neither at+jwt nor JWT", c.AccessTokenTyp)
 	}
-	for name, d := range map[string]time.Duration{"IdleWindow": c.IdleWindow, "AbsoluteLifetime": c.AbsoluteLifetime, "IDTokenLifetime": c.IDTokenLifetime, "CodeLifetime": c.CodeLifetime, "DeliveryTimeout": c.DeliveryTimeout} {
+	for name, d := range map[string]time.Duration{"IdleWindow": c.IdleWindow, "AbsoluteLifetime": c.AbsoluteLifetime,
+		"IDTokenLifetime": c.IDTokenLifetime, "CodeLifetime": c.CodeLifetime, "DeliveryTimeout": c.DeliveryTimeout} {
 		if d < 0 {
 			bad("Config.%s: %v is negative", name, d)
 		}
@@ -105,12 +107,14 @@ func (c *Client) complete(t *Temperament) (errs []error) {
 	c.AccessTokenLifetime = or(c.AccessTokenLifetime, DefaultAccessTokenLifetime)
 	c.RefreshTokenLifetime = or(c.RefreshTokenLifetime, DefaultRefreshTokenLifetime)
 	if c.AccessTokenType != JWT && c.AccessTokenType != Reference {
-		errs = append(errs, fmt.Errorf("idpmock: Client %q: AccessTokenType: %q is neither %q nor %q", c.ID, c.AccessTokenType, JWT, Reference))
+		errs = append(errs, fmt.Errorf("idpmock: Client %q: AccessTokenType: %q is neither %q nor %q", c.ID,
+			c.AccessTokenType, JWT, Reference))
 	}
 	check := func(field, v string) {
 		u, err := url.Parse(v)
 		if err != nil || !u.IsAbs() || u.Fragment != "" {
-			errs = append(errs, fmt.Errorf("idpmock: Client %q: %s: %q is no absolute URI without fragment", c.ID, field, v))
+			errs = append(errs, fmt.Errorf("idpmock: Client %q: %s: %q is no absolute URI without fragment", c.ID,
+				field, v))
 		}
 	}
 	for _, v := range c.RedirectURIs {

@@ -40,8 +40,9 @@ func TestTwoProvidersOnOneHost(t *testing.T) {
 	} {
 		var all providers
 		for _, issuer := range issuers {
-			p, err := idpmock.New(idpmock.Config{Issuer: issuer, SigningAlg: "ES256", Clients: []idpmock.Client{app("notes")},
-				Users: []idpmock.User{{Username: "ada"}}})
+			p, err := idpmock.New(idpmock.Config{Issuer: issuer, SigningAlg: "ES256",
+				Clients: []idpmock.Client{app("notes")},
+				Users:   []idpmock.User{{Username: "ada"}}})
 			if err != nil {
 				t.Fatal(err)
 			}

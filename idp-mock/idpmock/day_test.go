@@ -49,7 +49,9 @@ func TestDay(t *testing.T) {
 					time.Sleep(pause)
 					idle := time.Since(last)
 					if tok != nil {
-						status, next := direct(w.Handler(), idpmock.PathToken, "notes", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok["refresh_token"].(string)}})
+						status, next := direct(w.Handler(), idpmock.PathToken, "notes",
+							url.Values{"grant_type": {"refresh_token"},
+								"refresh_token": {tok["refresh_token"].(string)}})
 						if alive := status == http.StatusOK; alive != (idle < window) {
 							t.Errorf("idle for %v, alive: %v %v", idle, alive, next)
 							return
@@ -66,8 +68,9 @@ func TestDay(t *testing.T) {
 						return
 					}
 					u, _ := url.Parse(cb)
-					status, next := direct(w.Handler(), idpmock.PathToken, "notes", url.Values{"grant_type": {"authorization_code"}, "code": {u.Query().Get("code")},
-						"redirect_uri": {"https://notes.example/cb"}, "code_verifier": {verifier}})
+					status, next := direct(w.Handler(), idpmock.PathToken, "notes",
+						url.Values{"grant_type": {"authorization_code"}, "code": {u.Query().Get("code")},
+							"redirect_uri": {"https://notes.example/cb"}, "code_verifier": {verifier}})
 					if status != http.StatusOK {
 						t.Error(status, next)
 						return
@@ -91,7 +94,8 @@ func TestDay(t *testing.T) {
 		}
 	})
 	took := time.Since(began)
-	t.Logf("24 h of %d people in %v: %d sign-ins, %d refreshes, %d ends seen by their owner", people, took.Round(time.Millisecond), signIns, refreshes, ends)
+	t.Logf("24 h of %d people in %v: %d sign-ins, %d refreshes, %d ends seen by their owner", people,
+		took.Round(time.Millisecond), signIns, refreshes, ends)
 	if took > 4*time.Minute { // 12 s on an idle machine; the rest is for one that is not
 		t.Errorf("took %v, want at most a minute", took)
 	}

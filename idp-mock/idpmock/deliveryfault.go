@@ -91,7 +91,8 @@ func (p *IDP) spoilDeliveryLocked(d *Delivery) bool {
 	}
 	d.fault, d.Fault = f, f.String()
 	if f.Lose {
-		p.emit(Event{Kind: EventDelivery, Client: d.Client, SID: d.session, Subject: d.Subject, Endpoint: EndpointBackchannel, Outcome: "lost by a fault"})
+		p.emit(Event{Kind: EventDelivery, Client: d.Client, SID: d.session, Subject: d.Subject,
+			Endpoint: EndpointBackchannel, Outcome: "lost by a fault"})
 		return false
 	}
 	d.Next = d.Next.Add(f.Delay)

@@ -15,24 +15,27 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	meta := map[string]any{
-		"issuer":                                           cfg.Issuer,
-		"authorization_endpoint":                           p.endpoint(PathAuthorize),
-		"token_endpoint":                                   p.endpoint(PathToken),
-		"userinfo_endpoint":                                p.endpoint(PathUserinfo),
-		"introspection_endpoint":                           p.endpoint(PathIntrospect),
-		"revocation_endpoint":                              p.endpoint(PathRevoke),
-		"end_session_endpoint":                             p.endpoint(PathEndSession),
-		"check_session_iframe":                             p.endpoint(PathCheckSession),
-		"pushed_authorization_request_endpoint":            p.endpoint(PathPAR),
-		"jwks_uri":                                         p.endpoint(PathJWKS),
-		"require_pushed_authorization_requests":            cfg.RequirePAR,
-		"response_types_supported":                         []string{"code"},
-		"response_modes_supported":                         []string{"query", "form_post", "jwt", "query.jwt", "form_post.jwt"},
-		"grant_types_supported":                            []string{"authorization_code", "refresh_token", grantClientCredentials, grantTokenExchange},
-		"scopes_supported":                                 supportedScopes,
-		"subject_types_supported":                          []string{"public"},
-		"acr_values_supported":                             cfg.ACRValues,
-		"claims_supported":                                 []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid", "name", "preferred_username", "email", "email_verified"},
+		"issuer":                                cfg.Issuer,
+		"authorization_endpoint":                p.endpoint(PathAuthorize),
+		"token_endpoint":                        p.endpoint(PathToken),
+		"userinfo_endpoint":                     p.endpoint(PathUserinfo),
+		"introspection_endpoint":                p.endpoint(PathIntrospect),
+		"revocation_endpoint":                   p.endpoint(PathRevoke),
+		"end_session_endpoint":                  p.endpoint(PathEndSession),
+		"check_session_iframe":                  p.endpoint(PathCheckSession),
+		"pushed_authorization_request_endpoint": p.endpoint(PathPAR),
+		"jwks_uri":                              p.endpoint(PathJWKS),
+		"require_pushed_authorization_requests": cfg.RequirePAR,
+		"response_types_supported":              []string{"code"},
+		"response_modes_supported": []string{"query", "form_post", "jwt", "query.jwt",
+			"form_post.jwt"},
+		"grant_types_supported": []string{"authorization_code", "refresh_token",
+			grantClientCredentials, grantTokenExchange},
+		"scopes_supported":        supportedScopes,
+		"subject_types_supported": []string{"public"},
+		"acr_values_supported":    cfg.ACRValues,
+		"claims_supported": []string{"sub", "iss", "aud", "exp", "iat", "auth_time",
+			"nonce", "acr", "sid", "name", "preferred_username", "email", "email_verified"},
 		"prompt_values_supported":                          []string{"none", "login", "select_account", "consent"},
 		"code_challenge_methods_supported":                 []string{"S256"},
 		"id_token_signing_alg_values_supported":            []string{cfg.SigningAlg},
@@ -58,8 +61,9 @@ func (p *IDP) discovery(w http.ResponseWriter, r *http.Request) {
 		alias := func(path string) string { return cfg.MTLSOrigin + p.path + path }
 		meta["tls_client_certificate_bound_access_tokens"] = true
 		meta["mtls_endpoint_aliases"] = map[string]string{
-			"token_endpoint": alias(PathToken), "userinfo_endpoint": alias(PathUserinfo), "introspection_endpoint": alias(PathIntrospect),
-			"revocation_endpoint": alias(PathRevoke), "pushed_authorization_request_endpoint": alias(PathPAR),
+			"token_endpoint": alias(PathToken), "userinfo_endpoint": alias(PathUserinfo),
+			"introspection_endpoint": alias(PathIntrospect),
+			"revocation_endpoint":    alias(PathRevoke), "pushed_authorization_request_endpoint": alias(PathPAR),
 		}
 	}
 	if cfg.RequestURI {
@@ -101,7 +105,9 @@ func (t *Temperament) leaveOut(meta map[string]any) {
 		meta["response_modes_supported"] = []string{"form_post"}
 	}
 	if t.NoOfflineAccess {
-		meta["scopes_supported"] = slices.DeleteFunc(slices.Clone(supportedScopes), func(s string) bool { return s == "offline_access" })
+		meta["scopes_supported"] = slices.DeleteFunc(slices.Clone(supportedScopes), func(s string) bool {
+			return s == "offline_access"
+		})
 	}
 }
 

@@ -21,13 +21,15 @@ func TestSaysThatItIsAMock(t *testing.T) {
 		says bool
 	}{"in its own ways": {idpmock.Temperament{}, true}, "like Keycloak": {keycloak, false}} {
 		t.Run(name, func(t *testing.T) {
-			idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", Temperament: row.is})
+			idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256",
+				Temperament: row.is})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer idp.Close()
 			w := httptest.NewRecorder()
-			idp.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://idp.example"+idpmock.PathDiscovery, nil))
+			idp.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://idp.example"+idpmock.PathDiscovery,
+				nil))
 			var doc struct {
 				Mock bool `json:"idp_mock"`
 			}

@@ -23,7 +23,8 @@ func (c *Client) encrypt(signed string) (string, error) {
 		if _, isRSA := k.Key.(*rsa.PublicKey); k.Use != "enc" || isRSA != strings.HasPrefix(c.Encrypted, "RSA") {
 			continue
 		}
-		e, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.KeyAlgorithm(c.Encrypted), Key: k.Key, KeyID: k.KeyID},
+		e, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.KeyAlgorithm(c.Encrypted), Key: k.Key,
+			KeyID: k.KeyID},
 			(&jose.EncrypterOptions{}).WithContentType("JWT"))
 		if err != nil {
 			return "", err

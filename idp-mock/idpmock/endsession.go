@@ -27,7 +27,8 @@ func (p *IDP) endSession(w http.ResponseWriter, r *http.Request) {
 	cfg, now := p.settings(), p.Now()
 	if oerr := cfg.Temperament.tooLong(r); oerr != nil {
 		exchangeOf(r).code = oerr.Code
-		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This sign-out request cannot be served", Text: oerr.Desc, Code: oerr.Code})
+		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This sign-out request cannot be served",
+			Text: oerr.Desc, Code: oerr.Code})
 		return
 	}
 	form := r.Form
@@ -37,7 +38,8 @@ func (p *IDP) endSession(w http.ResponseWriter, r *http.Request) {
 	to, hint, oerr := p.parseLogout(cfg, form)
 	if oerr != nil {
 		exchangeOf(r).code = oerr.Code
-		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This sign-out request cannot be served", Text: oerr.Desc, Code: oerr.Code})
+		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This sign-out request cannot be served",
+			Text: oerr.Desc, Code: oerr.Code})
 		return
 	}
 	if client, ok := hint["aud"].(string); ok {
@@ -57,7 +59,8 @@ func (p *IDP) endSession(w http.ResponseWriter, r *http.Request) {
 		p.signedOut(w, r, to, nil)
 		return
 	}
-	if hintSID == "" && cfg.Temperament.IDTokenSIDOnlyIfRequired && current != nil && hint["sub"] == current.user.Subject {
+	if hintSID == "" && cfg.Temperament.IDTokenSIDOnlyIfRequired && current != nil &&
+		hint["sub"] == current.user.Subject {
 		hinted = current // an ID token without sid names the person alone
 	}
 	if current != nil && current == hinted && !cfg.Temperament.LogoutAsks {
@@ -161,13 +164,15 @@ func (p *IDP) confirmLogout(w http.ResponseWriter, r *http.Request) {
 	p.mu.Unlock()
 	switch {
 	case l == nil || l.browser != browser || !now.Before(l.until):
-		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This page is no longer good", Text: "Sign out from the application again.", Code: "invalid_request"})
+		render(w, http.StatusBadRequest, errorTemplate, messagePage{Title: "This page is no longer good",
+			Text: "Sign out from the application again.", Code: "invalid_request"})
 	case r.PostForm.Get("action") == "stay":
 		if l.to != "" {
 			seeOther(w, l.to)
 			return
 		}
-		render(w, http.StatusOK, messageTemplate, messagePage{Title: "Still signed in", Text: "You have not been signed out."})
+		render(w, http.StatusOK, messageTemplate,
+			messagePage{Title: "Still signed in", Text: "You have not been signed out."})
 	default:
 		p.logout(w, r, l.sid, l.to)
 	}
@@ -244,7 +249,9 @@ func (p *IDP) frontchannelPage(w http.ResponseWriter, to string, frames []string
 			origins = append(origins, u.Scheme+"://"+u.Host)
 		}
 	}
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src "+look.Hash(look.Style)+"; script-src "+look.Hash(frontchannelScript)+"; frame-src "+strings.Join(origins, " ")+"; frame-ancestors 'none'; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy",
+		"default-src 'none'; img-src data:; style-src "+look.Hash(look.Style)+"; script-src "+look.Hash(
+			frontchannelScript)+"; frame-src "+strings.Join(origins, " ")+"; frame-ancestors 'none'; base-uri 'none'")
 	render(w, http.StatusOK, frontchannelTemplate, frontchannelData{Title: "Signing out", To: to, Frames: frames})
 }
 

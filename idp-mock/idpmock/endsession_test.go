@@ -31,7 +31,8 @@ func TestExpiredHint(t *testing.T) {
 			time.Sleep(10 * time.Minute)
 			next = w.refresh("notes", next.text("refresh_token"))
 		}
-		if to, err := b.Logout(t.Context(), w.endSessionURL(tok)); err != nil || to != "https://notes.example/bye" || len(w.Sessions()) != 0 {
+		if to, err := b.Logout(t.Context(), w.endSessionURL(tok)); err != nil || to != "https://notes.example/bye" ||
+			len(w.Sessions()) != 0 {
 			t.Errorf("%q %v", to, err)
 		}
 	})
@@ -86,7 +87,8 @@ func TestConfirmationIsBound(t *testing.T) {
 			resp.Body.Close()
 			return resp
 		}
-		if resp := post(bare(t, w, nil), "signout"); resp.StatusCode != http.StatusBadRequest || len(w.Sessions()) != 1 {
+		if resp := post(bare(t, w, nil), "signout"); resp.StatusCode != http.StatusBadRequest ||
+			len(w.Sessions()) != 1 {
 			t.Errorf("from another browser: %d", resp.StatusCode)
 		}
 		if resp := post(c, "stay"); resp.StatusCode != http.StatusOK || len(w.Sessions()) != 1 {
@@ -149,7 +151,8 @@ func TestCookies(t *testing.T) {
 				t.Errorf("%s is missing: %s", attr, set)
 			}
 		}
-		if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") || resp.Header.Get("Cache-Control") != "no-store" {
+		if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") ||
+			resp.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%v", resp.Header)
 		}
 	})

@@ -32,7 +32,8 @@ func (a *notesApp) SignedIn(subject string) bool {
 func (a *notesApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/cb":
-		form := url.Values{"grant_type": {"authorization_code"}, "code": {r.FormValue("code")}, "redirect_uri": {"https://notes.example/cb"}, "code_verifier": {verifier}}
+		form := url.Values{"grant_type": {"authorization_code"}, "code": {r.FormValue("code")},
+			"redirect_uri": {"https://notes.example/cb"}, "code_verifier": {verifier}}
 		req, _ := http.NewRequest(http.MethodPost, "https://idp.example/token", strings.NewReader(form.Encode()))
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.SetBasicAuth("notes", "notes-secret")

@@ -15,7 +15,8 @@ import (
 func Example() {
 	ctx, network := context.Background(), memnet.New()
 	defer network.Close()
-	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", HTTPClient: network.Client(),
+	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256",
+		HTTPClient:                network.Client(),
 		CoordinateClientLifetimes: true, Clients: []idpmock.Client{app("notes")}})
 	if err != nil {
 		panic(err)
@@ -40,7 +41,8 @@ func Example() {
 // exampleIDP serves a provider for the examples below.
 func exampleIDP() (*idpmock.IDP, *notesApp, func()) {
 	network := memnet.New()
-	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", HTTPClient: network.Client(), CoordinateClientLifetimes: true,
+	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256",
+		HTTPClient: network.Client(), CoordinateClientLifetimes: true,
 		Clients: []idpmock.Client{app("notes"), app("mail")}})
 	if err != nil {
 		panic(err)
@@ -165,8 +167,9 @@ func ExampleLike() {
 		panic(err)
 	}
 	keycloak.Rotation = idpmock.RotationStrict // the realm's switch Revoke Refresh Token
-	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", CoordinateClientLifetimes: true,
-		Temperament: keycloak, Clients: []idpmock.Client{app("notes")}})
+	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256",
+		CoordinateClientLifetimes: true,
+		Temperament:               keycloak, Clients: []idpmock.Client{app("notes")}})
 	if err != nil {
 		panic(err)
 	}
@@ -191,7 +194,8 @@ func ExampleIDP_RevokeConsent() {
 	notes.http.Get(callback)
 	n, err := idp.RevokeConsent("ada", "notes")
 	idp.Settle(context.Background())
-	fmt.Println(n, err, "signed in at the app:", notes.SignedIn("ada"), "sessions at the provider:", len(idp.Sessions()))
+	fmt.Println(n, err, "signed in at the app:", notes.SignedIn("ada"), "sessions at the provider:",
+		len(idp.Sessions()))
 	// Output: 1 <nil> signed in at the app: false sessions at the provider: 1
 }
 
@@ -200,8 +204,9 @@ func ExampleIDP_RevokeConsent() {
 func ExamplePolicies() {
 	mail := app("mail")
 	mail.IdleWindow = 5 * time.Minute
-	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", Policies: idpmock.Policies{MostRestrictive: true},
-		Clients: []idpmock.Client{app("notes"), mail}})
+	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256",
+		Policies: idpmock.Policies{MostRestrictive: true},
+		Clients:  []idpmock.Client{app("notes"), mail}})
 	if err != nil {
 		panic(err)
 	}

@@ -34,17 +34,20 @@ func TestFaultAnswers(t *testing.T) {
 		"RT-05": {idpmock.Fault{Status: 503, RetryAfter: "7"}, 503, ""},
 		"RT-06": {idpmock.Fault{Status: 429, RetryAfter: "Fri, 31 Dec 1999 23:59:59 GMT"}, 429, ""},
 		"RT-09": {idpmock.Fault{Body: "<html>", ContentType: "text/html"}, 200, ""},
-		"RT-12": {idpmock.Fault{Error: "use_dpop_nonce", Header: map[string]string{"DPoP-Nonce": "n1"}}, 400, "use_dpop_nonce"},
+		"RT-12": {idpmock.Fault{Error: "use_dpop_nonce", Header: map[string]string{"DPoP-Nonce": "n1"}}, 400,
+			"use_dpop_nonce"},
 		"RT-13": {idpmock.Fault{Error: "interaction_required"}, 400, "interaction_required"},
 		"RT-14": {idpmock.Fault{Status: 418}, 418, ""},
-		"RT-15": {idpmock.Fault{Status: 302, Header: map[string]string{"Location": "https://elsewhere.example/"}}, 302, ""},
+		"RT-15": {idpmock.Fault{Status: 302, Header: map[string]string{"Location": "https://elsewhere.example/"}}, 302,
+			""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, nil, func(t *testing.T, w *world) {
 				tok := w.login(w.Browser("ada"), "notes")
 				tt.fault.Endpoint, tt.fault.Client = idpmock.EndpointRefresh, "notes"
 				f := w.Fault(tt.fault)
-				if a := w.refresh("notes", tok.text("refresh_token")); a.status != tt.status || a.text("error") != tt.code {
+				if a := w.refresh("notes", tok.text("refresh_token")); a.status != tt.status ||
+					a.text("error") != tt.code {
 					t.Errorf("%v", a)
 				}
 				if f.Hits() != 1 || len(w.ActiveFaults()) != 0 {
@@ -73,7 +76,8 @@ func TestFaultsChooseTheirRequests(t *testing.T) {
 		if got[0] != 200 || got[1] != 500 || got[2] != 500 || got[3] != 200 {
 			t.Errorf("%v", got)
 		}
-		always := w.Fault(idpmock.Fault{Endpoint: idpmock.EndpointToken, Client: "mail", Status: 500, Times: idpmock.Always})
+		always := w.Fault(idpmock.Fault{Endpoint: idpmock.EndpointToken, Client: "mail", Status: 500,
+			Times: idpmock.Always})
 		for range 3 {
 			if a := w.refresh("mail", mail.text("refresh_token")); a.status != 500 {
 				t.Error(a)
@@ -191,7 +195,8 @@ func TestBrowserIsCutOff(t *testing.T) {
 func TestResponseFaults(t *testing.T) {
 	for _, fault := range idpmock.ResponseFaults() {
 		switch fault {
-		case idpmock.RedirectOtherState, idpmock.RedirectNoState, idpmock.RedirectOtherIss, idpmock.RedirectNoIss, idpmock.ResponseIssuerMismatch:
+		case idpmock.RedirectOtherState, idpmock.RedirectNoState, idpmock.RedirectOtherIss, idpmock.RedirectNoIss,
+			idpmock.ResponseIssuerMismatch:
 			continue // TestRedirectFaults, TestNamedFaults
 		}
 		t.Run(string(fault), func(t *testing.T) {
@@ -237,7 +242,8 @@ func TestResponseFaults(t *testing.T) {
 				case idpmock.ResponseNoSub:
 					ok = !has("sub") && has("name")
 				case idpmock.ResponseNoRefreshToken:
-					ok = !has("refresh_token") && w.refresh("notes", tok.text("refresh_token")).status == 200 // the old one stays good
+					// the old one stays good
+					ok = !has("refresh_token") && w.refresh("notes", tok.text("refresh_token")).status == 200
 				}
 				if !ok {
 					t.Errorf("%v", a)
@@ -299,22 +305,29 @@ func TestIDTokenFaults(t *testing.T) {
 				}
 				header, got := peek(t, raw)
 				changed := map[string]bool{}
-				for _, name := range []string{"iss", "sub", "aud", "azp", "iat", "exp", "nonce", "auth_time", "acr", "sid"} {
+				for _, name := range []string{"iss", "sub", "aud", "azp", "iat", "exp", "nonce", "auth_time", "acr",
+					"sid"} {
 					if fmt.Sprint(got[name]) != fmt.Sprint(want[name]) {
 						changed[name] = true
 					}
 				}
 				verified := verifies(w, raw)
-				signature := map[idpmock.IDTokenFault]bool{idpmock.IDTokenSigNone: true, idpmock.IDTokenInvalidSig: true, idpmock.IDTokenSigHS256: true, idpmock.IDTokenUnknownKid: true}
+				signature := map[idpmock.IDTokenFault]bool{idpmock.IDTokenSigNone: true,
+					idpmock.IDTokenInvalidSig: true, idpmock.IDTokenSigHS256: true, idpmock.IDTokenUnknownKid: true}
 				if verified == signature[fault] {
 					t.Errorf("verifies: %v", verified)
 				}
 				expect := map[idpmock.IDTokenFault]string{
-					idpmock.IDTokenInvalidIss: "iss", idpmock.IDTokenInvalidIssuerIss: "iss", idpmock.IDTokenMissingIss: "iss", idpmock.IDTokenInvalidAud: "aud",
-					idpmock.IDTokenMissingAud: "aud", idpmock.IDTokenAudArray: "aud", idpmock.IDTokenSecondaryAud: "aud azp", idpmock.IDTokenInvalidAzp: "azp",
-					idpmock.IDTokenMissingSub: "sub", idpmock.IDTokenInvalidSub: "sub", idpmock.IDTokenMissingIat: "iat", idpmock.IDTokenFutureIat: "iat exp", idpmock.IDTokenOldIat: "iat",
-					idpmock.IDTokenMissingExp: "exp", idpmock.IDTokenExpired: "exp", idpmock.IDTokenInvalidNonce: "nonce", idpmock.IDTokenMissingNonce: "nonce",
-					idpmock.IDTokenMissingSid: "sid", idpmock.IDTokenChangedSid: "sid", idpmock.IDTokenChangedAuthTime: "auth_time", idpmock.IDTokenMissingAuthTime: "auth_time",
+					idpmock.IDTokenInvalidIss: "iss", idpmock.IDTokenInvalidIssuerIss: "iss",
+					idpmock.IDTokenMissingIss: "iss", idpmock.IDTokenInvalidAud: "aud",
+					idpmock.IDTokenMissingAud: "aud", idpmock.IDTokenAudArray: "aud",
+					idpmock.IDTokenSecondaryAud: "aud azp", idpmock.IDTokenInvalidAzp: "azp",
+					idpmock.IDTokenMissingSub: "sub", idpmock.IDTokenInvalidSub: "sub",
+					idpmock.IDTokenMissingIat: "iat", idpmock.IDTokenFutureIat: "iat exp", idpmock.IDTokenOldIat: "iat",
+					idpmock.IDTokenMissingExp: "exp", idpmock.IDTokenExpired: "exp",
+					idpmock.IDTokenInvalidNonce: "nonce", idpmock.IDTokenMissingNonce: "nonce",
+					idpmock.IDTokenMissingSid: "sid", idpmock.IDTokenChangedSid: "sid",
+					idpmock.IDTokenChangedAuthTime: "auth_time", idpmock.IDTokenMissingAuthTime: "auth_time",
 				}[fault]
 				n := 0
 				for name := range strings.FieldsSeq(expect) {
@@ -325,14 +338,16 @@ func TestIDTokenFaults(t *testing.T) {
 				if len(changed) != n {
 					t.Errorf("changed: %v, want %q", changed, expect)
 				}
-				alg := map[idpmock.IDTokenFault]string{idpmock.IDTokenSigNone: "none", idpmock.IDTokenSigHS256: "HS256", idpmock.IDTokenAlternateAlg: "RS256"}[fault]
+				alg := map[idpmock.IDTokenFault]string{idpmock.IDTokenSigNone: "none", idpmock.IDTokenSigHS256: "HS256",
+					idpmock.IDTokenAlternateAlg: "RS256"}[fault]
 				if alg == "" {
 					alg = "ES256"
 				}
 				if header["alg"] != alg {
 					t.Errorf("alg %v, want %s", header["alg"], alg)
 				}
-				if _, kid := header["kid"]; kid == (fault == idpmock.IDTokenMissingKid || fault == idpmock.IDTokenSigNone || fault == idpmock.IDTokenSigHS256) {
+				if _, kid := header["kid"]; kid == (fault == idpmock.IDTokenMissingKid ||
+					fault == idpmock.IDTokenSigNone || fault == idpmock.IDTokenSigHS256) {
 					t.Errorf("kid: %v", header["kid"])
 				}
 				if fault == idpmock.IDTokenTypLogout && header["typ"] != "logout+jwt" {
@@ -366,7 +381,9 @@ func TestLogoutFaults(t *testing.T) {
 					return
 				}
 				verified := verifies(w, raw)
-				unverifiable := map[idpmock.LogoutFault]bool{idpmock.LogoutAlgNone: true, idpmock.LogoutBadSignature: true, idpmock.LogoutHS256: true, idpmock.LogoutUnknownKid: true, idpmock.LogoutEmbeddedKey: true}
+				unverifiable := map[idpmock.LogoutFault]bool{idpmock.LogoutAlgNone: true,
+					idpmock.LogoutBadSignature: true, idpmock.LogoutHS256: true, idpmock.LogoutUnknownKid: true,
+					idpmock.LogoutEmbeddedKey: true}
 				if verified == unverifiable[fault] {
 					t.Errorf("verifies: %v", verified)
 				}
@@ -391,7 +408,8 @@ func conforming(t *testing.T, w *world, s idpmock.Session, raw string) bool {
 	t.Helper()
 	h, c := peek(t, raw)
 	typ, _ := h["typ"].(string)
-	if typ = strings.TrimPrefix(typ, "application/"); typ != "logout+jwt" || h["alg"] != "ES256" || h["kid"] == nil || h["jwk"] != nil || len(raw) > 64<<10 {
+	if typ = strings.TrimPrefix(typ, "application/"); typ != "logout+jwt" || h["alg"] != "ES256" || h["kid"] == nil ||
+		h["jwk"] != nil || len(raw) > 64<<10 {
 		return false
 	}
 	text := func(name string) string { v, _ := c[name].(string); return v }
@@ -407,9 +425,12 @@ func conforming(t *testing.T, w *world, s idpmock.Session, raw string) bool {
 	switch {
 	case text("iss") != w.URL || aud != "notes" || !event || nonce || text("jti") == "":
 		return false
-	case number("iat").After(now.Add(time.Minute)) || now.Sub(number("iat")) > 5*time.Minute || !number("exp").After(now):
+	case number("iat").After(now.Add(time.Minute)) || now.Sub(number("iat")) > 5*time.Minute ||
+		!number("exp").After(now):
 		return false
-	case c["sub"] != nil && text("sub") == "" || c["sid"] != nil && text("sid") == "" || text("sub") == "" && text("sid") == "": // BCL-10
+	// BCL-10
+	case c["sub"] != nil && text("sub") == "" || c["sid"] != nil && text("sid") == "" || text("sub") == "" &&
+		text("sid") == "":
 		return false
 	case text("sid") == s.SID && text("sub") != "" && text("sub") != s.Subject:
 		return false

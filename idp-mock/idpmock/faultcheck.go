@@ -10,7 +10,8 @@ import (
 
 // faultEndpoints are the endpoints where a fault can meet a request.
 var faultEndpoints = []Endpoint{EndpointDiscovery, EndpointJWKS, EndpointAuthorize, EndpointPAR, EndpointLogin,
-	EndpointToken, EndpointCode, EndpointRefresh, EndpointClientCredentials, EndpointExchange, EndpointUserinfo, EndpointIntrospect, EndpointRevoke,
+	EndpointToken, EndpointCode, EndpointRefresh, EndpointClientCredentials, EndpointExchange, EndpointUserinfo,
+	EndpointIntrospect, EndpointRevoke,
 	EndpointEndSession, EndpointCheckSession, EndpointRegister, EndpointCallback}
 
 // AddFault puts a fault in force, as [IDP.Fault] does, and refuses one that can

@@ -38,7 +38,8 @@ func TestAFaultThatMeetsNothingIsRefused(t *testing.T) {
 				call()
 			}()
 		}
-		for _, ep := range []idpmock.Endpoint{"", idpmock.EndpointToken, idpmock.EndpointRefresh, idpmock.EndpointCallback,
+		for _, ep := range []idpmock.Endpoint{"", idpmock.EndpointToken, idpmock.EndpointRefresh,
+			idpmock.EndpointCallback,
 			idpmock.EndpointJWKS} {
 			if _, err := w.AddFault(idpmock.Fault{Client: "notes", Endpoint: ep, Status: 503}); err != nil {
 				t.Errorf("%q: %v", ep, err)

@@ -40,8 +40,10 @@ const (
 
 // ResponseFaults lists them all.
 func ResponseFaults() []ResponseFault {
-	return []ResponseFault{ResponseNotJSON, ResponseTruncated, ResponseEmpty, ResponseNoAccessToken, ResponseNoTokenType, ResponseNoRefreshToken,
-		ResponseNoExpiresIn, ResponseExpiresInText, ResponseNoIDToken, ResponseTokenTypeCase, ResponseTokenTypeOther, ResponseHuge, ResponseWrongSub, ResponseNoSub,
+	return []ResponseFault{ResponseNotJSON, ResponseTruncated, ResponseEmpty, ResponseNoAccessToken,
+		ResponseNoTokenType, ResponseNoRefreshToken,
+		ResponseNoExpiresIn, ResponseExpiresInText, ResponseNoIDToken, ResponseTokenTypeCase, ResponseTokenTypeOther,
+		ResponseHuge, ResponseWrongSub, ResponseNoSub,
 		ResponseIssuerMismatch, RedirectOtherState, RedirectNoState, RedirectOtherIss, RedirectNoIss}
 }
 
@@ -144,37 +146,40 @@ type IDTokenFault string
 // The faults of ID tokens, named as in the OpenID Foundation's conformance suite (prefix
 // oidcc-client-test). A client must accept the tokens that are marked +.
 const (
-	IDTokenInvalidIss       IDTokenFault = "invalid-iss"
-	IDTokenMissingIss       IDTokenFault = "missing-iss"
-	IDTokenInvalidAud       IDTokenFault = "invalid-aud"
-	IDTokenMissingAud       IDTokenFault = "missing-aud"
-	IDTokenAudArray         IDTokenFault = "aud-array"           // + [valid-aud-as-array]
-	IDTokenSecondaryAud     IDTokenFault = "secondary-aud"       // [invalid-secondary-aud] a second audience that is not trusted
-	IDTokenInvalidAzp       IDTokenFault = "invalid-azp"         // azp of another client
-	IDTokenMissingSub       IDTokenFault = "missing-sub"         //
-	IDTokenInvalidSub       IDTokenFault = "invalid-sub"         // [refresh-token-invalid-sub] sub+"1"
-	IDTokenMissingIat       IDTokenFault = "missing-iat"         //
-	IDTokenFutureIat        IDTokenFault = "future-iat"          // an hour ahead
-	IDTokenOldIat           IDTokenFault = "old-iat"             // a day ago
-	IDTokenMissingExp       IDTokenFault = "missing-exp"         //
-	IDTokenExpired          IDTokenFault = "expired"             // [invalid-expired-exp] by six minutes
-	IDTokenInvalidNonce     IDTokenFault = "invalid-nonce"       // [nonce-invalid]
-	IDTokenMissingNonce     IDTokenFault = "missing-nonce"       //
-	IDTokenInvalidAtHash    IDTokenFault = "invalid-athash"      //
-	IDTokenMissingAtHash    IDTokenFault = "missing-athash"      // + in the code flow
-	IDTokenInvalidCHash     IDTokenFault = "invalid-chash"       // a c_hash of another code
-	IDTokenSigNone          IDTokenFault = "sig-none"            // [idtoken-sig-none, invalid-null-alg]
-	IDTokenInvalidSig       IDTokenFault = "invalid-sig"         // [invalid-sig-rs256, -es256]
-	IDTokenAlternateAlg     IDTokenFault = "alternate-alg"       // [invalid-alternate-alg] ES256 for RS256, or the reverse, with a published key
-	IDTokenSigHS256         IDTokenFault = "sig-hs256"           // [invalid-sig-hs256] with the client's secret
-	IDTokenMissingKid       IDTokenFault = "missing-kid"         // + [kid-absent-…]
-	IDTokenUnknownKid       IDTokenFault = "unknown-kid"         // of a key that the JWKS does not have
-	IDTokenRotatedKey       IDTokenFault = "rotated-key"         // + [signing-key-rotation-just-before-signing]
-	IDTokenMissingSid       IDTokenFault = "missing-sid"         // +
-	IDTokenChangedSid       IDTokenFault = "changed-sid"         // + [CORE-10] for a refresh
-	IDTokenChangedAuthTime  IDTokenFault = "changed-auth-time"   // [CORE-10] for a refresh
-	IDTokenMissingAuthTime  IDTokenFault = "missing-auth-time"   // [CORE-07] matters with max_age
-	IDTokenNonceOnRefresh   IDTokenFault = "nonce-on-refresh"    // + [CORE-10] should be absent; otherwise it must be equal
+	IDTokenInvalidIss IDTokenFault = "invalid-iss"
+	IDTokenMissingIss IDTokenFault = "missing-iss"
+	IDTokenInvalidAud IDTokenFault = "invalid-aud"
+	IDTokenMissingAud IDTokenFault = "missing-aud"
+	IDTokenAudArray   IDTokenFault = "aud-array" // + [valid-aud-as-array]
+	// [invalid-secondary-aud] a second audience that is not trusted
+	IDTokenSecondaryAud  IDTokenFault = "secondary-aud"
+	IDTokenInvalidAzp    IDTokenFault = "invalid-azp"    // azp of another client
+	IDTokenMissingSub    IDTokenFault = "missing-sub"    //
+	IDTokenInvalidSub    IDTokenFault = "invalid-sub"    // [refresh-token-invalid-sub] sub+"1"
+	IDTokenMissingIat    IDTokenFault = "missing-iat"    //
+	IDTokenFutureIat     IDTokenFault = "future-iat"     // an hour ahead
+	IDTokenOldIat        IDTokenFault = "old-iat"        // a day ago
+	IDTokenMissingExp    IDTokenFault = "missing-exp"    //
+	IDTokenExpired       IDTokenFault = "expired"        // [invalid-expired-exp] by six minutes
+	IDTokenInvalidNonce  IDTokenFault = "invalid-nonce"  // [nonce-invalid]
+	IDTokenMissingNonce  IDTokenFault = "missing-nonce"  //
+	IDTokenInvalidAtHash IDTokenFault = "invalid-athash" //
+	IDTokenMissingAtHash IDTokenFault = "missing-athash" // + in the code flow
+	IDTokenInvalidCHash  IDTokenFault = "invalid-chash"  // a c_hash of another code
+	IDTokenSigNone       IDTokenFault = "sig-none"       // [idtoken-sig-none, invalid-null-alg]
+	IDTokenInvalidSig    IDTokenFault = "invalid-sig"    // [invalid-sig-rs256, -es256]
+	// [invalid-alternate-alg] ES256 for RS256, or the reverse, with a published key
+	IDTokenAlternateAlg    IDTokenFault = "alternate-alg"
+	IDTokenSigHS256        IDTokenFault = "sig-hs256"         // [invalid-sig-hs256] with the client's secret
+	IDTokenMissingKid      IDTokenFault = "missing-kid"       // + [kid-absent-…]
+	IDTokenUnknownKid      IDTokenFault = "unknown-kid"       // of a key that the JWKS does not have
+	IDTokenRotatedKey      IDTokenFault = "rotated-key"       // + [signing-key-rotation-just-before-signing]
+	IDTokenMissingSid      IDTokenFault = "missing-sid"       // +
+	IDTokenChangedSid      IDTokenFault = "changed-sid"       // + [CORE-10] for a refresh
+	IDTokenChangedAuthTime IDTokenFault = "changed-auth-time" // [CORE-10] for a refresh
+	IDTokenMissingAuthTime IDTokenFault = "missing-auth-time" // [CORE-07] matters with max_age
+	// + [CORE-10] should be absent; otherwise it must be equal
+	IDTokenNonceOnRefresh   IDTokenFault = "nonce-on-refresh"
 	IDTokenTypLogout        IDTokenFault = "typ-logout"          // typ logout+jwt
 	IDTokenNotAJWT          IDTokenFault = "not-a-jwt"           //
 	IDTokenHuge             IDTokenFault = "huge"                // with a claim of 64 KB

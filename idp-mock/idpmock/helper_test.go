@@ -41,8 +41,9 @@ type delivery struct {
 // app is a client at https://ID.example.
 func app(id string, change ...func(*idpmock.Client)) idpmock.Client {
 	base := "https://" + id + ".example"
-	c := idpmock.Client{ID: id, Secret: id + "-secret", RedirectURIs: []string{base + "/cb"}, PostLogoutRedirectURIs: []string{base + "/bye"},
-		BackchannelLogoutURI: base + "/logout", RefreshTokens: true}
+	c := idpmock.Client{ID: id, Secret: id + "-secret", RedirectURIs: []string{base + "/cb"},
+		PostLogoutRedirectURIs: []string{base + "/bye"},
+		BackchannelLogoutURI:   base + "/logout", RefreshTokens: true}
 	for _, f := range change {
 		f(&c)
 	}
@@ -95,7 +96,8 @@ func (w *world) deliveries(client string) []delivery {
 }
 
 func authURL(issuer, client string, more ...string) string {
-	v := url.Values{"client_id": {client}, "redirect_uri": {"https://" + client + ".example/cb"}, "response_type": {"code"}, "scope": {"openid profile"},
+	v := url.Values{"client_id": {client}, "redirect_uri": {"https://" + client + ".example/cb"},
+		"response_type": {"code"}, "scope": {"openid profile"},
 		"state": {"st"}, "nonce": {"n"}, "code_challenge": {challenge}, "code_challenge_method": {"S256"}}
 	for i := 0; i+1 < len(more); i += 2 {
 		v.Set(more[i], more[i+1])
@@ -167,13 +169,15 @@ func (w *world) exchange(client, callback string) answer {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return w.must(w.post(idpmock.PathToken, client, url.Values{"grant_type": {"authorization_code"}, "code": {u.Query().Get("code")},
+	return w.must(w.post(idpmock.PathToken, client, url.Values{"grant_type": {"authorization_code"},
+		"code":         {u.Query().Get("code")},
 		"redirect_uri": {"https://" + client + ".example/cb"}, "code_verifier": {verifier}}))
 }
 
 func (w *world) refresh(client, token string) answer {
 	w.t.Helper()
-	return w.must(w.post(idpmock.PathToken, client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}))
+	return w.must(w.post(idpmock.PathToken, client,
+		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}))
 }
 
 func (w *world) introspect(token string) answer {

@@ -140,12 +140,15 @@ func New(c Config) (*IDP, error) {
 	issuer, _ := url.Parse(set.Issuer) // checked by withDefaults
 	host := issuer.Hostname()
 	p := &IDP{
-		keys: keys, secret: newSecret(), origin: issuer.Scheme + "://" + issuer.Host, port: portOf(issuer), path: issuer.Path,
+		keys: keys, secret: newSecret(), origin: issuer.Scheme + "://" + issuer.Host, port: portOf(issuer),
+		path: issuer.Path,
 		// Browsers and Go's cookie jar take Secure cookies from http on loopback.
-		secure:   issuer.Scheme == "https" || host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "127.0.0.1" || host == "::1",
+		secure: issuer.Scheme == "https" || host == "localhost" || strings.HasSuffix(host, ".localhost") ||
+			host == "127.0.0.1" || host == "::1",
 		sessions: map[string]*session{}, cookies: map[tokenKey]*session{}, grants: map[string][]*grant{},
 		codes: map[tokenKey]*code{}, refresh: map[tokenKey]*refreshToken{}, access: map[tokenKey]*accessToken{},
-		requests: map[tokenKey]*interaction{}, pushed: map[tokenKey]*pushedRequest{}, logouts: map[tokenKey]*logoutRequest{},
+		requests: map[tokenKey]*interaction{}, pushed: map[tokenKey]*pushedRequest{},
+		logouts:  map[tokenKey]*logoutRequest{},
 		selfMade: map[string]*registered{}, seen: map[string]time.Time{}, subs: map[chan Event]*subscriber{},
 		out: deliveryClient(set.HTTPClient),
 	}
@@ -154,7 +157,8 @@ func New(c Config) (*IDP, error) {
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.handler = p.routes()
 	if set.SigningAlg != "ES256" {
-		p.wg.Go(func() { _, _ = p.keys.key(set.SigningAlg) }) // ready by the time the first token is asked for, which tells of errors
+		// ready by the time the first token is asked for, which tells of errors
+		p.wg.Go(func() { _, _ = p.keys.key(set.SigningAlg) })
 	}
 	if set.SweepEvery > 0 {
 		p.wg.Go(p.sweeper)

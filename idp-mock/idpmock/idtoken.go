@@ -26,7 +26,8 @@ type jwt struct {
 
 // idToken makes an ID token. first is false for a refresh: no nonce, and
 // auth_time of the original authentication (OpenID Connect Core 1.0 §12.2).
-func (p *IDP) idToken(cfg *settings, now time.Time, c *Client, g *grant, absolute time.Time, accessToken string, first bool, fault IDTokenFault) (string, error) {
+func (p *IDP) idToken(cfg *settings, now time.Time, c *Client, g *grant, absolute time.Time, accessToken string,
+	first bool, fault IDTokenFault) (string, error) {
 	claims := map[string]any{}
 	if temper := &cfg.Temperament; !temper.ProfileAtUserinfo && (first || !temper.ThinRefresh) {
 		claims = userClaims(temper, g.user, g.scope)
@@ -109,29 +110,34 @@ var idTokenFaults = map[IDTokenFault]func(*IDP, *jwt){
 	IDTokenSecondaryAud: func(_ *IDP, t *jwt) {
 		t.claims["aud"], t.claims["azp"] = []string{t.client.ID, "somebody-else"}, t.client.ID
 	},
-	IDTokenInvalidAzp:      func(_ *IDP, t *jwt) { t.claims["azp"] = "somebody-else" },
-	IDTokenMissingSub:      without("sub"),
-	IDTokenInvalidSub:      func(_ *IDP, t *jwt) { t.claims["sub"] = t.claims["sub"].(string) + "1" },
-	IDTokenMissingIat:      without("iat"),
-	IDTokenFutureIat:       func(_ *IDP, t *jwt) { t.claims["iat"] = t.now.Add(time.Hour).Unix(); t.extend(2 * time.Hour) },
-	IDTokenOldIat:          func(_ *IDP, t *jwt) { t.claims["iat"] = t.now.Add(-24 * time.Hour).Unix() },
-	IDTokenMissingExp:      without("exp"),
-	IDTokenExpired:         func(_ *IDP, t *jwt) { t.extend(-6 * time.Minute) },
-	IDTokenInvalidNonce:    func(_ *IDP, t *jwt) { t.claims["nonce"] = t.grant.nonce + "INVALID" },
-	IDTokenMissingNonce:    without("nonce"),
-	IDTokenInvalidAtHash:   func(_ *IDP, t *jwt) { t.claims["at_hash"] = halfHash("another token") },
-	IDTokenMissingAtHash:   without("at_hash"),
-	IDTokenInvalidCHash:    func(_ *IDP, t *jwt) { t.claims["c_hash"] = halfHash("another code") },
-	IDTokenSigNone:         func(_ *IDP, t *jwt) { t.sign = unsigned },
-	IDTokenInvalidSig:      func(p *IDP, t *jwt) { t.sign = p.brokenSignature },
-	IDTokenAlternateAlg:    func(_ *IDP, t *jwt) { t.alg = jws.OtherAlg(t.alg) },
-	IDTokenSigHS256:        func(_ *IDP, t *jwt) { t.sign = signedWithSecret },
-	IDTokenMissingKid:      func(p *IDP, t *jwt) { t.sign = p.withoutKid },
-	IDTokenUnknownKid:      func(p *IDP, t *jwt) { t.sign = p.hiddenSignature },
-	IDTokenRotatedKey:      func(p *IDP, t *jwt) { t.sign = p.rotatedSignature },
-	IDTokenMissingSid:      without("sid"),
-	IDTokenChangedSid:      func(_ *IDP, t *jwt) { t.claims["sid"] = newSecret() },
-	IDTokenChangedAuthTime: func(_ *IDP, t *jwt) { t.claims["auth_time"] = t.grant.authTime.Add(42 * time.Second).Unix() },
+	IDTokenInvalidAzp: func(_ *IDP, t *jwt) { t.claims["azp"] = "somebody-else" },
+	IDTokenMissingSub: without("sub"),
+	IDTokenInvalidSub: func(_ *IDP, t *jwt) { t.claims["sub"] = t.claims["sub"].(string) + "1" },
+	IDTokenMissingIat: without("iat"),
+	IDTokenFutureIat: func(_ *IDP, t *jwt) {
+		t.claims["iat"] = t.now.Add(time.Hour).Unix()
+		t.extend(2 * time.Hour)
+	},
+	IDTokenOldIat:        func(_ *IDP, t *jwt) { t.claims["iat"] = t.now.Add(-24 * time.Hour).Unix() },
+	IDTokenMissingExp:    without("exp"),
+	IDTokenExpired:       func(_ *IDP, t *jwt) { t.extend(-6 * time.Minute) },
+	IDTokenInvalidNonce:  func(_ *IDP, t *jwt) { t.claims["nonce"] = t.grant.nonce + "INVALID" },
+	IDTokenMissingNonce:  without("nonce"),
+	IDTokenInvalidAtHash: func(_ *IDP, t *jwt) { t.claims["at_hash"] = halfHash("another token") },
+	IDTokenMissingAtHash: without("at_hash"),
+	IDTokenInvalidCHash:  func(_ *IDP, t *jwt) { t.claims["c_hash"] = halfHash("another code") },
+	IDTokenSigNone:       func(_ *IDP, t *jwt) { t.sign = unsigned },
+	IDTokenInvalidSig:    func(p *IDP, t *jwt) { t.sign = p.brokenSignature },
+	IDTokenAlternateAlg:  func(_ *IDP, t *jwt) { t.alg = jws.OtherAlg(t.alg) },
+	IDTokenSigHS256:      func(_ *IDP, t *jwt) { t.sign = signedWithSecret },
+	IDTokenMissingKid:    func(p *IDP, t *jwt) { t.sign = p.withoutKid },
+	IDTokenUnknownKid:    func(p *IDP, t *jwt) { t.sign = p.hiddenSignature },
+	IDTokenRotatedKey:    func(p *IDP, t *jwt) { t.sign = p.rotatedSignature },
+	IDTokenMissingSid:    without("sid"),
+	IDTokenChangedSid:    func(_ *IDP, t *jwt) { t.claims["sid"] = newSecret() },
+	IDTokenChangedAuthTime: func(_ *IDP, t *jwt) {
+		t.claims["auth_time"] = t.grant.authTime.Add(42 * time.Second).Unix()
+	},
 	IDTokenMissingAuthTime: without("auth_time"),
 	IDTokenNonceOnRefresh:  func(_ *IDP, t *jwt) { t.claims["nonce"] = t.grant.nonce },
 	IDTokenTypLogout:       func(_ *IDP, t *jwt) { t.typ = "logout+jwt" },

@@ -122,7 +122,8 @@ func masked(form url.Values) map[string]string {
 		switch name {
 		case "client_secret", "password":
 			v = "[redacted]"
-		case "code", "code_verifier", "refresh_token", "access_token", "token", "id_token_hint", "client_assertion", "request_uri", "state", "nonce", "tx", "subject_token", "actor_token":
+		case "code", "code_verifier", "refresh_token", "access_token", "token", "id_token_hint", "client_assertion",
+			"request_uri", "state", "nonce", "tx", "subject_token", "actor_token":
 			v = fingerprint(v)
 		}
 		if len(v) > 200 {

@@ -25,16 +25,19 @@ type clientJSON struct {
 // secret.
 func (c Client) MarshalJSON() ([]byte, error) {
 	c.Secret = ""
-	return json.Marshal(clientJSON{(*plainClient)(&c), c.JWKS, duration(c.AccessTokenLifetime), duration(c.RefreshTokenLifetime), duration(c.IdleWindow)})
+	return json.Marshal(clientJSON{(*plainClient)(&c), c.JWKS, duration(c.AccessTokenLifetime),
+		duration(c.RefreshTokenLifetime), duration(c.IdleWindow)})
 }
 
 // UnmarshalJSON reads a client. Fields that are absent keep their value.
 func (c *Client) UnmarshalJSON(b []byte) error {
-	j := clientJSON{(*plainClient)(c), c.JWKS, duration(c.AccessTokenLifetime), duration(c.RefreshTokenLifetime), duration(c.IdleWindow)}
+	j := clientJSON{(*plainClient)(c), c.JWKS, duration(c.AccessTokenLifetime), duration(c.RefreshTokenLifetime),
+		duration(c.IdleWindow)}
 	if err := plain.Strict(b, &j); err != nil {
 		return err
 	}
-	c.JWKS, c.AccessTokenLifetime, c.RefreshTokenLifetime, c.IdleWindow = j.JWKS, time.Duration(j.AccessTokenLifetime), time.Duration(j.RefreshTokenLifetime), time.Duration(j.IdleWindow)
+	c.JWKS, c.AccessTokenLifetime, c.RefreshTokenLifetime, c.IdleWindow = j.JWKS, time.Duration(j.AccessTokenLifetime),
+		time.Duration(j.RefreshTokenLifetime), time.Duration(j.IdleWindow)
 	return nil
 }
 
@@ -209,11 +212,18 @@ func (c Config) MarshalJSON() ([]byte, error) {
 		users = append(users, u)
 	}
 	d := func(v time.Duration) *duration { x := duration(v); return &x }
-	return json.Marshal(configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, APIs: &c.APIs, IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
-		CoordinateClientLifetimes: &c.CoordinateClientLifetimes, ExpiredSessionsTriggerBackchannelLogout: &c.ExpiredSessionsTriggerBackchannelLogout,
-		Policies: &c.Policies, Temperament: &c.Temperament, PKCEOptional: &c.PKCEOptional, AccessTokenTyp: &c.AccessTokenTyp,
-		SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime), RefreshExpiresIn: &c.RefreshExpiresIn,
-		RefreshTokenTimeout: &c.RefreshTokenTimeout, SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient, SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues, RequireJAR: &c.RequireJAR, RequirePAR: &c.RequirePAR,
+	return json.Marshal(configJSON{Issuer: &c.Issuer, Clients: &c.Clients, Users: &users, APIs: &c.APIs,
+		IdleWindow: d(c.IdleWindow), AbsoluteLifetime: d(c.AbsoluteLifetime),
+		CoordinateClientLifetimes:               &c.CoordinateClientLifetimes,
+		ExpiredSessionsTriggerBackchannelLogout: &c.ExpiredSessionsTriggerBackchannelLogout,
+		Policies:                                &c.Policies, Temperament: &c.Temperament,
+		PKCEOptional: &c.PKCEOptional, AccessTokenTyp: &c.AccessTokenTyp,
+		SigningAlg: &c.SigningAlg, IDTokenLifetime: d(c.IDTokenLifetime), CodeLifetime: d(c.CodeLifetime),
+		RefreshExpiresIn:    &c.RefreshExpiresIn,
+		RefreshTokenTimeout: &c.RefreshTokenTimeout, SessionExpiry: &c.SessionExpiry, SIDPerClient: &c.SIDPerClient,
+		SIDOnlyIfRequired: &c.SIDOnlyIfRequired, RefreshReuseGrace: d(c.RefreshReuseGrace), ACRValues: &c.ACRValues,
+		RequireJAR: &c.RequireJAR, RequirePAR: &c.RequirePAR,
 		RequestURI: &c.RequestURI, RequireRequestURIRegistration: &c.RequireRequestURIRegistration,
-		MTLSOrigin: &c.MTLSOrigin, DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery), DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait)})
+		MTLSOrigin: &c.MTLSOrigin, DPoPNonce: &c.DPoPNonce, SweepEvery: d(c.SweepEvery),
+		DeliveryTimeout: d(c.DeliveryTimeout), DeliveryRetries: &retries, LogoutWait: d(c.LogoutWait)})
 }

@@ -31,7 +31,8 @@ type keyring struct {
 }
 
 func newKeyring(given []crypto.Signer) (*keyring, error) {
-	k := &keyring{current: map[string]*jose.JSONWebKey{}, hidden: map[string]*jose.JSONWebKey{}, given: map[string]crypto.Signer{}}
+	k := &keyring{current: map[string]*jose.JSONWebKey{}, hidden: map[string]*jose.JSONWebKey{},
+		given: map[string]crypto.Signer{}}
 	for _, key := range given {
 		alg := ""
 		switch key := key.(type) {

@@ -18,13 +18,17 @@ import (
 
 // F5, IDP-02: hints that a client may learn the window and the ceiling from.
 func TestHints(t *testing.T) {
-	inBubble(t, func(c *idpmock.Config) { c.RefreshExpiresIn, c.RefreshTokenTimeout, c.SessionExpiry = true, true, true }, func(t *testing.T, w *world) {
+	inBubble(t, func(c *idpmock.Config) {
+		c.RefreshExpiresIn, c.RefreshTokenTimeout, c.SessionExpiry = true, true, true
+	}, func(t *testing.T, w *world) {
 		tok := w.login(w.Browser("ada"), "notes")
-		if tok.fields["refresh_expires_in"] != 900.0 || tok.fields["refresh_token_timeout"] != 900.0 || tok.fields["authorization_expires_in"] != 8*3600.0 {
+		if tok.fields["refresh_expires_in"] != 900.0 || tok.fields["refresh_token_timeout"] != 900.0 ||
+			tok.fields["authorization_expires_in"] != 8*3600.0 {
 			t.Errorf("%v", tok.fields)
 		}
 		begun := time.Now()
-		if _, c := peek(t, tok.text("id_token")); int64(c["session_expiry"].(float64)) != begun.Add(8*time.Hour).Unix() {
+		if _, c := peek(t, tok.text("id_token")); int64(c["session_expiry"].(float64)) != begun.Add(
+			8*time.Hour).Unix() {
 			t.Errorf("%v", c["session_expiry"])
 		}
 		for range 33 { // 7 h 42 min
@@ -32,10 +36,12 @@ func TestHints(t *testing.T) {
 			tok = w.refresh("notes", tok.text("refresh_token"))
 		}
 		time.Sleep(8 * time.Minute)
-		if tok = w.refresh("notes", tok.text("refresh_token")); tok.fields["refresh_expires_in"] != 600.0 { // the absolute end is nearer
+		// the absolute end is nearer
+		if tok = w.refresh("notes", tok.text("refresh_token")); tok.fields["refresh_expires_in"] != 600.0 {
 			t.Errorf("%v", tok.fields["refresh_expires_in"])
 		}
-		if _, c := peek(t, tok.text("id_token")); int64(c["session_expiry"].(float64)) != begun.Add(8*time.Hour).Unix() {
+		if _, c := peek(t, tok.text("id_token")); int64(c["session_expiry"].(float64)) != begun.Add(
+			8*time.Hour).Unix() {
 			t.Errorf("%v", c["session_expiry"])
 		}
 	})
@@ -49,7 +55,8 @@ func TestRefreshedIDToken(t *testing.T) {
 		next := w.refresh("notes", tok.text("refresh_token"))
 		_, a := peek(t, tok.text("id_token"))
 		_, b := peek(t, next.text("id_token"))
-		if a["sid"] != b["sid"] || a["auth_time"] != b["auth_time"] || a["iat"] == b["iat"] || a["nonce"] != "n" || b["nonce"] != nil {
+		if a["sid"] != b["sid"] || a["auth_time"] != b["auth_time"] || a["iat"] == b["iat"] || a["nonce"] != "n" ||
+			b["nonce"] != nil {
 			t.Errorf("%v\n%v", a, b)
 		}
 	})
@@ -59,7 +66,8 @@ func TestReusableRefreshTokens(t *testing.T) {
 	inBubble(t, func(c *idpmock.Config) { c.Clients[0].ReusableRefreshTokens = true }, func(t *testing.T, w *world) {
 		tok := w.login(w.Browser("ada"), "notes")
 		for range 3 {
-			if a := w.refresh("notes", tok.text("refresh_token")); a.status != http.StatusOK || a.text("refresh_token") != "" {
+			if a := w.refresh("notes", tok.text("refresh_token")); a.status != http.StatusOK ||
+				a.text("refresh_token") != "" {
 				t.Error(a)
 			}
 		}
@@ -68,7 +76,9 @@ func TestReusableRefreshTokens(t *testing.T) {
 
 // ASVS 10.4.8: rotation does not prolong the family.
 func TestRefreshTokensHaveAnEnd(t *testing.T) {
-	inBubble(t, func(c *idpmock.Config) { c.Clients[0].RefreshTokenLifetime = 30 * time.Minute }, func(t *testing.T, w *world) {
+	inBubble(t, func(c *idpmock.Config) {
+		c.Clients[0].RefreshTokenLifetime = 30 * time.Minute
+	}, func(t *testing.T, w *world) {
 		tok := w.login(w.Browser("ada"), "notes")
 		for range 2 {
 			time.Sleep(10 * time.Minute)
@@ -126,7 +136,8 @@ func TestMaxAge(t *testing.T) {
 		b := w.Browser("ada")
 		w.login(b, "notes")
 		time.Sleep(10 * time.Minute)
-		for age, want := range map[string]string{"600": "code=", "599": "error=login_required", "nonsense": "error=invalid_request"} {
+		for age, want := range map[string]string{"600": "code=", "599": "error=login_required",
+			"nonsense": "error=invalid_request"} {
 			cb, err := b.Authorize(t.Context(), authURL(w.URL, "notes", "max_age", age, "prompt", "none"))
 			if err != nil || !strings.Contains(cb, want) {
 				t.Errorf("max_age=%s: %s %v", age, cb, err)
@@ -147,7 +158,8 @@ func TestRequirePAR(t *testing.T) {
 		if a.status != http.StatusCreated {
 			t.Fatal(a)
 		}
-		to := w.URL + idpmock.PathAuthorize + "?" + url.Values{"client_id": {"notes"}, "request_uri": {a.text("request_uri")}}.Encode()
+		to := w.URL + idpmock.PathAuthorize + "?" +
+			url.Values{"client_id": {"notes"}, "request_uri": {a.text("request_uri")}}.Encode()
 		if cb, err := b.Authorize(t.Context(), to); err != nil || !strings.Contains(cb, "code=") {
 			t.Errorf("%s %v", cb, err)
 		}
@@ -156,7 +168,8 @@ func TestRequirePAR(t *testing.T) {
 		}
 		a = w.must(w.post(idpmock.PathPAR, "notes", u.Query()))
 		time.Sleep(time.Minute)
-		if cb, err := b.Authorize(t.Context(), w.URL+idpmock.PathAuthorize+"?"+url.Values{"client_id": {"notes"}, "request_uri": {a.text("request_uri")}}.Encode()); err == nil {
+		if cb, err := b.Authorize(t.Context(), w.URL+idpmock.PathAuthorize+"?"+url.Values{"client_id": {"notes"},
+			"request_uri": {a.text("request_uri")}}.Encode()); err == nil {
 			t.Errorf("expired: %s", cb)
 		}
 	})
@@ -168,16 +181,20 @@ func TestDPoPNonce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inBubble(t, func(c *idpmock.Config) { c.DPoPNonce, c.Clients[0].DPoPBound = true, true }, func(t *testing.T, w *world) {
+	inBubble(t, func(c *idpmock.Config) {
+		c.DPoPNonce, c.Clients[0].DPoPBound = true, true
+	}, func(t *testing.T, w *world) {
 		n := 0
 		call := func(form url.Values, nonce string) (*http.Response, map[string]any) {
 			t.Helper()
 			n++
-			signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"))
+			signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key},
+				(&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			payload, _ := json.Marshal(map[string]any{"jti": string(rune('a' + n)), "htm": "POST", "htu": w.URL + idpmock.PathToken, "iat": time.Now().Unix(), "nonce": nonce})
+			payload, _ := json.Marshal(map[string]any{"jti": string(rune('a' + n)), "htm": "POST", "htu": w.URL +
+				idpmock.PathToken, "iat": time.Now().Unix(), "nonce": nonce})
 			jws, err := signer.Sign(payload)
 			if err != nil {
 				t.Fatal(err)
@@ -201,7 +218,8 @@ func TestDPoPNonce(t *testing.T) {
 			t.Fatal(err)
 		}
 		u, _ := url.Parse(cb)
-		form := url.Values{"grant_type": {"authorization_code"}, "code": {u.Query().Get("code")}, "redirect_uri": {"https://notes.example/cb"}, "code_verifier": {verifier}}
+		form := url.Values{"grant_type": {"authorization_code"}, "code": {u.Query().Get("code")},
+			"redirect_uri": {"https://notes.example/cb"}, "code_verifier": {verifier}}
 		resp, fields := call(form, "")
 		nonce := resp.Header.Get("DPoP-Nonce")
 		if resp.StatusCode != http.StatusBadRequest || fields["error"] != "use_dpop_nonce" || nonce == "" {
@@ -213,7 +231,8 @@ func TestDPoPNonce(t *testing.T) {
 		}
 		w.Sessions()
 		time.Sleep(11 * time.Minute)
-		resp, fields = call(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {fields["refresh_token"].(string)}}, nonce)
+		resp, fields = call(url.Values{"grant_type": {"refresh_token"},
+			"refresh_token": {fields["refresh_token"].(string)}}, nonce)
 		if fields["error"] != "use_dpop_nonce" || resp.Header.Get("DPoP-Nonce") == nonce {
 			t.Errorf("an old nonce: %d %v", resp.StatusCode, fields)
 		}
@@ -226,16 +245,19 @@ func TestDPoPNonce(t *testing.T) {
 // Users from the configuration: only they, and with their passwords.
 func TestUsers(t *testing.T) {
 	inBubble(t, func(c *idpmock.Config) {
-		c.Users = []idpmock.User{{Username: "ada", Subject: "u-1", Name: "Ada Lovelace", Email: "ada@example.com", Claims: map[string]any{"role": "admin"}}, {Username: "bob", Password: "hunter2"}}
+		c.Users = []idpmock.User{{Username: "ada", Subject: "u-1", Name: "Ada Lovelace", Email: "ada@example.com",
+			Claims: map[string]any{"role": "admin"}}, {Username: "bob", Password: "hunter2"}}
 	}, func(t *testing.T, w *world) {
 		_, c := peek(t, w.login(w.Browser("ada"), "notes", "scope", "openid profile email").text("id_token"))
 		if c["sub"] != "u-1" || c["name"] != "Ada Lovelace" || c["email"] != "ada@example.com" || c["role"] != "admin" {
 			t.Errorf("%v", c)
 		}
-		if _, err := w.Browser("bob").Authorize(t.Context(), authURL(w.URL, "notes")); err != nil { // knows his password
+		// knows his password
+		if _, err := w.Browser("bob").Authorize(t.Context(), authURL(w.URL, "notes")); err != nil {
 			t.Error(err)
 		}
-		if _, err := w.Browser("eve").Authorize(t.Context(), authURL(w.URL, "notes")); err == nil || !strings.Contains(err.Error(), "do not fit") {
+		if _, err := w.Browser("eve").Authorize(t.Context(), authURL(w.URL, "notes")); err == nil ||
+			!strings.Contains(err.Error(), "do not fit") {
 			t.Errorf("eve: %v", err)
 		}
 		if _, err := w.SignIn("eve"); err == nil {
@@ -265,9 +287,13 @@ func TestConfigMistakes(t *testing.T) {
 		"Config.IdleWindow": {Issuer: "https://idp.example", IdleWindow: -1},
 		"Clients[1].ID":     {Issuer: "https://idp.example", Clients: []idpmock.Client{{ID: "a"}, {ID: "a"}}},
 		"Users[0].Username": {Issuer: "https://idp.example", Users: []idpmock.User{{}}},
-		"RedirectURIs":      {Issuer: "https://idp.example", Clients: []idpmock.Client{{ID: "a", RedirectURIs: []string{"https://a.example/cb#frag"}}}},
-		"BackchannelLogout": {Issuer: "https://idp.example", Clients: []idpmock.Client{{ID: "a", BackchannelLogoutURI: "/relative"}}}, // BCL-01
-		"AccessTokenType":   {Issuer: "https://idp.example", Clients: []idpmock.Client{{ID: "a", AccessTokenType: "opaque"}}},
+		"RedirectURIs": {Issuer: "https://idp.example",
+			Clients: []idpmock.Client{{ID: "a", RedirectURIs: []string{"https://a.example/cb#frag"}}}},
+		// BCL-01
+		"BackchannelLogout": {Issuer: "https://idp.example",
+			Clients: []idpmock.Client{{ID: "a", BackchannelLogoutURI: "/relative"}}},
+		"AccessTokenType": {Issuer: "https://idp.example",
+			Clients: []idpmock.Client{{ID: "a", AccessTokenType: "opaque"}}},
 	} {
 		if idp, err := idpmock.New(c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
@@ -286,7 +312,8 @@ func TestIssuerWithPath(t *testing.T) {
 		if _, c := peek(t, tok.text("id_token")); c["iss"] != "https://idp.example/realms/test" {
 			t.Error(c["iss"])
 		}
-		if to, err := b.Logout(t.Context(), w.URL+idpmock.PathEndSession); err != nil || to != "" || len(w.Sessions()) != 0 {
+		if to, err := b.Logout(t.Context(), w.URL+idpmock.PathEndSession); err != nil || to != "" ||
+			len(w.Sessions()) != 0 {
 			t.Errorf("%q %v", to, err)
 		}
 	})

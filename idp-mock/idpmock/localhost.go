@@ -13,7 +13,8 @@ import (
 // machine's resolver thinks of it (RFC 6761 §6.3).
 func dialLocalhost(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: 5 * time.Second}
-	if host, port, err := net.SplitHostPort(addr); err == nil && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
+	if host, port, err := net.SplitHostPort(addr); err == nil &&
+		(host == "localhost" || strings.HasSuffix(host, ".localhost")) {
 		conn, err := d.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
 		if err == nil {
 			return conn, nil

@@ -92,10 +92,12 @@ const (
 // Verdict of the fault by the specifications and standards.md A.
 func (f LogoutFault) Verdict() Verdict {
 	switch f {
-	case "", LogoutLongExp, LogoutTypApplication, LogoutSidOnly, LogoutSubOnly, LogoutUnknownSid, LogoutUnknownSub, LogoutAudArray, LogoutExtraEvent,
+	case "", LogoutLongExp, LogoutTypApplication, LogoutSidOnly, LogoutSubOnly, LogoutUnknownSid, LogoutUnknownSub,
+		LogoutAudArray, LogoutExtraEvent,
 		LogoutExtraClaim, LogoutRotatedKey:
 		return Accept
-	case LogoutNoExp, LogoutNoTyp, LogoutTypJWT, LogoutFixedJti, LogoutNoKid, LogoutLikeHydra, LogoutLikeDex, LogoutLikeZitadel, LogoutLikeOldKeycloak:
+	case LogoutNoExp, LogoutNoTyp, LogoutTypJWT, LogoutFixedJti, LogoutNoKid, LogoutLikeHydra, LogoutLikeDex,
+		LogoutLikeZitadel, LogoutLikeOldKeycloak:
 		return Depends
 	}
 	return Reject
@@ -185,7 +187,8 @@ func (p *IDP) embeddedKey(t *jwt) (string, error) {
 
 // logoutToken makes a logout token (OpenID Connect Back-Channel Logout 1.0
 // §2.4), changed by the temperament and spoilt in order by the faults.
-func (p *IDP) logoutToken(cfg *settings, now time.Time, client, sub, sid string, cause Cause, spoilt ...LogoutFault) (string, error) {
+func (p *IDP) logoutToken(cfg *settings, now time.Time, client, sub, sid string, cause Cause,
+	spoilt ...LogoutFault) (string, error) {
 	c := cfg.clients[client]
 	if c == nil {
 		return "", fmt.Errorf("%w: %q", ErrUnknownClient, client)

@@ -30,14 +30,17 @@ func TestClientCredentials(t *testing.T) {
 			return w.must(w.post(idpmock.PathToken, client, form))
 		}
 		a := ask("notes", "scope", "openid mail.send offline_access", "audience", "https://mail.example")
-		if a.status != http.StatusOK || a.fields["refresh_token"] != nil || a.fields["id_token"] != nil || a.text("scope") != "mail.send" {
+		if a.status != http.StatusOK || a.fields["refresh_token"] != nil || a.fields["id_token"] != nil ||
+			a.text("scope") != "mail.send" {
 			t.Fatal(a)
 		}
 		_, claims := peek(t, a.text("access_token"))
-		if claims["sub"] != "notes" || claims["client_id"] != "notes" || fmt.Sprint(claims["aud"]) != "[https://mail.example]" || claims["sid"] != nil {
+		if claims["sub"] != "notes" || claims["client_id"] != "notes" ||
+			fmt.Sprint(claims["aud"]) != "[https://mail.example]" || claims["sid"] != nil {
 			t.Errorf("%v", claims)
 		}
-		if in := w.introspect(a.text("access_token")); in.fields["active"] != true || in.fields["sub"] != "notes" || in.fields["username"] != nil {
+		if in := w.introspect(a.text("access_token")); in.fields["active"] != true || in.fields["sub"] != "notes" ||
+			in.fields["username"] != nil {
 			t.Errorf("introspection: %v", in)
 		}
 		if u := w.userinfo(a.text("access_token")); u.status != http.StatusForbidden {
@@ -79,14 +82,18 @@ func TestTokenExchange(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		before := w.session(b).IdleDeadline
-		a := exchange("notes", "audience", "https://pay.example", "scope", "profile", "actor_token", tok.text("access_token"),
+		a := exchange("notes", "audience", "https://pay.example", "scope", "profile", "actor_token",
+			tok.text("access_token"),
 			"actor_token_type", "urn:ietf:params:oauth:token-type:access_token")
-		if a.status != http.StatusOK || a.text("issued_token_type") != "urn:ietf:params:oauth:token-type:access_token" || a.fields["id_token"] != nil {
+		if a.status != http.StatusOK || a.text(
+			"issued_token_type") != "urn:ietf:params:oauth:token-type:access_token" || a.fields["id_token"] != nil {
 			t.Fatal(a)
 		}
 		_, claims := peek(t, a.text("access_token"))
-		if claims["sub"] != "ada" || claims["client_id"] != "notes" || fmt.Sprint(claims["aud"]) != "[https://pay.example]" ||
-			claims["scope"] != "profile" || fmt.Sprint(claims["act"]) != "map[sub:ada]" || claims["sid"] != w.session(b).SID {
+		if claims["sub"] != "ada" || claims["client_id"] != "notes" ||
+			fmt.Sprint(claims["aud"]) != "[https://pay.example]" ||
+			claims["scope"] != "profile" || fmt.Sprint(claims["act"]) != "map[sub:ada]" ||
+			claims["sid"] != w.session(b).SID {
 			t.Errorf("%v", claims)
 		}
 		if after := w.session(b).IdleDeadline; !after.Equal(before) {
@@ -96,12 +103,15 @@ func TestTokenExchange(t *testing.T) {
 			client, code string
 			more         []string
 		}{
-			"a client that may not":    {"mail", "unauthorized_client", nil},
-			"no such token":            {"notes", "invalid_request", []string{"subject_token", "nonsense"}},
-			"an ID token":              {"notes", "invalid_request", []string{"subject_token_type", "urn:ietf:params:oauth:token-type:id_token"}},
-			"more than was granted":    {"notes", "invalid_scope", []string{"scope", "profile admin"}},
-			"another type of token":    {"notes", "invalid_request", []string{"requested_token_type", "urn:ietf:params:oauth:token-type:saml2"}},
-			"an actor that is nobody":  {"notes", "invalid_request", []string{"actor_token", "x", "actor_token_type", "urn:ietf:params:oauth:token-type:jwt"}},
+			"a client that may not": {"mail", "unauthorized_client", nil},
+			"no such token":         {"notes", "invalid_request", []string{"subject_token", "nonsense"}},
+			"an ID token": {"notes", "invalid_request",
+				[]string{"subject_token_type", "urn:ietf:params:oauth:token-type:id_token"}},
+			"more than was granted": {"notes", "invalid_scope", []string{"scope", "profile admin"}},
+			"another type of token": {"notes", "invalid_request",
+				[]string{"requested_token_type", "urn:ietf:params:oauth:token-type:saml2"}},
+			"an actor that is nobody": {"notes", "invalid_request", []string{"actor_token", "x", "actor_token_type",
+				"urn:ietf:params:oauth:token-type:jwt"}},
 			"an actor without a type":  {"notes", "invalid_request", []string{"actor_token", tok.text("access_token")}},
 			"a token without its type": {"notes", "invalid_request", []string{"subject_token_type", ""}},
 		} {
@@ -137,7 +147,8 @@ func TestOtherGrantsAreAdvertised(t *testing.T) {
 // Pages of a public client may call token and userinfo; other pages may not.
 func TestCORS(t *testing.T) {
 	inBubble(t, machines, func(t *testing.T, w *world) {
-		for origin, allowed := range map[string]bool{"https://spa.example": true, "https://notes.example": false, "https://evil.example": false, "null": false} {
+		for origin, allowed := range map[string]bool{"https://spa.example": true, "https://notes.example": false,
+			"https://evil.example": false, "null": false} {
 			for _, path := range []string{idpmock.PathToken, idpmock.PathUserinfo} {
 				for _, method := range []string{http.MethodOptions, http.MethodPost} {
 					req, _ := http.NewRequest(method, w.URL+path, http.NoBody)
@@ -149,7 +160,8 @@ func TestCORS(t *testing.T) {
 					}
 					resp.Body.Close()
 					h := resp.Header
-					if got := h.Get("Access-Control-Allow-Origin"); (got == origin) != allowed || !allowed && got != "" || h.Get("Vary") != "Origin" {
+					if got := h.Get("Access-Control-Allow-Origin"); (got == origin) != allowed || !allowed &&
+						got != "" || h.Get("Vary") != "Origin" {
 						t.Errorf("%s %s from %s: %v", method, path, origin, h)
 					}
 					if h.Get("Access-Control-Allow-Credentials") != "" {

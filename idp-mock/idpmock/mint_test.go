@@ -17,7 +17,8 @@ func TestMint(t *testing.T) {
 		tok := must(w.Mint(idpmock.Mint{Client: "notes", User: "ada", Audience: []string{"https://api.example"},
 			Claims: map[string]any{"roles": []string{"admin"}, "sub": "not-this"}}))
 		header, claims := peek(t, tok.AccessToken)
-		if header["typ"] != "at+jwt" || claims["sub"] != "ada" || fmt.Sprint(claims["aud"], claims["roles"]) != "[https://api.example] [admin]" {
+		if header["typ"] != "at+jwt" || claims["sub"] != "ada" ||
+			fmt.Sprint(claims["aud"], claims["roles"]) != "[https://api.example] [admin]" {
 			t.Errorf("%v %v", header, claims)
 		}
 		if _, id := peek(t, tok.IDToken); id["sub"] != "ada" || id["aud"] != "notes" || id["sid"] != tok.SID {
@@ -51,7 +52,8 @@ func TestMintAtTheEdges(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *world) {
 		old := must(w.Mint(idpmock.Mint{Client: "notes", User: "ada", Lifetime: -time.Minute}))
 		_, claims := peek(t, old.AccessToken)
-		if exp, _ := claims["exp"].(float64); time.Until(time.Unix(int64(exp), 0)) != -time.Minute || claims["iat"].(float64) >= exp {
+		if exp, _ := claims["exp"].(float64); time.Until(time.Unix(int64(exp), 0)) != -time.Minute ||
+			claims["iat"].(float64) >= exp {
 			t.Errorf("%v", claims)
 		}
 		if in := w.introspect(old.AccessToken); in.fields["active"] != false {
@@ -87,7 +89,8 @@ func TestAccessTokensAsOthersWantThem(t *testing.T) {
 		c.Clients[0].AccessTokenClaims = map[string]any{"tenant": "acme", "iss": "not-this"}
 		c.Users = []idpmock.User{{Username: "ada", AccessTokenClaims: map[string]any{"roles": []string{"admin"}}}}
 	}, func(t *testing.T, w *world) {
-		cb, err := w.Browser("ada").Authorize(t.Context(), authURL(w.URL, "notes", "code_challenge", "", "code_challenge_method", ""))
+		cb, err := w.Browser("ada").Authorize(t.Context(), authURL(w.URL, "notes", "code_challenge", "",
+			"code_challenge_method", ""))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +98,8 @@ func TestAccessTokensAsOthersWantThem(t *testing.T) {
 		form.Del("code_verifier")
 		a := w.must(w.post(idpmock.PathToken, "notes", form))
 		header, claims := peek(t, a.text("access_token"))
-		if header["typ"] != "JWT" || claims["tenant"] != "acme" || fmt.Sprint(claims["roles"]) != "[admin]" || claims["iss"] != w.URL {
+		if header["typ"] != "JWT" || claims["tenant"] != "acme" || fmt.Sprint(claims["roles"]) != "[admin]" ||
+			claims["iss"] != w.URL {
 			t.Errorf("%v %v", header, claims)
 		}
 	})

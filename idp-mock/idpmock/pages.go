@@ -12,7 +12,8 @@ const postScript = `document.forms[0].submit()`
 // contentPolicy admits our inline style and script by hash, and the empty icon that
 // keeps browsers from asking for one (Firefox holds icons against the policy). There is no
 // form-action: browsers hold the redirect to the client against it.
-var contentPolicy = "default-src 'none'; img-src data:; style-src " + look.Hash(look.Style) + "; script-src " + look.Hash(postScript) + "; frame-ancestors 'none'; base-uri 'none'"
+var contentPolicy = "default-src 'none'; img-src data:; style-src " + look.Hash(look.Style) + "; script-src " +
+	look.Hash(postScript) + "; frame-ancestors 'none'; base-uri 'none'"
 
 func page(body string) *template.Template {
 	return template.Must(template.New("").Parse(`<!doctype html>
@@ -26,7 +27,8 @@ type loginData struct {
 }
 
 func (p *IDP) loginPage(cfg *settings, tx string, a *authRequest) loginData {
-	return loginData{Title: "Sign in", Action: p.path + PathLogin, Tx: tx, Client: a.client.ID, Username: a.loginHint, Users: cfg.Users}
+	return loginData{Title: "Sign in", Action: p.path + PathLogin, Tx: tx, Client: a.client.ID, Username: a.loginHint,
+		Users: cfg.Users}
 }
 
 var loginTemplate = page(`

@@ -55,7 +55,8 @@ func (p *IDP) par(w http.ResponseWriter, r *http.Request) {
 	}
 	jkt, oerr := p.dpopProof(cfg, w, r, "")
 	if oerr == nil && jkt != "" && a.dpopJKT != "" && a.dpopJKT != jkt {
-		oerr = &oauthError{status: http.StatusBadRequest, Code: "invalid_dpop_proof", Desc: "dpop_jkt differs from the proof's key"}
+		oerr = &oauthError{status: http.StatusBadRequest, Code: "invalid_dpop_proof",
+			Desc: "dpop_jkt differs from the proof's key"}
 	}
 	if oerr != nil {
 		writeError(w, r, oerr)
@@ -68,7 +69,8 @@ func (p *IDP) par(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.pushed[keyOf(uri)] = &pushedRequest{client: c.ID, form: form, until: now.Add(requestURILifetime)}
 	p.mu.Unlock()
-	plain.Write(w, http.StatusCreated, map[string]any{"request_uri": uri, "expires_in": int(requestURILifetime / time.Second)})
+	plain.Write(w, http.StatusCreated, map[string]any{"request_uri": uri,
+		"expires_in": int(requestURILifetime / time.Second)})
 }
 
 // requested returns the parameters of an authorization request: those pushed
@@ -95,7 +97,8 @@ func (p *IDP) requested(cfg *settings, r *http.Request) (url.Values, *authError)
 		}
 		return p.requestObject(cfg, form, false)
 	case !cfg.RequestURI:
-		return nil, refuse(nil, "request_uri_not_supported", "only a request_uri from the pushed authorization request endpoint is accepted")
+		return nil, refuse(nil, "request_uri_not_supported", "only a request_uri from the pushed authorization "+
+			"request endpoint is accepted")
 	case c == nil:
 		return nil, refuse(nil, "invalid_request", "client_id is missing or unknown")
 	}

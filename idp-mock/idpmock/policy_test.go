@@ -122,7 +122,8 @@ func TestUpdate(t *testing.T) {
 		if err := w.Update(func(c *idpmock.Config) { c.SigningAlg = "none" }); err == nil {
 			t.Error("alg none was taken")
 		}
-		if err := w.SetClient(idpmock.Client{ID: "new", JWKS: []byte(`{"keys":[{"kty":"oct","k":"AA"}]}`)}); err == nil {
+		if err := w.SetClient(idpmock.Client{ID: "new",
+			JWKS: []byte(`{"keys":[{"kty":"oct","k":"AA"}]}`)}); err == nil {
 			t.Error("a secret key was taken")
 		}
 		if err := w.SetClient(idpmock.Client{ID: "new", RedirectURIs: []string{"relative"}}); err == nil {

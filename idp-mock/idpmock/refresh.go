@@ -47,7 +47,8 @@ func (p *IDP) rotateLocked(cfg *settings, now time.Time, c *Client, raw string, 
 			granted = append(granted, s)
 		}
 	}
-	t := &toIssue{grant: g, scope: granted, api: to.api, apiScope: to.scope, refreshUntil: p.clientEndLocked(cfg, now, g)}
+	t := &toIssue{grant: g, scope: granted, api: to.api, apiScope: to.scope,
+		refreshUntil: p.clientEndLocked(cfg, now, g)}
 	if s := p.sessions[g.session]; s != nil {
 		t.idle, t.absolute = s.idle, s.absolute
 	}

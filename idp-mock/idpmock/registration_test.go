@@ -49,7 +49,8 @@ func (w *world) registers(method, where, token, body string) (int, map[string]an
 func (w *world) secretWorks(id, secret string) bool {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), "POST", w.URL+idpmock.PathToken,
-		strings.NewReader(url.Values{"grant_type": {"authorization_code"}, "code": {"x"}, "redirect_uri": {"https://new.example/cb"}}.Encode()))
+		strings.NewReader(url.Values{"grant_type": {"authorization_code"}, "code": {"x"},
+			"redirect_uri": {"https://new.example/cb"}}.Encode()))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -65,7 +66,8 @@ func (w *world) secretWorks(id, secret string) bool {
 
 // RFC 7591 and RFC 7592: a client registers, reads, changes and deletes itself.
 func TestRegistration(t *testing.T) {
-	policy := &idpmock.Registration{InitialToken: "initial", RotateTokens: true, RotateSecrets: true, SecretSeconds: 3600, Drops: []string{"logo_uri"}}
+	policy := &idpmock.Registration{InitialToken: "initial", RotateTokens: true, RotateSecrets: true,
+		SecretSeconds: 3600, Drops: []string{"logo_uri"}}
 	inBubble(t, func(c *idpmock.Config) { c.Registration = policy }, func(t *testing.T, w *world) {
 		const good = `{"redirect_uris":["https://new.example/cb"],"client_name":"new","logo_uri":"https://new.example/logo"}`
 		for body, code := range map[string]string{
@@ -75,23 +77,29 @@ func TestRegistration(t *testing.T) {
 			`{"redirect_uris":["https://new.example/cb"],"token_endpoint_auth_method":"private_key_jwt"}`:        "invalid_client_metadata",
 			`{"redirect_uris":["https://new.example/cb"],"backchannel_logout_uri":"https://new.example/l#frag"}`: "invalid_client_metadata",
 		} {
-			if status, got := w.registers("POST", idpmock.PathRegister, "initial", body); status != 400 || got["error"] != code {
+			if status, got := w.registers("POST", idpmock.PathRegister, "initial", body); status != 400 ||
+				got["error"] != code {
 				t.Errorf("%s: %d %v", body, status, got)
 			}
 		}
-		if status, got := w.registers("POST", idpmock.PathRegister, "guess", good); status != 401 || got["error"] != "invalid_token" {
+		if status, got := w.registers("POST", idpmock.PathRegister, "guess", good); status != 401 ||
+			got["error"] != "invalid_token" {
 			t.Errorf("without the initial token: %d %v", status, got)
 		}
 		status, made := w.registers("POST", idpmock.PathRegister, "initial", good)
-		id, secret, token, where := made["client_id"].(string), made["client_secret"].(string), made["registration_access_token"].(string), made["registration_client_uri"].(string)
-		if status != 201 || made["client_name"] != "new" || made["logo_uri"] != nil || made["client_secret_expires_at"].(float64) == 0 || !w.secretWorks(id, secret) {
+		id, secret, token, where := made["client_id"].(string), made["client_secret"].(string),
+			made["registration_access_token"].(string), made["registration_client_uri"].(string)
+		if status != 201 || made["client_name"] != "new" || made["logo_uri"] != nil ||
+			made["client_secret_expires_at"].(float64) == 0 || !w.secretWorks(id, secret) {
 			t.Fatalf("%d %v", status, made)
 		}
-		if _, meta := w.registers("GET", idpmock.PathDiscovery, "", ""); meta["registration_endpoint"] != w.URL+idpmock.PathRegister {
+		if _, meta := w.registers("GET", idpmock.PathDiscovery, "",
+			""); meta["registration_endpoint"] != w.URL+idpmock.PathRegister {
 			t.Errorf("discovery: %v", meta["registration_endpoint"])
 		}
 		status, read := w.registers("GET", where, token, "")
-		if status != 200 || read["client_id"] != id || read["client_secret"] != secret || read["registration_access_token"] == token {
+		if status != 200 || read["client_id"] != id || read["client_secret"] != secret ||
+			read["registration_access_token"] == token {
 			t.Errorf("read: %d %v", status, read)
 		}
 		if status, _ := w.registers("GET", where, token, ""); status != 401 {
@@ -101,15 +109,18 @@ func TestRegistration(t *testing.T) {
 		for _, body := range []string{good, `{"client_id":"notes","redirect_uris":["https://new.example/cb"]}`,
 			`{"client_id":"` + id + `","client_secret":"guess","redirect_uris":["https://new.example/cb"]}`,
 			`{"client_id":"` + id + `","registration_access_token":"x","redirect_uris":["https://new.example/cb"]}`} {
-			if status, got := w.registers("PUT", where, token, body); status != 400 || got["error"] != "invalid_request" {
+			if status, got := w.registers("PUT", where, token, body); status != 400 ||
+				got["error"] != "invalid_request" {
 				t.Errorf("%s: %d %v", body, status, got)
 			}
 		}
-		status, changed := w.registers("PUT", where, token, `{"client_id":"`+id+`","client_secret":"`+secret+`","redirect_uris":["https://new.example/2"]}`)
+		status, changed := w.registers("PUT", where, token,
+			`{"client_id":"`+id+`","client_secret":"`+secret+`","redirect_uris":["https://new.example/2"]}`)
 		if status != 200 || changed["client_name"] != nil || changed["client_secret"] != secret {
 			t.Errorf("changed: %d %v", status, changed)
 		}
-		status, changed = w.registers("PUT", where, changed["registration_access_token"].(string), `{"client_id":"`+id+`","redirect_uris":["https://new.example/2"]}`)
+		status, changed = w.registers("PUT", where, changed["registration_access_token"].(string),
+			`{"client_id":"`+id+`","redirect_uris":["https://new.example/2"]}`)
 		if status != 200 || w.secretWorks(id, secret) || !w.secretWorks(id, changed["client_secret"].(string)) {
 			t.Errorf("another secret: %d %v", status, changed)
 		}
@@ -177,7 +188,8 @@ func TestSoftwareStatement(t *testing.T) {
 			switch {
 			case c.code != "" && (status != 400 || got["error"] != c.code):
 				t.Errorf("%d %v, want %s", status, got, c.code)
-			case c.code == "" && (status != 201 || got["client_name"] != "Notes by Vendor" || got["registration_client_uri"] != nil):
+			case c.code == "" && (status != 201 || got["client_name"] != "Notes by Vendor" ||
+				got["registration_client_uri"] != nil):
 				t.Errorf("%d %v", status, got)
 			}
 		}

@@ -105,14 +105,15 @@ func TestRequestURI(t *testing.T) {
 				if row.app != nil {
 					answer = row.app(t)
 				}
-				stop, err := w.Net.Serve("client.example", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-					rw.Header().Set("Content-Type", answer.kind)
-					if answer.location != "" {
-						rw.Header().Set("Location", answer.location)
-					}
-					rw.WriteHeader(answer.status)
-					_, _ = rw.Write([]byte(answer.body))
-				}))
+				stop, err := w.Net.Serve("client.example",
+					http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+						rw.Header().Set("Content-Type", answer.kind)
+						if answer.location != "" {
+							rw.Header().Set("Location", answer.location)
+						}
+						rw.WriteHeader(answer.status)
+						_, _ = rw.Write([]byte(answer.body))
+					}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -123,7 +124,8 @@ func TestRequestURI(t *testing.T) {
 				to := w.URL + idpmock.PathAuthorize + "?" + url.Values{"client_id": {"notes"}, "request_uri": {row.uri},
 					"state": {"of the address"}}.Encode()
 				back, err := w.Browser("ada").Authorize(t.Context(), to)
-				if row.says == "" && (err != nil || !strings.Contains(back, "code=") || !strings.Contains(back, "state=st")) ||
+				if row.says == "" && (err != nil || !strings.Contains(back, "code=") ||
+					!strings.Contains(back, "state=st")) ||
 					row.says != "" && (err == nil || !strings.Contains(err.Error(), row.says)) {
 					t.Errorf("%s, %v", back, err)
 				}

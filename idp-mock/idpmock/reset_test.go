@@ -56,8 +56,10 @@ func TestReset(t *testing.T) {
 		if s, o, e, r := len(w.Sessions()), len(w.Outbox()), len(w.Events()), len(w.Requests()); s+o+e+r != 0 {
 			t.Errorf("left are %d sessions, %d deliveries, %d events, %d requests", s, o, e, r)
 		}
-		if len(w.ActiveFaults()) != 0 || w.Advanced() != 0 || w.Config().IdleWindow != 15*time.Minute || len(w.Config().Clients) != 3 {
-			t.Errorf("faults %v, clock %v, window %v, %d clients", w.ActiveFaults(), w.Advanced(), w.Config().IdleWindow, len(w.Config().Clients))
+		if len(w.ActiveFaults()) != 0 || w.Advanced() != 0 || w.Config().IdleWindow != 15*time.Minute ||
+			len(w.Config().Clients) != 3 {
+			t.Errorf("faults %v, clock %v, window %v, %d clients", w.ActiveFaults(), w.Advanced(),
+				w.Config().IdleWindow, len(w.Config().Clients))
 		}
 		if a := w.refresh("notes", tok.text("refresh_token")); a.text("error") != "invalid_grant" {
 			t.Errorf("an old refresh token: %v", a)

@@ -151,10 +151,13 @@ func (s Session) Client(id string) (SessionClient, bool) {
 }
 
 func (s *session) snapshot() Session {
-	out := Session{SID: s.sid, Subject: s.user.Subject, Username: s.user.Username, Created: s.created, AuthTime: s.authTime,
-		LastActive: s.active, IdleDeadline: s.idle, AbsoluteDeadline: s.absolute, Clients: make([]SessionClient, 0, len(s.visits))}
+	out := Session{SID: s.sid, Subject: s.user.Subject, Username: s.user.Username, Created: s.created,
+		AuthTime:   s.authTime,
+		LastActive: s.active, IdleDeadline: s.idle, AbsoluteDeadline: s.absolute,
+		Clients: make([]SessionClient, 0, len(s.visits))}
 	for _, v := range s.visits {
-		out.Clients = append(out.Clients, SessionClient{ID: v.client, SID: v.sid, Joined: v.joined, LastActive: v.active, LastEndpoint: v.by, IdleDeadline: v.idle})
+		out.Clients = append(out.Clients, SessionClient{ID: v.client, SID: v.sid, Joined: v.joined,
+			LastActive: v.active, LastEndpoint: v.by, IdleDeadline: v.idle})
 	}
 	return out
 }

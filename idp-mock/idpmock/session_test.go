@@ -14,8 +14,12 @@ var signals = map[string]func(w *world, b *idpmock.Browser, tok answer) answer{
 	"refresh": func(w *world, _ *idpmock.Browser, tok answer) answer {
 		return w.refresh("notes", tok.text("refresh_token"))
 	},
-	"userinfo":      func(w *world, _ *idpmock.Browser, tok answer) answer { return w.userinfo(tok.text("access_token")) },
-	"introspection": func(w *world, _ *idpmock.Browser, tok answer) answer { return w.introspect(tok.text("access_token")) },
+	"userinfo": func(w *world, _ *idpmock.Browser, tok answer) answer {
+		return w.userinfo(tok.text("access_token"))
+	},
+	"introspection": func(w *world, _ *idpmock.Browser, tok answer) answer {
+		return w.introspect(tok.text("access_token"))
+	},
 }
 
 // gone is what each signal answers once the session is over.
@@ -56,7 +60,8 @@ func TestSignalsSlideTheSession(t *testing.T) {
 						t.Fatal(a)
 					}
 					s := w.session(b)
-					if want := time.Now().Add(15 * time.Minute); !s.IdleDeadline.Equal(want) || !s.LastActive.Equal(time.Now()) {
+					if want := time.Now().Add(15 * time.Minute); !s.IdleDeadline.Equal(want) ||
+						!s.LastActive.Equal(time.Now()) {
 						t.Errorf("deadline %v, want %v", s.IdleDeadline, want)
 					}
 				})
@@ -92,7 +97,10 @@ func TestVisitsSlideTheSession(t *testing.T) {
 func TestWindowIsExact(t *testing.T) {
 	for name, signal := range signals {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(c *idpmock.Config) { longAccess(idpmock.Reference)(c); c.SweepEvery = -1 }, func(t *testing.T, w *world) {
+			inBubble(t, func(c *idpmock.Config) {
+				longAccess(idpmock.Reference)(c)
+				c.SweepEvery = -1
+			}, func(t *testing.T, w *world) {
 				b := w.Browser("ada")
 				tok := w.login(b, "notes")
 				time.Sleep(15*time.Minute - 1)
@@ -251,7 +259,8 @@ func TestOneSessionForAllApps(t *testing.T) {
 		}
 		n, _ := s.Client("notes")
 		m, _ := s.Client("mail")
-		if !n.LastActive.Equal(begun.Add(2*time.Minute)) || n.LastEndpoint != idpmock.EndpointRefresh || !n.Joined.Equal(begun) {
+		if !n.LastActive.Equal(begun.Add(2*time.Minute)) || n.LastEndpoint != idpmock.EndpointRefresh ||
+			!n.Joined.Equal(begun) {
 			t.Errorf("notes: %+v", n)
 		}
 		if !m.LastActive.Equal(begun.Add(time.Minute)) || m.LastEndpoint != idpmock.EndpointAuthorize {
@@ -269,7 +278,8 @@ func TestSigningInAgain(t *testing.T) {
 			time.Sleep(5 * time.Minute)
 			tok := w.login(b, "notes", "prompt", "login")
 			after := w.session(b)
-			if after.SID != before.SID || !after.AuthTime.Equal(time.Now()) || !after.AbsoluteDeadline.Equal(time.Now().Add(8*time.Hour)) {
+			if after.SID != before.SID || !after.AuthTime.Equal(time.Now()) ||
+				!after.AbsoluteDeadline.Equal(time.Now().Add(8*time.Hour)) {
 				t.Errorf("before %+v after %+v", before, after)
 			}
 			if _, c := peek(t, tok.text("id_token")); int64(c["auth_time"].(float64)) != time.Now().Unix() {

@@ -98,6 +98,7 @@ func (p *IDP) Extend(sid, client string) (Session, error) {
 		part = ""
 	}
 	p.touchLocked(cfg, s, now, part, EndpointControl)
-	p.emit(Event{Kind: EventSignal, Client: client, SID: s.sid, Subject: s.user.Subject, Endpoint: EndpointControl, Outcome: "extended", Deadline: s.deadline()})
+	p.emit(Event{Kind: EventSignal, Client: client, SID: s.sid, Subject: s.user.Subject, Endpoint: EndpointControl,
+		Outcome: "extended", Deadline: s.deadline()})
 	return s.snapshot(), nil
 }

@@ -108,7 +108,8 @@ func TestAdvanceSessionAgesEverything(t *testing.T) {
 		if _, there := after.Client("mail"); there {
 			t.Error("mail's own timer of five minutes did not run out")
 		}
-		if a := w.must(w.post(idpmock.PathToken, "mail", codeForm(t, "mail", code))); a.text("error") != "invalid_grant" {
+		if a := w.must(w.post(idpmock.PathToken, "mail", codeForm(t, "mail", code))); a.text(
+			"error") != "invalid_grant" {
 			t.Errorf("a code of six minutes ago: %v", a)
 		}
 	})

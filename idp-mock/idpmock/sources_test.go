@@ -24,7 +24,8 @@ func factsOf(t *testing.T, temper idpmock.Temperament) []string {
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 			switch f := v.Field(i); {
-			case f.IsZero() || f.Kind() == reflect.Slice && f.Len() == 0 || name == "name" || name == "no_logout_reason":
+			case f.IsZero() || f.Kind() == reflect.Slice && f.Len() == 0 || name == "name" ||
+				name == "no_logout_reason":
 			case name == "refusals":
 				walk(name+".", f)
 			default:

@@ -21,7 +21,8 @@ func TestStartIsQuick(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := httptest.NewRecorder()
-		idp.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://idp.example"+idpmock.PathDiscovery, nil))
+		idp.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://idp.example"+idpmock.PathDiscovery,
+			nil))
 		best = min(best, time.Since(begun))
 		idp.Close()
 		if w.Code != http.StatusOK {
@@ -35,7 +36,8 @@ func TestStartIsQuick(t *testing.T) {
 
 // Close ends what New has begun, however often and in whatever state.
 func TestClose(t *testing.T) {
-	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256", Clients: []idpmock.Client{app("notes")},
+	idp, err := idpmock.New(idpmock.Config{Issuer: "https://idp.example", SigningAlg: "ES256",
+		Clients:    []idpmock.Client{app("notes")},
 		HTTPClient: &http.Client{Transport: hanging{}}, ExpiredSessionsTriggerBackchannelLogout: true})
 	if err != nil {
 		t.Fatal(err)

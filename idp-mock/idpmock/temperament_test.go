@@ -96,9 +96,12 @@ func (w *world) revoke(client, token string) {
 }
 
 func TestTemperamentNames(t *testing.T) {
-	want := []string{"adfs", "apple", "auth0", "authelia", "authentik", "b2c", "casdoor", "cognito", "dex", "duende", "entra",
-		"franceconnect", "gitlab", "google", "hydra", "id-porten", "janssen", "kanidm", "keycloak", "login.gov", "logto",
-		"oidc-provider", "okta", "pingam", "pingfederate", "pingone", "spring-authorization-server", "strict", "wso2", "zitadel"}
+	want := []string{"adfs", "apple", "auth0", "authelia", "authentik", "b2c", "casdoor", "cognito", "dex", "duende",
+		"entra",
+		"franceconnect", "gitlab", "google", "hydra", "id-porten", "janssen", "kanidm", "keycloak", "login.gov",
+		"logto",
+		"oidc-provider", "okta", "pingam", "pingfederate", "pingone", "spring-authorization-server", "strict", "wso2",
+		"zitadel"}
 	if got := idpmock.TemperamentNames(); !slices.Equal(got, want) {
 		t.Errorf("%v", got)
 	}
@@ -133,7 +136,8 @@ func TestTemperamentJSON(t *testing.T) {
 	}
 	var got idpmock.Temperament
 	err := json.Unmarshal([]byte(`{"name":"dex","reuse_grace":"30s","revocation":"token"}`), &got)
-	if err != nil || got.ReuseGrace != 30*time.Second || got.Revocation != idpmock.ReachToken || got.MaxRefreshTokens != 1 {
+	if err != nil || got.ReuseGrace != 30*time.Second || got.Revocation != idpmock.ReachToken ||
+		got.MaxRefreshTokens != 1 {
 		t.Errorf("%+v %v", got, err)
 	}
 	for _, bad := range []string{`{"name":"no-such"}`, `{"rotashun":"strict"}`, `{"reuse_grace":"soon"}`} {
@@ -316,7 +320,8 @@ func TestRequireFormPost(t *testing.T) {
 			}
 			cb := must(w.Browser("ada").Authorize(t.Context(), to))
 			q := must(url.Parse(cb)).Query()
-			if q.Get("error") != want || (q.Get("code") != "") != (want == "") || q.Get("state") != `<"&ü` || !strings.HasPrefix(cb, "https://notes.example/cb?") {
+			if q.Get("error") != want || (q.Get("code") != "") != (want == "") || q.Get("state") != `<"&ü` ||
+				!strings.HasPrefix(cb, "https://notes.example/cb?") {
 				t.Errorf("%q: %s", mode, cb)
 			}
 		}

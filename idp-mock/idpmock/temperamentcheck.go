@@ -98,10 +98,12 @@ func (t *Temperament) check() error {
 	for _, one := range []Refusal{r.Refresh, r.RefreshExpired, r.RefreshReused, r.RefreshEnded, r.RefreshLeft,
 		r.Userinfo, r.UserinfoEnded, r.UserinfoAudience} {
 		if one.Status != 0 && (one.Status < 400 || one.Status > 599) {
-			all(fmt.Errorf("idpmock: Temperament.Refusals: status %d of %q is none from 400 to 599", one.Status, one.Error))
+			all(fmt.Errorf("idpmock: Temperament.Refusals: status %d of %q is none from 400 to 599", one.Status,
+				one.Error))
 		}
 	}
-	if t.ReuseGrace < 0 || t.LogoutTokenLifetime < 0 || t.MaxRefreshTokens < 0 || t.MaxHint < 0 || t.MaxQuery < 0 || t.Groups < 0 {
+	if t.ReuseGrace < 0 || t.LogoutTokenLifetime < 0 || t.MaxRefreshTokens < 0 || t.MaxHint < 0 || t.MaxQuery < 0 ||
+		t.Groups < 0 {
 		all(errors.New("idpmock: Temperament: ReuseGrace, LogoutTokenLifetime, MaxRefreshTokens, MaxHint, MaxQuery " +
 			"and Groups must not be negative"))
 	}

@@ -11,7 +11,8 @@ import (
 func TestProfileOfTemperaments(t *testing.T) {
 	both, userinfo := "login refresh userinfo", "userinfo"
 	everyLike(t, map[string]string{
-		"adfs": both, "auth0": both, "dex": both, "entra": both, "hydra": both, "keycloak": both, "strict": both, "zitadel": both,
+		"adfs": both, "auth0": both, "dex": both, "entra": both, "hydra": both, "keycloak": both, "strict": both,
+		"zitadel": both,
 		"cognito": both, "duende": userinfo, "oidc-provider": userinfo, "okta": userinfo,
 	}, nil, profile)
 	like(t, "keycloak", func(c *idpmock.Config) { c.Temperament.ThinRefresh = true }, func(t *testing.T, w *world) {
@@ -24,7 +25,8 @@ func TestProfileOfTemperaments(t *testing.T) {
 func profile(t *testing.T, w *world) (told string) {
 	a := w.enter(w.Browser("ada"), "notes", "scope", "openid profile offline_access")
 	next := w.refresh("notes", a.text("refresh_token"))
-	for _, token := range []struct{ where, raw string }{{"login", a.text("id_token")}, {"refresh", next.text("id_token")}} {
+	for _, token := range []struct{ where, raw string }{{"login", a.text("id_token")},
+		{"refresh", next.text("id_token")}} {
 		if _, c := peek(t, token.raw); c["name"] == "ada" {
 			told += token.where + " "
 		}

@@ -58,7 +58,8 @@ func TestLogoutTokensOfTemperaments(t *testing.T) {
 			exp = time.Unix(int64(v), 0).Sub(time.Unix(int64(c["iat"].(float64)), 0)).String()
 		}
 		return fmt.Sprintf("typ %v, aud %s, sub %v, sid %v (asked for: %v), exp %s, events %d",
-			h["typ"], aud, c["sub"] == "ada", c["sid"] != nil, other["sid"] != nil, exp, len(c["events"].(map[string]any)))
+			h["typ"], aud, c["sub"] == "ada", c["sid"] != nil, other["sid"] != nil, exp,
+			len(c["events"].(map[string]any)))
 	})
 }
 
@@ -217,7 +218,8 @@ func TestEndSessionOfTemperaments(t *testing.T) {
 		b := w.Browser("ada")
 		w.login(b, "notes")
 		v := url.Values{"client_id": {"notes"}, "logout_uri": {"https://notes.example/bye"}}
-		if to, err := b.Logout(t.Context(), w.URL+idpmock.PathEndSession+"?"+v.Encode()); err != nil || to != "https://notes.example/bye" {
+		if to, err := b.Logout(t.Context(), w.URL+idpmock.PathEndSession+"?"+v.Encode()); err != nil ||
+			to != "https://notes.example/bye" {
 			t.Errorf("%q %v", to, err)
 		}
 	})
@@ -225,7 +227,8 @@ func TestEndSessionOfTemperaments(t *testing.T) {
 	like(t, "entra", nil, func(t *testing.T, w *world) {
 		b := w.Browser("ada")
 		for n, want := range map[int]bool{1000: true, 2100: false} {
-			if _, err := b.Authorize(t.Context(), authURL(w.URL, "notes", "x", strings.Repeat("x", n))); (err == nil) != want {
+			_, err := b.Authorize(t.Context(), authURL(w.URL, "notes", "x", strings.Repeat("x", n)))
+			if (err == nil) != want {
 				t.Errorf("%d bytes: %v", n, err)
 			}
 		}
@@ -247,7 +250,8 @@ func TestDiscoveryOfTemperaments(t *testing.T) {
 		"cognito": "+--------+", "login.gov": "--+------+",
 		"entra": "--+---+--+", "adfs": "--+---+---", "okta": "+++-+-+-++", "auth0": "+-+--+---+",
 		"dex": "-++--+---+", "hydra": "+-+--++--+", "zitadel": "+++--+---+", "oidc-provider": "+++-++-+++",
-		"logto": "+++-++-+-+", "pingam": "++++++-+++", "wso2": "+++++++-++", "apple": "+---------", "gitlab": "++--------",
+		"logto": "+++-++-+-+", "pingam": "++++++-+++", "wso2": "+++++++-++", "apple": "+---------",
+		"gitlab": "++--------",
 		"kanidm": "++--------", "spring-authorization-server": "+++-+---+-",
 	}, nil, func(t *testing.T, w *world) (got string) {
 		resp, err := w.http.Get(w.URL + idpmock.PathDiscovery)

@@ -70,7 +70,8 @@ func TestReuseTakes(t *testing.T) {
 				b := w.Browser("ada")
 				old := w.login(b, "notes").text("refresh_token")
 				var tokens []string
-				for _, a := range []answer{w.refresh("notes", old), w.login(b, "notes"), w.login(w.Browser("ada"), "notes")} {
+				for _, a := range []answer{w.refresh("notes", old), w.login(b, "notes"),
+					w.login(w.Browser("ada"), "notes")} {
 					tokens = append(tokens, a.text("refresh_token"))
 				}
 				if a := w.refresh("notes", old); a.text("error") != "invalid_grant" {
@@ -100,7 +101,8 @@ func TestReuseTakesOfTemperaments(t *testing.T) {
 		"zitadel":       {true, true, true},
 	} {
 		rotates := func(c *idpmock.Config) {
-			c.Temperament.Rotation, c.Temperament.MaxRefreshTokens, c.Temperament.ReuseGrace = idpmock.RotationStrict, 0, 0
+			c.Temperament.Rotation, c.Temperament.MaxRefreshTokens, c.Temperament.ReuseGrace = idpmock.RotationStrict,
+				0, 0
 		}
 		like(t, name, rotates, func(t *testing.T, w *world) {
 			b := w.Browser("ada")
@@ -114,8 +116,9 @@ func TestReuseTakesOfTemperaments(t *testing.T) {
 			if got != want {
 				t.Errorf("%v, want %v", got, want)
 			}
-			if got := w.refresh("notes", elsewhere.text("refresh_token")).status == http.StatusOK; got != (name != "strict") {
-				t.Errorf("a log-in in another browser lives: %v", got)
+			lives := w.refresh("notes", elsewhere.text("refresh_token")).status == http.StatusOK
+			if lives != (name != "strict") {
+				t.Errorf("a log-in in another browser lives: %v", lives)
 			}
 		})
 	}
@@ -154,15 +157,18 @@ func TestRefusals(t *testing.T) {
 	everyLike(t, map[string]string{
 		"keycloak": "400 invalid_grant Invalid, 400 invalid_grant Token, 400 invalid_grant Maximum, " +
 			"400 invalid_grant Session; 401 invalid_token Bearer",
-		"entra": "400 invalid_grant AADSTS50173:, 400 interaction_required AADSTS70043:, 400 invalid_grant AADSTS50173:, " +
+		"entra": "400 invalid_grant AADSTS50173:, 400 interaction_required AADSTS70043:, 400 invalid_grant " +
+			"AADSTS50173:, " +
 			"good; 401 InvalidAuthenticationToken Bearer",
-		"adfs":  "400 invalid_grant own, 401 invalid_grant MSIS9615:, 400 invalid_grant own, good; 401 invalid_token Bearer",
+		"adfs": "400 invalid_grant own, 401 invalid_grant MSIS9615:, 400 invalid_grant own, good; 401 invalid_token " +
+			"Bearer",
 		"okta":  thrice("400 invalid_grant The") + "good; 401 invalid_token Bearer",
 		"auth0": thrice("403 invalid_grant Unknown") + "good; 401 invalid_token Bearer",
 		"dex":   thrice("400 invalid_request Refresh") + "good; 403 access_denied",
 		"hydra": thrice("400 invalid_grant The") +
 			"good; 401 request_unauthorized error=request_unauthorized,error_description=The",
-		"zitadel":       thrice("400 invalid_request Errors.OIDCSession.RefreshTokenInvalid") + "good; 403 access_denied",
+		"zitadel": thrice("400 invalid_request Errors.OIDCSession.RefreshTokenInvalid") +
+			"good; 403 access_denied",
 		"oidc-provider": thrice("400 invalid_grant grant") + "good; 401 invalid_token Bearer",
 		"duende":        thrice("400 invalid_grant") + "400 invalid_grant; 401 invalid_token Bearer",
 		"cognito":       thrice("400 invalid_grant own") + "good; 401 invalid_token Bearer",
@@ -208,7 +214,8 @@ func TestRefusals(t *testing.T) {
 		resp.Body.Close()
 		u := w.userinfo("nonsense")
 		challenge, _, _ := strings.Cut(resp.Header.Get("WWW-Authenticate"), " ")
-		return strings.Join(words, ", ") + "; " + strings.TrimSpace(fmt.Sprint(u.status, " ", u.text("error"), " ", challenge))
+		return strings.Join(words, ", ") + "; " +
+			strings.TrimSpace(fmt.Sprint(u.status, " ", u.text("error"), " ", challenge))
 	})
 }
 
@@ -222,11 +229,14 @@ func refused(t *testing.T, a answer, status int, description string) {
 
 // The words of a refusal in full, where TestRefusals reads one.
 func TestWordsOfTemperaments(t *testing.T) {
-	for name, want := range map[string]string{"keycloak": "Token verification failed", "okta": "The access token is invalid.",
+	for name, want := range map[string]string{"keycloak": "Token verification failed",
+		"okta":          "The access token is invalid.",
 		"oidc-provider": "invalid token provided"} {
 		like(t, name, nil, func(t *testing.T, w *world) { refused(t, w.userinfo("nonsense"), 401, want) })
 	}
-	like(t, "dex", func(c *idpmock.Config) { c.Clients[0].RefreshTokenLifetime = time.Hour }, func(t *testing.T, w *world) {
+	like(t, "dex", func(c *idpmock.Config) {
+		c.Clients[0].RefreshTokenLifetime = time.Hour
+	}, func(t *testing.T, w *world) {
 		token := w.enter(w.Browser("ada"), "notes").text("refresh_token")
 		time.Sleep(61 * time.Minute)
 		refused(t, w.refresh("notes", token), 400, "Refresh token expired.")
@@ -289,9 +299,11 @@ func TestSecondBrowserAtDex(t *testing.T) {
 // The same words for a public client's API token as for its own.
 func TestAudienceWords(t *testing.T) {
 	const plain = "invalid_token"
-	words := map[string]string{"entra": "Access token validation failure. Invalid audience.", "adfs": "MSIS9921: ", "oidc-provider": "invalid token provided"}
+	words := map[string]string{"entra": "Access token validation failure. Invalid audience.", "adfs": "MSIS9921: ",
+		"oidc-provider": "invalid token provided"}
 	forAPI := func(c *idpmock.Config) { c.Clients[0].Audience = []string{"https://api.example"} }
-	for name, want := range map[string]string{"entra": "InvalidAuthenticationToken", "adfs": plain, "oidc-provider": plain, "strict": plain} {
+	for name, want := range map[string]string{"entra": "InvalidAuthenticationToken", "adfs": plain,
+		"oidc-provider": plain, "strict": plain} {
 		like(t, name, forAPI, func(t *testing.T, w *world) {
 			tok := w.enter(w.Browser("ada"), "notes")
 			a := w.userinfo(tok.text("access_token"))

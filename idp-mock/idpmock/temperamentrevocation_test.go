@@ -103,7 +103,8 @@ func TestReach(t *testing.T) {
 	noFirst := but(func(l *left) { l.firstAccess = false })
 	noAccess := but(func(l *left) { l.firstAccess, l.secondAccess = false, false })
 	revokes := func(r idpmock.Reach) idpmock.Temperament { return idpmock.Temperament{Revocation: r} }
-	shared, lastEnds, whole := revokes(idpmock.ReachClientSession), revokes(idpmock.ReachClientSession), revokes(idpmock.ReachSession)
+	shared, lastEnds, whole := revokes(idpmock.ReachClientSession), revokes(idpmock.ReachClientSession),
+		revokes(idpmock.ReachSession)
 	shared.SharedClientSession, lastEnds.LastClientEndsSession = true, true
 	whole.NoLogoutTokenOn = []idpmock.Cause{idpmock.CauseRevoked}
 	for name, tt := range map[string]struct {
@@ -136,8 +137,10 @@ func TestReach(t *testing.T) {
 
 // What the revocation of an access token takes along: does the refresh token live?
 func TestAccessTokenRevocation(t *testing.T) {
-	everyLike(t, map[string]bool{"keycloak": true, "entra": true, "adfs": true, "okta": true, "auth0": true, "dex": true,
-		"zitadel": true, "duende": true, "cognito": true, "hydra": false, "oidc-provider": false, "logto": false, "strict": false}, has, func(t *testing.T, w *world) bool {
+	everyLike(t, map[string]bool{"keycloak": true, "entra": true, "adfs": true, "okta": true, "auth0": true,
+		"dex":     true,
+		"zitadel": true, "duende": true, "cognito": true, "hydra": false, "oidc-provider": false, "logto": false,
+		"strict": false}, has, func(t *testing.T, w *world) bool {
 		tok := w.enter(w.Browser("ada"), "notes")
 		w.revoke("notes", tok.text("access_token"))
 		if a := w.userinfo(tok.text("access_token")); a.status == http.StatusOK {
@@ -149,7 +152,8 @@ func TestAccessTokenRevocation(t *testing.T) {
 
 // Keycloak: a consent is revoked, a logout token comes, the session lives on.
 func TestConsentRevoked(t *testing.T) {
-	told := map[string]int{"keycloak": 1, "strict": 1, "entra": 0, "adfs": 0, "okta": 0, "auth0": 0, "dex": 0, "hydra": 0,
+	told := map[string]int{"keycloak": 1, "strict": 1, "entra": 0, "adfs": 0, "okta": 0, "auth0": 0, "dex": 0,
+		"hydra":   0,
 		"zitadel": 0, "oidc-provider": 0, "duende": 0, "cognito": 0, "authentik": 0, "pingam": 0}
 	withSID := func(c *idpmock.Config) { c.Clients[0].BackchannelSessionRequired = true }
 	everyLike(t, told, withSID, func(t *testing.T, w *world) int {

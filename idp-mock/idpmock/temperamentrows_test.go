@@ -32,15 +32,19 @@ const (
 var readAbout = map[string]fact{
 	"b2c": {refresh: "offline_access", rotates: "new, the winner lives", name: "login refresh",
 		lacks: "introspect revoke par"},
-	"google":    {refresh: "access_type", rotates: "none, the winner lives", name: everywhere, lacks: "introspect end_session par"},
-	"apple":     {refresh: "always", rotates: "none, the winner lives", name: "login", lacks: "userinfo introspect end_session par"},
-	"gitlab":    {refresh: "always", rotates: strictly, name: "userinfo", lacks: "end_session par"},
-	"authentik": {refresh: "offline_access", rotates: strictly, told: "logout admin idle", name: everywhere, lacks: "par", sid: true},
-	"authelia":  {refresh: "offline_access", rotates: strictly, name: "userinfo", lacks: "end_session"},
+	"google": {refresh: "access_type", rotates: "none, the winner lives", name: everywhere,
+		lacks: "introspect end_session par"},
+	"apple": {refresh: "always", rotates: "none, the winner lives", name: "login",
+		lacks: "userinfo introspect end_session par"},
+	"gitlab": {refresh: "always", rotates: strictly, name: "userinfo", lacks: "end_session par"},
+	"authentik": {refresh: "offline_access", rotates: strictly, told: "logout admin idle", name: everywhere,
+		lacks: "par", sid: true},
+	"authelia": {refresh: "offline_access", rotates: strictly, name: "userinfo", lacks: "end_session"},
 	"pingone": {refresh: "always", rotates: strictly, proves: "refresh userinfo introspect", name: everywhere,
 		sid: true},
-	"pingfederate":  {refresh: "always", rotates: strictly, name: "userinfo"},
-	"pingam":        {refresh: "offline_access", rotates: strictly, told: "logout admin idle", name: everywhere, sid: true},
+	"pingfederate": {refresh: "always", rotates: strictly, name: "userinfo"},
+	"pingam": {refresh: "offline_access", rotates: strictly, told: "logout admin idle", name: everywhere,
+		sid: true},
 	"franceconnect": {refresh: "never", name: "userinfo", lacks: "introspect revoke par"},
 	"login.gov":     {refresh: "never", name: "userinfo", lacks: "introspect revoke par"},
 	"id-porten":     {refresh: "always", rotates: strictly, name: everywhere, lacks: "introspect"},
@@ -76,7 +80,8 @@ func TestAccessTokenForAPIOnly(t *testing.T) {
 		b := w.Browser("ada")
 		none := w.logInForRefresh(b, "notes")
 		for _, a := range []answer{none, w.refresh("notes", none.text("refresh_token"))} {
-			if a.fields["access_token"] != nil || a.fields["token_type"] != nil || a.text("id_token") == "" || a.text("refresh_token") == "" {
+			if a.fields["access_token"] != nil || a.fields["token_type"] != nil || a.text("id_token") == "" ||
+				a.text("refresh_token") == "" {
 				t.Errorf("without an API: %v", a)
 			}
 		}
@@ -91,7 +96,8 @@ func TestNoIDTokenOnRefresh(t *testing.T) {
 	for _, name := range []string{"pingfederate", "apple"} {
 		like(t, name, nil, func(t *testing.T, w *world) {
 			first := w.logInForRefresh(w.Browser("ada"), "notes")
-			if next := w.refresh("notes", first.text("refresh_token")); first.text("id_token") == "" || next.status != http.StatusOK || next.text("id_token") != "" {
+			if next := w.refresh("notes", first.text("refresh_token")); first.text("id_token") == "" ||
+				next.status != http.StatusOK || next.text("id_token") != "" {
 				t.Errorf("%v, then %v", first, next)
 			}
 		})
@@ -278,7 +284,8 @@ func lookAtClaims(w *world, f *fact) {
 	}
 	meta := w.must(w.do(req)).fields
 	var lacks []string
-	for _, one := range [][2]string{{"userinfo", "userinfo_endpoint"}, {"introspect", "introspection_endpoint"}, {"revoke", "revocation_endpoint"},
+	for _, one := range [][2]string{{"userinfo", "userinfo_endpoint"}, {"introspect", "introspection_endpoint"},
+		{"revoke", "revocation_endpoint"},
 		{"end_session", "end_session_endpoint"}, {"par", "pushed_authorization_request_endpoint"}} {
 		if meta[one[1]] == nil {
 			lacks = append(lacks, one[0])

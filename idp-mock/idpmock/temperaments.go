@@ -110,7 +110,8 @@ var temperaments = map[string]Temperament{
 		Refusals: Refusals{
 			RefreshExpired: says("invalid_grant", "MSIS9615: The refresh token received in "+
 				"refresh_token parameter has expired").with(401),
-			UserinfoAudience: says("invalid_token", "MSIS9921: Received invalid UserInfo request. Audience in the access "+
+			UserinfoAudience: says("invalid_token", "MSIS9921: Received invalid UserInfo request. Audience in the "+
+				"access "+
 				"token is not same as the identifier of the UserInfo relying party trust 'urn:microsoft:userinfo'."),
 		},
 

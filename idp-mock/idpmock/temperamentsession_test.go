@@ -71,7 +71,8 @@ func TestBoundRefreshDoesNotExtend(t *testing.T) {
 			tok := w.login(b, "notes")
 			before := w.session(b).IdleDeadline
 			time.Sleep(time.Minute)
-			for _, a := range []answer{w.refresh("notes", tok.text("refresh_token")), w.userinfo(tok.text("access_token")), w.introspect(tok.text("access_token"))} {
+			for _, a := range []answer{w.refresh("notes", tok.text("refresh_token")),
+				w.userinfo(tok.text("access_token")), w.introspect(tok.text("access_token"))} {
 				if a.status != http.StatusOK {
 					t.Errorf("%v", a)
 				}
@@ -114,7 +115,8 @@ func TestWhatProves(t *testing.T) {
 	everyLike(t, map[string]calls{
 		"keycloak": all, "duende": all, "strict": all,
 		"oidc-provider": none, // a refresh token has offline_access, see below
-		"entra":         none, "adfs": none, "okta": none, "auth0": none, "dex": none, "hydra": none, "zitadel": none, "cognito": none,
+		"entra":         none, "adfs": none, "okta": none, "auth0": none, "dex": none, "hydra": none, "zitadel": none,
+		"cognito": none,
 	}, has, func(t *testing.T, w *world) (got calls) {
 		b := w.Browser("ada")
 		tok := w.enter(b, "notes")
@@ -174,7 +176,8 @@ func TestClientIdle(t *testing.T) {
 			t.Fatalf("%v", notes)
 		}
 		keep(10 * time.Minute)
-		refused(t, w.refresh("notes", first), 400, "Token is not active") // its own end, though the client session lives
+		// its own end, though the client session lives
+		refused(t, w.refresh("notes", first), 400, "Token is not active")
 		if a := w.userinfo(notes.text("access_token")); a.status != http.StatusOK {
 			t.Errorf("userinfo while the client session lives: %v", a)
 		}

@@ -20,7 +20,8 @@ func (p *IDP) token(w http.ResponseWriter, r *http.Request) {
 	}
 	jkt, oerr := p.dpopProof(cfg, w, r, "")
 	if oerr == nil && jkt == "" && c.DPoPBound {
-		oerr = &oauthError{status: http.StatusBadRequest, Code: "invalid_dpop_proof", Desc: "this client must send a DPoP proof"}
+		oerr = &oauthError{status: http.StatusBadRequest, Code: "invalid_dpop_proof",
+			Desc: "this client must send a DPoP proof"}
 	}
 	var answer map[string]any
 	var err error
@@ -38,7 +39,8 @@ func (p *IDP) token(w http.ResponseWriter, r *http.Request) {
 			oerr = errInvalidRequest("grant_type is missing")
 		default:
 			oerr = &oauthError{status: http.StatusBadRequest, Code: "unsupported_grant_type",
-				Desc: "grant_type must be authorization_code, refresh_token, client_credentials or " + grantTokenExchange}
+				Desc: "grant_type must be authorization_code, refresh_token, client_credentials or " +
+					grantTokenExchange}
 		}
 	}
 	switch {
@@ -53,7 +55,8 @@ func (p *IDP) token(w http.ResponseWriter, r *http.Request) {
 
 func (p *IDP) exchangeCode(cfg *settings, r *http.Request, c *Client, jkt string) (map[string]any, error) {
 	if len(c.RedirectURIs) == 0 {
-		return nil, &oauthError{status: http.StatusBadRequest, Code: "unauthorized_client", Desc: "this client cannot sign anybody in"}
+		return nil, &oauthError{status: http.StatusBadRequest, Code: "unauthorized_client",
+			Desc: "this client cannot sign anybody in"}
 	}
 	form, now := r.PostForm, p.Now()
 	to, oerr := cfg.targetOf(form)
@@ -93,7 +96,8 @@ type toIssue struct {
 	lifetime time.Duration  // of the access token; zero: the client's
 }
 
-func (p *IDP) redeemLocked(cfg *settings, now time.Time, c *Client, raw, redirectURI, verifier, jkt string) (*toIssue, *oauthError) {
+func (p *IDP) redeemLocked(cfg *settings, now time.Time, c *Client, raw, redirectURI, verifier,
+	jkt string) (*toIssue, *oauthError) {
 	k := p.codes[keyOf(raw)]
 	if k == nil || k.grant.client != c.ID {
 		return nil, errInvalidGrant("the code is unknown")
@@ -183,7 +187,8 @@ func (p *IDP) hint(cfg *settings, now time.Time, t *toIssue, answer map[string]a
 }
 
 // issue makes the token answer. It signs, so no lock is held.
-func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt, cert string, f *Fault) (map[string]any, error) {
+func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt, cert string,
+	f *Fault) (map[string]any, error) {
 	g := t.grant
 	access := newAccess(cfg, now, c, t, jkt, cert)
 	raw := access.jti
@@ -193,7 +198,8 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt, ce
 			return nil, err
 		}
 	}
-	answer := map[string]any{"access_token": raw, "token_type": "Bearer", "expires_in": int64(access.until.Sub(now) / time.Second), "scope": strings.Join(access.scope, " ")}
+	answer := map[string]any{"access_token": raw, "token_type": "Bearer",
+		"expires_in": int64(access.until.Sub(now) / time.Second), "scope": strings.Join(access.scope, " ")}
 	if jkt != "" {
 		answer["token_type"] = "DPoP"
 	}

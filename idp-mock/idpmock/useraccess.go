@@ -72,7 +72,8 @@ func (p *IDP) userinfo(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case oerr != nil:
 	case !slices.Contains(t.grant.scope, "openid"):
-		oerr = &oauthError{status: http.StatusForbidden, Code: "insufficient_scope", Desc: "openid is needed", scheme: "Bearer"}
+		oerr = &oauthError{status: http.StatusForbidden, Code: "insufficient_scope", Desc: "openid is needed",
+			scheme: "Bearer"}
 	}
 	if oerr != nil {
 		writeError(w, r, oerr)
@@ -169,7 +170,8 @@ func (p *IDP) describe(cfg *settings, now time.Time, c *Client, raw string) map[
 		if cfg.proves(g, EndpointRefresh) && (p.liveLocked(cfg, now, s) == nil || cfg.left(g, now)) {
 			return inactive
 		}
-		return map[string]any{"active": true, "token_type": "refresh_token", "client_id": g.client, "sub": g.user.Subject, "iss": cfg.Issuer,
+		return map[string]any{"active": true, "token_type": "refresh_token", "client_id": g.client,
+			"sub": g.user.Subject, "iss": cfg.Issuer,
 			"scope": strings.Join(g.scope, " "), "iat": g.created.Unix(), "exp": g.until.Unix(), "sid": g.sid}
 	}
 	t := p.access[keyOf(raw)]
@@ -183,8 +185,10 @@ func (p *IDP) describe(cfg *settings, now time.Time, c *Client, raw string) map[
 		return inactive
 	}
 	g := t.grant
-	answer := map[string]any{"active": true, "token_type": "Bearer", "client_id": g.client, "sub": g.user.Subject, "username": g.user.Username,
-		"iss": cfg.Issuer, "aud": t.aud, "scope": strings.Join(t.scope, " "), "iat": t.issued.Unix(), "exp": t.until.Unix(), "jti": t.jti, "sid": g.sid}
+	answer := map[string]any{"active": true, "token_type": "Bearer", "client_id": g.client, "sub": g.user.Subject,
+		"username": g.user.Username,
+		"iss":      cfg.Issuer, "aud": t.aud, "scope": strings.Join(t.scope, " "), "iat": t.issued.Unix(),
+		"exp": t.until.Unix(), "jti": t.jti, "sid": g.sid}
 	if g.machine {
 		delete(answer, "username")
 		delete(answer, "sid")

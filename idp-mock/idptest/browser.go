@@ -187,7 +187,8 @@ func (b *Browser) page(method string, u *url.URL, body io.Reader, h http.Header)
 	if _, err := io.Copy(text, io.LimitReader(resp.Body, maxBody)); err != nil {
 		b.t.Fatalf("idptest: %s: %v", u, err)
 	}
-	p := &Page{URL: u, Status: resp.StatusCode, Header: resp.Header, Body: text.String(), Hops: []string{u.String()}, b: b}
+	p := &Page{URL: u, Status: resp.StatusCode, Header: resp.Header, Body: text.String(), Hops: []string{u.String()},
+		b: b}
 	if to := resp.Header.Get("Location"); to != "" && resp.StatusCode/100 == 3 {
 		p.To = u.ResolveReference(b.parse(to))
 	}

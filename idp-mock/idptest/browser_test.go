@@ -16,7 +16,8 @@ import (
 // echo tells what a browser says of a request, and which cookies it has sent.
 func echo(w http.ResponseWriter, r *http.Request) {
 	says := []string{r.Method}
-	for _, name := range []string{"Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User", "Origin", "Cookie"} {
+	for _, name := range []string{"Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User", "Origin",
+		"Cookie"} {
 		if v := strings.Join(r.Header.Values(name), "; "); v != "" {
 			says = append(says, v)
 		}
@@ -38,7 +39,8 @@ func sites(t testing.TB) *idptest.Browser {
 	app.HandleFunc("/away", to("https://other.test/back", http.StatusFound))
 	app.HandleFunc("/keep", to("/echo", http.StatusTemporaryRedirect))
 	app.HandleFunc("/cookies", func(w http.ResponseWriter, r *http.Request) {
-		for name, mode := range map[string]http.SameSite{"s": http.SameSiteStrictMode, "l": http.SameSiteLaxMode, "d": http.SameSiteDefaultMode, "n": http.SameSiteNoneMode} {
+		for name, mode := range map[string]http.SameSite{"s": http.SameSiteStrictMode, "l": http.SameSiteLaxMode,
+			"d": http.SameSiteDefaultMode, "n": http.SameSiteNoneMode} {
 			http.SetCookie(w, &http.Cookie{Name: name, Value: "1", Path: "/", Secure: true, SameSite: mode})
 		}
 	})
@@ -49,7 +51,10 @@ func sites(t testing.TB) *idptest.Browser {
 			<noscript><input name=never></noscript></form><textarea name=far form="f">a &lt; b</textarea><input name=other form=g><input name=none>
 			<form action="/never"><input name=second></form>`)
 	})
-	app.HandleFunc("/got", func(w http.ResponseWriter, r *http.Request) { r.ParseForm(); fmt.Fprint(w, r.PostForm.Encode()) })
+	app.HandleFunc("/got", func(w http.ResponseWriter, r *http.Request) {
+		r.ParseForm()
+		fmt.Fprint(w, r.PostForm.Encode())
+	})
 	app.HandleFunc("/again", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `<form method=post><input name=user></form>`)
 	})
@@ -85,16 +90,22 @@ func TestFetchMetadata(t *testing.T) {
 		{"a link", "GET same-origin navigate document ?1", app.Follow("/echo")},
 		{"a link that leads by way of another site", "GET cross-site navigate document ?1", app.Follow("/away")},
 		{"a link of another site", "GET cross-site navigate document ?1", other.Follow("https://app.test/here")},
-		{"a link of a neighbour", "GET same-site navigate document ?1", b.At("https://www.app.test/").Follow("https://app.test/echo")},
+		{"a link of a neighbour", "GET same-site navigate document ?1",
+			b.At("https://www.app.test/").Follow("https://app.test/echo")},
 		{"a link to a page without TLS", "GET", b.At("https://www.app.test/").Follow("http://app.test/echo")},
 		{"a form", "POST same-origin navigate document ?1 https://app.test", b.Post("/echo", nil)},
 		{"a form that is redirected", "GET same-origin navigate document ?1", app.Post("/here", nil)},
-		{"a form that is redirected with its fields", "POST same-origin navigate document ?1 https://app.test", app.Post("/keep", nil)},
-		{"a form of another site", "POST cross-site navigate document ?1 https://other.test", other.Post("https://app.test/echo", nil)},
-		{"a form that a script submits", "POST cross-site navigate document https://other.test", b.Open("https://other.test/post")},
+		{"a form that is redirected with its fields", "POST same-origin navigate document ?1 https://app.test",
+			app.Post("/keep", nil)},
+		{"a form of another site", "POST cross-site navigate document ?1 https://other.test",
+			other.Post("https://app.test/echo", nil)},
+		{"a form that a script submits", "POST cross-site navigate document https://other.test",
+			b.Open("https://other.test/post")},
 		{"a script", "GET same-origin cors empty", app.Fetch("GET", "/echo")},
-		{"a script that posts", "POST same-origin cors empty https://app.test", app.Send("POST", "/echo", strings.NewReader("x=1"))},
-		{"a script of another site", "GET cross-site cors empty https://other.test", other.Fetch("GET", "https://app.test/echo")},
+		{"a script that posts", "POST same-origin cors empty https://app.test",
+			app.Send("POST", "/echo", strings.NewReader("x=1"))},
+		{"a script of another site", "GET cross-site cors empty https://other.test",
+			other.Fetch("GET", "https://app.test/echo")},
 		{"an image", "GET same-origin no-cors image", app.Load("image", "/echo")},
 		{"a frame", "GET cross-site navigate iframe", other.Load("iframe", "https://app.test/here")},
 	} {
@@ -207,8 +218,10 @@ func TestBrowserFails(t *testing.T) {
 	for want, act := range map[string]func(*idptest.Browser){
 		"no form on the page: 200 at https://app.test/echo": func(b *idptest.Browser) { b.Open("/echo").Submit() },
 		"redirected in circles":                             func(b *idptest.Browser) { b.Open("/circle") },
-		"connection refused":                                func(b *idptest.Browser) { b.Open("https://nobody.test/") },
-		`"https://[" is no URL`:                             func(b *idptest.Browser) { b.Open("https://[") },
+		"connection refused": func(b *idptest.Browser) {
+			b.Open("https://nobody.test/")
+		},
+		`"https://[" is no URL`: func(b *idptest.Browser) { b.Open("https://[") },
 		"comes again and again": func(b *idptest.Browser) {
 			b.Fill = url.Values{"user": {"ada"}}
 			b.Visit("/again")
@@ -228,7 +241,8 @@ func TestBrowserFails(t *testing.T) {
 // The provider's own pages: sign-in with a password, sign-out, and the form that it posts.
 func TestAtTheProvider(t *testing.T) {
 	const app = "https://notes.example"
-	s := idptest.StartMem(t, idptest.WithClients(idpmock.Client{ID: "notes", RedirectURIs: []string{app + "/callback"}}),
+	s := idptest.StartMem(t, idptest.WithClients(idpmock.Client{ID: "notes",
+		RedirectURIs: []string{app + "/callback"}}),
 		idptest.WithUsers(idpmock.User{Username: "ada", Password: "hunter2"}))
 	stop, err := s.Net.Serve("notes.example", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, r.Method, " ", r.FormValue("code") != "", " ", r.Header.Get("Sec-Fetch-Site"))
@@ -238,7 +252,8 @@ func TestAtTheProvider(t *testing.T) {
 	}
 	t.Cleanup(stop)
 	b := s.NewBrowser("ada")
-	to := s.URL + idpmock.PathAuthorize + "?" + url.Values{"client_id": {"notes"}, "redirect_uri": {app + "/callback"}, "response_type": {"code"}, "scope": {"openid"},
+	to := s.URL + idpmock.PathAuthorize + "?" + url.Values{"client_id": {"notes"}, "redirect_uri": {app + "/callback"},
+		"response_type": {"code"}, "scope": {"openid"},
 		"code_challenge": {strings.Repeat("a", 43)}, "code_challenge_method": {"S256"}}.Encode()
 	if p := b.At(app).Follow(to).SignIn(); p.Body != "GET true cross-site" {
 		t.Fatalf("the log-in: %s", p)

@@ -15,7 +15,8 @@ import (
 // the provider has a session, which ends when its clock is moved.
 func Example() {
 	example(func(t testing.TB) {
-		idp := idptest.StartMem(t, idptest.WithClients(idpmock.Client{ID: "notes", RedirectURIs: []string{"https://notes.example/callback"}}))
+		idp := idptest.StartMem(t, idptest.WithClients(idpmock.Client{ID: "notes",
+			RedirectURIs: []string{"https://notes.example/callback"}}))
 		stop, err := idp.Net.Serve("notes.example", app(idp.URL)) // the app under test
 		if err != nil {
 			t.Fatal(err)
@@ -35,7 +36,8 @@ func Example() {
 // A test of an app plays a person with a browser, and another site that tries something.
 func ExampleBrowser() {
 	example(func(t testing.TB) {
-		idp := idptest.StartMem(t, idptest.WithClients(idpmock.Client{ID: "notes", RedirectURIs: []string{"https://notes.example/callback"}}))
+		idp := idptest.StartMem(t, idptest.WithClients(idpmock.Client{ID: "notes",
+			RedirectURIs: []string{"https://notes.example/callback"}}))
 		stop, err := idp.Net.Serve("notes.example", app(idp.URL)) // the app under test
 		if err != nil {
 			t.Fatal(err)
@@ -46,7 +48,8 @@ func ExampleBrowser() {
 		ada.Base = "https://notes.example"
 		fmt.Println(ada.Visit("/notes").Body) // signs in at the provider on the way
 		fmt.Println(ada.Fetch("GET", "/whoami").Body)
-		fmt.Println(ada.At("https://evil.example/").Post("https://notes.example/notes", url.Values{"text": {"spam"}}).Status)
+		fmt.Println(ada.At("https://evil.example/").Post("https://notes.example/notes",
+			url.Values{"text": {"spam"}}).Status)
 	})
 	// Output:
 	// notes of a person who came by cross-site navigate
@@ -58,7 +61,8 @@ func ExampleBrowser() {
 func app(issuer string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /notes", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, issuer+idpmock.PathAuthorize+"?"+url.Values{"client_id": {"notes"}, "response_type": {"code"}, "scope": {"openid"},
+		http.Redirect(w, r, issuer+idpmock.PathAuthorize+"?"+url.Values{"client_id": {"notes"},
+			"response_type": {"code"}, "scope": {"openid"},
 			"redirect_uri": {"https://notes.example/callback"}, "code_challenge_method": {"S256"},
 			"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}}.Encode(), http.StatusFound)
 	})

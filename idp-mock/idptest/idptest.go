@@ -86,7 +86,8 @@ var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 // settle applies the options to the defaults of a test: coordinated lifetimes,
 // everybody told of every end.
 func settle(issuer string, opts []Option) options {
-	o := options{config: idpmock.Config{Issuer: issuer, CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true}}
+	o := options{config: idpmock.Config{Issuer: issuer, CoordinateClientLifetimes: true,
+		ExpiredSessionsTriggerBackchannelLogout: true}}
 	for _, apply := range opts {
 		apply(&o)
 	}

@@ -15,7 +15,8 @@ import (
 )
 
 func TestStart(t *testing.T) {
-	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes"}), idptest.WithUsers(idpmock.User{Username: "ada"}))
+	s := idptest.Start(t, idptest.WithClients(idpmock.Client{ID: "notes"}),
+		idptest.WithUsers(idpmock.User{Username: "ada"}))
 	resp, err := http.Get(s.URL + idpmock.PathDiscovery)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +101,8 @@ func TestFailuresHelp(t *testing.T) {
 	}
 	s.Expect(idpmock.EndpointRefresh, "notes", 2)
 	text := strings.Join(r.said, "\n")
-	for _, want := range []string{`0 requests of client "notes" to "token/refresh", want 2`, "authorize", "client_id=nobody", "400 invalid_request"} {
+	for _, want := range []string{`0 requests of client "notes" to "token/refresh", want 2`, "authorize",
+		"client_id=nobody", "400 invalid_request"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in:\n%s", want, text)
 		}

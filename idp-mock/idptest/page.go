@@ -124,7 +124,8 @@ func (p *Page) submit(user bool, values ...string) *Page {
 		}
 		f.fields.Set(values[i], values[i+1])
 	}
-	v := visit{method: http.MethodPost, to: p.resolve(f.action), form: f.fields, from: p.URL, dest: "document", user: user}
+	v := visit{method: http.MethodPost, to: p.resolve(f.action), form: f.fields, from: p.URL, dest: "document",
+		user: user}
 	if f.method != http.MethodPost {
 		v.to.RawQuery, v.method, v.form = f.fields.Encode(), http.MethodGet, nil
 	}

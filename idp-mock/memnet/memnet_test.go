@@ -45,7 +45,8 @@ func TestNetworkInABubble(t *testing.T) {
 			defer stop()
 		}
 		c := n.Client()
-		for url, want := range map[string]string{"http://a.example/x": "a.example/x", "https://b.example/y": "b.example/y", "http://a.example:8080/z": "a.example/z"} {
+		for url, want := range map[string]string{"http://a.example/x": "a.example/x",
+			"https://b.example/y": "b.example/y", "http://a.example:8080/z": "a.example/z"} {
 			if got := get(t, c, url); got != want {
 				t.Errorf("%s: %q", url, got)
 			}
@@ -61,7 +62,8 @@ func TestNetworkInABubble(t *testing.T) {
 func TestNobodyListens(t *testing.T) {
 	n := memnet.New()
 	defer n.Close()
-	if _, err := n.Client().Get("http://nobody.example/"); err == nil || !strings.Contains(err.Error(), "connection refused") {
+	if _, err := n.Client().Get("http://nobody.example/"); err == nil ||
+		!strings.Contains(err.Error(), "connection refused") {
 		t.Error(err)
 	}
 }
@@ -118,7 +120,9 @@ func TestDialObeysItsContext(t *testing.T) {
 func Example() {
 	n := memnet.New()
 	defer n.Close()
-	stop, err := n.Serve("app.example", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello from ", r.Host) }))
+	stop, err := n.Serve("app.example", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "hello from ", r.Host)
+	}))
 	if err != nil {
 		panic(err)
 	}

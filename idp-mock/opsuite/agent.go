@@ -51,7 +51,8 @@ const (
 // request is a good authorization request, changed by pairs of name and value;
 // an empty value removes.
 func (s *suite) request(c Client, change ...string) url.Values {
-	v := url.Values{"client_id": {c.ID}, "response_type": {"code"}, "redirect_uri": {c.RedirectURIs[0]}, "scope": {"openid"}, "state": {"state-1"}, "nonce": {"nonce-1"},
+	v := url.Values{"client_id": {c.ID}, "response_type": {"code"}, "redirect_uri": {c.RedirectURIs[0]},
+		"scope": {"openid"}, "state": {"state-1"}, "nonce": {"nonce-1"},
 		"code_challenge": {challenge}, "code_challenge_method": {"S256"}, "max_age": {"3600"}}
 	for i := 0; i+1 < len(change); i += 2 {
 		if v.Del(change[i]); change[i+1] != "" {

@@ -26,11 +26,17 @@ func (s *suite) discover(t *testing.T) {
 		return out
 	}
 	flag := func(name string) bool { v, _ := got.fields[name].(bool); return v }
-	s.meta = metadata{Issuer: f("issuer"), Authorize: f("authorization_endpoint"), Token: f("token_endpoint"), Userinfo: f("userinfo_endpoint"), Introspection: f("introspection_endpoint"),
-		Revocation: f("revocation_endpoint"), EndSession: f("end_session_endpoint"), PAR: f("pushed_authorization_request_endpoint"), JWKS: f("jwks_uri"),
-		PKCE: list("code_challenge_methods_supported"), IssParameter: flag("authorization_response_iss_parameter_supported"), Backchannel: flag("backchannel_logout_supported"),
-		BackchannelSI: flag("backchannel_logout_session_supported"), ResponseTypes: list("response_types_supported"), IDTokenAlgs: list("id_token_signing_alg_values_supported"),
-		SubjectTypes: list("subject_types_supported"), DPoPAlgs: list("dpop_signing_alg_values_supported"), AuthMethods: list("token_endpoint_auth_methods_supported")}
+	s.meta = metadata{Issuer: f("issuer"), Authorize: f("authorization_endpoint"), Token: f("token_endpoint"),
+		Userinfo: f("userinfo_endpoint"), Introspection: f("introspection_endpoint"),
+		Revocation: f("revocation_endpoint"), EndSession: f("end_session_endpoint"),
+		PAR: f("pushed_authorization_request_endpoint"), JWKS: f("jwks_uri"),
+		PKCE:          list("code_challenge_methods_supported"),
+		IssParameter:  flag("authorization_response_iss_parameter_supported"),
+		Backchannel:   flag("backchannel_logout_supported"),
+		BackchannelSI: flag("backchannel_logout_session_supported"), ResponseTypes: list("response_types_supported"),
+		IDTokenAlgs:  list("id_token_signing_alg_values_supported"),
+		SubjectTypes: list("subject_types_supported"), DPoPAlgs: list("dpop_signing_alg_values_supported"),
+		AuthMethods: list("token_endpoint_auth_methods_supported")}
 }
 
 var discoveryTests = map[string]func(*testing.T, *suite){
@@ -42,8 +48,10 @@ var discoveryTests = map[string]func(*testing.T, *suite){
 	},
 	"metadata": func(t *testing.T, s *suite) {
 		m := s.meta
-		for name, v := range map[string]string{"authorization_endpoint": m.Authorize, "token_endpoint": m.Token, "userinfo_endpoint": m.Userinfo, "introspection_endpoint": m.Introspection,
-			"revocation_endpoint": m.Revocation, "end_session_endpoint": m.EndSession, "pushed_authorization_request_endpoint": m.PAR, "jwks_uri": m.JWKS} {
+		for name, v := range map[string]string{"authorization_endpoint": m.Authorize, "token_endpoint": m.Token,
+			"userinfo_endpoint": m.Userinfo, "introspection_endpoint": m.Introspection,
+			"revocation_endpoint": m.Revocation, "end_session_endpoint": m.EndSession,
+			"pushed_authorization_request_endpoint": m.PAR, "jwks_uri": m.JWKS} {
 			if u, err := url.Parse(v); err != nil || u.Host == "" {
 				t.Errorf("%s: %q is no URL", name, v)
 			}
@@ -57,7 +65,8 @@ var discoveryTests = map[string]func(*testing.T, *suite){
 		if !m.Backchannel || !m.BackchannelSI { // BCL-02
 			t.Error("back-channel logout with sessions is not announced")
 		}
-		if !slices.Contains(m.ResponseTypes, "code") || !slices.Contains(m.SubjectTypes, "public") || len(m.DPoPAlgs) == 0 {
+		if !slices.Contains(m.ResponseTypes, "code") || !slices.Contains(m.SubjectTypes, "public") ||
+			len(m.DPoPAlgs) == 0 {
 			t.Errorf("%+v", m)
 		}
 		if slices.Contains(m.IDTokenAlgs, "none") {
@@ -112,8 +121,10 @@ func sentBack(t *testing.T, s *suite, p *idptest.Page, codes ...string) {
 var authorizeTests = map[string]func(*testing.T, *suite){
 	"redirect_uri is compared exactly": func(t *testing.T, s *suite) {
 		good := s.clients.Web.RedirectURIs[0]
-		for _, bad := range []string{good + "/", good + "?x=1", good + "#f", strings.ToUpper(good), good + "%2e", strings.Replace(good, "/cb", "/./cb", 1),
-			strings.Replace(good, "127.0.0.1", "localhost", 1), "https" + strings.TrimPrefix(good, "http"), good + "/../cb", "//" + strings.TrimPrefix(good, "http://"), "/cb",
+		for _, bad := range []string{good + "/", good + "?x=1", good + "#f", strings.ToUpper(good), good + "%2e",
+			strings.Replace(good, "/cb", "/./cb", 1),
+			strings.Replace(good, "127.0.0.1", "localhost", 1), "https" + strings.TrimPrefix(good, "http"), good +
+				"/../cb", "//" + strings.TrimPrefix(good, "http://"), "/cb",
 			s.clients.Other.RedirectURIs[0]} {
 			t.Run(bad, func(t *testing.T) {
 				staysAtProvider(t, s.agent(t, "ada").authorize(s.request(s.clients.Web, "redirect_uri", bad)))
@@ -132,18 +143,22 @@ var authorizeTests = map[string]func(*testing.T, *suite){
 	"state and iss come back": func(t *testing.T, s *suite) {
 		a := s.agent(t, "ada")
 		p := a.settle(a.authorize(s.request(s.clients.Web)))
-		if p.To == nil || p.To.Query().Get("state") != "state-1" || p.To.Query().Get("iss") != s.meta.Issuer || p.To.Query().Get("code") == "" {
+		if p.To == nil || p.To.Query().Get("state") != "state-1" || p.To.Query().Get("iss") != s.meta.Issuer ||
+			p.To.Query().Get("code") == "" {
 			t.Fatalf("sent to %v", p.To)
 		}
 	},
 	"plain PKCE is refused": func(t *testing.T, s *suite) { // CORE-01
-		sentBack(t, s, s.agent(t, "ada").authorize(s.request(s.clients.Web, "code_challenge_method", "plain")), "invalid_request")
+		sentBack(t, s, s.agent(t, "ada").authorize(s.request(s.clients.Web, "code_challenge_method", "plain")),
+			"invalid_request")
 	},
 	"no method means plain and is refused": func(t *testing.T, s *suite) {
-		sentBack(t, s, s.agent(t, "ada").authorize(s.request(s.clients.Web, "code_challenge_method", "")), "invalid_request")
+		sentBack(t, s, s.agent(t, "ada").authorize(s.request(s.clients.Web, "code_challenge_method", "")),
+			"invalid_request")
 	},
 	"no PKCE is refused": func(t *testing.T, s *suite) {
-		sentBack(t, s, s.agent(t, "ada").authorize(s.request(s.clients.Public, "code_challenge_method", "", "code_challenge", "")), "invalid_request")
+		sentBack(t, s, s.agent(t, "ada").authorize(s.request(s.clients.Public, "code_challenge_method", "",
+			"code_challenge", "")), "invalid_request")
 	},
 	"a response type that nobody registered": func(t *testing.T, s *suite) {
 		p := s.agent(t, "ada").authorize(s.request(s.clients.Web, "response_type", "token"))
@@ -152,7 +167,8 @@ var authorizeTests = map[string]func(*testing.T, *suite){
 		}
 	},
 	"no response type": func(t *testing.T, s *suite) {
-		sentBack(t, s, s.agent(t, "ada").authorize(s.request(s.clients.Web, "response_type", "")), "invalid_request", "unsupported_response_type")
+		sentBack(t, s, s.agent(t, "ada").authorize(s.request(s.clients.Web, "response_type", "")), "invalid_request",
+			"unsupported_response_type")
 	},
 	"repeated parameter": func(t *testing.T, s *suite) { // RFC 6749 §3.1
 		v := s.request(s.clients.Web)
@@ -163,7 +179,8 @@ var authorizeTests = map[string]func(*testing.T, *suite){
 		v := s.request(s.clients.Web)
 		v["redirect_uri"] = append([]string{s.clients.Other.RedirectURIs[0]}, v["redirect_uri"]...)
 		p := s.agent(t, "ada").authorize(v)
-		if p.To != nil && (p.To.Query().Get("error") == "" || strings.HasPrefix(p.To.String(), s.clients.Other.RedirectURIs[0])) || p.To == nil && p.Status < 400 {
+		if p.To != nil && (p.To.Query().Get("error") == "" ||
+			strings.HasPrefix(p.To.String(), s.clients.Other.RedirectURIs[0])) || p.To == nil && p.Status < 400 {
 			t.Errorf("%d %v", p.Status, p.To)
 		}
 	},
@@ -171,6 +188,7 @@ var authorizeTests = map[string]func(*testing.T, *suite){
 		sentBack(t, s, s.agent(t, "ada").authorize(s.request(s.clients.Web, "prompt", "none login")), "invalid_request")
 	},
 	"a request object is refused": func(t *testing.T, s *suite) {
-		sentBack(t, s, s.agent(t, "ada").authorize(s.request(s.clients.Web, "request", "e30.e30.")), "request_not_supported", "invalid_request")
+		sentBack(t, s, s.agent(t, "ada").authorize(s.request(s.clients.Web, "request", "e30.e30.")),
+			"request_not_supported", "invalid_request")
 	},
 }

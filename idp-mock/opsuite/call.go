@@ -104,14 +104,16 @@ func (s *suite) as(t *testing.T, c Client, form url.Values) []string {
 func (s *suite) assert(t *testing.T, c Client, form url.Values, change map[string]any) {
 	t.Helper()
 	now := time.Now()
-	claims := map[string]any{"iss": c.ID, "sub": c.ID, "aud": s.meta.Issuer, "jti": fmt.Sprintf("%s-%d", t.Name(), now.UnixNano()), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
+	claims := map[string]any{"iss": c.ID, "sub": c.ID, "aud": s.meta.Issuer,
+		"jti": fmt.Sprintf("%s-%d", t.Name(), now.UnixNano()), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
 	for k, v := range change {
 		if claims[k] = v; v == nil {
 			delete(claims, k)
 		}
 	}
 	form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-	form.Set("client_assertion", sign(t, jose.SigningKey{Algorithm: jose.ES256, Key: c.key}, &jose.SignerOptions{}, claims))
+	form.Set("client_assertion", sign(t, jose.SigningKey{Algorithm: jose.ES256, Key: c.key}, &jose.SignerOptions{},
+		claims))
 }
 
 func sign(t *testing.T, key jose.SigningKey, opts *jose.SignerOptions, claims map[string]any) string {
@@ -138,7 +140,8 @@ func sign(t *testing.T, key jose.SigningKey, opts *jose.SignerOptions, claims ma
 // exchange redeems a code; pairs change the form.
 func (s *suite) exchange(t *testing.T, c Client, code string, change ...string) answer {
 	t.Helper()
-	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {c.RedirectURIs[0]}, "code_verifier": {verifier}}
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {c.RedirectURIs[0]},
+		"code_verifier": {verifier}}
 	return s.token(t, c, form, change...)
 }
 

@@ -9,7 +9,9 @@ import (
 func TestIDPMock(t *testing.T) {
 	for _, format := range []idpmock.AccessTokenType{idpmock.JWT, idpmock.Reference} {
 		t.Run(string(format), func(t *testing.T) {
-			Run(t, func(t *testing.T, c Clients) Target { return Target{Issuer: startMock(t, c, format, nil, nil, nil)} })
+			Run(t, func(t *testing.T, c Clients) Target {
+				return Target{Issuer: startMock(t, c, format, nil, nil, nil)}
+			})
 		})
 	}
 }

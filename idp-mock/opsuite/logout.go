@@ -46,7 +46,8 @@ var silentTests = map[string]func(*testing.T, *suite){
 		bob := s.agent(t, "bob").login(s.clients.Web)
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
-		sentBack(t, s, a.authorize(s.request(s.clients.Web, "prompt", "none", "id_token_hint", bob.text("id_token"))), "login_required")
+		sentBack(t, s, a.authorize(s.request(s.clients.Web, "prompt", "none", "id_token_hint", bob.text("id_token"))),
+			"login_required")
 	},
 }
 
@@ -89,7 +90,8 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 	"by POST": func(t *testing.T, s *suite) {
 		a := s.agent(t, "ada")
 		id := a.login(s.clients.Web).text("id_token")
-		p := a.settle(a.Post(s.meta.EndSession, url.Values{"id_token_hint": {id}, "post_logout_redirect_uri": {s.clients.Web.PostLogoutRedirectURIs[0]}}))
+		p := a.settle(a.Post(s.meta.EndSession,
+			url.Values{"id_token_hint": {id}, "post_logout_redirect_uri": {s.clients.Web.PostLogoutRedirectURIs[0]}}))
 		if p.To == nil || a.signedIn(s.clients.Web) {
 			t.Errorf("%d sent to %v\n%s", p.Status, p.To, p.Body)
 		}
@@ -106,7 +108,8 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 	"client_id must fit the hint": func(t *testing.T, s *suite) { // RIL-01
 		a := s.agent(t, "ada")
 		id := a.login(s.clients.Web).text("id_token")
-		refusedLogout(t, s, a, "id_token_hint", id, "client_id", s.clients.Other.ID, "post_logout_redirect_uri", s.clients.Other.PostLogoutRedirectURIs[0])
+		refusedLogout(t, s, a, "id_token_hint", id, "client_id", s.clients.Other.ID, "post_logout_redirect_uri",
+			s.clients.Other.PostLogoutRedirectURIs[0])
 	},
 	// rp-initiated-logout-bad-post-logout-redirect-uri,
 	// rp-initiated-logout-query-added-to-post-logout-redirect-uri
@@ -114,7 +117,8 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 		a := s.agent(t, "ada")
 		id := a.login(s.clients.Web).text("id_token")
 		bye := s.clients.Web.PostLogoutRedirectURIs[0]
-		for _, bad := range []string{bye + "?x=1", bye + "/", "https://evil.example/", s.clients.Other.PostLogoutRedirectURIs[0]} {
+		for _, bad := range []string{bye + "?x=1", bye + "/", "https://evil.example/",
+			s.clients.Other.PostLogoutRedirectURIs[0]} {
 			refusedLogout(t, s, a, "id_token_hint", id, "post_logout_redirect_uri", bad)
 		}
 	},
@@ -124,20 +128,23 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 		id := a.login(s.clients.Web).text("id_token")
 		modified := id[:len(id)-20] + strings.Repeat("A", 20)
 		for _, bad := range []string{"nonsense", modified} {
-			refusedLogout(t, s, a, "id_token_hint", bad, "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0], "client_id", s.clients.Web.ID)
+			refusedLogout(t, s, a, "id_token_hint", bad, "post_logout_redirect_uri",
+				s.clients.Web.PostLogoutRedirectURIs[0], "client_id", s.clients.Web.ID)
 		}
 	},
 	"no hint: the person is asked": func(t *testing.T, s *suite) { // rp-initiated-logout-no-id-token-hint, RIL-04
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
-		p := a.Open(s.logoutURL("client_id", s.clients.Web.ID, "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0], "state", "x"))
+		p := a.Open(s.logoutURL("client_id", s.clients.Web.ID, "post_logout_redirect_uri",
+			s.clients.Web.PostLogoutRedirectURIs[0], "state", "x"))
 		if p.To != nil || !strings.Contains(p.Body, "<form") {
 			t.Fatalf("not asked: %d %v", p.Status, p.To)
 		}
 		if !a.signedIn(s.clients.Web) {
 			t.Fatal("the session ended unasked")
 		}
-		p = a.Open(s.logoutURL("client_id", s.clients.Web.ID, "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0], "state", "x"))
+		p = a.Open(s.logoutURL("client_id", s.clients.Web.ID, "post_logout_redirect_uri",
+			s.clients.Web.PostLogoutRedirectURIs[0], "state", "x"))
 		if p = a.settle(p); p.To == nil || p.To.Query().Get("state") != "x" || a.signedIn(s.clients.Web) {
 			t.Errorf("sent to %v", p.To)
 		}
@@ -145,7 +152,8 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 	"no parameters": func(t *testing.T, s *suite) { // rp-initiated-logout-no-params
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
-		if p := a.settle(a.Open(s.meta.EndSession)); p.To != nil || p.Status != http.StatusOK || a.signedIn(s.clients.Web) {
+		if p := a.settle(a.Open(s.meta.EndSession)); p.To != nil || p.Status != http.StatusOK ||
+			a.signedIn(s.clients.Web) {
 			t.Errorf("%d %v", p.Status, p.To)
 		}
 	},
@@ -167,7 +175,8 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 	"redirect URI without a client": func(t *testing.T, s *suite) { // nobody vouches for it
 		a := s.agent(t, "ada")
 		a.login(s.clients.Web)
-		if p := a.settle(a.Open(s.logoutURL("post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0]))); p.To != nil {
+		if p := a.settle(a.Open(s.logoutURL("post_logout_redirect_uri",
+			s.clients.Web.PostLogoutRedirectURIs[0]))); p.To != nil {
 			t.Errorf("sent to %v", p.To)
 		}
 	},
@@ -193,12 +202,14 @@ var endSessionTests = map[string]func(*testing.T, *suite){
 }
 
 var backchannelTests = map[string]func(*testing.T, *suite){
-	"every client of the session gets a good token": func(t *testing.T, s *suite) { // BCLO-01…03, oidcc-backchannel-rp-initiated-logout
+	// BCLO-01…03, oidcc-backchannel-rp-initiated-logout
+	"every client of the session gets a good token": func(t *testing.T, s *suite) {
 		a := s.agent(t, "ada")
 		web := a.login(s.clients.Web)
 		other := a.login(s.clients.Other)
 		s.forget()
-		p := a.settle(a.Open(s.logoutURL("id_token_hint", web.text("id_token"), "post_logout_redirect_uri", s.clients.Web.PostLogoutRedirectURIs[0])))
+		p := a.settle(a.Open(s.logoutURL("id_token_hint", web.text("id_token"), "post_logout_redirect_uri",
+			s.clients.Web.PostLogoutRedirectURIs[0])))
 		if p.To == nil {
 			t.Fatal(p)
 		}

@@ -75,24 +75,39 @@ func requests(path string, f func(*http.Request, url.Values)) func(http.Handler)
 const good = "Backchannel/every_client_of_the_session_gets_a_good_token"
 
 var mutants = map[string]mutant{
-	"PKCE is optional":                  {caught: "Authorize/no_PKCE_is_refused", change: everyClient(func(c *idpmock.Client) { c.PKCEOptional = true })},
-	"refresh tokens stay":               {caught: "Refresh/rotation", change: everyClient(func(c *idpmock.Client) { c.ReusableRefreshTokens = true })},
-	"reuse is forgiven":                 {caught: "Refresh/reuse_revokes_the_family", change: func(c *idpmock.Config) { c.RefreshReuseGrace = 3600e9 }},
-	"tokens outlive the session":        {caught: "EndSession/tokens_end_with_the_session", change: func(c *idpmock.Config) { c.CoordinateClientLifetimes = false }},
-	"another nonce":                     {caught: "Code/ID_token", spoil: named("oidcc-client-test-nonce-invalid")},
-	"another issuer in the ID token":    {caught: "Code/ID_token", spoil: named("oidcc-client-test-invalid-iss")},
-	"another audience":                  {caught: "Code/ID_token", spoil: named("oidcc-client-test-invalid-aud")},
-	"a bad signature":                   {caught: "Code/ID_token", spoil: named("oidcc-client-test-invalid-sig-rs256")},
-	"alg none":                          {caught: "Code/ID_token", spoil: named("oidcc-client-test-idtoken-sig-none")},
-	"a wrong at_hash":                   {caught: "Code/ID_token", spoil: named("oidcc-client-test-invalid-athash")},
-	"no sid":                            {caught: "Code/ID_token", spoil: always(idpmock.Fault{Endpoint: idpmock.EndpointCode, IDToken: idpmock.IDTokenMissingSid})},
-	"no auth_time":                      {caught: "Code/ID_token", spoil: always(idpmock.Fault{Endpoint: idpmock.EndpointCode, IDToken: idpmock.IDTokenMissingAuthTime})},
-	"somebody else after a refresh":     {caught: "Refresh/rotation", spoil: named("oidcc-client-test-refresh-token-invalid-sub")},
-	"somebody else in userinfo":         {caught: "Access/userinfo_is_of_the_same_person", spoil: named("oidcc-client-test-userinfo-invalid-sub")},
-	"no iss in the redirect":            {caught: "Authorize/state_and_iss_come_back", spoil: named("fapi2-security-profile-final-client-test-remove-authorization-response-iss")},
-	"no state in the redirect":          {caught: "Authorize/state_and_iss_come_back", spoil: always(idpmock.Fault{Endpoint: idpmock.EndpointCallback, Response: idpmock.RedirectNoState})},
-	"no state after sign-out":           {caught: "EndSession/with_everything", spoil: always(idpmock.Fault{Endpoint: idpmock.EndpointCallback, Response: idpmock.RedirectNoState})},
-	"logout tokens get lost":            {caught: good, spoil: func(p *idpmock.IDP) { p.FaultDelivery(idpmock.DeliveryFault{Lose: true, Times: idpmock.Always}) }},
+	"PKCE is optional": {caught: "Authorize/no_PKCE_is_refused",
+		change: everyClient(func(c *idpmock.Client) { c.PKCEOptional = true })},
+	"refresh tokens stay": {caught: "Refresh/rotation", change: everyClient(func(c *idpmock.Client) {
+		c.ReusableRefreshTokens = true
+	})},
+	"reuse is forgiven": {caught: "Refresh/reuse_revokes_the_family", change: func(c *idpmock.Config) {
+		c.RefreshReuseGrace = 3600e9
+	}},
+	"tokens outlive the session": {caught: "EndSession/tokens_end_with_the_session",
+		change: func(c *idpmock.Config) { c.CoordinateClientLifetimes = false }},
+	"another nonce":                  {caught: "Code/ID_token", spoil: named("oidcc-client-test-nonce-invalid")},
+	"another issuer in the ID token": {caught: "Code/ID_token", spoil: named("oidcc-client-test-invalid-iss")},
+	"another audience":               {caught: "Code/ID_token", spoil: named("oidcc-client-test-invalid-aud")},
+	"a bad signature":                {caught: "Code/ID_token", spoil: named("oidcc-client-test-invalid-sig-rs256")},
+	"alg none":                       {caught: "Code/ID_token", spoil: named("oidcc-client-test-idtoken-sig-none")},
+	"a wrong at_hash":                {caught: "Code/ID_token", spoil: named("oidcc-client-test-invalid-athash")},
+	"no sid": {caught: "Code/ID_token",
+		spoil: always(idpmock.Fault{Endpoint: idpmock.EndpointCode, IDToken: idpmock.IDTokenMissingSid})},
+	"no auth_time": {caught: "Code/ID_token",
+		spoil: always(idpmock.Fault{Endpoint: idpmock.EndpointCode, IDToken: idpmock.IDTokenMissingAuthTime})},
+	"somebody else after a refresh": {caught: "Refresh/rotation",
+		spoil: named("oidcc-client-test-refresh-token-invalid-sub")},
+	"somebody else in userinfo": {caught: "Access/userinfo_is_of_the_same_person",
+		spoil: named("oidcc-client-test-userinfo-invalid-sub")},
+	"no iss in the redirect": {caught: "Authorize/state_and_iss_come_back",
+		spoil: named("fapi2-security-profile-final-client-test-remove-authorization-response-iss")},
+	"no state in the redirect": {caught: "Authorize/state_and_iss_come_back",
+		spoil: always(idpmock.Fault{Endpoint: idpmock.EndpointCallback, Response: idpmock.RedirectNoState})},
+	"no state after sign-out": {caught: "EndSession/with_everything",
+		spoil: always(idpmock.Fault{Endpoint: idpmock.EndpointCallback, Response: idpmock.RedirectNoState})},
+	"logout tokens get lost": {caught: good, spoil: func(p *idpmock.IDP) {
+		p.FaultDelivery(idpmock.DeliveryFault{Lose: true, Times: idpmock.Always})
+	}},
 	"logout tokens with a nonce":        {caught: good, spoil: everyToken(idpmock.LogoutWithNonce)},
 	"logout tokens without exp":         {caught: good, spoil: everyToken(idpmock.LogoutNoExp)},
 	"logout tokens that live long":      {caught: good, spoil: everyToken(idpmock.LogoutLongExp)},
@@ -101,48 +116,57 @@ var mutants = map[string]mutant{
 	"logout tokens without jti":         {caught: good, spoil: everyToken(idpmock.LogoutNoJti)},
 	"logout tokens with two events":     {caught: good, spoil: everyToken(idpmock.LogoutExtraEvent)},
 	"logout tokens of another audience": {caught: good, spoil: everyToken(idpmock.LogoutWrongAud)},
-	"plain PKCE passes": {caught: "Authorize/plain_PKCE_is_refused", wrap: requests(idpmock.PathAuthorize, func(_ *http.Request, q url.Values) {
-		if q.Get("code_challenge") != "" {
-			q.Set("code_challenge_method", "S256")
-		}
-	})},
-	"a trailing slash is forgiven": {caught: "Authorize/redirect_uri_is_compared_exactly", wrap: requests(idpmock.PathAuthorize, func(_ *http.Request, q url.Values) {
-		q.Set("redirect_uri", strings.TrimSuffix(q.Get("redirect_uri"), "/"))
-	})},
-	"the query of a redirect URI is forgiven": {caught: "EndSession/unregistered_redirect_URI", wrap: requests(idpmock.PathEndSession, func(_ *http.Request, q url.Values) {
-		bare, _, _ := strings.Cut(q.Get("post_logout_redirect_uri"), "?")
-		if q.Has("post_logout_redirect_uri") {
-			q.Set("post_logout_redirect_uri", bare)
-		}
-	})},
-	"client_id need not fit the hint": {caught: "EndSession/client_id_must_fit_the_hint", wrap: requests(idpmock.PathEndSession, func(_ *http.Request, q url.Values) {
-		if q.Has("id_token_hint") {
-			q.Del("client_id")
-			q.Del("post_logout_redirect_uri")
-		}
-	})},
-	"prompt=login is ignored": {caught: "SilentAuthentication/prompt=login_asks_again", wrap: requests(idpmock.PathAuthorize, func(_ *http.Request, q url.Values) {
-		if q.Get("prompt") == "login" {
-			q.Del("prompt")
-		}
-	})},
-	"max_age is ignored": {caught: "SilentAuthentication/max_age=0_asks_again", wrap: requests(idpmock.PathAuthorize, func(_ *http.Request, q url.Values) { q.Del("max_age") })},
-	"everybody introspects": {caught: "Access/introspection_needs_authentication", wrap: requests(idpmock.PathIntrospect, func(r *http.Request, _ url.Values) {
-		r.SetBasicAuth("api", "api-secret-0123456789-0123456789")
-	})},
-	"the redirect URI of a code is ignored": {caught: "Code/redirect_uri_must_be_the_same_again", wrap: requests(idpmock.PathToken, func(r *http.Request, _ url.Values) {
-		if v := r.PostForm.Get("redirect_uri"); v != "" {
-			r.PostForm.Set("redirect_uri", strings.TrimSuffix(v, "/"))
-		}
-	})},
-	"DPoP-bound tokens pass as bearer": {caught: "DPoP/a_bound_token_needs_its_proof", wrap: func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == idpmock.PathToken {
-				r.Header.Del("DPoP") // never bound
+	"plain PKCE passes": {caught: "Authorize/plain_PKCE_is_refused",
+		wrap: requests(idpmock.PathAuthorize, func(_ *http.Request, q url.Values) {
+			if q.Get("code_challenge") != "" {
+				q.Set("code_challenge_method", "S256")
 			}
-			next.ServeHTTP(w, r)
-		})
-	}},
+		})},
+	"a trailing slash is forgiven": {caught: "Authorize/redirect_uri_is_compared_exactly",
+		wrap: requests(idpmock.PathAuthorize, func(_ *http.Request, q url.Values) {
+			q.Set("redirect_uri", strings.TrimSuffix(q.Get("redirect_uri"), "/"))
+		})},
+	"the query of a redirect URI is forgiven": {caught: "EndSession/unregistered_redirect_URI",
+		wrap: requests(idpmock.PathEndSession, func(_ *http.Request, q url.Values) {
+			bare, _, _ := strings.Cut(q.Get("post_logout_redirect_uri"), "?")
+			if q.Has("post_logout_redirect_uri") {
+				q.Set("post_logout_redirect_uri", bare)
+			}
+		})},
+	"client_id need not fit the hint": {caught: "EndSession/client_id_must_fit_the_hint",
+		wrap: requests(idpmock.PathEndSession, func(_ *http.Request, q url.Values) {
+			if q.Has("id_token_hint") {
+				q.Del("client_id")
+				q.Del("post_logout_redirect_uri")
+			}
+		})},
+	"prompt=login is ignored": {caught: "SilentAuthentication/prompt=login_asks_again",
+		wrap: requests(idpmock.PathAuthorize, func(_ *http.Request, q url.Values) {
+			if q.Get("prompt") == "login" {
+				q.Del("prompt")
+			}
+		})},
+	"max_age is ignored": {caught: "SilentAuthentication/max_age=0_asks_again",
+		wrap: requests(idpmock.PathAuthorize, func(_ *http.Request, q url.Values) { q.Del("max_age") })},
+	"everybody introspects": {caught: "Access/introspection_needs_authentication",
+		wrap: requests(idpmock.PathIntrospect, func(r *http.Request, _ url.Values) {
+			r.SetBasicAuth("api", "api-secret-0123456789-0123456789")
+		})},
+	"the redirect URI of a code is ignored": {caught: "Code/redirect_uri_must_be_the_same_again",
+		wrap: requests(idpmock.PathToken, func(r *http.Request, _ url.Values) {
+			if v := r.PostForm.Get("redirect_uri"); v != "" {
+				r.PostForm.Set("redirect_uri", strings.TrimSuffix(v, "/"))
+			}
+		})},
+	"DPoP-bound tokens pass as bearer": {caught: "DPoP/a_bound_token_needs_its_proof",
+		wrap: func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == idpmock.PathToken {
+					r.Header.Del("DPoP") // never bound
+				}
+				next.ServeHTTP(w, r)
+			})
+		}},
 }
 
 // TestMutants is run by TestSuiteCatchesMutants, in a process of its own.
@@ -153,7 +177,9 @@ func TestMutants(t *testing.T) {
 	for name, m := range mutants {
 		t.Run(name, func(t *testing.T) {
 			Run(t, func(t *testing.T, c Clients) Target {
-				return Target{Issuer: startMock(t, c, idpmock.JWT, m.change, m.spoil, m.wrap), Patience: 200 * time.Millisecond} // what is lost is lost
+				// what is lost is lost
+				return Target{Issuer: startMock(t, c, idpmock.JWT, m.change, m.spoil, m.wrap),
+					Patience: 200 * time.Millisecond}
 			})
 		})
 	}
@@ -192,13 +218,16 @@ func TestSuiteCatchesMutants(t *testing.T) {
 }
 
 // startMock serves our provider for the suite, changed as a mutant wants it.
-func startMock(t *testing.T, c Clients, format idpmock.AccessTokenType, change func(*idpmock.Config), spoil func(*idpmock.IDP), wrap func(http.Handler) http.Handler) string {
+func startMock(t *testing.T, c Clients, format idpmock.AccessTokenType, change func(*idpmock.Config),
+	spoil func(*idpmock.IDP), wrap func(http.Handler) http.Handler) string {
 	t.Helper()
 	var clients []idpmock.Client
 	for _, c := range []Client{c.Web, c.Other, c.Public, c.Key, c.API} {
-		clients = append(clients, idpmock.Client{ID: c.ID, Secret: c.Secret, AuthMethod: c.AuthMethod, JWKS: c.JWKS, RedirectURIs: c.RedirectURIs,
-			PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelSessionRequired: c.BackchannelNeedsSession,
-			RefreshTokens: true, AccessTokenType: format})
+		clients = append(clients, idpmock.Client{ID: c.ID, Secret: c.Secret, AuthMethod: c.AuthMethod, JWKS: c.JWKS,
+			RedirectURIs:           c.RedirectURIs,
+			PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
+			BackchannelSessionRequired: c.BackchannelNeedsSession,
+			RefreshTokens:              true, AccessTokenType: format})
 	}
 	opts := []idptest.Option{idptest.WithClients(clients...)}
 	if change != nil {

@@ -37,7 +37,8 @@ var parTests = map[string]func(*testing.T, *suite){
 			t.Fatal(got)
 		}
 		a := s.agent(t, "ada")
-		p := a.settle(a.authorize(url.Values{"client_id": {s.clients.Web.ID}, "request_uri": {got.text("request_uri")}}))
+		p := a.settle(a.authorize(url.Values{"client_id": {s.clients.Web.ID},
+			"request_uri": {got.text("request_uri")}}))
 		if p.To == nil || p.To.Query().Get("state") != "state-1" {
 			t.Fatalf("%d %v %s", p.Status, p.To, p.Body)
 		}
@@ -47,11 +48,13 @@ var parTests = map[string]func(*testing.T, *suite){
 	},
 	"of another client": func(t *testing.T, s *suite) {
 		got := s.push(t, s.clients.Web, s.request(s.clients.Web))
-		p := s.agent(t, "ada").authorize(url.Values{"client_id": {s.clients.Other.ID}, "request_uri": {got.text("request_uri")}})
+		p := s.agent(t, "ada").authorize(url.Values{"client_id": {s.clients.Other.ID},
+			"request_uri": {got.text("request_uri")}})
 		refused(t, p)
 	},
 	"an unknown request_uri": func(t *testing.T, s *suite) {
-		refused(t, s.agent(t, "ada").authorize(url.Values{"client_id": {s.clients.Web.ID}, "request_uri": {"urn:ietf:params:oauth:request_uri:nonsense"}}))
+		refused(t, s.agent(t, "ada").authorize(url.Values{"client_id": {s.clients.Web.ID},
+			"request_uri": {"urn:ietf:params:oauth:request_uri:nonsense"}}))
 	},
 	"pushing needs authentication": func(t *testing.T, s *suite) {
 		c := s.clients.Web
@@ -77,7 +80,8 @@ var parTests = map[string]func(*testing.T, *suite){
 // proof is a DPoP proof (RFC 9449 §4.2).
 func proof(t *testing.T, key *ecdsa.PrivateKey, method, to, token string, change map[string]any) string {
 	t.Helper()
-	claims := map[string]any{"jti": fmt.Sprint(t.Name(), time.Now().UnixNano()), "htm": method, "htu": to, "iat": time.Now().Unix()}
+	claims := map[string]any{"jti": fmt.Sprint(t.Name(), time.Now().UnixNano()), "htm": method, "htu": to,
+		"iat": time.Now().Unix()}
 	if token != "" {
 		sum := sha256.Sum256([]byte(token))
 		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
@@ -101,7 +105,8 @@ func dpopKey(t *testing.T) *ecdsa.PrivateKey {
 // bound logs in with a token bound to key.
 func bound(t *testing.T, s *suite, c Client, key *ecdsa.PrivateKey) answer {
 	t.Helper()
-	form := url.Values{"grant_type": {"authorization_code"}, "code": {s.agent(t, "ada").code(c)}, "redirect_uri": {c.RedirectURIs[0]}, "code_verifier": {verifier}}
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {s.agent(t, "ada").code(c)},
+		"redirect_uri": {c.RedirectURIs[0]}, "code_verifier": {verifier}}
 	header := append(s.as(t, c, form), "DPoP", proof(t, key, "POST", s.meta.Token, "", nil))
 	got := s.call(t, s.meta.Token, form, header...)
 	if got.status != http.StatusOK || got.text("token_type") != "DPoP" {
@@ -132,7 +137,8 @@ var dpopTests = map[string]func(*testing.T, *suite){
 			"another method": proof(t, key, "POST", s.meta.Userinfo, token, nil),
 			"another URL":    proof(t, key, "GET", s.meta.Token, token, nil),
 			"another token":  proof(t, key, "GET", s.meta.Userinfo, "other", nil),
-			"old":            proof(t, key, "GET", s.meta.Userinfo, token, map[string]any{"iat": time.Now().Add(-time.Hour).Unix()}),
+			"old": proof(t, key, "GET", s.meta.Userinfo, token,
+				map[string]any{"iat": time.Now().Add(-time.Hour).Unix()}),
 		} {
 			if got := call(p); got.status != http.StatusUnauthorized {
 				t.Errorf("%s: %v", name, got)
@@ -141,7 +147,8 @@ var dpopTests = map[string]func(*testing.T, *suite){
 	},
 	"a bad proof gets no token": func(t *testing.T, s *suite) {
 		c := s.clients.Web
-		form := url.Values{"grant_type": {"authorization_code"}, "code": {s.agent(t, "ada").code(c)}, "redirect_uri": {c.RedirectURIs[0]}, "code_verifier": {verifier}}
+		form := url.Values{"grant_type": {"authorization_code"}, "code": {s.agent(t, "ada").code(c)},
+			"redirect_uri": {c.RedirectURIs[0]}, "code_verifier": {verifier}}
 		header := append(s.as(t, c, form), "DPoP", proof(t, dpopKey(t), "GET", s.meta.Token, "", nil))
 		wantError(t, s.call(t, s.meta.Token, form, header...), http.StatusBadRequest, "invalid_dpop_proof")
 	},
@@ -150,7 +157,8 @@ var dpopTests = map[string]func(*testing.T, *suite){
 		token := bound(t, s, c, key).text("refresh_token")
 		refresh := func(key *ecdsa.PrivateKey) answer {
 			form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
-			return s.call(t, s.meta.Token, form, append(s.as(t, c, form), "DPoP", proof(t, key, "POST", s.meta.Token, "", nil))...)
+			return s.call(t, s.meta.Token, form,
+				append(s.as(t, c, form), "DPoP", proof(t, key, "POST", s.meta.Token, "", nil))...)
 		}
 		if got := refresh(dpopKey(t)); got.status != http.StatusBadRequest {
 			t.Errorf("with another key: %v", got)

@@ -87,8 +87,10 @@ func Run(t *testing.T, start func(t *testing.T, c Clients) Target) {
 		name  string
 		tests map[string]func(*testing.T, *suite)
 	}{
-		{"Discovery", discoveryTests}, {"Authorize", authorizeTests}, {"Code", codeTests}, {"ClientAuth", clientAuthTests}, {"Refresh", refreshTests},
-		{"Access", accessTests}, {"SilentAuthentication", silentTests}, {"EndSession", endSessionTests}, {"Backchannel", backchannelTests},
+		{"Discovery", discoveryTests}, {"Authorize", authorizeTests}, {"Code", codeTests},
+		{"ClientAuth", clientAuthTests}, {"Refresh", refreshTests},
+		{"Access", accessTests}, {"SilentAuthentication", silentTests}, {"EndSession", endSessionTests},
+		{"Backchannel", backchannelTests},
 		{"PAR", parTests}, {"DPoP", dpopTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
@@ -110,16 +112,19 @@ func clientsAt(t *testing.T, rp string) Clients {
 		t.Fatal(err)
 	}
 	app := func(id, secret, method string) Client {
-		return Client{ID: id, Secret: secret, AuthMethod: method, RedirectURIs: []string{rp + "/" + id + "/cb"}, ResponseTypes: []string{"code"},
-			GrantTypes: []string{"authorization_code", "refresh_token"}, PostLogoutRedirectURIs: []string{rp + "/" + id + "/bye"},
-			BackchannelLogoutURI: rp + "/" + id + "/backchannel", BackchannelNeedsSession: true}
+		return Client{ID: id, Secret: secret, AuthMethod: method, RedirectURIs: []string{rp + "/" + id + "/cb"},
+			ResponseTypes:          []string{"code"},
+			GrantTypes:             []string{"authorization_code", "refresh_token"},
+			PostLogoutRedirectURIs: []string{rp + "/" + id + "/bye"},
+			BackchannelLogoutURI:   rp + "/" + id + "/backchannel", BackchannelNeedsSession: true}
 	}
 	c := Clients{
 		Web:    app("web", "web-secret-0123456789-0123456789-+/%:", "client_secret_basic"),
 		Other:  app("other", "other-secret-0123456789-0123456789", "client_secret_post"),
 		Public: app("public", "", "none"),
 		Key:    app("key", "", "private_key_jwt"),
-		API: Client{ID: "api", Secret: "api-secret-0123456789-0123456789", AuthMethod: "client_secret_basic", RedirectURIs: []string{},
+		API: Client{ID: "api", Secret: "api-secret-0123456789-0123456789", AuthMethod: "client_secret_basic",
+			RedirectURIs:  []string{},
 			ResponseTypes: []string{}, GrantTypes: []string{}},
 	}
 	c.Key.JWKS, c.Key.AuthAlg, c.Key.key = set, "ES256", jwk
@@ -136,7 +141,8 @@ func (s *suite) receive(w http.ResponseWriter, r *http.Request) {
 	for _, c := range []Client{s.clients.Web, s.clients.Other, s.clients.Public, s.clients.Key} {
 		if s.rp.URL+r.URL.Path == c.BackchannelLogoutURI {
 			s.mu.Lock()
-			s.tokens[c.ID] = append(s.tokens[c.ID], received{r.PostForm.Get("logout_token"), r.Header.Get("Content-Type"), len(r.PostForm)})
+			s.tokens[c.ID] = append(s.tokens[c.ID],
+				received{r.PostForm.Get("logout_token"), r.Header.Get("Content-Type"), len(r.PostForm)})
 			s.mu.Unlock()
 			s.came <- struct{}{}
 		}

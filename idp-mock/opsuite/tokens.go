@@ -44,21 +44,25 @@ var codeTests = map[string]func(*testing.T, *suite){
 	},
 	"the verifier must fit": func(t *testing.T, s *suite) { // CORE-01
 		a := s.agent(t, "ada")
-		for name, v := range map[string]string{"wrong": strings.Repeat("a", 43), "missing": "", "the challenge itself": challenge, "too short": verifier[:42]} {
+		for name, v := range map[string]string{"wrong": strings.Repeat("a", 43), "missing": "",
+			"the challenge itself": challenge, "too short": verifier[:42]} {
 			t.Run(name, func(t *testing.T) {
 				got := s.exchange(t, s.clients.Web, a.code(s.clients.Web), "code_verifier", v)
-				if got.status != http.StatusBadRequest || got.text("error") != "invalid_grant" && got.text("error") != "invalid_request" {
+				if got.status != http.StatusBadRequest || got.text("error") != "invalid_grant" &&
+					got.text("error") != "invalid_request" {
 					t.Errorf("%v", got)
 				}
 			})
 		}
 	},
 	"redirect_uri must be the same again": func(t *testing.T, s *suite) {
-		got := s.exchange(t, s.clients.Web, s.agent(t, "ada").code(s.clients.Web), "redirect_uri", s.clients.Web.RedirectURIs[0]+"/")
+		got := s.exchange(t, s.clients.Web, s.agent(t, "ada").code(s.clients.Web), "redirect_uri",
+			s.clients.Web.RedirectURIs[0]+"/")
 		wantError(t, got, http.StatusBadRequest, "invalid_grant")
 	},
 	"a code is of one client": func(t *testing.T, s *suite) {
-		got := s.exchange(t, s.clients.Other, s.agent(t, "ada").code(s.clients.Web), "redirect_uri", s.clients.Web.RedirectURIs[0])
+		got := s.exchange(t, s.clients.Other, s.agent(t, "ada").code(s.clients.Web), "redirect_uri",
+			s.clients.Web.RedirectURIs[0])
 		wantError(t, got, http.StatusBadRequest, "invalid_grant")
 	},
 	"an unknown code": func(t *testing.T, s *suite) {
@@ -81,7 +85,8 @@ var codeTests = map[string]func(*testing.T, *suite){
 		wantError(t, got, http.StatusBadRequest, "unsupported_grant_type")
 	},
 	"the token endpoint takes no query": func(t *testing.T, s *suite) {
-		form := url.Values{"grant_type": {"authorization_code"}, "redirect_uri": {s.clients.Web.RedirectURIs[0]}, "code_verifier": {verifier}}
+		form := url.Values{"grant_type": {"authorization_code"}, "redirect_uri": {s.clients.Web.RedirectURIs[0]},
+			"code_verifier": {verifier}}
 		code := s.agent(t, "ada").code(s.clients.Web)
 		got := s.call(t, s.meta.Token+"?code="+url.QueryEscape(code), form, s.as(t, s.clients.Web, form)...)
 		if got.status != http.StatusBadRequest {
@@ -129,7 +134,8 @@ var clientAuthTests = map[string]func(*testing.T, *suite){
 	"an assertion is good once": func(t *testing.T, s *suite) { // PKJWT-01
 		c, a := s.clients.Key, s.agent(t, "ada")
 		form := func() url.Values {
-			f := url.Values{"grant_type": {"authorization_code"}, "code": {a.code(c)}, "redirect_uri": {c.RedirectURIs[0]}, "code_verifier": {verifier}}
+			f := url.Values{"grant_type": {"authorization_code"}, "code": {a.code(c)},
+				"redirect_uri": {c.RedirectURIs[0]}, "code_verifier": {verifier}}
 			s.assert(t, c, f, map[string]any{"jti": "the same " + t.Name()})
 			return f
 		}
@@ -141,11 +147,13 @@ var clientAuthTests = map[string]func(*testing.T, *suite){
 	"assertions that are no good": func(t *testing.T, s *suite) {
 		c, a := s.clients.Key, s.agent(t, "ada")
 		for name, change := range map[string]map[string]any{
-			"expired": {"exp": time.Now().Add(-10 * time.Minute).Unix()}, "no exp": {"exp": nil}, "no jti": {"jti": nil},
+			"expired": {"exp": time.Now().Add(-10 * time.Minute).Unix()}, "no exp": {"exp": nil},
+			"no jti":      {"jti": nil},
 			"foreign iss": {"iss": "web"}, "foreign aud": {"aud": "https://elsewhere.example"}, "no aud": {"aud": nil},
 		} {
 			t.Run(name, func(t *testing.T) {
-				f := url.Values{"grant_type": {"authorization_code"}, "code": {a.code(c)}, "redirect_uri": {c.RedirectURIs[0]}, "code_verifier": {verifier}}
+				f := url.Values{"grant_type": {"authorization_code"}, "code": {a.code(c)},
+					"redirect_uri": {c.RedirectURIs[0]}, "code_verifier": {verifier}}
 				s.assert(t, c, f, change)
 				wantError(t, s.call(t, s.meta.Token, f), http.StatusUnauthorized, "invalid_client")
 			})
@@ -157,7 +165,9 @@ var refreshTests = map[string]func(*testing.T, *suite){
 	"rotation": func(t *testing.T, s *suite) { // RT-00, CORE-10
 		first := s.agent(t, "ada").login(s.clients.Web)
 		second := s.refresh(t, s.clients.Web, first.text("refresh_token"))
-		if second.status != http.StatusOK || second.text("refresh_token") == "" || second.text("refresh_token") == first.text("refresh_token") || second.text("access_token") == first.text("access_token") {
+		if second.status != http.StatusOK || second.text("refresh_token") == "" ||
+			second.text("refresh_token") == first.text("refresh_token") ||
+			second.text("access_token") == first.text("access_token") {
 			t.Fatalf("%v", second)
 		}
 		if got := s.userinfo(t, second.text("access_token")); got.status != http.StatusOK {
@@ -196,11 +206,13 @@ var refreshTests = map[string]func(*testing.T, *suite){
 		if second.status != http.StatusOK || second.text("refresh_token") == first.text("refresh_token") {
 			t.Fatalf("%v", second)
 		}
-		wantError(t, s.refresh(t, s.clients.Public, first.text("refresh_token")), http.StatusBadRequest, "invalid_grant")
+		wantError(t, s.refresh(t, s.clients.Public, first.text("refresh_token")), http.StatusBadRequest,
+			"invalid_grant")
 	},
 	"more scope than was granted": func(t *testing.T, s *suite) {
 		got := s.agent(t, "ada").login(s.clients.Web)
-		wantError(t, s.refresh(t, s.clients.Web, got.text("refresh_token"), "scope", "openid email"), http.StatusBadRequest, "invalid_scope")
+		wantError(t, s.refresh(t, s.clients.Web, got.text("refresh_token"), "scope", "openid email"),
+			http.StatusBadRequest, "invalid_scope")
 	},
 	"an unknown token": func(t *testing.T, s *suite) {
 		wantError(t, s.refresh(t, s.clients.Web, "nonsense"), http.StatusBadRequest, "invalid_grant")
@@ -234,7 +246,8 @@ var accessTests = map[string]func(*testing.T, *suite){
 	},
 	"userinfo with a bad token": func(t *testing.T, s *suite) { // API-01
 		got := s.userinfo(t, "nonsense")
-		if got.status != http.StatusUnauthorized || !strings.Contains(got.header.Get("WWW-Authenticate"), `error="invalid_token"`) {
+		if got.status != http.StatusUnauthorized || !strings.Contains(got.header.Get("WWW-Authenticate"),
+			`error="invalid_token"`) {
 			t.Errorf("%v, WWW-Authenticate %q", got, got.header.Get("WWW-Authenticate"))
 		}
 	},
@@ -248,7 +261,8 @@ var accessTests = map[string]func(*testing.T, *suite){
 		tok := s.agent(t, "ada").login(s.clients.Web)
 		_, c := s.claims(t, tok.text("id_token"))
 		got := s.introspect(t, s.clients.API, tok.text("access_token"))
-		if got.status != http.StatusOK || got.fields["active"] != true || got.fields["client_id"] != s.clients.Web.ID || got.fields["sub"] != c["sub"] {
+		if got.status != http.StatusOK || got.fields["active"] != true || got.fields["client_id"] != s.clients.Web.ID ||
+			got.fields["sub"] != c["sub"] {
 			t.Errorf("%v", got)
 		}
 	},
@@ -309,7 +323,8 @@ var accessTests = map[string]func(*testing.T, *suite){
 	"revocation needs authentication": func(t *testing.T, s *suite) {
 		tok := s.agent(t, "ada").login(s.clients.Web)
 		pair := base64.StdEncoding.EncodeToString([]byte("web:wrong"))
-		got := s.call(t, s.meta.Revocation, url.Values{"token": {tok.text("refresh_token")}}, "Authorization", "Basic "+pair)
+		got := s.call(t, s.meta.Revocation, url.Values{"token": {tok.text("refresh_token")}}, "Authorization",
+			"Basic "+pair)
 		wantError(t, got, http.StatusUnauthorized, "invalid_client")
 	},
 }

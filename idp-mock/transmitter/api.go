@@ -87,7 +87,8 @@ func readBody(r *http.Request) (b streamBody, err error) {
 // createStream allows one stream per receiver.
 func (t *Transmitter) createStream(_ http.ResponseWriter, r *http.Request, rc Receiver) (int, any) {
 	b, err := readBody(r)
-	s := &stream{id: rand.Text(), receiver: rc, method: MethodPoll, status: "enabled", wake: make(chan struct{}), ended: make(chan struct{})}
+	s := &stream{id: rand.Text(), receiver: rc, method: MethodPoll, status: "enabled", wake: make(chan struct{}),
+		ended: make(chan struct{})}
 	if err != nil || !s.apply(t, b) {
 		return http.StatusBadRequest, nil
 	}
@@ -143,7 +144,8 @@ func (t *Transmitter) describe(s *stream) map[string]any {
 		}
 	}
 	delivery := map[string]any{"method": s.method, "endpoint_url": s.url}
-	out := map[string]any{"stream_id": s.id, "iss": t.cfg.Issuer, "aud": s.receiver.Audience, "events_supported": supported,
+	out := map[string]any{"stream_id": s.id, "iss": t.cfg.Issuer, "aud": s.receiver.Audience,
+		"events_supported": supported,
 		"events_requested": s.requested, "events_delivered": delivered, "delivery": delivery, "description": s.about}
 	if t.cfg.VerifyInterval > 0 {
 		out["min_verification_interval"] = int(t.cfg.VerifyInterval / time.Second)
@@ -196,7 +198,8 @@ func (t *Transmitter) updateStream(_ http.ResponseWriter, r *http.Request, rc Re
 	if !changed.apply(t, b) {
 		return http.StatusBadRequest, nil
 	}
-	s.method, s.url, s.header, s.requested, s.about = changed.method, changed.url, changed.header, changed.requested, changed.about
+	s.method, s.url, s.header, s.requested, s.about = changed.method, changed.url, changed.header, changed.requested,
+		changed.about
 	t.wakeLocked(s)
 	return http.StatusOK, t.describe(s)
 }
@@ -268,7 +271,8 @@ func (t *Transmitter) verify(w http.ResponseWriter, r *http.Request, rc Receiver
 	if b.State != "" {
 		payload["state"] = b.State
 	}
-	if _, err := t.Send(b.ID, SET{Event: EventTypeVerification, Subject: aboutStream(b.ID), Payload: payload}); err != nil {
+	if _, err := t.Send(b.ID, SET{Event: EventTypeVerification, Subject: aboutStream(b.ID),
+		Payload: payload}); err != nil {
 		return http.StatusInternalServerError, nil
 	}
 	return http.StatusNoContent, nil

@@ -228,7 +228,8 @@ func (t *Transmitter) pause(s *stream, d time.Duration) bool {
 }
 
 // push is RFC 8935 §2.
-func (t *Transmitter) push(ctx context.Context, s *stream, token string) (status int, code string, retryAfter time.Duration, err error) {
+func (t *Transmitter) push(ctx context.Context, s *stream,
+	token string) (status int, code string, retryAfter time.Duration, err error) {
 	t.mu.Lock()
 	url, header := s.url, s.header
 	t.mu.Unlock()
@@ -277,7 +278,8 @@ func (t *Transmitter) poll(_ http.ResponseWriter, r *http.Request, rc Receiver) 
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.MaxEvents != nil && *in.MaxEvents < 0 {
 		return http.StatusBadRequest, nil
 	}
-	rec := PollRecord{At: t.idp.Now(), MaxEvents: in.MaxEvents, Immediate: in.Immediate, Acks: in.Acks, Errors: map[string]string{}}
+	rec := PollRecord{At: t.idp.Now(), MaxEvents: in.MaxEvents, Immediate: in.Immediate, Acks: in.Acks,
+		Errors: map[string]string{}}
 	t.mu.Lock()
 	s := t.find(rc, r.PathValue("stream"))
 	if s == nil || s.method != MethodPoll {

@@ -29,7 +29,8 @@ type SET struct {
 func (t *Transmitter) SessionRevoked(sub, sid, initiator, reason string) SET {
 	subject := map[string]any{"format": "iss_sub", "iss": t.idp.Issuer(), "sub": sub}
 	if sid != "" {
-		subject = map[string]any{"format": "complex", "user": subject, "session": map[string]any{"format": "opaque", "id": sid}}
+		subject = map[string]any{"format": "complex", "user": subject,
+			"session": map[string]any{"format": "opaque", "id": sid}}
 	}
 	payload := map[string]any{"event_timestamp": t.idp.Now().Unix()}
 	if initiator != "" {
@@ -100,7 +101,8 @@ const (
 // Verdict of the fault by the specifications.
 func (f SETFault) Verdict() idpmock.Verdict {
 	switch f {
-	case "", SETRotatedKey, SETTypApplication, SETAudString, SETExtraAud, SETOldIat, SETAliasEvent, SETUnknownEvent, SETExtraClaims,
+	case "", SETRotatedKey, SETTypApplication, SETAudString, SETExtraAud, SETOldIat, SETAliasEvent, SETUnknownEvent,
+		SETExtraClaims,
 		SETMillisTimestamp, SETNoTimestamp, SETNoKid:
 		return idpmock.Accept
 	}
@@ -207,7 +209,8 @@ var setFaults = map[SETFault]func(*Transmitter, *token){
 			if err != nil {
 				return "", err
 			}
-			opts := (&jose.SignerOptions{}).WithType(jose.ContentType(t.typ)).WithHeader("crit", []string{"exp"}).WithHeader("exp", 1)
+			opts := (&jose.SignerOptions{}).WithType(jose.ContentType(t.typ)).WithHeader("crit",
+				[]string{"exp"}).WithHeader("exp", 1)
 			return jws.SignWith(t.alg, key, opts, t.claims)
 		}
 	},
@@ -217,7 +220,8 @@ var setFaults = map[SETFault]func(*Transmitter, *token){
 		t.at("exp", time.Minute)
 		t.claims["events"] = map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
 	},
-	SETNestedComplex: setSub("sub_id", map[string]any{"format": "complex", "user": map[string]any{"format": "complex", "user": map[string]any{}}}),
+	SETNestedComplex: setSub("sub_id", map[string]any{"format": "complex",
+		"user": map[string]any{"format": "complex", "user": map[string]any{}}}),
 	SETDetachedPayload: func(tr *Transmitter, t *token) {
 		t.sign = func(t *token) (string, error) { return cutPayload(tr.signed(t)) }
 	},
@@ -255,10 +259,12 @@ func (t *Transmitter) Token(streamID string, s SET, faults ...SETFault) (string,
 
 func (t *Transmitter) token(st *stream, s SET, faults []SETFault) (string, error) {
 	now := t.idp.Now()
-	j := &token{typ: "secevent+jwt", alg: t.idp.Config().SigningAlg, now: now, secret: st.receiver.Token, claims: map[string]any{
-		"iss": t.cfg.Issuer, "aud": slices.Clone(st.receiver.Audience), "iat": now.Unix(), "jti": cmp.Or(s.JTI, rand.Text()),
-		"sub_id": maps.Clone(s.Subject), "events": map[string]any{s.Event: maps.Clone(orEmpty(s.Payload))},
-	}}
+	j := &token{typ: "secevent+jwt", alg: t.idp.Config().SigningAlg, now: now, secret: st.receiver.Token,
+		claims: map[string]any{
+			"iss": t.cfg.Issuer, "aud": slices.Clone(st.receiver.Audience), "iat": now.Unix(),
+			"jti":    cmp.Or(s.JTI, rand.Text()),
+			"sub_id": maps.Clone(s.Subject), "events": map[string]any{s.Event: maps.Clone(orEmpty(s.Payload))},
+		}}
 	if s.Txn != "" {
 		j.claims["txn"] = s.Txn
 	}

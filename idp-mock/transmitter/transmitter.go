@@ -127,7 +127,8 @@ func New(p *idpmock.IDP, cfg Config) (*Transmitter, error) {
 	}
 	u, err := url.Parse(cfg.Issuer)
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(cfg.Issuer, "/") {
-		return nil, fmt.Errorf("transmitter: Config.Issuer: %q is no URL without query, fragment and trailing slash", cfg.Issuer)
+		return nil, fmt.Errorf("transmitter: Config.Issuer: %q is no URL without query, fragment and trailing slash",
+			cfg.Issuer)
 	}
 	if len(cfg.Receivers) == 0 {
 		return nil, errors.New("transmitter: Config.Receivers is empty: nobody could make a stream")
@@ -137,7 +138,8 @@ func New(p *idpmock.IDP, cfg Config) (*Transmitter, error) {
 			return nil, fmt.Errorf("transmitter: Config.Receivers[%d] lacks Token or Audience", i)
 		}
 	}
-	t := &Transmitter{idp: p, cfg: cfg, mux: http.NewServeMux(), streams: map[string]*stream{}, quiet: make(chan struct{})}
+	t := &Transmitter{idp: p, cfg: cfg, mux: http.NewServeMux(), streams: map[string]*stream{},
+		quiet: make(chan struct{})}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.mux.HandleFunc("GET "+PathSSFConfiguration+u.Path, t.configuration)
 	route := func(pattern string, f endpoint) {
@@ -193,7 +195,8 @@ func (t *Transmitter) Streams() []StreamInfo {
 	defer t.mu.Unlock()
 	var out []StreamInfo
 	for _, s := range t.streams {
-		out = append(out, StreamInfo{ID: s.id, Audience: s.receiver.Audience, Method: s.method, URL: s.url, Status: s.status})
+		out = append(out, StreamInfo{ID: s.id, Audience: s.receiver.Audience, Method: s.method, URL: s.url,
+			Status: s.status})
 	}
 	slices.SortFunc(out, func(a, b StreamInfo) int { return strings.Compare(a.ID, b.ID) })
 	return out
@@ -210,12 +213,14 @@ func (t *Transmitter) follow(ends <-chan idpmock.Event) {
 				return
 			}
 			cause := idpmock.Cause(e.Outcome)
-			if e.Kind != idpmock.EventEnd || e.Client != "" || cause != idpmock.CauseLogout && cause != idpmock.CauseAdmin {
+			if e.Kind != idpmock.EventEnd || e.Client != "" || cause != idpmock.CauseLogout &&
+				cause != idpmock.CauseAdmin {
 				continue
 			}
 			who := map[idpmock.Cause]string{idpmock.CauseLogout: "user", idpmock.CauseAdmin: "admin"}[cause]
 			for _, s := range t.Streams() {
-				_, _ = t.Send(s.ID, t.SessionRevoked(e.Subject, e.SID, who, "the session was ended")) // the stream may be gone
+				// the stream may be gone
+				_, _ = t.Send(s.ID, t.SessionRevoked(e.Subject, e.SID, who, "the session was ended"))
 			}
 		}
 	}
@@ -226,7 +231,8 @@ func aboutStream(id string) map[string]any { return map[string]any{"format": "op
 // UpdateStatus changes a stream's status as the transmitter's own decision, which
 // the receiver is told of (SSF §8.1.5).
 func (t *Transmitter) UpdateStatus(streamID, status, reason string) error {
-	told := SET{Event: EventTypeStreamUpdated, Subject: aboutStream(streamID), Payload: map[string]any{"status": status, "reason": reason}}
+	told := SET{Event: EventTypeStreamUpdated, Subject: aboutStream(streamID),
+		Payload: map[string]any{"status": status, "reason": reason}}
 	if status != "enabled" { // before the stream stops
 		if _, err := t.Send(streamID, told); err != nil {
 			return err

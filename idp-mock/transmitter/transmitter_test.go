@@ -92,7 +92,8 @@ func TestTransmitterManagement(t *testing.T) {
 		const push = `{"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"https://notes.example/x","authorization_header":"Bearer secret"}}`
 		_, made := w.manage("one", "POST", "/ssf/stream", push)
 		id, _ := made["stream_id"].(string)
-		if delivery, _ := made["delivery"].(map[string]any); id == "" || made["iss"] != "https://ssf.example" || delivery["authorization_header"] != nil {
+		if delivery, _ := made["delivery"].(map[string]any); id == "" || made["iss"] != "https://ssf.example" ||
+			delivery["authorization_header"] != nil {
 			t.Fatalf("created %v", made)
 		}
 		for _, c := range []struct {
@@ -110,7 +111,8 @@ func TestTransmitterManagement(t *testing.T) {
 			{"one", "POST", "/ssf/status", `{"stream_id":"` + id + `","status":"gone"}`, 400},
 			{"one", "GET", "/ssf/status?stream_id=" + id, "", 200},
 			{"one", "POST", "/ssf/poll/" + id, "{}", 404}, // it is a push stream
-			{"one", "PATCH", "/ssf/stream", `{"stream_id":"` + id + `","delivery":{"method":"urn:ietf:rfc:8936"}}`, 200},
+			{"one", "PATCH", "/ssf/stream", `{"stream_id":"` + id + `","delivery":{"method":"urn:ietf:rfc:8936"}}`,
+				200},
 			{"one", "POST", "/ssf/poll/" + id, `{"returnImmediately":true}`, 200},
 			{"one", "POST", "/ssf/poll/" + id, `{"maxEvents":-1}`, 400},
 			{"two", "POST", "/ssf/poll/" + id, "{}", 404},
@@ -151,7 +153,8 @@ func TestTransmitterPoll(t *testing.T) {
 			ids = append(ids, jti)
 		}
 		for range 2 {
-			if sets, more := poll(`{"maxEvents":2}`); len(sets) != 2 || sets[ids[0]] == nil || sets[ids[1]] == nil || !more {
+			if sets, more := poll(`{"maxEvents":2}`); len(sets) != 2 || sets[ids[0]] == nil || sets[ids[1]] == nil ||
+				!more {
 				t.Errorf("%d sets, more %v", len(sets), more)
 			}
 		}
@@ -162,7 +165,8 @@ func TestTransmitterPoll(t *testing.T) {
 		if len(sets) != 1 || sets[ids[2]] == nil || more {
 			t.Errorf("%v, more %v", sets, more)
 		}
-		if done := tr.Delivered(id); len(done) != 2 || done[0].Err != "" || done[1].Err != "invalid_key" || done[0].Attempts != 2 {
+		if done := tr.Delivered(id); len(done) != 2 || done[0].Err != "" || done[1].Err != "invalid_key" ||
+			done[0].Attempts != 2 {
 			t.Errorf("%+v", done)
 		}
 		// Paused streams keep, disabled ones drop.
@@ -189,7 +193,8 @@ func TestTransmitterPush(t *testing.T) {
 		var at []time.Duration
 		began := time.Now()
 		stop, err := w.Net.Serve("receiver.example", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("Authorization") != "Bearer secret" || r.Header.Get("Content-Type") != "application/secevent+jwt" {
+			if r.Header.Get("Authorization") != "Bearer secret" ||
+				r.Header.Get("Content-Type") != "application/secevent+jwt" {
 				t.Errorf("headers %v", r.Header)
 			}
 			n := len(at)
@@ -206,7 +211,8 @@ func TestTransmitterPush(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(stop)
-		_, made := w.manage("one", "POST", "/ssf/stream", `{"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"https://receiver.example/","authorization_header":"Bearer secret"}}`)
+		_, made := w.manage("one", "POST", "/ssf/stream",
+			`{"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"https://receiver.example/","authorization_header":"Bearer secret"}}`)
 		id := made["stream_id"].(string)
 		for range 3 {
 			if _, err := tr.Send(id, tr.SessionRevoked("ada", "", "", "")); err != nil {
@@ -217,7 +223,8 @@ func TestTransmitterPush(t *testing.T) {
 			t.Fatal(err)
 		}
 		done := tr.Delivered(id)
-		if len(done) != 3 || done[0].Attempts != 3 || done[0].Err != "" || done[1].Err != "invalid_issuer" || !done[2].GivenUp || done[2].Status != 503 {
+		if len(done) != 3 || done[0].Attempts != 3 || done[0].Err != "" || done[1].Err != "invalid_issuer" ||
+			!done[2].GivenUp || done[2].Status != 503 {
 			t.Errorf("%+v", done)
 		}
 		if len(at) != 7 || at[1] != time.Second || at[2] != 101*time.Second {
@@ -242,7 +249,8 @@ func TestTransmitterTokens(t *testing.T) {
 			t.Errorf("header %v", header)
 		}
 		subject, _ := claims["sub_id"].(map[string]any)
-		if claims["sub"] != nil || claims["exp"] != nil || claims["iss"] != "https://ssf.example" || claims["jti"] == "" || subject["format"] != "complex" {
+		if claims["sub"] != nil || claims["exp"] != nil || claims["iss"] != "https://ssf.example" ||
+			claims["jti"] == "" || subject["format"] != "complex" {
 			t.Errorf("claims %v", claims)
 		}
 		seen := map[string]transmitter.SETFault{good: "none"}
@@ -314,7 +322,8 @@ func TestLike(t *testing.T) {
 		_, claims := peek(t, token)
 		event := claims["events"].(map[string]any)[transmitter.EventTypeSessionRevoked].(map[string]any)
 		subject, _ := event["subject"].(map[string]any)
-		if claims["sub_id"] != nil || subject["user"] == nil || subject["format"] != nil || event["event_timestamp"].(float64) < 1e11 {
+		if claims["sub_id"] != nil || subject["user"] == nil || subject["format"] != nil ||
+			event["event_timestamp"].(float64) < 1e11 {
 			t.Errorf("claims %v", claims)
 		}
 	})
@@ -362,7 +371,8 @@ func TestLike(t *testing.T) {
 func TestTransmitterReplace(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.transmits(nil)
-		_, made := w.manage("one", "POST", "/ssf/stream", `{"description":"notes","events_requested":["`+transmitter.EventTypeSessionRevoked+`"]}`)
+		_, made := w.manage("one", "POST", "/ssf/stream",
+			`{"description":"notes","events_requested":["`+transmitter.EventTypeSessionRevoked+`"]}`)
 		id := made["stream_id"].(string)
 		for _, c := range []struct {
 			method, body, description string
@@ -373,7 +383,8 @@ func TestTransmitterReplace(t *testing.T) {
 			{"PUT", `{"stream_id":"` + id + `","description":"calendar"}`, "calendar", 0},
 		} {
 			status, got := w.manage("one", c.method, "/ssf/stream", c.body)
-			if requested, _ := got["events_delivered"].([]any); status != 200 || got["description"] != c.description || len(requested) != c.events {
+			if requested, _ := got["events_delivered"].([]any); status != 200 || got["description"] != c.description ||
+				len(requested) != c.events {
 				t.Errorf("%s: %d %v", c.method, status, got)
 			}
 		}

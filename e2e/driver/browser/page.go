@@ -59,7 +59,8 @@ func (p *Page) Wrote(line string, broken bool) {
 	if strings.Contains(line, "/favicon.ico") {
 		return // the browser's own doing, which a service worker may not expect
 	}
-	if broken || strings.Contains(line, "Content Security Policy") || strings.Contains(line, "Content-Security-Policy") {
+	if broken || strings.Contains(line, "Content Security Policy") ||
+		strings.Contains(line, "Content-Security-Policy") {
 		p.t.Errorf("%s: the page broke: %s", p.name, line)
 	}
 }

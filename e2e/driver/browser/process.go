@@ -33,7 +33,8 @@ const startTimeout = 60 * time.Second
 var names = [...]string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
 
 // ErrMissing says: there is no chromium on this machine.
-var ErrMissing = errors.New("browser: none of " + strings.Join(names[:], ", ") + " is in PATH; on Debian: apt-get install chromium")
+var ErrMissing = errors.New("browser: none of " + strings.Join(names[:], ", ") +
+	" is in PATH; on Debian: apt-get install chromium")
 
 func find() (string, error) {
 	for _, name := range names {
@@ -79,7 +80,8 @@ func (p *Process) start() (context.Context, error) {
 		return nil, err
 	}
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options(path)...)
-	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {})) // unknown events of a newer chromium
+	// unknown events of a newer chromium
+	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
 	p.stop = func() { cancel(); stopAllocator() }
 	// The context of the first Run bounds the life of the process, so it cannot
 	// carry the deadline.

@@ -87,7 +87,8 @@ func run[T any](tab *Tab, what string, action chromedp.Action[T]) T {
 // is to be found again. The protocol has no code for it.
 func replaced(err error) bool {
 	var e *cdproto.Error
-	return errors.As(err, &e) && (strings.Contains(e.Message, "No node with given id") || strings.Contains(e.Message, "not find node"))
+	return errors.As(err, &e) && (strings.Contains(e.Message, "No node with given id") ||
+		strings.Contains(e.Message, "not find node"))
 }
 
 // Go navigates and waits until the page that it leads to, redirects included, has

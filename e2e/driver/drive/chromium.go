@@ -47,7 +47,8 @@ func (*Chromium) Reload(tab site.Tab) {
 func (*Chromium) Back(tab site.Tab) {
 	t := tab.(*browser.Tab)
 	h := browser.Call(t, cdppage.GetNavigationHistory, cdp.Empty{})
-	browser.Call(t, cdppage.NavigateToHistoryEntry, cdppage.NavigateToHistoryEntryParams{EntryID: h.Entries[h.CurrentIndex-1].ID})
+	browser.Call(t, cdppage.NavigateToHistoryEntry,
+		cdppage.NavigateToHistoryEntryParams{EntryID: h.Entries[h.CurrentIndex-1].ID})
 }
 
 // Front has nothing to do: without a window every tab is in front.

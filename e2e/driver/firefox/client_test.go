@@ -27,7 +27,9 @@ func serve(t *testing.T) string {
 		fmt.Fprint(w, `<!doctype html><title>First</title><h1 id="h">One</h1><input id="i"><a id="a" href="/two">on</a>
 			<script>i.oninput = e => h.textContent = "typed " + i.value + e.isTrusted; console.log("hello from", "one")</script>`)
 	})
-	mux.HandleFunc("GET /two", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `<!doctype html><h1>Two</h1>`) })
+	mux.HandleFunc("GET /two", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `<!doctype html><h1>Two</h1>`)
+	})
 	mux.HandleFunc("GET /policy", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "script-src 'none'")
 		fmt.Fprint(w, `<!doctype html><title>Broken</title><script>1</script>`)
@@ -54,7 +56,8 @@ func TestTab(t *testing.T) {
 		Far   float64
 	}
 	got := browser.Eval[view](tab, `Promise.resolve({Text: "a\"b", List: [1, 2], Inner: {yes: true, gone: undefined}, None: null, Far: 1.5e300})`)
-	if got.Text != `a"b` || len(got.List) != 2 || !got.Inner["yes"] || len(got.Inner) != 1 || got.None != nil || got.Far != 1.5e300 {
+	if got.Text != `a"b` || len(got.List) != 2 || !got.Inner["yes"] || len(got.Inner) != 1 || got.None != nil ||
+		got.Far != 1.5e300 {
 		t.Errorf("Eval = %+v", got)
 	}
 	tab.Click("#a")
@@ -106,7 +109,8 @@ func TestFailureShowsThePage(t *testing.T) {
 		tab.Go(url)
 		browser.Eval[int](tab, `nothing.at.all`)
 	})
-	for _, want := range []string{"first: evaluate", "nothing is not defined", "URL: " + url, "title: First", "hello from one"} {
+	for _, want := range []string{"first: evaluate", "nothing is not defined", "URL: " + url, "title: First",
+		"hello from one"} {
 		if len(r.told) != 1 || !strings.Contains(r.told[0], want) {
 			t.Errorf("the failure does not tell %q:\n%s", want, r.told)
 		}
@@ -121,11 +125,13 @@ func TestMissing(t *testing.T) {
 	open := func(tb testing.TB) { none.New(tb) }
 
 	t.Setenv("TANDEM_GATE", "1")
-	if r := failing(t, open); len(r.skipped) != 0 || len(r.told) != 1 || !strings.Contains(r.told[0], "apt-get install firefox-esr") {
+	if r := failing(t, open); len(r.skipped) != 0 || len(r.told) != 1 ||
+		!strings.Contains(r.told[0], "apt-get install firefox-esr") {
 		t.Errorf("in the gate: failed %q, skipped %q", r.told, r.skipped)
 	}
 	t.Setenv("TANDEM_GATE", "")
-	if r := failing(t, open); len(r.told) != 0 || len(r.skipped) != 1 || !strings.Contains(r.skipped[0], "apt-get install firefox-esr") {
+	if r := failing(t, open); len(r.told) != 0 || len(r.skipped) != 1 ||
+		!strings.Contains(r.skipped[0], "apt-get install firefox-esr") {
 		t.Errorf("outside the gate: failed %q, skipped %q", r.told, r.skipped)
 	}
 }

@@ -46,7 +46,8 @@ const (
 var names = [...]string{"firefox-esr", "firefox"}
 
 // ErrMissing says: there is no Firefox on this machine.
-var ErrMissing = errors.New("firefox: none of " + strings.Join(names[:], ", ") + " is in PATH; on Debian: apt-get install firefox-esr")
+var ErrMissing = errors.New("firefox: none of " + strings.Join(names[:], ", ") +
+	" is in PATH; on Debian: apt-get install firefox-esr")
 
 func find() (string, error) {
 	for _, name := range names {
@@ -109,7 +110,8 @@ func (p *Process) launch(path string) error {
 		return err
 	}
 	// System access is for what a person does outside the page (window.go).
-	cmd := exec.Command(path, "--headless", "--no-remote", "--profile", p.dir, "--remote-debugging-port", "0", "--remote-allow-system-access", "about:blank")
+	cmd := exec.Command(path, "--headless", "--no-remote", "--profile", p.dir, "--remote-debugging-port", "0",
+		"--remote-allow-system-access", "about:blank")
 	cmd.Env = append(os.Environ(), "HOME="+p.dir, "MOZ_CRASHREPORTER_DISABLE=1", "MOZ_DISABLE_AUTO_SAFE_MODE=1")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -193,7 +195,8 @@ func (p *Process) event(method string, params json.RawMessage) {
 		line += fmt.Sprintf(" (%s:%d)", f[0].URL, f[0].LineNumber+1)
 	}
 	// That a stream was refused or broke off is no exception of the page's.
-	refused := strings.HasPrefix(e.Text, "Firefox can’t establish a connection") || strings.Contains(e.Text, "was interrupted while the page was loading")
+	refused := strings.HasPrefix(e.Text, "Firefox can’t establish a connection") ||
+		strings.Contains(e.Text, "was interrupted while the page was loading")
 	tab.Wrote(line, e.Type == "javascript" && e.Level == "error" && !refused)
 }
 

@@ -52,7 +52,8 @@ type evaluated struct {
 
 func (tab *Tab) script(ctx context.Context, script string) (remote, error) {
 	var got evaluated
-	err := tab.p.conn.call(ctx, "script.evaluate", obj{"expression": script, "awaitPromise": true, "target": obj{"context": tab.id}}, &got)
+	err := tab.p.conn.call(ctx, "script.evaluate", obj{"expression": script, "awaitPromise": true,
+		"target": obj{"context": tab.id}}, &got)
 	if err == nil && got.Type != "success" {
 		err = errors.New(got.ExceptionDetails.Text)
 	}
@@ -128,7 +129,8 @@ func (tab *Tab) click(expression string) {
 	})
 	tab.command("click "+expression, "input.performActions", obj{"actions": []obj{{
 		"type": "pointer", "id": "mouse", "actions": []obj{
-			{"type": "pointerMove", "x": 0, "y": 0, "origin": obj{"type": "element", "element": obj{"sharedId": element.SharedID}}},
+			{"type": "pointerMove", "x": 0, "y": 0,
+				"origin": obj{"type": "element", "element": obj{"sharedId": element.SharedID}}},
 			{"type": "pointerDown", "button": 0},
 			{"type": "pointerUp", "button": 0},
 		}}}}, nil)
@@ -136,7 +138,8 @@ func (tab *Tab) click(expression string) {
 
 // Type types into the element, key by key.
 func (tab *Tab) Type(css, text string) {
-	tab.Wait(fmt.Sprintf("(e => e?.getClientRects().length && (e.focus(), true))(document.querySelector(%s))", browser.Quote(css)))
+	tab.Wait(fmt.Sprintf("(e => e?.getClientRects().length && (e.focus(), true))(document.querySelector(%s))",
+		browser.Quote(css)))
 	tab.Press(text)
 }
 
@@ -153,7 +156,8 @@ const (
 func (tab *Tab) Press(keys string) {
 	var actions []obj
 	for _, key := range strings.ReplaceAll(keys, "\r", Enter) {
-		actions = append(actions, obj{"type": "keyDown", "value": string(key)}, obj{"type": "keyUp", "value": string(key)})
+		actions = append(actions, obj{"type": "keyDown", "value": string(key)},
+			obj{"type": "keyUp", "value": string(key)})
 	}
 	tab.keys(actions)
 }
@@ -169,7 +173,8 @@ func (tab *Tab) Chord(keys ...string) {
 }
 
 func (tab *Tab) keys(actions []obj) {
-	tab.command("press keys", "input.performActions", obj{"actions": []obj{{"type": "key", "id": "keyboard", "actions": actions}}}, nil)
+	tab.command("press keys", "input.performActions",
+		obj{"actions": []obj{{"type": "key", "id": "keyboard", "actions": actions}}}, nil)
 }
 
 // Screenshot writes what can be seen of the page to a PNG file.

@@ -29,14 +29,16 @@ const keys = `(key, modifier) => {
 // outside evaluates JavaScript in the window.
 func (p *Process) outside(ctx context.Context, script string) ([]byte, error) {
 	var tree struct{ Contexts []struct{ Context string } }
-	if err := p.conn.call(ctx, "browsingContext.getTree", obj{"moz:scope": "chrome", "maxDepth": 0}, &tree); err != nil {
+	if err := p.conn.call(ctx, "browsingContext.getTree", obj{"moz:scope": "chrome", "maxDepth": 0},
+		&tree); err != nil {
 		return nil, err
 	}
 	if len(tree.Contexts) != 1 {
 		return nil, fmt.Errorf("%d windows, want one", len(tree.Contexts))
 	}
 	var got evaluated
-	err := p.conn.call(ctx, "script.evaluate", obj{"expression": script, "awaitPromise": true, "target": obj{"context": tree.Contexts[0].Context}}, &got)
+	err := p.conn.call(ctx, "script.evaluate", obj{"expression": script, "awaitPromise": true,
+		"target": obj{"context": tree.Contexts[0].Context}}, &got)
 	if err == nil && got.Type != "success" {
 		err = errors.New(got.ExceptionDetails.Text)
 	}
@@ -82,12 +84,16 @@ func (tab *Tab) PressOutside(key string, modifier ...string) {
 
 // TypeAddress types a URL into the address bar.
 func (tab *Tab) TypeAddress(url string) {
-	tab.outside("type an address", fmt.Sprintf(`(press => { gURLBar.focus(); gURLBar.select(); for (const c of %s) press(c); press("Enter") })(%s)`, browser.Quote(url), keys))
+	tab.outside("type an address", fmt.Sprintf(
+		`(press => { gURLBar.focus(); gURLBar.select(); for (const c of %s) press(c); press("Enter") })(%s)`,
+		browser.Quote(url), keys))
 }
 
 // OpenBookmark opens a URL as a click on its bookmark does.
 func (tab *Tab) OpenBookmark(url string) {
-	tab.outside("open a bookmark", fmt.Sprintf(`PlacesUIUtils.openNodeIn({uri: %s, type: 0, itemId: 1, parent: null}, "current", {ownerWindow: window})`, browser.Quote(url)))
+	tab.outside("open a bookmark", fmt.Sprintf(
+		`PlacesUIUtils.openNodeIn({uri: %s, type: 0, itemId: 1, parent: null}, "current", {ownerWindow: window})`,
+		browser.Quote(url)))
 }
 
 // Reopen closes the tab and opens it again. The tab that comes back is another one.

@@ -56,7 +56,8 @@ func Dex(t testing.TB, o Options) *Server {
 	for n := range People {
 		people = append(people, Name(n))
 	}
-	order, err := json.Marshal(map[string]any{"Config": string(config[1]), "Issuer": s.Issuer, "Listen": addr, "Window": o.Window.String(),
+	order, err := json.Marshal(map[string]any{"Config": string(config[1]), "Issuer": s.Issuer, "Listen": addr,
+		"Window":      o.Window.String(),
 		"SigningKeys": dexKeys.String(), "File": filepath.Join(dir, "dex.db"), "Clients": clients, "Brief": brief,
 		"People": people, "Password": password})
 	if err != nil {

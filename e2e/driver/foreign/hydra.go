@@ -21,7 +21,8 @@ import (
 
 const (
 	hydraVersion = "v2.3.0"
-	hydraReplace = "github.com/gobuffalo/pop/v6=github.com/ory/pop/v6@v6.2.1-0.20241121111754-e5dfc0f3344b" // its go.mod has it
+	// its go.mod has it
+	hydraReplace = "github.com/gobuffalo/pop/v6=github.com/ory/pop/v6@v6.2.1-0.20241121111754-e5dfc0f3344b"
 )
 
 // Hydra builds Ory Hydra once and starts it, with a log-in app that answers as the guide
@@ -81,9 +82,10 @@ func Hydra(t testing.TB, o Options) *Server {
 		client := map[string]any{
 			"client_id": c.ID, "client_secret": c.Secret(), "grant_types": grants, "response_types": []string{"code"},
 			"scope": "openid profile offline_access", "token_endpoint_auth_method": "client_secret_basic",
-			"redirect_uris":             []string{c.Base + "/auth/callback"},
-			"post_logout_redirect_uris": []string{c.Base + "/auth/logged-out"},
-			"backchannel_logout_uri":    c.Base + "/auth/backchannel-logout", "backchannel_logout_session_required": true,
+			"redirect_uris":                       []string{c.Base + "/auth/callback"},
+			"post_logout_redirect_uris":           []string{c.Base + "/auth/logged-out"},
+			"backchannel_logout_uri":              c.Base + "/auth/backchannel-logout",
+			"backchannel_logout_session_required": true,
 		}
 		if c.AccessToken > 0 {
 			client["authorization_code_grant_access_token_lifespan"] = c.AccessToken.String()
@@ -135,17 +137,20 @@ func (l *hydraLogin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !skip && (r.FormValue("username") == "" || r.FormValue("password") != password) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = fmt.Fprintf(w, `<form method=post><input type=hidden name=login_challenge value="%s">`+
-				`<input name=username><input type=password name=password><button>Log in</button></form>`, html.EscapeString(challenge))
+				`<input name=username><input type=password name=password><button>Log in</button></form>`,
+				html.EscapeString(challenge))
 			return
 		}
-		body = map[string]any{"subject": r.FormValue("username"), "remember": true, "remember_for": int(l.window.Seconds())}
+		body = map[string]any{"subject": r.FormValue("username"), "remember": true,
+			"remember_for": int(l.window.Seconds())}
 		if skip {
 			body["subject"] = asked["subject"]
 			body["extend_session_lifespan"] = true
 		}
 	case "consent":
-		body = map[string]any{"grant_scope": asked["requested_scope"], "grant_access_token_audience": asked["requested_access_token_audience"],
-			"remember": true, "remember_for": 0}
+		body = map[string]any{"grant_scope": asked["requested_scope"],
+			"grant_access_token_audience": asked["requested_access_token_audience"],
+			"remember":                    true, "remember_for": 0}
 	}
 	answer, err := hydraCall(http.MethodPut, at+"/accept"+query, body)
 	if err != nil {

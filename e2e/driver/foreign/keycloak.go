@@ -27,8 +27,10 @@ func Keycloak(t testing.TB, o Options) *Server {
 	mvn := need(t, "mvn", "Maven fetches Keycloak; on Debian: apt-get install maven")
 	archive := filepath.Join(cache(t, "keycloak"), "keycloak-quarkus-dist-"+keycloakVersion+".tar.gz")
 	if !exists(archive) {
-		do(t, filepath.Dir(archive), nil, mvn, "-q", "-B", "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy",
-			"-Dartifact=org.keycloak:keycloak-quarkus-dist:"+keycloakVersion+":tar.gz", "-DoutputDirectory="+filepath.Dir(archive))
+		do(t, filepath.Dir(archive), nil, mvn, "-q", "-B",
+			"org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy",
+			"-Dartifact=org.keycloak:keycloak-quarkus-dist:"+keycloakVersion+":tar.gz",
+			"-DoutputDirectory="+filepath.Dir(archive))
 	}
 	dir := t.TempDir()
 	do(t, dir, nil, "tar", "xzf", archive)
@@ -37,7 +39,8 @@ func Keycloak(t testing.TB, o Options) *Server {
 	s := &Server{Issuer: base + "/realms/staff", Version: keycloakVersion, Field: "username"}
 	kc := run(t, s, base+"/realms/master/.well-known/openid-configuration", &command{
 		path: filepath.Join(dir, "keycloak-"+keycloakVersion, "bin", "kc.sh"),
-		args: []string{"start-dev", "--http-host=127.0.0.1", "--http-port=" + port(addr), "--http-management-port=" + port(management)},
+		args: []string{"start-dev", "--http-host=127.0.0.1", "--http-port=" + port(addr), "--http-management-port=" +
+			port(management)},
 		env: []string{"KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD=" + password,
 			"JAVA_OPTS=-Xms200m -Xmx700m -XX:TieredStopAtLevel=1 -Djava.net.preferIPv4Stack=true"}})
 	a := &keycloakAdmin{t: t, base: base}
@@ -53,7 +56,8 @@ func Keycloak(t testing.TB, o Options) *Server {
 	s.RotateKeys = func() error {
 		return a.post("/admin/realms/staff/components", map[string]any{"name": "newer", "providerId": "rsa-generated",
 			"providerType": "org.keycloak.keys.KeyProvider",
-			"config":       map[string][]string{"priority": {"200"}, "enabled": {"true"}, "active": {"true"}, "algorithm": {"RS256"}}})
+			"config": map[string][]string{"priority": {"200"}, "enabled": {"true"}, "active": {"true"},
+				"algorithm": {"RS256"}}})
 	}
 	return s
 }
@@ -85,20 +89,24 @@ func (a *keycloakAdmin) setUp(o Options) {
 	realm["realm"], realm["enabled"], realm["ssoSessionIdleTimeout"] = "staff", true, int(o.Window.Seconds())
 	var people []any
 	for n := range People {
-		people = append(people, map[string]any{"username": Name(n), "enabled": true, "email": Name(n) + "@example.com", "emailVerified": true,
-			"firstName": "Ada", "lastName": "L", "credentials": []any{map[string]any{"type": "password", "value": password}}})
+		people = append(people, map[string]any{"username": Name(n), "enabled": true, "email": Name(n) + "@example.com",
+			"emailVerified": true,
+			"firstName":     "Ada", "lastName": "L",
+			"credentials": []any{map[string]any{"type": "password", "value": password}}})
 	}
 	realm["users"] = people
 	if err := a.post("/admin/realms", realm); err != nil {
 		a.t.Fatal(err)
 	}
 	// The API that the guide's audience mapper names.
-	if err := a.post("/admin/realms/staff/clients", map[string]any{"clientId": "notes-api", "bearerOnly": true}); err != nil {
+	if err := a.post("/admin/realms/staff/clients",
+		map[string]any{"clientId": "notes-api", "bearerOnly": true}); err != nil {
 		a.t.Fatal(err)
 	}
 	for _, c := range o.Clients {
 		client := map[string]any{}
-		if err := json.Unmarshal([]byte(strings.ReplaceAll(found[1][1], "https://notes.example.com", c.Base)), &client); err != nil {
+		if err := json.Unmarshal([]byte(strings.ReplaceAll(found[1][1], "https://notes.example.com", c.Base)),
+			&client); err != nil {
 			a.t.Fatal(err)
 		}
 		client["clientId"], client["secret"] = c.ID, c.Secret()
@@ -122,7 +130,8 @@ func (a *keycloakAdmin) post(path string, body any) error { return a.send(http.M
 func (a *keycloakAdmin) send(method, path string, body any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {password}}
+	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"},
+		"password": {password}}
 	status, text, err := call(ctx, http.MethodPost, a.base+"/realms/master/protocol/openid-connect/token",
 		"application/x-www-form-urlencoded", strings.NewReader(form.Encode()), nil)
 	if err != nil {

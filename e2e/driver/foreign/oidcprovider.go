@@ -30,7 +30,8 @@ func OIDCProvider(t testing.TB, o Options) *Server {
 		}
 		clients = append(clients, map[string]any{
 			"client_id": c.ID, "client_secret": c.Secret(), "token_endpoint_auth_method": "client_secret_basic",
-			"redirect_uris": []string{c.Base + "/auth/callback"}, "post_logout_redirect_uris": []string{c.Base + "/auth/logged-out"},
+			"redirect_uris": []string{c.Base + "/auth/callback"}, "post_logout_redirect_uris": []string{c.Base +
+				"/auth/logged-out"},
 			"backchannel_logout_uri": c.Base + "/auth/backchannel-logout", "backchannel_logout_session_required": true,
 			"response_types": []string{"code"}, "grant_types": grants,
 		})
@@ -40,8 +41,9 @@ func OIDCProvider(t testing.TB, o Options) *Server {
 		"Session": int(o.Window.Seconds()), "AccessToken": 300, "RefreshToken": 8 * 3600, "Grant": 8 * 3600,
 	}}
 	issuer, process := oidcprovider.StartProcess(t, dir, config)
-	s := &Server{Issuer: issuer, Version: npmVersion(t, dir+"/node_modules/oidc-provider/package.json"), process: process,
-		Field: "login", LogOut: issuer + "/session/end", InMemory: true}
+	s := &Server{Issuer: issuer, Version: npmVersion(t, dir+"/node_modules/oidc-provider/package.json"),
+		process: process,
+		Field:   "login", LogOut: issuer + "/session/end", InMemory: true}
 	if u, err := url.Parse(issuer); err == nil {
 		config.Port, _ = strconv.Atoi(u.Port()) // 0 would show: the issuer would be another
 	}
@@ -65,7 +67,8 @@ func rsaKey(t testing.TB) jose.JSONWebKey {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return jose.JSONWebKey{Key: key, KeyID: strconv.FormatInt(time.Now().UnixNano(), 36), Algorithm: "RS256", Use: "sig"}
+	return jose.JSONWebKey{Key: key, KeyID: strconv.FormatInt(time.Now().UnixNano(), 36), Algorithm: "RS256",
+		Use: "sig"}
 }
 
 func npmVersion(t testing.TB, path string) string {

@@ -15,7 +15,8 @@ const springBoot = "3.5.7" // as in spring/pom.xml
 // Spring builds and starts Spring Authorization Server. Its sessions are in memory.
 func Spring(t testing.TB, o Options) *Server {
 	t.Helper()
-	java := need(t, "java", "Spring Authorization Server needs a JDK 17 or later; on Debian: apt-get install openjdk-17-jdk-headless maven")
+	java := need(t, "java", "Spring Authorization Server needs a JDK 17 or later; on Debian: apt-get install "+
+		"openjdk-17-jdk-headless maven")
 	mvn := need(t, "mvn", "Maven builds Spring Authorization Server; on Debian: apt-get install maven")
 	dir := t.TempDir() // beside the sources nothing is built
 	if err := os.CopyFS(dir, os.DirFS(folder(t, "spring"))); err != nil {
@@ -34,9 +35,11 @@ func Spring(t testing.TB, o Options) *Server {
 	}
 	s := &Server{Issuer: "http://" + addr, Version: "Spring Boot " + springBoot, Field: "username", InMemory: true}
 	s.LogOut = s.Issuer + "/logout"
-	c := run(t, s, s.Issuer+"/.well-known/openid-configuration", &command{path: java, args: []string{"-XX:TieredStopAtLevel=1", "-Xmx400m", "-jar", jar},
-		env: []string{"ISSUER=" + s.Issuer, "PORT=" + addr[strings.LastIndex(addr, ":")+1:], "WINDOW=" + seconds(o.Window),
-			"PASSWORD=" + password, "CLIENTS=" + strings.Join(clients, "\n")}})
+	c := run(t, s, s.Issuer+"/.well-known/openid-configuration",
+		&command{path: java, args: []string{"-XX:TieredStopAtLevel=1", "-Xmx400m", "-jar", jar},
+			env: []string{"ISSUER=" + s.Issuer, "PORT=" + addr[strings.LastIndex(addr, ":")+1:], "WINDOW=" +
+				seconds(o.Window),
+				"PASSWORD=" + password, "CLIENTS=" + strings.Join(clients, "\n")}})
 	s.Restart = func() {
 		c.stop()
 		c.start(s, s.Issuer+"/.well-known/openid-configuration")

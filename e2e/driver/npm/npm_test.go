@@ -8,7 +8,8 @@ import (
 
 // What is pinned is what lies there.
 func TestPath(t *testing.T) {
-	for _, file := range []string{"axe-core/axe.min.js", "typescript/bin/tsc", "htmx2/dist/htmx.min.js", "htmx4/dist/htmx.min.js"} {
+	for _, file := range []string{"axe-core/axe.min.js", "typescript/bin/tsc", "htmx2/dist/htmx.min.js",
+		"htmx4/dist/htmx.min.js"} {
 		path, err := Path(file)
 		if err != nil {
 			t.Fatal(err)

@@ -21,7 +21,8 @@ func Attacks() []Attack {
 		{Name: "every name of window", Content: `<script src="/clobber.js" data-what="window"></script>`},
 		{Name: "every name of a form", Content: `<script src="/clobber.js" data-what="forms"></script>`},
 	}
-	for _, name := range []string{"querySelectorAll", "createElement", "addEventListener", "documentElement", "adoptedStyleSheets"} {
+	for _, name := range []string{"querySelectorAll", "createElement", "addEventListener", "documentElement",
+		"adoptedStyleSheets"} {
 		attacks = append(attacks, Attack{Name: "document." + name, Content: `<img name="` + name + `" alt="">`})
 	}
 	return append(append(append(attacks, elements...), styles...), layers...)
@@ -81,7 +82,8 @@ const shown = "<style>" + show + "</style>"
 var layers = []Attack{
 	{Name: "popover before", Content: shown, Before: `toast.showPopover()`},
 	{Name: "modal dialog before", Content: shown, Before: `own.showModal()`},
-	{Name: "full screen before", Content: shown, Click: "#full", Before: `eyes.until(() => document.fullscreenElement)`},
+	{Name: "full screen before", Content: shown, Click: "#full",
+		Before: `eyes.until(() => document.fullscreenElement)`},
 	{Name: "full screen after", Content: shown, Click: "#later", While: `eyes.until(() => document.fullscreenElement)`},
 	{Name: "popover after", Content: shown, While: `(toast.hidePopover(), toast.showPopover())`},
 	{Name: "modal dialog after", Content: shown, While: `(own.close(), own.showModal())`},

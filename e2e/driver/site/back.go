@@ -34,7 +34,8 @@ func (w *World) Back(newTab func(name string) Tab) {
 		"a script of the next page is told of the end": func(tab Tab) {
 			tab.Go(notes.URL + "/healthz")
 			w.EndAda()
-			if status := browser.Eval[int](tab, `fetch("/data").then(r => r.status)`); status != http.StatusUnauthorized {
+			if status := browser.Eval[int](tab,
+				`fetch("/data").then(r => r.status)`); status != http.StatusUnauthorized {
 				tab.Fail("the end is answered with %d", status)
 			}
 		},

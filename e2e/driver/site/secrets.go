@@ -17,8 +17,10 @@ func Fields() string {
 	for i, tokens := range []string{"off", "section-a billing street-address", "name", "shipping tel-national"} {
 		field(fmt.Sprint("kept ", i), `autocomplete="`+tokens+`"`)
 	}
-	for i, tokens := range []string{"cc-number", "section-a billing cc-number", "shipping cc-exp-month", "CC-EXP", "billing\tCc-Name", "cc-csc",
-		"cc-number webauthn", "no-such-token cc-csc", "one-time-code", "section-b one-time-code", "current-password", "section-a new-password"} {
+	for i, tokens := range []string{"cc-number", "section-a billing cc-number", "shipping cc-exp-month", "CC-EXP",
+		"billing\tCc-Name", "cc-csc",
+		"cc-number webauthn", "no-such-token cc-csc", "one-time-code", "section-b one-time-code", "current-password",
+		"section-a new-password"} {
 		field(fmt.Sprint("never ", i), `autocomplete="`+tokens+`"`)
 	}
 	for _, name := range []string{"password", "Passwort", "user[passwd]", "cc-number"} {

@@ -24,7 +24,8 @@ import (
 )
 
 // csp is as strict as a policy can be: a page with session.js needs no more.
-const csp = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+const csp = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri " +
+	"'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
 //go:embed probe.js
@@ -84,14 +85,16 @@ func New(t testing.TB, o Options) *World {
 		domain = ".corp.localhost:"
 	}
 	cfg := idpmock.Config{Issuer: "http://idp" + domain + port(l), SigningAlg: "ES256", IdleWindow: time.Hour,
-		CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true, SweepEvery: 100 * time.Millisecond}
+		CoordinateClientLifetimes: true, ExpiredSessionsTriggerBackchannelLogout: true,
+		SweepEvery: 100 * time.Millisecond}
 	listeners := map[string]net.Listener{}
 	for _, name := range o.Apps {
 		listeners[name] = listen(t, "127.0.0.1:0")
 		base := "http://" + name + domain + port(listeners[name])
 		c := idpmock.Client{ID: name, Secret: name + "-secret", RefreshTokens: true,
-			RedirectURIs: []string{base + "/auth/callback"}, PostLogoutRedirectURIs: []string{base + "/auth/logged-out"},
-			BackchannelLogoutURI: base + "/auth/backchannel-logout"}
+			RedirectURIs:           []string{base + "/auth/callback"},
+			PostLogoutRedirectURIs: []string{base + "/auth/logged-out"},
+			BackchannelLogoutURI:   base + "/auth/backchannel-logout"}
 		cfg.Clients = append(cfg.Clients, c)
 		w.Apps[name] = &App{w: w, name: name, URL: base, addr: listeners[name].Addr().String()}
 	}
@@ -116,8 +119,9 @@ func New(t testing.TB, o Options) *World {
 
 func (a *App) start(l net.Listener, o Options) {
 	t := a.w
-	cfg := rp.Config{Issuer: a.w.IDP.Issuer(), ClientID: a.name, ClientSecret: rp.Secret(a.name + "-secret"), BaseURL: a.URL,
-		Keys: rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256",
+	cfg := rp.Config{Issuer: a.w.IDP.Issuer(), ClientID: a.name, ClientSecret: rp.Secret(a.name + "-secret"),
+		BaseURL: a.URL,
+		Keys:    rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256",
 		HTTPClient: a.w.client, Logger: slog.New(slog.DiscardHandler), SkipSelfCheck: true} // the tests count requests
 	if o.RP != nil {
 		o.RP(&cfg)
@@ -173,7 +177,8 @@ func (a *App) handler(o Options) http.Handler {
 			if cache := r.URL.Query().Get("cache"); cache != "" {
 				w.Header().Set("Cache-Control", cache)
 			}
-			body := strings.NewReplacer("{who}", who, "{app}", a.name, "{attributes}", r.URL.Query().Get("attributes")).Replace(pages[name])
+			body := strings.NewReplacer("{who}", who, "{app}", a.name, "{attributes}",
+				r.URL.Query().Get("attributes")).Replace(pages[name])
 			fmt.Fprint(w, body)
 		})
 	}
@@ -191,7 +196,9 @@ func (a *App) handler(o Options) http.Handler {
 	if o.Routes != nil {
 		o.Routes(mux, web)
 	}
-	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	})
 	mux.HandleFunc("GET /probe.js", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		_, _ = w.Write(probe)
@@ -285,7 +292,8 @@ func Covered(tab Tab, state string) { tab.Wait(IsCovered(state)) }
 
 // IsCovered is the condition for it.
 func IsCovered(state string) string {
-	return fmt.Sprintf(`document.documentElement.dataset.tandem === %q && probe.hidden() && probe.dialog("cover")`, state)
+	return fmt.Sprintf(`document.documentElement.dataset.tandem === %q && probe.hidden() && probe.dialog("cover")`,
+		state)
 }
 
 // Ended waits for the end and checks its reason.

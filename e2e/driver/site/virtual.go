@@ -40,5 +40,6 @@ func NewVirtual(t testing.TB, o Options) *World {
 func (w *World) Leap(tab Tab, d time.Duration) {
 	w.Helper()
 	w.IDP.Advance(d)
-	browser.Eval[int64](tab, fmt.Sprintf(`(now => { Date.now = () => now() + %d; return Date.now() })(Date.now.bind(Date))`, d.Milliseconds()))
+	browser.Eval[int64](tab, fmt.Sprintf(
+		`(now => { Date.now = () => now() + %d; return Date.now() })(Date.now.bind(Date))`, d.Milliseconds()))
 }

@@ -96,7 +96,8 @@ func (w *World) OpenAttacked(tab Tab) {
 func (w *World) TypeNote(tab Tab) {
 	w.Helper()
 	browser.Eval[bool](tab, `(eyes.type("Lovelace types"), true)`)
-	for deadline := time.Now().Add(browser.Patience); w.Apps["notes"].Requests("GET /auth/draft-key") == 0; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(browser.Patience); w.Apps["notes"].Requests("GET /auth/draft-key") == 0; time.Sleep(
+		5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			tab.Fail("the page has fetched no key for drafts")
 		}

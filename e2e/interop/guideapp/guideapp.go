@@ -64,7 +64,8 @@ func Run(guides map[string]func(rp.Keys, store.Store) rp.Config) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Addr: is.Listen, Handler: routes(auth, seen, is.capabilities(c)), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Addr: is.Listen, Handler: routes(auth, seen, is.capabilities(c)),
+		ReadHeaderTimeout: 10 * time.Second}
 	server.RegisterOnShutdown(auth.CloseStreams)
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
@@ -124,7 +125,9 @@ func routes(auth *rp.RelyingParty, seen *seen, can idps.Capabilities) http.Handl
 	})))
 	mux.Handle("GET /passive", web.RequireLogin(web.Passive(who)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
-	mux.HandleFunc("GET /seen", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(seen.all()) })
+	mux.HandleFunc("GET /seen", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(seen.all())
+	})
 	// What calls an API with the person's token.
 	mux.Handle("GET /token", web.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := rp.FromContext(r.Context()).AccessToken(r.Context()); err != nil {

@@ -105,7 +105,8 @@ var nodeJS = sync.OnceValues(func() (string, error) {
 	const oldest, pinned = 20, "node@22.12.0"
 	node, err := exec.LookPath("node")
 	if err != nil {
-		return "", errors.New("node is not installed, which npm's oidc-provider needs; on Debian: apt-get install nodejs npm")
+		return "", errors.New("node is not installed, which npm's oidc-provider needs; on Debian: apt-get install " +
+			"nodejs npm")
 	}
 	version, err := exec.Command(node, "--version").Output()
 	if err != nil {
@@ -117,7 +118,8 @@ var nodeJS = sync.OnceValues(func() (string, error) {
 	}
 	path, err := exec.Command("npx", "--yes", pinned, "-p", "process.execPath").Output()
 	if err != nil {
-		return "", fmt.Errorf("the installed Node.js %s is too old for oidc-provider, and npx cannot fetch %s: %w", strings.TrimSpace(string(version)), pinned, err)
+		return "", fmt.Errorf("the installed Node.js %s is too old for oidc-provider, and npx cannot fetch %s: %w",
+			strings.TrimSpace(string(version)), pinned, err)
 	}
 	return strings.TrimSpace(string(path)), nil
 })

@@ -145,11 +145,13 @@ func (is order) open(logger *slog.Logger) (storage.Storage, error) {
 		people = append(people, storage.Password{Email: name, Username: name, UserID: name, Hash: hash})
 	}
 	store = storage.WithStaticPasswords(storage.WithStaticClients(store, clients), people, logger)
-	return storage.WithStaticConnectors(store, []storage.Connector{{ID: connectors.LocalConnector, Name: "Email", Type: connectors.LocalConnector}}), nil
+	return storage.WithStaticConnectors(store,
+		[]storage.Connector{{ID: connectors.LocalConnector, Name: "Email", Type: connectors.LocalConnector}}), nil
 }
 
 // server is one instance.
-func (is order) server(ctx context.Context, c config, store storage.Storage, life string, logger *slog.Logger) (http.Handler, error) {
+func (is order) server(ctx context.Context, c config, store storage.Storage, life string,
+	logger *slog.Logger) (http.Handler, error) {
 	now := func() time.Time { return time.Now().UTC() }
 	tokensLife, err := time.ParseDuration(life)
 	if err != nil {
@@ -164,7 +166,8 @@ func (is order) server(ctx context.Context, c config, store storage.Storage, lif
 		return nil, err
 	}
 	r := c.Expiry.RefreshTokens
-	policy, err := tokens.NewRefreshTokenPolicy(logger, r.DisableRotation, r.ValidIfNotUsedFor, r.AbsoluteLifetime, r.ReuseInterval)
+	policy, err := tokens.NewRefreshTokenPolicy(logger, r.DisableRotation, r.ValidIfNotUsedFor, r.AbsoluteLifetime,
+		r.ReuseInterval)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +181,8 @@ func (is order) server(ctx context.Context, c config, store storage.Storage, lif
 		return nil, err
 	}
 	return server.NewServer(ctx, server.Config{
-		Issuer: is.Issuer, Storage: store, SkipApprovalScreen: c.OAuth2.SkipApprovalScreen, IDTokensValidFor: tokensLife,
+		Issuer: is.Issuer, Storage: store, SkipApprovalScreen: c.OAuth2.SkipApprovalScreen,
+		IDTokensValidFor:   tokensLife,
 		RefreshTokenPolicy: policy, Signer: signs, Now: now, Logger: logger, HealthChecker: gosundheit.New(),
 		SessionConfig: &session.Config{CookieName: "dex_session", ValidIfNotUsedFor: window, AbsoluteLifetime: absolute,
 			SSOSharedWithDefault: c.Sessions.SSOSharedWithDefault},
