@@ -88,6 +88,31 @@ var focuses = map[string]*focus{
 			}
 		},
 	},
+	// The IdP refuses a silent check, and its answer comes when the person has logged in again.
+	// The clocks of the two instances differ.
+	"late refusals": {
+		acts: []actKind{click, click, idpEnd, faultDelivery, faultIdP},
+		knobs: func(h *history) {
+			alone(h)
+			h.Apps[2] = appKnobs{SignalEvery: 2 * time.Minute, TrustFor: 2 * time.Minute, Silent: true,
+				TokenLife: time.Hour, Revocation: h.Apps[2].Revocation,
+				Skew: [2]time.Duration{29 * time.Second, -29 * time.Second}}
+		},
+		shape: func(_ *history, a *act) {
+			a.App, a.Gap = 2, a.Gap%(30*time.Second)
+			switch a.Kind {
+			case click:
+				a.Inst, a.Count, a.Every, a.V[0], a.V[3] = 2, 30, time.Duration(1+a.V[1]%4)*time.Second, 0, 0
+			case idpEnd:
+				a.Gap += 2 * time.Minute
+			case faultDelivery:
+				a.V[0], a.Count = 0, 5
+			case faultIdP:
+				a.V = [4]int{7, 15, 4, pick(a.V[3], 1, 2)} // its page takes 2.5 s or 12 s
+				a.Every %= 20 * time.Second
+			}
+		},
+	},
 	// Instances start while the IdP does not answer.
 	"starts": {
 		acts:  []actKind{click, click, restart, restart, hang, faultIdP},

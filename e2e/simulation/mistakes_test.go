@@ -148,7 +148,7 @@ var mutations = []mutation{
 		"	case !waits:\n"},
 	{"that a person began a log-in is forgotten", "rp/begin.go",
 		`d.SendsUser = f.SentUser || classify.SendsUser(r.Header)`,
-		`d.SendsUser = activity.SendsUser(r.Header)`},
+		`d.SendsUser = classify.SendsUser(r.Header)`},
 }
 
 // seldom are mistakes that it takes many histories to find: make simulate has the time.
@@ -159,9 +159,6 @@ var seldom = []mutation{
 	{"a quiet span outlives trust", "rp/internal/lifetime/quiet.go",
 		`until = earlier(until, s.Confirmed.Add(trust(s, p)))`,
 		``},
-	{"a refused check ends whatever session is there", "rp/silent.go",
-		`if f.About != key.Short() {`,
-		`if false {`},
 	{"any IdP's logout token is believed", "rp/internal/logouttoken/logouttoken.go",
 		`case c.Issuer == nil || *c.Issuer != want.Issuer: // BCL-08`,
 		`case c.Issuer == nil:`},
@@ -198,6 +195,11 @@ var byFocus = map[string][]mutation{
 		{"browsers are sent to an IdP that does not answer", "rp/internal/engine/decide.go",
 			` && p.Answers(ctx)`,
 			``},
+	},
+	"late refusals": {
+		{"a refused check ends whatever session is there", "rp/silent.go",
+			`if f.About != key.Short() {`,
+			`if false {`},
 	},
 	"starts": {
 		{"nobody starts while the IdP is down", "rp/internal/engine/kept.go",
