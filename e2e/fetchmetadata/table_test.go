@@ -29,7 +29,7 @@ type table struct {
 	Rows     []row             `json:"rows"`
 }
 
-var file = filepath.Join("..", "..", "rp", "internal", "activity", "testdata", "browsers.json")
+var file = filepath.Join("..", "..", "rp", "internal", "classify", "testdata", "browsers.json")
 
 func (tb *table) read(t *testing.T) {
 	text, err := os.ReadFile(file)
@@ -108,7 +108,7 @@ func TestTableIsWhole(t *testing.T) {
 
 // TestBrowsers holds the table against the browsers that are installed. If one of them
 // has come to say something else, run it with TANDEM_RECORD=1, read what has changed,
-// and see what it means for package activity.
+// and see what it means for package classify.
 func TestBrowsers(t *testing.T) {
 	var want table
 	want.read(t)

@@ -308,7 +308,7 @@ func (a *act) odd(want idpmock.Fault) {
 
 // TestFocus plays histories of each focus and holds C1–C9 against them.
 func TestFocus(t *testing.T) {
-	histories := 10
+	histories := 3
 	if long() {
 		histories = 100
 	}
