@@ -47,6 +47,13 @@ func (x *order) means(s *session) bool {
 	return !x.void && x.app == s.app && (x.names(s.person, s.sid) || x.sid != "" && slices.Contains(s.was, x.sid))
 }
 
+// demands: s has to end. After a second move to another session of the IdP, which has vouched
+// for s both times, the first one is forgotten.
+func (x *order) demands(s *session) bool {
+	forgotten := s.was[:max(0, len(s.was)-1)]
+	return x.means(s) && (s.sid == x.sid || !slices.Contains(forgotten, x.sid))
+}
+
 // covers: s is one of those that were logged in when the order was given. For a
 // token that is a matter of the IdP's clock alone: the log-in's ID token is not
 // newer than the token (a tie ends).
@@ -145,9 +152,9 @@ func (o *oracle) carriedOut(x *order, in *instance, yes bool) {
 	}
 	x.done = now
 	for _, s := range o.born {
-		if s.began < x.at && s.endAt == never && x.means(s) && x.covers(s) {
+		if s.began < x.at && s.endAt == never && x.demands(s) && x.covers(s) {
 			o.later(now, func(time.Duration) { // copies of a token may share the work
-				if s.endAt > now && x.means(s) {
+				if s.endAt > now && x.demands(s) {
 					o.breach("C8", "%s has carried out %s for %s%s, but %s lives on", who, x.what, o.sidLabel(x.sid),
 						x.sub, s.label)
 				}
