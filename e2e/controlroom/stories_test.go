@@ -63,7 +63,9 @@ func choose(tab site.Tab, id string) {
 	// The list scrolls within itself; Firefox's driver clicks only what is in sight.
 	browser.Eval[bool](tab, `(document.querySelector("[data-story=`+id+`]").scrollIntoView({block: "nearest"}), true)`)
 	tab.Click("[data-story=" + id + "]")
-	tab.Wait(fmt.Sprintf(`!document.getElementById("story-%s").hidden`, id))
+	// A click may come just when the page grows, and miss.
+	tab.Wait(fmt.Sprintf(`!document.getElementById("story-%[1]s").hidden || `+
+		`(document.querySelector("[data-story=%[1]s]").click(), false)`, id))
 }
 
 // play presses the button until the story is being told: a click may come just
