@@ -29,36 +29,22 @@ type exchanges struct {
 // inTime is exchange for a person who waits Config.WaitFor at most. An answer
 // that comes too late begins no session: nobody has its cookie.
 func (x *exchanges) inTime(ctx context.Context, code string, f *loginflow.Flow) (*engine.Tokens, error) {
-	type answer struct {
-		got *engine.Tokens
-		err error
-	}
-	answered, gone := make(chan answer), make(chan struct{})
-	started := x.engine.Go(func(context.Context) {
-		got, err := x.exchange(ctx, code, f)
-		select {
-		case answered <- answer{got, err}:
-		case <-gone:
+	got, err := inTime(x.engine, x.cfg.WaitFor,
+		func(context.Context) (*engine.Tokens, error) { return x.exchange(ctx, code, f) },
+		func(got *engine.Tokens, err error) {
 			if err == nil {
 				x.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
 			}
-		}
-	})
-	if !started {
-		return nil, laterFor(f, &UnavailableError{RetryAfter: time.Second, Cause: reason.Busy,
-			Err: errors.New("this instance is shutting down")})
-	}
-	timer := time.NewTimer(x.cfg.WaitFor)
-	defer timer.Stop()
-	select {
-	case a := <-answered:
-		return a.got, a.err
-	case <-timer.C:
-		close(gone)
+		})
+	switch {
+	case errors.Is(err, errClosing):
+		return nil, laterFor(f, &UnavailableError{RetryAfter: time.Second, Cause: reason.Busy, Err: err})
+	case errors.Is(err, errLate):
 		return nil, laterFor(f, &UnavailableError{RetryAfter: 2 * time.Second, Cause: reason.IdPSilent,
 			Err: fmt.Errorf("the token endpoint's answer to the code takes longer than Config.WaitFor (%v)",
 				x.cfg.WaitFor)})
 	}
+	return got, err
 }
 
 // exchange trades the code for tokens. A code can be used once, so a browser

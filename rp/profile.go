@@ -49,14 +49,13 @@ func (u *profiles) ask(ctx context.Context, f *loginflow.Flow, got *engine.Token
 		return u.unfit(errors.New("the token endpoint has given no usable access token to ask userinfo with: " +
 			"some IdPs issue one only for a scope of an API"))
 	}
-	wait := u.cfg.WaitFor - u.engine.Now().Sub(f.Back)
+	wait := stillWaits(u.cfg, f.Back)
 	if wait <= 0 {
 		if needed {
 			return notFinished(late(u.cfg.WaitFor))
 		}
 		return nil
 	}
-	wait = min(wait, u.cfg.WaitFor)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	answer, out := u.idp.At().Client.Bound(got.Key).Userinfo(ctx, got.Access, d.Subject)

@@ -115,20 +115,7 @@ func (c *checks) note(ctx context.Context, st *engine.State, f *loginflow.Flow,
 	got *engine.Tokens) (*engine.State, error) {
 	at := c.engine.Now()
 	if f.Renews == st.Data.Generation+1 && f.About == st.Rec.Key.Short() {
-		c.engine.Observe(got)
-		next, err := c.engine.CommitTokens(ctx, st, func(d *record.Data) {
-			_ = c.engine.TakeTokens(st.Rec.Key, d, got, nil) // a fault is an audience's
-			c.engine.KeepOnly(d)
-			engine.Heard(d, at, true, true)
-			engine.Unchanged(d, f.SessionState)
-			if !c.engine.WantsTokens(d) {
-				d.Asked = time.Time{}
-			}
-		})
-		if err == nil {
-			c.engine.ReadProfile(next)
-		}
-		return next, err
+		return c.renew(ctx, st, f, got, at)
 	}
 	st, err := c.engine.Commit(ctx, st, func(d *record.Data) bool {
 		got.Learn(d)
@@ -143,11 +130,52 @@ func (c *checks) note(ctx context.Context, st *engine.State, f *loginflow.Flow,
 	return st, err
 }
 
+// renew stores the tokens of a renewal. The store may fail for a while: the person waits for what
+// is left of Config.WaitFor, and the tokens are stored when the store is back.
+func (c *checks) renew(ctx context.Context, st *engine.State, f *loginflow.Flow, got *engine.Tokens,
+	at time.Time) (*engine.State, error) {
+	c.engine.Observe(got)
+	keep := func(ctx context.Context) (*engine.State, error) {
+		next, err := c.engine.CommitTokens(ctx, st, func(d *record.Data) {
+			_ = c.engine.TakeTokens(st.Rec.Key, d, got, nil) // a fault is an audience's
+			c.engine.KeepOnly(d)
+			engine.Heard(d, at, true, true)
+			engine.Unchanged(d, f.SessionState)
+			if !c.engine.WantsTokens(d) {
+				d.Asked = time.Time{}
+			}
+		})
+		if err == nil {
+			c.engine.ReadProfile(next)
+		}
+		return next, err
+	}
+	wait := max(stillWaits(c.cfg, f.Back), time.Second) // the IdP may have used up all of it
+	next, err := inTime(c.engine, wait, keep, func(_ *engine.State, err error) {
+		ended := (*EndedError)(nil)
+		switch {
+		case errors.As(err, &ended):
+			c.orphaned(got, ended.Reason)
+		case errors.Is(err, ErrAnonymous):
+			c.orphaned(got, "")
+		}
+	})
+	switch {
+	case errors.Is(err, errClosing):
+		return keep(ctx)
+	case errors.Is(err, errLate):
+		return nil, &UnavailableError{RetryAfter: 2 * time.Second, Cause: reason.StoreFailed,
+			Err: fmt.Errorf("fresh tokens could not be stored within Config.WaitFor (%v); they are stored when the "+
+				"store is back", c.cfg.WaitFor)}
+	}
+	return next, err
+}
+
 // discard revokes the tokens that a check has brought. If that would revoke the session's own
 // tokens too, the tokens of the check are left to run out.
 func (c *checks) discard(got *engine.Tokens) {
 	if c.cfg.Kind != NoToken {
-		c.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, "")
+		c.orphaned(got, "")
 	}
 }
 
@@ -161,9 +189,13 @@ func (c *checks) logInInstead(w http.ResponseWriter, f *loginflow.Flow) error {
 // logout in another tab: it must not begin a new one (C5). The page decides.
 func (c *checks) overtaken(w http.ResponseWriter, f *loginflow.Flow, got *engine.Tokens,
 	reason reason.Reason) error {
-	c.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, reason)
+	c.orphaned(got, reason)
 	web.SeeOther(w, f.ReturnTo)
 	return nil
+}
+
+func (c *checks) orphaned(got *engine.Tokens, why reason.Reason) {
+	c.engine.Orphaned(got, record.Data{Subject: got.ID.Subject, SID: got.ID.SID}, why)
 }
 
 // denied handles a prompt=none round trip that failed. Where the person has to act the page
