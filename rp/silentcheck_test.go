@@ -2,19 +2,16 @@ package rp_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
-	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // asking is a client with refresh tokens at an IdP where only the authorization
@@ -259,152 +256,5 @@ func TestSilentCheckWithMaxAge(t *testing.T) {
 		}
 		v.welcome()
 		w.expectEnds()
-	})
-}
-
-// A check keeps the access token while it is good. Once that has run out, and there is
-// no refresh token, the round trip fetches another: it asks for what the log-in has
-// asked for.
-func TestSilentCheckRenewsAccessTokens(t *testing.T) {
-	for name, row := range map[string]struct {
-		kind rp.Kind
-		edit func(map[string]any)
-	}{
-		"a client of reference tokens": {rp.ReferenceToken, nil},
-		"an IdP that issues no refresh token": {rp.RefreshToken, func(f map[string]any) {
-			delete(f, "refresh_token")
-		}},
-		"reference tokens, and a refresh token": {rp.ReferenceToken, func(f map[string]any) {
-			f["refresh_token"] = "nobody-asked"
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			a, x := &api{}, &wire{}
-			x.edits("/token", row.edit)
-			life := func(c *idpmock.Client) { c.AccessTokenLifetime = 15 * time.Minute }
-			inBubble(t, x.under(setup{kind: row.kind, api: a, config: asking, idp: independent, client: life}),
-				func(t *testing.T, w *world) {
-					v := w.visitor("ada")
-					v.login()
-					for n := range 6 {
-						to := v.asks()
-						want := "openid"
-						if (n+1)%3 == 0 { // every 18 minutes
-							want = "openid profile offline_access"
-						}
-						if got := query(to).Get("scope"); got != want {
-							t.Errorf("round trip %d asks for %q, want %q", n, got, want)
-						}
-						v.get(v.authorize(to))
-						if status, _, err := w.calls(v, "/run", whoami); status != 200 {
-							t.Errorf("%d, %v", status, err)
-						}
-					}
-					slices.Sort(a.tokens)
-					if n := len(slices.Compact(a.tokens)); n != 3 {
-						t.Errorf("%d different access tokens, want that of the log-in and two more", n)
-					}
-					w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
-					w.idp.Expect(idpmock.EndpointRevoke, "notes", 0)
-					w.expectEnds()
-				})
-		})
-	}
-}
-
-// What the round trip renews may be of a type that nobody asked for: the session is
-// confirmed all the same, and the next round trip mends it.
-func TestSilentCheckRenewsWithAnotherType(t *testing.T) {
-	a := &api{}
-	life := func(c *idpmock.Client) { c.AccessTokenLifetime = 5 * time.Minute }
-	inBubble(t, setup{kind: rp.ReferenceToken, api: a, config: asking, idp: independent, client: life},
-		func(t *testing.T, w *world) {
-			v := w.visitor("ada")
-			v.login()
-			to := v.asks()
-			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, Response: idpmock.ResponseTokenTypeOther})
-			v.get(v.authorize(to))
-			v.welcome()
-			if _, _, err := w.calls(v, "/run", whoami); !errors.Is(err, rp.ErrNoAccessToken) || a.requests() > 0 {
-				t.Errorf("%v, sent %q", err, a.tokens)
-			}
-			w.found("token_type", "DPoP")
-			v.get(v.authorize(v.asks()))
-			if status, _, err := w.calls(v, "/run", whoami); status != 200 {
-				t.Errorf("%d, %v", status, err)
-			}
-			w.expectEnds()
-		})
-}
-
-// C6: while the store cannot say whom to ask about, or cannot note it, nobody is sent
-// anywhere: not to the IdP, and not to the page, which would send the browser back at once.
-func TestSilentCheckWithoutAStore(t *testing.T) {
-	for _, method := range []string{"Load", "Replace"} {
-		t.Run(method, func(t *testing.T) {
-			s, store := flaky(asking)
-			s.idp = independent
-			inBubble(t, s, func(t *testing.T, w *world) {
-				v := w.visitor("ada")
-				v.login()
-				to := ""
-				for to == "" { // a click each minute: it is asked while trust lasts
-					time.Sleep(time.Minute)
-					to = v.get("/private").location()
-				}
-				store.breaks(method)
-				if a := v.get(to); a.status != 503 || a.header.Get("Retry-After") == "" {
-					t.Errorf("%v", a)
-				}
-				store.heals()
-				if a, silently := v.follow(to); a.status != 200 || !silently {
-					t.Errorf("%v", a)
-				}
-				w.expectEnds()
-			})
-		})
-	}
-}
-
-// endsFirst is a store in which a session ends right before a change of it is saved.
-type endsFirst struct {
-	store.Store
-	armed atomic.Bool
-}
-
-func (s *endsFirst) Replace(ctx context.Context, rec store.Record) error {
-	if s.armed.Swap(false) {
-		if _, err := s.End(ctx, store.Selector{Key: rec.Key}, store.End{Reason: string(reason.Admin),
-			At: time.Now(), Until: time.Now().Add(time.Hour)}); err != nil {
-			return err
-		}
-	}
-	return s.Store.Replace(ctx, rec)
-}
-
-// C5: a session that ends while the browser is being sent to a silent log-in asks nothing
-// any more. The page decides, and no trouble is told.
-func TestSilentCheckOfASessionThatEndsMeanwhile(t *testing.T) {
-	kept := &endsFirst{}
-	s := setup{kind: rp.NoToken, idp: independent, config: func(c *rp.Config) {
-		silent(c)
-		kept.Store, c.Store = c.Store, kept
-	}}
-	inBubble(t, s, func(t *testing.T, w *world) {
-		v := w.visitor("ada")
-		v.login()
-		time.Sleep(6 * time.Minute)
-		to := v.get("/private").location()
-		kept.armed.Store(true)
-		if a := v.get(to); a.status != http.StatusSeeOther || a.location() != "/private" {
-			t.Errorf("%v", a)
-		}
-		if kept.armed.Load() {
-			t.Error("nothing was to be saved")
-		}
-		v.expect("ended", reason.Admin)
-		if w.lines("silent check could not be started") > 0 {
-			t.Error(w.log.String())
-		}
 	})
 }

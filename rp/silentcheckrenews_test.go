@@ -1,0 +1,86 @@
+package rp_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
+)
+
+// A check keeps the access token while it is good. Once that has run out, and there is
+// no refresh token, the round trip fetches another: it asks for what the log-in has
+// asked for.
+func TestSilentCheckRenewsAccessTokens(t *testing.T) {
+	for name, row := range map[string]struct {
+		kind rp.Kind
+		edit func(map[string]any)
+	}{
+		"a client of reference tokens": {rp.ReferenceToken, nil},
+		"an IdP that issues no refresh token": {rp.RefreshToken, func(f map[string]any) {
+			delete(f, "refresh_token")
+		}},
+		"reference tokens, and a refresh token": {rp.ReferenceToken, func(f map[string]any) {
+			f["refresh_token"] = "nobody-asked"
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, x := &api{}, &wire{}
+			x.edits("/token", row.edit)
+			life := func(c *idpmock.Client) { c.AccessTokenLifetime = 15 * time.Minute }
+			inBubble(t, x.under(setup{kind: row.kind, api: a, config: asking, idp: independent, client: life}),
+				func(t *testing.T, w *world) {
+					v := w.visitor("ada")
+					v.login()
+					for n := range 6 {
+						to := v.asks()
+						want := "openid"
+						if (n+1)%3 == 0 { // every 18 minutes
+							want = "openid profile offline_access"
+						}
+						if got := query(to).Get("scope"); got != want {
+							t.Errorf("round trip %d asks for %q, want %q", n, got, want)
+						}
+						v.get(v.authorize(to))
+						if status, _, err := w.calls(v, "/run", whoami); status != 200 {
+							t.Errorf("%d, %v", status, err)
+						}
+					}
+					slices.Sort(a.tokens)
+					if n := len(slices.Compact(a.tokens)); n != 3 {
+						t.Errorf("%d different access tokens, want that of the log-in and two more", n)
+					}
+					w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
+					w.idp.Expect(idpmock.EndpointRevoke, "notes", 0)
+					w.expectEnds()
+				})
+		})
+	}
+}
+
+// What the round trip renews may be of a type that nobody asked for: the session is
+// confirmed all the same, and the next round trip mends it.
+func TestSilentCheckRenewsWithAnotherType(t *testing.T) {
+	a := &api{}
+	life := func(c *idpmock.Client) { c.AccessTokenLifetime = 5 * time.Minute }
+	inBubble(t, setup{kind: rp.ReferenceToken, api: a, config: asking, idp: independent, client: life},
+		func(t *testing.T, w *world) {
+			v := w.visitor("ada")
+			v.login()
+			to := v.asks()
+			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, Response: idpmock.ResponseTokenTypeOther})
+			v.get(v.authorize(to))
+			v.welcome()
+			if _, _, err := w.calls(v, "/run", whoami); !errors.Is(err, rp.ErrNoAccessToken) || a.requests() > 0 {
+				t.Errorf("%v, sent %q", err, a.tokens)
+			}
+			w.found("token_type", "DPoP")
+			v.get(v.authorize(v.asks()))
+			if status, _, err := w.calls(v, "/run", whoami); status != 200 {
+				t.Errorf("%d, %v", status, err)
+			}
+			w.expectEnds()
+		})
+}
