@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // While a fleet changes versions, an instance meets records that it cannot read. They
@@ -41,5 +44,26 @@ func TestRecordOfAnotherVersion(t *testing.T) {
 		if _, err := w.store.Load(t.Context(), w.auth[0].KeyOf(v.id())); err != nil {
 			t.Errorf("the record was not left alone: %v", err)
 		}
+	})
+}
+
+// ASVS 7.4.3: who ends all other sessions ends also those that this instance cannot read: an
+// instance of another version would serve them.
+func TestEndOthersOfAnotherVersion(t *testing.T) {
+	inBubble(t, setup{idp: patient}, func(t *testing.T, w *world) {
+		here, there := w.visitor("ada"), w.visitor("ada")
+		here.login()
+		there.login()
+		if err := w.auth[0].Relayout(t.Context(), there.id(), 2); err != nil {
+			t.Fatal(err)
+		}
+		w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) {
+			if n, err := s.EndOthers(r.Context()); n != 1 || err != nil {
+				t.Errorf("EndOthers: %d, %v", n, err)
+			}
+		}
+		here.get("/run")
+		there.expect("ended", reason.UserLogout)
+		here.expect("live", "")
 	})
 }

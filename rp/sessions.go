@@ -2,7 +2,6 @@ package rp
 
 import (
 	"context"
-	"errors"
 	"sort"
 	"time"
 
@@ -21,9 +20,9 @@ type SessionInfo struct {
 }
 
 // List returns the live sessions of this person in this app, the latest active
-// first (ASVS 7.5.2).
+// first (ASVS 7.5.2), without those that this instance cannot read (another version's).
 func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
-	recs, err := s.rp.engine.List(ctx, s.rp.gate.browsers.party.Under(names.BySubject, s.Subject()))
+	recs, err := s.all(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +44,7 @@ func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
 // EndOwn ends one of this person's own sessions by its name, with UserLogout.
 // ErrNotFound if the person has no such session.
 func (s *Session) EndOwn(ctx context.Context, name string) error {
-	recs, err := s.rp.engine.List(ctx, s.rp.gate.browsers.party.Under(names.BySubject, s.Subject()))
+	recs, err := s.all(ctx)
 	if err != nil {
 		return err
 	}
@@ -58,24 +57,29 @@ func (s *Session) EndOwn(ctx context.Context, name string) error {
 	return store.ErrNotFound
 }
 
-// EndOthers ends all other sessions of this person in this app (ASVS 7.4.3) and returns how
-// many.
+// EndOthers ends all other sessions of this person in this app (ASVS 7.4.3), also those that
+// List leaves out, and returns how many.
 func (s *Session) EndOthers(ctx context.Context) (int, error) {
-	all, err := s.List(ctx)
+	recs, err := s.all(ctx)
 	if err != nil {
 		return 0, err
 	}
 	n := 0
-	for _, info := range all {
-		if info.Current {
+	for _, rec := range recs {
+		if rec.Key == s.key() {
 			continue
 		}
-		if err := s.EndOwn(ctx, info.Name); err != nil && !errors.Is(err, store.ErrNotFound) {
+		ended, err := s.rp.engine.End(ctx, rec.Key, reason.UserLogout)
+		if n += len(ended); err != nil {
 			return n, err
 		}
-		n++
 	}
 	return n, nil
+}
+
+// all are the records of this person's sessions.
+func (s *Session) all(ctx context.Context) ([]store.Record, error) {
+	return s.rp.engine.List(ctx, s.rp.gate.browsers.party.Under(names.BySubject, s.Subject()))
 }
 
 // limitSessions keeps Config.MaxSessionsPerSubject after a log-in. Of two at the same
