@@ -308,12 +308,14 @@ func (a *act) odd(want idpmock.Fault) {
 
 // TestFocus plays histories of each focus and holds C1–C9 against them.
 func TestFocus(t *testing.T) {
-	histories := 3
-	if long() {
-		histories = 100
-	}
 	for _, name := range slices.Sorted(maps.Keys(focuses)) {
-		t.Run(name, func(t *testing.T) { check(t, focuses[name], histories) })
+		t.Run(name, func(t *testing.T) {
+			if long() {
+				apart(t, name, 100)
+				return
+			}
+			check(t, focuses[name], 3)
+		})
 	}
 }
 
