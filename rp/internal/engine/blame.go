@@ -14,8 +14,10 @@ import (
 // Each instance of the app finds out for itself.
 type blames struct {
 	mu sync.Mutex
-	of map[blameKey]time.Time // until
+	of map[blameKey]blame
 }
+
+type blame struct{ from, until time.Time }
 
 type blameKey struct {
 	api     string
@@ -32,20 +34,21 @@ func (p *Engine) Blame(api string, st *State) {
 	p.blames.mu.Lock()
 	defer p.blames.mu.Unlock()
 	if len(p.blames.of) >= maxBlames {
-		for k, t := range p.blames.of {
-			if t.Before(now) {
+		for k, b := range p.blames.of {
+			if b.until.Before(now) {
 				delete(p.blames.of, k)
 			}
 		}
 	}
 	if len(p.blames.of) < maxBlames {
-		p.blames.of[blameKey{api, st.Rec.Key}] = until
+		p.blames.of[blameKey{api, st.Rec.Key}] = blame{now, until}
 	}
 }
 
-// Blamed reports whether Blame has noted this.
+// Blamed reports whether Blame has noted this. A clock that was set back does not prolong it.
 func (p *Engine) Blamed(api string, st *State) bool {
 	p.blames.mu.Lock()
 	defer p.blames.mu.Unlock()
-	return p.Now().Before(p.blames.of[blameKey{api, st.Rec.Key}])
+	k := blameKey{api, st.Rec.Key}
+	return p.Now().Before(p.blames.of[k].until) && !p.Now().Before(p.blames.of[k].from)
 }

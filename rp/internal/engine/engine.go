@@ -58,7 +58,7 @@ func New(ctx context.Context, c Config, party *names.Party, ring *seal.Ring) (*E
 	p := &Engine{
 		private: &private{c}, idp: c.IdP, party: party, ring: ring, apis: c.APIs, log: c.Logger,
 		hub: newHub(), cache: new(cache), flights: newFlights(), agenda: newAgenda(),
-		blames: blames{of: map[blameKey]time.Time{}}, denials: denials{of: map[denialKey]denial{}},
+		blames: blames{of: map[blameKey]blame{}}, denials: denials{of: map[denialKey]denial{}},
 		vouches:    throttle.New(vouchEvery, vouchBurst),
 		unreadable: throttle.New(Remember, 1),
 	}
