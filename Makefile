@@ -113,7 +113,7 @@ deploy-check: ## docs/deploy.md on real proxies and servers, and the binaries as
 	cd tools && go test -count=1 ./deploy
 
 .PHONY: newcomer
-newcomer: ## a stranger's path: clone what is committed, the demo, the README's program (NEWCOMER=gate: make test, too)
+newcomer: ## a stranger's path: clone what is committed, the demo, the dashboard, the README's program (needs prometheus; NEWCOMER=gate: make test, too)
 	@echo "== newcomer"
 	TANDEM_NEWCOMER='$(NEWCOMER)' go test -buildvcs=false -count=1 -v -timeout 3h -run TestStranger ./e2e/readme
 

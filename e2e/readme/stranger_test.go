@@ -18,15 +18,19 @@ import (
 // patience is how long a command of a stranger may take, which builds first.
 const patience = 10 * time.Minute
 
-var roomAt = regexp.MustCompile(`http://\S+`)
+var roomAt = regexp.MustCompile(`http://room\.localhost:\d+`)
 
-// A stranger clones and follows the README to the letter: the demo, with metrics too, the
-// program on its own ports, and with TANDEM_NEWCOMER=gate also make test. It is a lane of its
-// own (make newcomer) because it takes what is committed, and the ports that the README names.
+// A stranger clones and follows the README to the letter: the demo, the dashboard of
+// docs/metrics.md with data, the program on its own ports, and with TANDEM_NEWCOMER=gate also
+// make test. It is a lane of its own (make newcomer) because it takes what is committed, and
+// the ports that the pages name.
 func TestStranger(t *testing.T) {
 	how := os.Getenv("TANDEM_NEWCOMER")
 	if how == "" {
 		t.Skip("make newcomer runs it: it takes fixed ports and what is committed")
+	}
+	if _, err := exec.LookPath("prometheus"); err != nil {
+		t.Fatal("make newcomer needs prometheus (Debian: apt-get install --no-install-recommends prometheus)")
 	}
 	from, err := filepath.Abs(root)
 	if err != nil {
@@ -54,10 +58,7 @@ func TestStranger(t *testing.T) {
 	demo.answers(room)
 	demo.stop()
 
-	measured := s.start(s.clone, "go run ./demo -metrics") // docs/metrics.md
-	measured.answers("http://127.0.0.1:9464/metrics")
-	measured.stop()
-
+	watch(t, s)
 	walk(t, s, strings.NewReplacer(), appURL, idpURL)
 	if how == "gate" {
 		s.run(s.clone, "make test")

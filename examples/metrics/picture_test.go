@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/system"
+	"github.com/tandem-sso/tandem/e2e/driver/process"
+	"github.com/tandem-sso/tandem/e2e/driver/prometheus"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
@@ -34,13 +36,13 @@ func TestPicture(t *testing.T) {
 	if dir == "" {
 		t.Skip("make screenshots sets TANDEM_SHOTS; it needs prometheus and chromium")
 	}
-	metrics := free(t)
+	metrics := process.FreeAddr(t)
 	measure, stop, err := serve(metrics)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	p := startPrometheus(t, metrics)
+	p := prometheus.Start(t, docs, metrics)
 	s, err := system.Start(t.Context(), system.Config{Measure: measure, Logger: slog.New(slog.DiscardHandler),
 		Settings: system.Settings{IdPIdle: 30 * time.Minute}})
 	if err != nil {
@@ -52,11 +54,10 @@ func TestPicture(t *testing.T) {
 	useIt(t.Context(), s, lasts)
 
 	page := view{Lasts: "four minutes"}
-	for _, panel := range dashboard(t) {
+	for _, panel := range prometheus.Dashboard(t, docs) {
 		drawn := drawing{Title: panel.Title, Unit: units[panel.FieldConfig.Defaults.Unit]}
 		for _, q := range panel.Targets {
-			query := strings.NewReplacer("$__rate_interval", "20s", "$client", ".*").Replace(q.Expr)
-			drawn.series = append(drawn.series, p.over(t, query, q.LegendFormat, began, time.Now())...)
+			drawn.series = append(drawn.series, over(t, p, q, began, time.Now())...)
 		}
 		drawn.draw()
 		if len(drawn.Lines) == 0 {
@@ -128,8 +129,9 @@ type series struct {
 const steps = 120
 
 // over asks what a query has shown between two times.
-func (p *server) over(t *testing.T, query, legend string, from, to time.Time) (all []series) {
+func over(t *testing.T, p *prometheus.Server, q prometheus.Target, from, to time.Time) (all []series) {
 	t.Helper()
+	query := q.Query("20s")
 	step := to.Sub(from).Seconds() / (steps - 1)
 	var data struct {
 		Result []struct {
@@ -137,12 +139,12 @@ func (p *server) over(t *testing.T, query, legend string, from, to time.Time) (a
 			Values [][2]any // time, number
 		}
 	}
-	if err := p.get(t.Context(), "/api/v1/query_range?"+url.Values{"query": {query}, "step": {fmt.Sprint(step)},
+	if err := p.Get(t.Context(), "/api/v1/query_range?"+url.Values{"query": {query}, "step": {fmt.Sprint(step)},
 		"start": {fmt.Sprint(from.Unix())}, "end": {fmt.Sprint(to.Unix())}}.Encode(), &data); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 	for _, r := range data.Result {
-		one := series{name: named(legend, r.Metric), values: slices.Repeat([]float64{math.NaN()}, steps)}
+		one := series{name: named(q.LegendFormat, r.Metric), values: slices.Repeat([]float64{math.NaN()}, steps)}
 		some := false
 		for _, v := range r.Values {
 			at, _ := v[0].(float64)

@@ -30,6 +30,12 @@ var ranBy = map[string]string{
 	"go get github.com/tandem-sso/tandem": "internal/archtest.TestGoSumOfUsers",
 	"go run ./demo":                       "e2e/readme.TestStranger",
 	"go run ./demo -metrics":              "demo/program.TestMetrics",
+
+	// As root, by tools/newcomer-debian.sh.
+	"apt-get install --no-install-recommends prometheus": "e2e/readme.TestStranger",
+	"prometheus --config.file=docs/metrics/prometheus.yml --storage.tsdb.path=dist/prometheus " +
+		"--web.listen-address=127.0.0.1:9095": "e2e/readme.TestStranger",
+
 	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://localhost:8080": "e2e/readme.TestProgramRuns",
 	"go run ./idp-mock -issuer http://127.0.0.1:9000 -client notes,s3cret,http://127.0.0.1:9101": "idp-mock.TestClients",
 	"go run ./idp-mock -client notes,s3cret,http://localhost:9101":                               "idp-mock.TestClients",
