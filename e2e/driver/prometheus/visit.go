@@ -22,25 +22,27 @@ type Visit struct {
 	Wait func(time.Duration)
 }
 
-// Make has somebody log in, come back twice, have a page open, and log out: the IdP then tells
-// the other apps by logout tokens, and the page is told.
+// Make has somebody log in, use one app for a while and then all, have a page open, and log
+// out: the IdP then tells the other apps by logout tokens, and the page is told.
 func (v Visit) Make(t *testing.T) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	b := idptest.NewBrowser(t, nil)
 	b.Fill = url.Values{"username": {"ada"}}
-	// In the second pause a signal is due, and access tokens have expired.
-	for _, pause := range []time.Duration{0, v.Idle / 4, v.Idle * 6 / 10} {
-		if pause > 0 {
-			v.Wait(pause)
-		}
-		for _, app := range v.Apps {
+	use := func(apps []string) {
+		t.Helper()
+		for _, app := range apps {
 			if page := b.Visit(app + "/private"); page.Status != http.StatusOK {
 				t.Fatal(page)
 			}
 		}
 	}
+	use(v.Apps)
+	v.Wait(v.Idle * 6 / 10)
+	use(v.Apps[:1]) // which tells the IdP
+	v.Wait(v.Idle * 6 / 10)
+	use(v.Apps) // the others, unused for longer than Idle, ask the IdP first: a wait
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.Apps[0]+"/auth/events", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
