@@ -21,8 +21,8 @@ const patience = 10 * time.Minute
 var roomAt = regexp.MustCompile(`http://room\.localhost:\d+`)
 
 // A stranger clones and follows the README to the letter: the demo, the dashboard of
-// docs/metrics.md with data, the program on its own ports, and with TANDEM_NEWCOMER=gate also
-// make test. It is a lane of its own (make newcomer) because it takes what is committed, and
+// docs/metrics.md with data, an example, the program on its own ports, and with
+// TANDEM_NEWCOMER=gate also make test. It is a lane of its own (make newcomer) because it takes what is committed, and
 // the ports that the pages name.
 func TestStranger(t *testing.T) {
 	how := os.Getenv("TANDEM_NEWCOMER")
@@ -59,6 +59,7 @@ func TestStranger(t *testing.T) {
 	demo.stop()
 
 	watch(t, s)
+	example(t, s)
 	walk(t, s, strings.NewReplacer(), appURL, idpURL)
 	if how == "gate" {
 		s.run(s.clone, "make test")

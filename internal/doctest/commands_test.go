@@ -41,6 +41,9 @@ var ranBy = map[string]string{
 	"go run ./idp-mock -client notes,s3cret,http://localhost:9101":                               "idp-mock.TestClients",
 	"go run ./idp-mock -like keycloak -client notes,s3cret,http://notes.localhost:9101":          "idp-mock.TestLike",
 
+	"cd examples/chi/after && ISSUER=http://127.0.0.1:9000 CLIENT_ID=notes CLIENT_SECRET=s3cret " +
+		"KEY=$(openssl rand -hex 32) LISTEN=127.0.0.1:9101 BASE_URL=http://127.0.0.1:9101 go run .": "e2e/readme.TestStranger",
+
 	"go test ./idp-mock/...": "idp-mock.TestRun",
 
 	// The programs beside these commands run against the same clients.
