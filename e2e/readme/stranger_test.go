@@ -20,10 +20,10 @@ const patience = 10 * time.Minute
 
 var roomAt = regexp.MustCompile(`http://room\.localhost:\d+`)
 
-// A stranger clones and follows the README to the letter: the demo, the dashboard of
-// docs/metrics.md with data, an example, the program on its own ports, and with
-// TANDEM_NEWCOMER=gate also make test. It is a lane of its own (make newcomer) because it takes what is committed, and
-// the ports that the pages name.
+// A stranger clones and follows the pages to the letter: the demo, the dashboard of
+// docs/metrics.md with data, an example, the README's program on its own ports, and with
+// TANDEM_NEWCOMER=gate also make test. It is a lane of its own (make newcomer) because it takes
+// what is committed, and the ports that the pages name.
 func TestStranger(t *testing.T) {
 	how := os.Getenv("TANDEM_NEWCOMER")
 	if how == "" {

@@ -16,7 +16,7 @@ import (
 
 var (
 	measured  = regexp.MustCompile(`(?m)^go run \./demo -metrics`)
-	watching  = regexp.MustCompile(`(?m)^prometheus .+$`)
+	watching  = regexp.MustCompile(`(?m)^prometheus (?:.*\\\n)*.+$`)
 	watchesAt = regexp.MustCompile(`--web\.listen-address=(\S+)`)
 	appAt     = regexp.MustCompile(`(?m)^ *(?:Notes|Reports|Wiki) +(http://\S+)`)
 	idleAt    = regexp.MustCompile(`An IdP session ends (\S+) after the last activity`)
@@ -27,7 +27,7 @@ var (
 // dashboard then has data, and no alert fires.
 func watch(t *testing.T, s stranger) {
 	text := read(t, filepath.Join(s.clone, "docs", "metrics.md"))
-	run, prom := measured.FindString(text), watching.FindString(text)
+	run, prom := measured.FindString(text), strings.ReplaceAll(watching.FindString(text), "\\\n", "")
 	at := watchesAt.FindStringSubmatch(prom)
 	if run == "" || at == nil || !strings.Contains(text, "`http://"+at[1]+"`") {
 		t.Fatal("docs/metrics.md has no command for the demo or for Prometheus, or not its address")

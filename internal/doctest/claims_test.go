@@ -128,7 +128,7 @@ var claims = []struct{ words, held string }{
 	{"Tandem sends one token request", "e2e/instances.TestStorm make bench"},
 	{"The IdP rotates refresh tokens and takes", "e2e/instances.TestStorm make bench"},
 	{"50,000 people click at once", "make bench"},
-	{"The IdP gets 64 calls at a time", "make bench"},
+	{"The IdP gets at most 64 calls at a time", "make bench"},
 	{"Everybody is served within 15 s", "make bench"},
 
 	// How it compares
