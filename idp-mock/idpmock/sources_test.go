@@ -117,7 +117,7 @@ func TestEveryFactIsHeld(t *testing.T) {
 const rowTests = `^Test(` +
 	`TokensOfTemperaments|Announcements|IntrospectionByAudience|ProfileOfTemperaments|LogoutTokensOfTemperaments|` +
 	`WhoIsTold|FrontChannelOfTemperaments|SIDsOfTemperaments|EndSessionOfTemperaments|DiscoveryOfTemperaments|` +
-	`RotationOfTemperaments|ReusableBeforeRotation|Refusals|WordsOfAClientSession|SecondBrowserAtDex|` +
+	`RotationOfTemperaments|RepeatInGrace|ReusableBeforeRotation|Refusals|WordsOfAClientSession|SecondBrowserAtDex|` +
 	`AudienceWords|RevocationAfterASecondLogIn|RevocationByTheLastClient|AccessTokenRevocation|ConsentRevoked|` +
 	`ProvidersReadAbout|AccessTokenForAPIOnly|NoIDTokenOnRefresh|WhatExtends|VisitsThatDoNotExtend|` +
 	`WhatProves|OfflineAccessOutlivesTheSession|ClientIdle|SilentWithoutHint|` +
