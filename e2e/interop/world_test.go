@@ -2,6 +2,7 @@ package interop
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -202,7 +203,26 @@ func (w *world) seen(a *app, since time.Time, is func(guideapp.Event) bool) (n i
 	return n
 }
 
-func refresh(e guideapp.Event) bool { return e.What == "idp" && e.How == "refresh" }
+// refreshes are the app's token requests with a refresh token since then. Of more than one each
+// has a cause that the library allows, which is said; else the row fails.
+func (w *world) refreshes(a *app, since time.Time) (n int, said string) {
+	w.t.Helper()
+	var all []guideapp.Event
+	w.json(a.base+"/seen", &all)
+	calls := guideapp.Refreshes(all, since)
+	causes, ok := guideapp.Causes(calls, delta)
+	listed := guideapp.Listed(calls, since)
+	if !ok {
+		w.t.Errorf("%d refreshes (%s):%s", len(calls), strings.Join(causes, "; "), listed)
+	} else if len(causes) > 0 {
+		w.t.Logf("%d refreshes (%s):%s", len(calls), strings.Join(causes, "; "), listed)
+	}
+	said = fmt.Sprintf("%d refresh", len(calls))
+	if len(causes) > 0 {
+		said += "es: " + strings.Join(causes, "; ")
+	}
+	return len(calls), said
+}
 
 func signalled(e guideapp.Event) bool { return e.What == "signal" && e.Verdict == "ok" }
 
