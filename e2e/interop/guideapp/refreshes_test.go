@@ -26,22 +26,28 @@ func TestCauses(t *testing.T) {
 	refused := at(0, time.Second, "400 Bad Request", "invalid_grant")
 	slow := at(0, 13*time.Second, "200 OK", "")
 	then := func(from time.Duration) Event { return at(from, from+time.Second, "200 OK", "") }
+	const (
+		silent = "the one before had no answer"
+		busy   = "the one before was answered "
+		due    = "the next signal was due, 13s after the one before"
+		none   = "no cause"
+	)
 	for name, c := range map[string]struct {
 		calls []Event
 		want  string
 	}{
 		"none":                 {nil, ""},
 		"one":                  {[]Event{first}, ""},
-		"beside the first":     {[]Event{first, then(time.Millisecond)}, "no cause"},
-		"a little later":       {[]Event{first, then(5 * time.Second)}, "no cause"},
-		"after no answer":      {[]Event{lost, then(6 * time.Second)}, "the one before had no answer"},
-		"after half an answer": {[]Event{cut, then(6 * time.Second)}, "the one before had no answer"},
-		"before it was known":  {[]Event{lost, then(4 * time.Second)}, "no cause"},
-		"after a 503":          {[]Event{failed, then(2 * time.Second)}, "the one before was answered 503 Service Unavailable"},
-		"after a 429":          {[]Event{limited, then(2 * time.Second)}, "the one before was answered 429 Too Many Requests"},
-		"after a refusal":      {[]Event{refused, then(2 * time.Second)}, "no cause"},
-		"when the next is due": {[]Event{slow, then(13 * time.Second)}, "the next signal was due, 13s after the one before"},
-		"two more":             {[]Event{lost, then(6 * time.Second), then(7 * time.Second)}, "the one before had no answer, no cause"},
+		"beside the first":     {[]Event{first, then(time.Millisecond)}, none},
+		"a little later":       {[]Event{first, then(5 * time.Second)}, none},
+		"after no answer":      {[]Event{lost, then(6 * time.Second)}, silent},
+		"after half an answer": {[]Event{cut, then(6 * time.Second)}, silent},
+		"before it was known":  {[]Event{lost, then(4 * time.Second)}, none},
+		"after a 503":          {[]Event{failed, then(2 * time.Second)}, busy + "503 Service Unavailable"},
+		"after a 429":          {[]Event{limited, then(2 * time.Second)}, busy + "429 Too Many Requests"},
+		"after a refusal":      {[]Event{refused, then(2 * time.Second)}, none},
+		"when the next is due": {[]Event{slow, then(13 * time.Second)}, due},
+		"two more":             {[]Event{lost, then(6 * time.Second), then(7 * time.Second)}, silent + ", " + none},
 	} {
 		said, ok := Causes(c.calls, delta)
 		if got := strings.Join(said, ", "); got != c.want || ok == strings.Contains(c.want, "no cause") {
