@@ -103,7 +103,9 @@ func (p *IDP) goodRefreshLocked(cfg *settings, now time.Time, c *Client, raw str
 	return k, nil
 }
 
-func (s *settings) reuseGrace() time.Duration { return max(s.RefreshReuseGrace, s.Temperament.ReuseGrace) }
+func (s *settings) reuseGrace() time.Duration {
+	return max(s.RefreshReuseGrace, s.Temperament.ReuseGrace)
+}
 
 // rotatedLocked consumes k, which is good, and returns what comes after it: a new one, or the
 // last one again, see Temperament.RepeatInGrace.

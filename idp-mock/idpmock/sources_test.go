@@ -121,7 +121,7 @@ const rowTests = `^Test(` +
 	`AudienceWords|RevocationAfterASecondLogIn|RevocationByTheLastClient|AccessTokenRevocation|ConsentRevoked|` +
 	`ProvidersReadAbout|AccessTokenForAPIOnly|NoIDTokenOnRefresh|WhatExtends|VisitsThatDoNotExtend|` +
 	`WhatProves|OfflineAccessOutlivesTheSession|ClientIdle|SilentWithoutHint|` +
-	`ReuseTakesOfTemperaments|WordsOfTemperaments|BoundRefreshDoesNotExtend|FormPostOfTemperaments)$`
+	`AsMeasured|ReuseTakesOfTemperaments|WordsOfTemperaments|BoundRefreshDoesNotExtend|FormPostOfTemperaments)$`
 
 // withoutFact is what the runs of TestEveryFactIsHeld leave out: the provider and the fact.
 const withoutFact = "IDP_MOCK_WITHOUT_FACT"
