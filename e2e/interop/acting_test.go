@@ -89,7 +89,7 @@ func rotating(t *testing.T, w *world) string {
 
 // Fifty requests at the moment when a signal is due: one refresh, and nobody is out.
 func together(t *testing.T, w *world) string {
-	a := w.apps[0]
+	a := w.crowd
 	w.signIn(a)
 	after(time.Now(), longer)
 	since := time.Now()
