@@ -23,9 +23,9 @@ const (
 )
 
 // temperaments are the providers that [Like] knows, in autumn 2026. What the
-// table says is from their sources, documentation and issues, and for Keycloak
-// measured: docs/temperaments.md has where each fact is from. "Decided" marks what
-// no source tells; it is the less friendly guess.
+// table says is from their sources, documentation and issues, and for Keycloak, Dex,
+// Hydra and oidc-provider measured, too: docs/temperaments.md has where each fact is
+// from. "Decided" marks what no source tells; it is the less friendly guess.
 // Defaults of a provider stand for it where an administrator can choose.
 var temperaments = map[string]Temperament{
 
