@@ -67,6 +67,7 @@ type Config struct {
 	Profile          string
 	ResponseMode     string
 	PAR, DPoP        bool
+	JAR, RequestURI  bool
 	ClientKeys       []rp.ClientKey
 	ClientAuth       string
 
@@ -127,7 +128,8 @@ func (c *Config) relyingParty(kind rp.Kind) (rp.Config, error) {
 		TrailingSignal: c.Trailing, SilentCheck: c.SilentCheck, IDTokenAlg: c.IDTokenAlg, CookieName: c.CookieName,
 		TrustedAudiences: c.TrustedAudiences, LoginParams: c.LoginParams, Profile: c.Profile,
 		ResponseMode: c.ResponseMode,
-		PAR:          c.PAR, DPoP: c.DPoP, ClientKeys: c.ClientKeys, ClientAuth: c.ClientAuth,
+		JAR:          c.JAR, RequestURI: c.RequestURI,
+		PAR: c.PAR, DPoP: c.DPoP, ClientKeys: c.ClientKeys, ClientAuth: c.ClientAuth,
 		HTTPClient: &http.Client{Transport: c.Transport}, Now: c.Now, Logger: c.Logger, Events: c.Events,
 		InsecureAllowHTTP: c.InsecureAllowHTTP,
 	}

@@ -26,7 +26,8 @@ var flagOf = map[string]string{"Issuer": "-issuer", "Capabilities": "-like", "Si
 	"ClientAuth": "-client-auth", "Scopes": "-scopes", "BaseURL": "-base-url",
 	"Store": "-store", "Keys": "-seal-key", "IDTokenAlg": "-id-token-alg", "TrustedAudiences": "-trusted-audiences",
 	"LoginParams":  "-auth-params",
-	"ResponseMode": "-response-mode", "Profile": "-profile", "PAR": "-par", "DPoP": "-dpop", "APIs": "-api-url",
+	"ResponseMode": "-response-mode", "Profile": "-profile", "PAR": "-par", "JAR": "-jar",
+	"RequestURI": "-request-uri", "DPoP": "-dpop", "APIs": "-api-url",
 	"IntrospectionURL": "-introspection-url", "Audience": "-audience", "InsecureAllowHTTP": "-insecure-allow-http"}
 
 // asFlags says what the library says of its fields in the words of this program.

@@ -30,6 +30,7 @@ type options struct {
 	clientCert                     string
 	clientAuth, introspectionURL   string
 	par, dpop                      bool
+	jar, requestURI                bool
 	signalEvery, trustFor          time.Duration
 	idpWindow, idle, absolute      time.Duration
 	trailing, silentCheck          bool
@@ -60,6 +61,7 @@ var modes = map[string]string{
 	"like": "sd", "idp-window": "s",
 	"signal-every": "sd", "trust-for": "sd", "idle": "sd", "absolute": "sd", "trailing": "sd", "silent-check": "sd",
 	"trusted-audiences": "s", "auth-params": "s", "profile": "s", "response-mode": "s", "par": "s", "dpop": "s",
+	"jar": "s", "request-uri": "s",
 	"client-key": "sa", "client-key-id": "sa", "client-cert": "sa", "client-auth": "sa", "introspection-url": "a",
 	"diagnose":         "s",
 	"metrics":          "sd",
@@ -97,6 +99,9 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	f.StringVar(&o.responseMode, "response-mode", "", "how the IdP answers a log-in: query, form_post, jwt, "+
 		"query.jwt or form_post.jwt")
 	f.BoolVar(&o.par, "par", false, "push authorization requests")
+	f.BoolVar(&o.jar, "jar", false, "sign authorization requests, with -client-key (JAR)")
+	f.BoolVar(&o.requestURI, "request-uri", false, "let the IdP fetch authorization requests from this program, which "+
+		"it has to reach (request_uri)")
 	f.BoolVar(&o.dpop, "dpop", false, "bind access tokens to a key (DPoP)")
 	f.StringVar(&o.clientKey, "client-key", "", "PEM `file` of a private key, which this program shows instead of a "+
 		"secret (private_key_jwt); the IdP reads an app's public half at /auth/jwks")

@@ -93,7 +93,8 @@ func (o *options) single(ctx context.Context, stdout io.Writer, logger *slog.Log
 		Trailing: o.trailing, SilentCheck: o.silentCheck, IDTokenAlg: alg, Like: o.like,
 		TrustedAudiences: strings.Fields(o.trustedAudiences), LoginParams: params, Profile: o.profile,
 		ResponseMode: o.responseMode,
-		PAR:          o.par, DPoP: o.dpop, ClientKeys: shows.forApp(), ClientAuth: shows.method,
+		JAR:          o.jar, RequestURI: o.requestURI,
+		PAR: o.par, DPoP: o.dpop, ClientKeys: shows.forApp(), ClientAuth: shows.method,
 		Transport: shows.transport,
 		Wait:      o.wait, InsecureAllowHTTP: o.insecureHTTP, Measure: o.measure, Progress: progress, Logger: logger,
 	})

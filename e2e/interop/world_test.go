@@ -2,6 +2,7 @@ package interop
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -43,6 +44,9 @@ type world struct {
 	idp   *foreign.Server
 	apps  []*app
 	brief *app // of the guide's kind, with access tokens that are soon over
+	// crowd and brief have one row each: all refreshes that they make are of one session. At an
+	// app that rows share, a count of refreshes has other people's, too.
+	crowd *app
 	// watching are of the guide's kind, and no logout token comes: one is on the IdP's site,
 	// the other on another one.
 	watching [2]*app
@@ -72,13 +76,14 @@ func newWorld(t *testing.T, p foreign.Provider, programs *process.Program) *worl
 		w.apps = append(w.apps, register(strings.ReplaceAll(kind.String(), "-", ""), "127.0.0.1", kind, 0))
 	}
 	w.brief = register("brief", "127.0.0.1", rp.RefreshToken, brief)
+	w.crowd = register("crowd", "127.0.0.1", rp.RefreshToken, 0)
 	w.watching = [2]*app{register("watching", "127.0.0.1", rp.RefreshToken, 0),
 		register("watching2", "localhost", rp.RefreshToken, 0)}
 	plain := register("bare", "127.0.0.1", rp.RefreshToken, 0)
 	page := []*app{register("own", "localhost", rp.RefreshToken, 0), register("own2", "localhost", rp.ReferenceToken,
 		0)}
 	w.idp = p.Start(t, o)
-	for _, a := range slices.Concat([]*app{w.brief}, w.watching[:], w.apps) {
+	for _, a := range slices.Concat([]*app{w.brief, w.crowd}, w.watching[:], w.apps) {
 		_, port, _ := strings.Cut(a.base, "//")
 		port = port[strings.Index(port, ":"):]
 		a.process = programs.Start(t, settings(t, guideapp.Settings{Guide: p.Guide, Issuer: w.idp.Issuer,
@@ -202,7 +207,26 @@ func (w *world) seen(a *app, since time.Time, is func(guideapp.Event) bool) (n i
 	return n
 }
 
-func refresh(e guideapp.Event) bool { return e.What == "idp" && e.How == "refresh" }
+// refreshes are the app's token requests with a refresh token since then, of all its people. Of more than one each
+// has a cause that the library allows, which is said; else the row fails.
+func (w *world) refreshes(a *app, since time.Time) (n int, said string) {
+	w.t.Helper()
+	var all []guideapp.Event
+	w.json(a.base+"/seen", &all)
+	calls := guideapp.Refreshes(all, since)
+	causes, ok := guideapp.Causes(calls, delta)
+	listed := guideapp.Listed(calls, since)
+	if !ok {
+		w.t.Errorf("%d refreshes (%s):%s", len(calls), strings.Join(causes, "; "), listed)
+	} else if len(causes) > 0 {
+		w.t.Logf("%d refreshes (%s):%s", len(calls), strings.Join(causes, "; "), listed)
+	}
+	said = fmt.Sprintf("%d refresh", len(calls))
+	if len(causes) > 0 {
+		said += "es: " + strings.Join(causes, "; ")
+	}
+	return len(calls), said
+}
 
 func signalled(e guideapp.Event) bool { return e.What == "signal" && e.Verdict == "ok" }
 

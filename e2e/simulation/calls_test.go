@@ -84,7 +84,7 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 	unknown, first := 0, never
 	for _, p := range t.shown {
 		switch {
-		case p.status == http.StatusOK && p.sent.refresh != "":
+		case p.status == http.StatusOK && p.sent.refresh != "" && p.sent.refresh != p.token: // Dex repeats it
 			// Only this excuses it: the instance that held the answer is dead, or it is
 			// cut off from its store.
 			if next := c.chain.refresh[min(i+1, len(c.chain.refresh)-1)]; (next.by == nil || !next.by.dead()) &&
@@ -225,7 +225,7 @@ func (o *oracle) answered(c *call, s *sent) {
 			c.chain.lasts = now + s.lasts // else the app may not know it
 		}
 	}
-	if s.refresh != "" {
+	if s.refresh != "" && !c.chain.has(s.refresh) {
 		t := &token{value: s.refresh, at: now, by: c.by}
 		if own := c.chain.session; own != nil && own.endAt < now {
 			t.orphan = true
@@ -234,6 +234,11 @@ func (o *oracle) answered(c *call, s *sent) {
 		c.chain.refresh = append(c.chain.refresh, t)
 		o.chains[s.refresh] = c.chain
 	}
+}
+
+// has: a refresh token has come already.
+func (c *chain) has(refresh string) bool {
+	return slices.ContainsFunc(c.refresh, func(t *token) bool { return t.value == refresh })
 }
 
 // shownElsewhere: another instance has shown the same refresh token, and the IdP may read that

@@ -16,7 +16,7 @@ const (
 	likeKeycloak = "keycloak" // a quiet app's refresh token dies before the session
 	likeEntra    = "entra"    // tokens and the session know nothing of each other; nobody is told
 	likeStrict   = "strict"   // reuse or revocation of one token takes all of the person's at the app
-	likeDex      = "dex"      // a dead token is refused in words of its own; one refresh token per person
+	likeDex      = "dex"      // its words, one refresh token per person, repeated within the grace
 )
 
 var kindsOfIdP = []string{"", "", likeKeycloak, likeEntra, likeStrict, likeDex}
@@ -28,12 +28,12 @@ const api = "api"
 func (k idpKnobs) temperament() idpmock.Temperament {
 	var t idpmock.Temperament
 	switch k.Like {
-	case likeDex: // its words and its limit; else it is as Entra ID is
+	case likeDex: // in these things; else it honours every call, which Dex does not
 		t.Refusals = idpmock.Refusals{
 			Refresh:  idpmock.Refusal{Error: "invalid_request", Description: "Refresh token is invalid."},
 			Userinfo: idpmock.Refusal{Error: "access_denied", Status: http.StatusForbidden},
 		}
-		t.MaxRefreshTokens = 1
+		t.MaxRefreshTokens, t.RepeatInGrace = 1, true
 	case "":
 		// Keycloak's kind has one session of each client in the person's, which a later
 		// log-in joins.

@@ -43,7 +43,9 @@ type code struct {
 type refreshToken struct {
 	grant    *grant
 	until    time.Time // an end of its own, see Temperament.ClientIdle; zero: the grant's
+	issued   time.Time
 	consumed time.Time // zero: not yet
+	next     string    // what it was rotated to, see Temperament.RepeatInGrace
 }
 
 func (k *refreshToken) expired(now time.Time) bool {

@@ -62,12 +62,9 @@ func (p *IDP) rotateLocked(cfg *settings, now time.Time, c *Client, raw string, 
 	case RotationRepeat:
 		k.until, t.refresh = t.refreshUntil, raw
 	case RotationStrict:
-		if k.consumed.IsZero() {
-			k.consumed = now
-		}
-		t.refresh = p.newRefreshLocked(g, t.refreshUntil)
+		t.refresh = p.rotatedLocked(cfg, now, k, raw, t.refreshUntil)
 	case RotationLenient:
-		t.refresh = p.newRefreshLocked(g, t.refreshUntil)
+		t.refresh = p.newRefreshLocked(now, g, t.refreshUntil)
 	}
 	return t, nil
 }
@@ -91,21 +88,48 @@ func (p *IDP) goodRefreshLocked(cfg *settings, now time.Time, c *Client, raw str
 	case g.noRefresh:
 		return nil, words.refresh(deadReplaced, "the refresh token was revoked")
 	}
-	grace := max(cfg.RefreshReuseGrace, cfg.Temperament.ReuseGrace)
-	if !k.consumed.IsZero() && (grace <= 0 || now.Sub(k.consumed) >= grace) {
+	if !k.consumed.IsZero() && now.Sub(k.consumed) >= cfg.reuseGrace() {
 		p.takeAlongLocked(cfg, now, g, or(cfg.Temperament.ReuseTakes, ReachFamily), deadReused)
 		return nil, words.refresh(deadReused, "the refresh token was used before")
 	}
 	if why := p.useSession(cfg, now, g, EndpointRefresh); why != "" {
-		p.dieLocked(g, why)
+		if cfg.endsWithSession(g) {
+			p.dieLocked(g, why)
+		} else {
+			g.noRefresh = true // its access tokens are another matter
+		}
 		return nil, words.refresh(why, "the session has ended")
 	}
 	return k, nil
 }
 
-func (p *IDP) newRefreshLocked(g *grant, until time.Time) string {
+func (s *settings) reuseGrace() time.Duration {
+	return max(s.RefreshReuseGrace, s.Temperament.ReuseGrace)
+}
+
+// rotatedLocked consumes k, which is good, and returns what comes after it: a new one, or the
+// last one again, see Temperament.RepeatInGrace.
+func (p *IDP) rotatedLocked(cfg *settings, now time.Time, k *refreshToken, raw string, until time.Time) string {
+	if cfg.Temperament.RepeatInGrace {
+		again := k.next // good though consumed: it is within the grace
+		if k.consumed.IsZero() && now.Sub(k.issued) < cfg.reuseGrace() {
+			again = raw
+		}
+		if last := p.refresh[keyOf(again)]; last != nil {
+			last.until = until
+			return again
+		}
+	}
+	if k.consumed.IsZero() {
+		k.consumed = now
+	}
+	k.next = p.newRefreshLocked(now, k.grant, until)
+	return k.next
+}
+
+func (p *IDP) newRefreshLocked(now time.Time, g *grant, until time.Time) string {
 	secret := newSecret()
-	p.refresh[keyOf(secret)] = &refreshToken{grant: g, until: until}
+	p.refresh[keyOf(secret)] = &refreshToken{grant: g, issued: now, until: until}
 	return secret
 }
 

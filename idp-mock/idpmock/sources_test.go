@@ -117,11 +117,11 @@ func TestEveryFactIsHeld(t *testing.T) {
 const rowTests = `^Test(` +
 	`TokensOfTemperaments|Announcements|IntrospectionByAudience|ProfileOfTemperaments|LogoutTokensOfTemperaments|` +
 	`WhoIsTold|FrontChannelOfTemperaments|SIDsOfTemperaments|EndSessionOfTemperaments|DiscoveryOfTemperaments|` +
-	`RotationOfTemperaments|ReusableBeforeRotation|Refusals|WordsOfAClientSession|SecondBrowserAtDex|` +
+	`RotationOfTemperaments|RepeatInGrace|ReusableBeforeRotation|Refusals|WordsOfAClientSession|SecondBrowserAtDex|` +
 	`AudienceWords|RevocationAfterASecondLogIn|RevocationByTheLastClient|AccessTokenRevocation|ConsentRevoked|` +
 	`ProvidersReadAbout|AccessTokenForAPIOnly|NoIDTokenOnRefresh|WhatExtends|VisitsThatDoNotExtend|` +
 	`WhatProves|OfflineAccessOutlivesTheSession|ClientIdle|SilentWithoutHint|` +
-	`ReuseTakesOfTemperaments|WordsOfTemperaments|BoundRefreshDoesNotExtend|FormPostOfTemperaments)$`
+	`AsMeasured|ReuseTakesOfTemperaments|WordsOfTemperaments|BoundRefreshDoesNotExtend|FormPostOfTemperaments)$`
 
 // withoutFact is what the runs of TestEveryFactIsHeld leave out: the provider and the fact.
 const withoutFact = "IDP_MOCK_WITHOUT_FACT"

@@ -45,6 +45,9 @@ type Temperament struct {
 	Rotation Rotation `json:"rotation"`
 	// ReuseGrace is Config.RefreshReuseGrace; the longer one counts.
 	ReuseGrace time.Duration `json:"reuse_grace"`
+	// RepeatInGrace, with RotationStrict: for ReuseGrace after a refresh token has come, a
+	// refresh brings no newer one. The answer repeats it, also to the one before it.
+	RepeatInGrace bool `json:"repeat_in_grace"`
 	// ReuseTakes says which tokens are revoked when a consumed refresh token is used again.
 	// Default ReachFamily.
 	ReuseTakes Reach `json:"reuse_takes"`

@@ -68,7 +68,7 @@ func TestWhoIsTold(t *testing.T) {
 	type told struct{ logout, admin, idle, replaced bool }
 	all, noIdle := told{true, true, true, true}, told{logout: true, admin: true, replaced: true}
 	everyLike(t, map[string]told{
-		"keycloak": noIdle, "dex": noIdle, "hydra": noIdle, "oidc-provider": noIdle,
+		"keycloak": noIdle, "dex": {logout: true, admin: true}, "hydra": noIdle, "oidc-provider": noIdle,
 		"auth0":   {logout: true, replaced: true},
 		"zitadel": {logout: true},
 		"duende":  all, "strict": all,

@@ -20,7 +20,7 @@ func TestRotationOfTemperaments(t *testing.T) {
 		"cognito":       "none; old good, later good; the winner lives",
 		"okta":          "same; old good, later good; the winner lives",
 		"auth0":         "new; old refused, later refused; the winner is dead",
-		"dex":           "new; old good, later refused; the winner lives",
+		"dex":           "same; old good, later good; the winner lives", // see TestRepeatInGrace
 		"hydra":         "new; old refused, later refused; the winner is dead",
 		"zitadel":       "new; old refused, later refused; the winner lives",
 		"oidc-provider": "same; old good, later good; the winner lives",
@@ -240,6 +240,28 @@ func TestWordsOfTemperaments(t *testing.T) {
 		token := w.enter(w.Browser("ada"), "notes").text("refresh_token")
 		time.Sleep(61 * time.Minute)
 		refused(t, w.refresh("notes", token), 400, "Refresh token expired.")
+		refused(t, w.userinfo("nonsense"), 403, "Invalid bearer token.")
+	})
+	like(t, "dex", func(c *idpmock.Config) { // refreshTokenLifetime: session
+		c.Temperament.NoProof = []idpmock.Endpoint{idpmock.EndpointUserinfo}
+	}, func(t *testing.T, w *world) {
+		b := w.Browser("ada")
+		tok := w.enter(b, "notes")
+		if err := w.Expire(w.session(b).SID, idpmock.CauseIdle); err != nil {
+			t.Fatal(err)
+		}
+		a := w.refresh("notes", tok.text("refresh_token"))
+		refused(t, a, 400, "The session this refresh token belongs to has ended.")
+		if a.text("error") != "invalid_grant" {
+			t.Errorf("%v", a)
+		}
+		refused(t, w.refresh("notes", tok.text("refresh_token")), 400, "Refresh token is invalid") // it is gone
+		if a := w.introspect(tok.text("access_token")); a.fields["active"] != false {
+			t.Errorf("introspection: %v", a)
+		}
+		if a := w.userinfo(tok.text("access_token")); a.status != http.StatusOK {
+			t.Errorf("userinfo: %v", a)
+		}
 	})
 }
 

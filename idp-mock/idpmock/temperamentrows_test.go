@@ -27,8 +27,8 @@ const (
 	strictly   = "new, the winner dies"
 )
 
-// readAbout are the providers of which nothing was measured: a row for each, with what was
-// read and what was decided.
+// readAbout are providers of which nothing was measured, but for Spring Authorization Server
+// (TestAsMeasured): a row for each, with what was read and what was decided.
 var readAbout = map[string]fact{
 	"b2c": {refresh: "offline_access", rotates: "new, the winner lives", name: "login refresh",
 		lacks: "introspect revoke par"},

@@ -23,9 +23,9 @@ const (
 )
 
 // temperaments are the providers that [Like] knows, in autumn 2026. What the
-// table says is from their sources, documentation and issues, and for Keycloak
-// measured: docs/temperaments.md has where each fact is from. "Decided" marks what
-// no source tells; it is the less friendly guess.
+// table says is from their sources, documentation and issues, and for Keycloak, Dex,
+// Hydra and oidc-provider measured, too: docs/temperaments.md has where each fact is
+// from. "Decided" marks what no source tells; it is the less friendly guess.
 // Defaults of a provider stand for it where an administrator can choose.
 var temperaments = map[string]Temperament{
 
@@ -162,13 +162,16 @@ var temperaments = map[string]Temperament{
 		Lacks: []string{hasIntrospect, hasCheckSession, hasPAR, hasDPoP, hasIss, hasFrontchannel},
 	},
 
-	// Master of August 2026, sessions switched on. Not imitated: clients share no
-	// session unless ssoSharedWithDefault says so.
+	// Master of August 2026, sessions switched on. A client with refreshTokenLifetime: session
+	// has NoProof with EndpointUserinfo alone. Not imitated: clients share no session unless
+	// ssoSharedWithDefault says so; a log-out without hint asks the person and then forgets the
+	// redirect, where a session lives; here it is an error.
 	"dex": {
 		RefreshToken:     RefreshOffline,
 		MaxRefreshTokens: 1, // one per user, connector and client: a second browser kills the first one's
 		Rotation:         RotationStrict,
-		ReuseGrace:       3 * time.Second,
+		ReuseGrace:       3 * time.Second, // of its sample file; without a setting there is none
+		RepeatInGrace:    true,
 		ReuseTakes:       ReachNothing,
 
 		// Only clients whose refreshTokenLifetime is session-bound are checked.
@@ -179,11 +182,12 @@ var temperaments = map[string]Temperament{
 			Refresh: says("invalid_request", "Refresh token is invalid or has already "+
 				"been claimed by another client."),
 			RefreshExpired: says("invalid_request", "Refresh token expired."),
-			Userinfo:       says("access_denied", "oidc: token is expired").with(403),
+			RefreshEnded:   says("invalid_grant", "The session this refresh token belongs to has ended."),
+			Userinfo:       says("access_denied", "Invalid bearer token.").with(403),
 		},
 
 		LogoutToken:     []LogoutFault{LogoutNoTyp},
-		NoLogoutTokenOn: []Cause{CauseIdle, CauseAbsolute, CauseConsent},
+		NoLogoutTokenOn: []Cause{CauseIdle, CauseAbsolute, CauseReplaced, CauseConsent},
 		LogoutHint:      HintForRedirect,
 		Lacks:           []string{hasRevoke, hasCheckSession, hasPAR, hasDPoP, hasIss, hasFrontchannel},
 	},

@@ -1,6 +1,6 @@
 package idpmock
 
-// moreTemperaments are the providers that are read about only: nothing here was measured.
+// moreTemperaments are providers that are read about; Spring Authorization Server alone was measured, too.
 // What a source tells stands in the comment with the source; the rest is decided, as in
 // temperaments.
 var moreTemperaments = map[string]Temperament{

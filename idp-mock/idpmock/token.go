@@ -139,7 +139,7 @@ func (p *IDP) redeemLocked(cfg *settings, now time.Time, c *Client, raw, redirec
 		if c.public() {
 			g.dpop = jkt
 		}
-		t.refresh = p.newRefreshLocked(g, t.refreshUntil)
+		t.refresh = p.newRefreshLocked(now, g, t.refreshUntil)
 		p.limitRefreshLocked(cfg, now, g)
 	}
 	return t, nil

@@ -118,7 +118,9 @@ func (p *IDP) useTokenLocked(cfg *settings, now time.Time, raw string, by Endpoi
 		return nil, words.UserinfoAudience.or(words.Userinfo).answer(http.StatusUnauthorized, own)
 	}
 	if why := p.useSession(cfg, now, t.grant, by); why != "" {
-		p.dieLocked(t.grant, why)
+		if cfg.endsWithSession(t.grant) { // else each call is decided by itself
+			p.dieLocked(t.grant, why)
+		}
 		return nil, words.userinfo(why, errInvalidToken("the session has ended"))
 	}
 	return t, nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/resourceserver"
@@ -251,13 +252,20 @@ func TestTroubleIsNoVerdict(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
-	i := start(t)
-	s := i.server(t, func(c *resourceserver.Config) { c.Timeout = 20 * time.Millisecond })
-	i.does(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	var trouble *resourceserver.UnavailableError
-	if _, err := s.Introspect(t.Context(), "tok"); !errors.As(err, &trouble) ||
-		!errors.Is(err, context.DeadlineExceeded) {
-		t.Fatal(err)
+	for set, want := range map[time.Duration]time.Duration{0: 10 * time.Second, time.Minute: time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			g := &gated{} // nobody lets it answer
+			s := g.server(t, func(c *resourceserver.Config) { c.Timeout = set })
+			since := time.Now()
+			_, err := s.Introspect(t.Context(), "tok")
+			var trouble *resourceserver.UnavailableError
+			if !errors.As(err, &trouble) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			if took := time.Since(since); took != want || g.asked.Load() != 1 {
+				t.Errorf("Timeout %v: after %v, %d calls", set, took, g.asked.Load())
+			}
+		})
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tandem-sso/tandem/e2e/driver/process"
 )
@@ -128,7 +127,7 @@ func (a *keycloakAdmin) post(path string, body any) error { return a.send(http.M
 
 // send calls the admin REST API.
 func (a *keycloakAdmin) send(method, path string, body any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), slowStart) // it hashes the passwords of all people
 	defer cancel()
 	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"},
 		"password": {password}}

@@ -39,7 +39,8 @@ type Settings struct {
 // Event is one line of what the app has seen, as GET /seen lists them.
 type Event struct {
 	At                        time.Time
-	What                      string // "idp", "login", "signal", "end" or "refused"
+	Begun                     time.Time // of a call; At is when its answer was there
+	What                      string    // "idp", "login", "signal", "end" or "refused"
 	How, Verdict, Reason, Err string
 }
 
@@ -174,22 +175,27 @@ func (s *seen) all() []Event {
 	return append([]Event{}, s.list...)
 }
 
-// RoundTrip notes the path of a call, and of a token request the grant type alone.
+// RoundTrip notes the path of a call, and of a token request the grant type alone; when it
+// began, the status, and of a refusal the error code.
 func (s *seen) RoundTrip(r *http.Request) (*http.Response, error) {
+	begun := time.Now()
 	how := r.Method + " " + r.URL.Path
 	if r.Body != nil && r.GetBody != nil {
 		if body, err := r.GetBody(); err == nil {
 			text, _ := io.ReadAll(io.LimitReader(body, 1<<16))
 			if strings.Contains(string(text), "grant_type=refresh_token") {
-				how = "refresh"
+				how = Refresh
 			}
 		}
 	}
 	resp, err := http.DefaultTransport.RoundTrip(r)
-	e := Event{What: "idp", How: how}
-	if err != nil {
-		e.Err = "no answer"
-	} else {
+	e := Event{Begun: begun, What: "idp", How: how}
+	switch {
+	case err != nil:
+		e.Err = NoAnswer
+	case how == Refresh:
+		e.Verdict, e.Err = resp.Status, outcome(resp)
+	default:
 		e.Verdict = resp.Status
 	}
 	s.add(e)

@@ -10,10 +10,16 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
+const (
+	shown   = 50               // so many answers and failures are enough
+	patient = 30 * time.Second // on a machine that has other things to do
+)
+
 // storm cuts all connections every few milliseconds while sessions are created
-// and ended. Whatever was answered has to be true afterwards.
+// and ended. Whatever was answered has to be true afterwards. On a slow machine a new
+// connection takes longer than that, so nothing is cut before there was an answer again.
 func (f *fault) storm() {
-	ctx, cancel := context.WithTimeout(f.Context(), 1500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(f.Context(), patient)
 	defer cancel()
 	type fate struct {
 		rec                    store.Record
@@ -52,9 +58,14 @@ func (f *fault) storm() {
 		})
 	}
 	wg.Go(func() {
-		for ctx.Err() == nil {
+		defer cancel()
+		seen := int32(0)
+		for ctx.Err() == nil && (seen < shown || failures.Load() < shown) {
 			time.Sleep(30 * time.Millisecond)
-			f.proxy.Reset()
+			if now := answers.Load(); now > seen {
+				seen = now
+				f.proxy.Reset()
+			}
 		}
 	})
 	wg.Wait()
