@@ -41,7 +41,7 @@ type Follow struct {
 	User bool
 }
 
-const style = `:root{color-scheme:light dark;background:Canvas;color:CanvasText}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.6rem;line-height:1.25;text-wrap:balance}a,button{font:inherit}`
+const style = `:root{color-scheme:light dark;background:Canvas;color:CanvasText}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.6rem;line-height:1.25;text-wrap:balance}a,button{font:inherit}button{padding:.5rem 1.1rem}`
 
 var bodyTemplate = template.Must(template.New("body").Parse(`<h1>{{.Title}}</h1>{{with .Advice}}<p>{{.}}</p>{{end}}
 {{- with .Kept}}<p id="tandem-lost">{{$.Lost}}</p><p id="tandem-kept" hidden>{{$.Waits}}</p>{{end}}
