@@ -21,7 +21,7 @@ func Reasons() []Reason {
 		{reason.IdPCeiling, "The log-in service had set this end", "It said beforehand when the session ends at the " +
 			"latest, and that moment has come."},
 		{reason.RefreshRejected, "The log-in service's session is over",
-			"Its refresh was refused: the session there has ended, most likely because nobody was active."},
+			"Its refresh was refused: the session there has ended; probably nobody was active."},
 		{reason.APIUnauthorized, "The API no longer takes the token",
 			"It answered 401, and a second look at the log-in service confirmed it: the session there is over."},
 		{reason.BackchannelLogout, "The log-in service told the app",
