@@ -80,6 +80,10 @@ func TestAStoryIsInView(t *testing.T) {
 		tab.Click(css + " [data-tell=next]")
 		tab.Wait(`document.querySelector(".story:not([hidden]) .current")`)
 		look(tab, id+"-phone")
+		if !browser.Eval[bool](tab, fmt.Sprintf(
+			`[...document.querySelectorAll("%s .steps > li")].every((li, i) => li.value === i + 1)`, css)) {
+			t.Errorf("%s: a phone shows one step, and would number it 1", id)
+		}
 		for _, card := range []string{"notes", "idp"} {
 			tab.Click("[data-pick=" + card + "]")
 			if got := browser.Eval[string](tab,
