@@ -30,6 +30,16 @@ func outside(tab *browser.Tab, css ...string) []string {
 	})`, "["+quoted(css)+"]"))
 }
 
+// overlaps names what can be pressed and lies over another.
+func overlaps(tab *browser.Tab, css string) []string {
+	return browser.Eval[[]string](tab, fmt.Sprintf(`(() => {
+		const all = [...document.querySelectorAll(%q)].filter(e => e.checkVisibility());
+		const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+		return all.flatMap((a, i) => all.slice(i + 1).filter(b => over(a.getBoundingClientRect(), b.getBoundingClientRect()))
+			.map(b => a.textContent.trim() + " lies over " + b.textContent.trim()));
+	})()`, css))
+}
+
 func quoted(css []string) string {
 	var out []string
 	for _, one := range css {
@@ -65,6 +75,14 @@ func TestAStoryIsInView(t *testing.T) {
 					t.Errorf("%s, step %d, %d × %d: %s", id, n, size[0], size[1], fault)
 				}
 				look(tab, fmt.Sprintf("%s-%d-%d", id, n, size[0]))
+				if n == 1 { // the list can be opened in the middle of a story
+					tab.Click("#picker summary")
+					for _, fault := range overlaps(tab, "#stories :is(button, select, summary)") {
+						t.Errorf("%s, the list is open, %d × %d: %s", id, size[0], size[1], fault)
+					}
+					look(tab, fmt.Sprintf("%s-list-%d", id, size[0]))
+					tab.Click("#picker summary")
+				}
 			}
 			tab.Wait(fmt.Sprintf(`document.querySelectorAll("%s .done").length === %d`, css, n))
 			for _, fault := range outside(tab, css+" .current", css+" .tell button", "[data-card]", "#scroll") {

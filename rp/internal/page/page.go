@@ -45,12 +45,12 @@ const style = `:root{color-scheme:light dark;background:Canvas;color:CanvasText}
 
 var bodyTemplate = template.Must(template.New("body").Parse(`<h1>{{.Title}}</h1>{{with .Advice}}<p>{{.}}</p>{{end}}
 {{- with .Kept}}<p id="tandem-lost">{{$.Lost}}</p><p id="tandem-kept" hidden>{{$.Waits}}</p>{{end}}
-{{- if .Link}}<p><a {{if .Kept}}id="tandem-on" {{end}}href="{{.Link}}">{{.LinkText}}</a></p>{{end}}
-{{- with .Kept}}<input type="hidden" id="tandem-sealed" value="{{.Sealed}}" data-link="{{.On}}"><script>{{$.Script}}</script>{{end}}
-{{- with .Follow}}<noscript><p><a href="{{.On}}">{{$.Button}}</a></p></noscript><script{{if .User}} data-user="1"{{end}}>{{$.Script}}</script>{{end}}
 {{- with .Form}}
 <form method="post" action="{{.Action}}" id="tandem-next">{{range $name, $all := .Fields}}{{range $all}}<input type="hidden" name="{{$name}}" value="{{.}}">{{end}}{{end}}<button>{{$.Button}}</button></form>
-{{- with .Script}}<script>{{.}}</script>{{end}}{{end}}`))
+{{- with .Script}}<script>{{.}}</script>{{end}}{{end}}
+{{- if .Link}}<p><a {{if .Kept}}id="tandem-on" {{end}}href="{{.Link}}">{{.LinkText}}</a></p>{{end}}
+{{- with .Kept}}<input type="hidden" id="tandem-sealed" value="{{.Sealed}}" data-link="{{.On}}"><script>{{$.Script}}</script>{{end}}
+{{- with .Follow}}<noscript><p><a href="{{.On}}">{{$.Button}}</a></p></noscript><script{{if .User}} data-user="1"{{end}}>{{$.Script}}</script>{{end}}`))
 
 var frameTemplate = template.Must(template.New("frame").Parse(`<!DOCTYPE html>
 <html lang="{{.Language}}" dir="auto"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
