@@ -70,7 +70,7 @@ func (f *logoutFrames) serve(w http.ResponseWriter, r *http.Request) error {
 }
 
 // frontchannelPage is shown in a hidden frame. A person sees it only after typing its address.
-const frontchannelPage = `<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Logged out</title><main><h1>Logged out</h1></main>`
+const frontchannelPage = `<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>Logged out</title><main><h1>Logged out</h1></main>`
 
 // framers are the origins that may frame the page: the issuer's, and that of the
 // IdP's logout page, which some serve from another host (FCL-04).

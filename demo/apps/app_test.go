@@ -20,7 +20,7 @@ import (
 func TestEachAppAlone(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
 		w := start(t, name)
-		if page := w.get("/"); page.Status != 200 || !strings.Contains(page.Body, "not signed in") {
+		if page := w.get("/"); page.Status != 200 || !strings.Contains(page.Body, "not logged in") {
 			t.Fatalf("/: %s", page)
 		}
 		if status, v := w.json("/me"); status != 401 || v["error"] != "login_required" {

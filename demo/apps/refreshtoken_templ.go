@@ -42,7 +42,7 @@ func refreshTokenPage(name string, notes []note) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "</h1><form id=\"note\" class=\"stack\" method=\"post\" action=\"/notes\" data-save data-tandem-keep><p class=\"field\"><label for=\"title\">Title</label> <input id=\"title\" name=\"title\" maxlength=\"100\" autocomplete=\"off\"></p><p class=\"field\"><label for=\"text\">Note</label> <textarea id=\"text\" name=\"text\" required></textarea></p><p class=\"actions\"><button class=\"primary\" id=\"save\">Save</button> <output></output></p><p class=\"quiet\">Typing keeps you signed in. Should your session end while you write, what you have typed is kept, encrypted, in this tab, and is back when you have logged in again.</p></form><h2>Notes of this session</h2>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "</h1><form id=\"note\" class=\"stack\" method=\"post\" action=\"/notes\" data-save data-tandem-keep><p class=\"field\"><label for=\"title\">Title</label> <input id=\"title\" name=\"title\" maxlength=\"100\" autocomplete=\"off\"></p><p class=\"field\"><label for=\"text\">Note</label> <textarea id=\"text\" name=\"text\" required></textarea></p><p class=\"actions\"><button class=\"primary\" id=\"save\">Save</button> <output></output></p><p class=\"quiet\">Typing keeps you logged in. Should your session end while you write, what you have typed is kept, encrypted, in this tab, and is back when you have logged in again.</p></form><h2>Notes of this session</h2>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

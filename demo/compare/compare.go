@@ -147,7 +147,7 @@ func Stories() []Story {
 		{ID: "works", Title: "Ada works, leaves, and comes back",
 			Text: "Ada signs in to Notes, Reports and Wiki, and works in one of them. Then she leaves. Her pages " +
 				"stay open, and ask for news. Grace does the same in Homemade."},
-		{ID: "polls", Title: "Ada leaves at once, and her pages go on asking", idle: true,
+		{ID: "polls", Title: "Ada leaves, and her pages go on asking", idle: true,
 			Text: "Ada signs in to Notes, Reports and Wiki, and is called away at once. Her pages stay open, and ask " +
 				"for news. Grace does the same in Homemade."},
 		{ID: "elsewhere", Title: "Ada works in programs that we know nothing of", elsewhere: true,

@@ -43,7 +43,7 @@ func own() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<label class=\"field\">Client secret <input id=\"own-client_secret\" name=\"client_secret\" type=\"password\" autocomplete=\"off\" spellcheck=\"false\" aria-describedby=\"own-client_secret-help own-client_secret-error\"> <small class=\"quiet\" id=\"own-client_secret-help\">Kept in the memory of this process only, until you stop the app. Empty for a public client.</small> <small class=\"field-error\" id=\"own-client_secret-error\"></small></label> <label class=\"field\">Kind of client <select id=\"own-kind\" name=\"kind\" aria-describedby=\"own-kind-error\"><option value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<label class=\"field\">Client secret <input id=\"own-client_secret\" name=\"client_secret\" type=\"password\" autocomplete=\"off\" spellcheck=\"false\" aria-describedby=\"own-client_secret-help own-client_secret-error\"> <small class=\"quiet\" id=\"own-client_secret-help\">Kept in the memory of this process only, until you stop the app. Empty for a public client.</small> <small class=\"field-error\" id=\"own-client_secret-error\"></small></label> <label class=\"field\">The app keeps <select id=\"own-kind\" name=\"kind\" aria-describedby=\"own-kind-error\"><option value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -56,7 +56,7 @@ func own() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "\">keeps a refresh token, and tells by refreshing</option> <option value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "\">a refresh token, tells by refresh</option> <option value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -69,7 +69,7 @@ func own() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\">keeps an access token only, and tells by userinfo</option> <option value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\">an access token only, tells by userinfo</option> <option value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -82,7 +82,7 @@ func own() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\">keeps no token</option></select> <small class=\"field-error\" id=\"own-kind-error\"></small></label>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\">no token</option></select> <small class=\"field-error\" id=\"own-kind-error\"></small></label>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -30,6 +30,16 @@ func outside(tab *browser.Tab, css ...string) []string {
 	})`, "["+quoted(css)+"]"))
 }
 
+// overlaps names what can be pressed and lies over another.
+func overlaps(tab *browser.Tab, css string) []string {
+	return browser.Eval[[]string](tab, fmt.Sprintf(`(() => {
+		const all = [...document.querySelectorAll(%q)].filter(e => e.checkVisibility());
+		const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+		return all.flatMap((a, i) => all.slice(i + 1).filter(b => over(a.getBoundingClientRect(), b.getBoundingClientRect()))
+			.map(b => a.textContent.trim() + " lies over " + b.textContent.trim()));
+	})()`, css))
+}
+
 func quoted(css []string) string {
 	var out []string
 	for _, one := range css {
@@ -65,6 +75,14 @@ func TestAStoryIsInView(t *testing.T) {
 					t.Errorf("%s, step %d, %d × %d: %s", id, n, size[0], size[1], fault)
 				}
 				look(tab, fmt.Sprintf("%s-%d-%d", id, n, size[0]))
+				if n == 1 { // the list can be opened in the middle of a story
+					tab.Click("#picker summary")
+					for _, fault := range overlaps(tab, "#stories :is(button, select, summary)") {
+						t.Errorf("%s, the list is open, %d × %d: %s", id, size[0], size[1], fault)
+					}
+					look(tab, fmt.Sprintf("%s-list-%d", id, size[0]))
+					tab.Click("#picker summary")
+				}
 			}
 			tab.Wait(fmt.Sprintf(`document.querySelectorAll("%s .done").length === %d`, css, n))
 			for _, fault := range outside(tab, css+" .current", css+" .tell button", "[data-card]", "#scroll") {
@@ -80,6 +98,10 @@ func TestAStoryIsInView(t *testing.T) {
 		tab.Click(css + " [data-tell=next]")
 		tab.Wait(`document.querySelector(".story:not([hidden]) .current")`)
 		look(tab, id+"-phone")
+		if !browser.Eval[bool](tab, fmt.Sprintf(
+			`[...document.querySelectorAll("%s .steps > li")].every((li, i) => li.value === i + 1)`, css)) {
+			t.Errorf("%s: a phone shows one step, and would number it 1", id)
+		}
 		for _, card := range []string{"notes", "idp"} {
 			tab.Click("[data-pick=" + card + "]")
 			if got := browser.Eval[string](tab,
@@ -101,13 +123,21 @@ func TestEveryStoryFitsBeforeItBegins(t *testing.T) {
 	room := start(t)
 	tab := chromium.New(t).Open("room", room.URL())
 	tab.WaitText("#cards", "not signed in")
-	for _, size := range [][2]int64{{1280, 620}, {1280, 720}, {1440, 900}} { // the first: beneath a tall browser bar
+	for _, size := range [][2]int64{{390, 844}, {1280, 620}, {1280, 720}, {1440, 900}} { // the second: beneath a tall browser bar
 		tab.Resize(size[0], size[1])
 		for _, one := range scenario.All() {
 			choose(tab, one.ID)
 			css := "#story-" + one.ID
-			for _, fault := range outside(tab, css+" h2", css+" .tell button", "#pace", "#leave") {
+			shown := []string{css + " h2", css + " .tell button", "#leave"}
+			phone := size[0] == 390
+			if !phone {
+				shown = append(shown, "#pace")
+			}
+			for _, fault := range outside(tab, shown...) {
 				t.Errorf("%s, %d × %d: %s", one.ID, size[0], size[1], fault)
+			}
+			if phone {
+				continue
 			}
 			if over := browser.Eval[float64](tab,
 				fmt.Sprintf(`document.querySelector("%s .tell").getBoundingClientRect().bottom - document.querySelector(".pace").getBoundingClientRect().top`, css)); over > 0 {

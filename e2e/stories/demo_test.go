@@ -151,7 +151,7 @@ func (s *scene) tells(app string, reason reason.Reason) {
 	s.Helper()
 	tab := s.tabs[app]
 	tab.Go(s.url(app, "/"))
-	tab.WaitText(".card.ended", "You are signed out")
+	tab.WaitText(".card.ended", "You are logged out")
 	if got := tab.Text(".card.ended code"); got != string(reason) {
 		tab.Fail("the page tells the reason %q, want %q", got, reason)
 	}

@@ -14,7 +14,8 @@ const call = async (method, path, body) => {
 };
 const time = text => new Date(text).toLocaleTimeString();
 let now = 0;
-const left = text => { const s = Math.max(0, Math.round((new Date(text) - now) / 1000)); return Math.floor(s / 60) + ":" + String(s % 60).padStart(2, "0"); };
+const left = text => { const s = Math.max(0, Math.round((new Date(text) - now) / 1000)); const two = n => String(n).padStart(2, "0"), h = Math.floor(s / 3600);
+  return (h ? h + ":" + two(Math.floor(s / 60) % 60) : Math.floor(s / 60)) + ":" + two(s % 60); };
 const act = f => async () => { try { await f(); await show(); } catch (e) { trouble(e); } };
 const trouble = e => { document.getElementById("trouble").textContent = e ? String(e) : ""; };
 

@@ -18,6 +18,7 @@ table { border-collapse: collapse; width: 100%; min-width: 44rem; font-size: .9r
 caption { text-align: left; font-weight: 600; font-size: 1.1rem; margin: 1.5rem 0 .4rem }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid color-mix(in srgb, GrayText 40%, Canvas); vertical-align: top }
 td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
+#events td:first-child, #requests td:not(:last-child) { white-space: nowrap }
 td button, header button { margin: 0 .3rem 0 0; padding: .2rem .6rem }
 `
 

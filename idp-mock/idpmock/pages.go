@@ -37,7 +37,8 @@ var loginTemplate = page(`
 {{with .Error}}<p class="alert" role="alert" id="error">{{.}}</p>{{end}}
 <form method="post" action="{{.Action}}">
 <input type="hidden" name="tx" value="{{.Tx}}">
-{{with .Current}}<button class="main" name="action" value="continue" formnovalidate>Continue as {{.}}</button>{{end}}
+{{with .Current}}<button class="main" name="action" value="continue" formnovalidate>Continue as {{.}}</button>
+<p class="or">Or sign in as somebody else:</p>{{end}}
 <label for="username">User name</label>
 <input id="username" name="username" value="{{.Username}}" required autofocus autocomplete="username" autocapitalize="none" spellcheck="false" list="users"{{if .Error}} aria-invalid="true" aria-describedby="error"{{end}}>
 {{with .Users}}<datalist id="users">{{range .}}<option value="{{.Username}}">{{.Name}}</option>{{end}}</datalist>{{end}}

@@ -40,7 +40,7 @@ export class Layout {
 		}
 		this.#time = Math.max(this.#time, time);
 		this.events.push({ event, x, y0: laneY(event.from) ?? laneY("idp"), y1: laneY(event.to), gap });
-		this.width = x + 60;
+		this.width = x + 75; // the clock beside a step needs the room
 		if (event.kind === "step") this.steps.push({ id: event.id, x });
 		this.#live(event, x);
 	}

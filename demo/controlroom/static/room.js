@@ -7,7 +7,7 @@ import { Own } from "./own.js";
 import { Planner } from "./planner.js";
 import { Compare } from "./compare.js";
 import { standalone } from "./draw.js";
-import { Clock, at, format, parse } from "./time.js";
+import { Clock, ago, at, format, parse } from "./time.js";
 
 const names = { person: "Person", notes: "Notes", reports: "Reports", wiki: "Wiki", naive: "Homemade", api: "API", idp: "IdP", room: "Control room" };
 const $ = (selector) => document.querySelector(selector);
@@ -301,6 +301,6 @@ stream.addEventListener("open", () => document.body.classList.remove("offline"))
 setInterval(() => {
 	$("#now").value = at(clock.now());
 	const ahead = Math.round((clock.now() - Date.now()) / 1000);
-	$("#offset").textContent = ahead > 1 ? `${format(ahead * 1e9)} ahead of yours` : "";
+	$("#offset").textContent = ahead > 1 ? `${ago(ahead)} ahead of yours` : "";
 	if (snapshot) cards.tick();
 }, 200);

@@ -43,8 +43,9 @@ export function left(seconds) {
 export function ago(seconds) {
 	const s = Math.max(0, Math.round(seconds));
 	if (s < 60) return `${s} s`;
-	if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-	return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+	const and = (n, unit) => (n ? ` ${n} ${unit}` : "");
+	if (s < 3600) return `${Math.floor(s / 60)} min${and(s % 60, "s")}`;
+	return `${Math.floor(s / 3600)} h${and(Math.floor((s % 3600) / 60), "min")}`;
 }
 
 // at writes the time of day.

@@ -23,7 +23,7 @@ func Look(t testing.TB, tab *browser.Tab, name string) {
 		for _, size := range []struct {
 			name          string
 			width, height int64
-		}{{"phone", 390, 844}, {"desktop", 1280, 800}} {
+		}{{"phone", 390, 844}, {"laptop", 1280, 720}, {"desktop", 1440, 900}} {
 			tab.Resize(size.width, size.height)
 			if wide := browser.Eval[int64](tab, "document.documentElement.scrollWidth"); wide > size.width {
 				t.Errorf("%s is %d pixels wide on a %s", name, wide, size.name)

@@ -41,16 +41,16 @@ type Follow struct {
 	User bool
 }
 
-const style = `:root{color-scheme:light dark;background:Canvas;color:CanvasText}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.6rem;line-height:1.25;text-wrap:balance}a,button{font:inherit}`
+const style = `:root{color-scheme:light dark;background:Canvas;color:CanvasText}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.6rem;line-height:1.25;text-wrap:balance}a,button{font:inherit}button{padding:.5rem 1.1rem}`
 
 var bodyTemplate = template.Must(template.New("body").Parse(`<h1>{{.Title}}</h1>{{with .Advice}}<p>{{.}}</p>{{end}}
 {{- with .Kept}}<p id="tandem-lost">{{$.Lost}}</p><p id="tandem-kept" hidden>{{$.Waits}}</p>{{end}}
-{{- if .Link}}<p><a {{if .Kept}}id="tandem-on" {{end}}href="{{.Link}}">{{.LinkText}}</a></p>{{end}}
-{{- with .Kept}}<input type="hidden" id="tandem-sealed" value="{{.Sealed}}" data-link="{{.On}}"><script>{{$.Script}}</script>{{end}}
-{{- with .Follow}}<noscript><p><a href="{{.On}}">{{$.Button}}</a></p></noscript><script{{if .User}} data-user="1"{{end}}>{{$.Script}}</script>{{end}}
 {{- with .Form}}
 <form method="post" action="{{.Action}}" id="tandem-next">{{range $name, $all := .Fields}}{{range $all}}<input type="hidden" name="{{$name}}" value="{{.}}">{{end}}{{end}}<button>{{$.Button}}</button></form>
-{{- with .Script}}<script>{{.}}</script>{{end}}{{end}}`))
+{{- with .Script}}<script>{{.}}</script>{{end}}{{end}}
+{{- if .Link}}<p><a {{if .Kept}}id="tandem-on" {{end}}href="{{.Link}}">{{.LinkText}}</a></p>{{end}}
+{{- with .Kept}}<input type="hidden" id="tandem-sealed" value="{{.Sealed}}" data-link="{{.On}}"><script>{{$.Script}}</script>{{end}}
+{{- with .Follow}}<noscript><p><a href="{{.On}}">{{$.Button}}</a></p></noscript><script{{if .User}} data-user="1"{{end}}>{{$.Script}}</script>{{end}}`))
 
 var frameTemplate = template.Must(template.New("frame").Parse(`<!DOCTYPE html>
 <html lang="{{.Language}}" dir="auto"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
