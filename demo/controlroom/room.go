@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/demo/apps"
-	"github.com/tandem-sso/tandem/demo/compare"
+	"github.com/tandem-sso/tandem/demo/planner"
 	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/trial"
@@ -31,7 +31,7 @@ type Room struct {
 	people  people
 	stories *scenario.Player
 	trial   *trial.Trial
-	theatre *compare.Theatre
+	theatre *planner.Theatre
 	logger  *slog.Logger
 }
 
@@ -49,7 +49,7 @@ func Start(ctx context.Context, c system.Config) (*Room, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Room.Close(), s.Close())
 	}
-	r := &Room{System: s, trial: own, theatre: compare.New(c.Logger), server: apps.StartServer(s.Room, c.Logger),
+	r := &Room{System: s, trial: own, theatre: planner.NewTheatre(c.Logger), server: apps.StartServer(s.Room, c.Logger),
 		logger: c.Logger}
 	r.pilot = startPilot(s, c.Logger)
 	r.stories = scenario.NewPlayer(s)

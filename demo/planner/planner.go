@@ -1,5 +1,6 @@
 // Package planner says beforehand who is logged out when, for a window, a token's life, an
-// IdP and a kind of client. It is pure; its test plays the plans in the running demo.
+// IdP and a kind of client. planner.go and settings.go compute it and are pure. A Theatre plays
+// it: one story with two policies, side by side, and each is held against its plan.
 package planner
 
 import (

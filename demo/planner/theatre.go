@@ -1,8 +1,4 @@
-// Package compare plays one story twice, each time in a world of its own that begins anew: an
-// IdP, three apps, the API and the app without the library, with their own stores and a clock
-// of their own that is moved by hand, so that hours pass in a moment. It says what was
-// different, and which setting made the difference.
-package compare
+package planner
 
 import (
 	"context"
@@ -13,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/planner"
 	"github.com/tandem-sso/tandem/demo/ui"
 )
 
@@ -23,7 +18,7 @@ type Question struct {
 	Work  time.Duration `json:"work"`  // how long the person works
 	Away  time.Duration `json:"away"`  // and is then away, before they come back to every app
 	// Sides are the two worlds. Their Active and Elsewhere follow from Story and Work.
-	Sides [2]planner.Policy `json:"sides"`
+	Sides [2]Policy `json:"sides"`
 }
 
 // Answer is what came of it. All times count from the log-in.
@@ -56,7 +51,10 @@ var (
 	ErrClosed = errors.New("the demo is ending")
 )
 
-// Theatre plays. It is safe for concurrent use.
+// Theatre plays one story twice, each time in a world of its own that begins anew: an IdP, three
+// apps, the API and the app without the library, with their own stores and a clock of their own
+// that is moved by hand, so that hours pass in a moment. It says what was different, and which
+// setting made the difference. It is safe for concurrent use.
 type Theatre struct {
 	logger *slog.Logger
 	seats  chan struct{}
@@ -67,8 +65,8 @@ type Theatre struct {
 	runs   sync.WaitGroup
 }
 
-// New returns a Theatre; Close it.
-func New(logger *slog.Logger) *Theatre {
+// NewTheatre returns a Theatre; Close it.
+func NewTheatre(logger *slog.Logger) *Theatre {
 	t := &Theatre{logger: logger, seats: make(chan struct{}, plays)}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
@@ -188,7 +186,7 @@ func (q *Question) score() (score, error) {
 	for i := range q.Sides {
 		p := &q.Sides[i]
 		p.Active, p.Elsewhere = max(0, q.Work), s.elsewhere
-		_, every, err := planner.Everybody(*p)
+		_, every, err := Everybody(*p)
 		if err == nil && p.Trailing {
 			err = errors.New("“Report the last activity, too” cannot be played: the report goes out by a timer that " +
 				"runs in real time. The computed times show what it does")

@@ -1,4 +1,4 @@
-package compare
+package planner
 
 import (
 	"cmp"
@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/planner"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/rp"
@@ -26,7 +25,7 @@ type Lane struct {
 	// Back says what the person met who came back.
 	Back string `json:"back,omitempty"`
 	// Plan is what the planner says of the first end here.
-	Plan planner.Moment `json:"plan"`
+	Plan Moment `json:"plan"`
 	// Differs says how what was played differs from the plan; empty: it does not.
 	Differs string `json:"differs,omitempty"`
 }
@@ -70,8 +69,8 @@ func (f *film) add(e system.Event) {
 func (f *film) opened(id string, at time.Time) { f.opens[id] = at.Sub(f.begun) }
 
 // lanes sorts what has come about, and holds it against the plan.
-func (f *film) lanes(p planner.Policy, s score) []Lane {
-	plans, _, _ := planner.Everybody(p) // was checked
+func (f *film) lanes(p Policy, s score) []Lane {
+	plans, _, _ := Everybody(p) // was checked
 	slices.SortStableFunc(f.events, func(a, b system.Event) int { return a.At.Compare(b.At) })
 	lanes := []Lane{{ID: system.IdP}, {ID: system.Notes, Kind: rp.RefreshToken.String()},
 		{ID: system.Reports, Kind: rp.ReferenceToken.String()},
@@ -81,8 +80,8 @@ func (f *film) lanes(p planner.Policy, s score) []Lane {
 		l.Name = system.Name(l.ID)
 		f.fill(l, s)
 		for _, m := range plans {
-			if m.Who == l.Kind || l.ID == system.IdP && m.Who == planner.AtIdP || l.ID == system.Naive &&
-				m.Who == planner.Homemade {
+			if m.Who == l.Kind || l.ID == system.IdP && m.Who == AtIdP || l.ID == system.Naive &&
+				m.Who == Homemade {
 				l.Plan = m
 			}
 		}
@@ -191,7 +190,7 @@ func differs(l Lane, s score, again bool) string {
 	return ""
 }
 
-func when(m planner.Moment) string {
+func when(m Moment) string {
 	switch {
 	case m.Never:
 		return "never"
