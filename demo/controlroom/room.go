@@ -17,7 +17,6 @@ import (
 	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/trial"
-	"github.com/tandem-sso/tandem/demo/ui"
 )
 
 //go:embed static
@@ -76,8 +75,8 @@ func (r *Room) Close() error {
 
 func (r *Room) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /static/", ui.Static())
-	mux.Handle("GET /room/", http.StripPrefix("/room", ui.Files(files)))
+	mux.Handle("GET /static/", apps.Static())
+	mux.Handle("GET /room/", http.StripPrefix("/room", apps.Files(files)))
 	mux.HandleFunc("GET /{$}", r.page)
 	mux.HandleFunc("GET /events", r.events)
 	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) {
@@ -114,10 +113,10 @@ func ours(next http.Handler) http.Handler {
 }
 
 func (r *Room) page(w http.ResponseWriter, req *http.Request) {
-	ui.Write(w, req, http.StatusOK, ui.Page{
+	apps.Write(w, req, http.StatusOK, apps.Page{
 		Title: "Control room · Tandem", Styles: []string{"/room/static/room.css"},
 		Scripts: []string{"/room/static/room.js"}, Body: page(r.System),
-		Skips: []ui.Skip{{ID: "stories", Name: "the story"}, {ID: "cards", Name: "the sessions"},
+		Skips: []apps.Skip{{ID: "stories", Name: "the story"}, {ID: "cards", Name: "the sessions"},
 			{ID: "log", Name: "the timeline"}, {ID: "hand", Name: "clock and faults"},
 			{ID: "planner", Name: "the comparison"}, {ID: "own", Name: "your own IdP"}},
 	})

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/ui"
+	"github.com/tandem-sso/tandem/demo/apps"
 )
 
 // Difference between the two worlds, in one lane.
@@ -32,10 +32,10 @@ var settings = []struct {
 	}, func(p Policy) string { return strings.ReplaceAll(p.Kind, "-", " ") }},
 	{"Idle window of the IdP", func(p *Policy, q Policy) {
 		p.Window = q.Window
-	}, func(p Policy) string { return ui.Span(p.Window) }},
+	}, func(p Policy) string { return apps.Span(p.Window) }},
 	{"Life of access tokens", func(p *Policy, q Policy) {
 		p.TokenLife = q.TokenLife
-	}, func(p Policy) string { return ui.Span(p.TokenLife) }},
+	}, func(p Policy) string { return apps.Span(p.TokenLife) }},
 	{"Report activity every", func(p *Policy, q Policy) {
 		p.SignalEvery = q.SignalEvery
 	}, func(p Policy) string { return orUsual(p.SignalEvery) }},
@@ -56,14 +56,14 @@ func orUsual(d time.Duration) string {
 	if d == 0 {
 		return "the usual"
 	}
-	return ui.Span(d)
+	return apps.Span(d)
 }
 
 func orNone(d time.Duration) string {
 	if d == 0 {
 		return "none"
 	}
-	return ui.Span(d)
+	return apps.Span(d)
 }
 
 // differences of the first ends, lane by lane, and which setting makes each. It is pure.
@@ -99,9 +99,9 @@ func ending(one Span, ended bool, s score) string {
 	case !ended:
 		return "lived on"
 	case one.To >= s.back:
-		return "ended when she came back after " + ui.Span(s.back)
+		return "ended when she came back after " + apps.Span(s.back)
 	}
-	return "ended after " + ui.Span(one.To)
+	return "ended after " + apps.Span(one.To)
 }
 
 // moved tells whether a setting alone moves the computed end of a lane, as far as the story

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
@@ -116,7 +116,7 @@ func (f *film) fill(l *Lane, s score) {
 				l.Sessions[i].To, l.Sessions[i].Ended, l.Sessions[i].Why = at, true, e.Reason
 				l.Sessions[i].Text = e.Text
 				if l.ID != system.IdP && l.ID != system.Naive {
-					l.Sessions[i].Text = ui.ReasonOf(reason.Reason(e.Reason)).Title + "."
+					l.Sessions[i].Text = apps.ReasonOf(reason.Reason(e.Reason)).Title + "."
 				}
 				delete(open, name)
 			}
@@ -181,11 +181,11 @@ func differs(l Lane, s score, again bool) string {
 	}
 	switch {
 	case ended && m.Never:
-		return fmt.Sprintf("It ended after %s; computed is that it does not end.", ui.Span(end.To))
+		return fmt.Sprintf("It ended after %s; computed is that it does not end.", apps.Span(end.To))
 	case ended && (end.To < m.From-s.delta || end.To > m.To+s.delta):
-		return fmt.Sprintf("It ended after %s; computed is %s.", ui.Span(end.To), when(m))
+		return fmt.Sprintf("It ended after %s; computed is %s.", apps.Span(end.To), when(m))
 	case !ended && !m.Never && !again && m.From < s.back-s.delta:
-		return fmt.Sprintf("It had not ended when she came back after %s; computed is %s.", ui.Span(s.back), when(m))
+		return fmt.Sprintf("It had not ended when she came back after %s; computed is %s.", apps.Span(s.back), when(m))
 	}
 	return ""
 }
@@ -195,7 +195,7 @@ func when(m Moment) string {
 	case m.Never:
 		return "never"
 	case m.From == m.To:
-		return "after " + ui.Span(m.From)
+		return "after " + apps.Span(m.From)
 	}
-	return "between " + ui.Span(m.From) + " and " + ui.Span(m.To)
+	return "between " + apps.Span(m.From) + " and " + apps.Span(m.To)
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/ui"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/idps"
 )
@@ -123,12 +123,12 @@ func (p Policy) complete() (Policy, idps.Capabilities, error) {
 			*d.v = d.usual
 		}
 		if *d.v < d.least || *d.v > 365*day {
-			return p, can, fmt.Errorf("%s is %s; use %s to a year", d.name, signed(*d.v), ui.Span(d.least))
+			return p, can, fmt.Errorf("%s is %s; use %s to a year", d.name, signed(*d.v), apps.Span(d.least))
 		}
 	}
 	if p.SignalEvery >= p.Window {
 		return p, can, fmt.Errorf("signal_every is %s, not less than the window of %s: active people would be logged "+
-			"out between two reports", ui.Span(p.SignalEvery), ui.Span(p.Window))
+			"out between two reports", apps.Span(p.SignalEvery), apps.Span(p.Window))
 	}
 	return p, can, nil
 }
@@ -137,7 +137,7 @@ func signed(d time.Duration) string {
 	if d < 0 {
 		return "negative"
 	}
-	return ui.Span(d)
+	return apps.Span(d)
 }
 
 // signalEvery is the library's choice: a fifth of the window, a second to 5 minutes.
@@ -147,7 +147,7 @@ func signalEvery(window time.Duration) time.Duration {
 
 // tells is how an app of this kind reports activity, and how often at the most; 0: it cannot.
 func (p Policy) tells(can idps.Capabilities, kind string) (string, time.Duration) {
-	every := ui.Span(p.SignalEvery)
+	every := apps.Span(p.SignalEvery)
 	switch {
 	case kind == rp.RefreshToken.String() && can.Extends.Refresh:
 		return fmt.Sprintf("by a refresh, every %s at the most", every), p.SignalEvery
@@ -155,7 +155,7 @@ func (p Policy) tells(can idps.Capabilities, kind string) (string, time.Duration
 		return fmt.Sprintf("by a userinfo call, every %s at the most", every), p.SignalEvery
 	case p.SilentCheck:
 		trust := min(p.TrustFor, p.Window)
-		return fmt.Sprintf("by prompt=none at a navigation, after %s at the latest", ui.Span(trust)), trust
+		return fmt.Sprintf("by prompt=none at a navigation, after %s at the latest", apps.Span(trust)), trust
 	}
 	return "not at all: no call that this app can make extends the session of this IdP", 0
 }
@@ -177,7 +177,7 @@ func (p Policy) atIdP(every time.Duration) Moment {
 	default:
 		m.From, m.To = p.Window+max(0, p.Active-every), p.Window+p.Active
 		m.Text = fmt.Sprintf("The session ends: the window counts from the last report, which is up to %s older than "+
-			"the last click.", ui.Span(min(every, p.Active)))
+			"the last click.", apps.Span(min(every, p.Active)))
 		if p.Trailing {
 			m.From, m.To = p.Window+p.Active, p.Window+p.Active+every
 			m.Text = "The session ends: the last activity was reported, too."
@@ -263,7 +263,7 @@ func (p Policy) homemade(can idps.Capabilities) Moment {
 	default:
 		m.From = p.TokenLife
 		m.To, m.Text = m.From, fmt.Sprintf("Its first refresh comes after %s, and fails: the window is over, "+
-			"although the person was active.", ui.Span(p.TokenLife))
+			"although the person was active.", apps.Span(p.TokenLife))
 	}
 	return m
 }

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/ui"
+	"github.com/tandem-sso/tandem/demo/apps"
 )
 
 // Question is what is to be played.
@@ -47,7 +47,7 @@ const (
 var (
 	ErrBusy = errors.New("others are playing: try again in a few seconds")
 	ErrLong = fmt.Errorf("the play took longer than %s of real time and was stopped: shorten the work or the absence",
-		ui.Span(longest))
+		apps.Span(longest))
 	ErrClosed = errors.New("the demo is ending")
 )
 
@@ -208,16 +208,16 @@ func (q *Question) score() (score, error) {
 	}{{"work", "Ada works for", q.Work}, {"away", "Ada is away for", q.Away}} {
 		if d.v < 0 || d.v > windows*window {
 			return s, &FieldError{Field: d.field, Text: fmt.Sprintf("“%s” is %s; with a window of %s, use %s at most",
-				d.name, ui.Span(d.v), ui.Span(window), ui.Span(windows*window))}
+				d.name, apps.Span(d.v), apps.Span(window), apps.Span(windows*window))}
 		}
 	}
 	s.every = window / clicks
 	s.delta = max(delta, s.every)
 	s.work, s.back = q.Work, q.Work+q.Away
 	s.until = s.back + max(window/60, 3*time.Second)
-	s.text = s.Text + fmt.Sprintf(" She comes back after %s.", ui.Span(q.Away))
+	s.text = s.Text + fmt.Sprintf(" She comes back after %s.", apps.Span(q.Away))
 	if s.work > 0 {
-		s.text = strings.Replace(s.text, "Then she leaves", "She leaves after "+ui.Span(s.work), 1)
+		s.text = strings.Replace(s.text, "Then she leaves", "She leaves after "+apps.Span(s.work), 1)
 	}
 	return s, nil
 }
