@@ -133,7 +133,8 @@ func TestTheCauseIsTold(t *testing.T) {
 		told = kinds(s, func(e system.Event) bool { return e.Kind == system.Ended && e.From == system.Wiki })
 		return len(told) > 0
 	})
-	if len(told) != 1 || told[0].Reason != string(reason.BackchannelLogout) || !strings.Contains(told[0].Text, "nobody was active in any app") ||
+	if len(told) != 1 || told[0].Reason != string(reason.BackchannelLogout) ||
+		!strings.Contains(told[0].Text, "nobody was active in any app") ||
 		!strings.Contains(told[0].Text, "cause: inactivity") {
 		t.Errorf("%+v", told)
 	}
