@@ -72,8 +72,11 @@ func (a *App) Home(w http.ResponseWriter, r *http.Request) {
 func (a *App) Private(w http.ResponseWriter, r *http.Request) {
 	s := rp.FromContext(r.Context())
 	var claims map[string]any
-	_ = s.Claims(&claims)
-	text, _ := json.MarshalIndent(claims, "", "  ")
+	if err := s.Claims(&claims); err != nil {
+		a.RP.Answer(r, err).Write(w)
+		return
+	}
+	text, _ := json.MarshalIndent(claims, "", "  ") // which came as JSON
 	p := a.Person(s)
 	desk, err := a.Desk(a, r, p)
 	if err != nil {
