@@ -45,11 +45,19 @@ var settings = []struct {
 	{"Longest session in the app", func(p *Policy, q Policy) {
 		p.Absolute = q.Absolute
 	}, func(p Policy) string { return orUsual(p.Absolute) }},
+	{"Report the last activity, too", func(p *Policy, q Policy) {
+		p.Trailing = q.Trailing
+	}, func(p Policy) string { return yesNo(p.Trailing) }},
 	{"Ask by prompt=none", func(p *Policy, q Policy) {
 		p.SilentCheck = q.SilentCheck
-	}, func(p Policy) string {
-		return map[bool]string{true: "yes", false: "no"}[p.SilentCheck]
-	}},
+	}, func(p Policy) string { return yesNo(p.SilentCheck) }},
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 func orUsual(d time.Duration) string {

@@ -30,7 +30,7 @@ type Policy struct {
 	TrustFor    time.Duration `json:"trust_for"` // default 5 min
 	Idle        time.Duration `json:"idle"`      // 0: none
 	Absolute    time.Duration `json:"absolute"`  // default 8 h
-	Trailing    bool          `json:"trailing"`
+	Trailing    bool          `json:"trailing"` // without effect where nothing but prompt=none tells
 	SilentCheck bool          `json:"silent_check"`
 }
 
@@ -126,10 +126,12 @@ func (p Policy) complete() (Policy, idps.Capabilities, error) {
 			return p, can, fmt.Errorf("%s is %s; use %s to a year", d.name, signed(*d.v), apps.Span(d.least))
 		}
 	}
+	p.Trailing = p.Trailing && byCall(can, p.Kind)
 	if p.SignalEvery >= p.Window {
 		return p, can, fmt.Errorf("signal_every is %s, not less than the window of %s: active people would be logged "+
 			"out between two reports", apps.Span(p.SignalEvery), apps.Span(p.Window))
 	}
+	p.SignalEvery = min(p.SignalEvery, p.TrustFor) // after TrustFor a click asks, and that tells, too
 	return p, can, nil
 }
 
@@ -143,6 +145,13 @@ func signed(d time.Duration) string {
 // signalEvery is the library's choice: a fifth of the window, a second to 5 minutes.
 func signalEvery(window time.Duration) time.Duration {
 	return min(max(window/5, time.Second), 5*time.Minute)
+}
+
+// byCall: an app of this kind reports activity by a call of its own, so that the last activity
+// can be reported, too. prompt=none needs a person who navigates.
+func byCall(can idps.Capabilities, kind string) bool {
+	return kind == rp.RefreshToken.String() && can.Extends.Refresh ||
+		kind != rp.NoToken.String() && can.Extends.Userinfo
 }
 
 // tells is how an app of this kind reports activity, and how often at the most; 0: it cannot.

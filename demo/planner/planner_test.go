@@ -38,6 +38,12 @@ func TestMake(t *testing.T) {
 		{"trailing: it counts from the last click", with(func(p *planner.Policy) {
 			p.Trailing = true
 		}), planner.AtIdP, w + time.Hour, w + time.Hour + 5*time.Minute, "reported, too"},
+		{"trailing: not by prompt=none", with(func(p *planner.Policy) {
+			p.IdP, p.SilentCheck, p.Trailing = "auth0", true, true
+		}), planner.AtIdP, w + time.Hour - 5*time.Minute, w + time.Hour, "last report"},
+		{"a report comes after TrustFor at the latest", with(func(p *planner.Policy) {
+			p.SignalEvery = 20 * time.Minute
+		}), planner.AtIdP, w + time.Hour - 5*time.Minute, w + time.Hour, "5 min older"},
 		{"left at once", with(func(p *planner.Policy) {
 			p.Active = 0
 		}), planner.AtIdP, w, w, "nobody was active after it"},

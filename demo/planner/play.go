@@ -51,7 +51,8 @@ func play(ctx context.Context, logger *slog.Logger, s score, p Policy) (w World,
 	}, Settings: system.Settings{
 		Like: p.IdP, IdPIdle: p.Window, IdPAbsolute: max(s.until, p.Absolute, p.Window) + time.Hour,
 		TokenLife:   p.TokenLife,
-		SignalEvery: p.SignalEvery, TrustFor: p.TrustFor, Idle: p.Idle, Absolute: p.Absolute}})
+		SignalEvery: p.SignalEvery, TrustFor: p.TrustFor, Idle: p.Idle, Absolute: p.Absolute,
+		Trailing: p.Trailing}})
 	if err != nil {
 		return World{}, err
 	}

@@ -40,7 +40,7 @@ func (p Policy) settings(can idps.Capabilities, every time.Duration) []string {
 			"its own.")
 	case every == 0:
 		out = append(out, "rp.Config: SilentCheck = true would let the app tell the IdP of activity.")
-	case !p.Trailing && every >= p.Window/5:
+	case byCall(can, p.Kind) && !p.Trailing && every >= p.Window/5:
 		out = append(out, fmt.Sprintf("rp.Config: TrailingSignal = true, if up to %s less than the window is too "+
 			"little for the last click.", apps.Span(every)))
 	}

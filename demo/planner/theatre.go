@@ -187,10 +187,6 @@ func (q *Question) score() (score, error) {
 		p := &q.Sides[i]
 		p.Active, p.Elsewhere = max(0, q.Work), s.elsewhere
 		_, every, err := Everybody(*p)
-		if err == nil && p.Trailing {
-			err = errors.New("“Report the last activity, too” cannot be played: the report goes out by a timer that " +
-				"runs in real time. The computed times show what it does")
-		}
 		if err == nil {
 			err = playable(p.IdP)
 		}

@@ -91,6 +91,13 @@ func TestEachSettingIsAsPlanned(t *testing.T) {
 			with("duende", "refresh-token", func(p *planner.Policy) { p.Absolute = 40 * time.Minute })},
 		"silent": {with("auth0", "no-token", func(p *planner.Policy) { p.SilentCheck = true }),
 			with("entra", "refresh-token", func(p *planner.Policy) { p.SilentCheck = true })},
+		"trailing": {with("keycloak", "refresh-token", func(p *planner.Policy) { p.Trailing = true }),
+			with("duende", "reference-token", func(p *planner.Policy) { p.Trailing = true })},
+		"trailing has no part in prompt=none": {with("auth0", "no-token", func(p *planner.Policy) {
+			p.Trailing, p.SilentCheck, p.TrustFor = true, true, 20*time.Minute
+		}), with("keycloak", "refresh-token", func(p *planner.Policy) {
+			p.Trailing, p.SignalEvery = true, 20*time.Minute
+		})},
 		"reports": {with("keycloak", "refresh-token", func(p *planner.Policy) { p.SignalEvery = time.Minute }),
 			with("keycloak", "refresh-token", func(p *planner.Policy) { p.SignalEvery = 20 * time.Minute })},
 	} {
@@ -109,6 +116,33 @@ func TestEachSettingIsAsPlanned(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The last click is reported although nobody clicks any more: then the window counts from it,
+// and that setting is what makes the difference.
+func TestTheLastActivityIsReported(t *testing.T) {
+	const w, work = 30 * time.Minute, time.Hour
+	rarely := side("duende", "refresh-token", w, time.Minute)
+	rarely.SignalEvery, rarely.TrustFor = 20*time.Minute, w // not asked for another reason
+	trailing := rarely
+	trailing.Trailing = true
+	a, err := theatre(t).Play(t.Context(), planner.Question{Story: "works", Work: work, Away: time.Hour,
+		Sides: [2]planner.Policy{rarely, trailing}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, with := lane(t, a.Sides[0], system.IdP).Sessions[0], lane(t, a.Sides[1], system.IdP).Sessions[0]
+	if without.To >= work+w || with.To < work+w || with.To > work+w+rarely.SignalEvery {
+		t.Errorf("the session at the IdP ends after %v; with the setting after %v", without.To, with.To)
+	}
+	if len(a.Differences) == 0 {
+		t.Fatal("there is no difference")
+	}
+	for _, d := range a.Differences {
+		if strings.Join(d.Made, "") != "“Report the last activity, too” (no, yes)" {
+			t.Errorf("%+v", d)
+		}
 	}
 }
 
@@ -210,7 +244,6 @@ func TestFieldErrors(t *testing.T) {
 		{func(q *planner.Question) { q.Away = 300 * time.Hour }, "away", 0, "use 3 h 20 min at most"},
 		{func(q *planner.Question) { q.Sides[1].IdP = "generic" }, "", 2, "cannot behave like generic"},
 		{func(q *planner.Question) { q.Sides[0].Window = 0 }, "", 1, "window is 0 s"},
-		{func(q *planner.Question) { q.Sides[1].Trailing = true }, "", 2, "cannot be played"},
 	} {
 		err := ask(row.change)
 		var field *planner.FieldError
