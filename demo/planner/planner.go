@@ -30,7 +30,7 @@ type Policy struct {
 	TrustFor    time.Duration `json:"trust_for"` // default 5 min
 	Idle        time.Duration `json:"idle"`      // 0: none
 	Absolute    time.Duration `json:"absolute"`  // default 8 h
-	Trailing    bool          `json:"trailing"` // without effect where nothing but prompt=none tells
+	Trailing    bool          `json:"trailing"`  // without effect where nothing but prompt=none tells
 	SilentCheck bool          `json:"silent_check"`
 }
 
