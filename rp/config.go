@@ -243,7 +243,8 @@ type Config struct {
 	// Absolute ends a session this long after the log-in. Default 8 h; negative: no limit.
 	Absolute time.Duration
 	// TrailingSignal reports the last activity at its due time even if no further request
-	// comes, so that W counts from it and not from the last signal.
+	// comes, so that W counts from it and not from the last signal. If the instance has been
+	// stopped before, the next poll of a page reports it, up to SignalEvery after the activity.
 	TrailingSignal bool
 	// SilentCheck confirms a session by a top-level prompt=none round trip on a navigation
 	// after TrustFor, if the app has no better way to ask: Kind NoToken, or an IdP whose

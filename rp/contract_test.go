@@ -113,6 +113,41 @@ func TestTrailingSignal(t *testing.T) {
 	})
 }
 
+// C1 with the trailing signal: an instance that is stopped takes its timers along. The next poll
+// of a page brings the signal, once, and not later than δ after the activity (C2).
+func TestTrailingSignalAfterARestart(t *testing.T) {
+	const every = 4 * time.Minute
+	for _, row := range []struct {
+		name     string
+		trailing bool
+		poll     time.Duration // after the click
+		signals  int
+	}{
+		{"not due", true, time.Minute, 0}, {"due", true, 150 * time.Second, 1},
+		{"too late", true, every + 30*time.Second, 0}, {"not wanted", false, 150 * time.Second, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := setup{client: longToken, config: func(c *rp.Config) {
+				c.IdPWindow, c.SignalEvery, c.TrailingSignal = window, every, row.trailing
+			}}
+			inBubble(t, s, func(t *testing.T, w *world) {
+				v := w.visitor("ada")
+				v.login()
+				time.Sleep(2 * time.Minute)
+				v.welcome()
+				w.restart(s, w.keys...)
+				w.idp.ResetRequests() // of the log-in
+				time.Sleep(row.poll)
+				for range 3 {
+					v.fetch("/passive")
+					synctest.Wait()
+				}
+				w.idp.Expect(idpmock.EndpointRefresh, "notes", row.signals)
+			})
+		})
+	}
+}
+
 // C7: polling every second for an hour without a person: not one signal, and the
 // IdP session ends on time, to the second.
 func TestPollingKeepsNobody(t *testing.T) {

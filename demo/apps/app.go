@@ -2,7 +2,6 @@ package apps
 
 import (
 	"context"
-	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/a-h/templ"
 
-	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/idps"
@@ -290,15 +288,11 @@ func (a *App) defaultScopes(ctx context.Context) ([]string, error) {
 	return scopes, nil
 }
 
-//go:embed static
-var files embed.FS
-
 // own adds what every app serves.
 func (a *App) own(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /readyz", a.ready)
-	mux.Handle("GET /static/", ui.Static())
-	mux.Handle("GET /app/", http.StripPrefix("/app", ui.Files(files)))
+	mux.Handle("GET /static/", Static())
 	mux.Handle("POST "+a.RP.Prefix()+"/activity", a.seenOnPage(next))
 	mux.Handle("/", next)
 	return markPages(mux)

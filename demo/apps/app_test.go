@@ -186,7 +186,7 @@ func TestPagesHaveAStrictPolicy(t *testing.T) {
 		t.Error(csp)
 	}
 	for _, m := range regexp.MustCompile(
-		`(?:src|href)="(/(?:app|auth|static)/[^"]*\.(?:js|css|svg))"`).FindAllStringSubmatch(page.Body, -1) {
+		`(?:src|href)="(/(?:auth|static)/[^"]*\.(?:js|css|svg))"`).FindAllStringSubmatch(page.Body, -1) {
 		if part := w.get(m[1]); part.Status != 200 {
 			t.Errorf("%s: %d", m[1], part.Status)
 		}

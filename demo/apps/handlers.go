@@ -11,7 +11,6 @@ import (
 
 	"github.com/a-h/templ"
 
-	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -73,8 +72,11 @@ func (a *App) Home(w http.ResponseWriter, r *http.Request) {
 func (a *App) Private(w http.ResponseWriter, r *http.Request) {
 	s := rp.FromContext(r.Context())
 	var claims map[string]any
-	_ = s.Claims(&claims)
-	text, _ := json.MarshalIndent(claims, "", "  ")
+	if err := s.Claims(&claims); err != nil {
+		a.RP.Answer(r, err).Write(w)
+		return
+	}
+	text, _ := json.MarshalIndent(claims, "", "  ") // which came as JSON
 	p := a.Person(s)
 	desk, err := a.Desk(a, r, p)
 	if err != nil {
@@ -172,7 +174,7 @@ func (a *App) page(w http.ResponseWriter, r *http.Request, title, who string, co
 	if title != "" {
 		name = title + " · " + name
 	}
-	ui.Write(w, r, http.StatusOK, ui.Page{Title: name, Styles: []string{"/app/static/app.css"},
-		Scripts: []string{a.RP.Prefix() + "/session.js", "/app/static/app.js"}, FormsTo: a.cfg.Issuer,
+	Write(w, r, http.StatusOK, Page{Title: name, Styles: []string{"/static/app.css"},
+		Scripts: []string{a.RP.Prefix() + "/session.js", "/static/app.js"}, FormsTo: a.cfg.Issuer,
 		Body: frame(a, who, content)})
 }

@@ -167,7 +167,7 @@ func (a *NaiveApp) keep(w http.ResponseWriter, r *http.Request, subject string, 
 
 // me is the private page. Polls come here, too: it does not tell them apart.
 func (a *NaiveApp) me(w http.ResponseWriter, r *http.Request) {
-	s, _ := a.store.Get(r, naiveCookie)
+	s, _ := a.store.Get(r, naiveCookie) // of a cookie that cannot be read it makes an empty session
 	text, _ := s.Values["held"].(string)
 	var h naiveHeld
 	if json.Unmarshal([]byte(text), &h) != nil {

@@ -3,6 +3,7 @@ package apps
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -56,9 +57,14 @@ func notes(a *App, r *http.Request) ([]note, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, _ := s.Values["list"].(string)
+	text, ok := s.Values["list"].(string)
+	if !ok {
+		return nil, nil // none yet
+	}
 	var list []note
-	_ = json.Unmarshal([]byte(text), &list) // none yet
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return nil, fmt.Errorf("the notes in the session: %w", err)
+	}
 	return list, nil
 }
 

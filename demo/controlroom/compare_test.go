@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tandem-sso/tandem/demo/compare"
+	"github.com/tandem-sso/tandem/demo/planner"
 	"github.com/tandem-sso/tandem/demo/system"
 )
 
@@ -44,7 +44,7 @@ func TestACompareLeavesTheRoomAlone(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatal(resp, text, err)
 	}
-	var a compare.Answer
+	var a planner.Answer
 	if err := json.Unmarshal([]byte(text), &a); err != nil || len(a.Differences) == 0 || len(a.Sides[1].Lanes) != 5 {
 		t.Errorf("%v: %s", err, text)
 	}

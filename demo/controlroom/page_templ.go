@@ -10,9 +10,9 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import (
 	"fmt"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp/idps"
 	"slices"
@@ -43,7 +43,7 @@ func page(s *system.System) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Logo().Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = apps.Logo().Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -234,7 +234,7 @@ func page(s *system.System) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.ReasonTemplates().Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = apps.ReasonTemplates().Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -797,16 +797,16 @@ func card(id, name, kind, url string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Ring("idle", "unless active").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = apps.Ring("idle", "unless active").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Ring("absolute", "in any case").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = apps.Ring("absolute", "in any case").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if id == system.Notes || id == system.Reports {
-			templ_7745c5c3_Err = ui.Ring("token", "access token").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = apps.Ring("token", "access token").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

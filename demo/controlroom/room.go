@@ -13,11 +13,10 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/demo/apps"
-	"github.com/tandem-sso/tandem/demo/compare"
+	"github.com/tandem-sso/tandem/demo/planner"
 	"github.com/tandem-sso/tandem/demo/scenario"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/demo/trial"
-	"github.com/tandem-sso/tandem/demo/ui"
 )
 
 //go:embed static
@@ -31,7 +30,7 @@ type Room struct {
 	people  people
 	stories *scenario.Player
 	trial   *trial.Trial
-	theatre *compare.Theatre
+	theatre *planner.Theatre
 	logger  *slog.Logger
 }
 
@@ -49,7 +48,7 @@ func Start(ctx context.Context, c system.Config) (*Room, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Room.Close(), s.Close())
 	}
-	r := &Room{System: s, trial: own, theatre: compare.New(c.Logger), server: apps.StartServer(s.Room, c.Logger),
+	r := &Room{System: s, trial: own, theatre: planner.NewTheatre(c.Logger), server: apps.StartServer(s.Room, c.Logger),
 		logger: c.Logger}
 	r.pilot = startPilot(s, c.Logger)
 	r.stories = scenario.NewPlayer(s)
@@ -76,8 +75,8 @@ func (r *Room) Close() error {
 
 func (r *Room) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /static/", ui.Static())
-	mux.Handle("GET /room/", http.StripPrefix("/room", ui.Files(files)))
+	mux.Handle("GET /static/", apps.Static())
+	mux.Handle("GET /room/", http.StripPrefix("/room", apps.Files(files)))
 	mux.HandleFunc("GET /{$}", r.page)
 	mux.HandleFunc("GET /events", r.events)
 	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) {
@@ -114,10 +113,10 @@ func ours(next http.Handler) http.Handler {
 }
 
 func (r *Room) page(w http.ResponseWriter, req *http.Request) {
-	ui.Write(w, req, http.StatusOK, ui.Page{
+	apps.Write(w, req, http.StatusOK, apps.Page{
 		Title: "Control room · Tandem", Styles: []string{"/room/static/room.css"},
 		Scripts: []string{"/room/static/room.js"}, Body: page(r.System),
-		Skips: []ui.Skip{{ID: "stories", Name: "the story"}, {ID: "cards", Name: "the sessions"},
+		Skips: []apps.Skip{{ID: "stories", Name: "the story"}, {ID: "cards", Name: "the sessions"},
 			{ID: "log", Name: "the timeline"}, {ID: "hand", Name: "clock and faults"},
 			{ID: "planner", Name: "the comparison"}, {ID: "own", Name: "your own IdP"}},
 	})

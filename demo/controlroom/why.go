@@ -10,7 +10,6 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
@@ -82,7 +81,7 @@ func quiet(all []system.Event, end system.Event, s system.Settings) string {
 		return ""
 	}
 	return fmt.Sprintf(" The session at the IdP lives: an IdP like %s ends an app's refresh token %s after this "+
-		"app's own last refresh.", s.Like, ui.Span(s.IdPIdle))
+		"app's own last refresh.", s.Like, apps.Span(s.IdPIdle))
 }
 
 // rootOf is the end that the others follow from: the IdP's, or the app's own if its rule
@@ -158,7 +157,7 @@ func (e ending) told(root system.Event) took {
 	case d < time.Second:
 		return took{system.Name(e.From), "at once: " + way + "."}
 	}
-	return took{system.Name(e.From), fmt.Sprintf("after %s: %s.", ui.Span(d), way)}
+	return took{system.Name(e.From), fmt.Sprintf("after %s: %s.", apps.Span(d), way)}
 }
 
 func causeOf(root system.Event) string {
@@ -177,19 +176,19 @@ func settingOf(all []system.Event, root, end system.Event, s system.Settings) st
 			return afterIdle(all, root, s)
 		case string(idpmock.CauseAbsolute):
 			return fmt.Sprintf("“Longest session at the IdP”, now %s. Activity does not move it.",
-				ui.Span(s.IdPAbsolute))
+				apps.Span(s.IdPAbsolute))
 		}
 		return sooner(root, end, s)
 	}
 	switch reason.Reason(root.Reason) {
 	case reason.Idle:
 		return fmt.Sprintf("“Idle limit of the apps” (Config.Idle), now %s. At 0 the IdP's window decides alone, and "+
-			"activity in another app counts.", ui.Span(s.Idle))
+			"activity in another app counts.", apps.Span(s.Idle))
 	case reason.Absolute:
 		return fmt.Sprintf("“Longest session in an app” (Config.Absolute), now %s. Activity does not move it.",
-			ui.Span(s.Absolute))
+			apps.Span(s.Absolute))
 	case reason.IdPCeiling:
-		return fmt.Sprintf("“Longest session at the IdP”, now %s: the IdP had announced it.", ui.Span(s.IdPAbsolute))
+		return fmt.Sprintf("“Longest session at the IdP”, now %s: the IdP had announced it.", apps.Span(s.IdPAbsolute))
 	}
 	return sooner(root, end, s)
 }
@@ -214,14 +213,14 @@ func afterIdle(all []system.Event, root system.Event, s system.Settings) string 
 	if late := active.Sub(told); where != "" && late >= time.Second {
 		if where == system.Wiki {
 			return fmt.Sprintf("The person was active in Wiki %s before, which tells the IdP nothing: it keeps no "+
-				"token. “Wiki asks by prompt=none” (Config.SilentCheck) makes it ask.", ui.Span(gap))
+				"token. “Wiki asks by prompt=none” (Config.SilentCheck) makes it ask.", apps.Span(gap))
 		}
 		return fmt.Sprintf("“Report the last activity, too” (Config.TrailingSignal): the last click, in %s, came %s "+
 			"after the last report, so the IdP counted from the report. Or a longer “Idle window of the IdP”, now %s.",
-			system.Name(where), ui.Span(late), ui.Span(s.IdPIdle))
+			system.Name(where), apps.Span(late), apps.Span(s.IdPIdle))
 	}
 	return fmt.Sprintf("“Idle window of the IdP (W)”, now %s: nobody was active in any app for that long.",
-		ui.Span(s.IdPIdle))
+		apps.Span(s.IdPIdle))
 }
 
 // sooner: somebody wanted this end. A setting could only have changed how soon it was known.
@@ -235,11 +234,11 @@ func sooner(root, end system.Event, s system.Settings) string {
 	case reason.RefreshRejected, reason.APIUnauthorized:
 		every := "a fifth of the window"
 		if s.SignalEvery > 0 {
-			every = ui.Span(s.SignalEvery)
+			every = apps.Span(s.SignalEvery)
 		}
 		which = "“Report activity every (δ)” (Config.SignalEvery), now " + every
 	case reason.Unconfirmed:
-		which = "“Trust for” (Config.TrustFor), now " + ui.Span(s.TrustFor)
+		which = "“Trust for” (Config.TrustFor), now " + apps.Span(s.TrustFor)
 	default:
 		return wanted
 	}

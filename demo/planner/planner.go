@@ -1,5 +1,6 @@
 // Package planner says beforehand who is logged out when, for a window, a token's life, an
-// IdP and a kind of client. It is pure; its test plays the plans in the running demo.
+// IdP and a kind of client. planner.go and settings.go compute it and are pure. A Theatre plays
+// it: one story with two policies, side by side, and each is held against its plan.
 package planner
 
 import (
@@ -8,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/ui"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/idps"
 )
@@ -29,7 +30,7 @@ type Policy struct {
 	TrustFor    time.Duration `json:"trust_for"` // default 5 min
 	Idle        time.Duration `json:"idle"`      // 0: none
 	Absolute    time.Duration `json:"absolute"`  // default 8 h
-	Trailing    bool          `json:"trailing"`
+	Trailing    bool          `json:"trailing"`  // without effect where nothing but prompt=none tells
 	SilentCheck bool          `json:"silent_check"`
 }
 
@@ -122,13 +123,15 @@ func (p Policy) complete() (Policy, idps.Capabilities, error) {
 			*d.v = d.usual
 		}
 		if *d.v < d.least || *d.v > 365*day {
-			return p, can, fmt.Errorf("%s is %s; use %s to a year", d.name, signed(*d.v), ui.Span(d.least))
+			return p, can, fmt.Errorf("%s is %s; use %s to a year", d.name, signed(*d.v), apps.Span(d.least))
 		}
 	}
+	p.Trailing = p.Trailing && byCall(can, p.Kind)
 	if p.SignalEvery >= p.Window {
 		return p, can, fmt.Errorf("signal_every is %s, not less than the window of %s: active people would be logged "+
-			"out between two reports", ui.Span(p.SignalEvery), ui.Span(p.Window))
+			"out between two reports", apps.Span(p.SignalEvery), apps.Span(p.Window))
 	}
+	p.SignalEvery = min(p.SignalEvery, p.TrustFor) // after TrustFor a click asks, and that tells, too
 	return p, can, nil
 }
 
@@ -136,7 +139,7 @@ func signed(d time.Duration) string {
 	if d < 0 {
 		return "negative"
 	}
-	return ui.Span(d)
+	return apps.Span(d)
 }
 
 // signalEvery is the library's choice: a fifth of the window, a second to 5 minutes.
@@ -144,9 +147,16 @@ func signalEvery(window time.Duration) time.Duration {
 	return min(max(window/5, time.Second), 5*time.Minute)
 }
 
+// byCall: an app of this kind reports activity by a call of its own, so that the last activity
+// can be reported, too. prompt=none needs a person who navigates.
+func byCall(can idps.Capabilities, kind string) bool {
+	return kind == rp.RefreshToken.String() && can.Extends.Refresh ||
+		kind != rp.NoToken.String() && can.Extends.Userinfo
+}
+
 // tells is how an app of this kind reports activity, and how often at the most; 0: it cannot.
 func (p Policy) tells(can idps.Capabilities, kind string) (string, time.Duration) {
-	every := ui.Span(p.SignalEvery)
+	every := apps.Span(p.SignalEvery)
 	switch {
 	case kind == rp.RefreshToken.String() && can.Extends.Refresh:
 		return fmt.Sprintf("by a refresh, every %s at the most", every), p.SignalEvery
@@ -154,7 +164,7 @@ func (p Policy) tells(can idps.Capabilities, kind string) (string, time.Duration
 		return fmt.Sprintf("by a userinfo call, every %s at the most", every), p.SignalEvery
 	case p.SilentCheck:
 		trust := min(p.TrustFor, p.Window)
-		return fmt.Sprintf("by prompt=none at a navigation, after %s at the latest", ui.Span(trust)), trust
+		return fmt.Sprintf("by prompt=none at a navigation, after %s at the latest", apps.Span(trust)), trust
 	}
 	return "not at all: no call that this app can make extends the session of this IdP", 0
 }
@@ -176,7 +186,7 @@ func (p Policy) atIdP(every time.Duration) Moment {
 	default:
 		m.From, m.To = p.Window+max(0, p.Active-every), p.Window+p.Active
 		m.Text = fmt.Sprintf("The session ends: the window counts from the last report, which is up to %s older than "+
-			"the last click.", ui.Span(min(every, p.Active)))
+			"the last click.", apps.Span(min(every, p.Active)))
 		if p.Trailing {
 			m.From, m.To = p.Window+p.Active, p.Window+p.Active+every
 			m.Text = "The session ends: the last activity was reported, too."
@@ -262,7 +272,7 @@ func (p Policy) homemade(can idps.Capabilities) Moment {
 	default:
 		m.From = p.TokenLife
 		m.To, m.Text = m.From, fmt.Sprintf("Its first refresh comes after %s, and fails: the window is over, "+
-			"although the person was active.", ui.Span(p.TokenLife))
+			"although the person was active.", apps.Span(p.TokenLife))
 	}
 	return m
 }

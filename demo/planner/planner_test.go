@@ -1,14 +1,11 @@
 package planner_test
 
 import (
-	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/planner"
-	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/rp/idps"
 )
 
@@ -41,6 +38,12 @@ func TestMake(t *testing.T) {
 		{"trailing: it counts from the last click", with(func(p *planner.Policy) {
 			p.Trailing = true
 		}), planner.AtIdP, w + time.Hour, w + time.Hour + 5*time.Minute, "reported, too"},
+		{"trailing: not by prompt=none", with(func(p *planner.Policy) {
+			p.IdP, p.SilentCheck, p.Trailing = "auth0", true, true
+		}), planner.AtIdP, w + time.Hour - 5*time.Minute, w + time.Hour, "last report"},
+		{"a report comes after TrustFor at the latest", with(func(p *planner.Policy) {
+			p.SignalEvery = 20 * time.Minute
+		}), planner.AtIdP, w + time.Hour - 5*time.Minute, w + time.Hour, "5 min older"},
 		{"left at once", with(func(p *planner.Policy) {
 			p.Active = 0
 		}), planner.AtIdP, w, w, "nobody was active after it"},
@@ -118,105 +121,5 @@ func TestSettings(t *testing.T) {
 		if can, _ := idps.Named(name); !can.Extends.Refresh != strings.Contains(all, "SilentCheck") {
 			t.Errorf("%s: a refresh extends: %v, yet the settings are\n%s", name, can.Extends.Refresh, all)
 		}
-	}
-}
-
-// What is planned is what happens: the demo is played at the temperament of each IdP, by a
-// person who clicks for five minutes and leaves.
-func TestThePlanIsWhatHappens(t *testing.T) {
-	const window, life, active = 2 * time.Minute, time.Minute, 5 * time.Minute
-	for _, row := range []struct{ like, app string }{
-		{"duende", system.Notes}, {"duende", system.Wiki}, {"keycloak", system.Notes}, {"keycloak", system.Wiki},
-		{"auth0", system.Notes}, {"entra", system.Notes},
-	} {
-		t.Run(row.like+" "+row.app, func(t *testing.T) {
-			s, err := system.Start(t.Context(), system.Config{Like: row.like, Logger: slog.New(slog.DiscardHandler),
-				Settings: system.Settings{IdPIdle: window, TokenLife: life}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				s.Room.Close()
-				if err := s.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			b := system.NewBrowser("ada")
-			defer b.Close()
-			if err := s.SignIn(t.Context(), b, row.app); err != nil {
-				t.Fatal(err)
-			}
-			click := func() int {
-				t.Helper()
-				r, err := s.Act(t.Context(), b, row.app, system.DoActive)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return r.Status
-			}
-			forward := func(d time.Duration) {
-				t.Helper()
-				if err := s.Forward(t.Context(), d, nil); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for at := time.Duration(0); at < active; at += 10 * time.Second {
-				forward(10 * time.Second)
-				click()
-			}
-			// Real time passes as well: what counts is when she came and when she clicked last.
-			var begun, last time.Time
-			for _, e := range s.Log.Read(0).Events {
-				switch {
-				case e.Kind == system.Login && e.To == system.IdP:
-					begun = e.At
-				case e.Kind == system.Active:
-					last = e.At
-				}
-			}
-			plan, err := planner.Make(planner.Policy{IdP: row.like, Kind: s.App(row.app).Kind.String(), Window: window,
-				TokenLife: life, Active: last.Sub(begun)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			forward(window + 30*time.Second)
-			const much = 5 * time.Second // a second is a step of the clock, and real time passes
-			within := func(m planner.Moment, at time.Duration) {
-				t.Helper()
-				if at < m.From-much || at > m.To+much {
-					t.Errorf("%s: ended after %v, planned between %v and %v", m.Who, at, m.From, m.To)
-				}
-			}
-			ended := map[string]time.Duration{}
-			for deadline := time.Now().Add(10 * time.Second); len(ended) == 0 && time.Now().Before(deadline); {
-				part := s.Log.Read(0)
-				for _, e := range part.Events {
-					if e.Kind == system.Ended {
-						ended[e.From] = e.At.Sub(begun)
-					}
-				}
-				if len(ended) == 0 {
-					<-part.More
-				}
-			}
-			at, ok := ended[system.IdP]
-			if !ok {
-				t.Fatalf("the session at the IdP has not ended: %v", ended)
-			}
-			within(of(plan, planner.AtIdP), at)
-
-			app := of(plan, planner.InApp)
-			switch now := s.Now().Sub(begun); {
-			case app.From > now: // the longest session: it is served all the same
-				if got := click(); got != http.StatusOK {
-					t.Errorf("after %v a click is answered with %d, planned is an end after %v", now, got, app.From)
-				}
-			default:
-				if got := click(); got != http.StatusUnauthorized {
-					t.Errorf("after %v a click is answered with %d, planned is an end between %v and %v", now, got,
-						app.From, app.To)
-				}
-			}
-		})
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/ui"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/idps"
 )
@@ -32,7 +32,7 @@ func (p Policy) settings(can idps.Capabilities, every time.Duration) []string {
 		rp.ReferenceToken.String(): "rp.ReferenceToken", rp.NoToken.String(): "rp.NoToken"}
 	out := []string{fmt.Sprintf("rp.Config: Kind = %s.", kinds[p.Kind])}
 	if !can.AnnouncesWindow {
-		out = append(out, fmt.Sprintf("rp.Config: IdPWindow = %s, for this IdP does not say it.", ui.Span(p.Window)))
+		out = append(out, fmt.Sprintf("rp.Config: IdPWindow = %s, for this IdP does not say it.", apps.Span(p.Window)))
 	}
 	switch {
 	case every == 0 && p.Idle == 0:
@@ -40,20 +40,20 @@ func (p Policy) settings(can idps.Capabilities, every time.Duration) []string {
 			"its own.")
 	case every == 0:
 		out = append(out, "rp.Config: SilentCheck = true would let the app tell the IdP of activity.")
-	case !p.Trailing && every >= p.Window/5:
+	case byCall(can, p.Kind) && !p.Trailing && every >= p.Window/5:
 		out = append(out, fmt.Sprintf("rp.Config: TrailingSignal = true, if up to %s less than the window is too "+
-			"little for the last click.", ui.Span(every)))
+			"little for the last click.", apps.Span(every)))
 	}
 	if p.TokenLife >= p.Window && p.Kind != rp.NoToken.String() {
 		out = append(out, fmt.Sprintf("The access token lives %s, as long as the window or longer. Tandem does not "+
-			"mind; an app that refreshes only when it runs out logs active people out.", ui.Span(p.TokenLife)))
+			"mind; an app that refreshes only when it runs out logs active people out.", apps.Span(p.TokenLife)))
 	}
 	own, ok := atTheIdP[p.IdP]
 	if !ok {
 		return append(out, "The settings of this IdP are not in this plan: start an app with -diagnose, and it says "+
 			"what does not fit.")
 	}
-	fill := strings.NewReplacer("{window}", ui.Span(p.Window), "{token}", ui.Span(p.TokenLife))
+	fill := strings.NewReplacer("{window}", apps.Span(p.Window), "{token}", apps.Span(p.TokenLife))
 	for _, line := range own {
 		out = append(out, p.IdP+": "+fill.Replace(line))
 	}

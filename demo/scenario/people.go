@@ -57,14 +57,9 @@ func stolenCookie() Scenario {
 		Steps: func() []Step {
 			return []Step{
 				{Text: "Ada signs in to Notes. Her cookie is copied.",
-					Run: steps(signIn(ada, system.Notes), func(_ context.Context, st *Stage) error {
-						for _, k := range st.App(system.Notes).Known() {
-							if k.Subject == ada && k.Status.State == "live" {
-								session = k.Session
-								return nil
-							}
-						}
-						return fmt.Errorf("ada has no session in Notes")
+					Run: steps(signIn(ada, system.Notes), func(_ context.Context, st *Stage) (err error) {
+						session, err = sessionOf(st, ada, system.Notes)
+						return err
 					}), Checks: []Check{live(ada, system.Notes)}},
 				{Text: "Half a minute later the copy is used: Notes cannot tell it from Ada.",
 					Run: wait(30 * time.Second), Checks: []Check{thief(http.StatusOK)}},

@@ -151,6 +151,16 @@ func (st *Stage) idpSession(user string) (idpmock.Session, bool) {
 	return idpmock.Session{}, false
 }
 
+// sessionOf names the session that a person has in an app.
+func sessionOf(st *Stage, user, app string) (string, error) {
+	for _, k := range st.App(app).Known() {
+		if k.Subject == user && k.Status.State == "live" {
+			return k.Session, nil
+		}
+	}
+	return "", fmt.Errorf("%s has no session in %s", user, system.Name(app))
+}
+
 // The vocabulary of the stories.
 
 func signIn(user string, apps ...string) func(context.Context, *Stage) error {

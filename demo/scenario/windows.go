@@ -126,12 +126,11 @@ func apiOnly() Scenario {
 
 // tokenOf gets hold of a person's access token in an app.
 func tokenOf(ctx context.Context, st *Stage, user, app string) (string, error) {
-	for _, k := range st.App(app).Known() {
-		if k.Subject == user && k.Status.State == "live" {
-			return st.App(app).AccessTokenOf(ctx, k.Session)
-		}
+	session, err := sessionOf(st, user, app)
+	if err != nil {
+		return "", err
 	}
-	return "", fmt.Errorf("%s has no session in %s", user, app)
+	return st.App(app).AccessTokenOf(ctx, session)
 }
 
 // callAPI calls the API as a script does.

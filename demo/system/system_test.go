@@ -128,9 +128,13 @@ func TestTheCauseIsTold(t *testing.T) {
 	s := start(t, system.Settings{})
 	signIn(t, s)
 	s.Advance(2*time.Minute + time.Second)
-	eventually(t, "all have ended", func() bool { return states(s)[system.Wiki] == string(reason.BackchannelLogout) })
-	told := kinds(s, func(e system.Event) bool { return e.Kind == system.Ended && e.From == system.Wiki })
-	if len(told) != 1 || !strings.Contains(told[0].Text, "nobody was active in any app") ||
+	var told []system.Event // which come after the session has ended
+	eventually(t, "the end of Wiki is told", func() bool {
+		told = kinds(s, func(e system.Event) bool { return e.Kind == system.Ended && e.From == system.Wiki })
+		return len(told) > 0
+	})
+	if len(told) != 1 || told[0].Reason != string(reason.BackchannelLogout) ||
+		!strings.Contains(told[0].Text, "nobody was active in any app") ||
 		!strings.Contains(told[0].Text, "cause: inactivity") {
 		t.Errorf("%+v", told)
 	}

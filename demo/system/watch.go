@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/apps"
-	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp/activity"
 	"github.com/tandem-sso/tandem/rp/event"
@@ -151,7 +150,7 @@ func (s *System) events(id string) event.Handlers {
 			s.Note(out)
 		},
 		End: func(e event.End) {
-			why := ui.ReasonOf(e.Reason)
+			why := apps.ReasonOf(e.Reason)
 			if e.Cause == reason.Inactivity {
 				why.Text = "It said why: nobody was active in any app for as long as it allows (cause: " +
 					string(e.Cause) + ")."

@@ -33,6 +33,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	what := w.what(at.String())
 	if r.Method == http.MethodPost && r.GetBody != nil {
 		if body, err := r.GetBody(); err == nil {
+			// The library's own form, from memory: it can be read.
 			text, _ := io.ReadAll(io.LimitReader(body, 64<<10))
 			_ = body.Close()
 			form, _ = url.ParseQuery(string(text))

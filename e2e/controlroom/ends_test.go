@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/e2e/driver/axe"
 	"github.com/tandem-sso/tandem/e2e/driver/browser"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -140,7 +140,7 @@ func TestWhyWasILoggedOut(t *testing.T) {
 	tab := chromium.New(t).Open("room", room.URL())
 	tab.WaitText("#cards", "not signed in")
 	ways := endings(t, s)
-	for _, why := range ui.Reasons() {
+	for _, why := range apps.Reasons() {
 		t.Run(string(why.Reason), func(t *testing.T) {
 			way := ways[why.Reason]
 			if beyondTheDemo[why.Reason] {

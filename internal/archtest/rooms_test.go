@@ -46,6 +46,8 @@ func rooms() []room {
 		"rp/internal/..."}
 	ofStores := []string{"rp/store", "rp/store/internal/..."}
 	everything := []string{"rp/...", "nethttpadapter/...", "echoadapter/...", "idp-mock/..."}
+	onApps := append([]string{"demo/apps"}, everything...)
+	onSystem := append([]string{"demo/system"}, onApps...)
 
 	// What rp knows of browsers knows nobody who is logged in: no record, no store, no IdP.
 	// Of two patterns of the same length the first counts, so these stand before rp/internal/....
@@ -131,6 +133,13 @@ func rooms() []room {
 		{path: "idp-mock/...", modules: jose, tests: true},
 
 		// Programs at the top: nobody imports them.
+		{path: "demo/apps", rooms: everything, modules: []string{anything}},
+		{path: "demo/system", rooms: onApps, modules: []string{anything}},
+		{path: "demo/trial", rooms: onApps, modules: []string{anything}},
+		{path: "demo/planner", rooms: onSystem, modules: []string{anything}},
+		{path: "demo/scenario", rooms: onSystem, modules: []string{anything}},
+		{path: "demo/controlroom", rooms: append([]string{"demo/planner", "demo/scenario", "demo/trial"}, onSystem...),
+			modules: []string{anything}},
 		{path: "demo/...", rooms: everything, modules: []string{anything}},
 		{path: "e2e/...", rooms: append(everything, "demo/..."), modules: []string{anything}},
 		// What drives the suites knows none of them, and not the demo.

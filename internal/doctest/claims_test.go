@@ -28,7 +28,7 @@ var claims = []struct{ words, held string }{
 		"e2e/controlroom.TestEveryStoryOnThePage e2e/controlroom.TestAStoryStepByStep"},
 	{"For each session that ended it shows", "demo/controlroom.TestExplain e2e/controlroom.TestWhyWasILoggedOut"},
 	{"It compares two policies", "e2e/controlroom.TestThePlanner e2e/controlroom.TestTheComparison " +
-		"demo/compare.TestWhatMadeIt demo/compare.TestThePlayIsAsPlanned"},
+		"demo/planner.TestWhatMadeIt demo/planner.TestThePlayIsAsPlanned"},
 	{"And it [tries your own IdP]", "e2e/controlroom.TestYourOwnIdPThatHonoursAll"},
 	{"lists what else the demo does", "e2e/readme.TestFlagsExist e2e/stories.TestSeveralInstances " +
 		"demo/apps.TestEachAppAlone"},

@@ -31,6 +31,8 @@ func (p *Engine) Decide(ctx context.Context, st *State, class lifetime.Class, na
 	if class == lifetime.Active {
 		st.Rec.Active = now
 		p.Touch(st, new(*Item), now, st.Stored)
+	} else if p.cfg.TrailingSignal && lifetime.Trails(st.Clocks(), p.Policy(st), now) {
+		p.SignalBeside(ctx, st) // the instance that would do it by its timer may be gone
 	}
 	switch decision.Signal {
 	case lifetime.NotDue:

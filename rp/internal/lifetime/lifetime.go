@@ -195,6 +195,13 @@ func NextSignal(s Session, p Policy) time.Time {
 	return s.Signalled.Add(p.SignalEvery)
 }
 
+// Trails reports whether the last activity is due to be reported, although nobody is active any
+// more. Later than δ after it a report would keep an absent person signed in for longer (C2).
+func Trails(s Session, p Policy, now time.Time) bool {
+	at := NextSignal(Believable(s, now), p)
+	return past(at, now) && !now.After(s.Active.Add(p.SignalEvery))
+}
+
 // DefaultSignalEvery is a fifth of W if W is known, otherwise half the access token's lifetime;
 // at most 5 min, at least a second.
 func DefaultSignalEvery(w, accessToken time.Duration) time.Duration {

@@ -153,6 +153,28 @@ func TestNextSignal(t *testing.T) {
 	})
 }
 
+// A report that trails goes out from its due time on until δ after the activity (C2), and never
+// without activity that is untold (C7).
+func TestTrails(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, p := anySession(t), anyPolicy(t)
+		next, latest := NextSignal(s, p), s.Active.Add(p.SignalEvery)
+		if next.IsZero() {
+			now := s.Active.Add(duration(t, "later", day))
+			if !Ahead(s.Signalled, now) && Trails(s, p, now) {
+				t.Fatalf("a report of nothing: %+v", s)
+			}
+			return
+		}
+		for now, want := range map[time.Time]bool{next.Add(-tick): false, next: true, latest: true,
+			latest.Add(tick): false} {
+			if got := Trails(s, p, now); got != want {
+				t.Fatalf("%v at %v: %+v, due %v", got, now, s, next)
+			}
+		}
+	})
+}
+
 func TestJitter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := duration(t, "d", day)

@@ -1,4 +1,4 @@
-package ui
+package apps
 
 import "github.com/tandem-sso/tandem/rp/reason"
 

@@ -1,4 +1,4 @@
-package compare_test
+package planner_test
 
 import (
 	"context"
@@ -10,14 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/compare"
 	"github.com/tandem-sso/tandem/demo/planner"
 	"github.com/tandem-sso/tandem/demo/system"
 )
 
-func theatre(t *testing.T) *compare.Theatre {
+func theatre(t *testing.T) *planner.Theatre {
 	t.Helper()
-	th := compare.New(slog.New(slog.DiscardHandler))
+	th := planner.NewTheatre(slog.New(slog.DiscardHandler))
 	t.Cleanup(th.Close)
 	return th
 }
@@ -26,7 +25,7 @@ func side(idp, kind string, window, token time.Duration) planner.Policy {
 	return planner.Policy{IdP: idp, Kind: kind, Window: window, TokenLife: token}
 }
 
-func lane(t *testing.T, w compare.World, id string) compare.Lane {
+func lane(t *testing.T, w planner.World, id string) planner.Lane {
 	t.Helper()
 	for _, l := range w.Lanes {
 		if l.ID == id {
@@ -34,7 +33,7 @@ func lane(t *testing.T, w compare.World, id string) compare.Lane {
 		}
 	}
 	t.Fatalf("no lane %q", id)
-	return compare.Lane{}
+	return planner.Lane{}
 }
 
 // What is computed is what is played, within δ: every story, at every temperament that the page
@@ -56,7 +55,7 @@ func TestThePlayIsAsPlanned(t *testing.T) {
 			for _, w := range row.windows {
 				t.Run(fmt.Sprint(row.story, " ", row.kind, " ", idps, " ", w), func(t *testing.T) {
 					t.Parallel()
-					q := compare.Question{Story: row.story, Work: 5 * w / 2, Away: 3 * w / 2,
+					q := planner.Question{Story: row.story, Work: 5 * w / 2, Away: 3 * w / 2,
 						Sides: [2]planner.Policy{side(idps[0], row.kind, w, token[w]),
 							side(idps[1], row.kind, w, token[w])}}
 					a, err := theatre(t).Play(t.Context(), q)
@@ -92,12 +91,19 @@ func TestEachSettingIsAsPlanned(t *testing.T) {
 			with("duende", "refresh-token", func(p *planner.Policy) { p.Absolute = 40 * time.Minute })},
 		"silent": {with("auth0", "no-token", func(p *planner.Policy) { p.SilentCheck = true }),
 			with("entra", "refresh-token", func(p *planner.Policy) { p.SilentCheck = true })},
+		"trailing": {with("keycloak", "refresh-token", func(p *planner.Policy) { p.Trailing = true }),
+			with("duende", "reference-token", func(p *planner.Policy) { p.Trailing = true })},
+		"trailing has no part in prompt=none": {with("auth0", "no-token", func(p *planner.Policy) {
+			p.Trailing, p.SilentCheck, p.TrustFor = true, true, 20*time.Minute
+		}), with("keycloak", "refresh-token", func(p *planner.Policy) {
+			p.Trailing, p.SignalEvery = true, 20*time.Minute
+		})},
 		"reports": {with("keycloak", "refresh-token", func(p *planner.Policy) { p.SignalEvery = time.Minute }),
 			with("keycloak", "refresh-token", func(p *planner.Policy) { p.SignalEvery = 20 * time.Minute })},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, err := theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: time.Hour, Away: time.Hour,
+			a, err := theatre(t).Play(t.Context(), planner.Question{Story: "works", Work: time.Hour, Away: time.Hour,
 				Sides: sides})
 			if err != nil {
 				t.Fatal(err)
@@ -113,11 +119,38 @@ func TestEachSettingIsAsPlanned(t *testing.T) {
 	}
 }
 
+// The last click is reported although nobody clicks any more: then the window counts from it,
+// and that setting is what makes the difference.
+func TestTheLastActivityIsReported(t *testing.T) {
+	const w, work = 30 * time.Minute, time.Hour
+	rarely := side("duende", "refresh-token", w, time.Minute)
+	rarely.SignalEvery, rarely.TrustFor = 20*time.Minute, w // not asked for another reason
+	trailing := rarely
+	trailing.Trailing = true
+	a, err := theatre(t).Play(t.Context(), planner.Question{Story: "works", Work: work, Away: time.Hour,
+		Sides: [2]planner.Policy{rarely, trailing}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, with := lane(t, a.Sides[0], system.IdP).Sessions[0], lane(t, a.Sides[1], system.IdP).Sessions[0]
+	if without.To >= work+w || with.To < work+w || with.To > work+w+rarely.SignalEvery {
+		t.Errorf("the session at the IdP ends after %v; with the setting after %v", without.To, with.To)
+	}
+	if len(a.Differences) == 0 {
+		t.Fatal("there is no difference")
+	}
+	for _, d := range a.Differences {
+		if strings.Join(d.Made, "") != "“Report the last activity, too” (no, yes)" {
+			t.Errorf("%+v", d)
+		}
+	}
+}
+
 // The same story at two IdPs: who is told when, who is logged out when and why, what the person
 // meets, and that the IdP is what makes the difference.
 func TestTwoIdPs(t *testing.T) {
 	const w = 30 * time.Minute
-	a, err := theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: time.Hour, Away: time.Hour,
+	a, err := theatre(t).Play(t.Context(), planner.Question{Story: "works", Work: time.Hour, Away: time.Hour,
 		Sides: [2]planner.Policy{side("duende", "refresh-token", w, time.Minute),
 			side("auth0", "refresh-token", w, time.Minute)}})
 	if err != nil {
@@ -147,7 +180,7 @@ func TestTwoIdPs(t *testing.T) {
 		notes.Back != "still signed in" {
 		t.Errorf("auth0: %+v, %+v", idp, notes)
 	}
-	said := map[string]compare.Difference{}
+	said := map[string]planner.Difference{}
 	for _, d := range a.Differences {
 		said[d.Lane] = d
 	}
@@ -166,7 +199,7 @@ func TestTwoIdPs(t *testing.T) {
 func TestWhatMadeIt(t *testing.T) {
 	first, second := side("duende", "refresh-token", 10*time.Minute, time.Hour),
 		side("duende", "refresh-token", 20*time.Minute, time.Minute)
-	a, err := theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: 70 * time.Minute,
+	a, err := theatre(t).Play(t.Context(), planner.Question{Story: "works", Work: 70 * time.Minute,
 		Away: 40 * time.Minute, Sides: [2]planner.Policy{first, second}})
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +216,7 @@ func TestWhatMadeIt(t *testing.T) {
 		t.Errorf("no difference in %v: %+v", want, a.Differences)
 	}
 	second = first
-	if a, err = theatre(t).Play(t.Context(), compare.Question{Story: "works", Work: time.Minute, Away: time.Minute,
+	if a, err = theatre(t).Play(t.Context(), planner.Question{Story: "works", Work: time.Minute, Away: time.Minute,
 		Sides: [2]planner.Policy{first, second}}); err != nil || len(a.Differences) != 0 {
 		t.Errorf("the same twice: %+v, %v", a.Differences, err)
 	}
@@ -193,28 +226,27 @@ func TestWhatMadeIt(t *testing.T) {
 func TestFieldErrors(t *testing.T) {
 	th := theatre(t)
 	good := side("duende", "refresh-token", 10*time.Minute, time.Minute)
-	ask := func(change func(*compare.Question)) error {
-		q := compare.Question{Story: "works", Work: time.Hour, Away: time.Hour, Sides: [2]planner.Policy{good, good}}
+	ask := func(change func(*planner.Question)) error {
+		q := planner.Question{Story: "works", Work: time.Hour, Away: time.Hour, Sides: [2]planner.Policy{good, good}}
 		change(&q)
 		_, err := th.Play(t.Context(), q)
 		return err
 	}
 	for _, row := range []struct {
-		change func(*compare.Question)
+		change func(*planner.Question)
 		field  string
 		side   int
 		text   string
 	}{
-		{func(q *compare.Question) { q.Story = "none" }, "story", 0, `no story "none"`},
-		{func(q *compare.Question) { q.Work = 201 * time.Minute }, "work", 0, "use 3 h 20 min at most"},
-		{func(q *compare.Question) { q.Work = -1 }, "work", 0, "Ada works for"},
-		{func(q *compare.Question) { q.Away = 300 * time.Hour }, "away", 0, "use 3 h 20 min at most"},
-		{func(q *compare.Question) { q.Sides[1].IdP = "generic" }, "", 2, "cannot behave like generic"},
-		{func(q *compare.Question) { q.Sides[0].Window = 0 }, "", 1, "window is 0 s"},
-		{func(q *compare.Question) { q.Sides[1].Trailing = true }, "", 2, "cannot be played"},
+		{func(q *planner.Question) { q.Story = "none" }, "story", 0, `no story "none"`},
+		{func(q *planner.Question) { q.Work = 201 * time.Minute }, "work", 0, "use 3 h 20 min at most"},
+		{func(q *planner.Question) { q.Work = -1 }, "work", 0, "Ada works for"},
+		{func(q *planner.Question) { q.Away = 300 * time.Hour }, "away", 0, "use 3 h 20 min at most"},
+		{func(q *planner.Question) { q.Sides[1].IdP = "generic" }, "", 2, "cannot behave like generic"},
+		{func(q *planner.Question) { q.Sides[0].Window = 0 }, "", 1, "window is 0 s"},
 	} {
 		err := ask(row.change)
-		var field *compare.FieldError
+		var field *planner.FieldError
 		if !errors.As(err, &field) || field.Field != row.field || field.Side != row.side ||
 			!strings.Contains(field.Text, row.text) {
 			t.Errorf("%v, want %q of side %d: %s", err, row.field, row.side, row.text)
@@ -226,7 +258,7 @@ func TestFieldErrors(t *testing.T) {
 func TestThePlayIsBounded(t *testing.T) {
 	th := theatre(t)
 	long := side("duende", "refresh-token", 10*time.Minute, time.Minute)
-	q := compare.Question{Story: "works", Work: 190 * time.Minute, Away: 190 * time.Minute,
+	q := planner.Question{Story: "works", Work: 190 * time.Minute, Away: 190 * time.Minute,
 		Sides: [2]planner.Policy{long, long}}
 	play := func() (context.CancelFunc, chan error) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -244,7 +276,7 @@ func TestThePlayIsBounded(t *testing.T) {
 			t.Fatal("two plays do not begin")
 		}
 	}
-	if _, err := th.Play(t.Context(), q); !errors.Is(err, compare.ErrBusy) {
+	if _, err := th.Play(t.Context(), q); !errors.Is(err, planner.ErrBusy) {
 		t.Fatalf("a third play: %v", err)
 	}
 	leave()
@@ -255,7 +287,7 @@ func TestThePlayIsBounded(t *testing.T) {
 	if err := <-second; !errors.Is(err, context.Canceled) {
 		t.Errorf("the play that Close stops gets %v", err)
 	}
-	if _, err := th.Play(t.Context(), q); !errors.Is(err, compare.ErrClosed) {
+	if _, err := th.Play(t.Context(), q); !errors.Is(err, planner.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 }

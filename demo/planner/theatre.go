@@ -1,8 +1,4 @@
-// Package compare plays one story twice, each time in a world of its own that begins anew: an
-// IdP, three apps, the API and the app without the library, with their own stores and a clock
-// of their own that is moved by hand, so that hours pass in a moment. It says what was
-// different, and which setting made the difference.
-package compare
+package planner
 
 import (
 	"context"
@@ -13,8 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/planner"
-	"github.com/tandem-sso/tandem/demo/ui"
+	"github.com/tandem-sso/tandem/demo/apps"
 )
 
 // Question is what is to be played.
@@ -23,7 +18,7 @@ type Question struct {
 	Work  time.Duration `json:"work"`  // how long the person works
 	Away  time.Duration `json:"away"`  // and is then away, before they come back to every app
 	// Sides are the two worlds. Their Active and Elsewhere follow from Story and Work.
-	Sides [2]planner.Policy `json:"sides"`
+	Sides [2]Policy `json:"sides"`
 }
 
 // Answer is what came of it. All times count from the log-in.
@@ -52,11 +47,14 @@ const (
 var (
 	ErrBusy = errors.New("others are playing: try again in a few seconds")
 	ErrLong = fmt.Errorf("the play took longer than %s of real time and was stopped: shorten the work or the absence",
-		ui.Span(longest))
+		apps.Span(longest))
 	ErrClosed = errors.New("the demo is ending")
 )
 
-// Theatre plays. It is safe for concurrent use.
+// Theatre plays one story twice, each time in a world of its own that begins anew: an IdP, three
+// apps, the API and the app without the library, with their own stores and a clock of their own
+// that is moved by hand, so that hours pass in a moment. It says what was different, and which
+// setting made the difference. It is safe for concurrent use.
 type Theatre struct {
 	logger *slog.Logger
 	seats  chan struct{}
@@ -67,8 +65,8 @@ type Theatre struct {
 	runs   sync.WaitGroup
 }
 
-// New returns a Theatre; Close it.
-func New(logger *slog.Logger) *Theatre {
+// NewTheatre returns a Theatre; Close it.
+func NewTheatre(logger *slog.Logger) *Theatre {
 	t := &Theatre{logger: logger, seats: make(chan struct{}, plays)}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
@@ -188,11 +186,7 @@ func (q *Question) score() (score, error) {
 	for i := range q.Sides {
 		p := &q.Sides[i]
 		p.Active, p.Elsewhere = max(0, q.Work), s.elsewhere
-		_, every, err := planner.Everybody(*p)
-		if err == nil && p.Trailing {
-			err = errors.New("“Report the last activity, too” cannot be played: the report goes out by a timer that " +
-				"runs in real time. The computed times show what it does")
-		}
+		_, every, err := Everybody(*p)
 		if err == nil {
 			err = playable(p.IdP)
 		}
@@ -210,16 +204,16 @@ func (q *Question) score() (score, error) {
 	}{{"work", "Ada works for", q.Work}, {"away", "Ada is away for", q.Away}} {
 		if d.v < 0 || d.v > windows*window {
 			return s, &FieldError{Field: d.field, Text: fmt.Sprintf("“%s” is %s; with a window of %s, use %s at most",
-				d.name, ui.Span(d.v), ui.Span(window), ui.Span(windows*window))}
+				d.name, apps.Span(d.v), apps.Span(window), apps.Span(windows*window))}
 		}
 	}
 	s.every = window / clicks
 	s.delta = max(delta, s.every)
 	s.work, s.back = q.Work, q.Work+q.Away
 	s.until = s.back + max(window/60, 3*time.Second)
-	s.text = s.Text + fmt.Sprintf(" She comes back after %s.", ui.Span(q.Away))
+	s.text = s.Text + fmt.Sprintf(" She comes back after %s.", apps.Span(q.Away))
 	if s.work > 0 {
-		s.text = strings.Replace(s.text, "Then she leaves", "She leaves after "+ui.Span(s.work), 1)
+		s.text = strings.Replace(s.text, "Then she leaves", "She leaves after "+apps.Span(s.work), 1)
 	}
 	return s, nil
 }

@@ -1,4 +1,4 @@
-package compare
+package planner
 
 import (
 	"cmp"
@@ -6,9 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/planner"
+	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/demo/system"
-	"github.com/tandem-sso/tandem/demo/ui"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
 )
@@ -26,7 +25,7 @@ type Lane struct {
 	// Back says what the person met who came back.
 	Back string `json:"back,omitempty"`
 	// Plan is what the planner says of the first end here.
-	Plan planner.Moment `json:"plan"`
+	Plan Moment `json:"plan"`
 	// Differs says how what was played differs from the plan; empty: it does not.
 	Differs string `json:"differs,omitempty"`
 }
@@ -70,8 +69,8 @@ func (f *film) add(e system.Event) {
 func (f *film) opened(id string, at time.Time) { f.opens[id] = at.Sub(f.begun) }
 
 // lanes sorts what has come about, and holds it against the plan.
-func (f *film) lanes(p planner.Policy, s score) []Lane {
-	plans, _, _ := planner.Everybody(p) // was checked
+func (f *film) lanes(p Policy, s score) []Lane {
+	plans, _, _ := Everybody(p) // was checked
 	slices.SortStableFunc(f.events, func(a, b system.Event) int { return a.At.Compare(b.At) })
 	lanes := []Lane{{ID: system.IdP}, {ID: system.Notes, Kind: rp.RefreshToken.String()},
 		{ID: system.Reports, Kind: rp.ReferenceToken.String()},
@@ -81,8 +80,8 @@ func (f *film) lanes(p planner.Policy, s score) []Lane {
 		l.Name = system.Name(l.ID)
 		f.fill(l, s)
 		for _, m := range plans {
-			if m.Who == l.Kind || l.ID == system.IdP && m.Who == planner.AtIdP || l.ID == system.Naive &&
-				m.Who == planner.Homemade {
+			if m.Who == l.Kind || l.ID == system.IdP && m.Who == AtIdP || l.ID == system.Naive &&
+				m.Who == Homemade {
 				l.Plan = m
 			}
 		}
@@ -117,7 +116,7 @@ func (f *film) fill(l *Lane, s score) {
 				l.Sessions[i].To, l.Sessions[i].Ended, l.Sessions[i].Why = at, true, e.Reason
 				l.Sessions[i].Text = e.Text
 				if l.ID != system.IdP && l.ID != system.Naive {
-					l.Sessions[i].Text = ui.ReasonOf(reason.Reason(e.Reason)).Title + "."
+					l.Sessions[i].Text = apps.ReasonOf(reason.Reason(e.Reason)).Title + "."
 				}
 				delete(open, name)
 			}
@@ -182,21 +181,21 @@ func differs(l Lane, s score, again bool) string {
 	}
 	switch {
 	case ended && m.Never:
-		return fmt.Sprintf("It ended after %s; computed is that it does not end.", ui.Span(end.To))
+		return fmt.Sprintf("It ended after %s; computed is that it does not end.", apps.Span(end.To))
 	case ended && (end.To < m.From-s.delta || end.To > m.To+s.delta):
-		return fmt.Sprintf("It ended after %s; computed is %s.", ui.Span(end.To), when(m))
+		return fmt.Sprintf("It ended after %s; computed is %s.", apps.Span(end.To), when(m))
 	case !ended && !m.Never && !again && m.From < s.back-s.delta:
-		return fmt.Sprintf("It had not ended when she came back after %s; computed is %s.", ui.Span(s.back), when(m))
+		return fmt.Sprintf("It had not ended when she came back after %s; computed is %s.", apps.Span(s.back), when(m))
 	}
 	return ""
 }
 
-func when(m planner.Moment) string {
+func when(m Moment) string {
 	switch {
 	case m.Never:
 		return "never"
 	case m.From == m.To:
-		return "after " + ui.Span(m.From)
+		return "after " + apps.Span(m.From)
 	}
-	return "between " + ui.Span(m.From) + " and " + ui.Span(m.To)
+	return "between " + apps.Span(m.From) + " and " + apps.Span(m.To)
 }

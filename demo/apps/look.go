@@ -1,7 +1,4 @@
-// Package ui is how the demo looks: the frame of every page, style and scripts,
-// and the words for the reasons why sessions end. Nothing is loaded from
-// elsewhere.
-package ui
+package apps
 
 import (
 	"bytes"
@@ -17,7 +14,7 @@ import (
 //go:embed static
 var files embed.FS
 
-// Static serves /static/.
+// Static serves /static/: styles, scripts and the icon of the demo. Nothing is loaded from elsewhere.
 func Static() http.Handler { return Files(files) }
 
 // Files serves files, but no directories.
@@ -35,7 +32,7 @@ func Files(files fs.FS) http.Handler {
 	})
 }
 
-// Page is a whole document.
+// Page is a whole document, of an app or of the control room.
 type Page struct {
 	Title   string
 	Styles  []string // paths, beside the common one

@@ -1,12 +1,11 @@
-package compare
+package planner
 
 import (
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/tandem-sso/tandem/demo/planner"
-	"github.com/tandem-sso/tandem/demo/ui"
+	"github.com/tandem-sso/tandem/demo/apps"
 )
 
 // Difference between the two worlds, in one lane.
@@ -22,53 +21,61 @@ type Difference struct {
 // settings by which two sides can differ, in the words of the page.
 var settings = []struct {
 	name string
-	take func(into *planner.Policy, from planner.Policy)
-	show func(planner.Policy) string
+	take func(into *Policy, from Policy)
+	show func(Policy) string
 }{
-	{"IdP", func(p *planner.Policy, q planner.Policy) {
+	{"IdP", func(p *Policy, q Policy) {
 		p.IdP = q.IdP
-	}, func(p planner.Policy) string { return p.IdP }},
-	{"The app keeps", func(p *planner.Policy, q planner.Policy) {
+	}, func(p Policy) string { return p.IdP }},
+	{"The app keeps", func(p *Policy, q Policy) {
 		p.Kind = q.Kind
-	}, func(p planner.Policy) string { return strings.ReplaceAll(p.Kind, "-", " ") }},
-	{"Idle window of the IdP", func(p *planner.Policy, q planner.Policy) {
+	}, func(p Policy) string { return strings.ReplaceAll(p.Kind, "-", " ") }},
+	{"Idle window of the IdP", func(p *Policy, q Policy) {
 		p.Window = q.Window
-	}, func(p planner.Policy) string { return ui.Span(p.Window) }},
-	{"Life of access tokens", func(p *planner.Policy, q planner.Policy) {
+	}, func(p Policy) string { return apps.Span(p.Window) }},
+	{"Life of access tokens", func(p *Policy, q Policy) {
 		p.TokenLife = q.TokenLife
-	}, func(p planner.Policy) string { return ui.Span(p.TokenLife) }},
-	{"Report activity every", func(p *planner.Policy, q planner.Policy) {
+	}, func(p Policy) string { return apps.Span(p.TokenLife) }},
+	{"Report activity every", func(p *Policy, q Policy) {
 		p.SignalEvery = q.SignalEvery
-	}, func(p planner.Policy) string { return orUsual(p.SignalEvery) }},
-	{"Idle limit of the app", func(p *planner.Policy, q planner.Policy) {
+	}, func(p Policy) string { return orUsual(p.SignalEvery) }},
+	{"Idle limit of the app", func(p *Policy, q Policy) {
 		p.Idle = q.Idle
-	}, func(p planner.Policy) string { return orNone(p.Idle) }},
-	{"Longest session in the app", func(p *planner.Policy, q planner.Policy) {
+	}, func(p Policy) string { return orNone(p.Idle) }},
+	{"Longest session in the app", func(p *Policy, q Policy) {
 		p.Absolute = q.Absolute
-	}, func(p planner.Policy) string { return orUsual(p.Absolute) }},
-	{"Ask by prompt=none", func(p *planner.Policy, q planner.Policy) {
+	}, func(p Policy) string { return orUsual(p.Absolute) }},
+	{"Report the last activity, too", func(p *Policy, q Policy) {
+		p.Trailing = q.Trailing
+	}, func(p Policy) string { return yesNo(p.Trailing) }},
+	{"Ask by prompt=none", func(p *Policy, q Policy) {
 		p.SilentCheck = q.SilentCheck
-	}, func(p planner.Policy) string {
-		return map[bool]string{true: "yes", false: "no"}[p.SilentCheck]
-	}},
+	}, func(p Policy) string { return yesNo(p.SilentCheck) }},
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 func orUsual(d time.Duration) string {
 	if d == 0 {
 		return "the usual"
 	}
-	return ui.Span(d)
+	return apps.Span(d)
 }
 
 func orNone(d time.Duration) string {
 	if d == 0 {
 		return "none"
 	}
-	return ui.Span(d)
+	return apps.Span(d)
 }
 
 // differences of the first ends, lane by lane, and which setting makes each. It is pure.
-func differences(sides [2]planner.Policy, worlds [2]World, s score) []Difference {
+func differences(sides [2]Policy, worlds [2]World, s score) []Difference {
 	out := []Difference{}
 	for i := range worlds[0].Lanes {
 		a, b := worlds[0].Lanes[i], worlds[1].Lanes[i]
@@ -100,24 +107,24 @@ func ending(one Span, ended bool, s score) string {
 	case !ended:
 		return "lived on"
 	case one.To >= s.back:
-		return "ended when she came back after " + ui.Span(s.back)
+		return "ended when she came back after " + apps.Span(s.back)
 	}
-	return "ended after " + ui.Span(one.To)
+	return "ended after " + apps.Span(one.To)
 }
 
 // moved tells whether a setting alone moves the computed end of a lane, as far as the story
 // shows it.
-func moved(p, changed planner.Policy, who string, s score) bool {
-	of := func(p planner.Policy) planner.Moment {
-		all, _, err := planner.Everybody(p)
+func moved(p, changed Policy, who string, s score) bool {
+	of := func(p Policy) Moment {
+		all, _, err := Everybody(p)
 		for _, m := range all {
 			if err == nil && m.Who == who {
 				return m
 			}
 		}
-		return planner.Moment{Never: true}
+		return Moment{Never: true}
 	}
-	seen := func(m planner.Moment) [2]time.Duration {
+	seen := func(m Moment) [2]time.Duration {
 		if m.Never {
 			return [2]time.Duration{s.back, s.back}
 		}

@@ -1,4 +1,4 @@
-package compare
+package planner
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/demo/apps"
-	"github.com/tandem-sso/tandem/demo/planner"
 	"github.com/tandem-sso/tandem/demo/system"
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
@@ -45,14 +44,15 @@ type stage struct {
 }
 
 // play plays the story in a world that begins with these settings.
-func play(ctx context.Context, logger *slog.Logger, s score, p planner.Policy) (w World, err error) {
+func play(ctx context.Context, logger *slog.Logger, s score, p Policy) (w World, err error) {
 	begun := time.Now().Truncate(time.Second)
 	world, err := system.Start(ctx, system.Config{Logger: logger, Now: func() time.Time {
 		return begun
 	}, Settings: system.Settings{
 		Like: p.IdP, IdPIdle: p.Window, IdPAbsolute: max(s.until, p.Absolute, p.Window) + time.Hour,
 		TokenLife:   p.TokenLife,
-		SignalEvery: p.SignalEvery, TrustFor: p.TrustFor, Idle: p.Idle, Absolute: p.Absolute}})
+		SignalEvery: p.SignalEvery, TrustFor: p.TrustFor, Idle: p.Idle, Absolute: p.Absolute,
+		Trailing: p.Trailing}})
 	if err != nil {
 		return World{}, err
 	}
