@@ -123,7 +123,8 @@ func TestEveryStoryFitsBeforeItBegins(t *testing.T) {
 	room := start(t)
 	tab := chromium.New(t).Open("room", room.URL())
 	tab.WaitText("#cards", "not signed in")
-	for _, size := range [][2]int64{{390, 844}, {1280, 620}, {1280, 720}, {1440, 900}} { // the second: beneath a tall browser bar
+	// the second: beneath a tall browser bar
+	for _, size := range [][2]int64{{390, 844}, {1280, 620}, {1280, 720}, {1440, 900}} {
 		tab.Resize(size[0], size[1])
 		for _, one := range scenario.All() {
 			choose(tab, one.ID)
