@@ -11,7 +11,7 @@ func (w *world) do(a act) {
 	app := w.apps[a.App]
 	w.oracle.count("acts: " + a.Kind.String())
 	switch a.Kind {
-	case click, fetch, callAPI, save:
+	case click, fetch, callAPI, save, visitor:
 		w.repeat(a, w.gone, func(inst int) {
 			q := requests[a.Kind]
 			if a.V[0] == 7 {
@@ -79,6 +79,8 @@ func (w *world) do(a act) {
 		w.spoilAnswers(a)
 	case hang:
 		w.hangIdP(a)
+	case faultSilence:
+		w.spoilSilence(a)
 	}
 }
 

@@ -78,7 +78,7 @@ func (in *instance) config(keys rp.Keys) rp.Config {
 		Keys: keys, Store: &flakyStore{Store: a.w.store, in: in},
 		APIs: []rp.API{{Origin: "https://" + a.provider.api}}, APIIntrospects: k.Introspects,
 		SignalEvery: k.SignalEvery, TrustFor: k.TrustFor, Idle: k.Idle, Absolute: k.Absolute,
-		TrailingSignal: k.Trailing, SilentCheck: k.Silent, MaxSessionsPerSubject: k.Sessions,
+		TrailingSignal: k.Trailing, SilentCheck: k.Silent, MaxSessionsPerSubject: k.Sessions, MaxCalls: k.MaxCalls,
 		HTTPClient: &http.Client{Transport: in.wire}, SkipSelfCheck: true, // the oracle judges every call
 		Now:    func() time.Time { return time.Now().Add(skew) },
 		Logger: slog.New(slog.DiscardHandler),

@@ -24,6 +24,7 @@ func routes(auth *rp.RelyingParty, web *nethttpadapter.Adapter) http.Handler {
 	mux.Handle("/auth/", web.Endpoints())
 	page := http.HandlerFunc(served)
 	mux.Handle("/page", web.RequireLogin(page))
+	mux.Handle("/public", web.OptionalLogin(http.HandlerFunc(greets)))
 	mux.Handle("/poll", web.RequireLogin(web.Passive(page)))
 	mux.Handle("/call-api", web.RequireLogin(http.HandlerFunc(callsAPI)))
 	mux.Handle("/save", web.RequireLogin(saves(auth)))
@@ -39,6 +40,14 @@ func tell(w http.ResponseWriter, s *rp.Session) {
 
 func served(w http.ResponseWriter, r *http.Request) {
 	tell(w, rp.FromContext(r.Context()))
+	w.WriteHeader(http.StatusOK)
+}
+
+// greets is a public page.
+func greets(w http.ResponseWriter, r *http.Request) {
+	if s := rp.FromContext(r.Context()); s != nil {
+		tell(w, s)
+	}
 	w.WriteHeader(http.StatusOK)
 }
 

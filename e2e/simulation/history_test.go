@@ -62,6 +62,7 @@ type appKnobs struct {
 	Introspects bool          // APIIntrospects
 	TokenLife   time.Duration // of access tokens
 	Sessions    int           // MaxSessionsPerSubject
+	MaxCalls    int           // 0: the default
 	Revocation  idps.RevocationScope
 	Skew        [2]time.Duration
 }
@@ -110,6 +111,8 @@ const (
 	faultAPI                     // the API goes wrong
 	faultAnswer                  // answers to a refresh have something wrong in them
 	hang                         // an IdP accepts calls and does not answer
+	visitor                      // a click on a public page that shows who is logged in
+	faultSilence                 // an IdP wants to see the person, and says so to who asks silently
 	kinds
 )
 
@@ -118,7 +121,7 @@ var kindNames = [kinds]string{
 	"overtaken", "admin-end", "idp-end", "consent", "frontchannel", "end-person",
 	"stray-cookie", "stray-callback", "stray-token",
 	"restart", "closed", "roll-keys", "fault-idp", "fault-delivery", "fault-store", "fault-api",
-	"fault-answer", "hang",
+	"fault-answer", "hang", "visitor", "fault-silence",
 }
 
 func (k actKind) String() string { return kindNames[k] }
@@ -227,7 +230,7 @@ func drawAct(t *rapid.T, h *history, of []actKind) act {
 		a.V[i] = rapid.IntRange(0, 15).Draw(t, "variant")
 	}
 	switch a.Kind {
-	case click, fetch, callAPI, save:
+	case click, fetch, callAPI, save, visitor:
 		switch rapid.IntRange(0, 3).Draw(t, "burst") {
 		case 1: // at the same moment
 			a.Count = rapid.IntRange(2, 20).Draw(t, "count")
@@ -239,7 +242,7 @@ func drawAct(t *rapid.T, h *history, of []actKind) act {
 		a.Count = rapid.IntRange(1, 300).Draw(t, "count")
 		a.Every = time.Duration(rapid.IntRange(5, 120).Draw(t, "every")) * time.Second
 	case stream, faultIdP, faultStore, faultAPI, faultDelivery, restart, rollKeys, login, consent,
-		faultAnswer, hang:
+		faultAnswer, hang, faultSilence:
 		a.Every = drawGap(t, h) // its duration
 		a.Count = rapid.IntRange(1, 5).Draw(t, "count")
 	case restored:

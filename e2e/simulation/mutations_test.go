@@ -38,6 +38,7 @@ func allMutations() (all []hunt) {
 	for _, m := range slices.Concat(mutations, seldom) {
 		all = append(all, hunt{m, ""})
 	}
+	all = append(all, aboutIdPs...)
 	for focus, some := range byFocus {
 		for _, m := range some {
 			all = append(all, hunt{m, focus})

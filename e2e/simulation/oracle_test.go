@@ -35,6 +35,8 @@ type oracle struct {
 	creating [len(parties)]int // sessions that are being stored
 	flows    map[string]*flow  // by state
 	chains   map[string]*chain // by every code and token that is part of it
+	ways     map[*running]*way
+	mixed    map[string]string // by access token, why it must not be used
 	orders   [len(parties)][]*order
 	visits   map[*visit]bool // under way
 	troubles []*trouble
@@ -162,7 +164,8 @@ type duty struct {
 
 func newOracle(w *world) *oracle {
 	return &oracle{w: w, sessions: map[string]*session{}, early: map[string]*early{}, ghosts: map[string]*ghost{},
-		births: map[string]*birth{}, flows: map[string]*flow{}, chains: map[string]*chain{}, visits: map[*visit]bool{},
+		births: map[string]*birth{}, flows: map[string]*flow{}, chains: map[string]*chain{},
+		ways: map[*running]*way{}, mixed: map[string]string{}, visits: map[*visit]bool{},
 		counts: map[string]int{}, labels: map[string]int{}, soonest: never,
 		truth: truth{sessions: map[string]*idpSession{}}, names: names{of: map[store.Key]*app{}}}
 }

@@ -84,7 +84,8 @@ type request struct {
 
 // navigates: the browser asks for a page, not a script.
 func (q request) navigates() bool {
-	return q.kind == click || q.kind == adminEnd || q.kind == list || q.kind == login
+	return q.kind == click || q.kind == adminEnd || q.kind == list || q.kind == login ||
+		q.kind == visitor
 }
 
 var requests = [kinds]request{
@@ -92,6 +93,7 @@ var requests = [kinds]request{
 	fetch:    {kind: fetch, method: "GET", path: "/page", active: true},
 	callAPI:  {kind: callAPI, method: "GET", path: "/call-api", active: true},
 	save:     {kind: save, method: "POST", path: "/save", active: true},
+	visitor:  {kind: visitor, method: "GET", path: "/public", active: true},
 	list:     {kind: list, method: "GET", path: "/sessions", active: true},
 	poll:     {kind: poll, method: "GET", path: "/poll"},
 	status:   {kind: status, method: "GET", path: "/auth/session"},

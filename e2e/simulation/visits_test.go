@@ -75,10 +75,13 @@ func (o *oracle) closes(v *visit) {
 	case v.q.kind == login:
 		o.judgeLogin(v)
 	case v.down:
+	case v.q.kind == visitor:
+		o.judgeVisitor(v, s)
 	case s == nil:
 		o.judgeStranger(v)
 	default:
 		o.judgeDelay(v, s)
+		o.judgeTrusted(v, s)
 		o.judge(v, s)
 	}
 }

@@ -2,11 +2,14 @@ package simulation
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +36,11 @@ type sent struct {
 	iat     int64
 	sub     string // of the userinfo received
 	idSub   string // of the ID token received
+	mixed   string // why the tokens of an answer do not belong together; empty: nothing says so
+
+	wait      time.Duration // Retry-After
+	late      bool          // nobody has answered in time
+	cancelled bool          // the caller has broken it off
 }
 
 type callKind int
@@ -66,13 +74,15 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := o.calls(w.in, s)
 	resp, err := w.trip(r)
 	if err != nil {
+		s.failed(err)
 		o.answered(c, s)
 		return nil, err
 	}
 	body, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
+	s.failed(err)
 	if err == nil {
-		s.read(resp, body)
+		s.read(a, resp, body)
 	}
 	o.answered(c, s)
 	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
@@ -135,8 +145,15 @@ func formOf(r *http.Request) url.Values {
 	return form
 }
 
-func (s *sent) read(resp *http.Response, body []byte) {
+func (s *sent) failed(err error) {
+	s.late, s.cancelled = errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled)
+}
+
+func (s *sent) read(a *app, resp *http.Response, body []byte) {
 	s.status = resp.StatusCode
+	if n, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
+		s.wait = time.Duration(n) * time.Second
+	}
 	var answer struct {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
@@ -150,6 +167,9 @@ func (s *sent) read(resp *http.Response, body []byte) {
 	s.lasts = time.Duration(answer.Lasts) * time.Second
 	id := claimsOf(answer.ID)
 	s.sid, s.iat, s.idSub = id.SID, id.Iat, id.Sub
+	if s.kind == callRefresh && answer.ID != "" && s.access != "" {
+		s.mixed = mixedUp(a, answer.ID, s.access)
+	}
 }
 
 // claims are what the oracle wants to know of a token; it trusts the IdP.
