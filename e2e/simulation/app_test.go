@@ -48,6 +48,7 @@ type instance struct {
 	closed     atomic.Int64 // when Close was called (world.at); 0: it was not
 	over       atomic.Bool  // Close has returned
 	heard      atomic.Int64 // when the IdP last answered it
+	unheard    atomic.Bool  // once it has not
 }
 
 // running is an instance between New and Close.

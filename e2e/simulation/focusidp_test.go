@@ -48,6 +48,21 @@ var idpFocuses = map[string]*focus{
 			}
 		},
 	},
+	// The IdP answers, with errors.
+	"errors": {
+		acts:  []actKind{click, click, faultIdP},
+		knobs: busy,
+		shape: func(_ *history, a *act) {
+			a.App, a.Gap = 0, a.Gap%(3*time.Minute)
+			switch a.Kind {
+			case click:
+				a.Count, a.Every, a.V[0], a.V[3] = 20, 25*time.Second, 0, 0
+			case faultIdP:
+				a.V[0], a.V[1], a.V[2] = 0, 15, pick(a.V[2], 0, 2, 7, 8)
+				a.Every = 5 * time.Minute
+			}
+		},
+	},
 	// The IdP asks all to wait.
 	"many 429": {
 		acts:  []actKind{click, click, click, faultIdP},
@@ -115,6 +130,23 @@ var idpFocuses = map[string]*focus{
 					idpmock.IDTokenInvalidAzp, idpmock.IDTokenInvalidAtHash, idpmock.IDTokenInvalidAud,
 					idpmock.IDTokenAlternateAlg)})
 				a.Every = 5 * time.Minute
+			}
+		},
+	},
+	// People close the tab while the app trades their code.
+	"closed tabs": {
+		acts:  []actKind{click, login, faultIdP},
+		knobs: func(h *history) { alone(h); h.Patience = time.Second },
+		shape: func(_ *history, a *act) {
+			a.App, a.Gap = 0, a.Gap%(3*time.Minute)
+			switch a.Kind {
+			case click:
+				a.Count, a.V[0], a.V[3] = 1, 0, 0
+			case login:
+				a.Every, a.V[2] = time.Second, 0
+			case faultIdP:
+				a.V = [4]int{8, 15, 4, 1} // 2.5 s
+				a.Every %= 2 * time.Minute
 			}
 		},
 	},

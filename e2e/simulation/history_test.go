@@ -35,6 +35,7 @@ type history struct {
 	ReuseGrace   time.Duration // the IdP accepts a consumed refresh token once more
 	IdPs         [len(idpHosts)]idpKnobs
 	OwnKeys      bool          // each app has keys of its own
+	Patience     time.Duration // how long people wait at the end of a log-in; 0: for ever
 	Late         time.Duration // how late an instance knows of what another one has written
 	Apps         [len(parties)]appKnobs
 	Acts         []act

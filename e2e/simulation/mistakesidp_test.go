@@ -40,8 +40,8 @@ var aboutIdPs = []hunt{
 		`p.AZP != nil && *p.AZP != want.ClientID`,
 		`false`}, "mixed answers"},
 	{mutation{"a second audience is not looked at", "rp/internal/idtoken/idtoken.go",
-		`aud != want.ClientID && !slices.Contains(want.TrustedAudiences, aud)`,
-		`false && aud != ""`}, "mixed answers"},
+		`!slices.Contains(want.TrustedAudiences, aud)`,
+		`!slices.Contains(append(want.TrustedAudiences, aud), aud)`}, "mixed answers"},
 	{mutation{"a doubt that another call has left is not read", "rp/internal/engine/refresh.go",
 		`lost := doubted(st.Data) // it`,
 		`lost := false // it`}, "lost answers"},
@@ -76,6 +76,9 @@ var aboutIdPs = []hunt{
 	{mutation{"what comes of a code too late is not revoked", "rp/exchange.go",
 		"			if err == nil {\n				x.engine.Orphaned(got",
 		"			if false {\n				x.engine.Orphaned(got"}, "late codes"},
+	{mutation{"a browser that hangs up stops the call", "rp/internal/engine/work.go",
+		`context.WithTimeout(context.WithoutCancel(ctx), d)`,
+		`context.WithTimeout(ctx, d)`}, "closed tabs"},
 	// Silent log-ins
 	{mutation{"interaction_required is an end", "rp/internal/verdict/login.go",
 		`return NotSilently`,
@@ -108,6 +111,13 @@ var aboutIdPs = []hunt{
 	{mutation{"a script is told to wait where only a log-in helps", "rp/internal/engine/flight.go",
 		`if errors.Is(cause, ErrReauthenticate) {`,
 		`if false {`}, ""},
+	{mutation{"an IdP that answers is said to be silent", "rp/internal/engine/signal.go",
+		`		return reason.IdPSilent
+	}
+	return reason.IdPFails`,
+		`		return reason.IdPSilent
+	}
+	return reason.IdPSilent`}, "errors"},
 	{mutation{"the values are lost at the log-in that a doubt costs", "rp/begin.go",
 		`former.Subject != next.Data.Subject || former.Values == ""`,
 		`former.Subject != next.Data.Subject || former.Values != ""`}, ""},

@@ -258,7 +258,8 @@ func (b *browser) login(a *app, inst int, path, site string, dwell time.Duration
 		return v
 	}
 	b.w.oracle.say(b.name, "comes back from the IdP to %s", a.name)
-	return b.send(a, inst+1, request{kind: login, what: "callback", method: "GET", path: callback})
+	return b.send(a, inst+1, request{kind: login, what: "callback", method: "GET", path: callback,
+		hangUp: b.w.h.Patience})
 }
 
 // toIdP is the first half: it returns the callback, or what the app has answered if

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"time"
@@ -129,6 +130,9 @@ func (o *oracle) judgeTrusted(v *visit, s *session) {
 		return
 	}
 	confirmed := s.began
+	if o.excused(s.app, pathIdP, s.began-slowestCall, s.began) {
+		confirmed -= slowestCall // the IdP saw the person before it answered to the code
+	}
 	if c := o.heard(s, v); c != nil {
 		confirmed = max(confirmed, c.asked)
 	}
@@ -157,4 +161,16 @@ func (o *oracle) judgeVisitor(v *visit, s *session) {
 	case s.endAt < v.start-o.w.h.Late:
 		o.breach("C5", "a public page of %s greets who was logged out at %s", v.in.name, stamp(s.endAt))
 	}
+}
+
+// silentPage is what a person reads of an IdP that does not answer.
+const silentPage = "The log-in service does not answer right now"
+
+// judgeWords: nobody says of an IdP that it does not answer if it has always done so.
+func (o *oracle) judgeWords(v *visit) {
+	w := o.ways[v.in.now.Load()]
+	if !bytes.Contains(v.body, []byte(silentPage)) || v.in.unheard.Load() || w == nil || len(w.underWay) > 0 {
+		return
+	}
+	o.breach("C6", "%s says of its IdP, which has answered every call, that it does not answer", v.in.name)
 }

@@ -92,8 +92,12 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 // trip notes when the IdP has answered.
 func (w *wire) trip(r *http.Request) (*http.Response, error) {
 	resp, err := w.next.RoundTrip(r)
-	if err == nil && r.URL.Host == idpHosts[w.in.app.idp] {
+	switch {
+	case r.URL.Host != idpHosts[w.in.app.idp]:
+	case err == nil:
 		w.in.heard.Store(int64(w.in.app.w.at()))
+	default:
+		w.in.unheard.Store(true)
 	}
 	return resp, err
 }
