@@ -35,6 +35,7 @@
 //
 // A failure shrinks, and prints what happened line by line. That the oracle would
 // notice is shown too: TestTheOracleBites builds the library with deliberate
-// mistakes, one at a time, and each has to be found: a third of them in the gate, all in
-// the long lane, and some of those in the histories of one focus.
+// mistakes, one at a time, and each has to be found: some of them in the gate, all in
+// the long lane, and many of those in the histories of one focus. README.md says what each
+// mistake shows.
 package simulation

@@ -90,7 +90,7 @@ func TestTheOracleBites(t *testing.T) {
 	}
 }
 
-// The gate builds a third of the mistakes; it sees at once when one has lost its place.
+// The gate builds some of the mistakes; it sees at once when one has lost its place.
 func TestTheMistakesHaveTheirPlaces(t *testing.T) {
 	for _, m := range allMutations() {
 		t.Run(m.name, func(t *testing.T) { m.place(t, "../..") })
