@@ -20,6 +20,7 @@ func (o *oracle) calls(in *instance, s *sent) *call {
 	}
 	o.note(in.name, "calls %s%s", s.kind, o.whose(c))
 	o.counts["calls: "+s.kind.String()]++
+	o.judgeEndpoint(c)
 	if c.chain != nil && c.chain.app != in.app {
 		o.breach("C9", "%s shows a code or token of %s by %s", in.name, c.chain.app.name, s.kind)
 	}
@@ -173,6 +174,9 @@ func (o *oracle) answered(c *call, s *sent) {
 	}
 	o.note(c.in.name, "%s%s: %d %s%s", s.kind, o.whose(c), s.status, s.err, took)
 	o.comesBackFrom(c)
+	if s.words != "" {
+		o.explains(c, s.words)
+	}
 	if c.chain == nil {
 		return
 	}

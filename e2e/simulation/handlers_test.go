@@ -19,7 +19,7 @@ const (
 	listHeader   = "Sim-List"
 )
 
-func routes(auth *rp.RelyingParty, web *nethttpadapter.Adapter) http.Handler {
+func routes(in *instance, auth *rp.RelyingParty, web *nethttpadapter.Adapter) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", web.Endpoints())
 	page := http.HandlerFunc(served)
@@ -27,6 +27,7 @@ func routes(auth *rp.RelyingParty, web *nethttpadapter.Adapter) http.Handler {
 	mux.Handle("/public", web.OptionalLogin(http.HandlerFunc(greets)))
 	mux.Handle("/poll", web.RequireLogin(web.Passive(page)))
 	mux.Handle("/call-api", web.RequireLogin(http.HandlerFunc(callsAPI)))
+	mux.Handle("/socket", web.RequireLogin(handsOver(in)))
 	mux.Handle("/save", web.RequireLogin(saves(auth)))
 	mux.Handle("/sessions", web.RequireLogin(http.HandlerFunc(listsSessions)))
 	mux.Handle("/end", web.RequireLogin(http.HandlerFunc(endsSession)))

@@ -114,6 +114,13 @@ const (
 	hang                         // an IdP accepts calls and does not answer
 	visitor                      // a click on a public page that shows who is logged in
 	faultSilence                 // an IdP wants to see the person, and says so to who asks silently
+	socketed                     // a click whose handler hands a WebSocket over and returns
+	newer                        // an instance of a newer version writes a session's record
+	moves                        // an IdP moves its token endpoint
+	oddToken                     // a logout token with a long exp, or with an unknown sid
+	killed                       // a process of an app
+	failover                     // the store loses the ends of the last moment
+	slip                         // somebody starts an instance with something wrong
 	kinds
 )
 
@@ -123,6 +130,7 @@ var kindNames = [kinds]string{
 	"stray-cookie", "stray-callback", "stray-token",
 	"restart", "closed", "roll-keys", "fault-idp", "fault-delivery", "fault-store", "fault-api",
 	"fault-answer", "hang", "visitor", "fault-silence",
+	"socket", "newer", "moves", "odd-token", "killed", "failover", "slip",
 }
 
 func (k actKind) String() string { return kindNames[k] }

@@ -95,6 +95,7 @@ var requests = [kinds]request{
 	save:     {kind: save, method: "POST", path: "/save", active: true},
 	visitor:  {kind: visitor, method: "GET", path: "/public", active: true},
 	list:     {kind: list, method: "GET", path: "/sessions", active: true},
+	socketed: {kind: socketed, method: "GET", path: "/socket", active: true},
 	poll:     {kind: poll, method: "GET", path: "/poll"},
 	status:   {kind: status, method: "GET", path: "/auth/session"},
 	stream:   {kind: stream, method: "GET", path: "/auth/events"},
@@ -197,7 +198,7 @@ func (b *browser) send(a *app, inst int, q request) *visit {
 		}
 	}
 	b.w.oracle.lock() // who judges another visit looks at this one too
-	v.in, v.down, v.gaveUp = in, down, ctx.Err() != nil
+	v.in, v.down, v.gaveUp = in, down || out.header.Get(killedHeader) != "", ctx.Err() != nil
 	v.status, v.header, v.body = out.status, out.header, out.body.Bytes()
 	b.w.oracle.unlock()
 	b.takeCookies(a, v)
@@ -206,7 +207,7 @@ func (b *browser) send(a *app, inst int, q request) *visit {
 }
 
 func (b *browser) takeCookies(a *app, v *visit) {
-	if v.gaveUp {
+	if v.gaveUp || v.down {
 		return // it never saw them
 	}
 	b.mu.Lock()

@@ -71,6 +71,8 @@ func (o *oracle) closes(v *visit) {
 	o.note(v.b.name, "%-8s %s with %s: %d%s", what, v.in.name, label, v.status, extra)
 	o.counts["requests"]++
 	o.judgeWait(v)
+	o.judgeTold(v)
+	o.judgeLeak(v)
 	switch {
 	case v.q.kind == login:
 		o.judgeLogin(v)
@@ -79,6 +81,7 @@ func (o *oracle) closes(v *visit) {
 		o.judgeVisitor(v, s)
 	case s == nil:
 		o.judgeStranger(v)
+	case s.livesAgain(v.end):
 	default:
 		o.judgeDelay(v, s)
 		o.judgeTrusted(v, s)

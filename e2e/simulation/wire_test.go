@@ -21,14 +21,17 @@ import (
 type wire struct {
 	in   *instance
 	next http.RoundTripper
+	life *life
 }
 
 // sent is one call of the IdP, as the instance sees it.
 type sent struct {
 	kind    callKind
+	path    string
 	token   string // shown: code, refresh token, access token
 	status  int    // 0: no answer, outcome unknown to the caller
 	err     string // OAuth error code
+	words   string // its description
 	refresh string // received
 	access  string
 	lasts   time.Duration // refresh_expires_in
@@ -59,6 +62,9 @@ var callNames = [...]string{"other", "code", "refresh", "userinfo", "revoke", "a
 func (k callKind) String() string { return callNames[k] }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.life.over() {
+		return nil, errKilled
+	}
 	a := w.in.app
 	if host := r.URL.Host; host != idpHosts[a.idp] && host != a.provider.api {
 		o := a.w.oracle
@@ -70,6 +76,10 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if s.kind == callOther {
 		return w.trip(r)
 	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(w.life.ctx, cancel)()
+	r = r.WithContext(ctx)
 	o := a.w.oracle
 	c := o.calls(w.in, s)
 	resp, err := w.trip(r)
@@ -113,13 +123,13 @@ func (f failing) Read([]byte) (int, error) {
 }
 
 func classify(r *http.Request, api string) *sent {
-	s := &sent{}
+	s := &sent{path: r.URL.Path}
 	bearer := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if r.URL.Host == api {
 		s.kind, s.token = callResource, bearer
 		return s
 	}
-	switch r.URL.Path {
+	switch atHome(r.URL.Path) {
 	case idpmock.PathUserinfo:
 		s.kind, s.token = callUserinfo, bearer
 	case idpmock.PathToken:
@@ -165,9 +175,10 @@ func (s *sent) read(a *app, resp *http.Response, body []byte) {
 		Sub     string `json:"sub"`
 		Lasts   int64  `json:"refresh_expires_in"`
 		Error   string `json:"error"`
+		Words   string `json:"error_description"`
 	}
 	_ = json.Unmarshal(body, &answer) // not every answer is JSON
-	s.access, s.refresh, s.sub, s.err = answer.Access, answer.Refresh, answer.Sub, answer.Error
+	s.access, s.refresh, s.sub, s.err, s.words = answer.Access, answer.Refresh, answer.Sub, answer.Error, answer.Words
 	s.lasts = time.Duration(answer.Lasts) * time.Second
 	id := claimsOf(answer.ID)
 	s.sid, s.iat, s.idSub = id.SID, id.Iat, id.Sub
@@ -181,6 +192,7 @@ type claims struct {
 	Iss string `json:"iss"`
 	Aud string `json:"aud"` // idpmock sends a string
 	Iat int64  `json:"iat"`
+	Exp int64  `json:"exp"`
 	SID string `json:"sid"`
 	Sub string `json:"sub"`
 }
