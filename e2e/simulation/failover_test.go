@@ -195,7 +195,8 @@ func (o *oracle) endsLost(keys []store.Key) {
 		o.note("store", "has lost the end of %s", s.label)
 		o.later(now+endsAgainWithin, func(time.Duration) {
 			if s.back {
-				o.breach("C5", "the store lost the end of %s at %s, and nobody has ended it again", s.label, stamp(s.backAt))
+				o.breach("C5", "the store lost the end of %s at %s, and nobody has ended it again",
+					s.label, stamp(s.backAt))
 			}
 		})
 	}

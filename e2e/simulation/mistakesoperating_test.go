@@ -70,7 +70,11 @@ var operatingMistakes = map[string][]mutation{
 			`MaxLife = 5 * time.Minute`},
 		{"a sid that nobody knows makes a logout token wrong", "rp/internal/engine/endbytoken.go",
 			"	theirs := p.party.Under(names.BySubject, subject)\n",
-			"	if len(known) == 0 {\n		return false, nil\n	}\n	theirs := p.party.Under(names.BySubject, subject)\n"},
+			`	if len(known) == 0 {
+		return false, nil
+	}
+	theirs := p.party.Under(names.BySubject, subject)
+`},
 	},
 	"killed": {
 		{"the lease of a dead process lasts", "rp/internal/engine/lease.go",
@@ -96,6 +100,8 @@ var operatingMistakes = map[string][]mutation{
 			`if description = outside.Text(description, 200); false {`},
 		{"what an IdP says of a refusal is on a page", "rp/answer.go",
 			"		pg.Title, pg.Advice = login.words()\n",
-			"		pg.Title, pg.Advice = login.words()\n		pg.Advice = append(pg.Advice, page.Word(err.Error()))\n"},
+			`		pg.Title, pg.Advice = login.words()
+		pg.Advice = append(pg.Advice, page.Word(err.Error()))
+`},
 	},
 }

@@ -61,7 +61,8 @@ const (
 // moveIdP moves the token endpoint, once in a history.
 func (w *world) moveIdP(a act) {
 	p := w.apps[a.App].provider
-	mv := &move{at: w.at(), old: [...]int{http.StatusNotFound, http.StatusGone, http.StatusServiceUnavailable}[a.V[0]%3]}
+	mv := &move{at: w.at(),
+		old: pick(a.V[0], http.StatusNotFound, http.StatusGone, http.StatusServiceUnavailable)}
 	if !p.front.to.CompareAndSwap(nil, mv) {
 		return
 	}

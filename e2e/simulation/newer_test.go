@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -71,7 +72,8 @@ func (a *app) relayout(key store.Key, version byte) (old byte) {
 				continue
 			}
 			old, plain[0] = plain[0], version
-			rec.Sealed = aead.Seal(append([]byte{}, rec.Sealed[:head+nonce]...), rec.Sealed[head:head+nonce], plain, bound)
+			used := rec.Sealed[:head+nonce]
+			rec.Sealed = aead.Seal(bytes.Clone(used), used[head:], plain, bound)
 			if ended { // it is looked at again
 				a.gate.note(time.Now())
 				_ = a.w.store.Settle(context.Background(), key, rec.Sealed, time.Now())

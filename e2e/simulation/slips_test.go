@@ -103,7 +103,8 @@ func (w *world) startsAlone(app *app) {
 			_ = auth.Close()
 		}
 		if starts := err == nil; starts != (after < 24*time.Hour) && w.ctx.Err() == nil {
-			w.oracle.judges("C6", "New of %s, whose IdP is down and was last heard %v ago, gives %v", app.name, after, err)
+			w.oracle.judges("C6", "New of %s, whose IdP is down and was last heard %v ago, gives %v",
+				app.name, after, err)
 		}
 	}
 }

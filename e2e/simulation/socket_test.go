@@ -81,7 +81,8 @@ func (o *oracle) closesSocket(k *socket, err error) {
 			}
 		case errors.As(err, &ended):
 			if k.s.reason != "" && ended.Reason != k.s.reason {
-				o.breach("C8", "%s tells the socket of %s %q; it was %q", k.in.name, k.s.label, ended.Reason, k.s.reason)
+				o.breach("C8", "%s tells the socket of %s %q; it was %q",
+					k.in.name, k.s.label, ended.Reason, k.s.reason)
 			}
 		case !o.excused(k.s.app, pathStore|pathRestart, k.s.endAt, now):
 			o.breach("C8", "%s tells the socket of %s, which has ended: %v", k.in.name, k.s.label, err)
