@@ -20,9 +20,13 @@
 // cookie, the callback or the logout token of one app to another, and log out a sid that
 // they know.
 //
+// In the histories of a focus processes are killed, the store fails over to a replica that is
+// behind, an instance of a newer version writes records, an IdP moves its token endpoint,
+// handlers hand a WebSocket over and return, and operators start instances with something wrong.
+//
 // An oracle judges every step. It knows the contract's words, the configuration,
 // and what really happened: the requests, the calls on the wire, the providers' own
-// journals. It shares no code with the library, least of all the rules about clocks
+// journals, and what each instance tells its operator. It shares no code with the library, least of all the rules about clocks
 // in rp/internal/lifetime.
 //
 //	go test ./e2e/simulation                     the quick lane: 300 histories of 8 h
