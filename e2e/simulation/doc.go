@@ -26,8 +26,8 @@
 //
 // An oracle judges every step. It knows the contract's words, the configuration,
 // and what really happened: the requests, the calls on the wire, the providers' own
-// journals, and what each instance tells its operator. It shares no code with the library, least of all the rules about clocks
-// in rp/internal/lifetime.
+// journals, and what each instance tells its operator. It shares no code with the library,
+// least of all the rules about clocks in rp/internal/lifetime.
 //
 //	go test ./e2e/simulation                     the quick lane: 300 histories of 8 h
 //	TANDEM_SIMULATE=long go test ./e2e/simulation   10,000 histories
