@@ -84,7 +84,9 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := o.calls(w.in, s)
 	resp, err := w.trip(r)
 	if err != nil {
-		s.failed(err)
+		if !w.life.over() { // nobody has broken it off
+			s.failed(err)
+		}
 		o.answered(c, s)
 		return nil, err
 	}
