@@ -11,7 +11,7 @@ func (w *world) do(a act) {
 	app := w.apps[a.App]
 	w.oracle.count("acts: " + a.Kind.String())
 	switch a.Kind {
-	case click, fetch, callAPI, save:
+	case click, fetch, callAPI, save, visitor, socketed:
 		w.repeat(a, w.gone, func(inst int) {
 			q := requests[a.Kind]
 			if a.V[0] == 7 {
@@ -79,6 +79,20 @@ func (w *world) do(a act) {
 		w.spoilAnswers(a)
 	case hang:
 		w.hangIdP(a)
+	case faultSilence:
+		w.spoilSilence(a)
+	case newer:
+		w.rewriteNewer(a)
+	case moves:
+		w.moveIdP(a)
+	case oddToken:
+		w.bringOddToken(a)
+	case killed:
+		w.kill(a)
+	case failover:
+		w.failOver()
+	case slip:
+		w.slip(a)
 	}
 }
 

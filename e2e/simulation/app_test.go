@@ -37,27 +37,32 @@ type app struct {
 
 // instance is one process of an app.
 type instance struct {
-	app  *app
-	n    int
-	name string
-	wire *wire
-	late *lateness
-	now  atomic.Pointer[running] // nil while it is down
+	app   *app
+	n     int
+	name  string
+	late  *lateness
+	diary *diary
+	now   atomic.Pointer[running] // nil while it is down
 
 	restarting atomic.Bool
 	closed     atomic.Int64 // when Close was called (world.at); 0: it was not
 	over       atomic.Bool  // Close has returned
 	heard      atomic.Int64 // when the IdP last answered it
+	unheard    atomic.Bool  // once it has not
+	started    atomic.Int64
+	gone       time.Duration // when it first asked at an address that is no more; the oracle's
 }
 
 // running is an instance between New and Close.
 type running struct {
 	rp      *rp.RelyingParty
+	life    *life
 	keys    *rp.Keys
 	handler http.Handler
 	ctx     context.Context // of its requests
 	cancel  context.CancelFunc
 	busy    sync.WaitGroup
+	sockets sync.WaitGroup
 	gate    sync.Mutex // orders Add and Wait
 	closing bool
 }
@@ -68,24 +73,33 @@ func keyCalled(name string) []byte {
 	return sum[:]
 }
 
-func (in *instance) config(keys rp.Keys) rp.Config {
+func (in *instance) config(keys rp.Keys, l *life) rp.Config {
 	a := in.app
 	k := a.knobs
 	skew := k.Skew[in.n]
 	c := rp.Config{
 		Issuer: a.provider.issuer, ClientID: a.client, ClientSecret: rp.Secret("secret-" + a.name),
 		BaseURL: a.url(), Kind: a.kind, IDTokenAlg: "ES256",
-		Keys: keys, Store: &flakyStore{Store: a.w.store, in: in},
+		Keys: keys, Store: &flakyStore{Store: a.w.store, in: in, life: l},
 		APIs: []rp.API{{Origin: "https://" + a.provider.api}}, APIIntrospects: k.Introspects,
 		SignalEvery: k.SignalEvery, TrustFor: k.TrustFor, Idle: k.Idle, Absolute: k.Absolute,
-		TrailingSignal: k.Trailing, SilentCheck: k.Silent, MaxSessionsPerSubject: k.Sessions,
-		HTTPClient: &http.Client{Transport: in.wire}, SkipSelfCheck: true, // the oracle judges every call
-		Now:    func() time.Time { return time.Now().Add(skew) },
-		Logger: slog.New(slog.DiscardHandler),
-		Events: event.Handlers{
-			Login: func(e event.Login) { a.w.oracle.began(in, e) },
-			End:   func(e event.End) { a.w.oracle.ended(in, e) },
-		},
+		TrailingSignal: k.Trailing, SilentCheck: k.Silent, MaxSessionsPerSubject: k.Sessions, MaxCalls: k.MaxCalls,
+		HTTPClient:    &http.Client{Transport: &wire{in: in, next: a.w.net.Transport(), life: l}},
+		SkipSelfCheck: true, // the oracle judges every call
+		Now:           func() time.Time { return time.Now().Add(skew) },
+		Logger:        slog.New(in.diary),
+		Events: in.diary.events(event.Handlers{
+			Login: func(e event.Login) {
+				if !l.over() {
+					a.w.oracle.began(in, e)
+				}
+			},
+			End: func(e event.End) {
+				if !l.over() {
+					a.w.oracle.ended(in, e)
+				}
+			},
+		}),
 	}
 	if k.KnowsWindow {
 		c.IdPWindow = a.w.h.Window
@@ -103,12 +117,14 @@ func (in *instance) other() *instance { return in.app.inst[1-in.n] }
 func (in *instance) start() error {
 	in.late.knowsAll() // a new process has read nothing
 	in.over.Store(false)
+	in.started.Store(int64(in.app.w.at()))
 	keys := in.app.keys.Load()
-	auth, err := rp.New(context.Background(), in.config(*keys))
+	l := newLife()
+	auth, err := rp.New(context.Background(), in.config(*keys, l))
 	if err != nil {
 		return err
 	}
-	r := &running{rp: auth, keys: keys, handler: routes(auth, nethttpadapter.New(auth))}
+	r := &running{rp: auth, life: l, keys: keys, handler: routes(in, auth, nethttpadapter.New(auth))}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	in.closed.Store(0)
 	in.now.Store(r)
@@ -135,6 +151,7 @@ func (in *instance) stop() {
 	}
 	r.cancel()
 	<-idle
+	r.sockets.Wait()
 	in.closed.Store(int64(in.app.w.at()))
 	_ = r.rp.Close()
 	in.over.Store(true)
@@ -173,6 +190,9 @@ func (in *instance) serve(w http.ResponseWriter, req *http.Request) bool {
 	defer context.AfterFunc(r.ctx, cancel)()
 	defer cancel()
 	r.handler.ServeHTTP(w, req.WithContext(ctx))
+	if r.life.over() {
+		w.Header().Set(killedHeader, "1")
+	}
 	return true
 }
 
@@ -187,18 +207,21 @@ func (a *app) balance(w http.ResponseWriter, r *http.Request) {
 		return req
 	})
 	if in == nil {
-		out.WriteHeader(http.StatusBadGateway)
+		out.status = http.StatusBadGateway
 	}
 	a.w.oracle.tokenAnswered(x, in, out.status)
 	out.copyTo(w)
 }
 
 // either lets the instance whose turn it is serve a request, or the other one if
-// that is down; nil if both are.
+// that is down; nil if both are, or if it was killed meanwhile.
 func (a *app) either(out http.ResponseWriter, req func() *http.Request) *instance {
 	n := int(a.next.Add(1))
 	for i := range a.inst {
 		if in := a.inst[(n+i)%len(a.inst)]; in.serve(out, req()) {
+			if out.Header().Get(killedHeader) != "" {
+				return nil
+			}
 			return in
 		}
 	}

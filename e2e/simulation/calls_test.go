@@ -20,9 +20,11 @@ func (o *oracle) calls(in *instance, s *sent) *call {
 	}
 	o.note(in.name, "calls %s%s", s.kind, o.whose(c))
 	o.counts["calls: "+s.kind.String()]++
+	o.judgeEndpoint(c)
 	if c.chain != nil && c.chain.app != in.app {
 		o.breach("C9", "%s shows a code or token of %s by %s", in.name, c.chain.app.name, s.kind)
 	}
+	defer o.setsOut(c)
 	if s.kind == callRevoke {
 		if c.chain != nil {
 			c.chain.tries[s.token]++
@@ -171,6 +173,10 @@ func (o *oracle) answered(c *call, s *sent) {
 		took = " after " + (now - c.from).String()
 	}
 	o.note(c.in.name, "%s%s: %d %s%s", s.kind, o.whose(c), s.status, s.err, took)
+	o.comesBackFrom(c)
+	if s.words != "" {
+		o.explains(c, s.words)
+	}
 	if c.chain == nil {
 		return
 	}
@@ -213,8 +219,10 @@ func (o *oracle) answered(c *call, s *sent) {
 	}
 	if s.kind == callCode {
 		c.chain.iat = s.iat
+		o.expectGivenUp(c)
 	}
 	if s.access != "" {
+		o.mixed[s.access] = s.mixed
 		c.chain.access, c.chain.fetched = s.access, now
 		o.chains[s.access] = c.chain
 	}
@@ -326,6 +334,9 @@ func (o *oracle) judgePace(c *call, s *session) {
 	least -= s.app.skew() + time.Second
 	if o.excused(s.app, pathStore, before.asked-slowestStore, before.asked) {
 		least -= slowestStore // it counts from before the store was told that the token is about to be shown
+	}
+	if k.MaxCalls > 0 {
+		least -= slowestCall // and from before there was a place in the pool
 	}
 	if gap := c.from - before.asked; gap < least {
 		o.breach("C4", "%s refreshes %s %v after the refresh before, which is sooner than anything calls for (%v)",

@@ -20,10 +20,14 @@
 // cookie, the callback or the logout token of one app to another, and log out a sid that
 // they know.
 //
+// In the histories of a focus processes are killed, the store fails over to a replica that is
+// behind, an instance of a newer version writes records, an IdP moves its token endpoint,
+// handlers hand a WebSocket over and return, and operators start instances with something wrong.
+//
 // An oracle judges every step. It knows the contract's words, the configuration,
 // and what really happened: the requests, the calls on the wire, the providers' own
-// journals. It shares no code with the library, least of all the rules about clocks
-// in rp/internal/lifetime.
+// journals, and what each instance tells its operator. It shares no code with the library,
+// least of all the rules about clocks in rp/internal/lifetime.
 //
 //	go test ./e2e/simulation                     the quick lane: 300 histories of 8 h
 //	TANDEM_SIMULATE=long go test ./e2e/simulation   10,000 histories
@@ -35,6 +39,7 @@
 //
 // A failure shrinks, and prints what happened line by line. That the oracle would
 // notice is shown too: TestTheOracleBites builds the library with deliberate
-// mistakes, one at a time, and each has to be found: a third of them in the gate, all in
-// the long lane, and some of those in the histories of one focus.
+// mistakes, one at a time, and each has to be found: some of them in the gate, all in
+// the long lane, and many of those in the histories of one focus. README.md says what each
+// mistake shows.
 package simulation

@@ -51,7 +51,7 @@ func (o *oracle) created(in *instance, rec store.Record, err error) {
 func (o *oracle) hasEnded(key store.Key) *session {
 	now := o.lock()
 	defer o.unlock()
-	if s := o.named(key); s != nil && s.endAt <= now {
+	if s := o.named(key); s != nil && s.endAt <= now && !s.livesAgain(now) {
 		return s
 	}
 	return nil
@@ -84,7 +84,7 @@ func (o *oracle) loaded(in *instance, key store.Key, err error) {
 	}
 	now := o.lock()
 	defer o.unlock()
-	if s := o.named(key); s != nil && s.endAt < now {
+	if s := o.named(key); s != nil && s.endAt < now && !s.livesAgain(now) {
 		o.breach("C5", "%s finds %s alive in the store, which ended at %s", in.name, s.label, stamp(s.endAt))
 	}
 }
@@ -115,6 +115,13 @@ func (o *oracle) storeEnded(in *instance, recs []store.Record) {
 			return
 		}
 		switch {
+		case s.back:
+			s.back = false
+			o.note(in.name, "ends %s once more", s.label)
+			if why := reasonOf(rec); why != s.reason { // another end, which came before the first was repeated
+				s.reason, s.endedAnew = why, true
+			}
+			continue
 		case s.assumed: // its event was faster than our look at the store
 			s.assumed = false
 		case s.endAt != never:
@@ -127,6 +134,7 @@ func (o *oracle) storeEnded(in *instance, recs []store.Record) {
 		o.explain(s, s.endAt)
 		o.expectEvent(s, now)
 		o.expectStreams(s)
+		o.expectSockets(s)
 		o.expectRevocation(s)
 	}
 }
@@ -217,7 +225,7 @@ func (o *oracle) ended(in *instance, e event.End) {
 	o.note(in.name, "announces the end of %s: %s", s.label, e.Reason)
 	if s.tellAt != never {
 		// Only if it could not be noted that one was told already.
-		if !o.excused(s.app, pathStore|pathRestart, s.tellAt, now) {
+		if !s.endedAnew && !o.excused(s.app, pathStore|pathRestart, s.tellAt, now) {
 			o.breach("C8", "a second event says that %s ended (%s, %s)", s.label, s.reason, e.Reason)
 		}
 		return

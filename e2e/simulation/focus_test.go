@@ -301,7 +301,7 @@ func pick[T any](n int, of ...T) T { return of[n%len(of)] }
 // odd makes an act that spoils the answers to a refresh in one way.
 func (a *act) odd(want idpmock.Fault) {
 	n := slices.IndexFunc(oddAnswers, func(f idpmock.Fault) bool {
-		return f.IDToken == want.IDToken && f.Response == want.Response && f.Header == nil
+		return f.IDToken == want.IDToken && f.Response == want.Response && (f.Header == nil) == (want.Header == nil)
 	})
 	a.V = [4]int{n / 16, n % 16, 0, 15}
 }

@@ -19,13 +19,15 @@ const (
 	listHeader   = "Sim-List"
 )
 
-func routes(auth *rp.RelyingParty, web *nethttpadapter.Adapter) http.Handler {
+func routes(in *instance, auth *rp.RelyingParty, web *nethttpadapter.Adapter) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", web.Endpoints())
 	page := http.HandlerFunc(served)
 	mux.Handle("/page", web.RequireLogin(page))
+	mux.Handle("/public", web.OptionalLogin(http.HandlerFunc(greets)))
 	mux.Handle("/poll", web.RequireLogin(web.Passive(page)))
 	mux.Handle("/call-api", web.RequireLogin(http.HandlerFunc(callsAPI)))
+	mux.Handle("/socket", web.RequireLogin(handsOver(in)))
 	mux.Handle("/save", web.RequireLogin(saves(auth)))
 	mux.Handle("/sessions", web.RequireLogin(http.HandlerFunc(listsSessions)))
 	mux.Handle("/end", web.RequireLogin(http.HandlerFunc(endsSession)))
@@ -39,6 +41,14 @@ func tell(w http.ResponseWriter, s *rp.Session) {
 
 func served(w http.ResponseWriter, r *http.Request) {
 	tell(w, rp.FromContext(r.Context()))
+	w.WriteHeader(http.StatusOK)
+}
+
+// greets is a public page.
+func greets(w http.ResponseWriter, r *http.Request) {
+	if s := rp.FromContext(r.Context()); s != nil {
+		tell(w, s)
+	}
 	w.WriteHeader(http.StatusOK)
 }
 

@@ -35,6 +35,7 @@ type history struct {
 	ReuseGrace   time.Duration // the IdP accepts a consumed refresh token once more
 	IdPs         [len(idpHosts)]idpKnobs
 	OwnKeys      bool          // each app has keys of its own
+	Patience     time.Duration // how long people wait at the end of a log-in; 0: for ever
 	Late         time.Duration // how late an instance knows of what another one has written
 	Apps         [len(parties)]appKnobs
 	Acts         []act
@@ -62,6 +63,7 @@ type appKnobs struct {
 	Introspects bool          // APIIntrospects
 	TokenLife   time.Duration // of access tokens
 	Sessions    int           // MaxSessionsPerSubject
+	MaxCalls    int           // 0: the default
 	Revocation  idps.RevocationScope
 	Skew        [2]time.Duration
 }
@@ -110,6 +112,15 @@ const (
 	faultAPI                     // the API goes wrong
 	faultAnswer                  // answers to a refresh have something wrong in them
 	hang                         // an IdP accepts calls and does not answer
+	visitor                      // a click on a public page that shows who is logged in
+	faultSilence                 // an IdP wants to see the person, and says so to who asks silently
+	socketed                     // a click whose handler hands a WebSocket over and returns
+	newer                        // an instance of a newer version writes a session's record
+	moves                        // an IdP moves its token endpoint
+	oddToken                     // a logout token with a long exp, or with an unknown sid
+	killed                       // a process of an app
+	failover                     // the store loses the ends of the last moment
+	slip                         // somebody starts an instance with something wrong
 	kinds
 )
 
@@ -118,7 +129,8 @@ var kindNames = [kinds]string{
 	"overtaken", "admin-end", "idp-end", "consent", "frontchannel", "end-person",
 	"stray-cookie", "stray-callback", "stray-token",
 	"restart", "closed", "roll-keys", "fault-idp", "fault-delivery", "fault-store", "fault-api",
-	"fault-answer", "hang",
+	"fault-answer", "hang", "visitor", "fault-silence",
+	"socket", "newer", "moves", "odd-token", "killed", "failover", "slip",
 }
 
 func (k actKind) String() string { return kindNames[k] }
@@ -227,7 +239,7 @@ func drawAct(t *rapid.T, h *history, of []actKind) act {
 		a.V[i] = rapid.IntRange(0, 15).Draw(t, "variant")
 	}
 	switch a.Kind {
-	case click, fetch, callAPI, save:
+	case click, fetch, callAPI, save, visitor:
 		switch rapid.IntRange(0, 3).Draw(t, "burst") {
 		case 1: // at the same moment
 			a.Count = rapid.IntRange(2, 20).Draw(t, "count")
@@ -239,7 +251,7 @@ func drawAct(t *rapid.T, h *history, of []actKind) act {
 		a.Count = rapid.IntRange(1, 300).Draw(t, "count")
 		a.Every = time.Duration(rapid.IntRange(5, 120).Draw(t, "every")) * time.Second
 	case stream, faultIdP, faultStore, faultAPI, faultDelivery, restart, rollKeys, login, consent,
-		faultAnswer, hang:
+		faultAnswer, hang, faultSilence:
 		a.Every = drawGap(t, h) // its duration
 		a.Count = rapid.IntRange(1, 5).Draw(t, "count")
 	case restored:

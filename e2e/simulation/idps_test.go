@@ -33,6 +33,7 @@ type provider struct {
 
 	expiresIn bool
 	events    <-chan idpmock.Event
+	front     *mover
 }
 
 // signers are shared by all histories: making keys is no part of what is proven. The
@@ -77,7 +78,8 @@ func (w *world) newProvider(n int) (p *provider, err error) {
 	events, stop := p.Subscribe(1 << 12)
 	p.events = events
 	w.undo = append(w.undo, func() { p.Close(); stop() })
-	if err := w.serve(host, p.Handler()); err != nil {
+	p.front = &mover{issuer: p.issuer, next: p.Handler()}
+	if err := w.serve(host, p.front); err != nil {
 		return nil, err
 	}
 	return p, w.serve(p.api, w.resource(p))

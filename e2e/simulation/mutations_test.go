@@ -38,6 +38,7 @@ func allMutations() (all []hunt) {
 	for _, m := range slices.Concat(mutations, seldom) {
 		all = append(all, hunt{m, ""})
 	}
+	all = append(all, aboutIdPs...)
 	for focus, some := range byFocus {
 		for _, m := range some {
 			all = append(all, hunt{m, focus})
@@ -89,7 +90,7 @@ func TestTheOracleBites(t *testing.T) {
 	}
 }
 
-// The gate builds a third of the mistakes; it sees at once when one has lost its place.
+// The gate builds some of the mistakes; it sees at once when one has lost its place.
 func TestTheMistakesHaveTheirPlaces(t *testing.T) {
 	for _, m := range allMutations() {
 		t.Run(m.name, func(t *testing.T) { m.place(t, "../..") })

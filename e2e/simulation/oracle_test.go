@@ -35,12 +35,16 @@ type oracle struct {
 	creating [len(parties)]int // sessions that are being stored
 	flows    map[string]*flow  // by state
 	chains   map[string]*chain // by every code and token that is part of it
+	ways     map[*running]*way
+	mixed    map[string]string // by access token, why it must not be used
 	orders   [len(parties)][]*order
 	visits   map[*visit]bool // under way
+	sockets  map[*socket]bool
 	troubles []*trouble
 	dues     []duty
 	soonest  time.Duration // of the dues
 	names    names
+	said     map[string]bool // what IdPs have said of refusals
 	counts   map[string]int
 	labels   map[string]int
 }
@@ -81,6 +85,9 @@ type session struct {
 	known     *call         // the last successful one that the app can remember
 	asked     time.Duration // a silent log-in was begun
 	renewedAt time.Duration // one has brought other tokens
+	back      bool          // the store has lost its end
+	backAt    time.Duration // when
+	endedAnew bool          // then, for another reason: that may be told, too
 	values    values
 }
 
@@ -162,7 +169,9 @@ type duty struct {
 
 func newOracle(w *world) *oracle {
 	return &oracle{w: w, sessions: map[string]*session{}, early: map[string]*early{}, ghosts: map[string]*ghost{},
-		births: map[string]*birth{}, flows: map[string]*flow{}, chains: map[string]*chain{}, visits: map[*visit]bool{},
+		births: map[string]*birth{}, flows: map[string]*flow{}, chains: map[string]*chain{},
+		ways: map[*running]*way{}, mixed: map[string]string{}, visits: map[*visit]bool{},
+		said: map[string]bool{}, sockets: map[*socket]bool{},
 		counts: map[string]int{}, labels: map[string]int{}, soonest: never,
 		truth: truth{sessions: map[string]*idpSession{}}, names: names{of: map[store.Key]*app{}}}
 }

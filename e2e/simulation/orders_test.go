@@ -29,6 +29,7 @@ type order struct {
 	token  bool
 	void   bool          // not for this app, or not of its IdP: nothing may come of it
 	iat    int64         // of a token: seconds of the IdP's clock
+	life   time.Duration // of a token
 	made   time.Duration // when the order was given
 	at     time.Duration // when it arrived
 	until  time.Duration // answered; never
@@ -169,7 +170,8 @@ func (o *oracle) tokenArrives(a *app, body []byte) *order {
 	defer o.unlock()
 	form, _ := url.ParseQuery(string(body))
 	c := claimsOf(form.Get("logout_token"))
-	x := &order{app: a, what: "a logout token", reason: reason.BackchannelLogout, sid: c.SID, token: true, iat: c.Iat}
+	x := &order{app: a, what: "a logout token", reason: reason.BackchannelLogout, sid: c.SID, token: true, iat: c.Iat,
+		life: c.life()}
 	if c.SID == "" {
 		x.sub = c.Sub
 	}
@@ -188,8 +190,7 @@ func (o *oracle) tokenAnswered(x *order, in *instance, code int) {
 		who = in.name
 	}
 	o.note(who, "is handed a logout token for %s%s: %d", o.sidLabel(x.sid), x.sub, code)
-	const life = 2 * time.Minute
-	old := x.at-x.made > life+tolerated-x.app.apart()-time.Second // it may be refused
+	old := x.at-x.made > x.life+tolerated-x.app.apart()-time.Second // it may be refused
 	if x.void && in != nil && code != http.StatusBadRequest {
 		o.breach("C9", "%s answers %d to a logout token that is not for it", who, code)
 	}

@@ -84,7 +84,8 @@ type request struct {
 
 // navigates: the browser asks for a page, not a script.
 func (q request) navigates() bool {
-	return q.kind == click || q.kind == adminEnd || q.kind == list || q.kind == login
+	return q.kind == click || q.kind == adminEnd || q.kind == list || q.kind == login ||
+		q.kind == visitor
 }
 
 var requests = [kinds]request{
@@ -92,7 +93,9 @@ var requests = [kinds]request{
 	fetch:    {kind: fetch, method: "GET", path: "/page", active: true},
 	callAPI:  {kind: callAPI, method: "GET", path: "/call-api", active: true},
 	save:     {kind: save, method: "POST", path: "/save", active: true},
+	visitor:  {kind: visitor, method: "GET", path: "/public", active: true},
 	list:     {kind: list, method: "GET", path: "/sessions", active: true},
+	socketed: {kind: socketed, method: "GET", path: "/socket", active: true},
 	poll:     {kind: poll, method: "GET", path: "/poll"},
 	status:   {kind: status, method: "GET", path: "/auth/session"},
 	stream:   {kind: stream, method: "GET", path: "/auth/events"},
@@ -195,7 +198,7 @@ func (b *browser) send(a *app, inst int, q request) *visit {
 		}
 	}
 	b.w.oracle.lock() // who judges another visit looks at this one too
-	v.in, v.down, v.gaveUp = in, down, ctx.Err() != nil
+	v.in, v.down, v.gaveUp = in, down || out.header.Get(killedHeader) != "", ctx.Err() != nil
 	v.status, v.header, v.body = out.status, out.header, out.body.Bytes()
 	b.w.oracle.unlock()
 	b.takeCookies(a, v)
@@ -204,7 +207,7 @@ func (b *browser) send(a *app, inst int, q request) *visit {
 }
 
 func (b *browser) takeCookies(a *app, v *visit) {
-	if v.gaveUp {
+	if v.gaveUp || v.down {
 		return // it never saw them
 	}
 	b.mu.Lock()
@@ -256,7 +259,8 @@ func (b *browser) login(a *app, inst int, path, site string, dwell time.Duration
 		return v
 	}
 	b.w.oracle.say(b.name, "comes back from the IdP to %s", a.name)
-	return b.send(a, inst+1, request{kind: login, what: "callback", method: "GET", path: callback})
+	return b.send(a, inst+1, request{kind: login, what: "callback", method: "GET", path: callback,
+		hangUp: b.w.h.Patience})
 }
 
 // toIdP is the first half: it returns the callback, or what the app has answered if

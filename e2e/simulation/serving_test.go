@@ -176,6 +176,7 @@ func (o *oracle) judgeRefused(v *visit, s *session) {
 		if v.header.Get("Retry-After") == "" {
 			o.breach("C6", "503 without Retry-After from %s", v.in.name)
 		}
+		o.judgeWords(v)
 		switch {
 		case v.gaveUp:
 		case !o.excused(s.app, pathIdP|pathStore|pathRestart|pathAPI, v.start, v.end):

@@ -182,6 +182,7 @@ func (w *world) spoilIdP(a act) {
 		f.Body, f.ContentType = "<html>we are moving</html>", "text/html"
 	}
 	t.lag = f.Delay + f.DelayAfter
+	t.onlyCodes = f.Endpoint == idpmock.EndpointCode
 	t.hangs = t.lag > 0
 	t.what = app.provider.issuer + " " + string(f.Endpoint) + " " + f.Client + ": " + f.String()
 	w.oracle.trouble(t)
@@ -189,6 +190,17 @@ func (w *world) spoilIdP(a act) {
 	w.sleep(a.Every)
 	on.Remove()
 	w.oracle.over(t)
+}
+
+// spoilSilence lets an IdP answer that the person has to act, which is no end (SM-04).
+func (w *world) spoilSilence(a act) {
+	app := w.apps[a.App]
+	f := idpmock.Fault{Client: app.client, Endpoint: idpmock.EndpointCallback, Times: idpmock.Always,
+		Error: pick(a.V[0], "interaction_required", "account_selection_required", "consent_required")}
+	w.oracle.say("FAULT", "%s answers %s to %s", app.provider.issuer, f.Error, app.name)
+	on := app.provider.Fault(f)
+	w.sleep(a.Every)
+	on.Remove()
 }
 
 func (w *world) spoilDelivery(a act) {

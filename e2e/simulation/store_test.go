@@ -16,11 +16,15 @@ var errStoreDown = errors.New("simulated: the store is down")
 // share. It can fail before or after the change, be slow, and lose races.
 type flakyStore struct {
 	store.Store
-	in *instance
+	in   *instance
+	life *life
 }
 
 // spoil runs a call under the fault that is in force for it.
 func (s *flakyStore) spoil(ctx context.Context, op storeOp, do func() error) error {
+	if s.life.over() {
+		return errKilled
+	}
 	if s.in.over.Load() {
 		s.in.app.w.oracle.outlives(s.in, op)
 	}
@@ -36,6 +40,9 @@ func (s *flakyStore) spoil(ctx context.Context, op storeOp, do func() error) err
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		if s.life.over() {
+			return errKilled
+		}
 	}
 	switch {
 	case f.after:
@@ -45,6 +52,14 @@ func (s *flakyStore) spoil(ctx context.Context, op storeOp, do func() error) err
 		return errStoreDown
 	}
 	return do()
+}
+
+// aloud: if the call has failed, the instance's log has to say so.
+func (s *flakyStore) aloud(op storeOp, err error) error {
+	if errors.Is(err, errStoreDown) {
+		s.in.app.w.oracle.failsSilently(s.in, op)
+	}
+	return err
 }
 
 // uses notes names that the instance gives to the store.
@@ -104,7 +119,10 @@ func (s *flakyStore) Create(ctx context.Context, rec store.Record) error {
 	if stored && err != nil {
 		s.in.app.w.oracle.haunted(s.in, rec.Key)
 	}
-	return err
+	if rec.Key == s.in.app.kept {
+		return err
+	}
+	return s.aloud(opCreate, err)
 }
 
 func (s *flakyStore) Replace(ctx context.Context, rec store.Record) error {
@@ -129,16 +147,19 @@ func (s *flakyStore) Replace(ctx context.Context, rec store.Record) error {
 	if stored && err != nil {
 		s.in.app.w.oracle.savedUnheard(rec.Key)
 	}
-	return err
+	if rec.Key == s.in.app.kept {
+		return err
+	}
+	return s.aloud(opReplace, err)
 }
 
 func (s *flakyStore) Touch(ctx context.Context, key store.Key, active, due time.Time) error {
-	return s.spoil(ctx, opTouch, func() error {
+	return s.aloud(opTouch, s.spoil(ctx, opTouch, func() error {
 		s.in.app.gate.note(due)
 		err := s.Store.Touch(ctx, key, active, due)
 		s.changed(err, key)
 		return err
-	})
+	}))
 }
 
 func (s *flakyStore) End(ctx context.Context, sel store.Selector, end store.End) (ended []store.Record, err error) {
@@ -180,7 +201,7 @@ func (s *flakyStore) Claim(
 		return err
 	})
 	if errors.Is(err, errStoreDown) {
-		return nil, err
+		return nil, s.aloud(opClaim, err)
 	}
 	return out, err
 }
@@ -214,11 +235,11 @@ func (s *flakyStore) Acquire(ctx context.Context, id store.Key, ttl time.Duratio
 		}
 		return err
 	})
-	return l, err
+	return l, s.aloud(opAcquire, err)
 }
 
 func (s *flakyStore) Renew(ctx context.Context, l store.Lease, ttl time.Duration) error {
-	return s.spoil(ctx, opRenew, func() error { return s.Store.Renew(ctx, l, ttl) })
+	return s.aloud(opRenew, s.spoil(ctx, opRenew, func() error { return s.Store.Renew(ctx, l, ttl) }))
 }
 
 func (s *flakyStore) Release(ctx context.Context, l store.Lease) error {

@@ -88,6 +88,7 @@ func (b *browser) connect(a *app, inst int, d time.Duration) *tab {
 	if !in.serve(t, b.request(ctx, a, q, cookies)) {
 		t.status, t.v.down = http.StatusBadGateway, true
 	}
+	t.v.down = t.v.down || t.header.Get(killedHeader) != ""
 	t.v.status, t.v.header = t.status, t.header
 	t.v.gaveUp = ctx.Err() != nil
 	b.w.oracle.closes(t.v)

@@ -7,17 +7,18 @@ import (
 // trouble is a time in which something on the way of a signal or a request was
 // not in order. The oracle excuses what the contract excuses, and only then.
 type trouble struct {
-	what     string
-	path     path
-	of       whom
-	from, to time.Duration
-	open     bool
-	tail     time.Duration // how long it may be felt afterwards
-	outage   bool          // it is over for everybody as soon as the IdP has answered anybody
-	store    *storeSpoil   // what it is, if it is the store's
-	lag      time.Duration // how long after its end calls may go on that have met it
-	once     bool          // it is the 429 of one call
-	hangs    bool          // calls take long, and others may have to wait for them
+	what      string
+	path      path
+	of        whom
+	from, to  time.Duration
+	open      bool
+	tail      time.Duration // how long it may be felt afterwards
+	outage    bool          // it is over for everybody as soon as the IdP has answered anybody
+	store     *storeSpoil   // what it is, if it is the store's
+	lag       time.Duration // how long after its end calls may go on that have met it
+	once      bool          // it is the 429 of one call
+	onlyCodes bool          // only log-ins feel it
+	hangs     bool          // calls take long, and others may have to wait for them
 }
 
 type path uint8

@@ -71,14 +71,20 @@ func (o *oracle) closes(v *visit) {
 	o.note(v.b.name, "%-8s %s with %s: %d%s", what, v.in.name, label, v.status, extra)
 	o.counts["requests"]++
 	o.judgeWait(v)
+	o.judgeTold(v)
+	o.judgeLeak(v)
 	switch {
 	case v.q.kind == login:
 		o.judgeLogin(v)
 	case v.down:
+	case v.q.kind == visitor:
+		o.judgeVisitor(v, s)
 	case s == nil:
 		o.judgeStranger(v)
+	case s.livesAgain(v.end):
 	default:
 		o.judgeDelay(v, s)
+		o.judgeTrusted(v, s)
 		o.judge(v, s)
 	}
 }

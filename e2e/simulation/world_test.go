@@ -33,6 +33,9 @@ type world struct {
 
 func newWorld(h *history) (*world, error) {
 	w := &world{h: h, begin: time.Now(), net: memnet.New(), store: memstore.New(memstore.Options{})}
+	if h.failsOver() {
+		w.store = newReplicated()
+	}
 	w.ctx, w.abort = context.WithCancel(context.Background())
 	w.undo = append(w.undo, w.net.Close)
 	w.oracle = newOracle(w)
@@ -64,8 +67,7 @@ func (w *world) newApp(n int) (*app, error) {
 	}
 	a.keys.Store(&rp.Keys{keyCalled(key)})
 	for i := range a.inst {
-		in := &instance{app: a, n: i, name: fmt.Sprintf("%s-%d", a.name, i)}
-		in.wire = &wire{in: in, next: w.net.Transport()}
+		in := &instance{app: a, n: i, name: fmt.Sprintf("%s-%d", a.name, i), diary: &diary{w: w}}
 		in.late = newLateness(w.h.Late, uint64(2*n+i))
 		a.inst[i] = in
 	}
