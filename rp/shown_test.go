@@ -34,27 +34,40 @@ func (v *visitor) askAt(instance string) (answered chan *reply) {
 	return answered
 }
 
+// shown logs ada in and waits until a refresh is due. Instance 0 shows its refresh token to the IdP, which has these
+// faults at its refreshes, and then is cut off from the store, or both instances are: what has been noted before is that
+// the token is shown.
+func (w *world) shown(cut []*failingStore, faults ...idpmock.Fault) (v *visitor, first chan *reply, heal func()) {
+	v = w.visitor("ada")
+	v.login()
+	time.Sleep(6 * time.Minute)
+	for _, f := range faults {
+		f.Endpoint = idpmock.EndpointRefresh
+		w.idp.Fault(f)
+	}
+	first = v.askAt("0")
+	time.Sleep(time.Second)
+	for _, k := range cut {
+		k.breaks("*")
+	}
+	return v, first, func() {
+		for _, k := range cut {
+			k.heals()
+		}
+	}
+}
+
 // C4: while one instance has fresh tokens and waits for the store, another one, which is
 // asked the moment the store is back, does not show the spent one.
 func TestTokensThatWaitForTheStore(t *testing.T) {
 	s, kept := twoInstances(nil)
 	inBubble(t, s, func(t *testing.T, w *world) {
-		v := w.visitor("ada")
-		v.login()
-		time.Sleep(6 * time.Minute)
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 3 * time.Second})
-		first := v.askAt("0")
-		time.Sleep(time.Second) // that the token is shown has been noted
-		for _, k := range kept {
-			k.breaks("*")
-		}
+		v, first, heal := w.shown(kept[:], idpmock.Fault{DelayAfter: 3 * time.Second})
 		time.Sleep(time.Minute) // and the lease is over
 		if a := <-first; a.status != http.StatusServiceUnavailable {
 			t.Errorf("while the store is down: %v", a)
 		}
-		for _, k := range kept {
-			k.heals()
-		}
+		heal()
 		if a := <-v.askAt("1"); a.status != http.StatusOK {
 			t.Errorf("%v", a)
 		}
@@ -68,19 +81,9 @@ func TestTokensThatWaitForTheStore(t *testing.T) {
 func TestLeaseIsTakenAgain(t *testing.T) {
 	s, kept := twoInstances(func(c *rp.Config) { c.WaitFor = time.Minute })
 	inBubble(t, s, func(t *testing.T, w *world) {
-		v := w.visitor("ada")
-		v.login()
-		time.Sleep(6 * time.Minute)
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 25 * time.Second})
-		first := v.askAt("0")
-		time.Sleep(time.Second)
-		for _, k := range kept {
-			k.breaks("*")
-		}
+		v, first, heal := w.shown(kept[:], idpmock.Fault{DelayAfter: 25 * time.Second})
 		time.Sleep(11 * time.Second) // the lease is over, the call is not
-		for _, k := range kept {
-			k.heals()
-		}
+		heal()
 		second := v.askAt("1")
 		for _, answered := range []chan *reply{first, second} {
 			if a := <-answered; a.status != http.StatusOK {
@@ -168,19 +171,13 @@ func TestNoSignOfLife(t *testing.T) {
 func TestFreshTokensThatReuseHasTakenAlong(t *testing.T) {
 	s, kept := twoInstances(nil)
 	inBubble(t, s, func(t *testing.T, w *world) {
-		v := w.visitor("ada")
-		v.login()
-		time.Sleep(6 * time.Minute)
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 3 * time.Second})
-		first := v.askAt("0")
-		time.Sleep(time.Second)
-		kept[0].breaks("*")
+		v, first, heal := w.shown(kept[:1], idpmock.Fault{DelayAfter: 3 * time.Second})
 		<-first
 		time.Sleep(time.Minute)
 		if a := <-v.askAt("1"); a.status != http.StatusFound {
 			t.Errorf("%v", a)
 		}
-		kept[0].heals()
+		heal()
 		time.Sleep(6 * time.Minute) // the fresh tokens are stored
 		if a := <-v.askAt("1"); a.status != http.StatusFound {
 			t.Errorf("%v", a)
@@ -195,18 +192,12 @@ func TestFreshTokensThatReuseHasTakenAlong(t *testing.T) {
 func TestRefusalBecauseAnotherInstanceRefreshes(t *testing.T) {
 	s, kept := twoInstances(func(c *rp.Config) { c.WaitFor = time.Minute })
 	inBubble(t, s, func(t *testing.T, w *world) {
-		v := w.visitor("ada")
-		v.login()
-		time.Sleep(6 * time.Minute)
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Delay: 25 * time.Second, Times: 1})
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 20 * time.Second, Times: 1})
-		first := v.askAt("0")
-		time.Sleep(time.Second)
-		kept[0].breaks("*")
+		v, first, heal := w.shown(kept[:1], idpmock.Fault{Delay: 25 * time.Second},
+			idpmock.Fault{DelayAfter: 20 * time.Second})
 		time.Sleep(11 * time.Second) // the lease is over, the call is not
 		second := v.askAt("1")
 		time.Sleep(8 * time.Second)
-		kept[0].heals()
+		heal()
 		if a := <-first; a.status != http.StatusServiceUnavailable {
 			t.Errorf("who was refused: %v", a)
 		}
@@ -223,19 +214,13 @@ func TestRefusalBecauseAnotherInstanceRefreshes(t *testing.T) {
 func TestTokensThatALateRequestTakesAlong(t *testing.T) {
 	s, kept := twoInstances(func(c *rp.Config) { c.WaitFor = time.Minute })
 	inBubble(t, s, func(t *testing.T, w *world) {
-		v := w.visitor("ada")
-		v.login()
-		time.Sleep(6 * time.Minute)
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Delay: 25 * time.Second, Times: 1})
-		first := v.askAt("0")
-		time.Sleep(time.Second)
-		kept[0].breaks("*")
+		v, first, heal := w.shown(kept[:1], idpmock.Fault{Delay: 25 * time.Second})
 		time.Sleep(11 * time.Second)
 		if a := <-v.askAt("1"); a.status != http.StatusOK {
 			t.Errorf("who has the new tokens: %v", a)
 		}
 		<-first
-		kept[0].heals()
+		heal()
 		time.Sleep(6 * time.Minute)
 		if a := <-v.askAt("1"); a.status != http.StatusFound {
 			t.Errorf("when they are refused: %v", a)
@@ -250,18 +235,12 @@ func TestTokensThatALateRequestTakesAlong(t *testing.T) {
 func TestRefusalWhileNewerTokensAreStored(t *testing.T) {
 	s, kept := twoInstances(func(c *rp.Config) { c.WaitFor = time.Minute })
 	inBubble(t, s, func(t *testing.T, w *world) {
-		v := w.visitor("ada")
-		v.login()
-		time.Sleep(6 * time.Minute)
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, DelayAfter: 20 * time.Second, Times: 1})
-		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Delay: 15 * time.Second, Times: 1})
-		first := v.askAt("0")
-		time.Sleep(time.Second)
-		kept[0].breaks("*")
+		v, first, heal := w.shown(kept[:1], idpmock.Fault{DelayAfter: 20 * time.Second},
+			idpmock.Fault{Delay: 15 * time.Second})
 		time.Sleep(11 * time.Second) // the lease is over, the call is not
 		second := v.askAt("1")
 		time.Sleep(6 * time.Second)
-		kept[0].heals()
+		heal()
 		for _, asked := range []<-chan *reply{first, second} {
 			if a := <-asked; a.status != http.StatusOK {
 				t.Errorf("%v", a)
