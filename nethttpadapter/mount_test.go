@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-sso/tandem/internal/exampletest"
 	"github.com/tandem-sso/tandem/nethttpadapter"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
@@ -119,7 +120,7 @@ func TestTimeoutHandler(t *testing.T) {
 			t.Errorf("%s %v", page, page.Header)
 		}
 	}
-	told := slices.DeleteFunc(auth.Findings(), func(f rp.Finding) bool { return f.Code != "no_streams" })
+	told := slices.DeleteFunc(auth.Findings(), func(f store.Finding) bool { return f.Code != "no_streams" })
 	if len(told) != 1 || !strings.Contains(told[0].Text, "*http.timeoutWriter") {
 		t.Errorf("%v", told)
 	}

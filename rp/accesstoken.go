@@ -10,20 +10,8 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
-// AccessToken returns the log-in's access token, which has not expired, for clients that
-// cannot use Client. Keep it out of logs, URLs and other hosts. The errors are those of
-// Client.
-func (s *Session) AccessToken(ctx context.Context) (string, error) {
-	_, h, err := s.usable(ctx, nil)
-	return h.Token, err
-}
-
 // usable returns the session's access token for an audience if that token has not run out.
-func (s *Session) usable(ctx context.Context, a *engine.Audience) (*engine.State, engine.Held, error) {
-	return s.usableOf(ctx, s.state(), a)
-}
-
-func (s *Session) usableOf(ctx context.Context, st *engine.State,
+func (s *Session) usable(ctx context.Context, st *engine.State,
 	a *engine.Audience) (*engine.State, engine.Held, error) {
 	p := s.rp
 	h := engine.Holds(st.Data, a)

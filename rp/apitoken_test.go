@@ -155,7 +155,7 @@ func TestAPITokensTakeTurns(t *testing.T) {
 			inAPIs(t, setup{instances: 2}, func(t *testing.T, w *world, v *visitor, got map[string]*api, x *wire) {
 				first := ""
 				w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) {
-					first, _ = s.AccessToken(r.Context())
+					first = accessToken(r, s)
 				}
 				v.fetch("/run")
 				got[own].answer = refuses(func(_ int, token string) bool { return token != first })

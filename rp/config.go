@@ -27,6 +27,7 @@ type Secret string
 
 const redacted = "[redacted]"
 
+// String is for packages that print a Stringer and ask no Format, such as go-cmp and go-spew.
 func (Secret) String() string       { return redacted }
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 

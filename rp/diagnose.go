@@ -12,13 +12,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// Finding is one thing about this client, its IdP and its Store that an operator should
-// know, in plain words: what will go wrong, and what the library does about it.
-type Finding = store.Finding
-
-// Findings returns the findings so far: those of discovery at once, those of token responses
-// as they come.
-func (p *RelyingParty) Findings() []Finding {
+// Findings returns what an operator should know about this client, its IdP and its Store: what
+// discovery has shown at once, and what token responses show as they come.
+func (p *RelyingParty) Findings() []store.Finding {
 	return p.engine.Known()
 }
 
@@ -26,7 +22,7 @@ func (p *RelyingParty) Findings() []Finding {
 // It asks the IdP whether it accepts the client, its secret and its redirect URI, by requests that do not lead
 // to a log-in. If the app runs already, Diagnose also says what blocks requests to its endpoints.
 // RelyingParty.Findings later returns what only a log-in can show. The errors are those of New.
-func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
+func Diagnose(ctx context.Context, cfg Config) ([]store.Finding, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -47,10 +43,10 @@ func Diagnose(ctx context.Context, cfg Config) ([]Finding, error) {
 	return append(all, engine.JudgeClock(cfg.Skew, to.Ahead())...), nil
 }
 
-func judgeProvider(c *Config, m *idp.Endpoints) []Finding {
-	var out []Finding
+func judgeProvider(c *Config, m *idp.Endpoints) []store.Finding {
+	var out []store.Finding
 	say := func(serious bool, code, text string, args ...any) {
-		out = append(out, Finding{Code: code, Serious: serious, Text: fmt.Sprintf(text, args...)})
+		out = append(out, store.Finding{Code: code, Serious: serious, Text: fmt.Sprintf(text, args...)})
 	}
 	can, name := c.Capabilities, c.Capabilities.Name
 	if name == idps.Unverified && m.Mock { // it says so itself, and the tests of both hold it

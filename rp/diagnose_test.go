@@ -174,15 +174,15 @@ func TestFindingsOfTheFirstLogin(t *testing.T) {
 // talking is a store that says what is wrong with it.
 type talking struct{ store.Store }
 
-func (talking) Findings(context.Context) []rp.Finding {
-	return []rp.Finding{{Code: "store_trouble", Serious: true, Text: "The store throws sessions away."}}
+func (talking) Findings(context.Context) []store.Finding {
+	return []store.Finding{{Code: "store_trouble", Serious: true, Text: "The store throws sessions away."}}
 }
 
 // What a store says of itself is a finding at the start, and in Diagnose.
 func TestFindingsOfTheStore(t *testing.T) {
 	inBubble(t, setup{config: func(c *rp.Config) { c.Store = talking{c.Store} }}, func(t *testing.T, w *world) {
-		has := func(list []rp.Finding) bool {
-			return slices.ContainsFunc(list, func(f rp.Finding) bool { return f.Code == "store_trouble" })
+		has := func(list []store.Finding) bool {
+			return slices.ContainsFunc(list, func(f store.Finding) bool { return f.Code == "store_trouble" })
 		}
 		if !has(w.auth[0].Findings()) || !w.log.has("throws sessions away") {
 			t.Error("the operator does not hear of it")

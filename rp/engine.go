@@ -23,7 +23,7 @@ func (c *Config) engine(to *idp.Provider, of map[string]*engine.Audience, j *jou
 		MassLogoutPause: c.MassLogoutPause, SilentCheck: c.SilentCheck, APIIntrospects: c.APIIntrospects,
 		TrailingSignal: c.TrailingSignal, ForgetClaims: c.ForgetClaims, UserinfoAgain: c.UserinfoAgain,
 		IdPSessionEnd: c.IdPSessionEnd,
-		Judge:         func(m *idp.Endpoints) []Finding { return judgeProvider(c, m) },
+		Judge:         func(m *idp.Endpoints) []store.Finding { return judgeProvider(c, m) },
 	}
 }
 

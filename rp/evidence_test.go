@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // An IdP that takes refreshes for no activity, and an app that thinks otherwise: it says so
@@ -43,7 +44,7 @@ func TestEvidenceOfWhatExtends(t *testing.T) {
 					}
 				}
 				found := slices.ContainsFunc(w.auth[0].Findings(),
-					func(f rp.Finding) bool { return f.Code == "signal_extends_not" && f.Serious })
+					func(f store.Finding) bool { return f.Code == "signal_extends_not" && f.Serious })
 				if found != says {
 					t.Errorf("finding signal_extends_not: %v, want %v", found, says)
 				}

@@ -190,25 +190,6 @@ func ExampleAPIError() {
 	// Output: needs acr mfa, not older than 300 s
 }
 
-// AccessToken is for clients that cannot use Client, such as gRPC's.
-func ExampleSession_AccessToken() {
-	world := exampletest.Start()
-	defer world.Close()
-	auth := startNotes(world, nil, func(auth *rp.RelyingParty) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			token, err := rp.FromContext(r.Context()).AccessToken(r.Context())
-			if err != nil {
-				auth.Answer(r, err).Write(w)
-				return
-			}
-			fmt.Fprint(w, "a token: ", token != "")
-		}
-	})
-	defer auth.Close()
-	fmt.Println(world.Person("ada").Visit("/"))
-	// Output: a token: true
-}
-
 // SessionStatus tells a page how its session stands, without extending it.
 func ExampleRelyingParty_SessionStatus() {
 	world := exampletest.Start()

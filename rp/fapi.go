@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // The profiles that Config.Profile names.
@@ -80,7 +81,7 @@ func (c *Config) applyProfile(fault func(field, cure string, args ...any)) {
 
 // judgeHardening says what of all this is in use, and why: because somebody has set it, or
 // because the IdP demands it.
-func judgeHardening(c *Config, m *idp.Endpoints) []Finding {
+func judgeHardening(c *Config, m *idp.Endpoints) []store.Finding {
 	var used []string
 	use := func(is, demanded bool, what, field string) {
 		switch {
@@ -110,5 +111,5 @@ func judgeHardening(c *Config, m *idp.Endpoints) []Finding {
 	if c.Profile != "" {
 		text = "Config.Profile is " + c.Profile + ". " + text
 	}
-	return []Finding{{Code: "hardening", Text: text}}
+	return []store.Finding{{Code: "hardening", Text: text}}
 }

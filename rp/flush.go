@@ -6,12 +6,13 @@ import (
 	"net/http"
 
 	"github.com/tandem-sso/tandem/rp/internal/eventstream"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // noStreams tells the operator once that streams do not work. It returns the answer for the
 // page.
 func (v *streams) noStreams(w http.ResponseWriter) error {
-	v.engine.Report([]Finding{{Code: "no_streams",
+	v.engine.Report([]store.Finding{{Code: "no_streams",
 		Text: fmt.Sprintf("Event streams do not work through a %T, because it sends nothing before the response is "+
 			"complete: a middleware for time-outs or compression is around %s/events, or the server cannot stream. "+
 			"Pages ask every 15 s instead, so they hear of an end up to 15 s later. A ResponseWriter of your own "+

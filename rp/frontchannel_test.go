@@ -125,7 +125,7 @@ func TestFrontchannelWithoutSID(t *testing.T) {
 		"?sid=x": false, "?iss=https%3A%2F%2Fevil.example": false} {
 		inBubble(t, setup{}, func(t *testing.T, w *world) {
 			w.visitor("").get("/auth/frontchannel-logout" + query)
-			found := slices.ContainsFunc(w.auth[0].Findings(), func(f rp.Finding) bool {
+			found := slices.ContainsFunc(w.auth[0].Findings(), func(f store.Finding) bool {
 				return f.Code == "frontchannel_without_sid" && f.Serious && strings.Contains(f.Text,
 					"frontchannel_logout_session_required")
 			})

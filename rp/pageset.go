@@ -5,6 +5,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/pages"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // pageSet is what writes the library's pages. fails is told when Config.Pages.Frame does.
@@ -17,11 +18,11 @@ func (c *Config) pageSet(fails func(error)) *page.Set {
 }
 
 // judgePages tells what is missing in a language.
-func judgePages(s *page.Set) []Finding {
+func judgePages(s *page.Set) []store.Finding {
 	lacks := s.Lacks()
 	if lacks == "" {
 		return nil
 	}
-	return []Finding{{Code: "page_texts", Text: "Config.Pages has no text " + lacks +
+	return []store.Finding{{Code: "page_texts", Text: "Config.Pages has no text " + lacks +
 		": the pages say that in English."}}
 }

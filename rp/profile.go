@@ -16,6 +16,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/reason"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // errSigned names what cannot be read.
@@ -124,7 +125,7 @@ var scopeClaims = map[string][]string{
 
 // judgeProfile finds an IdP that tells what a scope is asked for at userinfo only, as Core
 // §5.4 lets it.
-func judgeProfile(c *Config, d *record.Data) []Finding {
+func judgeProfile(c *Config, d *record.Data) []store.Finding {
 	var told map[string]any
 	if c.UserinfoClaims || decodeClaims(d, &told) != nil {
 		return nil
@@ -132,7 +133,7 @@ func judgeProfile(c *Config, d *record.Data) []Finding {
 	for scope, names := range scopeClaims {
 		has := func(name string) bool { _, ok := told[name]; return ok }
 		if slices.Contains(c.Scopes, scope) && !slices.ContainsFunc(names, has) {
-			return []Finding{{Code: "profile_at_userinfo",
+			return []store.Finding{{Code: "profile_at_userinfo",
 				Text: fmt.Sprintf("The ID token has no claim of the scope %s. If the app needs one, set "+
 					"Config.UserinfoClaims: many IdPs give these claims at userinfo only.", scope)}}
 		}

@@ -8,17 +8,18 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/web"
 	"github.com/tandem-sso/tandem/rp/reason"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // judgeRequestURI: each log-in has an address of its own, so none can be registered whole.
-func judgeRequestURI(c *Config, m *idp.Endpoints) []Finding {
+func judgeRequestURI(c *Config, m *idp.Endpoints) []store.Finding {
 	if !c.RequestURI || !m.RequestURIRegistered {
 		return nil
 	}
-	return []Finding{{Code: "request_uri_registered", Text: "The IdP fetches authorization requests from registered " +
-		"addresses alone (require_request_uri_registration), and each log-in of this app has an address of its own. " +
-		"Register " + requestsAt(c) + "* there. If the IdP takes no address with a *, log-ins fail: leave " +
-		"Config.RequestURI unset."}}
+	return []store.Finding{{Code: "request_uri_registered", Text: "The IdP fetches authorization requests from " +
+		"registered addresses alone (require_request_uri_registration), and each log-in of this app has an " +
+		"address of its own. Register " + requestsAt(c) + "* there. If the IdP takes no address with a *, " +
+		"log-ins fail: leave Config.RequestURI unset."}}
 }
 
 // requestsAt is where the IdP fetches requests, without the query.

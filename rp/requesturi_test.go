@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 	tandemcookie "github.com/tandem-sso/tandem/rp/internal/cookie"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // byReference is a setup whose IdP fetches the requests of this client, from registered addresses alone.
@@ -274,7 +275,7 @@ func TestRequestURIHasToBeRegistered(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for what, all := range map[string][]rp.Finding{"Diagnose": found, "Findings": w.auth[0].Findings()} {
+			for what, all := range map[string][]store.Finding{"Diagnose": found, "Findings": w.auth[0].Findings()} {
 				says := ""
 				for _, f := range all {
 					if f.Code == "request_uri_registered" {

@@ -46,6 +46,9 @@ func TestSecretsDoNotPrint(t *testing.T) {
 			shows(t, name+" in a template", b.String(), secret, key)
 		}
 	}
+	for name, v := range map[string]fmt.Stringer{"Secret": cfg.ClientSecret, "Keys": cfg.Keys} {
+		shows(t, name+" by String", v.String(), secret, key) // as go-cmp and go-spew print it
+	}
 	for name, v := range map[string]any{"Secret": cfg.ClientSecret, "Keys": cfg.Keys, "both": struct {
 		S rp.Secret
 		K rp.Keys

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // before puts a middleware before everything that an app serves.
@@ -37,7 +38,7 @@ func posts(status int, free ...string) func(http.ResponseWriter, *http.Request) 
 }
 
 // about returns the codes of the findings that a self-check can make, serious ones with !.
-func about(all []rp.Finding) (codes string) {
+func about(all []store.Finding) (codes string) {
 	for _, f := range all {
 		if strings.HasSuffix(f.Code, "_blocked") || f.Code == "self_unreachable" {
 			codes += f.Code + " "

@@ -35,8 +35,8 @@ func (v *visitor) askAt(instance string) (answered chan *reply) {
 }
 
 // shown logs ada in and waits until a refresh is due. Instance 0 shows its refresh token to the IdP, which has these
-// faults at its refreshes, and then is cut off from the store, or both instances are: what has been noted before is that
-// the token is shown.
+// faults at its refreshes, and then is cut off from the store, or both instances are: it has been noted before that the
+// token is shown.
 func (w *world) shown(cut []*failingStore, faults ...idpmock.Fault) (v *visitor, first chan *reply, heal func()) {
 	v = w.visitor("ada")
 	v.login()

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tandem-sso/tandem/rp/internal/site"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // isOpen reports whether browsers reach this app by http over a network.
@@ -12,11 +13,11 @@ func (c *Config) isOpen() bool {
 }
 
 // judgeSites says what is wrong with where the app runs.
-func judgeSites(c *Config) []Finding {
+func judgeSites(c *Config) []store.Finding {
 	if !c.isOpen() {
 		return nil
 	}
-	return []Finding{{Code: "plain_http", Serious: true, Text: "Browsers reach this app by plain http " +
+	return []store.Finding{{Code: "plain_http", Serious: true, Text: "Browsers reach this app by plain http " +
 		"(Config.InsecureAllowHTTP): anybody who listens on the network can read the session cookie and act as that " +
 		"person. " +
 		"The cookies are not Secure and their names have no __Host- prefix, so another site of this domain can set " +

@@ -11,6 +11,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/reason"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // below serves the app as a proxy does that takes the path /app away.
@@ -334,7 +335,7 @@ func TestPlainHTTP(t *testing.T) {
 			t.Errorf("%v", out)
 		}
 		w.expectEnds(reason.UserLogout)
-		serious := func(f rp.Finding) bool { return f.Code == "plain_http" && f.Serious }
+		serious := func(f store.Finding) bool { return f.Code == "plain_http" && f.Serious }
 		told, err := rp.Diagnose(t.Context(), w.config(s))
 		if err != nil || !slices.ContainsFunc(told, serious) || !slices.ContainsFunc(w.auth[0].Findings(), serious) ||
 			w.lines("finding=plain_http") != 1 {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +32,11 @@ func BenchmarkStreams(b *testing.B) {
 }
 
 func fanOut(b *testing.B, people, each int) {
-	w := newPageWorld(b, nil, func(c *rp.Config) { c.MaxStreamsPerSession = each })
+	var streams atomic.Int64
+	w := newPageWorld(b, nil, func(c *rp.Config) {
+		c.MaxStreamsPerSession, c.MaxStreamsPerSubject = each, each
+		c.Events.Stream = func(change int) { streams.Add(int64(change)) }
+	})
 	var cookies []string
 	for i := range people {
 		p := w.login(fmt.Sprint("person", i))
@@ -65,7 +70,7 @@ func fanOut(b *testing.B, people, each int) {
 	}
 	open.Wait()
 	n := people * each
-	if got := w.auth.OpenStreams(); got != n {
+	if got := int(streams.Load()); got != n {
 		b.Errorf("%d streams are open", got)
 	}
 	b.ReportMetric(float64(inUse()-empty)/float64(n), "B/stream")

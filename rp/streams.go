@@ -53,13 +53,4 @@ func (s *places) leave(session, subject store.Key) {
 	}
 }
 
-func (s *places) open() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.all
-}
-
-// OpenStreams returns how many event streams are open on this instance.
-func (p *RelyingParty) OpenStreams() int { return p.streams.places.open() }
-
 const streamsRetry = 30 * time.Second

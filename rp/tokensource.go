@@ -15,9 +15,10 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// TokenSource returns access tokens for clients that take an oauth2.TokenSource: gRPC,
-// cloud clients. Without an api they are the tokens of the log-in, with an api those of that
-// origin of Config.APIs. Keep them out of logs, URLs and other hosts.
+// TokenSource returns access tokens for clients that cannot use Client: gRPC and cloud clients
+// take an oauth2.TokenSource, and SetAuthHeader of a token sets the header of one request.
+// Without an api they are the tokens of the log-in, with an api those of that origin of
+// Config.APIs. Keep them out of logs, URLs and other hosts.
 //
 // Each call of Token looks at the session, as a request does. After the end it returns an
 // *EndedError; a token that it returned before works until it expires, and a client that
@@ -52,7 +53,7 @@ func (t *tokenSource) Token() (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, h, err := t.session.usableOf(t.ctx, st, to)
+	_, h, err := t.session.usable(t.ctx, st, to)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("rp: %+q is not in Config.APIs, so it gets no access token",
 			r.URL.Scheme+"://"+r.URL.Host)
 	}
-	st, h, err := s.usable(r.Context(), to)
+	st, h, err := s.usable(r.Context(), s.state(), to)
 	if err != nil {
 		closeBody(r)
 		return nil, err

@@ -92,6 +92,15 @@ func get(url string) func(context.Context, *rp.Session) (*http.Response, error) 
 
 var whoami = get("https://api.example/whoami")
 
+// accessToken is that of the log-in; empty if there is none.
+func accessToken(r *http.Request, s *rp.Session) string {
+	token, err := s.TokenSource(r.Context()).Token()
+	if err != nil {
+		return ""
+	}
+	return token.AccessToken
+}
+
 // The token goes with the call, and nothing else of the session does.
 func TestClientAddsTheToken(t *testing.T) {
 	a := &api{}
@@ -102,10 +111,10 @@ func TestClientAddsTheToken(t *testing.T) {
 			t.Errorf("%d %q %v", status, body, err)
 		}
 		var token string
-		w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) { token, _ = s.AccessToken(r.Context()) }
+		w.run = func(_ http.ResponseWriter, r *http.Request, s *rp.Session) { token = accessToken(r, s) }
 		v.fetch("/run")
 		if len(a.tokens) != 1 || a.tokens[0] == "" || a.tokens[0] != token {
-			t.Errorf("tokens %v, AccessToken %q", a.tokens, token)
+			t.Errorf("tokens %v, the session's is %q", a.tokens, token)
 		}
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
 		if w.log.has(token) {
@@ -151,7 +160,7 @@ func TestRefusedTokensShareARefresh(t *testing.T) {
 		a.answer = refuses(func(_ int, token string) bool { return token != first })
 		v := w.visitor("ada")
 		v.login()
-		w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) { first, _ = s.AccessToken(r.Context()) }
+		w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) { first = accessToken(r, s) }
 		v.fetch("/run")
 		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always, Delay: 2 * time.Second})
 		w.run = func(rw http.ResponseWriter, r *http.Request, s *rp.Session) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // profiled is a world whose IdP tells the profile at userinfo only, and an app that asks there.
@@ -63,7 +64,7 @@ func TestUserinfoClaims(t *testing.T) {
 }
 
 func (w *world) hasFinding(code string) bool {
-	return slices.ContainsFunc(w.auth[0].Findings(), func(f rp.Finding) bool { return f.Code == code })
+	return slices.ContainsFunc(w.auth[0].Findings(), func(f store.Finding) bool { return f.Code == code })
 }
 
 // A log-in without what the app needs begins no session; its tokens are given up, and the

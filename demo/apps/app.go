@@ -183,7 +183,11 @@ func (a *App) AccessTokenOf(ctx context.Context, session string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	return s.AccessToken(ctx)
+	token, err := s.TokenSource(ctx).Token()
+	if err != nil {
+		return "", err
+	}
+	return token.AccessToken, nil
 }
 
 // complete fills in the defaults and opens the listener.
@@ -323,7 +327,7 @@ func markPages(next http.Handler) http.Handler {
 }
 
 // Diagnose is what rp.Diagnose finds for this app.
-func (a *App) Diagnose(ctx context.Context) ([]rp.Finding, error) {
+func (a *App) Diagnose(ctx context.Context) ([]store.Finding, error) {
 	config, err := a.cfg.relyingParty(a.Kind)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 var (
@@ -47,7 +47,7 @@ func (e inFlags) Error() string { return asFlags(e.error.Error()) }
 func (e inFlags) Unwrap() error { return e.error }
 
 // diagnose prints what is known before anybody has logged in.
-func diagnose(out io.Writer, findings []rp.Finding) {
+func diagnose(out io.Writer, findings []store.Finding) {
 	serious := 0
 	var noFlag []string
 	for _, f := range findings {

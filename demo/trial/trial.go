@@ -17,6 +17,7 @@ import (
 
 	"github.com/tandem-sso/tandem/demo/apps"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/memstore"
 )
 
@@ -143,7 +144,7 @@ func (t *Trial) Begin(ctx context.Context, o Order) error {
 	return t.start(ctx, o, kind, found)
 }
 
-func (t *Trial) start(ctx context.Context, o Order, kind rp.Kind, found []rp.Finding) error {
+func (t *Trial) start(ctx context.Context, o Order, kind rp.Kind, found []store.Finding) error {
 	t.mu.Lock()
 	l := t.held
 	t.held = nil
@@ -245,7 +246,7 @@ type Running struct {
 	Answers  []Answer      `json:"answers"`
 	Lines    []Line        `json:"lines"` // the latest last
 
-	found []rp.Finding
+	found []store.Finding
 	idle  func()
 }
 

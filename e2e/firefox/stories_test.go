@@ -35,10 +35,10 @@ func TestEndReachesEveryTab(t *testing.T) {
 		t.Fatalf("%d IdP sessions", n)
 	}
 	for _, name := range names {
-		for deadline := time.Now().Add(browser.Patience); w.Apps[name].Auth.OpenStreams() != 1; time.Sleep(
+		for deadline := time.Now().Add(browser.Patience); w.Apps[name].Streams() != 1; time.Sleep(
 			5 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatalf("%s has %d streams", name, w.Apps[name].Auth.OpenStreams())
+				t.Fatalf("%s has %d streams", name, w.Apps[name].Streams())
 			}
 		}
 	}

@@ -109,7 +109,7 @@ func TestCoveredWithinASecond(t *testing.T) {
 		}
 		for _, name := range names {
 			// Each tab has heard from its server, or from the tab that holds the stream.
-			waitFor(t, "a stream of "+name, func() bool { return w.Apps[name].Auth.OpenStreams() > 0 })
+			waitFor(t, "a stream of "+name, func() bool { return w.Apps[name].Streams() > 0 })
 		}
 		w.IDP.EndUser("ada")
 		for _, name := range names {

@@ -55,7 +55,7 @@ func TestSleepWithAnAnswerUnderWay(t *testing.T) {
 			tab := chromium.New(t).Tab("notes")
 			sleepy(tab)
 			w.SignIn(tab, "ada", w.Apps["notes"].Page("/", `activity="click"`))
-			waitFor(t, "the stream", func() bool { return w.Apps["notes"].Auth.OpenStreams() == 1 })
+			waitFor(t, "the stream", func() bool { return w.Apps["notes"].Streams() == 1 })
 			browser.Eval[bool](tab, `((object, name) => {
 				const original = object[name]
 				const released = new Promise(done => { probe.release = () => done() ?? true })
@@ -112,7 +112,7 @@ func TestFrozenTab(t *testing.T) {
 			}
 			state(page.SetWebLifecycleStateStateFrozen)
 			site.Covered(tab, "covered")
-			waitFor(t, "the stream to close", func() bool { return w.Apps["notes"].Auth.OpenStreams() == 0 })
+			waitFor(t, "the stream to close", func() bool { return w.Apps["notes"].Streams() == 0 })
 			if ends {
 				w.EndAda()
 			}
@@ -126,7 +126,7 @@ func TestFrozenTab(t *testing.T) {
 				return
 			}
 			site.Live(tab)
-			waitFor(t, "a new stream", func() bool { return w.Apps["notes"].Auth.OpenStreams() == 1 })
+			waitFor(t, "a new stream", func() bool { return w.Apps["notes"].Streams() == 1 })
 			w.IDP.EndUser("ada")
 			site.Ended(tab, reason.BackchannelLogout)
 		})

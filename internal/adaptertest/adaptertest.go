@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,6 +96,8 @@ type app struct {
 	idp  *idptest.Server
 	auth *rp.RelyingParty
 	gone chan struct{} // /stream has noticed the end of its session
+
+	streams atomic.Int64 // event streams that are open
 }
 
 func newApp(t *testing.T, build Build, change func(*rp.Config)) *app {
@@ -113,6 +116,7 @@ func newApp(t *testing.T, build Build, change func(*rp.Config)) *app {
 		Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256", Idle: 30 * time.Minute,
 		HTTPClient: a.idp.Net.Client(), Logger: slog.New(slog.DiscardHandler),
 	}
+	c.Events.Stream = func(change int) { a.streams.Add(int64(change)) }
 	if change != nil {
 		change(&c)
 	}

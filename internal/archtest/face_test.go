@@ -14,7 +14,7 @@ import (
 // which says why it is needed.
 func TestFaces(t *testing.T) {
 	for dir, want := range map[string]struct{ names, fields int }{
-		"rp":             {115, 116}, // RequestURI: the IdP fetches the request
+		"rp":             {112, 116},
 		"rp/activity":    {6, 0},
 		"rp/adapter":     {6, 11},
 		"rp/event":       {18, 45},

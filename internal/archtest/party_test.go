@@ -12,7 +12,7 @@ import (
 // RelyingParty is what an app's author calls, and little else: what it does is done by parts
 // that know only what they need. The numbers fall where they can.
 func TestRelyingPartyIsThin(t *testing.T) {
-	const mostMethods, mostFields = 20, 8
+	const mostMethods, mostFields = 19, 8
 	files, err := filepath.Glob(filepath.Join("..", "..", "rp", "*.go"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)

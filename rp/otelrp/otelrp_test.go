@@ -256,7 +256,7 @@ func TestInstruments(t *testing.T) {
 				t.Errorf("the app has not heard of %s: %v", want, w.told)
 			}
 		}
-		if !slices.ContainsFunc(w.auth.Findings(), func(f rp.Finding) bool { return f.Code == "of_the_store" }) {
+		if !slices.ContainsFunc(w.auth.Findings(), func(f store.Finding) bool { return f.Code == "of_the_store" }) {
 			t.Error("the store's findings are lost")
 		}
 	})

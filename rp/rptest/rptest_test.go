@@ -55,8 +55,8 @@ func TestRequest(t *testing.T) {
 		if err := s.ReportActivity(t.Context()); err != nil {
 			t.Errorf("%s: %v", adapter, err)
 		}
-		if token, err := s.AccessToken(t.Context()); err != nil || token == "" {
-			t.Errorf("%s: %q, %v", adapter, token, err)
+		if token, err := s.TokenSource(t.Context()).Token(); err != nil || token.AccessToken == "" {
+			t.Errorf("%s: %v, %v", adapter, token, err)
 		}
 	}
 	if s := rp.FromContext(rptest.Request(t, get("/"), rptest.Session{}).Context()); s.Subject() != "user" ||

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,7 +56,12 @@ type App struct {
 	served chan struct{}
 	tokens []time.Time // when logout tokens arrived
 	seen   []string    // requests, as "GET /path"
+
+	streams atomic.Int64
 }
+
+// Streams is how many pages have an event stream open.
+func (a *App) Streams() int { return int(a.streams.Load()) }
 
 // Options of a world; the zero value has one app, notes.
 type Options struct {
@@ -123,6 +129,7 @@ func (a *App) start(l net.Listener, o Options) {
 		BaseURL: a.URL,
 		Keys:    rp.Keys{rp.NewKey()}, Store: memstore.New(memstore.Options{}), IDTokenAlg: "ES256",
 		HTTPClient: a.w.client, Logger: slog.New(slog.DiscardHandler), SkipSelfCheck: true} // the tests count requests
+	cfg.Events.Stream = func(change int) { a.streams.Add(int64(change)) }
 	if o.RP != nil {
 		o.RP(&cfg)
 	}

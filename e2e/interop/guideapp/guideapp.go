@@ -131,7 +131,7 @@ func routes(auth *rp.RelyingParty, seen *seen, can idps.Capabilities) http.Handl
 	})
 	// What calls an API with the person's token.
 	mux.Handle("GET /token", web.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := rp.FromContext(r.Context()).AccessToken(r.Context()); err != nil {
+		if _, err := rp.FromContext(r.Context()).TokenSource(r.Context()).Token(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
