@@ -100,7 +100,7 @@ func (t *logoutTokens) carryOut(ctx context.Context, w http.ResponseWriter, toke
 		t.engine.EndLater(token, which)
 		return t.failed(err)
 	}
-	// Only after the logout, so that a token whose logout failed can be sent again.
+	// Only after the log-out, so that a token whose logout failed can be sent again.
 	err = t.cfg.Store.Once(ctx, t.party.Once("jti", token.ID), token.Until)
 	if errors.Is(err, store.ErrConflict) && t.cfg.StrictLogoutToken {
 		return badLogout(errors.New("the jti was used before"))
@@ -113,7 +113,7 @@ func (t *logoutTokens) carryOut(ctx context.Context, w http.ResponseWriter, toke
 // meantBy says which sessions a logout token that was issued at iat ends (BCL-18).
 // Of the living those whose log-in the IdP had answered by then: both times are the
 // IdP's, so it does not matter how its clock differs from ours. A log-in under way is
-// refused if the IdP answers it with an ID token older than the logout, or if it has
+// refused if the IdP answers it with an ID token older than the log-out, or if it has
 // started by then: that is our time, so the clocks may differ by skew. None that
 // starts from now on is refused: its ID token is not older, and begunBy is not later
 // than now.

@@ -304,7 +304,7 @@ func TestCrossTenantLogout(t *testing.T) {
 }
 
 // BCL-18: iat has whole seconds. A session that began earlier within that second
-// had begun before the logout.
+// had begun before the log-out.
 func TestSubTokenOfTheSameSecond(t *testing.T) {
 	inBubble(t, setup{}, func(t *testing.T, w *world) {
 		v := w.visitor("ada")

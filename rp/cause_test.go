@@ -77,7 +77,7 @@ func TestCauseOfAnEnd(t *testing.T) {
 	}
 }
 
-// A hint that is no text, or nobody knows, spoils no logout and is not repeated.
+// A hint that is no text, or nobody knows, spoils no log-out and is not repeated.
 func TestStrangeCauses(t *testing.T) {
 	for _, said := range []string{`5`, `{"a":1}`, `null`, `"<b>"`, `"` + strings.Repeat("x", 5000) + `"`} {
 		var v any

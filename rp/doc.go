@@ -28,7 +28,7 @@
 // logout, or a time limit ends a session.
 //
 // An ended session is remembered for 24 h: its browser is told the reason, its tokens are
-// revoked, and nothing brings it back. For 2 min its ID token can be used for a logout at the
+// revoked, and nothing brings it back. For 2 min its ID token can be used for a log-out at the
 // IdP.
 //
 // # Protection

@@ -13,7 +13,7 @@ import (
 
 // An IdP that takes refreshes for no activity, and an app that thinks otherwise: it says so
 // when the first active person is thrown out. One that honours them gives no cause, not even
-// by a logout.
+// by a log-out.
 func TestEvidenceOfWhatExtends(t *testing.T) {
 	for name, says := range map[string]bool{"oidc-provider": true, "keycloak": false} {
 		t.Run(name, func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestEvidenceOfWhatExtends(t *testing.T) {
 				if out != says {
 					t.Errorf("an active person is out: %v, want %v", out, says)
 				}
-				if !out { // a logout elsewhere, of which nobody tells
+				if !out { // a log-out elsewhere, of which nobody tells
 					if err := w.idp.EndSession(sid); err != nil {
 						t.Fatal(err)
 					}

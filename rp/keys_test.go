@@ -135,7 +135,7 @@ func TestRemovedKeyOnOneInstance(t *testing.T) {
 	})
 }
 
-// C5 while keys roll: a logout during a log-in has left its tombstone under the key that
+// C5 while keys roll: a log-out during a log-in has left its tombstone under the key that
 // was the only one then; at the callback it is the second.
 func TestLogoutBetweenLogInAndCallbackWhileKeysRoll(t *testing.T) {
 	old, fresh := rp.NewKey(), rp.NewKey()

@@ -124,7 +124,7 @@ func wantsEverywhere(w http.ResponseWriter, r *http.Request) (bool, error) {
 	return r.PostForm.Get("everywhere") == "1", nil
 }
 
-// hintFor is how long the ID token of a session that is over serves a logout.
+// hintFor is how long the ID token of a session that is over serves a log-out.
 const hintFor = 2 * time.Minute
 
 // mayHint reports whether the IdP is told whose session to end, so that it does not
@@ -146,7 +146,7 @@ func (l *logouts) mayHint(ctx context.Context, key store.Key, k *known) bool {
 	return err == nil
 }
 
-// left is where the IdP sends the browser after a logout. It tolerates any
+// left is where the IdP sends the browser after a log-out. It tolerates any
 // state, or none, because nothing depends on it, and never logs in by itself
 // (RIL-06).
 func (l *logouts) left(w http.ResponseWriter, r *http.Request) error {

@@ -86,7 +86,7 @@ func TestLogout(t *testing.T) {
 	}
 }
 
-// landed: RIL-06, the page after a logout is just a page.
+// landed: RIL-06, the page after a log-out is just a page.
 func (v *visitor) landed(a *reply) {
 	v.w.Helper()
 	if a.status != 200 || a.header.Get("Refresh") != "" || strings.Contains(strings.ToLower(a.body), "http-equiv") ||
@@ -111,7 +111,7 @@ func TestLoggedOutTolerates(t *testing.T) {
 				t.Errorf("%s is repeated: %v", q, a)
 			}
 		}
-		v.expect("live", "") // it is no logout by itself
+		v.expect("live", "") // it is no log-out by itself
 	})
 }
 
@@ -209,7 +209,7 @@ func TestLogoutWithoutEndSession(t *testing.T) {
 }
 
 // Tokens of an ended session are revoked in the background, again and again
-// until the IdP has taken it (REV-01); the logout itself does not wait.
+// until the IdP has taken it (REV-01); the log-out itself does not wait.
 func TestRevocationAfterLogout(t *testing.T) {
 	for _, row := range []struct {
 		name  string

@@ -41,7 +41,7 @@ func (v *visitor) hinted(want bool) {
 }
 
 // The cookie of a session yields its ID token while the session lives, and once more
-// within two minutes after its end, for a logout that takes a second request. After
+// within two minutes after its end, for a log-out that takes a second request. After
 // that it is good for nothing: not for a thief, not for who uses the browser next.
 func TestLogoutHint(t *testing.T) {
 	for name, byPost := range map[string]bool{"redirect": false, "form": true} {
@@ -138,7 +138,7 @@ type forgetful struct{ store.Store }
 
 func (forgetful) Once(context.Context, store.Key, time.Time) error { return errors.New("broken") }
 
-// Whoever cannot be asked whether the hint was given gives none, and the logout goes on.
+// Whoever cannot be asked whether the hint was given gives none, and the log-out goes on.
 func TestLogoutHintWhileTheStoreIsBroken(t *testing.T) {
 	s := setup{}
 	inBubble(t, s, func(t *testing.T, w *world) {

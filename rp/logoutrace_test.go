@@ -18,7 +18,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// C5, BCL-18: a logout that arrives before the log-in's callback has finished
+// C5, BCL-18: a log-out that arrives before the log-in's callback has finished
 // wins, by sid and by sub; the tokens that came too late are revoked.
 func TestLogoutOvertakesLogin(t *testing.T) {
 	for _, fault := range []idpmock.LogoutFault{"", idpmock.LogoutSidOnly, idpmock.LogoutSubOnly} {
@@ -56,7 +56,7 @@ func TestLogoutOvertakesLogin(t *testing.T) {
 	}
 }
 
-// C5, BCL-19: a logout beats the refresh in flight; what that brings is revoked.
+// C5, BCL-19: a log-out beats the refresh in flight; what that brings is revoked.
 func TestLogoutBeatsRefresh(t *testing.T) {
 	for name, end := range map[string]func(w *world, v *visitor) reason.Reason{
 		"back-channel": func(w *world, v *visitor) reason.Reason {
@@ -232,7 +232,7 @@ func TestStoreOutage(t *testing.T) {
 	})
 }
 
-// BCL-21: by the letter 400 when the logout failed, and 503 where the IdP is
+// BCL-21: by the letter 400 when the log-out failed, and 503 where the IdP is
 // known to deliver again; the same token then works.
 func TestBackchannelDuringAnOutage(t *testing.T) {
 	for status, retry503 := range map[int]bool{400: false, 503: true} {
@@ -251,7 +251,7 @@ func TestBackchannelDuringAnOutage(t *testing.T) {
 			w.judged(w.deliver(raw), true) // also strictly: it had not been carried out
 			v.expect("ended", reason.BackchannelLogout)
 		})
-		// An IdP that does not ask again: the logout is carried out all the same, and ends
+		// An IdP that does not ask again: the log-out is carried out all the same, and ends
 		// nothing that begins meanwhile.
 		s, kept = flaky(func(c *rp.Config) { c.LogoutRetry503 = retry503 })
 		inBubble(t, s, func(t *testing.T, w *world) {
@@ -312,7 +312,7 @@ func TestFloodOfJunkTokens(t *testing.T) {
 }
 
 // overtakingStore ends, right before a record is stored, every reference that is new
-// in it: a logout that wins the race by a hair.
+// in it: a log-out that wins the race by a hair.
 type overtakingStore struct {
 	store.Store
 	armed atomic.Bool
@@ -352,7 +352,7 @@ func TestLogoutOfTheNextSID(t *testing.T) {
 	})
 }
 
-// An IdP that sends a logout again and again while the store fails does not push another
+// An IdP that sends a log-out again and again while the store fails does not push another
 // one out of the memory.
 func TestALateLogoutWaitsOnce(t *testing.T) {
 	kept := &failingStore{}

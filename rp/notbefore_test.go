@@ -126,7 +126,7 @@ func TestDelayedLogout(t *testing.T) {
 	}
 }
 
-// A logout in the very second of the log-in ends it: iat has whole seconds, and
+// A log-out in the very second of the log-in ends it: iat has whole seconds, and
 // nobody can tell which came first.
 func TestLogoutInTheSecondOfTheLogin(t *testing.T) {
 	inBubble(t, setup{}, func(t *testing.T, w *world) {
@@ -159,10 +159,10 @@ func TestLogoutOfSessionsWithoutSID(t *testing.T) {
 	})
 }
 
-// C5: the clocks of two instances differ, and a logout reaches the one while the other,
+// C5: the clocks of two instances differ, and a log-out reaches the one while the other,
 // whose clock is ahead, waits for the log-in's tokens. By our clocks the log-in has not
-// begun yet; by the IdP's its ID token is older than the logout. A log-in that starts
-// after the logout is let in.
+// begun yet; by the IdP's its ID token is older than the log-out. A log-in that starts
+// after the log-out is let in.
 func TestLogoutOvertakesLoginWhereInstancesDiffer(t *testing.T) {
 	for _, fault := range []idpmock.LogoutFault{"", idpmock.LogoutSidOnly, idpmock.LogoutSubOnly} {
 		ahead := time.Duration(0)

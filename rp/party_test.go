@@ -246,7 +246,7 @@ func TestReferencesAreKeyed(t *testing.T) {
 }
 
 // Instances whose keys roll one after the other: each finds, ends and forbids
-// what the other has begun, and a session that a logout has spared goes on.
+// what the other has begun, and a session that a log-out has spared goes on.
 func TestLogoutWhileKeysRoll(t *testing.T) {
 	old, fresh := rp.NewKey(), rp.NewKey()
 	for name, rolled := range map[string]bool{"begun before the roll": false, "begun after it": true} {

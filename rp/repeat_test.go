@@ -243,7 +243,7 @@ func TestRepeatedEndOfANewSession(t *testing.T) {
 	})
 }
 
-// Who logs in again in the second of the logout is in: a repeated end is not for them.
+// Who logs in again in the second of the log-out is in: a repeated end is not for them.
 func TestRepeatedEndAndANewLogin(t *testing.T) {
 	s, kept := failingOver(1)
 	inBubble(t, s, func(t *testing.T, w *world) {

@@ -25,7 +25,7 @@ const maxValues = 32 << 10
 // While the session lives, the same person's next log-in in the same browser keeps them.
 // Another person starts without values; for a visitor's values see Login.CarryOver.
 //
-// A save never overwrites a logout or a refresh. If Get could not read the values in this
+// A save never overwrites a log-out or a refresh. If Get could not read the values in this
 // request, Save overwrites nothing and returns the error of Get, which is for
 // RelyingParty.Answer. Of two saves of one name the later one wins. Types other than strings,
 // numbers and the like must be registered with encoding/gob. Session.Options have no effect.

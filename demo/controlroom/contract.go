@@ -17,7 +17,7 @@ func Contract() []Clause {
 			"presented again."},
 		{"C5", "Nothing comes back", "After an end, nothing in flight re-creates the session; a logout that " +
 			"overtakes a log-in wins."},
-		{"C6", "An outage is not a logout", "Only a confirmed verdict ends a session. Trouble costs a retry, a " +
+		{"C6", "An outage is not a log-out", "Only a confirmed verdict ends a session. Trouble costs a retry, a " +
 			"bounded grace, then 503; never the cookie."},
 		{"C7", "The absent do not linger", "No signal is sent unless the person was active since the last one."},
 		{"C8", "Everybody is told", "Every end has one reason, and reaches every open tab within a second."},

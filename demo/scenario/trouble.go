@@ -22,7 +22,7 @@ func outage() Scenario {
 		Setup: "The window is an hour, a confirmation is trusted for 5 minutes. Ada uses Notes, Grace Homemade. " +
 			"Then every connection to the IdP is cut.",
 		Watch:   "Notes: served, then 503 with Retry-After, then served again. Nobody has to log in.",
-		Teaches: "An outage is not a logout. Trust is bounded, and the cookie stays (C6).",
+		Teaches: "An outage is not a log-out. Trust is bounded, and the cookie stays (C6).",
 		Settings: system.Settings{IdPIdle: time.Hour, IdPAbsolute: 8 * time.Hour, TrustFor: 5 * time.Minute,
 			SignalEvery: time.Minute},
 		Steps: func() []Step {

@@ -173,7 +173,7 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// C6: an outage is not a logout.
+// C6: an outage is not a log-out.
 func TestIdPDown(t *testing.T) {
 	s := start(t, system.Settings{IdPIdle: time.Hour, SignalEvery: time.Minute, TrustFor: 5 * time.Minute})
 	b := signIn(t, s)

@@ -9,7 +9,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 )
 
-// An outage is not a logout (C6): the page says to try again and where, scripts
+// An outage is not a log-out (C6): the page says to try again and where, scripts
 // get 503 and Retry-After, the cookie stays, and afterwards all is as before.
 func TestIdPOutage(t *testing.T) {
 	each(t, func(x target) {

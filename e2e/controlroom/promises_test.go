@@ -202,7 +202,7 @@ func promises() map[string]promise {
 			exactly(0, system.Login, person, notes, ""),
 			exactly(1, system.Refused, notes, person, "The late log-in").next(),
 		}, never: []string{"notes live"}},
-		// One refresh for both, and a logout at one that the other knows at once.
+		// One refresh for both, and a log-out at one that the other knows at once.
 		"two-instances": {events: []want{
 			some(20, system.Active, person, notes, ""), exactly(1, system.Told, notes, idp, "Refresh").next(),
 			exactly(1, system.Ended, notes, "", "user_logout").next(),
@@ -217,7 +217,7 @@ func promises() map[string]promise {
 			exactly(1, system.Login, person, idp, "Signed in"), exactly(1, system.Login, person, notes, ""),
 			exactly(1, system.Ended, notes, "", "user_logout").next(),
 		}},
-		// What each app knows of the other's session, and how a logout comes from one to the other.
+		// What each app knows of the other's session, and how a log-out comes from one to the other.
 		"shared-store": {events: []want{
 			exactly(1, system.Refused, notes, person, "answered 401"),
 			exactly(1, system.Refused, reports, person, "answered 401").next(),

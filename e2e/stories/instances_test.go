@@ -18,7 +18,7 @@ import (
 )
 
 // Every app runs as three instances that take turns. The person does not notice:
-// one refresh for all requests (C4), and a logout covers every tab, whichever
+// one refresh for all requests (C4), and a log-out covers every tab, whichever
 // instance holds its stream (C8).
 func TestSeveralInstances(t *testing.T) {
 	t.Parallel()

@@ -64,7 +64,7 @@ func TestSlowAnswers(t *testing.T) {
 	})
 }
 
-// A gate holds a request after it has taken effect: here a logout comes between
+// A gate holds a request after it has taken effect: here a log-out comes between
 // the rotation and its answer.
 func TestGates(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *world) {

@@ -211,7 +211,7 @@ func TestCoordination(t *testing.T) {
 	}
 }
 
-// A code that was issued before a logout is worthless after it.
+// A code that was issued before a log-out is worthless after it.
 func TestLogoutKillsCodes(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *world) {
 		b := w.Browser("ada")

@@ -192,7 +192,7 @@ var temperaments = map[string]Temperament{
 		Lacks:           []string{hasRevoke, hasCheckSession, hasPAR, hasDPoP, hasIss, hasFrontchannel},
 	},
 
-	// 26.2, a log-in that is remembered; else nobody is told of a logout.
+	// 26.2, a log-in that is remembered; else nobody is told of a log-out.
 	"hydra": {
 		AccessToken:  Reference,
 		RefreshToken: RefreshOffline,

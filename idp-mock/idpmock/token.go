@@ -228,7 +228,7 @@ func (p *IDP) issue(cfg *settings, now time.Time, c *Client, t *toIssue, jkt, ce
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if g.dead == "" { // a logout may have come between
+	if g.dead == "" { // a log-out may have come between
 		p.access[keyOf(raw)] = access
 	}
 	return answer, nil

@@ -51,7 +51,7 @@ type Config struct {
 	// Default 0: none.
 	VerifyInterval time.Duration
 	// OnEnd transmits session-revoked to every stream when a session of the
-	// provider is ended by a logout or by the administrator.
+	// provider is ended by a log-out or by the administrator.
 	OnEnd bool
 	// Temperament is what it does otherwise. The zero value follows the specifications.
 	Temperament Temperament

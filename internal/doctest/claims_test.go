@@ -95,8 +95,8 @@ var claims = []struct{ words, held string }{
 	{"**One refresh.", "rp.TestOneRefresh"},
 	{"One call to the IdP per session at a time", "rp.TestOneRefresh e2e/instances.TestStorm"},
 	{"**Nothing comes back.", "rp.TestNothingComesBack"},
-	{"After a logout no request", "rp.TestLogoutBeatsRefresh rp.TestLogoutOvertakesLogin rp.TestNothingComesBack"},
-	{"**An outage is not a logout.", "rp.TestOutage"},
+	{"After a log-out no request", "rp.TestLogoutBeatsRefresh rp.TestLogoutOvertakesLogin rp.TestNothingComesBack"},
+	{"**An outage is not a log-out.", "rp.TestOutage"},
 	{"Tandem tries again, then answers 503", "e2e/badinput.TestIdPOutage rp.TestStoreOutage demo/system.TestIdPDown"},
 	{"**The absent do not stay signed in.", "rp/internal/lifetime.TestPassiveNeverSignals"},
 	{"Tandem reports to the IdP only what a person did", "rp/internal/lifetime.TestPassiveNeverSignals " +

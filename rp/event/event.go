@@ -16,7 +16,7 @@ type Handlers struct {
 	Signal func(Signal)
 	// End is called exactly once for each session that ends, on one instance, on a goroutine
 	// of its own. If an instance dies before the call, another instance, or the next start,
-	// makes the call after a few minutes. End may come before Login if a logout overtakes a
+	// makes the call after a few minutes. End may come before Login if a log-out overtakes a
 	// log-in.
 	End func(End)
 	// Refused is called for each log-in and each logout token that was refused.

@@ -159,7 +159,7 @@ var (
 		// names of its own and knows no hint.
 		"cognito": {Revocation: RevokesFamily, Logout: LogoutRules{Hint: HintRefused, RedirectParam: "logout_uri"}},
 		"google":  {},
-		// Authelia: tokens have clocks of their own; no logout of any kind.
+		// Authelia: tokens have clocks of their own; no log-out of any kind.
 		"authelia": {},
 		// login.gov: no refresh tokens, no revocation, no notice of an end; a hint at the
 		// log-out is refused.

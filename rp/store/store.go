@@ -18,7 +18,7 @@ var (
 	// ErrConflict: the record is at another version, or the key, the once-id or the lease is
 	// taken.
 	ErrConflict = errors.New("store: conflict with a concurrent change")
-	// ErrEnded: the session has ended, or a logout forbids creating it.
+	// ErrEnded: the session has ended, or a log-out forbids creating it.
 	ErrEnded = errors.New("store: session has ended")
 )
 
@@ -165,7 +165,7 @@ type Store interface {
 	// IdP's clock does not tell which came first, and only Begun decides: if such a tie
 	// counted as "before", it would refuse a log-in that started after the end. (In Covers a
 	// tie ends a live session.) So End can miss only one kind of log-in: its ID token is of
-	// the logout's second, and it began on an instance whose clock is ahead of that of the
+	// the log-out's second, and it began on an instance whose clock is ahead of that of the
 	// instance that ends.
 	//
 	// A second tombstone on a Ref never weakens the first: each counts independently.

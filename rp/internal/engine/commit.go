@@ -49,7 +49,7 @@ func (p *Engine) Commit(ctx context.Context, st *State, change func(*record.Data
 			return next, nil
 		case errors.Is(err, store.ErrEnded) && sameSID && rekey:
 			// The session has ended. Or Config.Keys has another first key now, and the store
-			// remembers, under the names of that key, a logout that this session survived.
+			// remembers, under the names of that key, a log-out that this session survived.
 			rekey = false
 		case errors.Is(err, store.ErrEnded):
 			return nil, p.howEnded(ctx, rec.Key)

@@ -16,6 +16,6 @@ type Events struct {
 	KeysRead    func(event.KeysRead)
 	// Waited is told how long somebody has waited for the IdP, with the context of who has.
 	Waited func(ctx context.Context, took time.Duration, err error)
-	// LogoutRefused is told of a logout that came late and is not for that session.
+	// LogoutRefused is told of a log-out that came late and is not for that session.
 	LogoutRefused func(error)
 }

@@ -16,7 +16,7 @@ const (
 	lateLogoutFor   = time.Hour // so long one is tried
 )
 
-// lateLogouts are logouts that wait for the store. A logout that the IdP sends again and again
+// lateLogouts are logouts that wait for the store. A log-out that the IdP sends again and again
 // waits only once, so it takes no place from others.
 type lateLogouts struct {
 	mu sync.Mutex
@@ -28,7 +28,7 @@ type lateLogout struct {
 	issued       int64
 }
 
-// take reports whether a logout is to wait, and has a place to.
+// take reports whether a log-out is to wait, and has a place to.
 func (l *lateLogouts) take(which lateLogout) (mine, full bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +50,7 @@ func (l *lateLogouts) leave(which lateLogout) {
 	delete(l.of, which)
 }
 
-// EndLater carries out a logout of the IdP's that the store did not take. The IdP has its
+// EndLater carries out a log-out of the IdP's that the store did not take. The IdP has its
 // answer, and most do not ask again: without this a client without tokens would serve the
 // session until Config.Absolute. It is tried while this instance lives. The selector stays the
 // same, so that no session ends that has begun since.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A logout waits once, however often the IdP sends it, and after it is done it may come again.
+// A log-out waits once, however often the IdP sends it, and after it is done it may come again.
 // More than there is room for do not wait, and are told.
 func TestLateLogouts(t *testing.T) {
 	l := &lateLogouts{}

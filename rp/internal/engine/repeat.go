@@ -211,7 +211,7 @@ func (p *Engine) endOnceMore(e pastEnd) ([]store.Record, error) {
 }
 
 // endUntied makes an end once more. A logout token also ends sessions whose ID token the IdP
-// issued in the same second. But by now that may be a log-in that began after the logout,
+// issued in the same second. But by now that may be a log-in that began after the log-out,
 // which its tombstone would have let in. So for ID tokens of that second the start of the
 // log-in decides.
 func (p *Engine) endUntied(ctx context.Context, e pastEnd) ([]store.Record, error) {

@@ -15,7 +15,7 @@ import (
 var ErrOver = errors.New("session_expiry is in the past: compare the clocks of this machine and the IdP")
 
 // Start stores a session whose log-in was begun then, and whose ID token was issued then.
-// A logout that came while the log-in was under way has left a tombstone, which refuses it
+// A log-out that came while the log-in was under way has left a tombstone, which refuses it
 // (C5). Errors: errOver, errNoRoom, store.ErrEnded, *UnavailableError.
 func (p *Engine) Start(ctx context.Context, key store.Key, begun, issued time.Time, d *record.Data) (*State, error) {
 	now := d.Started

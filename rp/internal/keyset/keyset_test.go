@@ -101,7 +101,7 @@ func isUnavailable(err error) bool {
 	return errors.As(err, &u)
 }
 
-// CORE-14: a rotation just before signing never fails a log-in, nor a logout.
+// CORE-14: a rotation just before signing never fails a log-in, nor a log-out.
 func TestRotation(t *testing.T) {
 	for _, limited := range []bool{false, true} {
 		p := &idp{}

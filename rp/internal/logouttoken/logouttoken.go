@@ -72,7 +72,7 @@ type claims struct {
 	Cause        json.RawMessage `json:"cause"`
 }
 
-// hint returns the first that is a text. A hint of another type spoils no logout.
+// hint returns the first that is a text. A hint of another type spoils no log-out.
 func hint(all ...json.RawMessage) string {
 	for _, raw := range all {
 		var s string

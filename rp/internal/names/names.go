@@ -79,7 +79,7 @@ const (
 // stays an alias: a logout token that was on its way may still carry it.
 func (p *Party) RefsOf(d *record.Data) []store.Key { return p.refsBy(0, d) }
 
-// RefsAtBegin are those of a new session, by each of Config.Keys: a logout that came
+// RefsAtBegin are those of a new session, by each of Config.Keys: a log-out that came
 // during the log-in has left its tombstones under the keys of that moment, whose first
 // one may be another one now. The first commit leaves those of the first key.
 func (p *Party) RefsAtBegin(d *record.Data) (out []store.Key) {

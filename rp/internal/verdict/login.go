@@ -51,7 +51,7 @@ func Login(code string) Refusal {
 // Silent judges the error code of the authorization endpoint's answer to a silent check
 // (prompt=none). Only login_required says that there is no session (OpenID Connect Core 1.0
 // §3.1.2.6, SM-04). Three others say that the person has to act. An unknown code counts as a
-// failure of the IdP, and a failure of the IdP is not a logout.
+// failure of the IdP, and a failure of the IdP is not a log-out.
 func Silent(code string) Refusal {
 	switch code {
 	case "login_required":

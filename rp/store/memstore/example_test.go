@@ -22,7 +22,7 @@ func Example() {
 	})
 	fmt.Println("created:", err)
 
-	// A logout of the subject ends every session, and forbids new ones for a while.
+	// A log-out of the subject ends every session, and forbids new ones for a while.
 	ended, err := kept.End(ctx, store.Selector{Ref: subject},
 		store.End{Reason: "backchannel_logout", At: now, Until: now.Add(10 * time.Minute)})
 	fmt.Println("ended:", len(ended), err)

@@ -8,7 +8,7 @@ import (
 )
 
 // rollTests: references are hashes under keys that roll. An instance with the new key
-// first writes other references than one with the old key first; a logout looks up,
+// first writes other references than one with the old key first; a log-out looks up,
 // ends and buries both, in any order.
 var rollTests = []test{
 	{"KeysRollBetweenLogInAndLogout", func(e *env) {

@@ -8,7 +8,7 @@ import (
 )
 
 var tombstoneTests = []test{
-	{"TombstoneForbidsToCreate", func(e *env) { // C5, BCL-18: the logout overtakes the log-in
+	{"TombstoneForbidsToCreate", func(e *env) { // C5, BCL-18: the log-out overtakes the log-in
 		a, b := newKey(), newKey()
 		e.endFor(store.Selector{Ref: b}, time.Minute)
 		rec := e.session(a, b)
