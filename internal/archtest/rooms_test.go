@@ -12,7 +12,6 @@ func rooms() []room {
 		"github.com/coreos/go-oidc/v3/...",
 		"github.com/go-jose/go-jose/v4/...",
 		"golang.org/x/oauth2/...",
-		"golang.org/x/sync/...",
 	}
 	// What echo v4 pulls itself.
 	echo := []string{
@@ -103,7 +102,7 @@ func rooms() []room {
 		{path: "rp/audit", rooms: contract, modules: core, never: testCode},
 		{path: "rp/registration", rooms: contract, modules: core, never: testCode},
 		{path: "rp/otherclaims", rooms: rules, modules: core, never: slices.Concat(testCode, []string{"rp"})},
-		{path: "rp/resourceserver", rooms: contract, modules: core, never: testCode},
+		{path: "rp/resourceserver", rooms: rules, modules: core, never: slices.Concat(testCode, []string{"rp"})},
 
 		// The contract of stores needs the standard library alone. A store knows the
 		// contract and its own driver, never another store and never rp.
