@@ -164,9 +164,8 @@ func (c *checks) renew(ctx context.Context, st *engine.State, f *loginflow.Flow,
 	case errors.Is(err, errClosing):
 		return keep(ctx)
 	case errors.Is(err, errLate):
-		return nil, &UnavailableError{RetryAfter: 2 * time.Second, Cause: reason.StoreFailed,
-			Err: fmt.Errorf("fresh tokens could not be stored within Config.WaitFor (%v); they are stored when the "+
-				"store is back", c.cfg.WaitFor)}
+		return nil, c.engine.StoreFailed(fmt.Errorf("fresh tokens could not be stored within Config.WaitFor (%v); they "+
+			"are stored when the store is back", c.cfg.WaitFor))
 	}
 	return next, err
 }
