@@ -59,7 +59,8 @@ func (p *Engine) SignalBeside(ctx context.Context, st *State) {
 	if wait, _, _ := p.flights.paused(key, p.Now()); wait > 0 {
 		return
 	}
-	p.Go(func(own context.Context) { _, _ = p.tellBy(along(own, ctx), st, time.Time{}) }) // judged and logged there
+	latest := lifetime.TooLate(st.Rec.Active, p.Policy(st).SignalEvery)
+	p.Go(func(own context.Context) { _, _ = p.tellBy(along(own, ctx), st, latest) }) // judged and logged there
 }
 
 // signalFirst confirms a session before it is served.
