@@ -97,7 +97,7 @@ var aboutIdPs = []hunt{
 		`return d.Renew`}, ""},
 	{mutation{"a refusal about the end of the refresh token is believed", "rp/internal/engine/refresh.go",
 		`} else if v == verdict.Ended && !other && !p.refreshGood(st.Data, sent) {`,
-		`} else if false {`}, ""},
+		`} else if false {`}, "two clocks"},
 	{mutation{"userinfo is believed about a token that ran out", "rp/internal/engine/signal.go",
 		`st.Data.UserinfoFits && p.good(st.Data, sent)`,
 		`st.Data.UserinfoFits`}, ""},
@@ -110,7 +110,7 @@ var aboutIdPs = []hunt{
 	// A session lives or ends
 	{mutation{"a script is told to wait where only a log-in helps", "rp/internal/engine/flight.go",
 		`if errors.Is(cause, ErrReauthenticate) {`,
-		`if false {`}, ""},
+		`if false {`}, "two browsers"},
 	{mutation{"an IdP that answers is said to be silent", "rp/internal/engine/signal.go",
 		`		return reason.IdPSilent
 	}
@@ -120,5 +120,5 @@ var aboutIdPs = []hunt{
 	return reason.IdPSilent`}, "errors"},
 	{mutation{"the values are lost at the log-in that a doubt costs", "rp/begin.go",
 		`former.Subject != next.Data.Subject || former.Values == ""`,
-		`former.Subject != next.Data.Subject || former.Values != ""`}, ""},
+		`former.Subject != next.Data.Subject || former.Values != ""`}, "values"},
 }
