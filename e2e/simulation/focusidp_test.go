@@ -108,7 +108,8 @@ var idpFocuses = map[string]*focus{
 			case faultAnswer:
 				a.odd(pick(a.V[0], idpmock.Fault{Response: idpmock.ResponseNoTokenType},
 					idpmock.Fault{Header: map[string]string{"Content-Type": "text/plain"}},
-					idpmock.Fault{IDToken: idpmock.IDTokenInvalidIss}, idpmock.Fault{IDToken: idpmock.IDTokenInvalidSig},
+					idpmock.Fault{IDToken: idpmock.IDTokenInvalidIss},
+					idpmock.Fault{IDToken: idpmock.IDTokenInvalidSig},
 					idpmock.Fault{IDToken: idpmock.IDTokenHuge}))
 				a.Every = 5 * time.Minute
 			}
@@ -168,8 +169,8 @@ var idpFocuses = map[string]*focus{
 			alone(h)
 			h.IdPs[0].Like = likeKeycloak
 			for i := range h.Apps[:2] {
-				h.Apps[i] = appKnobs{SignalEvery: 2 * time.Minute, TrustFor: 2 * time.Minute, TokenLife: 5 * time.Minute,
-					Revocation: h.IdPs[0].spares()[0]}
+				h.Apps[i] = appKnobs{SignalEvery: 2 * time.Minute, TrustFor: 2 * time.Minute,
+					TokenLife: 5 * time.Minute, Revocation: h.IdPs[0].spares()[0]}
 			}
 			h.Apps[0].Skew = [2]time.Duration{-29 * time.Second, -29 * time.Second}
 		},

@@ -16,7 +16,11 @@ var aboutIdPs = []hunt{
 `}, "odd answers"},
 	{mutation{"another issuer's ID token is another person's", "rp/internal/idtoken/idtoken.go",
 		"	if t.Issuer != want.Issuer { // CORE-05\n",
-		"	if t.Issuer != want.Issuer {\n		if want.Refresh {\n			return ErrOtherUser\n		}\n"}, "odd answers"},
+		`	if t.Issuer != want.Issuer {
+		if want.Refresh {
+			return ErrOtherUser
+		}
+`}, "odd answers"},
 	{mutation{"an ID token with a bad signature is another person's", "rp/internal/idtoken/idtoken.go",
 		`		return nil, mixedUp("%w", keys.err)
 `,

@@ -54,7 +54,8 @@ func (o *oracle) setsOut(c *call) {
 		most = maxCalls
 	}
 	if len(w.underWay) > most {
-		o.breach("C6", "%s has %d calls of its IdP under way, and Config.MaxCalls is %d", c.in.name, len(w.underWay), most)
+		o.breach("C6", "%s has %d calls of its IdP under way, and Config.MaxCalls is %d", c.in.name, len(w.underWay),
+			most)
 	}
 	if !c.signals() || c.asked != c.from || o.waited(c) {
 		return
@@ -62,8 +63,8 @@ func (o *oracle) setsOut(c *call) {
 	if w.timeouts >= timeoutsToOpen && c.from > w.open {
 		for _, other := range w.underWay {
 			if other != c && other.signals() && other.asked > w.open {
-				o.breach("C6", "%s asks about %s while it asks about %s, although nobody has answered its last %d calls",
-					c.in.name, c.chain.session.label, other.chain.session.label, w.timeouts)
+				o.breach("C6", "%s asks about %s while it asks about %s, although nobody has answered its last %d "+
+					"calls", c.in.name, c.chain.session.label, other.chain.session.label, w.timeouts)
 			}
 		}
 	}
@@ -141,8 +142,8 @@ func (o *oracle) judgeTrusted(v *visit, s *session) {
 	if v.start > confirmed+trust-s.app.skew()-time.Second || t.signedIn+h.IdPAbsolute-v.start < h.Window+2*time.Minute {
 		return
 	}
-	o.breach("C6", "%s lets %s wait for %v, although it trusts %s since %s", v.in.name, v.b.name, v.end-v.start, s.label,
-		stamp(confirmed))
+	o.breach("C6", "%s lets %s wait for %v, although it trusts %s since %s", v.in.name, v.b.name, v.end-v.start,
+		s.label, stamp(confirmed))
 }
 
 // judgeVisitor holds C6 and C5 for a public page: it waits for nobody, and greets nobody who
