@@ -161,8 +161,8 @@ var idpFocuses = map[string]*focus{
 			a.Count, a.Every, a.V[0], a.V[3] = 10, 11*time.Second, 0, 0
 		},
 	},
-	// A quiet app comes back when its refresh token has just run out, and its clock is behind.
-	// Another app has kept the session alive.
+	// A quiet app comes back when its refresh token has just run out, to an instance whose clock
+	// is behind that of the one that got the token. Another app has kept the session alive.
 	"two clocks": {
 		acts: []actKind{click, click, fetch},
 		knobs: func(h *history) {
@@ -172,10 +172,10 @@ var idpFocuses = map[string]*focus{
 				h.Apps[i] = appKnobs{SignalEvery: 2 * time.Minute, TrustFor: 2 * time.Minute,
 					TokenLife: 5 * time.Minute, Revocation: h.IdPs[0].spares()[0]}
 			}
-			h.Apps[0].Skew = [2]time.Duration{-29 * time.Second, -29 * time.Second}
+			h.Apps[0].Skew = [2]time.Duration{-29 * time.Second, 29 * time.Second}
 		},
 		shape: func(h *history, a *act) {
-			a.V[0], a.V[3], a.Gap = 0, 0, a.Gap%(2*time.Minute)
+			a.Inst, a.V[0], a.V[3], a.Gap = 0, 0, 0, a.Gap%(2*time.Minute)
 			if a.Kind == click && a.V[1]%2 == 0 {
 				a.App, a.Count, a.Every = 0, 3, h.Window+time.Duration(a.V[2]*2)*time.Second
 				return

@@ -113,8 +113,8 @@ var aboutIdPs = []hunt{
 		`heardWithin  = 30 * time.Minute`}, ""},
 	// A session lives or ends
 	{mutation{"a script is told to wait where only a log-in helps", "rp/internal/engine/flight.go",
-		`if errors.Is(cause, ErrReauthenticate) {`,
-		`if false {`}, "two browsers"},
+		"				return nil, cause\n",
+		"				return nil, Busy(wait, \"later\")\n"}, "two browsers"},
 	{mutation{"an IdP that answers is said to be silent", "rp/internal/engine/signal.go",
 		`		return reason.IdPSilent
 	}
