@@ -167,15 +167,17 @@ func (o *oracle) judgeVisitor(v *visit, s *session) {
 // silentPage is what a person reads of an IdP that does not answer.
 const silentPage = "The log-in service does not answer right now"
 
-// judgeWords: nobody says of an IdP that it does not answer if it has always done so. Where the
-// store fails, or another instance dies, it may be that one's call that is waited for.
+// judgeWords: nobody says of an IdP that it does not answer if it has always done so, and has no
+// call to answer: also one of the other instance, whose lease is waited for. Where the store
+// fails, or an instance dies, that may be over.
 func (o *oracle) judgeWords(v *visit) {
-	if o.excused(v.in.app, pathStore|pathRestart, v.start, v.end) {
+	if !bytes.Contains(v.body, []byte(silentPage)) || o.excused(v.in.app, pathStore|pathRestart, v.start, v.end) {
 		return
 	}
-	w := o.ways[v.in.now.Load()]
-	if !bytes.Contains(v.body, []byte(silentPage)) || v.in.unheard.Load() || w == nil || len(w.underWay) > 0 {
-		return
+	for _, in := range v.in.app.inst {
+		if w := o.ways[in.now.Load()]; in.unheard.Load() || w == nil || len(w.underWay) > 0 {
+			return
+		}
 	}
 	o.breach("C6", "%s says of its IdP, which has answered every call, that it does not answer", v.in.name)
 }
