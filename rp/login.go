@@ -144,8 +144,7 @@ func (s *starts) url(ctx context.Context, f *loginflow.Flow, asks *engine.State)
 		whole = s.checks.url(asks, f)
 	case !s.engine.HasMet():
 		s.idp.LookAgain()
-		return "", engine.IdPSilent(5*time.Second,
-			"the IdP has not answered this instance yet, so nobody is sent there")
+		return "", s.engine.NotHeard()
 	default:
 		whole = s.requests.Login(f)
 	}

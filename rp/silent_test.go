@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -288,4 +289,34 @@ func TestNoSilentCheckAtABrokenIdP(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An IdP of which a load balancer answers 502 is not said to be silent: to who is to be sent
+// there after trust is over, and to who logs in at an instance that has not met it yet.
+func TestErrorsAreNoSilence(t *testing.T) {
+	const fails, silent = "The log-in service has a problem", "The log-in service does not answer"
+	s := setup{kind: rp.NoToken, idp: patient, config: func(c *rp.Config) {
+		c.SilentCheck, c.TrustFor, c.SignalEvery = true, 10*time.Minute, 2*time.Minute
+	}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		synctest.Wait() // what is known of the IdP is stored by now
+		read := func(v *visitor, path, want string) {
+			t.Helper()
+			if a := v.get(path); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, want) {
+				t.Errorf("%s: it does not say %q: %v", path, want, a)
+			}
+		}
+		f := w.idp.Fault(idpmock.Fault{Times: idpmock.Always, Status: http.StatusBadGateway})
+		time.Sleep(11 * time.Minute)
+		read(v, "/private", fails)
+		w.restart(s, w.keys...)
+		other := w.visitor("bob")
+		read(other, "/auth/login", fails)
+		f.Remove()
+		defer w.down()()
+		time.Sleep(time.Minute)
+		read(other, "/auth/login", silent)
+	})
 }

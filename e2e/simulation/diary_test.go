@@ -118,6 +118,9 @@ func (o *oracle) explains(c *call, words string) {
 	if c.kind != callRefresh || c.to > from+30*time.Second {
 		return
 	}
+	if c.chain != nil && c.shownElsewhere() { // it is nothing to anybody if that brought newer tokens
+		return
+	}
 	o.later(c.to+time.Second, func(now time.Duration) {
 		if o.excused(c.in.app, pathRestart, from, now) {
 			return

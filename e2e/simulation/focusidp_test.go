@@ -108,7 +108,8 @@ var idpFocuses = map[string]*focus{
 			case faultAnswer:
 				a.odd(pick(a.V[0], idpmock.Fault{Response: idpmock.ResponseNoTokenType},
 					idpmock.Fault{Header: map[string]string{"Content-Type": "text/plain"}},
-					idpmock.Fault{IDToken: idpmock.IDTokenInvalidIss}, idpmock.Fault{IDToken: idpmock.IDTokenInvalidSig},
+					idpmock.Fault{IDToken: idpmock.IDTokenInvalidIss},
+					idpmock.Fault{IDToken: idpmock.IDTokenInvalidSig},
 					idpmock.Fault{IDToken: idpmock.IDTokenHuge}))
 				a.Every = 5 * time.Minute
 			}
@@ -131,6 +132,55 @@ var idpFocuses = map[string]*focus{
 					idpmock.IDTokenAlternateAlg)})
 				a.Every = 5 * time.Minute
 			}
+		},
+	},
+	// People log in again and again, and the app keeps values for them.
+	"values": {
+		acts:  []actKind{click, save, save, login},
+		knobs: alone,
+		shape: func(_ *history, a *act) {
+			a.App, a.Gap = 0, a.Gap%time.Minute
+			switch a.Kind {
+			case click, save:
+				a.Count, a.Every, a.V[0], a.V[3] = 3, 3*time.Second, 0, 0
+			case login:
+				a.Every, a.V[2] = time.Second, 0
+			}
+		},
+	},
+	// A person signs in from a second browser, at an IdP that keeps one refresh token of each.
+	"two browsers": {
+		acts: []actKind{click, fetch, fetch},
+		knobs: func(h *history) {
+			alone(h)
+			h.BrowsersEach, h.IdPs[0].Like = 2, likeDex
+			h.Apps[0].Revocation = h.IdPs[0].spares()[0]
+		},
+		shape: func(_ *history, a *act) {
+			a.App, a.Gap = 0, a.Gap%(2*time.Minute)
+			a.Count, a.Every, a.V[0], a.V[3] = 10, 11*time.Second, 0, 0
+		},
+	},
+	// A quiet app comes back when its refresh token has just run out, to an instance whose clock
+	// is behind that of the one that got the token. Another app has kept the session alive.
+	"two clocks": {
+		acts: []actKind{click, click, fetch},
+		knobs: func(h *history) {
+			alone(h)
+			h.IdPs[0].Like = likeKeycloak
+			for i := range h.Apps[:2] {
+				h.Apps[i] = appKnobs{SignalEvery: 2 * time.Minute, TrustFor: 2 * time.Minute,
+					TokenLife: 5 * time.Minute, Revocation: h.IdPs[0].spares()[0]}
+			}
+			h.Apps[0].Skew = [2]time.Duration{-29 * time.Second, 29 * time.Second}
+		},
+		shape: func(h *history, a *act) {
+			a.Inst, a.V[0], a.V[3], a.Gap = 0, 0, 0, a.Gap%(2*time.Minute)
+			if a.Kind == click && a.V[1]%2 == 0 {
+				a.App, a.Count, a.Every = 0, 3, h.Window+time.Duration(a.V[2]*2)*time.Second
+				return
+			}
+			a.App, a.Kind, a.Count, a.Every = 1, click, 40, time.Minute
 		},
 	},
 	// People close the tab while the app trades their code.

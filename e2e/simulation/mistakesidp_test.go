@@ -16,7 +16,11 @@ var aboutIdPs = []hunt{
 `}, "odd answers"},
 	{mutation{"another issuer's ID token is another person's", "rp/internal/idtoken/idtoken.go",
 		"	if t.Issuer != want.Issuer { // CORE-05\n",
-		"	if t.Issuer != want.Issuer {\n		if want.Refresh {\n			return ErrOtherUser\n		}\n"}, "odd answers"},
+		`	if t.Issuer != want.Issuer {
+		if want.Refresh {
+			return ErrOtherUser
+		}
+`}, "odd answers"},
 	{mutation{"an ID token with a bad signature is another person's", "rp/internal/idtoken/idtoken.go",
 		`		return nil, mixedUp("%w", keys.err)
 `,
@@ -97,7 +101,7 @@ var aboutIdPs = []hunt{
 		`return d.Renew`}, ""},
 	{mutation{"a refusal about the end of the refresh token is believed", "rp/internal/engine/refresh.go",
 		`} else if v == verdict.Ended && !other && !p.refreshGood(st.Data, sent) {`,
-		`} else if false {`}, ""},
+		`} else if false {`}, "two clocks"},
 	{mutation{"userinfo is believed about a token that ran out", "rp/internal/engine/signal.go",
 		`st.Data.UserinfoFits && p.good(st.Data, sent)`,
 		`st.Data.UserinfoFits`}, ""},
@@ -109,8 +113,8 @@ var aboutIdPs = []hunt{
 		`heardWithin  = 30 * time.Minute`}, ""},
 	// A session lives or ends
 	{mutation{"a script is told to wait where only a log-in helps", "rp/internal/engine/flight.go",
-		`if errors.Is(cause, ErrReauthenticate) {`,
-		`if false {`}, ""},
+		"				return nil, cause\n",
+		"				return nil, Busy(wait, \"later\")\n"}, "two browsers"},
 	{mutation{"an IdP that answers is said to be silent", "rp/internal/engine/signal.go",
 		`		return reason.IdPSilent
 	}
@@ -120,5 +124,5 @@ var aboutIdPs = []hunt{
 	return reason.IdPSilent`}, "errors"},
 	{mutation{"the values are lost at the log-in that a doubt costs", "rp/begin.go",
 		`former.Subject != next.Data.Subject || former.Values == ""`,
-		`former.Subject != next.Data.Subject || former.Values != ""`}, ""},
+		`former.Subject != next.Data.Subject || former.Values != ""`}, "values"},
 }

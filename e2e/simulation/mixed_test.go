@@ -83,8 +83,8 @@ func (o *oracle) expectGivenUp(c *call) {
 				c.to-c.from)
 		case !o.revocable(a, c.to, now):
 		default:
-			o.breach("C5", "%s has got tokens for a code at %s, when nobody waited any more, and has not revoked them by "+
-				"%s", c.in.name, stamp(c.to), stamp(now))
+			o.breach("C5", "%s has got tokens for a code at %s, when nobody waited any more, and has not revoked them "+
+				"by %s", c.in.name, stamp(c.to), stamp(now))
 		}
 	})
 }

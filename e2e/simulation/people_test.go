@@ -179,8 +179,9 @@ func (b *browser) send(a *app, inst int, q request) *visit {
 	ctx, cancel := context.WithTimeout(b.w.ctx, 5*time.Minute)
 	defer cancel()
 	if q.hangUp > 0 {
-		ctx, cancel = context.WithTimeout(ctx, q.hangUp)
+		ctx, cancel = context.WithCancel(ctx) // as a server sees it
 		defer cancel()
+		defer time.AfterFunc(q.hangUp, cancel).Stop()
 	}
 	cookies := b.cookies(a, q)
 	req := b.request(ctx, a, q, cookies)

@@ -54,7 +54,8 @@ func (o *oracle) setsOut(c *call) {
 		most = maxCalls
 	}
 	if len(w.underWay) > most {
-		o.breach("C6", "%s has %d calls of its IdP under way, and Config.MaxCalls is %d", c.in.name, len(w.underWay), most)
+		o.breach("C6", "%s has %d calls of its IdP under way, and Config.MaxCalls is %d", c.in.name, len(w.underWay),
+			most)
 	}
 	if !c.signals() || c.asked != c.from || o.waited(c) {
 		return
@@ -62,8 +63,8 @@ func (o *oracle) setsOut(c *call) {
 	if w.timeouts >= timeoutsToOpen && c.from > w.open {
 		for _, other := range w.underWay {
 			if other != c && other.signals() && other.asked > w.open {
-				o.breach("C6", "%s asks about %s while it asks about %s, although nobody has answered its last %d calls",
-					c.in.name, c.chain.session.label, other.chain.session.label, w.timeouts)
+				o.breach("C6", "%s asks about %s while it asks about %s, although nobody has answered its last %d "+
+					"calls", c.in.name, c.chain.session.label, other.chain.session.label, w.timeouts)
 			}
 		}
 	}
@@ -141,8 +142,8 @@ func (o *oracle) judgeTrusted(v *visit, s *session) {
 	if v.start > confirmed+trust-s.app.skew()-time.Second || t.signedIn+h.IdPAbsolute-v.start < h.Window+2*time.Minute {
 		return
 	}
-	o.breach("C6", "%s lets %s wait for %v, although it trusts %s since %s", v.in.name, v.b.name, v.end-v.start, s.label,
-		stamp(confirmed))
+	o.breach("C6", "%s lets %s wait for %v, although it trusts %s since %s", v.in.name, v.b.name, v.end-v.start,
+		s.label, stamp(confirmed))
 }
 
 // judgeVisitor holds C6 and C5 for a public page: it waits for nobody, and greets nobody who
@@ -166,11 +167,17 @@ func (o *oracle) judgeVisitor(v *visit, s *session) {
 // silentPage is what a person reads of an IdP that does not answer.
 const silentPage = "The log-in service does not answer right now"
 
-// judgeWords: nobody says of an IdP that it does not answer if it has always done so.
+// judgeWords: nobody says of an IdP that it does not answer if it has always done so, and has no
+// call to answer: also one of the other instance, whose lease is waited for. Where the store
+// fails, or an instance dies, that may be over.
 func (o *oracle) judgeWords(v *visit) {
-	w := o.ways[v.in.now.Load()]
-	if !bytes.Contains(v.body, []byte(silentPage)) || v.in.unheard.Load() || w == nil || len(w.underWay) > 0 {
+	if !bytes.Contains(v.body, []byte(silentPage)) || o.excused(v.in.app, pathStore|pathRestart, v.start, v.end) {
 		return
+	}
+	for _, in := range v.in.app.inst {
+		if w := o.ways[in.now.Load()]; in.unheard.Load() || w == nil || len(w.underWay) > 0 {
+			return
+		}
 	}
 	o.breach("C6", "%s says of its IdP, which has answered every call, that it does not answer", v.in.name)
 }

@@ -2,10 +2,12 @@ package simulation
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // The app's own values, which live in the session's record beside the tokens.
@@ -23,8 +25,25 @@ const valueNames = 40
 
 // values is what a session has to hold.
 type values struct {
-	saves int
-	kept  map[string]time.Duration // by name, when it was saved
+	saves    int
+	kept     map[string]time.Duration // by name, when it was saved
+	disputed bool                     // several log-ins have replaced the session at once
+}
+
+// inherits: what a session holds goes over to the one that replaces it in its browser (C6).
+func (o *oracle) inherits(s *session, v *visit) {
+	old := o.sessions[v.session]
+	if old == nil {
+		return
+	}
+	for other := range o.visits {
+		old.values.disputed = old.values.disputed || other.q.what == "callback" && other.session == v.session
+	}
+	if old.person != s.person || old.reason != reason.Replaced || old.endAt < v.start || old.values.disputed ||
+		v.gaveUp || s.app.rolling.Load() || o.excused(s.app, pathStore|pathRestart, v.start, v.end) {
+		return
+	}
+	s.values.saves, s.values.kept = old.values.saves, maps.Clone(old.values.kept)
 }
 
 func (s *values) saving(v *visit, late time.Duration) {

@@ -38,6 +38,17 @@ func IdPSilent(after time.Duration, format string, args ...any) error {
 	return &reason.UnavailableError{RetryAfter: after, Cause: reason.IdPSilent, Err: fmt.Errorf(format, args...)}
 }
 
+// NotHeard is an *UnavailableError for an IdP that has not been heard of lately. It tells an IdP
+// that answers with errors from one that does not answer.
+func (p *Engine) NotHeard() error {
+	down := &reason.UnavailableError{RetryAfter: 5 * time.Second, Cause: reason.IdPSilent,
+		Err: errors.New("the IdP does not answer, so nobody is sent there")}
+	if p.idp.Fails() {
+		down.Cause, down.Err = reason.IdPFails, errors.New("the IdP answers with errors, so nobody is sent there")
+	}
+	return down
+}
+
 const storeRetry = 2 * time.Second
 
 // StoreFailed is an *UnavailableError that the Store causes. The operator hears of each

@@ -67,7 +67,7 @@ func (p *Engine) SignalBeside(ctx context.Context, st *State) {
 func (p *Engine) signalFirst(ctx context.Context, st *State) (*State, error) {
 	if p.Means(st.Data) == BySilentLogin {
 		if !p.Answers(ctx) {
-			return nil, IdPSilent(5*time.Second, "the IdP does not answer, so nobody is sent there")
+			return nil, p.NotHeard()
 		}
 		return nil, p.askSilently(st)
 	}

@@ -18,6 +18,7 @@ type pulse struct {
 	now   func() time.Time
 	next  http.RoundTripper
 	heard atomic.Int64 // milliseconds since 1970
+	fails atomic.Bool  // the latest answer was a 5xx
 
 	// off is by how many milliseconds this server's clock is ahead of the IdP's; 0 while
 	// that is within Skew.
@@ -35,6 +36,7 @@ type pulse struct {
 func (p *pulse) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent := p.now()
 	resp, err := p.next.RoundTrip(r)
+	p.fails.Store(err == nil && resp.StatusCode >= http.StatusInternalServerError)
 	if err != nil {
 		return resp, err
 	}
@@ -68,6 +70,9 @@ func (p *Provider) Lately() bool {
 	since := time.Duration(p.pulse.now().UnixMilli()-p.pulse.heard.Load()) * time.Millisecond
 	return since >= 0 && since < heardWithin
 }
+
+// Fails reports whether the latest answer was a 5xx: somebody is there, but does not work.
+func (p *Provider) Fails() bool { return p.pulse.fails.Load() }
 
 // Probe asks for the discovery document, which every IdP answers cheaply, and waits for 2 s
 // at most. Lately tells what came of it.
