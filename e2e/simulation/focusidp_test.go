@@ -177,10 +177,11 @@ var idpFocuses = map[string]*focus{
 		shape: func(h *history, a *act) {
 			a.Inst, a.V[0], a.V[3], a.Gap = 0, 0, 0, a.Gap%(2*time.Minute)
 			if a.Kind == click && a.V[1]%2 == 0 {
-				a.App, a.Count, a.Every = 0, 3, h.Window+time.Duration(a.V[2]*2)*time.Second
+				a.App, a.Count, a.Every = 0, 2, h.Window+time.Duration(a.V[2]*2)*time.Second
+				a.Gap += 40 * time.Minute
 				return
 			}
-			a.App, a.Kind, a.Count, a.Every = 1, click, 40, time.Minute
+			a.App, a.Kind, a.Count, a.Every = 1, click, 60, time.Minute
 		},
 	},
 	// People close the tab while the app trades their code.

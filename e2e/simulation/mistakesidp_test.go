@@ -92,7 +92,7 @@ var aboutIdPs = []hunt{
 		`_ = now; return false`}, ""},
 	{mutation{"a renewal needs Config.SilentCheck", "rp/silent.go",
 		`!c.cfg.SilentCheck && c.engine.Means(st.Data) != engine.BySilentLogin`,
-		`!c.cfg.SilentCheck`}, ""},
+		`!c.cfg.SilentCheck`}, "two clocks"},
 	{mutation{"a renewal keeps no tokens", "rp/silent.go",
 		`if f.Renews == st.Data.Generation+1 && f.About == st.Rec.Key.Short() {`,
 		`if false {`}, ""},
