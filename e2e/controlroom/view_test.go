@@ -118,12 +118,12 @@ func TestAStoryIsInView(t *testing.T) {
 }
 
 // Before it begins, every story's words leave room for its steps and buttons: nothing lies over
-// anything, on the smallest laptop.
+// anything, on the smallest laptop. On a phone its buttons are in view.
 func TestEveryStoryFitsBeforeItBegins(t *testing.T) {
 	room := start(t)
 	tab := chromium.New(t).Open("room", room.URL())
 	tab.WaitText("#cards", "not signed in")
-	// the second: beneath a tall browser bar
+	// 1280 × 620 is what is left beneath a tall browser bar.
 	for _, size := range [][2]int64{{390, 844}, {1280, 620}, {1280, 720}, {1440, 900}} {
 		tab.Resize(size[0], size[1])
 		for _, one := range scenario.All() {
