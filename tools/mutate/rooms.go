@@ -32,3 +32,10 @@ var rooms = []room{
 
 // few is a sample where each mutant costs the tests of rp, many where it costs nothing.
 const few, many = 5, 25
+
+func (r room) testedBy() []string {
+	if len(r.tests) == 0 {
+		return []string{r.dir}
+	}
+	return r.tests
+}
