@@ -49,8 +49,10 @@ func newSuite(root, pkg, binary string, replaced map[string][]byte, patience tim
 			return nil, err
 		}
 		if o != survived {
-			// A mutant "dies" of a test that fails anyway, and nobody would see it.
-			return nil, fmt.Errorf("%s of %s does not pass as it is: %s", name, pkg, o)
+			// A mutant would "die" of it, and nobody would see that. A test that counts
+			// allocations may mind the choices themselves.
+			fmt.Printf("left out, because it does not pass without a mistake either: %s of %s (%s)\n", name, pkg, o)
+			continue
 		}
 		t := test{name: name, took: time.Since(start), reaches: map[int]bool{}}
 		text, err := os.ReadFile(notes)

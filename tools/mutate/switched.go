@@ -49,20 +49,18 @@ import (
 	"cmp"
 	"os"
 	"strconv"
-	"sync"
+	"sync/atomic"
 )
 
 var (
 	mutantNow, _ = strconv.Atoi(os.Getenv("MUTANT"))
 	mutantNotes, _ = os.OpenFile(os.Getenv("MUTANTS_REACHED"), os.O_WRONLY|os.O_APPEND, 0)
-	mutantNoted sync.Map
+	mutantNoted [1 << 14]atomic.Bool
 )
 
 func mutantOn(n int) bool {
-	if mutantNotes != nil {
-		if _, twice := mutantNoted.LoadOrStore(n, true); !twice {
-			mutantNotes.WriteString(strconv.Itoa(n) + "\n")
-		}
+	if mutantNotes != nil && !mutantNoted[n].Swap(true) {
+		mutantNotes.WriteString(strconv.Itoa(n) + "\n")
 	}
 	return n == mutantNow
 }
