@@ -63,13 +63,13 @@ func (t *trial) of(m mutant) (outcome, string, error) {
 // compiler refuses lose their edits, and so have a build of their own.
 func withSwitches(root string, r room, all []mutant, text map[string][]byte) (map[string][]byte, error) {
 	for range 10 {
-		var name string
+		var clause []byte
 		replaced := map[string][]byte{}
 		for file, src := range text {
 			replaced[file] = switched(file, src, all)
-			name, _, _ = strings.Cut(strings.TrimPrefix(string(packageLine.Find(src)), "package "), " ")
+			clause = packageClause.Find(src)
 		}
-		replaced[r.dir+"/mutants_switches.go"] = []byte("package " + name + "\n" + switches)
+		replaced[r.dir+"/mutants_switches.go"] = slices.Concat(clause, []byte(switches))
 		refused, err := build(root, r.dir, os.DevNull, replaced)
 		if err != nil || refused == "" {
 			return replaced, err
@@ -95,8 +95,8 @@ func withSwitches(root string, r room, all []mutant, text map[string][]byte) (ma
 }
 
 var (
-	packageLine = regexp.MustCompile(`(?m)^package \w+`)
-	refusedAt   = regexp.MustCompile(`(?m)(\w+\.go):(\d+):`)
+	packageClause = regexp.MustCompile(`(?m)^package \w+`)
+	refusedAt     = regexp.MustCompile(`(?m)(\w+\.go):(\d+):`)
 )
 
 // drop takes the edits from the mutants that begin on a line, or end there.
