@@ -71,7 +71,8 @@ func mutantsOf(file string, src []byte) ([]mutant, error) {
 		text := func(n ast.Node) string {
 			return string(src[set.Position(n.Pos()).Offset:set.Position(n.End()).Offset])
 		}
-		look := looker{text: text, add: add, offset: func(p token.Pos) int { return set.Position(p).Offset }}
+		look := looker{text: text, add: add, offset: func(p token.Pos) int { return set.Position(p).Offset },
+			heads: map[ast.Node]bool{}}
 		ast.Inspect(d, look.at)
 	}
 	return all, nil
@@ -82,6 +83,7 @@ type looker struct {
 	text   func(ast.Node) string
 	offset func(token.Pos) int
 	add    func(n ast.Node, by, what string, edits ...edit)
+	heads  map[ast.Node]bool // statements in front of a condition, or of a case: they cannot be left out
 }
 
 // at adds the mistakes that can be made at one node. It says false where nothing below is
@@ -96,9 +98,14 @@ func (l looker) at(n ast.Node) bool {
 		by := l.text(n.X) + " " + op.String() + " " + l.text(n.Y)
 		l.add(n, "("+by+")", l.text(n)+" -> "+by, l.swapped(n)...)
 	case *ast.IfStmt:
+		l.heads[n.Init] = true
 		// Still evaluated for the compiler, so that no name is unused.
 		l.add(n.Cond, "false && ("+l.text(n.Cond)+")", "if "+l.text(n.Cond)+" -> never",
 			l.around(n.Cond, "mutantOff(#) && (", ")")...)
+	case *ast.SwitchStmt:
+		l.heads[n.Init] = true
+	case *ast.CommClause:
+		l.heads[n.Comm] = true
 	case *ast.BasicLit:
 		if n.Kind == token.INT {
 			l.add(n, "("+n.Value+"+1)", n.Value+" -> "+n.Value+"+1")
@@ -125,6 +132,9 @@ func (l looker) at(n ast.Node) bool {
 }
 
 func (l looker) notDone(n ast.Node) {
+	if l.heads[n] {
+		return
+	}
 	l.add(n, "if false { "+l.text(n)+" }", l.text(n)+" -> not done", l.around(n, "if mutantOff(#) { ", " }")...)
 }
 

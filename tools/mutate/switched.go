@@ -37,7 +37,7 @@ func (l looker) swapped(n *ast.BinaryExpr) []edit {
 		token.QUO: "Div"}[n.Op]
 	between, after := ", ", ")"
 	if n.Op == token.LAND || n.Op == token.LOR {
-		between, after = ", func() bool { return ", " })"
+		between, after = ", func() bool { return (", ") })"
 	}
 	op := edit{at: l.offset(n.OpPos), cut: len(n.Op.String()), text: between}
 	return append(l.around(n, "mutant"+name+"(#, ", after), op)
