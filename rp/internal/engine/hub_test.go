@@ -58,8 +58,11 @@ func TestHubForgets(t *testing.T) {
 	if !closed(held) || !h.watches(key) {
 		t.Error("one is left who watches")
 	}
+	if !closed(h.hold(key)) {
+		t.Error("it is over already")
+	}
 	if late.Release(); h.watches(key) {
-		t.Error("it is over, and nobody watches")
+		t.Error("it is over, and nobody watches: who held it after the end has nothing to wait for")
 	}
 	h.hold(key)
 	if h.announce(store.Change{Key: key, Reason: "idle"}); h.watches(key) {

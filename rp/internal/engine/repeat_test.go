@@ -29,6 +29,9 @@ func TestPastEndsAreForgotten(t *testing.T) {
 	for n := range pastMost + 3 {
 		l.made(endAt(0), []store.Record{{Key: numbered(n)}}, nil)
 	}
+	if len(l.list) != pastMost {
+		t.Errorf("%d ends take memory", len(l.list))
+	}
 	if got := l.recent(morning); len(got) != pastMost || got[0].sel.Key != numbered(3) {
 		t.Errorf("%d ends from %v", len(got), got[0].sel.Key)
 	}
@@ -42,7 +45,9 @@ func TestPastEndsInOrder(t *testing.T) {
 	under := endAt(0)
 	under.sel, under.detail = store.Selector{Ref: store.Key{9}}, "by an order"
 	l.made(under, []store.Record{{Key: numbered(1)}, {Key: numbered(2)}}, nil)
-	l.made(under, []store.Record{{Key: numbered(3)}}, errDown)
+	failed := under
+	failed.sel.Ref = store.Key{8}
+	l.made(failed, []store.Record{{Key: numbered(3)}}, errDown)
 	l.made(endAt(0), nil, nil) // by its key: nothing was there
 	got := l.recent(morning)
 	if len(got) != 4 || got[3].sel != under.sel {
