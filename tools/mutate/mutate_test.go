@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"go/parser"
 	"go/token"
 	"os"
@@ -165,7 +164,10 @@ func TestOutcomes(t *testing.T) {
 	for name, text := range map[string]string{"go.mod": "module p\n\ngo 1.26\n", "p/p.go": tested,
 		"p/p_test.go": testOfTested} {
 		file := filepath.Join(root, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -62,13 +62,13 @@ var failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
 
 // runTests runs some tests of a binary, in the directory of their package. by is the test that
 // has failed, where the output says it.
-func runTests(binary, dir string, names []string, limit time.Duration, env ...string) (o outcome, by string, err error) {
+func runTests(binary, dir string, names []string, limit time.Duration, env string) (o outcome, by string, err error) {
 	// The second limit is for a process that does not heed the first.
 	ctx, cancel := context.WithTimeout(context.Background(), limit+10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "-test.failfast", "-test.timeout", limit.String(),
 		"-test.run", "^("+strings.Join(names, "|")+")$")
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env)
 	// What a test has started ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

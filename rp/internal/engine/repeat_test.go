@@ -18,8 +18,10 @@ func TestPastEndsAreForgotten(t *testing.T) {
 	for _, after := range []time.Duration{0, time.Second, 5 * time.Minute} {
 		l.made(endAt(after), []store.Record{{Key: numbered(int(after / time.Second))}}, nil)
 	}
-	for now, want := range map[time.Duration]int{5 * time.Minute: 3, 5*time.Minute + 1: 2, 5*time.Minute + time.Second: 2,
-		5*time.Minute + time.Second + 1: 1, 10 * time.Minute: 1, 10*time.Minute + 1: 0} {
+	for now, want := range map[time.Duration]int{
+		5 * time.Minute: 3, 5*time.Minute + 1: 2, 5*time.Minute + time.Second: 2,
+		5*time.Minute + time.Second + 1: 1, 10 * time.Minute: 1, 10*time.Minute + 1: 0,
+	} {
 		again := &pastEnds{list: l.list}
 		if got := again.recent(morning.Add(now)); len(got) != want {
 			t.Errorf("after %v: %d ends, want %d", now, len(got), want)
