@@ -62,6 +62,15 @@ func (s *brokenStore) Settle(ctx context.Context, key store.Key, sealed []byte, 
 	return s.Store.Settle(ctx, key, sealed, due)
 }
 
+func (s *brokenStore) End(ctx context.Context, sel store.Selector, end store.End) ([]store.Record, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	return s.Store.End(ctx, sel, end)
+}
+
+func leaseOf(key store.Key) store.Key { return names.LeaseID("report", key) }
+
 func newWithStore(t *testing.T, c Config) *withStore {
 	t.Helper()
 	lines := &bytes.Buffer{}
