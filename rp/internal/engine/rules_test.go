@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/idps"
@@ -145,6 +146,50 @@ func TestLookOnce(t *testing.T) {
 	}
 	if !closed(change) {
 		t.Error("a change that nobody has reported is told")
+	}
+}
+
+// C8: an end that came between a handler's look at the session and its call of Session.Done is heard.
+func TestWhenEndedAlready(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newWithStore(t, Config{})
+		over, lives := p.live(t, 1, record.Data{}).Key, p.live(t, 2, record.Data{}).Key
+		end := store.End{Reason: "admin", At: p.Now(), Until: p.Now().Add(time.Hour)}
+		if _, err := p.kept.End(t.Context(), store.Selector{Key: over}, end); err != nil {
+			t.Fatal(err)
+		}
+		done, other := p.WhenEnded(over), p.WhenEnded(lives)
+		synctest.Wait()
+		if !closed(done) || closed(other) {
+			t.Errorf("the one that is over: %v, the other: %v", closed(done), closed(other))
+		}
+	})
+}
+
+// Whoever may not call the IdP is told so at once, and when to come again: while one call tries
+// whether the IdP answers, and while this instance closes.
+func TestFlyWithoutACall(t *testing.T) {
+	for name, row := range map[string]struct {
+		prepare func(*withStore)
+		again   time.Duration
+	}{
+		"another call tries": {func(p *withStore) { p.flights.timeouts, p.flights.trying = timeoutsToOpen, true },
+			5 * time.Second},
+		"closing": {func(p *withStore) { p.stop() }, time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newWithStore(t, Config{WaitFor: time.Minute})
+			row.prepare(p)
+			began := time.Now()
+			_, err := p.Fly(t.Context(), numbered(1), Errand{}, func(*record.Data) bool { return false })
+			var trouble *reason.UnavailableError
+			if !errors.As(err, &trouble) || trouble.RetryAfter != row.again || time.Since(began) > 0 {
+				t.Errorf("%s: %v after %v", name, err, time.Since(began))
+			}
+			if p.flights.underWay(numbered(1)) || p.flights.trying != (name == "another call tries") {
+				t.Errorf("%s: a call is under way", name)
+			}
+		})
 	}
 }
 
