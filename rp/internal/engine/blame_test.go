@@ -11,17 +11,20 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// API-01b: an API is blamed for one session, for a minute at least. Of so many that nothing has a
+// API-01b: an API is blamed for one session, for a minute at least, and no longer if a clock is set back. Of so many that nothing has a
 // place any more those give way that are over; the others stay.
 func TestBlames(t *testing.T) {
 	now := morning
 	p := &Engine{private: &private{Config{Kind: NoToken, Now: func() time.Time { return now }}},
-		log: slog.New(slog.DiscardHandler), blames: blames{of: map[blameKey]time.Time{}}}
+		log: slog.New(slog.DiscardHandler), blames: blames{of: map[blameKey]blame{}}}
 	session := func(n int) *State { return &State{Rec: store.Record{Key: numbered(n)}, Data: new(record.Data)} }
 	p.Blame("https://api", session(0))
 	if !p.Blamed("https://api", session(0)) || p.Blamed("https://other", session(0)) || p.Blamed("https://api",
 		session(1)) {
 		t.Error("it is another one's blame")
+	}
+	if now = morning.Add(-time.Millisecond); p.Blamed("https://api", session(0)) {
+		t.Error("a clock that was set back prolongs it")
 	}
 	if now = morning.Add(time.Minute - time.Millisecond); !p.Blamed("https://api", session(0)) {
 		t.Error("it is over too early")
