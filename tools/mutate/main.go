@@ -5,8 +5,9 @@
 //	make mutate
 //	make mutate ROOM=rp/internal/lifetime MUTANTS=all SEED=7
 //
-// It takes a sample of each package, because a mistake costs the seconds that a build
-// takes; the seed of the sample is printed. It says 1 if a mutant survives unexplained.
+// It takes a sample of each package; the seed of the sample is printed. It says 1 if a
+// mutant survives unexplained. A mutant whose tests do not end is listed, too: it is most
+// often an endless loop, but a busy machine may be the reason.
 package main
 
 import (
@@ -25,9 +26,11 @@ func main() {
 	at := flag.String("room", "", "only this package, as in rp/internal/lifetime")
 	sample := flag.String("mutants", "", `how many mutants of each package, or "all"`)
 	seed := flag.String("seed", "", "chooses the sample; none: the date")
-	limit := flag.Duration("timeout", 4*time.Minute, "how long the tests may take for one mutant")
+	patience := flag.Duration("patience", 30*time.Second,
+		"how long tests may take, beside five times what they take without a mistake")
+	verbose := flag.Bool("v", false, "say of each mutant which test has killed it")
 	flag.Parse()
-	survivors, err := run(*at, *sample, *seed, *limit)
+	survivors, err := run(*at, *sample, *seed, *patience, *verbose)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(2)
@@ -37,7 +40,7 @@ func main() {
 	}
 }
 
-func run(at, sample, seed string, limit time.Duration) (survivors int, err error) {
+func run(at, sample, seed string, patience time.Duration, verbose bool) (survivors int, err error) {
 	root, err := filepath.Abs("..")
 	if err != nil {
 		return 0, err
@@ -60,7 +63,7 @@ func run(at, sample, seed string, limit time.Duration) (survivors int, err error
 		if err != nil {
 			return survivors, err
 		}
-		left, err := tryRoom(root, r, n, seed, limit, why)
+		left, err := tryRoom(root, r, n, seed, patience, verbose, why)
 		if err != nil {
 			return survivors, err
 		}
@@ -90,37 +93,43 @@ func (r room) size(sample string) (int, error) {
 	return n, nil
 }
 
-func tryRoom(root string, r room, n int, seed string, limit time.Duration,
+func tryRoom(root string, r room, n int, seed string, patience time.Duration, verbose bool,
 	why map[string]string) (survivors int, err error) {
-	// A mutant "dies" of tests that fail anyway, and nobody would see it.
-	for _, pkg := range r.testedBy() {
-		if o, err := goTest(root, "", pkg, limit); err != nil || o != survived {
-			return 0, fmt.Errorf("the tests of %s do not pass as they are: %s %v", pkg, o, err)
-		}
-	}
-	all, text, err := mutantsIn(root, r)
+	defer forgetFailures(filepath.Join(root, filepath.FromSlash(r.dir)))()
+	dir, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return 0, err
 	}
-	defer forgetFailures(filepath.Join(root, filepath.FromSlash(r.dir)))()
-	chosen := choose(all, n, seed)
+	defer os.RemoveAll(dir)
+	t, err := newTrial(root, dir, r, patience)
+	if err != nil {
+		return 0, err
+	}
+	chosen := choose(t.all, n, seed)
 	count := map[outcome]int{}
 	for _, m := range chosen {
 		if _, explained := why[m.key()]; explained {
 			continue
 		}
-		o, err := try(root, r, m, text[m.file], limit)
+		o, by, err := t.of(m)
 		if err != nil {
 			return survivors, err
 		}
 		count[o]++
-		if o == survived {
+		switch o {
+		case survived:
 			survivors++
-			fmt.Println("SURVIVED", m.key())
+			fmt.Println("SURVIVED ", m.key())
+		case timedOut:
+			fmt.Println("TIMED OUT", m.key(), by)
+		case killed:
+			if verbose {
+				fmt.Println("killed   ", m.key(), "by", by)
+			}
 		}
 	}
-	fmt.Printf("%-24s %4d mutants, %d tried: %d killed, %d survived, %d not built\n", r.dir, len(all), len(chosen),
-		count[killed], count[survived], count[unbuilt])
+	fmt.Printf("%-24s %4d mutants, %d tried: %d killed, %d timed out, %d survived, %d not built\n", r.dir, len(t.all),
+		len(chosen), count[killed], count[timedOut], count[survived], count[unbuilt])
 	return survivors, nil
 }
 

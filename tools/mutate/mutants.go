@@ -18,6 +18,8 @@ type mutant struct {
 	nth      int    // of those with the same three fields above, from 0
 	from, to int    // the bytes that are replaced
 	by       string
+	number   int    // its place in the list of the package, from 1
+	edits    []edit // the same as a choice at run time; none: only a build of its own makes it
 }
 
 // key names a mutant so that a change elsewhere in the file does not rename it.
@@ -54,9 +56,13 @@ func mutantsOf(file string, src []byte) ([]mutant, error) {
 		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.IMPORT {
 			continue
 		}
-		add := func(n ast.Node, by, what string) {
+		constant := isConst(d)
+		add := func(n ast.Node, by, what string, edits ...edit) {
 			m := mutant{file: file, in: nameOf(d), what: oneLine(what),
 				from: set.Position(n.Pos()).Offset, to: set.Position(n.End()).Offset, by: by}
+			if !constant {
+				m.edits = edits
+			}
 			name := m.key()
 			m.nth = seen[name]
 			seen[name]++
@@ -65,52 +71,71 @@ func mutantsOf(file string, src []byte) ([]mutant, error) {
 		text := func(n ast.Node) string {
 			return string(src[set.Position(n.Pos()).Offset:set.Position(n.End()).Offset])
 		}
-		ast.Inspect(d, func(n ast.Node) bool { return mutate(n, text, add) })
+		look := looker{text: text, add: add, offset: func(p token.Pos) int { return set.Position(p).Offset },
+			heads: map[ast.Node]bool{}}
+		ast.Inspect(d, look.at)
 	}
 	return all, nil
 }
 
-// mutate adds the mistakes that can be made at one node. It says false where nothing
-// below is looked at.
-func mutate(n ast.Node, text func(ast.Node) string, add func(n ast.Node, by, what string)) bool {
+// looker finds the mistakes of one declaration.
+type looker struct {
+	text   func(ast.Node) string
+	offset func(token.Pos) int
+	add    func(n ast.Node, by, what string, edits ...edit)
+	heads  map[ast.Node]bool // statements in front of a condition, or of a case: they cannot be left out
+}
+
+// at adds the mistakes that can be made at one node. It says false where nothing below is
+// looked at.
+func (l looker) at(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.BinaryExpr:
 		op, ok := swaps[n.Op]
 		if !ok || n.Op == token.ADD && (isString(n.X) || isString(n.Y)) {
 			return true
 		}
-		by := text(n.X) + " " + op.String() + " " + text(n.Y)
-		add(n, "("+by+")", text(n)+" -> "+by)
+		by := l.text(n.X) + " " + op.String() + " " + l.text(n.Y)
+		l.add(n, "("+by+")", l.text(n)+" -> "+by, l.swapped(n)...)
 	case *ast.IfStmt:
+		l.heads[n.Init] = true
 		// Still evaluated for the compiler, so that no name is unused.
-		add(n.Cond, "false && ("+text(n.Cond)+")", "if "+text(n.Cond)+" -> never")
+		l.add(n.Cond, "false && ("+l.text(n.Cond)+")", "if "+l.text(n.Cond)+" -> never",
+			l.around(n.Cond, "mutantOff(#) && (", ")")...)
+	case *ast.SwitchStmt:
+		l.heads[n.Init] = true
+	case *ast.CommClause:
+		l.heads[n.Comm] = true
 	case *ast.BasicLit:
 		if n.Kind == token.INT {
-			add(n, "("+n.Value+"+1)", n.Value+" -> "+n.Value+"+1")
+			l.add(n, "("+n.Value+"+1)", n.Value+" -> "+n.Value+"+1")
 		}
 	case *ast.Ident:
 		if other := map[string]string{"true": "false", "false": "true"}[n.Name]; other != "" {
-			add(n, other, n.Name+" -> "+other)
+			l.add(n, other, n.Name+" -> "+other, l.around(n, "(", " != mutantOn(#))")...)
 		}
 	case *ast.UnaryExpr:
 		if n.Op == token.NOT {
-			add(n, "("+text(n.X)+")", text(n)+" -> "+text(n.X))
+			l.add(n, "("+l.text(n.X)+")", l.text(n)+" -> "+l.text(n.X), l.around(n, "(", " != mutantOn(#))")...)
 		}
 	case *ast.ExprStmt:
-		add(n, "if false { "+text(n)+" }", text(n)+" -> not done")
+		l.notDone(n)
 	case *ast.AssignStmt:
 		if n.Tok != token.DEFINE && !initialises(n) {
-			add(n, "if false { "+text(n)+" }", text(n)+" -> not done")
+			l.notDone(n)
 		}
 	case *ast.ForStmt:
-		inspectBody(n.Body, text, add) // a header that is changed loops for ever, which only costs time
+		ast.Inspect(n.Body, l.at) // a header that is changed loops for ever, which only costs time
 		return false
 	}
 	return true
 }
 
-func inspectBody(b *ast.BlockStmt, text func(ast.Node) string, add func(n ast.Node, by, what string)) {
-	ast.Inspect(b, func(n ast.Node) bool { return mutate(n, text, add) })
+func (l looker) notDone(n ast.Node) {
+	if l.heads[n] {
+		return
+	}
+	l.add(n, "if false { "+l.text(n)+" }", l.text(n)+" -> not done", l.around(n, "if mutantOff(#) { ", " }")...)
 }
 
 // initialises reports an assignment to nothing, which only quiets the compiler.
@@ -121,6 +146,11 @@ func initialises(a *ast.AssignStmt) bool {
 		}
 	}
 	return true
+}
+
+func isConst(d ast.Decl) bool {
+	g, ok := d.(*ast.GenDecl)
+	return ok && g.Tok == token.CONST
 }
 
 func isString(e ast.Expr) bool {

@@ -100,8 +100,9 @@ func TestSampleIsRepeated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	same := func(a, b mutant) bool { return a.number == b.number }
 	one := choose(all, 10, "1")
-	if !slices.Equal(one, choose(all, 10, "1")) || slices.Equal(one, choose(all, 10, "2")) {
+	if !slices.EqualFunc(one, choose(all, 10, "1"), same) || slices.EqualFunc(one, choose(all, 10, "2"), same) {
 		t.Error("the sample does not depend on the seed alone")
 	}
 	if got := choose(all, -1, "1"); len(got) != len(all) {
@@ -109,16 +110,59 @@ func TestSampleIsRepeated(t *testing.T) {
 	}
 }
 
-// What the tests say of a mutant that they notice, of one that they do not, of one that
-// does not build, and of one that never ends.
+const tested = `package p
+
+const most = 5
+
+func Less(a, b int) bool { return a < b }
+
+func Both(a, b bool) bool { return a && !b }
+
+func Count(n int) (i int) {
+	for {
+		if i >= n {
+			break
+		}
+		i++
+	}
+	return i*2 + most
+}
+
+func None() int {
+	panic("not called")
+}
+`
+
+const testOfTested = `package p
+
+import "testing"
+
+func TestLess(t *testing.T) {
+	if !Less(1, 2) || Less(2, 1) {
+		t.Fatal()
+	}
+}
+
+func TestBoth(t *testing.T) {
+	if Both(false, false) || !Both(true, false) {
+		t.Fatal()
+	}
+}
+
+func TestCount(t *testing.T) {
+	if Count(3) != 11 {
+		t.Fatal()
+	}
+}
+`
+
+// What the tests say of mutants that they notice, of some that they do not, of one that
+// does not build, and of one that never ends. Two have builds of their own: a constant, and
+// the one that the compiler refuses.
 func TestOutcomes(t *testing.T) {
 	root := t.TempDir()
-	const src = "package p\n\nfunc Less(a, b int) bool { return a < b }\n"
-	for name, text := range map[string]string{
-		"go.mod": "module p\n\ngo 1.26\n", "p/p.go": src,
-		"p/p_test.go": "package p\n\nimport \"testing\"\n\nfunc TestLess(t *testing.T) {\n\tif !Less(1, 2) " +
-			"{\n\t\tt.Fatal()\n\t}\n}\n",
-	} {
+	for name, text := range map[string]string{"go.mod": "module p\n\ngo 1.26\n", "p/p.go": tested,
+		"p/p_test.go": testOfTested} {
 		file := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			t.Fatal(err)
@@ -128,13 +172,31 @@ func TestOutcomes(t *testing.T) {
 		}
 	}
 	t.Setenv("GOWORK", "off")
-	from := strings.Index(src, "a < b")
-	for by, want := range map[string]outcome{"a > b": killed, "a <= b": survived, "a < c": unbuilt,
-		"<-(chan bool)(nil)": killed} {
-		got, err := try(root, room{dir: "p"}, mutant{file: "p/p.go", from: from, to: from + len("a < b"), by: by},
-			[]byte(src), 5*time.Second)
-		if err != nil || got != want {
-			t.Errorf("%s: %s, want %s (%v)", by, got, want, err)
+	trial, err := newTrial(root, t.TempDir(), room{dir: "p"}, 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range trial.all {
+		o, by, err := trial.of(m)
+		if err != nil {
+			t.Fatal(err)
 		}
+		got = append(got, strings.TrimSpace(strings.TrimPrefix(m.key(), "p/p.go | ")+": "+string(o)+" "+by))
+	}
+	want := []string{
+		"- | 5 -> 5+1: killed TestCount",
+		"Less | a < b -> a <= b: survived",
+		"Both | a && !b -> a ¦¦ !b: killed TestBoth",
+		"Both | !b -> b: killed TestBoth",
+		"Count | if i >= n -> never: timed out",
+		"Count | i >= n -> i > n: killed TestCount",
+		"Count | i*2 + most -> i*2 - most: killed TestCount",
+		"Count | i*2 -> i / 2: killed TestCount",
+		"Count | 2 -> 2+1: killed TestCount",
+		`None | panic("not called") -> not done: not built`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -16,67 +17,74 @@ import (
 type outcome string
 
 const (
-	killed   outcome = "killed"   // a test failed, or did not end
-	survived outcome = "survived" // every test passed
-	unbuilt  outcome = "unbuilt"  // the compiler refused it: it says nothing about the tests
+	killed   outcome = "killed"    // a test failed
+	timedOut outcome = "timed out" // a test did not end: most often a loop that the mutant has made endless
+	survived outcome = "survived"  // every test passed
+	unbuilt  outcome = "not built" // the compiler refused it: it says nothing about the tests
 )
 
-// try runs the tests of a room with one mutant in place of the file. The file itself is
-// not touched (go help build, -overlay).
-func try(root string, r room, m mutant, src []byte, limit time.Duration) (outcome, error) {
+// build compiles the tests of a package with some files replaced, or added; the files
+// themselves are not touched (go help build, -overlay). Without an error of its own, it
+// says what the compiler has refused.
+func build(root, pkg, binary string, replaced map[string][]byte) (refused string, err error) {
 	dir, err := os.MkdirTemp("", "mutant")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	changed, list := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
-	overlay, err := json.Marshal(map[string]map[string]string{
-		"Replace": {filepath.Join(root, filepath.FromSlash(m.file)): changed},
-	})
+	paths := map[string]string{}
+	for name, text := range replaced {
+		to := filepath.Join(dir, filepath.Base(name))
+		if err := os.WriteFile(to, text, 0o600); err != nil {
+			return "", err
+		}
+		paths[filepath.Join(root, filepath.FromSlash(name))] = to
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": paths})
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(os.WriteFile(changed, m.apply(src), 0o600), os.WriteFile(list, overlay, 0o600)); err != nil {
+	list := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, overlay, 0o600); err != nil {
 		return "", err
 	}
-	for _, pkg := range r.testedBy() {
-		if o, err := goTest(root, list, pkg, limit); o != survived || err != nil {
-			return o, err
-		}
-	}
-	return survived, nil
-}
-
-func goTest(root, overlay, pkg string, limit time.Duration) (outcome, error) {
-	// The second limit is for a process that does not heed the first.
-	ctx, cancel := context.WithTimeout(context.Background(), limit+time.Minute)
-	defer cancel()
-	args := []string{"test", "-vet=off", "-failfast", "-count=1", "-timeout", limit.String()}
-	if overlay != "" {
-		args = append(args, "-overlay", overlay)
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "./"+pkg)...)
+	cmd := exec.Command("go", "test", "-c", "-vet=off", "-gcflags=-e", "-overlay", list, "-o", binary, "./"+pkg)
 	cmd.Dir = root
-	// go test does not pass its own end on to the test that it runs: the group ends.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return survived, nil
-	case strings.Contains(string(out), "[build failed]"):
-		return unbuilt, nil
-	case errors.As(err, &exit) || ctx.Err() != nil:
-		return killed, nil
+	if errors.As(err, &exit) {
+		return string(out), nil
 	}
 	return "", err
 }
 
-func (r room) testedBy() []string {
-	if len(r.tests) == 0 {
-		return []string{r.dir}
+var failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
+
+// runTests runs some tests of a binary, in the directory of their package. by is the test that
+// has failed, where the output says it.
+func runTests(binary, dir string, names []string, limit time.Duration, env string) (o outcome, by string, err error) {
+	// The second limit is for a process that does not heed the first.
+	ctx, cancel := context.WithTimeout(context.Background(), limit+10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, "-test.failfast", "-test.timeout", limit.String(),
+		"-test.run", "^("+strings.Join(names, "|")+")$")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env)
+	// What a test has started ends with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.CombinedOutput()
+	if name := failed.FindSubmatch(out); name != nil {
+		by = string(name[1])
 	}
-	return r.tests
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return survived, "", nil
+	case ctx.Err() != nil || strings.Contains(string(out), "panic: test timed out after"):
+		return timedOut, by, nil
+	case errors.As(err, &exit):
+		return killed, by, nil
+	}
+	return "", "", err
 }

@@ -65,5 +65,8 @@ func mutantsIn(root string, r room) ([]mutant, map[string][]byte, error) {
 		}
 		all, text[name] = append(all, found...), src
 	}
+	for i := range all {
+		all[i].number = i + 1
+	}
 	return all, text, nil
 }

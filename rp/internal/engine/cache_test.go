@@ -45,6 +45,27 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// The same version takes the place of itself: activity has moved how long the clocks have nothing to say. What
+// is replaced or dropped takes no room.
+func TestCacheReplaces(t *testing.T) {
+	c := new(cache)
+	key := keyIn(1, 1)
+	c.add(key, 1)
+	size := c.used.Load()
+	quiet := lifetime.Span{From: 1, Until: 2}
+	c.put(&State{Rec: store.Record{Key: key, Version: 1, Sealed: []byte("sealed")}}, quiet)
+	if o := c.get(&key, 1); o == nil || o.Quiet != quiet {
+		t.Errorf("%+v", o)
+	}
+	c.add(key, 2)
+	if used := c.used.Load(); used != size || size == 0 {
+		t.Errorf("one takes %d bytes, and after two changes %d", size, used)
+	}
+	if c.drop(&key); c.used.Load() != 0 {
+		t.Errorf("nothing takes %d bytes", c.used.Load())
+	}
+}
+
 // What comes last is there, what is kept is bounded, and room is used before
 // anything has to leave.
 func TestCacheIsBounded(t *testing.T) {

@@ -39,5 +39,5 @@ func (p *Engine) NoteEnd(d *record.Data) {
 // the first W proves the contrary, and an end before it has another cause.
 func endedAllTheSame(begun, told, now time.Time, w time.Duration) bool {
 	first := begun.Add(w)
-	return w > 0 && told.After(begun) && told.Before(first) && !now.Before(first) && now.Sub(told) < w
+	return told.Before(first) && !now.Before(first) && now.Sub(told) < w // so it was told after the beginning
 }

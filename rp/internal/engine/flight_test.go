@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/idp"
@@ -223,33 +222,4 @@ func TestLimitedAll(t *testing.T) {
 			t.Errorf("%s: %v, %d are remembered", name, got, len(f.limited))
 		}
 	}
-}
-
-// A queue handles each item once and in order, at most so many at a time, drops what is too
-// much, and works again after it was empty.
-func TestQueue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := &Engine{}
-		p.ctx, p.stop = t.Context(), func() {}
-		var got []int
-		next := make(chan bool)
-		q := &queue[int]{limit: 1, most: 2, handle: func(n int) { <-next; got = append(got, n) }}
-		for n := range 5 { // the first is at work, two wait, two are dropped
-			q.add(p, n)
-			synctest.Wait()
-		}
-		for range 3 {
-			next <- true
-		}
-		synctest.Wait()
-		if fmt.Sprint(got) != "[0 1 2]" || q.busy != 0 {
-			t.Errorf("%v, %d at work", got, q.busy)
-		}
-		q.add(p, 7)
-		next <- true
-		synctest.Wait()
-		if fmt.Sprint(got) != "[0 1 2 7]" {
-			t.Errorf("%v", got)
-		}
-	})
 }

@@ -32,11 +32,7 @@ func newHub() *hub { return &hub{topics: map[store.Key]*Topic{}} }
 func (h *hub) subscribe(key store.Key) *Topic {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t := h.topics[key]
-	if t == nil {
-		t = &Topic{hub: h, key: key, Done: make(chan struct{}), changed: make(chan struct{})}
-		h.topics[key] = t
-	}
+	t := h.topic(key)
 	t.subs++
 	return t
 }
@@ -44,14 +40,24 @@ func (h *hub) subscribe(key store.Key) *Topic {
 // hold returns a channel that is closed at the end of a session. It lasts until then:
 // a few hundred bytes for a session that somebody has held.
 func (h *hub) hold(key store.Key) <-chan struct{} {
-	t := h.subscribe(key)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if t.held {
-		t.subs--
+	t := h.topic(key)
+	if !t.held && t.reason == "" { // after the end nothing would take it back
+		t.held = true
+		t.subs++
 	}
-	t.held = true
 	return t.Done
+}
+
+// topic is the one of a session, a new one if nobody watches. The caller holds mu.
+func (h *hub) topic(key store.Key) *Topic {
+	t := h.topics[key]
+	if t == nil {
+		t = &Topic{hub: h, key: key, Done: make(chan struct{}), changed: make(chan struct{})}
+		h.topics[key] = t
+	}
+	return t
 }
 
 // Release gives a subscription back, once.
@@ -94,7 +100,6 @@ func (h *hub) announce(c store.Change) {
 	t.reason = c.Reason
 	close(t.Done)
 	if t.held {
-		t.held = false
 		t.subs--
 	}
 	if t.subs == 0 {

@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tandem-sso/tandem/rp/internal/names"
+	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/seal"
+	"github.com/tandem-sso/tandem/rp/internal/throttle"
+	"github.com/tandem-sso/tandem/rp/store"
+	"github.com/tandem-sso/tandem/rp/store/memstore"
+)
+
+// withStore is an engine that has a store and no IdP, and whose background work does not run.
+type withStore struct {
+	*Engine
+	kept  *brokenStore
+	lines *bytes.Buffer // the log; not while goroutines write there
+}
+
+// brokenStore fails while err is not nil; a Claim that fails ends in a call of closes.
+type brokenStore struct {
+	store.Store
+	err    error
+	closes func()
+}
+
+func (s *brokenStore) Load(ctx context.Context, key store.Key) (store.Record, error) {
+	if s.err != nil {
+		return store.Record{}, s.err
+	}
+	return s.Store.Load(ctx, key)
+}
+
+func (s *brokenStore) List(ctx context.Context, ref store.Key) ([]store.Record, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	return s.Store.List(ctx, ref)
+}
+
+func (s *brokenStore) Claim(ctx context.Context, owner store.Key, now time.Time, hold time.Duration,
+	limit int) ([]store.Record, error) {
+	if s.err != nil {
+		if s.closes != nil {
+			s.closes()
+		}
+		return nil, s.err
+	}
+	return s.Store.Claim(ctx, owner, now, hold, limit)
+}
+
+func (s *brokenStore) Settle(ctx context.Context, key store.Key, sealed []byte, due time.Time) error {
+	if s.err != nil {
+		return s.err
+	}
+	return s.Store.Settle(ctx, key, sealed, due)
+}
+
+func (s *brokenStore) End(ctx context.Context, sel store.Selector, end store.End) ([]store.Record, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	return s.Store.End(ctx, sel, end)
+}
+
+func leaseOf(key store.Key) store.Key { return names.LeaseID("report", key) }
+
+func newWithStore(t *testing.T, c Config) *withStore {
+	t.Helper()
+	lines := &bytes.Buffer{}
+	kept := &brokenStore{Store: memstore.New(memstore.Options{})}
+	c.Store, c.Logger, c.RequestTimeout = kept, slog.New(slog.NewTextHandler(lines, nil)), 10*time.Second
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	keys := [][]byte{bytes.Repeat([]byte("k"), 32)}
+	party, err := names.New("https://idp.example", "app", keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := seal.NewRing("records", party.Owner[:], keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Engine{private: &private{c}, party: party, ring: ring, log: c.Logger, hub: newHub(), cache: new(cache),
+		flights: newFlights(), agenda: newAgenda(), unreadable: throttle.New(Remember, 1)}
+	p.ctx, p.stop = context.WithCancel(t.Context())
+	p.calls, p.abort = context.WithCancel(t.Context())
+	p.untold = queue[untold]{handle: func(untold) {}, limit: 1}
+	t.Cleanup(p.stop)
+	return &withStore{p, kept, lines}
+}
+
+// live stores a session.
+func (p *withStore) live(t *testing.T, n int, d record.Data) store.Record {
+	t.Helper()
+	now := p.Now()
+	rec, err := p.sealed(store.Record{Key: numbered(n), Owner: p.party.Owner, Refs: p.party.RefsOf(&d), Begun: now,
+		Issued: now.Truncate(time.Second), Active: now, Due: now.Add(time.Hour)}, &d)
+	if err == nil {
+		err = p.kept.Create(t.Context(), rec)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Version = 1
+	return rec
+}
+
+func (p *withStore) said(part string) bool { return strings.Contains(p.lines.String(), part) }
