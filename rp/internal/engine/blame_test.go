@@ -11,8 +11,8 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// API-01b: an API is blamed for one session, for a minute at least, and no longer if a clock is set back. Of so many that nothing has a
-// place any more those give way that are over; the others stay.
+// API-01b: an API is blamed for one session, for a minute at least, and no longer if a clock is set
+// back. Of so many that nothing has a place any more those give way that are over; the others stay.
 func TestBlames(t *testing.T) {
 	now := morning
 	p := &Engine{private: &private{Config{Kind: NoToken, Now: func() time.Time { return now }}},

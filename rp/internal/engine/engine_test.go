@@ -5,6 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,51 +22,84 @@ import (
 type withStore struct {
 	*Engine
 	kept  *brokenStore
-	lines *bytes.Buffer // the log; not while goroutines write there
+	lines *lines // the log
 }
 
-// brokenStore fails while err is not nil; a Claim that fails ends in a call of closes.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *lines) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}
+
+// brokenStore fails as fails has said; a Claim that fails ends in a call of closes.
 type brokenStore struct {
 	store.Store
-	err    error
+	err    atomic.Pointer[error]
 	closes func()
 }
 
+// fails has each call fail from now on; nil: none.
+func (s *brokenStore) fails(err error) { s.err.Store(&err) }
+
+func (s *brokenStore) failure() error {
+	if err := s.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 func (s *brokenStore) Load(ctx context.Context, key store.Key) (store.Record, error) {
-	if s.err != nil {
-		return store.Record{}, s.err
+	if err := s.failure(); err != nil {
+		return store.Record{}, err
 	}
 	return s.Store.Load(ctx, key)
 }
 
 func (s *brokenStore) List(ctx context.Context, ref store.Key) ([]store.Record, error) {
-	if s.err != nil {
-		return nil, s.err
+	if err := s.failure(); err != nil {
+		return nil, err
 	}
 	return s.Store.List(ctx, ref)
 }
 
 func (s *brokenStore) Claim(ctx context.Context, owner store.Key, now time.Time, hold time.Duration,
 	limit int) ([]store.Record, error) {
-	if s.err != nil {
+	if err := s.failure(); err != nil {
 		if s.closes != nil {
 			s.closes()
 		}
-		return nil, s.err
+		return nil, err
 	}
 	return s.Store.Claim(ctx, owner, now, hold, limit)
 }
 
 func (s *brokenStore) Settle(ctx context.Context, key store.Key, sealed []byte, due time.Time) error {
-	if s.err != nil {
-		return s.err
+	if err := s.failure(); err != nil {
+		return err
 	}
 	return s.Store.Settle(ctx, key, sealed, due)
 }
 
 func (s *brokenStore) End(ctx context.Context, sel store.Selector, end store.End) ([]store.Record, error) {
-	if s.err != nil {
-		return nil, s.err
+	if err := s.failure(); err != nil {
+		return nil, err
 	}
 	return s.Store.End(ctx, sel, end)
 }
@@ -73,9 +108,9 @@ func leaseOf(key store.Key) store.Key { return names.LeaseID("report", key) }
 
 func newWithStore(t *testing.T, c Config) *withStore {
 	t.Helper()
-	lines := &bytes.Buffer{}
+	out := &lines{}
 	kept := &brokenStore{Store: memstore.New(memstore.Options{})}
-	c.Store, c.Logger, c.RequestTimeout = kept, slog.New(slog.NewTextHandler(lines, nil)), 10*time.Second
+	c.Store, c.Logger, c.RequestTimeout = kept, slog.New(slog.NewTextHandler(out, nil)), 10*time.Second
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -94,7 +129,7 @@ func newWithStore(t *testing.T, c Config) *withStore {
 	p.calls, p.abort = context.WithCancel(t.Context())
 	p.untold = queue[untold]{handle: func(untold) {}, limit: 1}
 	t.Cleanup(p.stop)
-	return &withStore{p, kept, lines}
+	return &withStore{p, kept, out}
 }
 
 // live stores a session.

@@ -52,7 +52,7 @@ func TestALateLogoutIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newWithStore(t, Config{})
 		token := &logouttoken.Token{SID: "s", IssuedAt: time.Now()}
-		p.kept.err = errDown
+		p.kept.fails(errDown)
 		p.EndLater(token, store.Selector{})
 		time.Sleep(lateLogoutFor - time.Second)
 		synctest.Wait()
@@ -65,7 +65,7 @@ func TestALateLogoutIsDropped(t *testing.T) {
 			t.Errorf("%d wait, the log:\n%s", len(p.late.of), p.lines)
 		}
 		p.EndLater(token, store.Selector{})
-		p.kept.err = nil
+		p.kept.fails(nil)
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
 		if len(p.late.of) != 0 || !p.said("a logout that had waited for it is carried out") {
@@ -86,10 +86,10 @@ func TestALateLogoutIsRefused(t *testing.T) {
 			}
 			p := newWithStore(t, c)
 			rec := p.live(t, 1, record.Data{Subject: "bob", SID: "s"})
-			p.kept.err = errDown
+			p.kept.fails(errDown)
 			p.EndLater(&logouttoken.Token{SID: "s", Subject: "ada", IssuedAt: time.Now()}, store.Selector{})
 			synctest.Wait()
-			p.kept.err = nil
+			p.kept.fails(nil)
 			time.Sleep(31 * time.Second)
 			synctest.Wait()
 			if _, err := p.kept.Load(t.Context(), rec.Key); err != nil {

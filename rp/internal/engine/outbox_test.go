@@ -49,6 +49,7 @@ func TestQueue(t *testing.T) {
 				synctest.Wait()
 			}
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			if len(got) != row.want || top != row.limit || q.busy != 0 {
 				t.Errorf("%s: %v, %d at once", name, got, top)
 			}

@@ -130,11 +130,11 @@ func TestLookOnce(t *testing.T) {
 	for _, key := range keys {
 		topics[key] = p.hub.subscribe(key)
 	}
-	p.kept.err = errDown
+	p.kept.fails(errDown)
 	if left := p.lookOnce(t.Context(), append(keys, numbered(4))); len(left) != 3 || closed(topics[gone].Done) {
 		t.Errorf("%d are left to look at", len(left))
 	}
-	p.kept.err = nil
+	p.kept.fails(nil)
 	change := topics[lives].Change()
 	if left := p.lookOnce(t.Context(), keys); len(left) != 0 {
 		t.Errorf("%d are left", len(left))
@@ -219,7 +219,7 @@ func TestBesides(t *testing.T) {
 		if got, err := p.besides(t.Context(), &row.ended); err != nil || got != row.want {
 			t.Errorf("%s: %d, want %d (%v)", name, got, row.want, err)
 		}
-		p.kept.err = errDown
+		p.kept.fails(errDown)
 		if _, err := p.besides(t.Context(), &row.ended); err == nil {
 			t.Errorf("%s: the store has not said", name)
 		}
@@ -303,7 +303,7 @@ func TestSweepOnce(t *testing.T) {
 		t.Error("it cannot read that record")
 	}
 	const line = "the search for expired sessions failed"
-	p.kept.err = errDown
+	p.kept.fails(errDown)
 	if p.sweepOnce(t.Context()) || !p.said(line) {
 		t.Errorf("the log:\n%s", p.lines)
 	}
@@ -321,7 +321,7 @@ func TestSettle(t *testing.T) {
 	rec := store.Record{Key: numbered(1)}
 	for err, told := range map[error]bool{errDown: true, store.ErrNotFound: false} {
 		p.lines.Reset()
-		p.kept.err = err
+		p.kept.fails(err)
 		if _, ok := p.settle(t.Context(), rec, &record.Data{}, time.Time{}); ok || p.said("clean-up") != told {
 			t.Errorf("%v: %v, the log:\n%s", err, ok, p.lines)
 		}

@@ -124,7 +124,7 @@ func TestUntoldStill(t *testing.T) {
 		if !row.sealed {
 			p.settle(t.Context(), rec, nil, time.Time{})
 		}
-		p.kept.err = row.err
+		p.kept.fails(row.err)
 		now := ended[0]
 		release, ok := p.untoldStill(&now)
 		if ok != row.want || ok && !now.Ended() {
@@ -144,7 +144,7 @@ func TestUntoldStill(t *testing.T) {
 func TestRepeatEndsGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newWithStore(t, Config{})
-		p.kept.err = errDown
+		p.kept.fails(errDown)
 		p.past.made(pastEnd{end: store.End{Reason: "admin", At: p.Now(), Until: p.Now().Add(time.Hour)}},
 			[]store.Record{{Key: numbered(1)}}, nil)
 		began := time.Now()
@@ -152,7 +152,7 @@ func TestRepeatEndsGivesUp(t *testing.T) {
 		if took := time.Since(began); took != (pastTry-1)*time.Second || !p.said("could not be repeated") {
 			t.Errorf("after %v; the log:\n%s", took, p.lines)
 		}
-		p.kept.err = nil
+		p.kept.fails(nil)
 		p.lines.Reset()
 		rec := p.live(t, 1, record.Data{})
 		p.endAgain()
