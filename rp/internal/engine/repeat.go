@@ -19,7 +19,9 @@ import (
 // changes nothing.
 //
 // A repeated end causes no second event: an instance reports the end of a session once, and
-// not at all if Watch reported that another instance ended it. An instance that died
+// not at all if Watch reported that another instance ended it. One case is left: the store has
+// lost an end, and before it is repeated, another end of that session reaches an instance that
+// had only heard of the first. Then there are two events. An instance that died
 // remembers nothing: the ends that it made shortly before its death stay lost, and so do
 // older ends that the store lost.
 const (
