@@ -149,6 +149,26 @@ func TestLookOnce(t *testing.T) {
 	}
 }
 
+// C2: a change that brings the end nearer, as an IdP's answer may, brings the sweeper earlier.
+func TestCommitMovesDue(t *testing.T) {
+	p := newWithStore(t, Config{Kind: NoToken, Idle: 4 * time.Hour, Now: func() time.Time { return morning }})
+	rec := p.live(t, 1, record.Data{Started: morning})
+	st, err := p.Load(t.Context(), rec.Key)
+	if err == nil {
+		_, err = p.Commit(t.Context(), st, func(d *record.Data) bool {
+			d.Ceiling = morning.Add(10 * time.Minute)
+			return true
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now, err := p.kept.Load(t.Context(), rec.Key); err != nil || now.Due.After(morning.Add(11*time.Minute)) ||
+		now.Due.Before(morning.Add(10*time.Minute)) {
+		t.Errorf("the sweeper looks at %v (%v)", now.Due, err)
+	}
+}
+
 // C8: an end that came between a handler's look at the session and its call of Session.Done is heard.
 func TestWhenEndedAlready(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
