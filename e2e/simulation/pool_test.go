@@ -86,7 +86,7 @@ func (o *oracle) waited(c *call) bool {
 // comesBackFrom notes what became of a call.
 func (o *oracle) comesBackFrom(c *call) {
 	w := o.ways[c.by]
-	if w == nil {
+	if w == nil || c.kind == callResource { // who hangs up stops a call of an API, which is the handler's
 		return
 	}
 	w.underWay = slices.DeleteFunc(w.underWay, func(other *call) bool { return other == c })
