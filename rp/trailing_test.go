@@ -23,7 +23,7 @@ func TestTrailingSignalAfterAnOutage(t *testing.T) {
 	}{
 		"the IdP":             {false, 3 * time.Minute, 4 * time.Minute, 1},
 		"the IdP, for long":   {false, 3 * time.Minute, time.Hour, 0},
-		"the store":           {true, 3 * time.Minute, 75 * time.Second, 1},
+		"the store":           {true, 3 * time.Minute, 4 * time.Minute, 1},
 		"the store, for long": {true, 3 * time.Minute, time.Hour, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -208,7 +209,8 @@ func (p *Engine) trail(key store.Key) {
 		st, err := p.Load(ctx, key)
 		if err != nil {
 			if errors.As(err, &trouble) {
-				p.trailAgain(key, active, trouble.RetryAfter, lifetime.Granule(0))
+				// Only the record says what δ is. When it can be read, a report that is too late is dropped.
+				p.trailAgain(key, active, trouble.RetryAfter, cmp.Or(p.cfg.SignalEvery, lifetime.MaxSignalEvery))
 			}
 			return
 		}

@@ -202,18 +202,20 @@ func Trails(s Session, p Policy, now time.Time) bool {
 	return past(at, now) && !now.After(s.Active.Add(p.SignalEvery))
 }
 
+// MaxSignalEvery is the longest δ that nobody has configured.
+const MaxSignalEvery = 5 * time.Minute
+
 // DefaultSignalEvery is a fifth of W if W is known, otherwise half the access token's lifetime;
 // at most 5 min, at least a second.
 func DefaultSignalEvery(w, accessToken time.Duration) time.Duration {
-	const most = 5 * time.Minute
-	every := most
+	every := MaxSignalEvery
 	switch {
 	case w > 0:
 		every = w / 5
 	case accessToken > 0:
 		every = accessToken / 2
 	}
-	return min(max(every, time.Second), most)
+	return min(max(every, time.Second), MaxSignalEvery)
 }
 
 // Jitter spreads d by up to ±10 %; u is a uniform number of [0,1).
