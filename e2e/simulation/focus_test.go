@@ -314,7 +314,7 @@ func TestFocus(t *testing.T) {
 				apart(t, name, 100)
 				return
 			}
-			check(t, focuses[name], 3)
+			check(t, focuses[name], 1)
 		})
 	}
 }
