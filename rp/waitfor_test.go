@@ -154,3 +154,30 @@ func TestTooManyRequests(t *testing.T) {
 		w.expectEnds()
 	})
 }
+
+// C6: a flight that began before three calls have timed out may wait for the lease of another
+// instance. When it gets that, one call is trying the IdP already: it makes none of its own.
+func TestHangingIdPAndTheLeaseOfAnotherInstance(t *testing.T) {
+	inBubble(t, setup{instances: 2, idp: patient, client: longToken}, func(t *testing.T, w *world) {
+		var people [5]*visitor
+		for i := range people {
+			people[i] = w.visitor(fmt.Sprintf("user-%d", i))
+			people[i].login()
+		}
+		time.Sleep(6 * time.Minute) // trust is over
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Times: idpmock.Always, Gate: make(chan struct{})})
+		w.idp.ResetRequests()
+		held := people[0]
+		held.askAt("0") // has the lease for a minute: a time-out of 30 s, and one more try
+		time.Sleep(time.Second)
+		held.askAt("1")
+		for _, v := range people[1:4] {
+			v.askAt("1") // three time-outs
+		}
+		time.Sleep(40 * time.Second)
+		people[4].askAt("1") // the one that tries
+		time.Sleep(70 * time.Second)
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 10) // of five people, each twice
+		w.expectEnds()
+	})
+}

@@ -35,7 +35,19 @@ const (
 func (f *flights) admit(fl *flight) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.timeouts < timeoutsToOpen {
+	return f.admits(fl)
+}
+
+// admitNow is admit once more for the flight of a session, which has waited since.
+func (f *flights) admitNow(key store.Key) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fl := f.flying[key]
+	return fl == nil || f.admits(fl)
+}
+
+func (f *flights) admits(fl *flight) bool {
+	if f.timeouts < timeoutsToOpen || fl.tries {
 		return true
 	}
 	if f.trying {

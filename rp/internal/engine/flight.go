@@ -189,8 +189,7 @@ func (p *Engine) fly(ctx context.Context, key store.Key, want Errand, enough fun
 		switch {
 		case !mine:
 		case !p.flights.admit(fl):
-			p.flights.land(key, fl, nil, IdPSilent(5*time.Second,
-				"the IdP does not answer in time; another call is trying it at the moment"))
+			p.flights.land(key, fl, nil, othersTry())
 		case !p.Go(func(own context.Context) {
 			st, err := p.ask(along(own, ctx), key, want, enough)
 			p.flights.land(key, fl, st, err)
@@ -231,16 +230,22 @@ func (p *Engine) ask(ctx context.Context, key store.Key, want Errand, enough fun
 		return st, err
 	}
 	defer release()
+	shows := p.refreshes(st.Data, want)
 	switch {
 	case p.WantsTokens(st.Data):
 		return nil, p.askSilently(st)
-	case p.refreshes(st.Data, want):
+	case !shows && st.Data.AccessToken == "":
+		return st, nil // nothing to ask with: its 401 would say nothing about the session
+	case !p.flights.admitNow(key): // the breaker has opened while this waited for the lease
+		return nil, othersTry()
+	case shows:
 		return p.refresh(ctx, st, want.to)
 	}
-	if st.Data.AccessToken == "" {
-		return st, nil // nothing to ask with: its 401 would say nothing about the session
-	}
 	return p.userinfo(ctx, st)
+}
+
+func othersTry() error {
+	return IdPSilent(5*time.Second, "the IdP does not answer in time; another call is trying it at the moment")
 }
 
 // refreshes reports whether an errand shows the refresh token.
