@@ -205,6 +205,9 @@ var byFocus = map[string][]mutation{
 		{"nobody starts while the IdP is down", "rp/internal/engine/kept.go",
 			`|| keptErr != nil || old.Metadata == nil {`,
 			`|| true {`},
+		{"who has waited for a lease does not ask the breaker again", "rp/internal/engine/flight.go",
+			`case !p.flights.admitNow(key):`,
+			`case false:`},
 	},
 	"revocations": {
 		{"a revocation waits a minute for its second try", "rp/internal/verdict/retryafter.go",
