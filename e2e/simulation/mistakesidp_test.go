@@ -61,7 +61,7 @@ var aboutIdPs = []hunt{
 		`make(chan struct{}, c.MaxCalls)`,
 		`make(chan struct{}, 1000)`}, "small pool"},
 	{mutation{"the breaker never opens", "rp/internal/engine/breaker.go",
-		`if f.timeouts < timeoutsToOpen {`,
+		`if f.timeouts < timeoutsToOpen || fl.tries {`,
 		`if true {`}, "long hang"},
 	{mutation{"all try while the breaker is open", "rp/internal/engine/breaker.go",
 		`if f.trying {`,
