@@ -169,9 +169,14 @@ const silentPage = "The log-in service does not answer right now"
 
 // judgeWords: nobody says of an IdP that it does not answer if it has always done so, and has no
 // call to answer: also one of the other instance, whose lease is waited for. Where the store
-// fails, or an instance dies, that may be over.
+// fails, or an instance dies, that may be over. Its keys are asked for, too, and are no call here:
+// so nothing is said while anything of the IdP hangs.
 func (o *oracle) judgeWords(v *visit) {
-	if !bytes.Contains(v.body, []byte(silentPage)) || o.excused(v.in.app, pathStore|pathRestart, v.start, v.end) {
+	hung := func(t *trouble) bool {
+		return t.hangs && t.of.has(v.in.app) && t.from <= v.end && (t.to == never || t.to >= v.start)
+	}
+	if !bytes.Contains(v.body, []byte(silentPage)) || slices.ContainsFunc(o.troubles, hung) ||
+		o.excused(v.in.app, pathStore|pathRestart, v.start, v.end) {
 		return
 	}
 	for _, in := range v.in.app.inst {
