@@ -53,6 +53,25 @@ func TestTrailingSignalAfterAnOutage(t *testing.T) {
 	}
 }
 
+// C7: the token endpoint is slow at a log-in, and then nobody does anything: polls report nothing.
+func TestTrailingSignalAfterASlowLogIn(t *testing.T) {
+	s := setup{client: longToken, idp: patient, config: func(c *rp.Config) {
+		c.IdPWindow, c.SignalEvery, c.TrailingSignal = 2*time.Hour, 4*time.Minute, true
+	}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, DelayAfter: 3 * time.Second})
+		v.get(v.authorize(v.start("/auth/login")))
+		w.idp.ResetRequests()
+		for range 600 {
+			time.Sleep(time.Second)
+			v.fetch("/passive")
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 0)
+		v.expect("live", "")
+	})
+}
+
 // Config.Events hears of the IdP's keys as they are read, and of how long a request has waited for
 // the IdP.
 func TestEventsOfTheIdP(t *testing.T) {

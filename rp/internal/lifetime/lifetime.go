@@ -196,10 +196,11 @@ func NextSignal(s Session, p Policy) time.Time {
 }
 
 // Trails reports whether the last activity is due to be reported, although nobody is active any
-// more. Later than δ after it a report would keep an absent person signed in for longer (C2).
+// more. Later than δ after it a report would keep an absent person signed in for longer (C2). The
+// log-in is none to report: the IdP has seen the person itself, before the session began (C7).
 func Trails(s Session, p Policy, now time.Time) bool {
 	at := NextSignal(Believable(s, now), p)
-	return past(at, now) && !now.After(s.Active.Add(p.SignalEvery))
+	return s.Active.After(s.Started) && past(at, now) && !now.After(s.Active.Add(p.SignalEvery))
 }
 
 // MaxSignalEvery is the longest δ that nobody has configured.

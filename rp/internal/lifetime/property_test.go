@@ -175,6 +175,19 @@ func TestTrails(t *testing.T) {
 	})
 }
 
+// The token endpoint took 3 s for the code: the IdP has seen the person before the session began.
+func TestTheLogInTrailsNothing(t *testing.T) {
+	s := Session{Started: login, Active: login, Signalled: login.Add(-3 * time.Second)}
+	p := Policy{SignalEvery: 2 * time.Minute}
+	if Trails(s, p, login.Add(p.SignalEvery)) {
+		t.Error("the log-in would be reported as activity")
+	}
+	s.Active = login.Add(tick)
+	if !Trails(s, p, login.Add(p.SignalEvery)) {
+		t.Error("a click after it would not be reported")
+	}
+}
+
 func TestJitter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := duration(t, "d", day)
