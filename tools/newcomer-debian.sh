@@ -9,6 +9,7 @@ command -v debootstrap >/dev/null || { echo "newcomer-debian needs debootstrap (
 [ "$(id -u)" = 0 ] || { echo "newcomer-debian needs root: it makes a root directory of its own" >&2; exit 1; }
 
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/newcomer-debian.XXXXXX")
+chmod 755 "$root" # the stranger's /: others than root live there too, such as PostgreSQL's user
 trap 'rm -rf --one-file-system "$root"' EXIT
 echo "== newcomer-debian: Debian ${SUITE:=bookworm} in $root"
 unshare --mount debootstrap --variant=minbase --include=git,make,ca-certificates "$SUITE" "$root" ${MIRROR:+"$MIRROR"} >"$root.log" ||

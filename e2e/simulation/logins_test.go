@@ -139,6 +139,8 @@ func (o *oracle) finishes(v *visit) {
 		o.counts["callbacks that could not be used"]++
 	case s == nil && c.session == nil && v.status == http.StatusSeeOther:
 		o.checked(v, c)
+	case s == nil && c.session == nil && v.status == http.StatusServiceUnavailable:
+		o.waits(v, c)
 	case s != nil:
 		s.browser, s.chain, c.session = v.b, c, s
 		o.judgeBirth(s, f, c)
@@ -165,6 +167,15 @@ func (o *oracle) checked(v *visit, c *chain) {
 		s.was = append(s.was, s.sid)
 		s.sid = c.sid
 		o.note(v.in.name, "%s is in %s now", s.label, o.truth.sessions[s.sid].label)
+	}
+}
+
+// waits notes that the tokens of a renewal wait for the store. When it works again, the session of
+// the browser is in the IdP's session that they name, unless it has got others meanwhile.
+func (o *oracle) waits(v *visit, c *chain) {
+	if s := o.sessions[v.session]; s != nil && c.sid != "" && s.app.kind != rp.NoToken &&
+		o.excused(s.app, pathStore, v.start, v.end) {
+		s.perhaps, c.session = append(s.perhaps, c), s
 	}
 }
 

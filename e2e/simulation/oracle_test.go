@@ -68,6 +68,7 @@ type session struct {
 	browser *browser // nil until the callback has been answered
 	chain   *chain
 	rivals  []*chain // which may be the one instead
+	perhaps []*chain // of tokens that wait, or waited, for the store
 
 	loginAt time.Duration // its log-in was started; by a clock of the app until that is known
 	issued  int64         // its log-in's ID token, in seconds of the IdP's clock

@@ -48,6 +48,12 @@ func (x *order) means(s *session) bool {
 	return !x.void && x.app == s.app && (x.names(s.person, s.sid) || x.sid != "" && slices.Contains(s.was, x.sid))
 }
 
+// mayMean: s is in the IdP's session that the order names, if the tokens that wait have been stored.
+func (x *order) mayMean(s *session) bool {
+	return !x.void && x.app == s.app && x.sid != "" &&
+		slices.ContainsFunc(s.perhaps, func(c *chain) bool { return c.sid == x.sid })
+}
+
 // demands: s has to end. After a second move to another session of the IdP, which has vouched
 // for s both times, the first one is forgotten.
 func (x *order) demands(s *session) bool {
@@ -238,7 +244,7 @@ func (o *oracle) judgeBegun(s *session) {
 // the IdP that s was about to move to by a silent check.
 func (o *oracle) orderEnds(s *session, at time.Duration) bool {
 	for _, x := range o.orders[s.app.n] {
-		if x.ends(s, at) {
+		if x.ends(s, at) || x.mayMean(s) && x.reason == s.reason && x.at <= at && at <= max(x.until, x.late) {
 			return true
 		}
 	}

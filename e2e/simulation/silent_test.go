@@ -47,7 +47,7 @@ func (s *session) chains() []*chain {
 	if s.chain == nil {
 		return nil
 	}
-	return append(s.rivals, s.chain)
+	return append(slices.Concat(s.rivals, s.perhaps), s.chain)
 }
 
 // mistrusts: a refusal of its token is no word about s, because userinfo has never

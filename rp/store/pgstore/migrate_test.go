@@ -12,17 +12,17 @@ import (
 
 // Migrating again, or by several instances at once, does nothing.
 func TestMigrateAgain(t *testing.T) {
-	schema := newSchema()
+	schema, url := newSchema(), shared(t).URL
 	done := make(chan error)
 	for range 4 {
-		go func() { done <- pgstore.Migrate(t.Context(), shared(t).URL, schema) }()
+		go func() { done <- pgstore.Migrate(t.Context(), url, schema) }()
 	}
 	for range 4 {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	}
-	if s, err := pgstore.Open(t.Context(), shared(t).URL, pgstore.Options{Schema: schema}); err != nil {
+	if s, err := pgstore.Open(t.Context(), url, pgstore.Options{Schema: schema}); err != nil {
 		t.Error(err)
 	} else if err := s.Close(); err != nil {
 		t.Error(err)
