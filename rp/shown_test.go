@@ -250,3 +250,28 @@ func TestRefusalWhileNewerTokensAreStored(t *testing.T) {
 		w.expectEnds()
 	})
 }
+
+// C4, RT-08: an instance loses its lease while the IdP hangs, and another one gets new tokens. After
+// the time-out the first one does not show the spent token again: the IdP would take it for reuse.
+func TestLeaseLostWhileTheIdPHangs(t *testing.T) {
+	for name, back := range map[string]time.Duration{"the store is away": time.Hour, "it is back": 5 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			s, kept := twoInstances(func(c *rp.Config) { c.WaitFor = time.Minute })
+			inBubble(t, s, func(t *testing.T, w *world) {
+				v, first, heal := w.shown(kept[:1], idpmock.Fault{Gate: make(chan struct{})})
+				time.Sleep(11 * time.Second) // the lease is over, the call is not
+				if a := <-v.askAt("1"); a.status != http.StatusOK {
+					t.Errorf("who has the new tokens: %v", a)
+				}
+				defer time.AfterFunc(back, heal).Stop()
+				if a := <-first; a.status != http.StatusServiceUnavailable {
+					t.Errorf("who had no answer: %v", a)
+				}
+				w.idp.Expect(idpmock.EndpointRefresh, "notes", 2)
+				heal()
+				v.welcome()
+				w.expectEnds()
+			})
+		})
+	}
+}

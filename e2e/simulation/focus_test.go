@@ -184,7 +184,7 @@ var focuses = map[string]*focus{
 			case faultStore:
 				a.V[0], a.V[1], a.Every = 0, 0, time.Duration(11+a.V[2])*time.Second
 			case faultIdP:
-				a.V = [4]int{0, 0, 3, pick(a.V[3], 1, 3)} // a refresh takes 2.5 s or 29 s
+				a.V = [4]int{0, 0, 3, pick(a.V[3], 1, 3, 4)} // a refresh takes 2.5 s, 29 s or 45 s
 				a.Every = 10 * time.Minute
 			}
 		},

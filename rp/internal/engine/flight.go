@@ -225,11 +225,11 @@ func (p *Engine) fly(ctx context.Context, key store.Key, want Errand, enough fun
 // ask takes the session's lease, looks again whether the call is still needed,
 // and makes it. Only one instance holds the lease.
 func (p *Engine) ask(ctx context.Context, key store.Key, want Errand, enough func(*record.Data) bool) (*State, error) {
-	st, release, err := p.lead(ctx, key, want, enough)
-	if release == nil {
+	st, held, err := p.lead(ctx, key, want, enough)
+	if held == nil {
 		return st, err
 	}
-	defer release()
+	defer held.release()
 	shows := p.refreshes(st.Data, want)
 	switch {
 	case p.WantsTokens(st.Data):
@@ -239,7 +239,7 @@ func (p *Engine) ask(ctx context.Context, key store.Key, want Errand, enough fun
 	case !p.flights.admitNow(key): // the breaker has opened while this waited for the lease
 		return nil, othersTry()
 	case shows:
-		return p.refresh(ctx, st, want.to)
+		return p.refresh(ctx, st, want.to, held)
 	}
 	return p.userinfo(ctx, st)
 }

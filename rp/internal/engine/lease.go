@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/internal/names"
@@ -17,16 +18,15 @@ const (
 	signOfLife = 5 * time.Second
 )
 
-// lead takes the lease of a session. It returns the session as it is then, and release, which
-// gives the lease back. If release is nil, there is no lease, because another instance has done
-// the work.
+// lead takes the lease of a session. It returns the session as it is then, and the lease. If that
+// is nil, there is none, because another instance has done the work.
 //
 // If another instance sent a refresh token and did not note the outcome, the token is not
 // sent again at once: if that instance lives, it stores its new tokens, or takes the lease
 // again, within signOfLife after the store answers. The wait for the lease counts, because
 // the store answers meanwhile; so after a death nobody waits longer.
 func (p *Engine) lead(flight context.Context, key store.Key, want Errand,
-	enough func(*record.Data) bool) (_ *State, release func(), _ error) {
+	enough func(*record.Data) bool) (_ *State, held *lease, _ error) {
 	ctx, cancel := context.WithTimeout(flight, 2*p.cfg.RequestTimeout+2*leaseTTL)
 	defer cancel()
 	t := p.hub.subscribe(key)
@@ -34,21 +34,21 @@ func (p *Engine) lead(flight context.Context, key store.Key, want Errand,
 	began := time.Now()
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		changed := t.Change()
-		lease, err := p.cfg.Store.Acquire(ctx, names.LeaseID("ask", key), leaseTTL)
+		granted, err := p.cfg.Store.Acquire(ctx, names.LeaseID("ask", key), leaseTTL)
 		if err != nil && !errors.Is(err, store.ErrConflict) {
 			return nil, nil, p.StoreFailed(err)
 		}
-		if release = nil; err == nil {
-			release = p.keep(flight, lease)
+		if held = nil; err == nil {
+			held = p.keep(flight, granted)
 		}
 		st, err := p.Load(ctx, key) // under the lease it is the one that counts (C4)
 		done := err != nil || enough(st.Data)
 		left := signOfLife - time.Since(began)
-		if !done && release != nil && (left <= 0 || !mayBeHeld(st.Data) || !p.refreshes(st.Data, want)) {
-			return st, release, nil
+		if !done && held != nil && (left <= 0 || !mayBeHeld(st.Data) || !p.refreshes(st.Data, want)) {
+			return st, held, nil
 		}
-		if release != nil {
-			release()
+		if held != nil {
+			held.release()
 			wait = left
 		}
 		if done {
@@ -66,8 +66,46 @@ func (p *Engine) lead(flight context.Context, key store.Key, want Errand,
 	}
 }
 
-// keep renews a lease until the returned function gives it back.
-func (p *Engine) keep(ctx context.Context, lease store.Lease) (release func()) {
+// lease is one that keep renews until release gives it back.
+type lease struct {
+	store   store.Store
+	release func()
+	mu      sync.Mutex
+	granted store.Lease
+	lost    bool // it ran out at least once
+}
+
+// unbroken renews the lease. It reports whether nobody else can have had it since it was granted.
+func (l *lease) unbroken(ctx context.Context) bool {
+	granted, lost := l.now()
+	return !lost && l.store.Renew(ctx, granted, leaseTTL) == nil
+}
+
+func (l *lease) now() (granted store.Lease, lost bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.granted, l.lost
+}
+
+// renew takes a lease again that ran out while the store was away, if nobody else has taken it.
+// Otherwise this instance gives it up: the version check at the commit protects the session.
+func (l *lease) renew(ctx context.Context) error {
+	granted, _ := l.now()
+	err := l.store.Renew(ctx, granted, leaseTTL)
+	if errors.Is(err, store.ErrConflict) {
+		var again store.Lease
+		if again, err = l.store.Acquire(ctx, granted.ID, leaseTTL); err == nil {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.granted, l.lost = again, true
+		}
+	}
+	return err
+}
+
+// keep renews a lease until its release.
+func (p *Engine) keep(ctx context.Context, granted store.Lease) *lease {
+	l := &lease{store: p.cfg.Store, granted: granted}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -77,16 +115,7 @@ func (p *Engine) keep(ctx context.Context, lease store.Lease) (release func()) {
 		for {
 			select {
 			case <-tick.C:
-				err := p.cfg.Store.Renew(ctx, lease, leaseTTL)
-				if errors.Is(err, store.ErrConflict) {
-					// The lease ran out while the store was away. If nobody has taken it, this
-					// instance takes it again. Otherwise it gives the lease up: the version
-					// check at the commit protects the session.
-					if again, took := p.cfg.Store.Acquire(ctx, lease.ID, leaseTTL); took == nil {
-						lease, err = again, nil
-					}
-				}
-				if err != nil && ctx.Err() == nil {
+				if err := l.renew(ctx); err != nil && ctx.Err() == nil {
 					p.log.Warn("the lease on a session could not be renewed", "error", err)
 				}
 			case <-ctx.Done():
@@ -94,7 +123,7 @@ func (p *Engine) keep(ctx context.Context, lease store.Lease) (release func()) {
 			}
 		}
 	}()
-	return func() {
+	l.release = func() {
 		cancel()
 		<-done
 		wait := leaseTTL
@@ -103,8 +132,10 @@ func (p *Engine) keep(ctx context.Context, lease store.Lease) (release func()) {
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
 		defer cancel()
-		if err := p.cfg.Store.Release(ctx, lease); err != nil && !errors.Is(err, store.ErrConflict) {
+		granted, _ := l.now()
+		if err := p.cfg.Store.Release(ctx, granted); err != nil && !errors.Is(err, store.ErrConflict) {
 			p.log.Warn("the lease on a session could not be given back; it runs out by itself", "error", err)
 		}
 	}
+	return l
 }

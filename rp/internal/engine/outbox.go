@@ -130,11 +130,11 @@ func (p *Engine) tellEnd(u untold, data *record.Data) {
 func (p *Engine) untoldStill(rec *store.Record) (release func(), ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
-	lease, err := p.cfg.Store.Acquire(ctx, names.LeaseID("report", rec.Key), leaseTTL)
+	granted, err := p.cfg.Store.Acquire(ctx, names.LeaseID("report", rec.Key), leaseTTL)
 	if err != nil {
 		return nil, false
 	}
-	release = p.keep(context.Background(), lease)
+	release = p.keep(context.Background(), granted).release
 	now, err := p.cfg.Store.Load(ctx, rec.Key)
 	if errors.Is(err, store.ErrEnded) && len(now.Sealed) > 0 { // nothing: reported by somebody who could not read it
 		if d, err := p.Unseal(&now); err != nil || d.Told.IsZero() {

@@ -21,7 +21,7 @@ import (
 // Before the token is sent, the record notes that: if this instance dies before it has stored
 // the answer, the token may be used up, and the next instance must not believe the
 // invalid_grant. If there was no answer to that token, the note is removed.
-func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, error) {
+func (p *Engine) refresh(ctx context.Context, st *State, to *Audience, held *lease) (*State, error) {
 	sent := p.Now()
 	lost := doubted(st.Data) // it was shown before, by whoever, and nobody knows the answer
 	seen := st.Data.Generation
@@ -36,12 +36,12 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, 
 	got, out := p.callRefresh(ctx, st.Data, to)
 	v := judged(out.Answer, to)
 	if v == verdict.Unknown {
-		// RT-08: the IdP may have rotated without our hearing of it. One more try with
-		// the same token: an IdP with a grace period answers.
-		p.log.Warn("the outcome of a refresh is unknown; one more try", "session", st.Rec.Key.Short(), "error", out.Err)
 		lost = true
-		got, out = p.callRefresh(ctx, st.Data, to)
-		if v = judged(out.Answer, to); v == verdict.Unknown {
+		if p.mayShowAgain(ctx, st, held, out.Err) {
+			got, out = p.callRefresh(ctx, st.Data, to)
+			v = judged(out.Answer, to)
+		}
+		if v == verdict.Unknown {
 			v = verdict.Retry
 		}
 	}
@@ -55,7 +55,7 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, 
 	if to != nil && !other {
 		switch {
 		case v == verdict.Ended:
-			return p.secondLook(ctx, st, to, out)
+			return p.secondLook(ctx, st, to, held, out)
 		case v == verdict.Denied, v == verdict.Retry && (out.Fault == verdict.Malformed || out.Fault == verdict.None &&
 			out.Status >= http.StatusInternalServerError):
 			p.Signalled(st.Rec.Key, st.Rec.Active, "refresh", v, out.Err)
@@ -91,6 +91,22 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience) (*State, 
 	return nil, p.postponed(st, v, out)
 }
 
+// mayShowAgain reports whether a token is shown a second time after an unknown outcome (RT-08):
+// the IdP may have rotated without our hearing of it, and an IdP with a grace period answers the
+// same token again. It is not shown if the lease ran out meanwhile or the store fails: another
+// instance may show the token, too, and this one could not store the answer.
+func (p *Engine) mayShowAgain(ctx context.Context, st *State, held *lease, cause error) bool {
+	ctx, cancel := p.Detached(ctx)
+	defer cancel()
+	if !held.unbroken(ctx) {
+		p.log.Warn("the outcome of a refresh is unknown; no second try, because the lease on the session is lost",
+			"session", st.Rec.Key.Short(), "error", cause)
+		return false
+	}
+	p.log.Warn("the outcome of a refresh is unknown; one more try", "session", st.Rec.Key.Short(), "error", cause)
+	return true
+}
+
 func judged(a verdict.Answer, to *Audience) verdict.Verdict {
 	if to != nil {
 		return verdict.APIToken(a)
@@ -101,11 +117,12 @@ func judged(a verdict.Answer, to *Audience) verdict.Verdict {
 // secondLook tells whether an invalid_grant is about the session or about the one API for
 // which a token was asked: by a refresh that asks for nothing else. The refresh token has
 // not been used up by the refusal.
-func (p *Engine) secondLook(ctx context.Context, st *State, to *Audience, out idp.Outcome) (*State, error) {
+func (p *Engine) secondLook(ctx context.Context, st *State, to *Audience, held *lease,
+	out idp.Outcome) (*State, error) {
 	if st = p.undoubt(ctx, st, false); doubted(st.Data) {
 		return nil, p.denied(st, to, out, out.Err) // the store fails: nobody could store the next answer
 	}
-	next, err := p.refresh(ctx, st, nil)
+	next, err := p.refresh(ctx, st, nil, held)
 	if err != nil {
 		return nil, err
 	}
