@@ -184,7 +184,7 @@ func (o *oracle) answered(c *call, s *sent) {
 	case callRevoke:
 		if s.status == http.StatusOK {
 			c.chain.revoked[s.token] = true
-		} else if now == c.from && s.status >= 500 && c.chain.tries[s.token] == 1 {
+		} else if now == c.from && s.status >= 500 && c.chain.failures() == 1 {
 			o.expectAnotherTry(c)
 		}
 		return

@@ -113,7 +113,7 @@ func (o *oracle) expectRevocation(s *session) {
 	})
 }
 
-// expectAnotherTry: a revocation that has failed for the first time is tried again soon, while
+// expectAnotherTry: if the first revocation for a session has failed, it is tried again soon, while
 // the token may be worth something to a thief.
 func (o *oracle) expectAnotherTry(c *call) {
 	own := c.chain.session
@@ -127,6 +127,16 @@ func (o *oracle) expectAnotherTry(c *call) {
 				c.in.name, own.label, stamp(c.from), stamp(now))
 		}
 	})
+}
+
+// failures counts the revocations that have failed, of all tokens: the app waits longer after each.
+func (c *chain) failures() (n int) {
+	for token, tries := range c.tries {
+		if n += tries; c.revoked[token] {
+			n--
+		}
+	}
+	return n
 }
 
 // last is the token to be revoked, and when it came.
