@@ -13,12 +13,10 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// Answer turns an error of Authenticate or of an endpoint into the answer for the client: a
-// log-in for a person's navigation, a page with a link for other navigations and for forms,
-// 401 with JSON for scripts, 503 with Retry-After in an outage. A request that no person
-// caused gets no address to go to. docs/answers.md has the table.
-//
-// The options are for the log-in to which the answer leads.
+// Answer turns an error of Authenticate or of an endpoint into the answer for the client: a log-in
+// for a person's navigation, a page with a link for other navigations and for forms, 401 with JSON
+// for scripts, 503 with Retry-After in an outage. docs/answers.md has the table. The options are
+// for the log-in to which the answer leads.
 func (p *RelyingParty) Answer(r *http.Request, err error, opts ...LoginOption) adapter.Answer {
 	a := p.answers.to(r, err, opts)
 	out := adapter.Answer{Status: a.Status, Header: a.Header, Body: a.Body}

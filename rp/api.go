@@ -11,10 +11,10 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/weburl"
 )
 
-// API is a resource server that Session.Client may call. With only Origin it gets the access
-// token of the log-in. With Resource, Audience or Scopes (Kind RefreshToken only) it gets a
-// token of its own, which is fetched by a refresh when it is first needed; APIs that ask for
-// the same token share it. docs/apis.md says which of the three an IdP wants.
+// API is a resource server that Session.Client may call. With only Origin it gets the access token
+// of the log-in. With Resource, Audience or Scopes (Kind RefreshToken only) it gets a token of its
+// own, which is fetched by a refresh when it is first needed. docs/apis.md says which of the three
+// an IdP wants.
 type API struct {
 	// Origin is scheme and host, https://api.example.com, written in ASCII.
 	Origin string

@@ -17,10 +17,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// Authenticate answers with the session of a request. Errors: ErrAnonymous,
-// *EndedError, *UnavailableError, ErrUnconfirmed, ErrReauthenticate, ErrCrossOrigin;
-// RelyingParty.Answer turns each into the answer for the browser. Call Session.KeepPrivate
-// before you write an answer with private content.
+// Authenticate answers with the session of a request. Errors: ErrAnonymous, *EndedError,
+// *UnavailableError, ErrUnconfirmed, ErrReauthenticate, ErrCrossOrigin, for RelyingParty.Answer.
+// Call Session.KeepPrivate before you write an answer with private content.
 func (p *RelyingParty) Authenticate(r *http.Request) (*Session, error) {
 	class, st, err := p.gate.enter(r)
 	if err != nil {

@@ -29,9 +29,8 @@ func (s *starts) keyFor(f *loginflow.Flow, asks *engine.State) error {
 	return err
 }
 
-// DPoPProof makes the DPoP header for one request of this session (RFC 9449 §4), for
-// clients that take a token from TokenSource. It is valid once, for that method, address and
-// token. If a server answers use_dpop_nonce, pass the header DPoP-Nonce of its answer as
+// DPoPProof makes the DPoP header for one request of this session (RFC 9449 §4), beside a token of
+// TokenSource. If a server answers use_dpop_nonce, pass the header DPoP-Nonce of its answer as
 // nonce. The error is ErrNoAccessToken if the tokens are not bound to a key.
 func (s *Session) DPoPProof(method, address, token, nonce string) (string, error) {
 	u, err := url.Parse(address)

@@ -12,17 +12,16 @@ import (
 // Config.UserinfoClaims, those of the userinfo endpoint. See docs/claims.md.
 func (s *Session) Claims(v any) error { return decodeClaims(s.state().Data, v) }
 
-// HasClaim reports whether a claim has one of the values: as a text, a number or a truth
-// value, in a list, or as the name of a member of an object (ZITADEL's roles). name is a
-// claim or a path into one (Keycloak's realm_access.roles). Without values, or for an
-// empty one, it is false.
+// HasClaim reports whether a claim has one of the values: as a text, a number or a truth value, in
+// a list, or as the name of a member of an object (ZITADEL's roles). name is a claim or a path into
+// one (realm_access.roles). Without values, or for an empty one, it is false.
 func (s *Session) HasClaim(name string, values ...string) bool {
 	return hasClaim(s.state().Data, name, values...)
 }
 
-// RequireClaim lets a person through only if the claim has one of the values, as
-// Session.HasClaim finds it. If there are several, all must be met. Other people get 403
-// (ErrForbidden, Config.Forbidden). A log-in cannot ask the IdP for it.
+// RequireClaim lets a person through only if the claim has one of the values, as Session.HasClaim
+// finds it. Of several RequireClaim all must be met. Other people get 403 (ErrForbidden,
+// Config.Forbidden).
 func RequireClaim(name string, values ...string) LoginOption {
 	return func(w *wish) { w.claims = append(w.claims, claimDemand{name, values}) }
 }

@@ -26,8 +26,8 @@ import (
 type ClientKey struct {
 	// ID is the name of the key at the IdP (kid). Empty: none is sent.
 	ID string
-	// Key is RSA with 2,048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519. It may
-	// be in hardware, or at a service: it makes one signature for each call to the IdP.
+	// Key is RSA with 2,048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519. It may be in
+	// hardware, or at a service.
 	Key crypto.Signer
 	// Alg is the algorithm of signatures (RFC 7518 §3.1). Default: RS256 for RSA, or what
 	// fits the key.

@@ -35,8 +35,8 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Kind says which tokens a client has after the log-in. It decides how the client tells the
-// IdP of activity, and how it learns that the session has ended.
+// Kind says which tokens a client has after the log-in: how it tells the IdP of activity, and
+// learns that the session has ended.
 type Kind uint8
 
 const (
@@ -100,33 +100,27 @@ type Config struct {
 	Issuer       string // the IdP's issuer identifier, compared exactly
 	ClientID     string
 	ClientSecret Secret // empty: a public client
-	// ClientAuth is how this client authenticates to the IdP.
+	// ClientAuth is how this client authenticates to the IdP. By ClientSecret:
+	// "client_secret_basic", "client_secret_post", or "client_secret_basic_raw", without the
+	// form-encoding of RFC 6749 §2.3.1. By ClientKeys: "private_key_jwt" (RFC 7523), with the
+	// issuer as its audience, "private_key_jwt_token_endpoint" (older IdPs, Entra ID), or
+	// "apple_client_secret". By the certificate of HTTPClient (RFC 8705 §2): "tls_client_auth" or
+	// "self_signed_tls_client_auth". See docs/fapi.md.
 	//
-	// By ClientSecret: "client_secret_basic" (in a header), "client_secret_post" (in the
-	// form), or "client_secret_basic_raw": in the header without the form-encoding of RFC
-	// 6749 §2.3.1, for an IdP that refuses secrets with +, /, = or %.
-	//
-	// By ClientKeys: "private_key_jwt" (OpenID Connect Core 1.0 §9, RFC 7523) with the issuer
-	// as its audience; "private_key_jwt_token_endpoint" with the token endpoint's address
-	// (older IdPs, Entra ID); "apple_client_secret". By the certificate of HTTPClient (RFC
-	// 8705 §2): "tls_client_auth" or "self_signed_tls_client_auth". See docs/fapi.md.
-	//
-	// Default: client_secret_basic, or client_secret_post if discovery does not offer the
-	// former; private_key_jwt with ClientKeys and no ClientSecret.
+	// Default: private_key_jwt with ClientKeys and no ClientSecret, else client_secret_basic, or
+	// client_secret_post if discovery does not offer that.
 	ClientAuth string
-	// ClientKeys sign the client assertions and request objects of this client: the first
-	// signs, all are served at Prefix+"/jwks". docs/fapi.md says how to change them. Default:
-	// none.
+	// ClientKeys sign the client assertions and request objects of this client: the first signs,
+	// all are served at Prefix+"/jwks". Default: none. See docs/fapi.md.
 	ClientKeys []ClientKey
-	// Profile enforces a profile of OpenID Connect: it refuses weaker settings in this Config,
-	// in discovery and in answers. "fapi2" (FAPI 2.0 Security Profile; it sets PAR and, where
-	// HTTPClient has no certificate, DPoP; the default of IDTokenAlg and of RSA keys is PS256)
-	// or "fapi2-message-signing" (JAR too, and ResponseMode jwt). Default: none. See
-	// docs/fapi.md.
+	// Profile enforces a profile of OpenID Connect and refuses weaker settings, here, in discovery
+	// and in answers: "fapi2" (FAPI 2.0 Security Profile) or "fapi2-message-signing" (JAR and
+	// ResponseMode jwt, too). Both set PAR, PS256 and, without a certificate in HTTPClient, DPoP.
+	// Default: none. See docs/fapi.md.
 	Profile string
-	// DecryptionKeys decrypt tokens and answers that the IdP encrypts for this client (RFC
-	// 7516): *rsa.PrivateKey or *ecdsa.PrivateKey. All decrypt; their public halves are served
-	// with those of ClientKeys. Default: none.
+	// DecryptionKeys decrypt what the IdP encrypts for this client (RFC 7516): *rsa.PrivateKey or
+	// *ecdsa.PrivateKey. All decrypt; their public halves are served with those of ClientKeys.
+	// Default: none.
 	DecryptionKeys []ClientKey
 
 	BaseURL string // this app as browsers see it: https://notes.example.com
@@ -139,28 +133,26 @@ type Config struct {
 
 	// Prefix is where the adapters mount the endpoints. Default "/auth". The IdP must know
 	// BaseURL+Prefix+"/callback", +"/logged-out" and, for logout, +"/backchannel-logout" and
-	// +"/frontchannel-logout". A path that a proxy removes belongs to BaseURL
-	// (https://example.com/notes), a path that the app sees to Prefix (/notes/auth).
+	// +"/frontchannel-logout". A path that a proxy removes belongs to BaseURL, a path that the app
+	// sees to Prefix (/notes/auth).
 	Prefix string
-	// BaseURLs are further names under which browsers see this app, with the scheme and the
-	// path of BaseURL. The IdP must know the addresses of each name; for back-channel logout
-	// it needs only that of BaseURL. See docs/running.md. Default: none.
+	// BaseURLs are further names under which browsers see this app, with the scheme and the path of
+	// BaseURL. The IdP must know the addresses of each; see docs/running.md. Default: none.
 	BaseURLs []string
 	// Scopes to ask for. Default "openid". Kind RefreshToken needs the scope for which the
 	// IdP issues a refresh token, at many IdPs "offline_access".
 	Scopes []string
-	// LoginParams are sent with every authorization request: audience (Auth0), resource
-	// (RFC 8707), access_type (Google), …. Parameters that the library sets cannot be
-	// changed.
+	// LoginParams are sent with every authorization request: audience (Auth0), resource (RFC 8707),
+	// access_type (Google), …. Parameters that the library sets cannot be changed.
 	LoginParams map[string]string
 	// LoginQuery names the parameters that the query of the log-in's address may set:
 	// "login_hint", "prompt", "acr_values", …. Anybody can make up such an address, so a
 	// route must check its demands itself (RequireLogin with ACR, MaxAge). Default: none.
 	LoginQuery []string
-	// ResponseMode is how the IdP sends its answer: "query", or "form_post", which Apple
-	// demands for name and email and which keeps the code out of addresses. Cookies stay
-	// SameSite=Lax. "jwt", "query.jwt" and "form_post.jwt" demand a signed answer (JARM).
-	// Default: query, or form_post if discovery offers that and not query.
+	// ResponseMode is how the IdP sends its answer: "query", or "form_post", which keeps the code
+	// out of addresses and which Apple demands for name and email. "jwt", "query.jwt" and
+	// "form_post.jwt" demand a signed answer (JARM). Default: query, or form_post if discovery
+	// offers that and not query.
 	ResponseMode string
 	// PAR pushes each authorization request to the IdP before the browser goes there (RFC
 	// 9126). Default: only if the IdP demands it of every client.
@@ -169,31 +161,27 @@ type Config struct {
 	// nobody can change it. Default: only if the IdP demands it of every client.
 	JAR bool
 	// RequestURI makes the IdP fetch each authorization request from this app, at
-	// BaseURL+Prefix+"/request": the browser carries only the address (request_uri, RFC 9101
-	// §5.2). The IdP must be able to reach this app. A request whose address would be longer
-	// than 512 characters goes as without it. Without JAR the requests are not signed. See
-	// docs/login.md. Default off.
+	// BaseURL+Prefix+"/request", so the browser carries only the address (request_uri, RFC 9101
+	// §5.2). Without JAR the requests are not signed. Default off. See docs/login.md.
 	RequestURI bool
-	// DPoP binds access tokens to a key of the session (RFC 9449), which is encrypted in its
-	// record. A token that is not bound is refused; sessions that began without DPoP go on
-	// without it. Session.Client sends the proofs, Session.DPoPProof makes them. Default off.
+	// DPoP binds access tokens to a key of the session (RFC 9449). A token that is not bound is
+	// refused; sessions that began without DPoP go on without it. Session.Client sends the proofs,
+	// Session.DPoPProof makes them. Default off.
 	DPoP bool
-	// ThirdPartyLogin lets the IdP, or any other site, start a log-in (OpenID Connect Core 1.0
-	// §4) at BaseURL+Prefix+"/login", the initiate_login_uri; docs/login.md has its parameters.
-	// Default off: with it another site chooses which of a person's accounts is logged in.
+	// ThirdPartyLogin lets the IdP, or any other site, start a log-in (OpenID Connect Core 1.0 §4)
+	// at BaseURL+Prefix+"/login". Default off: with it another site chooses which of a person's
+	// accounts is logged in. See docs/login.md.
 	ThirdPartyLogin bool
 	// KeepFragments keeps the part behind # of the page that a person asked for. A page with a
-	// script does so, and the part is then in this app's access log. Default off: the part is
-	// kept only if the IdP shows no form and answers with a redirect. See docs/login.md.
+	// script does so, and the part is then in this app's access log. Default off: only if the IdP
+	// answers with a redirect at once. See docs/login.md.
 	KeepFragments bool
-	// KeepPosted keeps a form that was posted after the end of the session, encrypted, in the
-	// tab: after the log-in of the same person a page offers to send it, once. Up to 64 KB
-	// without files, for LoginTimeout. Default off: the answer says that the form was not
-	// accepted.
+	// KeepPosted keeps a form that was posted after the end of the session, encrypted, in the tab:
+	// after the log-in of the same person a page offers to send it, once. Up to 64 KB without
+	// files, for LoginTimeout. Default off.
 	KeepPosted bool
-	// UserinfoClaims calls the userinfo endpoint at each log-in, for IdPs that return names
-	// and groups there and not in the ID token. No session begins without its answer. Default
-	// off. See docs/claims.md.
+	// UserinfoClaims calls the userinfo endpoint at each log-in, for IdPs that return names and
+	// groups there. No session begins without its answer. Default off. See docs/claims.md.
 	UserinfoClaims bool
 	// UserinfoAgain calls it again after each renewal of the tokens, in the background. It
 	// needs UserinfoClaims. Default off.
@@ -203,37 +191,33 @@ type Config struct {
 	ForgetClaims bool
 
 	// OnLogin is called at each log-in before its session begins: to write the person's row, to
-	// carry a cart over, to choose the page, or to refuse. If it returns nil, the session
-	// begins. After an error or a panic no session begins, the tokens are revoked if that ends
-	// nothing else, and the browser's former session stays. After ErrRefused the library writes
-	// nothing; a *LoginError is shown in its words; for any other error the page says only that
-	// the log-in failed. r's context ends when the browser hangs up. OnLogin is called for
-	// several people at once, and not by a silent check.
+	// carry a cart over, to choose the page, or to refuse. After an error or a panic no session
+	// begins, the tokens are revoked if that ends nothing else, and the browser's former session
+	// stays. After ErrRefused the library writes nothing; a *LoginError is shown in its words; for
+	// any other error the page says only that the log-in failed. r's context ends when the browser
+	// hangs up. OnLogin is called for several people at once, and not by a silent check.
 	OnLogin func(w http.ResponseWriter, r *http.Request, l *Login) error
 	// VisitorValues keeps the values of RelyingParty.Values for visitors who are not logged
 	// in: any gorilla store. Default nil: nothing is kept.
 	VisitorValues sessions.Store
-	// Forbidden answers a person who is logged in and may not see a page (RequireClaim,
-	// ErrForbidden). The status is 403 if it sets none. Default nil: a page that offers
-	// another account, or JSON.
+	// Forbidden answers a person who may not see a page (RequireClaim, ErrForbidden), with 403 if
+	// it sets no status. Default nil: a page that offers another account, or JSON.
 	Forbidden http.Handler
 
-	// APIs are the origins to which Session.Client sends an access token. No other host ever
-	// sees a token, not even after a redirect. Hosts are in ASCII, as everywhere in this
-	// Config.
+	// APIs are the origins to which Session.Client sends an access token. No other host ever sees a
+	// token, not even after a redirect.
 	APIs []API
 	// APIIntrospects says that the APIs ask the IdP about every token, which extends the IdP
-	// session. Then a call of an API is a signal, and userinfo is called only if there is
-	// none.
+	// session. Then a call of an API is a signal, and userinfo is called only if there is none.
 	APIIntrospects bool
 
 	// SignalEvery is δ: an active person is reported to the IdP at most once in this time.
 	// Default: a fifth of IdPWindow if that is known, else half the access token's lifetime,
 	// at most 5 min; with a jitter of ±10 %.
 	SignalEvery time.Duration
-	// TrustFor is how long active requests are served after one confirmation by the IdP.
-	// After that the IdP is asked first, and the answer is 503 if the IdP cannot be reached.
-	// Default 5 min; never longer than the IdP's window if that is known.
+	// TrustFor is how long active requests are served after one confirmation by the IdP. After that
+	// it is asked first; if it does not answer, they get 503. Default 5 min; never longer than the
+	// IdP's window if that is known.
 	TrustFor time.Duration
 	// IdPWindow is W, the IdP's idle window. Default: learnt from token responses
 	// (refresh_expires_in, refresh_token_timeout), else unknown.
@@ -243,23 +227,23 @@ type Config struct {
 	Idle time.Duration
 	// Absolute ends a session this long after the log-in. Default 8 h; negative: no limit.
 	Absolute time.Duration
-	// TrailingSignal reports the last activity at its due time even if no further request
-	// comes, so that W counts from it and not from the last signal. If the instance has been
-	// stopped before, the next poll of a page reports it, up to SignalEvery after the activity.
+	// TrailingSignal reports the last activity at its due time even if no further request comes, so
+	// that W counts from it and not from the last signal. If the instance has stopped before, the
+	// next poll of a page reports it, up to SignalEvery later.
 	TrailingSignal bool
 	// SilentCheck confirms a session by a top-level prompt=none round trip on a navigation
 	// after TrustFor, if the app has no better way to ask: Kind NoToken, or an IdP whose
 	// tokens do not follow its session. See docs/timeouts.md.
 	SilentCheck bool
 
-	// IdPSessionEnd asks the IdP when its session ends by inactivity, without extending it,
-	// for example by Auth0's session API. Then the page of an app that nobody uses does not
-	// warn or hide itself while the person is active elsewhere. It is called at most every 2
-	// s for one session, with 3 s to answer; an error changes nothing. Default nil.
+	// IdPSessionEnd asks the IdP when its session ends by inactivity, without extending it, for
+	// example by Auth0's session API. Then a page does not warn a person who is active elsewhere.
+	// It is called at most every 2 s for one session, with 3 s to answer; an error changes nothing.
+	// Default nil.
 	IdPSessionEnd func(ctx context.Context, sid string) (time.Time, error)
 
-	// MaxStreams bounds the open event streams of this instance; beyond it a page gets 503
-	// and polls. Default 20 000, at some 30 KB each; negative: no streams.
+	// MaxStreams bounds the open event streams of this instance; beyond it a page gets 503 and
+	// polls. Default 20 000, at some 30 KB each; negative: no streams.
 	MaxStreams int
 	// MaxStreamsPerSession bounds the event streams of one session; beyond it 429. Default 8.
 	MaxStreamsPerSession int
@@ -267,9 +251,8 @@ type Config struct {
 	// 429. Default 64.
 	MaxStreamsPerSubject int
 
-	// MaxSessionsPerSubject bounds the sessions of one person in this app: a log-in beyond it
-	// ends the least recently active sessions with SessionLimit (ASVS 7.1.2). Default 0: no
-	// limit.
+	// MaxSessionsPerSubject bounds the sessions of one person in this app: a log-in beyond it ends
+	// the least recently active ones (ASVS 7.1.2). Default 0: no limit.
 	MaxSessionsPerSubject int
 
 	// Classify overrides which requests are activity. If ok is false, the library decides.
@@ -289,30 +272,28 @@ type Config struct {
 	LoginTimeout time.Duration
 	// RequestTimeout bounds one call to the IdP. Default 30 s.
 	RequestTimeout time.Duration
-	// WaitFor bounds how long a person waits for the IdP. Then the answer is 503 with
-	// Retry-After, and the call goes on for the next request. Default 15 s.
+	// WaitFor bounds how long a person waits for the IdP. Then the answer is 503, and the call goes
+	// on for the next request. Default 15 s.
 	WaitFor time.Duration
 	// MaxCalls bounds the calls to the IdP that are under way at once. Default 64.
 	MaxCalls int
-	// StrictLogoutToken demands that logout tokens have typ logout+jwt, exp and a jti that
-	// was not used before (ASVS 10.5.5). Default: off, because certified IdPs send others.
+	// StrictLogoutToken demands typ logout+jwt, exp and a jti that was not used before of logout
+	// tokens (ASVS 10.5.5). Default off, because certified IdPs send others.
 	StrictLogoutToken bool
-	// LogoutRetry503 answers 503 instead of 400 to a valid logout token that could
-	// not be carried out, for IdPs that deliver again after a 5xx.
+	// LogoutRetry503 answers 503 instead of 400 to a valid logout token that could not be carried
+	// out, for IdPs that deliver again after a 5xx.
 	LogoutRetry503 bool
 
 	// Capabilities say what the IdP honours. Default: idps.Guess(Issuer); if that does not
 	// know the IdP, finding "idp_unverified" says so.
 	Capabilities *idps.Capabilities
-	// MassLogoutPause keeps sessions for this long when the IdP suddenly refuses the tokens
-	// of many (event.MassLogout). Meanwhile a session whose TrustFor has run out gets 503;
-	// afterwards the IdP is asked again, and its refusals count for at least an hour. Default
-	// 0: they count at once.
+	// MassLogoutPause keeps sessions for this long when the IdP suddenly refuses the tokens of many
+	// (event.MassLogout); without trust they get 503. Afterwards the IdP is asked again, and its
+	// refusals count for at least an hour. Default 0: they count at once.
 	MassLogoutPause time.Duration
 
 	// FrontchannelLogout serves the front-channel logout URI even if discovery does not say
-	// frontchannel_logout_supported. Anybody who knows a sid can call it, so the default answer is
-	// 404.
+	// frontchannel_logout_supported. Anybody who knows a sid can call it. Default: 404.
 	FrontchannelLogout bool
 
 	// Logout says how a log-out goes on at the IdP. Zero: as in RP-Initiated Logout 1.0.
@@ -325,24 +306,22 @@ type Config struct {
 	// …) and open WebSockets.
 	TrustedOrigins []string
 	// CookieName is the name of the session cookie. Default "__Host-tandem", or
-	// "__Host-path+tandem" if BaseURL has a path. The prefix is added if missing, and left
-	// out on plain http.
-	// Cookies know no ports: apps on one host, such as localhost, each need a name of their own.
+	// "__Host-path+tandem" if BaseURL has a path. The prefix is added if missing, and left out on
+	// plain http. Cookies know no ports: apps on localhost need a name each.
 	CookieName string
 
-	// SkipSelfCheck turns off the check that POST requests reach the endpoints: the app posts
-	// two empty forms to its own addresses, once, after the first request, for 5 s at most. If
-	// something blocks them, a Finding says so.
+	// SkipSelfCheck turns off the check that POST requests reach the endpoints: after the first
+	// request the app posts two empty forms to its own addresses. If something blocks them, a
+	// Finding says so.
 	SkipSelfCheck bool
 
-	// HTTPClient is used for the IdP and the APIs. Its Timeout holds for APIs only; its
-	// redirect policy and cookie jar are ignored; a client certificate of its *http.Transport
-	// is used at mtls_endpoint_aliases (RFC 8705 §5). Default: http.DefaultTransport, no
-	// Timeout.
+	// HTTPClient is used for the IdP and the APIs. Its Timeout holds for APIs only; its redirect
+	// policy and cookie jar are ignored; a client certificate of its *http.Transport is used at
+	// mtls_endpoint_aliases. Default: http.DefaultTransport, no Timeout.
 	HTTPClient *http.Client
 	// IdPTransport wraps the transport of calls to the IdP, for metrics and traces (package
-	// otelrp). It sees tokens and secrets, and must not change the answers. The request's
-	// context has the values of the browser's request that caused the call. Default nil.
+	// otelrp). It sees tokens and secrets. The request's context has the values of the browser's
+	// request that caused the call. Default nil.
 	IdPTransport func(http.RoundTripper) http.RoundTripper
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
@@ -352,8 +331,8 @@ type Config struct {
 	// Events are called when something happens to sessions.
 	Events event.Handlers
 
-	// InsecureAllowHTTP permits http URLs on hosts that are not loopback. Cookies are not
-	// Secure there and have no __Host- prefix: see the finding plain_http.
+	// InsecureAllowHTTP permits http URLs on hosts that are not loopback. Cookies are not Secure
+	// there: see the finding plain_http.
 	InsecureAllowHTTP bool
 }
 

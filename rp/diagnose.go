@@ -12,16 +12,16 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// Findings returns what an operator should know about this client, its IdP and its Store: what
-// discovery has shown at once, and what token responses show as they come.
+// Findings returns what an operator should know about this client, its IdP and its Store, as
+// discovery and token responses have shown it.
 func (p *RelyingParty) Findings() []store.Finding {
 	return p.engine.Known()
 }
 
-// Diagnose checks a configuration, discovers the IdP and returns what does not fit, without serving requests.
-// It asks the IdP whether it accepts the client, its secret and its redirect URI, by requests that do not lead
-// to a log-in. If the app runs already, Diagnose also says what blocks requests to its endpoints.
-// RelyingParty.Findings later returns what only a log-in can show. The errors are those of New.
+// Diagnose checks a configuration, discovers the IdP and returns what does not fit, without serving
+// requests. It asks the IdP whether it accepts the client, its secret and its redirect URI, by
+// requests that do not lead to a log-in. If the app runs already, Diagnose also says what blocks
+// requests to its endpoints. The errors are those of New.
 func Diagnose(ctx context.Context, cfg Config) ([]store.Finding, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

@@ -22,19 +22,18 @@ type Whose struct {
 	// in the future, means now.
 	BegunBy time.Time
 
-	// Detail says who asked and why, for the log and event.End; it is cut to 200
-	// bytes, and control characters are dropped.
+	// Detail says who asked and why, for the log and event.End: at most 200 bytes without control
+	// characters.
 	Detail string
 }
 
 const maxDetail = 200
 
-// EndSessions ends sessions in this app with reason.Admin, also those whose log-in is under
-// way, and returns how many had begun (ASVS 7.4.2, 7.4.5). It is for ends that come neither
-// from the person nor by a logout token: from a support tool, or a directory. The session at
-// the IdP lives on.
+// EndSessions ends sessions in this app with reason.Admin, also those whose log-in is under way,
+// and returns how many had begun (ASVS 7.4.2, 7.4.5). It is for a support tool, or a directory. The
+// session at the IdP lives on. It may be repeated.
 //
-// It may be repeated. Its error is an *UnavailableError, or says that r names nobody.
+// Its error is an *UnavailableError, or says that r names nobody.
 func (p *RelyingParty) EndSessions(ctx context.Context, r Whose) (int, error) {
 	if r.Subject == "" && r.SID == "" {
 		return 0, errors.New("rp: Whose has neither Subject nor SID: set one or both")

@@ -10,26 +10,33 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// ErrAnonymous means that the request has no session cookie, or one of an unknown session.
-var ErrAnonymous = engine.ErrAnonymous
-
-// ErrUnconfirmed means that the IdP has to confirm the session first: a passive request cannot
-// ask it, and a client without tokens has to ask by a prompt=none round trip. The session has
-// not ended. RelyingParty.Answer leads a navigation to that round trip; otherwise the next
-// active request asks the IdP.
-var ErrUnconfirmed = engine.ErrUnconfirmed
-
-// ErrReauthenticate means that the IdP wants the person to log in again. The session is kept
-// until the new log-in replaces it.
-var ErrReauthenticate = engine.ErrReauthenticate
-
-// ErrForbidden means that the person is logged in and may not do this. The adapters'
-// RequireLogin returns it for RequireClaim; RelyingParty.Answer turns it into 403.
-var ErrForbidden = errors.New("rp: the person is logged in and may not do this")
-
-// ErrCrossOrigin means that another site caused an unsafe request or the handshake of a
-// WebSocket.
-var ErrCrossOrigin = errors.New("rp: unsafe request from another origin")
+var (
+	// ErrAnonymous: the request has no session cookie, or one of an unknown session.
+	ErrAnonymous = engine.ErrAnonymous
+	// ErrUnconfirmed: the IdP has to confirm the session first, and a passive request cannot ask
+	// it, or the client has to ask by a prompt=none round trip. The session has not ended.
+	// RelyingParty.Answer leads a navigation to that round trip; otherwise the next active request
+	// asks the IdP.
+	ErrUnconfirmed = engine.ErrUnconfirmed
+	// ErrReauthenticate: the IdP wants the person to log in again. The session is kept until the
+	// new log-in replaces it.
+	ErrReauthenticate = engine.ErrReauthenticate
+	// ErrStepUp: the session lives, but this page or API asks for another log-in.
+	// RelyingParty.Answer leads to that log-in and back. An API's demands are in the APIError.
+	ErrStepUp = errors.New("rp: the page or the API asks for a stronger authorization")
+	// ErrForbidden: the person is logged in and may not do this. The adapters' RequireLogin
+	// returns it for RequireClaim; RelyingParty.Answer turns it into 403.
+	ErrForbidden = errors.New("rp: the person is logged in and may not do this")
+	// ErrCrossOrigin: another site caused an unsafe request or the handshake of a WebSocket.
+	ErrCrossOrigin = errors.New("rp: unsafe request from another origin")
+	// ErrRefused: Config.OnLogin has refused the log-in with an answer of its own.
+	ErrRefused = errors.New("rp: the application has refused this log-in")
+	// ErrNoAccessToken: no access token can be used now.
+	ErrNoAccessToken = engine.ErrNoAccessToken
+	// ErrBlamedAPI: the API refuses a token that the IdP calls valid. The session is kept; the
+	// API is misconfigured.
+	ErrBlamedAPI = errors.New("rp: the API refuses a token that the IdP calls good")
+)
 
 // EndedError means that the session has ended. errors.Is(err, store.ErrEnded) is true for it.
 type EndedError = reason.EndedError
@@ -38,11 +45,10 @@ type EndedError = reason.EndedError
 // session is not known, and it is kept.
 type UnavailableError = reason.UnavailableError
 
-// LoginError means that a log-in could not be finished. Its text is for the log; the page
-// shows Title and Advice, which contain nothing from outside.
-//
-// Config.OnLogin returns a LoginError to refuse a log-in in the app's words. Then the default
-// of Status is 403, and the page offers another account.
+// LoginError means that a log-in could not be finished. Its text is for the log; the page shows
+// Title and Advice, which contain nothing from outside. Config.OnLogin returns one to refuse a
+// log-in in the app's words: then the default of Status is 403, and the page offers another
+// account.
 type LoginError struct {
 	Status int // 400, or 502 or 503 if the IdP is to blame
 	Title  string

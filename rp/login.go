@@ -25,10 +25,10 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/web"
 )
 
-// StartLogin sends the browser to the IdP. It reads the query parameters that
-// docs/login.md lists: return_to, a path of this app, and others. A person who is logged in
-// and whose session is confirmed goes straight to return_to, unless a link or form of this
-// app led here. The options are the app's; the adapters' Login passes them on.
+// StartLogin sends the browser to the IdP. It reads the query parameters that docs/login.md lists:
+// return_to, a path of this app, and others. A person whose session is confirmed goes straight to
+// return_to, unless a link or form of this app led here. The options are the app's; the adapters'
+// Login passes them on.
 func (p *RelyingParty) StartLogin(w http.ResponseWriter, r *http.Request, opts ...LoginOption) error {
 	return p.starts.login(w, r, opts)
 }

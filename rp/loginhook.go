@@ -19,11 +19,8 @@ import (
 	"github.com/tandem-sso/tandem/rp/reason"
 )
 
-// ErrRefused is what Config.OnLogin returns after it has refused a log-in with an answer of its own.
-var ErrRefused = errors.New("rp: the application has refused this log-in")
-
-// Login is a log-in that has succeeded at the IdP and has not begun a session yet. It is
-// valid until Config.OnLogin returns.
+// Login is a log-in that has succeeded at the IdP, before its session begins. It is valid until
+// Config.OnLogin returns.
 type Login struct {
 	// ReturnTo is the page that the browser goes to next. The hook may set another path of
 	// this app; any other address becomes "/". With Config.KeepPosted it may
@@ -60,9 +57,9 @@ func (l *Login) HasClaim(name string, values ...string) bool {
 	return hasClaim(l.in.data, name, values...)
 }
 
-// Values returns the first values of the new session, as in RelyingParty.Values: those of the
-// same person's session in this browser if one lives, else none. They are stored with the
-// session; Save is not needed. With Options.MaxAge below zero they are not stored.
+// Values returns the first values of the new session, as in RelyingParty.Values: those of the same
+// person's session in this browser if one lives, else none. They are stored with the session; Save
+// is not needed.
 func (l *Login) Values(name string) (*sessions.Session, error) {
 	if s := l.in.first[name]; s != nil {
 		return s, nil
@@ -85,9 +82,9 @@ func (l *Login) Visitor(name string) (*sessions.Session, error) {
 	return store.New(l.in.r, name)
 }
 
-// CarryOver moves the visitor's values of these names into the session's values. If both have
-// a value, the visitor's wins. The visitor's values are deleted when the session has begun. A
-// cookie that cannot be read any more is ignored.
+// CarryOver moves the visitor's values of these names into the session's values, and deletes them
+// when the session has begun. If both have a value, the visitor's wins. A cookie that cannot be
+// read any more is ignored.
 func (l *Login) CarryOver(names ...string) error {
 	for _, name := range names {
 		from, err := l.Visitor(name)

@@ -9,9 +9,9 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 )
 
-// LoginOption changes the request of one log-in; the adapters' RequireLogin and Login take
-// them. ACR and MaxAge are also demands, and RequireClaim is nothing else: a route with
-// demands lets only those sessions through that meet them.
+// LoginOption changes the request of one log-in; the adapters' RequireLogin and Login take them.
+// ACR, MaxAge and RequireClaim are also demands: a route with demands lets only those sessions
+// through that meet them.
 type LoginOption func(*wish)
 
 // wish is what options ask for.

@@ -8,11 +8,11 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/lifetime"
 )
 
-// Optional returns the session of a request to a public page; nil if there is none. The
-// adapters' OptionalLogin calls it. It does not wait for the IdP: it returns a session while
-// its confirmation is no older than the IdP's window (three times Config.TrustFor if that is
-// not known). Requests of a person to such a page are activity. It returns nil for an unsafe
-// request of another origin, and while the store fails.
+// Optional returns the session of a request to a public page; nil if there is none, for an unsafe
+// request of another origin, and while the store fails. The adapters' OptionalLogin calls it. It
+// does not wait for the IdP: it returns a session while its confirmation is no older than the IdP's
+// window (three times Config.TrustFor if that is not known). Requests of a person to such a page
+// are activity.
 func (p *RelyingParty) Optional(r *http.Request) *Session {
 	if class, st := p.gate.optional(r); st != nil {
 		return p.newSession(r, class, st)

@@ -20,14 +20,12 @@ type RelyingParty struct {
 	endpoints []adapter.Endpoint
 }
 
-// New checks the configuration, discovers the IdP and starts the background work. ctx
-// bounds the discovery only. If the IdP does not answer, New works with the metadata that the
-// Store keeps, for 24 h. Metadata and keys are read again each hour, and when an endpoint
-// answers 404 or 410.
+// New checks the configuration, discovers the IdP and starts the background work. ctx bounds the
+// discovery only. If the IdP does not answer, New works with the metadata that the Store keeps, for
+// 24 h. Metadata and keys are read again each hour, and when an endpoint answers 404 or 410.
 //
-// A *ConfigError, or several joined, names the fault in the configuration; trying again does
-// not help. After any other error it may help: the IdP could not be reached, and the Store
-// has no metadata of it.
+// A *ConfigError, or several joined, names the fault in the configuration; trying again does not
+// help. After any other error it may help.
 func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -49,12 +47,11 @@ func New(ctx context.Context, cfg Config) (*RelyingParty, error) {
 	return p, nil
 }
 
-// CloseStreams ends the open event streams and takes no new ones, so that an http.Server's
-// Shutdown does not wait for open pages: srv.RegisterOnShutdown(auth.CloseStreams).
-// Everything else goes on until Close.
+// CloseStreams ends the open event streams and takes no new ones, so that an http.Server's Shutdown
+// does not wait for open pages: srv.RegisterOnShutdown(auth.CloseStreams).
 func (p *RelyingParty) CloseStreams() { p.streams.end() }
 
-// Close stops the background work, lets running calls of the IdP finish for up to 10 s,
-// and stores activity that was not stored yet. Call it after the http.Server's Shutdown,
-// and close the Store, which is the caller's, after it.
+// Close stops the background work, lets running calls of the IdP finish for up to 10 s, and stores
+// activity that was not stored yet. Call it after the http.Server's Shutdown, and close the Store
+// after it.
 func (p *RelyingParty) Close() error { return p.engine.Close() }

@@ -45,8 +45,8 @@ func (p *RelyingParty) newSession(r *http.Request, class activity.Class, read *e
 	return s
 }
 
-// Request is the authenticated request, with the session in its context. A middleware passes
-// it on, after KeepPrivate.
+// Request is the authenticated request, with the session in its context. A middleware passes it on,
+// after KeepPrivate.
 func (s *Session) Request() *http.Request { return s.request }
 
 type sessionKey struct{}
@@ -115,7 +115,7 @@ func (s *Session) Done() <-chan struct{} {
 }
 
 // Err tells whether the session has ended since the request began: nil, an *EndedError, or an
-// *UnavailableError if the store cannot answer.
+// *UnavailableError.
 func (s *Session) Err() error {
 	ctx, cancel := s.rp.engine.Detached(s.ctx)
 	defer cancel()
@@ -133,12 +133,11 @@ func (s *Session) End(ctx context.Context) error {
 }
 
 // ReportActivity reports that the person did something without a new request: a message on a
-// WebSocket, the progress of a long upload. The request that opened it counted once.
+// WebSocket, the progress of a long upload. It works also after the handler has returned. Calls
+// beyond a burst of 20 and then two a second are ignored.
 //
-// Calls beyond a burst of 20 and then two a second are ignored without an error. It works
-// also after the handler has returned. Errors: *EndedError; ErrReauthenticate and
-// ErrUnconfirmed if only a navigation can ask the IdP, and then the activity is not noted;
-// *UnavailableError if the store or the IdP cannot answer.
+// Errors: *EndedError; ErrReauthenticate and ErrUnconfirmed if only a navigation can ask the IdP,
+// and then the activity is not noted; *UnavailableError if the store or the IdP cannot answer.
 func (s *Session) ReportActivity(ctx context.Context) error {
 	p := s.rp
 	if p.gate.reports.Take(s.key(), p.gate.now()) > 0 {

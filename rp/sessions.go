@@ -19,8 +19,8 @@ type SessionInfo struct {
 	UserAgent string    // at the log-in; from the browser, so escape it
 }
 
-// List returns the live sessions of this person in this app, the latest active
-// first (ASVS 7.5.2), without those that this instance cannot read (another version's).
+// List returns the live sessions of this person in this app, the latest active first (ASVS 7.5.2),
+// without those of another version, which this instance cannot read.
 func (s *Session) List(ctx context.Context) ([]SessionInfo, error) {
 	recs, err := s.all(ctx)
 	if err != nil {

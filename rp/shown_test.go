@@ -3,6 +3,7 @@ package rp_test
 import (
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -267,6 +268,7 @@ func TestLeaseLostWhileTheIdPHangs(t *testing.T) {
 				if a := <-first; a.status != http.StatusServiceUnavailable {
 					t.Errorf("who had no answer: %v", a)
 				}
+				synctest.Wait() // the IdP notes a request that it does not answer when the client has gone
 				w.idp.Expect(idpmock.EndpointRefresh, "notes", 2)
 				heal()
 				v.welcome()

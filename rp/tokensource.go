@@ -15,22 +15,16 @@ import (
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// TokenSource returns access tokens for clients that cannot use Client: gRPC and cloud clients
-// take an oauth2.TokenSource, and SetAuthHeader of a token sets the header of one request.
-// Without an api they are the tokens of the log-in, with an api those of that origin of
-// Config.APIs. Keep them out of logs, URLs and other hosts.
+// TokenSource returns access tokens for clients that cannot use Client: gRPC and cloud clients take
+// an oauth2.TokenSource, and SetAuthHeader of a token sets the header of one request. Without an
+// api they are the tokens of the log-in, with an api those of that origin of Config.APIs. Keep them
+// out of logs, URLs and other hosts.
 //
-// Each call of Token looks at the session, as a request does. After the end it returns an
-// *EndedError; a token that it returned before works until it expires, and a client that
-// caches tokens does not ask in that time. For a passive request Token never fetches a new
-// token, and for an active one only if the person was active within Config.SignalEvery or
-// WaitFor: Session.ReportActivity reports that they are. See docs/apis.md.
-//
-// With Config.DPoP the tokens are of the type DPoP: each call needs a proof by
-// Session.DPoPProof.
-//
-// ctx bounds each call of Token, also after the handler has returned. The errors are those of
-// Session.Client.
+// Each call of Token looks at the session, as a request does, with the errors of Session.Client;
+// ctx bounds it, also after the handler has returned. A client that caches tokens uses one until it
+// expires, also after the end of the session. Token fetches a new one only if the person was active
+// lately: Session.ReportActivity reports that. With Config.DPoP each call needs a proof by
+// Session.DPoPProof. See docs/apis.md.
 func (s *Session) TokenSource(ctx context.Context, api ...string) oauth2.TokenSource {
 	return &tokenSource{ctx, s, api}
 }

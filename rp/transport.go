@@ -31,30 +31,16 @@ type APIError struct {
 	Err       error
 }
 
-var (
-	// ErrStepUp: the session lives, but this page or API asks for another log-in.
-	// RelyingParty.Answer leads to that log-in and back. An API's demands are in the APIError.
-	ErrStepUp = errors.New("rp: the page or the API asks for a stronger authorization")
-	// ErrBlamedAPI: the API refuses a token that the IdP calls valid. The session is kept;
-	// the API is misconfigured.
-	ErrBlamedAPI = errors.New("rp: the API refuses a token that the IdP calls good")
-	// ErrNoAccessToken: no access token can be used now.
-	ErrNoAccessToken = engine.ErrNoAccessToken
-)
-
 func (e *APIError) Error() string { return fmt.Sprintf("%v (%d %s)", e.Err, e.Status, clean(e.Code)) }
 func (e *APIError) Unwrap() error { return e.Err }
 
-// Client returns an HTTP client for the APIs named in Config.APIs. It adds the access token
-// and renews it when needed; a 401 ends the session only if the IdP confirms it. Other hosts
-// never get the token.
+// Client returns an HTTP client for the APIs named in Config.APIs. It adds the access token and
+// renews it when needed; a 401 ends the session only if the IdP confirms it.
+// Config.HTTPClient.Timeout or the context of the call bounds a call.
 //
 // Besides network errors its calls return *EndedError, *UnavailableError, *APIError,
-// ErrNoAccessToken and, if only a log-in can fetch a new token, ErrUnconfirmed
-// or ErrReauthenticate; RelyingParty.Answer turns each into the answer for the browser.
-//
-// Config.HTTPClient.Timeout or the context of the call bounds a call; Get and Post have no
-// context.
+// ErrNoAccessToken and, if only a log-in can fetch a new token, ErrUnconfirmed or
+// ErrReauthenticate, for RelyingParty.Answer.
 func (s *Session) Client() *http.Client {
 	base := s.rp.apis.http
 	return &http.Client{Transport: &apiTransport{s, cmp.Or(base.Transport, http.DefaultTransport)},

@@ -17,18 +17,15 @@ import (
 // maxValues bounds an app's own values of one session, encoded, in bytes.
 const maxValues = 32 << 10
 
-// Values returns a gorilla sessions.Store whose values live in the session's own record:
-// encrypted, on every instance, at most 32 KiB, and gone when the session ends.
-// Without a session they are those of Config.VisitorValues; if that is not set, Get returns
-// empty values and Save returns ErrAnonymous.
+// Values returns a gorilla sessions.Store whose values live in the session's own record: encrypted,
+// on every instance, at most 32 KiB, and gone when the session ends; the same person's next log-in
+// in the same browser keeps them while it lives. Without a session they are those of
+// Config.VisitorValues; if that is not set, Get returns empty values and Save returns ErrAnonymous.
 //
-// While the session lives, the same person's next log-in in the same browser keeps them.
-// Another person starts without values; for a visitor's values see Login.CarryOver.
-//
-// A save never overwrites a log-out or a refresh. If Get could not read the values in this
-// request, Save overwrites nothing and returns the error of Get, which is for
-// RelyingParty.Answer. Of two saves of one name the later one wins. Types other than strings,
-// numbers and the like must be registered with encoding/gob. Session.Options have no effect.
+// A save never overwrites a log-out or a refresh. If Get could not read the values in this request,
+// Save overwrites nothing and returns the error of Get, which is for RelyingParty.Answer. Of two
+// saves of one name the later one wins. Types other than strings, numbers and the like must be
+// registered with encoding/gob. Session.Options have no effect.
 func (p *RelyingParty) Values() sessions.Store {
 	return valueStore{p.gate.browsers, p.cfg.VisitorValues}
 }

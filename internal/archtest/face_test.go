@@ -1,9 +1,11 @@
 package archtest
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -29,6 +31,15 @@ func TestFaces(t *testing.T) {
 			t.Errorf("%s has %d names and %d fields; this test says %d and %d", dir, names, fields, want.names,
 				want.fields)
 		}
+	}
+}
+
+// A stranger reads all of it before the first program. It rises as the names do.
+func TestDocIsShort(t *testing.T) {
+	const most = 862
+	doc, err := exec.CommandContext(t.Context(), "go", "doc", "-all", "github.com/tandem-sso/tandem/rp").Output()
+	if n := bytes.Count(doc, []byte("\n")); err != nil || n > most {
+		t.Errorf("go doc -all ./rp has %d lines, at most %d are wanted: %v", n, most, err)
 	}
 }
 
