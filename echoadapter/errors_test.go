@@ -65,7 +65,7 @@ func TestErrorsReachEcho(t *testing.T) {
 		{"a form post", "POST", "/private", nil, 401, rp.ErrAnonymous, ""},
 		{"a navigation is redirected: no error", "GET", "/private", http.Header{"Sec-Fetch-Mode": {"navigate"}}, 0, nil,
 			""},
-		{"a logout from another site", "POST", "/auth/logout", http.Header{"Sec-Fetch-Site": {"cross-site"},
+		{"a log-out from another site", "POST", "/auth/logout", http.Header{"Sec-Fetch-Site": {"cross-site"},
 			"Sec-Fetch-Mode": {"cors"}}, 403, rp.ErrCrossOrigin, ""},
 		{"a bad logout token", "POST", "/auth/backchannel-logout", nil, 400, nil, "invalid_request"},
 		{"a bad callback", "GET", "/auth/callback", http.Header{"Sec-Fetch-Mode": {"navigate"}}, 400, nil,

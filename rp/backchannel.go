@@ -158,5 +158,5 @@ func (t *logoutTokens) failed(err error) error {
 		status = http.StatusServiceUnavailable
 	}
 	return &requestError{Status: status, Code: "temporarily_unavailable",
-		Err: errors.New("the logout cannot be carried out now"), RetryAfter: 5 * time.Second}
+		Err: errors.New("the log-out cannot be carried out now"), RetryAfter: 5 * time.Second}
 }

@@ -105,18 +105,18 @@ func judgeProvider(c *Config, m *idp.Endpoints) []store.Finding {
 			if m.CheckSession != "" {
 				frame = " Pages that are open can ask its check_session_iframe: docs/session-js.md."
 			}
-			say(false, "no_backchannel", "The IdP offers no back-channel logout: this app notices a logout elsewhere "+
+			say(false, "no_backchannel", "The IdP offers no back-channel logout: this app notices a log-out elsewhere "+
 				"at the next signal, after %v at the latest, and only while the person is active.%s", c.TrustFor, frame)
 		}
 	} else if !m.BackchannelSID {
-		say(false, "backchannel_without_sid", "The IdP's logout tokens carry no sid: a logout in one browser ends "+
+		say(false, "backchannel_without_sid", "The IdP's logout tokens carry no sid: a log-out in one browser ends "+
 			"the person's sessions in all browsers.")
 	} else if !can.LogoutOnExpiry && noMeans && c.Idle == 0 {
 		say(true, "no_logout_on_expiry", "This kind of IdP sends no logout token when its session expires by "+
 			"inactivity, and this client cannot ask: set Config.Idle or Config.SilentCheck.")
 	}
 	if m.EndSession == "" {
-		say(false, "no_end_session", "The IdP has no end_session_endpoint: a logout here leaves the person signed in "+
+		say(false, "no_end_session", "The IdP has no end_session_endpoint: a log-out here leaves the person signed in "+
 			"there, and the next log-in needs no password; if it has one and does not say so, set Config.Logout.URL.")
 	}
 	if m.RevocationURL == "" && c.Kind != NoToken {

@@ -199,10 +199,10 @@ func TestDoneAfterTheHandler(t *testing.T) {
 		select {
 		case <-done:
 		default:
-			t.Error("not done after the logout")
+			t.Error("not done after the log-out")
 		}
 		if err := s.Err(); !errors.Is(err, store.ErrEnded) {
-			t.Errorf("Err after the logout: %v", err)
+			t.Errorf("Err after the log-out: %v", err)
 		}
 		if done = s.Done(); done == nil {
 			t.Error("no channel after the end")

@@ -40,7 +40,7 @@ func TestEvidenceOfWhatExtends(t *testing.T) {
 					}
 					time.Sleep(6 * time.Minute)
 					if a := v.get("/private"); a.status == http.StatusOK {
-						t.Errorf("served after a logout: %v", a)
+						t.Errorf("served after a log-out: %v", a)
 					}
 				}
 				found := slices.ContainsFunc(w.auth[0].Findings(),

@@ -59,7 +59,7 @@ func (f *logoutFrames) serve(w http.ResponseWriter, r *http.Request) error {
 	if sid == "" && (iss == "" || iss == f.cfg.Issuer) {
 		f.engine.Report([]store.Finding{{Code: "frontchannel_without_sid", Serious: true,
 			Text: "The front-channel logout address was " +
-				"loaded without sid, so nothing could be ended: if it was the IdP, a logout there does not end " +
+				"loaded without sid, so nothing could be ended: if it was the IdP, a log-out there does not end " +
 				"sessions here. " +
 				"Register this client there with frontchannel_logout_session_required (\"session required\"), or " +
 				"use back-channel " +

@@ -150,7 +150,7 @@ func TestLogoutBetweenLogInAndCallbackWhileKeysRoll(t *testing.T) {
 		w.restart(s, old, fresh)
 		w.restart(s, fresh, old)
 		if a := v.get(callback); a.status != http.StatusBadRequest || v.id() != "" {
-			t.Errorf("the logout is forgotten: %v", a)
+			t.Errorf("the log-out is forgotten: %v", a)
 		}
 		time.Sleep(time.Second)
 		v.login() // a later one is not refused

@@ -96,8 +96,8 @@ func (l *logouts) serve(w http.ResponseWriter, r *http.Request) error {
 		ask = l.atIdP.Request(endpoint, back, words, nil)
 	}
 	if ask.To == "" {
-		l.journal.spend("a logout ends only this app's session: the IdP demands an id_token_hint, and this session's " +
-			"ID token was used already or is too long")
+		l.journal.spend("a log-out ends only this app's session: the IdP demands an id_token_hint, and this " +
+			"session's ID token was used already or is too long")
 		return web.SendOn(w, r, landing)
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
@@ -141,7 +141,7 @@ func (l *logouts) mayHint(ctx context.Context, key store.Key, k *known) bool {
 	}
 	err := l.browsers.store.Once(ctx, l.browsers.party.Once("logout hint", string(key[:])), until)
 	if err != nil && !errors.Is(err, store.ErrConflict) {
-		l.journal.log.Warn("a logout goes to the IdP without an id_token_hint", "session", key.Short(), "error", err)
+		l.journal.log.Warn("a log-out goes to the IdP without an id_token_hint", "session", key.Short(), "error", err)
 	}
 	return err == nil
 }

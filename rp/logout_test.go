@@ -235,7 +235,7 @@ func TestRevocationAfterLogout(t *testing.T) {
 				began := time.Now()
 				v.submit("/auth/logout")
 				if took := time.Since(began); took > time.Second {
-					t.Errorf("the logout took %v", took)
+					t.Errorf("the log-out took %v", took)
 				}
 				time.Sleep(20 * time.Minute)
 				synctest.Wait()

@@ -168,6 +168,33 @@ func TestEndOfADeadInstance(t *testing.T) {
 	}
 }
 
+// Who makes up for it while the store fails says so. Nobody waits for that, so no 503 tells.
+func TestStoreFailsAtTheReportOfAnEnd(t *testing.T) {
+	for _, method := range []string{"Acquire", "Load"} {
+		t.Run(method, func(t *testing.T) {
+			s, kept := flaky(nil)
+			inBubble(t, s, func(t *testing.T, w *world) {
+				v := w.visitor("ada")
+				v.login()
+				now := time.Now()
+				if _, err := w.store.End(t.Context(), store.Selector{Key: keyOf(v)},
+					store.End{Reason: string(reason.Admin), At: now, Until: now.Add(time.Hour)}); err != nil {
+					t.Fatal(err)
+				}
+				kept.breaks(method)
+				time.Sleep(5 * time.Minute)
+				w.expectEnds()
+				if !strings.Contains(w.log.String(), "the session store failed") {
+					t.Errorf("nobody hears of it:\n%s", w.log)
+				}
+				kept.heals()
+				time.Sleep(5 * time.Minute)
+				w.expectEnds(reason.Admin)
+			})
+		})
+	}
+}
+
 // An event for each end, on one instance only, whoever ends it; also while the
 // IdP cannot be reached and thousands of tokens wait.
 func TestEndsOfManyDuringAnOutage(t *testing.T) {

@@ -37,7 +37,7 @@ type Page struct {
 	Title   string
 	Styles  []string // paths, beside the common one
 	Scripts []string // paths
-	// FormsTo is where a form may lead besides this origin: a logout goes on to
+	// FormsTo is where a form may lead besides this origin: a log-out goes on to
 	// the IdP, and browsers hold redirects against the policy.
 	FormsTo string
 	// Skips are what a keyboard can skip to, first of all. Default: the content.

@@ -64,13 +64,13 @@ type naiveHeld struct {
 }
 
 // StartNaive starts an app that does what many do, for comparison only: the tokens in a
-// gorilla session, a refresh when the access token is about to run out, a logout when
+// gorilla session, a refresh when the access token is about to run out, a log-out when
 // anything goes wrong. None of it is a mistake that a reviewer would stop; that is the point.
 //
 // What it lacks: it tells the IdP nothing while its token is good, so a token that outlives
 // the IdP's window logs active people out; its polls refresh, so the absent stay; requests
 // that come together refresh together, which an IdP with rotation takes for theft; an outage
-// is a logout; nobody tells it of a logout elsewhere. ctx bounds the discovery.
+// is a log-out; nobody tells it of a log-out elsewhere. ctx bounds the discovery.
 func StartNaive(ctx context.Context, c NaiveConfig) (*NaiveApp, error) {
 	if c.Transport == nil {
 		c.Transport = LocalTransport()

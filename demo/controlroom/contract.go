@@ -15,7 +15,7 @@ func Contract() []Clause {
 			"before it gives up."},
 		{"C4", "One refresh", "At most one refresh is in flight per session, and a rotated refresh token is never " +
 			"presented again."},
-		{"C5", "Nothing comes back", "After an end, nothing in flight re-creates the session; a logout that " +
+		{"C5", "Nothing comes back", "After an end, nothing in flight re-creates the session; a log-out that " +
 			"overtakes a log-in wins."},
 		{"C6", "An outage is not a log-out", "Only a confirmed verdict ends a session. Trouble costs a retry, a " +
 			"bounded grace, then 503; never the cookie."},

@@ -65,7 +65,7 @@ func twoInstances() Scenario {
 	return Scenario{
 		ID: "two-instances", Title: "Two instances of one app",
 		Setup:   "Notes runs twice on one store of sessions, as behind a load balancer.",
-		Watch:   "One refresh for both, and a logout at one that the other knows at once.",
+		Watch:   "One refresh for both, and a log-out at one that the other knows at once.",
 		Teaches: "What holds for one process holds for all of them: one refresh, one end, one reason (C4, C5, C8).",
 		Steps: func() []Step {
 			return []Step{
@@ -227,7 +227,7 @@ func sharedStore() Scenario {
 		ID: "shared-store", Title: "Two apps in one store",
 		Setup: "Notes and Reports keep their sessions in one store, under the same keys. They are two clients of " +
 			"the IdP.",
-		Watch: "What each app knows of the other's session, and how a logout comes from one to the other.",
+		Watch: "What each app knows of the other's session, and how a log-out comes from one to the other.",
 		Teaches: "A session belongs to one app. Apps that share a store can neither serve nor end each other's " +
 			"sessions (C9). A logout reaches both all the same, by way of the IdP.",
 		Settings: system.Settings{SharedStore: true},

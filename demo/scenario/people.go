@@ -52,8 +52,8 @@ func stolenCookie() Scenario {
 		ID: "stolen-cookie", Title: "A stolen cookie",
 		Setup: "Somebody has copied Ada's session cookie of Notes to another machine.",
 		Watch: "What Notes answers to the copy: while Ada is signed in, and after she has logged out.",
-		Teaches: "Whoever has the cookie has the session, as long as it lives. It lives on the server: a logout ends " +
-			"every copy at once. A cookie that holds the tokens itself would go on.",
+		Teaches: "Whoever has the cookie has the session, as long as it lives. It lives on the server: a log-out " +
+			"ends every copy at once. A cookie that holds the tokens itself would go on.",
 		Steps: func() []Step {
 			return []Step{
 				{Text: "Ada signs in to Notes. Her cookie is copied.",

@@ -33,7 +33,7 @@ func (j *journal) questions() []Answer {
 				"the app, then ask by prompt=none." + needs},
 		{ID: "expiry", Question: "Is back-channel logout fired when its session runs out?",
 			Text: "Log in, then leave everything alone for longer than the window; then ask by prompt=none." + needs},
-		{ID: "logout", Question: "Is back-channel logout fired at a logout?",
+		{ID: "logout", Question: "Is back-channel logout fired at a log-out?",
 			Text: "Log in, then log out at the IdP or in another app of it."},
 		{ID: "frontchannel", Question: "Is front-channel logout used?",
 			Text: "Log in, then log out at the IdP or in another app of it, in the same browser."},
@@ -72,7 +72,7 @@ func (j *journal) answers() []Answer {
 				break
 			}
 			if waited := j.now().Sub(j.present.leftAt); !j.present.leftAt.IsZero() && waited >= patience {
-				out[i].Text = fmt.Sprintf("None came to this app within %v of the logout in it. Some IdPs spare the "+
+				out[i].Text = fmt.Sprintf("None came to this app within %v of the log-out in it. Some IdPs spare the "+
 					"app that asked: log out at the IdP or in another app to be sure.", patience)
 			} else if j.discovery && !j.backchan {
 				out[i].Text = "Its discovery document does not offer it (backchannel_logout_supported). " + out[i].Text

@@ -238,11 +238,11 @@ func (j *journal) logoutToken(status int, sid string, issued time.Time) {
 	sinceVisit, sinceTouch := at.Sub(e.visit), at.Sub(e.touch)
 	switch {
 	case !e.leftAt.IsZero() && at.Sub(e.leftAt) < time.Minute:
-		j.found("logout", "yes", "A logout token came %v after the logout in this app.", short(at.Sub(e.leftAt)))
+		j.found("logout", "yes", "A logout token came %v after the log-out in this app.", short(at.Sub(e.leftAt)))
 	case e.ranOut:
 		j.found("expiry", "yes", "A logout token came, after the end had been found otherwise.")
 	case j.window == 0:
-		j.found("logout", "yes", "A logout token came. At a logout or when the session ran out? That can be told "+
+		j.found("logout", "yes", "A logout token came. At a log-out or when the session ran out? That can be told "+
 			"once you give the IdP's window.")
 	case sinceTouch >= j.nearly():
 		j.found("expiry", "yes", "A logout token came %v after the last activity; the window is %v.", short(sinceTouch),
@@ -271,6 +271,6 @@ func (j *journal) ended(sid string, cause reason.Reason) {
 	// Its logout token may be faster than this event.
 	e.leftAt, e.live = at, false
 	if at.Sub(e.tokenAt) < 5*time.Second && e.tokenAt.After(e.visit) {
-		j.found("logout", "yes", "A logout token came at the logout in this app.")
+		j.found("logout", "yes", "A logout token came at the log-out in this app.")
 	}
 }

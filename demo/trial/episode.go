@@ -20,7 +20,7 @@ type episode struct {
 	doubt   bool      // login_required, but calls had succeeded just before
 	asks    bool      // whether a refresh is refused now is to be asked, once
 	ranOut  bool      // found by a question, without a logout token
-	leftAt  time.Time // a logout here
+	leftAt  time.Time // a log-out here
 	tokenAt time.Time // a logout token, the latest
 }
 

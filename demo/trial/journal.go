@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	patience = 10 * time.Second // for a logout token after a logout here
+	patience = 10 * time.Second // for a logout token after a log-out here
 	maxLines = 60
 )
 

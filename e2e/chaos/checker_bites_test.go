@@ -203,7 +203,7 @@ func TestTheCheckerIsJust(t *testing.T) {
 		{"a failover undoes a log-out for the time of trust", there("notes").leaves(20, "notes", "c").says(20, "end",
 			"", "", "logout").
 			breaks(20.3, 21, whatFailover, "redis").asks(24, "notes", ghost, "c", 200)},
-		{"a failover undoes a logout by token", there("notes").says(20, "end", "", "", "admin").says(20.1, "delivery",
+		{"a failover undoes a log-out by token", there("notes").says(20, "end", "", "", "admin").says(20.1, "delivery",
 			"notes", "", "delivered").
 			breaks(20.3, 21, whatFailover, "redis").asks(24, "notes", ghost, "c", 200)},
 		{"a page of a quiet app is not served", polled(there("tasks"), 20, "session_unconfirmed")},

@@ -35,7 +35,7 @@ func (c *checker) judgeEnds() {
 		}
 		if at, ended := told[h.App+" "+sid]; ended && h.From > at+a.spread {
 			if c.undone(h.App, at) {
-				c.excuse("a failover has undone a logout by token", h)
+				c.excuse("a failover has undone a log-out by token", h)
 			} else {
 				c.report(ruleTold, h, "confirmed %s", stamp(at))
 			}

@@ -204,10 +204,10 @@ func (p visitor) logsOut() {
 	p.t.Helper()
 	page := p.through(p.Post(p.s.app+"/auth/logout", url.Values{}))
 	if page.Status != http.StatusOK || page.URL.Path != "/auth/logged-out" {
-		p.t.Fatalf("after the logout: %s", page)
+		p.t.Fatalf("after the log-out: %s", page)
 	}
 	if got := p.status(); got.State != "ended" || got.Reason != "user_logout" {
-		p.t.Errorf("after the logout: %+v", got)
+		p.t.Errorf("after the log-out: %+v", got)
 	}
 	// signIn, which follows, proves that the provider asks for the password again.
 }

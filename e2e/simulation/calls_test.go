@@ -26,6 +26,7 @@ func (o *oracle) calls(in *instance, s *sent) *call {
 	}
 	defer o.setsOut(c)
 	if s.kind == callRevoke {
+		o.revocations = append(o.revocations, c)
 		if c.chain != nil {
 			c.chain.tries[s.token]++
 		}

@@ -121,7 +121,7 @@ func (o *oracle) explains(c *call, words string) {
 	if c.chain != nil && c.shownElsewhere() { // it is nothing to anybody if that brought newer tokens
 		return
 	}
-	o.later(c.to+time.Second, func(now time.Duration) {
+	o.later(c.to+slowestStore, func(now time.Duration) { // which is asked first whether there are newer tokens
 		if o.excused(c.in.app, pathRestart, from, now) {
 			return
 		}

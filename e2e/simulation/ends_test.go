@@ -212,7 +212,7 @@ func (o *oracle) ended(in *instance, e event.End) {
 		if e.Reason == "never_begun" {
 			o.breach("C8", "%s announces the end of a session whose log-in has failed", in.name)
 		}
-		return // another end, such as a logout, came before it could be taken back
+		return // another end, such as a log-out, came before it could be taken back
 	}
 	if s == nil {
 		x := o.overtakes(in, e.Session)

@@ -156,8 +156,12 @@ func (o *oracle) checked(v *visit, c *chain) {
 		return
 	}
 	c.session = s
-	if s.app.kind != rp.NoToken && s.chain != nil && s.endAt > v.end {
+	switch {
+	case s.app.kind == rp.NoToken || s.chain == nil:
+	case s.endAt > v.end:
 		o.renewed(s, c, v.start)
+	case s.endAt >= v.start: // before its end, or after it
+		s.perhaps = append(s.perhaps, c)
 	}
 	k := &call{sent: &sent{kind: callCode, status: http.StatusOK, access: c.access}, in: v.in, from: c.fetched,
 		to: v.end}

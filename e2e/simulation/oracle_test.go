@@ -47,6 +47,8 @@ type oracle struct {
 	said     map[string]bool // what IdPs have said of refusals
 	counts   map[string]int
 	labels   map[string]int
+
+	revocations []*call
 }
 
 type violation struct {

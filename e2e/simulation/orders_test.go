@@ -18,7 +18,7 @@ const tolerated = 60 * time.Second
 // let it carry out.
 const remembered = time.Hour + time.Minute
 
-// order is a logout that one app is told to carry out: by a logout token, by
+// order is a log-out that one app is told to carry out: by a logout token, by
 // front-channel logout, or by the app's own code.
 type order struct {
 	app    *app
@@ -209,7 +209,7 @@ func (o *oracle) tokenAnswered(x *order, in *instance, code int) {
 	o.carriedOut(x, in, code == http.StatusOK)
 }
 
-// refusedPage is what a person reads whose log-in was overtaken by a logout.
+// refusedPage is what a person reads whose log-in was overtaken by a log-out.
 const refusedPage = "You were logged out while this log-in was under way"
 
 // judgeRefusedLogin holds C5: a log-in that was started after the end is never
@@ -218,7 +218,7 @@ func (o *oracle) judgeRefusedLogin(v *visit, f *flow, c *chain) {
 	if !bytes.Contains(v.body, []byte(refusedPage)) {
 		return
 	}
-	o.counts["log-ins refused after a logout"]++
+	o.counts["log-ins refused after a log-out"]++
 	for _, x := range o.orders[v.in.app.n] {
 		if !x.void && x.names(v.b.person, c.sid) && x.mayForbid(f.start, v.end) {
 			return
@@ -228,7 +228,7 @@ func (o *oracle) judgeRefusedLogin(v *visit, f *flow, c *chain) {
 		v.in.name, v.b.name, stamp(f.start), o.sidLabel(c.sid))
 }
 
-// judgeBegun holds C5: a logout that arrives before the log-in's callback has
+// judgeBegun holds C5: a log-out that arrives before the log-in's callback has
 // finished wins.
 func (o *oracle) judgeBegun(s *session) {
 	for _, x := range o.orders[s.app.n] {

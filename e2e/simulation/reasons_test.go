@@ -117,7 +117,7 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 	case !refused:
 		wrong("the IdP has refused nothing")
 	case t.ended <= at:
-	case s.cleanedUp(t):
+	case o.cleanedUp(s, t):
 		o.counts["log-ins hit by a revocation"]++
 	case t.reusedAt[s.app.n] >= s.stored && s.reason == reason.RefreshRejected && s.chain != nil && !s.chain.doubted:
 		// An answer to another session of the person was lost, and this IdP takes all.
@@ -127,10 +127,13 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 	}
 }
 
-// cleanedUp: its tokens went with those of another session, while nobody could know of
-// this one.
-func (s *session) cleanedUp(t *idpSession) bool {
-	return t.revokedAt[s.app.n] >= s.loginAt && t.revokedAt[s.app.n] <= s.stored
+// cleanedUp: its tokens went with those of another session by a call that was made while nobody
+// could know of this one.
+func (o *oracle) cleanedUp(s *session, t *idpSession) bool {
+	at := t.revokedAt[s.app.n]
+	return at >= s.loginAt && (at <= s.stored || slices.ContainsFunc(o.revocations, func(c *call) bool {
+		return c.in.app == s.app && c.from <= s.stored && c.from <= at && c.to >= at
+	}))
 }
 
 // clockEnd says which of the app's own clocks has run out for a session, if any.

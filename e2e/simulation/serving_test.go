@@ -67,8 +67,8 @@ func (o *oracle) judge(v *visit, s *session) {
 // judgeServed holds C5 and C2.
 //
 // With a the person's last activity in any app that tells, L the last touch of
-// the IdP session, E its end (L + W, or earlier by a logout), D when the app has
-// carried out a logout of it, C the app's last confirmation (C ≤ L), T = TrustFor
+// the IdP session, E its end (L + W, or earlier by a log-out), D when the app has
+// carried out a log-out of it, C the app's last confirmation (C ≤ L), T = TrustFor
 // and S the tolerated difference of clocks:
 //
 //	every kind       t ≤ D, t ≤ last activity here + Idle + S, t ≤ log-in + Absolute + S
@@ -223,7 +223,7 @@ func (o *oracle) judgeUnconfirmed(v *visit, s *session) {
 	if s.app.provider.announces() && s.app.kind == rp.RefreshToken && t.signedIn+h.IdPAbsolute-v.start < h.Window {
 		return // the IdP has announced an earlier end
 	}
-	if s.cleanedUp(t) {
+	if o.cleanedUp(s, t) {
 		return // its token is dead
 	}
 	confirmed := s.began

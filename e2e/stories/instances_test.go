@@ -97,7 +97,7 @@ func TestTheProgramAsInstances(t *testing.T) {
 	each(http.StatusOK)
 	if page := p.Post(notes+"/auth/logout", url.Values{}); page.Status != http.StatusOK ||
 		page.URL.Path != "/auth/logged-out" {
-		t.Errorf("the logout: %s", page)
+		t.Errorf("the log-out: %s", page)
 	}
 	each(http.StatusUnauthorized)
 }

@@ -68,7 +68,7 @@ func (c *Reach) Look(ctx context.Context) []store.Finding {
 		serious         bool
 	}{
 		{"backchannel_blocked", at + "/backchannel-logout",
-			"the IdP's logout tokens do not arrive, so a logout elsewhere does not end sessions here", http.Header{},
+			"the IdP's logout tokens do not arrive, so a log-out elsewhere does not end sessions here", http.Header{},
 			c.Backchannel},
 		{"activity_blocked", at + "/activity",
 			"pages cannot say that a person is active, nor log out by session.js", page, true},

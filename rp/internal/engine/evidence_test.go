@@ -17,7 +17,7 @@ func TestEndedAllTheSame(t *testing.T) {
 	}{
 		{"told at 12, over at 15", 12 * time.Minute, 15 * time.Minute, w, true},
 		{"told at 14:59, over at 18", 15*time.Minute - time.Second, 18 * time.Minute, w, true},
-		{"told at 12, over at 13: a logout", 12 * time.Minute, 13 * time.Minute, w, false},
+		{"told at 12, over at 13: a log-out", 12 * time.Minute, 13 * time.Minute, w, false},
 		{"told at 15, over at 18: what was told has extended", 15 * time.Minute, 18 * time.Minute, w, false},
 		{"told at 3, over at 18: nobody was active", 3 * time.Minute, 18 * time.Minute, w, false},
 		{"never told", 0, 15 * time.Minute, w, false},

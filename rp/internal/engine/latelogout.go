@@ -58,7 +58,7 @@ func (p *Engine) EndLater(token *logouttoken.Token, which store.Selector) {
 	this := lateLogout{token.SID, token.Subject, token.IssuedAt.Unix()}
 	mine, full := p.late.take(this)
 	if full {
-		p.troubles.Spend(p.log, p.Now(), "a logout could not be carried out and is dropped: too many logouts wait "+
+		p.troubles.Spend(p.log, p.Now(), "a log-out could not be carried out and is dropped: too many log-outs wait "+
 			"for the store already")
 	}
 	if !mine {
@@ -69,7 +69,7 @@ func (p *Engine) EndLater(token *logouttoken.Token, which store.Selector) {
 		began := p.cfg.Now()
 		for n := 1; p.ctx.Err() == nil; n++ {
 			if p.cfg.Now().Sub(began) >= lateLogoutFor {
-				p.log.Error("the store failed for too long: a logout is dropped, and its sessions go on")
+				p.log.Error("the store failed for too long: a log-out is dropped, and its sessions go on")
 				return
 			}
 			sleep(p.ctx, min(verdict.Backoff(verdict.Retry, n), 30*time.Second))
@@ -83,7 +83,7 @@ func (p *Engine) EndLater(token *logouttoken.Token, which store.Selector) {
 				}
 				return
 			case err == nil:
-				p.log.Info("the store works again: a logout that had waited for it is carried out", "sessions",
+				p.log.Info("the store works again: a log-out that had waited for it is carried out", "sessions",
 					len(ended))
 				return
 			}

@@ -56,25 +56,25 @@ func TestALateLogoutIsDropped(t *testing.T) {
 		p.EndLater(token, store.Selector{})
 		time.Sleep(lateLogoutFor - time.Second)
 		synctest.Wait()
-		if len(p.late.of) != 1 || p.said("a logout is dropped") {
+		if len(p.late.of) != 1 || p.said("a log-out is dropped") {
 			t.Errorf("%d wait, the log:\n%s", len(p.late.of), p.lines)
 		}
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
-		if len(p.late.of) != 0 || !p.said("a logout is dropped") {
+		if len(p.late.of) != 0 || !p.said("a log-out is dropped") {
 			t.Errorf("%d wait, the log:\n%s", len(p.late.of), p.lines)
 		}
 		p.EndLater(token, store.Selector{})
 		p.kept.fails(nil)
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
-		if len(p.late.of) != 0 || !p.said("a logout that had waited for it is carried out") {
+		if len(p.late.of) != 0 || !p.said("a log-out that had waited for it is carried out") {
 			t.Errorf("%d wait, the log:\n%s", len(p.late.of), p.lines)
 		}
 	})
 }
 
-// BCL-15: a late logout whose sub is not the subject of its sid's session ends nothing, and is told as
+// BCL-15: a late log-out whose sub is not the subject of its sid's session ends nothing, and is told as
 // one that is refused.
 func TestALateLogoutIsRefused(t *testing.T) {
 	for _, told := range []bool{true, false} {
@@ -102,7 +102,7 @@ func TestALateLogoutIsRefused(t *testing.T) {
 	}
 }
 
-// What finds no place among the late logouts is told, and an instance that is closing keeps none.
+// What finds no place among the late log-outs is told, and an instance that is closing keeps none.
 func TestALateLogoutWithoutAPlace(t *testing.T) {
 	p := newWithStore(t, Config{})
 	p.stop()
@@ -116,7 +116,7 @@ func TestALateLogoutWithoutAPlace(t *testing.T) {
 		p.late.take(lateLogout{sid: "s", issued: int64(n)})
 	}
 	p.EndLater(&logouttoken.Token{SID: "s", IssuedAt: time.Unix(lateLogoutsMost, 0)}, store.Selector{})
-	if !p.said("too many logouts wait") || len(p.late.of) != lateLogoutsMost {
+	if !p.said("too many log-outs wait") || len(p.late.of) != lateLogoutsMost {
 		t.Errorf("%d wait, the log:\n%s", len(p.late.of), p.lines)
 	}
 }

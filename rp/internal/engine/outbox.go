@@ -131,18 +131,22 @@ func (p *Engine) untoldStill(rec *store.Record) (release func(), ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
 	granted, err := p.cfg.Store.Acquire(ctx, names.LeaseID("report", rec.Key), leaseTTL)
-	if err != nil {
-		return nil, false
-	}
-	release = p.keep(context.Background(), granted).release
-	now, err := p.cfg.Store.Load(ctx, rec.Key)
-	if errors.Is(err, store.ErrEnded) && len(now.Sealed) > 0 { // nothing: reported by somebody who could not read it
-		if d, err := p.Unseal(&now); err != nil || d.Told.IsZero() {
-			*rec = now
-			return release, true
+	if err == nil {
+		release = p.keep(context.Background(), granted).release
+		var now store.Record
+		now, err = p.cfg.Store.Load(ctx, rec.Key)
+		if errors.Is(err, store.ErrEnded) && len(now.Sealed) > 0 { // nothing: told by somebody who could not read it
+			if d, err := p.Unseal(&now); err != nil || d.Told.IsZero() {
+				*rec = now
+				return release, true
+			}
 		}
+		release()
 	}
-	release()
+	if err != nil && !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrEnded) &&
+		!errors.Is(err, store.ErrNotFound) {
+		_ = p.StoreFailed(err) // for the log: nobody waits for this
+	}
 	return nil, false
 }
 
