@@ -252,26 +252,37 @@ func TestRefusalWhileNewerTokensAreStored(t *testing.T) {
 	})
 }
 
-// C4, RT-08: an instance loses its lease while the IdP hangs, and another one gets new tokens. After
-// the time-out the first one does not show the spent token again: the IdP would take it for reuse.
+// C4, RT-08: an instance loses its lease while the IdP hangs, and another one shows the token. After
+// the time-out the first one does not show it again: the IdP would take it for reuse.
 func TestLeaseLostWhileTheIdPHangs(t *testing.T) {
-	for name, back := range map[string]time.Duration{"the store is away": time.Hour, "it is back": 5 * time.Second} {
+	const gone = time.Hour
+	dropped := idpmock.Fault{DropBefore: true, Times: 2}
+	for name, c := range map[string]struct {
+		back          time.Duration // when the store is
+		then          []idpmock.Fault
+		first, second int
+		shown         int
+	}{
+		"the store is away":       {gone, nil, http.StatusServiceUnavailable, http.StatusOK, 2},
+		"newer tokens are stored": {5 * time.Second, nil, http.StatusOK, http.StatusOK, 2},
+		"the other one has none": {5 * time.Second, []idpmock.Fault{dropped}, http.StatusServiceUnavailable,
+			http.StatusServiceUnavailable, 3},
+	} {
 		t.Run(name, func(t *testing.T) {
 			s, kept := twoInstances(func(c *rp.Config) { c.WaitFor = time.Minute })
 			inBubble(t, s, func(t *testing.T, w *world) {
-				v, first, heal := w.shown(kept[:1], idpmock.Fault{Gate: make(chan struct{})})
+				v, first, heal := w.shown(kept[:1], append([]idpmock.Fault{{Gate: make(chan struct{})}}, c.then...)...)
 				time.Sleep(11 * time.Second) // the lease is over, the call is not
-				if a := <-v.askAt("1"); a.status != http.StatusOK {
-					t.Errorf("who has the new tokens: %v", a)
+				if a := <-v.askAt("1"); a.status != c.second {
+					t.Errorf("who has the lease: %v", a)
 				}
-				defer time.AfterFunc(back, heal).Stop()
-				if a := <-first; a.status != http.StatusServiceUnavailable {
+				defer time.AfterFunc(c.back, heal).Stop()
+				if a := <-first; a.status != c.first {
 					t.Errorf("who had no answer: %v", a)
 				}
 				synctest.Wait() // the IdP notes a request that it does not answer when the client has gone
-				w.idp.Expect(idpmock.EndpointRefresh, "notes", 2)
+				w.idp.Expect(idpmock.EndpointRefresh, "notes", c.shown)
 				heal()
-				v.welcome()
 				w.expectEnds()
 			})
 		})

@@ -71,8 +71,11 @@ func (o *oracle) renewed(s *session, c *chain, began time.Duration) {
 	s.chain, s.renewedAt = c, o.w.at()
 }
 
-// uses notes that the session uses the tokens of a chain.
-func (s *session) uses(c *chain) { s.chain, s.rivals = c, nil }
+// uses notes that the session uses the tokens of a chain. Who does so may not have heard of newer ones.
+func (s *session) uses(c *chain) {
+	s.rivals = slices.DeleteFunc(s.chains(), func(other *chain) bool { return other == c || other.fetched <= c.fetched })
+	s.chain = c
+}
 
 // heard is the last successful signal of s that every instance of the app knows by v.
 func (o *oracle) heard(s *session, v *visit) *call {

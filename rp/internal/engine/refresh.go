@@ -37,6 +37,9 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience, held *lea
 	v := judged(out.Answer, to)
 	if v == verdict.Unknown {
 		lost = true
+		if now := p.newer(ctx, st); now != nil {
+			return now, nil
+		}
 		if p.mayShowAgain(ctx, st, held, out.Err) {
 			got, out = p.callRefresh(ctx, st.Data, to)
 			v = judged(out.Answer, to)
@@ -65,8 +68,8 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience, held *lea
 	}
 	v = p.believed(v)
 	if v == verdict.Interact || v == verdict.Ask {
-		if now, err := p.Load(ctx, st.Rec.Key); err == nil && now.Data.Generation != st.Data.Generation {
-			return now, nil // RT-01: another instance has stored newer tokens meanwhile
+		if now := p.newer(ctx, st); now != nil {
+			return now, nil
 		}
 	}
 	p.Signalled(st.Rec.Key, st.Rec.Active, "refresh", v, out.Err)
@@ -89,6 +92,16 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience, held *lea
 	}
 	p.undoubt(ctx, st, lost)
 	return nil, p.postponed(st, v, out)
+}
+
+// newer is the session if another instance, or a silent log-in, has stored newer tokens meanwhile
+// (RT-01), else nil.
+func (p *Engine) newer(ctx context.Context, st *State) *State {
+	now, err := p.Load(ctx, st.Rec.Key)
+	if err != nil || now.Data.Generation == st.Data.Generation {
+		return nil
+	}
+	return now
 }
 
 // mayShowAgain reports whether a token is shown a second time after an unknown outcome (RT-08):
