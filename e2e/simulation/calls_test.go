@@ -39,7 +39,7 @@ func (o *oracle) calls(in *instance, s *sent) *call {
 	own := c.chain.session
 	own.uses(c.chain)
 	if n := len(own.calls); n > 0 && s.kind == callRefresh {
-		if p := own.calls[n-1]; p.in == in && p.status == 0 && p.to == now {
+		if p := own.calls[n-1]; p.in == in && p.status == 0 && p.to >= now-slowestStore { // which is asked in between
 			c.asked = p.asked
 		}
 	}

@@ -130,7 +130,7 @@ func (o *oracle) reopened(a *app) {
 	now := o.lock()
 	defer o.unlock()
 	for _, s := range o.born {
-		if s.app != a || s.endAt < now || o.clockEndAt(s, now-a.skew()) == "" {
+		if s.app != a || s.endAt < now || !o.surelyOver(s, now-a.skew()) {
 			continue
 		}
 		o.counts["sessions that ran out while their app was down"]++

@@ -164,6 +164,16 @@ func (o *oracle) clocksOver(s *session, at time.Duration) (over []reason.Reason)
 	return over
 }
 
+// surelyOver: one of its clocks has run out, also if requests that were answered with 503 count
+// as activity.
+func (o *oracle) surelyOver(s *session, at time.Duration) bool {
+	return slices.ContainsFunc(o.clocksOver(s, at), func(r reason.Reason) bool {
+		return r != reason.Idle || !slices.ContainsFunc(s.activity, func(v *visit) bool {
+			return v.start+s.app.knobs.Idle > at
+		})
+	})
+}
+
 // slowestStore is how long a log-in waits for the store at the most.
 const slowestStore = 10 * time.Second
 

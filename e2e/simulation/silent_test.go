@@ -71,9 +71,10 @@ func (o *oracle) renewed(s *session, c *chain, began time.Duration) {
 	s.chain, s.renewedAt = c, o.w.at()
 }
 
-// uses notes that the session uses the tokens of a chain. Who does so may not have heard of newer ones.
+// uses notes that the session uses the tokens of a chain. Who does so may not know newer ones.
 func (s *session) uses(c *chain) {
-	s.rivals = slices.DeleteFunc(s.chains(), func(other *chain) bool { return other == c || other.fetched <= c.fetched })
+	older := func(other *chain) bool { return other == c || other.fetched <= c.fetched }
+	s.rivals = slices.DeleteFunc(s.chains(), older)
 	s.chain = c
 }
 

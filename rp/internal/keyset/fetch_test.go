@@ -166,3 +166,23 @@ func TestStop(t *testing.T) {
 		s.Stop()
 	})
 }
+
+// The first fetch ends between the look at the keys, of which there were none, and the question
+// whether it is too soon for another fetch: the clock is read in both.
+func TestTokenWhileTheFirstFetchEnds(t *testing.T) {
+	keys, err := Parse(jwttest.Set(rsa0()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s *Set
+	looks, now := 0, time.Now()
+	s = New(url, &http.Client{Transport: &idp{}}, func() time.Time {
+		if looks++; looks == 2 {
+			s.keys, s.read, s.tried, s.due = keys, now, now, now.Add(time.Hour)
+		}
+		return now
+	})
+	if err := good(s.Limited("RS256"), rsa0().Sign(payload)); err != nil {
+		t.Error(err)
+	}
+}
