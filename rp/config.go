@@ -115,8 +115,8 @@ type Config struct {
 	ClientKeys []ClientKey
 	// Profile enforces a profile of OpenID Connect and refuses weaker settings, here, in discovery
 	// and in answers: "fapi2" (FAPI 2.0 Security Profile) or "fapi2-message-signing" (JAR and
-	// ResponseMode jwt, too). Both set PAR, PS256 and, without a certificate in HTTPClient, DPoP.
-	// Default: none. See docs/fapi.md.
+	// ResponseMode jwt, too). It sets PAR and, without a certificate in HTTPClient, DPoP; PS256 is
+	// the default algorithm. Default: none. See docs/fapi.md.
 	Profile string
 	// DecryptionKeys decrypt what the IdP encrypts for this client (RFC 7516): *rsa.PrivateKey or
 	// *ecdsa.PrivateKey. All decrypt; their public halves are served with those of ClientKeys.
@@ -277,8 +277,8 @@ type Config struct {
 	WaitFor time.Duration
 	// MaxCalls bounds the calls to the IdP that are under way at once. Default 64.
 	MaxCalls int
-	// StrictLogoutToken demands typ logout+jwt, exp and a jti that was not used before of logout
-	// tokens (ASVS 10.5.5). Default off, because certified IdPs send others.
+	// StrictLogoutToken refuses logout tokens without typ logout+jwt, exp, and a jti that was not
+	// used before (ASVS 10.5.5). Default off, because certified IdPs send others.
 	StrictLogoutToken bool
 	// LogoutRetry503 answers 503 instead of 400 to a valid logout token that could not be carried
 	// out, for IdPs that deliver again after a 5xx.
