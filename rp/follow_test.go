@@ -1,10 +1,15 @@
 package rp_test
 
 import (
+	"encoding/json"
+	"maps"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
+	"github.com/tandem-sso/tandem/rp"
 )
 
 // The IdP is asked again and again while it does not answer, and the log says so once per outage.
@@ -23,6 +28,75 @@ func TestAnOutageOfTheMetadataIsToldOnce(t *testing.T) {
 			}
 			w.idp.ClearFaults()
 			time.Sleep(2 * time.Hour)
+		}
+	})
+}
+
+// CORE-04: a discovery document that cannot be used any more changes nothing. The app says so and goes
+// on with the former one.
+func TestTheIdPsDocumentCannotBeUsedAnyMore(t *testing.T) {
+	inBubble(t, setup{idp: patient}, func(t *testing.T, w *world) {
+		doc := strings.Replace(discoveryDocument(t, w.idp), issuer+"/token", "https://else.example/token", 1)
+		for _, row := range []struct{ from, to, says string }{
+			{`"issuer":"` + issuer, `"issuer":"https://else.example`, "https://else.example"},
+			{issuer + "/authorize", "http://idp.example/authorize", "authorization_endpoint"},
+		} {
+			changed := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointDiscovery, Times: idpmock.Always,
+				Body: strings.Replace(doc, row.from, row.to, 1)})
+			w.idp.ResetRequests()
+			time.Sleep(3 * time.Hour)
+			w.found("idp_unusable", row.says)
+			if asked := w.idp.Count(idpmock.EndpointDiscovery, ""); asked < 2 || asked > 4 {
+				t.Errorf("asked %d times in three hours", asked)
+			}
+			w.visitor("ada").login()
+			changed.Remove()
+		}
+		if w.hasFinding("idp_changed") {
+			t.Error("something of the document is in use")
+		}
+	})
+}
+
+// Metadata and keys that are too large for the store are not stored, and used all the same. Only a
+// start while the IdP is down needs what is stored.
+func TestKeysTooLargeForTheStore(t *testing.T) {
+	inBubble(t, setup{idp: patient}, func(t *testing.T, w *world) {
+		resp, err := w.idp.Net.Client().Get(issuer + idpmock.PathJWKS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var set struct {
+			Keys []map[string]any `json:"keys"`
+		}
+		if err := json.Unmarshal([]byte(readAll(t, resp)), &set); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 90 {
+			more := maps.Clone(set.Keys[0])
+			more["kid"] = strconv.Itoa(n) + strings.Repeat("k", 400)
+			set.Keys = append(set.Keys, more)
+		}
+		body, err := json.Marshal(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointJWKS, Times: idpmock.Always, Body: string(body)})
+		time.Sleep(26 * time.Hour) // what was stored before is too old by now
+		if !w.log.has("the IdP's metadata and keys are too large for the store") {
+			t.Errorf("the log:\n%s", w.log)
+		}
+		w.visitor("ada").login()
+		repair := w.down()
+		if a, err := rp.New(t.Context(), w.config(setup{})); err == nil {
+			a.Close()
+			t.Error("an instance has started without the IdP")
+		}
+		repair()
+		w.restart(setup{}, w.keys...)
+		w.visitor("bob").login()
+		if w.lines("could not be read again, or could not be stored") > 0 {
+			t.Errorf("the log:\n%s", w.log)
 		}
 	})
 }
