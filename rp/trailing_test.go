@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
 	"github.com/tandem-sso/tandem/rp/event"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // C1: a trailing signal that meets an outage of the IdP or of the store is sent once that is over,
@@ -114,5 +115,27 @@ func TestEventsOfTheIdP(t *testing.T) {
 		if len(waits) != 1 || waits[0].Outcome != "ok" || waits[0].Took < time.Second || waits[0].Took > 2*time.Second {
 			t.Errorf("the waits: %+v", waits)
 		}
+	})
+}
+
+// amnesiac is a store that has lost, in a failover, the activity that it had taken.
+type amnesiac struct{ store.Store }
+
+func (amnesiac) Touch(context.Context, store.Key, time.Time, time.Time) error { return nil }
+
+// C1: the trailing signal reports what this instance has seen, not only what the store still knows.
+func TestTrailingSignalOfLostActivity(t *testing.T) {
+	s := setup{client: longToken, idp: patient, config: func(c *rp.Config) {
+		c.Store = amnesiac{c.Store}
+		c.IdPWindow, c.SignalEvery, c.TrailingSignal = 2*time.Hour, 4*time.Minute, true
+	}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(2 * time.Minute)
+		v.welcome()
+		w.idp.ResetRequests()
+		time.Sleep(10 * time.Minute)
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
 	})
 }

@@ -167,6 +167,9 @@ func TestUserinfoAgain(t *testing.T) {
 			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, Response: idpmock.ResponseWrongSub})
 			later(1, 2)
 			later(1, 1)
+			if n := w.lines("userinfo could not be read again"); n != 2 {
+				t.Errorf("told %d times of 2 failures:\n%s", n, w.log)
+			}
 			w.expectEnds()
 		})
 	}
