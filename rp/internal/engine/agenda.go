@@ -171,7 +171,7 @@ func (p *Engine) touched(key store.Key, active time.Time, err error) {
 
 // tidy forgets an item of which nothing is left to do. The caller holds mu.
 func (a *agendaShard) tidy(key store.Key, i *Item) {
-	if i.flush == nil && i.trailing == nil && !i.active.After(i.stored) && a.items[key] == i {
+	if i.flush == nil && i.trailing == nil && !i.active.After(i.stored) {
 		delete(a.items, key)
 		i.gone = true
 	}

@@ -2,14 +2,18 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -160,4 +164,102 @@ func TestRepeatEndsGivesUp(t *testing.T) {
 			t.Errorf("%v; the log:\n%s", err, p.lines)
 		}
 	})
+}
+
+// An instance that starts while the IdP is down goes on with the metadata that the store keeps, also
+// where the keys beside it cannot be read. The log says so.
+func TestKeptKeysThatCannotBeRead(t *testing.T) {
+	p := newWithStore(t, Config{})
+	down := func(*http.Request) (*http.Response, error) { return nil, errDown }
+	p.idp = idp.NewProvider(idp.Config{Issuer: "https://idp.example", IDTokenAlg: "ES256", Now: p.cfg.Now,
+		HTTP: &http.Client{Transport: transport(down)}, MaxCalls: 1, RequestTimeout: time.Second, Logger: p.log})
+	plain, err := json.Marshal(kept{Read: p.Now(), Keys: json.RawMessage(`{"keys":[]}`), KeysRead: p.Now(),
+		Metadata: &idp.Metadata{Issuer: "https://idp.example", AuthURL: "https://idp.example/authorize",
+			TokenURL: "https://idp.example/token", JWKSURL: "https://idp.example/jwks"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := p.party.KeptKey()
+	if err := p.kept.Create(t.Context(), store.Record{Key: key, Owner: key, Refs: []store.Key{key}, Begun: p.Now(),
+		Active: p.Now(), Due: p.Now().Add(keptFor), Sealed: p.ring.Seal(plain, p.party.Bound(&key))}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.meet(t.Context()); err != nil || p.HasMet() || p.idp.At() == nil ||
+		p.idp.At().TokenURL != "https://idp.example/token" {
+		t.Errorf("%v, %+v", err, p.idp.At())
+	}
+	if !p.said("the store's copy of the IdP's keys cannot be read") {
+		t.Errorf("the log:\n%s", p.lines)
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+
+// overtaken is a store in which somebody else ends a session right before this instance does.
+type overtaken struct {
+	store.Store
+	end *store.End // nil: nobody does
+}
+
+func (s *overtaken) End(ctx context.Context, sel store.Selector, end store.End) ([]store.Record, error) {
+	if s.end != nil {
+		if _, err := s.Store.End(ctx, store.Selector{Key: sel.Key}, *s.end); err != nil {
+			return nil, err
+		}
+	}
+	return s.Store.End(ctx, sel, end)
+}
+
+// C8: if somebody else has ended the session whose token is refused, their reason counts, and this
+// instance reports no end.
+func TestRejectedTooLate(t *testing.T) {
+	for name, between := range map[string]bool{"before it looks": false, "between its look and its end": true} {
+		p := newWithStore(t, Config{})
+		other := &overtaken{Store: p.kept.Store}
+		p.kept.Store = other
+		rec := p.live(t, 1, record.Data{})
+		st, err := p.Load(t.Context(), rec.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		p.untold.handle = func(untold) { told++ }
+		end := store.End{Reason: string(reason.Admin), At: p.Now(), Until: p.Now().Add(time.Hour)}
+		if between {
+			other.end = &end
+		} else if _, err := p.kept.End(t.Context(), store.Selector{Key: rec.Key}, end); err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.Rejected(t.Context(), st, reason.RefreshRejected)
+		p.work.Wait()
+		if over := (*reason.EndedError)(nil); !errors.As(err, &over) || over.Reason != reason.Admin || told > 0 {
+			t.Errorf("%s: %v, %d events", name, err, told)
+		}
+	}
+}
+
+// An item stays on the agenda while anything is left to do: a timer, or activity that the store
+// does not have yet.
+func TestTidy(t *testing.T) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for name, row := range map[string]struct {
+		item Item
+		gone bool
+	}{
+		"nothing is left":        {Item{active: morning, stored: morning}, true},
+		"a flush is planned":     {Item{active: morning, stored: morning, flush: timer}, false},
+		"a signal is planned":    {Item{active: morning, stored: morning, trailing: timer}, false},
+		"a flush is under way":   {Item{active: morning.Add(1), stored: morning}, false},
+		"the store knows better": {Item{active: morning, stored: morning.Add(1)}, true},
+	} {
+		a, key := &newAgenda().shards[0], store.Key{}
+		a.items[key] = &row.item
+		a.tidy(key, &row.item)
+		if _, there := a.items[key]; there == row.gone || row.item.gone != row.gone {
+			t.Errorf("%s: on the agenda %v, marked as gone %v", name, there, row.item.gone)
+		}
+	}
 }
