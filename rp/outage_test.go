@@ -197,6 +197,7 @@ type sayingNo struct {
 	store.Store
 	broken  atomic.Bool
 	created store.Record
+	ends    atomic.Int64 // of sessions that were taken back
 }
 
 func (s *sayingNo) Create(ctx context.Context, rec store.Record) error {
@@ -211,6 +212,9 @@ func (s *sayingNo) Create(ctx context.Context, rec store.Record) error {
 }
 
 func (s *sayingNo) End(ctx context.Context, sel store.Selector, e store.End) ([]store.Record, error) {
+	if e.Reason == "never_begun" {
+		s.ends.Add(1)
+	}
 	if s.broken.Load() {
 		return nil, errDown
 	}
@@ -236,6 +240,11 @@ func TestLogInStoredByAStoreThatSaidNo(t *testing.T) {
 		time.Sleep(time.Minute)
 		if _, err := kept.Load(t.Context(), kept.created.Key); !errors.Is(err, store.ErrEnded) {
 			t.Errorf("it lives on: %v", err)
+		}
+		done := kept.ends.Load()
+		time.Sleep(10 * time.Minute)
+		if n := kept.ends.Load(); n != done {
+			t.Errorf("ended %d times more", n-done)
 		}
 		v.login()
 		w.expectEnds()
