@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
@@ -32,6 +33,47 @@ func TestAnOutageOfTheMetadataIsToldOnce(t *testing.T) {
 	})
 }
 
+// An IdP that does not answer is asked after 2 s, after 3 more, 5, and so on. People who want to log in
+// are a reason to ask sooner, but never twice in a second.
+func TestPaceOfLooksInAnOutage(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		synctest.Wait() // what is known of the IdP is stored by now
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointDiscovery, Status: 503, Times: idpmock.Always})
+		w.restart(setup{}, w.keys...)
+		w.idp.ResetRequests()
+		time.Sleep(12 * time.Second)
+		if n := w.idp.Count(idpmock.EndpointDiscovery, ""); n != 3 {
+			t.Errorf("asked %d times in 12 s, want 3", n)
+		}
+		time.Sleep(10 * time.Minute)
+		w.idp.ResetRequests()
+		v := w.visitor("ada")
+		for range 50 {
+			v.get("/auth/login")
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := w.idp.Count(idpmock.EndpointDiscovery, ""); n < 3 || n > 6 {
+			t.Errorf("asked %d times in 5 s of people who want to log in", n)
+		}
+	})
+}
+
+// An endpoint that is missing makes the app read the metadata again, once a minute at most.
+func TestPaceOfLooksWhileAnEndpointIsMissing(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointCode, Status: 404, Times: idpmock.Always})
+		w.idp.ResetRequests()
+		for range 30 {
+			v := w.visitor("ada")
+			v.get(v.authorize(v.start("/auth/login")))
+			time.Sleep(6 * time.Second)
+		}
+		if n := w.idp.Count(idpmock.EndpointDiscovery, ""); n < 2 || n > 4 {
+			t.Errorf("asked %d times in 3 minutes", n)
+		}
+	})
+}
+
 // CORE-04: a discovery document that cannot be used any more changes nothing. The app says so and goes
 // on with the former one.
 func TestTheIdPsDocumentCannotBeUsedAnyMore(t *testing.T) {
@@ -46,6 +88,7 @@ func TestTheIdPsDocumentCannotBeUsedAnyMore(t *testing.T) {
 			w.idp.ResetRequests()
 			time.Sleep(3 * time.Hour)
 			w.found("idp_unusable", row.says)
+			w.serious("idp_unusable", true)
 			if asked := w.idp.Count(idpmock.EndpointDiscovery, ""); asked < 2 || asked > 4 {
 				t.Errorf("asked %d times in three hours", asked)
 			}
@@ -99,4 +142,14 @@ func TestKeysTooLargeForTheStore(t *testing.T) {
 			t.Errorf("the log:\n%s", w.log)
 		}
 	})
+}
+
+// serious checks how serious a finding is.
+func (w *world) serious(code string, want bool) {
+	w.Helper()
+	for _, f := range w.auth[0].Findings() {
+		if f.Code == code && f.Serious != want {
+			w.Errorf("finding %s: serious %v, want %v", code, f.Serious, want)
+		}
+	}
 }

@@ -71,6 +71,23 @@ func TestALoginAsksForTheIdP(t *testing.T) {
 	})
 }
 
+// An IdP that answers an instance for the first time after the start is judged as at a start.
+func TestIdPIsJudgedWhenItAnswers(t *testing.T) {
+	inBubble(t, setup{}, func(t *testing.T, w *world) {
+		synctest.Wait() // what is known of the IdP is stored by now
+		doc := strings.Replace(discoveryDocument(t, w.idp), "revocation_endpoint", "former_endpoint", 1)
+		repair := w.down()
+		w.restart(setup{}, w.keys...)
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointDiscovery, Times: idpmock.Always, Body: doc})
+		repair()
+		if w.hasFinding("no_revocation") {
+			t.Fatal("the test shows nothing")
+		}
+		time.Sleep(time.Minute + time.Second) // the longest pause between two looks
+		w.found("no_revocation")
+	})
+}
+
 // What is kept is an age of 24 h good. It belongs to one client of one IdP, and cures no
 // mistake in the configuration.
 func TestWhatIsKeptOfTheIdP(t *testing.T) {
@@ -143,6 +160,8 @@ func TestTheIdPMovesAnEndpoint(t *testing.T) {
 		time.Sleep(62 * time.Minute)
 		v.welcome()
 		w.found("idp_unfit", "response_types_supported")
+		w.serious("idp_unfit", true)
+		w.serious("idp_changed", false)
 		w.found("idp_changed", "token_endpoint (https://idp.example/token)") // back again
 	})
 }
