@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -118,7 +119,10 @@ func (o *oracle) storeEnded(in *instance, recs []store.Record) {
 		case s.back:
 			s.back = false
 			o.note(in.name, "ends %s once more", s.label)
-			if why := reasonOf(rec); why != s.reason { // another end, which came before the first was repeated
+			// Another end, which came before the first was repeated.
+			if why := reasonOf(rec); why != s.reason || slices.ContainsFunc(o.orders[s.app.n], func(x *order) bool {
+				return x.at >= s.backAt && x.ends(s, now)
+			}) {
 				s.reason, s.endedAnew = why, true
 			}
 			continue

@@ -34,6 +34,7 @@ type replicated struct {
 type lateWrite struct {
 	at   time.Time
 	keys []store.Key // that have ended
+	ref  store.Key   // of all of whom
 	do   func(store.Store)
 }
 
@@ -42,9 +43,9 @@ func newReplicated() *replicated {
 	return &replicated{Store: first, now: first, replica: memstore.New(memstore.Options{})}
 }
 
-// write makes a change, here and there. keys are those that have ended by it.
+// write makes a change, here and there. keys are those that have ended by it, ref is of all of whom.
 func (s *replicated) write(
-	here func(store.Store) (keys []store.Key, late bool, err error), there func(store.Store),
+	ref store.Key, here func(store.Store) (keys []store.Key, late bool, err error), there func(store.Store),
 ) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +54,7 @@ func (s *replicated) write(
 	switch {
 	case s.replica == nil:
 	case late:
-		s.late = append(s.late, lateWrite{time.Now(), keys, there})
+		s.late = append(s.late, lateWrite{time.Now(), keys, ref, there})
 	case err == nil:
 		there(s.replica)
 	}
@@ -64,6 +65,16 @@ func (s *replicated) catchUp(by time.Duration) {
 	for s.replica != nil && len(s.late) > 0 && time.Since(s.late[0].at) >= by {
 		s.late[0].do(s.replica)
 		s.late = s.late[1:]
+	}
+}
+
+// inOrder lets the end of all under these references reach the replica before what comes now: a
+// session that began after a log-out is not ended by it there.
+func (s *replicated) inOrder(refs []store.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.late, func(w lateWrite) bool { return slices.Contains(refs, w.ref) }) {
+		s.catchUp(0)
 	}
 }
 
@@ -105,25 +116,27 @@ func (s *replicated) Watch(ctx context.Context, fn func(store.Change)) error {
 }
 
 func (s *replicated) Create(ctx context.Context, rec store.Record) error {
+	s.inOrder(rec.Refs)
 	do := func(to store.Store) error { return to.Create(ctx, rec) }
-	return s.write(func(to store.Store) ([]store.Key, bool, error) { return nil, false, do(to) },
+	return s.write(store.Key{}, func(to store.Store) ([]store.Key, bool, error) { return nil, false, do(to) },
 		func(to store.Store) { _ = do(to) })
 }
 
 func (s *replicated) Replace(ctx context.Context, rec store.Record) error {
+	s.inOrder(rec.Refs)
 	do := func(to store.Store) error { return to.Replace(ctx, rec) }
-	return s.write(func(to store.Store) ([]store.Key, bool, error) { return nil, false, do(to) },
+	return s.write(store.Key{}, func(to store.Store) ([]store.Key, bool, error) { return nil, false, do(to) },
 		func(to store.Store) { _ = do(to) })
 }
 
 func (s *replicated) Touch(ctx context.Context, key store.Key, active, due time.Time) error {
 	do := func(to store.Store) error { return to.Touch(ctx, key, active, due) }
-	return s.write(func(to store.Store) ([]store.Key, bool, error) { return nil, false, do(to) },
+	return s.write(store.Key{}, func(to store.Store) ([]store.Key, bool, error) { return nil, false, do(to) },
 		func(to store.Store) { _ = do(to) })
 }
 
 func (s *replicated) End(ctx context.Context, sel store.Selector, end store.End) (ended []store.Record, err error) {
-	err = s.write(func(to store.Store) (keys []store.Key, late bool, err error) {
+	err = s.write(sel.Ref, func(to store.Store) (keys []store.Key, late bool, err error) {
 		ended, err = to.End(ctx, sel, end)
 		for i := range ended {
 			keys = append(keys, ended[i].Key)
@@ -135,7 +148,7 @@ func (s *replicated) End(ctx context.Context, sel store.Selector, end store.End)
 
 // Settle is late too: its record has ended a moment ago.
 func (s *replicated) Settle(ctx context.Context, key store.Key, sealed []byte, due time.Time) error {
-	return s.write(func(to store.Store) ([]store.Key, bool, error) {
+	return s.write(store.Key{}, func(to store.Store) ([]store.Key, bool, error) {
 		err := to.Settle(ctx, key, sealed, due)
 		return nil, err == nil, err
 	}, func(to store.Store) { _ = to.Settle(context.Background(), key, sealed, due) })
