@@ -18,6 +18,7 @@ CHAOS      ?= 10m
 SEED       ?=
 NEWCOMER   ?= demo
 ROOM       ?=
+FILE       ?=
 MUTANTS    ?=
 
 .PHONY: help
@@ -80,10 +81,10 @@ fuzz: ## every fuzz target in turn (FUZZTIME=10s each)
 	@tools/fuzz.sh '$(FUZZTIME)'
 
 .PHONY: mutate
-mutate: ## small mistakes that a test has to notice (ROOM=rp/internal/lifetime MUTANTS=n|all SEED=n)
+mutate: ## small mistakes that a test has to notice (ROOM=rp/internal/lifetime FILE=name.go MUTANTS=n|all SEED=n)
 	@echo "== mutate: a sample of each package"
 	@[ -n '$(ROOM)' ] || IDP_MOCK_FACTS=all nice -n 15 go test -count=1 -run TestEveryFactIsHeld ./idp-mock/idpmock
-	cd tools && nice -n 15 go run ./mutate -room '$(ROOM)' -mutants '$(MUTANTS)' -seed '$(SEED)'
+	cd tools && nice -n 15 go run ./mutate -room '$(ROOM)' -file '$(FILE)' -mutants '$(MUTANTS)' -seed '$(SEED)'
 
 .PHONY: simulate
 simulate: ## the simulation's long lane (SIMTIMEOUT=2h at most)

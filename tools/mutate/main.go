@@ -4,6 +4,7 @@
 //
 //	make mutate
 //	make mutate ROOM=rp/internal/lifetime MUTANTS=all SEED=7
+//	make mutate ROOM=rp/internal/engine FILE=lease.go MUTANTS=all
 //
 // It takes a sample of each package; the seed of the sample is printed. It says 1 if a
 // mutant survives unexplained. A mutant whose tests do not end is listed, too: it is most
@@ -16,21 +17,32 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
 )
 
+// options are the flags of a run.
+type options struct {
+	room, file   string
+	sample, seed string
+	patience     time.Duration
+	verbose      bool
+}
+
 func main() {
-	at := flag.String("room", "", "only this package, as in rp/internal/lifetime")
-	sample := flag.String("mutants", "", `how many mutants of each package, or "all"`)
-	seed := flag.String("seed", "", "chooses the sample; none: the date")
-	patience := flag.Duration("patience", 30*time.Second,
+	var o options
+	flag.StringVar(&o.room, "room", "", "only this package, as in rp/internal/lifetime")
+	flag.StringVar(&o.file, "file", "", "only this file of a package, as in limits.go")
+	flag.StringVar(&o.sample, "mutants", "", `how many mutants of each package, or "all"`)
+	flag.StringVar(&o.seed, "seed", "", "chooses the sample; none: the date")
+	flag.DurationVar(&o.patience, "patience", 30*time.Second,
 		"how long tests may take, beside five times what they take without a mistake")
-	verbose := flag.Bool("v", false, "say of each mutant which test has killed it")
+	flag.BoolVar(&o.verbose, "v", false, "say of each mutant which test has killed it")
 	flag.Parse()
-	survivors, err := run(*at, *sample, *seed, *patience, *verbose)
+	survivors, err := o.run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(2)
@@ -40,7 +52,7 @@ func main() {
 	}
 }
 
-func run(at, sample, seed string, patience time.Duration, verbose bool) (survivors int, err error) {
+func (o options) run() (survivors int, err error) {
 	root, err := filepath.Abs("..")
 	if err != nil {
 		return 0, err
@@ -49,28 +61,24 @@ func run(at, sample, seed string, patience time.Duration, verbose bool) (survivo
 	if err != nil {
 		return 0, err
 	}
-	if seed == "" {
-		seed = time.Now().UTC().Format(time.DateOnly)
+	if o.seed == "" {
+		o.seed = time.Now().UTC().Format(time.DateOnly)
 	}
-	fmt.Printf("SEED=%s repeats this sample\n", seed)
+	fmt.Printf("SEED=%s repeats this sample\n", o.seed)
 	known := false
 	for _, r := range rooms {
-		if at != "" && at != r.dir {
+		if o.room != "" && o.room != r.dir {
 			continue
 		}
 		known = true
-		n, err := r.size(sample)
-		if err != nil {
-			return survivors, err
-		}
-		left, err := tryRoom(root, r, n, seed, patience, verbose, why)
+		left, err := o.tryRoom(root, r, why)
 		if err != nil {
 			return survivors, err
 		}
 		survivors += left
 	}
 	if !known {
-		return 0, fmt.Errorf("%s is not a package that is mutated; see tools/mutate/rooms.go", at)
+		return 0, fmt.Errorf("%s is not a package that is mutated; see tools/mutate/rooms.go", o.room)
 	}
 	return survivors, nil
 }
@@ -93,37 +101,42 @@ func (r room) size(sample string) (int, error) {
 	return n, nil
 }
 
-func tryRoom(root string, r room, n int, seed string, patience time.Duration, verbose bool,
-	why map[string]string) (survivors int, err error) {
+func (o options) tryRoom(root string, r room, why map[string]string) (survivors int, err error) {
+	n, err := r.size(o.sample)
+	if err != nil {
+		return 0, err
+	}
 	defer forgetFailures(filepath.Join(root, filepath.FromSlash(r.dir)))()
 	dir, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	t, err := newTrial(root, dir, r, patience)
+	t, err := newTrial(root, dir, r, o.patience)
 	if err != nil {
 		return 0, err
 	}
-	chosen := choose(t.all, n, seed)
+	chosen := choose(slices.DeleteFunc(slices.Clone(t.all), func(m mutant) bool {
+		return o.file != "" && o.file != path.Base(m.file)
+	}), n, o.seed)
 	count := map[outcome]int{}
 	for _, m := range chosen {
 		if _, explained := why[m.key()]; explained {
 			continue
 		}
-		o, by, err := t.of(m)
+		fate, by, err := t.of(m)
 		if err != nil {
 			return survivors, err
 		}
-		count[o]++
-		switch o {
+		count[fate]++
+		switch fate {
 		case survived:
 			survivors++
 			fmt.Println("SURVIVED ", m.key())
 		case timedOut:
 			fmt.Println("TIMED OUT", m.key(), by)
 		case killed:
-			if verbose {
+			if o.verbose {
 				fmt.Println("killed   ", m.key(), "by", by)
 			}
 		}

@@ -240,6 +240,24 @@ func TestRejectedTooLate(t *testing.T) {
 	}
 }
 
+// BCL-18: a change with a new sid is refused because that was logged out. If somebody else ends the
+// session at that moment, their reason counts.
+func TestHowEndedByOthers(t *testing.T) {
+	for _, want := range []reason.Reason{reason.BackchannelLogout, reason.Admin} {
+		p := newWithStore(t, Config{})
+		other := &overtaken{Store: p.kept.Store}
+		p.kept.Store = other
+		rec := p.live(t, 1, record.Data{})
+		if want == reason.Admin {
+			other.end = &store.End{Reason: string(want), At: p.Now(), Until: p.Now().Add(time.Hour)}
+		}
+		var over *reason.EndedError
+		if !errors.As(p.howEnded(t.Context(), rec.Key), &over) || over.Reason != want {
+			t.Errorf("%v, want %s", over, want)
+		}
+	}
+}
+
 // An item stays on the agenda while anything is left to do: a timer, or activity that the store
 // does not have yet.
 func TestTidy(t *testing.T) {
