@@ -115,21 +115,23 @@ func (a *app) signals() bool {
 	return false
 }
 
-// deaf: at that time there is no way at all to ask about s: no call, no silent check, and
-// no token that has to be renewed. late leaves room for clocks that are ahead or behind.
-func (s *session) deaf(at, late time.Duration) bool {
-	if s.app.signals() || s.app.knobs.Silent {
-		return false
-	}
-	return !slices.ContainsFunc(s.chains(), func(c *chain) bool { return s.over(c, at-late) })
-}
+// deaf: there is no way at all to ask about s while its tokens last: no call, no silent check.
+func (s *session) deaf() bool { return !s.app.signals() && !s.app.knobs.Silent }
 
-// perhapsDeaf is deaf by some clock, surelyDeaf by all.
+// perhapsDeaf: by some clock, and with some of the tokens that may be those of s, nothing has to
+// be renewed yet.
 func (s *session) perhapsDeaf(at time.Duration) bool {
 	const around = 12 * time.Second
-	return s.deaf(at, around+2*s.app.skew())
+	all := s.chains()
+	return s.deaf() && (len(all) == 0 || slices.ContainsFunc(all, func(c *chain) bool {
+		return !s.over(c, at-around-2*s.app.skew())
+	}))
 }
-func (s *session) surelyDeaf(at time.Duration) bool { return s.deaf(at, 0) && !s.mistrusts() }
+
+// surelyDeaf: by all clocks, and with all of them.
+func (s *session) surelyDeaf(at time.Duration) bool {
+	return s.deaf() && !s.mistrusts() && !slices.ContainsFunc(s.chains(), func(c *chain) bool { return s.over(c, at) })
+}
 
 // refusedOwn: an IdP has refused the session's token in words that are no verdict.
 func (c *call) refusedOwn() bool {
