@@ -95,7 +95,7 @@ func (o *oracle) judgeRefresh(c *call, s *session) {
 				o.breach("C4", "%s presents a refresh token of %s that was rotated at %s", c.in.name, s.label,
 					stamp(p.to))
 			}
-			c.chain.doubted = true // what came of it, too, where the IdP detects reuse
+			c.chain.doubts() // what came of it, too, where the IdP detects reuse
 		case p.status == 0 && p.in == c.in && c.from-p.to < 500*time.Millisecond:
 			unknown, first = unknown+1, min(first, p.to)
 		}
@@ -203,7 +203,7 @@ func (o *oracle) answered(c *call, s *sent) {
 	c.chain.refused = c.refusedOwn() || c.chain.refused && !c.good()
 	if !c.good() {
 		if s.kind == callRefresh && (s.status == 0 || s.status == http.StatusOK || s.status >= 500 || c.shownBeside()) {
-			c.chain.doubted = true
+			c.chain.doubts()
 		}
 		c.chain.unnoted = c.chain.unnoted || s.kind == callRefresh && o.keptOut(c.in, now, now)
 		return
@@ -229,6 +229,7 @@ func (o *oracle) answered(c *call, s *sent) {
 	}
 	if s.access != "" || s.refresh != "" {
 		c.chain.doubted, c.chain.unnoted = c.shownElsewhere(), false
+		c.chain.perhaps = c.chain.doubted && !c.shownBeside() // that one had no answer, and has said so
 		c.chain.forked = c.chain.forked || c.shownElsewhere()
 		if s.lasts > 0 && (c.chain.lasts == 0 || !o.excused(c.in.app, pathStore|pathRestart, c.from, now)) {
 			c.chain.lasts = now + s.lasts // else the app may not know it
@@ -244,6 +245,9 @@ func (o *oracle) answered(c *call, s *sent) {
 		o.chains[s.refresh] = c.chain
 	}
 }
+
+// doubts: the token may be spent.
+func (c *chain) doubts() { c.doubted, c.perhaps = true, false }
 
 // has: a refresh token has come already.
 func (c *chain) has(refresh string) bool {

@@ -74,7 +74,7 @@ func (o *oracle) savedUnheard(key store.Key) {
 	o.lock()
 	defer o.unlock()
 	if s := o.named(key); s != nil && s.chain != nil {
-		s.chain.doubted = true
+		s.chain.doubts()
 		o.counts["changes saved by a store that said no"]++
 	}
 }

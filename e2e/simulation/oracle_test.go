@@ -111,6 +111,7 @@ type chain struct {
 	worn    bool           // its token was refused about when it was to end
 	refused bool           // its token was refused in words that are no verdict
 	doubted bool           // since the last good answer one was lost or of no use: the token may be spent
+	perhaps bool           // then: the app may have doubts, and need not
 	unnoted bool           // who has heard an answer could not note that, so that it counts as lost
 	forked  bool           // two instances have got new tokens for the same one, and it is not known whose were stored
 }

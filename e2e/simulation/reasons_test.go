@@ -119,7 +119,8 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 	case t.ended <= at:
 	case o.cleanedUp(s, t):
 		o.counts["log-ins hit by a revocation"]++
-	case t.reusedAt[s.app.n] >= s.stored && s.reason == reason.RefreshRejected && s.chain != nil && !s.chain.doubted:
+	case t.reusedAt[s.app.n] >= s.stored && s.reason == reason.RefreshRejected && s.chain != nil &&
+		(!s.chain.doubted || s.chain.perhaps):
 		// An answer to another session of the person was lost, and this IdP takes all.
 		o.counts["sessions hit by the reuse of another's token"]++
 	default:
