@@ -39,7 +39,11 @@ func (o *oracle) calls(in *instance, s *sent) *call {
 	own := c.chain.session
 	own.uses(c.chain)
 	if n := len(own.calls); n > 0 && s.kind == callRefresh {
-		if p := own.calls[n-1]; p.in == in && p.status == 0 && p.to >= now-slowestStore { // which is asked in between
+		between := slowestStore // which is asked
+		if in.app.knobs.MaxCalls > 0 {
+			between += slowestCall // until there is a place in the pool
+		}
+		if p := own.calls[n-1]; p.in == in && p.status == 0 && p.to >= now-between {
 			c.asked = p.asked
 		}
 	}
