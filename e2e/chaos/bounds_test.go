@@ -43,8 +43,9 @@ const (
 	rotation = 3 * time.Second
 	// remembers is for how long after a spent token was presented an app may send the
 	// browser to the log-in: other instances go on trusting, then a lease may have to
-	// run out.
-	remembers = trustFor + leaseTTL + 5*time.Second
+	// run out, and each request waits five seconds for whoever may hold the new token: a
+	// first navigation may get 503 in that time, and the second one is sent.
+	remembers = trustFor + leaseTTL + 3*5*time.Second
 	// recovery is how soon after the last fault everybody is served again.
 	recovery = settles + 8*time.Second
 )

@@ -125,6 +125,9 @@ func TestTheCheckerBites(t *testing.T) {
 		{"a token was spent twice without a fault",
 			there().says(19, "revoked", "tasks", "", "refresh token reuse").asks(20, "tasks", click, "c", 302),
 			ruleActive},
+		{"a token was lost long ago", there().breaks(18, 19, whatKill, "tasks/1").
+			says(19, "revoked", "tasks", "", "refresh token reuse").clicks(22, 52, "notes", "d").
+			asks(52, "tasks", click, "c", 302), ruleActive},
 		{"the IdP's session ran out too early", there().says(19, "end", "", "", "idle").asks(20, "tasks", click, "c",
 			302), ruleActive},
 		{"the IdP's session ran out because nobody has told it of the clicks", new(script).clicks(0, 2, "tasks", "c").
@@ -220,6 +223,9 @@ func TestTheCheckerIsJust(t *testing.T) {
 			"tasks", "c")},
 		{"a lost token costs a round trip", there("tasks").breaks(18, 19, whatKill, "tasks/1").
 			says(19, "revoked", "tasks", "", "refresh token reuse").asks(20, "tasks", click, "c", 302)},
+		{"and that may be some clicks later", there("tasks").breaks(18, 19, whatKill, "tasks/1").
+			says(19, "revoked", "tasks", "", "refresh token reuse").clicks(22, 40, "notes", "d").
+			asks(41, "tasks", click, "c", 302)},
 		{"a lost log-in costs a round trip", new(script).served(10, "notes", "c").breaks(10.4, 12, whatFailover,
 			"redis").asks(12, "notes", click, "c", 302)},
 		{"a killed IdP costs a log-in", there("tasks").breaks(18, 19, whatKill, "idp").password(20, "tasks", "c")},
