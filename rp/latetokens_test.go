@@ -29,6 +29,23 @@ func (v *visitor) during(f func()) *reply {
 	return <-answer
 }
 
+// lateAfterLogout logs ada in and out while a refresh of hers is under way, so that its tokens come too
+// late. The session's own tokens are revoked; then revocations fail so many times.
+func (w *world) lateAfterLogout(times int) (v *visitor, down *idpmock.ActiveFault) {
+	w.Helper()
+	v = w.visitor("ada")
+	v.login()
+	time.Sleep(6 * time.Minute)
+	v.during(func() {
+		v.submit("/auth/logout")
+		time.Sleep(time.Second)
+		w.idp.Expect(idpmock.EndpointRevoke, "notes", 2)
+		w.idp.ResetRequests()
+		down = w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Status: 503, Times: times})
+	})
+	return v, down
+}
+
 // losing is a store that loses its sessions on demand, as a cache does that is emptied.
 type losing struct {
 	store.Store
@@ -88,17 +105,7 @@ func TestLateTokensAreRevokedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, setup{idp: patient}, func(t *testing.T, w *world) {
-				v := w.visitor("ada")
-				v.login()
-				time.Sleep(6 * time.Minute)
-				var down *idpmock.ActiveFault
-				v.during(func() {
-					v.submit("/auth/logout")
-					time.Sleep(time.Second) // the session's own tokens are revoked
-					w.idp.Expect(idpmock.EndpointRevoke, "notes", 2)
-					w.idp.ResetRequests()
-					down = w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Status: 503, Times: row.lasts})
-				})
+				_, down := w.lateAfterLogout(row.lasts)
 				time.Sleep(time.Hour)
 				w.idp.Expect(idpmock.EndpointRevoke, "notes", row.failed+row.revoked)
 				if down.Hits() != row.failed {
@@ -113,15 +120,7 @@ func TestLateTokensAreRevokedAgain(t *testing.T) {
 func TestLateTokensSpareALaterLogin(t *testing.T) {
 	s := setup{idp: patient, config: func(c *rp.Config) { c.Capabilities.Revocation = idps.RevokesGrant }}
 	inBubble(t, s, func(t *testing.T, w *world) {
-		v := w.visitor("ada")
-		v.login()
-		time.Sleep(6 * time.Minute)
-		var down *idpmock.ActiveFault
-		v.during(func() {
-			v.submit("/auth/logout")
-			time.Sleep(time.Second) // the session's own tokens are revoked
-			down = w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Status: 503, Times: idpmock.Always})
-		})
+		v, down := w.lateAfterLogout(idpmock.Always)
 		time.Sleep(100 * time.Millisecond)
 		if down.Hits() != 1 {
 			t.Fatalf("tried %d times: the test shows nothing", down.Hits())

@@ -138,6 +138,17 @@ func TestOutboxSurvivesARestart(t *testing.T) {
 // keyOf is the key under which a browser's session is stored.
 func keyOf(v *visitor) store.Key { return v.w.auth[0].KeyOf(v.id()) }
 
+// endAndDie is all that an instance does which ends a session and dies.
+func (v *visitor) endAndDie() (now time.Time) {
+	v.w.Helper()
+	now = time.Now()
+	if _, err := v.w.store.End(v.w.Context(), store.Selector{Key: keyOf(v)},
+		store.End{Reason: string(reason.Admin), At: now, Until: now.Add(time.Hour)}); err != nil {
+		v.w.Fatal(err)
+	}
+	return now
+}
+
 // An instance that dies right after the deletion is made up for: by another
 // instance, or by the next start.
 func TestEndOfADeadInstance(t *testing.T) {
@@ -147,12 +158,7 @@ func TestEndOfADeadInstance(t *testing.T) {
 			inBubble(t, s, func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				v.login()
-				now := time.Now()
-				// All that the dead instance did.
-				if _, err := w.store.End(t.Context(), store.Selector{Key: keyOf(v)},
-					store.End{Reason: string(reason.Admin), At: now, Until: now.Add(time.Hour)}); err != nil {
-					t.Fatal(err)
-				}
+				now := v.endAndDie()
 				time.Sleep(30 * time.Second)
 				w.expectEnds() // it may still be at it
 				time.Sleep(5 * time.Minute)
@@ -176,11 +182,7 @@ func TestStoreFailsAtTheReportOfAnEnd(t *testing.T) {
 			inBubble(t, s, func(t *testing.T, w *world) {
 				v := w.visitor("ada")
 				v.login()
-				now := time.Now()
-				if _, err := w.store.End(t.Context(), store.Selector{Key: keyOf(v)},
-					store.End{Reason: string(reason.Admin), At: now, Until: now.Add(time.Hour)}); err != nil {
-					t.Fatal(err)
-				}
+				v.endAndDie()
 				kept.breaks(method)
 				time.Sleep(5 * time.Minute)
 				w.expectEnds()

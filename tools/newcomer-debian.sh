@@ -17,10 +17,10 @@ unshare --mount debootstrap --variant=minbase --include=git,make,ca-certificates
 rm "$root.log"
 cp -a "$(go env GOROOT)" "$root/usr/local/go"
 echo "127.0.0.1 localhost" >"$root/etc/hosts" # which Debian's installer writes, and every container engine
-# Debian's installer writes these, too. Without them the browsers are as old as the last point release.
-debian=${MIRROR:-http://deb.debian.org/debian}
-printf 'deb %s main\n' "$debian $SUITE" "$debian $SUITE-updates" "${debian%/debian}/debian-security $SUITE-security" \
-	>"$root/etc/apt/sources.list"
+# Debian's installer adds these, too. Without them the browsers are as old as the last point release.
+read -r deb mirror _ <"$root/etc/apt/sources.list" # as debootstrap wrote it
+printf '%s %s main\n' "$deb" "$mirror $SUITE-updates" "$deb" "${mirror%/debian}/debian-security $SUITE-security" \
+	>>"$root/etc/apt/sources.list"
 cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 [ ! -s /etc/ssl/certs/ca-certificates.crt ] || cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 git -c safe.directory='*' clone --quiet --no-hardlinks . "$root/src"

@@ -173,7 +173,7 @@ func check(payload []byte, want Want) (*Token, error) {
 	case c.Nonce != nil: // BCL-12; null included
 		return nil, errors.New("logout token has a nonce")
 	case !isObject(c.Events[event]): // BCL-11
-		return nil, errors.New("logout token lacks the log-out event")
+		return nil, errors.New("logout token lacks the logout event")
 	case c.Subject != nil && *c.Subject == "", c.SID != nil && *c.SID == "":
 		return nil, errors.New("logout token has an empty sub or sid")
 	case c.Subject == nil && c.SID == nil: // BCL-10
