@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // twoInstances returns a world of two, and the way to the store of each.
@@ -286,5 +287,49 @@ func TestLeaseLostWhileTheIdPHangs(t *testing.T) {
 				w.expectEnds()
 			})
 		})
+	}
+}
+
+// C6: the IdP reads a request when nobody waits for it any more, and takes it for reuse: the tokens of
+// the answer that came meanwhile are dead. That they are refused is no end. The tokens after those are
+// trusted again.
+func TestRequestThatTheIdPReadsLate(t *testing.T) {
+	dropped := idpmock.Fault{DropBefore: true}
+	for name, c := range map[string]struct {
+		then  []idpmock.Fault
+		first int
+	}{
+		"the second try is answered": {nil, http.StatusOK},
+		"the next request is":        {[]idpmock.Fault{dropped}, http.StatusServiceUnavailable},
+	} {
+		for late, read := range map[string]bool{"it is read": true, "it never is": false} {
+			t.Run(name+", "+late, func(t *testing.T) {
+				s, _ := twoInstances(func(c *rp.Config) { c.WaitFor = time.Minute })
+				inBubble(t, s, func(t *testing.T, w *world) {
+					queue := make(chan struct{})
+					v, first, _ := w.shown(nil, append([]idpmock.Fault{{Gate: queue, ReadsLate: true}}, c.then...)...)
+					if a := <-first; a.status != c.first {
+						t.Errorf("%v", a)
+					}
+					time.Sleep(time.Minute)
+					v.welcome()
+					if read {
+						close(queue)
+					}
+					time.Sleep(6 * time.Minute)
+					if a := <-v.askAt("0"); read == (a.status == http.StatusOK) {
+						t.Errorf("the new tokens: %v", a)
+					}
+					w.expectEnds()
+					if read {
+						return
+					}
+					time.Sleep(6 * time.Minute)
+					w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Error: "invalid_grant"})
+					<-v.askAt("0")
+					w.expectEnds(reason.RefreshRejected)
+				})
+			})
+		}
 	}
 }

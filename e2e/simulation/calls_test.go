@@ -232,8 +232,8 @@ func (o *oracle) answered(c *call, s *sent) {
 		o.chains[s.access] = c.chain
 	}
 	if s.access != "" || s.refresh != "" {
-		c.chain.doubted, c.chain.unnoted = c.shownElsewhere(), false
-		c.chain.perhaps = c.chain.doubted && !c.shownBeside() // that one had no answer, and has said so
+		c.chain.doubted, c.chain.unnoted = c.shownBefore(nil), false
+		c.chain.perhaps = c.chain.doubted && !c.shownBefore((*call).mayBeRead)
 		c.chain.forked = c.chain.forked || c.shownElsewhere()
 		if s.lasts > 0 && (c.chain.lasts == 0 || !o.excused(c.in.app, pathStore|pathRestart, c.from, now)) {
 			c.chain.lasts = now + s.lasts // else the app may not know it
@@ -263,6 +263,19 @@ func (c *chain) has(refresh string) bool {
 func (c *call) shownElsewhere() bool {
 	i := slices.IndexFunc(c.chain.refresh, func(t *token) bool { return t.value == c.token })
 	return i >= 0 && slices.ContainsFunc(c.chain.refresh[i].shown, func(other *call) bool { return other.in != c.in })
+}
+
+// shownBefore: the same refresh token was shown by another call, too, of that kind.
+func (c *call) shownBefore(kind func(*call) bool) bool {
+	i := slices.IndexFunc(c.chain.refresh, func(t *token) bool { return t.value == c.token })
+	return i >= 0 && slices.ContainsFunc(c.chain.refresh[i].shown, func(other *call) bool {
+		return other != c && (kind == nil || kind(other))
+	})
+}
+
+// mayBeRead: nobody has waited for the answer to the end, or it was good.
+func (c *call) mayBeRead() bool {
+	return c.to == never || c.good() || c.status == 0 && c.to-c.from >= slowestCall
 }
 
 // shownBeside: another instance has shown the same refresh token, and has not been refused. An

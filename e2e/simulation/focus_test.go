@@ -189,6 +189,25 @@ var focuses = map[string]*focus{
 			}
 		},
 	},
+	// An IdP that reads a request after its client has given it up, and then detects reuse.
+	"late reads": {
+		acts: []actKind{click, click, click, faultIdP},
+		knobs: func(h *history) {
+			busy(h)
+			h.IdPs[0].Like, h.IdPs[0].Rotates = likeStrict, true
+			h.Apps[0].Revocation = h.IdPs[0].spares()[0]
+		},
+		shape: func(_ *history, a *act) {
+			a.App, a.Gap = 0, a.Gap%(time.Minute)
+			switch a.Kind {
+			case click:
+				a.Count, a.Every, a.V[0] = 40, time.Duration(5+a.V[1])*time.Second, 0
+			case faultIdP:
+				a.V = [4]int{0, 0, 3, 4} // a refresh waits for 45 s, and is read
+				a.Inst, a.Count, a.Every = 1, 1+a.Count%2, 3*time.Minute
+			}
+		},
+	},
 	// A logout token and a new log-in in the same second, and a store that is cut off later.
 	"same second": {
 		acts:  []actKind{consent, consent, consent, faultStore, click},

@@ -39,7 +39,7 @@ var mutations = []mutation{
 		"		return Ended // RT-01\n",
 		"		return Retry\n"},
 	{"no retry when the outcome is unknown", "rp/internal/engine/refresh.go",
-		"\t\tlost = true\n",
+		"\t\tlost, pending = true, true\n",
 		"\t\treturn p.Rejected(ctx, st, reason.RefreshRejected)\n"},
 	{"an end has no event", "rp/internal/engine/end.go",
 		`p.untold.add(p, untold{rec: rec, detail: e.detail})`,
@@ -233,11 +233,16 @@ var byFocus = map[string][]mutation{
 			`if !held.unbroken(ctx) {`,
 			`if false {`},
 		{"tokens that reuse may have taken along are trusted", "rp/internal/engine/refresh.go",
-			`d.Doubted, d.Showing = d.Generation+2, record.NobodyHolds`,
+			`d.Doubted, d.Showing = d.Generation+2, record.NonePending`,
 			``},
 		{"a refusal counts although another instance may have the new tokens", "rp/internal/engine/signal.go",
 			`if cause == reason.RefreshRejected && sentByOthers(`,
 			`if false && sentByOthers(`},
+	},
+	"late reads": {
+		{"a request that the IdP may read late is forgotten", "rp/internal/engine/refresh.go",
+			`pending || doubted(d)`,
+			`doubted(d)`},
 	},
 	"same second": {
 		{"a repeated end takes along who logs in in its second", "rp/internal/engine/repeat.go",
@@ -251,8 +256,10 @@ var byFocus = map[string][]mutation{
 	},
 	"lost answers": {
 		{"it is not noted that nobody holds an answer", "rp/internal/engine/refresh.go",
-			`if d.Showing = record.NobodyHolds; !lost {`,
-			`if !lost {`},
+			`if d.Showing = record.NobodyHolds; !pending {
+			d.Showing = record.NonePending
+		}`,
+			``},
 	},
 	"other persons": {
 		{"the tokens beside another person's ID token are left", "rp/internal/engine/refresh.go",
@@ -266,7 +273,7 @@ var byFocus = map[string][]mutation{
 	},
 	"ends that fail": {
 		{"a refusal that the store did not take leaves a doubt", "rp/internal/engine/refresh.go",
-			`p.undoubt(ctx, st, false) // the answer`,
+			`p.undoubt(ctx, st, false, false) // the answer`,
 			`// the answer`},
 	},
 }

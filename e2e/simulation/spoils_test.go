@@ -166,6 +166,9 @@ func (w *world) spoilIdP(a act) {
 		f.Status, f.Error = http.StatusServiceUnavailable, "temporarily_unavailable"
 	case 3:
 		f.Delay = slow[a.V[3]%len(slow)]
+		if f.ReadsLate = a.Inst == 1; f.ReadsLate {
+			f.Times = a.Count
+		}
 	case 4:
 		f.DelayAfter = slow[a.V[3]%len(slow)]
 	case 5:

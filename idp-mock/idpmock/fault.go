@@ -38,6 +38,10 @@ type Fault struct {
 	Gate      <-chan struct{} `json:"-"`
 	GateAfter <-chan struct{} `json:"-"`
 
+	// ReadsLate: a request that waits by Delay or Gate is carried out although the client has
+	// gone, as by a server whose queue outlives its callers.
+	ReadsLate bool `json:"reads_late,omitempty"`
+
 	DropBefore      bool `json:"drop_before,omitempty"`       // close the connection; the request is not carried out
 	DropAfterCommit bool `json:"drop_after_commit,omitempty"` // close it after the request was carried out
 
@@ -60,6 +64,7 @@ func (f *Fault) String() string {
 	}
 	add(f.Delay > 0, "delay %v", f.Delay)
 	add(f.Gate != nil, "gate")
+	add(f.ReadsLate, "read late")
 	add(f.DropBefore, "drop before")
 	add(f.Status != 0, "status %d", f.Status)
 	add(f.Error != "", "error %s", f.Error)

@@ -2,6 +2,8 @@ package idpmock_test
 
 import (
 	"context"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,4 +106,32 @@ func TestBrowserIsCutOff(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A request that is read late is carried out although its client has gone: the token that was shown
+// again meanwhile is taken for reuse.
+func TestReadsLate(t *testing.T) {
+	for late, want := range map[bool]int{true: 400, false: 200} {
+		inBubble(t, nil, func(t *testing.T, w *world) {
+			tok := w.login(w.Browser("ada"), "notes")
+			w.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Delay: time.Minute, ReadsLate: late})
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL+idpmock.PathToken,
+				strings.NewReader(refreshForm(tok).Encode()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.SetBasicAuth("notes", "notes-secret")
+			if _, err := w.do(r); err == nil {
+				t.Fatal("there was an answer in time")
+			}
+			next := w.refresh("notes", tok.text("refresh_token"))
+			time.Sleep(time.Minute)
+			if after := w.refresh("notes", next.text("refresh_token")); after.status != want {
+				t.Errorf("read late %v: %d", late, after.status)
+			}
+		})
+	}
 }

@@ -168,7 +168,11 @@ func (p *IDP) answer(h http.HandlerFunc, r *http.Request, x *exchange) (answer *
 		h(answer, r)
 		return answer, false
 	}
-	if !f.waitBefore(r.Context()) || f.DropBefore {
+	waits := r.Context()
+	if f.ReadsLate {
+		waits, r = p.ctx, r.WithContext(context.WithoutCancel(r.Context()))
+	}
+	if !f.waitBefore(waits) || f.DropBefore {
 		return answer, true
 	}
 	if f.refuses() {

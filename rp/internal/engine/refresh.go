@@ -24,19 +24,20 @@ import (
 func (p *Engine) refresh(ctx context.Context, st *State, to *Audience, held *lease) (*State, error) {
 	sent := p.Now()
 	lost := doubted(st.Data) // it was shown before, by whoever, and nobody knows the answer
+	pending := lost && st.Data.Showing != record.NonePending
 	seen := st.Data.Generation
 	st, err := p.doubt(ctx, st)
 	if err != nil || st.Data.Generation != seen { // somebody else has refreshed: the lease was lost
 		return st, err
 	}
 	if p.ctx.Err() != nil { // what comes might not be stored any more: Close waits for 15 s at most
-		p.undoubt(ctx, st, lost)
+		p.undoubt(ctx, st, lost, pending)
 		return nil, Busy(time.Second, "this instance is shutting down")
 	}
 	got, out := p.callRefresh(ctx, st.Data, to)
 	v := judged(out.Answer, to)
 	if v == verdict.Unknown {
-		lost = true
+		lost, pending = true, true
 		if now := p.newer(ctx, st); now != nil {
 			return now, nil
 		}
@@ -62,7 +63,7 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience, held *lea
 		case v == verdict.Denied, v == verdict.Retry && (out.Fault == verdict.Malformed || out.Fault == verdict.None &&
 			out.Status >= http.StatusInternalServerError):
 			p.Signalled(st.Rec.Key, st.Rec.Active, "refresh", v, out.Err)
-			p.undoubt(ctx, st, lost)
+			p.undoubt(ctx, st, lost, pending)
 			return nil, p.denied(st, to, out, out.Err)
 		}
 	}
@@ -75,7 +76,7 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience, held *lea
 	p.Signalled(st.Rec.Key, st.Rec.Active, "refresh", v, out.Err)
 	switch {
 	case v == verdict.OK:
-		return p.refreshed(ctx, st, got, sent, to, out)
+		return p.refreshed(ctx, st, got, sent, pending, to, out)
 	case v == verdict.Ended && other:
 		next, err := p.Rejected(ctx, st, reason.OtherSubject)
 		p.revokeAlso(got, *st.Data, reason.OtherSubject) // the only ones that work, and nobody's
@@ -84,13 +85,13 @@ func (p *Engine) refresh(ctx context.Context, st *State, to *Audience, held *lea
 		p.NoteEnd(st.Data)
 		next, err := p.Rejected(ctx, st, reason.RefreshRejected)
 		if down := (*reason.UnavailableError)(nil); errors.As(err, &down) {
-			p.undoubt(ctx, st, false) // the answer is known; the next one may be believed, too
+			p.undoubt(ctx, st, false, false) // the answer is known; the next one may be believed, too
 		}
 		return next, err
 	case v == verdict.Ask:
 		return nil, p.RenewSilently(ctx, st)
 	}
-	p.undoubt(ctx, st, lost)
+	p.undoubt(ctx, st, lost, pending)
 	return nil, p.postponed(st, v, out)
 }
 
@@ -132,7 +133,7 @@ func judged(a verdict.Answer, to *Audience) verdict.Verdict {
 // not been used up by the refusal.
 func (p *Engine) secondLook(ctx context.Context, st *State, to *Audience, held *lease,
 	out idp.Outcome) (*State, error) {
-	if st = p.undoubt(ctx, st, false); doubted(st.Data) {
+	if st = p.undoubt(ctx, st, false, false); doubted(st.Data) {
 		return nil, p.denied(st, to, out, out.Err) // the store fails: nobody could store the next answer
 	}
 	next, err := p.refresh(ctx, st, nil, held)
@@ -143,10 +144,10 @@ func (p *Engine) secondLook(ctx context.Context, st *State, to *Audience, held *
 	return nil, p.denied(next, to, out, out.Err)
 }
 
-// refreshed stores what a good answer brought. If another instance has sent that refresh token
-// too, before or after this one, an IdP that detects reuse may revoke the new tokens as soon as
-// it reads the other request: then a refusal of the next token proves nothing.
-func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent time.Time, to *Audience,
+// refreshed stores what a good answer brought. If another request with that refresh token is
+// pending, one of before or one that another instance has sent since, an IdP that detects reuse may
+// revoke the new tokens as soon as it reads that: then a refusal of the next token proves nothing.
+func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent time.Time, pending bool, to *Audience,
 	out idp.Outcome) (*State, error) {
 	p.flights.succeeded(st.Rec.Key)
 	if to == nil {
@@ -155,8 +156,8 @@ func (p *Engine) refreshed(ctx context.Context, st *State, got *Tokens, sent tim
 	can := p.cfg.Capabilities
 	var fault error // why there is no token for that audience all the same
 	next, err := p.CommitTokens(ctx, st, func(d *record.Data) {
-		if fault = p.TakeTokens(st.Rec.Key, d, got, to); doubted(d) && d.Showing == record.ShownAgain {
-			d.Doubted, d.Showing = d.Generation+2, record.NobodyHolds
+		if fault = p.TakeTokens(st.Rec.Key, d, got, to); pending || doubted(d) && d.Showing == record.ShownAgain {
+			d.Doubted, d.Showing = d.Generation+2, record.NonePending
 		}
 		// Where activity is told by a silent log-in only, trust has to run out for that.
 		Heard(d, sent, can.Extends.Refresh && !p.hidesNews(to), can.Proves.Refresh && p.Means(d) != BySilentLogin)
@@ -258,16 +259,20 @@ func (p *Engine) doubt(ctx context.Context, st *State) (*State, error) {
 }
 
 // undoubt notes that no instance holds new tokens for the token that was sent. If lost is
-// false, the IdP has not acted, and the doubt is over. While others may hold new tokens,
+// false, the IdP has not acted, and the doubt is over. If pending is true, the IdP may not have read
+// a request yet. While others may hold new tokens,
 // nothing changes. If the store does not accept the note, a later refusal leads to a log-in
 // instead of an end, and the next refresh waits for signOfLife.
-func (p *Engine) undoubt(ctx context.Context, st *State, lost bool) *State {
+func (p *Engine) undoubt(ctx context.Context, st *State, lost, pending bool) *State {
 	generation := st.Data.Generation
 	next, err := p.Commit(ctx, st, func(d *record.Data) bool {
 		if d.Generation != generation || !doubted(d) || d.Showing != record.MayBeHeld {
 			return false
 		}
-		if d.Showing = record.NobodyHolds; !lost {
+		if d.Showing = record.NobodyHolds; !pending {
+			d.Showing = record.NonePending
+		}
+		if !lost {
 			d.Doubted = 0
 		}
 		return true
@@ -288,4 +293,6 @@ func sentByOthers(d, now *record.Data) bool {
 }
 
 // mayBeHeld: somebody may have new tokens for the one that is doubted.
-func mayBeHeld(d *record.Data) bool { return doubted(d) && d.Showing != record.NobodyHolds }
+func mayBeHeld(d *record.Data) bool {
+	return doubted(d) && (d.Showing == record.MayBeHeld || d.Showing == record.ShownAgain)
+}

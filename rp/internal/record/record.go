@@ -109,6 +109,9 @@ const (
 	MayBeHeld
 	// ShownAgain: it was so, and somebody else has shown the token since.
 	ShownAgain
+	// NonePending: the IdP has answered all who have shown it, if anybody has. Otherwise it may
+	// read a request when nobody waits for it any more.
+	NonePending
 )
 
 // Fits reports whether it can be stored.
