@@ -261,8 +261,7 @@ func (c *chain) has(refresh string) bool {
 // shownElsewhere: another instance has shown the same refresh token, and the IdP may read that
 // as reuse, now or later.
 func (c *call) shownElsewhere() bool {
-	i := slices.IndexFunc(c.chain.refresh, func(t *token) bool { return t.value == c.token })
-	return i >= 0 && slices.ContainsFunc(c.chain.refresh[i].shown, func(other *call) bool { return other.in != c.in })
+	return c.shownBefore(func(other *call) bool { return other.in != c.in })
 }
 
 // shownBefore: the same refresh token was shown by another call, too, of that kind.
@@ -281,10 +280,7 @@ func (c *call) mayBeRead() bool {
 // shownBeside: another instance has shown the same refresh token, and has not been refused. An
 // IdP that detects reuse takes the new token along.
 func (c *call) shownBeside() bool {
-	i := slices.IndexFunc(c.chain.refresh, func(t *token) bool { return t.value == c.token })
-	return i >= 0 && slices.ContainsFunc(c.chain.refresh[i].shown, func(other *call) bool {
-		return other.in != c.in && (other.to == never || other.good())
-	})
+	return c.shownBefore(func(other *call) bool { return other.in != c.in && (other.to == never || other.good()) })
 }
 
 // refusedAtItsEnd: a token was refused that by some clock had run out. That is no word about
