@@ -120,9 +120,7 @@ func (o *oracle) storeEnded(in *instance, recs []store.Record) {
 			s.back = false
 			o.note(in.name, "ends %s once more", s.label)
 			// Another end, which came before the first was repeated.
-			if why := reasonOf(rec); why != s.reason || slices.ContainsFunc(o.orders[s.app.n], func(x *order) bool {
-				return x.at >= s.backAt && x.ends(s, now)
-			}) {
+			if why := reasonOf(rec); why != s.reason || o.endsAnew(in, s, now) {
 				s.reason, s.endedAnew = why, true
 			}
 			continue
@@ -178,6 +176,18 @@ func (o *oracle) expectTold(s *session, v *visit, from, by time.Duration) {
 				s.label, stamp(s.endAt), v.in.name, stamp(now))
 		}
 	})
+}
+
+// endsAnew: after the store has lost the end of s, a logout token, an order or a request to
+// this instance ends it for the reason that it had before.
+func (o *oracle) endsAnew(in *instance, s *session, now time.Duration) bool {
+	for v := range o.visits {
+		ends := v.q.kind == adminEnd || v.q.kind == logout || v.q.what == "callback"
+		if ends && v.in == in && o.sessions[v.session] == s {
+			return true
+		}
+	}
+	return slices.ContainsFunc(o.orders[s.app.n], func(x *order) bool { return x.at >= s.backAt && x.ends(s, now) })
 }
 
 // early is the end of a session whose callback is still waiting for the store's

@@ -27,7 +27,8 @@ const valueNames = 40
 type values struct {
 	saves    int
 	kept     map[string]time.Duration // by name, when it was saved
-	disputed bool                     // several log-ins have replaced the session at once
+	heirs    int                      // log-ins that came back with the session's cookie
+	disputed bool                     // several of them at once have replaced it
 }
 
 // inherits: what a session holds goes over to the one that replaces it in its browser (C6).
@@ -36,6 +37,8 @@ func (o *oracle) inherits(s *session, v *visit) {
 	if old == nil {
 		return
 	}
+	old.values.heirs++ // the second one may have left the browser before the first was answered
+	old.values.disputed = old.values.disputed || old.values.heirs > 1
 	for other := range o.visits {
 		old.values.disputed = old.values.disputed || other.q.what == "callback" && other.session == v.session
 	}
