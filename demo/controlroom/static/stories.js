@@ -6,6 +6,7 @@ export class Stories {
 	#order;
 	#chosen; // "" after a person has left the story
 	#busy = false;
+	#focus; // the button that had it until it was disabled
 	#trouble = "";
 	#read = ""; // what was said last
 
@@ -80,6 +81,7 @@ export class Stories {
 		if (this.#busy && what !== "stop") return;
 		this.#busy = true;
 		this.#trouble = "";
+		this.follow(this.state); // a button that would be ignored now is shown so
 		if (what === "next") {
 			this.choose($(`story-${this.#chosen}`).dataset.next);
 			what = "step";
@@ -119,21 +121,27 @@ export class Stories {
 	#buttons(article, mine, over, begun) {
 		const button = (name) => article.querySelector(`[data-tell=${name}]`);
 		const playing = Boolean(mine?.playing);
+		const focus = document.activeElement;
 		button("stop").hidden = !playing;
 		button("play").hidden = playing;
 		text(button("play"), over ? "Play it again" : begun ? "Play the rest" : "Play it");
 		button("step").hidden = over || playing;
-		button("step").disabled = Boolean(mine?.busy);
+		for (const name of ["play", "again", "next"]) button(name).disabled = this.#busy;
+		button("step").disabled = this.#busy || Boolean(mine?.busy);
 		button("step").setAttribute("aria-keyshortcuts", "Space");
 		text(button("step"), begun ? "Next step" : "Start");
 		button("back").hidden = !begun || playing;
-		button("back").disabled = Boolean(mine?.busy || !mine?.step);
+		button("back").disabled = this.#busy || Boolean(mine?.busy || !mine?.step);
 		button("again").hidden = !begun || over || playing;
 		button("next").hidden = !over || playing;
+		if (focus.disabled) this.#focus = focus;
+		else if (focus !== document.body) this.#focus = undefined;
+		else if (this.#focus && !this.#focus.disabled) this.#focus.focus();
 	}
 
 	#steps(article, mine) {
-		const current = mine ? (mine.busy ? mine.step : mine.step - 1) : -1;
+		const first = this.#busy && mine?.step === 0; // between the set-up and its first step, too
+		const current = mine ? (mine.busy || first ? mine.step : mine.step - 1) : -1;
 		article.querySelectorAll(".steps > li").forEach((li, i) => {
 			li.classList.toggle("done", Boolean(mine && i < mine.step));
 			li.classList.toggle("now", Boolean(mine?.busy && i === mine.step));

@@ -111,10 +111,11 @@ func (tab *Tab) Back() {
 	run(tab, "go back", chromedp.Evaluate[chromedp.Void]("setTimeout(() => history.back())"))
 }
 
-// Click clicks the element with the mouse once it is visible. It does not wait
-// for what the click starts.
+// Click clicks the element with the mouse once it is enabled and visible. It does not
+// wait for what the click starts.
 func (tab *Tab) Click(css string) {
 	tab.t.Helper()
+	run(tab, "wait until one can click "+css, chromedp.WaitEnabled(chromedp.CSS(css)))
 	run(tab, "click "+css, chromedp.Click(chromedp.CSS(css), chromedp.NodeVisible))
 }
 
