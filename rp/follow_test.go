@@ -33,6 +33,31 @@ func TestAnOutageOfTheMetadataIsToldOnce(t *testing.T) {
 	})
 }
 
+// Keys that cannot be read, and a store that does not say what it has, are told like metadata that
+// cannot be read.
+func TestWhatIsNotStoredIsTold(t *testing.T) {
+	kept := &failingStore{}
+	s := setup{idp: patient, config: func(c *rp.Config) { kept.Store = c.Store; c.Store = kept }}
+	for name, breaks := range map[string]func(*world){
+		"keys": func(w *world) {
+			w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointJWKS, Status: 503, Times: idpmock.Always})
+		},
+		"store": func(*world) { load := "Load"; kept.fail.Store(&load) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, s, func(t *testing.T, w *world) {
+				synctest.Wait() // what is known of the IdP is stored by now
+				breaks(w)
+				time.Sleep(3 * time.Hour)
+				if !w.log.has("could not be read again, or could not be stored") {
+					t.Errorf("the log:\n%s", w.log)
+				}
+				kept.fail.Store(nil)
+			})
+		})
+	}
+}
+
 // An IdP that does not answer is asked after 2 s, after 3 more, 5, and so on. People who want to log in
 // are a reason to ask sooner, but never twice in a second.
 func TestPaceOfLooksInAnOutage(t *testing.T) {
