@@ -6,6 +6,7 @@ export class Stories {
 	#order;
 	#chosen; // "" after a person has left the story
 	#busy = false;
+	#begun = false; // the first step was ordered
 	#focus; // the button that had it until it was disabled
 	#trouble = "";
 	#read = ""; // what was said last
@@ -81,6 +82,7 @@ export class Stories {
 		if (this.#busy && what !== "stop") return;
 		this.#busy = true;
 		this.#trouble = "";
+		this.#begun = ["step", "play", "next"].includes(what);
 		this.follow(this.state); // a button that would be ignored now is shown so
 		if (what === "next") {
 			this.choose($(`story-${this.#chosen}`).dataset.next);
@@ -96,6 +98,7 @@ export class Stories {
 			}
 		} finally {
 			this.#busy = false;
+			this.#begun &&= !this.#trouble;
 			this.follow(this.state);
 		}
 	}
@@ -140,7 +143,7 @@ export class Stories {
 	}
 
 	#steps(article, mine) {
-		const first = this.#busy && mine?.step === 0; // between the set-up and its first step, too
+		const first = this.#begun && mine?.step === 0; // whatever comes first, an order's answer or its snapshot
 		const current = mine ? (mine.busy || first ? mine.step : mine.step - 1) : -1;
 		article.querySelectorAll(".steps > li").forEach((li, i) => {
 			li.classList.toggle("done", Boolean(mine && i < mine.step));
