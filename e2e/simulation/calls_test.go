@@ -258,31 +258,6 @@ func (c *chain) has(refresh string) bool {
 	return slices.ContainsFunc(c.refresh, func(t *token) bool { return t.value == refresh })
 }
 
-// shownElsewhere: another instance has shown the same refresh token, and the IdP may read that
-// as reuse, now or later.
-func (c *call) shownElsewhere() bool {
-	return c.shownBefore(func(other *call) bool { return other.in != c.in })
-}
-
-// shownBefore: the same refresh token was shown by another call, too, of that kind.
-func (c *call) shownBefore(kind func(*call) bool) bool {
-	i := slices.IndexFunc(c.chain.refresh, func(t *token) bool { return t.value == c.token })
-	return i >= 0 && slices.ContainsFunc(c.chain.refresh[i].shown, func(other *call) bool {
-		return other != c && (kind == nil || kind(other))
-	})
-}
-
-// mayBeRead: nobody has waited for the answer to the end, or it was good.
-func (c *call) mayBeRead() bool {
-	return c.to == never || c.good() || c.status == 0 && c.to-c.from >= slowestCall
-}
-
-// shownBeside: another instance has shown the same refresh token, and has not been refused. An
-// IdP that detects reuse takes the new token along.
-func (c *call) shownBeside() bool {
-	return c.shownBefore(func(other *call) bool { return other.in != c.in && (other.to == never || other.good()) })
-}
-
 // refusedAtItsEnd: a token was refused that by some clock had run out. That is no word about
 // the session.
 func (c *call) refusedAtItsEnd(now time.Duration) bool {

@@ -259,10 +259,10 @@ func (p *Engine) doubt(ctx context.Context, st *State) (*State, error) {
 }
 
 // undoubt notes that no instance holds new tokens for the token that was sent. If lost is
-// false, the IdP has not acted, and the doubt is over. If pending is true, the IdP may not have read
-// a request yet. While others may hold new tokens,
-// nothing changes. If the store does not accept the note, a later refusal leads to a log-in
-// instead of an end, and the next refresh waits for signOfLife.
+// false, the IdP has not acted, and the doubt is over. If pending is true, the IdP may not have
+// read a request yet. While others may hold new tokens, nothing changes. If the store does not
+// accept the note, a later refusal leads to a log-in instead of an end, and the next refresh waits
+// for signOfLife.
 func (p *Engine) undoubt(ctx context.Context, st *State, lost, pending bool) *State {
 	generation := st.Data.Generation
 	next, err := p.Commit(ctx, st, func(d *record.Data) bool {
