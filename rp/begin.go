@@ -11,7 +11,6 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/loginflow"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/web"
-	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -100,30 +99,4 @@ func (b *beginnings) create(w http.ResponseWriter, r *http.Request, f *loginflow
 	b.limitSessions(ctx, d.Subject)
 	http.SetCookie(w, b.browsers.cookies.Session(id))
 	return key, nil
-}
-
-// replace ends the browser's former session (ASVS 7.2.4: the old id dies). The app's
-// own values go on with the same person, below what Config.OnLogin has changed in them.
-// Nobody has seen the cookie of next yet.
-func (b *beginnings) replace(ctx context.Context, old store.Key, next *engine.State, changes map[string]string) {
-	ended, err := b.engine.End(ctx, old, reason.Replaced)
-	if err != nil {
-		b.journal.log.Warn("the browser's former session could not be ended", "session", old.Short(), "error", err)
-	}
-	for i := range ended {
-		former, err := b.engine.Unseal(&ended[i])
-		if err != nil || former.Subject != next.Data.Subject || former.Values == "" {
-			continue
-		}
-		values, ok := overlay(former.Values, changes)
-		if !ok {
-			err = errValuesTooLarge
-		} else {
-			_, err = b.engine.Commit(ctx, next, func(d *record.Data) bool { d.Values = values; return true })
-		}
-		if err != nil {
-			b.journal.log.Warn("the values of the former session are lost", "session", next.Rec.Key.Short(), "error",
-				err)
-		}
-	}
 }

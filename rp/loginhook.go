@@ -241,16 +241,20 @@ func (h *loginHook) declined(err error) error {
 // formerValues returns the values of the same person's session in this browser. It returns an
 // error if the store fails: then the store could not store a new session either.
 func (h *loginHook) formerValues(r *http.Request, subject string) (map[string]string, error) {
-	st, err := h.browsers.session(r)
+	key, ok := h.browsers.key(r.Header)
+	if !ok {
+		return nil, nil
+	}
+	former, err := h.browsers.former(r.Context(), key, subject)
 	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) && trouble.Cause == reason.StoreFailed {
 		return nil, notFinished(trouble)
 	}
-	if err != nil || st.Data.Subject != subject {
+	if err != nil || former == nil {
 		return nil, nil
 	}
-	all, err := decodeValues(st.Data.Values)
+	all, err := decodeValues(former.Values)
 	if err != nil {
-		h.log.Warn("the values of the former session are lost", "session", st.Rec.Key.Short(), "error", err)
+		h.log.Warn("the values of the former session are lost", "session", key.Short(), "error", err)
 	}
 	return all, nil
 }

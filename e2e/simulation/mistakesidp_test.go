@@ -119,7 +119,10 @@ var aboutIdPs = []hunt{
 		`		return reason.IdPSilent
 	}
 	return reason.IdPSilent`}, "errors"},
-	{mutation{"the values are lost at the log-in that a doubt costs", "rp/begin.go",
-		`former.Subject != next.Data.Subject || former.Values == ""`,
-		`former.Subject != next.Data.Subject || former.Values != ""`}, "values"},
+	{mutation{"the values are lost at the log-in that a doubt costs", "rp/former.go",
+		`former.Subject == next.Data.Subject {`,
+		`former.Subject == next.Data.Subject && former.Values == "" {`}, "values"},
+	{mutation{"the second of two log-ins that replace a session has no values", "rp/former.go",
+		`errors.Is(err, store.ErrEnded) && why != reason.Replaced:`,
+		`errors.Is(err, store.ErrEnded) && why != "":`}, "values"},
 }

@@ -25,26 +25,20 @@ const valueNames = 40
 
 // values is what a session has to hold.
 type values struct {
-	saves    int
-	kept     map[string]time.Duration // by name, when it was saved
-	heirs    int                      // log-ins that came back with the session's cookie
-	disputed bool                     // several of them at once have replaced it
+	saves int
+	kept  map[string]time.Duration // by name, when it was saved
 }
 
-// inherits: what a session holds goes over to the one that replaces it in its browser (C6).
+// inherits: what a session holds goes over to the one that replaces it in its browser (C6), also
+// if another tab's log-in has replaced it already.
 func (o *oracle) inherits(s *session, v *visit) {
 	old := o.sessions[v.session]
-	if old == nil {
+	if old == nil || old.person != s.person || old.reason != reason.Replaced || v.gaveUp || s.app.rolling.Load() ||
+		o.excused(s.app, pathStore|pathRestart, v.start, v.end) {
 		return
 	}
-	old.values.heirs++ // the second one may have left the browser before the first was answered
-	old.values.disputed = old.values.disputed || old.values.heirs > 1
-	for other := range o.visits {
-		old.values.disputed = old.values.disputed || other.q.what == "callback" && other.session == v.session
-	}
-	if old.person != s.person || old.reason != reason.Replaced || old.endAt < v.start || old.values.disputed ||
-		v.gaveUp || s.app.rolling.Load() || o.excused(s.app, pathStore|pathRestart, v.start, v.end) {
-		return
+	if old.endAt < v.start {
+		o.counts["values that were left behind"]++
 	}
 	s.values.saves, s.values.kept = old.values.saves, maps.Clone(old.values.kept)
 }

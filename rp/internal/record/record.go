@@ -96,6 +96,10 @@ type Data struct {
 	// Changed: that frame has said so, and the IdP has not been asked since.
 	Changed bool
 	Changes uint64 // how often it has
+
+	// Replaces is the key of the session of the same browser and person whose values this one
+	// has taken over; empty: of none.
+	Replaces string
 }
 
 // Showing is what is known of those who have shown a doubted refresh token.
@@ -138,10 +142,10 @@ func (d *Data) Encode() []byte {
 	return b
 }
 
-func (d *Data) strings() [18]*string {
+func (d *Data) strings() [19]*string {
 	return [...]*string{&d.Subject, &d.SID, &d.OldSID, &d.IDToken, &d.Kept,
 		&d.AccessToken, &d.TokenType, &d.RefreshToken, &d.Scope, &d.Values, &d.Agent, &d.Wish, &d.ACR, &d.Userinfo,
-		&d.Nonce, &d.APITokens, &d.DPoPKey, &d.SessionState}
+		&d.Nonce, &d.APITokens, &d.DPoPKey, &d.SessionState, &d.Replaces}
 }
 
 func (d *Data) numbers() [21]int64 {

@@ -25,7 +25,7 @@ func full() Data {
 		Generation: 7, Told: began.Add(2 * time.Hour), Tries: 3, RefreshEnds: began.Add(time.Hour), Asked: began,
 		Doubted: 8, Showing: ShownAgain, Renew: true, UserinfoFits: true, SendsUser: true, Values: "\x00\xff",
 		Agent: "Firefox", Wish: "{}", ACR: "gold", Userinfo: `{"b":2}`, Nonce: "n-0S6", Renewed: 6, APITokens: "tokens",
-		DPoPKey: "key", SessionState: "salted", Changed: true, Changes: 2,
+		DPoPKey: "key", SessionState: "salted", Changed: true, Changes: 2, Replaces: "\x01\xfe",
 	}
 }
 
@@ -147,7 +147,7 @@ func TestLayoutStays(t *testing.T) {
 	in := full()
 	want := lists(
 		[]string{"ada", "sid-2", "sid-1", "e.y.J", `{"a":1}`, "access", "Bearer", "refresh", "openid profile",
-			"\x00\xff", "Firefox", "{}", "gold", `{"b":2}`, "n-0S6", "tokens", "key", "salted"},
+			"\x00\xff", "Firefox", "{}", "gold", `{"b":2}`, "n-0S6", "tokens", "key", "salted", "\x01\xfe"},
 		[]int64{ms(in.Started), ms(in.AuthTime), ms(in.Signalled), ms(in.Confirmed), ms(in.TokenEnds), ms(in.Ceiling),
 			900_000, 300_000, 7, ms(in.Told), 3, ms(in.RefreshEnds), ms(in.Asked), 8, 1, 1, 1, 6, 2, 1, 2})
 	if got := in.Encode(); !bytes.Equal(got, want) {
