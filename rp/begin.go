@@ -94,7 +94,7 @@ func (b *beginnings) create(w http.ResponseWriter, r *http.Request, f *loginflow
 		return store.Key{}, err
 	}
 	if old, ok := b.browsers.key(r.Header); ok {
-		b.replace(ctx, old, st, l.changed())
+		b.replace(ctx, old, st, f.Begun, l.changed())
 	}
 	b.limitSessions(ctx, d.Subject)
 	http.SetCookie(w, b.browsers.cookies.Session(id))

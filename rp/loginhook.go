@@ -16,7 +16,6 @@ import (
 	"github.com/tandem-sso/tandem/rp/internal/page"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/site"
-	"github.com/tandem-sso/tandem/rp/reason"
 )
 
 // Login is a log-in that has succeeded at the IdP, before its session begins. It is valid until
@@ -58,8 +57,7 @@ func (l *Login) HasClaim(name string, values ...string) bool {
 }
 
 // Values returns the first values of the new session, as in RelyingParty.Values: those of the same
-// person's session in this browser if one lives, else none. They are stored with the session; Save
-// is not needed.
+// person's session in this browser, else none. They are stored with the session; Save is not needed.
 func (l *Login) Values(name string) (*sessions.Session, error) {
 	if s := l.in.first[name]; s != nil {
 		return s, nil
@@ -179,7 +177,7 @@ func (h *loginHook) ask(w http.ResponseWriter, r *http.Request, f *loginflow.Flo
 	}
 	var err error
 	l := &Login{ReturnTo: f.ReturnTo, in: &incoming{hook: h, r: r, data: d, first: map[string]*sessions.Session{}}}
-	if l.in.former, err = h.formerValues(r, d.Subject); err != nil {
+	if l.in.former, err = h.formerValues(r, f, d.Subject); err != nil {
 		return nil, err
 	}
 	err = h.call(w, r, l)
@@ -238,18 +236,18 @@ func (h *loginHook) declined(err error) error {
 	return loginFailed(http.StatusInternalServerError, err, "failed-later", "advice-app")
 }
 
-// formerValues returns the values of the same person's session in this browser. It returns an
-// error if the store fails: then the store could not store a new session either.
-func (h *loginHook) formerValues(r *http.Request, subject string) (map[string]string, error) {
+// formerValues returns the values that the session is to begin with. It returns an error if the
+// store fails: then the store could not store a new session either.
+func (h *loginHook) formerValues(r *http.Request, f *loginflow.Flow, subject string) (map[string]string, error) {
 	key, ok := h.browsers.key(r.Header)
 	if !ok {
 		return nil, nil
 	}
-	former, err := h.browsers.former(r.Context(), key, subject)
-	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) && trouble.Cause == reason.StoreFailed {
+	former, err := h.browsers.former(r.Context(), key, subject, f.Begun.Add(-h.cfg.Skew))
+	if trouble := (*UnavailableError)(nil); errors.As(err, &trouble) {
 		return nil, notFinished(trouble)
 	}
-	if err != nil || former == nil {
+	if former == nil {
 		return nil, nil
 	}
 	all, err := decodeValues(former.Values)

@@ -144,7 +144,7 @@ func (o *oracle) finishes(v *visit) {
 	case s != nil:
 		s.browser, s.chain, c.session = v.b, c, s
 		o.judgeBirth(s, f, c)
-		o.inherits(s, v)
+		o.inherits(s, v, f)
 	}
 }
 

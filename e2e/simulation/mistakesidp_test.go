@@ -120,8 +120,8 @@ var aboutIdPs = []hunt{
 	}
 	return reason.IdPSilent`}, "errors"},
 	{mutation{"the values are lost at the log-in that a doubt costs", "rp/former.go",
-		`former.Subject == next.Data.Subject {`,
-		`former.Subject == next.Data.Subject && former.Values == "" {`}, "values"},
+		`; fit {`,
+		`; fit && former.Values == "" {`}, "values"},
 	{mutation{"the second of two log-ins that replace a session has no values", "rp/former.go",
 		`errors.Is(err, store.ErrEnded) && why != reason.Replaced:`,
 		`errors.Is(err, store.ErrEnded) && why != "":`}, "values"},

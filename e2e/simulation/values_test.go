@@ -30,15 +30,15 @@ type values struct {
 }
 
 // inherits: what a session holds goes over to the one that replaces it in its browser (C6), also
-// if another tab's log-in has replaced it already.
-func (o *oracle) inherits(s *session, v *visit) {
+// if the log-in of another tab replaces it while this one is under way.
+func (o *oracle) inherits(s *session, v *visit, f *flow) {
 	old := o.sessions[v.session]
-	if old == nil || old.person != s.person || old.reason != reason.Replaced || v.gaveUp || s.app.rolling.Load() ||
-		o.excused(s.app, pathStore|pathRestart, v.start, v.end) {
+	if old == nil || old.person != s.person || old.reason != reason.Replaced || old.endAt < f.start || v.gaveUp ||
+		s.app.rolling.Load() || o.excused(s.app, pathStore|pathRestart, v.start, v.end) {
 		return
 	}
 	if old.endAt < v.start {
-		o.counts["values that were left behind"]++
+		o.counts["values of a session that another tab has replaced"]++
 	}
 	s.values.saves, s.values.kept = old.values.saves, maps.Clone(old.values.kept)
 }

@@ -97,8 +97,8 @@ type Data struct {
 	Changed bool
 	Changes uint64 // how often it has
 
-	// Replaces is the key of the session of the same browser and person whose values this one
-	// has taken over; empty: of none.
+	// Replaces are the keys of the sessions whose values this one has taken over, one after the
+	// other, the latest first: sessions of the same browser and person.
 	Replaces string
 }
 
