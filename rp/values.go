@@ -18,10 +18,9 @@ import (
 const maxValues = 32 << 10
 
 // Values returns a gorilla sessions.Store whose values live in the session's own record: encrypted,
-// on every instance, at most 32 KiB, and gone when the session ends; the same person's next log-in
-// in the same browser keeps them while it lives, and so do log-ins of several tabs at once. Without
-// a session they are those of Config.VisitorValues; if that is not set, Get returns empty values
-// and Save returns ErrAnonymous.
+// on every instance, at most 32 KiB, and gone when the session ends; while it lives, the same
+// person's log-ins in the same browser keep them, also several at once. Without a session they are
+// those of Config.VisitorValues; if that is not set, Get is empty and Save returns ErrAnonymous.
 //
 // A save never overwrites a log-out or a refresh. If Get could not read the values in this request,
 // Save overwrites nothing and returns the error of Get, which is for RelyingParty.Answer. Of two
