@@ -19,8 +19,8 @@ const maxValues = 32 << 10
 
 // Values returns a gorilla sessions.Store whose values live in the session's own record: encrypted,
 // on every instance, at most 32 KiB, and gone when the session ends; while it lives, the same
-// person's log-ins in the same browser keep them, also several at once. Without a session they are
-// those of Config.VisitorValues; if that is not set, Get is empty and Save returns ErrAnonymous.
+// person's log-ins in the same browser keep them. Without a session they are those of
+// Config.VisitorValues; if that is not set, Get is empty and Save returns ErrAnonymous.
 //
 // A save never overwrites a log-out or a refresh. If Get could not read the values in this request,
 // Save overwrites nothing and returns the error of Get, which is for RelyingParty.Answer. Of two
