@@ -27,6 +27,7 @@ const valueNames = 40
 type values struct {
 	saves int
 	kept  map[string]time.Duration // by name, when it was saved
+	heirs int                      // log-ins that have taken them over
 }
 
 // inherits: what a session holds goes over to the one that replaces it in its browser (C6), also
@@ -37,8 +38,8 @@ func (o *oracle) inherits(s *session, v *visit, f *flow) {
 		s.app.rolling.Load() || o.excused(s.app, pathStore|pathRestart, v.start, v.end) {
 		return
 	}
-	if old.endAt < v.start {
-		o.counts["values of a session that another tab has replaced"]++
+	if old.values.heirs++; old.values.heirs > 1 {
+		o.counts["values taken over by another tab's log-in, too"]++
 	}
 	s.values.saves, s.values.kept = old.values.saves, maps.Clone(old.values.kept)
 }
