@@ -53,6 +53,8 @@ type brokenStore struct {
 	store.Store
 	err    atomic.Pointer[error]
 	closes func()
+	slow   time.Duration // what Renew takes, whatever its context says
+	hangs  bool          // Release answers only when its context is done
 }
 
 // fails has each call fail from now on; nil: none.
@@ -88,6 +90,29 @@ func (s *brokenStore) Claim(ctx context.Context, owner store.Key, now time.Time,
 		return nil, err
 	}
 	return s.Store.Claim(ctx, owner, now, hold, limit)
+}
+
+func (s *brokenStore) Replace(ctx context.Context, rec store.Record) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.Replace(ctx, rec)
+}
+
+func (s *brokenStore) Renew(ctx context.Context, l store.Lease, ttl time.Duration) error {
+	time.Sleep(s.slow)
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.Renew(ctx, l, ttl)
+}
+
+func (s *brokenStore) Release(ctx context.Context, l store.Lease) error {
+	if s.hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return s.Store.Release(ctx, l)
 }
 
 func (s *brokenStore) Settle(ctx context.Context, key store.Key, sealed []byte, due time.Time) error {

@@ -91,3 +91,84 @@ func TestTheLeaseOfTheDead(t *testing.T) {
 		p.stop()
 	})
 }
+
+// A lease that ran out, and that nobody else has taken, is taken again; its release gives that one
+// back.
+func TestTheReleaseOfALeaseThatWasTakenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newWithStore(t, Config{})
+		p.live(t, 1, record.Data{Subject: "ada"})
+		held, err := p.asks(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		granted, _ := held.now()
+		if err := p.kept.Release(t.Context(), granted); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(leaseRenew + time.Millisecond)
+		if again, lost := held.now(); !lost || again == granted {
+			t.Error("it was not taken again")
+		}
+		held.release()
+		if _, err := p.kept.Acquire(t.Context(), granted.ID, time.Second); err != nil {
+			t.Errorf("after its release: %v", err)
+		}
+		p.stop()
+	})
+}
+
+// A renewal that fails is told, and one that works is not, nor one that its release breaks off.
+// The release waits for a renewal under way: it would take the lease again.
+func TestRenewalsOfALease(t *testing.T) {
+	const told = "could not be renewed"
+	synctest.Test(t, func(t *testing.T) {
+		p := newWithStore(t, Config{})
+		p.live(t, 1, record.Data{Subject: "ada"})
+		held, err := p.asks(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if time.Sleep(leaseRenew + time.Millisecond); p.said(told) {
+			t.Error("one that works is told")
+		}
+		p.kept.fails(store.ErrNotFound) // any error
+		if time.Sleep(leaseRenew); !p.said(told) {
+			t.Error("one that fails is not told")
+		}
+		p.lines.Reset()
+		p.kept.slow = time.Second
+		time.Sleep(leaseRenew) // another one is under way
+		began := time.Now()
+		held.release()
+		if took := time.Since(began); took < time.Second-2*time.Millisecond {
+			t.Errorf("the release has waited for %v", took)
+		}
+		if p.said(told) {
+			t.Error("one that was broken off is told")
+		}
+		p.stop()
+	})
+}
+
+// A store that hangs keeps the release waiting as long as the lease lasts, and Close for a second.
+func TestTheReleaseWhileTheStoreHangs(t *testing.T) {
+	for closing, want := range map[bool]time.Duration{false: leaseTTL, true: time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newWithStore(t, Config{})
+			p.live(t, 1, record.Data{Subject: "ada"})
+			held, err := p.asks(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.kept.hangs = true; closing {
+				p.stop()
+			}
+			began := time.Now()
+			if held.release(); time.Since(began) != want {
+				t.Errorf("closing %v: %v, want %v", closing, time.Since(began), want)
+			}
+			p.stop()
+		})
+	}
+}
