@@ -2,6 +2,7 @@ package rp_test
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -111,6 +112,9 @@ func TestInvalidGrantOfAnAPI(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 2)
+		if last := w.signals[len(w.signals)-1]; last.Verdict != "denied" || last.Err == nil {
+			t.Errorf("the event: %+v", last)
+		}
 		if forms := x.forms; forms[len(forms)-1].Has("scope") {
 			t.Error("the second look asks for the API, too")
 		}
@@ -140,5 +144,42 @@ func TestLostAnswerForAnAPI(t *testing.T) {
 		}
 		v.expect("live", "")
 		w.expectEnds()
+	})
+}
+
+// A token that is denied for one API leaves no doubt about the refresh token: its refusal is
+// believed.
+func TestDenialLeavesNoDoubt(t *testing.T) {
+	inAPIs(t, setup{}, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Error: "invalid_target"})
+		if _, _, err := w.calls(v, "/run", get("https://entra.example/")); !errors.Is(err, rp.ErrNoAccessToken) {
+			t.Fatal(err)
+		}
+		if n := len(w.signals); n != 1 || w.signals[0].Err == nil || w.signals[0].How != "refresh" {
+			t.Errorf("events: %+v", w.signals)
+		}
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		if err := w.idp.EndSession(v.session().SID); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := w.calls(v, "/run", get("https://auth0.example/"))
+		if ended := (*rp.EndedError)(nil); !errors.As(err, &ended) || ended.Reason != reason.RefreshRejected {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// RT-06: 429 says nothing about the API for which a token was asked: the session waits.
+func TestTooManyRequestsForAnAPI(t *testing.T) {
+	inAPIs(t, setup{}, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
+		w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Status: http.StatusTooManyRequests})
+		_, _, err := w.calls(v, "/run", get("https://entra.example/"))
+		if wait := (*rp.UnavailableError)(nil); !errors.As(err, &wait) || errors.Is(err, rp.ErrNoAccessToken) {
+			t.Errorf("%v", err)
+		}
+		if _, _, err := w.calls(v, "/run", get("https://auth0.example/")); !errors.As(err, new(*rp.UnavailableError)) {
+			t.Errorf("another API: %v", err)
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandem-sso/tandem/idp-mock/idpmock"
 	"github.com/tandem-sso/tandem/rp"
+	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
@@ -51,4 +52,25 @@ func TestEvidenceOfWhatExtends(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The same where the end is a refresh that is refused.
+func TestEvidenceOfARefusedRefresh(t *testing.T) {
+	s := setup{client: longToken, config: func(c *rp.Config) { c.IdPWindow = 15 * time.Minute },
+		idp: func(c *idpmock.Config) {
+			c.IdleWindow, c.Temperament.NoExtend = 15*time.Minute, []idpmock.Endpoint{idpmock.EndpointRefresh}
+		}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		w.idp.FaultDelivery(idpmock.DeliveryFault{Times: idpmock.Always, Lose: true})
+		v := w.visitor("ada")
+		v.login()
+		for range 5 {
+			time.Sleep(3*time.Minute + 30*time.Second)
+			v.get("/private")
+		}
+		w.expectEnds(reason.RefreshRejected)
+		if !slices.ContainsFunc(w.auth[0].Findings(), func(f store.Finding) bool { return f.Code == "signal_extends_not" }) {
+			t.Errorf("findings: %v", w.auth[0].Findings())
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -90,6 +91,37 @@ func TestOutage(t *testing.T) {
 			})
 		}
 	}
+}
+
+// When a refresh of one session succeeds, the outage is over for those that wait, too.
+func TestOneRefreshEndsTheOutage(t *testing.T) {
+	inBubble(t, setup{client: longToken, idp: patient}, func(t *testing.T, w *world) {
+		ada, bob := w.visitor("ada"), w.visitor("bob")
+		ada.login()
+		bob.login()
+		time.Sleep(6 * time.Minute) // beyond TrustFor
+		down := w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Status: 500, Times: idpmock.Always})
+		fails := func(v *visitor) (wait time.Duration) {
+			a := v.get("/private")
+			n, err := strconv.Atoi(a.header.Get("Retry-After"))
+			if a.status != http.StatusServiceUnavailable || err != nil {
+				t.Fatalf("%v", a)
+			}
+			return time.Duration(n) * time.Second
+		}
+		for range 4 { // the more failures, the longer is the pause
+			time.Sleep(fails(bob) + time.Second)
+		}
+		wait := fails(ada)
+		left := fails(bob)
+		if left <= wait+time.Second {
+			t.Fatalf("this shows nothing: bob waits for %v, ada for %v", left, wait)
+		}
+		down.Remove()
+		time.Sleep(wait)
+		ada.welcome()
+		bob.welcome()
+	})
 }
 
 func tokenOf(kind rp.Kind) func(*idpmock.Client) {

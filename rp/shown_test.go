@@ -116,6 +116,12 @@ func TestLostAnswerIsNotWaitedFor(t *testing.T) {
 						t.Errorf("%d: after %v: %v", n, time.Since(began), a)
 					}
 				}
+				if last := w.signals[len(w.signals)-1]; last.Verdict != "retry" || last.Err == nil {
+					t.Errorf("the event: %+v", last)
+				}
+				if again := w.log.has("the outcome of a refresh is unknown; one more try"); again != f.DropBefore {
+					t.Errorf("the log tells of one more try: %v", again)
+				}
 				fault.Remove()
 				time.Sleep(time.Minute)
 				began := time.Now()
@@ -283,6 +289,9 @@ func TestLeaseLostWhileTheIdPHangs(t *testing.T) {
 				}
 				synctest.Wait() // the IdP notes a request that it does not answer when the client has gone
 				w.idp.Expect(idpmock.EndpointRefresh, "notes", c.shown)
+				if told := w.log.has("no second try, because the lease"); told != (c.back == gone || c.then != nil) {
+					t.Errorf("the log tells why there was no second try: %v", told)
+				}
 				heal()
 				w.expectEnds()
 			})

@@ -84,3 +84,30 @@ func TestSilentCheckRenewsWithAnotherType(t *testing.T) {
 			w.expectEnds()
 		})
 }
+
+// Where only the authorization endpoint extends the IdP's session, a refresh for the sake of a token
+// proves that the session lives, and does not put off the silent log-in: that is what tells the IdP of
+// activity (C2).
+func TestRefreshPutsOffNoSilentCheck(t *testing.T) {
+	a := &api{}
+	s := setup{api: a, idp: patient, client: func(c *idpmock.Client) { c.AccessTokenLifetime = 2 * time.Minute },
+		config: func(c *rp.Config) {
+			logto := like("logto")
+			c.Capabilities = &logto
+			silent(c)
+		}}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		time.Sleep(3 * time.Minute)
+		if status, _, err := w.calls(v, "/run", get("https://api.example/")); status != 200 || err != nil {
+			t.Fatal(status, err)
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
+		time.Sleep(3 * time.Minute)
+		to := v.get(v.get("/private").location()).location()
+		if query(to).Get("prompt") != "none" {
+			t.Errorf("sent to %q", to)
+		}
+	})
+}

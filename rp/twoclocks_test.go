@@ -95,3 +95,24 @@ func TestRefreshTokenEndsBetweenTwoClocks(t *testing.T) {
 		w.expectEnds()
 	})
 }
+
+// RT-17: shortly before its announced end a refresh token may have run out by another clock. If
+// the IdP takes it, its answer counts.
+func TestGoodAnswerShortlyBeforeTheEndOfARefreshToken(t *testing.T) {
+	inBubble(t, at(t, "keycloak", setup{client: longToken}), func(t *testing.T, w *world) {
+		v := w.visitor("ada")
+		v.login()
+		for range 8 {
+			time.Sleep(100 * time.Second)
+			if _, err := v.idp.Authorize(t.Context(), w.photosURL()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(70 * time.Second) // W is 15 min: 30 s before, which is less than Config.Skew
+		if a, silently := v.follow("/private"); a.status != 200 || silently {
+			t.Errorf("silently: %v, %v", silently, a)
+		}
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
+		w.expectEnds()
+	})
+}

@@ -190,3 +190,17 @@ func TestUserinfoOnce(t *testing.T) {
 		w.idp.Expect(idpmock.EndpointUserinfo, "notes", 1)
 	})
 }
+
+// A token for one API is no renewal of the session's own: userinfo is not asked again.
+func TestUserinfoIsNotAskedForAnAPI(t *testing.T) {
+	s := setup{config: func(c *rp.Config) { c.UserinfoClaims, c.UserinfoAgain = true, true }}
+	inAPIs(t, s, func(t *testing.T, w *world, v *visitor, _ map[string]*api, _ *wire) {
+		asked := w.idp.Count(idpmock.EndpointUserinfo, "notes")
+		if status, _, err := w.calls(v, "/run", get("https://entra.example/")); status != 200 || err != nil {
+			t.Fatal(status, err)
+		}
+		synctest.Wait()
+		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
+		w.idp.Expect(idpmock.EndpointUserinfo, "notes", asked)
+	})
+}
