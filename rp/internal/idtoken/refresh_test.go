@@ -140,3 +140,20 @@ func FuzzClaims(f *testing.F) {
 		}
 	})
 }
+
+// CORE-10: a refreshed ID token may lack the nonce of the log-in, and must not have another one.
+func TestNonceOfARefresh(t *testing.T) {
+	w := refresh()
+	w.Nonce = nonce
+	for name, row := range map[string]struct {
+		claims jwttest.Claims
+		good   bool
+	}{
+		"the same": {claims(), true}, "none": {claims().Without("nonce"), true},
+		"another": {claims().With("nonce", "n-1"), false}, "an empty one": {claims().With("nonce", ""), false},
+	} {
+		if _, err := Verify(t.Context(), key.Sign(row.claims), w); (err == nil) != row.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -245,3 +245,18 @@ func TestOutlived(t *testing.T) {
 		}
 	}
 }
+
+// What lies in the future was noted by a wrong clock: it proves nothing.
+func TestBelievable(t *testing.T) {
+	now := time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
+	past, ahead := now.Add(-time.Minute), now.Add(time.Hour)
+	for name, row := range map[string]struct{ in, want Session }{
+		"both are past": {Session{Confirmed: past, Signalled: past}, Session{Confirmed: past, Signalled: past}},
+		"confirmed":     {Session{Confirmed: ahead, Signalled: past}, Session{Signalled: past}},
+		"signalled":     {Session{Confirmed: past, Signalled: ahead}, Session{Confirmed: past}},
+	} {
+		if got := Believable(row.in, now); got != row.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

@@ -38,6 +38,7 @@ func TestText(t *testing.T) {
 		"code=b1946ac92492d2347c6235b4d2611184":             "…",
 		"DPoP":                                              "DPoP", "N_A": "N_A", "\u212Aelvin": "elvin", "": "",
 		strings.Repeat("word ", 9): strings.Repeat("word ", 8) + "…",
+		strings.Repeat("word ", 8): strings.Repeat("word ", 8), "about ~ 5": "about ~ 5",
 	} {
 		if got := Text(in, 40); got != want && len(in) > 0 && !(len(want) > 40 && strings.HasPrefix(want, got[:39])) {
 			t.Errorf("Text(%q) = %q, want %q", in, got, want)
@@ -54,6 +55,7 @@ func TestError(t *testing.T) {
 		{&url.Error{Op: "Post", URL: "https://idp.example/token?secret", Err: dial}, "dial tcp: connection refused"},
 		{fmt.Errorf("call: %w", &url.Error{Op: "Get", URL: "https://idp.example/?secret", Err: io.ErrUnexpectedEOF}),
 			"unexpected EOF"},
+		{fmt.Errorf("%q is no header", "secret"), "… is no header"},
 		{fmt.Errorf("malformed HTTP response %q", `secret "in quotes" here`), "malformed HTTP response …"},
 		{textproto.ProtocolError(fmt.Sprintf("malformed MIME header line: %q", "X-secret")),
 			"malformed MIME header line: …"},

@@ -28,6 +28,7 @@ func TestBearer(t *testing.T) {
 			Challenge{Scheme: "bearer", Error: "invalid_token"}},
 		{"a token instead of a quoted string", []string{`Bearer error=invalid_token`},
 			Challenge{Scheme: "bearer", Error: "invalid_token"}},
+		{"a number instead of a quoted string", []string{`Bearer max_age=1890`}, Challenge{Scheme: "bearer", MaxAge: "1890"}},
 		{"blanks around =", []string{"Bearer error \t=  \"invalid_token\""},
 			Challenge{Scheme: "bearer", Error: "invalid_token"}},
 		{"a forgotten comma", []string{`Bearer realm="x" error="invalid_token"`},

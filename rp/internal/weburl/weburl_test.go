@@ -213,3 +213,27 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// What is wrong with a scheme is told apart: http may be permitted, others never are.
+func TestErrorsOfSchemes(t *testing.T) {
+	for raw, want := range map[string]string{
+		"http://a.example": "use https (http is for loopback", "ftp://a.example": "use an https URL",
+	} {
+		if err := weburl.Check(raw, false); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", raw, err)
+		}
+	}
+}
+
+func TestHost(t *testing.T) {
+	for raw, want := range map[string]string{"https://API.example:8443/x": "api.example", "https://[2001:DB8::1]": "2001:db8::1",
+		"https://api.example.": "", "https://127.1": ""} {
+		u, err := url.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := weburl.Host(u); got != want {
+			t.Errorf("%q: %q, want %q", raw, got, want)
+		}
+	}
+}
