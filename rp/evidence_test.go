@@ -69,7 +69,8 @@ func TestEvidenceOfARefusedRefresh(t *testing.T) {
 			v.get("/private")
 		}
 		w.expectEnds(reason.RefreshRejected)
-		if !slices.ContainsFunc(w.auth[0].Findings(), func(f store.Finding) bool { return f.Code == "signal_extends_not" }) {
+		if !slices.ContainsFunc(w.auth[0].Findings(),
+			func(f store.Finding) bool { return f.Code == "signal_extends_not" }) {
 			t.Errorf("findings: %v", w.auth[0].Findings())
 		}
 	})

@@ -226,8 +226,10 @@ func TestErrorsOfSchemes(t *testing.T) {
 }
 
 func TestHost(t *testing.T) {
-	for raw, want := range map[string]string{"https://API.example:8443/x": "api.example", "https://[2001:DB8::1]": "2001:db8::1",
-		"https://api.example.": "", "https://127.1": ""} {
+	for raw, want := range map[string]string{
+		"https://API.example:8443/x": "api.example", "https://[2001:DB8::1]": "2001:db8::1",
+		"https://api.example.": "", "https://127.1": "",
+	} {
 		u, err := url.Parse(raw)
 		if err != nil {
 			t.Fatal(err)
