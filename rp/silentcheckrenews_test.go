@@ -1,6 +1,7 @@
 package rp_test
 
 import (
+	"net/http"
 	"errors"
 	"slices"
 	"testing"
@@ -104,7 +105,10 @@ func TestRefreshPutsOffNoSilentCheck(t *testing.T) {
 			t.Fatal(status, err)
 		}
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
-		time.Sleep(3 * time.Minute)
+		time.Sleep(3 * time.Minute) // beyond TrustFor since the log-in, and not since the refresh
+		if a := v.fetch("/private"); a.status != http.StatusUnauthorized {
+			t.Errorf("a script: %v", a)
+		}
 		to := v.get(v.get("/private").location()).location()
 		if query(to).Get("prompt") != "none" {
 			t.Errorf("sent to %q", to)

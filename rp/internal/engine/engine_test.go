@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"strings"
@@ -55,6 +56,7 @@ type brokenStore struct {
 	closes func()
 	slow   time.Duration // what Renew takes, whatever its context says
 	hangs  bool          // Release answers only when its context is done
+	stays  error         // what End answers; nil: what the store does
 }
 
 // fails has each call fail from now on; nil: none.
@@ -123,7 +125,7 @@ func (s *brokenStore) Settle(ctx context.Context, key store.Key, sealed []byte, 
 }
 
 func (s *brokenStore) End(ctx context.Context, sel store.Selector, end store.End) ([]store.Record, error) {
-	if err := s.failure(); err != nil {
+	if err := cmp.Or(s.stays, s.failure()); err != nil {
 		return nil, err
 	}
 	return s.Store.End(ctx, sel, end)

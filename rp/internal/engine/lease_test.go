@@ -111,8 +111,11 @@ func TestTheReleaseOfALeaseThatWasTakenAgain(t *testing.T) {
 			t.Error("it was not taken again")
 		}
 		held.release()
-		if _, err := p.kept.Acquire(t.Context(), granted.ID, time.Second); err != nil {
+		if _, err := p.kept.Acquire(t.Context(), granted.ID, time.Minute); err != nil {
 			t.Errorf("after its release: %v", err)
+		}
+		if held.release(); p.said(notGivenBack) { // it is another one's now
+			t.Errorf("the log: %s", p.lines)
 		}
 		p.stop()
 	})
@@ -151,6 +154,8 @@ func TestRenewalsOfALease(t *testing.T) {
 	})
 }
 
+const notGivenBack = "could not be given back"
+
 // A store that hangs keeps the release waiting as long as the lease lasts, and Close for a second.
 func TestTheReleaseWhileTheStoreHangs(t *testing.T) {
 	for closing, want := range map[bool]time.Duration{false: leaseTTL, true: time.Second} {
@@ -167,6 +172,9 @@ func TestTheReleaseWhileTheStoreHangs(t *testing.T) {
 			began := time.Now()
 			if held.release(); time.Since(began) != want {
 				t.Errorf("closing %v: %v, want %v", closing, time.Since(began), want)
+			}
+			if !p.said(notGivenBack) {
+				t.Error("that it was not given back is not told")
 			}
 			p.stop()
 		})
