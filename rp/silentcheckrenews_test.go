@@ -1,8 +1,8 @@
 package rp_test
 
 import (
-	"net/http"
 	"errors"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -105,7 +105,7 @@ func TestRefreshPutsOffNoSilentCheck(t *testing.T) {
 			t.Fatal(status, err)
 		}
 		w.idp.Expect(idpmock.EndpointRefresh, "notes", 1)
-		time.Sleep(3 * time.Minute) // beyond TrustFor since the log-in, and not since the refresh
+		time.Sleep(13 * time.Minute) // more than three times TrustFor since the log-in, and less since the refresh
 		if a := v.fetch("/private"); a.status != http.StatusUnauthorized {
 			t.Errorf("a script: %v", a)
 		}
