@@ -144,3 +144,22 @@ func TestOnLoginWhileTheStoreFails(t *testing.T) {
 		v.welcome()
 	})
 }
+
+// An IdP without a revocation endpoint is not asked to revoke what nobody uses, and nothing is told.
+func TestRefusedLoginWhereNothingCanBeRevoked(t *testing.T) {
+	var h hook
+	s := hooked(&h)
+	people := s.idp
+	s.idp = func(c *idpmock.Config) {
+		people(c)
+		c.Temperament.Lacks = []string{"revocation_endpoint"}
+	}
+	inBubble(t, s, func(t *testing.T, w *world) {
+		h = func(http.ResponseWriter, *http.Request, *rp.Login) error { return errors.New("not today") }
+		w.visitor("ada").finish()
+		time.Sleep(time.Minute)
+		if w.log.has("could not be revoked") || w.log.has("refused to revoke") {
+			t.Errorf("the log: %s", w.log)
+		}
+	})
+}
