@@ -57,8 +57,9 @@ func (b *beginnings) takeOver(ctx context.Context, old store.Key, former *record
 // the same cookie, and the browser keeps the cookie of the last answer. So if another log-in has
 // replaced A by B, it is B, where the person may have gone on meanwhile. If B has not taken the
 // values over yet, it is A as it ended; but only if the log-in was begun before that, because B may
-// have been logged out since. It returns nil if there is nothing to go on with, or
-// if that is another person's. Error: *UnavailableError, if the store fails.
+// have been logged out since. Callers take Config.Skew from begun: the clock of another instance
+// says when A ended. It returns nil if there is nothing to go on with, or if that is another
+// person's. Error: *UnavailableError, if the store fails.
 func (b *browsers) former(ctx context.Context, a store.Key, subject string, begun time.Time) (*record.Data, error) {
 	rec, err := b.store.Load(ctx, a)
 	why, _ := engine.Why(rec.End.Reason)
@@ -90,8 +91,7 @@ func (b *browsers) successor(ctx context.Context, a store.Key, subject string) (
 	var last *engine.State
 	for _, rec := range all {
 		st, err := b.engine.Open(rec)
-		if err == nil && replaces(st.Data, a) &&
-			(last == nil || st.Rec.Active.After(last.Rec.Active)) {
+		if err == nil && replaces(st.Data, a) && (last == nil || st.Rec.Active.After(last.Rec.Active)) {
 			last = st
 		}
 	}
