@@ -221,6 +221,8 @@ func TestRevocationAfterLogout(t *testing.T) {
 		{"access token", rp.ReferenceToken, idpmock.Fault{}, 1},
 		{"nothing to revoke", rp.NoToken, idpmock.Fault{}, 0},
 		{"503 is tried again", rp.RefreshToken, idpmock.Fault{Status: 503, RetryAfter: "120", Times: 2}, 4},
+		{"500 is tried again", rp.RefreshToken, idpmock.Fault{Status: 500}, 3},
+		{"429 is tried again", rp.RefreshToken, idpmock.Fault{Status: 429}, 3},
 		{"lost connection is tried again", rp.RefreshToken, idpmock.Fault{DropBefore: true, Times: 3}, 5},
 		{"400 is final", rp.RefreshToken, idpmock.Fault{Error: "unsupported_token_type", Times: idpmock.Always}, 2},
 	} {
