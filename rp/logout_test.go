@@ -242,6 +242,11 @@ func TestRevocationAfterLogout(t *testing.T) {
 				time.Sleep(20 * time.Minute)
 				synctest.Wait()
 				w.idp.Expect(idpmock.EndpointRevoke, "notes", row.calls)
+				final, faulty := row.fault.Error != "", row.fault.String() != ""
+				if w.log.has("could not be revoked; trying again") != (faulty && !final) ||
+					w.log.has("the IdP refused to revoke a token") != final {
+					t.Errorf("the log: %s", w.log)
+				}
 				v.expect("ended", reason.UserLogout)
 				w.expectEnds(reason.UserLogout)
 			})
