@@ -54,9 +54,9 @@ type brokenStore struct {
 	store.Store
 	err    atomic.Pointer[error]
 	closes func()
-	slow   time.Duration // what Renew takes, whatever its context says
-	hangs  bool          // Release answers only when its context is done
-	stays  error         // what End answers; nil: what the store does
+	slow   atomic.Int64 // what Renew takes, a time.Duration, whatever its context says
+	hangs  bool         // Release answers only when its context is done
+	stays  error        // what End answers; nil: what the store does
 }
 
 // fails has each call fail from now on; nil: none.
@@ -102,7 +102,7 @@ func (s *brokenStore) Replace(ctx context.Context, rec store.Record) error {
 }
 
 func (s *brokenStore) Renew(ctx context.Context, l store.Lease, ttl time.Duration) error {
-	time.Sleep(s.slow)
+	time.Sleep(time.Duration(s.slow.Load()))
 	if err := s.failure(); err != nil {
 		return err
 	}

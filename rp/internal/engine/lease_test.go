@@ -140,7 +140,7 @@ func TestRenewalsOfALease(t *testing.T) {
 			t.Error("one that fails is not told")
 		}
 		p.lines.Reset()
-		p.kept.slow = time.Second
+		p.kept.slow.Store(int64(time.Second))
 		time.Sleep(leaseRenew) // another one is under way
 		began := time.Now()
 		held.release()
