@@ -116,6 +116,9 @@ type Lease struct {
 // have been made or not; the caller reads again. "Now" is the Store's own clock, except where
 // a time is handed over.
 //
+// A Store can be printed while it works (%v, %+v): give it a Format method that prints a
+// name. Without one fmt reads fields that other goroutines write.
+//
 // Package storetest runs this contract against any implementation.
 type Store interface {
 	// Load returns the record under key. For an ended session that is still remembered it

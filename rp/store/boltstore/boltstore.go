@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,6 +71,7 @@ func (o *Options) complete() error {
 
 // Store is a store.Store in one file.
 type Store struct {
+	path     string
 	now      func() time.Time
 	db       *bolt.DB
 	shards   [shardCount]shard
@@ -110,7 +112,7 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("boltstore: prepare %s: %w", path, err), db.Close())
 	}
 	s := &Store{
-		now: o.Now, db: db, flushEvery: o.FlushEvery,
+		path: path, now: o.Now, db: db, flushEvery: o.FlushEvery,
 		ops: make(chan *op, maxBatch), touched: make(chan struct{}, 1),
 		closing: make(chan error), stopped: make(chan struct{}),
 	}
@@ -132,6 +134,9 @@ func (s *Store) shutDown() error {
 	err := s.flush()
 	return errors.Join(err, s.db.Close())
 }
+
+// Format prints a name, by every verb: fmt must not read what other goroutines write.
+func (s *Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "boltstore.Store("+s.path+")") }
 
 func (s *Store) clock() int64 { return storekit.Millis(s.now()) }
 

@@ -3,6 +3,8 @@ package memstore
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,6 +64,9 @@ func New(o Options) *Store {
 	}
 	return s
 }
+
+// Format prints a name, by every verb: fmt must not read what other goroutines write.
+func (s *Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "memstore.Store()") }
 
 func (s *Store) clock() int64 { return storekit.Millis(s.now()) }
 

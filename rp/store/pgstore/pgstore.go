@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"time"
 
@@ -60,6 +61,7 @@ func (o *Options) complete() error {
 // Store is a store.Store in PostgreSQL.
 type Store struct {
 	pool    *pgxpool.Pool
+	schema  string
 	sql     *statements
 	timeout time.Duration
 	now     func() time.Time // nil: the server's clock
@@ -99,7 +101,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: %w", err)
 	}
-	s := &Store{pool: pool, sql: newStatements(o.Schema), timeout: o.Timeout, now: o.Now, keep: keepChanges}
+	s := &Store{
+		pool: pool, schema: o.Schema, sql: newStatements(o.Schema), timeout: o.Timeout, now: o.Now, keep: keepChanges,
+	}
 	if err := s.check(ctx, o.Schema); err != nil {
 		pool.Close()
 		return nil, err
@@ -114,6 +118,10 @@ func (s *Store) Close() error {
 	s.pool.Close()
 	return nil
 }
+
+// Format prints a name, by every verb: fmt must not read what other goroutines write, nor
+// the password in the pool.
+func (s *Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "pgstore.Store("+s.schema+")") }
 
 // clock is the time for a statement: NULL is the server's.
 func (s *Store) clock() *int64 {

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 )
@@ -24,6 +25,12 @@ func (o Options) Format(f fmt.State, _ rune) {
 
 // LogValue logs what Format prints.
 func (o Options) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(o)) }
+
+// Format prints a name, by every verb: fmt must not read what other goroutines write, nor
+// the passwords in the client.
+func (s *Store) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "redisstore.Store("+s.prefix+")")
+}
 
 func (o *Options) passwords() []*string {
 	return []*string{&o.Client.Password, &o.Client.Sentinel.Password}

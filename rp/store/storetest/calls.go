@@ -3,7 +3,9 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/store"
@@ -61,6 +63,23 @@ var callTests = []test{
 		e.refused(e.Store.Settle(e.ctx, good.Key, make([]byte, store.MaxSealed+1), e.now()), "Settle with too much")
 		e.load(good.Key, nil)
 		e.create(e.session(good.Refs...))
+	}},
+	{"Prints", func(e *env) {
+		rec := e.create(e.session())
+		var work sync.WaitGroup
+		defer work.Wait()
+		work.Go(func() { // under -race: what is printed is not what this writes
+			for range 100 {
+				if err := e.Store.Touch(e.ctx, rec.Key, e.now(), e.now().Add(time.Hour)); err != nil {
+					e.Error(err)
+				}
+			}
+		})
+		for _, verb := range []string{"%v", "%+v", "%s", "%d"} {
+			if text := fmt.Sprintf(verb, e.Store); len(text) > 200 {
+				e.Errorf("%s prints %d bytes of the store's inside: %.200s", verb, len(text), text)
+			}
+		}
 	}},
 	{"CancelledContext", func(e *env) {
 		rec, gone := e.create(e.session()), e.create(e.session())

@@ -16,6 +16,8 @@
 //     overwrite.
 //   - A cache must not return a record that this instance has already replaced. A record
 //     that another instance replaced may be returned for a second at most.
+//   - A log line may print the store while it works. A Format method prints a name and reads
+//     nothing that other goroutines write.
 //
 // # Running it
 //
