@@ -3,6 +3,7 @@ package otelrp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.opentelemetry.io/otel/codes"
@@ -27,6 +28,9 @@ func (s measuredStore) Findings(ctx context.Context) []store.Finding {
 	}
 	return nil
 }
+
+// Format prints what the Store prints.
+func (s measuredStore) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, s.Store) }
 
 // begin returns the context of a call, and what to do after it.
 func (s measuredStore) begin(ctx context.Context, operation string) (context.Context, func(error)) {
