@@ -163,15 +163,10 @@ func (p *Engine) cleanUp(rec store.Record) {
 	}
 	next := time.Time{}
 	d := *data
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
-	other, err := p.besides(ctx, &d)
-	cancel()
+	reason, _ := Why(rec.End.Reason)
+	again, wait, err := p.revokeAlone(p.calls, &d, reason)
 	if err != nil {
 		return // Claim hands it out again
-	}
-	again, wait := false, time.Duration(0)
-	if reason, _ := Why(rec.End.Reason); spares(p.cfg.Capabilities.Revocation, reason, other) {
-		again, wait = p.revoke(p.calls, &d)
 	}
 	soon := false // sooner than any sweeper would come by
 	if again {
@@ -183,7 +178,7 @@ func (p *Engine) cleanUp(rec store.Record) {
 	} else {
 		d.AccessToken, d.RefreshToken = "", ""
 	}
-	ctx, cancel = context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
 	if rec, ok := p.settle(ctx, rec, &d, next); ok && soon {
 		time.AfterFunc(wait, func() {

@@ -68,24 +68,27 @@ func ownLimit(cause reason.Reason) bool {
 
 // besides finds the neighbour of an ended session.
 func (p *Engine) besides(ctx context.Context, d *record.Data) (neighbour, error) {
-	alone := p.party.Under(names.BySubjectAlone, d.Subject)
 	known, err := p.List(ctx, p.party.Under(names.BySubject, d.Subject))
-	if err != nil || len(known) == 0 {
-		return nobody, err
-	}
-	if d.SID == "" {
-		return sameIdPSession, nil
-	}
-	same := slices.Concat(alone, p.party.Under(names.BySID, d.SID))
-	if d.OldSID != "" {
-		same = append(same, p.party.Under(names.BySID, d.OldSID)...)
-	}
+	nearest := nobody
 	for i := range known {
-		if slices.ContainsFunc(known[i].Refs, func(ref store.Key) bool { return slices.Contains(same, ref) }) {
-			return sameIdPSession, nil
-		}
+		nearest = max(nearest, p.nearness(&known[i], d))
 	}
-	return samePerson, nil
+	return nearest, err
+}
+
+// nearness is how near a live session of the same person is to an ended one.
+func (p *Engine) nearness(live *store.Record, ended *record.Data) neighbour {
+	if ended.SID == "" {
+		return sameIdPSession
+	}
+	same := slices.Concat(p.party.Under(names.BySubjectAlone, ended.Subject), p.party.Under(names.BySID, ended.SID))
+	if ended.OldSID != "" {
+		same = append(same, p.party.Under(names.BySID, ended.OldSID)...)
+	}
+	if slices.ContainsFunc(live.Refs, func(ref store.Key) bool { return slices.Contains(same, ref) }) {
+		return sameIdPSession
+	}
+	return samePerson
 }
 
 // Orphaned revokes tokens that came too late for the session of d, which has ended
@@ -102,20 +105,15 @@ func (p *Engine) Orphaned(t *Tokens, d record.Data, cause reason.Reason) {
 // revokeAlso revokes tokens that belong to a session which has ended for reason, and which
 // it has not stored.
 func (p *Engine) revokeAlso(t *Tokens, d record.Data, reason reason.Reason) {
-	scope := p.cfg.Capabilities.Revocation
-	if !spares(scope, reason, nobody) {
+	if !spares(p.cfg.Capabilities.Revocation, reason, nobody) {
 		return
 	}
 	d.AccessToken, d.RefreshToken, d.Scope = t.Access, t.refresh, t.scope
 	p.Go(func(context.Context) {
 		ctx := p.ctx
 		for n := uint64(1); n <= 6; n++ {
-			other, err := p.besides(ctx, &d)
-			if err != nil || !spares(scope, reason, other) {
-				return
-			}
-			again, asked := p.revoke(ctx, &d)
-			if !again {
+			again, asked, err := p.revokeAlone(ctx, &d, reason)
+			if err != nil || !again {
 				return
 			}
 			sleep(ctx, max(asked, verdict.RevokeAgain(n)))
@@ -123,13 +121,29 @@ func (p *Engine) revokeAlso(t *Tokens, d record.Data, reason reason.Reason) {
 	})
 }
 
+// revokeAlone revokes the tokens of d, whose session has ended for reason, unless that would
+// end what is to go on, or the IdP has no revocation endpoint: then there is nothing to try again.
+// Its error is the store's, which could not say what goes on.
+func (p *Engine) revokeAlone(ctx context.Context, d *record.Data, reason reason.Reason) (again bool,
+	asked time.Duration, err error) {
+	if p.idp.At().RevocationURL == "" {
+		return false, 0, nil
+	}
+	look, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
+	other, err := p.besides(look, d)
+	cancel()
+	if err != nil || !spares(p.cfg.Capabilities.Revocation, reason, other) {
+		return false, 0, err
+	}
+	again, asked = p.revoke(ctx, d)
+	p.doubtOthers(d, reason, again)
+	return again, asked, nil
+}
+
 // revoke revokes the refresh token, else the access token (RFC 7009); what was
 // revoked is emptied. It reports whether to try again, and after what time the IdP
-// has asked for that at the earliest. An IdP without a revocation endpoint is no error.
+// has asked for that at the earliest.
 func (p *Engine) revoke(ctx context.Context, d *record.Data) (again bool, asked time.Duration) {
-	if p.idp.At().RevocationURL == "" {
-		return false, 0
-	}
 	for _, t := range []struct {
 		hint  string
 		token *string
