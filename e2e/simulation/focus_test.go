@@ -147,6 +147,27 @@ var focuses = map[string]*focus{
 			}
 		},
 	},
+	// The IdP is slow to revoke, and takes along what the next log-in has been given meanwhile.
+	"slow revocations": {
+		acts: []actKind{click, click, logout, faultIdP},
+		knobs: func(h *history) {
+			alone(h)
+			h.IdPs[0] = idpKnobs{Takes: idpmock.ReachUserClient}
+			h.Apps[0].Revocation = h.IdPs[0].spares()[0]
+		},
+		shape: func(_ *history, a *act) {
+			a.App, a.Gap = 0, a.Gap%(20*time.Second)
+			switch a.Kind {
+			case click:
+				a.Count, a.Every, a.V[0], a.V[3] = 30, 15*time.Second, 0, 0
+			case logout:
+				a.V[0] = 15
+				a.Gap += 2 * time.Minute
+			case faultIdP: // 2.5, 12 or 29 s
+				a.V[0], a.V[2], a.V[3], a.Inst, a.Every = 6, 3, 1+a.V[3]%3, 0, 20*time.Minute
+			}
+		},
+	},
 	// Instances go away while a refresh is under way and the store is slow.
 	"closing": {
 		acts:  []actKind{click, click, restart, restart, faultStore},

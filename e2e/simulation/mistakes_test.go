@@ -45,8 +45,8 @@ var mutations = []mutation{
 		`p.untold.add(p, untold{rec: rec, detail: e.detail})`,
 		`_, _ = rec, e.detail`},
 	{"nothing is revoked", "rp/internal/engine/outbox.go",
-		`again, wait = p.revoke(p.calls, &d)`,
-		``},
+		`again, wait, err := p.revoke(p.calls, &d, reason)`,
+		`again, wait, err := false, time.Duration(0), error(nil); _ = reason`},
 	{"the app's idle limit is not kept", "rp/internal/lifetime/lifetime.go",
 		"	case past(d.LocalIdle, now):\n",
 		"	case false:\n"},
@@ -213,6 +213,11 @@ var byFocus = map[string][]mutation{
 		{"a revocation waits a minute for its second try", "rp/internal/verdict/retryafter.go",
 			`steps := [...]time.Duration{time.Second, `,
 			`steps := [...]time.Duration{time.Minute, `},
+	},
+	"slow revocations": {
+		{"a refusal counts although a revocation may have taken the tokens along", "rp/internal/engine/revocation.go",
+			"\t\tp.doubtOthers(d, reason, again)\n",
+			""},
 	},
 	"closing": {
 		{"Close does not wait for what is under way", "rp/internal/engine/engine.go",

@@ -104,7 +104,7 @@ func (o *oracle) explainLimit(s *session, at time.Duration, wrong func(string)) 
 
 // explainRefusal: the IdP has refused the current token, and has had cause to.
 func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wrong func(string)) {
-	refused := slices.ContainsFunc(s.calls, func(c *call) bool {
+	refusal := slices.IndexFunc(s.calls, func(c *call) bool {
 		switch {
 		case c.to > at:
 			return false
@@ -114,11 +114,11 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 		return c.kind == callUserinfo && (c.status == 401 || c.status == 403)
 	})
 	switch {
-	case !refused:
+	case refusal < 0:
 		wrong("the IdP has refused nothing")
 	case t.ended <= at:
-	case o.cleanedUp(s, t):
-		o.counts["log-ins hit by a revocation"]++
+	case o.cleanedUp(s, t) && !o.noted(s, t, s.calls[refusal].from):
+		o.counts["log-ins hit by a revocation, which nobody could note"]++
 	case t.reusedAt[s.app.n] >= s.stored && s.reason == reason.RefreshRejected && s.chain != nil &&
 		(!s.chain.doubted || s.chain.perhaps):
 		// An answer to another session of the person was lost, and this IdP takes all.
@@ -126,6 +126,27 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 	default:
 		wrong("its session at the IdP lives")
 	}
+}
+
+// noted: before that time the app knew that a revocation may have reached the tokens of s. For that
+// the revocation has to be answered, and the session has to begin while somebody waits for the log-in.
+func (o *oracle) noted(s *session, t *idpSession, before time.Duration) bool {
+	const late = waitFor + 5*time.Second
+	at, found := t.revokedAt[s.app.n], false
+	for _, c := range o.revocations {
+		if c.in.app != s.app || c.from > at || c.to < at {
+			continue
+		}
+		by := c.to + slowestStore
+		if s.stored > c.to {
+			by += late
+		}
+		if c.to == never || before < by || s.stored > c.to+late || o.excused(s.app, pathStore|pathRestart, c.from, by) {
+			return false
+		}
+		found = true
+	}
+	return found // else the IdP has read it when the app did not wait any more
 }
 
 // cleanedUp: its tokens went with those of another session by a call that was made while nobody

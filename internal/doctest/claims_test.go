@@ -108,7 +108,7 @@ var claims = []struct{ words, held string }{
 	{"No app can serve, end, list or read", "e2e/parties.TestToEachItsOwn rp.TestForeignReferences"},
 	{"Tests hold these promises in virtual time", "e2e/simulation.TestContract " +
 		"make simulate"},
-	{"also finds each of 121 mistakes", "e2e/simulation.TestTheReadmeCountsTheMistakes make simulate"},
+	{"also finds each of 122 mistakes", "e2e/simulation.TestTheReadmeCountsTheMistakes make simulate"},
 	{"tests for ten minutes with real processes", "e2e/chaos.TestChaos e2e/chaos.TestTheCheckerBites make chaos"},
 	{"`make test` runs it for half a minute", "e2e/chaos.TestChaos"},
 

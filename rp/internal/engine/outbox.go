@@ -164,7 +164,7 @@ func (p *Engine) cleanUp(rec store.Record) {
 	next := time.Time{}
 	d := *data
 	reason, _ := Why(rec.End.Reason)
-	again, wait, err := p.revokeAlone(p.calls, &d, reason)
+	again, wait, err := p.revoke(p.calls, &d, reason)
 	if err != nil {
 		return // Claim hands it out again
 	}

@@ -23,12 +23,13 @@ func TestDoubtOthers(t *testing.T) {
 		showing record.Showing
 		fits    bool
 	}{
-		"the same session of the IdP": {scope: idps.RevokesClientSession, doubted: 4, showing: record.NonePending},
-		"another one":                 {scope: idps.RevokesClientSession, change: other, fits: true},
-		"the whole grant":             {scope: idps.RevokesGrant, change: other, doubted: 4, showing: record.NonePending},
-		"its own tokens alone":        {scope: idps.RevokesFamily, fits: true},
-		"the IdP has not answered":    {pending: true, doubted: 4, showing: record.NobodyHolds},
-		"another person":              {change: func(d *record.Data) { d.Subject = "bob" }, fits: true},
+		"the same session of the IdP": {scope: idps.RevokesClientSession, doubted: 4,
+			showing: record.NonePending},
+		"another one":              {scope: idps.RevokesClientSession, change: other, fits: true},
+		"the whole grant":          {scope: idps.RevokesGrant, change: other, doubted: 4, showing: record.NonePending},
+		"its own tokens alone":     {scope: idps.RevokesFamily, fits: true},
+		"the IdP has not answered": {pending: true, doubted: 4, showing: record.NobodyHolds},
+		"another person":           {change: func(d *record.Data) { d.Subject = "bob" }, fits: true},
 		"confirmed since": {change: func(d *record.Data) { d.Confirmed = began.Add(time.Minute + time.Millisecond) },
 			fits: true},
 		"perhaps confirmed before": {change: func(d *record.Data) { d.Confirmed = began.Add(time.Minute) },

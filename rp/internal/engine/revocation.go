@@ -112,7 +112,7 @@ func (p *Engine) revokeAlso(t *Tokens, d record.Data, reason reason.Reason) {
 	p.Go(func(context.Context) {
 		ctx := p.ctx
 		for n := uint64(1); n <= 6; n++ {
-			again, asked, err := p.revokeAlone(ctx, &d, reason)
+			again, asked, err := p.revoke(ctx, &d, reason)
 			if err != nil || !again {
 				return
 			}
@@ -121,29 +121,15 @@ func (p *Engine) revokeAlso(t *Tokens, d record.Data, reason reason.Reason) {
 	})
 }
 
-// revokeAlone revokes the tokens of d, whose session has ended for reason, unless that would
-// end what is to go on, or the IdP has no revocation endpoint: then there is nothing to try again.
-// Its error is the store's, which could not say what goes on.
-func (p *Engine) revokeAlone(ctx context.Context, d *record.Data, reason reason.Reason) (again bool,
+// revoke revokes the tokens of d, whose session has ended for reason: the refresh token and then the
+// access token (RFC 7009); what was revoked is emptied. It reports whether to try again, and after
+// what time the IdP has asked for that at the earliest. A token whose revocation would end what is to
+// go on is left to run out. Its error is the store's, which could not say what goes on.
+func (p *Engine) revoke(ctx context.Context, d *record.Data, reason reason.Reason) (again bool,
 	asked time.Duration, err error) {
 	if p.idp.At().RevocationURL == "" {
 		return false, 0, nil
 	}
-	look, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
-	other, err := p.besides(look, d)
-	cancel()
-	if err != nil || !spares(p.cfg.Capabilities.Revocation, reason, other) {
-		return false, 0, err
-	}
-	again, asked = p.revoke(ctx, d)
-	p.doubtOthers(d, reason, again)
-	return again, asked, nil
-}
-
-// revoke revokes the refresh token, else the access token (RFC 7009); what was
-// revoked is emptied. It reports whether to try again, and after what time the IdP
-// has asked for that at the earliest.
-func (p *Engine) revoke(ctx context.Context, d *record.Data) (again bool, asked time.Duration) {
 	for _, t := range []struct {
 		hint  string
 		token *string
@@ -151,12 +137,29 @@ func (p *Engine) revoke(ctx context.Context, d *record.Data) (again bool, asked 
 		if *t.token == "" {
 			continue
 		}
-		if again, asked = p.callRevocation(ctx, *t.token, t.hint); again {
-			return true, asked
+		if may, err := p.mayRevoke(ctx, d, reason); !may || err != nil {
+			return false, 0, err
+		}
+		again, asked = p.callRevocation(ctx, *t.token, t.hint)
+		p.doubtOthers(d, reason, again)
+		if again {
+			return true, asked, nil
 		}
 		*t.token = ""
 	}
-	return false, 0
+	return false, 0, nil
+}
+
+// mayRevoke reports whether a revocation for d ends nothing that is to go on.
+func (p *Engine) mayRevoke(ctx context.Context, d *record.Data, reason reason.Reason) (bool, error) {
+	scope := p.cfg.Capabilities.Revocation
+	if spares(scope, reason, sameIdPSession) {
+		return true, nil // whoever else there is
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
+	defer cancel()
+	other, err := p.besides(ctx, d)
+	return spares(scope, reason, other), err
 }
 
 func (p *Engine) callRevocation(ctx context.Context, token, hint string) (again bool, asked time.Duration) {
