@@ -52,11 +52,12 @@ func (l *lines) Reset() {
 // brokenStore fails as fails has said; a Claim that fails ends in a call of closes.
 type brokenStore struct {
 	store.Store
-	err    atomic.Pointer[error]
-	closes func()
-	slow   atomic.Int64 // what Renew takes, a time.Duration, whatever its context says
-	hangs  bool         // Release answers only when its context is done
-	stays  error        // what End answers; nil: what the store does
+	err     atomic.Pointer[error]
+	closes  func()
+	slow    atomic.Int64 // what Renew takes, a time.Duration, whatever its context says
+	hangs   bool         // Release answers only when its context is done
+	stays   error        // what End answers; nil: what the store does
+	settled func()       // is told of each Settle that has worked
 }
 
 // fails has each call fail from now on; nil: none.
@@ -121,7 +122,11 @@ func (s *brokenStore) Settle(ctx context.Context, key store.Key, sealed []byte, 
 	if err := s.failure(); err != nil {
 		return err
 	}
-	return s.Store.Settle(ctx, key, sealed, due)
+	err := s.Store.Settle(ctx, key, sealed, due)
+	if err == nil && s.settled != nil {
+		s.settled()
+	}
+	return err
 }
 
 func (s *brokenStore) End(ctx context.Context, sel store.Selector, end store.End) ([]store.Record, error) {

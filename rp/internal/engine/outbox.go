@@ -80,10 +80,8 @@ func (p *Engine) announceEnd(u untold) {
 	if reason != neverBegun && p.past.tell(rec.Key, p.Now()) {
 		p.tellEnd(u, data)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout) // however long that took
-	defer cancel()
 	if err != nil {
-		p.settle(ctx, rec, nil, time.Time{}) // nobody can read what there is to revoke
+		p.settleTold(rec, nil, time.Time{}, 1) // nobody can read what there is to revoke
 		return
 	}
 	d := *data
@@ -95,11 +93,26 @@ func (p *Engine) announceEnd(u untold) {
 	if p.idp.At().RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" ||
 		!spares(p.cfg.Capabilities.Revocation, reason, nobody) {
 		d.AccessToken, d.RefreshToken = "", ""
-		p.settle(ctx, rec, &d, time.Time{})
+		p.settleTold(rec, &d, time.Time{}, 1)
 		return
 	}
-	if rec, ok := p.settle(ctx, rec, &d, p.Now().Add(sweepHold)); ok {
-		p.unrevoked.add(p, rec)
+	p.settleTold(rec, &d, p.Now().Add(sweepHold), 1)
+}
+
+// settleTold notes that an end was reported, and goes on with what is to be revoked, if there is a
+// due. If the store fails, it is tried again five times, after 1, 2, 4, 8 and 16 s: within headStart,
+// because who takes the record over then would report the end a second time.
+func (p *Engine) settleTold(rec store.Record, d *record.Data, due time.Time, n int) {
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
+	defer cancel()
+	settled, err := p.settle(ctx, rec, d, due)
+	switch {
+	case err == nil && !due.IsZero():
+		p.unrevoked.add(p, settled)
+	case err != nil && !errors.Is(err, store.ErrNotFound) && n <= 5:
+		time.AfterFunc(verdict.Backoff(verdict.Retry, n), func() {
+			p.Go(func(context.Context) { p.settleTold(rec, d, due, n+1) })
+		})
 	}
 }
 
@@ -180,7 +193,7 @@ func (p *Engine) cleanUp(rec store.Record) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
-	if rec, ok := p.settle(ctx, rec, &d, next); ok && soon {
+	if rec, err := p.settle(ctx, rec, &d, next); err == nil && soon {
 		time.AfterFunc(wait, func() {
 			p.Go(func(context.Context) { p.unrevoked.add(p, rec) })
 		})
@@ -188,8 +201,8 @@ func (p *Engine) cleanUp(rec store.Record) {
 }
 
 // settle stores what remains to be done, zero due: nothing. If it fails, Claim
-// hands the record out again.
-func (p *Engine) settle(ctx context.Context, rec store.Record, d *record.Data, due time.Time) (store.Record, bool) {
+// hands the record out again. Its error is in the log, unless it is store.ErrNotFound.
+func (p *Engine) settle(ctx context.Context, rec store.Record, d *record.Data, due time.Time) (store.Record, error) {
 	var err error
 	rec.Sealed = nil
 	if d != nil {
@@ -201,7 +214,7 @@ func (p *Engine) settle(ctx context.Context, rec store.Record, d *record.Data, d
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		p.log.Warn("the clean-up after a session failed; trying again", "session", rec.Key.Short(), "error", err)
 	}
-	return rec, err == nil
+	return rec, err
 }
 
 // queue has its items handled beside whoever adds them, in order, by at most limit

@@ -2,13 +2,16 @@ package engine
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/idps"
+	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/reason"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // running is an engine that can only run goroutines; stop is the first half of its Close.
@@ -66,6 +69,61 @@ func TestQueue(t *testing.T) {
 			if n := len(got); n != row.want+2 || got[n-2] != 8 || got[n-1] != 9 {
 				t.Errorf("%s: once closed: %v", name, got)
 			}
+		})
+	}
+}
+
+// C8: that an end was reported is noted in the store. If the store fails, this instance tries again
+// while the others leave the record to it.
+func TestSettleTold(t *testing.T) {
+	due := time.Now().Add(time.Hour)
+	for name, row := range map[string]struct {
+		fails error
+		until time.Duration // it fails that long
+		due   time.Time
+		want  time.Duration // when it is noted; negative: never
+		lines int
+	}{
+		"at once":            {want: 0},
+		"at once, tokens":    {due: due, want: 0},
+		"the second time":    {fails: errDown, until: time.Second - 1, want: time.Second, lines: 1},
+		"the third time":     {fails: errDown, until: time.Second + 1, due: due, want: 3 * time.Second, lines: 2},
+		"the last time":      {fails: errDown, until: 16 * time.Second, want: 31 * time.Second, lines: 5},
+		"too late":           {fails: errDown, until: 32 * time.Second, due: due, want: -1, lines: 6},
+		"the record is gone": {fails: store.ErrNotFound, until: time.Millisecond, want: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newWithStore(t, Config{})
+				began, noted, revoked := time.Now(), time.Duration(-1), 0
+				p.kept.settled = func() { noted = time.Since(began) }
+				p.unrevoked = queue[store.Record]{handle: func(store.Record) { revoked++ }, limit: 1}
+				rec := p.live(t, 1, record.Data{Subject: "ada"})
+				if _, err := p.kept.Store.End(t.Context(), store.Selector{Key: rec.Key},
+					store.End{Reason: "admin", At: began, Until: began.Add(time.Hour)}); err != nil {
+					t.Fatal(err)
+				}
+				if row.fails != nil {
+					p.kept.fails(row.fails)
+					time.AfterFunc(row.until, func() { p.kept.fails(nil) })
+				}
+				p.settleTold(rec, &record.Data{Subject: "ada"}, row.due, 1)
+				time.Sleep(2 * headStart)
+				synctest.Wait()
+				if noted != row.want || noted >= headStart {
+					t.Errorf("noted after %v", noted)
+				}
+				want := 0
+				if !row.due.IsZero() && row.want >= 0 {
+					want = 1
+				}
+				if revoked != want {
+					t.Errorf("%d are left to be revoked, want %d", revoked, want)
+				}
+				if n := strings.Count(p.lines.String(), "clean-up after a session failed"); n != row.lines {
+					t.Errorf("%d lines:\n%s", n, p.lines)
+				}
+			})
 		})
 	}
 }

@@ -342,8 +342,9 @@ func TestSettle(t *testing.T) {
 	for err, told := range map[error]bool{errDown: true, store.ErrNotFound: false} {
 		p.lines.Reset()
 		p.kept.fails(err)
-		if _, ok := p.settle(t.Context(), rec, &record.Data{}, time.Time{}); ok || p.said("clean-up") != told {
-			t.Errorf("%v: %v, the log:\n%s", err, ok, p.lines)
+		if _, got := p.settle(t.Context(), rec, &record.Data{}, time.Time{}); !errors.Is(got, err) ||
+			p.said("clean-up") != told {
+			t.Errorf("%v: %v, the log:\n%s", err, got, p.lines)
 		}
 	}
 }
