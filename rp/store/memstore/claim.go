@@ -30,6 +30,9 @@ func (s *Store) Claim(ctx context.Context, owner store.Key, now time.Time, hold 
 		}
 		s.refs[i].sweep(c.clock)
 		s.ids[i].sweep(c.clock)
+		if !s.sessions[i].busy.Load() {
+			continue
+		}
 		s.forgetAbandoned(&s.sessions[i], c.clock)
 		if at := s.sessions[i].sweep(&c); at != 0 {
 			c.tops.push(at, i)
@@ -101,7 +104,9 @@ func (sh *sessionShard) sweep(c *claim) (at int64) {
 func (sh *sessionShard) forgetStep(now int64) (more bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return sh.forgetSome(now, sweepStep)
+	more = sh.forgetSome(now, sweepStep)
+	sh.busy.Store(len(sh.byKey) > 0)
+	return more
 }
 
 func (sh *sessionShard) firstStep(c *claim) (at int64, more bool) {
@@ -180,7 +185,7 @@ func (sh *sessionShard) abandonStep(before int64) (gone []*entry, more bool) {
 }
 
 func (r *refShard) sweep(now int64) {
-	for more := true; more; {
+	for more := r.busy.Load(); more; {
 		more = r.forgetStep(now)
 	}
 }
@@ -188,11 +193,13 @@ func (r *refShard) sweep(now int64) {
 func (r *refShard) forgetStep(now int64) (more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.forgetSome(now, sweepStep)
+	more = r.forgetSome(now, sweepStep)
+	r.busy.Store(len(r.tombs) > 0)
+	return more
 }
 
 func (sh *idShard) sweep(now int64) {
-	for more := true; more; {
+	for more := sh.busy.Load(); more; {
 		more = sh.forgetStep(now)
 	}
 }
@@ -200,5 +207,7 @@ func (sh *idShard) sweep(now int64) {
 func (sh *idShard) forgetStep(now int64) (more bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return sh.forgetSome(now, sweepStep)
+	more = sh.forgetSome(now, sweepStep)
+	sh.busy.Store(len(sh.once)+len(sh.leases) > 0)
+	return more
 }

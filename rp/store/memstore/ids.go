@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/store"
@@ -14,6 +15,7 @@ import (
 // the heap beside it.
 type idShard struct {
 	mu           sync.Mutex
+	busy         atomic.Bool         // false: both maps are empty, so Claim need not take mu
 	once         map[store.Key]int64 // until
 	leases       map[store.Key]lease
 	forgetOnce   expiries[store.Key]
@@ -73,6 +75,7 @@ func (s *Store) Once(ctx context.Context, id store.Key, until time.Time) error {
 	sh.once[id] = u
 	if !known {
 		sh.forgetOnce.push(u, id)
+		sh.busy.Store(true)
 	}
 	return nil
 }
@@ -100,6 +103,7 @@ func (s *Store) Acquire(ctx context.Context, id store.Key, ttl time.Duration) (s
 	sh.leases[id] = l
 	if !known {
 		sh.forgetLeases.push(l.until, id)
+		sh.busy.Store(true)
 	}
 	return store.Lease{ID: id, Fence: l.fence}, nil
 }

@@ -147,6 +147,7 @@ func (e *entry) copyTo(r *store.Record) {
 
 type sessionShard struct {
 	mu     sync.RWMutex
+	busy   atomic.Bool // false: byKey is empty, so Claim need not take mu
 	byKey  map[uint64]*entry
 	due    []dueHeaps       // what Claim hands out, by owner
 	forget expiries[*entry] // ended entries by End.Until
@@ -171,6 +172,7 @@ func (sh *sessionShard) insert(e *entry) {
 	p := prefix(&e.key)
 	e.next = sh.byKey[p]
 	sh.byKey[p] = e
+	sh.busy.Store(true)
 }
 
 func (sh *sessionShard) remove(e *entry) {

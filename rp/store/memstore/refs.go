@@ -3,6 +3,7 @@ package memstore
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tandem-sso/tandem/rp/store"
 	"github.com/tandem-sso/tandem/rp/store/internal/storekit"
@@ -14,6 +15,7 @@ import (
 // the entry's own refs.
 type refShard struct {
 	mu     sync.RWMutex
+	busy   atomic.Bool // false: tombs is empty, so Claim need not take mu
 	one    map[uint64]*entry
 	many   map[uint64][]*entry // two or more, without order
 	tombs  map[store.Key][]storekit.Tombstone
@@ -80,6 +82,7 @@ func (r *refShard) bury(ref store.Key, t storekit.Tombstone) {
 	r.tombs[ref] = append(slices.DeleteFunc(old, t.Covers), t)
 	if !known {
 		r.forget.push(t.Until, ref)
+		r.busy.Store(true)
 	}
 }
 
