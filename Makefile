@@ -202,22 +202,24 @@ openapi:
 # -race needs cgo. TANDEM_GATE=1: a test that lacks a browser or a server fails
 # here; only outside the gate may it skip. -buildvcs=false: a test that builds a
 # program must not depend on who owns the clone.
-# Browsers and real servers want the machine for themselves: what they wait for is
-# measured in real time. So those packages run one after another, after the rest.
+# Browsers and real servers want much of the machine for themselves: what they wait for is
+# measured in real time. So those packages run after the rest, two at a time, and the most
+# hungry ones alone.
 .PHONY: race
 race:
 	@export GOFLAGS="$$(go env GOFLAGS) -buildvcs=false" TANDEM_GATE=1 CGO_ENABLED=1
-	# Several browsers or crowds at once would disturb each other; the other packages of e2e
-	# mostly wait. e2e/deploy and e2e/interop are lanes of their own.
+	# e2e/deploy and e2e/interop are lanes of their own.
 	all=$$(go list ./... | grep -vE '/e2e/(deploy|interop)$$')
-	alone=$$(grep -E '/e2e/(absent|chaos|controlroom|fetchmetadata|firefox|instances|page|stories)$$' <<<"$$all")
+	alone=$$(grep -E '/e2e/(chaos|controlroom|fetchmetadata|firefox|stories)$$' <<<"$$all")
 	pairs=$$(grep -vxF "$$alone" <<<"$$all" | grep '/e2e/' | grep -v /simulation)
 	rest=$$(grep -vxF "$$alone"$$'\n'"$$pairs" <<<"$$all")
 	echo "== race: go test -race, all but e2e"
 	go test -race -timeout 15m $$rest
+	echo "== race: the simulation's quick lane, without the race detector"
+	go test -run TestContract ./e2e/simulation
 	echo "== race: go test -race, e2e: what mostly waits"
 	go test -race -timeout 15m -p 2 $$pairs
-	echo "== race: go test -race, e2e: browsers and several instances, one package at a time"
+	echo "== race: go test -race, e2e: crowds and several browsers at once, one package at a time"
 	go test -race -timeout 15m -p 1 $$alone
 
 # The listing of docs/api.txt, and the manifests of docs/deploy against the types that

@@ -29,7 +29,7 @@
 // journals, and what each instance tells its operator. It shares no code with the library,
 // least of all the rules about clocks in rp/internal/lifetime.
 //
-//	go test ./e2e/simulation                     the quick lane: 300 histories of 8 h
+//	go test ./e2e/simulation                     the quick lane: 300 histories of 8 h, 60 with -race
 //	TANDEM_SIMULATE=long go test ./e2e/simulation   10,000 histories
 //	TANDEM_FOCUS=outages go test ./e2e/simulation   the histories of one focus
 //

@@ -160,7 +160,7 @@ func set(t *testing.T, name, value string) {
 
 // TestContract plays random histories and holds C1–C9 against all of them.
 func TestContract(t *testing.T) {
-	histories := 300
+	histories := quickHistories
 	if n, err := strconv.Atoi(os.Getenv("TANDEM_HISTORIES")); err == nil {
 		histories = n
 	}
