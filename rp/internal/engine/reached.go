@@ -22,9 +22,9 @@ import (
 const lateSession = 5 * time.Second
 
 // doubtOthers marks the sessions that a revocation of the tokens of ended may have reached, at once
-// and again when the log-ins that were under way have led to a session. pending: the IdP has not
-// answered, and may carry the revocation out later.
-func (p *Engine) doubtOthers(ended *record.Data, cause reason.Reason, pending bool) {
+// and after the last call once more, when the log-ins that were under way have led to a session.
+// pending: the IdP has not answered, and may carry the revocation out later.
+func (p *Engine) doubtOthers(ended *record.Data, cause reason.Reason, pending, last bool) {
 	scope := p.cfg.Capabilities.Revocation
 	if spares(scope, cause, sameIdPSession) {
 		return // it reaches nobody else
@@ -45,6 +45,9 @@ func (p *Engine) doubtOthers(ended *record.Data, cause reason.Reason, pending bo
 		}
 	}
 	look(p.calls)
+	if !last {
+		return
+	}
 	time.AfterFunc(p.cfg.WaitFor+lateSession, func() { p.Go(look) })
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/reason"
+	"github.com/tandem-sso/tandem/rp/store"
 )
 
 // What a revocation for an ended session of ada, sid 1, notes in a live one.
@@ -56,7 +57,7 @@ func TestDoubtOthers(t *testing.T) {
 				if row.down {
 					p.kept.fails(errDown)
 				}
-				p.doubtOthers(&record.Data{Subject: "ada", SID: "1"}, reason.UserLogout, row.pending)
+				p.doubtOthers(&record.Data{Subject: "ada", SID: "1"}, reason.UserLogout, row.pending, true)
 				if row.down {
 					p.kept.fails(nil)
 					time.Sleep(c.WaitFor + lateSession)
@@ -89,22 +90,24 @@ func TestDoubtOthers(t *testing.T) {
 
 func other(d *record.Data) { d.SID = "2" }
 
-// A log-in that was under way leads to a session within Config.WaitFor and what the store takes.
+// A log-in that was under way leads to a session within Config.WaitFor and what the store takes. The
+// last call of a revocation looks for it.
 func TestDoubtOthersLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newWithStore(t, Config{WaitFor: 10 * time.Second})
-		p.doubtOthers(&record.Data{Subject: "ada"}, reason.UserLogout, false)
-		time.Sleep(10*time.Second + lateSession - time.Nanosecond)
-		rec := p.live(t, 1, record.Data{Subject: "ada", SID: "2", UserinfoFits: true})
-		late := p.live(t, 2, record.Data{Subject: "ada", SID: "3", UserinfoFits: true,
-			Confirmed: time.Now().Add(-5 * time.Second)})
-		time.Sleep(time.Nanosecond)
-		synctest.Wait()
-		if st, err := p.Load(t.Context(), rec.Key); err != nil || !doubted(st.Data) {
-			t.Errorf("%+v, %v", st, err)
-		}
-		if st, err := p.Load(t.Context(), late.Key); err != nil || doubted(st.Data) {
-			t.Errorf("the IdP has seen the person since: %+v, %v", st, err)
-		}
-	})
+	for _, last := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newWithStore(t, Config{WaitFor: 10 * time.Second})
+			p.doubtOthers(&record.Data{Subject: "ada"}, reason.UserLogout, false, last)
+			time.Sleep(10*time.Second + lateSession - time.Nanosecond)
+			hit := p.live(t, 1, record.Data{Subject: "ada", SID: "2", UserinfoFits: true})
+			seen := p.live(t, 2, record.Data{Subject: "ada", SID: "3", UserinfoFits: true,
+				Confirmed: time.Now().Add(-5 * time.Second)}) // since then, by the IdP
+			time.Sleep(time.Nanosecond)
+			synctest.Wait()
+			for key, want := range map[store.Key]bool{hit.Key: last, seen.Key: false} {
+				if st, err := p.Load(t.Context(), key); err != nil || doubted(st.Data) != want {
+					t.Errorf("the last call: %v: %+v, %v", last, st, err)
+				}
+			}
+		})
+	}
 }

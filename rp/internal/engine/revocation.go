@@ -141,7 +141,8 @@ func (p *Engine) revoke(ctx context.Context, d *record.Data, reason reason.Reaso
 			return false, 0, err
 		}
 		again, asked = p.callRevocation(ctx, *t.token, t.hint)
-		p.doubtOthers(d, reason, again)
+		last := again || t.token == &d.AccessToken || d.AccessToken == ""
+		p.doubtOthers(d, reason, again, last)
 		if again {
 			return true, asked, nil
 		}
