@@ -42,12 +42,7 @@ func TestRevocationThatReachesTheNextLogin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var again atomic.Bool
-			s := setup{kind: row.kind, idp: func(c *idpmock.Config) {
-				patient(c)
-				reach := reaches[row.scope]
-				c.Temperament.Revocation, c.Temperament.AccessTokenRevocation = reach, reach
-				c.Temperament.SharedClientSession = true
-			}, config: func(c *rp.Config) {
+			s := setup{kind: row.kind, idp: farReaching(reaches[row.scope]), config: func(c *rp.Config) {
 				c.Capabilities.Revocation, c.SignalEvery = row.scope, row.clicks
 				c.OnLogin = func(http.ResponseWriter, *http.Request, *rp.Login) error {
 					if again.Load() {
@@ -85,5 +80,91 @@ func TestRevocationThatReachesTheNextLogin(t *testing.T) {
 				w.expectEnds(row.ends...)
 			})
 		})
+	}
+}
+
+// The same while a call with the tokens of that log-in is under way: it was sent before the
+// revocation was answered, and its own answer comes after that.
+func TestRevocationDuringACall(t *testing.T) {
+	const second = time.Second
+	for name, row := range map[string]struct {
+		kind rp.Kind
+		call idpmock.Fault
+		ends []reason.Reason
+	}{
+		"a refresh is refused": {rp.RefreshToken, idpmock.Fault{Endpoint: idpmock.EndpointRefresh, Delay: second},
+			[]reason.Reason{reason.UserLogout, reason.Replaced}},
+		"userinfo refuses": {rp.ReferenceToken, idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, Delay: second},
+			[]reason.Reason{reason.UserLogout}},
+		"userinfo accepts": {rp.ReferenceToken, idpmock.Fault{Endpoint: idpmock.EndpointUserinfo, DelayAfter: second},
+			[]reason.Reason{reason.UserLogout}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := setup{kind: row.kind, idp: farReaching(idpmock.ReachUserClient), config: func(c *rp.Config) {
+				c.Capabilities.Revocation, c.SignalEvery = idps.RevokesGrant, second
+			}}
+			inBubble(t, s, func(t *testing.T, w *world) {
+				w.idp.Fault(idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Delay: 3 * second})
+				v := w.visitor("ada")
+				v.login()
+				v.submit("/auth/logout")
+				time.Sleep(second)
+				v.login()
+				time.Sleep(second + second/2)
+				call := w.idp.Fault(row.call)
+				v.welcome() // 2.5 s after the log-out; the call comes back at 3.5 s
+				for range 60 {
+					time.Sleep(10 * second)
+					if a, _ := v.follow("/private"); a.status != http.StatusOK {
+						t.Errorf("%s after the log-in: %v", w.age(), a)
+					}
+				}
+				if call.Hits() != 1 || !w.log.has("a revocation may have reached") {
+					t.Errorf("%d calls were under way: the test shows nothing", call.Hits())
+				}
+				w.expectEnds(row.ends...)
+			})
+		})
+	}
+}
+
+// A log-in that begins when the revocation is over is not doubted, nor is any if the IdP refuses to
+// revoke.
+func TestRevocationThatReachesNobody(t *testing.T) {
+	for name, row := range map[string]struct {
+		fault idpmock.Fault
+		wait  time.Duration
+	}{
+		"it is over": {idpmock.Fault{Endpoint: idpmock.EndpointRevoke}, 10 * time.Second},
+		"it was refused": {idpmock.Fault{Endpoint: idpmock.EndpointRevoke, Status: 400,
+			Error: "unsupported_token_type", Delay: 3 * time.Second, Times: idpmock.Always}, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := setup{idp: farReaching(idpmock.ReachUserClient), config: func(c *rp.Config) {
+				c.Capabilities.Revocation = idps.RevokesGrant
+			}}
+			inBubble(t, s, func(t *testing.T, w *world) {
+				asked := w.idp.Fault(row.fault)
+				v := w.visitor("ada")
+				v.login()
+				v.submit("/auth/logout")
+				time.Sleep(row.wait)
+				v.login()
+				time.Sleep(time.Minute)
+				v.welcome()
+				if asked.Hits() == 0 || w.log.has("a revocation may have reached") {
+					t.Errorf("%d calls; the log:\n%s", asked.Hits(), w.log)
+				}
+			})
+		})
+	}
+}
+
+// farReaching is an IdP whose revocations take along what the person has elsewhere.
+func farReaching(reach idpmock.Reach) func(*idpmock.Config) {
+	return func(c *idpmock.Config) {
+		patient(c)
+		c.Temperament.Revocation, c.Temperament.AccessTokenRevocation = reach, reach
+		c.Temperament.SharedClientSession = true
 	}
 }

@@ -187,6 +187,9 @@ func (o *oracle) answered(c *call, s *sent) {
 	}
 	switch s.kind {
 	case callRevoke:
+		for _, other := range o.born {
+			other.reachedBy(c)
+		}
 		if s.status == http.StatusOK {
 			c.chain.revoked[s.token] = true
 		} else if now == c.from && s.status >= 500 && c.chain.failures() == 1 {

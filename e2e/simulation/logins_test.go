@@ -213,6 +213,9 @@ func (o *oracle) began(in *instance, e event.Login) {
 	t := o.idpSession(in.app.provider, e.SID, e.Subject)
 	o.sessions[e.Session] = s
 	o.born = append(o.born, s)
+	for _, c := range o.revocations {
+		s.reachedBy(c)
+	}
 	o.counts["log-ins"]++
 	o.note(in.name, "%s begins, of %s in %s", s.label, e.Subject, t.label)
 	if t.at != in.app.provider || t.person != e.Subject {

@@ -216,8 +216,8 @@ var byFocus = map[string][]mutation{
 	},
 	"slow revocations": {
 		{"a refusal counts although a revocation may have taken the tokens along", "rp/internal/engine/revocation.go",
-			"\t\tp.doubtOthers(d, reason, again, last)\n",
-			"\t\t_ = last\n"},
+			"\t\tothers, err := p.reached(ctx, far, out.Answer)\n",
+			"\t\tothers, err := 0, error(nil)\n"},
 	},
 	"closing": {
 		{"Close does not wait for what is under way", "rp/internal/engine/engine.go",

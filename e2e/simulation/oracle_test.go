@@ -88,6 +88,7 @@ type session struct {
 	known     *call         // the last successful one that the app can remember
 	asked     time.Duration // a silent log-in was begun
 	renewedAt time.Duration // one has brought other tokens
+	reached   time.Duration // until then the app may have noted that a revocation has hit it; 0: none has
 	back      bool          // the store has lost its end
 	backAt    time.Duration // when
 	endedAnew bool          // then, for another reason: that may be told, too

@@ -131,7 +131,6 @@ func (o *oracle) explainRefusal(s *session, t *idpSession, at time.Duration, wro
 // noted: before that time the app knew that a revocation may have reached the tokens of s. For that
 // the revocation has to be answered, and the session has to begin while somebody waits for the log-in.
 func (o *oracle) noted(s *session, t *idpSession, before time.Duration) bool {
-	const late = waitFor + 5*time.Second
 	at, found := t.revokedAt[s.app.n], false
 	for _, c := range o.revocations {
 		if c.in.app != s.app || c.from > at || c.to < at {
@@ -139,9 +138,10 @@ func (o *oracle) noted(s *session, t *idpSession, before time.Duration) bool {
 		}
 		by := c.to + slowestStore
 		if s.stored > c.to {
-			by += late
+			by += lateLook
 		}
-		if c.to == never || before < by || s.stored > c.to+late || o.excused(s.app, pathStore|pathRestart, c.from, by) {
+		if c.to == never || before < by || s.stored > c.to+lateLook ||
+			o.excused(s.app, pathStore|pathRestart, c.from, by) {
 			return false
 		}
 		found = true

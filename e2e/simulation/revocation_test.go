@@ -56,6 +56,24 @@ func (s *session) shares(other *session) bool {
 	})
 }
 
+// lateLook is how long after a revocation a log-in that was under way may lead to a session.
+const lateLook = waitFor + 5*time.Second
+
+// reachedBy: a revocation was answered, and s was logged in by then or perhaps was: where a
+// revocation reaches far, s is not to be ended because its tokens are refused.
+func (s *session) reachedBy(c *call) {
+	if !s.app.wide() || c.to == never || c.chain == nil || c.chain.session == nil || !c.chain.session.beside(s) ||
+		s.endAt < c.from || s.stored > c.to+lateLook+slowestStore || s.loginAt > c.to+time.Second+s.app.skew() {
+		return
+	}
+	s.reached = max(s.reached, c.to+lateLook+slowestStore)
+}
+
+// reachable: it was so, and no token of s has shown since that it works.
+func (s *session) reachable() bool {
+	return s.reached > 0 && !slices.ContainsFunc(s.calls, func(c *call) bool { return c.good() && c.from > s.reached })
+}
+
 // judgeRevocation holds C1: nobody is logged out because another log-in of theirs is
 // cleaned up.
 func (o *oracle) judgeRevocation(c *call) {

@@ -51,9 +51,10 @@ func (s *session) chains() []*chain {
 }
 
 // mistrusts: a refusal of its token is no word about s, because userinfo has never
-// taken one of it. Then too only a navigation can ask.
+// taken one of it, or a revocation may have hit it. Then too only a navigation can ask.
 func (s *session) mistrusts() bool {
-	return s.app.kind == rp.ReferenceToken && !slices.ContainsFunc(s.chains(), func(c *chain) bool { return c.fits })
+	return s.app.kind == rp.ReferenceToken &&
+		(s.reachable() || !slices.ContainsFunc(s.chains(), func(c *chain) bool { return c.fits }))
 }
 
 // asksByItself: the app can ask about s without a navigation.
@@ -128,7 +129,7 @@ func (o *oracle) judgeAskedAgain(v *visit, s *session) {
 // refused: the session's token is refused in words that are no verdict, or will be,
 // because it may be spent. It takes a log-in to get another one.
 func (s *session) refused() bool {
-	return s.chain != nil && (s.chain.doubted || s.chain.unnoted || s.chain.refused)
+	return s.chain != nil && (s.chain.doubted || s.chain.unnoted || s.chain.refused || s.reachable())
 }
 
 // sentOn judges where an app sends a live session instead of serving it; false: that is

@@ -22,11 +22,13 @@ import (
 // such a record by Claim takes over, but leaves a minute to the former: after that
 // it has crashed. Each measures that minute by itself, because their clocks differ.
 
-// untold is an ended session that Config.Events has not heard of.
+// untold is an ended session that Config.Events has not heard of, or of which the store does not
+// know that yet.
 type untold struct {
 	rec    store.Record
 	detail string
 	taken  bool // over from another instance
+	tries  int  // to note in the store that the end was reported
 }
 
 // sighting is an ended session that Claim has handed out before it was reported.
@@ -65,8 +67,11 @@ func (p *Engine) relieve() {
 // announceEnd reports the end of a session, once.
 func (p *Engine) announceEnd(u untold) {
 	rec := u.rec
-	if u.taken || p.Now().Sub(rec.End.At) >= headStart {
-		release, ok := p.untoldStill(&rec)
+	if u.taken || u.tries > 0 || p.Now().Sub(rec.End.At) >= headStart {
+		release, ok, err := p.untoldStill(&rec)
+		if err != nil && u.tries > 0 {
+			p.noteLater(u)
+		}
 		if !ok {
 			return
 		}
@@ -77,11 +82,11 @@ func (p *Engine) announceEnd(u untold) {
 		return // Claim hands it to an instance that can read it
 	}
 	reason, _ := Why(rec.End.Reason)
-	if reason != neverBegun && p.past.tell(rec.Key, p.Now()) {
+	if u.tries == 0 && reason != neverBegun && p.past.tell(rec.Key, p.Now()) {
 		p.tellEnd(u, data)
 	}
 	if err != nil {
-		p.settleTold(rec, nil, time.Time{}, 1) // nobody can read what there is to revoke
+		p.noteTold(u, rec, nil, time.Time{}) // nobody can read what there is to revoke
 		return
 	}
 	d := *data
@@ -90,30 +95,43 @@ func (p *Engine) announceEnd(u untold) {
 	if p.offline(&d, reason) {
 		d.RefreshToken = ""
 	}
-	if p.idp.At().RevocationURL == "" || d.RefreshToken == "" && d.AccessToken == "" ||
+	if d.RefreshToken == "" && d.AccessToken == "" || p.idp.At().RevocationURL == "" ||
 		!spares(p.cfg.Capabilities.Revocation, reason, nobody) {
 		d.AccessToken, d.RefreshToken = "", ""
-		p.settleTold(rec, &d, time.Time{}, 1)
+		p.noteTold(u, rec, &d, time.Time{})
 		return
 	}
-	p.settleTold(rec, &d, p.Now().Add(sweepHold), 1)
+	p.noteTold(u, rec, &d, p.Now().Add(sweepHold))
 }
 
-// settleTold notes that an end was reported, and goes on with what is to be revoked, if there is a
-// due. If the store fails, it is tried again five times, after 1, 2, 4, 8 and 16 s: within headStart,
-// because who takes the record over then would report the end a second time.
-func (p *Engine) settleTold(rec store.Record, d *record.Data, due time.Time, n int) {
+// noteTold notes in the store that the end was reported, and goes on with what is to be revoked, if
+// there is a due.
+func (p *Engine) noteTold(u untold, rec store.Record, d *record.Data, due time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
-	settled, err := p.settle(ctx, rec, d, due)
+	rec, err := p.settle(ctx, rec, d, due)
 	switch {
-	case err == nil && !due.IsZero():
-		p.unrevoked.add(p, settled)
-	case err != nil && !errors.Is(err, store.ErrNotFound) && n <= 5:
-		time.AfterFunc(verdict.Backoff(verdict.Retry, n), func() {
-			p.Go(func(context.Context) { p.settleTold(rec, d, due, n+1) })
-		})
+	case errors.Is(err, store.ErrNotFound):
+	case err != nil:
+		if u.tries == 0 {
+			p.cleanUpFailed(rec.Key, err)
+		}
+		p.noteLater(u)
+	case !due.IsZero():
+		p.unrevoked.add(p, rec)
 	}
+}
+
+// noteLater tries noteTold again, after 1, 2, 4 … seconds, at most 30, until the store has
+// forgotten the record: sooner than headStart, because who takes the record over would report the
+// end a second time. That happens if this instance stops meanwhile, and may happen to an end that had
+// waited for headStart already.
+func (p *Engine) noteLater(u untold) {
+	u.tries++
+	u.rec.Sealed = nil // it is read again
+	time.AfterFunc(verdict.Backoff(verdict.Retry, u.tries), func() {
+		p.Go(func(context.Context) { p.untold.add(p, u) })
+	})
 }
 
 // tellEnd hands the end to the log and to the app; data is nil if nobody can read it.
@@ -139,8 +157,8 @@ func (p *Engine) tellEnd(u untold, data *record.Data) {
 
 // untoldStill makes sure that nobody else reports an end that has waited for so
 // long that Claim may have handed it out meanwhile, here or elsewhere. If the
-// store cannot say, Claim hands it out again.
-func (p *Engine) untoldStill(rec *store.Record) (release func(), ok bool) {
+// store cannot say, or another instance is at it, Claim hands it out again.
+func (p *Engine) untoldStill(rec *store.Record) (release func(), ok bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
 	granted, err := p.cfg.Store.Acquire(ctx, names.LeaseID("report", rec.Key), leaseTTL)
@@ -151,16 +169,18 @@ func (p *Engine) untoldStill(rec *store.Record) (release func(), ok bool) {
 		if errors.Is(err, store.ErrEnded) && len(now.Sealed) > 0 { // nothing: told by somebody who could not read it
 			if d, err := p.Unseal(&now); err != nil || d.Told.IsZero() {
 				*rec = now
-				return release, true
+				return release, true, nil
 			}
 		}
 		release()
 	}
-	if err != nil && !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrEnded) &&
-		!errors.Is(err, store.ErrNotFound) {
+	switch {
+	case err == nil, errors.Is(err, store.ErrEnded), errors.Is(err, store.ErrNotFound):
+		return nil, false, nil
+	case !errors.Is(err, store.ErrConflict):
 		_ = p.StoreFailed(err) // for the log: nobody waits for this
 	}
-	return nil, false
+	return nil, false, err
 }
 
 // cleanUp revokes what an ended session held. Until that has worked, or the
@@ -193,7 +213,10 @@ func (p *Engine) cleanUp(rec store.Record) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RequestTimeout)
 	defer cancel()
-	if rec, err := p.settle(ctx, rec, &d, next); err == nil && soon {
+	rec, err = p.settle(ctx, rec, &d, next)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		p.cleanUpFailed(rec.Key, err)
+	} else if err == nil && soon {
 		time.AfterFunc(wait, func() {
 			p.Go(func(context.Context) { p.unrevoked.add(p, rec) })
 		})
@@ -201,7 +224,7 @@ func (p *Engine) cleanUp(rec store.Record) {
 }
 
 // settle stores what remains to be done, zero due: nothing. If it fails, Claim
-// hands the record out again. Its error is in the log, unless it is store.ErrNotFound.
+// hands the record out again.
 func (p *Engine) settle(ctx context.Context, rec store.Record, d *record.Data, due time.Time) (store.Record, error) {
 	var err error
 	rec.Sealed = nil
@@ -211,10 +234,11 @@ func (p *Engine) settle(ctx context.Context, rec store.Record, d *record.Data, d
 	if err == nil {
 		err = p.cfg.Store.Settle(ctx, rec.Key, rec.Sealed, due)
 	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		p.log.Warn("the clean-up after a session failed; trying again", "session", rec.Key.Short(), "error", err)
-	}
 	return rec, err
+}
+
+func (p *Engine) cleanUpFailed(key store.Key, err error) {
+	p.log.Warn("the clean-up after a session failed; trying again", "session", key.Short(), "error", err)
 }
 
 // queue has its items handled beside whoever adds them, in order, by at most limit

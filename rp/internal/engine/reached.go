@@ -6,6 +6,7 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
@@ -15,63 +16,98 @@ import (
 // a refusal of them does not end its session: it leads to a log-in, in which the IdP says whether
 // it knows the person (C6).
 //
-// Not covered: a session whose tokens are refused before the revocation has been answered.
+// Not covered: a session whose tokens are refused before the revocation has been answered, and one
+// that begins when nobody looks any more, because Config.OnLogin or the store took longer than
+// lateSession, or because this instance has stopped.
 
-// lateSession is how long after Config.WaitFor doubtOthers looks again: until then the store has taken
-// a session whose log-in had its tokens already.
-const lateSession = 5 * time.Second
+const (
+	// lateSession is how long after Config.WaitFor the late look comes: until then the store has
+	// taken a session whose log-in had its tokens already.
+	lateSession = 5 * time.Second
+	// clocksApart is how far the clocks of two instances are apart as a rule. If they are further,
+	// a session that needs no doubt gets one, or the other way round.
+	clocksApart = time.Second
+)
 
-// doubtOthers marks the sessions that a revocation of the tokens of ended may have reached, at once
-// and after the last call once more, when the log-ins that were under way have led to a session.
-// pending: the IdP has not answered, and may carry the revocation out later.
-func (p *Engine) doubtOthers(ended *record.Data, cause reason.Reason, pending, last bool) {
-	scope := p.cfg.Capabilities.Revocation
-	if spares(scope, cause, sameIdPSession) {
-		return // it reaches nobody else
+// reach is what the revocation of one session's tokens may have taken along.
+type reach struct {
+	ended  record.Data // the session that it was for: subject and sids
+	cause  reason.Reason
+	over   time.Time      // when its last call was over that may have revoked anything; zero: none
+	doubts record.Showing // what is noted
+}
+
+// reached notes that the live sessions within reach may have lost their tokens, and returns how many
+// there are; nil: the call reaches nobody else.
+func (p *Engine) reached(ctx context.Context, r *reach, a verdict.Answer) (others int, err error) {
+	switch {
+	case r == nil:
+		return 0, nil
+	case a.Fault == verdict.None && a.Status < 300:
+		r.doubts = record.NonePending
+	case verdict.Doubtful(a): // it may have revoked the token, or may do so later
+		r.doubts = record.NobodyHolds
+	default:
+		return 0, nil
 	}
-	over, showing := p.Now(), record.NonePending
-	if pending {
-		showing = record.NobodyHolds
-	}
-	who := &record.Data{Subject: ended.Subject, SID: ended.SID, OldSID: ended.OldSID}
-	look := func(ctx context.Context) {
-		ctx, cancel := p.Detached(ctx)
-		defer cancel()
-		known, _ := p.List(ctx, p.party.Under(names.BySubject, who.Subject)) // a failure is in the log
-		for i := range known {
-			if !spares(scope, cause, p.nearness(&known[i], who)) {
-				p.doubtTokens(ctx, known[i], over, showing)
-			}
-		}
-	}
-	look(p.calls)
-	if !last {
+	r.over = p.Now()
+	return p.doubtOthers(ctx, r)
+}
+
+// doubtLater looks once more, when the log-ins that were under way have led to a session.
+func (p *Engine) doubtLater(r *reach) {
+	if r.over.IsZero() {
 		return
 	}
-	time.AfterFunc(p.cfg.WaitFor+lateSession, func() { p.Go(look) })
+	time.AfterFunc(p.cfg.WaitFor+lateSession, func() {
+		p.Go(func(ctx context.Context) { _, _ = p.doubtOthers(ctx, r) }) // a failure is in the log
+	})
+}
+
+func (p *Engine) doubtOthers(ctx context.Context, r *reach) (others int, err error) {
+	ctx, cancel := p.Detached(ctx)
+	defer cancel()
+	known, err := p.List(ctx, p.party.Under(names.BySubject, r.ended.Subject))
+	near := p.nearTo(&r.ended)
+	for i := range known {
+		if !spares(p.cfg.Capabilities.Revocation, r.cause, near(&known[i])) {
+			p.doubtTokens(ctx, known[i], r)
+			others++
+		}
+	}
+	return others, err
 }
 
 // doubtTokens notes in a session that its tokens may have been revoked, unless the IdP has
-// confirmed it since.
-func (p *Engine) doubtTokens(ctx context.Context, rec store.Record, revoked time.Time,
-	showing record.Showing) {
+// confirmed it since. If a refresh is under way, its answer is from before the revocation or from
+// after it: a good one counts, a refusal does not.
+func (p *Engine) doubtTokens(ctx context.Context, rec store.Record, r *reach) {
 	st, err := p.Open(rec)
 	if err != nil {
 		return // Open has logged that
 	}
 	noted := false
 	_, err = p.Commit(ctx, st, func(d *record.Data) bool {
-		if noted = false; d.Confirmed.After(revoked.Add(p.cfg.Skew)) || doubted(d) && !d.UserinfoFits {
+		if noted = false; d.Confirmed.After(r.over.Add(clocksApart)) {
 			return false
 		}
-		noted, d.UserinfoFits = true, false
-		if !doubted(d) {
-			d.Doubted, d.Showing = d.Generation+1, showing
+		before := *d
+		switch d.UserinfoFits = false; {
+		case !doubted(d):
+			d.Doubted, d.Showing = d.Generation+1, r.doubts
+		case d.Showing == record.MayBeHeld:
+			d.Showing = record.ShownAgain
+		case d.Showing == record.NonePending:
+			d.Showing = r.doubts
 		}
-		return true
+		noted = d.UserinfoFits != before.UserinfoFits || d.Doubted != before.Doubted || d.Showing != before.Showing
+		return noted
 	})
 	if err == nil && noted {
 		p.log.Info("a revocation may have reached a log-in that was made meanwhile; a refusal of its tokens will lead "+
 			"to a log-in", "session", rec.Key.Short())
 	}
 }
+
+// takenAlong: since d was read, a revocation may have taken its tokens along.
+func takenAlong(d, now *record.Data) bool { return d.UserinfoFits && !now.UserinfoFits }

@@ -7,80 +7,80 @@ import (
 
 	"github.com/tandem-sso/tandem/rp/idps"
 	"github.com/tandem-sso/tandem/rp/internal/record"
+	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/reason"
 	"github.com/tandem-sso/tandem/rp/store"
 )
 
-// What a revocation for an ended session of ada, sid 1, notes in a live one.
-func TestDoubtOthers(t *testing.T) {
-	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // a bubble's midnight
-	fits := record.Data{Subject: "ada", SID: "1", UserinfoFits: true, Generation: 3}
+// What the revocation for an ended session of ada, sid 1, notes in a live one.
+func TestReached(t *testing.T) {
+	midnight := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when a bubble begins
+	ok, none := verdict.Answer{Status: 200}, verdict.Answer{Fault: verdict.Sent}
+	refused := verdict.Answer{Status: 400}
+	shown := func(generation uint64, how record.Showing, fits bool) func(*record.Data) {
+		return func(d *record.Data) { d.Doubted, d.Showing, d.UserinfoFits = generation+1, how, fits }
+	}
 	for name, row := range map[string]struct {
 		scope   idps.RevocationScope
+		answer  verdict.Answer
 		change  func(*record.Data) // of the live session
-		pending bool
-		down    bool // the store, at the first look
 		doubted uint64
 		showing record.Showing
 		fits    bool
 	}{
-		"the same session of the IdP": {scope: idps.RevokesClientSession, doubted: 4,
-			showing: record.NonePending},
-		"another one":              {scope: idps.RevokesClientSession, change: other, fits: true},
-		"the whole grant":          {scope: idps.RevokesGrant, change: other, doubted: 4, showing: record.NonePending},
-		"its own tokens alone":     {scope: idps.RevokesFamily, fits: true},
-		"the IdP has not answered": {pending: true, doubted: 4, showing: record.NobodyHolds},
-		"another person":           {change: func(d *record.Data) { d.Subject = "bob" }, fits: true},
-		"confirmed since": {change: func(d *record.Data) { d.Confirmed = began.Add(time.Minute + time.Millisecond) },
-			fits: true},
-		"perhaps confirmed before": {change: func(d *record.Data) { d.Confirmed = began.Add(time.Minute) },
-			doubted: 4, showing: record.NonePending},
-		"a refresh is under way": {change: func(d *record.Data) { d.Doubted, d.Showing = 4, record.MayBeHeld },
-			doubted: 4, showing: record.MayBeHeld},
-		"a doubt of before": {change: func(d *record.Data) { d.Doubted, d.Showing = 3, record.MayBeHeld },
-			doubted: 4, showing: record.NonePending},
-		"noted already": {change: func(d *record.Data) {
-			d.Doubted, d.Showing, d.UserinfoFits = 4, record.NobodyHolds, false
-		}, pending: true, doubted: 4, showing: record.NobodyHolds},
-		"the store is back": {down: true, doubted: 4, showing: record.NonePending},
+		"the same session of the IdP": {idps.RevokesClientSession, ok, nil, 4, record.NonePending, false},
+		"another session of the IdP":  {idps.RevokesClientSession, ok, inSession2, 0, 0, true},
+		"the whole grant":             {idps.RevokesGrant, ok, inSession2, 4, record.NonePending, false},
+		"another person":              {idps.RevokesGrant, ok, func(d *record.Data) { d.Subject = "bob" }, 0, 0, true},
+		"no content":                  {0, verdict.Answer{Status: 204}, nil, 4, record.NonePending, false},
+		"refused":                     {0, refused, nil, 0, 0, true},
+		"too many requests":           {0, verdict.Answer{Status: 429}, nil, 0, 0, true},
+		"a redirect":                  {0, verdict.Answer{Status: 302}, nil, 0, 0, true},
+		"not sent":                    {0, verdict.Answer{Fault: verdict.NotSent}, nil, 0, 0, true},
+		"no answer":                   {0, none, nil, 4, record.NobodyHolds, false},
+		"an error of the IdP's":       {0, verdict.Answer{Status: 500}, nil, 4, record.NobodyHolds, false},
+		"confirmed since": {0, ok, func(d *record.Data) {
+			d.Confirmed = midnight.Add(clocksApart + time.Millisecond)
+		}, 0, 0, true},
+		"perhaps confirmed before": {0, ok, func(d *record.Data) {
+			d.Confirmed = midnight.Add(clocksApart)
+		}, 4, record.NonePending, false},
+		"a refresh is under way": {0, ok, shown(3, record.MayBeHeld, true), 4, record.ShownAgain, false},
+		"two are under way":      {0, ok, shown(3, record.ShownAgain, true), 4, record.ShownAgain, false},
+		"one was not answered":   {0, ok, shown(3, record.NobodyHolds, true), 4, record.NobodyHolds, false},
+		"a doubt of before":      {0, ok, shown(2, record.MayBeHeld, true), 4, record.NonePending, false},
+		"noted, then no answer":  {0, none, shown(3, record.NonePending, false), 4, record.NobodyHolds, false},
+		"noted, then the answer": {0, ok, shown(3, record.NobodyHolds, false), 4, record.NobodyHolds, false},
+		"noted, a refresh since": {0, ok, shown(3, record.MayBeHeld, false), 4, record.ShownAgain, false},
+		"noted already":          {0, ok, shown(3, record.NonePending, false), 4, record.NonePending, false},
+		"userinfo has never fitted": {0, ok, func(d *record.Data) { d.UserinfoFits = false }, 4,
+			record.NonePending, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := Config{Skew: time.Minute, WaitFor: 10 * time.Second}
+				c := Config{WaitFor: 10 * time.Second}
 				c.Capabilities.Revocation = row.scope
 				p := newWithStore(t, c)
-				d := fits
+				d := record.Data{Subject: "ada", SID: "1", UserinfoFits: true, Generation: 3}
 				if row.change != nil {
 					row.change(&d)
 				}
 				rec := p.live(t, 1, d)
-				if row.down {
-					p.kept.fails(errDown)
+				r := &reach{ended: record.Data{Subject: "ada", SID: "1"}, cause: reason.UserLogout}
+				if _, err := p.reached(t.Context(), r, row.answer); err != nil {
+					t.Fatal(err)
 				}
-				p.doubtOthers(&record.Data{Subject: "ada", SID: "1"}, reason.UserLogout, row.pending, true)
-				if row.down {
-					p.kept.fails(nil)
-					time.Sleep(c.WaitFor + lateSession)
-					synctest.Wait()
-				}
-				look := func() *State {
-					st, err := p.Load(t.Context(), rec.Key)
-					if err != nil {
-						t.Fatal(err)
-					}
-					return st
-				}
-				st := look()
+				st := p.read(t, rec.Key)
 				if d := st.Data; d.Doubted != row.doubted || d.Showing != row.showing || d.UserinfoFits != row.fits {
 					t.Errorf("doubted %d, %v; userinfo fits: %v", d.Doubted, d.Showing, d.UserinfoFits)
 				}
-				changed := st.Rec.Version > 1
-				if said := p.said("a revocation may have reached a log-in"); said != changed {
-					t.Errorf("it is in the log: %v; the record was written: %v", said, changed)
+				if said := p.said("a revocation may have reached a log-in"); said != (st.Rec.Version > 1) {
+					t.Errorf("it is in the log: %v; the record is at version %d", said, st.Rec.Version)
 				}
-				time.Sleep(time.Minute) // the second look has nothing to add
+				p.doubtLater(r) // it has nothing to add
+				time.Sleep(time.Minute)
 				synctest.Wait()
-				if now := look(); now.Rec.Version != st.Rec.Version {
+				if now := p.read(t, rec.Key); now.Rec.Version != st.Rec.Version {
 					t.Errorf("version %d, was %d", now.Rec.Version, st.Rec.Version)
 				}
 			})
@@ -88,24 +88,50 @@ func TestDoubtOthers(t *testing.T) {
 	}
 }
 
-func other(d *record.Data) { d.SID = "2" }
+func inSession2(d *record.Data) { d.SID = "2" }
 
-// A log-in that was under way leads to a session within Config.WaitFor and what the store takes. The
-// last call of a revocation looks for it.
-func TestDoubtOthersLater(t *testing.T) {
-	for _, last := range []bool{true, false} {
+func (p *withStore) read(t *testing.T, key store.Key) *State {
+	t.Helper()
+	st, err := p.Load(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// Where a revocation reaches nobody else, nobody is looked for.
+func TestReachesNobody(t *testing.T) {
+	p := newWithStore(t, Config{})
+	p.kept.fails(errDown)
+	if n, err := p.reached(t.Context(), nil, verdict.Answer{Status: 200}); n != 0 || err != nil {
+		t.Error(n, err)
+	}
+}
+
+// A log-in that was under way leads to a session within Config.WaitFor and what the store takes. If
+// the store failed at the first look, the late one does its work.
+func TestDoubtLater(t *testing.T) {
+	for answered, down := range map[bool]bool{true: true, false: false} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newWithStore(t, Config{WaitFor: 10 * time.Second})
-			p.doubtOthers(&record.Data{Subject: "ada"}, reason.UserLogout, false, last)
+			first := p.live(t, 1, record.Data{Subject: "ada", SID: "2"})
+			r := &reach{ended: record.Data{Subject: "ada"}, cause: reason.UserLogout}
+			if answered {
+				p.kept.fails(errDown)
+				if n, err := p.reached(t.Context(), r, verdict.Answer{Status: 200}); n != 0 || err == nil {
+					t.Errorf("the store is down: %d, %v", n, err)
+				}
+				p.kept.fails(nil)
+			}
+			p.doubtLater(r)
 			time.Sleep(10*time.Second + lateSession - time.Nanosecond)
-			hit := p.live(t, 1, record.Data{Subject: "ada", SID: "2", UserinfoFits: true})
-			seen := p.live(t, 2, record.Data{Subject: "ada", SID: "3", UserinfoFits: true,
-				Confirmed: time.Now().Add(-5 * time.Second)}) // since then, by the IdP
+			hit := p.live(t, 2, record.Data{Subject: "ada", SID: "2"})
+			seen := p.live(t, 3, record.Data{Subject: "ada", SID: "3", Confirmed: time.Now().Add(-5 * time.Second)})
 			time.Sleep(time.Nanosecond)
 			synctest.Wait()
-			for key, want := range map[store.Key]bool{hit.Key: last, seen.Key: false} {
-				if st, err := p.Load(t.Context(), key); err != nil || doubted(st.Data) != want {
-					t.Errorf("the last call: %v: %+v, %v", last, st, err)
+			for key, want := range map[store.Key]bool{first.Key: down, hit.Key: down, seen.Key: false} {
+				if st := p.read(t, key); doubted(st.Data) != want {
+					t.Errorf("something was revoked: %v: %+v", answered, st.Data)
 				}
 			}
 		})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/idps"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/names"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
@@ -69,26 +70,26 @@ func ownLimit(cause reason.Reason) bool {
 // besides finds the neighbour of an ended session.
 func (p *Engine) besides(ctx context.Context, d *record.Data) (neighbour, error) {
 	known, err := p.List(ctx, p.party.Under(names.BySubject, d.Subject))
-	nearest := nobody
+	near, nearest := p.nearTo(d), nobody
 	for i := range known {
-		nearest = max(nearest, p.nearness(&known[i], d))
+		nearest = max(nearest, near(&known[i]))
 	}
 	return nearest, err
 }
 
-// nearness is how near a live session of the same person is to an ended one.
-func (p *Engine) nearness(live *store.Record, ended *record.Data) neighbour {
-	if ended.SID == "" {
-		return sameIdPSession
-	}
+// nearTo tells how near a live session of the same person is to an ended one.
+func (p *Engine) nearTo(ended *record.Data) func(*store.Record) neighbour {
 	same := slices.Concat(p.party.Under(names.BySubjectAlone, ended.Subject), p.party.Under(names.BySID, ended.SID))
 	if ended.OldSID != "" {
 		same = append(same, p.party.Under(names.BySID, ended.OldSID)...)
 	}
-	if slices.ContainsFunc(live.Refs, func(ref store.Key) bool { return slices.Contains(same, ref) }) {
-		return sameIdPSession
+	return func(live *store.Record) neighbour {
+		if ended.SID == "" ||
+			slices.ContainsFunc(live.Refs, func(ref store.Key) bool { return slices.Contains(same, ref) }) {
+			return sameIdPSession
+		}
+		return samePerson
 	}
-	return samePerson
 }
 
 // Orphaned revokes tokens that came too late for the session of d, which has ended
@@ -127,8 +128,20 @@ func (p *Engine) revokeAlso(t *Tokens, d record.Data, reason reason.Reason) {
 // go on is left to run out. Its error is the store's, which could not say what goes on.
 func (p *Engine) revoke(ctx context.Context, d *record.Data, reason reason.Reason) (again bool,
 	asked time.Duration, err error) {
+	scope := p.cfg.Capabilities.Revocation
 	if p.idp.At().RevocationURL == "" {
 		return false, 0, nil
+	}
+	var far *reach
+	if !spares(scope, reason, sameIdPSession) {
+		look, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
+		other, err := p.besides(look, d)
+		cancel()
+		if err != nil || !spares(scope, reason, other) {
+			return false, 0, err
+		}
+		far = &reach{ended: record.Data{Subject: d.Subject, SID: d.SID, OldSID: d.OldSID}, cause: reason}
+		defer p.doubtLater(far)
 	}
 	for _, t := range []struct {
 		hint  string
@@ -137,44 +150,33 @@ func (p *Engine) revoke(ctx context.Context, d *record.Data, reason reason.Reaso
 		if *t.token == "" {
 			continue
 		}
-		if may, err := p.mayRevoke(ctx, d, reason); !may || err != nil {
+		out := p.callRevocation(ctx, *t.token, t.hint)
+		others, err := p.reached(ctx, far, out.Answer)
+		if alive(out.Answer) {
+			return true, out.RetryAfter, nil
+		}
+		if *t.token = ""; others > 0 || err != nil {
 			return false, 0, err
 		}
-		again, asked = p.callRevocation(ctx, *t.token, t.hint)
-		last := again || t.token == &d.AccessToken || d.AccessToken == ""
-		p.doubtOthers(d, reason, again, last)
-		if again {
-			return true, asked, nil
-		}
-		*t.token = ""
 	}
 	return false, 0, nil
 }
 
-// mayRevoke reports whether a revocation for d ends nothing that is to go on.
-func (p *Engine) mayRevoke(ctx context.Context, d *record.Data, reason reason.Reason) (bool, error) {
-	scope := p.cfg.Capabilities.Revocation
-	if spares(scope, reason, sameIdPSession) {
-		return true, nil // whoever else there is
-	}
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
-	defer cancel()
-	other, err := p.besides(ctx, d)
-	return spares(scope, reason, other), err
+// alive reports whether a token may live still after the answer to its revocation (RFC 7009 §2.2.1).
+func alive(a verdict.Answer) bool {
+	return a.Fault != verdict.None || a.Status == http.StatusTooManyRequests || a.Status >= 500
 }
 
-func (p *Engine) callRevocation(ctx context.Context, token, hint string) (again bool, asked time.Duration) {
+func (p *Engine) callRevocation(ctx context.Context, token, hint string) idp.Outcome {
 	ctx, cancel := p.Detached(ctx)
 	defer cancel()
 	out := p.idp.At().Client.Revoke(ctx, token, hint)
 	switch {
 	case out.Err == nil:
-		return false, 0
-	// RFC 7009 §2.2.1: still alive
-	case out.Fault != verdict.None, out.Status == http.StatusTooManyRequests, out.Status >= 500:
+	case alive(out.Answer):
 		p.log.Warn("a token could not be revoked; trying again", "error", out.Err)
-		return true, out.RetryAfter
+	default:
+		p.log.Warn("the IdP refused to revoke a token", "hint", hint, "error", out.Err)
 	}
-	p.log.Warn("the IdP refused to revoke a token", "hint", hint, "error", out.Err)
-	return false, 0
+	return out
 }

@@ -333,18 +333,3 @@ func TestSweepOnce(t *testing.T) {
 		t.Errorf("it is closing; the log:\n%s", p.lines)
 	}
 }
-
-// A clean-up that the store does not take is told, and left to others. A record that is gone wants
-// none.
-func TestSettle(t *testing.T) {
-	p := newWithStore(t, Config{})
-	rec := store.Record{Key: numbered(1)}
-	for err, told := range map[error]bool{errDown: true, store.ErrNotFound: false} {
-		p.lines.Reset()
-		p.kept.fails(err)
-		if _, got := p.settle(t.Context(), rec, &record.Data{}, time.Time{}); !errors.Is(got, err) ||
-			p.said("clean-up") != told {
-			t.Errorf("%v: %v, the log:\n%s", err, got, p.lines)
-		}
-	}
-}

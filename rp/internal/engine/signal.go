@@ -106,8 +106,8 @@ func (p *Engine) userinfo(ctx context.Context, st *State) (*State, error) {
 		p.flights.succeeded(st.Rec.Key)
 		can := p.cfg.Capabilities
 		return p.Commit(ctx, st, func(d *record.Data) bool {
-			news := !d.UserinfoFits
-			d.UserinfoFits = true
+			news := !d.UserinfoFits && !takenAlong(st.Data, d)
+			d.UserinfoFits = d.UserinfoFits || news
 			news = p.profileNews(st.Rec.Key, d, answer) || news
 			return Heard(d, sent, can.Extends.Userinfo, can.Proves.Userinfo) || news
 		})
@@ -154,6 +154,9 @@ func (p *Engine) Rejected(ctx context.Context, st *State, cause reason.Reason) (
 		}
 		if now.Data.Generation != st.Data.Generation {
 			return now, nil // RT-01: another instance has rotated meanwhile
+		}
+		if cause == reason.APIUnauthorized && takenAlong(st.Data, now.Data) {
+			return nil, p.RenewSilently(ctx, now)
 		}
 		if cause == reason.RefreshRejected && sentByOthers(st.Data, now.Data) {
 			return nil, Busy(time.Second, "another instance has sent the same refresh token, and its answer counts")

@@ -130,8 +130,8 @@ func TestUntoldStill(t *testing.T) {
 		}
 		p.kept.fails(row.err)
 		now := ended[0]
-		release, ok := p.untoldStill(&now)
-		if ok != row.want || ok && !now.Ended() {
+		release, ok, err := p.untoldStill(&now)
+		if ok != row.want || ok && !now.Ended() || (err == nil) != (row.err == nil) {
 			t.Errorf("%s: %v", name, ok)
 		}
 		if ok {
