@@ -212,13 +212,14 @@ race:
 	all=$$(go list ./... | grep -vE '/e2e/(deploy|interop)$$')
 	alone=$$(grep -E '/e2e/(chaos|controlroom|fetchmetadata|firefox|stories)$$' <<<"$$all")
 	pairs=$$(grep -vxF "$$alone" <<<"$$all" | grep '/e2e/' | grep -v /simulation)
+	longest=$$(grep /e2e/page <<<"$$pairs") # it begins first
 	rest=$$(grep -vxF "$$alone"$$'\n'"$$pairs" <<<"$$all")
 	echo "== race: go test -race, all but e2e"
 	go test -race -timeout 15m $$rest
 	echo "== race: the simulation's quick lane, without the race detector"
 	go test -run TestContract ./e2e/simulation
 	echo "== race: go test -race, e2e: what mostly waits"
-	go test -race -timeout 15m -p 2 $$pairs
+	go test -race -timeout 15m -p 2 $$longest $$pairs
 	echo "== race: go test -race, e2e: crowds and several browsers at once, one package at a time"
 	go test -race -timeout 15m -p 1 $$alone
 
