@@ -51,7 +51,7 @@ func (p *Engine) reached(ctx context.Context, r *reach, a verdict.Answer) (other
 		return 0, nil
 	}
 	r.over = p.Now()
-	return p.doubtOthers(ctx, r)
+	return p.doubtOthers(ctx, r, false)
 }
 
 // doubtLater looks once more, when the log-ins that were under way have led to a session.
@@ -60,35 +60,36 @@ func (p *Engine) doubtLater(r *reach) {
 		return
 	}
 	time.AfterFunc(p.cfg.WaitFor+lateSession, func() {
-		p.Go(func(ctx context.Context) { _, _ = p.doubtOthers(ctx, r) }) // a failure is in the log
+		p.Go(func(ctx context.Context) { _, _ = p.doubtOthers(ctx, r, true) }) // a failure is in the log
 	})
 }
 
-func (p *Engine) doubtOthers(ctx context.Context, r *reach) (others int, err error) {
+func (p *Engine) doubtOthers(ctx context.Context, r *reach, late bool) (others int, err error) {
 	ctx, cancel := p.Detached(ctx)
 	defer cancel()
 	known, err := p.List(ctx, p.party.Under(names.BySubject, r.ended.Subject))
 	near := p.nearTo(&r.ended)
 	for i := range known {
 		if !spares(p.cfg.Capabilities.Revocation, r.cause, near(&known[i])) {
-			p.doubtTokens(ctx, known[i], r)
+			p.doubtTokens(ctx, known[i], r, late)
 			others++
 		}
 	}
 	return others, err
 }
 
-// doubtTokens notes in a session that its tokens may have been revoked, unless the IdP has
-// confirmed it since. If a refresh is under way, its answer is from before the revocation or from
+// doubtTokens notes in a session that its tokens may have been revoked. A session that only the late
+// look has found may have begun after the revocation: it is left alone if the IdP has confirmed it
+// since. If a refresh is under way, its answer is from before the revocation or from
 // after it: a good one counts, a refusal does not.
-func (p *Engine) doubtTokens(ctx context.Context, rec store.Record, r *reach) {
+func (p *Engine) doubtTokens(ctx context.Context, rec store.Record, r *reach, late bool) {
 	st, err := p.Open(rec)
 	if err != nil {
 		return // Open has logged that
 	}
 	noted := false
 	_, err = p.Commit(ctx, st, func(d *record.Data) bool {
-		if noted = false; d.Confirmed.After(r.over.Add(clocksApart)) {
+		if noted = false; late && d.Confirmed.After(r.over.Add(clocksApart)) {
 			return false
 		}
 		before := *d
