@@ -216,7 +216,7 @@ var byFocus = map[string][]mutation{
 	},
 	"slow revocations": {
 		{"a refusal counts although a revocation may have taken the tokens along", "rp/internal/engine/revocation.go",
-			"\t\tothers, err := p.reached(ctx, far, out.Answer)\n",
+			"\t\tothers, err := p.reached(ctx, far, out)\n",
 			"\t\tothers, err := 0, error(nil)\n"},
 	},
 	"closing": {

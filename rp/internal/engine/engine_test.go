@@ -167,9 +167,15 @@ func newWithStore(t *testing.T, c Config) *withStore {
 // live stores a session.
 func (p *withStore) live(t *testing.T, n int, d record.Data) store.Record {
 	t.Helper()
+	return p.issued(t, n, d, p.Now())
+}
+
+// issued is live with the time of its ID token.
+func (p *withStore) issued(t *testing.T, n int, d record.Data, at time.Time) store.Record {
+	t.Helper()
 	now := p.Now()
 	rec, err := p.sealed(store.Record{Key: numbered(n), Owner: p.party.Owner, Refs: p.party.RefsOf(&d), Begun: now,
-		Issued: now.Truncate(time.Second), Active: now, Due: now.Add(time.Hour)}, &d)
+		Issued: at.Truncate(time.Second), Active: now, Due: now.Add(time.Hour)}, &d)
 	if err == nil {
 		err = p.kept.Create(t.Context(), rec)
 	}

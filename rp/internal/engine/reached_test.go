@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-sso/tandem/rp/idps"
+	"github.com/tandem-sso/tandem/rp/internal/idp"
 	"github.com/tandem-sso/tandem/rp/internal/record"
 	"github.com/tandem-sso/tandem/rp/internal/verdict"
 	"github.com/tandem-sso/tandem/rp/reason"
@@ -15,14 +16,14 @@ import (
 // What the revocation for an ended session of ada, sid 1, notes in a live one.
 func TestReached(t *testing.T) {
 	midnight := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when a bubble begins
-	ok, none := verdict.Answer{Status: 200}, verdict.Answer{Fault: verdict.Sent}
-	refused := verdict.Answer{Status: 400}
+	ok, none := answered(200), lost(verdict.Sent)
+	refused := answered(400)
 	shown := func(generation uint64, how record.Showing, fits bool) func(*record.Data) {
 		return func(d *record.Data) { d.Doubted, d.Showing, d.UserinfoFits = generation+1, how, fits }
 	}
 	for name, row := range map[string]struct {
 		scope   idps.RevocationScope
-		answer  verdict.Answer
+		answer  idp.Outcome
 		change  func(*record.Data) // of the live session
 		doubted uint64
 		showing record.Showing
@@ -32,24 +33,23 @@ func TestReached(t *testing.T) {
 		"another session of the IdP":  {idps.RevokesClientSession, ok, inSession2, 0, 0, true},
 		"the whole grant":             {idps.RevokesGrant, ok, inSession2, 4, record.NonePending, false},
 		"another person":              {idps.RevokesGrant, ok, func(d *record.Data) { d.Subject = "bob" }, 0, 0, true},
-		"no content":                  {0, verdict.Answer{Status: 204}, nil, 4, record.NonePending, false},
+		"no content":                  {0, answered(204), nil, 4, record.NonePending, false},
 		"refused":                     {0, refused, nil, 0, 0, true},
-		"too many requests":           {0, verdict.Answer{Status: 429}, nil, 0, 0, true},
-		"a redirect":                  {0, verdict.Answer{Status: 302}, nil, 0, 0, true},
-		"not sent":                    {0, verdict.Answer{Fault: verdict.NotSent}, nil, 0, 0, true},
+		"too many requests":           {0, answered(429), nil, 0, 0, true},
+		"a redirect":                  {0, answered(302), nil, 0, 0, true},
+		"not sent":                    {0, lost(verdict.NotSent), nil, 0, 0, true},
 		"no answer":                   {0, none, nil, 4, record.NobodyHolds, false},
-		"an error of the IdP's":       {0, verdict.Answer{Status: 500}, nil, 4, record.NobodyHolds, false},
-		"its instance's clock is ahead": {0, ok, func(d *record.Data) {
-			d.Confirmed = midnight.Add(time.Hour)
-		}, 4, record.NonePending, false},
-		"a refresh is under way": {0, ok, shown(3, record.MayBeHeld, true), 4, record.ShownAgain, false},
-		"two are under way":      {0, ok, shown(3, record.ShownAgain, true), 4, record.ShownAgain, false},
-		"one was not answered":   {0, ok, shown(3, record.NobodyHolds, true), 4, record.NobodyHolds, false},
-		"a doubt of before":      {0, ok, shown(2, record.MayBeHeld, true), 4, record.NonePending, false},
-		"noted, then no answer":  {0, none, shown(3, record.NonePending, false), 4, record.NobodyHolds, false},
-		"noted, then the answer": {0, ok, shown(3, record.NobodyHolds, false), 4, record.NobodyHolds, false},
-		"noted, a refresh since": {0, ok, shown(3, record.MayBeHeld, false), 4, record.ShownAgain, false},
-		"noted already":          {0, ok, shown(3, record.NonePending, false), 4, record.NonePending, false},
+		"an error of the IdP's":       {0, answered(500), nil, 4, record.NobodyHolds, false},
+		"in the second of the answer": {0, dated(midnight), nil, 4, record.NonePending, false},
+		"issued since then":           {0, dated(midnight.Add(-time.Second)), nil, 0, 0, true},
+		"a refresh is under way":      {0, ok, shown(3, record.MayBeHeld, true), 4, record.ShownAgain, false},
+		"two are under way":           {0, ok, shown(3, record.ShownAgain, true), 4, record.ShownAgain, false},
+		"one was not answered":        {0, ok, shown(3, record.NobodyHolds, true), 4, record.NobodyHolds, false},
+		"a doubt of before":           {0, ok, shown(2, record.MayBeHeld, true), 4, record.NonePending, false},
+		"noted, then no answer":       {0, none, shown(3, record.NonePending, false), 4, record.NobodyHolds, false},
+		"noted, then the answer":      {0, ok, shown(3, record.NobodyHolds, false), 4, record.NobodyHolds, false},
+		"noted, a refresh since":      {0, ok, shown(3, record.MayBeHeld, false), 4, record.ShownAgain, false},
+		"noted already":               {0, ok, shown(3, record.NonePending, false), 4, record.NonePending, false},
 		"userinfo has never fitted": {0, ok, func(d *record.Data) { d.UserinfoFits = false }, 4,
 			record.NonePending, false},
 	} {
@@ -85,6 +85,23 @@ func TestReached(t *testing.T) {
 	}
 }
 
+func answered(status int) (out idp.Outcome) {
+	if out.Status = status; status >= 300 {
+		out.Err = errDown
+	}
+	return out
+}
+
+func dated(at time.Time) idp.Outcome {
+	out := answered(200)
+	out.Date = at
+	return out
+}
+
+func lost(f verdict.Fault) idp.Outcome {
+	return idp.Outcome{Answer: verdict.Answer{Fault: f}, Err: errDown}
+}
+
 func inSession2(d *record.Data) { d.SID = "2" }
 
 func (p *withStore) read(t *testing.T, key store.Key) *State {
@@ -100,7 +117,7 @@ func (p *withStore) read(t *testing.T, key store.Key) *State {
 func TestReachesNobody(t *testing.T) {
 	p := newWithStore(t, Config{})
 	p.kept.fails(errDown)
-	if n, err := p.reached(t.Context(), nil, verdict.Answer{Status: 200}); n != 0 || err != nil {
+	if n, err := p.reached(t.Context(), nil, answered(200)); n != 0 || err != nil {
 		t.Error(n, err)
 	}
 }
@@ -108,27 +125,28 @@ func TestReachesNobody(t *testing.T) {
 // A log-in that was under way leads to a session within Config.WaitFor and what the store takes. If
 // the store failed at the first look, the late one does its work.
 func TestDoubtLater(t *testing.T) {
-	for answered, down := range map[bool]bool{true: true, false: false} {
+	for _, sent := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newWithStore(t, Config{WaitFor: 10 * time.Second})
+			midnight := time.Now()
 			first := p.live(t, 1, record.Data{Subject: "ada", SID: "2"})
 			r := &reach{ended: record.Data{Subject: "ada"}, cause: reason.UserLogout}
-			if answered {
+			if sent {
 				p.kept.fails(errDown)
-				if n, err := p.reached(t.Context(), r, verdict.Answer{Status: 200}); n != 0 || err == nil {
+				if n, err := p.reached(t.Context(), r, dated(midnight)); n != 0 || err == nil {
 					t.Errorf("the store is down: %d, %v", n, err)
 				}
 				p.kept.fails(nil)
 			}
 			p.doubtLater(r)
 			time.Sleep(10*time.Second + lateSession - time.Nanosecond)
-			hit := p.live(t, 2, record.Data{Subject: "ada", SID: "2"})
-			seen := p.live(t, 3, record.Data{Subject: "ada", SID: "3", Confirmed: time.Now().Add(-5 * time.Second)})
+			hit := p.issued(t, 2, record.Data{Subject: "ada", SID: "2"}, midnight)
+			younger := p.issued(t, 3, record.Data{Subject: "ada", SID: "3"}, midnight.Add(time.Second))
 			time.Sleep(time.Nanosecond)
 			synctest.Wait()
-			for key, want := range map[store.Key]bool{first.Key: down, hit.Key: down, seen.Key: false} {
+			for key, want := range map[store.Key]bool{first.Key: sent, hit.Key: sent, younger.Key: false} {
 				if st := p.read(t, key); doubted(st.Data) != want {
-					t.Errorf("something was revoked: %v: %+v", answered, st.Data)
+					t.Errorf("a revocation was sent: %v: %+v", sent, st.Data)
 				}
 			}
 		})

@@ -151,7 +151,7 @@ func (p *Engine) revoke(ctx context.Context, d *record.Data, reason reason.Reaso
 			continue
 		}
 		out := p.callRevocation(ctx, *t.token, t.hint)
-		others, err := p.reached(ctx, far, out.Answer)
+		others, err := p.reached(ctx, far, out)
 		if alive(out.Answer) {
 			return true, out.RetryAfter, nil
 		}
