@@ -77,6 +77,9 @@ func TestRevocationThatReachesTheNextLogin(t *testing.T) {
 						t.Errorf("no token was refused: the test shows nothing")
 					}
 				})
+				if n := fault.Hits(); row.answered && row.app == 0 && n != 1 {
+					t.Errorf("%d revocations: the session of the next log-in is known after the first", n)
+				}
 				w.expectEnds(row.ends...)
 			})
 		})
