@@ -212,7 +212,7 @@ race:
 	all=$$(go list ./... | grep -vE '/e2e/(deploy|interop)$$')
 	alone=$$(grep -E '/e2e/(chaos|controlroom|fetchmetadata|firefox|stories)$$' <<<"$$all")
 	pairs=$$(grep -vxF "$$alone" <<<"$$all" | grep '/e2e/' | grep -v /simulation)
-	longest=$$(grep /e2e/page <<<"$$pairs") # it begins first
+	longest=$$(grep '/e2e/page$$' <<<"$$pairs") # it begins first
 	rest=$$(grep -vxF "$$alone"$$'\n'"$$pairs" <<<"$$all")
 	echo "== race: go test -race, all but e2e"
 	go test -race -timeout 15m $$rest
